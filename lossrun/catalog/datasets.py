@@ -1,0 +1,209 @@
+"""The datasets a config may name. Where the arrays come from: `data/`."""
+
+from typing import Any, Final, Literal
+
+from lossrun.catalog.declaration import REQUIRED, Component, DatasetDeclaration, Group, Key, Nested, Parameter, also
+
+VALIDATION: Final = Parameter(
+    "validation",
+    int | float,
+    0.1,
+    "held out of the training part to choose by: a count (integer) or a share (below 1); 0 for none",
+    at_least=0,
+)
+TEST: Final = Parameter(
+    "test",
+    int | float | Literal["official"],
+    0.2,
+    "held out for the last word: a count (integer) or a share (below 1); 0 for none",
+    at_least=0,
+)
+OFFICIAL_TEST: Final = Parameter(
+    "test", int | float | Literal["official"], "official", "the official test set, or as above", at_least=0
+)
+SPLIT_SEED: Final = Parameter(
+    "split_seed", int | Literal["seed"], 0, "which random split; seed: the run's own seed", at_least=0
+)
+STANDARDIZE: Final = Group(
+    "standardize",
+    (
+        Parameter("inputs", bool, False, "to mean 0 and deviation 1, per column (images: all pixels alike)"),
+        Parameter("targets", bool, False, "the same for regression targets; metrics stay in original units"),
+    ),
+    {"inputs": False, "targets": False},
+    "fitted on the training part",
+    short_for="inputs",
+)
+CORRUPT: Final = Group(
+    "corrupt",
+    (
+        Parameter("label_noise", float, 0.0, "share of labels replaced by another class", at_least=0, at_most=1),
+        Parameter("outliers", float, 0.0, "share of regression targets displaced", at_least=0, at_most=1),
+        Parameter("outlier_scale", float, 10.0, "size of the displacement", unit="target deviations", above=0),
+        Parameter("seed", int, 0, "which ones", at_least=0),
+    ),
+    None,
+    "damage to the training targets only",
+)
+SEED: Final = Parameter("seed", int, 0, "which random sample", at_least=0)
+SAMPLES: Final = Parameter("samples", int, 1000, "how many, all parts together", at_least=2)
+TASK: Final = Parameter(
+    "task",
+    Literal["regression", "binary", "multiclass", "multilabel"] | None,
+    None,
+    "what the targets are; may be left out where they leave no doubt",
+)
+SPLITS: Final[tuple[Key, ...]] = (VALIDATION, TEST, SPLIT_SEED, STANDARDIZE, CORRUPT)
+OFFICIAL_SPLITS: Final[tuple[Key, ...]] = (VALIDATION, OFFICIAL_TEST, SPLIT_SEED, STANDARDIZE, CORRUPT)
+# What lossrun itself does with any dataset, a user's own included; everything else goes to the dataset's function.
+COMMON_KEYS: Final = tuple(key.name for key in SPLITS)
+
+NOISES: Final[tuple[Component, ...]] = (
+    Component(
+        kind="noise",
+        name="gaussian",
+        meaning="normal",
+        parameters=(Parameter("std", float, 0.1, "standard deviation", unit="target units", at_least=0),),
+        aliases=also("normal"),
+    ),
+    Component(
+        kind="noise",
+        name="laplace",
+        meaning="double exponential: mae is its maximum likelihood",
+        parameters=(Parameter("scale", float, 0.1, "mean absolute deviation", unit="target units", at_least=0),),
+    ),
+    Component(
+        kind="noise",
+        name="student_t",
+        meaning="heavy tails",
+        parameters=(
+            Parameter("df", float, 2.0, "degrees of freedom: smaller is wilder", above=0),
+            Parameter("scale", float, 0.1, "factor", unit="target units", at_least=0),
+        ),
+    ),
+    Component(kind="noise", name="none", meaning="no noise"),
+)
+
+
+def _images(name: str, meaning: str) -> DatasetDeclaration:
+    return DatasetDeclaration(
+        name=name,
+        meaning=meaning,
+        parameters=OFFICIAL_SPLITS,
+        tasks=("multiclass",),
+        task="multiclass",
+        input_shape=(1, 28, 28),
+        target_size=10,
+        samples="60,000 + 10,000",
+    )
+
+
+def _scikit_learn(name: str, meaning: str, task: Any, inputs: int, classes: int, samples: str) -> DatasetDeclaration:
+    return DatasetDeclaration(
+        name=name,
+        meaning=meaning,
+        parameters=SPLITS,
+        tasks=(task,),
+        task=task,
+        input_shape=(inputs,),
+        target_size=classes,
+        samples=samples,
+    )
+
+
+# What csv and npz files share.
+_FILE: Final[tuple[Key, ...]] = (
+    Parameter("path", str, REQUIRED, "the file, relative to the config"),
+    Parameter("target", str | list[str], REQUIRED, "what to predict: a column (npz: an array), or several"),
+    Parameter("inputs", str | list[str] | None, None, "what to predict from; left out: everything else"),
+)
+
+DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
+    _images("mnist", "handwritten digits, 28 x 28 grey"),
+    _images("fashion_mnist", "clothes, 28 x 28 grey"),
+    _images("kmnist", "cursive Japanese characters, 28 x 28 grey"),
+    DatasetDeclaration(
+        name="synthetic_regression",
+        meaning="a known function plus noise",
+        parameters=(
+            Parameter(
+                "kind",
+                Literal["linear", "polynomial", "sinusoid", "friedman1"],
+                "linear",
+                "the function; friedman1 wants at least 5 features",
+            ),
+            SAMPLES,
+            Parameter("features", int, 10, "inputs per sample", at_least=1),
+            Nested("noise", "noise", {"name": "gaussian", "std": 0.1}, "added to every target"),
+            SEED,
+            *SPLITS,
+        ),
+        tasks=("regression",),
+        task="regression",
+        target_size=1,
+    ),
+    DatasetDeclaration(
+        name="synthetic_classification",
+        meaning="classes of a known shape",
+        parameters=(
+            Parameter(
+                "kind",
+                Literal["blobs", "moons", "circles", "spirals", "xor", "multilabel"],
+                "blobs",
+                "the shape; two classes give a binary task unless `task` says multiclass",
+            ),
+            SAMPLES,
+            Parameter(
+                "classes",
+                int | None,
+                None,
+                "how many (multilabel: labels); left out: 3 for blobs, spirals and multilabel, otherwise 2",
+                at_least=2,
+            ),
+            Parameter("features", int | None, None, "inputs per sample, for blobs (2) and multilabel (10)", at_least=1),
+            Parameter("noise", float, 0.1, "standard deviation around the shape", at_least=0),
+            Parameter("task", Literal["binary", "multiclass"] | None, None, "two classes as one output or as two"),
+            SEED,
+            *SPLITS,
+        ),
+        tasks=("binary", "multiclass", "multilabel"),
+    ),
+    DatasetDeclaration(
+        name="csv",
+        meaning="a table in a text file, with a header line",
+        parameters=(
+            *_FILE,
+            Parameter("drop", list[str], [], "columns to leave out"),
+            TASK,
+            Parameter("delimiter", str, ",", "between cells; '\\t' for a tab"),
+            Parameter("encode", Literal["refuse", "one_hot"], "refuse", "what to do with columns of words"),
+            Parameter(
+                "missing", Literal["refuse", "drop", "mean"], "refuse", "empty cells: refuse, drop the row, fill"
+            ),
+            *SPLITS,
+        ),
+    ),
+    DatasetDeclaration(
+        name="npz",
+        meaning="arrays in a numpy archive",
+        parameters=(*_FILE, TASK, *SPLITS),
+    ),
+    DatasetDeclaration(
+        name="inline",
+        meaning="points written in the config",
+        parameters=(
+            Parameter("inputs", list[float] | list[list[float]], REQUIRED, "one row (or number) per sample"),
+            Parameter("targets", list[float] | list[list[float]], REQUIRED, "one row (or number) per sample"),
+            TASK,
+            Parameter("validation", int | float, 0, VALIDATION.meaning, at_least=0),
+            Parameter("test", int | float, 0, TEST.meaning, at_least=0),
+            SPLIT_SEED,
+            STANDARDIZE,
+            CORRUPT,
+        ),
+    ),
+    _scikit_learn("digits", "handwritten digits, 8 x 8 grey (scikit-learn)", "multiclass", 64, 10, "1,797"),
+    _scikit_learn("breast_cancer", "benign or malignant from 30 measures (scikit-learn)", "binary", 30, 1, "569"),
+    _scikit_learn("diabetes", "progression of the disease from 10 measures (scikit-learn)", "regression", 10, 1, "442"),
+    _scikit_learn("wine", "three growers from 13 chemical measures (scikit-learn)", "multiclass", 13, 3, "178"),
+)

@@ -1,0 +1,232 @@
+"""The words in which a component is declared: parameters with bounds and units, names, tasks.
+
+A declaration is data. Validation, the JSON Schema, `lossrun list`, lint and the docs all read it; nothing here imports
+torch, and nothing here says how a component works (that is `components/`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin
+
+Task: TypeAlias = Literal["regression", "binary", "multiclass", "multilabel"]
+TASKS: Final[tuple[Task, ...]] = get_args(Task)
+CLASS_TASKS: Final[tuple[Task, ...]] = ("binary", "multiclass", "multilabel")
+
+
+class Required:
+    """The default of a parameter that has none."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED: Final = Required()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A leaf of the config tree: one value of a plain type.
+
+    `type` is an ordinary annotation (`int`, `float | Literal["full"]`, `list[int]`); the bounds hold for each number
+    in it, the regular expression `pattern` for each string, `form` saying in words what it asks for. A default of None
+    means "absent".
+    """
+
+    name: str
+    type: Any
+    default: Any
+    meaning: str
+    unit: str = ""
+    above: float | None = None
+    at_least: float | None = None
+    below: float | None = None
+    at_most: float | None = None
+    aliases: tuple[str, ...] = ()
+    pattern: str = ""
+    form: str = ""
+
+    @property
+    def expected(self) -> str:
+        """What a right value looks like, for messages and listings: 'a number above 0'."""
+        return self.form or _describe(self.type, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """A key whose value is another component: a word, or a mapping with a `name`. `many` makes it a list of such.
+
+    `presets` are words that stand for a whole list.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    meaning: str
+    many: bool = False
+    presets: dict[str, list[Any]] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        if not self.many:
+            return f"a {self.kind}"
+        presets = f", or one of {', '.join(self.presets)}" if self.presets else ""
+        return f"a list of {self.kind}s{presets}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A key whose value is a fixed mapping; a plain value is short for `{short_for: value}`."""
+
+    name: str
+    parameters: tuple["Key", ...]
+    default: Any
+    meaning: str
+    short_for: str | None = None
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        return f"a mapping with {', '.join(p.name for p in self.parameters)}"
+
+
+Key: TypeAlias = Parameter | Nested | Group
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Another spelling of a component's name, with the parameters that the spelling implies.
+
+    A spelling with a prefix (`keras.Adam`) carries that framework's conventions and is taken only with the prefix.
+    """
+
+    spelling: str
+    implies: dict[str, Any] = field(default_factory=dict)
+
+
+def also(*spellings: str, **implies: Any) -> tuple[Alias, ...]:
+    return tuple(Alias(spelling, implies) for spelling in spellings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One thing that a config may name."""
+
+    kind: str
+    name: str
+    meaning: str
+    parameters: tuple[Key, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    tasks: tuple[Task, ...] = TASKS
+
+    def parameter(self, name: str) -> Key | None:
+        return next((p for p in self.parameters if p.name == name or name in p.aliases), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss(Component):
+    """`accepts`: forms of the model's outputs it can take, the first being the one it prefers.
+    `outputs_per_target`: how many outputs the model needs for each target (gaussian_nll: mean and variance).
+    `prediction`: what the outputs become ("probabilities", "mean"), or None where the loss gives no such reading.
+    `units`: the power of the target's unit that a regression loss is in ("targets", "targets squared", ...)."""
+
+    kind: str = "loss"
+    accepts: tuple[str, ...]
+    outputs_per_target: int = 1
+    prediction: Literal["probabilities", "mean"] | None
+    units: str = ""
+    goal: Literal["min", "max"] = "min"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimizer(Component):
+    """`elementwise`: each weight is updated from its own gradient alone, so copies may be stacked.
+    `usual_rates`: learning rates outside this range deserve a warning."""
+
+    kind: str = "optimizer"
+    elementwise: bool
+    usual_rates: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule(Component):
+    """`depends_on_length`: its rate at a step depends on how many epochs were asked for."""
+
+    kind: str = "schedule"
+    depends_on_length: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric(Component):
+    kind: str = "metric"
+    goal: Literal["min", "max"]
+    units: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A row of the model's summary: shapes exclude the batch axis."""
+
+    name: str
+    type: str
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model(Component):
+    """`layers(parameters, input_shape, output_size)` gives the summary's rows without building the model."""
+
+    kind: str = "model"
+    layers: Callable[[dict[str, Any], tuple[int, ...], int], list[Layer]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetDeclaration(Component):
+    """`task` None: the config or the data say which. `input_shape` and `target_size` are given where they are fixed."""
+
+    kind: str = "dataset"
+    task: Task | None = None
+    input_shape: tuple[int, ...] | None = None
+    target_size: int | None = None
+    samples: str = ""
+    splits_test: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """What the rest of lossrun needs to know of a dataset before it sees a number of it.
+
+    `target_size`: classes for multiclass, otherwise columns of the target. `train`, `validation`, `test`: samples.
+    `target_range`: least and greatest training target, None where not looked at.
+    """
+
+    task: Task
+    input_shape: tuple[int, ...]
+    target_size: int
+    train: int
+    validation: int
+    test: int
+    target_range: tuple[float, float] | None = None
+
+
+def _describe(annotation: Any, bounds: Parameter) -> str:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        words = ", ".join(str(word) for word in get_args(annotation))
+        return f"one of {words}" if len(get_args(annotation)) > 1 else words
+    if origin in (UnionType, Union):
+        options = [_describe(a, bounds) for a in get_args(annotation) if a is not type(None)]
+        return " or ".join(options)
+    if origin is list:
+        return f"a list, each {_describe(get_args(annotation)[0], bounds)}"
+    if annotation in (int, float):
+        return ("an integer" if annotation is int else "a number") + _bounds(bounds)
+    return {bool: "true or false", str: "a string"}.get(annotation, "a value")
+
+
+def _bounds(p: Parameter) -> str:
+    low = f"above {p.above:g}" if p.above is not None else f"at least {p.at_least:g}" if p.at_least is not None else ""
+    high = f"below {p.below:g}" if p.below is not None else f"at most {p.at_most:g}" if p.at_most is not None else ""
+    return (" " + " and ".join(part for part in (low, high) if part)).rstrip()

@@ -1,0 +1,93 @@
+"""From a spelling to a component: canonical names, aliases with their conventions, near misses."""
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, Final
+
+from lossrun.catalog.datasets import DATASETS, NOISES
+from lossrun.catalog.declaration import Component
+from lossrun.catalog.losses import LOSSES
+from lossrun.catalog.metrics import METRICS
+from lossrun.catalog.models import INITIALIZERS, LAYERS, MODELS
+from lossrun.catalog.optimizers import OPTIMIZERS
+from lossrun.catalog.schedules import SCHEDULES
+
+COMPONENTS: Final[dict[str, tuple[Component, ...]]] = {
+    "loss": LOSSES,
+    "optimizer": OPTIMIZERS,
+    "model": MODELS,
+    "dataset": DATASETS,
+    "schedule": SCHEDULES,
+    "metric": METRICS,
+    "initializer": INITIALIZERS,
+    "layer": LAYERS,
+    "noise": NOISES,
+}
+PLUGIN_KINDS: Final = ("loss", "optimizer", "model", "dataset")
+
+_FRAMEWORK: Final = re.compile(
+    r"^(?P<framework>keras|tf|tensorflow|torch|pytorch|nn|optim)\.(?:[a-z_.]*\.)?(?P<rest>[^.]+)$", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`implies`: parameters that the spelling carries (`BCEWithLogitsLoss`: inputs are logits)."""
+
+    component: Component
+    implies: dict[str, Any]
+
+
+def find(kind: str, spelling: str) -> Found | None:
+    """The component that `spelling` means, case, underscores and a framework's prefix aside; None if there is none."""
+    names = _spellings(kind)
+    match = _FRAMEWORK.match(spelling)
+    if not match:
+        return names.get(_folded(spelling))
+    framework, rest = match["framework"].lower(), _folded(match["rest"])
+    # tf.keras.losses.X is Keras; tf.train.X is old TensorFlow.
+    if "keras" in spelling.lower():
+        framework = "keras"
+    return names.get(f"{framework}.{rest}") or names.get(rest)
+
+
+def get(kind: str, name: str) -> Component:
+    """The component of that canonical name; KeyError if there is none."""
+    for component in COMPONENTS[kind]:
+        if component.name == name:
+            return component
+    raise KeyError(f"{kind} {name}")
+
+
+def nearest(word: str, candidates: list[str]) -> str | None:
+    """The candidate a typing mistake away, or None. Compared without case, underscores and dashes."""
+    folded = {_folded(candidate): candidate for candidate in reversed(candidates)}
+    close = get_close_matches(_folded(word), list(folded), n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
+def nearest_name(kind: str, spelling: str) -> str | None:
+    """The canonical name whose own or other spelling is nearest to `spelling`."""
+    spellings = _spellings(kind)
+    match = _FRAMEWORK.match(spelling)
+    close = get_close_matches(_folded(match["rest"] if match else spelling), list(spellings), n=1, cutoff=0.6)
+    return spellings[close[0]].component.name if close else None
+
+
+@cache
+def _spellings(kind: str) -> dict[str, Found]:
+    table: dict[str, Found] = {}
+    for component in COMPONENTS[kind]:
+        for alias in component.aliases:
+            framework, _, rest = alias.spelling.rpartition(".")
+            key = f"{framework}.{_folded(rest)}" if framework else _folded(rest)
+            table[key] = Found(component, alias.implies)
+    # Canonical names last: no alias may hide one.
+    table.update({_folded(component.name): Found(component, {}) for component in COMPONENTS[kind]})
+    return table
+
+
+def _folded(spelling: str) -> str:
+    return re.sub(r"[\s_\-]", "", spelling).lower()

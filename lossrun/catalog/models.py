@@ -1,0 +1,206 @@
+"""The models a config may name, their layers and how each layer changes a shape (so the summary needs no torch)."""
+
+from math import prod
+from typing import Any, Final, Literal
+
+from lossrun.catalog.declaration import Component, Key, Layer, Model, Nested, Parameter, also
+
+ACTIVATION: Final = Parameter(
+    "activation",
+    Literal["relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "none"],
+    "relu",
+    "after every hidden layer",
+)
+OUTPUT: Final = Parameter(
+    "output",
+    Literal["auto", "none", "logits", "sigmoid", "softmax", "log_softmax"],
+    "auto",
+    "activation of the last layer; none and logits are one thing; auto: what the task and the loss want",
+)
+INIT: Final = Nested("init", "initializer", "torch", "first values of the weights and biases")
+DROPOUT: Final = Parameter(
+    "dropout", float, 0.0, "share of hidden units switched off at each training step", at_least=0, below=1
+)
+BATCH_NORM: Final = Parameter("batch_norm", bool, False, "normalise before each hidden activation")
+
+BIAS: Final = Parameter("bias", float, 0.0, "first value of every bias")
+STD: Final = Parameter("std", float, 0.05, "standard deviation", above=0)
+BIAS_STD: Final = Parameter("bias_std", float, 0.0, "standard deviation of the biases around `bias`", at_least=0)
+
+
+def _initializer(name: str, meaning: str, *parameters: Key, spellings: tuple[str, ...] = ()) -> Component:
+    return Component(
+        kind="initializer", name=name, meaning=meaning, parameters=(*parameters, BIAS), aliases=also(*spellings)
+    )
+
+
+INITIALIZERS: Final[tuple[Component, ...]] = (
+    Component(
+        kind="initializer",
+        name="torch",
+        meaning="torch's own: uniform within 1/sqrt(fan_in), biases too",
+        aliases=also("default"),
+    ),
+    _initializer("glorot_uniform", "uniform within sqrt(6 / (fan_in + fan_out))", spellings=("xavier_uniform",)),
+    _initializer("glorot_normal", "normal, variance 2 / (fan_in + fan_out)", spellings=("xavier_normal",)),
+    _initializer("he_uniform", "uniform within sqrt(6 / fan_in)", spellings=("kaiming_uniform",)),
+    _initializer("he_normal", "normal, variance 2 / fan_in", spellings=("kaiming_normal",)),
+    _initializer("normal", "normal around 0", STD, BIAS_STD, spellings=("random_normal",)),
+    _initializer("truncated_normal", "normal around 0, redrawn beyond two standard deviations", STD, BIAS_STD),
+    _initializer("constant", "the same value everywhere", Parameter("value", float, 0.0, "every weight")),
+)
+
+LAYERS: Final[tuple[Component, ...]] = (
+    Component(
+        kind="layer",
+        name="conv",
+        meaning="2-d convolution, then batch norm (if asked for) and the activation",
+        parameters=(
+            Parameter("filters", int, 32, "output channels", at_least=1),
+            Parameter("kernel", int, 3, "side of the window", unit="pixels", at_least=1),
+            Parameter("stride", int, 1, "step of the window", unit="pixels", at_least=1),
+            Parameter("padding", int | Literal["same", "valid"], "same", "zeros around the image", at_least=0),
+        ),
+        aliases=also("conv2d", "convolution"),
+    ),
+    Component(
+        kind="layer",
+        name="max_pool",
+        meaning="largest of each window; rounds the size up",
+        parameters=(Parameter("size", int, 2, "side of the window and its step", unit="pixels", at_least=1),),
+        aliases=also("MaxPooling2D", "MaxPool2d"),
+    ),
+    Component(
+        kind="layer",
+        name="avg_pool",
+        meaning="mean of each window; rounds the size down",
+        parameters=(Parameter("size", int, 2, "side of the window and its step", unit="pixels", at_least=1),),
+        aliases=also("AveragePooling2D", "AvgPool2d"),
+    ),
+    Component(
+        kind="layer",
+        name="dense",
+        meaning="fully connected, then batch norm (if asked for), the activation and dropout",
+        parameters=(Parameter("units", int, 128, "outputs", at_least=1),),
+        aliases=also("linear", "fully_connected"),
+    ),
+)
+
+# LeCun et al. 1998, figure 2, on 28 x 28 images padded to 32 x 32, without the partial connections: 61,706 parameters.
+LENET5: Final[list[Any]] = [
+    {"name": "conv", "filters": 6, "kernel": 5, "padding": 2},
+    {"name": "avg_pool", "size": 2},
+    {"name": "conv", "filters": 16, "kernel": 5, "padding": 0},
+    {"name": "avg_pool", "size": 2},
+    {"name": "dense", "units": 120},
+    {"name": "dense", "units": 84},
+]
+# The "2c2d" net of DeepOBS (Schneider, Balles, Hennig 2019): 3,274,634 parameters on 28 x 28 images.
+TWO_CONV: Final[list[Any]] = [
+    {"name": "conv", "filters": 32, "kernel": 5, "padding": "same"},
+    {"name": "max_pool", "size": 2},
+    {"name": "conv", "filters": 64, "kernel": 5, "padding": "same"},
+    {"name": "max_pool", "size": 2},
+    {"name": "dense", "units": 1024},
+]
+
+
+def convolved(side: int, kernel: int, stride: int, padding: int | str) -> int:
+    """Side of a convolution's output. `same` pads so that a stride of 1 keeps the side."""
+    if padding == "same":
+        return -(-side // stride)
+    return (side + 2 * (0 if padding == "valid" else int(padding)) - kernel) // stride + 1
+
+
+def _dense_layers(units: list[int], inputs: int, output_size: int, batch_norm: bool, first: int = 1) -> list[Layer]:
+    rows: list[Layer] = []
+    for number, outputs in enumerate(units, first):
+        rows.append(Layer(f"hidden{number}", "dense", (outputs,), inputs * outputs + outputs))
+        if batch_norm:
+            rows.append(Layer(f"norm{number}", "batch_norm", (outputs,), 2 * outputs))
+        inputs = outputs
+    return [*rows, Layer("output", "dense", (output_size,), inputs * output_size + output_size)]
+
+
+def _linear_layers(_parameters: dict[str, Any], input_shape: tuple[int, ...], output_size: int) -> list[Layer]:
+    return _dense_layers([], prod(input_shape), output_size, batch_norm=False)
+
+
+def _mlp_layers(parameters: dict[str, Any], input_shape: tuple[int, ...], output_size: int) -> list[Layer]:
+    return _dense_layers(parameters["hidden"], prod(input_shape), output_size, parameters["batch_norm"])
+
+
+def _cnn_layers(parameters: dict[str, Any], input_shape: tuple[int, ...], output_size: int) -> list[Layer]:
+    """Raises ValueError where the input is no image, where nothing is left of it, or for a layer out of place."""
+    if len(input_shape) != 3:
+        raise ValueError(f"a cnn wants images (channels, height, width), not inputs of shape {input_shape}")
+    rows: list[Layer] = []
+    dense: list[int] = []
+    shape = input_shape
+    for number, layer in enumerate(parameters["layers"], 1):
+        if layer["name"] == "dense":
+            dense.append(layer["units"])
+            continue
+        if dense:
+            raise ValueError(f"layer {number}, {layer['name']}, comes after a dense layer")
+        if layer["name"] == "conv":
+            sides = tuple(convolved(s, layer["kernel"], layer["stride"], layer["padding"]) for s in shape[1:])
+            weights = layer["filters"] * (shape[0] * layer["kernel"] ** 2 + 1)
+            shape = (layer["filters"], *sides)
+        else:
+            up = layer["size"] - 1 if layer["name"] == "max_pool" else 0
+            shape = (shape[0], *((s + up) // layer["size"] for s in shape[1:]))
+            weights = 0
+        if min(shape) < 1:
+            raise ValueError(f"layer {number}, {layer['name']}, leaves nothing of the image: {shape}")
+        rows.append(Layer(f"{layer['name']}{number}", layer["name"], shape, weights))
+        if layer["name"] == "conv" and parameters["batch_norm"]:
+            rows.append(Layer(f"norm{number}", "batch_norm", shape, 2 * shape[0]))
+    first = len(parameters["layers"]) - len(dense) + 1
+    return [*rows, *_dense_layers(dense, prod(shape), output_size, parameters["batch_norm"], first)]
+
+
+MODELS: Final[tuple[Model, ...]] = (
+    Model(
+        name="linear",
+        meaning="one dense layer: linear, logistic or softmax regression",
+        parameters=(OUTPUT, INIT),
+        aliases=also("linear_regression", "logistic_regression", "softmax_regression"),
+        layers=_linear_layers,
+    ),
+    Model(
+        name="mlp",
+        meaning="dense hidden layers and a dense output",
+        parameters=(
+            Parameter("hidden", list[int], [100], "units of each hidden layer", unit="units", at_least=1),
+            ACTIVATION,
+            OUTPUT,
+            INIT,
+            DROPOUT,
+            BATCH_NORM,
+        ),
+        aliases=also("dense", "feedforward", "multilayer_perceptron"),
+        layers=_mlp_layers,
+    ),
+    Model(
+        name="cnn",
+        meaning="convolutions and pools, then dense layers and a dense output",
+        parameters=(
+            Nested(
+                "layers",
+                "layer",
+                "lenet5",
+                "what stands before the output layer",
+                many=True,
+                presets={"lenet5": LENET5, "two_conv": TWO_CONV},
+            ),
+            ACTIVATION,
+            OUTPUT,
+            INIT,
+            DROPOUT,
+            BATCH_NORM,
+        ),
+        aliases=also("convnet", "convolutional"),
+        layers=_cnn_layers,
+    ),
+)

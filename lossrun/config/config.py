@@ -1,0 +1,113 @@
+"""The validated config: frozen, every default filled in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A named component and its parameters. `name` is our own spelling, or a user's `module:attribute`."""
+
+    name: str
+    parameters: Mapping[str, Any]
+
+    @property
+    def is_plugin(self) -> bool:
+        return ":" in self.name
+
+    def __getitem__(self, parameter: str) -> Any:
+        return self.parameters[parameter]
+
+    def to_mapping(self) -> dict[str, Any]:
+        return {"name": self.name, **self.parameters}
+
+    def replace(self, **parameters: Any) -> "Choice":
+        return Choice(self.name, {**self.parameters, **parameters})
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointing:
+    """When the full state is saved. Exactly one of the two lengths is set."""
+
+    every: str
+    keep: int
+
+    @property
+    def every_epochs(self) -> int | None:
+        return self._length("epoch")
+
+    @property
+    def every_steps(self) -> int | None:
+        return self._length("step")
+
+    def _length(self, unit: str) -> int | None:
+        number, given = self.every.split()
+        return int(number) if given.startswith(unit) else None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyStopping:
+    """Stop a seed after `patience` epochs without an improvement of more than `min_delta`."""
+
+    metric: str
+    mode: str
+    patience: int
+    min_delta: float
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """What chooses the best epoch."""
+
+    metric: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One experiment. The fields are the keys of the file; `seeds` holds the seeds themselves."""
+
+    name: str | None
+    tags: tuple[str, ...]
+    dataset: Choice
+    model: Choice
+    loss: Choice
+    optimizer: Choice
+    learning_rate: float
+    schedule: Choice
+    epochs: int
+    batch_size: int | Literal["full"]
+    shuffle: bool
+    drop_last: bool
+    seeds: tuple[int, ...]
+    checkpoint: Checkpointing
+    early_stopping: EarlyStopping | None
+    best: Best
+    on_divergence: Literal["stop", "continue"]
+    lint: str | Mapping[str, str]
+    precision: Literal["float32", "float64"]
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    compare_on: str | None
+
+    @property
+    def run_name(self) -> str:
+        """The configured name, or <dataset>-<model>-<loss>-<optimizer>."""
+        parts = (self.dataset.name, self.model.name, self.loss.name, self.optimizer.name)
+        return self.name or "-".join(part.rpartition(":")[2] for part in parts)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain values in the order of the keys, fit for YAML; reading them back gives an equal config."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Choice):
+        return _plain(value.to_mapping())
+    if isinstance(value, (Checkpointing, EarlyStopping, Best)):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value

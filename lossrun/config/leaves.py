@@ -1,0 +1,89 @@
+"""Validation of single values: pydantic, strict, built from a parameter's declaration."""
+
+from math import isfinite
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import AllowInfNan, Field, TypeAdapter, ValidationError
+
+from lossrun.catalog import nearest
+from lossrun.catalog.declaration import Parameter
+from lossrun.config.source import Path
+
+
+def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
+    """The value as declared (an integer given for a float becomes one); where in it something is wrong, and what.
+
+    The message is empty where nothing is.
+    """
+    try:
+        return adapter(parameter).validate_python(value), (), ""
+    except ValidationError as error:
+        at, wrong = _innermost(error, value)
+        return value, at, f"{shown(wrong)} {_verdict(parameter, wrong)}; expected {parameter.expected}"
+
+
+def _innermost(error: ValidationError, value: Any) -> tuple[Path, Any]:
+    """The first item of a list that is refused, where one is; otherwise the whole value."""
+    if not isinstance(value, list):
+        return (), value
+    # pydantic's locations name the branches of a union too: only the indices are places in the value.
+    at = next((loc for e in error.errors() if (loc := tuple(i for i in e["loc"] if isinstance(i, int)))), ())
+    for index in at:
+        value = value[index]
+    return at, value
+
+
+def adapter(parameter: Parameter) -> TypeAdapter[Any]:
+    """Strict: no bool for a number, no number for a string, no NaN, no infinity."""
+    return TypeAdapter(_bounded(parameter.type, parameter))
+
+
+def _bounded(annotation: Any, p: Parameter) -> Any:
+    """The bounds of `p` moved into every number (and its pattern into every string) of the annotation."""
+    origin = get_origin(annotation)
+    if annotation in (int, float):
+        bounds = Field(strict=True, gt=p.above, ge=p.at_least, lt=p.below, le=p.at_most)
+        return Annotated[annotation, bounds, AllowInfNan(False)] if annotation is float else Annotated[int, bounds]
+    if annotation is bool:
+        return Annotated[bool, Field(strict=True)]
+    if annotation is str:
+        return Annotated[str, Field(strict=True, pattern=f"^({p.pattern})$" if p.pattern else None)]
+    if origin is list:
+        return list[_bounded(get_args(annotation)[0], p)]  # type: ignore[misc]
+    if origin is dict:
+        key, item = get_args(annotation)
+        return dict[_bounded(key, p), _bounded(item, p)]  # type: ignore[misc]
+    if origin in (UnionType, Union):
+        return Union[tuple(_bounded(option, p) for option in get_args(annotation))]  # noqa: UP007
+    return annotation
+
+
+def shown(value: Any) -> str:
+    """A value in a message, as one would write it in YAML, cut to a line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _verdict(parameter: Parameter, value: Any) -> str:
+    """What is wrong with a refused value: its kind where that may surprise, or that it is out of bounds."""
+    words = _words(parameter.type)
+    if isinstance(value, str) and words:
+        near = nearest(value, words)
+        return "is not known" + (f"; did you mean {near}?" if near else "")
+    if isinstance(value, bool):
+        return "is a truth value"
+    if isinstance(value, float) and not isfinite(value):
+        return "is not a finite number"
+    kinds = {dict: "is a mapping", list: "is a list", str: "is a string", type(None): "is nothing"}
+    return kinds.get(type(value), "is not allowed")
+
+
+def _words(annotation: Any) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return [word for word in get_args(annotation) if isinstance(word, str)]
+    return [word for option in get_args(annotation) for word in _words(option)]

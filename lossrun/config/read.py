@@ -1,0 +1,52 @@
+"""The way in: a file, or a mapping, to a validated config."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lossrun.config.config import Config
+from lossrun.config.overrides import apply
+from lossrun.config.reader import parse
+from lossrun.config.source import Source
+from lossrun.config.validate import validate
+from lossrun.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A config, where its values stand, the folder that its paths start from, and notes on spellings."""
+
+    config: Config
+    source: Source
+    directory: Path
+    notes: tuple[str, ...] = ()
+
+
+def read(path: Path, overrides: Sequence[str] = ()) -> Reading:
+    """Read a config file. Raises ConfigError with every mistake in it."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"]) from None
+    except FileNotFoundError:
+        near = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        there = f"; there are {', '.join(near[:8])}" if near else ""
+        raise ConfigError([f"{path}: no such file{there}; lossrun new writes one to start from"]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+    raw, source = parse(text, str(path))
+    return _reading(raw, source, path.resolve().parent, overrides)
+
+
+def from_mapping(
+    raw: Mapping[str, Any], directory: Path, overrides: Sequence[str] = (), name: str = "config"
+) -> Reading:
+    """The same for a mapping; messages call it `name`. Raises ConfigError."""
+    return _reading(raw, Source(name), directory, overrides)
+
+
+def _reading(raw: Any, source: Source, directory: Path, overrides: Sequence[str]) -> Reading:
+    raw, source = apply(raw, source, overrides)
+    config, notes = validate(raw, source)
+    return Reading(config, source, directory, tuple(notes))

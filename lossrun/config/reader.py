@@ -1,0 +1,159 @@
+"""Strict YAML: text -> plain values, with the origin of each.
+
+YAML 1.2 scalars (`1e-3` is a number, `yes` a string, `010` is 10); duplicate keys, aliases and tags are refused; size,
+depth and node count are checked on the parser's events, before anything is built from them.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import yaml
+
+from lossrun.config.source import Mark, Path, Problem, Source
+from lossrun.errors import ConfigError
+
+MAX_BYTES: Final = 256 * 1024
+MAX_DEPTH: Final = 32
+MAX_NODES: Final = 50_000
+
+_Loader: Final = getattr(yaml, "CLoader", yaml.Loader)
+_Event: TypeAlias = Any
+
+_INTEGER: Final = re.compile(r"[-+]?[0-9]+")
+_RADIX: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL: Final = {
+    **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+
+
+def parse(text: str, name: str) -> tuple[Any, Source]:
+    """The value that `text` holds, and where each part of it stands.
+
+    `name` is what messages call the text. Raises ConfigError for anything that is not one strict YAML document.
+    """
+    if len(text.encode()) > MAX_BYTES:
+        raise ConfigError([f"{name}: larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"])
+    builder = _Builder(Source(name, text, {}, {}, {}))
+    try:
+        value = builder.document(yaml.parse(text, Loader=_Loader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Mark(mark.line, mark.column) if mark else Mark(0, 0)
+        raise ConfigError([builder.source.problem_at(place, f"not YAML: {_reason(error)}").text]) from None
+    except yaml.YAMLError as error:
+        raise ConfigError([f"{name}: not YAML: {' '.join(str(error).split())}"]) from None
+    if builder.problems:
+        raise ConfigError([problem.text for problem in sorted(builder.problems)])
+    return value, builder.source
+
+
+def parse_value(text: str, name: str) -> Any:
+    """One value from the command line, read by the same rules. Raises ConfigError, naming the option `name`."""
+    try:
+        return parse(text, name)[0]
+    except ConfigError as error:
+        first = error.problems[0].splitlines()[0]
+        raise ConfigError([f"{name}: {first.split(': ', 1)[-1]}"]) from None
+
+
+@dataclass
+class _Builder:
+    source: Source
+    problems: list[Problem] = field(default_factory=list)
+    nodes: int = 0
+
+    def document(self, events: Iterator[_Event]) -> Any:
+        value: Any = None
+        documents = 0
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self.refuse(event, "a second document; a config is one")
+                    return value
+                value = self.node(next(events), events, (), 0)
+        return value
+
+    def node(self, event: _Event, events: Iterator[_Event], path: Path, depth: int) -> Any:
+        self.nodes += 1
+        if self.nodes > MAX_NODES or depth > MAX_DEPTH:
+            what = f"more than {MAX_NODES} values" if self.nodes > MAX_NODES else f"nested deeper than {MAX_DEPTH}"
+            raise yaml.MarkedYAMLError(problem=what, problem_mark=event.start_mark)
+        if isinstance(event, yaml.AliasEvent):
+            self.refuse(event, "an alias (*); write the value out")
+            return None
+        if event.anchor is not None:
+            self.refuse(event, "an anchor (&); write the value out where it is needed")
+        if event.tag is not None:
+            self.refuse(event, f"a tag ({event.tag}); plain values only")
+        self.values[path] = _mark(event)
+        if isinstance(event, yaml.ScalarEvent):
+            return _scalar(event.value) if event.implicit[0] else event.value
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self.sequence(events, path, depth)
+        return self.mapping(events, path, depth)
+
+    def sequence(self, events: Iterator[_Event], path: Path, depth: int) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(events), yaml.SequenceEndEvent):
+            items.append(self.node(event, events, (*path, len(items)), depth + 1))
+        return items
+
+    def mapping(self, events: Iterator[_Event], path: Path, depth: int) -> dict[str, Any]:
+        items: dict[str, Any] = {}
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
+            if not isinstance(event, yaml.ScalarEvent):
+                self.refuse(event, "a key that is a list or a mapping; expected a word")
+                self.node(event, events, (*path, "?"), depth + 1)
+                self.node(next(events), events, (*path, "?"), depth + 1)
+                continue
+            key = str(event.value)
+            if key in items:
+                self.refuse(event, f"{key}: written twice in one mapping; keep one")
+            self.keys[(*path, key)] = _mark(event)
+            items[key] = self.node(next(events), events, (*path, key), depth + 1)
+        return items
+
+    @property
+    def keys(self) -> dict[Path, Mark]:
+        return self.source.keys  # type: ignore[return-value]  # the builder made it, as a dict
+
+    @property
+    def values(self) -> dict[Path, Mark]:
+        return self.source.values  # type: ignore[return-value]
+
+    def refuse(self, event: _Event, message: str) -> None:
+        self.problems.append(self.source.problem_at(_mark(event), message))
+
+
+def _mark(event: _Event) -> Mark:
+    return Mark(event.start_mark.line, event.start_mark.column)
+
+
+def _scalar(text: str) -> Any:
+    """A plain scalar by the YAML 1.2 core schema. A float may lack its point (`1e-3`), unlike in YAML 1.1."""
+    if text in _SPECIAL:
+        return _SPECIAL[text]
+    if _INTEGER.fullmatch(text):
+        # int() refuses more than 4,300 digits with a ValueError; nothing of use has more than 20.
+        return int(text) if len(text) <= 20 else float(text)
+    if _RADIX.fullmatch(text):
+        return int(text, 0) if len(text) <= 20 else text
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def _reason(error: yaml.MarkedYAMLError) -> str:
+    reason = " ".join(str(part) for part in (error.context, error.problem) if part)
+    if "'\\t'" in reason:
+        return "a tab; YAML indents with spaces"
+    return reason

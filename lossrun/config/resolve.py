@@ -1,0 +1,91 @@
+"""What `auto` stands for, once the task and the shapes of the data are known."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from lossrun.catalog import DataFacts, find, get
+from lossrun.catalog.declaration import Loss, Metric
+from lossrun.config.config import Choice, Config
+
+# The activation that makes the numbers a loss wants out of pre-activations.
+_PROBABILITIES: Final = {"multiclass": "softmax", "binary": "sigmoid", "multilabel": "sigmoid", "regression": "none"}
+_FORMS: Final = {
+    "none": "logits",
+    "softmax": "probabilities",
+    "sigmoid": "probabilities",
+    "log_softmax": "log_probabilities",
+}
+
+
+def resolve(config: Config, facts: DataFacts) -> Config:
+    """The config with every `auto` that does not depend on the machine replaced by what it means for these data."""
+    output = model_output(config, facts)
+    loss = config.loss
+    if "inputs" in loss.parameters and loss["inputs"] == "auto":
+        loss = loss.replace(inputs=_FORMS[output])
+    watched = "val_loss" if facts.validation else "train_loss"
+    return replace(
+        config,
+        name=config.run_name,
+        model=config.model.replace(output=output),
+        loss=loss,
+        schedule=_watching(config.schedule, watched),
+        best=_chosen(config.best, watched),
+        early_stopping=config.early_stopping and _chosen(config.early_stopping, watched),
+    )
+
+
+def model_output(config: Config, facts: DataFacts) -> str:
+    """The last layer's activation: as configured, or what the loss, then the task, want.
+
+    A loss that says which form it takes decides; losses that prefer logits get them; others (`mse`, `mae`) get
+    probabilities on classes and plain values in regression.
+    """
+    stated = str(config.model["output"])
+    if stated != "auto":
+        return "none" if stated == "logits" else stated
+    probabilities = _PROBABILITIES[facts.task]
+    declared = loss_declaration(config.loss)
+    if declared is None:
+        return "none"
+    if declared.name == "binary_cross_entropy":
+        probabilities = "sigmoid"
+    form = config.loss.parameters.get("inputs", declared.accepts[0])
+    if form == "log_probabilities":
+        return "log_softmax"
+    wants_logits = form == "logits" or (form == "auto" and declared.accepts[0] == "logits")
+    return "none" if wants_logits else probabilities
+
+
+def loss_declaration(loss: Choice) -> Loss | None:
+    """What the catalogue says of the loss; None for a user's own."""
+    if loss.is_plugin:
+        return None
+    declared = get("loss", loss.name)
+    assert isinstance(declared, Loss)
+    return declared
+
+
+def output_size(config: Config, facts: DataFacts) -> int:
+    """How many numbers the model must give per sample."""
+    declared = loss_declaration(config.loss)
+    return facts.target_size * (declared.outputs_per_target if declared else 1)
+
+
+def goal(metric: str) -> str:
+    """`min` or `max`: which way `val_accuracy` and the like are better."""
+    name = metric.partition("_")[2]
+    found = find("metric", name) or find("loss", name)
+    return found.component.goal if found and isinstance(found.component, (Metric, Loss)) else "min"
+
+
+def _chosen(group: Any, watched: str) -> Any:
+    metric = watched if group.metric == "auto" else group.metric
+    return replace(group, metric=metric, mode=goal(metric) if group.mode == "auto" else group.mode)
+
+
+def _watching(schedule: Choice, watched: str) -> Choice:
+    if "metric" not in schedule.parameters:
+        return schedule
+    metric = watched if schedule["metric"] == "auto" else schedule["metric"]
+    return schedule.replace(metric=metric, mode=goal(metric) if schedule["mode"] == "auto" else schedule["mode"])

@@ -1,0 +1,75 @@
+"""The JSON Schema of a config file, for editors: from the same declarations that validate it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lossrun.catalog.declaration import REQUIRED, Component, Group, Key, Parameter
+from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS
+from lossrun.config.keys import KEYS
+from lossrun.config.leaves import adapter
+
+
+def json_schema() -> dict[str, Any]:
+    """A draft 2020-12 schema. Words are accepted wherever they are short for a mapping."""
+    components = {kind: _one_of(kind, members) for kind, members in COMPONENTS.items() if kind != "metric"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "lossrun config",
+        **_mapping(KEYS),
+        "$defs": components,
+    }
+
+
+def _mapping(keys: Sequence[Key], **fixed: Any) -> dict[str, Any]:
+    properties = {**fixed, **{spelling: _key(key) for key in keys for spelling in (key.name, *key.aliases)}}
+    required = [*fixed, *(key.name for key in keys if key.default is REQUIRED)]
+    schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {**schema, "required": required} if required else schema
+
+
+def _key(key: Key) -> dict[str, Any]:
+    unit = f" [{key.unit}]" if isinstance(key, Parameter) and key.unit else ""
+    described: dict[str, Any] = {"description": key.meaning + unit}
+    if key.default is not REQUIRED:
+        described["default"] = key.default
+    if isinstance(key, Parameter):
+        schema = adapter(key).json_schema()
+    elif isinstance(key, Group):
+        short = next((_key(p) for p in key.parameters if p.name == key.short_for), None)
+        schema = {"anyOf": [_mapping(key.parameters), *([short] if short else [])]}
+    else:
+        schema = {"$ref": f"#/$defs/{key.kind}"}
+        if key.many:
+            listed = {"type": "array", "items": schema}
+            schema = {"anyOf": [listed, {"enum": list(key.presets)}]} if key.presets else listed
+    # Any key may be null, which restores its default.
+    return (
+        {"anyOf": [schema, {"type": "null"}], **described} if key.default is not REQUIRED else {**schema, **described}
+    )
+
+
+def _one_of(kind: str, members: Sequence[Component]) -> dict[str, Any]:
+    """A word, a mapping for each member, and (where users may bring their own) a mapping with a `module:attribute`.
+
+    Other spellings are accepted too, and cannot be listed without case and underscores; the canonical ones are what
+    an editor should offer.
+    """
+    plugin = {"type": "string", "pattern": "^[^:]+:[^:]+$"}
+    words: list[dict[str, Any]] = [{"enum": [member.name for member in members]}, {"type": "string"}]
+    mappings = [
+        {"description": member.meaning, **_mapping(_with_logits(member), name=_name(member))} for member in members
+    ]
+    if kind in PLUGIN_KINDS:
+        mappings.append({"type": "object", "properties": {"name": plugin}, "required": ["name"]})
+    return {"anyOf": [*words, *mappings]}
+
+
+def _name(member: Component) -> dict[str, Any]:
+    return {"enum": [member.name, *(alias.spelling for alias in member.aliases)]}
+
+
+def _with_logits(member: Component) -> tuple[Key, ...]:
+    if member.kind != "loss" or not member.parameter("inputs"):
+        return member.parameters
+    spelling = Parameter("from_logits", bool, None, "the familiar spelling of inputs: logits (true), probabilities")
+    return (*member.parameters, spelling)

@@ -1,0 +1,240 @@
+"""A raw mapping -> a frozen Config, with every mistake found on the way reported at once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any, Final
+
+from lossrun.catalog import find, nearest, nearest_name
+from lossrun.catalog.datasets import SPLITS
+from lossrun.catalog.declaration import REQUIRED, Component, Group, Key, Nested, Parameter
+from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, Found
+from lossrun.catalog.losses import INPUTS, REDUCTION
+from lossrun.catalog.models import OUTPUT
+from lossrun.config import leaves
+from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
+from lossrun.config.keys import HABITS, KEYS
+from lossrun.config.source import Path, Problem, Source, dotted
+from lossrun.errors import ConfigError
+
+# The keys that lossrun itself reads of a user's own component; the others go to the component.
+PLUGIN_KEYS: Final[dict[str, tuple[Key, ...]]] = {
+    "dataset": SPLITS,
+    "model": (OUTPUT,),
+    "loss": (INPUTS, REDUCTION),
+    "optimizer": (),
+}
+
+
+def validate(raw: Any, source: Source) -> tuple[Config, list[str]]:
+    """The config, and notes on spellings that brought conventions along.
+
+    Raises ConfigError with all problems, in the order of their places.
+    """
+    checker = _Checker(source)
+    if not isinstance(raw, Mapping):
+        what = "empty" if raw is None else f"{leaves.shown(raw)}, not a mapping"
+        raise ConfigError(
+            [f"{source.name}: {what}; expected keys such as dataset, model, loss, optimizer, learning_rate"]
+        )
+    values = checker.group(KEYS, raw, ())
+    seeds = checker.seeds(raw, values)
+    problems = checker.problems + [p for path, p in checker.missing.items() if path not in checker.meant]
+    if problems:
+        raise ConfigError([problem.text for problem in sorted(problems)])
+    return _config(values, seeds), checker.notes
+
+
+def expand(key: Key, value: Any) -> Any:
+    """A word in the place of a mapping, made the mapping that it is short for."""
+    if isinstance(key, Nested) and key.many:
+        return key.presets.get(value, value) if isinstance(value, str) else value
+    if value is None or isinstance(value, (Mapping, list)):
+        return value
+    if isinstance(key, Nested):
+        return {"name": value}
+    if isinstance(key, Group) and key.short_for:
+        return {key.short_for: value}
+    return value
+
+
+@dataclass
+class _Checker:
+    source: Source
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    # Kept apart: a key that an unknown one seems to mean is not called missing as well.
+    missing: dict[str, Problem] = field(default_factory=dict)
+    meant: set[str] = field(default_factory=set)
+
+    def refuse(self, path: Path, message: str, *, at_key: bool = False) -> None:
+        self.problems.append(self.source.problem(path, message, at_key=at_key))
+
+    def group(self, keys: Sequence[Key], raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
+        """The values of `keys` in their declared order: given, or by default. Unknown names are refused."""
+        by_name = {spelling: key for key in keys for spelling in (key.name, *key.aliases)}
+        for name in raw:
+            if name not in by_name:
+                self.unknown(name, list(by_name), path)
+        values: dict[str, Any] = {}
+        for key in keys:
+            given = [name for name in (key.name, *key.aliases) if name in raw]
+            if len(given) > 1:
+                self.refuse((*path, given[1]), f"the same as {given[0]}; keep one", at_key=True)
+            name = given[0] if given else key.name
+            value = raw.get(name, key.default)
+            if value is REQUIRED:
+                message = f"{key.name} is missing: {key.meaning}; expected {key.expected}{_such_as(key)}"
+                self.missing[dotted((*path, key.name))] = self.source.problem(path, message)
+                continue
+            # An explicit null restores the default, as it does with --set.
+            if value is None and key.default is not REQUIRED:
+                value = key.default
+            values[key.name] = self.value(key, value, (*path, name))
+        return values
+
+    def value(self, key: Key, value: Any, path: Path) -> Any:
+        if isinstance(key, Parameter):
+            if value is None or (value is key.default and not isinstance(value, list)):
+                return value
+            checked, at, problem = leaves.check(key, value)
+            if problem:
+                self.refuse((*path, *at), problem)
+            return checked
+        value = expand(key, value)
+        if value is None:
+            if key.default is REQUIRED:
+                self.refuse(path, f"nothing; expected {key.expected}")
+            return None
+        if isinstance(key, Group):
+            if isinstance(value, Mapping):
+                return self.group(key.parameters, value, path)
+            self.refuse(path, f"{leaves.shown(value)}; expected {key.expected}")
+            return None
+        if not key.many:
+            return self.component(key.kind, value, path)
+        if not isinstance(value, list):
+            self.refuse(path, f"{leaves.shown(value)}; expected {key.expected}")
+            return None
+        single = Nested(key.name, key.kind, None, key.meaning)
+        return [self.component(key.kind, expand(single, item), (*path, i)) for i, item in enumerate(value)]
+
+    def component(self, kind: str, value: Any, path: Path) -> dict[str, Any] | None:
+        """A component's name in our spelling and all its parameters."""
+        if not isinstance(value, Mapping):
+            self.refuse(path, f"{leaves.shown(value)}; expected a {kind}: its name, or a mapping with its name")
+            return None
+        name = value.get("name")
+        at = (*path, "name")
+        if not isinstance(name, str):
+            problem = "no name" if name is None else f"name {leaves.shown(name)} is no string"
+            self.refuse(path, f"{problem}; expected a {kind} such as {COMPONENTS[kind][0].name}")
+            return None
+        parameters = {key: item for key, item in value.items() if key != "name"}
+        if ":" in name and kind in PLUGIN_KINDS:
+            return {"name": name, **self.plugin(kind, parameters, path)}
+        found = find(kind, name)
+        if found is None:
+            near = nearest_name(kind, name)
+            hint = f"did you mean {near}?" if near else "known: " + ", ".join(c.name for c in COMPONENTS[kind])
+            self.refuse(at if at in self.source.values else path, f"there is no {kind} {leaves.shown(name)}; {hint}")
+            return None
+        parameters = self.conventions(found, name, parameters, path)
+        return {"name": found.component.name, **self.group(found.component.parameters, parameters, path)}
+
+    def conventions(self, found: Found, spelling: str, given: dict[str, Any], path: Path) -> dict[str, Any]:
+        """`given`, with `from_logits` turned into `inputs` and with what the spelling implies."""
+        component, given = found.component, dict(given)
+        if "from_logits" in given and component.parameter("inputs"):
+            from_logits = given.pop("from_logits")
+            at = (*path, "from_logits")
+            inputs = "logits" if from_logits else "probabilities"
+            if not isinstance(from_logits, bool):
+                self.refuse(at, f"{leaves.shown(from_logits)}; expected true or false")
+            elif given.get("inputs", inputs) not in (inputs, "auto"):
+                self.refuse(at, f"contradicts inputs: {given['inputs']}; keep one of the two", at_key=True)
+            else:
+                given["inputs"] = inputs
+        stated = found.implies.get("inputs")
+        if stated and given.get("inputs", stated) not in (stated, "auto"):
+            self.refuse(path, f"{spelling} takes {stated}, but the config says {given['inputs']}; drop one of the two")
+        if given.get("inputs") == "auto":
+            del given["inputs"]
+        taken = {name: value for name, value in found.implies.items() if not self._gives(component, name, given)}
+        if taken:
+            brought = ", ".join(f"{name}: {value}" for name, value in taken.items())
+            self.notes.append(f"{dotted(path)}: {spelling} is {component.name} with {brought}")
+        return {**taken, **given}
+
+    @staticmethod
+    def _gives(component: Component, name: str, given: Mapping[str, Any]) -> bool:
+        parameter = component.parameter(name)
+        return parameter is not None and any(spelling in given for spelling in (parameter.name, *parameter.aliases))
+
+    def plugin(self, kind: str, parameters: Mapping[str, Any], path: Path) -> dict[str, Any]:
+        """Our own keys of a user's component checked; the others are its own affair, but must be plain and finite."""
+        keys = PLUGIN_KEYS[kind]
+        ours = {name for key in keys for name in (key.name, *key.aliases)}
+        theirs = {name: value for name, value in parameters.items() if name not in ours}
+        for name, value in theirs.items():
+            self._finite(value, (*path, name))
+        return {**theirs, **self.group(keys, {n: v for n, v in parameters.items() if n in ours}, path)}
+
+    def _finite(self, value: Any, path: Path) -> None:
+        if isinstance(value, float) and not isfinite(value):
+            self.refuse(path, f"{value} is not a finite number")
+        children = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+        for name, item in children:
+            self._finite(item, (*path, name))
+
+    def unknown(self, name: str, known: list[str], path: Path) -> None:
+        """Refuse an unknown key, with the key that seems to be meant."""
+        full = dotted((*path, name))
+        meant = HABITS.get(full)
+        if meant is None:
+            near = nearest(name, known)
+            meant = dotted((*path, near)) if near else None
+        if meant:
+            self.meant.add(meant)
+            hint = f"did you mean {meant}?"
+        elif known:
+            hint = "known here: " + ", ".join(known)
+        else:
+            hint = "nothing can be set here"
+        self.refuse((*path, name), f"there is no such key; {hint}", at_key=True)
+
+    def seeds(self, raw: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[int, ...]:
+        """`seeds: 3` counts up from `seed`; a list stands for itself."""
+        seed, seeds = values.get("seed", 0), values.get("seeds")
+        if isinstance(seeds, list):
+            if "seed" in raw:
+                self.refuse(("seed",), "seeds lists the seeds already; keep one of the two", at_key=True)
+            if not seeds or len(set(seeds)) != len(seeds):
+                self.refuse(("seeds",), f"{leaves.shown(seeds)}; expected at least one seed, none of them twice")
+            return tuple(seeds)
+        if seeds == 0:
+            self.refuse(("seeds",), "0 seeds; expected at least 1")
+        count = seeds if isinstance(seeds, int) else 1
+        return tuple(range(seed, seed + count)) if isinstance(seed, int) else ()
+
+
+def _such_as(key: Key) -> str:
+    if isinstance(key, Nested):
+        return " such as " + ", ".join(component.name for component in COMPONENTS[key.kind][:3])
+    return ""
+
+
+def _config(values: Mapping[str, Any], seeds: tuple[int, ...]) -> Config:
+    make: dict[str, Callable[[Any], Any]] = {
+        **dict.fromkeys(("dataset", "model", "loss", "optimizer", "schedule"), _choice),
+        "tags": tuple,
+        "checkpoint": lambda group: Checkpointing(**group),
+        "best": lambda group: Best(**group),
+        "early_stopping": lambda group: EarlyStopping(**group) if group else None,
+    }
+    built = {name: make.get(name, lambda value: value)(value) for name, value in values.items() if name != "seed"}
+    return Config(**{**built, "seeds": seeds})
+
+
+def _choice(mapping: Mapping[str, Any]) -> Choice:
+    return Choice(mapping["name"], {name: value for name, value in mapping.items() if name != "name"})

@@ -1,0 +1,62 @@
+"""Every error lossrun raises on purpose, one exit code per branch.
+
+    LossrunError                     1  (never raised itself)
+    ├── UsageError                   2  the command line asks for something impossible
+    │   └── ConfigError              2  a config file is wrong; carries every problem found
+    ├── DataError                    3  data is missing, damaged or does not fit the config
+    ├── RunError                     4  a run directory, a checkpoint or the disk
+    │   └── CheckpointError          4  no readable checkpoint, or one that does not fit
+    ├── LockedError                  5  another process writes this run
+    ├── DivergedError                6  the loss left the finite numbers
+    └── StoppedError               130  stopped from outside, state saved
+        └── TerminatedError        143  the same, by SIGTERM
+
+The message says what happened, what was expected and how to mend it. The library raises; `cli.py` alone turns these
+into text on stderr and an exit code.
+"""
+
+from typing import ClassVar
+
+
+class LossrunError(Exception):
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(LossrunError):
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """One or more mistakes in a config; `problems` holds one text for each, in file order."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class DataError(LossrunError):
+    exit_code = 3
+
+
+class RunError(LossrunError):
+    exit_code = 4
+
+
+class CheckpointError(RunError):
+    pass
+
+
+class LockedError(LossrunError):
+    exit_code = 5
+
+
+class DivergedError(LossrunError):
+    exit_code = 6
+
+
+class StoppedError(LossrunError):
+    exit_code = 130
+
+
+class TerminatedError(StoppedError):
+    exit_code = 143
