@@ -39,14 +39,14 @@ def model_output(config: Config, facts: DataFacts) -> str:
     """The last layer's activation: as configured, or what the loss, then the task, want.
 
     A loss that says which form it takes decides; losses that prefer logits get them; others (`mse`, `mae`) get
-    probabilities on classes and plain values in regression.
+    probabilities on classes and plain values in regression. A user's own model or loss is taken to mean plain outputs.
     """
     stated = str(config.model["output"])
     if stated != "auto":
         return "none" if stated == "logits" else stated
     probabilities = _PROBABILITIES[facts.task]
     declared = loss_declaration(config.loss)
-    if declared is None:
+    if declared is None or (config.model.is_plugin and config.loss.parameters.get("inputs") != "probabilities"):
         return "none"
     if declared.name == "binary_cross_entropy":
         probabilities = "sigmoid"

@@ -1,0 +1,5 @@
+"""`python -m lossrun`."""
+
+from lossrun.cli import main
+
+main()

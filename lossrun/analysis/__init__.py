@@ -1,0 +1,1 @@
+"""Recorded runs -> findings. Nothing here prints."""

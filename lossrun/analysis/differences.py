@@ -1,0 +1,115 @@
+"""What differs between the configs of several runs, and the short names that follow from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lossrun.catalog import COMPONENTS, get
+from lossrun.catalog.declaration import Nested
+from lossrun.records.recorded import RecordedRun
+
+# They name a run and change nothing in it.
+_NAMES: Final = {"name", "tags"}
+# They follow from the loss, or change nothing that is measured: poor labels.
+_SECONDARY: Final = ("model.output", "loss.inputs", "best", "checkpoint", "lint", "device", "compare_on")
+_SHORT_KEYS: Final = {"learning_rate": "lr"}
+_LONGEST_LABEL: Final = 36  # characters
+_MOST_PARTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`key`: dotted. `values`: one text per run, "-" where the run has no such key. `names`: the same, components
+    without their parameters."""
+
+    key: str
+    values: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def config_differences(configs: Sequence[Mapping[str, Any]]) -> tuple[Difference, ...]:
+    """The keys whose values are not the same in all configs; a component of another name is one entry."""
+    trimmed = [{key: value for key, value in config.items() if key not in _NAMES} for config in configs]
+    return tuple(_differences("", trimmed))
+
+
+def labels(runs: Sequence[RecordedRun], differences: Sequence[Difference]) -> tuple[str, ...]:
+    """What to call each run: by what differs (`loss=mae`), or by its full name where that is nothing, or too much."""
+    primary = [difference for difference in differences if not difference.key.startswith(_SECONDARY)]
+    for chosen in (primary, list(differences)):
+        parts = [[f"{_SHORT_KEYS.get(d.key, d.key)}={_short(d)[index]}" for d in chosen] for index in range(len(runs))]
+        texts = tuple(", ".join(part) for part in parts)
+        if len(set(texts)) == len(runs) and len(chosen) <= _MOST_PARTS and len(max(texts, key=len)) <= _LONGEST_LABEL:
+            return texts
+    names = tuple(run.name for run in runs)
+    return names if len(set(names)) == len(runs) else tuple(str(run.path) for run in runs)
+
+
+def component_text(key: str, value: Any) -> str:
+    """`{name: huber, delta: 1.0}` -> `huber(delta=1.0)`; parameters at their defaults are left out, except a loss's
+    numbers, which say which loss it is. `key` is the component's key in the config."""
+    if not _is_component(value):
+        return text(value)
+    shown = [f"{name}={text(item)}" for name, item in value.items() if name != "name" and _telling(key, value, name)]
+    return f"{value['name']}({', '.join(shown)})" if shown else str(value["name"])
+
+
+def text(value: Any) -> str:
+    """A value as it would stand in a config."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {text(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(text(item) for item in value) + "]"
+    return str(value)
+
+
+def _differences(prefix: str, values: Sequence[Mapping[str, Any]]) -> list[Difference]:
+    found: list[Difference] = []
+    for key in dict.fromkeys(key for value in values for key in value):
+        items = [value.get(key, _ABSENT) for value in values]
+        path = f"{prefix}{key}"
+        if all(item == items[0] for item in items):
+            continue
+        if all(isinstance(item, Mapping) and item.get("name") == items[0].get("name") for item in items):
+            found += _differences(f"{path}.", items)
+        else:
+            names = tuple(str(item["name"]) if _is_component(item) else _shown(path, item) for item in items)
+            found.append(Difference(path, tuple(_shown(path, item) for item in items), names))
+    return found
+
+
+_ABSENT: Final = object()
+
+
+def _shown(path: str, item: Any) -> str:
+    return "-" if item is _ABSENT else component_text(path, item)
+
+
+def _short(difference: Difference) -> tuple[str, ...]:
+    distinct = len(set(difference.names)) == len(set(difference.values))
+    return difference.names if distinct else difference.values
+
+
+def _is_component(value: Any) -> bool:
+    return isinstance(value, Mapping) and "name" in value
+
+
+def _telling(kind: str, component: Mapping[str, Any], name: str) -> bool:
+    """Whether the value of parameter `name` is worth showing."""
+    try:
+        declared = get(kind, component["name"]).parameter(name) if kind in COMPONENTS else None
+    except KeyError:
+        return True  # a user's own component
+    value = component[name]
+    if (kind, name) in (("loss", "inputs"), ("model", "output")):
+        return False  # they follow from each other
+    if declared is None:
+        return True
+    if kind == "loss" and isinstance(value, float) and value:
+        return True
+    if isinstance(declared, Nested) and isinstance(declared.default, str):
+        default = declared.presets.get(declared.default, declared.default)
+        return default not in (value, component_text(declared.kind, value))
+    return bool(value != declared.default)

@@ -1,0 +1,121 @@
+"""Single values out of a recorded run: at a seed's best epoch, at its last, and what several seeds make together."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from lossrun.catalog import Task, find, get
+from lossrun.catalog.declaration import TASKS, DatasetDeclaration, Loss, Metric
+from lossrun.records.recorded import RecordedRun
+
+Goal: TypeAlias = Literal["min", "max"]
+Row: TypeAlias = dict[str, Any]
+
+# Columns of the history that measure no quality.
+_BOOKKEEPING: Final = {"epoch", "step", "seed", "learning_rate", "grad_norm", "seconds", "train_seconds"}
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One quantity over the seeds of a run. `deviation`: of the sample (n - 1), None for a single seed."""
+
+    per_seed: dict[int, float]
+    mean: float
+    deviation: float | None
+
+
+def spread(per_seed: Mapping[int, float]) -> Spread | None:
+    """Mean and standard deviation over seeds; None where there is no value at all."""
+    if not per_seed:
+        return None
+    values = list(per_seed.values())
+    # Equal values have exactly that mean; the rounding of a sum would show a deviation where there is none.
+    mean = values[0] if len(set(values)) == 1 else sum(values) / len(values)
+    if len(values) == 1:
+        return Spread(dict(per_seed), mean, None)
+    # Products, because ** raises OverflowError where the numbers of a diverging run should become infinite.
+    squares = sum((value - mean) * (value - mean) for value in values)
+    return Spread(dict(per_seed), mean, math.sqrt(squares / (len(values) - 1)))
+
+
+def rows_by_seed(run: RecordedRun) -> dict[int, list[Row]]:
+    """The history's rows of each seed, in order of epochs."""
+    seeds: dict[int, list[Row]] = {}
+    for row in run.history.rows:
+        seeds.setdefault(row["seed"], []).append(row)
+    return seeds
+
+
+def best_rows(run: RecordedRun) -> dict[int, Row]:
+    """Each seed's row at its best epoch: the first with the least (or greatest) value of the config's `best.metric`.
+
+    A seed without a single finite value has none.
+    """
+    metric, mode = run.config["best"]["metric"], run.config["best"]["mode"]
+    best: dict[int, Row] = {}
+    for seed, rows in rows_by_seed(run).items():
+        measured = [row for row in rows if math.isfinite(row.get(metric, math.nan))]
+        if measured:
+            best[seed] = (min if mode == "min" else max)(measured, key=lambda row: float(row[metric]))
+    return best
+
+
+def last_rows(run: RecordedRun) -> dict[int, Row]:
+    return {seed: rows[-1] for seed, rows in rows_by_seed(run).items()}
+
+
+def test_rows(run: RecordedRun, when: Literal["test_at_best", "test_at_last"]) -> dict[int, Row]:
+    """test_<name> per seed, as the last `finished` event has them; empty before the end."""
+    seeds = run.finished["seeds"] if run.finished else {}
+    return {int(seed): facts[when] for seed, facts in seeds.items() if facts.get(when)}
+
+
+def column(rows: Mapping[int, Row], name: str) -> Spread | None:
+    """The values of one column, over the seeds that have it."""
+    return spread({seed: row[name] for seed, row in rows.items() if name in row})
+
+
+def yardstick_columns(rows: Mapping[int, Row]) -> list[str]:
+    """The columns that measure quality, in the order of the rows."""
+    return list(dict.fromkeys(name for row in rows.values() for name in row if name not in _BOOKKEEPING))
+
+
+def bare(name: str) -> str:
+    """`val_rmse` -> `rmse`."""
+    for prefix in ("val_", "test_", "train_"):
+        if name.startswith(prefix):
+            return name.removeprefix(prefix)
+    return name
+
+
+def declaration(name: str) -> Loss | Metric | None:
+    """What the catalogue says of a yardstick, by any spelling, with or without its val_ or test_."""
+    found = find("metric", bare(name)) or find("loss", bare(name))
+    component = found.component if found else None
+    return component if isinstance(component, Loss | Metric) else None
+
+
+def goal(name: str) -> Goal | None:
+    """Which way a column is better; None where nobody knows."""
+    if bare(name) == "loss":
+        return "min"
+    declared = declaration(name)
+    return declared.goal if declared else None
+
+
+def task(run: RecordedRun) -> Task | None:
+    """The run's task: as recorded, as configured, or as the dataset is declared."""
+    dataset = run.config["dataset"]
+    stated = run.environment.get("task") or dataset.get("task")
+    if stated in TASKS:
+        return stated  # type: ignore[no-any-return]  # one of the literals, by the line above
+    try:
+        declared = get("dataset", dataset["name"])
+    except KeyError:
+        return None
+    return declared.task if isinstance(declared, DatasetDeclaration) else None
+
+
+def epochs_done(run: RecordedRun) -> int:
+    return max((row["epoch"] for row in run.history.rows), default=0)

@@ -1,0 +1,33 @@
+"""What to keep in mind about one run before believing its numbers, in plain words."""
+
+from lossrun.analysis import readings
+from lossrun.records.recorded import RecordedRun
+
+
+def remarks(run: RecordedRun) -> tuple[str, ...]:
+    """One sentence for each thing about the run that is not as a plain finished run would have it."""
+    done, asked = readings.epochs_done(run), run.config["epochs"]
+    progress = f"{done} of {asked} epochs"
+    sentences = {
+        "running": f"still running: {progress} so far",
+        "interrupted": f"interrupted after {progress}; `lossrun resume {run.name}` goes on",
+        "stopped": f"stopped after {progress}; `lossrun resume {run.name}` goes on",
+        "unknown": f"written on another host, running or interrupted: {progress} so far",
+    }
+    found = [sentences[run.status]] if run.status in sentences else []
+    found += [_divergence(event) for event in run.ledger if event["event"] == "diverged"]
+    if run.extended:
+        found.append("extended after it had finished: its length was chosen with its results known")
+    stops = {
+        seed: facts["stopped_epoch"]
+        for seed, facts in (run.finished or {}).get("seeds", {}).items()
+        if facts.get("stopped_epoch")
+    }
+    found += [f"seed {seed} stopped early, after epoch {epoch}" for seed, epoch in stops.items()]
+    return (*found, *run.warnings)
+
+
+def _divergence(event: dict[str, object]) -> str:
+    who = f"seed {event['seed']}" if "seed" in event else "it"
+    where = f" in epoch {event['epoch']}" if "epoch" in event else ""
+    return f"{who} diverged{where}"

@@ -1,0 +1,131 @@
+"""What `ls` and `show` say about runs, one by one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lossrun.analysis import readings
+from lossrun.analysis.differences import component_text
+from lossrun.analysis.readings import Goal, Spread
+from lossrun.analysis.remarks import remarks
+from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
+from lossrun.errors import RunError
+from lossrun.records import recorded
+from lossrun.records.recorded import RecordedRun
+from lossrun.records.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A line of `ls`. `yardstick`, `value`: the task's first primary one, at the best epochs. `age`: seconds since the
+    run began, None where its ledger does not say."""
+
+    name: str
+    status: Status
+    epochs_done: int
+    epochs_asked: int
+    seeds: int
+    loss: str
+    optimizer: str
+    learning_rate: float
+    yardstick: str | None
+    value: Spread | None
+    age: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """`problems`: why a directory that looks like a run could not be read, one sentence each."""
+
+    rows: tuple[RunRow, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownYardstick:
+    name: str
+    goal: Goal | None
+    at_best: Spread | None
+    at_last: Spread | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Everything `show` says. `seconds`: wall time of all finished epochs."""
+
+    path: Path
+    name: str
+    status: Status
+    remarks: tuple[str, ...]
+    epochs_done: int
+    epochs_asked: int
+    seeds: tuple[int, ...]
+    best_metric: str
+    best_epochs: dict[int, int]
+    seconds: float
+    yardsticks: tuple[ShownYardstick, ...]
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    events: tuple[dict[str, Any], ...]
+
+
+def listing(paths: Sequence[Path], now: datetime | None = None) -> Listing:
+    """The runs in `paths`, in their order. One that cannot be read is told of and does not hide the others."""
+    rows: list[RunRow] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            rows.append(_row(recorded.load(path), now or datetime.now(UTC)))
+        except RunError as error:
+            problems.append(str(error))
+    return Listing(tuple(rows), tuple(problems))
+
+
+def facts(run: RecordedRun) -> RunFacts:
+    """What there is to say about one run."""
+    best, last = readings.best_rows(run), readings.last_rows(run)
+    tests_at_best, tests_at_last = (readings.test_rows(run, when) for when in ("test_at_best", "test_at_last"))
+    yardsticks = [
+        ShownYardstick(name, readings.goal(name), readings.column(at_best, name), readings.column(at_last, name))
+        for at_best, at_last in ((best, last), (tests_at_best, tests_at_last))
+        for name in readings.yardstick_columns(at_last)
+    ]
+    seconds_per_epoch = {row["epoch"]: row.get("seconds", 0.0) for row in run.history.rows}
+    return RunFacts(
+        path=run.path,
+        name=run.name,
+        status=run.status,
+        remarks=remarks(run),
+        epochs_done=readings.epochs_done(run),
+        epochs_asked=run.config["epochs"],
+        seeds=run.seeds,
+        best_metric=run.config["best"]["metric"],
+        best_epochs={seed: row["epoch"] for seed, row in best.items()},
+        seconds=sum(seconds_per_epoch.values()),
+        yardsticks=tuple(yardsticks),
+        config=run.config,
+        environment=run.environment,
+        events=run.ledger,
+    )
+
+
+def _row(run: RecordedRun, now: datetime) -> RunRow:
+    best = readings.best_rows(run)
+    task = readings.task(run)
+    names = [f"val_{name}" for name in PRIMARY_YARDSTICKS[task]] if task else []
+    yardstick = next((name for name in names if readings.column(best, name)), None)
+    return RunRow(
+        name=run.name,
+        status=run.status,
+        epochs_done=readings.epochs_done(run),
+        epochs_asked=run.config["epochs"],
+        seeds=len(run.seeds),
+        loss=component_text("loss", run.config["loss"]),
+        optimizer=component_text("optimizer", run.config["optimizer"]),
+        learning_rate=run.config["learning_rate"],
+        yardstick=yardstick,
+        value=readings.column(best, yardstick) if yardstick else None,
+        age=(now - datetime.fromisoformat(run.ledger[0]["time"])).total_seconds() if run.ledger else None,
+    )

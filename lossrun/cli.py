@@ -1,0 +1,324 @@
+"""The command line. Thin: it imports what a command needs inside that command, and turns errors into exit codes."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from lossrun.errors import ConfigError, LossrunError
+from lossrun.version import __version__
+
+if TYPE_CHECKING:
+    from lossrun.lint import Examined
+    from lossrun.training.session import Session
+
+app = typer.Typer(
+    help="Which loss, which optimizer, which learning rate: train from YAML, resume exactly, compare honestly.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="A path, a name, its beginning, last or last~1.", show_default=False)
+]
+Overrides = Annotated[
+    Optional[list[str]],  # noqa: UP045  # typer reads it at run time
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the config; may be repeated.", show_default=False),
+]
+RunsDir = Annotated[Path, typer.Option("--runs-dir", envvar="LOSSRUN_RUNS_DIR", help="Where runs lie.")]
+DataDir = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--data-dir", envvar="LOSSRUN_DATA_DIR", help="Where datasets lie or go.", show_default="the platform's cache"
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory alone.")]
+
+DEFAULT_RUNS = Path("runs")
+
+
+class Format(StrEnum):
+    table = "table"
+    json = "json"
+    csv = "csv"
+    md = "md"
+
+
+class Kind(StrEnum):
+    losses = "losses"
+    optimizers = "optimizers"
+    models = "models"
+    datasets = "datasets"
+    metrics = "metrics"
+    schedules = "schedules"
+
+
+def main() -> None:
+    """The entry point: every error of ours becomes one message on stderr and its exit code."""
+    try:
+        app()
+    except LossrunError as problem:
+        from lossrun.report.console import error, stderr
+
+        console = stderr()
+        if isinstance(problem, ConfigError):
+            for text in problem.problems:
+                error(console, text)
+        else:
+            error(console, str(problem))
+        sys.exit(problem.exit_code)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def train(
+    config: ConfigFile,
+    set_: Overrides = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+    name: Annotated[Optional[str], typer.Option(help="Name of the run.", show_default=False)] = None,  # noqa: UP045
+    data_dir: DataDir = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train as CONFIG says, into a new directory under --runs-dir."""
+    from lossrun.config import read
+    from lossrun.lint import examine
+
+    overrides = [*(set_ or []), *([f"name={name}"] if name else [])]
+    examined = examine(read(config, overrides), _data_dir(data_dir))
+
+    # Only now, with every mistake of the config told, is torch worth its seconds.
+    from lossrun.training.start import begin, prepare
+
+    with begin(prepare(examined), runs_dir) as session:
+        _show_and_train(session, examined, quiet)
+
+
+@app.command()
+def resume(
+    run: RunName,
+    set_: Overrides = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+    data_dir: DataDir = None,
+    quiet: Quiet = False,
+) -> None:
+    """Go on with RUN from its newest good checkpoint, to the bits that it would have reached without a stop."""
+    from lossrun.lint import examine
+    from lossrun.report.console import note, stderr, warning
+    from lossrun.training.resumable import find_resumable
+
+    console = stderr()
+    resumable = find_resumable(_found(run, runs_dir), set_ or [])
+    if resumable.finished and not resumable.changes:
+        note(console, f"{resumable.run.name} is finished; to train it further: lossrun resume {run} --set epochs=...")
+        if quiet:
+            typer.echo(resumable.run.path)
+        return
+    for text in resumable.notes:
+        note(console, text)
+    examined = examine(resumable.reading, _data_dir(data_dir))
+
+    from lossrun.training.start import prepare, resume_at
+
+    def skipped(path: Path, reason: str) -> None:
+        warning(console, f"checkpoint {path.name} skipped: {reason}")
+
+    with resume_at(prepare(examined), resumable, skipped, lambda text: note(console, text)) as session:
+        _show_and_train(session, examined, quiet)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="At least two runs.", show_default=False)],
+    format_: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.table,
+    metric: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="The yardstick to show, without val_ or test_.", show_default="all"),
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+) -> None:
+    """Say what differs between runs and which is better by which yardstick."""
+    from lossrun.analysis.compare import compare as compared
+    from lossrun.errors import UsageError
+    from lossrun.records import recorded
+    from lossrun.report import formats
+    from lossrun.report.compare import print_comparison
+    from lossrun.report.console import stdout
+
+    if len(runs) < 2:
+        raise UsageError(f"compare wants at least two runs, not {len(runs)}; lossrun ls lists them")
+    comparison = compared([recorded.load(_found(run, runs_dir)) for run in runs], metric)
+    if format_ is Format.table:
+        print_comparison(comparison, stdout())
+    else:
+        written = {Format.json: formats.to_json, Format.csv: formats.to_csv, Format.md: formats.to_markdown}
+        typer.echo(written[format_](comparison), nl=False)
+
+
+@app.command()
+def ls(runs_dir: RunsDir = DEFAULT_RUNS) -> None:
+    """List the runs: state, epochs, what they were trained with, how well they did."""
+    from lossrun.analysis.runs import listing
+    from lossrun.records.run_directory import all_runs
+    from lossrun.report.console import stdout
+    from lossrun.report.runs import print_listing
+
+    print_listing(listing(all_runs(runs_dir)), stdout())
+
+
+@app.command()
+def show(run: RunName, runs_dir: RunsDir = DEFAULT_RUNS) -> None:
+    """Show one run: config, results, checkpoints, what happened to it."""
+    from lossrun.analysis.runs import facts
+    from lossrun.records import recorded
+    from lossrun.report.console import stdout
+    from lossrun.report.runs import print_facts
+
+    print_facts(facts(recorded.load(_found(run, runs_dir))), stdout())
+
+
+@app.command()
+def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) -> None:
+    """Check CONFIG against its data without training; print it with every default filled in."""
+    from lossrun.config import read
+    from lossrun.lint import examine
+    from lossrun.records import config_file
+    from lossrun.report.console import note, stderr, warning
+    from lossrun.report.facts import facts, layers
+    from lossrun.report.training import banner
+
+    reading = read(config, set_ or [])
+    examined = examine(reading, _data_dir(data_dir))
+    typer.echo(config_file.dumps(examined.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
+    console = stderr()
+    console.print()
+    banner(console, facts(examined.config, examined.any_data), layers(examined.config, examined.facts))
+    for text in reading.notes:
+        note(console, text)
+    for text in examined.warnings:
+        warning(console, text)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
+    task: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Only what fits regression, binary, multiclass or multilabel.", show_default=False),
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List every loss, optimizer, model, dataset, metric or schedule with its parameters and other spellings."""
+    from lossrun.catalog.declaration import TASKS
+    from lossrun.errors import UsageError
+    from lossrun.report.console import stdout
+    from lossrun.report.listing import listing, records
+
+    if task is not None and task not in TASKS:
+        raise UsageError(f"--task {task}: there is no such task; expected one of {', '.join(TASKS)}")
+    declared = "loss" if kind is Kind.losses else kind.value.removesuffix("s")
+    if json_:
+        import json
+
+        typer.echo(json.dumps(records(declared, task), indent=2))
+    else:
+        listing(stdout(), declared, task)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of config files, for editors."""
+    import json
+
+    from lossrun.config.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def new(
+    template: Annotated[str, typer.Argument(help="regression, classification or table.")] = "regression",
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write; - for stdout.")] = Path("config.yaml"),
+) -> None:
+    """Write a commented config to start from."""
+    from lossrun.config.starting import template_text, write_template
+    from lossrun.report.console import note, stderr
+
+    if str(output) == "-":
+        typer.echo(template_text(template), nl=False)
+        return
+    write_template(template, output)
+    note(stderr(), f"{output} written; now: lossrun train {output}")
+
+
+def _show_and_train(session: "Session", examined: "Examined", quiet: bool) -> None:
+    """Train, with everything on screen that a person wants to see of it."""
+    from lossrun.records import ledger
+    from lossrun.report import training as report
+    from lossrun.report.console import note, stderr, stdout, warning
+    from lossrun.report.facts import facts, layers
+    from lossrun.training.events import EpochRecord
+    from lossrun.training.loop import train as training
+    from lossrun.training.stopping import listening
+
+    config, run, err, out = examined.config, session.run.path, stderr(), stdout()
+    if not quiet:
+        machine = {"device": session.where, "run": str(run)}
+        report.banner(err, {**facts(config, examined.any_data), **machine}, layers(config, examined.facts))
+        for text in examined.reading.notes:
+            note(err, text)
+        for text in examined.warnings:
+            warning(err, text)
+    table = report.EpochTable(
+        out,
+        task=examined.facts.task,
+        epochs=config.epochs,
+        seeds=len(config.seeds),
+        constant_rate=config.schedule.name == "constant" and not config.schedule["warmup_epochs"],
+    )
+    # One console for rows and bar where both go to one screen, or they would overwrite each other.
+    screen = out if out.is_terminal else err
+    with listening() as asked, report.progress_bar(screen, config.epochs, hidden=quiet) as show_progress:
+        for event in training(session, asked):
+            if quiet:
+                continue
+            if isinstance(event, EpochRecord):
+                table.add(event.epoch, event.rows, event.best_seeds)
+            else:
+                show_progress(event.epoch, event.step_in_epoch, event.steps_per_epoch)
+    if quiet:
+        typer.echo(run)
+        return
+    finished = ledger.read(session.run.ledger_path)[-1]
+    best = {"metric": config.best.metric, "mode": config.best.mode}
+    report.ending(
+        err, finished, best, [f"lossrun show {run.name}", f"lossrun resume {run.name} --set epochs={2 * config.epochs}"]
+    )
+
+
+def _found(run: str, runs_dir: Path) -> Path:
+    """The run's directory; says which where the argument left room for doubt."""
+    from lossrun.records.run_directory import find
+    from lossrun.report.console import note, stderr
+
+    path = find(run, runs_dir)
+    if path.name != Path(run).name:
+        note(stderr(), f"{run} is {path.name}")
+    return path
+
+
+def _data_dir(given: Path | None) -> Path:
+    if given is not None:
+        return given
+    from lossrun.data import default_data_dir
+
+    return default_data_dir()

@@ -1,0 +1,191 @@
+"""The models: plain functions from shapes and parameters to a `Network`. Declared in `catalog/models.py`.
+
+The layers bear the names of the declaration's summary (`hidden1`, `norm1`, `output`, ...).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any, Final, Literal, TypeAlias, cast
+
+import torch
+from torch import Tensor, nn
+
+from lossrun.catalog import get
+from lossrun.catalog.declaration import Model
+from lossrun.components.initializers import initialise
+
+Output: TypeAlias = Literal["none", "sigmoid", "softmax"]
+
+ACTIVATIONS: Final[Mapping[str, type[nn.Module]]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "softplus": nn.Softplus,
+    "none": nn.Identity,
+}
+
+
+class Network(nn.Module):
+    """A body that gives pre-activations, and the activation of its last layer, kept apart so that a yardstick can be
+    computed from the pre-activations, where it is stable.
+
+    Inputs (N, *input_shape); pre-activations and outputs (N, output_size).
+    """
+
+    def __init__(self, body: nn.Module, output: Output) -> None:
+        super().__init__()
+        self.body = body
+        self.output = output
+
+    def preactivations(self, inputs: Tensor) -> Tensor:
+        """What the last layer gives before its activation: logits, where the output is read as probabilities."""
+        result: Tensor = self.body(inputs)
+        return result
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return activated(self.preactivations(inputs), self.output)
+
+
+def activated(preactivations: Tensor, output: Output) -> Tensor:
+    """The output activation, applied along the last axis. Raises ValueError for an unknown one."""
+    if output == "none":
+        return preactivations
+    if output == "sigmoid":
+        return torch.sigmoid(preactivations)
+    if output == "softmax":
+        return torch.softmax(preactivations, dim=-1)
+    raise ValueError(f"unknown output activation {output!r}; expected none, sigmoid or softmax")
+
+
+def linear(input_shape: Sequence[int], output_size: int, *, output: Output, init: Mapping[str, Any]) -> Network:
+    """One dense layer on the flattened input."""
+    return _network(_dense_layers([], prod(input_shape), output_size), output, init)
+
+
+def mlp(
+    input_shape: Sequence[int],
+    output_size: int,
+    *,
+    hidden: Sequence[int],
+    activation: str,
+    output: Output,
+    init: Mapping[str, Any],
+    dropout: float,
+    batch_norm: bool,
+) -> Network:
+    """Hidden layers on the flattened input (each: dense, batch norm, activation, dropout), then a dense output.
+
+    hidden: units of each. activation: a key of ACTIVATIONS. dropout: share of units, in [0, 1). init: see `initialise`.
+    """
+    layers = _dense_layers(
+        hidden, prod(input_shape), output_size, activation=activation, dropout=dropout, batch_norm=batch_norm
+    )
+    return _network(layers, output, init)
+
+
+def cnn(
+    input_shape: Sequence[int],
+    output_size: int,
+    *,
+    layers: Sequence[Mapping[str, Any]],
+    activation: str,
+    output: Output,
+    init: Mapping[str, Any],
+    dropout: float,
+    batch_norm: bool,
+) -> Network:
+    """Convolutions and pools on an image, then dense layers as in `mlp` and a dense output.
+
+    input_shape: (channels, height, width). layers: mappings with a `name` (conv, max_pool, avg_pool, dense) and all the
+    parameters of that layer; a convolution is followed by batch norm and the activation. Max pooling rounds sizes up,
+    average pooling down. Raises ValueError where the input is no image or the layers do not fit it.
+    """
+    summary = cast(Model, get("model", "cnn")).layers(
+        {"layers": layers, "batch_norm": batch_norm}, tuple(input_shape), output_size
+    )
+    shapes = {row.name: row.output_shape for row in summary}
+    body: dict[str, nn.Module] = {}
+    shape = tuple(input_shape)
+    dense: list[int] = []
+    for number, layer in enumerate(layers, 1):
+        kind = layer["name"]
+        if kind == "dense":
+            dense.append(layer["units"])
+            continue
+        row = f"{kind}{number}"
+        if kind == "conv":
+            body |= _convolution(row, layer, shape, shapes[row])
+            if batch_norm:
+                body[f"norm{number}"] = nn.BatchNorm2d(layer["filters"])
+            body[f"activation{number}"] = ACTIVATIONS[activation]()
+        elif kind == "max_pool":
+            body[row] = nn.MaxPool2d(layer["size"], ceil_mode=True)
+        else:
+            body[row] = nn.AvgPool2d(layer["size"])
+        shape = shapes[row]
+    first = len(layers) - len(dense) + 1
+    body |= _dense_layers(
+        dense, prod(shape), output_size, activation=activation, dropout=dropout, batch_norm=batch_norm, first=first
+    )
+    return _network(body, output, init)
+
+
+MODEL_FUNCTIONS: Final[Mapping[str, Callable[..., Network]]] = {"linear": linear, "mlp": mlp, "cnn": cnn}
+
+
+def _network(body: dict[str, nn.Module], output: Output, init: Mapping[str, Any]) -> Network:
+    sequence = nn.Sequential()
+    for name, module in body.items():
+        sequence.add_module(name, module)
+    network = Network(sequence, output)
+    initialise(network, init)
+    return network
+
+
+def _dense_layers(
+    units: Sequence[int],
+    inputs: int,
+    output_size: int,
+    *,
+    activation: str = "none",
+    dropout: float = 0.0,
+    batch_norm: bool = False,
+    first: int = 1,
+) -> dict[str, nn.Module]:
+    """The dense part by name, in order, its hidden layers numbered from `first`."""
+    body: dict[str, nn.Module] = {"flatten": nn.Flatten()}
+    for number, outputs in enumerate(units, first):
+        body[f"hidden{number}"] = nn.Linear(inputs, outputs)
+        if batch_norm:
+            body[f"norm{number}"] = nn.BatchNorm1d(outputs)
+        body[f"activation{number}"] = ACTIVATIONS[activation]()
+        if dropout:
+            body[f"dropout{number}"] = nn.Dropout(dropout)
+        inputs = outputs
+    body["output"] = nn.Linear(inputs, output_size)
+    return body
+
+
+def _convolution(
+    name: str, layer: Mapping[str, Any], before: tuple[int, ...], after: tuple[int, ...]
+) -> dict[str, nn.Module]:
+    """A convolution from an image of shape `before` to one of shape `after`, both (channels, height, width)."""
+    filters, kernel, stride, padding = layer["filters"], layer["kernel"], layer["stride"], layer["padding"]
+    if padding != "same":
+        zeros = 0 if padding == "valid" else padding
+        return {name: nn.Conv2d(before[0], filters, kernel, stride, zeros)}
+    # As Keras: just the zeros that the last window lacks, the odd one at the end. torch's own "same" has no strides.
+    missing = [max((end - 1) * stride + kernel - start, 0) for start, end in zip(before[1:], after[1:], strict=True)]
+    top, left = (m // 2 for m in missing)
+    bottom, right = (m - m // 2 for m in missing)
+    if (top, left) == (bottom, right):
+        return {name: nn.Conv2d(before[0], filters, kernel, stride, (top, left))}
+    return {
+        f"{name}_padding": nn.ZeroPad2d((left, right, top, bottom)),
+        name: nn.Conv2d(before[0], filters, kernel, stride),
+    }

@@ -1,0 +1,128 @@
+"""A user's own components, named `package.module:attribute`."""
+
+import importlib
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.machinery import PathFinder
+from inspect import Parameter
+from pathlib import Path
+from typing import Any
+
+from lossrun.catalog import nearest
+from lossrun.errors import UsageError
+
+
+def load_plugin(spec: str, config_dir: Path) -> Any:
+    """The attribute that `module:attribute` names, the module being looked for in `config_dir` first.
+
+    sys.path is as before afterwards, so a module must import its neighbours at its top. Raises UsageError where the
+    module or the attribute is missing, or importing fails.
+    """
+    module_name, _, attribute = spec.partition(":")
+    if not all(part.isidentifier() for part in [*module_name.split("."), attribute]):
+        raise UsageError(
+            f"{spec}: not a name of the form package.module:attribute; write it so, without .py or slashes"
+        )
+    folder = config_dir.resolve()
+    _forget_namesake(module_name.partition(".")[0], folder)
+    try:
+        with _searched_first(folder):
+            module = importlib.import_module(module_name)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+            raise UsageError(
+                f"{spec}: there is no module {error.name}; looked in {folder} and among the installed packages. "
+                f"Put {module_name.replace('.', '/')}.py beside the config, or mend the name"
+            ) from error
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise UsageError(
+            f"{spec}: importing {module_name} raised {type(error).__name__}: {error} "
+            f"({place.filename}:{place.lineno}); mend the module"
+        ) from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError as error:
+        public = [name for name in vars(module) if not name.startswith("_")]
+        near = nearest(attribute, public)
+        hint = f"did you mean {near}?" if near else f"it has {', '.join(public) or 'no public names'}"
+        raise UsageError(f"{spec}: {module.__file__ or module_name} has no {attribute}; {hint}") from error
+
+
+def check_arguments(function: Callable[..., Any], parameters: Mapping[str, Any], leading: int, what: str) -> None:
+    """Whether `function(<leading positional arguments>, **parameters)` is a possible call.
+
+    `what` names the component in messages. Raises UsageError, naming every wrong or missing parameter.
+    """
+    if not callable(function):
+        raise UsageError(f"{what}: is a {type(function).__name__}; expected a function or a class")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # Built into C without a signature: the call itself will tell.
+    positional = [p for p in signature.parameters.values() if p.kind in _POSITIONAL]
+    takes_any = any(p.kind is Parameter.VAR_POSITIONAL for p in signature.parameters.values())
+    if len(positional) < leading and not takes_any:
+        raise UsageError(f"{what}: takes {len(positional)} positional arguments, but is given {leading}: {signature}")
+    filled = {p.name for p in positional[:leading]}
+    named = {p.name: p for p in signature.parameters.values() if p.kind in _NAMED and p.name not in filled}
+    open_ended = any(p.kind is Parameter.VAR_KEYWORD for p in signature.parameters.values())
+    problems: list[str] = []
+    for name in parameters:
+        if name in filled or (name not in named and not open_ended):
+            near = nearest(name, list(named))
+            hint = f"did you mean {near}?" if near else f"it takes {', '.join(named) or 'none'}"
+            problems.append(f"{what}: there is no parameter {name}; {hint}")
+    required = [p.name for p in positional[leading:] if p.kind is Parameter.POSITIONAL_ONLY and _has_no_default(p)]
+    required += [p.name for p in named.values() if _has_no_default(p)]
+    problems += [
+        f"{what}: the parameter {name} is missing and has no default" for name in required if name not in parameters
+    ]
+    if problems:
+        raise UsageError("\n".join(problems))
+
+
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+
+
+def _has_no_default(parameter: Parameter) -> bool:
+    return parameter.default is Parameter.empty
+
+
+@contextmanager
+def _searched_first(folder: Path) -> Iterator[None]:
+    before = list(sys.path)
+    sys.path.insert(0, str(folder))
+    # A module written a moment ago may not be in the importer's listing of the folder.
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def _forget_namesake(top: str, folder: Path) -> None:
+    """Make way for the `top` in `folder` where another folder's module of that name was imported before.
+
+    Raises UsageError where that other one is installed: replacing it would break whoever uses it.
+    """
+    loaded = sys.modules.get(top)
+    wanted = PathFinder.find_spec(top, [str(folder)])
+    if loaded is None or wanted is None or _origin(loaded) == wanted.origin:
+        return
+    installed = PathFinder.find_spec(top)
+    if top in sys.stdlib_module_names or (installed is not None and installed.origin == _origin(loaded)):
+        raise UsageError(
+            f"{folder / top}: a module named {top} is in use already, from {_origin(loaded) or 'Python itself'}; "
+            "rename yours"
+        )
+    for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
+        del sys.modules[name]
+
+
+def _origin(module: Any) -> str | None:
+    spec = getattr(module, "__spec__", None)
+    return spec.origin if spec else None

@@ -1,0 +1,35 @@
+"""`lossrun new`: commented configs to start from, kept as files beside this module."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from lossrun.catalog import nearest
+from lossrun.errors import UsageError
+
+
+def template_names() -> list[str]:
+    folder = files("lossrun.config") / "templates"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def template_text(name: str, file: str = "FILE") -> str:
+    """The template; `file` is what its first line says to train. Raises UsageError for an unknown name."""
+    names = template_names()
+    if name not in names:
+        near = nearest(name, names)
+        hint = f"did you mean {near}?" if near else f"expected one of {', '.join(names)}"
+        raise UsageError(f"there is no template {name!r}; {hint}")
+    text = (files("lossrun.config") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
+    return text.replace("FILE", file)
+
+
+def write_template(name: str, path: Path) -> None:
+    """Write the template to a file that does not exist yet. Raises UsageError."""
+    text = template_text(name, str(path))
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already and is left alone; choose another file with --output") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None

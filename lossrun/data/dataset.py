@@ -1,0 +1,136 @@
+"""The types of the room: what a user's function returns, and what training gets."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossrun.catalog.declaration import DataFacts, Task
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """What a user's own dataset function returns.
+
+    Each part is (inputs, targets): arrays, CPU tensors or lists, one row per sample. A part left out is split off from
+    `train` as for any dataset. `classes` names the classes; integer labels are then indices into it.
+    """
+
+    train: tuple[Any, Any]
+    validation: tuple[Any, Any] | None = None
+    test: tuple[Any, Any] | None = None
+    task: Task | None = None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scaling:
+    """scaled = (raw - mean) / std; both float64 and broadcastable to one sample."""
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    @classmethod
+    def identity(cls) -> "Scaling":
+        return cls.divide_by(1.0)
+
+    @classmethod
+    def divide_by(cls, divisor: float) -> "Scaling":
+        return cls(np.array(0.0), np.array(divisor))
+
+    @property
+    def is_identity(self) -> bool:
+        return not self.mean.any() and bool((self.std == 1).all())
+
+    def apply(self, raw: np.ndarray) -> np.ndarray:
+        """(N, ...) in original units -> float32 of the same shape, scaled."""
+        # Bytes need no more than float32, which halves the memory of a large image set.
+        work = np.float32 if raw.dtype == np.uint8 else np.float64
+        scaled: np.ndarray = np.subtract(raw, self.mean, dtype=work)
+        np.divide(scaled, self.std, out=scaled, casting="same_kind")
+        return scaled.astype(np.float32, copy=False)
+
+    def invert(self, scaled: np.ndarray) -> np.ndarray:
+        """(N, ...) scaled -> float32 of the same shape, in original units."""
+        raw: np.ndarray = scaled.astype(np.float64) * self.std + self.mean
+        return raw.astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Samples in original units. Arrays may be read-only memory maps.
+
+    inputs: (N, *input_shape), float32, or uint8 for pixels.
+    targets: multiclass int64 (N,); binary float32 (N, 1) of 0 and 1; multilabel float32 (N, K) of 0 and 1; regression
+    float32 (N, K).
+    ids: int64 (N,), ascending: the row in the source (a test set of its own counts from 0 itself).
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, index: np.ndarray) -> "Part":
+        return Part(self.inputs[index], self.targets[index], self.ids[index])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """A dataset, ready to train on.
+
+    target_size: classes for multiclass, otherwise columns of the target.
+    classes: their names, () where unknown.
+    input_scaling, target_scaling: fitted on the training part, or fixed (pixels are divided by 255).
+    hashes: part -> SHA-256 (hex) over dtype, shape and bytes of its inputs and targets as used, corruption included.
+    notes: facts worth printing, such as "3 rows with empty cells dropped".
+    """
+
+    name: str
+    task: Task
+    train: Part
+    validation: Part | None
+    test: Part | None
+    input_shape: tuple[int, ...]
+    target_size: int
+    classes: tuple[str, ...]
+    input_scaling: Scaling
+    target_scaling: Scaling
+    hashes: dict[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def facts(self) -> DataFacts:
+        return DataFacts(
+            task=self.task,
+            input_shape=self.input_shape,
+            target_size=self.target_size,
+            train=len(self.train),
+            validation=len(self.validation) if self.validation else 0,
+            test=len(self.test) if self.test else 0,
+            target_range=(float(self.train.targets.min()), float(self.train.targets.max())),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """What a reader gives: encoded samples, not yet split.
+
+    validation, test: only where the source has such parts of its own.
+    input_scaling: a fixed one, None for identity.
+    columns: names of the input columns, for messages; () where they have none.
+    fill_missing: NaN among the inputs means "missing" and is to be replaced by the training mean of its column.
+    """
+
+    task: Task
+    train: Part
+    target_size: int
+    validation: Part | None = None
+    test: Part | None = None
+    classes: tuple[str, ...] = ()
+    input_scaling: Scaling | None = None
+    columns: tuple[str, ...] = ()
+    fill_missing: bool = False
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,134 @@
+"""From a dataset's name and parameters to numbers that can be trained on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lossrun.data import scaling
+from lossrun.data.archive import read_npz
+from lossrun.data.arrays import read_inline, read_user_dataset
+from lossrun.data.corruption import corrupt
+from lossrun.data.csv_file import read_csv
+from lossrun.data.dataset import Data, Part, Scaling, Source
+from lossrun.data.hashing import part_digest
+from lossrun.data.images import IMAGE_SETS, read_images
+from lossrun.data.scikit_learn import SAMPLES, read_scikit_learn
+from lossrun.data.splits import drawn_sizes, hold_out
+from lossrun.data.streams import Purpose
+from lossrun.data.synthetic import synthetic_classification, synthetic_regression
+from lossrun.errors import DataError
+
+
+def load(name: str, parameters: Mapping[str, Any], *, config_dir: Path, data_dir: Path, seed: int = 0) -> Data:
+    """Read, split, fill, corrupt, check, fit scalings, hash: in this order.
+
+    `parameters`: validated, defaults filled in. `config_dir`: where paths and a user's own modules are looked up.
+    `data_dir`: where downloads are looked up and put. `seed`: the run's, used only with split_seed: seed.
+
+    Raises DataError where the data are missing, damaged or do not fit the parameters; UsageError where `name` is a
+    `module:attribute` that cannot be had.
+    """
+    source = _read(name, parameters, config_dir, data_dir)
+    split_seed = seed if parameters["split_seed"] == "seed" else parameters["split_seed"]
+    parts = _split(source, parameters, split_seed, is_own=":" in name)
+    notes = list(source.notes)
+    if source.fill_missing:
+        parts, filled = _fill_missing(parts, source.columns)
+        notes += filled
+    for part_name, part in parts.items():
+        _check_finite(part_name, part, source.columns)
+    train = parts["train"]
+    if parameters["corrupt"]:
+        targets, done = corrupt(train.targets, source.task, source.target_size, parameters["corrupt"])
+        train = parts["train"] = Part(train.inputs, targets, train.ids)
+        notes += done
+    standardize = parameters["standardize"]
+    if standardize["targets"] and source.task != "regression":
+        raise DataError(
+            f"dataset.standardize: targets of a {source.task} task are classes; only a regression has units"
+        )
+    return Data(
+        name=name,
+        task=source.task,
+        train=train,
+        validation=parts.get("validation"),
+        test=parts.get("test"),
+        input_shape=train.inputs.shape[1:],
+        target_size=source.target_size,
+        classes=source.classes,
+        input_scaling=scaling.fit(train.inputs)
+        if standardize["inputs"]
+        else source.input_scaling or Scaling.identity(),
+        target_scaling=scaling.fit(train.targets) if standardize["targets"] else Scaling.identity(),
+        hashes={part_name: part_digest(part) for part_name, part in parts.items()},
+        notes=tuple(notes),
+    )
+
+
+def _read(name: str, parameters: Mapping[str, Any], config_dir: Path, data_dir: Path) -> Source:
+    if ":" in name:
+        return read_user_dataset(name, parameters, config_dir)
+    if name in IMAGE_SETS:
+        return read_images(name, data_dir)
+    if name in SAMPLES:
+        return read_scikit_learn(name)
+    match name:
+        case "synthetic_regression":
+            return synthetic_regression(parameters)
+        case "synthetic_classification":
+            return synthetic_classification(parameters)
+        case "csv":
+            return read_csv(parameters, config_dir)
+        case "npz":
+            return read_npz(parameters, config_dir)
+        case "inline":
+            return read_inline(parameters)
+    raise KeyError(f"dataset {name}")
+
+
+def _split(source: Source, parameters: Mapping[str, Any], seed: int, *, is_own: bool) -> dict[str, Part]:
+    """train, and validation and test where there are such.
+
+    Parts that a user's function returns are used unless the config asks for 0; an official test set only if asked for.
+    """
+    test = source.test if parameters["test"] == "official" or (is_own and parameters["test"]) else None
+    validation = source.validation if parameters["validation"] else None
+    test_size, validation_size = drawn_sizes(
+        parameters, len(source.train), own_test=test is not None, own_validation=validation is not None
+    )
+    train, drawn_test = hold_out(source.train, test_size, source.task, seed, Purpose.TEST_SPLIT)
+    train, drawn_validation = hold_out(train, validation_size, source.task, seed, Purpose.VALIDATION_SPLIT)
+    parts = {"train": train, "validation": validation or drawn_validation, "test": test or drawn_test}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _fill_missing(parts: Mapping[str, Part], columns: tuple[str, ...]) -> tuple[dict[str, Part], list[str]]:
+    """NaN among the inputs replaced by the mean of the column in the training part; and a note."""
+    train = parts["train"].inputs
+    empty = np.isnan(train).all(axis=0)
+    if empty.any():
+        raise DataError(
+            f"column {columns[empty.argmax()]} is empty in the whole training part and has no mean; drop it"
+        )
+    means = np.nanmean(train, axis=0, dtype=np.float64).astype(np.float32)
+    count = sum(int(np.isnan(part.inputs).sum()) for part in parts.values())
+    filled = {
+        name: Part(np.where(np.isnan(part.inputs), means, part.inputs), part.targets, part.ids)
+        for name, part in parts.items()
+    }
+    return filled, [f"{count} empty cells filled with the training mean of their column"] if count else []
+
+
+def _check_finite(name: str, part: Part, columns: tuple[str, ...]) -> None:
+    """Raises DataError with the first place of a NaN, an infinity or a number beyond float32."""
+    for what, array in (("inputs", part.inputs), ("targets", part.targets)):
+        if array.dtype.kind != "f" or np.isfinite(array).all():
+            continue
+        row, *rest = np.argwhere(~np.isfinite(array))[0]
+        column = columns[rest[0]] if what == "inputs" and columns else ", ".join(map(str, rest))
+        raise DataError(
+            f"{name} {what}: {array[row, *rest]} at row {part.ids[row]}, column {column}; "
+            "expected finite numbers of at most 3.4e38"
+        )

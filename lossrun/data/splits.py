@@ -1,0 +1,68 @@
+"""Which samples are held out: exact counts, shuffled, in proportion to the classes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lossrun.catalog.declaration import Task
+from lossrun.data.dataset import Part
+from lossrun.data.streams import Purpose, generator
+from lossrun.errors import DataError
+
+
+def part_size(asked: int | float, samples: int, key: str) -> int:
+    """How many of `samples` the value of the key `key` asks for: an integer is a count, a float a share.
+
+    A share above 0 gives at least one. Raises DataError where nothing would be left to train on.
+    """
+    if isinstance(asked, float) and asked >= 1:
+        raise DataError(
+            f"dataset.{key}: {asked} is no share; expected below 1 (a whole number is a count: {asked:.0f})"
+        )
+    size = asked if isinstance(asked, int) else max(1, round(asked * samples)) if asked else 0
+    if size >= samples:
+        raise DataError(
+            f"dataset.{key}: {asked} takes {size} of {samples} samples and leaves nothing to train on; ask for less"
+        )
+    return size
+
+
+def drawn_sizes(
+    asked: Mapping[str, Any], samples: int, *, own_test: bool, own_validation: bool = False
+) -> tuple[int, int]:
+    """How many samples to draw for test and then, from what remains, for validation; none for a part of its own.
+
+    Raises DataError for `test: official` where there is no such part.
+    """
+    if asked["test"] == "official" and not own_test:
+        raise DataError("dataset.test: official, but this dataset has no official test set; give a share or a count")
+    test = 0 if own_test else part_size(asked["test"], samples, "test")
+    validation = 0 if own_validation else part_size(asked["validation"], samples - test, "validation")
+    return test, validation
+
+
+def hold_out(part: Part, size: int, task: Task, seed: int, purpose: Purpose) -> tuple[Part, Part | None]:
+    """Draw `size` samples: (the rest, those drawn or None), each in ascending order of ids.
+
+    Binary and multiclass: every class in proportion, to the sample, by largest remainder.
+    """
+    if size == 0:
+        return part, None
+    rng = generator(seed, purpose)
+    strata = part.targets.ravel() if task in ("binary", "multiclass") else np.zeros(len(part))
+    drawn = np.zeros(len(part), bool)
+    members = [np.flatnonzero(strata == value) for value in np.unique(strata)]
+    for indices, share in zip(members, _shares([len(indices) for indices in members], size), strict=True):
+        drawn[rng.permutation(indices)[:share]] = True
+    return part.rows(~drawn), part.rows(drawn)
+
+
+def _shares(counts: list[int], size: int) -> list[int]:
+    """`size` divided in proportion to `counts`: rounded down, then one more each to the largest remainders."""
+    total = sum(counts)
+    shares = [count * size // total for count in counts]
+    by_remainder = sorted(range(len(counts)), key=lambda i: -(counts[i] * size % total))
+    for i in by_remainder[: size - sum(shares)]:
+        shares[i] += 1
+    return shares

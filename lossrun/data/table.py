@@ -1,0 +1,106 @@
+"""Text tables, read strictly: one header line, equally long rows, every complaint with its line."""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from lossrun.errors import DataError
+
+# What an empty cell is also written as, in any case.
+MISSING: Final = frozenset({"", "na", "nan", "null"})
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells without surrounding blanks, column by column; `lines`: where in the file each row ends."""
+
+    path: Path
+    columns: dict[str, list[str]]
+    lines: list[int]
+
+    def is_missing(self, name: str) -> np.ndarray:
+        """bool (N,): the cells that say nothing."""
+        return np.array([cell.lower() in MISSING for cell in self.columns[name]], bool)
+
+    def numbers(self, name: str) -> np.ndarray:
+        """float64 (N,): the numbers of a column, NaN where missing.
+
+        Raises DataError with line and column for any other cell.
+        """
+        numbers = np.empty(len(self.lines))
+        for row, cell in enumerate(self.columns[name]):
+            number = as_number(cell)
+            if number is None:
+                raise DataError(
+                    f"{self.path}:{self.lines[row]}: column {name}: {cell!r} is not a number, as most of the column "
+                    "is; mend the cell (or, if the column holds classes, add task: multiclass)"
+                )
+            numbers[row] = number
+        return numbers
+
+    def is_words(self, name: str) -> bool:
+        """Whether less than half of the cells that say something are numbers."""
+        cells = [cell for cell in self.columns[name] if cell.lower() not in MISSING]
+        return 2 * sum(as_number(cell) is not None for cell in cells) < len(cells)
+
+
+def read_table(path: Path, delimiter: str) -> Table:
+    """The cells of a text file. Raises DataError where it is unreadable or not a rectangular table with a header."""
+    delimiter = "\t" if delimiter == "\\t" else delimiter
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise DataError(f"dataset.delimiter: {delimiter!r}; expected one character, such as , or ; or '\\t'")
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    try:
+        # utf-8-sig: spreadsheets put a byte order mark in front.
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, delimiter=delimiter, strict=True)
+            try:
+                for row in reader:
+                    if row:
+                        rows.append([cell.strip() for cell in row])
+                        lines.append(reader.line_num)
+            except csv.Error as error:
+                raise DataError(
+                    f"{path}:{reader.line_num}: {error}; expected cells as spreadsheets write them"
+                ) from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}; dataset.path is relative to the config") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
+    if len(rows) < 2:
+        raise DataError(f"{path}: {'a header but no rows' if rows else 'empty'}; expected a header line and rows")
+    header = rows[0]
+    _check_header(path, lines[0], header, delimiter)
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != len(header):
+            raise DataError(f"{path}:{line}: {len(row)} cells, but the header has {len(header)}; expected as many")
+    columns = {name: list(cells) for name, cells in zip(header, zip(*rows[1:], strict=True), strict=True)}
+    return Table(path, columns, lines[1:])
+
+
+def as_number(cell: str) -> float | None:
+    """The number in a cell, NaN for a missing one, None for a word."""
+    if cell.lower() in MISSING:
+        return float("nan")
+    try:
+        # Python reads 1_000 as a number; no table means it.
+        return None if "_" in cell else float(cell)
+    except ValueError:
+        return None
+
+
+def _check_header(path: Path, line: int, header: list[str], delimiter: str) -> None:
+    if all(as_number(name) is not None for name in header):
+        raise DataError(f"{path}:{line}: the first line holds only numbers; expected the names of the columns")
+    if "" in header:
+        raise DataError(f"{path}:{line}: column {header.index('') + 1} has no name; give it one")
+    repeated = [name for name, count in Counter(header).items() if count > 1]
+    if repeated:
+        raise DataError(f"{path}:{line}: two columns are named {repeated[0]!r}; expected different names")
+    if len(header) == 1:
+        raise DataError(f"{path}:{line}: only one column, {header[0]!r}; is the delimiter {delimiter!r} right?")

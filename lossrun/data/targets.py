@@ -1,0 +1,144 @@
+"""Raw targets -> a task, and targets in the form of that task."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from lossrun.catalog.declaration import Task
+from lossrun.data.inputs import as_float32
+from lossrun.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """`targets` as in Part; `size`: classes for multiclass, otherwise columns."""
+
+    task: Task
+    targets: np.ndarray
+    size: int
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def encode(raw: np.ndarray, task: Task | None, where: str, classes: tuple[str, ...] = ()) -> Encoded:
+    """Targets (N,) or (N, K), numbers or words, made fit for `task`; without one it is inferred.
+
+    Words are classes (two: binary, more: multiclass). Numbers with a fraction, or of which none occurs twice, are a
+    regression; several columns of 0 and 1 are multilabel. Other integers could be classes or amounts and are refused.
+    `classes`: the names of the classes; integers are then indices into them. Otherwise the distinct values, sorted, are
+    the classes.
+
+    Raises DataError, naming `where`.
+    """
+    if raw.dtype.kind not in "biufU":
+        raise DataError(f"{where}: holds {raw.dtype} values; expected numbers or words")
+    if raw.ndim not in (1, 2) or 0 in raw.shape[1:]:
+        raise DataError(f"{where}: has the shape {raw.shape}; expected one row or value per sample")
+    columns = raw[:, np.newaxis] if raw.ndim == 1 else raw
+    words = raw.dtype.kind == "U"
+    if not words and not np.isfinite(columns).all():
+        row, column = np.argwhere(~np.isfinite(columns))[0]
+        raise DataError(f"{where}: {columns[row, column]} at row {row}, column {column}; expected finite numbers")
+    if task is None:
+        task = _inferred(columns, words, where, classes)
+    if task == "regression":
+        if words:
+            raise DataError(f"{where}: holds words such as {columns[0, 0]!r}; a regression needs numbers")
+        return Encoded(task, as_float32(columns), columns.shape[1])
+    if task == "multilabel":
+        return _multilabel(columns, words, where, classes)
+    if columns.shape[1] > 1:
+        if task == "multiclass":
+            return _one_hot(columns, words, where, classes)
+        raise DataError(f"{where}: {columns.shape[1]} columns; a binary task has one (several: task: multilabel)")
+    return _classes(columns[:, 0], task, words, where, classes)
+
+
+def _inferred(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...]) -> Task:
+    if columns.shape[1] > 1:
+        if words:
+            raise DataError(f"{where}: several columns of words; expected one, or columns of numbers")
+        return "multilabel" if _is_zero_one(columns) else "regression"
+    distinct = np.unique(columns)
+    if words or classes or columns.dtype.kind == "b":
+        return "binary" if (len(classes) or len(distinct)) == 2 else "multiclass"
+    if not _is_whole(columns) or len(distinct) == len(columns) > 1:
+        return "regression"
+    task = "binary" if len(distinct) == 2 else "multiclass"
+    raise DataError(
+        f"{where}: whole numbers ({', '.join(_names(distinct[:3]))}{', ...' if len(distinct) > 3 else ''}) could be "
+        f"amounts or classes; add task: regression or task: {task}"
+    )
+
+
+def _multilabel(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...]) -> Encoded:
+    if words or not _is_zero_one(columns):
+        raise DataError(f"{where}: multilabel targets are columns of 0 and 1; found other values")
+    if columns.shape[1] == 1:
+        raise DataError(f"{where}: one column; multilabel wants several (one: task: binary)")
+    if classes and len(classes) != columns.shape[1]:
+        raise DataError(f"{where}: {columns.shape[1]} columns, but {len(classes)} names of classes")
+    exclusive = bool((columns.sum(axis=1) == 1).all())
+    note = "every row of the targets holds exactly one 1: task: multiclass would read them as one-hot classes"
+    return Encoded("multilabel", as_float32(columns), columns.shape[1], classes, (note,) if exclusive else ())
+
+
+def _one_hot(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...]) -> Encoded:
+    if words or not _is_zero_one(columns) or not bool((columns.sum(axis=1) == 1).all()):
+        raise DataError(
+            f"{where}: several target columns with task: multiclass must be one-hot, one 1 in each row; "
+            "found other rows (task: multilabel allows any 0 and 1)"
+        )
+    if classes and len(classes) != columns.shape[1]:
+        raise DataError(f"{where}: {columns.shape[1]} columns, but {len(classes)} names of classes")
+    return Encoded("multiclass", columns.argmax(axis=1).astype(np.int64), columns.shape[1], classes)
+
+
+def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: tuple[str, ...]) -> Encoded:
+    if not words and not _is_whole(column):
+        fraction = column[column != np.floor(column)][0]
+        raise DataError(f"{where}: {fraction:g} is no class; a {task} task wants whole numbers or words")
+    if classes:
+        indices = _indices(column, words, where, classes)
+    else:
+        distinct, indices = np.unique(column, return_inverse=True)
+        classes = _names(distinct)
+    if task == "binary" and len(classes) != 2:
+        raise DataError(f"{where}: {len(classes)} classes ({', '.join(classes[:5])}); a binary task has 2")
+    if len(classes) < 2:
+        raise DataError(f"{where}: only the class {classes[0]}; expected at least 2 classes")
+    if task == "binary":
+        return Encoded(task, indices.astype(np.float32)[:, np.newaxis], 1, classes)
+    return Encoded(task, indices.astype(np.int64), len(classes), classes)
+
+
+def _indices(column: np.ndarray, words: bool, where: str, classes: tuple[str, ...]) -> np.ndarray:
+    """The place of each label in the given class names."""
+    repeated = [name for name, count in Counter(classes).items() if count > 1]
+    if repeated:
+        raise DataError(f"{where}: the class {repeated[0]} is named twice; expected different names")
+    if not words:
+        if column.min() < 0 or column.max() >= len(classes):
+            label = int(column.min() if column.min() < 0 else column.max())
+            raise DataError(f"{where}: label {label}; expected 0 to {len(classes) - 1}, one for each class name")
+        return column
+    place = {name: index for index, name in enumerate(classes)}
+    unknown = next((word for word in column.tolist() if word not in place), None)
+    if unknown is not None:
+        raise DataError(f"{where}: the label {unknown!r} is none of the classes {', '.join(classes)}")
+    return np.array([place[word] for word in column.tolist()])
+
+
+def _names(distinct: np.ndarray) -> tuple[str, ...]:
+    if distinct.dtype.kind == "U":
+        return tuple(distinct.tolist())
+    return tuple(str(int(value)) if value == int(value) else str(value) for value in distinct.tolist())
+
+
+def _is_whole(values: np.ndarray) -> bool:
+    return values.dtype.kind != "f" or bool((values == np.floor(values)).all())
+
+
+def _is_zero_one(values: np.ndarray) -> bool:
+    return bool(((values == 0) | (values == 1)).all())

@@ -1,0 +1,7 @@
+"""Rules over a config and the facts of its data, before anything is trained."""
+
+from lossrun.lint.check import check
+from lossrun.lint.examine import Examined, examine
+from lossrun.lint.rules import RULES, columns
+
+__all__ = ["RULES", "Examined", "check", "columns", "examine"]

@@ -1,0 +1,159 @@
+"""Checkpoints: the full state of a run in one safetensors file, proven by a digest in its name.
+
+    checkpoints/step-00000469-<first 16 hex digits of the file's SHA-256>.safetensors
+
+Tensors are numpy arrays by name (`model.`, `optimizer.`, `rng.` ...); everything else is one JSON string under
+`lossrun` in the file's metadata. bfloat16 has no numpy type: it travels as uint16 bits, its names listed under
+`bfloat16` in the metadata by whoever saves it.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from lossrun.errors import CheckpointError
+from lossrun.records import durable, strict_json
+
+FORMAT_VERSION: Final = 1
+FEWEST_KEPT: Final = 2  # a damaged newest one must leave another to go back to
+
+_NAME: Final = re.compile(r"step-(?P<step>\d{8,})-(?P<digest>[0-9a-f]{16})\.safetensors")
+_METADATA_KEY: Final = "lossrun"
+_LARGEST_HEADER: Final = 100_000_000  # bytes; the limit of the safetensors format itself
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """`metadata`: epoch, step, seeds, best so far, elapsed seconds, hashes, `history_length` in bytes; `format_version`
+    is added when it is written."""
+
+    tensors: dict[str, np.ndarray]
+    metadata: dict[str, Any]
+
+
+def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int) -> Path:
+    """Write the checkpoint of `step`, read it back, and only then remove what it makes superfluous.
+
+    The newest `keep` stay (at least two). What else is removed: an earlier checkpoint of the same step, those of later
+    steps (a future given up by resuming from an older checkpoint) and leavings of killed writes.
+    Raises RunError where the disk refuses, CheckpointError where it reads back something else; all older ones are
+    then still there.
+    """
+    data = _serialized(checkpoint.tensors, checkpoint.metadata)
+    path = directory / f"step-{step:08d}-{_digest(data)}.safetensors"
+    durable.replace(path, data)
+    _verified_bytes(path)
+    earlier = [old for old in candidates(directory) if _step(old) < step]
+    kept = {path, *earlier[: max(keep, FEWEST_KEPT) - 1]}
+    for old in [*candidates(directory), *directory.glob(f".*{durable.TEMPORARY_SUFFIX}")]:
+        if old not in kept:
+            with suppress(OSError):
+                old.unlink()
+    return path
+
+
+def save_weights(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
+    """Write a file of weights alone (`best-seed0.safetensors`), replacing the one before. `read` reads it."""
+    durable.replace(path, _serialized(tensors, metadata))
+
+
+def candidates(directory: Path) -> list[Path]:
+    """The checkpoints in `directory` by their names, newest step first, unread."""
+    if not directory.is_dir():
+        return []
+    return sorted((path for path in directory.iterdir() if _NAME.fullmatch(path.name)), key=_step, reverse=True)
+
+
+def load_newest(directory: Path, *, on_skip: Callable[[Path, str], None]) -> tuple[Path, Checkpoint]:
+    """The newest checkpoint that can be trusted; `on_skip(path, reason)` hears of every newer one that cannot.
+
+    Raises CheckpointError where none can, with each one's reason.
+    """
+    skipped: list[str] = []
+    for path in candidates(directory):
+        try:
+            return path, read(path)
+        except CheckpointError as error:
+            on_skip(path, str(error))
+            skipped.append(f"\n    {error}")
+    if not skipped:
+        raise CheckpointError(f"{directory} holds no checkpoint: the run has saved no state to go on from; train anew")
+    raise CheckpointError(
+        f"no readable checkpoint in {directory}; restore one from a copy or train anew:{''.join(skipped)}"
+    )
+
+
+def read(path: Path) -> Checkpoint:
+    """The checkpoint or weights in `path`, arrays writable. Raises CheckpointError where it cannot be trusted."""
+    data = _verified_bytes(path)
+    header = _metadata(path, data)
+    try:
+        arrays = safetensors.numpy.load(data)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path.name}: no safetensors file ({error})") from error
+    return Checkpoint(
+        {name: array if array.flags.writeable else array.copy() for name, array in arrays.items()}, header
+    )
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """What `path` says of itself, from its header alone; the digest is not checked. Raises CheckpointError."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            return _metadata(path, start + file.read(min(int.from_bytes(start, "little"), _LARGEST_HEADER)))
+    except OSError as error:
+        raise CheckpointError(f"{path.name}: cannot be read ({error.strerror or error})") from error
+
+
+def _serialized(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> bytes:
+    # Safetensors copies the memory as it lies: a transposed array would come back scrambled, without a word.
+    # `asarray`, because `ascontiguousarray` makes a 1-d array of a 0-d one.
+    contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    text = strict_json.dumps({"format_version": FORMAT_VERSION, **facts})
+    return bytes(safetensors.numpy.save(contiguous, metadata={_METADATA_KEY: text}))
+
+
+def _verified_bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path.name}: cannot be read ({error.strerror or error})") from error
+    match = _NAME.fullmatch(path.name)
+    if match and match["digest"] != (found := _digest(data)):
+        raise CheckpointError(f"{path.name}: damaged, its content has the digest {found}")
+    return data
+
+
+def _metadata(path: Path, start: bytes) -> dict[str, Any]:
+    """The metadata in the beginning of a file: eight bytes of length, then a JSON header."""
+    length = int.from_bytes(start[:8], "little")
+    try:
+        facts = strict_json.loads(json.loads(start[8 : 8 + length])["__metadata__"][_METADATA_KEY])
+        version = facts["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path.name}: no checkpoint of lossrun's (its header cannot be read)") from error
+    if version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path.name}: format version {version}, this lossrun reads {FORMAT_VERSION}; use the version that wrote it"
+        )
+    return dict(facts)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _step(path: Path) -> int:
+    match = _NAME.fullmatch(path.name)
+    assert match, path
+    return int(match["step"])

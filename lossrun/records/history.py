@@ -1,0 +1,51 @@
+"""history.jsonl: one row per (epoch, seed), appended while training and cut back on resume.
+
+A row is a plain dict: epoch, step, seed, train_loss, val_loss, val_<name> ..., learning_rate, grad_norm (of the last
+step), seconds (wall time of the epoch), train_seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lossrun.errors import CheckpointError
+from lossrun.records import durable, json_lines
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """`torn`: the file ended in an incomplete line, which is left out."""
+
+    rows: tuple[dict[str, Any], ...] = ()
+    torn: bool = False
+
+
+def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Add all rows of an epoch in one durable write; the file's length in bytes afterwards.
+
+    Keys whose value is None are left out. Raises RunError where the disk refuses.
+    """
+    return json_lines.append(path, [{key: item for key, item in row.items() if item is not None} for row in rows])
+
+
+def read(path: Path) -> History:
+    """All rows, in file order. Raises RunError, with the line's number, for a damaged line before the last."""
+    rows, torn = json_lines.read(path)
+    return History(tuple(rows), torn)
+
+
+def cut(path: Path, length: int) -> int:
+    """Cut the file to its first `length` bytes, the length noted in a checkpoint; how many bytes went.
+
+    Raises CheckpointError where the file is shorter: rows that the checkpoint counts on are gone.
+    """
+    size = path.stat().st_size if path.exists() else 0
+    if size < length:
+        raise CheckpointError(
+            f"{path} holds {size} bytes, but the checkpoint was written when it held {length}: "
+            "the history is damaged; resume from an older checkpoint"
+        )
+    if size > length:
+        durable.truncate(path, length)
+    return size - length

@@ -1,0 +1,45 @@
+"""ledger.jsonl: what happened to the run as a whole.
+
+Events: `started`; `resumed` (from_step, changes {dotted key: [old, new]}); `diverged`; `stopped`; `finished` (per seed
+the best epoch and test_<name> at best and at last).
+"""
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lossrun.records import json_lines
+
+
+def append(path: Path, event: str, **facts: Any) -> None:
+    """Add an event with the present UTC time. An incomplete last line of a run that was killed is removed first."""
+    json_lines.drop_torn_line(path)
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    json_lines.append(path, [{"event": event, "time": time, **facts}])
+
+
+def read(path: Path) -> tuple[dict[str, Any], ...]:
+    """All events, oldest first, without an incomplete last line. Raises RunError for a damaged one before it."""
+    return tuple(json_lines.read(path)[0])
+
+
+def effective_config(config: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The config as the run last went on with it: `config` with the changes of every `resumed` event replayed."""
+    effective = deepcopy(dict(config))
+    for event in events:
+        if event["event"] != "resumed":
+            continue
+        for key, (_, new) in event.get("changes", {}).items():
+            _set(effective, key, deepcopy(new))
+    return effective
+
+
+def _set(config: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    for parent in parents:
+        if not isinstance(config.get(parent), dict):
+            config[parent] = {}
+        config = config[parent]
+    config[last] = value

@@ -1,0 +1,66 @@
+"""predictions.npz: what each seed's best weights say about the held-out part, bounded in size."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from lossrun.errors import RunError
+from lossrun.records import durable
+
+LIMIT_BYTES: Final = 64 * 1024 * 1024
+
+_OUTPUTS: Final = "outputs_seed"
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """`ids` (N,): row numbers in the source; `targets` (N, ...); `outputs` per seed (N, ...); `part`: "validation" or
+    "test"; `total`: samples of the part, of which the first N are here."""
+
+    ids: np.ndarray
+    targets: np.ndarray
+    outputs: dict[int, np.ndarray]
+    part: str
+    total: int
+
+
+def save(
+    path: Path,
+    *,
+    ids: np.ndarray,
+    targets: np.ndarray,
+    outputs: Mapping[int, np.ndarray],
+    part: str,
+    limit_bytes: int = LIMIT_BYTES,
+) -> None:
+    """Write the predictions in one step; where they take more than `limit_bytes`, only the first samples of them.
+
+    The file says how many there were. Raises ValueError where the lengths differ, RunError where the disk refuses.
+    """
+    total = len(ids)
+    if any(len(array) != total for array in (targets, *outputs.values())):
+        raise ValueError("ids, targets and outputs must have the same length")
+    row_bytes = sum(array.nbytes // total for array in (ids, targets, *outputs.values())) if total else 0
+    rows = min(total, limit_bytes // row_bytes) if row_bytes else total
+    buffer = io.BytesIO()
+    arrays = {f"{_OUTPUTS}{seed}": array for seed, array in outputs.items()} | {"ids": ids, "targets": targets}
+    arrays = {name: array[:rows] for name, array in arrays.items()}
+    # numpy's stub takes every keyword for its own `allow_pickle`
+    np.savez(buffer, part=np.array(part), total=np.array(total), **arrays)  # type: ignore[arg-type]
+    durable.replace(path, buffer.getvalue())
+
+
+def read(path: Path) -> Predictions:
+    """What `save` wrote. Raises RunError where the file is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            outputs = {int(key.removeprefix(_OUTPUTS)): archive[key] for key in archive if key.startswith(_OUTPUTS)}
+            part, total = str(archive["part"]), int(archive["total"])
+            return Predictions(archive["ids"], archive["targets"], outputs, part, total)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise RunError(f"cannot read {path}: {error}; `lossrun evaluate` writes predictions anew") from error

@@ -1,0 +1,109 @@
+"""A config and its data in the words of a banner: what will be done, line by line."""
+
+from collections.abc import Mapping
+
+from lossrun.catalog import DataFacts, get
+from lossrun.catalog.declaration import Layer, Model
+from lossrun.config import Config
+from lossrun.config.resolve import output_size
+from lossrun.data import Data
+
+_FORMS = {
+    "logits": "logits",
+    "probabilities": "probabilities",
+    "log_probabilities": "log-probabilities",
+}
+
+
+def facts(config: Config, data: Data) -> dict[str, str]:
+    """Data, model, loss and what it expects, optimizer, seed. `config` is resolved."""
+    return {
+        "data": data_line(config, data),
+        "model": model_line(config, data.facts),
+        "loss": loss_line(config, data.facts),
+        "optimizer": optimizer_line(config, data.facts),
+        "seed": seed_line(config),
+    }
+
+
+def layers(config: Config, data_facts: DataFacts) -> list[Layer]:
+    """The summary's rows, from the declaration; none for a user's own model."""
+    if config.model.is_plugin:
+        return []
+    model = get("model", config.model.name)
+    assert isinstance(model, Model)
+    return model.layers(dict(config.model.parameters), data_facts.input_shape, output_size(config, data_facts))
+
+
+def data_line(config: Config, data: Data) -> str:
+    known = data.facts
+    kinds = {
+        "regression": f"{known.target_size} target{'s' if known.target_size > 1 else ''}",
+        "binary": "yes or no",
+        "multiclass": f"{known.target_size} classes",
+        "multilabel": f"{known.target_size} labels",
+    }
+    shape = " x ".join(str(size) for size in known.input_shape)
+    text = f"{config.dataset.name}: {shape} inputs, {known.task} ({kinds[known.task]})\n"
+    text += f"{known.train:,} to train, {known.validation:,} to validate, {known.test:,} to test"
+    text += f" ({_split(config, known)})"
+    return "\n".join([text, *data.notes])
+
+
+def _split(config: Config, known: DataFacts) -> str:
+    seed = config.dataset["split_seed"]
+    parts = []
+    if known.validation or (known.test and config.dataset["test"] != "official"):
+        stratified = ", stratified" if known.task in ("binary", "multiclass") else ""
+        parts.append(f"split by {'the run’s seed' if seed == 'seed' else f'seed {seed}'}{stratified}")
+    if known.test and config.dataset["test"] == "official":
+        parts.append("official test set")
+    return "; ".join(parts) or "no split"
+
+
+def model_line(config: Config, known: DataFacts) -> str:
+    output = config.model["output"]
+    gives = (
+        "plain values" if known.task == "regression" and output == "none" else "logits" if output == "none" else output
+    )
+    total = sum(layer.parameters for layer in layers(config, known))
+    count = f", {total:,} parameters" if total else ""
+    return f"{config.model.name}{count}, giving {gives}"
+
+
+def loss_line(config: Config, known: DataFacts) -> str:
+    parameters = config.loss.parameters
+    form = parameters.get("inputs")
+    targets = {
+        "regression": "real targets",
+        "binary": "0 or 1",
+        "multiclass": "class indices",
+        "multilabel": "zeros and ones",
+    }[known.task]
+    text = f"{config.loss.name} of {_FORMS.get(str(form), 'outputs')} against {targets}"
+    shown = _shown(parameters, leave_out=("inputs", "reduction", "weight_convention"))
+    return f"{text}, {parameters['reduction']}" + (f" ({shown})" if shown else "")
+
+
+def optimizer_line(config: Config, known: DataFacts) -> str:
+    shown = _shown(config.optimizer.parameters)
+    text = f"{config.optimizer.name}" + (f" ({shown})" if shown else "")
+    schedule = config.schedule.name
+    size = known.train if config.batch_size == "full" else min(config.batch_size, known.train)
+    steps = known.train // size if config.drop_last else -(-known.train // size)
+    rate = f"learning rate {config.learning_rate:g}" + (f", {schedule}" if schedule != "constant" else "")
+    return f"{text}, {rate}\n{config.epochs} epochs of {steps} steps, batches of {size:,}"
+
+
+def seed_line(config: Config) -> str:
+    if len(config.seeds) > 1:
+        return ", ".join(str(seed) for seed in config.seeds)
+    return f"{config.seeds[0]} (repeats exactly; seeds: 5 shows the spread)"
+
+
+def _shown(parameters: Mapping[str, object], leave_out: tuple[str, ...] = ()) -> str:
+    """The parameters that are switched on, `name value` each."""
+    on = {
+        name: value for name, value in parameters.items() if value not in (None, False, 0, []) and name not in leave_out
+    }
+    return ", ".join(f"{name} {'on' if value is True else value}" for name, value in on.items())

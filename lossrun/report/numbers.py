@@ -1,0 +1,38 @@
+"""Numbers for people: short, of even width, and rounded nowhere but here."""
+
+import math
+
+from lossrun.analysis.readings import Spread
+
+
+def format_number(value: float, digits: int = 4) -> str:
+    """`digits` significant digits: 0.1234, 12.35, 1235, 1.234e-07, nan, inf, -inf."""
+    if not math.isfinite(value):
+        return str(float(value))
+    if 10**digits <= abs(value) < 1e7:
+        return f"{value:.0f}"
+    return f"{value:#.{digits}g}".removesuffix(".")
+
+
+def format_difference(value: float, digits: int = 4) -> str:
+    """The same with its sign, plus included."""
+    return f"+{format_number(value, digits)}" if value > 0 else format_number(value, digits)
+
+
+def format_spread(spread: Spread | None, plus_minus: str) -> str:
+    """Mean and deviation over seeds, "-" for nothing. `plus_minus`: the sign, as far as the terminal has it."""
+    if spread is None:
+        return "-"
+    mean = format_number(spread.mean)
+    return mean if spread.deviation is None else f"{mean} {plus_minus} {format_number(spread.deviation, 2)}"
+
+
+def format_seconds(seconds: float) -> str:
+    """A length of time: 0.42 s, 12.3 s, 3 min 05 s, 2 h 07 min, 3 d 04 h."""
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, name, part, part_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            return f"{whole // size} {name} {whole % size // part:02d} {part_name}"
+    raise AssertionError("a minute at least")

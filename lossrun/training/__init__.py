@@ -1,0 +1,1 @@
+"""Config -> epochs. The main path is `loop.py`."""

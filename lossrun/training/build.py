@@ -1,0 +1,182 @@
+"""Config + data -> replicas: the only place where a config's words become torch objects."""
+
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from lossrun.catalog import DataFacts
+from lossrun.components.losses import LOSS_FUNCTIONS
+from lossrun.components.models import MODEL_FUNCTIONS
+from lossrun.components.optimizers import build_optimizer
+from lossrun.components.reductions import Objective
+from lossrun.components.schedules import Plateau
+from lossrun.config import Choice, Config
+from lossrun.config.plugins import check_arguments, load_plugin
+from lossrun.config.resolve import output_size
+from lossrun.data import Data, Part
+from lossrun.errors import UsageError
+from lossrun.training.randomness import Purpose, seed_torch
+from lossrun.training.replica import Parts, Replica, Samples, Watch
+
+DTYPES: Final = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where and in what precision to train, and the folder that a user's own modules are searched in."""
+
+    device: torch.device
+    dtype: torch.dtype
+    config_dir: Path
+
+
+def workplace(config: Config, config_dir: Path) -> Workplace:
+    """Raises UsageError where the config asks for a device that is not there."""
+    name = config.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there[name]:
+        raise UsageError(f"device: {name} is not available here (torch {torch.__version__}); use device: auto or cpu")
+    return Workplace(torch.device(name), DTYPES[config.precision], config_dir)
+
+
+def parts(data: Data, place: Workplace) -> Parts:
+    """The data as tensors on the device, scaled as the config asks."""
+
+    def samples(part: Part | None) -> Samples | None:
+        if part is None:
+            return None
+        inputs = torch.from_numpy(data.input_scaling.apply(part.inputs)).to(place.device, place.dtype)
+        if data.task == "multiclass":
+            targets = torch.from_numpy(part.targets).to(place.device)
+        else:
+            targets = torch.from_numpy(data.target_scaling.apply(part.targets)).to(place.device, place.dtype)
+        return Samples(inputs, targets, torch.from_numpy(part.ids))
+
+    def scale(values: Any) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float64, device=place.device)
+
+    train = samples(data.train)
+    assert train is not None
+    target_scaling = data.target_scaling
+    return Parts(
+        train, samples(data.validation), samples(data.test), scale(target_scaling.mean), scale(target_scaling.std)
+    )
+
+
+def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, place: Workplace) -> Replica:
+    """One seed, ready for its first step. `config` is resolved.
+
+    Raises UsageError for a user's own component that cannot be found, built or called as configured.
+    """
+    seed_torch(seed, Purpose.INITIAL_WEIGHTS)
+    network = _network(config.model, facts.input_shape, output_size(config, facts), place).to(place.device, place.dtype)
+    objective = _objective(config, facts, seed_parts.train, place).to(place.device, place.dtype)
+    learnable = [p for p in (*network.parameters(), *objective.parameters()) if p.requires_grad]
+    if not learnable:
+        raise UsageError(f"model: {config.model.name} has no weights to train; expected at least one parameter")
+    early, rule = config.early_stopping, plateau(config.schedule)
+    return Replica(
+        seed=seed,
+        network=network,
+        objective=objective,
+        optimizer=_optimizer(config, learnable, place),
+        parts=seed_parts,
+        best=Watch(config.best.metric, config.best.mode),
+        patience=Watch(early.metric, early.mode, early.min_delta) if early else None,
+        plateau=rule.start() if rule else None,
+    )
+
+
+def plateau(schedule: Choice) -> Plateau | None:
+    """The rule of `reduce_on_plateau`; None for a schedule that looks at no result."""
+    if schedule.name != "reduce_on_plateau":
+        return None
+    return Plateau(**{field.name: schedule[field.name] for field in fields(Plateau)})
+
+
+def _network(model: Choice, input_shape: tuple[int, ...], outputs: int, place: Workplace) -> nn.Module:
+    if not model.is_plugin:
+        return MODEL_FUNCTIONS[model.name](input_shape, outputs, **model.parameters)
+    function, parameters = _plugin("model", model, place, leading=2, ours=("output",))
+    network = _called("model", model.name, function, input_shape, outputs, **parameters)
+    if not isinstance(network, nn.Module):
+        raise UsageError(f"model: {model.name} gave a {type(network).__name__}; expected a torch.nn.Module")
+    return network
+
+
+def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplace) -> Objective:
+    loss, parameters = config.loss, dict(config.loss.parameters)
+    reduction = parameters.pop("reduction")
+    if loss.is_plugin:
+        function, own = _plugin("loss", loss, place, leading=2, ours=("inputs", "reduction"))
+        bound = _called("loss", loss.name, function, **own) if isinstance(function, type) else partial(function, **own)
+        return Objective(bound, reduction=reduction, outputs_per_sample=facts.target_size)
+    convention = parameters.pop("weight_convention", "pytorch")
+    weights = parameters.pop("class_weights", None)
+    return Objective(
+        partial(LOSS_FUNCTIONS[loss.name], **parameters),
+        reduction=reduction,
+        outputs_per_sample=facts.target_size,
+        weight_convention=convention,
+        class_weights=_balanced(train.targets, facts) if weights == "balanced" else weights,
+    )
+
+
+def _balanced(targets: Tensor, facts: DataFacts) -> list[float]:
+    """samples / (classes * samples of the class), from the training targets as they are, corrupted ones too.
+
+    Multilabel: the same for each label's positive cells. Raises UsageError for a class without a sample.
+    """
+    if facts.task == "multiclass":
+        counts = torch.bincount(targets, minlength=facts.target_size)
+    elif facts.task == "binary":
+        positive = targets.sum()
+        counts = torch.stack([len(targets) - positive, positive])
+    else:
+        counts = targets.sum(0)
+    empty = (counts == 0).nonzero().flatten().tolist()
+    if empty:
+        raise UsageError(
+            f"loss.class_weights: balanced: class {empty[0]} has no training sample, so its weight would be infinite; "
+            "list the weights, or keep samples of every class in the training part"
+        )
+    return (counts.sum().double() / (len(counts) * counts.double())).tolist()
+
+
+def _optimizer(config: Config, learnable: list[nn.Parameter], place: Workplace) -> torch.optim.Optimizer:
+    choice = config.optimizer
+    if not choice.is_plugin:
+        return build_optimizer(choice.name, learnable, config.learning_rate, **choice.parameters)
+    function, parameters = _plugin("optimizer", choice, place, leading=2, ours=())
+    optimizer = _called("optimizer", choice.name, function, learnable, config.learning_rate, **parameters)
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise UsageError(
+            f"optimizer: {choice.name} gave a {type(optimizer).__name__}; expected a torch.optim.Optimizer"
+        )
+    return optimizer
+
+
+def _plugin(
+    kind: str, choice: Choice, place: Workplace, leading: int, ours: tuple[str, ...]
+) -> tuple[Any, dict[str, Any]]:
+    """A user's function and the parameters that are its own, checked against its signature."""
+    function = load_plugin(choice.name, place.config_dir)
+    own = {name: value for name, value in choice.parameters.items() if name not in ours}
+    check_arguments(
+        function, own, 0 if kind == "loss" and isinstance(function, type) else leading, f"{kind} {choice.name}"
+    )
+    return function, own
+
+
+def _called(kind: str, name: str, function: Any, *arguments: Any, **parameters: Any) -> Any:
+    """What a user's function returns; whatever it raises is told as the user's, not as a fault of ours."""
+    try:
+        return function(*arguments, **parameters)
+    except Exception as error:
+        raise UsageError(f"{kind}: {name} failed when it was built: {type(error).__name__}: {error}") from error

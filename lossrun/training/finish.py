@@ -1,0 +1,67 @@
+"""The end of a run: the test data scored once, for the best and for the last weights, and predictions kept."""
+
+from typing import Any
+
+import numpy as np
+
+from lossrun.records import checkpoints, ledger, predictions
+from lossrun.training.evaluate import Evaluation, evaluate
+from lossrun.training.session import Session
+from lossrun.training.state import load_weights, weights
+
+
+def finish(session: Session) -> None:
+    """Score the held-out data, write predictions.npz, and close the ledger. Leaves each seed at its last weights."""
+    facts: dict[str, dict[str, Any]] = {}
+    outputs: dict[int, np.ndarray] = {}
+    for replica in session.replicas:
+        best, last = replica.best, weights(replica)
+        fact: dict[str, Any] = {
+            "best_epoch": best.epoch or None,
+            "best_step": best.step or None,
+            "stopped_epoch": replica.stopped_epoch,
+            "diverged_epoch": replica.diverged_epoch,
+        }
+        if replica.parts.test is not None:
+            fact["test_at_last"] = _columns(evaluate(replica, replica.parts.test, session.reading))
+        if best.epoch:
+            load_weights(replica, checkpoints.read(session.run.best_weights_path(replica.seed)).tensors)
+        if (held_out := replica.parts.test or replica.parts.validation) is not None:
+            at_best = evaluate(replica, held_out, session.reading)
+            outputs[replica.seed] = at_best.predictions.cpu().numpy()
+            if held_out is replica.parts.test:
+                fact["test_at_best"] = _columns(at_best)
+        load_weights(replica, last)
+        facts[str(replica.seed)] = fact
+    _save_predictions(session, outputs)
+    ledger.append(
+        session.run.ledger_path,
+        "finished",
+        epoch=session.position.epoch - 1,
+        step=session.position.step,
+        seeds=facts,
+        seconds=session.seconds,
+    )
+
+
+def _save_predictions(session: Session, outputs: dict[int, np.ndarray]) -> None:
+    """Where each seed has a split of its own, only the first seed's predictions are kept: a row is one sample."""
+    parts = session.replicas[0].parts
+    samples = parts.test or parts.validation
+    if samples is None:
+        return
+    targets = samples.targets
+    if session.facts.task == "regression":
+        targets = targets.double() * parts.target_std + parts.target_mean
+    shared = {replica.seed for replica in session.replicas if replica.parts is parts}
+    predictions.save(
+        session.run.predictions_path,
+        ids=samples.ids.numpy(),
+        targets=targets.cpu().numpy(),
+        outputs={seed: array for seed, array in outputs.items() if seed in shared},
+        part="test" if parts.test is not None else "validation",
+    )
+
+
+def _columns(result: Evaluation) -> dict[str, float]:
+    return {"test_loss": result.loss, **{f"test_{name}": value for name, value in result.yardsticks.items()}}

@@ -1,0 +1,170 @@
+"""The main path: everything that happens in training, in the order in which it happens.
+
+A generator of `StepProgress | EpochRecord`. It persists, then yields: a row on screen is a row on disk.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from lossrun.errors import DivergedError, StoppedError, TerminatedError
+from lossrun.records import checkpoints, history, ledger
+from lossrun.training.evaluate import evaluate
+from lossrun.training.events import EpochRecord, StepProgress
+from lossrun.training.finish import finish
+from lossrun.training.replica import Replica
+from lossrun.training.session import Session, Stopwatch
+from lossrun.training.state import capture, weights
+from lossrun.training.stopping import Request
+
+PROGRESS_INTERVAL: Final = 0.1  # seconds; the eye needs no more, and the step pays for each
+
+Asked = Callable[[], Request | None]
+
+
+def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord]:
+    """Train from where the session stands to the end of the run.
+
+    `asked` tells before every step whether somebody wants a checkpoint or a stop. Raises StoppedError (its state saved)
+    if so, DivergedError where the loss of a seed is no longer finite and the config does not say to go on.
+    """
+    config, position, sums = session.config, session.position, session.sums
+    shown = time.perf_counter()
+    while session.training:
+        watch = Stopwatch()
+        session.begin_epoch()
+
+        for start, stop in session.remaining_batches():
+            _heed(asked(), session)
+            losses = session.step(start, stop, session.rates(position.step))
+            sums.add(losses, stop - start)
+            position.step += 1
+
+            if session.step_in_epoch == session.steps_per_epoch:
+                sums.gradient_norm.copy_(session.step.gradient_norm())
+            elif config.checkpoint.every_steps and position.step % config.checkpoint.every_steps == 0:
+                _save(session)
+            if (now := time.perf_counter()) - shown >= PROGRESS_INTERVAL:
+                shown = now
+                yield StepProgress(position.epoch, session.step_in_epoch, session.steps_per_epoch)
+
+        _heed(asked(), session)
+        # Reading the sums waits for the device: only now is the training part of the epoch over.
+        train_losses = (sums.loss / sums.samples).tolist()
+        gradient_norms = sums.gradient_norm.tolist()
+        rates = session.rates(position.step - 1)
+        watch.training_done()
+
+        active = [replica for replica in session.replicas if not replica.frozen]
+        rows = []
+        for index, replica in enumerate(session.replicas):
+            if replica.frozen:
+                continue
+            row = {
+                "epoch": position.epoch,
+                "step": position.step,
+                "seed": replica.seed,
+                "train_loss": train_losses[index],
+            }
+            row |= _validation(replica, session)
+            row |= {"learning_rate": rates[index], "grad_norm": gradient_norms[index]}
+            rows.append(row)
+        improved = frozenset(
+            replica.seed for replica, row in zip(active, rows, strict=True) if _judge(replica, row, session)
+        )
+        seconds = watch.seconds
+        session.seconds += seconds
+        rows = [{**row, "seconds": seconds, "train_seconds": watch.trained} for row in rows]
+
+        session.history_length = history.append(session.run.history_path, rows)
+        diverged = [replica for replica in active if replica.diverged_epoch is not None]
+        if diverged and _ends_by_divergence(session):
+            raise _diverged(diverged, rows, session)
+        position.epoch += 1
+        if _checkpoint_due(session):
+            _save(session)
+        for replica in diverged:
+            ledger.append(session.run.ledger_path, "diverged", seed=replica.seed, epoch=replica.diverged_epoch)
+        yield EpochRecord(position.epoch - 1, rows, improved)
+
+    finish(session)
+
+
+def _validation(replica: Replica, session: Session) -> dict[str, float]:
+    """The validation columns of a history row, none without validation data."""
+    if replica.parts.validation is None:
+        return {}
+    result = evaluate(replica, replica.parts.validation, session.reading)
+    return {"val_loss": result.loss, **{f"val_{name}": value for name, value in result.yardsticks.items()}}
+
+
+def _judge(replica: Replica, row: Mapping[str, Any], session: Session) -> bool:
+    """Draw this epoch's consequences for one seed; whether it is its best epoch so far, and then saved as such."""
+    epoch, step = row["epoch"], row["step"]
+    if not all(math.isfinite(row[name]) for name in ("train_loss", "val_loss") if name in row):
+        replica.diverged_epoch = epoch
+        return False
+    if session.plateau and replica.plateau:
+        replica.plateau = session.plateau.after(replica.plateau, row[session.config.schedule["metric"]])
+    if replica.patience and not replica.patience.see(row[replica.patience.metric], epoch, step):
+        assert session.config.early_stopping is not None
+        if replica.patience.bad_epochs >= session.config.early_stopping.patience:
+            replica.stopped_epoch = epoch
+    if not replica.best.see(row[replica.best.metric], epoch, step):
+        return False
+    # Before the checkpoint, which says which epoch is the best: were it the other way round, a crash between the two
+    # would leave a checkpoint that speaks of weights nobody has.
+    facts = {"seed": replica.seed, "epoch": epoch, "step": step, replica.best.metric: replica.best.value}
+    checkpoints.save_weights(session.run.best_weights_path(replica.seed), weights(replica), facts)
+    return True
+
+
+def _ends_by_divergence(session: Session) -> bool:
+    if session.config.on_divergence == "stop":
+        return True
+    return all(replica.diverged_epoch is not None for replica in session.replicas)
+
+
+def _diverged(replicas: list[Replica], rows: list[dict[str, Any]], session: Session) -> DivergedError:
+    """Record the end. No checkpoint is written: the newest one is the last good state."""
+    row = next(row for row in rows if row["seed"] == replicas[0].seed)
+    for replica in replicas:
+        ledger.append(session.run.ledger_path, "diverged", seed=replica.seed, epoch=replica.diverged_epoch)
+    seeds = ", ".join(str(replica.seed) for replica in replicas)
+    slower = f"lossrun resume {session.run.path} --set learning_rate={session.config.learning_rate / 2:g}"
+    return DivergedError(
+        f"diverged in epoch {row['epoch']} (seed {seeds}): train_loss {row['train_loss']:g}, learning rate "
+        f"{row['learning_rate']:g}, gradient norm {row['grad_norm']:g}. The last good checkpoint is kept; a smaller "
+        f"learning rate usually helps: {slower}"
+    )
+
+
+def _checkpoint_due(session: Session) -> bool:
+    """After an epoch (the position is already the next one's): by the config's rhythm, and always at the end."""
+    wanted, position = session.config.checkpoint, session.position
+    if not session.training:
+        return True
+    if wanted.every_steps:
+        return position.step % wanted.every_steps == 0
+    return wanted.every_epochs is not None and (position.epoch - 1) % wanted.every_epochs == 0
+
+
+def _save(session: Session) -> None:
+    checkpoints.save(session.run.checkpoints, session.position.step, capture(session), session.config.checkpoint.keep)
+
+
+def _heed(request: Request | None, session: Session) -> None:
+    """Do what somebody outside has asked for between two steps."""
+    if request is None:
+        return
+    _save(session)
+    if request is Request.CHECKPOINT:
+        return
+    position = session.position
+    ledger.append(session.run.ledger_path, "stopped", reason=request.value, epoch=position.epoch, step=position.step)
+    kind = TerminatedError if request is Request.TERMINATE else StoppedError
+    raise kind(
+        f"{request.value} in epoch {position.epoch} after step {position.step}; state saved. "
+        f"Go on with: lossrun resume {session.run.path}"
+    )

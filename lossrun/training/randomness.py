@@ -1,0 +1,49 @@
+"""Independent random streams, so that a position in training is (epoch, step) and nothing else.
+
+Each stream comes from `SeedSequence([seed, purpose, epoch])`. Adding seed and epoch instead would give seed 0 at epoch
+2 the order of seed 1 at epoch 1. Streams depend on nothing in the loss or the optimizer: runs of one seed share initial
+weights and batches, and can be compared in pairs.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Purpose(IntEnum):
+    """What a stream is drawn for. The numbers are part of the promise that old runs repeat: never change one."""
+
+    INITIAL_WEIGHTS = 0
+    ORDER = 1
+    DROPOUT = 2
+
+
+def seed_torch(seed: int, purpose: Purpose, epoch: int = 0) -> None:
+    """Start torch's global generators on the stream; torch's own dropout and initialisers draw from nothing else."""
+    torch.manual_seed(int(_sequence(seed, purpose, epoch).generate_state(1, np.uint64)[0]))
+
+
+def order(seed: int, epoch: int, samples: int, shuffle: bool) -> Tensor:
+    """The training samples' indices in the order in which this epoch takes them, int64, on the CPU."""
+    if not shuffle:
+        return torch.arange(samples)
+    generator = np.random.Generator(np.random.PCG64(_sequence(seed, Purpose.ORDER, epoch)))
+    return torch.from_numpy(generator.permutation(samples))
+
+
+def generator_state(device: torch.device) -> Tensor:
+    """The state of the generator that dropout on `device` draws from, uint8."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def set_generator_state(state: Tensor, device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    else:
+        torch.set_rng_state(state)
+
+
+def _sequence(seed: int, purpose: Purpose, epoch: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence([seed, int(purpose), epoch])

@@ -1,0 +1,88 @@
+"""One seed's copy of the model, and all that training changes about it."""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from lossrun.components.reductions import Objective
+from lossrun.components.schedules import PlateauState
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """A part of the data on the device. `inputs` are scaled; `targets` are what the loss is given (regression: scaled).
+
+    `ids` are row numbers in the part's source.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    ids: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The data of one seed. `target_mean` and `target_std` lead from scaled targets back to original units."""
+
+    train: Samples
+    validation: Samples | None
+    test: Samples | None
+    target_mean: Tensor
+    target_std: Tensor
+
+
+@dataclass(slots=True)
+class Watch:
+    """The best value of a metric so far, and the epochs since. `epoch` 0: none yet."""
+
+    metric: str
+    mode: str
+    min_delta: float = 0.0
+    value: float = math.nan
+    epoch: int = 0
+    step: int = 0
+    bad_epochs: int = 0
+
+    def see(self, value: float, epoch: int, step: int) -> bool:
+        """Take note of an epoch's value; whether it is an improvement. What is not a number never is."""
+        gain = self.value - value if self.mode == "min" else value - self.value
+        if not math.isnan(value) and (self.epoch == 0 or gain > self.min_delta):
+            self.value, self.epoch, self.step, self.bad_epochs = value, epoch, step, 0
+            return True
+        self.bad_epochs += 1
+        return False
+
+
+@dataclass(slots=True)
+class Replica:
+    """`stopped_epoch`, `diverged_epoch`: the last epoch of a seed that early stopping or divergence has frozen.
+
+    `generator_state`: where this seed's dropout stream stands, kept here while another seed is at work.
+    """
+
+    seed: int
+    network: nn.Module
+    objective: Objective
+    optimizer: torch.optim.Optimizer
+    parts: Parts
+    best: Watch
+    patience: Watch | None = None
+    plateau: PlateauState | None = None
+    stopped_epoch: int | None = None
+    diverged_epoch: int | None = None
+    order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
+    generator_state: Tensor | None = None
+
+    @property
+    def frozen(self) -> bool:
+        return self.stopped_epoch is not None or self.diverged_epoch is not None
+
+    @property
+    def draws(self) -> bool:
+        """Whether a training step consumes random numbers."""
+        return any(isinstance(module, nn.modules.dropout._DropoutNd) for module in self.network.modules())

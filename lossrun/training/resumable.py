@@ -1,0 +1,83 @@
+"""A recorded run, and the changes that are asked of it, before anything is loaded: no torch yet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from lossrun.catalog import get
+from lossrun.catalog.declaration import Schedule
+from lossrun.config import Reading, from_mapping
+from lossrun.errors import UsageError
+from lossrun.records import recorded
+from lossrun.records.run_directory import RunDirectory
+
+# What may change between the parts of one run. Anything else makes it another experiment.
+CHANGEABLE: Final = (
+    "learning_rate",
+    "epochs",
+    "schedule",
+    "optimizer",
+    "early_stopping",
+    "checkpoint",
+    "on_divergence",
+    "lint",
+    "device",
+    "tags",
+    "compare_on",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumable:
+    """A recorded run with the changes that are asked of it. `changes`: {key: [old, new]}, dotted keys."""
+
+    run: RunDirectory
+    reading: Reading
+    changes: Mapping[str, list[Any]]
+    environment: Mapping[str, Any]
+    finished: bool
+    notes: tuple[str, ...]
+
+
+def find_resumable(path: Path, overrides: Sequence[str] = ()) -> Resumable:
+    """Read a run for resuming it. Raises RunError where it is none, UsageError for a change that cannot be made."""
+    recorded_run = recorded.load(path)
+    run = RunDirectory(path)
+    directory = Path(recorded_run.environment.get("directory", "."))
+    before = from_mapping(recorded_run.config, directory, name=str(run.config_path))
+    after = from_mapping(recorded_run.config, directory, overrides, name=str(run.config_path))
+    changes = _changes(before.config.to_mapping(), after.config.to_mapping())
+    for key in changes:
+        if key.partition(".")[0] not in CHANGEABLE or key == "optimizer.name":
+            raise UsageError(
+                f"{key} cannot change within a run: what was trained so far would belong to another experiment; "
+                f"train anew with --set {key}=... (a run can change {', '.join(CHANGEABLE)})"
+            )
+    notes = []
+    schedule = get("schedule", after.config.schedule.name)
+    assert isinstance(schedule, Schedule)
+    if "epochs" in changes and schedule.depends_on_length:
+        old, new = changes["epochs"]
+        notes.append(
+            f"the {schedule.name} schedule depends on the length of the run: the result differs from that of a run of "
+            f"{new} epochs, because the first part was trained with a schedule of {old}"
+        )
+    started = [recorded_run.environment, *(e["environment"] for e in recorded_run.ledger if "environment" in e)]
+    finished = recorded_run.status == "finished"
+    return Resumable(run, after, changes, started[-1], finished, tuple(notes))
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, list[Any]]:
+    """{dotted key: [old, new]} for every leaf that differs."""
+    changes: dict[str, list[Any]] = {}
+    for key in dict.fromkeys((*old, *new)):
+        before: Any = old.get(key)
+        after: Any = new.get(key)
+        # Another component has other parameters: it is replaced as a whole.
+        mappings = isinstance(before, Mapping) and isinstance(after, Mapping)
+        if mappings and before.get("name") == after.get("name"):
+            changes |= _changes(before, after, f"{prefix}{key}.")
+        elif before != after:
+            changes[prefix + key] = [before, after]
+    return changes

@@ -1,0 +1,144 @@
+"""Everything that a run in progress consists of: what the loop advances and a checkpoint holds."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from lossrun.catalog import DataFacts
+from lossrun.components.schedules import Plateau, rate
+from lossrun.config import Config
+from lossrun.records.run_directory import RunDirectory
+from lossrun.training.evaluate import Reading
+from lossrun.training.randomness import Purpose, generator_state, order, seed_torch, set_generator_state
+from lossrun.training.replica import Replica
+from lossrun.training.step import Step
+
+
+@dataclass(slots=True)
+class Position:
+    """Where training stands: `epoch` (from 1) is the one in progress, `step` the number of updates done so far."""
+
+    epoch: int = 1
+    step: int = 0
+
+
+@dataclass(slots=True)
+class EpochSums:
+    """Running sums of the epoch in progress, on the device: `loss` in double precision, (seeds,), over `samples`."""
+
+    loss: Tensor
+    gradient_norm: Tensor
+    samples: int = 0
+
+    def add(self, losses: Tensor, samples: int) -> None:
+        """Add a batch's mean losses, (seeds,). One operation, nothing read: the device is not waited for."""
+        self.loss.add_(losses, alpha=samples)
+        self.samples += samples
+
+    def reset(self) -> None:
+        self.loss.zero_()
+        self.gradient_norm.zero_()
+        self.samples = 0
+
+
+@dataclass(slots=True)
+class Session:
+    """`hashes`: of the training, validation and test data. `seconds`: time spent on finished epochs."""
+
+    config: Config
+    facts: DataFacts
+    reading: Reading
+    replicas: Sequence[Replica]
+    step: Step
+    device: torch.device
+    run: RunDirectory
+    hashes: Mapping[str, str]
+    sums: EpochSums
+    plateau: Plateau | None
+    position: Position = field(default_factory=Position)
+    history_length: int = 0
+    seconds: float = 0.0
+
+    @property
+    def where(self) -> str:
+        """Device, precision and kind of step, for people."""
+        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
+        return f"{self.device.type}{threads}, {self.config.precision}, {self.step.kind} step"
+
+    @property
+    def batch_size(self) -> int:
+        return self.facts.train if self.config.batch_size == "full" else min(self.config.batch_size, self.facts.train)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        whole, rest = divmod(self.facts.train, self.batch_size)
+        return whole + (1 if rest and not self.config.drop_last else 0)
+
+    @property
+    def step_in_epoch(self) -> int:
+        """Updates done in the epoch in progress."""
+        return self.position.step - (self.position.epoch - 1) * self.steps_per_epoch
+
+    @property
+    def training(self) -> bool:
+        """Whether there is anything left to train."""
+        return self.position.epoch <= self.config.epochs and not all(replica.frozen for replica in self.replicas)
+
+    def begin_epoch(self) -> None:
+        """Set out the order of each seed's samples. In a fresh epoch, start its dropout stream and its sums as well;
+        in the middle of one they are where the checkpoint left them."""
+        epoch, fresh = self.position.epoch, self.step_in_epoch == 0
+        if fresh:
+            self.sums.reset()
+        for replica in self.replicas:
+            replica.order = order(replica.seed, epoch, self.facts.train, self.config.shuffle).to(self.device)
+            if fresh:
+                seed_torch(replica.seed, Purpose.DROPOUT, epoch)
+                replica.generator_state = generator_state(self.device)
+        if len(self.replicas) == 1 and (state := self.replicas[0].generator_state) is not None:
+            # A lone seed has torch's generator to itself.
+            set_generator_state(state, self.device)
+
+    def keep_generator_state(self) -> None:
+        """Note where a lone seed's generator stands, for a checkpoint."""
+        if len(self.replicas) == 1:
+            self.replicas[0].generator_state = generator_state(self.device)
+
+    def remaining_batches(self) -> Iterator[tuple[int, int]]:
+        """The places in the epoch's order where each batch still to come starts and stops."""
+        size = self.batch_size
+        for number in range(self.step_in_epoch, self.steps_per_epoch):
+            yield number * size, min((number + 1) * size, self.facts.train)
+
+    def rates(self, step: int) -> list[float]:
+        """The learning rate of the update after `step` others, per seed: the schedule's, less what a plateau took."""
+        config = self.config
+        scheduled = rate(
+            config.schedule.name,
+            step=step,
+            steps_per_epoch=self.steps_per_epoch,
+            epochs=config.epochs,
+            learning_rate=config.learning_rate,
+            **config.schedule.parameters,
+        )
+        if self.plateau is None:
+            return [scheduled] * len(self.replicas)
+        return [self.plateau.rate(replica.plateau, scheduled) for replica in self.replicas if replica.plateau]
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Wall time, in seconds, of an epoch and of its training part."""
+
+    started: float = field(default_factory=time.perf_counter)
+    trained: float = 0.0
+
+    def training_done(self) -> None:
+        self.trained = time.perf_counter() - self.started
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started

@@ -1,0 +1,167 @@
+"""How a session comes to be: a new run, or an old one at its newest good checkpoint."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lossrun.config import Config
+from lossrun.data import Data
+from lossrun.errors import CheckpointError
+from lossrun.lint import Examined
+from lossrun.records import checkpoints, history, ledger, run_directory
+from lossrun.records.lock import writing
+from lossrun.records.run_directory import RunDirectory
+from lossrun.training import build, environment
+from lossrun.training.evaluate import reading_of, try_batch
+from lossrun.training.replica import Parts, Replica
+from lossrun.training.resumable import Resumable
+from lossrun.training.session import EpochSums, Session
+from lossrun.training.state import capture, restore
+from lossrun.training.step import EagerStep
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Replicas ready for their first step; nothing is written yet."""
+
+    examined: Examined
+    place: build.Workplace
+    replicas: Sequence[Replica]
+
+    @property
+    def config(self) -> Config:
+        return self.examined.config
+
+
+def prepare(examined: Examined) -> Prepared:
+    """Build every seed and try one on a batch. Raises UsageError for what cannot be built or does not fit."""
+    config, facts = examined.config, examined.facts
+    place = build.workplace(config, examined.reading.directory)
+    shared: dict[int, Parts] = {}
+    for data in examined.data.values():
+        if id(data) not in shared:
+            shared[id(data)] = build.parts(data, place)
+    replicas = [build.replica(config, facts, seed, shared[id(data)], place) for seed, data in examined.data.items()]
+    try_batch(replicas[0], config, facts)
+    return Prepared(examined, place, replicas)
+
+
+@contextmanager
+def begin(prepared: Prepared, runs_dir: Path) -> Iterator[Session]:
+    """A new run, its directory made and locked. Its state at step 0 is saved: there is always something to resume."""
+    facts = _environment(prepared)
+    run = run_directory.create(
+        runs_dir, prepared.config.run_name, config=prepared.config.to_mapping(), environment=facts
+    )
+    with writing(run.path):
+        ledger.append(run.ledger_path, "started", epochs=prepared.config.epochs)
+        session = _session(prepared, run)
+        checkpoints.save(run.checkpoints, 0, capture(session), prepared.config.checkpoint.keep)
+        yield session
+
+
+@contextmanager
+def resume_at(
+    prepared: Prepared, resumable: Resumable, on_skip: Callable[[Path, str], None], note: Callable[[str], None]
+) -> Iterator[Session]:
+    """The run at its newest good checkpoint, locked, its history cut back to there.
+
+    `on_skip(path, reason)` hears of each newer checkpoint that cannot be used, `note` of what else deserves a line.
+    Raises CheckpointError where none can be used, LockedError where another process writes the run.
+    """
+    run = resumable.run
+    with writing(run.path):
+        session = _session(prepared, run)
+        found = _newest_good(run, on_skip)
+        restore(session, found)
+        _thaw(session, resumable)
+        removed = history.cut(run.history_path, session.history_length)
+        if removed:
+            note(
+                f"history after step {session.position.step} removed ({removed} bytes); those epochs are trained again"
+            )
+        now = _environment(prepared)
+        changed = environment.changes(dict(resumable.environment), now)
+        if changed:
+            listed = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in changed.items())
+            note(f"not bit for bit what an uninterrupted run would give: {listed}")
+        ledger.append(
+            run.ledger_path,
+            "resumed",
+            epoch=session.position.epoch,
+            step=session.position.step,
+            changes=dict(resumable.changes),
+            environment=now,
+        )
+        yield session
+
+
+def _newest_good(run: RunDirectory, on_skip: Callable[[Path, str], None]) -> checkpoints.Checkpoint:
+    """The newest readable checkpoint whose history is still all there."""
+    length = run.history_path.stat().st_size if run.history_path.exists() else 0
+    skipped = []
+    for path in checkpoints.candidates(run.checkpoints):
+        try:
+            found = checkpoints.read(path)
+            if found.metadata["history_length"] <= length:
+                return found
+            reason = f"{path.name}: history.jsonl is shorter than when this checkpoint was saved"
+        except CheckpointError as error:
+            reason = str(error)
+        on_skip(path, reason)
+        skipped.append(f"\n    {reason}")
+    if not skipped:
+        raise CheckpointError(f"{run.path} holds no checkpoint: there is no state to go on from; train anew")
+    raise CheckpointError(f"no checkpoint of {run.path} can be used; train anew:{''.join(skipped)}")
+
+
+def _thaw(session: Session, resumable: Resumable) -> None:
+    """A change of early stopping is a new decision for the seeds that it had stopped."""
+    if not any(key.partition(".")[0] == "early_stopping" for key in resumable.changes):
+        return
+    early = session.config.early_stopping
+    for replica in session.replicas:
+        if early is None or replica.patience is None or replica.patience.bad_epochs < early.patience:
+            replica.stopped_epoch = None
+
+
+def _session(prepared: Prepared, run: RunDirectory) -> Session:
+    facts = prepared.examined.facts
+    replicas, device = prepared.replicas, prepared.place.device
+    count = len(replicas)
+    sums = EpochSums(
+        torch.zeros(count, dtype=torch.float64, device=device),
+        torch.zeros(count, dtype=torch.float64, device=device),
+    )
+    draws = prepared.config.model.is_plugin or any(replica.draws for replica in replicas)
+    return Session(
+        prepared.config,
+        facts,
+        reading_of(prepared.config, facts),
+        replicas,
+        EagerStep(replicas, own_randomness=draws),
+        device,
+        run,
+        hashes(prepared.examined.data),
+        sums,
+        build.plateau(prepared.config.schedule),
+    )
+
+
+def hashes(data: Mapping[int, Data]) -> dict[str, str]:
+    """The hash of each part; where each seed has a split of its own, of all seeds' parts together."""
+    distinct = list({id(one): one for one in data.values()}.values())
+    if len(distinct) == 1:
+        return dict(distinct[0].hashes)
+    return {part: "+".join(one.hashes[part][:16] for one in distinct) for part in distinct[0].hashes}
+
+
+def _environment(prepared: Prepared) -> dict[str, Any]:
+    return {
+        **environment.environment(prepared.place.device, EagerStep.kind, prepared.examined.reading.directory),
+        "data": hashes(prepared.examined.data),
+    }

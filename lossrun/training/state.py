@@ -1,0 +1,148 @@
+"""A session's full state, as arrays and plain values, and back: what a checkpoint holds."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lossrun.components.schedules import PlateauState
+from lossrun.errors import CheckpointError
+from lossrun.records.checkpoints import Checkpoint
+from lossrun.training.replica import Replica, Watch
+from lossrun.training.session import Position, Session
+
+# Facts about a replica that are not tensors, and live in the metadata.
+_FROZEN: Final = ("stopped_epoch", "diverged_epoch")
+
+
+def capture(session: Session) -> Checkpoint:
+    """The state between two steps. With several seeds every tensor gains a leading axis, seed by seed."""
+    session.keep_generator_state()
+    states = [dict(_tensors(replica)) for replica in session.replicas]
+    tensors = {f"epoch.{name}": _array(value) for name, value in _sums(session).items()}
+    for name in states[0]:
+        stacked = [_array(state[name]) for state in states]
+        tensors[name] = np.stack(stacked) if len(stacked) > 1 else stacked[0]
+    position = session.position
+    return Checkpoint(
+        tensors,
+        {
+            "epoch": position.epoch,
+            "step": position.step,
+            "epoch_samples": session.sums.samples,
+            "seeds": [replica.seed for replica in session.replicas],
+            "replicas": [_facts(replica) for replica in session.replicas],
+            "seconds": session.seconds,
+            "data": dict(session.hashes),
+            "history_length": session.history_length,
+        },
+    )
+
+
+def restore(session: Session, checkpoint: Checkpoint) -> None:
+    """Put a freshly built session into the state of a checkpoint. Raises CheckpointError where it does not fit."""
+    facts, tensors = checkpoint.metadata, checkpoint.tensors
+    seeds = [replica.seed for replica in session.replicas]
+    if facts["seeds"] != seeds:
+        raise CheckpointError(f"the checkpoint holds seeds {facts['seeds']}, the config asks for {seeds}")
+    changed = [part for part, digest in session.hashes.items() if facts["data"].get(part) != digest]
+    if changed:
+        raise CheckpointError(
+            f"the {' and '.join(changed)} data are not those that the run was started with; put the old data back, "
+            "or train anew"
+        )
+    session.position = Position(facts["epoch"], facts["step"])
+    session.seconds = facts["seconds"]
+    session.history_length = facts["history_length"]
+    session.sums.samples = facts["epoch_samples"]
+    for name, value in _sums(session).items():
+        value.copy_(torch.from_numpy(tensors[f"epoch.{name}"]))
+    for index, replica in enumerate(session.replicas):
+        own = {
+            name: torch.from_numpy(np.array(array[index] if len(seeds) > 1 else array))
+            for name, array in tensors.items()
+            if not name.startswith("epoch.")
+        }
+        try:
+            _restore_replica(replica, own, facts["replicas"][index])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise CheckpointError(f"the checkpoint does not fit the model or the optimizer: {error}") from error
+
+
+def weights(replica: Replica) -> dict[str, np.ndarray]:
+    """The model's weights and buffers alone."""
+    return {name: _array(tensor) for name, tensor in replica.network.state_dict().items()}
+
+
+def load_weights(replica: Replica, arrays: Mapping[str, np.ndarray]) -> None:
+    replica.network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+
+
+def _tensors(replica: Replica) -> Iterator[tuple[str, Tensor]]:
+    for name, tensor in replica.network.state_dict().items():
+        yield f"model.{name}", tensor
+    for name, tensor in replica.objective.state_dict().items():
+        yield f"loss.{name}", tensor
+    for index, state in replica.optimizer.state_dict()["state"].items():
+        for name, value in state.items():
+            # torch's own optimizers keep tensors, and None for a momentum not yet begun; a user's may keep numbers.
+            if value is not None:
+                yield f"optimizer.{index}.{name}", torch.as_tensor(value)
+    if replica.generator_state is not None:
+        yield "rng.state", replica.generator_state
+    if replica.patience:
+        yield "stopping.state", _watch_state(replica.patience)
+    if replica.plateau:
+        for name, number in replica.plateau.numbers().items():
+            yield f"schedule.{name}", torch.tensor(number, dtype=torch.float64)
+
+
+def _restore_replica(replica: Replica, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    def under(prefix: str) -> dict[str, Tensor]:
+        return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+    replica.network.load_state_dict(under("model."))
+    replica.objective.load_state_dict(under("loss."))
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in under("optimizer.").items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = tensor
+    if state:
+        groups = replica.optimizer.state_dict()["param_groups"]
+        replica.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    replica.generator_state = tensors.get("rng.state")
+    if replica.patience and "stopping.state" in tensors:
+        _restore_watch(replica.patience, tensors["stopping.state"])
+    if replica.plateau and (numbers := under("schedule.")):
+        replica.plateau = PlateauState.from_numbers({name: float(tensor) for name, tensor in numbers.items()})
+    best = facts["best"]
+    replica.best.value, replica.best.epoch, replica.best.step = best["value"], best["epoch"], best["step"]
+    for name in _FROZEN:
+        setattr(replica, name, facts[name])
+
+
+def _facts(replica: Replica) -> dict[str, Any]:
+    best = replica.best
+    return {
+        "best": {"value": best.value, "epoch": best.epoch, "step": best.step},
+        **{name: getattr(replica, name) for name in _FROZEN},
+    }
+
+
+def _watch_state(watch: Watch) -> Tensor:
+    return torch.tensor([watch.value, watch.epoch, watch.step, watch.bad_epochs], dtype=torch.float64)
+
+
+def _restore_watch(watch: Watch, state: Tensor) -> None:
+    value, epoch, step, bad_epochs = state.tolist()
+    watch.value, watch.epoch, watch.step, watch.bad_epochs = value, int(epoch), int(step), int(bad_epochs)
+
+
+def _sums(session: Session) -> dict[str, Tensor]:
+    return {"loss": session.sums.loss, "gradient_norm": session.sums.gradient_norm}
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().contiguous().numpy()

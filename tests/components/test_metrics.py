@@ -1,0 +1,235 @@
+"""The yardsticks against scikit-learn, against the losses themselves, and at the edge of floating point."""
+
+from math import inf, isnan, log, log1p
+
+import pytest
+import sklearn.metrics as sk
+import torch
+import torch.nn.functional as F  # noqa: N812
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lossrun.catalog.declaration import TASKS
+from lossrun.catalog.losses import LOSSES
+from lossrun.catalog.metrics import METRICS
+from lossrun.components.losses import binary_cross_entropy, cross_entropy, huber, mae, mse
+from lossrun.components.metrics import predictions, yardsticks
+
+SAMPLES = 60
+CLOSE = {"rel": 1e-9}
+
+
+def drawn(*shape: int, seed: int = 0) -> Tensor:
+    return 2 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def targets_of(task: str, outputs: int) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    if task == "multiclass":
+        return torch.randint(outputs, (SAMPLES,), generator=generator)
+    if task == "regression":
+        return torch.rand(SAMPLES, outputs, generator=generator)
+    return torch.randint(2, (SAMPLES, outputs), generator=generator).float()
+
+
+def declared_names(task: str) -> list[str]:
+    return [declared.name for declared in (*LOSSES, *METRICS) if task in declared.tasks]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_all_that_is_declared_for_the_task_in_the_order_of_the_catalogue(task):
+    outputs = 1 if task == "binary" else 4
+    result = yardsticks(
+        task, drawn(SAMPLES, outputs), targets_of(task, outputs), output="none", reads_as="probabilities"
+    )
+    assert list(result) == declared_names(task)
+    assert all(type(value) is float for value in result.values())
+
+
+@pytest.mark.parametrize(("task", "outputs"), [("binary", 1), ("multiclass", 4), ("multilabel", 3)])
+@pytest.mark.parametrize("reads_as", ["mean", None])
+def test_without_probabilities_no_cross_entropy(task, outputs, reads_as):
+    result = yardsticks(task, drawn(SAMPLES, outputs), targets_of(task, outputs), output="none", reads_as=reads_as)
+    assert list(result) == [name for name in declared_names(task) if "cross_entropy" not in name]
+
+
+def test_multiclass_is_scikit_learns():
+    logits, targets = drawn(SAMPLES, 5), targets_of("multiclass", 5)
+    result = yardsticks("multiclass", logits, targets, output="softmax", reads_as="probabilities")
+    probabilities = logits.double().softmax(dim=1).numpy()
+    one_hot = F.one_hot(targets).double().numpy()
+    guesses = probabilities.argmax(axis=1)
+    assert result == {
+        "mse": pytest.approx(sk.mean_squared_error(one_hot, probabilities), **CLOSE),
+        "mae": pytest.approx(sk.mean_absolute_error(one_hot, probabilities), **CLOSE),
+        "binary_cross_entropy": pytest.approx(sk.log_loss(one_hot.ravel(), probabilities.ravel()), **CLOSE),
+        "cross_entropy": pytest.approx(sk.log_loss(targets, probabilities), **CLOSE),
+        "accuracy": pytest.approx(sk.accuracy_score(targets, guesses), **CLOSE),
+        "macro_f1": pytest.approx(sk.f1_score(targets, guesses, average="macro", zero_division=0), **CLOSE),
+    }
+
+
+def test_multiclass_through_a_sigmoid():
+    logits, targets = drawn(SAMPLES, 5), targets_of("multiclass", 5)
+    result = yardsticks("multiclass", logits, targets, output="sigmoid", reads_as="mean")
+    cells = logits.double().sigmoid()
+    one_hot = F.one_hot(targets).double()
+    # Each output on its own, but a cross-entropy wants probabilities that sum to 1.
+    assert result["mse"] == pytest.approx(sk.mean_squared_error(one_hot, cells), **CLOSE)
+    assert result["binary_cross_entropy"] == pytest.approx(sk.log_loss(one_hot.ravel(), cells.ravel()), **CLOSE)
+    assert result["cross_entropy"] == pytest.approx(
+        sk.log_loss(targets, cells / cells.sum(dim=1, keepdim=True)), **CLOSE
+    )
+    assert result["accuracy"] == pytest.approx(sk.accuracy_score(targets, logits.argmax(dim=1)), **CLOSE)
+
+
+def test_binary_is_scikit_learns():
+    logits, targets = drawn(SAMPLES, 1), targets_of("binary", 1)
+    result = yardsticks("binary", logits, targets, output="sigmoid", reads_as="probabilities")
+    probabilities = logits.double().sigmoid().numpy().ravel()
+    truths = targets.numpy().ravel()
+    assert result == {
+        "mse": pytest.approx(sk.brier_score_loss(truths, probabilities), **CLOSE),
+        "mae": pytest.approx(sk.mean_absolute_error(truths, probabilities), **CLOSE),
+        "binary_cross_entropy": pytest.approx(sk.log_loss(truths, probabilities), **CLOSE),
+        "accuracy": pytest.approx(sk.accuracy_score(truths, probabilities > 0.5), **CLOSE),
+    }
+
+
+def test_multilabel_is_scikit_learns():
+    logits, targets = drawn(SAMPLES, 3), targets_of("multilabel", 3)
+    # A label that is never true and never guessed: scikit-learn counts it as 0.
+    logits[:, 2], targets[:, 2] = -1.0, 0.0
+    result = yardsticks("multilabel", logits, targets, output="none", reads_as="probabilities")
+    probabilities, truths = logits.double().sigmoid().numpy(), targets.int().numpy()
+    guesses = (probabilities > 0.5).astype(int)
+    assert result == {
+        "mse": pytest.approx(sk.mean_squared_error(truths, probabilities), **CLOSE),
+        "mae": pytest.approx(sk.mean_absolute_error(truths, probabilities), **CLOSE),
+        "binary_cross_entropy": pytest.approx(sk.log_loss(truths.ravel(), probabilities.ravel()), **CLOSE),
+        "accuracy": pytest.approx(sk.accuracy_score(truths.ravel(), guesses.ravel()), **CLOSE),
+        "macro_f1": pytest.approx(sk.f1_score(truths, guesses, average="macro", zero_division=0), **CLOSE),
+    }
+
+
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12),
+)
+@settings(max_examples=60, deadline=None)
+def test_macro_f1_where_classes_are_missing(pairs):
+    labels, guesses = (list(column) for column in zip(*pairs, strict=True))
+    result = yardsticks(
+        "multiclass", F.one_hot(torch.tensor(guesses), 5), torch.tensor(labels), output="none", reads_as="mean"
+    )
+    assert result["macro_f1"] == pytest.approx(sk.f1_score(labels, guesses, average="macro", zero_division=0), **CLOSE)
+
+
+@pytest.mark.parametrize("target_std", [1.0, 7.0, torch.tensor([2.0, 0.5, 10.0])])
+def test_regression_is_scikit_learns_in_original_units(target_std):
+    outputs, targets = drawn(SAMPLES, 3), drawn(SAMPLES, 3, seed=3)
+    result = yardsticks("regression", outputs, targets, output="none", reads_as="mean", target_std=target_std)
+    guessed, true = outputs.double() * target_std + 100, targets.double() * target_std + 100
+    assert result == {
+        "mse": pytest.approx(sk.mean_squared_error(true, guessed), **CLOSE),
+        "mae": pytest.approx(sk.mean_absolute_error(true, guessed), **CLOSE),
+        "huber": pytest.approx(float(huber(guessed, true, delta=1.0).mean()), **CLOSE),
+        "rmse": pytest.approx(sk.mean_squared_error(true, guessed) ** 0.5, **CLOSE),
+        "r2": pytest.approx(sk.r2_score(true, guessed), **CLOSE),
+    }
+
+
+def test_r2_of_constant_targets_is_not_a_number():
+    result = yardsticks("regression", drawn(4, 1), torch.full((4, 1), 3.0), output="none", reads_as="mean")
+    assert isnan(result["r2"])
+    assert not isnan(result["rmse"])
+
+
+def test_regression_has_a_cross_entropy_where_targets_and_outputs_are_probabilities():
+    logits, targets = drawn(SAMPLES, 2), targets_of("regression", 2)
+    result = yardsticks("regression", logits, targets, output="sigmoid", reads_as="mean")
+    probabilities = logits.double().sigmoid()
+    assert result["binary_cross_entropy"] == pytest.approx(
+        F.binary_cross_entropy(probabilities, targets.double()).item(), **CLOSE
+    )
+    assert result["mse"] == pytest.approx(F.mse_loss(probabilities, targets.double()).item(), **CLOSE)
+    for output, shifted in [("none", targets), ("sigmoid", targets + 1), ("sigmoid", targets - 1)]:
+        assert "binary_cross_entropy" not in yardsticks("regression", logits, shifted, output=output, reads_as="mean")
+
+
+@pytest.mark.parametrize(("task", "outputs"), [("binary", 1), ("multiclass", 4), ("multilabel", 3)])
+def test_yardsticks_are_the_losses_at_their_plain_parameters(task, outputs):
+    preactivations, targets = drawn(SAMPLES, outputs).double(), targets_of(task, outputs)
+    result = yardsticks(task, preactivations, targets, output="none", reads_as="probabilities")
+    probabilities = predictions(preactivations, task=task, output="none", reads_as="probabilities")
+    for loss in (mse, mae):
+        assert result[loss.__name__] == pytest.approx(loss(probabilities, targets).mean().item(), **CLOSE)
+    if task == "multiclass":
+        assert result["cross_entropy"] == pytest.approx(cross_entropy(preactivations, targets).mean().item(), **CLOSE)
+    else:
+        plain = binary_cross_entropy(preactivations, targets).mean().item()
+        assert result["binary_cross_entropy"] == pytest.approx(plain, **CLOSE)
+
+
+def test_one_hot_rows_are_class_indices():
+    logits, targets = drawn(SAMPLES, 4), targets_of("multiclass", 4)
+    by_index = yardsticks("multiclass", logits, targets, output="softmax", reads_as="probabilities")
+    by_row = yardsticks("multiclass", logits, F.one_hot(targets).float(), output="softmax", reads_as="probabilities")
+    assert by_index == by_row
+
+
+@pytest.mark.parametrize(
+    ("reads_as", "accuracy"),
+    # Outputs -1, 0.3, 0.7 for no, yes, yes: a mean is yes above 1/2, a margin above 0.
+    [("mean", 2 / 3), (None, 1.0)],
+)
+def test_threshold_of_raw_binary_outputs(reads_as, accuracy):
+    outputs, targets = torch.tensor([[-1.0], [0.3], [0.7]]), torch.tensor([[0.0], [1.0], [1.0]])
+    result = yardsticks("binary", outputs, targets, output="none", reads_as=reads_as)
+    assert result["accuracy"] == pytest.approx(accuracy, **CLOSE)
+
+
+def test_confidently_wrong_is_exact_and_finite():
+    # Logits (200, 0, 0) for class 1: probabilities round to (1, 0, 0) even in double precision. With e = exp(-200) the
+    # cross-entropy is 200 + ln(1 + 2e) = 200; the cells cost -ln(1 - p) = 200 - ln 2 for the first, 200 for the second.
+    result = yardsticks(
+        "multiclass", torch.tensor([[200.0, 0.0, 0.0]]), torch.tensor([1]), output="none", reads_as="probabilities"
+    )
+    assert result["cross_entropy"] == pytest.approx(200, rel=1e-12)
+    assert result["binary_cross_entropy"] == pytest.approx((200 - log(2) + 200) / 3, rel=1e-12)
+
+
+def test_confidently_right_is_exact():
+    # Logits (40, 0): 1 - p = exp(-40) / (1 + exp(-40)), far below the last digit of p.
+    result = yardsticks(
+        "multiclass", torch.tensor([[40.0, 0.0]]), torch.tensor([0]), output="softmax", reads_as="probabilities"
+    )
+    # A two-class softmax is a pair of sigmoids: both cells cost ln(1 + exp(-40)).
+    tiny = log1p(2.718281828459045**-40)
+    assert result["binary_cross_entropy"] == pytest.approx(tiny, rel=1e-9)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("bad", [float("nan"), inf])
+def test_a_diverged_model_is_scored_without_an_error(task, bad):
+    outputs = 1 if task == "binary" else 4
+    preactivations = torch.full((SAMPLES, outputs), bad)
+    result = yardsticks(task, preactivations, targets_of(task, outputs), output="none", reads_as="probabilities")
+    assert set(result) <= set(declared_names(task))
+
+
+@pytest.mark.parametrize(
+    ("task", "output", "reads_as", "expected"),
+    [
+        ("multiclass", "none", "probabilities", torch.softmax),
+        ("multiclass", "sigmoid", "probabilities", lambda x, dim: torch.sigmoid(x)),  # noqa: ARG005
+        ("binary", "none", "probabilities", lambda x, dim: torch.sigmoid(x)),  # noqa: ARG005
+        ("multiclass", "none", "mean", lambda x, dim: x),  # noqa: ARG005
+        ("multiclass", "none", None, lambda x, dim: x),  # noqa: ARG005
+    ],
+)
+def test_predictions(task, output, reads_as, expected):
+    preactivations = drawn(5, 3)
+    torch.testing.assert_close(
+        predictions(preactivations, task=task, output=output, reads_as=reads_as), expected(preactivations, 1)
+    )

@@ -1,0 +1,63 @@
+"""`loss(name)`: spellings, conventions and mistakes."""
+
+import pytest
+import torch
+
+from lossrun.catalog.losses import LOSSES
+from lossrun.components.losses import LOSS_FUNCTIONS, cross_entropy
+from lossrun.components.public import loss
+from lossrun.errors import UsageError
+
+
+@pytest.mark.parametrize("declared", LOSSES, ids=lambda d: d.name)
+def test_every_spelling_gives_the_function_that_training_uses(declared):
+    for spelling in (declared.name, *(alias.spelling for alias in declared.aliases)):
+        assert loss(spelling).func is LOSS_FUNCTIONS[declared.name]
+
+
+def test_declared_defaults_are_filled_in():
+    assert loss("huber").keywords == {"delta": 1.0}
+    assert loss("HuberLoss", delta=2.0).keywords == {"delta": 2.0}
+    assert loss("mse").keywords == {}
+    assert loss("cross_entropy").keywords == {"inputs": "logits", "label_smoothing": 0.0, "class_weights": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "inputs"),
+    [
+        ("NLLLoss", {}, "log_probabilities"),
+        ("BCELoss", {}, "probabilities"),
+        ("BCEWithLogitsLoss", {}, "logits"),
+        ("keras.CategoricalCrossentropy", {"from_logits": False}, "probabilities"),
+        ("keras.CategoricalCrossentropy", {"from_logits": True}, "logits"),
+        ("cross_entropy", {"inputs": "auto"}, "logits"),
+        ("cross_entropy", {"inputs": "probabilities"}, "probabilities"),
+    ],
+)
+def test_conventions_are_carried(name, parameters, inputs):
+    assert loss(name, **parameters).keywords["inputs"] == inputs
+
+
+def test_it_is_called_as_outputs_then_targets():
+    outputs, targets = torch.eye(3), torch.tensor([0, 2, 1])
+    weighted = loss("CrossEntropyLoss", class_weights=[1.0, 2.0, 3.0])
+    torch.testing.assert_close(
+        weighted(outputs, targets), cross_entropy(outputs, targets, class_weights=[1.0, 2.0, 3.0])
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("cross_entorpy", {}, "did you mean 'cross_entropy'"),
+        ("qqq", {}, "There are: mse, mae, huber"),
+        ("huber", {"detla": 2}, "did you mean 'delta'"),
+        ("mse", {"delta": 2}, "It takes: none"),
+        ("mse", {"from_logits": True}, "mse has no parameter 'from_logits'"),
+        ("mse", {"reduction": "sum"}, "one value per sample"),
+        ("cross_entropy", {"class_weights": "balanced"}, "give the weights as a list"),
+    ],
+)
+def test_mistakes_are_usage_errors(name, parameters, message):
+    with pytest.raises(UsageError, match=message):
+        loss(name, **parameters)

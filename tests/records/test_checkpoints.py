@@ -1,0 +1,171 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from lossrun.errors import CheckpointError, RunError
+from lossrun.records import checkpoints, durable
+from lossrun.records.checkpoints import Checkpoint
+
+METADATA = {"epoch": 1, "step": 469, "history_length": 1234, "best": {"0": float("inf")}}
+
+
+def checkpoint(value: float = 0.0, **metadata: object) -> Checkpoint:
+    return Checkpoint({"model.weight": np.full((2, 3), value, np.float32)}, {**METADATA, **metadata})
+
+
+def never(path: Path, reason: str) -> None:
+    pytest.fail(f"skipped {path}: {reason}")
+
+
+def steps(directory: Path) -> list[int]:
+    return [int(path.name.split("-")[1]) for path in checkpoints.candidates(directory)]
+
+
+def test_the_name_holds_the_step_and_the_beginning_of_the_digest(tmp_path):
+    path = checkpoints.save(tmp_path, 469, checkpoint(), keep=3)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    assert path.name == f"step-00000469-{digest}.safetensors"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+DTYPES = st.sampled_from([np.float32, np.float64, np.int64, np.uint8, np.uint16, np.bool_])
+
+
+@settings(max_examples=50)
+@given(DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, min_side=0))))
+def test_arrays_of_any_shape_type_and_memory_order_come_back_bit_for_bit(tmp_path_factory, array):
+    arrays = {"plain": array, "transposed": array.T, "fortran": np.asfortranarray(array), "reversed": np.flip(array)}
+    path = checkpoints.save(tmp_path_factory.mktemp("checkpoints"), 1, Checkpoint(arrays, {}), keep=2)
+    read = checkpoints.read(path).tensors
+    for name, expected in arrays.items():
+        assert read[name].dtype == expected.dtype
+        assert read[name].shape == expected.shape
+        assert read[name].tobytes() == expected.tobytes()
+        assert read[name].flags.writeable
+
+
+def test_metadata_comes_back_with_the_format_version_and_from_the_header_alone(tmp_path):
+    path = checkpoints.save(tmp_path, 469, checkpoint(), keep=3)
+    expected = {**METADATA, "format_version": 1}
+    assert checkpoints.read(path).metadata == expected
+    assert checkpoints.metadata(path) == expected
+
+
+def test_the_newest_by_step_is_loaded(tmp_path):
+    checkpoints.save(tmp_path, 99_999_999, checkpoint(1), keep=3)
+    path = checkpoints.save(tmp_path, 100_000_000, checkpoint(2), keep=3)
+    found, newest = checkpoints.load_newest(tmp_path, on_skip=never)
+    assert found == path
+    assert newest.tensors["model.weight"][0, 0] == 2
+
+
+@pytest.mark.parametrize("where", [0, 8, 40, -1])
+def test_a_flipped_bit_is_noticed_and_the_one_before_is_used_aloud(tmp_path, where):
+    good = checkpoints.save(tmp_path, 1, checkpoint(1), keep=3)
+    bad = checkpoints.save(tmp_path, 2, checkpoint(2), keep=3)
+    data = bytearray(bad.read_bytes())
+    data[where] ^= 1
+    bad.write_bytes(data)
+    skipped: list[tuple[Path, str]] = []
+    path, loaded = checkpoints.load_newest(tmp_path, on_skip=lambda path, reason: skipped.append((path, reason)))
+    assert (path, loaded.tensors["model.weight"][0, 0]) == (good, 1)
+    assert [path for path, _ in skipped] == [bad]
+    assert "damaged" in skipped[0][1]
+
+
+def test_none_readable_is_an_error_that_names_each(tmp_path):
+    paths = [checkpoints.save(tmp_path, step, checkpoint(step), keep=3) for step in (1, 2)]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CheckpointError) as error:
+        checkpoints.load_newest(tmp_path, on_skip=lambda *_: None)
+    assert all(path.name in str(error.value) for path in paths)
+    with pytest.raises(CheckpointError, match="holds no checkpoint"):
+        checkpoints.load_newest(tmp_path / "nowhere", on_skip=never)
+
+
+def test_another_format_version_is_refused_with_both_versions(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "FORMAT_VERSION", 7)
+    path = checkpoints.save(tmp_path, 1, checkpoint(), keep=2)
+    monkeypatch.undo()
+    for read in (checkpoints.read, checkpoints.metadata):
+        with pytest.raises(CheckpointError, match="format version 7, this lossrun reads 1"):
+            read(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 7, b"\xff" * 64, b"\x02" + b"\x00" * 7 + b"{}"])
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content):
+    path = tmp_path / "best-seed0.safetensors"
+    path.write_bytes(content)
+    for read in (checkpoints.read, checkpoints.metadata):
+        with pytest.raises(CheckpointError, match=r"best-seed0\.safetensors"):
+            read(path)
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(3, [5, 4, 3]), (2, [5, 4]), (1, [5, 4]), (0, [5, 4])])
+def test_the_newest_are_kept_and_never_fewer_than_two(tmp_path, keep, kept):
+    for step in range(1, 6):
+        checkpoints.save(tmp_path, step, checkpoint(step), keep=keep)
+    assert steps(tmp_path) == kept
+
+
+def test_best_weights_and_other_files_are_not_pruned(tmp_path):
+    weights = tmp_path / "best-seed0.safetensors"
+    checkpoints.save_weights(weights, {"w": np.zeros(2)}, {"epoch": 1})
+    checkpoints.save_weights(weights, {"w": np.ones(2)}, {"epoch": 2})
+    for step in range(1, 5):
+        checkpoints.save(tmp_path, step, checkpoint(step), keep=2)
+    read = checkpoints.read(weights)
+    assert read.metadata == {"format_version": 1, "epoch": 2}
+    assert read.tensors["w"].tolist() == [1, 1]
+
+
+def test_a_checkpoint_of_the_same_step_is_replaced(tmp_path):
+    checkpoints.save(tmp_path, 1, checkpoint(1), keep=3)
+    again = checkpoints.save(tmp_path, 1, checkpoint(2), keep=3)
+    assert checkpoints.candidates(tmp_path) == [again]
+    assert checkpoints.save(tmp_path, 1, checkpoint(2), keep=3) == again
+    assert checkpoints.candidates(tmp_path) == [again]
+
+
+def test_after_going_back_the_given_up_future_goes_and_the_past_stays(tmp_path):
+    for step in (1, 2, 3):
+        checkpoints.save(tmp_path, step, checkpoint(step), keep=3)
+    for path in checkpoints.candidates(tmp_path)[:2]:
+        path.write_bytes(b"damaged")
+    path = checkpoints.save(tmp_path, 2, checkpoint(20), keep=2)
+    assert steps(tmp_path) == [2, 1]
+    assert checkpoints.load_newest(tmp_path, on_skip=never)[0] == path
+
+
+def test_leavings_of_a_killed_write_are_removed(tmp_path):
+    (tmp_path / ".step-00000001-0123456789abcdef.safetensors.00000000.tmp").write_bytes(b"half")
+    path = checkpoints.save(tmp_path, 2, checkpoint(), keep=2)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_reads_back_wrongly_costs_no_older_checkpoint(tmp_path, monkeypatch):
+    for step in (1, 2):
+        checkpoints.save(tmp_path, step, checkpoint(step), keep=2)
+    monkeypatch.setattr(durable, "replace", lambda path, data: path.write_bytes(data[:-1]))
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoints.save(tmp_path, 3, checkpoint(3), keep=2)
+    assert steps(tmp_path) == [3, 2, 1]
+
+
+def test_a_full_disk_is_a_run_error_and_costs_nothing(tmp_path, monkeypatch):
+    old = checkpoints.save(tmp_path, 1, checkpoint(1), keep=2)
+
+    def full(path: Path, data: bytes) -> None:
+        path.write_bytes(data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(durable, "write", full)
+    with pytest.raises(RunError, match="No space left"):
+        checkpoints.save(tmp_path, 2, checkpoint(2), keep=2)
+    assert list(tmp_path.iterdir()) == [old]

@@ -1,0 +1,80 @@
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lossrun.errors import CheckpointError, RunError
+from lossrun.records import history
+
+
+def row(epoch: int, **values: float | None) -> dict:
+    return {"epoch": epoch, "step": 10 * epoch, "seed": 0, "train_loss": 1 / epoch, **values}
+
+
+def test_rows_read_back_to_the_last_bit(tmp_path):
+    path = tmp_path / "history.jsonl"
+    rows = [row(1, val_loss=0.1 + 0.2), row(2, val_loss=5e-324)]
+    length = history.append(path, rows)
+    assert length == path.stat().st_size
+    assert history.read(path) == history.History(tuple(rows), torn=False)
+
+
+def test_non_finite_numbers_are_strings_in_the_file_and_numbers_again_when_read(tmp_path):
+    path = tmp_path / "history.jsonl"
+    history.append(path, [row(1, a=math.nan, b=math.inf, c=-math.inf)])
+    stored = json.loads(path.read_text(), parse_constant=lambda constant: pytest.fail(constant))
+    assert (stored["a"], stored["b"], stored["c"]) == ("nan", "inf", "-inf")
+    read = history.read(path).rows[0]
+    assert math.isnan(read["a"])
+    assert (read["b"], read["c"]) == (math.inf, -math.inf)
+
+
+def test_absent_values_are_left_out(tmp_path):
+    path = tmp_path / "history.jsonl"
+    history.append(path, [row(1, val_loss=None)])
+    assert "val_loss" not in history.read(path).rows[0]
+
+
+def test_a_missing_file_is_an_empty_history(tmp_path):
+    assert history.read(tmp_path / "history.jsonl") == history.History((), torn=False)
+
+
+@given(st.data())
+def test_any_cut_short_write_keeps_all_complete_rows(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("torn") / "history.jsonl"
+    lengths = [0, *(history.append(path, [row(epoch, val_loss=math.nan)]) for epoch in range(1, 4))]
+    keep = data.draw(st.integers(0, lengths[-1]))
+    path.write_bytes(path.read_bytes()[:keep])
+    read = history.read(path)
+    assert [r["epoch"] for r in read.rows] == list(range(1, sum(length <= keep for length in lengths)))
+    assert read.torn is (keep not in lengths)
+
+
+@pytest.mark.parametrize("damage", [b"{broken\n", b"[1]\n", b"\n", b'{"a": NaN}\n', b'{"a":1},{"b":2}\n'])
+def test_a_damaged_line_before_the_last_is_named(tmp_path, damage):
+    path = tmp_path / "history.jsonl"
+    history.append(path, [row(1)])
+    path.write_bytes(path.read_bytes() + damage)
+    history.append(path, [row(2)])
+    with pytest.raises(RunError, match="line 2"):
+        history.read(path)
+
+
+def test_cut_removes_what_came_after_the_checkpoint(tmp_path):
+    path = tmp_path / "history.jsonl"
+    length = history.append(path, [row(1)])
+    whole = history.append(path, [row(2)])
+    assert history.cut(path, whole) == 0
+    assert history.cut(path, length) == whole - length
+    assert [r["epoch"] for r in history.read(path).rows] == [1]
+
+
+def test_a_history_shorter_than_the_checkpoint_says_is_damage(tmp_path):
+    path = tmp_path / "history.jsonl"
+    length = history.append(path, [row(1)])
+    with pytest.raises(CheckpointError, match="older checkpoint"):
+        history.cut(path, length + 1)
+    assert path.stat().st_size == length
+    assert history.cut(tmp_path / "missing.jsonl", 0) == 0

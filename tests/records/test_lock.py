@@ -1,0 +1,101 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lossrun.errors import LockedError
+from lossrun.records import lock
+from lossrun.records.status import status
+
+HOLD = """
+import sys
+from pathlib import Path
+from lossrun.records import lock
+with lock.writing(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A second process that holds the lock of `tmp_path` until its input closes or it is killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_the_owner_is_named_while_the_lock_is_held_and_gone_afterwards(tmp_path):
+    with lock.writing(tmp_path):
+        owner = lock.owner(tmp_path)
+        assert (owner.pid, owner.host) == (os.getpid(), socket.gethostname())
+        assert lock.is_alive(owner)
+    assert lock.owner(tmp_path) is None
+    with lock.writing(tmp_path):
+        pass
+
+
+def test_a_second_writer_is_refused_by_name_even_in_the_same_process(tmp_path):
+    with (
+        lock.writing(tmp_path),
+        pytest.raises(LockedError, match=f"process {os.getpid()} on {socket.gethostname()}, since 20"),
+        lock.writing(tmp_path),
+    ):
+        pytest.fail("two writers")
+
+
+def test_a_failed_attempt_from_another_process_leaves_the_owner_readable(tmp_path, holder):
+    before = lock.owner(tmp_path)
+    assert before.pid == holder.pid
+    for _ in range(2):
+        with pytest.raises(LockedError, match=str(holder.pid)), lock.writing(tmp_path):
+            pytest.fail("two writers")
+    assert lock.owner(tmp_path) == before
+    assert status(tmp_path) == "running"
+    holder.communicate()
+    assert lock.owner(tmp_path) is None
+
+
+def test_a_killed_writer_frees_the_lock_and_is_known_to_be_dead(tmp_path, holder):
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    left = lock.owner(tmp_path)
+    assert left.pid == holder.pid
+    assert lock.is_alive(left) is False
+    assert status(tmp_path) == "interrupted"
+    with lock.writing(tmp_path):
+        assert lock.owner(tmp_path).pid == os.getpid()
+
+
+def test_an_exception_inside_frees_the_lock(tmp_path):
+    with pytest.raises(RuntimeError), lock.writing(tmp_path):
+        raise RuntimeError
+    assert lock.owner(tmp_path) is None
+    with lock.writing(tmp_path):
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_later_process_with_the_same_number_is_not_the_owner():
+    start = lock.process_start(os.getpid())
+    mine = lock.Owner(os.getpid(), socket.gethostname(), "2026-11-21T01:45:00+00:00", start)
+    assert lock.is_alive(mine)
+    assert lock.is_alive(lock.Owner(mine.pid, mine.host, mine.since, start - 1)) is False
+
+
+def test_other_hosts_cannot_be_told():
+    assert lock.is_alive(lock.Owner(os.getpid(), "elsewhere", "2026-11-21T01:45:00+00:00", None)) is None
+
+
+@pytest.mark.parametrize("note", [b"", b"{", b"[]", b'{"pid": 1}'])
+def test_an_unreadable_note_names_nobody(tmp_path, note):
+    (tmp_path / "owner.json").write_bytes(note)
+    assert lock.owner(tmp_path) is None

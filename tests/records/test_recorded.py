@@ -1,0 +1,69 @@
+import pytest
+
+from lossrun.errors import RunError
+from lossrun.records import history, ledger, recorded
+from lossrun.records.run_directory import RunDirectory, create
+
+
+@pytest.fixture
+def run(tmp_path) -> RunDirectory:
+    return create(tmp_path, "a", config={"epochs": 10, "seed": 3, "seeds": 2}, environment={"threads": 2})
+
+
+def finish(run: RunDirectory) -> None:
+    ledger.append(run.ledger_path, "finished", seeds={})
+
+
+def extend(run: RunDirectory) -> None:
+    ledger.append(run.ledger_path, "resumed", from_step=1, changes={"epochs": [10, 20]})
+
+
+def test_a_run_reads_back(run):
+    history.append(run.history_path, [{"epoch": 1, "seed": 3}])
+    ledger.append(run.ledger_path, "started")
+    finish(run)
+    loaded = recorded.load(run.path)
+    assert loaded.name == run.name
+    assert loaded.environment == {"threads": 2}
+    assert loaded.history.rows == ({"epoch": 1, "seed": 3},)
+    assert loaded.status == "finished"
+    assert loaded.finished["seeds"] == {}
+    assert loaded.warnings == ()
+    assert not loaded.extended
+
+
+def test_a_run_that_has_not_begun_reads_too(run):
+    loaded = recorded.load(run.path)
+    assert (loaded.history.rows, loaded.ledger, loaded.finished) == ((), (), None)
+
+
+def test_torn_files_are_warned_of(run):
+    run.history_path.write_bytes(b'{"epoch": 1}\n{"epo')
+    run.ledger_path.write_bytes(b'{"event": "started"}\n{"ev')
+    loaded = recorded.load(run.path)
+    assert loaded.history.rows == ({"epoch": 1},)
+    assert [warning.split()[0] for warning in loaded.warnings] == ["history.jsonl", "ledger.jsonl"]
+
+
+def test_more_epochs_count_as_an_extension_only_after_the_end(run):
+    extend(run)
+    assert not recorded.load(run.path).extended
+    finish(run)
+    extend(run)
+    loaded = recorded.load(run.path)
+    assert loaded.extended
+    assert loaded.config["epochs"] == 20
+
+
+@pytest.mark.parametrize(("seeds", "expected"), [(None, (3,)), (2, (3, 4)), ([7, 5], (7, 5))])
+def test_seeds(tmp_path, seeds, expected):
+    run = create(tmp_path, "a", config={"seed": 3, "seeds": seeds}, environment={})
+    assert recorded.load(run.path).seeds == expected
+
+
+def test_anything_else_is_no_run_directory(tmp_path, run):
+    with pytest.raises(RunError, match=r"no config\.yaml and no run\.json"):
+        recorded.load(tmp_path)
+    run.run_json.write_text("{")
+    with pytest.raises(RunError, match=r"run\.json"):
+        recorded.load(run.path)

@@ -1,0 +1,172 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lossrun.errors import RunError
+from lossrun.records import config_file, run_directory
+from lossrun.records.run_directory import all_runs, create, find, slug
+
+WHEN = datetime(2026, 11, 21, 1, 45, tzinfo=UTC)
+
+
+def make(runs_dir: Path, name: str, minutes: int = 0) -> Path:
+    return create(
+        runs_dir, name, config={"loss": {"name": "mse"}}, environment={}, when=WHEN + timedelta(0, minutes)
+    ).path
+
+
+def test_a_run_directory_is_named_by_time_and_name_and_holds_its_two_files(tmp_path):
+    run = create(
+        tmp_path / "runs",
+        "MNIST mlp",
+        config={"dataset": {"name": "mnist"}, "learning_rate": 1e-5},
+        environment={"threads": 2, "share": float("inf")},
+        when=datetime.fromisoformat("2026-11-21T02:45:00+01:00"),
+    )
+    assert run.path == tmp_path / "runs" / "20261121-014500-mnist-mlp"
+    assert sorted(path.name for path in run.path.iterdir()) == ["checkpoints", "config.yaml", "run.json"]
+    text = run.config_path.read_text()
+    assert text.startswith("# ")
+    assert text.index("dataset") < text.index("learning_rate")
+    assert config_file.read(run.config_path) == {"dataset": {"name": "mnist"}, "learning_rate": 1e-5}
+    assert run.run_json.read_text() == '{\n  "threads": 2,\n  "share": "inf"\n}\n'
+
+
+def test_nothing_else_is_left_beside_a_new_directory(tmp_path):
+    make(tmp_path, "a")
+    assert [path.name for path in tmp_path.iterdir()] == ["20261121-014500-a"]
+
+
+def test_a_taken_name_gets_a_number(tmp_path):
+    assert [make(tmp_path, "a").name for _ in range(3)] == [
+        "20261121-014500-a",
+        "20261121-014500-a-2",
+        "20261121-014500-a-3",
+    ]
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run_directory.durable, "write", full)
+    with pytest.raises(RunError, match="No space left on device"):
+        make(tmp_path, "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_dir_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(RunError, match="--runs-dir"):
+        make(tmp_path / "runs", "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("MNIST mlp/adam", "mnist-mlp-adam"),
+        ("Übung 1", "ubung-1"),
+        ("../../etc", "etc"),
+        ("损失", "run"),
+        ("a_b.c-d", "a_b.c-d"),
+    ],
+)
+def test_slug(text, expected):
+    assert slug(text) == expected
+
+
+@given(st.text())
+def test_a_slug_is_a_safe_file_name_and_its_own_slug(text):
+    result = slug(text)
+    assert result
+    assert set(result) <= set("abcdefghijklmnopqrstuvwxyz0123456789._-")
+    assert not result.startswith(".")
+    assert slug(result) == result
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+trees = st.recursive(scalars, lambda child: st.lists(child) | st.dictionaries(st.text(), child), max_leaves=8)
+
+
+@given(st.dictionaries(st.text(min_size=1), trees))
+def test_a_config_reads_back_as_it_was(tmp_path_factory, config):
+    path = tmp_path_factory.mktemp("config") / "config.yaml"
+    path.write_text(config_file.dumps(config), encoding="utf-8")
+    assert config_file.read(path) == config
+
+
+def test_a_config_has_no_anchors_and_quotes_words_that_look_like_numbers():
+    betas = [0.9, 0.999]
+    text = config_file.dumps({"a": betas, "b": betas, "name": "1e-3", "octal": "0o7"})
+    assert "&" not in text
+    assert "name: '1e-3'" in text
+    assert "octal: '0o7'" in text
+    assert yaml.safe_load(text)["b"] == betas
+
+
+def test_a_damaged_config_is_named(tmp_path):
+    (tmp_path / "config.yaml").write_text("a: [1")
+    with pytest.raises(RunError, match=r"config\.yaml"):
+        config_file.read(tmp_path / "config.yaml")
+
+
+def test_all_runs_are_oldest_first_and_only_runs(tmp_path):
+    late, early = make(tmp_path, "a", minutes=5), make(tmp_path, "z")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / ".20261121-014500-x.0000.tmp").mkdir()
+    assert all_runs(tmp_path) == [early, late]
+    assert all_runs(tmp_path / "nowhere") == []
+
+
+def test_runs_of_one_second_keep_the_order_they_were_made_in(tmp_path):
+    runs = [make(tmp_path, name) for name in ("z", "a", "z")]
+    assert all_runs(tmp_path) == runs
+
+
+def test_find_by_path_directory_name_and_recency(tmp_path):
+    first, second = make(tmp_path, "a"), make(tmp_path, "b", minutes=1)
+    assert find(str(first), tmp_path / "nowhere") == first
+    assert find(first.name, tmp_path) == first
+    assert find("last", tmp_path) == second
+    assert find("last~1", tmp_path) == first
+    with pytest.raises(RunError, match="holds 2 runs"):
+        find("last~2", tmp_path)
+
+
+def test_a_name_means_its_newest_run(tmp_path):
+    make(tmp_path, "adam")
+    newest = make(tmp_path, "adam", minutes=1)
+    make(tmp_path, "adam-slow", minutes=2)
+    assert find("adam", tmp_path) == newest
+    assert find("Adam", tmp_path) == newest
+
+
+def test_a_beginning_is_enough_where_it_fits_one_name(tmp_path):
+    make(tmp_path, "adam")
+    newest = make(tmp_path, "adam", minutes=1)
+    other = make(tmp_path, "sgd", minutes=2)
+    assert find("ada", tmp_path) == newest
+    assert find(other.name[:-1], tmp_path) == other
+
+
+def test_a_beginning_that_fits_several_lists_them(tmp_path):
+    runs = [make(tmp_path, "adam"), make(tmp_path, "adagrad")]
+    with pytest.raises(RunError) as error:
+        find("ada", tmp_path)
+    assert all(run.name in str(error.value) for run in runs)
+    with pytest.raises(RunError, match="2 runs"):
+        find("20261121", tmp_path)
+
+
+def test_a_wrong_name_is_answered_with_the_nearest(tmp_path):
+    make(tmp_path, "mnist-mlp-adam")
+    with pytest.raises(RunError, match="did you mean mnist-mlp-adam"):
+        find("mnist-mpl-adam", tmp_path)
+    with pytest.raises(RunError, match="lossrun ls"):
+        find("qqq", tmp_path)
+    with pytest.raises(RunError, match=r"no config\.yaml"):
+        find("runs/other", tmp_path)
