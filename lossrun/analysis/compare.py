@@ -23,6 +23,9 @@ _ENVIRONMENT: Final = {
     "git_commit": "git commit",
 }
 
+# The configured objective: what it means depends on the run.
+_LOSS_COLUMNS: Final = ("train_loss", "val_loss", "test_loss")
+
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
@@ -109,8 +112,8 @@ def compare(runs: Sequence[RecordedRun], metric: str | None = None) -> Compariso
         _yardstick(name, name in primary, at_best, at_last, comparable=not reasons)
         for name in sorted(columns, key=lambda name: name not in primary)
     ]
-    curves = [_curve(runs, name, ranked[name]) for name in ranked]
-    curves += [_curve(runs, name, True) for name in primary if name.startswith("val_") and name not in ranked]
+    curves = [_curve(runs, name, ranked[name] and not reasons) for name in ranked]
+    curves += [_curve(runs, name, not reasons) for name in primary if name.startswith("val_") and name not in ranked]
     return Comparison(
         runs=tuple(_compared(run, label) for run, label in zip(runs, names, strict=True)),
         comparable=not reasons,
@@ -184,7 +187,7 @@ def _environment_warnings(runs: Sequence[RecordedRun], names: Sequence[str]) -> 
 
 
 def _loss_columns(runs: Sequence[RecordedRun]) -> tuple[dict[str, bool], tuple[str, ...]]:
-    """Whether train_loss and val_loss have one meaning in all runs, and in words why not."""
+    """Whether each column of the configured loss has one meaning in all runs, and in words why not."""
     # `inputs` says in which form the outputs arrive; the loss is the same.
     losses = [{key: value for key, value in run.config["loss"].items() if key != "inputs"} for run in runs]
     if any(loss != losses[0] for loss in losses):
@@ -200,11 +203,11 @@ def _loss_columns(runs: Sequence[RecordedRun]) -> tuple[dict[str, bool], tuple[s
             f"train_loss and val_loss are not ranked: {what} are different losses, "
             f"their values have different meanings{instead}"
         )
-        return {"train_loss": False, "val_loss": False}, (sentence,)
+        return dict.fromkeys(_LOSS_COLUMNS, False), (sentence,)
     if len({_data_hash(run, "train") for run in runs}) > 1:
         sentence = "train_loss is not ranked: the runs were trained on different data"
-        return {"train_loss": False, "val_loss": True}, (sentence,)
-    return {"train_loss": True, "val_loss": True}, ()
+        return {**dict.fromkeys(_LOSS_COLUMNS, True), "train_loss": False}, (sentence,)
+    return dict.fromkeys(_LOSS_COLUMNS, True), ()
 
 
 def _rows(run: RecordedRun, when: Literal["best", "last"]) -> dict[int, Row]:

@@ -24,7 +24,7 @@ def remarks(run: RecordedRun) -> tuple[str, ...]:
         if facts.get("stopped_epoch")
     }
     found += [f"seed {seed} stopped early, after epoch {epoch}" for seed, epoch in stops.items()]
-    return (*found, *run.warnings)
+    return (*dict.fromkeys(found), *run.warnings)
 
 
 def _divergence(event: dict[str, object]) -> str:

@@ -62,7 +62,8 @@ def predictions(preactivations: Tensor, *, task: Task, output: Output, reads_as:
 def _reading(task: Task, output: Output, reads_as: ReadsAs) -> Output:
     if output == "none" and reads_as == "probabilities":
         return "softmax" if task == "multiclass" else "sigmoid"
-    return output
+    # Log-probabilities are a way of writing probabilities.
+    return "softmax" if output == "log_softmax" else output
 
 
 def _regression(raw: Tensor, targets: Tensor, output: Output, scale: Tensor) -> dict[str, Tensor]:

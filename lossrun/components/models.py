@@ -14,7 +14,7 @@ from lossrun.catalog import get
 from lossrun.catalog.declaration import Model
 from lossrun.components.initializers import initialise
 
-Output: TypeAlias = Literal["none", "sigmoid", "softmax"]
+Output: TypeAlias = Literal["none", "sigmoid", "softmax", "log_softmax"]
 
 ACTIVATIONS: Final[Mapping[str, type[nn.Module]]] = {
     "relu": nn.ReLU,
@@ -59,7 +59,9 @@ def activated(preactivations: Tensor, output: Output) -> Tensor:
         return torch.sigmoid(preactivations)
     if output == "softmax":
         return torch.softmax(preactivations, dim=-1)
-    raise ValueError(f"unknown output activation {output!r}; expected none, sigmoid or softmax")
+    if output == "log_softmax":
+        return torch.log_softmax(preactivations, dim=-1)
+    raise ValueError(f"unknown output activation {output!r}; expected none, sigmoid, softmax or log_softmax")
 
 
 def linear(input_shape: Sequence[int], output_size: int, *, output: Output, init: Mapping[str, Any]) -> Network:

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from inspect import Parameter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lossrun.catalog import nearest
 from lossrun.errors import UsageError
+
+_POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_NAMED: Final = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
 def load_plugin(spec: str, config_dir: Path) -> Any:
@@ -82,10 +85,6 @@ def check_arguments(function: Callable[..., Any], parameters: Mapping[str, Any],
     ]
     if problems:
         raise UsageError("\n".join(problems))
-
-
-_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-_NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
 def _has_no_default(parameter: Parameter) -> bool:

@@ -51,8 +51,9 @@ def model_output(config: Config, facts: DataFacts) -> str:
     if declared.name == "binary_cross_entropy":
         probabilities = "sigmoid"
     form = config.loss.parameters.get("inputs", declared.accepts[0])
+    # Of a sigmoid there is no logarithm to end a model in: the linter then says what is missing.
     if form == "log_probabilities":
-        return "log_softmax"
+        return "log_softmax" if declared.name == "cross_entropy" else "none"
     wants_logits = form == "logits" or (form == "auto" and declared.accepts[0] == "logits")
     return "none" if wants_logits else probabilities
 

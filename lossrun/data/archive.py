@@ -49,10 +49,11 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path) -> Source:
 
 def _read_archive(path: Path) -> dict[str, np.ndarray]:
     try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise DataError(f"{path}: a single array (.npy); expected an archive, as numpy.savez writes it")
-        with archive:
+        # Opened here: given a path, np.load leaves the file open where it finds a damaged archive.
+        with path.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise DataError(f"{path}: a single array (.npy); expected an archive, as numpy.savez writes it")
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise DataError(

@@ -13,7 +13,7 @@ from lossrun.report.text_table import Column, TextTable, print_line, print_table
 
 MOST_EPOCHS: Final = 20  # rows of the epoch table
 
-_BETTER: Final = {"min": "lower", "max": "higher", None: "-"}
+BETTER: Final = {"min": "lower", "max": "higher", None: "-"}
 _MARK: Final = " *"
 
 
@@ -94,7 +94,7 @@ def _differences_table(comparison: Comparison) -> TextTable:
 def _yardsticks_table(comparison: Comparison, measured: Sequence[Measured], when: str, sign: str) -> TextTable:
     yardsticks = comparison.yardsticks
     primary = [yardstick.primary for yardstick in yardsticks]
-    columns = [Column("better", tuple(_BETTER[yardstick.goal] for yardstick in yardsticks), right=False)]
+    columns = [Column("better", tuple(BETTER[yardstick.goal] for yardstick in yardsticks), right=False)]
     for index, run in enumerate(comparison.runs):
         marked = frozenset(row for row, m in enumerate(measured) if primary[row] and index in m.best)
         cells = [

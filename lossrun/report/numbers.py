@@ -9,7 +9,7 @@ def format_number(value: float, digits: int = 4) -> str:
     """`digits` significant digits: 0.1234, 12.35, 1235, 1.234e-07, nan, inf, -inf."""
     if not math.isfinite(value):
         return str(float(value))
-    if 10**digits <= abs(value) < 1e7:
+    if 10**digits - 0.5 <= abs(value) < 1e7:
         return f"{value:.0f}"
     return f"{value:#.{digits}g}".removesuffix(".")
 

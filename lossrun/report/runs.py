@@ -1,17 +1,17 @@
 """`ls` and `show` for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
 
 from lossrun.analysis.differences import component_text, text
 from lossrun.analysis.runs import Listing, RunFacts
+from lossrun.report.compare import BETTER
 from lossrun.report.console import plus_minus
 from lossrun.report.numbers import format_seconds, format_spread
 from lossrun.report.text_table import Column, TextTable, print_line, print_table
 
-_BETTER = {"min": "lower", "max": "higher", None: "-"}
 
 
 def print_listing(listing: Listing, console: Console) -> None:
@@ -48,22 +48,22 @@ def print_facts(facts: RunFacts, console: Console) -> None:
         "seeds": ", ".join(map(str, facts.seeds)),
         f"best {facts.best_metric}": ", ".join(f"epoch {e} (seed {s})" for s, e in facts.best_epochs.items()) or "-",
     }
-    _print_pairs(console, lines)
+    _print_pairs(console, list(lines.items()))
     for remark in facts.remarks:
         print_line(console, f"Note: {remark}")
     if facts.yardsticks:
         sign = plus_minus(console)
         columns = (
-            Column("better", tuple(_BETTER[y.goal] for y in facts.yardsticks), right=False),
+            Column("better", tuple(BETTER[y.goal] for y in facts.yardsticks), right=False),
             Column("at best", tuple(format_spread(y.at_best, sign) for y in facts.yardsticks)),
             Column("at last", tuple(format_spread(y.at_last, sign) for y in facts.yardsticks)),
         )
         key = Column("yardstick", tuple(y.name for y in facts.yardsticks), right=False)
         print_line(console, "")
         print_table(console, TextTable("Yardsticks", key, columns))
-    _print_section(console, "Config", {key: component_text(key, value) for key, value in facts.config.items()})
-    _print_section(console, "Environment", dict(_flat(facts.environment)))
-    events = {f"{event['time']} {event['event']}": _event(event) for event in facts.events}
+    _print_section(console, "Config", [(key, component_text(key, value)) for key, value in facts.config.items()])
+    _print_section(console, "Environment", list(_flat(facts.environment)))
+    events = [(f"{event['time']} {event['event']}", _event(event)) for event in facts.events]
     _print_section(console, "Events", events)
 
 
@@ -76,7 +76,7 @@ def format_age(seconds: float) -> str:
 
 
 def _event(event: dict[str, Any]) -> str:
-    """The facts of an event in one line; per-seed results stand in the yardsticks."""
+    """The facts of an event in one line; per-seed results and the environment stand elsewhere."""
     changes = [
         f"{key}: {component_text(key, old)} -> {component_text(key, new)}"
         for key, (old, new) in event.get("changes", {}).items()
@@ -84,7 +84,7 @@ def _event(event: dict[str, Any]) -> str:
     plain = [
         format_seconds(value) if key == "seconds" else f"{key} {value}"
         for key, value in event.items()
-        if key not in ("event", "time", "changes", "seeds") and value is not None
+        if key not in ("event", "time", "changes", "environment", "seeds") and value is not None
     ]
     return ", ".join(plain + changes)
 
@@ -97,13 +97,13 @@ def _flat(mapping: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
             yield prefix + key, text(value)
 
 
-def _print_section(console: Console, title: str, pairs: dict[str, str]) -> None:
+def _print_section(console: Console, title: str, pairs: Sequence[tuple[str, str]]) -> None:
     print_line(console, "")
     print_line(console, title, style="bold")
     _print_pairs(console, pairs)
 
 
-def _print_pairs(console: Console, pairs: dict[str, str]) -> None:
-    width = max(map(len, pairs), default=0)
-    for key, value in pairs.items():
+def _print_pairs(console: Console, pairs: Sequence[tuple[str, str]]) -> None:
+    width = max((len(key) for key, _ in pairs), default=0)
+    for key, value in pairs:
         print_line(console, f"{key:{width}}  {value}".rstrip())

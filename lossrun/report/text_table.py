@@ -40,7 +40,7 @@ class TextTable:
 
 
 def print_table(console: Console, table: TextTable) -> None:
-    """Print the table, in as many blocks as the terminal's width asks for."""
+    """Print the table, in as many blocks as the terminal's width asks for. A pipe's console is wide enough for all."""
     blocks = packed(table, console.width) if console.is_terminal else [table.columns]
     for number, columns in enumerate(blocks):
         if table.title or number:
@@ -75,4 +75,4 @@ def _print_block(console: Console, columns: Sequence[Column]) -> None:
     for row in range(len(columns[0].cells)):
         grid.add_row(*(Text(c.cells[row], style="bold" if row in c.emphasis else "") for c in columns))
     needed = sum(column.width + _GAP for column in columns)
-    console.print(grid, width=min(needed, console.width) if console.is_terminal else needed, crop=False)
+    console.print(grid, width=min(needed, console.width), crop=False)

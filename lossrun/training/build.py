@@ -51,12 +51,13 @@ def parts(data: Data, place: Workplace) -> Parts:
     def samples(part: Part | None) -> Samples | None:
         if part is None:
             return None
+        # Copied, not wrapped: an array may be a read-only map of a file.
         inputs = torch.from_numpy(data.input_scaling.apply(part.inputs)).to(place.device, place.dtype)
         if data.task == "multiclass":
-            targets = torch.from_numpy(part.targets).to(place.device)
+            targets = torch.tensor(part.targets).to(place.device)
         else:
             targets = torch.from_numpy(data.target_scaling.apply(part.targets)).to(place.device, place.dtype)
-        return Samples(inputs, targets, torch.from_numpy(part.ids))
+        return Samples(inputs, targets, torch.tensor(part.ids))
 
     def scale(values: Any) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float64, device=place.device)

@@ -46,11 +46,7 @@ def reading_of(config: Config, facts: DataFacts) -> Reading:
     if output == "none" and sigmoids and config.loss["inputs"] == "logits":
         output = "sigmoid"
     plain = "mean" if facts.task == "regression" else "probabilities"
-    return Reading(
-        facts.task,
-        "softmax" if output == "log_softmax" else output,
-        declared.prediction if declared else plain,
-    )
+    return Reading(facts.task, output, declared.prediction if declared else plain)
 
 
 @torch.inference_mode()

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+import torch
+
 from lossrun.errors import DivergedError, StoppedError, TerminatedError
 from lossrun.records import checkpoints, history, ledger
 from lossrun.training.evaluate import evaluate
@@ -37,12 +39,14 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
 
         for start, stop in session.remaining_batches():
             _heed(asked(), session)
-            losses = session.step(start, stop, session.rates(position.step))
+            rates = session.rates(position.step)
+            losses = session.step(start, stop, rates)
             sums.add(losses, stop - start)
             position.step += 1
 
             if session.step_in_epoch == session.steps_per_epoch:
                 sums.gradient_norm.copy_(session.step.gradient_norm())
+                sums.rates.copy_(torch.tensor(rates, dtype=torch.float64))
             elif config.checkpoint.every_steps and position.step % config.checkpoint.every_steps == 0:
                 _save(session)
             if (now := time.perf_counter()) - shown >= PROGRESS_INTERVAL:
@@ -53,7 +57,6 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
         # Reading the sums waits for the device: only now is the training part of the epoch over.
         train_losses = (sums.loss / sums.samples).tolist()
         gradient_norms = sums.gradient_norm.tolist()
-        rates = session.rates(position.step - 1)
         watch.training_done()
 
         active = [replica for replica in session.replicas if not replica.frozen]
@@ -68,7 +71,7 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
                 "train_loss": train_losses[index],
             }
             row |= _validation(replica, session)
-            row |= {"learning_rate": rates[index], "grad_norm": gradient_norms[index]}
+            row |= {"learning_rate": float(sums.rates[index]), "grad_norm": gradient_norms[index]}
             rows.append(row)
         improved = frozenset(
             replica.seed for replica, row in zip(active, rows, strict=True) if _judge(replica, row, session)

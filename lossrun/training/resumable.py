@@ -49,7 +49,8 @@ def find_resumable(path: Path, overrides: Sequence[str] = ()) -> Resumable:
     after = from_mapping(recorded_run.config, directory, overrides, name=str(run.config_path))
     changes = _changes(before.config.to_mapping(), after.config.to_mapping())
     for key in changes:
-        if key.partition(".")[0] not in CHANGEABLE or key == "optimizer.name":
+        # The bare "optimizer" is a change of its name: its state would mean nothing to another one.
+        if key.partition(".")[0] not in CHANGEABLE or key == "optimizer":
             raise UsageError(
                 f"{key} cannot change within a run: what was trained so far would belong to another experiment; "
                 f"train anew with --set {key}=... (a run can change {', '.join(CHANGEABLE)})"

@@ -27,11 +27,20 @@ class Position:
 
 @dataclass(slots=True)
 class EpochSums:
-    """Running sums of the epoch in progress, on the device: `loss` in double precision, (seeds,), over `samples`."""
+    """Running sums of the epoch in progress: `loss` over `samples`, and of the last step `rates` and `gradient_norm`
+    (only once the epoch's last step is done). All double precision, (seeds,); all but `rates` on the device."""
 
     loss: Tensor
     gradient_norm: Tensor
+    rates: Tensor
     samples: int = 0
+
+    @classmethod
+    def zero(cls, seeds: int, device: torch.device) -> "EpochSums":
+        def zeros() -> Tensor:
+            return torch.zeros(seeds, dtype=torch.float64, device=device)
+
+        return cls(zeros(), zeros(), torch.zeros(seeds, dtype=torch.float64))
 
     def add(self, losses: Tensor, samples: int) -> None:
         """Add a batch's mean losses, (seeds,). One operation, nothing read: the device is not waited for."""
@@ -41,6 +50,7 @@ class EpochSums:
     def reset(self) -> None:
         self.loss.zero_()
         self.gradient_norm.zero_()
+        self.rates.zero_()
         self.samples = 0
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lossrun.config import Config
 from lossrun.data import Data
 from lossrun.errors import CheckpointError
@@ -132,11 +130,6 @@ def _thaw(session: Session, resumable: Resumable) -> None:
 def _session(prepared: Prepared, run: RunDirectory) -> Session:
     facts = prepared.examined.facts
     replicas, device = prepared.replicas, prepared.place.device
-    count = len(replicas)
-    sums = EpochSums(
-        torch.zeros(count, dtype=torch.float64, device=device),
-        torch.zeros(count, dtype=torch.float64, device=device),
-    )
     draws = prepared.config.model.is_plugin or any(replica.draws for replica in replicas)
     return Session(
         prepared.config,
@@ -147,7 +140,7 @@ def _session(prepared: Prepared, run: RunDirectory) -> Session:
         device,
         run,
         hashes(prepared.examined.data),
-        sums,
+        EpochSums.zero(len(replicas), device),
         build.plateau(prepared.config.schedule),
     )
 

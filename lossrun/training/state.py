@@ -141,7 +141,8 @@ def _restore_watch(watch: Watch, state: Tensor) -> None:
 
 
 def _sums(session: Session) -> dict[str, Tensor]:
-    return {"loss": session.sums.loss, "gradient_norm": session.sums.gradient_norm}
+    sums = session.sums
+    return {"loss": sums.loss, "gradient_norm": sums.gradient_norm, "rates": sums.rates}
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -22,7 +22,8 @@ class Step(Protocol):
     def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor: ...
 
     def gradient_norm(self) -> Tensor:
-        """Euclidean norm of the last step's gradient per seed, over all its weights, shape (seeds,)."""
+        """Euclidean norm of the last step's gradient per seed, over all its weights, shape (seeds,);
+        0 for a frozen seed."""
         ...
 
 
@@ -68,6 +69,9 @@ class EagerStep:
     def gradient_norm(self) -> Tensor:
         norms = []
         for replica in self.replicas:
+            if replica.frozen:
+                norms.append(self._zero)
+                continue
             gradients = [
                 p.grad for group in replica.optimizer.param_groups for p in group["params"] if p.grad is not None
             ]

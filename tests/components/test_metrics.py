@@ -178,6 +178,15 @@ def test_one_hot_rows_are_class_indices():
     assert by_index == by_row
 
 
+def test_log_softmax_outputs_mean_the_same_probabilities():
+    logits, targets = drawn(SAMPLES, 4), targets_of("multiclass", 4)
+    by_output = [
+        yardsticks("multiclass", logits, targets, output=output, reads_as="probabilities")
+        for output in ("softmax", "log_softmax")
+    ]
+    assert by_output[0] == by_output[1]
+
+
 @pytest.mark.parametrize(
     ("reads_as", "accuracy"),
     # Outputs -1, 0.3, 0.7 for no, yes, yes: a mean is yes above 1/2, a margin above 0.
@@ -222,10 +231,10 @@ def test_a_diverged_model_is_scored_without_an_error(task, bad):
     ("task", "output", "reads_as", "expected"),
     [
         ("multiclass", "none", "probabilities", torch.softmax),
-        ("multiclass", "sigmoid", "probabilities", lambda x, dim: torch.sigmoid(x)),  # noqa: ARG005
-        ("binary", "none", "probabilities", lambda x, dim: torch.sigmoid(x)),  # noqa: ARG005
-        ("multiclass", "none", "mean", lambda x, dim: x),  # noqa: ARG005
-        ("multiclass", "none", None, lambda x, dim: x),  # noqa: ARG005
+        ("multiclass", "sigmoid", "probabilities", lambda x, dim: torch.sigmoid(x)),
+        ("binary", "none", "probabilities", lambda x, dim: torch.sigmoid(x)),
+        ("multiclass", "none", "mean", lambda x, dim: x),
+        ("multiclass", "none", None, lambda x, dim: x),
     ],
 )
 def test_predictions(task, output, reads_as, expected):

@@ -43,7 +43,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     digests = write_set(folder)
     handler = partial(QuietHandler, directory=str(folder))
     with HTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         mirrors = (NOWHERE, f"http://127.0.0.1:{server.server_port}/")
         small = ImageSet(mirrors, digests, tuple("0123456789"), train=20, test=10)
         monkeypatch.setitem(images.IMAGE_SETS, "mnist", small)
@@ -87,7 +87,8 @@ def test_no_mirror_answering_names_files_folder_mirrors_and_the_way_out(
         assert expected in str(caught.value)
 
 
-def test_a_local_file_with_a_wrong_digest_is_refused(mirror: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("mirror")
+def test_a_local_file_with_a_wrong_digest_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
     (folder / TRAIN[0]).write_bytes(gzip.compress(b"something else"))
@@ -95,9 +96,7 @@ def test_a_local_file_with_a_wrong_digest_is_refused(mirror: Path, tmp_path: Pat
         fetch("mnist", tmp_path / "data")
 
 
-def test_plain_and_gzipped_files_give_the_same_data(
-    mirror: Path, tmp_path: Path, loaded: Callable[..., Data]
-) -> None:
+def test_plain_and_gzipped_files_give_the_same_data(mirror: Path, tmp_path: Path, loaded: Callable[..., Data]) -> None:
     gzipped = loaded("mnist")
     folder = tmp_path / "plain" / "mnist"
     folder.mkdir(parents=True)
@@ -116,7 +115,8 @@ def test_a_plain_file_of_another_size_is_refused(mirror: Path, tmp_path: Path, l
         loaded("mnist", data_dir=tmp_path / "plain")
 
 
-def test_a_share_as_test_leaves_the_official_test_set_aside(mirror: Path, loaded: Callable[..., Data]) -> None:
+@pytest.mark.usefixtures("mirror")
+def test_a_share_as_test_leaves_the_official_test_set_aside(loaded: Callable[..., Data]) -> None:
     data = loaded("mnist", test=5, validation=5)
     assert data.test is not None
     ids = np.concatenate([part.ids for part in (data.train, data.validation, data.test) if part])

@@ -1,0 +1,192 @@
+import math
+
+import pytest
+
+from lossrun.analysis.compare import compare
+from lossrun.errors import UsageError
+from lossrun.records import ledger, recorded
+
+HUBER = {"name": "huber", "delta": 1.0, "reduction": "mean"}
+
+
+def falling(start: float):
+    """val_rmse falls by 0.1 an epoch from `start`, val_loss is lowest in epoch 3; seeds lie 0.01 apart."""
+
+    def rows(epoch: int, seed: int) -> dict[str, float]:
+        rmse = start - 0.1 * epoch + 0.01 * seed
+        return {"train_loss": start / epoch, "val_loss": abs(epoch - 3) + start, "val_rmse": rmse, "val_r2": 1 - rmse}
+
+    return rows
+
+
+def yardstick(comparison, name):
+    return next(y for y in comparison.yardsticks if y.name == name)
+
+
+def test_yardsticks_are_read_at_each_runs_own_best_epoch_and_at_the_last(make_run):
+    comparison = compare([make_run("a", rows=falling(1.0)), make_run("b", rows=falling(0.9), config={"loss": HUBER})])
+    rmse = yardstick(comparison, "val_rmse")
+    # Epoch 3: 1.0 - 0.3 and 0.9 - 0.3; epoch 4, the last: 0.1 less.
+    assert [value.mean for value in rmse.at_best.values] == pytest.approx([0.7, 0.6])
+    assert [value.mean for value in rmse.at_last.values] == pytest.approx([0.6, 0.5])
+    assert rmse.at_best.differences == (None, pytest.approx(-0.1))
+    assert rmse.at_best.best == rmse.at_last.best == (1,)
+    assert (rmse.goal, rmse.primary) == ("min", True)
+    r2 = yardstick(comparison, "val_r2")
+    assert (r2.goal, r2.primary, r2.at_best.best) == ("max", False, (1,))
+    assert [run.best_epochs for run in comparison.runs] == [{0: 3}, {0: 3}]
+
+
+def test_test_yardsticks_come_along_and_equal_values_have_no_best(make_run):
+    comparison = compare([make_run(name, rows=falling(1.0)) for name in "ab"])
+    rmse = yardstick(comparison, "test_rmse")
+    assert [value.mean for value in rmse.at_best.values] == [0.5, 0.5]
+    assert rmse.at_best.best == ()
+
+
+def test_several_seeds_are_averaged_and_each_is_kept(make_run):
+    runs = [make_run(name, rows=falling(1.0), config={"seeds": [0, 1, 2]}) for name in "ab"]
+    value = yardstick(compare(runs), "val_rmse").at_best.values[0]
+    assert value.mean == pytest.approx(0.71)
+    assert value.deviation == pytest.approx(0.01)
+    assert value.per_seed == pytest.approx({0: 0.70, 1: 0.71, 2: 0.72})
+
+
+def test_different_losses_are_not_ranked_by_their_own_values(make_run):
+    comparison = compare([make_run("a", rows=falling(1.0)), make_run("b", rows=falling(0.9), config={"loss": HUBER})])
+    assert comparison.refusals == (
+        "train_loss and val_loss are not ranked: mse and huber(delta=1.0) are different losses, "
+        "their values have different meanings; compare yardsticks such as val_rmse",
+    )
+    assert {curve.name: curve.ranked for curve in comparison.curves} == {
+        "train_loss": False,
+        "val_loss": False,
+        "val_rmse": True,
+    }
+    assert not {"val_loss", "train_loss", "test_loss"} & {y.name for y in comparison.yardsticks}
+
+
+def test_the_same_loss_with_another_parameter_is_another_loss(make_run):
+    runs = [make_run(f"d{d}", rows=falling(1.0), config={"loss": {**HUBER, "delta": d}}) for d in (1.0, 2.0)]
+    assert "huber(delta=1.0) and huber(delta=2.0)" in compare(runs).refusals[0]
+
+
+def test_the_form_of_the_outputs_does_not_make_another_loss(make_run):
+    loss = {"name": "binary_cross_entropy", "reduction": "mean"}
+    runs = [
+        make_run(form, rows=falling(1.0), config={"loss": {**loss, "inputs": form}})
+        for form in ("logits", "probabilities")
+    ]
+    assert compare(runs).refusals == ()
+
+
+def test_equal_losses_are_ranked(make_run):
+    comparison = compare(
+        [make_run("a", rows=falling(1.0)), make_run("b", rows=falling(0.9), config={"learning_rate": 1})]
+    )
+    assert comparison.refusals == ()
+    assert yardstick(comparison, "val_loss").at_best.best == (1,)
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_other_held_out_data_make_runs_incomparable(make_run, part):
+    data = {"train": "a", "validation": "b", "test": "c"}
+    runs = [
+        make_run("a", rows=falling(1.0), environment={"data": data}),
+        make_run("b", rows=falling(0.9), environment={"data": {**data, part: "x"}}),
+    ]
+    comparison = compare(runs)
+    assert not comparison.comparable
+    assert part in comparison.reasons[0]
+    for y in comparison.yardsticks:
+        assert y.at_best.differences == (None, None)
+        assert y.at_best.best == ()
+
+
+def test_other_training_data_are_a_difference_and_leave_train_loss_unranked(make_run):
+    data = {"train": "x" * 64, "validation": "b" * 64, "test": "c" * 64}
+    comparison = compare(
+        [make_run("a", rows=falling(1.0)), make_run("b", rows=falling(0.9), environment={"data": data})]
+    )
+    assert comparison.comparable
+    assert [(d.key, d.values) for d in comparison.differences] == [("training data (SHA-256)", ("a" * 12, "x" * 12))]
+    assert yardstick(comparison, "val_loss").at_best.best == (1,)
+    assert "train_loss" not in {y.name for y in comparison.yardsticks}
+
+
+def test_different_tasks_are_not_comparable(make_run):
+    runs = [make_run(task, rows=falling(1.0), environment={"task": task}) for task in ("regression", "binary")]
+    comparison = compare(runs)
+    assert not comparison.comparable
+    assert "regression" in comparison.reasons[0]
+    assert "binary" in comparison.reasons[0]
+
+
+def test_other_environments_are_warned_of(make_run):
+    runs = [
+        make_run("a", rows=falling(1.0)),
+        make_run("b", rows=falling(1.0), environment={"torch": "2.12.0", "threads": 8}),
+    ]
+    assert [warning.split(":")[0] for warning in compare(runs).warnings] == ["torch differs", "threads differs"]
+
+
+def test_runs_of_different_lengths_keep_all_their_epochs(make_run):
+    runs = [make_run("a", rows=falling(1.0)), make_run("b", rows=falling(1.0), config={"epochs": 2})]
+    curve = next(curve for curve in compare(runs).curves if curve.name == "val_rmse")
+    assert [sum(value is not None for value in values) for values in curve.rows.values()] == [2, 2, 1, 1]
+
+
+def test_what_is_not_plain_about_a_run_is_said(make_run):
+    plain = make_run("a", rows=falling(1.0))
+    cut = make_run("b", rows=falling(1.0), epochs_done=2, finish=False)
+    ledger.append(plain.path / "ledger.jsonl", "resumed", from_step=12, changes={"epochs": [4, 6]})
+    ledger.append(plain.path / "ledger.jsonl", "diverged", seed=0, epoch=5)
+    first, second = compare([recorded.load(plain.path), cut]).runs
+    assert first.status == "diverged"
+    assert any("seed 0 diverged in epoch 5" in remark for remark in first.remarks)
+    assert any("extended after it had finished" in remark for remark in first.remarks)
+    assert second.remarks == (f"interrupted after 2 of 4 epochs; `lossrun resume {cut.name}` goes on",)
+
+
+def test_a_diverged_run_is_shown_and_never_best(make_run):
+    runs = [make_run("a", rows=lambda *_: {"train_loss": math.nan, "val_loss": math.nan, "val_rmse": math.nan})]
+    runs += [make_run(name, rows=falling(start)) for name, start in (("b", 1.0), ("c", 0.9))]
+    rmse = yardstick(compare(runs), "val_rmse")
+    assert rmse.at_best.values[0] is None
+    assert math.isnan(rmse.at_last.values[0].mean)
+    assert rmse.at_last.best == (2,)
+
+
+def test_a_run_without_a_single_epoch_is_no_error(make_run):
+    runs = [make_run("a", rows=falling(1.0)), make_run("b", rows=falling(1.0), epochs_done=0, finish=False)]
+    comparison = compare(runs)
+    assert comparison.yardsticks == ()
+    assert comparison.runs[1].best_epochs == {}
+
+
+@pytest.mark.parametrize("metric", ["r2", "val_r2", "r_squared"])
+def test_the_metric_asked_for_decides(make_run, metric):
+    comparison = compare([make_run(name, rows=falling(1.0)) for name in "ab"], metric)
+    assert [y.name for y in comparison.yardsticks if y.primary] == ["val_r2"]
+    assert comparison.yardsticks[0].name == "val_r2"
+
+
+def test_compare_on_decides_where_all_configs_agree(make_run):
+    runs = [make_run(name, rows=falling(1.0), config={"compare_on": "r2"}) for name in "ab"]
+    assert [y.name for y in compare(runs).yardsticks if y.primary] == ["val_r2"]
+
+
+def test_a_metric_that_the_runs_do_not_share_is_refused(make_run):
+    runs = [make_run("a", rows=falling(1.0)), make_run("b", rows=falling(0.9), config={"loss": HUBER})]
+    with pytest.raises(UsageError, match="they share: rmse, r2, mae"):
+        compare(runs, "accuracy")
+    with pytest.raises(UsageError, match="different losses"):
+        compare(runs, "val_loss")
+
+
+def test_one_run_or_the_same_twice_is_refused(make_run):
+    run = make_run(rows=falling(1.0))
+    with pytest.raises(UsageError, match="two runs"):
+        compare([run])
+    with pytest.raises(UsageError, match="given twice"):
+        compare([run, run])

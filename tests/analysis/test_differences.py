@@ -1,0 +1,97 @@
+import pytest
+
+from lossrun.analysis.differences import component_text, config_differences, labels
+
+MSE = {"name": "mse", "reduction": "mean"}
+HUBER = {"name": "huber", "delta": 1.0, "reduction": "mean"}
+SGD = {"name": "sgd", "momentum": 0.0, "nesterov": False, "dampening": 0.0, "weight_decay": 0.0}
+
+
+def found(*configs):
+    return [(difference.key, difference.values) for difference in config_differences(configs)]
+
+
+def test_only_what_differs_is_listed_and_names_do_not_count():
+    a = {"name": "a", "tags": ["x"], "epochs": 10, "optimizer": SGD}
+    b = {"name": "b", "tags": [], "epochs": 10, "optimizer": {**SGD, "momentum": 0.9}}
+    assert found(a, b) == [("optimizer.momentum", ("0.0", "0.9"))]
+    assert found(a, a) == []
+
+
+def test_a_component_of_another_name_is_one_entry():
+    assert found({"loss": MSE}, {"loss": HUBER}) == [("loss", ("mse", "huber(delta=1.0)"))]
+
+
+def test_a_component_inside_a_component_is_one_entry_too():
+    def config(noise):
+        return {"dataset": {"name": "synthetic_regression", "noise": noise}}
+
+    gaussian, none = {"name": "gaussian", "std": 0.1}, {"name": "none"}
+    assert found(config(gaussian), config(none)) == [("dataset.noise", ("gaussian(std=0.1)", "none"))]
+
+
+def test_groups_and_absent_keys():
+    assert found({"early_stopping": None}, {"early_stopping": {"patience": 5}}, {}) == [
+        ("early_stopping", ("null", "{patience: 5}", "-"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("loss", MSE, "mse"),
+        ("loss", HUBER, "huber(delta=1.0)"),
+        (
+            "loss",
+            {"name": "cross_entropy", "inputs": "logits", "label_smoothing": 0.1},
+            "cross_entropy(label_smoothing=0.1)",
+        ),
+        ("optimizer", SGD, "sgd"),
+        ("optimizer", {**SGD, "nesterov": True, "momentum": 0.9}, "sgd(momentum=0.9, nesterov=true)"),
+        ("loss", {"name": "mine:loss", "scale": 2}, "mine:loss(scale=2)"),
+        ("model", {"name": "mlp", "hidden": [100], "init": {"name": "torch"}, "output": "softmax"}, "mlp"),
+        ("model", {"name": "mlp", "hidden": [30, 10]}, "mlp(hidden=[30, 10])"),
+        ("model", {"name": "mlp", "init": {"name": "normal", "std": 1.0}}, "mlp(init={name: normal, std: 1.0})"),
+        ("epochs", 10, "10"),
+    ],
+)
+def test_component_text_shows_what_tells(key, value, expected):
+    assert component_text(key, value) == expected
+
+
+def line(*_):
+    return {"train_loss": 1.0, "val_loss": 1.0}
+
+
+def label(*runs):
+    return labels(runs, config_differences([run.config for run in runs]))
+
+
+def test_labels_are_what_differs(make_run):
+    runs = [make_run("a", rows=line), make_run("b", rows=line, config={"loss": HUBER, "learning_rate": 0.01})]
+    assert label(*runs) == ("loss=mse, lr=0.1", "loss=huber, lr=0.01")
+
+
+def test_labels_show_parameters_where_names_do_not_tell_apart(make_run):
+    runs = [make_run("a", rows=line, config={"loss": {**HUBER, "delta": delta}}) for delta in (1.0, 2.0)]
+    assert label(*runs) == ("loss.delta=1.0", "loss.delta=2.0")
+
+
+def test_what_follows_from_the_loss_is_left_out_of_labels(make_run):
+    model = {"name": "mlp", "hidden": [100], "output": "sigmoid"}
+    assert label(make_run("a", rows=line), make_run("b", rows=line, config={"loss": HUBER, "model": model})) == (
+        "loss=mse",
+        "loss=huber",
+    )
+    assert label(make_run("c", rows=line), make_run("d", rows=line, config={"model": model})) == (
+        "model.output=none",
+        "model.output=sigmoid",
+    )
+
+
+def test_labels_are_full_names_where_nothing_or_too_much_differs(make_run):
+    same = [make_run("a", rows=line), make_run("b", rows=line)]
+    assert label(*same) == tuple(run.name for run in same)
+    many = {"learning_rate": 0.5, "epochs": 3, "batch_size": 7, "loss": HUBER}
+    other = [same[0], make_run("c", rows=line, config=many)]
+    assert label(*other) == tuple(run.name for run in other)

@@ -1,0 +1,39 @@
+from datetime import datetime, timedelta
+
+from lossrun.analysis import runs
+
+
+def rows(epoch, seed):
+    return {"train_loss": 1.0, "val_loss": abs(epoch - 2), "val_rmse": 1.0 / epoch + seed}
+
+
+def test_a_row_sums_a_run_up(make_run):
+    run = make_run("a", rows=rows, config={"seeds": [0, 2]}, epochs_done=3, finish=False)
+    started = datetime.fromisoformat(run.ledger[0]["time"])
+    (row,) = runs.listing([run.path], started + timedelta(minutes=1)).rows
+    assert (row.name, row.status, row.epochs_done, row.epochs_asked, row.seeds) == (run.name, "interrupted", 3, 4, 2)
+    assert (row.loss, row.optimizer, row.learning_rate, row.age) == ("mse", "sgd", 0.1, 60)
+    # Epoch 2 is best: 0.5 for seed 0, 2.5 for seed 2.
+    assert (row.yardstick, row.value.mean) == ("val_rmse", 1.5)
+
+
+def test_a_damaged_run_does_not_hide_the_others(make_run):
+    good, bad = make_run("a", rows=rows), make_run("b", rows=rows)
+    (bad.path / "history.jsonl").write_text("nonsense\n")
+    listing = runs.listing([good.path, bad.path])
+    assert [row.name for row in listing.rows] == [good.name]
+    assert bad.name in listing.problems[0]
+
+
+def test_a_run_that_has_not_begun_has_no_value(make_run):
+    (row,) = runs.listing([make_run(rows=rows, epochs_done=0, finish=False).path]).rows
+    assert (row.yardstick, row.value) == (None, None)
+
+
+def test_facts_hold_best_and_last_of_every_yardstick(make_run):
+    facts = runs.facts(make_run(rows=rows))
+    shown = {y.name: y for y in facts.yardsticks}
+    assert (shown["val_rmse"].at_best.mean, shown["val_rmse"].at_last.mean) == (0.5, 0.25)
+    assert (shown["test_rmse"].at_best.mean, shown["test_rmse"].at_last.mean) == (0.5, 0.75)
+    assert facts.best_epochs == {0: 2}
+    assert facts.seconds == 2.0  # four epochs of half a second

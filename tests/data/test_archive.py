@@ -1,0 +1,80 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lossrun.data.archive import read_npz
+from lossrun.data.dataset import Source
+from lossrun.errors import DataError
+
+Y = np.array([0.5, 1.5, 2.0, 2.0])
+
+
+@pytest.fixture
+def read(tmp_path: Path, filled: Callable[..., dict[str, Any]]) -> Callable[..., Source]:
+    def call(arrays: dict[str, Any], **given: Any) -> Source:
+        np.savez(tmp_path / "arrays.npz", allow_pickle=True, **arrays)
+        return read_npz(filled("npz", path="arrays.npz", **({"target": "y"} | given)), tmp_path)
+
+    return call
+
+
+def test_the_other_arrays_are_joined_as_columns(read: Callable[..., Source]) -> None:
+    source = read({"a": np.arange(4), "b": np.ones((4, 2)), "y": Y})
+    assert source.task == "regression"
+    assert source.train.inputs.tolist() == [[i, 1, 1] for i in range(4)]
+    assert read({"a": np.arange(4), "b": np.ones((4, 2)), "y": Y}, inputs="b").train.inputs.shape == (4, 2)
+
+
+def test_uint8_inputs_are_pixels(read: Callable[..., Source]) -> None:
+    source = read({"x": np.full((4, 8, 9), 255, np.uint8), "y": Y})
+    assert source.train.inputs.shape == (4, 1, 8, 9)
+    assert source.train.inputs.dtype == np.uint8
+    assert source.input_scaling is not None
+    assert source.input_scaling.apply(source.train.inputs).max() == 1
+
+
+def test_several_targets_are_stacked(read: Callable[..., Source]) -> None:
+    source = read({"x": np.ones((4, 2)), "u": Y, "v": 2 * Y}, target=["u", "v"])
+    assert source.train.targets.tolist() == [[y, 2 * y] for y in Y]
+
+
+def test_words_are_classes(read: Callable[..., Source]) -> None:
+    assert read({"x": np.ones((4, 2)), "y": np.array(["a", "b", "a", "c"])}).classes == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "given", "complaint"),
+    [
+        ({"x": np.ones(4), "y": np.array([{}] * 4, object)}, {}, "without objects"),
+        ({"x": np.ones(3), "y": Y}, {}, r"different lengths or none: x \(3,\), y \(4,\)"),
+        ({"x": np.float64(3), "y": Y}, {}, "different lengths"),
+        ({"x": np.ones(4), "y": Y}, {"target": "z"}, "'z'"),
+        ({"y": Y}, {}, "no input arrays left"),
+        ({"x": np.ones(4), "y": Y}, {"inputs": ["x", "y"]}, "y is the target"),
+        ({"x": np.ones((4, 8, 8)), "z": np.ones(4), "y": Y}, {}, "x holds images"),
+        ({"x": np.ones(4), "y": Y, "z": np.ones((4, 2))}, {"target": ["y", "z"]}, r"z has the shape \(4, 2\)"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(
+    read: Callable[..., Source], arrays: Any, given: Any, complaint: str
+) -> None:
+    with pytest.raises(DataError, match=complaint):
+        read(arrays, **given)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 cut short"])
+def test_other_files_are_refused(tmp_path: Path, filled: Callable[..., dict[str, Any]], content: bytes) -> None:
+    (tmp_path / "arrays.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"arrays\.npz"):
+        read_npz(filled("npz", path="arrays.npz", target="y"), tmp_path)
+
+
+def test_a_single_array_and_a_missing_file_are_refused(tmp_path: Path, filled: Callable[..., dict[str, Any]]) -> None:
+    np.save(tmp_path / "x.npy", Y)
+    with pytest.raises(DataError, match="a single array"):
+        read_npz(filled("npz", path="x.npy", target="y"), tmp_path)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_npz(filled("npz", path="none.npz", target="y"), tmp_path)

@@ -1,0 +1,111 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lossrun.data.csv_file import read_csv
+from lossrun.data.dataset import Source
+from lossrun.errors import DataError
+
+HOUSES = "id,size,colour,town,price\n1,50,red,Rome,1.5\n2,60,blue,Bern,2.5\n3,70,red,Oslo,3.5\n"
+
+
+@pytest.fixture
+def read(tmp_path: Path, filled: Callable[..., dict[str, Any]]) -> Callable[..., Source]:
+    def call(text: str, **given: Any) -> Source:
+        (tmp_path / "table.csv").write_text(text, encoding="utf-8")
+        return read_csv(filled("csv", path="table.csv", **given), tmp_path)
+
+    return call
+
+
+def test_numbers_are_inputs_and_fractions_a_regression(read: Callable[..., Source]) -> None:
+    source = read(HOUSES, target="price", drop=["id", "colour", "town"])
+    assert source.task == "regression"
+    assert source.columns == ("size",)
+    assert source.train.inputs.tolist() == [[50], [60], [70]]
+    assert source.train.inputs.dtype == np.float32
+    assert source.train.targets.tolist() == [[1.5], [2.5], [3.5]]
+
+
+def test_columns_of_words_are_refused_with_the_line_to_paste(read: Callable[..., Source]) -> None:
+    with pytest.raises(DataError, match=r"drop: \[id, colour, town\]\n.*\n.*encode: one_hot"):
+        read(HOUSES, target="price", drop=["id"])
+
+
+def test_words_become_inputs_of_their_own(read: Callable[..., Source]) -> None:
+    source = read(HOUSES, target="price", inputs=["colour", "size"], encode="one_hot")
+    assert source.columns == ("colour=blue", "colour=red", "size")
+    assert source.train.inputs.tolist() == [[0, 1, 50], [1, 0, 60], [0, 1, 70]]
+    assert source.notes == ("column colour one-hot encoded as 2 inputs",)
+
+
+def test_words_as_target_are_classes(read: Callable[..., Source]) -> None:
+    source = read(HOUSES, target="town", inputs="size")
+    assert source.task == "multiclass"
+    assert source.classes == ("Bern", "Oslo", "Rome")
+    assert source.train.targets.tolist() == [2, 0, 1]
+
+
+def test_asked_for_classes_may_mix_words_and_numbers(read: Callable[..., Source]) -> None:
+    text = "x,y\n1,1\n2,2\n3,2b\n"
+    assert read(text, target="y", task="multiclass").classes == ("1", "2", "2b")
+    with pytest.raises(DataError, match="task: multiclass"):
+        read(text, target="y")
+
+
+def test_several_targets(read: Callable[..., Source]) -> None:
+    text = "x,a,b\n1,0,1\n2,1,0\n3,1,0\n"
+    assert read(text, target=["a", "b"]).task == "multilabel"
+    assert read(text, target=["a", "b"], task="multiclass").train.targets.tolist() == [1, 0, 0]
+    assert read(text, target=["x", "a"]).task == "regression"
+
+
+def test_missing_cells_are_refused_with_their_place(read: Callable[..., Source]) -> None:
+    with pytest.raises(DataError, match=r"table.csv:3: column a is empty here, one of 2 such rows; missing: drop"):
+        read("a,y\n1,0.5\nNA,1\n,2\n", target="y")
+
+
+def test_rows_with_missing_cells_are_dropped(read: Callable[..., Source]) -> None:
+    source = read("a,b,y\n1,,0.5\nnull,1,1\n3,1,NaN\n4,1,2.5\n", target="y", drop=["b"], missing="drop")
+    assert source.train.ids.tolist() == [0, 3]
+    assert source.train.inputs.tolist() == [[1], [4]]
+    assert source.notes == ("2 rows with empty cells dropped",)
+    with pytest.raises(DataError, match="every row"):
+        read("a,y\n,1\n,2\n", target="y", missing="drop")
+
+
+def test_a_mean_fills_numbers_but_never_targets_or_words(read: Callable[..., Source]) -> None:
+    source = read("a,y\n1,0.5\n,1\n3,\n", target="y", missing="mean")
+    assert source.fill_missing
+    assert np.array_equal(source.train.inputs, [[1], [np.nan]], equal_nan=True)
+    assert source.notes == ("1 row with an empty target dropped",)
+    with pytest.raises(DataError, match="a word has no mean"):
+        read("a,y\nred,0.5\n,1\nblue,2\n", target="y", missing="mean", encode="one_hot")
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"target": "prise"}, "did you mean price?"),
+        ({"target": "price", "drop": ["ids"]}, "dataset.drop: .* did you mean id?"),
+        ({"target": "price", "inputs": ["size", "price"]}, "price is the target"),
+        ({"target": "price", "inputs": ["size"], "drop": ["size"]}, "also in drop"),
+        ({"target": "price", "inputs": ["size", "size"]}, "named twice"),
+        ({"target": "price", "drop": ["id", "size", "colour", "town"]}, "no input columns left"),
+        ({"target": ["price", "town"], "inputs": "size"}, "several targets must all be numbers"),
+        ({"target": "town", "inputs": "size", "task": "regression"}, "needs numbers"),
+        ({"target": "size", "inputs": "id", "task": "binary"}, "3 classes"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(read: Callable[..., Source], given: Any, complaint: str) -> None:
+    with pytest.raises(DataError, match=complaint):
+        read(HOUSES, **given)
+
+
+def test_too_many_words_are_not_encoded(read: Callable[..., Source]) -> None:
+    text = "a,y\n" + "".join(f"w{i},{i / 2}\n" for i in range(1001))
+    with pytest.raises(DataError, match=r"1001 different words.*drop: \[a\]"):
+        read(text, target="y", encode="one_hot")

@@ -1,0 +1,92 @@
+"""Small experiments, trained in this process."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lossrun.config import from_mapping
+from lossrun.errors import StoppedError
+from lossrun.lint import examine
+from lossrun.records import checkpoints, history
+from lossrun.records.run_directory import RunDirectory
+from lossrun.training.loop import train
+from lossrun.training.session import Session
+from lossrun.training.resumable import find_resumable
+from lossrun.training.start import begin, prepare, resume_at
+from lossrun.training.stopping import Request
+
+
+class Laboratory:
+    """Starts and resumes runs under one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def start(self, config: dict[str, Any], stop_at: int | None = None) -> RunDirectory:
+        examined = examine(from_mapping(config, self.folder), self.folder)
+        with begin(prepare(examined), self.folder / "runs") as session:
+            self._drain(session, stop_at)
+        return session.run
+
+    def resume(
+        self,
+        run: RunDirectory,
+        *overrides: str,
+        stop_at: int | None = None,
+        skipped: Callable[[Path, str], None] = lambda path, reason: None,
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        resumable = find_resumable(run.path, overrides)
+        with resume_at(prepare(examine(resumable.reading, self.folder)), resumable, skipped, note) as session:
+            self._drain(session, stop_at)
+
+    def _drain(self, session: Session, stop_at: int | None) -> None:
+        """Train to the end, or until `stop_at` updates have been done in all."""
+
+        def asked() -> Request | None:
+            return Request.INTERRUPT if session.position.step == stop_at else None
+
+        try:
+            for _ in train(session, asked):
+                pass
+        except StoppedError:
+            assert stop_at is not None
+
+
+@pytest.fixture
+def laboratory(tmp_path: Path) -> Laboratory:
+    return Laboratory(tmp_path)
+
+
+def newest(run: RunDirectory) -> checkpoints.Checkpoint:
+    return checkpoints.read(checkpoints.candidates(run.checkpoints)[0])
+
+
+def rows(run: RunDirectory) -> list[dict[str, Any]]:
+    """The history without its wall times."""
+    timeless = []
+    for row in history.read(run.history_path).rows:
+        timeless.append({key: value for key, value in row.items() if key not in ("seconds", "train_seconds")})
+    return timeless
+
+
+def assert_same_bits(one: RunDirectory, other: RunDirectory) -> None:
+    """Weights, optimizer, schedule, stopping, sums and random state; metadata and history but for wall times."""
+    a, b = newest(one), newest(other)
+    assert a.tensors.keys() == b.tensors.keys()
+    for name, tensor in a.tensors.items():
+        assert tensor.dtype == b.tensors[name].dtype
+        np.testing.assert_array_equal(tensor, b.tensors[name], err_msg=name, strict=True)
+    wall = ("seconds", "history_length")
+    assert {k: v for k, v in a.metadata.items() if k not in wall} == {
+        k: v for k, v in b.metadata.items() if k not in wall
+    }
+    assert rows(one) == rows(other)
+    for path in one.checkpoints.glob("best-*"):
+        best, same = checkpoints.read(path), checkpoints.read(other.checkpoints / path.name)
+        assert best.metadata == same.metadata
+        for name, tensor in best.tensors.items():
+            np.testing.assert_array_equal(tensor, same.tensors[name], err_msg=name, strict=True)

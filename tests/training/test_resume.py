@@ -1,0 +1,167 @@
+"""Resume equals never stopped: the promise that everything else in training serves."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossrun.errors import CheckpointError, UsageError
+from lossrun.records import checkpoints, ledger
+from tests.training.conftest import Laboratory, assert_same_bits, newest, rows
+
+# 4 epochs of 24 steps: 96 steps with everything that has a state of its own.
+EVERYTHING: dict[str, Any] = {
+    "dataset": {"name": "synthetic_classification", "kind": "moons", "samples": 240, "test": 0, "validation": 50},
+    "model": {"name": "mlp", "hidden": [8, 8], "dropout": 0.3, "batch_norm": True},
+    "loss": {"name": "binary_cross_entropy", "label_smoothing": 0.1, "class_weights": "balanced"},
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "schedule": {"name": "cosine", "warmup_epochs": 1},
+    "epochs": 4,
+    "batch_size": 8,
+    "checkpoint": {"every": "7 steps", "keep": 2},
+}
+STEPS = 96
+
+
+def test_stopped_at_every_step_and_resumed_is_bit_equal(laboratory: Laboratory) -> None:
+    whole = laboratory.start(EVERYTHING)
+    assert newest(whole).metadata["step"] == STEPS
+    for steps in range(STEPS + 1):
+        stopped = laboratory.start(EVERYTHING, stop_at=steps)
+        assert newest(stopped).metadata["step"] == steps
+        laboratory.resume(stopped)
+        assert_same_bits(whole, stopped)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seeds": 3},
+        {"seeds": 2, "optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}},
+        {"optimizer": "rmsprop", "schedule": {"name": "reduce_on_plateau", "patience": 0, "factor": 0.5}},
+        {"optimizer": "adagrad", "seeds": [4, 2], "schedule": {"name": "reduce_on_plateau", "patience": 0}},
+        {"optimizer": "adamw", "early_stopping": {"patience": 1}, "seeds": 3, "learning_rate": 0.3},
+        {"precision": "float64", "shuffle": False, "drop_last": True, "batch_size": 50},
+        {"batch_size": "full", "epochs": 6},
+        {"dataset": {**EVERYTHING["dataset"], "split_seed": "seed"}, "seeds": 2},
+    ],
+    ids=lambda changes: "-".join(changes),
+)
+def test_stopped_again_and_again_is_bit_equal(laboratory: Laboratory, changes: dict[str, Any]) -> None:
+    config = {**EVERYTHING, **changes}
+    whole = laboratory.start(config)
+    stopped = laboratory.start(config, stop_at=1)
+    for steps in (1, 2, 5, 25, 54):
+        laboratory.resume(stopped, stop_at=steps)
+    laboratory.resume(stopped)
+    assert_same_bits(whole, stopped)
+    events = [event["event"] for event in ledger.read(stopped.ledger_path)]
+    assert events[0] == "started"
+    assert events[-1] == "finished"
+
+
+def test_one_of_several_seeds_equals_the_lone_run(laboratory: Laboratory) -> None:
+    """A replica is the same run as its seed alone, dropout included: each seed has its own streams."""
+    together = laboratory.start({**EVERYTHING, "seeds": [5, 3]})
+    for seed in (5, 3):
+        alone = laboratory.start({**EVERYTHING, "seeds": [seed]})
+        assert rows(alone) == [row for row in rows(together) if row["seed"] == seed]
+
+
+def test_history_after_the_checkpoint_is_cut_and_no_row_is_doubled(laboratory: Laboratory) -> None:
+    config = {**EVERYTHING, "checkpoint": {"every": "2 epochs"}}
+    whole = laboratory.start(config)
+    killed = laboratory.start(config, stop_at=80)
+    # As if the process had died after the third epoch's rows were written, with only the second epoch's checkpoint.
+    checkpoints.candidates(killed.checkpoints)[0].unlink()
+    assert [row["epoch"] for row in rows(killed)] == [1, 2, 3]
+    told: list[str] = []
+    laboratory.resume(killed, note=told.append)
+    assert [row["epoch"] for row in rows(killed)] == [1, 2, 3, 4]
+    assert "history after step 48 removed" in told[0]
+    assert_same_bits(whole, killed)
+
+
+def test_a_damaged_checkpoint_is_skipped_aloud(laboratory: Laboratory) -> None:
+    whole = laboratory.start(EVERYTHING)
+    damaged = laboratory.start(EVERYTHING, stop_at=40)
+    path = checkpoints.candidates(damaged.checkpoints)[0]
+    path.write_bytes(path.read_bytes()[:-1])
+    skipped: list[tuple[Path, str]] = []
+    laboratory.resume(damaged, skipped=lambda path, reason: skipped.append((path, reason)))
+    assert [entry[0] for entry in skipped] == [path]
+    assert "damaged" in skipped[0][1]
+    assert_same_bits(whole, damaged)
+
+
+def test_without_a_readable_checkpoint_there_is_no_silent_fresh_start(laboratory: Laboratory) -> None:
+    run = laboratory.start(EVERYTHING, stop_at=10)
+    for path in checkpoints.candidates(run.checkpoints):
+        path.write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="no checkpoint of .* can be used"):
+        laboratory.resume(run)
+
+
+def test_a_shorter_history_is_damage_and_an_older_checkpoint_is_used(laboratory: Laboratory) -> None:
+    whole = laboratory.start(EVERYTHING)
+    run = laboratory.start(EVERYTHING, stop_at=60)
+    lines = run.history_path.read_bytes().splitlines(keepends=True)
+    run.history_path.write_bytes(b"".join(lines[:1]))
+    skipped: list[str] = []
+    with pytest.raises(CheckpointError, match="history.jsonl is shorter"):
+        laboratory.resume(run, skipped=lambda path, reason: skipped.append(reason))
+    run.history_path.write_bytes(b"".join(lines))
+    laboratory.resume(run)
+    assert_same_bits(whole, run)
+
+
+def test_a_constant_rate_run_extended_equals_the_longer_run(laboratory: Laboratory) -> None:
+    config = {**EVERYTHING, "schedule": "constant"}
+    longer = laboratory.start({**config, "epochs": 6})
+    extended = laboratory.start(config)
+    laboratory.resume(extended, "epochs=6")
+    assert_same_bits(longer, extended)
+    resumed = next(event for event in ledger.read(extended.ledger_path) if event["event"] == "resumed")
+    assert resumed["changes"] == {"epochs": [4, 6]}
+
+
+def test_a_changed_learning_rate_reaches_the_optimizer(laboratory: Laboratory) -> None:
+    config = {**EVERYTHING, "schedule": "constant"}
+    run = laboratory.start(config, stop_at=48)
+    laboratory.resume(run, "learning_rate=0.005")
+    assert [row["learning_rate"] for row in rows(run)] == [0.01, 0.01, 0.005, 0.005]
+
+
+def test_what_would_make_another_experiment_cannot_change(laboratory: Laboratory) -> None:
+    run = laboratory.start(EVERYTHING, stop_at=3)
+    for override in ("batch_size=16", "model.dropout=0", "loss=mse", "seeds=2", "optimizer=sgd"):
+        with pytest.raises(UsageError, match="cannot change within a run"):
+            laboratory.resume(run, override)
+
+
+def test_changed_data_are_refused(laboratory: Laboratory, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("x,y\n" + "".join(f"{i},{i / 7}\n" for i in range(40)))
+    config = {
+        **EVERYTHING,
+        "dataset": {"name": "csv", "path": "table.csv", "target": "y"},
+        "loss": "mse",
+        "model": "linear",
+    }
+    run = laboratory.start(config, stop_at=4)
+    table.write_text(table.read_text().replace("39,", "38,"))
+    with pytest.raises(CheckpointError, match="data are not those"):
+        laboratory.resume(run)
+
+
+def test_a_changed_environment_is_told_once(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = laboratory.start(EVERYTHING, stop_at=4)
+    environment = json.loads(run.run_json.read_text())
+    run.run_json.write_text(json.dumps({**environment, "torch": "1.0", "threads": 99}))
+    told: list[str] = []
+    laboratory.resume(run, note=told.append)
+    assert len(told) == 1
+    assert "torch 1.0 -> " in told[0]
+    assert "threads 99 -> " in told[0]
