@@ -138,7 +138,7 @@ def resume(
 
 @app.command()
 def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="At least two runs.", show_default=False)],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Two runs or more.", show_default=False)],
     format_: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.table,
     metric: Annotated[
         Optional[str],  # noqa: UP045
@@ -258,6 +258,24 @@ def new(
         return
     write_template(template, output)
     note(stderr(), f"{output} written; now: lossrun train {output}")
+
+
+@app.command()
+def fetch(
+    dataset: Annotated[str, typer.Argument(help="mnist, fashion_mnist or kmnist.", show_default=False)],
+    data_dir: DataDir = None,
+) -> None:
+    """Download DATASET ahead of its first run, checked by its published digests."""
+    from lossrun.catalog import find
+    from lossrun.data import fetch as fetched
+    from lossrun.data.images import IMAGE_SETS
+    from lossrun.errors import UsageError
+
+    found = find("dataset", dataset)
+    if found is None or found.component.name not in IMAGE_SETS:
+        raise UsageError(f"{dataset} is not among the datasets to download; expected {', '.join(IMAGE_SETS)}")
+    for path in fetched(found.component.name, _data_dir(data_dir)):
+        typer.echo(path)
 
 
 def _show_and_train(session: "Session", examined: "Examined", quiet: bool) -> None:

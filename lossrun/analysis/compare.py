@@ -3,10 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-from lossrun.analysis import readings
-from lossrun.analysis.differences import Difference, component_text, config_differences, labels
+from lossrun.analysis import comparability, readings
+from lossrun.analysis.differences import Difference, config_differences, labels, letters
 from lossrun.analysis.readings import Goal, Row, Spread
 from lossrun.analysis.remarks import remarks
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
@@ -14,25 +14,14 @@ from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.status import Status
 
-# What a result may depend on besides the config: facts of run.json, and what to call them.
-_ENVIRONMENT: Final = {
-    "lossrun": "lossrun",
-    "torch": "torch",
-    "device": "device",
-    "threads": "threads",
-    "git_commit": "git commit",
-}
-
-# The configured objective: what it means depends on the run.
-_LOSS_COLUMNS: Final = ("train_loss", "val_loss", "test_loss")
-
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """`best_epochs`, by the run's own `best_metric`, and `last_epochs` are per seed. `remarks`: what to keep in
-    mind, in plain words."""
+    """`letter`: A, B, C ... in the order given; `label`: what differs. `best_epochs`, by the run's own `best_metric`,
+    and `last_epochs` are per seed. `remarks`: what to keep in mind, in plain words."""
 
     name: str
+    letter: str
     label: str
     status: Status
     epochs_done: int
@@ -57,7 +46,8 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Yardstick:
-    """`name`: val_<name>, test_<name>, or a loss column that all runs share. `primary`: one to decide by."""
+    """`name`: val_<name>, test_<name>, or a loss column that all runs share. `units`: of a
+    regression's yardsticks, "" elsewhere. `primary`: one to decide by."""
 
     name: str
     goal: Goal | None
@@ -102,26 +92,27 @@ def compare(runs: Sequence[RecordedRun], metric: str | None = None) -> Compariso
     """
     _check(runs)
     differences = config_differences([run.config for run in runs])
-    names = labels(runs, differences)
-    reasons = _reasons(runs, names)
-    ranked, refusals = _loss_columns(runs)
+    names, marks = labels(runs, differences), letters(len(runs))
+    reasons = comparability.reasons(runs, marks)
+    ranked, refusals = comparability.loss_columns(runs)
     columns = _yardstick_columns(runs, ranked)
     primary = _primary(runs, columns, metric, refusals)
     at_best, at_last = ([_rows(run, when) for run in runs] for when in ("best", "last"))
+    in_units = all(readings.task(run) == "regression" for run in runs)
     yardsticks = [
-        _yardstick(name, name in primary, at_best, at_last, comparable=not reasons)
+        _yardstick(name, name in primary, at_best, at_last, in_units=in_units, comparable=not reasons)
         for name in sorted(columns, key=lambda name: name not in primary)
     ]
     curves = [_curve(runs, name, ranked[name] and not reasons) for name in ranked]
     curves += [_curve(runs, name, not reasons) for name in primary if name.startswith("val_") and name not in ranked]
     return Comparison(
-        runs=tuple(_compared(run, label) for run, label in zip(runs, names, strict=True)),
+        runs=tuple(_compared(run, *called) for run, *called in zip(runs, marks, names, strict=True)),
         comparable=not reasons,
         reasons=reasons,
-        differences=(*differences, *_training_data(runs)),
-        warnings=_environment_warnings(runs, names),
+        differences=(*differences, *comparability.training_data(runs)),
+        warnings=comparability.environment_warnings(runs, marks),
         refusals=refusals,
-        notes=_notes(runs),
+        notes=comparability.notes(runs),
         yardsticks=tuple(yardsticks),
         curves=tuple(curve for curve in curves if curve.rows),
     )
@@ -136,9 +127,10 @@ def _check(runs: Sequence[RecordedRun]) -> None:
             raise UsageError(f"{path.name} is given twice; compare needs different runs")
 
 
-def _compared(run: RecordedRun, label: str) -> ComparedRun:
+def _compared(run: RecordedRun, letter: str, label: str) -> ComparedRun:
     return ComparedRun(
         name=run.name,
+        letter=letter,
         label=label,
         status=run.status,
         epochs_done=readings.epochs_done(run),
@@ -149,65 +141,6 @@ def _compared(run: RecordedRun, label: str) -> ComparedRun:
         last_epochs={seed: row["epoch"] for seed, row in readings.last_rows(run).items()},
         remarks=remarks(run),
     )
-
-
-def _reasons(runs: Sequence[RecordedRun], names: Sequence[str]) -> tuple[str, ...]:
-    """Why the yardsticks of these runs must not be subtracted; empty where they may."""
-    tasks = [readings.task(run) for run in runs]
-    found = []
-    if len(set(tasks)) > 1:
-        listed = ", ".join(f"{name}: {task or 'unknown'}" for name, task in zip(names, tasks, strict=True))
-        found.append(f"the runs have different tasks ({listed}), so their yardsticks measure different things")
-    for part in ("validation", "test"):
-        if len({digest for run in runs if (digest := _data_hash(run, part))}) > 1:
-            found.append(f"the {part} data differ, so the values were not measured on the same samples")
-    return tuple(found)
-
-
-def _data_hash(run: RecordedRun, part: str) -> str | None:
-    return run.environment.get("data", {}).get(part)  # type: ignore[no-any-return]  # JSON
-
-
-def _training_data(runs: Sequence[RecordedRun]) -> list[Difference]:
-    digests = [_data_hash(run, "train") for run in runs]
-    if len(set(digests)) == 1:
-        return []
-    shown = tuple(digest[:12] if digest else "-" for digest in digests)
-    return [Difference("training data (SHA-256)", shown, shown)]
-
-
-def _environment_warnings(runs: Sequence[RecordedRun], names: Sequence[str]) -> tuple[str, ...]:
-    found = []
-    for key, what in _ENVIRONMENT.items():
-        values = [run.environment.get(key) for run in runs]
-        if len(set(values)) > 1:
-            listed = ", ".join(f"{value} ({name})" for name, value in zip(names, values, strict=True))
-            found.append(f"{what} differs: {listed}")
-    return tuple(found)
-
-
-def _loss_columns(runs: Sequence[RecordedRun]) -> tuple[dict[str, bool], tuple[str, ...]]:
-    """Whether each column of the configured loss has one meaning in all runs, and in words why not."""
-    # `inputs` says in which form the outputs arrive; the loss is the same.
-    losses = [{key: value for key, value in run.config["loss"].items() if key != "inputs"} for run in runs]
-    if any(loss != losses[0] for loss in losses):
-        distinct = list(dict.fromkeys(component_text("loss", loss) for loss in losses))
-        if len(distinct) < 2:
-            distinct = ["the same loss with other parameters"]
-        yardsticks = [
-            name for task in {readings.task(run) for run in runs} if task for name in PRIMARY_YARDSTICKS[task]
-        ]
-        instead = f"; compare yardsticks such as val_{yardsticks[0]}" if yardsticks else ""
-        what = " and ".join(filter(None, [", ".join(distinct[:-1]), distinct[-1]]))
-        sentence = (
-            f"train_loss and val_loss are not ranked: {what} are different losses, "
-            f"their values have different meanings{instead}"
-        )
-        return dict.fromkeys(_LOSS_COLUMNS, False), (sentence,)
-    if len({_data_hash(run, "train") for run in runs}) > 1:
-        sentence = "train_loss is not ranked: the runs were trained on different data"
-        return {**dict.fromkeys(_LOSS_COLUMNS, True), "train_loss": False}, (sentence,)
-    return dict.fromkeys(_LOSS_COLUMNS, True), ()
 
 
 def _rows(run: RecordedRun, when: Literal["best", "last"]) -> dict[int, Row]:
@@ -250,6 +183,7 @@ def _yardstick(
     at_best: Sequence[dict[int, Row]],
     at_last: Sequence[dict[int, Row]],
     *,
+    in_units: bool,
     comparable: bool,
 ) -> Yardstick:
     goal, declared = readings.goal(name), readings.declaration(name)
@@ -257,7 +191,8 @@ def _yardstick(
         _measured([readings.column(rows, name) for rows in moment], goal if comparable else None, comparable)
         for moment in (at_best, at_last)
     ]
-    return Yardstick(name, goal, declared.units if declared else "", primary, *moments)
+    units = declared.units if declared and in_units else ""
+    return Yardstick(name, goal, units, primary, *moments)
 
 
 def _measured(values: Sequence[Spread | None], goal: Goal | None, comparable: bool) -> Measured:
@@ -284,14 +219,3 @@ def _curve(runs: Sequence[RecordedRun], name: str, ranked: bool) -> Curve:
     every = sorted({epoch for epochs in by_epoch for epoch in epochs})
     rows = {epoch: tuple(readings.spread(epochs.get(epoch, {})) for epochs in by_epoch) for epoch in every}
     return Curve(name, ranked, rows)
-
-
-def _notes(runs: Sequence[RecordedRun]) -> tuple[str, ...]:
-    notes = []
-    if any(len(run.seeds) == 1 for run in runs):
-        notes.append("a run of one seed: a difference may be chance; train with `seeds: 5` to see the spread")
-    if len({frozenset(run.seeds) for run in runs}) > 1:
-        notes.append("the runs do not have the same seeds, so they do not pair seed by seed")
-    if len({run.config["epochs"] for run in runs}) > 1:
-        notes.append("the runs were asked for different numbers of epochs")
-    return tuple(notes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import Any, Final
 
 from lossrun.catalog import COMPONENTS, get
@@ -43,6 +44,12 @@ def labels(runs: Sequence[RecordedRun], differences: Sequence[Difference]) -> tu
             return texts
     names = tuple(run.name for run in runs)
     return names if len(set(names)) == len(runs) else tuple(str(run.path) for run in runs)
+
+
+def letters(count: int) -> tuple[str, ...]:
+    """Short names for `count` runs: A to Z, then A2 to Z2 and so on."""
+    rounds = (divmod(index, len(ascii_uppercase)) for index in range(count))
+    return tuple(f"{ascii_uppercase[place]}{number + 1 if number else ''}" for number, place in rounds)
 
 
 def component_text(key: str, value: Any) -> str:

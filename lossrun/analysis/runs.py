@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lossrun.analysis import readings
 from lossrun.analysis.differences import component_text
@@ -16,10 +16,14 @@ from lossrun.records import recorded
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.status import Status
 
+if TYPE_CHECKING:
+    from lossrun.analysis.saved import SavedFile
+
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A line of `ls`. `yardstick`, `value`: the task's first primary one, at the best epochs. `age`: seconds since the
+    """A line of `ls`. `yardstick`, `value`: the task's first primary one, or without validation data what chose the
+    best epochs, at those epochs. `age`: seconds since the
     run began, None where its ledger does not say."""
 
     name: str
@@ -53,7 +57,8 @@ class ShownYardstick:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """Everything `show` says. `seconds`: wall time of all finished epochs."""
+    """Everything `show` says. `seconds`: wall time of all finished epochs. `best_weights`: per seed, of a model small
+    enough to print."""
 
     path: Path
     name: str
@@ -69,6 +74,8 @@ class RunFacts:
     config: dict[str, Any]
     environment: dict[str, Any]
     events: tuple[dict[str, Any], ...]
+    saved: "tuple[SavedFile, ...]"
+    best_weights: dict[int, dict[str, float]]
 
 
 def listing(paths: Sequence[Path], now: datetime | None = None) -> Listing:
@@ -85,6 +92,9 @@ def listing(paths: Sequence[Path], now: datetime | None = None) -> Listing:
 
 def facts(run: RecordedRun) -> RunFacts:
     """What there is to say about one run."""
+    # Reads tensors, and so imports numpy, which `ls` does without.
+    from lossrun.analysis.saved import best_weights, saved_files
+
     best, last = readings.best_rows(run), readings.last_rows(run)
     tests_at_best, tests_at_last = (readings.test_rows(run, when) for when in ("test_at_best", "test_at_last"))
     yardsticks = [
@@ -108,13 +118,15 @@ def facts(run: RecordedRun) -> RunFacts:
         config=run.config,
         environment=run.environment,
         events=run.ledger,
+        saved=saved_files(run.path, run.seeds),
+        best_weights=best_weights(run.path, run.seeds),
     )
 
 
 def _row(run: RecordedRun, now: datetime) -> RunRow:
     best = readings.best_rows(run)
     task = readings.task(run)
-    names = [f"val_{name}" for name in PRIMARY_YARDSTICKS[task]] if task else []
+    names = [*(f"val_{name}" for name in (PRIMARY_YARDSTICKS[task] if task else ())), run.config["best"]["metric"]]
     yardstick = next((name for name in names if readings.column(best, name)), None)
     return RunRow(
         name=run.name,

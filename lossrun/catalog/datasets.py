@@ -111,6 +111,16 @@ def _scikit_learn(name: str, meaning: str, task: Any, inputs: int, classes: int,
     )
 
 
+def _points(name: str) -> Parameter:
+    return Parameter(
+        name,
+        list[float] | list[list[float]],
+        REQUIRED,
+        "one row (or number) per sample",
+        form="a list of numbers, or of lists of numbers",
+    )
+
+
 # What csv and npz files share.
 _FILE: Final[tuple[Key, ...]] = (
     Parameter("path", str, REQUIRED, "the file, relative to the config"),
@@ -192,8 +202,8 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
         name="inline",
         meaning="points written in the config",
         parameters=(
-            Parameter("inputs", list[float] | list[list[float]], REQUIRED, "one row (or number) per sample"),
-            Parameter("targets", list[float] | list[list[float]], REQUIRED, "one row (or number) per sample"),
+            _points("inputs"),
+            _points("targets"),
             TASK,
             Parameter("validation", int | float, 0, VALIDATION.meaning, at_least=0),
             Parameter("test", int | float, 0, TEST.meaning, at_least=0),

@@ -35,7 +35,7 @@ class Parameter:
 
     name: str
     type: Any
-    default: Any
+    default: Any = field(hash=False)  # may be a list
     meaning: str
     unit: str = ""
     above: float | None = None

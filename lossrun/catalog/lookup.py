@@ -28,8 +28,14 @@ COMPONENTS: Final[dict[str, tuple[Component, ...]]] = {
 PLUGIN_KINDS: Final = ("loss", "optimizer", "model", "dataset")
 
 _FRAMEWORK: Final = re.compile(
-    r"^(?P<framework>keras|tf|tensorflow|torch|pytorch|nn|optim)\.(?:[a-z_.]*\.)?(?P<rest>[^.]+)$", re.IGNORECASE
+    r"(?P<framework>keras|tf|tensorflow|torch|pytorch|nn|optim|F)\.(?:[a-z0-9_.]*\.)?(?P<rest>[^.]+)", re.IGNORECASE
 )
+# By the prefix, whose spelling of a name to take first. TensorFlow 2 has Keras's classes under its own name.
+_FRAMEWORKS: Final[dict[str, tuple[str, ...]]] = {
+    "keras": ("keras",),
+    **dict.fromkeys(("tf", "tensorflow"), ("tf", "keras")),
+    **dict.fromkeys(("torch", "pytorch", "nn", "optim", "f"), ("torch",)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +49,14 @@ class Found:
 def find(kind: str, spelling: str) -> Found | None:
     """The component that `spelling` means, case, underscores and a framework's prefix aside; None if there is none."""
     names = _spellings(kind)
-    match = _FRAMEWORK.match(spelling)
+    match = _FRAMEWORK.fullmatch(spelling)
     if not match:
         return names.get(_folded(spelling))
-    framework, rest = match["framework"].lower(), _folded(match["rest"])
+    rest = _folded(match["rest"])
     # tf.keras.losses.X is Keras; tf.train.X is old TensorFlow.
-    if "keras" in spelling.lower():
-        framework = "keras"
-    return names.get(f"{framework}.{rest}") or names.get(rest)
+    framework = "keras" if "keras." in spelling.lower() else match["framework"].lower()
+    spellings = [*(f"{framework}.{rest}" for framework in _FRAMEWORKS[framework]), rest]
+    return next((names[spelling] for spelling in spellings if spelling in names), None)
 
 
 def get(kind: str, name: str) -> Component:
@@ -71,7 +77,7 @@ def nearest(word: str, candidates: list[str]) -> str | None:
 def nearest_name(kind: str, spelling: str) -> str | None:
     """The canonical name whose own or other spelling is nearest to `spelling`."""
     spellings = _spellings(kind)
-    match = _FRAMEWORK.match(spelling)
+    match = _FRAMEWORK.fullmatch(spelling)
     close = get_close_matches(_folded(match["rest"] if match else spelling), list(spellings), n=1, cutoff=0.6)
     return spellings[close[0]].component.name if close else None
 

@@ -82,6 +82,7 @@ LOSSES: Final[tuple[Loss, ...]] = (
                 "sigmoid_cross_entropy_with_logits",
                 inputs="logits",
             ),
+            *also("torch.binary_cross_entropy", inputs="probabilities"),
             *also("keras.binary_crossentropy", "keras.BinaryCrossentropy", weight_convention="keras"),
         ),
         tasks=("binary", "multilabel", "multiclass", "regression"),
@@ -104,6 +105,7 @@ LOSSES: Final[tuple[Loss, ...]] = (
             ),
             *also(
                 "CrossEntropyLoss",
+                "torch.cross_entropy",
                 "softmax_cross_entropy_with_logits",
                 "sparse_softmax_cross_entropy_with_logits",
                 inputs="logits",

@@ -1,5 +1,7 @@
 """Validation of single values: pydantic, strict, built from a parameter's declaration."""
 
+from collections.abc import Mapping
+from functools import cache
 from math import isfinite
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -14,26 +16,38 @@ from lossrun.config.source import Path
 def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
     """The value as declared (an integer given for a float becomes one); where in it something is wrong, and what.
 
-    The message is empty where nothing is.
+    The message is empty where nothing is; otherwise the value is None.
     """
     try:
         return adapter(parameter).validate_python(value), (), ""
     except ValidationError as error:
         at, wrong = _innermost(error, value)
-        return value, at, f"{shown(wrong)} {_verdict(parameter, wrong)}; expected {parameter.expected}"
+        return None, at, f"{shown(wrong)} {_verdict(parameter, wrong)}; expected {parameter.expected}"
 
 
 def _innermost(error: ValidationError, value: Any) -> tuple[Path, Any]:
-    """The first item of a list that is refused, where one is; otherwise the whole value."""
-    if not isinstance(value, list):
-        return (), value
-    # pydantic's locations name the branches of a union too: only the indices are places in the value.
-    at = next((loc for e in error.errors() if (loc := tuple(i for i in e["loc"] if isinstance(i, int)))), ())
-    for index in at:
-        value = value[index]
+    """The first item of a list or mapping that is refused, where one is; otherwise the whole value.
+
+    Of the branches of a union the one that came furthest was meant.
+    """
+    return max((_followed(e["loc"], value) for e in error.errors()), key=lambda found: len(found[0]))
+
+
+def _followed(location: Path, value: Any) -> tuple[Path, Any]:
+    """The place in `value` that pydantic's location leads to: it names the branches of unions too."""
+    at: Path = ()
+    for part in location:
+        is_place = 0 <= part < len(value) if isinstance(value, list) and isinstance(part, int) else _is_key(part, value)
+        if is_place:
+            at, value = (*at, part), value[part]
     return at, value
 
 
+def _is_key(part: str | int, value: Any) -> bool:
+    return isinstance(value, Mapping) and part in value
+
+
+@cache
 def adapter(parameter: Parameter) -> TypeAdapter[Any]:
     """Strict: no bool for a number, no number for a string, no NaN, no infinity."""
     return TypeAdapter(_bounded(parameter.type, parameter))
@@ -84,6 +98,9 @@ def _verdict(parameter: Parameter, value: Any) -> str:
 
 
 def _words(annotation: Any) -> list[str]:
+    """The words that may stand for the whole value."""
+    if get_origin(annotation) in (list, dict):
+        return []
     if get_origin(annotation) is Literal:
         return [word for word in get_args(annotation) if isinstance(word, str)]
     return [word for option in get_args(annotation) for word in _words(option)]

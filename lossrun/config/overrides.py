@@ -9,7 +9,7 @@ from lossrun.catalog.declaration import Group, Key, Nested
 from lossrun.config.keys import KEYS
 from lossrun.config.reader import parse_value
 from lossrun.config.source import Path, Source
-from lossrun.config.validate import expand
+from lossrun.config.validate import PLUGIN_KEYS, expand
 from lossrun.errors import ConfigError
 
 
@@ -28,26 +28,30 @@ def apply(raw: Any, source: Source, overrides: Sequence[str]) -> tuple[Any, Sour
         if not equals or not all(path):
             raise ConfigError([f"--set {override}: no KEY=VALUE; expected for example --set learning_rate=0.01"])
         option = f"--set {override}"
-        changed = _with(changed, path, parse_value(text, option), KEYS)
-        source = _moved(source, path, option)
+        changed, depth = _with(changed, path, parse_value(text, option), KEYS)
+        source = _moved(source, path[:depth], option)
     return changed, source
 
 
-def _with(mapping: Mapping[str, Any], path: Path, value: Any, keys: Sequence[Key]) -> dict[str, Any]:
-    """A copy of `mapping` with `value` at `path`, the words on the way made mappings."""
+def _with(mapping: Mapping[str, Any], path: Path, value: Any, keys: Sequence[Key]) -> tuple[dict[str, Any], int]:
+    """A copy of `mapping` with `value` at `path`, the words on the way made mappings.
+
+    Also how many parts of the path lead to what was replaced: fewer than all where a plain value stood in the way.
+    """
     name, rest = str(path[0]), path[1:]
-    if not rest:
-        others = {key: item for key, item in mapping.items() if key != name}
-        if value is None:
-            return others
-        return {**mapping, name: value}
     declared = next((key for key in keys if name in (key.name, *key.aliases)), None)
-    inner = mapping.get(name, {})
+    spellings = (declared.name, *declared.aliases) if declared else (name,)
+    given = next((mapping[spelling] for spelling in spellings if spelling in mapping), None)
+    others = {key: item for key, item in mapping.items() if key not in spellings}
+    if not rest:
+        # An unknown key stays, to be refused.
+        return (others if value is None and name in mapping else {**others, name: value}), 1
     if declared is not None:
-        inner = expand(declared, inner if name in mapping else _default(declared))
-    if not isinstance(inner, Mapping):
-        inner = {}
-    return {**mapping, name: _with(inner, rest, value, _keys_below(declared, inner))}
+        given = expand(declared, _default(declared) if given is None else given)
+    inner = given if isinstance(given, Mapping) else {}
+    replacing = given is not None and not isinstance(given, Mapping)
+    changed, depth = _with(inner, rest, value, _keys_below(declared, inner))
+    return {**others, name: changed}, 1 if replacing else 1 + depth
 
 
 def _default(key: Key) -> Any:
@@ -59,6 +63,8 @@ def _keys_below(declared: Key | None, inner: Mapping[str, Any]) -> Sequence[Key]
     if isinstance(declared, Group):
         return declared.parameters
     if isinstance(declared, Nested) and isinstance(inner.get("name"), str):
+        if ":" in inner["name"]:
+            return PLUGIN_KEYS.get(declared.kind, ())
         found = find(declared.kind, inner["name"])
         return found.component.parameters if found else ()
     return ()

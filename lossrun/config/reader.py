@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
-from lossrun.config.source import Mark, Path, Problem, Source
+from lossrun.config.source import MAX_PROBLEMS, Mark, Path, Problem, Source, dotted
 from lossrun.errors import ConfigError
 
 MAX_BYTES: Final = 256 * 1024
@@ -21,6 +21,7 @@ MAX_NODES: Final = 50_000
 _Loader: Final = getattr(yaml, "CLoader", yaml.Loader)
 _Event: TypeAlias = Any
 
+_UNPRINTABLE: Final = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _RADIX: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -28,7 +29,7 @@ _SPECIAL: Final = {
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
@@ -39,29 +40,32 @@ def parse(text: str, name: str) -> tuple[Any, Source]:
 
     `name` is what messages call the text. Raises ConfigError for anything that is not one strict YAML document.
     """
-    if len(text.encode()) > MAX_BYTES:
+    # A lone surrogate can come from the command line; it is refused below, with its place.
+    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise ConfigError([f"{name}: larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"])
-    builder = _Builder(Source(name, text, {}, {}, {}))
+    builder = _Builder(Source(name, text.splitlines(), {}, {}, {}))
+    if bad := _UNPRINTABLE.search(text):
+        reason = f"not YAML: the character U+{ord(bad[0]):04X}; only printable ones are allowed"
+        raise ConfigError([builder.source.problem_at(_place(text, bad.start()), reason).text])
     try:
         value = builder.document(yaml.parse(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Mark(mark.line, mark.column) if mark else Mark(0, 0)
-        raise ConfigError([builder.source.problem_at(place, f"not YAML: {_reason(error)}").text]) from None
-    except yaml.YAMLError as error:
-        raise ConfigError([f"{name}: not YAML: {' '.join(str(error).split())}"]) from None
+        raise ConfigError([builder.source.problem_at(place, f"not YAML: {_reason(error, text, place)}").text]) from None
     if builder.problems:
-        raise ConfigError([problem.text for problem in sorted(builder.problems)])
+        raise builder.source.error(builder.problems)
     return value, builder.source
 
 
 def parse_value(text: str, name: str) -> Any:
     """One value from the command line, read by the same rules. Raises ConfigError, naming the option `name`."""
     try:
-        return parse(text, name)[0]
+        return parse(text, "")[0]
     except ConfigError as error:
+        # The place in so short a text is left out, and with it the line and the caret.
         first = error.problems[0].splitlines()[0]
-        raise ConfigError([f"{name}: {first.split(': ', 1)[-1]}"]) from None
+        raise ConfigError([f"{name}: {first.partition(': ')[2]}"]) from None
 
 
 @dataclass
@@ -87,19 +91,24 @@ class _Builder:
         if self.nodes > MAX_NODES or depth > MAX_DEPTH:
             what = f"more than {MAX_NODES} values" if self.nodes > MAX_NODES else f"nested deeper than {MAX_DEPTH}"
             raise yaml.MarkedYAMLError(problem=what, problem_mark=event.start_mark)
+        self.plain(event)
         if isinstance(event, yaml.AliasEvent):
-            self.refuse(event, "an alias (*); write the value out")
             return None
-        if event.anchor is not None:
-            self.refuse(event, "an anchor (&); write the value out where it is needed")
-        if event.tag is not None:
-            self.refuse(event, f"a tag ({event.tag}); plain values only")
         self.values[path] = _mark(event)
         if isinstance(event, yaml.ScalarEvent):
             return _scalar(event.value) if event.implicit[0] else event.value
         if isinstance(event, yaml.SequenceStartEvent):
             return self.sequence(events, path, depth)
         return self.mapping(events, path, depth)
+
+    def plain(self, event: _Event) -> None:
+        """Refuse what makes a node more than a value: an alias, an anchor, a tag."""
+        if isinstance(event, yaml.AliasEvent):
+            self.refuse(event, "an alias (*); write the value out")
+        elif event.anchor is not None:
+            self.refuse(event, "an anchor (&); write the value out where it is needed")
+        elif event.tag is not None:
+            self.refuse(event, f"a tag ({event.tag}); plain values only")
 
     def sequence(self, events: Iterator[_Event], path: Path, depth: int) -> list[Any]:
         items: list[Any] = []
@@ -111,13 +120,15 @@ class _Builder:
         items: dict[str, Any] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
-                self.refuse(event, "a key that is a list or a mapping; expected a word")
+                if not isinstance(event, yaml.AliasEvent):
+                    self.refuse(event, "a key that is a list or a mapping; expected a word")
                 self.node(event, events, (*path, "?"), depth + 1)
                 self.node(next(events), events, (*path, "?"), depth + 1)
                 continue
+            self.plain(event)
             key = str(event.value)
             if key in items:
-                self.refuse(event, f"{key}: written twice in one mapping; keep one")
+                self.refuse(event, f"{dotted((key,))}: written twice in one mapping; keep one")
             self.keys[(*path, key)] = _mark(event)
             items[key] = self.node(next(events), events, (*path, key), depth + 1)
         return items
@@ -132,6 +143,8 @@ class _Builder:
 
     def refuse(self, event: _Event, message: str) -> None:
         self.problems.append(self.source.problem_at(_mark(event), message))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise self.source.error(self.problems)
 
 
 def _mark(event: _Event) -> Mark:
@@ -152,8 +165,18 @@ def _scalar(text: str) -> Any:
     return text
 
 
-def _reason(error: yaml.MarkedYAMLError) -> str:
-    reason = " ".join(str(part) for part in (error.context, error.problem) if part)
-    if "'\\t'" in reason:
+def _place(text: str, index: int) -> Mark:
+    """Where the character at `index` stands, in lines as `str.splitlines` counts them."""
+    before = text[:index].splitlines(keepends=True)
+    if not before or before[-1].splitlines()[0] != before[-1]:
+        return Mark(len(before), 0)
+    return Mark(len(before) - 1, len(before[-1]))
+
+
+def _reason(error: yaml.MarkedYAMLError, text: str, place: Mark) -> str:
+    """What the parser says; of a tab in the indentation, which it calls one of many things, what to do about it."""
+    lines = text.splitlines()
+    line = lines[place.line] if place.line < len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
         return "a tab; YAML indents with spaces"
-    return reason
+    return ": ".join(str(part) for part in (error.context, error.problem) if part)

@@ -1,10 +1,18 @@
 """Where every value of a config came from, so that a message can point at it."""
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+from lossrun.errors import ConfigError
 
 Path: TypeAlias = tuple[str | int, ...]
+
+# A line longer than this is shown in part, around the caret.
+MAX_WIDTH: Final = 100
+# Whoever looks for mistakes stops after so many.
+MAX_PROBLEMS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +25,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text that a config was read from.
+    """The text that a config was read from, in lines.
 
     `keys` and `values` say where each key and value stands; `options` which `--set` option gave a value.
     """
 
     name: str
-    text: str = ""
+    lines: Sequence[str] = ()
     keys: Mapping[Path, Mark] = field(default_factory=dict)
     values: Mapping[Path, Mark] = field(default_factory=dict)
     options: Mapping[Path, str] = field(default_factory=dict)
@@ -37,15 +45,27 @@ class Source:
             marks = self.keys if at_key and length == len(path) else self.values
             if ancestor in marks:
                 return self.problem_at(marks[ancestor], _dotted(path) + message)
+            if option := self._option_below(ancestor):
+                return Problem((-1, 0), f"{option}: {_dotted(path)}{message}")
         return Problem((0, 0), f"{self.name}: {_dotted(path)}{message}")
 
     def problem_at(self, mark: Mark, message: str) -> "Problem":
         """`file:line:column: message`, the line, and a caret under the place."""
-        lines = self.text.splitlines()
-        line = lines[mark.line] if mark.line < len(lines) else ""
-        caret = " " * len(line[: mark.column].expandtabs(4)) + "^"
+        before, after = _around(self.lines[mark.line] if mark.line < len(self.lines) else "", mark.column)
         place = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
-        return Problem((mark.line, mark.column), f"{place}: {message}\n    {line.expandtabs(4)}\n    {caret}")
+        caret = " " * _columns(before) + "^"
+        return Problem((mark.line, mark.column), f"{place}: {message}\n    {before}{after}\n    {caret}")
+
+    def error(self, problems: Sequence["Problem"]) -> ConfigError:
+        """The problems as one error, in the order of their places."""
+        texts = [problem.text for problem in sorted(problems)]
+        if len(texts) >= MAX_PROBLEMS:
+            texts.append(f"{self.name}: {len(texts)} mistakes; the rest was not looked at")
+        return ConfigError(texts)
+
+    def _option_below(self, path: Path) -> str | None:
+        """The option that wrote something inside `path`, which stands nowhere in the text."""
+        return next((option for at, option in self.options.items() if path and at[: len(path)] == path), None)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,8 +80,35 @@ def dotted(path: Path) -> str:
     """`('model', 'layers', 0, 'kernel')` -> `model.layers[0].kernel`."""
     name = ""
     for part in path:
-        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
+        word = f"[{part}]" if isinstance(part, int) else part if part.isprintable() else ascii(part)
+        name += f".{word}" if name and isinstance(part, str) else word
     return name
+
+
+def _around(line: str, column: int) -> tuple[str, str]:
+    """Both sides of a place in a line, cut to MAX_WIDTH characters together."""
+    # No more of it than can be needed: a line may be the whole file.
+    before = _printable(line[max(0, column - MAX_WIDTH - 1) : column]).expandtabs(4)
+    after = _printable(line[column : column + MAX_WIDTH + 1]).expandtabs(4)
+    if len(before) + len(after) <= MAX_WIDTH:
+        return before, after
+    # As much as fits before the place, but leaving room to see what stands there.
+    room = max(MAX_WIDTH // 2, MAX_WIDTH - len(after))
+    before = before if len(before) <= room else "..." + before[len(before) - room + 3 :]
+    room = MAX_WIDTH - len(before)
+    return before, after if len(after) <= room else after[: room - 3] + "..."
+
+
+def _printable(line: str) -> str:
+    """Without what would move the cursor or colour the terminal."""
+    return "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line)
+
+
+def _columns(text: str) -> int:
+    """The columns that `text` takes on a terminal: a wide character takes two, a combining one none."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
 
 
 def _dotted(path: Path) -> str:

@@ -14,9 +14,10 @@ from lossrun.catalog.models import OUTPUT
 from lossrun.config import leaves
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
 from lossrun.config.keys import HABITS, KEYS
-from lossrun.config.source import Path, Problem, Source, dotted
+from lossrun.config.source import MAX_PROBLEMS, Path, Problem, Source, dotted
 from lossrun.errors import ConfigError
 
+MAX_SEEDS: Final = 10_000
 # The keys that lossrun itself reads of a user's own component; the others go to the component.
 PLUGIN_KEYS: Final[dict[str, tuple[Key, ...]]] = {
     "dataset": SPLITS,
@@ -41,7 +42,7 @@ def validate(raw: Any, source: Source) -> tuple[Config, list[str]]:
     seeds = checker.seeds(raw, values)
     problems = checker.problems + [p for path, p in checker.missing.items() if path not in checker.meant]
     if problems:
-        raise ConfigError([problem.text for problem in sorted(problems)])
+        raise source.error(problems)
     return _config(values, seeds), checker.notes
 
 
@@ -69,13 +70,15 @@ class _Checker:
 
     def refuse(self, path: Path, message: str, *, at_key: bool = False) -> None:
         self.problems.append(self.source.problem(path, message, at_key=at_key))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise self.source.error(self.problems)
 
     def group(self, keys: Sequence[Key], raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
         """The values of `keys` in their declared order: given, or by default. Unknown names are refused."""
         by_name = {spelling: key for key in keys for spelling in (key.name, *key.aliases)}
         for name in raw:
             if name not in by_name:
-                self.unknown(name, list(by_name), path)
+                self.unknown(str(name), list(by_name), path)
         values: dict[str, Any] = {}
         for key in keys:
             given = [name for name in (key.name, *key.aliases) if name in raw]
@@ -84,8 +87,9 @@ class _Checker:
             name = given[0] if given else key.name
             value = raw.get(name, key.default)
             if value is REQUIRED:
-                message = f"{key.name} is missing: {key.meaning}; expected {key.expected}{_such_as(key)}"
-                self.missing[dotted((*path, key.name))] = self.source.problem(path, message)
+                at = (*path, key.name)
+                message = f"missing: {key.meaning}; expected {key.expected}{_such_as(key)}"
+                self.missing[dotted(at)] = self.source.problem(at, message)
                 continue
             # An explicit null restores the default, as it does with --set.
             if value is None and key.default is not REQUIRED:
@@ -94,18 +98,18 @@ class _Checker:
         return values
 
     def value(self, key: Key, value: Any, path: Path) -> Any:
+        if value is None:
+            if key.default is REQUIRED:
+                self.refuse(path, f"nothing; expected {key.expected}{_such_as(key)}")
+            return None
         if isinstance(key, Parameter):
-            if value is None or (value is key.default and not isinstance(value, list)):
+            if value is key.default and not isinstance(value, list):
                 return value
             checked, at, problem = leaves.check(key, value)
             if problem:
                 self.refuse((*path, *at), problem)
             return checked
         value = expand(key, value)
-        if value is None:
-            if key.default is REQUIRED:
-                self.refuse(path, f"nothing; expected {key.expected}")
-            return None
         if isinstance(key, Group):
             if isinstance(value, Mapping):
                 return self.group(key.parameters, value, path)
@@ -137,14 +141,17 @@ class _Checker:
         if found is None:
             near = nearest_name(kind, name)
             hint = f"did you mean {near}?" if near else "known: " + ", ".join(c.name for c in COMPONENTS[kind])
-            self.refuse(at if at in self.source.values else path, f"there is no {kind} {leaves.shown(name)}; {hint}")
+            written = at in self.source.values or at in self.source.options
+            self.refuse(at if written else path, f"there is no {kind} {leaves.shown(name)}; {hint}")
             return None
         parameters = self.conventions(found, name, parameters, path)
         return {"name": found.component.name, **self.group(found.component.parameters, parameters, path)}
 
     def conventions(self, found: Found, spelling: str, given: dict[str, Any], path: Path) -> dict[str, Any]:
         """`given`, with `from_logits` turned into `inputs` and with what the spelling implies."""
-        component, given = found.component, dict(given)
+        component = found.component
+        # Null restores the default: the spelling's own.
+        given = {name: value for name, value in given.items() if value is not None or not self._takes(component, name)}
         if "from_logits" in given and component.parameter("inputs"):
             from_logits = given.pop("from_logits")
             at = (*path, "from_logits")
@@ -165,6 +172,10 @@ class _Checker:
             brought = ", ".join(f"{name}: {value}" for name, value in taken.items())
             self.notes.append(f"{dotted(path)}: {spelling} is {component.name} with {brought}")
         return {**taken, **given}
+
+    @staticmethod
+    def _takes(component: Component, name: str) -> bool:
+        return component.parameter("inputs" if name == "from_logits" else name) is not None
 
     @staticmethod
     def _gives(component: Component, name: str, given: Mapping[str, Any]) -> bool:
@@ -190,7 +201,7 @@ class _Checker:
     def unknown(self, name: str, known: list[str], path: Path) -> None:
         """Refuse an unknown key, with the key that seems to be meant."""
         full = dotted((*path, name))
-        meant = HABITS.get(full)
+        meant = HABITS.get(full.lower().replace("-", "_"))
         if meant is None:
             near = nearest(name, known)
             meant = dotted((*path, near)) if near else None
@@ -205,16 +216,17 @@ class _Checker:
 
     def seeds(self, raw: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[int, ...]:
         """`seeds: 3` counts up from `seed`; a list stands for itself."""
-        seed, seeds = values.get("seed", 0), values.get("seeds")
+        seed, seeds = values["seed"], values["seeds"]
         if isinstance(seeds, list):
-            if "seed" in raw:
+            if raw.get("seed") is not None:
                 self.refuse(("seed",), "seeds lists the seeds already; keep one of the two", at_key=True)
             if not seeds or len(set(seeds)) != len(seeds):
                 self.refuse(("seeds",), f"{leaves.shown(seeds)}; expected at least one seed, none of them twice")
             return tuple(seeds)
-        if seeds == 0:
-            self.refuse(("seeds",), "0 seeds; expected at least 1")
-        count = seeds if isinstance(seeds, int) else 1
+        count = 1 if seeds is None else seeds
+        if not 1 <= count <= MAX_SEEDS:
+            self.refuse(("seeds",), f"{count} seeds; expected 1 to {MAX_SEEDS}, or a list of them")
+            return ()
         return tuple(range(seed, seed + count)) if isinstance(seed, int) else ()
 
 

@@ -161,13 +161,20 @@ def _download(name: str, file_name: str, folder: Path) -> Path:
             )
         # OSError: network (requests' errors are such) and disk; ValueError: another digest than the published one.
         except (OSError, ValueError) as error:
-            failures.append(f"  {mirror}: {error}")
+            failures.append(f"  {mirror}: {_innermost(error)}")
     raise DataError(
         f"{name}: {file_name} is not in {folder} (gzipped or not) and could not be downloaded:\n"
         + "\n".join(failures)
         + f"\nPut {', '.join((*TRAIN, *TEST))} there, or name the folder above {name}/ with --data-dir or "
         "LOSSRUN_DATA_DIR."
     )
+
+
+def _innermost(error: BaseException) -> str:
+    """The reason at the bottom of the HTTP library's wrappings, which repeat the address three times."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _read_part(image_set: ImageSet, names: tuple[str, str], files: Mapping[str, Path], samples: int) -> Part:

@@ -3,12 +3,11 @@
 from lossrun.catalog import DataFacts, nearest
 from lossrun.config import Reading, resolve
 from lossrun.config.source import Problem
-from lossrun.errors import ConfigError
 from lossrun.lint.rules import RULES, Rule
 
 
 def check(reading: Reading, facts: DataFacts) -> list[str]:
-    """The warnings. Raises ConfigError with all errors (and the warnings after them)."""
+    """The warnings. Raises ConfigError with all errors, where there are any."""
     config = resolve(reading.config, facts)
     errors = _unknown_rules(reading)
     warnings: list[Problem] = []
@@ -20,7 +19,7 @@ def check(reading: Reading, facts: DataFacts) -> list[str]:
             problem = reading.source.problem(found.path, f"{found.reason}; {found.fix} [{name}]")
             (errors if severity == "error" else warnings).append(problem)
     if errors:
-        raise ConfigError([problem.text for problem in sorted(errors)])
+        raise reading.source.error(errors)
     return [problem.text for problem in sorted(warnings)]
 
 

@@ -1,10 +1,11 @@
 """The two streams: data on stdout, everything said about it on stderr."""
 
+import io
 import sys
 
 from rich.box import ASCII2, SIMPLE_HEAD, Box
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 # Wide enough that nothing is ever cut where there is no screen to fit.
 _PIPE_WIDTH = 10_000
@@ -20,6 +21,9 @@ def stderr() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        # A column of a table may have any name: better \xe9 on an ASCII terminal than no output at all.
+        stream.reconfigure(errors="backslashreplace")
     width = None if stream.isatty() else _PIPE_WIDTH
     return Console(stderr=stderr, width=width, highlight=False, soft_wrap=not stream.isatty(), emoji=False)
 
@@ -37,14 +41,21 @@ def plus_minus(console: Console) -> str:
     return "±" if is_unicode(console) else "+-"
 
 
+def print_text(console: Console, text: Text) -> None:
+    """Print a line, wrapped at blanks in a terminal and left whole in a pipe; a word is never broken."""
+    console.print(text, soft_wrap=not console.is_terminal, overflow="ignore", crop=False)
+
+
 def note(console: Console, text: str) -> None:
-    """A line that is no data: on stderr, marked as what it is."""
-    console.print(f"[dim]note:[/dim] {escape(text)}")
+    """A line that is no data, marked as what it is."""
+    print_text(console, Text.assemble(("note:", "dim"), f" {text}"))
 
 
 def warning(console: Console, text: str) -> None:
-    console.print(f"[yellow]warning:[/yellow] {escape(text)}")
+    """A line about something that may not be as meant."""
+    print_text(console, Text.assemble(("warning:", "yellow"), f" {text}"))
 
 
 def error(console: Console, text: str) -> None:
-    console.print(f"[bold red]error:[/bold red] {escape(text)}")
+    """What went wrong, what was expected and how to mend it."""
+    print_text(console, Text.assemble(("error:", "bold red"), f" {text}"))

@@ -2,16 +2,20 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Final
 
 from lossrun.analysis.compare import Comparison
 from lossrun.analysis.readings import Spread
 from lossrun.records import strict_json
-from lossrun.report.compare import runs_table, tables, verdicts
-from lossrun.report.text_table import TextTable
+from lossrun.report.compare import measurements, remarks, verdicts
+from lossrun.report.compare_tables import MARK, differences_table, headers, runs_table
+from lossrun.report.text_table import Column, TextTable
 
-CSV_HEADER = ("run", "label", "seed", "metric", "at", "epoch", "value")
+_MARKUP: Final = re.compile(r"[\\`*|<]|(?<!\w)_|_(?!\w)")
+CSV_HEADER: Final = ("run", "label", "seed", "metric", "at", "epoch", "value")
 
 
 def to_json(comparison: Comparison) -> str:
@@ -29,16 +33,21 @@ def to_csv(comparison: Comparison) -> str:
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """The tables that people see, every epoch of them, and the sentences below."""
-    parts = [_markdown_table(table) for table in (runs_table(comparison), *tables(comparison, "±", None))]
+    """The tables that people see and the sentences below, as GitHub's Markdown; what is best is bold."""
+    names = headers(comparison)
+    tables = [runs_table(comparison, directories=True)]
+    if comparison.differences:
+        tables.append(differences_table(comparison, names))
+    tables += measurements(comparison, names, "±")
     sentences = (
-        *comparison.reasons,
+        *(f"not comparable: {reason}" for reason in comparison.reasons),
         *verdicts(comparison),
-        *(f"{run.label}: {remark}" for run in comparison.runs for remark in run.remarks),
+        *remarks(comparison),
         *comparison.refusals,
         *comparison.notes,
         *comparison.warnings,
     )
+    parts = [_markdown_table(table) for table in tables]
     if sentences:
         parts.append("".join(f"- {_escaped(sentence)}\n" for sentence in sentences))
     return "\n".join(parts)
@@ -65,20 +74,26 @@ def _markdown_table(table: TextTable) -> str:
     columns = (table.key, *table.columns)
     lines = [
         f"**{_escaped(table.title)}**\n",
-        _markdown_row([column.header.replace("\n", " ") for column in columns]),
+        _markdown_row([_escaped(column.header.replace("\n", " ")) for column in columns]),
         "|" + "".join(" ---: |" if column.right else " --- |" for column in columns),
-        *(_markdown_row([column.cells[row].strip() for column in columns]) for row in range(len(table.key.cells))),
+        *(_markdown_row([_markdown_cell(column, row) for column in columns]) for row in range(len(table.key.cells))),
     ]
     if table.note:
-        lines.append(f"\n{_escaped(table.note)}")
+        mark = MARK.strip()
+        note = _escaped(table.note.removeprefix(mark))
+        lines.append(f"\n**bold**:{note}" if table.note.startswith(mark) else f"\n{note}")
     return "\n".join(lines) + "\n"
 
 
 def _markdown_row(cells: list[str]) -> str:
-    return "| " + " | ".join(map(_escaped, cells)) + " |"
+    return "| " + " | ".join(cells) + " |"
+
+
+def _markdown_cell(column: Column, row: int) -> str:
+    text = _escaped(column.cells[row].removesuffix(MARK).strip())
+    return f"**{text}**" if row in column.emphasis else text
 
 
 def _escaped(text: str) -> str:
-    for character in "\\|*_<>[]":
-        text = text.replace(character, f"\\{character}")
-    return text
+    """What would be read as markup. Underscores and hyphens within a word, and brackets without a link, are not."""
+    return _MARKUP.sub(r"\\\g<0>", text)

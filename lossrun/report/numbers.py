@@ -6,12 +6,13 @@ from lossrun.analysis.readings import Spread
 
 
 def format_number(value: float, digits: int = 4) -> str:
-    """`digits` significant digits: 0.1234, 12.35, 1235, 1.234e-07, nan, inf, -inf."""
+    """`digits` significant digits: 0.1234, 12.35, 1235, 1.234e-7, nan, inf, -inf."""
     if not math.isfinite(value):
         return str(float(value))
     if 10**digits - 0.5 <= abs(value) < 1e7:
         return f"{value:.0f}"
-    return f"{value:#.{digits}g}".removesuffix(".")
+    mantissa, e, exponent = f"{value:#.{digits}g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if e else mantissa.removesuffix(".")
 
 
 def format_difference(value: float, digits: int = 4) -> str:
@@ -25,6 +26,24 @@ def format_spread(spread: Spread | None, plus_minus: str) -> str:
         return "-"
     mean = format_number(spread.mean)
     return mean if spread.deviation is None else f"{mean} {plus_minus} {format_number(spread.deviation, 2)}"
+
+
+def format_clock(seconds: float) -> str:
+    """A length of time in at most six characters, for columns: 0.42s, 12.3s, 3m05s, 2h07m, 3d04h."""
+    text = format_seconds(seconds)
+    return text.replace(" min ", "m").replace(" min", "m").replace(" ", "")
+
+
+def format_size(size: int) -> str:
+    """A number of bytes in its largest decimal unit: 512 B, 31.6 kB, 3.21 MB."""
+    if size < 1000:
+        return f"{size} B"
+    value, unit = float(size), ""
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.5:
+            break
+    return f"{value:.3g} {unit}"
 
 
 def format_seconds(seconds: float) -> str:

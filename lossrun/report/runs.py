@@ -1,21 +1,25 @@
 """`ls` and `show` for people."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
 
 from lossrun.analysis.differences import component_text, text
 from lossrun.analysis.runs import Listing, RunFacts
-from lossrun.report.compare import BETTER
-from lossrun.report.console import plus_minus
-from lossrun.report.numbers import format_seconds, format_spread
-from lossrun.report.text_table import Column, TextTable, print_line, print_table
+from lossrun.report.compare_tables import BETTER
+from lossrun.report.console import note, plus_minus, warning
+from lossrun.report.numbers import format_number, format_seconds, format_size, format_spread
+from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
 
+if TYPE_CHECKING:
+    from lossrun.analysis.saved import SavedFile
 
 
 def print_listing(listing: Listing, console: Console) -> None:
-    """One line per run, in the listing's order, and what could not be read."""
+    """A line for each run, in the listing's order, or two where a terminal is too narrow; and what could not be
+    read."""
     rows, sign = listing.rows, plus_minus(console)
     if not rows and not listing.problems:
         print_line(console, "no runs yet; `lossrun train CONFIG` makes one")
@@ -30,27 +34,59 @@ def print_listing(listing: Listing, console: Console) -> None:
             Column(
                 "best",
                 tuple(f"{row.yardstick} {format_spread(row.value, sign)}" if row.yardstick else "-" for row in rows),
+                right=False,
             ),
             Column("age", tuple("-" if row.age is None else format_age(row.age) for row in rows)),
         )
-        print_table(console, TextTable("", Column("run", tuple(row.name for row in rows), right=False), columns))
+        table = TextTable("", Column("run", tuple(row.name for row in rows), right=False), columns)
+        if not console.is_terminal or table.width <= console.width:
+            print_table(console, table)
+        else:
+            _print_blocks(console, listing, sign)
     for problem in listing.problems:
-        print_line(console, f"Warning: {problem}")
+        warning(console, problem)
+
+
+def _print_blocks(console: Console, listing: Listing, sign: str) -> None:
+    """A run's name, and indented below it the rest in words."""
+    for row in listing.rows:
+        print_line(console, row.name, style="bold")
+        seeds = f", {row.seeds} seeds" if row.seeds > 1 else ""
+        facts = [
+            f"{row.status}, {row.epochs_done}/{row.epochs_asked} epochs{seeds}",
+            f"{row.loss}, {row.optimizer}, lr {row.learning_rate:g}",
+            f"{row.yardstick} {format_spread(row.value, sign)}" if row.yardstick else "-",
+            "-" if row.age is None else f"{format_age(row.age)} ago",
+        ]
+        for line in _filled(facts, console.width - 2):
+            print_line(console, f"  {line}")
+
+
+def _filled(pieces: Sequence[str], width: int) -> Iterator[str]:
+    """The pieces with semicolons between, on as few lines as hold them whole."""
+    line = ""
+    for piece in pieces:
+        if line and cell_len(f"{line}; {piece}") > width:
+            yield line
+            line = piece
+        else:
+            line = f"{line}; {piece}" if line else piece
+    yield line
 
 
 def print_facts(facts: RunFacts, console: Console) -> None:
-    """Everything about one run: state, yardsticks, config, environment, events."""
+    """Everything about one run: state, yardsticks, saved files, config, environment, events."""
     print_line(console, facts.name, style="bold")
     lines = {
         "directory": str(facts.path),
         "status": facts.status,
         "epochs": f"{facts.epochs_done} of {facts.epochs_asked}, {format_seconds(facts.seconds)}",
         "seeds": ", ".join(map(str, facts.seeds)),
-        f"best {facts.best_metric}": ", ".join(f"epoch {e} (seed {s})" for s, e in facts.best_epochs.items()) or "-",
+        f"best {facts.best_metric}": _best(facts.best_epochs),
     }
-    _print_pairs(console, list(lines.items()))
+    print_pairs(console, list(lines.items()))
     for remark in facts.remarks:
-        print_line(console, f"Note: {remark}")
+        note(console, remark)
     if facts.yardsticks:
         sign = plus_minus(console)
         columns = (
@@ -61,6 +97,7 @@ def print_facts(facts: RunFacts, console: Console) -> None:
         key = Column("yardstick", tuple(y.name for y in facts.yardsticks), right=False)
         print_line(console, "")
         print_table(console, TextTable("Yardsticks", key, columns))
+    _print_saved(console, facts)
     _print_section(console, "Config", [(key, component_text(key, value)) for key, value in facts.config.items()])
     _print_section(console, "Environment", list(_flat(facts.environment)))
     events = [(f"{event['time']} {event['event']}", _event(event)) for event in facts.events]
@@ -100,10 +137,42 @@ def _flat(mapping: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
 def _print_section(console: Console, title: str, pairs: Sequence[tuple[str, str]]) -> None:
     print_line(console, "")
     print_line(console, title, style="bold")
-    _print_pairs(console, pairs)
+    print_pairs(console, pairs)
 
 
-def _print_pairs(console: Console, pairs: Sequence[tuple[str, str]]) -> None:
-    width = max((len(key) for key, _ in pairs), default=0)
-    for key, value in pairs:
-        print_line(console, f"{key:{width}}  {value}".rstrip())
+def _print_saved(console: Console, facts: RunFacts) -> None:
+    """The files in checkpoints/, and the best weights of a model of few parameters."""
+    if facts.saved:
+        columns = (
+            Column("step", tuple("-" if file.step is None else str(file.step) for file in facts.saved)),
+            Column("epochs", tuple("-" if file.epochs is None else str(file.epochs) for file in facts.saved)),
+            Column("size", tuple(format_size(file.size) for file in facts.saved)),
+            Column("holds", tuple(_held(file) for file in facts.saved), right=False),
+        )
+        names = Column("file", tuple(file.name for file in facts.saved), right=False)
+        print_line(console, "")
+        print_table(console, TextTable("Checkpoints", names, columns))
+        for file in facts.saved:
+            if file.problem:
+                warning(console, file.problem)
+    if facts.best_weights:
+        seeds = tuple(facts.best_weights)
+        numbers = tuple(facts.best_weights[seeds[0]])
+        columns = tuple(
+            Column(f"seed {seed}", tuple(format_number(facts.best_weights[seed][name]) for name in numbers))
+            for seed in seeds
+        )
+        print_line(console, "")
+        print_table(console, TextTable("Weights at best", Column("weight", numbers, right=False), columns))
+
+
+def _held(file: "SavedFile") -> str:
+    if file.problem:
+        return "unreadable"
+    return "everything, to resume from" if file.seed is None else f"best weights of seed {file.seed}"
+
+
+def _best(epochs: dict[int, int]) -> str:
+    if len(epochs) == 1:
+        return f"epoch {next(iter(epochs.values()))}"
+    return ", ".join(f"epoch {epoch} (seed {seed})" for seed, epoch in epochs.items()) or "-"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
 from rich.cells import cell_len
@@ -9,19 +10,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lossrun.report.console import box
+from lossrun.report.console import box, print_text
 
 _GAP: Final = 2  # blanks between columns
+_INDENT: Final = 4  # blanks before a value that has a line of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`cells`: one text per row of the table. `emphasis`: rows to print bold, which their text says as well."""
+    """`cells`: one text per row of the table. `emphasis`: rows to print bold, which their text says as well. `group`:
+    neighbours of the same group stay in one block where it is wide enough for them."""
 
     header: str
     cells: tuple[str, ...]
     right: bool = True
     emphasis: frozenset[int] = frozenset()
+    group: str = ""
 
     @property
     def width(self) -> int:
@@ -38,6 +42,11 @@ class TextTable:
     columns: tuple[Column, ...]
     note: str = ""
 
+    @property
+    def width(self) -> int:
+        """Of the whole table in one block, in cells."""
+        return self.key.width + sum(_GAP + column.width for column in self.columns)
+
 
 def print_table(console: Console, table: TextTable) -> None:
     """Print the table, in as many blocks as the terminal's width asks for. A pipe's console is wide enough for all."""
@@ -51,20 +60,44 @@ def print_table(console: Console, table: TextTable) -> None:
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:
-    """A line of plain text, wrapped at words in a terminal and left whole in a pipe."""
-    console.print(Text(text, style=style), soft_wrap=not console.is_terminal)
+    """A line of plain text, wrapped at blanks in a terminal and left whole in a pipe."""
+    print_text(console, Text(text, style=style))
+
+
+def print_pairs(console: Console, pairs: Sequence[tuple[str, str]], *, style: str = "", indent: int = 0) -> None:
+    """A name and a text on each line, the texts aligned, and so are the further lines of one that is wrapped.
+
+    A text of a single word that has no room beside its name gets a line of its own: a hash or a path stays whole.
+    """
+    width = max((cell_len(name) for name, _ in pairs), default=0) + _GAP
+    for name, text in pairs:
+        head = Text(" " * indent + name + " " * (width - cell_len(name)))
+        head.stylize(style, indent, indent + len(name))
+        room = console.width - indent - width if console.is_terminal else None
+        lines = [piece for line in text.split("\n") for piece in _wrapped(console, line, room)]
+        if room is not None and any(cell_len(line) > room for line in lines):
+            print_text(console, _stripped(head))
+            head = Text(" " * (indent + _INDENT))
+            lines = _wrapped(console, text, console.width - len(head))
+        for number, line in enumerate(lines):
+            print_text(console, _stripped(Text.assemble(head if number == 0 else " " * cell_len(head.plain), line)))
 
 
 def packed(table: TextTable, width: int) -> list[Sequence[Column]]:
     """The columns in blocks, each with the key column no wider than `width` cells; a block has at least one."""
-    blocks: list[list[Column]] = []
-    used = width
-    for column in table.columns:
-        used += _GAP + column.width
-        if used > width:
-            blocks.append([])
-            used = table.key.width + _GAP + column.width
-        blocks[-1].append(column)
+    blocks: list[list[Column]] = [[]]
+
+    def fits(columns: Sequence[Column]) -> bool:
+        return table.key.width + sum(_GAP + column.width for column in columns) <= width
+
+    for group, members in groupby(table.columns, key=lambda column: column.group):
+        together = list(members)
+        # Columns without a group are no group.
+        pieces = [together] if group and fits(together) else [[column] for column in together]
+        for piece in pieces:
+            if blocks[-1] and not fits([*blocks[-1], *piece]):
+                blocks.append([])
+            blocks[-1] += piece
     return list(blocks)
 
 
@@ -76,3 +109,15 @@ def _print_block(console: Console, columns: Sequence[Column]) -> None:
         grid.add_row(*(Text(c.cells[row], style="bold" if row in c.emphasis else "") for c in columns))
     needed = sum(column.width + _GAP for column in columns)
     console.print(grid, width=min(needed, console.width), crop=False)
+
+
+def _wrapped(console: Console, text: str, room: int | None) -> list[str]:
+    """The text in lines of `room` cells, broken at blanks alone."""
+    if room is None or cell_len(text) <= room:
+        return [text]
+    return [line.plain for line in Text(text).wrap(console, max(room, 1), overflow="ignore")]
+
+
+def _stripped(line: Text) -> Text:
+    line.rstrip()
+    return line

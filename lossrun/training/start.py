@@ -156,5 +156,6 @@ def hashes(data: Mapping[int, Data]) -> dict[str, str]:
 def _environment(prepared: Prepared) -> dict[str, Any]:
     return {
         **environment.environment(prepared.place.device, EagerStep.kind, prepared.examined.reading.directory),
+        "task": prepared.examined.facts.task,
         "data": hashes(prepared.examined.data),
     }

@@ -13,8 +13,8 @@ from lossrun.lint import examine
 from lossrun.records import checkpoints, history
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.loop import train
-from lossrun.training.session import Session
 from lossrun.training.resumable import find_resumable
+from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare, resume_at
 from lossrun.training.stopping import Request
 

@@ -100,7 +100,7 @@ def test_without_a_readable_checkpoint_there_is_no_silent_fresh_start(laboratory
     run = laboratory.start(EVERYTHING, stop_at=10)
     for path in checkpoints.candidates(run.checkpoints):
         path.write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match="no checkpoint of .* can be used"):
+    with pytest.raises(CheckpointError, match=r"no checkpoint of .* can be used"):
         laboratory.resume(run)
 
 
@@ -110,7 +110,7 @@ def test_a_shorter_history_is_damage_and_an_older_checkpoint_is_used(laboratory:
     lines = run.history_path.read_bytes().splitlines(keepends=True)
     run.history_path.write_bytes(b"".join(lines[:1]))
     skipped: list[str] = []
-    with pytest.raises(CheckpointError, match="history.jsonl is shorter"):
+    with pytest.raises(CheckpointError, match=r"history\.jsonl is shorter"):
         laboratory.resume(run, skipped=lambda path, reason: skipped.append(reason))
     run.history_path.write_bytes(b"".join(lines))
     laboratory.resume(run)
@@ -156,7 +156,7 @@ def test_changed_data_are_refused(laboratory: Laboratory, tmp_path: Path) -> Non
         laboratory.resume(run)
 
 
-def test_a_changed_environment_is_told_once(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_environment_is_told_once(laboratory: Laboratory) -> None:
     run = laboratory.start(EVERYTHING, stop_at=4)
     environment = json.loads(run.run_json.read_text())
     run.run_json.write_text(json.dumps({**environment, "torch": "1.0", "threads": 99}))

@@ -1,0 +1,94 @@
+"""What may be said of several runs side by side: which values mean the same, and how far they carry."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from lossrun.analysis import readings
+from lossrun.analysis.differences import Difference, component_text
+from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
+from lossrun.records.recorded import RecordedRun
+
+# What a result may depend on besides the config: facts of run.json, and what to call them.
+_ENVIRONMENT: Final = {
+    "lossrun": "lossrun",
+    "torch": "torch",
+    "device": "device",
+    "threads": "threads",
+    "git_commit": "git commit",
+}
+
+# The configured objective: what it means depends on the run.
+_LOSS_COLUMNS: Final = ("train_loss", "val_loss", "test_loss")
+
+
+def reasons(runs: Sequence[RecordedRun], names: Sequence[str]) -> tuple[str, ...]:
+    """Why the yardsticks of these runs must not be subtracted; empty where they may."""
+    tasks = [readings.task(run) for run in runs]
+    found = []
+    if len(set(tasks)) > 1:
+        listed = ", ".join(f"{name}: {task or 'unknown'}" for name, task in zip(names, tasks, strict=True))
+        found.append(f"the runs have different tasks ({listed}), so their yardsticks measure different things")
+    for part in ("validation", "test"):
+        if len({digest for run in runs if (digest := _data_hash(run, part))}) > 1:
+            found.append(f"the {part} data differ, so the values were not measured on the same samples")
+    return tuple(found)
+
+
+def _data_hash(run: RecordedRun, part: str) -> str | None:
+    return run.environment.get("data", {}).get(part)  # type: ignore[no-any-return]  # JSON
+
+
+def training_data(runs: Sequence[RecordedRun]) -> list[Difference]:
+    """The difference between the training data, where there is one, as the beginnings of their hashes."""
+    digests = [_data_hash(run, "train") for run in runs]
+    if len(set(digests)) == 1:
+        return []
+    shown = tuple(digest[:12] if digest else "-" for digest in digests)
+    return [Difference("training data (SHA-256)", shown, shown)]
+
+
+def environment_warnings(runs: Sequence[RecordedRun], names: Sequence[str]) -> tuple[str, ...]:
+    """One sentence for each fact of the environment that is not the same in all runs."""
+    found = []
+    for key, what in _ENVIRONMENT.items():
+        values = [run.environment.get(key) for run in runs]
+        if len(set(values)) > 1:
+            listed = ", ".join(f"{value or 'unknown'} ({name})" for name, value in zip(names, values, strict=True))
+            found.append(f"{what} differs: {listed}")
+    return tuple(found)
+
+
+def loss_columns(runs: Sequence[RecordedRun]) -> tuple[dict[str, bool], tuple[str, ...]]:
+    """Whether each column of the configured loss has one meaning in all runs, and in words why not."""
+    # `inputs` says in which form the outputs arrive; the loss is the same.
+    losses = [{key: value for key, value in run.config["loss"].items() if key != "inputs"} for run in runs]
+    if any(loss != losses[0] for loss in losses):
+        distinct = list(dict.fromkeys(component_text("loss", loss) for loss in losses))
+        if len(distinct) < 2:
+            distinct = ["the same loss with other parameters"]
+        yardsticks = [
+            name for task in {readings.task(run) for run in runs} if task for name in PRIMARY_YARDSTICKS[task]
+        ]
+        instead = f"; compare yardsticks such as val_{yardsticks[0]}" if yardsticks else ""
+        what = " and ".join(filter(None, [", ".join(distinct[:-1]), distinct[-1]]))
+        sentence = (
+            f"train_loss and val_loss are not ranked: {what} are different losses, "
+            f"their values have different meanings{instead}"
+        )
+        return dict.fromkeys(_LOSS_COLUMNS, False), (sentence,)
+    if len({_data_hash(run, "train") for run in runs}) > 1:
+        sentence = "train_loss is not ranked: the runs were trained on different data"
+        return {**dict.fromkeys(_LOSS_COLUMNS, True), "train_loss": False}, (sentence,)
+    return dict.fromkeys(_LOSS_COLUMNS, True), ()
+
+
+def notes(runs: Sequence[RecordedRun]) -> tuple[str, ...]:
+    """What to keep in mind of the numbers as a whole."""
+    found = []
+    if any(len(run.seeds) == 1 for run in runs):
+        found.append("a run of one seed: a difference may be chance; train with `seeds: 5` to see the spread")
+    if len({frozenset(run.seeds) for run in runs}) > 1:
+        found.append("the runs do not have the same seeds, so they do not pair seed by seed")
+    if len({run.config["epochs"] for run in runs}) > 1:
+        found.append("the runs were asked for different numbers of epochs")
+    return tuple(found)

@@ -1,0 +1,183 @@
+"""Each command as a person types it: what it prints, where, and its exit code."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.conftest import CONFIG, Run
+
+
+def test_train_resume_compare(lossrun: Run, config: Path, tmp_path: Path) -> None:
+    first = lossrun("train", "config.yaml")
+    assert first.code == 0
+    header, *rows = first.out.splitlines()
+    assert header.split()[:3] == ["epoch", "train_loss", "val_loss"]
+    assert [row.split()[0] for row in rows] == ["1/3", "2/3", "3/3"]
+    assert any("*" in row for row in rows)
+    for word in ("72 to train, 8 to validate, 20 to test", "mse", "adam", "cpu", "runs/", "21", "best epoch", "resume"):
+        assert word in first.err
+
+    assert lossrun("train", "config.yaml", "--set", "loss=huber", "--name", "robust").code == 0
+    finished = lossrun("resume", "robust")
+    assert finished.code == 0
+    assert "is finished" in finished.err
+    extended = lossrun("resume", "robust", "--set", "epochs=4")
+    assert extended.code == 0
+    assert extended.out.splitlines()[-1].split()[0] == "4/4"
+
+    compared = lossrun("compare", "last~1", "last")
+    assert compared.code == 0
+    for word in ("mse", "huber", "val_rmse", "not ranked"):
+        assert word in compared.out
+    as_json = json.loads(lossrun("compare", "last~1", "last", "--format", "json").out)
+    assert len(as_json["runs"]) == 2
+    assert any("extended" in remark or "more epochs" in remark for remark in as_json["runs"][1]["remarks"])
+    rows_of_csv = list(csv.DictReader(io.StringIO(lossrun("compare", "last~1", "last", "--format", "csv").out)))
+    assert {row["metric"] for row in rows_of_csv} >= {"val_rmse", "test_mae"}
+    assert lossrun("compare", "last~1", "last", "--format", "md").out.startswith("|")
+
+    listed = lossrun("ls")
+    assert listed.out.count("finished") == 2
+    shown = lossrun("show", "robust")
+    assert "huber" in shown.out
+    assert "resumed" in shown.out
+
+
+def test_quiet_prints_the_run_directory_alone(lossrun: Run, config: Path) -> None:
+    result = lossrun("train", "config.yaml", "--quiet", "--runs-dir", "elsewhere")
+    assert result.err == ""
+    (line,) = result.out.splitlines()
+    assert Path(line, "history.jsonl").is_file()
+    assert Path(line).parent == Path("elsewhere")
+
+
+def test_a_cosine_run_extended_says_that_it_differs(lossrun: Run, config: Path) -> None:
+    assert lossrun("train", "config.yaml", "--set", "schedule=cosine").code == 0
+    result = lossrun("resume", "last", "--set", "epochs=5")
+    assert result.code == 0
+    assert "the result differs from that of a run of 5 epochs" in result.err
+
+
+def test_check_prints_the_resolved_config_and_trains_nothing(lossrun: Run, config: Path, tmp_path: Path) -> None:
+    result = lossrun("check", "config.yaml", "--set", "optimizer=keras.Adam")
+    assert result.code == 0
+    resolved = yaml.safe_load(result.out)
+    assert resolved["optimizer"]["eps"] == 1e-7
+    assert resolved["model"]["output"] == "none"
+    assert resolved["best"] == {"metric": "val_loss", "mode": "min"}
+    assert "keras.Adam is adam with eps: 1e-07" in result.err
+    assert not (tmp_path / "runs").exists()
+    (tmp_path / "resolved.yaml").write_text(result.out)
+    assert lossrun("check", "resolved.yaml").out == result.out
+
+
+def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
+    for kind in ("losses", "optimizers", "models", "datasets", "metrics", "schedules"):
+        assert lossrun("list", kind).code == 0
+        assert all(entry["name"] for entry in json.loads(lossrun("list", kind, "--json").out))
+    assert "cross_entropy" in lossrun("list", "losses", "--task", "multiclass").out
+    assert "huber" not in lossrun("list", "losses", "--task", "multiclass").out
+    assert "dataset" in json.loads(lossrun("schema").out)["properties"]
+    for template in ("regression", "classification"):
+        assert lossrun("new", template, "--output", f"{template}.yaml").code == 0
+    again = lossrun("new", "regression", "--output", "regression.yaml")
+    assert again.code == 2
+    assert "exists already" in again.err
+    assert lossrun("new", "regresion", "-o", "-").err.rstrip().endswith("did you mean regression?")
+    trained = lossrun("train", "regression.yaml", "--set", "epochs=1", "--set", "seeds=2")
+    assert trained.code == 0
+    assert "±" in trained.out or "+-" in trained.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("train", "nothing.yaml"), 2, "no such file"),
+        (("train", "config.yaml", "--set", "nonsense"), 2, "no KEY=VALUE"),
+        (("train", "config.yaml", "--set", "los=mse"), 2, "did you mean loss?"),
+        (("train", "config.yaml", "--set", "loss=cross_entropy"), 2, "loss_task"),
+        (("train", "config.yaml", "--set", "dataset={name: csv, path: none.csv, target: y}"), 3, "none.csv"),
+        (("train", "config.yaml", "--set", "dataset=mnist", "--data-dir", "empty"), 3, "train-images-idx3-ubyte.gz"),
+        (("train", "config.yaml", "--set", "model=mine:net"), 2, "no module mine"),
+        (("train", "config.yaml", "--set", "device=mps"), 2, "device"),
+        (("train", "config.yaml", "--set", "learning_rate=1e9", "--set", "optimizer=sgd"), 6, "diverged in epoch"),
+        (("train", "config.yaml", "--runs-dir", "config.yaml"), 4, "config.yaml"),
+        (("resume", "nothing"), 4, "no run nothing"),
+        (("show", "last"), 4, "last"),
+        (("compare", "last"), 2, "at least two"),
+        (("list", "losses", "--task", "guessing"), 2, "expected one of"),
+        (("trian", "config.yaml"), 2, "Did you mean 'train'"),
+    ],
+)
+def test_mistakes_end_in_one_message_and_their_exit_code(
+    lossrun: Run, config: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    result = lossrun(*arguments)
+    assert result.code == code, result.err
+    assert message in " ".join(result.err.split())
+    assert "Traceback" not in result.err
+    if code != 6:
+        assert not (tmp_path / "runs").exists()
+
+
+def test_a_locked_run_says_who_holds_it(lossrun: Run, config: Path, tmp_path: Path) -> None:
+    from lossrun.records.lock import writing
+
+    assert lossrun("train", "config.yaml").code == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    with writing(run):
+        result = lossrun("resume", "last", "--set", "epochs=5")
+    assert result.code == 5
+    assert "process" in result.err
+
+
+def test_what_does_not_train_does_not_import_torch(tmp_path: Path) -> None:
+    """In a process of its own each: --help, ls, show, compare, check, list, schema and every config error."""
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    (tmp_path / "wrong.yaml").write_text(CONFIG.replace("mse", "msee"))
+    (tmp_path / "unfit.yaml").write_text(CONFIG.replace("mse", "cross_entropy"))
+    lossrun = [sys.executable, "-m", "lossrun"]
+    for _ in range(2):
+        subprocess.run([*lossrun, "train", "config.yaml"], cwd=tmp_path, check=True, capture_output=True)
+    spy = (
+        "import runpy, sys; sys.argv[0] = 'lossrun'\n"
+        "try: runpy.run_module('lossrun')\n"
+        "finally: print('torch' in sys.modules, file=sys.stderr)"
+    )
+    for arguments in (
+        ["--help"],
+        ["train", "wrong.yaml"],
+        ["train", "unfit.yaml"],
+        ["train", "--help"],
+        ["ls"],
+        ["show", "last"],
+        ["compare", "last", "last~1"],
+        ["check", "config.yaml"],
+        ["list", "losses"],
+        ["schema"],
+        ["resume", "last"],
+    ):
+        result = subprocess.run(
+            [sys.executable, "-c", spy, *arguments], cwd=tmp_path, check=False, capture_output=True, text=True
+        )
+        assert result.stderr.splitlines()[-1] == "False", (arguments, result.stderr)
+
+
+def test_the_python_interface_is_the_same_run(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import lossrun
+
+    monkeypatch.chdir(tmp_path)
+    run = lossrun.train("config.yaml")
+    same = lossrun.train(yaml.safe_load(CONFIG), overrides=["name=same"])
+    values = [[row["val_loss"] for row in one.history.rows] for one in (run, same)]
+    assert values[0] == values[1]
+    longer = lossrun.resume(run, overrides=["epochs=4"])
+    assert longer.history.rows[-1]["epoch"] == 4
+    assert lossrun.load("same").status == "finished"
+    assert lossrun.compare(longer, same).comparable

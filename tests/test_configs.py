@@ -1,0 +1,48 @@
+"""Every shipped config says how to run it and what to expect, is free of lint, and trains."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from lossrun.config import read
+from lossrun.lint import examine
+from lossrun.records import history
+from lossrun.training.loop import train
+from lossrun.training.start import begin, prepare
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+
+
+def test_there_is_one_for_every_classic_exercise() -> None:
+    assert {path.stem for path in CONFIGS} >= {
+        "quickstart",
+        "line",
+        "tiny-net",
+        "mnist-mlp-sgd",
+        "mnist-mlp-adam",
+        "mnist-lenet",
+        "mnist-label-smoothing",
+        "moons-binary",
+        "multilabel",
+    }
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_it_opens_with_its_command_and_the_result_to_expect(path: Path) -> None:
+    command, expectation, *_ = path.read_text(encoding="utf-8").splitlines()
+    assert shlex.split(command.removeprefix("# ")) == ["lossrun", "train", f"configs/{path.name}"]
+    assert expectation.startswith("# Expect ")
+    assert re.search(r"\d", expectation), "a result is a number"
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_it_trains_for_an_epoch_without_a_warning(path: Path, tmp_path: Path, mnist_dir: Path) -> None:
+    examined = examine(read(path, ["epochs=1"]), mnist_dir)
+    assert examined.warnings == ()
+    with begin(prepare(examined), tmp_path) as session:
+        for _ in train(session, lambda: None):
+            pass
+    rows = history.read(session.run.history_path).rows
+    assert {row["seed"] for row in rows} == set(examined.config.seeds)
