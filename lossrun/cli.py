@@ -3,16 +3,12 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from lossrun.errors import ConfigError, LossrunError
 from lossrun.version import __version__
-
-if TYPE_CHECKING:
-    from lossrun.lint import Examined
-    from lossrun.training.session import Session
 
 app = typer.Typer(
     help="Which loss, which optimizer, which learning rate: train from YAML, resume exactly, compare honestly.",
@@ -97,10 +93,11 @@ def train(
     examined = examine(read(config, overrides), _data_dir(data_dir))
 
     # Only now, with every mistake of the config told, is torch worth its seconds.
+    from lossrun.screen import train_on_screen
     from lossrun.training.start import begin, prepare
 
     with begin(prepare(examined), runs_dir) as session:
-        _show_and_train(session, examined, quiet)
+        train_on_screen(session, examined, quiet=quiet)
 
 
 @app.command()
@@ -127,13 +124,14 @@ def resume(
         note(console, text)
     examined = examine(resumable.reading, _data_dir(data_dir))
 
+    from lossrun.screen import train_on_screen
     from lossrun.training.start import prepare, resume_at
 
     def skipped(path: Path, reason: str) -> None:
         warning(console, f"checkpoint {path.name} skipped: {reason}")
 
     with resume_at(prepare(examined), resumable, skipped, lambda text: note(console, text)) as session:
-        _show_and_train(session, examined, quiet)
+        train_on_screen(session, examined, quiet=quiet)
 
 
 @app.command()
@@ -276,51 +274,6 @@ def fetch(
         raise UsageError(f"{dataset} is not among the datasets to download; expected {', '.join(IMAGE_SETS)}")
     for path in fetched(found.component.name, _data_dir(data_dir)):
         typer.echo(path)
-
-
-def _show_and_train(session: "Session", examined: "Examined", quiet: bool) -> None:
-    """Train, with everything on screen that a person wants to see of it."""
-    from lossrun.records import ledger
-    from lossrun.report import training as report
-    from lossrun.report.console import note, stderr, stdout, warning
-    from lossrun.report.facts import facts, layers
-    from lossrun.training.events import EpochRecord
-    from lossrun.training.loop import train as training
-    from lossrun.training.stopping import listening
-
-    config, run, err, out = examined.config, session.run.path, stderr(), stdout()
-    if not quiet:
-        machine = {"device": session.where, "run": str(run)}
-        report.banner(err, {**facts(config, examined.any_data), **machine}, layers(config, examined.facts))
-        for text in examined.reading.notes:
-            note(err, text)
-        for text in examined.warnings:
-            warning(err, text)
-    table = report.EpochTable(
-        out,
-        task=examined.facts.task,
-        epochs=config.epochs,
-        seeds=len(config.seeds),
-        constant_rate=config.schedule.name == "constant" and not config.schedule["warmup_epochs"],
-    )
-    # One console for rows and bar where both go to one screen, or they would overwrite each other.
-    screen = out if out.is_terminal else err
-    with listening() as asked, report.progress_bar(screen, config.epochs, hidden=quiet) as show_progress:
-        for event in training(session, asked):
-            if quiet:
-                continue
-            if isinstance(event, EpochRecord):
-                table.add(event.epoch, event.rows, event.best_seeds)
-            else:
-                show_progress(event.epoch, event.step_in_epoch, event.steps_per_epoch)
-    if quiet:
-        typer.echo(run)
-        return
-    finished = ledger.read(session.run.ledger_path)[-1]
-    best = {"metric": config.best.metric, "mode": config.best.mode}
-    report.ending(
-        err, finished, best, [f"lossrun show {run.name}", f"lossrun resume {run.name} --set epochs={2 * config.epochs}"]
-    )
 
 
 def _found(run: str, runs_dir: Path) -> Path:

@@ -6,13 +6,13 @@ from string import ascii_uppercase
 from typing import Any, Final
 
 from lossrun.catalog import COMPONENTS, get
-from lossrun.catalog.declaration import Nested
+from lossrun.catalog.declaration import Group, Key, Nested
 from lossrun.records.recorded import RecordedRun
 
 # They name a run and change nothing in it.
 _NAMES: Final = {"name", "tags"}
-# They follow from the loss, or change nothing that is measured: poor labels.
-_SECONDARY: Final = ("model.output", "loss.inputs", "best", "checkpoint", "lint", "device", "compare_on")
+# They follow from the loss, are said elsewhere, or change nothing that is measured: poor labels.
+_SECONDARY: Final = ("seeds", "model.output", "loss.inputs", "best", "checkpoint", "lint", "device", "compare_on")
 _SHORT_KEYS: Final = {"learning_rate": "lr"}
 _LONGEST_LABEL: Final = 36  # characters
 _MOST_PARTS: Final = 3
@@ -57,7 +57,9 @@ def component_text(key: str, value: Any) -> str:
     numbers, which say which loss it is. `key` is the component's key in the config."""
     if not _is_component(value):
         return text(value)
-    shown = [f"{name}={text(item)}" for name, item in value.items() if name != "name" and _telling(key, value, name)]
+    shown = [
+        f"{name}={_parameter_text(key, value, name)}" for name in value if name != "name" and _telling(key, value, name)
+    ]
     return f"{value['name']}({', '.join(shown)})" if shown else str(value["name"])
 
 
@@ -103,15 +105,19 @@ def _is_component(value: Any) -> bool:
     return isinstance(value, Mapping) and "name" in value
 
 
+def _declared(kind: str, component: Mapping[str, Any], name: str) -> Key | None:
+    """The declaration of parameter `name`; None where it is of a user's own component."""
+    try:
+        return get(kind, component["name"]).parameter(name) if kind in COMPONENTS else None
+    except KeyError:
+        return None
+
+
 def _telling(kind: str, component: Mapping[str, Any], name: str) -> bool:
     """Whether the value of parameter `name` is worth showing."""
-    try:
-        declared = get(kind, component["name"]).parameter(name) if kind in COMPONENTS else None
-    except KeyError:
-        return True  # a user's own component
-    value = component[name]
     if (kind, name) in (("loss", "inputs"), ("model", "output")):
         return False  # they follow from each other
+    declared, value = _declared(kind, component, name), component[name]
     if declared is None:
         return True
     if kind == "loss" and isinstance(value, float) and value:
@@ -120,3 +126,14 @@ def _telling(kind: str, component: Mapping[str, Any], name: str) -> bool:
         default = declared.presets.get(declared.default, declared.default)
         return default not in (value, component_text(declared.kind, value))
     return bool(value != declared.default)
+
+
+def _parameter_text(kind: str, component: Mapping[str, Any], name: str) -> str:
+    """The value of parameter `name`, what is usual in it left out."""
+    declared, value = _declared(kind, component, name), component[name]
+    if isinstance(declared, Nested) and not declared.many:
+        return component_text(declared.kind, value)
+    if isinstance(declared, Group) and isinstance(value, Mapping):
+        usual = {parameter.name: parameter.default for parameter in declared.parameters}
+        return text({key: item for key, item in value.items() if key not in usual or item != usual[key]})
+    return text(value)

@@ -70,7 +70,7 @@ class Nested:
     @property
     def expected(self) -> str:
         if not self.many:
-            return f"a {self.kind}"
+            return with_article(self.kind)
         presets = f", or one of {', '.join(self.presets)}" if self.presets else ""
         return f"a list of {self.kind}s{presets}"
 
@@ -209,6 +209,11 @@ class DataFacts:
     validation: int
     test: int
     target_range: tuple[float, float] | None = None
+
+
+def with_article(kind: str) -> str:
+    """`an optimizer`, `a loss`."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _describe(annotation: Any, bounds: Parameter) -> str:

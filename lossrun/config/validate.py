@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from lossrun.catalog import find, nearest, nearest_name
 from lossrun.catalog.datasets import SPLITS
-from lossrun.catalog.declaration import REQUIRED, Component, Group, Key, Nested, Parameter
+from lossrun.catalog.declaration import REQUIRED, Component, Group, Key, Nested, Parameter, with_article
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, Found
 from lossrun.catalog.losses import INPUTS, REDUCTION
 from lossrun.catalog.models import OUTPUT
@@ -126,13 +126,13 @@ class _Checker:
     def component(self, kind: str, value: Any, path: Path) -> dict[str, Any] | None:
         """A component's name in our spelling and all its parameters."""
         if not isinstance(value, Mapping):
-            self.refuse(path, f"{leaves.shown(value)}; expected a {kind}: its name, or a mapping with its name")
+            self.refuse(path, f"{leaves.shown(value)}; expected {with_article(kind)}: its name, or a mapping with it")
             return None
         name = value.get("name")
         at = (*path, "name")
         if not isinstance(name, str):
             problem = "no name" if name is None else f"name {leaves.shown(name)} is no string"
-            self.refuse(path, f"{problem}; expected a {kind} such as {COMPONENTS[kind][0].name}")
+            self.refuse(path, f"{problem}; expected {with_article(kind)} such as {COMPONENTS[kind][0].name}")
             return None
         parameters = {key: item for key, item in value.items() if key != "name"}
         if ":" in name and kind in PLUGIN_KINDS:

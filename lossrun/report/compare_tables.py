@@ -38,7 +38,7 @@ def runs_table(comparison: Comparison, *, directories: bool) -> TextTable:
         columns.append(Column("chosen by", tuple(run.best_metric for run in runs), right=False))
     if directories:
         columns.append(Column("directory", tuple(run.name for run in runs), right=False))
-    note = f"best epoch: by {by[0]}" if len(by) == 1 else ""
+    note = f"best epoch: chosen by {by[0]}" if len(by) == 1 else ""
     return TextTable("Runs", Column("run", tuple(letters(comparison)), right=False), tuple(columns), note)
 
 
@@ -59,7 +59,7 @@ def yardsticks_tables(comparison: Comparison, names: Sequence[str], sign: str) -
         return []
     at_best, at_last = [y.at_best for y in yardsticks], [y.at_last for y in yardsticks]
     if all(run.best_epochs == run.last_epochs for run in comparison.runs):
-        return [_yardsticks_table(comparison, at_best, names, "best epoch, which is each run's last", sign)]
+        return [_yardsticks_table(comparison, at_best, names, "each run's best epoch, which is its last", sign)]
     return [
         _yardsticks_table(comparison, at_best, names, "each run's best epoch", sign),
         _yardsticks_table(comparison, at_last, names, "each run's last epoch", sign),

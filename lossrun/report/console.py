@@ -1,9 +1,11 @@
 """The two streams: data on stdout, everything said about it on stderr."""
 
 import io
+import re
 import sys
 
 from rich.box import ASCII2, SIMPLE_HEAD, Box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -43,7 +45,27 @@ def plus_minus(console: Console) -> str:
 
 def print_text(console: Console, text: Text) -> None:
     """Print a line, wrapped at blanks in a terminal and left whole in a pipe; a word is never broken."""
-    console.print(text, soft_wrap=not console.is_terminal, overflow="ignore", crop=False)
+    for line in wrapped(text, console.width) if console.is_terminal else [text]:
+        console.print(line, soft_wrap=True)
+
+
+def wrapped(text: Text, width: int) -> list[Text]:
+    """The text in lines of at most `width` cells, broken at blanks alone: a longer word stands out.
+
+    rich's own wrapping breaks such a word, and a path or a command in two pieces cannot be copied.
+    """
+    lines: list[Text] = []
+    for paragraph in text.split("\n", allow_blank=True):
+        breaks, start = [], 0
+        for word in re.finditer(r"\S+", paragraph.plain):
+            if cell_len(paragraph.plain[start : word.end()]) > width and paragraph.plain[start : word.start()].strip():
+                start = word.start()
+                breaks.append(start)
+        pieces = list(paragraph.divide(breaks))
+        for piece in pieces:
+            piece.rstrip()
+        lines += pieces
+    return lines
 
 
 def note(console: Console, text: str) -> None:

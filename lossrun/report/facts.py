@@ -44,7 +44,7 @@ def data_line(config: Config, data: Data) -> str:
         "multilabel": f"{known.target_size} labels",
     }
     shape = " x ".join(str(size) for size in known.input_shape)
-    text = f"{config.dataset.name}: {shape} inputs, {known.task} ({kinds[known.task]})\n"
+    text = f"{config.dataset.name}: {shape} input{'' if shape == '1' else 's'}, {known.task} ({kinds[known.task]})\n"
     text += f"{known.train:,} to train, {known.validation:,} to validate, {known.test:,} to test"
     text += f" ({_split(config, known)})"
     return "\n".join([text, *data.notes])
@@ -55,7 +55,7 @@ def _split(config: Config, known: DataFacts) -> str:
     parts = []
     if known.validation or (known.test and config.dataset["test"] != "official"):
         stratified = ", stratified" if known.task in ("binary", "multiclass") else ""
-        parts.append(f"split by {'the run’s seed' if seed == 'seed' else f'seed {seed}'}{stratified}")
+        parts.append(f"split by {'the seed of the run' if seed == 'seed' else f'seed {seed}'}{stratified}")
     if known.test and config.dataset["test"] == "official":
         parts.append("official test set")
     return "; ".join(parts) or "no split"
@@ -92,13 +92,17 @@ def optimizer_line(config: Config, known: DataFacts) -> str:
     size = known.train if config.batch_size == "full" else min(config.batch_size, known.train)
     steps = known.train // size if config.drop_last else -(-known.train // size)
     rate = f"learning rate {config.learning_rate:g}" + (f", {schedule}" if schedule != "constant" else "")
-    return f"{text}, {rate}\n{config.epochs} epochs of {steps} steps, batches of {size:,}"
+    return f"{text}, {rate}\n{_count(config.epochs, 'epoch')} of {_count(steps, 'step')}, batches of {size:,}"
 
 
 def seed_line(config: Config) -> str:
     if len(config.seeds) > 1:
         return ", ".join(str(seed) for seed in config.seeds)
     return f"{config.seeds[0]} (repeats exactly; seeds: 5 shows the spread)"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _shown(parameters: Mapping[str, object], leave_out: tuple[str, ...] = ()) -> str:

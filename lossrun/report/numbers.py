@@ -20,11 +20,12 @@ def format_difference(value: float, digits: int = 4) -> str:
     return f"+{format_number(value, digits)}" if value > 0 else format_number(value, digits)
 
 
-def format_spread(spread: Spread | None, plus_minus: str) -> str:
-    """Mean and deviation over seeds, "-" for nothing. `plus_minus`: the sign, as far as the terminal has it."""
+def format_spread(spread: Spread | None, plus_minus: str, digits: int = 4) -> str:
+    """Mean, of `digits` digits, and deviation over seeds; "-" for nothing. `plus_minus`: the sign that the terminal
+    has."""
     if spread is None:
         return "-"
-    mean = format_number(spread.mean)
+    mean = format_number(spread.mean, digits)
     return mean if spread.deviation is None else f"{mean} {plus_minus} {format_number(spread.deviation, 2)}"
 
 
@@ -38,12 +39,11 @@ def format_size(size: int) -> str:
     """A number of bytes in its largest decimal unit: 512 B, 31.6 kB, 3.21 MB."""
     if size < 1000:
         return f"{size} B"
-    value, unit = float(size), ""
-    for unit in ("kB", "MB", "GB", "TB"):
+    value, units = size / 1000, ["kB", "MB", "GB", "TB"]
+    while value >= 999.5 and len(units) > 1:
         value /= 1000
-        if value < 999.5:
-            break
-    return f"{value:.3g} {unit}"
+        del units[0]
+    return f"{value:.3g} {units[0]}"
 
 
 def format_seconds(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """`ls` and `show` for people."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -12,9 +12,6 @@ from lossrun.report.compare_tables import BETTER
 from lossrun.report.console import note, plus_minus, warning
 from lossrun.report.numbers import format_number, format_seconds, format_size, format_spread
 from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
-
-if TYPE_CHECKING:
-    from lossrun.analysis.saved import SavedFile
 
 
 def print_listing(listing: Listing, console: Console) -> None:
@@ -50,14 +47,14 @@ def print_listing(listing: Listing, console: Console) -> None:
 def _print_blocks(console: Console, listing: Listing, sign: str) -> None:
     """A run's name, and indented below it the rest in words."""
     for row in listing.rows:
-        print_line(console, row.name, style="bold")
+        age = "" if row.age is None else f", {format_age(row.age)} ago"
         seeds = f", {row.seeds} seeds" if row.seeds > 1 else ""
         facts = [
-            f"{row.status}, {row.epochs_done}/{row.epochs_asked} epochs{seeds}",
+            f"{row.status} {row.epochs_done}/{row.epochs_asked}{seeds}",
             f"{row.loss}, {row.optimizer}, lr {row.learning_rate:g}",
-            f"{row.yardstick} {format_spread(row.value, sign)}" if row.yardstick else "-",
-            "-" if row.age is None else f"{format_age(row.age)} ago",
+            *([f"{row.yardstick} {format_spread(row.value, sign)}"] if row.yardstick else []),
         ]
+        print_line(console, row.name + age)
         for line in _filled(facts, console.width - 2):
             print_line(console, f"  {line}")
 
@@ -147,29 +144,22 @@ def _print_saved(console: Console, facts: RunFacts) -> None:
             Column("step", tuple("-" if file.step is None else str(file.step) for file in facts.saved)),
             Column("epochs", tuple("-" if file.epochs is None else str(file.epochs) for file in facts.saved)),
             Column("size", tuple(format_size(file.size) for file in facts.saved)),
-            Column("holds", tuple(_held(file) for file in facts.saved), right=False),
         )
         names = Column("file", tuple(file.name for file in facts.saved), right=False)
         print_line(console, "")
-        print_table(console, TextTable("Checkpoints", names, columns))
+        print_table(console, TextTable("Checkpoints", names, columns, note="step: all of a run; best: weights alone"))
         for file in facts.saved:
             if file.problem:
                 warning(console, file.problem)
     if facts.best_weights:
         seeds = tuple(facts.best_weights)
         numbers = tuple(facts.best_weights[seeds[0]])
-        columns = tuple(
+        values = tuple(
             Column(f"seed {seed}", tuple(format_number(facts.best_weights[seed][name]) for name in numbers))
             for seed in seeds
         )
         print_line(console, "")
-        print_table(console, TextTable("Weights at best", Column("weight", numbers, right=False), columns))
-
-
-def _held(file: "SavedFile") -> str:
-    if file.problem:
-        return "unreadable"
-    return "everything, to resume from" if file.seed is None else f"best weights of seed {file.seed}"
+        print_table(console, TextTable("Weights at best", Column("weight", numbers, right=False), values))
 
 
 def _best(epochs: dict[int, int]) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lossrun.report.console import box, print_text
+from lossrun.report.console import box, print_text, wrapped
 
 _GAP: Final = 2  # blanks between columns
 _INDENT: Final = 4  # blanks before a value that has a line of its own
@@ -73,14 +73,15 @@ def print_pairs(console: Console, pairs: Sequence[tuple[str, str]], *, style: st
     for name, text in pairs:
         head = Text(" " * indent + name + " " * (width - cell_len(name)))
         head.stylize(style, indent, indent + len(name))
-        room = console.width - indent - width if console.is_terminal else None
-        lines = [piece for line in text.split("\n") for piece in _wrapped(console, line, room)]
-        if room is not None and any(cell_len(line) > room for line in lines):
-            print_text(console, _stripped(head))
+        room = console.width - indent - width if console.is_terminal else console.width
+        lines = wrapped(Text(text), room)
+        if any(line.cell_len > room for line in lines):
+            console.print(_stripped(head), soft_wrap=True)
             head = Text(" " * (indent + _INDENT))
-            lines = _wrapped(console, text, console.width - len(head))
+            lines = wrapped(Text(text), console.width - head.cell_len)
         for number, line in enumerate(lines):
-            print_text(console, _stripped(Text.assemble(head if number == 0 else " " * cell_len(head.plain), line)))
+            start = head if number == 0 else Text(" " * head.cell_len)
+            console.print(_stripped(start + line), soft_wrap=True)
 
 
 def packed(table: TextTable, width: int) -> list[Sequence[Column]]:
@@ -109,13 +110,6 @@ def _print_block(console: Console, columns: Sequence[Column]) -> None:
         grid.add_row(*(Text(c.cells[row], style="bold" if row in c.emphasis else "") for c in columns))
     needed = sum(column.width + _GAP for column in columns)
     console.print(grid, width=min(needed, console.width), crop=False)
-
-
-def _wrapped(console: Console, text: str, room: int | None) -> list[str]:
-    """The text in lines of `room` cells, broken at blanks alone."""
-    if room is None or cell_len(text) <= room:
-        return [text]
-    return [line.plain for line in Text(text).wrap(console, max(room, 1), overflow="ignore")]
 
 
 def _stripped(line: Text) -> Text:

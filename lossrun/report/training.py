@@ -1,30 +1,26 @@
-"""What a person sees of a run in progress: what it will do, a row per epoch, a progress bar, and the end."""
+"""What a person sees of a run in progress: what it will do, a progress bar, and the end. Epoch rows: `epochs.py`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from statistics import mean, stdev
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
+from lossrun.analysis.readings import bare, spread
 from lossrun.catalog.declaration import Layer
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.report.console import plus_minus
-from lossrun.report.numbers import format_number, format_seconds
-from lossrun.report.text_table import Column, TextTable, print_table
+from lossrun.report.epochs import EpochTable
+from lossrun.report.numbers import format_seconds, format_spread
+from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
+
+__all__ = ["EpochTable", "banner", "ending", "progress_bar", "summary"]
 
 
 def banner(console: Console, facts: Mapping[str, str], layers: Sequence[Layer]) -> None:
     """What the run will do: a line per fact, then the model layer by layer."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, text in facts.items():
-        grid.add_row(name, Text(text))
-    console.print(grid)
+    print_pairs(console, list(facts.items()), style="bold")
     summary(console, layers)
 
 
@@ -39,61 +35,9 @@ def summary(console: Console, layers: Sequence[Layer]) -> None:
         Column("parameters", (*(f"{layer.parameters:,}" for layer in layers), f"{total:,}")),
     )
     names = Column("layer", (*(layer.name for layer in layers), "total"), right=False)
+    print_line(console, "")
     print_table(console, TextTable("", names, columns))
-
-
-class EpochTable:
-    """A row per epoch, printed when the epoch is over: columns keep their width, so that no row needs the others.
-
-    Several seeds show as mean and standard deviation. A star marks the best epoch so far; for several seeds, how many
-    of them have their best there.
-    """
-
-    def __init__(self, console: Console, *, task: str, epochs: int, seeds: int, constant_rate: bool) -> None:
-        self.console = console
-        self.seeds = seeds
-        self.epoch_width = max(5, len(f"{epochs}/{epochs}"))
-        self.epochs = epochs
-        primary = [f"val_{name}" for name in PRIMARY_YARDSTICKS[task]]
-        self.columns = ["train_loss", "val_loss", *primary]
-        if not constant_rate:
-            self.columns.append("learning_rate")
-        self.started = False
-
-    def add(self, epoch: int, rows: Sequence[Mapping[str, Any]], best_seeds: frozenset[int]) -> None:
-        if not rows:
-            return
-        if not self.started:
-            self.columns = self._fitting([name for name in self.columns if name in rows[0]])
-            self.console.print(Text(self._header(), style="bold"), soft_wrap=True)
-            self.started = True
-        cells = [self._cell([row[name] for row in rows], name) for name in self.columns]
-        mark = "" if not best_seeds else "*" if self.seeds == 1 else f"*{len(best_seeds)}"
-        parts = [f"{f'{epoch}/{self.epochs}':>{self.epoch_width}}", *cells, f"{format_seconds(rows[0]['seconds']):>8}"]
-        line = Text("  ".join(parts) + f" {mark}".rstrip())
-        if best_seeds:
-            line.stylize("bold")
-        self.console.print(line, soft_wrap=True)
-
-    def _fitting(self, columns: list[str]) -> list[str]:
-        """As many columns as the width holds; all of them are in history.jsonl."""
-        while len(columns) > 2 and len(self._header(columns)) + 3 > self.console.width:
-            columns = columns[:-1]
-        return columns
-
-    def _header(self, columns: Sequence[str] | None = None) -> str:
-        names = [f"{_short(name):>{self._width(name)}}" for name in columns or self.columns]
-        return "  ".join([f"{'epoch':>{self.epoch_width}}", *names, f"{'time':>8}"])
-
-    def _width(self, name: str) -> int:
-        spread = self.seeds > 1 and name != "learning_rate"
-        return max(len(_short(name)), 19 if spread else 9)
-
-    def _cell(self, values: Sequence[float], name: str) -> str:
-        text = format_number(mean(values))
-        if self.seeds > 1 and name != "learning_rate" and len(values) > 1:
-            text += f" {plus_minus(self.console)} {format_number(stdev(values), digits=2)}"
-        return f"{text:>{self._width(name)}}"
+    print_line(console, "")
 
 
 class Shower(Protocol):
@@ -102,21 +46,26 @@ class Shower(Protocol):
 
 @contextmanager
 def progress_bar(console: Console, epochs: int, *, hidden: bool) -> Iterator[Shower]:
-    """A bar over the epoch in progress, on a terminal; nothing anywhere else. It vanishes at the end."""
+    """A bar over the whole run and the time it still needs, on a terminal; nothing anywhere else. It vanishes at the
+    end."""
     if hidden or not console.is_terminal or console.is_dumb_terminal:
         yield lambda epoch, done, total: None
         return
     columns = (
         TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total} steps"),
+        TextColumn("step {task.fields[done]}/{task.fields[steps]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None, epoch=1, epochs=epochs, visible=False)
+        task = progress.add_task("", total=None, epoch=1, epochs=epochs, done=0, steps=0, visible=False)
 
         def show(epoch: int, done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, epoch=epoch, visible=True)
+            completed = (epoch - 1) * total + done
+            if progress.tasks[task].total is None:
+                # A resumed run begins in the middle: what was done before says nothing about the speed now.
+                progress.reset(task, total=epochs * total, completed=completed)
+            progress.update(task, completed=completed, epoch=epoch, done=done, steps=total, visible=True)
 
         yield show
 
@@ -132,32 +81,41 @@ def ending(
     epochs = [seed["best_epoch"] for seed in seeds if seed["best_epoch"]]
     listed = ", ".join(str(epoch) for epoch in epochs) or "none"
     which = "lowest" if best["mode"] == "min" else "highest"
-    label = "best epoch" if len(seeds) == 1 else "best epochs"
-    console.print(
-        f"\n[bold]{label} {listed}[/bold] of {finished['epoch']} ({which} {best['metric']}); "
-        f"{format_seconds(finished['seconds'])} in all"
+    print_line(console, "")
+    print_line(
+        console,
+        f"best epoch{'s' if len(seeds) > 1 else ''} {listed} of {finished['epoch']} ({which} {best['metric']}); "
+        f"{format_seconds(finished['seconds'])} in all",
+        style="bold",
     )
-    tested = [seed for seed in seeds if "test_at_best" in seed]
+    tested = {seed: facts for seed, facts in finished["seeds"].items() if "test_at_best" in facts}
     if tested:
+        print_line(console, "")
         print_table(console, _tested(console, tested))
+    print_line(console, "")
     for command in next_commands:
-        console.print(f"  {command}", style="cyan", soft_wrap=True)
+        print_line(console, f"  {command}", style="cyan")
 
 
-def _tested(console: Console, seeds: Sequence[Mapping[str, Any]]) -> TextTable:
-    names = list(seeds[0]["test_at_best"])
+def _tested(console: Console, seeds: Mapping[str, Mapping[str, Any]]) -> TextTable:
+    """Test yardsticks, the primary ones first; one column where the best weights are the last ones."""
+    names = _primary_first(list(next(iter(seeds.values()))["test_at_best"]))
 
     def column(header: str, when: str) -> Column:
-        return Column(header, tuple(_with_spread(console, [seed[when][name] for seed in seeds]) for name in names))
+        spreads = (spread({int(seed): facts[when][name] for seed, facts in seeds.items()}) for name in names)
+        return Column(header, tuple(format_spread(value, plus_minus(console)) for value in spreads))
 
-    columns = (column("at best", "test_at_best"), column("at last", "test_at_last"))
-    return TextTable("", Column("yardstick", tuple(names), right=False), columns)
-
-
-def _with_spread(console: Console, values: Sequence[float]) -> str:
-    text = format_number(mean(values))
-    return f"{text} {plus_minus(console)} {format_number(stdev(values), digits=2)}" if len(values) > 1 else text
+    key = Column("yardstick", tuple(names), right=False)
+    if all(facts["test_at_best"] == facts["test_at_last"] for facts in seeds.values()):
+        return TextTable("", key, (column("at best = at last", "test_at_best"),))
+    return TextTable("", key, (column("at best", "test_at_best"), column("at last", "test_at_last")))
 
 
-def _short(column: str) -> str:
-    return "lr" if column == "learning_rate" else column
+def _primary_first(names: Sequence[str]) -> list[str]:
+    """Whatever some task decides by comes first, if all its primary yardsticks are there: classes have an mae too, but
+    no rmse."""
+    present = {bare(name) for name in names}
+    first = {
+        yardstick for primary in PRIMARY_YARDSTICKS.values() if present.issuperset(primary) for yardstick in primary
+    }
+    return sorted(names, key=lambda name: bare(name) not in first)

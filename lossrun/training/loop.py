@@ -35,6 +35,7 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
     shown = time.perf_counter()
     while session.training:
         watch = Stopwatch()
+        steps_per_epoch = session.steps_per_epoch
         session.begin_epoch()
 
         for start, stop in session.remaining_batches():
@@ -44,14 +45,14 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
             sums.add(losses, stop - start)
             position.step += 1
 
-            if session.step_in_epoch == session.steps_per_epoch:
+            if position.step == position.epoch * steps_per_epoch:
                 sums.gradient_norm.copy_(session.step.gradient_norm())
                 sums.rates.copy_(torch.tensor(rates, dtype=torch.float64))
             elif config.checkpoint.every_steps and position.step % config.checkpoint.every_steps == 0:
                 _save(session)
             if (now := time.perf_counter()) - shown >= PROGRESS_INTERVAL:
                 shown = now
-                yield StepProgress(position.epoch, session.step_in_epoch, session.steps_per_epoch)
+                yield StepProgress(position.epoch, session.step_in_epoch, steps_per_epoch)
 
         _heed(asked(), session)
         # Reading the sums waits for the device: only now is the training part of the epoch over.

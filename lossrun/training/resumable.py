@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
-from lossrun.config import Reading, from_mapping
+from lossrun.config import Config, Reading, from_mapping
 from lossrun.errors import UsageError
 from lossrun.records import recorded
 from lossrun.records.run_directory import RunDirectory
@@ -33,6 +33,7 @@ class Resumable:
     """A recorded run with the changes that are asked of it. `changes`: {key: [old, new]}, dotted keys."""
 
     run: RunDirectory
+    before: Config
     reading: Reading
     changes: Mapping[str, list[Any]]
     environment: Mapping[str, Any]
@@ -55,6 +56,9 @@ def find_resumable(path: Path, overrides: Sequence[str] = ()) -> Resumable:
                 f"{key} cannot change within a run: what was trained so far would belong to another experiment; "
                 f"train anew with --set {key}=... (a run can change {', '.join(CHANGEABLE)})"
             )
+    done = max((row["epoch"] for row in recorded_run.history.rows), default=0)
+    if after.config.epochs < done:
+        raise UsageError(f"epochs={after.config.epochs}, but {done} epochs are done; a run can only go on, not back")
     notes = []
     schedule = get("schedule", after.config.schedule.name)
     assert isinstance(schedule, Schedule)
@@ -66,7 +70,7 @@ def find_resumable(path: Path, overrides: Sequence[str] = ()) -> Resumable:
         )
     started = [recorded_run.environment, *(e["environment"] for e in recorded_run.ledger if "environment" in e)]
     finished = recorded_run.status == "finished"
-    return Resumable(run, after, changes, started[-1], finished, tuple(notes))
+    return Resumable(run, before.config, after, changes, started[-1], finished, tuple(notes))
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, list[Any]]:

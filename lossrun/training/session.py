@@ -105,7 +105,7 @@ class Session:
             self.sums.reset()
         for replica in self.replicas:
             replica.order = order(replica.seed, epoch, self.facts.train, self.config.shuffle).to(self.device)
-            if fresh:
+            if fresh or replica.generator_state is None:
                 seed_torch(replica.seed, Purpose.DROPOUT, epoch)
                 replica.generator_state = generator_state(self.device)
         if len(self.replicas) == 1 and (state := self.replicas[0].generator_state) is not None:
@@ -125,18 +125,22 @@ class Session:
 
     def rates(self, step: int) -> list[float]:
         """The learning rate of the update after `step` others, per seed: the schedule's, less what a plateau took."""
-        config = self.config
-        scheduled = rate(
-            config.schedule.name,
-            step=step,
-            steps_per_epoch=self.steps_per_epoch,
-            epochs=config.epochs,
-            learning_rate=config.learning_rate,
-            **config.schedule.parameters,
-        )
+        scheduled = scheduled_rate(self.config, step, self.steps_per_epoch)
         if self.plateau is None:
             return [scheduled] * len(self.replicas)
         return [self.plateau.rate(replica.plateau, scheduled) for replica in self.replicas if replica.plateau]
+
+
+def scheduled_rate(config: Config, step: int, steps_per_epoch: int) -> float:
+    """The configured schedule's learning rate at the update after `step` others."""
+    return rate(
+        config.schedule.name,
+        step=step,
+        steps_per_epoch=steps_per_epoch,
+        epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        **config.schedule.parameters,
+    )
 
 
 @dataclass(slots=True)

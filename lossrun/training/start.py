@@ -17,7 +17,7 @@ from lossrun.training import build, environment
 from lossrun.training.evaluate import reading_of, try_batch
 from lossrun.training.replica import Parts, Replica
 from lossrun.training.resumable import Resumable
-from lossrun.training.session import EpochSums, Session
+from lossrun.training.session import EpochSums, Session, scheduled_rate
 from lossrun.training.state import capture, restore
 from lossrun.training.step import EagerStep
 
@@ -82,6 +82,8 @@ def resume_at(
             note(
                 f"history after step {session.position.step} removed ({removed} bytes); those epochs are trained again"
             )
+        if jump := _jump(resumable, session):
+            note(jump)
         now = _environment(prepared)
         changed = environment.changes(dict(resumable.environment), now)
         if changed:
@@ -125,6 +127,13 @@ def _thaw(session: Session, resumable: Resumable) -> None:
     for replica in session.replicas:
         if early is None or replica.patience is None or replica.patience.bad_epochs < early.patience:
             replica.stopped_epoch = None
+
+
+def _jump(resumable: Resumable, session: Session) -> str:
+    """What to say where the changes move the learning rate of the very next step."""
+    step, steps_per_epoch = session.position.step, session.steps_per_epoch
+    before, after = (scheduled_rate(config, step, steps_per_epoch) for config in (resumable.before, session.config))
+    return "" if before == after else f"the learning rate jumps from {before:g} to {after:g} at step {step}"
 
 
 def _session(prepared: Prepared, run: RunDirectory) -> Session:

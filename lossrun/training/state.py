@@ -35,6 +35,7 @@ def capture(session: Session) -> Checkpoint:
             "seeds": [replica.seed for replica in session.replicas],
             "replicas": [_facts(replica) for replica in session.replicas],
             "seconds": session.seconds,
+            "device": session.device.type,
             "data": dict(session.hashes),
             "history_length": session.history_length,
         },
@@ -65,6 +66,9 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
             for name, array in tensors.items()
             if not name.startswith("epoch.")
         }
+        if facts["device"] != session.device.type:
+            # Another device's generator has another kind of state: its stream starts anew with this epoch's.
+            own.pop("rng.state", None)
         try:
             _restore_replica(replica, own, facts["replicas"][index])
         except (KeyError, RuntimeError, ValueError) as error:

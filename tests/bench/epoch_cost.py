@@ -36,7 +36,7 @@ MODELS = {
 def plain_epoch(prepared, epoch: int, batch_size: int) -> float:
     """Seconds of one epoch of the plain loop, on the model, optimizer and data of the first seed."""
     replica = prepared.replicas[0]
-    network, optimizer, samples = replica.network, replica.optimizer, replica.parts.train
+    network, optimizer, samples = replica.network.body, replica.optimizer, replica.parts.train
     indices = order(0, epoch, len(samples), True)
     started = time.perf_counter()
     for start in range(0, len(samples), batch_size):

@@ -5,7 +5,8 @@ import pytest
 from rich.console import Console
 
 from lossrun.analysis.compare import compare
-from lossrun.report.compare import pick, print_comparison
+from lossrun.report.compare import print_comparison
+from lossrun.report.compare_tables import pick
 
 HUBER = {"name": "huber", "delta": 1.0, "reduction": "mean"}
 

@@ -1,0 +1,110 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossrun.config import Reading, from_mapping
+
+Read = Callable[..., Reading]
+Problem = Callable[..., str]
+Problems = Callable[..., list[str]]
+
+
+@pytest.mark.parametrize(
+    ("more", "overrides", "same_as"),
+    [
+        ("", ["learning_rate=1e-2"], "learning_rate: 0.01"),
+        ("", ["loss=huber"], "loss: huber"),
+        ("", ["loss=huber", "loss.delta=2"], "loss: {name: huber, delta: 2}"),
+        ("", ["loss={name: huber, delta: 2}", "loss=huber"], "loss: huber"),
+        ("", ["loss.label_smoothing=0.1"], "loss: {name: cross_entropy, label_smoothing: 0.1}"),
+        ("", ["optimizer.betas=[0.8, 0.9]"], "optimizer: {name: adam, betas: [0.8, 0.9]}"),
+        ("", ["tags=[a, b]", "name=x=y"], "tags: [a, b]\nname: x=y"),
+        ("", ["seeds=3"], "seeds: 3"),
+        ("", ["schedule.warmup_epochs=1"], "schedule: {name: constant, warmup_epochs: 1}"),
+        ("schedule: cosine\n", ["schedule.warmup_epochs=1"], "schedule: {name: cosine, warmup_epochs: 1}"),
+        ("schedule: null\n", ["schedule.warmup_epochs=1"], "schedule: {name: constant, warmup_epochs: 1}"),
+        ("", ["early_stopping.patience=3"], "early_stopping: {patience: 3}"),
+        ("early_stopping: 7\n", ["early_stopping.min_delta=0.1"], "early_stopping: {patience: 7, min_delta: 0.1}"),
+        ("early_stopping: 7\n", ["early_stopping=null"], ""),
+        ("epochs: 7\n", ["epochs=null"], ""),
+        ("epochs: 7\n", ["epochs="], ""),
+        ("", ["epochs=null"], ""),
+        ("", ["checkpoint=200 steps", "checkpoint.keep=5"], "checkpoint: {every: 200 steps, keep: 5}"),
+        ("", ["dataset.corrupt.label_noise=0.2"], "dataset: {name: mnist, corrupt: {label_noise: 0.2}}"),
+        ("", ["dataset.standardize.targets=true"], "dataset: {name: mnist, standardize: {targets: true}}"),
+        ("", ["model.init=he_normal", "model.init.bias=1"], "model: {name: mlp, init: {name: he_normal, bias: 1}}"),
+        ("", ["lint.double_activation=warn"], "lint: {double_activation: warn}"),
+        ("", ["optimizer.eps=1e-5", "optimizer.epsilon=1e-7"], "optimizer: {name: adam, eps: 1e-7}"),
+        ("", ["optimizer.epsilon=1e-5", "optimizer.epsilon=null"], ""),
+        ("", ["dataset=a:f", "dataset.standardize=true", "dataset.standardize.targets=true", "dataset.k=1"],
+         "dataset: {name: 'a:f', k: 1, standardize: {inputs: true, targets: true}}"),
+    ],
+)  # fmt: skip
+def test_what_an_option_changes(read_text: Read, shortest: str, more: str, overrides: list[str], same_as: str) -> None:
+    keys = tuple(line.partition(":")[0] for line in same_as.splitlines())
+    rest = [line for line in shortest.splitlines() if not line.startswith(keys or ("-",))]
+    expected = read_text("\n".join([*rest, same_as])).config
+    assert read_text(shortest + more, *overrides).config == expected
+
+
+def test_the_mapping_given_is_left_alone() -> None:
+    raw: dict[str, Any] = {
+        "dataset": "mnist",
+        "model": {"name": "mlp"},
+        "loss": "mse",
+        "optimizer": "sgd",
+        "learning_rate": 1,
+    }
+    from_mapping(raw, Path(), ["model.hidden=[3]", "loss=null", "loss=mae"])
+    assert raw["model"] == {"name": "mlp"}
+    assert raw["loss"] == "mse"
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ("epochs", "no KEY=VALUE; expected for example --set learning_rate=0.01"),
+        ("=3", "no KEY=VALUE"),
+        ("a..b=3", "no KEY=VALUE"),
+        (".=3", "no KEY=VALUE"),
+        ("epochs=[1,", "not YAML: while parsing a flow"),
+        ("loss={name: mse", "not YAML: while parsing a flow mapping: did not find"),
+        ("epochs=*a", "an alias (*); write the value out"),
+        ("epochs=3\n---\n4", "a second document"),
+        ("name=\udc80", "not YAML: the character U+DC80"),
+        ("epochs=ten", "epochs: 'ten' is a string; expected an integer at least 1"),
+        ("epochs.foo=3", "epochs: {'foo': 3} is a mapping; expected an integer at least 1"),
+        ("learning_rate=nan", "learning_rate: 'nan' is a string"),
+        ("learning_rate=.nan", "learning_rate: nan is not a finite number"),
+        ("lr=0.1", "lr: there is no such key; did you mean learning_rate?"),
+        ("optimizer.lr=0.1", "optimizer.lr: there is no such key; did you mean learning_rate?"),
+        ("epoch=null", "epoch: there is no such key; did you mean epochs?"),
+        ("early_stoping.patience=3", "early_stoping: there is no such key; did you mean early_stopping?"),
+        ("loss=hubber", "loss: there is no loss 'hubber'; did you mean huber?"),
+        ("loss.name=hubber", "loss.name: there is no loss 'hubber'; did you mean huber?"),
+        ("loss.delta=2", "loss.delta: there is no such key; known here: inputs"),
+        ("loss=null", "loss: missing: what training minimises"),
+        ("model.hidden.0=3", "model.hidden: {'0': 3} is a mapping; expected a list, each an integer"),
+        ("dataset.corrupt.label_noise=2", "dataset.corrupt.label_noise: 2 is not allowed; expected a number"),
+    ],
+)
+def test_errors_name_the_option(problem: Problem, option: str, complaint: str) -> None:
+    lines = problem("model: {name: mlp, hidden: [3]}", option, replaces="model")
+    assert lines.startswith(f"--set {option}".splitlines()[0])
+    if "\n" not in option:
+        assert lines.startswith(f"--set {option}: {complaint}")
+
+
+def test_a_missing_parameter_of_a_component_set_by_an_option(problems: Problems, shortest: str) -> None:
+    found = problems(shortest, "dataset=csv")
+    assert [problem.split(": ")[:3] for problem in found] == [
+        ["--set dataset=csv", "dataset.path", "missing"],
+        ["--set dataset=csv", "dataset.target", "missing"],
+    ]
+
+
+def test_a_mistake_of_the_file_is_not_blamed_on_an_option(problems: Problems, shortest: str) -> None:
+    found = problems(shortest + "epochs: ten\n", "batch_size=3", "loss.reduction=sum")
+    assert [problem.split(": ")[0] for problem in found] == ["c.yaml:6:9"]

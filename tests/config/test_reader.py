@@ -1,0 +1,224 @@
+import math
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lossrun.config import reader
+from lossrun.config.reader import MAX_BYTES, MAX_DEPTH, MAX_NODES, parse, parse_value
+from lossrun.config.source import MAX_PROBLEMS
+from lossrun.errors import ConfigError
+
+
+@pytest.fixture(params=["CLoader", "Loader"])
+def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both of PyYAML's parsers: the one in C is missing where libyaml is."""
+    if not hasattr(yaml, request.param):
+        pytest.skip("this PyYAML is built without libyaml")
+    monkeypatch.setattr(reader, "_Loader", getattr(yaml, request.param))
+    return str(request.param)
+
+
+def refused(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "c.yaml")
+    assert len(caught.value.problems) == 1, caught.value.problems
+    return caught.value.problems[0]
+
+
+# YAML 1.2.2, section 10.3.2 (core schema). Where YAML 1.1 differs, the comment says how.
+SCALARS: list[tuple[str, Any]] = [
+    ("1e-3", 0.001),  # 1.1: a string, for want of a point
+    ("1E5", 100000.0),  # 1.1: a string
+    ("-1e+3", -1000.0),
+    (".5", 0.5),
+    ("5.", 5.0),
+    ("-.5e1", -5.0),
+    ("+1", 1),
+    ("-17", -17),
+    ("010", 10),  # 1.1: 8
+    ("0o17", 15),  # 1.1: a string
+    ("0x1F", 31),
+    ("1_000", "1_000"),  # 1.1: 1000
+    ("1:30", "1:30"),  # 1.1: 90
+    ("0b11", "0b11"),  # 1.1: 3
+    ("yes", "yes"),  # 1.1: true, as are the next three
+    ("no", "no"),
+    ("on", "on"),
+    ("off", "off"),
+    ("y", "y"),
+    ("true", True),
+    ("True", True),
+    ("FALSE", False),
+    ("tRUE", "tRUE"),
+    ("null", None),
+    ("Null", None),
+    ("~", None),
+    ("", None),
+    ("nUll", "nUll"),
+    ('"1"', "1"),
+    ("'true'", "true"),
+    ('""', ""),
+    ("2026-11-21", "2026-11-21"),  # 1.1: a date
+    ("2026-11-21T01:45:00Z", "2026-11-21T01:45:00Z"),
+    ("1e", "1e"),
+    (".", "."),
+    ("+", "+"),
+    ("e3", "e3"),
+    ("1.2.3", "1.2.3"),
+    ("0o8", "0o8"),
+    ("-0x1", "-0x1"),
+    ("=", "="),
+    ("½", "½"),
+    ("١", "١"),  # a digit, but not one of YAML's
+]
+
+
+@pytest.mark.parametrize(("text", "value"), SCALARS)
+def test_scalars_are_those_of_yaml_1_2(loader: str, text: str, value: Any) -> None:
+    got, _ = parse(f"key: {text}\n", "c.yaml")
+    assert got == {"key": value}
+    assert type(got["key"]) is type(value)
+
+
+@pytest.mark.parametrize("text", [".inf", "+.Inf", "-.INF"])
+def test_infinities_are_read_for_validation_to_refuse(text: str) -> None:
+    assert parse_value(text, "it") == (-math.inf if text.startswith("-") else math.inf)
+
+
+@pytest.mark.parametrize("text", [".nan", ".NaN", ".NAN"])
+def test_nan_is_read_for_validation_to_refuse(text: str) -> None:
+    assert math.isnan(parse_value(text, "it"))
+
+
+def test_numbers_too_long_for_an_integer_are_floats() -> None:
+    assert parse_value("1" + "0" * 30, "it") == 1e30
+    assert parse_value("9" * 5000, "it") == math.inf  # int() would raise ValueError
+
+
+@given(st.integers(min_value=-(10**18), max_value=10**18) | st.floats(allow_nan=False, allow_infinity=False))
+def test_what_python_writes_for_a_number_is_read_back(number: float) -> None:
+    assert parse_value(repr(number), "it") == number
+
+
+def test_block_flow_and_multiline_values(loader: str) -> None:
+    text = "# a comment\n---\na: [1, {b: c}]\nd:\n- e\n- f: |\n    two\n    lines\ng: 'it''s'\n..."
+    assert parse(text, "c.yaml")[0] == {"a": [1, {"b": "c"}], "d": ["e", {"f": "two\nlines\n"}], "g": "it's"}
+
+
+def test_an_empty_text_holds_nothing(loader: str) -> None:
+    assert [parse(text, "c.yaml")[0] for text in ("", "# only this\n", "---\n")] == [None] * 3
+
+
+def test_every_key_and_value_has_its_place() -> None:
+    _, source = parse("a: 1\nlong:\n  - x\n  - {y: z}\n", "c.yaml")
+    places = {path: (mark.line, mark.column) for path, mark in source.values.items()}
+    assert places == {
+        (): (0, 0),
+        ("a",): (0, 3),
+        ("long",): (2, 2),
+        ("long", 0): (2, 4),
+        ("long", 1): (3, 4),
+        ("long", 1, "y"): (3, 8),
+    }
+    assert {path: (mark.line, mark.column) for path, mark in source.keys.items()} == {
+        ("a",): (0, 0),
+        ("long",): (1, 0),
+        ("long", 1, "y"): (3, 5),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "beginning"),
+    [
+        ("a: 1\nb: 2\na: 3", "c.yaml:3:1: a: written twice in one mapping; keep one\n    a: 3\n    ^"),
+        ("a: {b: 1, 'b': 2}", "c.yaml:1:11: b: written twice"),
+        ("a: *b", "c.yaml:1:4: an alias (*); write the value out"),
+        ("*b : a", "c.yaml:1:1: an alias (*)"),
+        ("a: &b 1", "c.yaml:1:4: an anchor (&); write"),
+        ("&b a: 1", "c.yaml:1:1: an anchor (&)"),
+        ("a: !!python/object/apply:os.system [x]", "c.yaml:1:4: a tag (tag:yaml.org,2002:python/object/apply:os."),
+        ("a: !!str 1", "c.yaml:1:4: a tag (tag:yaml.org,2002:str); plain values only"),
+        ("!x a: 1", "c.yaml:1:1: a tag (!x)"),
+        ("a: 1\n<<: *b", "c.yaml:2:5: an alias (*)"),
+        ("? [a, b]\n: 1", "c.yaml:1:3: a key that is a list or a mapping; expected a word"),
+        ("? {a: b}\n: {c: d}", "c.yaml:1:3: a key that is a list or a mapping"),
+        ("a: 1\n---\nb: 2", "c.yaml:2:1: a second document; a config is one"),
+        ("a:\n\tb: 1", "c.yaml:2:1: not YAML: a tab; YAML indents with spaces"),
+        ("a: 1\n\tb: 1", "c.yaml:2:1: not YAML: a tab"),
+        ("a: [1,\n", "c.yaml:2:1: not YAML: while parsing a flow"),
+        ("a: 'b", "c.yaml:1:6: not YAML: while scanning a quoted scalar: found unexpected end"),
+        ("a: b: c", "c.yaml:1:5: not YAML: mapping values are not allowed"),
+        ("a: @b", "c.yaml:1:4: not YAML: while scanning for the next token: found character"),
+        ("a: 1\n b: 2", "c.yaml:2:3: not YAML: mapping values are not allowed"),
+        ("a: 1\nb: \x00", "c.yaml:2:4: not YAML: the character U+0000"),
+        ("a: 1\r\n\x1b[31m", "c.yaml:2:1: not YAML: the character U+001B"),
+        ("a: é\udc80", "c.yaml:1:5: not YAML: the character U+DC80"),
+    ],
+)
+def test_what_is_refused_and_where(loader: str, text: str, beginning: str) -> None:
+    assert refused(text).startswith(beginning)
+
+
+def test_several_mistakes_come_in_file_order() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse("a: [*x, !y z]\nb: &c 1\nb: 2", "c.yaml")
+    places = [problem.split(": ")[0] for problem in caught.value.problems]
+    assert places == ["c.yaml:1:5", "c.yaml:1:9", "c.yaml:2:4", "c.yaml:3:1"]
+
+
+def test_a_large_text_is_refused_before_it_is_parsed() -> None:
+    assert refused("#" * (MAX_BYTES + 1)) == "c.yaml: larger than 256 KiB; a config should fit on a page"
+    assert parse("#" * MAX_BYTES, "c.yaml")[0] is None
+    # Bytes count, not characters.
+    assert "larger" in refused("#" + "é" * (MAX_BYTES // 2))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 50_000, "? " * 50_000, "- " * 100_000])
+def test_depth_is_bounded_while_parsing(loader: str, text: str) -> None:
+    assert f"nested deeper than {MAX_DEPTH}" in refused(text)
+
+
+def test_the_depth_that_is_allowed(loader: str) -> None:
+    assert parse("[" * MAX_DEPTH + "]" * MAX_DEPTH, "c.yaml")[0]
+    assert "nested" in refused("[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2))
+
+
+def test_the_number_of_values_is_bounded() -> None:
+    assert f"more than {MAX_NODES} values" in refused("[" + "1," * MAX_NODES + "]")
+    assert len(parse("[" + "1," * (MAX_NODES - 1) + "]", "c.yaml")[0]) == MAX_NODES - 1
+
+
+def test_a_bomb_of_aliases_is_not_built() -> None:
+    lines = ["a0: &a0 [x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 100))]
+    with pytest.raises(ConfigError) as caught:
+        parse("\n".join(lines), "c.yaml")
+    assert all("an alias" in p or "an anchor" in p or "mistakes" in p for p in caught.value.problems)
+
+
+def test_after_many_mistakes_the_rest_is_not_looked_at() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse("[" + "*a, " * 50_000 + "]", "c.yaml")
+    assert len(caught.value.problems) == MAX_PROBLEMS + 1
+    assert caught.value.problems[-1] == f"c.yaml: {MAX_PROBLEMS} mistakes; the rest was not looked at"
+    assert len(str(caught.value)) < MAX_PROBLEMS * 400
+
+
+def test_a_value_from_the_command_line_names_its_option_and_no_place() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_value("{name: mse", "--set loss={name: mse")
+    assert caught.value.problems == [
+        "--set loss={name: mse: not YAML: while parsing a flow mapping: did not find expected ',' or '}'"
+    ]
+
+
+@settings(max_examples=200)
+@given(st.text(alphabet=st.sampled_from("ab:-?[]{}&*!|>'\"%@`#,\n\t\r \x00\x85\u2028\ufeff1.~"), max_size=40) | st.text())
+def test_no_text_raises_anything_but_config_error(text: str) -> None:
+    try:
+        parse(text, "c.yaml")
+    except ConfigError as error:
+        assert error.problems
+        assert all(problem.startswith("c.yaml:") for problem in error.problems)

@@ -1,0 +1,159 @@
+"""Names from other frameworks, what they imply, and names of the user's own."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lossrun.config import Reading
+
+Read = Callable[..., Reading]
+Problem = Callable[..., str]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name", "implied"),
+    [
+        ("CrossEntropyLoss", "cross_entropy", {"inputs": "logits"}),
+        ("torch.nn.CrossEntropyLoss", "cross_entropy", {"inputs": "logits"}),
+        ("nn.functional.cross_entropy", "cross_entropy", {"inputs": "logits"}),
+        ("F.cross_entropy", "cross_entropy", {"inputs": "logits"}),
+        ("F.nll_loss", "cross_entropy", {"inputs": "log_probabilities"}),
+        ("NLLLoss", "cross_entropy", {"inputs": "log_probabilities"}),
+        ("categorical_crossentropy", "cross_entropy", {}),
+        ("SparseCategoricalCrossentropy", "cross_entropy", {}),
+        ("tf.nn.softmax_cross_entropy_with_logits", "cross_entropy", {"inputs": "logits"}),
+        ("tf.losses.sparse_softmax_cross_entropy", "cross_entropy", {}),
+        ("tf.keras.losses.CategoricalCrossentropy", "cross_entropy", {"weight_convention": "keras"}),
+        ("tf.losses.SparseCategoricalCrossentropy", "cross_entropy", {"weight_convention": "keras"}),
+        ("keras.losses.SparseCategoricalCrossentropy", "cross_entropy", {"weight_convention": "keras"}),
+        ("BCELoss", "binary_cross_entropy", {"inputs": "probabilities"}),
+        ("F.binary_cross_entropy", "binary_cross_entropy", {"inputs": "probabilities"}),
+        ("nn.BCEWithLogitsLoss", "binary_cross_entropy", {"inputs": "logits"}),
+        ("F.binary_cross_entropy_with_logits", "binary_cross_entropy", {"inputs": "logits"}),
+        ("tf.keras.losses.BinaryCrossentropy", "binary_cross_entropy", {"weight_convention": "keras"}),
+        ("keras.losses.MeanAbsoluteError", "mae", {}),
+        ("MSELoss", "mse", {}),
+        ("L1Loss", "mae", {}),
+        ("tf.compat.v1.losses.mean_squared_error", "mse", {}),
+        ("HUBER-LOSS", "huber", {}),
+    ],
+)
+def test_losses(read_text: Read, shortest: str, spelling: str, name: str, implied: dict[str, Any]) -> None:
+    reading = read_text(shortest, f"loss={spelling}")
+    plain = read_text(shortest, f"loss={name}").config.loss
+    assert reading.config.loss == plain.replace(**implied)
+    brought = ", ".join(f"{key}: {value}" for key, value in implied.items())
+    assert reading.notes == ((f"loss: {spelling} is {name} with {brought}",) if implied else ())
+
+
+# Defaults of the frameworks: PyTorch 2.x, Keras 3, and TensorFlow 1's `tf.train`.
+@pytest.mark.parametrize(
+    ("spelling", "name", "implied"),
+    [
+        ("RMSprop", "rmsprop", {}),
+        ("torch.optim.RMSprop", "rmsprop", {}),
+        ("keras.RMSprop", "rmsprop", {"alpha": 0.9, "eps": 1e-7}),
+        ("tf.keras.optimizers.RMSprop", "rmsprop", {"alpha": 0.9, "eps": 1e-7}),
+        ("tf.optimizers.RMSprop", "rmsprop", {"alpha": 0.9, "eps": 1e-7}),
+        ("tf.train.RMSPropOptimizer", "rmsprop", {"alpha": 0.9, "eps": 1e-10}),
+        ("tensorflow.compat.v1.train.RMSPropOptimizer", "rmsprop", {"alpha": 0.9, "eps": 1e-10}),
+        ("optim.Adam", "adam", {}),
+        ("keras.Adam", "adam", {"eps": 1e-7}),
+        ("tf.train.AdamOptimizer", "adam", {"eps": 1e-8}),
+        ("keras.optimizers.AdamW", "adamw", {"eps": 1e-7, "weight_decay": 0.004}),
+        ("keras.Adagrad", "adagrad", {"initial_accumulator_value": 0.1, "eps": 1e-7}),
+        ("torch.optim.Adagrad", "adagrad", {}),
+        ("tf.train.AdagradOptimizer", "adagrad", {"initial_accumulator_value": 0.1}),
+        ("tf.train.GradientDescentOptimizer", "sgd", {}),
+        ("GradientDescentOptimizer", "sgd", {}),
+        ("tf.train.MomentumOptimizer", "sgd", {"momentum": 0.9}),
+        ("keras.optimizers.SGD", "sgd", {}),
+    ],
+)
+def test_optimizers(read_text: Read, shortest: str, spelling: str, name: str, implied: dict[str, Any]) -> None:
+    reading = read_text(shortest, f"optimizer={spelling}")
+    plain = read_text(shortest, f"optimizer={name}").config.optimizer
+    assert reading.config.optimizer == plain.replace(**implied)
+    assert bool(reading.notes) == bool(implied)
+
+
+def test_what_is_given_beats_what_the_spelling_implies(read_text: Read, shortest: str) -> None:
+    given = read_text(shortest, "optimizer={name: keras.Adam, epsilon: 1e-3}")
+    assert given.config.optimizer["eps"] == 1e-3
+    assert given.notes == ()
+    # Null restores the default: the spelling's own.
+    null = read_text(shortest, "optimizer={name: keras.Adam, eps: null}")
+    assert null.config == read_text(shortest, "optimizer=keras.Adam").config
+
+
+@pytest.mark.parametrize(
+    ("loss", "inputs"),
+    [
+        ("{name: cross_entropy, from_logits: true}", "logits"),
+        ("{name: cross_entropy, from_logits: false}", "probabilities"),
+        ("{name: cross_entropy, from_logits: null}", "auto"),
+        ("{name: cross_entropy, from_logits: true, inputs: logits}", "logits"),
+        ("{name: cross_entropy, from_logits: true, inputs: auto}", "logits"),
+        ("{name: BCEWithLogitsLoss, from_logits: true}", "logits"),
+        ("{name: BCEWithLogitsLoss, inputs: auto}", "logits"),
+        ("{name: BCEWithLogitsLoss, inputs: null}", "logits"),
+    ],
+)
+def test_from_logits_is_a_spelling_of_inputs(read_text: Read, shortest: str, loss: str, inputs: str) -> None:
+    config = read_text(shortest, f"loss={loss}").config
+    assert config.loss["inputs"] == inputs
+    assert "from_logits" not in config.loss.parameters
+
+
+@pytest.mark.parametrize(
+    ("loss", "complaint"),
+    [
+        ("{name: BCEWithLogitsLoss, from_logits: false}", "BCEWithLogitsLoss takes logits, but the config says proba"),
+        ("{name: BCELoss, from_logits: true}", "BCELoss takes probabilities, but the config says logits; drop one"),
+        ("{name: NLLLoss, inputs: logits}", "NLLLoss takes log_probabilities, but the config says logits"),
+        ("{name: cross_entropy, from_logits: true, inputs: probabilities}", "contradicts inputs: probabilities; keep"),
+        ("{name: cross_entropy, from_logits: sure}", "loss.from_logits: 'sure'; expected true or false"),
+        ("{name: mse, from_logits: true}", "loss.from_logits: there is no such key; known here: reduction"),
+        ("MeanSquareError", "there is no loss 'MeanSquareError'; did you mean mse?"),
+        ("CrossEntropyError", "there is no loss 'CrossEntropyError'; did you mean cross_entropy?"),
+        ("tf.keras.losses.CategoricalCrossEntropyy", "did you mean cross_entropy?"),
+        ("qqq", "known: mse, mae, huber"),
+    ],
+)
+def test_contradictions_and_unknown_names(problem: Problem, loss: str, complaint: str) -> None:
+    assert complaint in problem(f"loss: {loss}", replaces="loss")
+
+
+def test_a_loss_of_ones_own(read_text: Read, shortest: str) -> None:
+    loss = read_text(shortest, "loss={name: 'own:f', delta: 2, deep: {list: [1, a]}}").config.loss
+    assert loss.is_plugin
+    assert loss.parameters == {"delta": 2, "deep": {"list": [1, "a"]}, "inputs": "auto", "reduction": "mean"}
+
+
+def test_a_dataset_of_ones_own_gets_our_splits(read_text: Read, shortest: str) -> None:
+    dataset = read_text(shortest, "dataset={name: 'a.b:f', rows: 3, standardize: true, validation: 2}").config.dataset
+    assert dataset["rows"] == 3
+    assert dataset["validation"] == 2
+    assert dataset["standardize"] == {"inputs": True, "targets": False}
+    assert dataset["corrupt"] is None
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("loss: {name: 'own:f', delta: .nan}", "loss.delta: nan is not a finite number"),
+        ("loss: {name: 'own:f', deep: [1, {a: .inf}]}", "loss.deep[1].a: inf is not a finite number"),
+        ("loss: {name: 'own:f', reduction: men}", "loss.reduction: 'men' is not known; did you mean mean?"),
+        ("model: {name: 'own:f', output: sofmax}", "model.output: 'sofmax' is not known; did you mean softmax?"),
+        ("dataset: {name: 'own:f', validation: -1}", "dataset.validation: -1 is not allowed"),
+        ("schedule: {name: 'own:f'}", "there is no schedule 'own:f'"),
+        ("model: {name: mlp, init: {name: 'own:f'}}", "there is no initializer 'own:f'"),
+    ],
+)
+def test_what_is_checked_of_ones_own(problem: Problem, line: str, complaint: str) -> None:
+    assert complaint in problem(line, replaces=line.partition(":")[0])
+
+
+def test_names_of_ones_own_shorten_to_their_attribute(read_text: Read, shortest: str) -> None:
+    assert read_text(shortest, "loss=package.module:tilted").config.run_name == "mnist-mlp-tilted-adam"
