@@ -173,7 +173,9 @@ def test_with_continue_the_other_seeds_go_on(laboratory: Laboratory, tmp_path: P
 
 def test_nothing_is_left_behind_by_what_cannot_start(laboratory: Laboratory, tmp_path: Path) -> None:
     (tmp_path / "wrong.py").write_text(
-        "import torch\ndef net(input_shape, output_size):\n    return torch.nn.Linear(input_shape[0], output_size + 1)\n"
+        "import torch\n"
+        "def net(input_shape, output_size):\n"
+        "    return torch.nn.Linear(input_shape[0], output_size + 1)\n"
     )
     with pytest.raises(UsageError, match=r"gives \(4, 2\) for 4 samples; expected outputs of shape \(4, 1\)"):
         laboratory.start({**SMALL, "model": "wrong:net"})

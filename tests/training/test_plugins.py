@@ -1,0 +1,114 @@
+"""The user's own model, loss, optimizer and dataset, found beside the config."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossrun.errors import UsageError
+from lossrun.records import recorded
+from tests.training.conftest import Laboratory, assert_same_bits, newest, rows
+
+MODULE = '''
+import torch
+from torch import nn
+import lossrun
+
+
+def net(input_shape, output_size, width=8):
+    return nn.Sequential(nn.Linear(input_shape[0], width), nn.ReLU(), nn.Dropout(0.2), nn.Linear(width, output_size))
+
+
+def squared(outputs, targets, power=2):
+    return (outputs - targets).abs().pow(power).mean(dim=1)
+
+
+class Learned(nn.Module):
+    """A loss with a weight of its own: Gaussian negative log-likelihood with one learned log-variance."""
+
+    def __init__(self, start=0.0):
+        super().__init__()
+        self.log_variance = nn.Parameter(torch.tensor(float(start)))
+
+    def forward(self, outputs, targets):
+        return ((outputs - targets).square() / self.log_variance.exp() + self.log_variance).mean(dim=1) / 2
+
+
+def optimizer(params, lr, momentum=0.5):
+    return torch.optim.SGD(params, lr=lr, momentum=momentum)
+
+
+def data(samples=50):
+    generator = torch.Generator().manual_seed(1)
+    inputs = torch.randn(samples, 2, generator=generator)
+    return lossrun.Dataset(train=(inputs, inputs @ torch.tensor([[1.0], [2.0]])), task="regression")
+
+
+def scalar(outputs, targets):
+    return (outputs - targets).square().mean()
+
+
+def broken(outputs, targets):
+    raise RuntimeError("no such luck")
+'''
+CONFIG: dict[str, Any] = {
+    "dataset": {"name": "own:data", "samples": 60, "test": 0.2},
+    "model": {"name": "own:net", "width": 6},
+    "loss": {"name": "own:squared", "power": 2},
+    "optimizer": {"name": "own:optimizer", "momentum": 0.9},
+    "learning_rate": 0.01,
+    "epochs": 4,
+    "batch_size": 8,
+}
+
+
+@pytest.fixture
+def own(laboratory: Laboratory) -> Laboratory:
+    (laboratory.folder / "own.py").write_text(MODULE)
+    return laboratory
+
+
+def test_all_four_train_and_resume_exactly(own: Laboratory) -> None:
+    whole = own.start(CONFIG)
+    assert recorded.load(whole.path).status == "finished"
+    assert rows(whole)[-1]["train_loss"] < rows(whole)[0]["train_loss"]
+    stopped = own.start(CONFIG, stop_at=9)
+    own.resume(stopped)
+    assert_same_bits(whole, stopped)
+
+
+def test_the_users_loss_is_the_same_as_ours_of_that_formula(own: Laboratory) -> None:
+    """abs(x)^2 with the mean over outputs is mse, so every row must agree to rounding."""
+    theirs, ours = own.start(CONFIG), own.start({**CONFIG, "loss": "mse"})
+    for one, other in zip(rows(theirs), rows(ours), strict=True):
+        assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-5)
+        assert one["val_mse"] == pytest.approx(other["val_mse"], rel=1e-5)
+
+
+def test_a_loss_may_learn_and_its_weights_are_in_the_checkpoint(own: Laboratory) -> None:
+    config = {**CONFIG, "loss": {"name": "own:Learned", "start": 0.5}, "seeds": 2}
+    whole = own.start(config)
+    learned = newest(whole).tensors["loss.loss.log_variance"]
+    assert learned.shape == (2,)
+    assert (learned != 0.5).all()
+    stopped = own.start(config, stop_at=9)
+    own.resume(stopped)
+    assert_same_bits(whole, stopped)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "own:nett"}, "has no nett; did you mean net?"),
+        ({"model": "owl:net"}, "there is no module owl"),
+        ({"model": {"name": "own:net", "widht": 3}}, "there is no parameter widht; did you mean width?"),
+        ({"loss": "own:scalar"}, "expected one value per sample"),
+        ({"loss": "own:broken"}, "failed on a first batch: RuntimeError: no such luck"),
+        ({"optimizer": "own:net"}, "optimizer: own:net"),
+    ],
+)
+def test_mistakes_are_told_before_a_run_exists(own: Laboratory, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        own.start({**CONFIG, **changes})
+    assert message in str(raised.value)
+    assert not (Path(own.folder) / "runs").exists()
