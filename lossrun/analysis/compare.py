@@ -101,7 +101,7 @@ def compare(runs: Sequence[RecordedRun], metric: str | None = None) -> Compariso
     in_units = all(readings.task(run) == "regression" for run in runs)
     yardsticks = [
         _yardstick(name, name in primary, at_best, at_last, in_units=in_units, comparable=not reasons)
-        for name in sorted(columns, key=lambda name: name not in primary)
+        for name in (*primary, *(name for name in columns if name not in primary))
     ]
     curves = [_curve(runs, name, ranked[name] and not reasons) for name in ranked]
     curves += [_curve(runs, name, not reasons) for name in primary if name.startswith("val_") and name not in ranked]
@@ -166,7 +166,7 @@ def _primary(
     if asked is None:
         task = readings.task(runs[0])
         names: tuple[str, ...] = PRIMARY_YARDSTICKS[task] if task else ()
-        return tuple(name for name in columns if readings.bare(name) in names)
+        return tuple(column for name in names for column in columns if readings.bare(column) == name)
     declared = readings.declaration(asked)
     name = declared.name if declared else readings.bare(asked)
     found = tuple(column for column in columns if column == asked or readings.bare(column) == name)

@@ -14,7 +14,7 @@ _NAMES: Final = {"name", "tags"}
 # They follow from the loss, are said elsewhere, or change nothing that is measured: poor labels.
 _SECONDARY: Final = ("seeds", "model.output", "loss.inputs", "best", "checkpoint", "lint", "device", "compare_on")
 _SHORT_KEYS: Final = {"learning_rate": "lr"}
-_LONGEST_LABEL: Final = 36  # characters
+_LONGEST_LABEL: Final = 60  # characters
 _MOST_PARTS: Final = 3
 
 
@@ -57,9 +57,8 @@ def component_text(key: str, value: Any) -> str:
     numbers, which say which loss it is. `key` is the component's key in the config."""
     if not _is_component(value):
         return text(value)
-    shown = [
-        f"{name}={_parameter_text(key, value, name)}" for name in value if name != "name" and _telling(key, value, name)
-    ]
+    telling = [name for name in value if name != "name" and _telling(key, value, name)]
+    shown = [f"{name}={_parameter_text(key, value, name)}" for name in telling]
     return f"{value['name']}({', '.join(shown)})" if shown else str(value["name"])
 
 
@@ -122,18 +121,23 @@ def _telling(kind: str, component: Mapping[str, Any], name: str) -> bool:
         return True
     if kind == "loss" and isinstance(value, float) and value:
         return True
-    if isinstance(declared, Nested) and isinstance(declared.default, str):
-        default = declared.presets.get(declared.default, declared.default)
-        return default not in (value, component_text(declared.kind, value))
+    if isinstance(declared, Nested):
+        return _parameter_text(kind, component, name) != component_text(declared.kind, declared.default)
     return bool(value != declared.default)
 
 
 def _parameter_text(kind: str, component: Mapping[str, Any], name: str) -> str:
     """The value of parameter `name`, what is usual in it left out."""
     declared, value = _declared(kind, component, name), component[name]
-    if isinstance(declared, Nested) and not declared.many:
-        return component_text(declared.kind, value)
+    if isinstance(declared, Nested):
+        texts = {preset: _components_text(declared.kind, items) for preset, items in declared.presets.items()}
+        shown = _components_text(declared.kind, value) if declared.many else component_text(declared.kind, value)
+        return next((preset for preset, items in texts.items() if items == shown), shown)
     if isinstance(declared, Group) and isinstance(value, Mapping):
         usual = {parameter.name: parameter.default for parameter in declared.parameters}
         return text({key: item for key, item in value.items() if key not in usual or item != usual[key]})
     return text(value)
+
+
+def _components_text(kind: str, components: Sequence[Any]) -> str:
+    return "[" + ", ".join(component_text(kind, component) for component in components) + "]"

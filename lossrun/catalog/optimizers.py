@@ -69,9 +69,8 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
             WEIGHT_DECAY,
         ),
         aliases=(
-            *also("RMSPropOptimizer"),
             *also("keras.RMSprop", alpha=0.9, eps=1e-7),
-            *also("tf.RMSPropOptimizer", alpha=0.9, eps=1e-10),
+            *also("RMSPropOptimizer", "tf.RMSPropOptimizer", alpha=0.9, eps=1e-10),
         ),
         elementwise=True,
         usual_rates=(1e-5, 3e-2),
@@ -86,9 +85,8 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
             WEIGHT_DECAY,
         ),
         aliases=(
-            *also("AdagradOptimizer"),
             *also("keras.Adagrad", initial_accumulator_value=0.1, eps=1e-7),
-            *also("tf.AdagradOptimizer", initial_accumulator_value=0.1),
+            *also("AdagradOptimizer", "tf.AdagradOptimizer", initial_accumulator_value=0.1),
         ),
         elementwise=True,
         usual_rates=(1e-4, 1.0),

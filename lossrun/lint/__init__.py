@@ -2,6 +2,6 @@
 
 from lossrun.lint.check import check
 from lossrun.lint.examine import Examined, examine
-from lossrun.lint.rules import RULES, columns
+from lossrun.lint.rules import RULES
 
-__all__ = ["RULES", "Examined", "check", "columns", "examine"]
+__all__ = ["RULES", "Examined", "check", "examine"]

@@ -138,6 +138,18 @@ def watched_metric(config: Config, facts: DataFacts) -> Iterator[Found]:
             )
 
 
+def compared_yardstick(config: Config, facts: DataFacts) -> Iterator[Found]:
+    known = yardsticks(facts)
+    if config.compare_on is not None and config.compare_on not in known:
+        near = nearest(config.compare_on, known)
+        yield Found(
+            ("compare_on",),
+            f"there is no yardstick {config.compare_on} for a {facts.task} task"
+            + (f"; did you mean {near}?" if near else ""),
+            f"choose one of {', '.join(known)}",
+        )
+
+
 def watched_validation(config: Config, facts: DataFacts) -> Iterator[Found]:
     for path, metric in _watched(config):
         if metric.startswith("val_") and facts.validation == 0:
@@ -189,8 +201,11 @@ def model_shape(config: Config, facts: DataFacts) -> Iterator[Found]:
 
 def columns(facts: DataFacts) -> list[str]:
     """The columns of the history that can be watched, for this task."""
-    fitting = [c.name for kind in ("loss", "metric") for c in COMPONENTS[kind] if facts.task in c.tasks]
-    return ["train_loss", "val_loss", *(f"val_{name}" for name in fitting)]
+    return ["train_loss", "val_loss", *(f"val_{name}" for name in yardsticks(facts))]
+
+
+def yardsticks(facts: DataFacts) -> list[str]:
+    return [c.name for kind in ("loss", "metric") for c in COMPONENTS[kind] if facts.task in c.tasks]
 
 
 def _watched(config: Config) -> Iterator[tuple[Path, str]]:
@@ -209,6 +224,7 @@ RULES: Final[dict[str, Rule]] = {
     "target_range": Rule(target_range),
     "class_weights": Rule(class_weights, runnable=False),
     "watched_metric": Rule(watched_metric, runnable=False),
+    "compared_yardstick": Rule(compared_yardstick, runnable=False),
     "watched_validation": Rule(watched_validation, runnable=False),
     "lone_last_batch": Rule(lone_last_batch, runnable=False),
     "no_batch": Rule(no_batch, runnable=False),

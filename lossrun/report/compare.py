@@ -66,7 +66,7 @@ def verdicts(comparison: Comparison) -> list[str]:
             continue
         best = " and ".join(_called(comparison.runs[index]) for index in measured.best)
         others = ", ".join(
-            f"{format_number(value.mean)} for {_called(comparison.runs[index])}"
+            f"{format_number(value.mean)} for {comparison.runs[index].letter}"
             for index, value in enumerate(measured.values)
             if value and index not in measured.best
         )
@@ -77,12 +77,19 @@ def verdicts(comparison: Comparison) -> list[str]:
 
 
 def _print_runs(console: Console, comparison: Comparison) -> None:
-    """The legend. The directories' names stand below it where there is no room beside."""
-    wide = runs_table(comparison, directories=True)
-    beside = not console.is_terminal or wide.width <= console.width
-    print_table(console, wide if beside else runs_table(comparison, directories=False))
-    if not beside:
+    """The legend. What there is no room for stands below it: the directories' names, or also what differs."""
+
+    def fits(table: TextTable) -> bool:
+        return not console.is_terminal or table.width <= console.width
+
+    if fits(table := runs_table(comparison)):
+        print_table(console, table)
+    elif fits(table := runs_table(comparison, directories=False)):
+        print_table(console, table)
         print_pairs(console, [(run.letter, run.name) for run in comparison.runs])
+    else:
+        print_table(console, runs_table(comparison, labels=False, directories=False))
+        print_pairs(console, [(run.letter, "\n".join(dict.fromkeys((run.label, run.name)))) for run in comparison.runs])
     for remark in remarks(comparison):
         note(console, remark)
 
@@ -96,7 +103,10 @@ def _print_differences(console: Console, comparison: Comparison) -> None:
     print_line(console, table.title, style="bold")
     for difference in comparison.differences:
         print_line(console, difference.key)
-        print_pairs(console, list(zip(letters(comparison), difference.values, strict=True)), indent=2)
+        alike: dict[str, list[str]] = {}
+        for letter, value in zip(letters(comparison), difference.values, strict=True):
+            alike.setdefault(value, []).append(letter)
+        print_pairs(console, [(", ".join(found), value) for value, found in alike.items()], indent=2)
 
 
 def _named(

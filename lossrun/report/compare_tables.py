@@ -22,8 +22,8 @@ def headers(comparison: Comparison) -> list[str]:
     return [run.letter if run.label == run.name else f"{run.letter}: {run.label}" for run in comparison.runs]
 
 
-def runs_table(comparison: Comparison, *, directories: bool) -> TextTable:
-    """The legend: letter, what differs, state, epochs, seeds, best epochs; the directories' names, if asked for."""
+def runs_table(comparison: Comparison, *, labels: bool = True, directories: bool = True) -> TextTable:
+    """The legend: letter, what differs, state, epochs, seeds, best epochs, the directory's name."""
     runs = comparison.runs
     by = list(dict.fromkeys(run.best_metric for run in runs))
     columns = [
@@ -32,7 +32,7 @@ def runs_table(comparison: Comparison, *, directories: bool) -> TextTable:
         Column("seeds", tuple(str(len(run.seeds)) for run in runs)),
         Column("best epoch", tuple(_epochs(run.best_epochs.values()) for run in runs)),
     ]
-    if any(run.label != run.name for run in runs):
+    if labels and any(run.label != run.name for run in runs):
         columns.insert(0, Column("label", tuple(run.label for run in runs), right=False))
     if len(by) > 1:
         columns.append(Column("chosen by", tuple(run.best_metric for run in runs), right=False))

@@ -4,7 +4,6 @@ import io
 import re
 import sys
 
-from rich.box import ASCII2, SIMPLE_HEAD, Box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
@@ -33,10 +32,6 @@ def _console(*, stderr: bool) -> Console:
 def is_unicode(console: Console) -> bool:
     """Whether the stream can show more than ASCII."""
     return console.encoding.lower().startswith("utf")
-
-
-def box(console: Console) -> Box:
-    return SIMPLE_HEAD if is_unicode(console) else ASCII2
 
 
 def plus_minus(console: Console) -> str:

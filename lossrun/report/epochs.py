@@ -16,7 +16,7 @@ ROWS: Final = 50  # shown of more than that
 LONGEST_SILENCE: Final = 10.0  # seconds of training after which an epoch is shown in any case
 
 _GAP: Final = "  "
-_SPREAD_WIDTH: Final = 17  # cells: 0.1234 ± 0.00012
+_SPREAD_WIDTH: Final = 18  # cells: 0.001234 ± 0.00012
 _NUMBER_WIDTH: Final = 9  # cells: -1.234e-7
 _CLOCK_WIDTH: Final = 6  # cells: 12.34s
 _ALIKE: Final = ("learning_rate", "grad_norm")  # shown as means: they are no results
@@ -74,7 +74,7 @@ class EpochTable:
                 f"mean {plus_minus(self.console)} deviation over seeds; *2: two of them are at their best here", "dim"
             )
         if self.stride > 1:
-            self._print(f"every {self.stride}th epoch is shown; history.jsonl has all", "dim")
+            self._print(f"one epoch in {self.stride} is shown; history.jsonl has all", "dim")
         self._print(self._header(), "bold")
         self.started = True
 

@@ -14,7 +14,7 @@ from lossrun.report.compare import measurements, remarks, verdicts
 from lossrun.report.compare_tables import MARK, differences_table, headers, runs_table
 from lossrun.report.text_table import Column, TextTable
 
-_MARKUP: Final = re.compile(r"[\\`*|<]|(?<!\w)_|_(?!\w)")
+_MARKUP: Final = re.compile(r"[\\*|<]|(?<!\w)_|_(?!\w)")
 CSV_HEADER: Final = ("run", "label", "seed", "metric", "at", "epoch", "value")
 
 
@@ -35,7 +35,7 @@ def to_csv(comparison: Comparison) -> str:
 def to_markdown(comparison: Comparison) -> str:
     """The tables that people see and the sentences below, as GitHub's Markdown; what is best is bold."""
     names = headers(comparison)
-    tables = [runs_table(comparison, directories=True)]
+    tables = [runs_table(comparison)]
     if comparison.differences:
         tables.append(differences_table(comparison, names))
     tables += measurements(comparison, names, "±")

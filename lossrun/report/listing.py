@@ -1,27 +1,26 @@
 """`lossrun list`: what a config may name, as declared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from rich.console import Console, RenderableType
-from rich.console import Group as Lines
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
 from lossrun.catalog.declaration import REQUIRED, Component, Group, Key, Loss, Metric, Parameter
 from lossrun.catalog.lookup import COMPONENTS
+from lossrun.report.text_table import print_line, print_pairs
+
+# Kinds that components of another kind name in turn.
+_INNER = {"model": ("initializer", "layer"), "dataset": ("noise",)}
 
 
 def listing(console: Console, kind: str, task: str | None = None) -> None:
-    """Every component of a kind: meaning, tasks, parameters with bounds and defaults, other spellings."""
-    for component in COMPONENTS[kind]:
-        if task is None or task in component.tasks:
-            console.print(_component(component))
-    used = {"model": ("initializer", "layer"), "dataset": ("noise",)}.get(kind, ())
-    for inner in used:
-        console.print(Text(f"{inner}s", style="bold underline"))
-        for component in COMPONENTS[inner]:
-            console.print(_component(component))
+    """Every component of a kind: meaning, tasks, parameters with bounds and defaults, other spellings. What several
+    have in common is explained once, below them."""
+    components = [component for component in COMPONENTS[kind] if task is None or task in component.tasks]
+    _print_components(console, components)
+    for inner in _INNER.get(kind, ()):
+        print_line(console, f"{inner}s", style="bold underline")
+        print_line(console, "")
+        _print_components(console, COMPONENTS[inner])
 
 
 def records(kind: str, task: str | None = None) -> list[dict[str, object]]:
@@ -48,17 +47,29 @@ def records(kind: str, task: str | None = None) -> list[dict[str, object]]:
     ]
 
 
-def _component(component: Component) -> RenderableType:
-    head = Text.assemble((component.name, "bold"), "  ", component.meaning)
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in _rows(component):
-        table.add_row(Text(name, style="cyan"), Text(text))
-    return Lines(head, Padding(table, (0, 0, 1, 2)))
+def _print_components(console: Console, components: Sequence[Component]) -> None:
+    shared = _shared(components)
+    for component in components:
+        print_pairs(console, [(component.name, component.meaning)], style="bold")
+        print_pairs(console, list(_rows(component, shared)), style="cyan", indent=2)
+        print_line(console, "")
+    if shared:
+        print_line(console, "shared parameters", style="bold")
+        print_pairs(console, [row for key in shared for row in _parameter(key)], style="cyan", indent=2)
+        print_line(console, "")
 
 
-def _rows(component: Component) -> Iterator[tuple[str, str]]:
+def _shared(components: Sequence[Component]) -> list[Key]:
+    """The parameters declared alike in more than one component; of several declarations of a name, the commonest."""
+    every = [key for component in components for key in component.parameters]
+    found: dict[str, Key] = {}
+    for key in every:
+        if every.count(key) > max(1, every.count(found[key.name]) if key.name in found else 1):
+            found[key.name] = key
+    return list(found.values())
+
+
+def _rows(component: Component, shared: Sequence[Key]) -> Iterator[tuple[str, str]]:
     if component.kind in ("loss", "metric", "dataset"):
         yield "tasks", ", ".join(component.tasks)
     if isinstance(component, Loss):
@@ -66,7 +77,10 @@ def _rows(component: Component) -> Iterator[tuple[str, str]]:
     if isinstance(component, (Loss, Metric)):
         yield "better", "lower" if component.goal == "min" else "higher"
     for key in component.parameters:
-        yield from _parameter(key)
+        if key not in shared:
+            yield from _parameter(key)
+    if common := [key.name for key in component.parameters if key in shared]:
+        yield "shared", ", ".join(common)
     if component.aliases:
         yield "also", ", ".join(alias.spelling + _implied(alias.implies) for alias in component.aliases)
 

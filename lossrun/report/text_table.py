@@ -7,10 +7,9 @@ from typing import Final
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from lossrun.report.console import box, print_text, wrapped
+from lossrun.report.console import is_unicode, print_text, wrapped
 
 _GAP: Final = 2  # blanks between columns
 _INDENT: Final = 4  # blanks before a value that has a line of its own
@@ -103,13 +102,33 @@ def packed(table: TextTable, width: int) -> list[Sequence[Column]]:
 
 
 def _print_block(console: Console, columns: Sequence[Column]) -> None:
-    grid = Table(box=box(console), show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0), header_style="")
-    for column in columns:
-        grid.add_column(Text(column.header), justify="right" if column.right else "left", overflow="fold")
+    """Headers, a rule and the rows. Only a lone column that is too wide has its cells wrapped, at blanks."""
+    widths = [column.width for column in columns]
+    if console.is_terminal and (spare := console.width - sum(widths) - _GAP * (len(widths) - 1)) < 0:
+        widths[-1] = max(widths[-1] + spare, 1)
+    rule = ("─" if is_unicode(console) else "-") * min(sum(widths) + _GAP * (len(widths) - 1), console.width)
+    _print_row(console, columns, [Text(column.header) for column in columns], widths, foot=True)
+    console.print(Text(rule), soft_wrap=True)
     for row in range(len(columns[0].cells)):
-        grid.add_row(*(Text(c.cells[row], style="bold" if row in c.emphasis else "") for c in columns))
-    needed = sum(column.width + _GAP for column in columns)
-    console.print(grid, width=min(needed, console.width), crop=False)
+        cells = [Text(c.cells[row], style="bold" if row in c.emphasis else "") for c in columns]
+        _print_row(console, columns, cells, widths)
+
+
+def _print_row(
+    console: Console, columns: Sequence[Column], cells: Sequence[Text], widths: Sequence[int], *, foot: bool = False
+) -> None:
+    """A row of as many lines as its tallest cell. `foot`: shorter cells stand at the bottom, as headers do."""
+    stacks = [wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    height = max(len(stack) for stack in stacks)
+    for number in range(height):
+        line = Text()
+        for column, stack, width in zip(columns, stacks, widths, strict=True):
+            place = number - (height - len(stack)) if foot else number
+            piece = stack[place] if 0 <= place < len(stack) else Text()
+            blanks = " " * (width - piece.cell_len)
+            gap = " " * _GAP if line else ""
+            line = Text.assemble(line, gap, blanks, piece) if column.right else Text.assemble(line, gap, piece, blanks)
+        console.print(_stripped(line), soft_wrap=True)
 
 
 def _stripped(line: Text) -> Text:

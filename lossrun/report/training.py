@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from lossrun.analysis.readings import bare, spread
 from lossrun.catalog.declaration import Layer
@@ -78,13 +79,14 @@ def ending(
     `finished` is the ledger's last line; `best` the metric and mode that chose.
     """
     seeds = list(finished["seeds"].values())
-    epochs = [seed["best_epoch"] for seed in seeds if seed["best_epoch"]]
-    listed = ", ".join(str(epoch) for epoch in epochs) or "none"
+    epochs = [str(seed["best_epoch"] or "none") for seed in seeds]
+    same = len(set(epochs)) == 1
     which = "lowest" if best["mode"] == "min" else "highest"
     print_line(console, "")
     print_line(
         console,
-        f"best epoch{'s' if len(seeds) > 1 else ''} {listed} of {finished['epoch']} ({which} {best['metric']}); "
+        f"best epoch{'' if same else 's'} {epochs[0] if same else ', '.join(epochs)} of {finished['epoch']} "
+        f"({which} {best['metric']}); "
         f"{format_seconds(finished['seconds'])} in all",
         style="bold",
     )
@@ -94,7 +96,8 @@ def ending(
         print_table(console, _tested(console, tested))
     print_line(console, "")
     for command in next_commands:
-        print_line(console, f"  {command}", style="cyan")
+        # Never wrapped: in two lines it could not be pasted.
+        console.print(Text(f"  {command}", style="cyan"), soft_wrap=True)
 
 
 def _tested(console: Console, seeds: Mapping[str, Mapping[str, Any]]) -> TextTable:
@@ -115,7 +118,5 @@ def _primary_first(names: Sequence[str]) -> list[str]:
     """Whatever some task decides by comes first, if all its primary yardsticks are there: classes have an mae too, but
     no rmse."""
     present = {bare(name) for name in names}
-    first = {
-        yardstick for primary in PRIMARY_YARDSTICKS.values() if present.issuperset(primary) for yardstick in primary
-    }
-    return sorted(names, key=lambda name: bare(name) not in first)
+    first = [name for primary in PRIMARY_YARDSTICKS.values() if present.issuperset(primary) for name in primary]
+    return sorted(names, key=lambda name: first.index(bare(name)) if bare(name) in first else len(first))

@@ -1,6 +1,6 @@
 """One function for validation and test: the objective, every yardstick and the predictions, from one forward pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -74,13 +74,15 @@ def evaluate(replica: Replica, samples: Samples, reading: Reading) -> Evaluation
 
 
 @torch.inference_mode()
-def try_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
-    """One small batch through model and loss before anything is written.
+def try_batch(replica: Replica, config: Config, facts: DataFacts, watched: Sequence[str]) -> None:
+    """One small batch through model, loss and yardsticks before anything is written.
 
-    Raises UsageError where a user's own model or loss gives the wrong shape, nothing finite, or an exception.
+    Raises UsageError where a user's own model or loss gives the wrong shape, nothing finite, or an exception, and where
+    a `watched` column would be missing from the history.
     """
     train = replica.parts.train
-    inputs, targets = train.inputs[:4], train.targets[:4]
+    few = Samples(train.inputs[:4], train.targets[:4], train.ids[:4])
+    inputs, targets = few.inputs, few.targets
     expected = (len(targets), output_size(config, facts))
     with _evaluating(replica.network):
         outputs = _tried("model", config.model.name, replica.network, inputs)
@@ -96,6 +98,20 @@ def try_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
             f"loss: {config.loss.name} is {float(loss):g} before the first step; expected a finite number. Look at the "
             "targets' range, and at standardize: true for inputs of large numbers"
         )
+    measured = evaluate(replica, few, reading_of(config, facts)).yardsticks
+    for column in watched:
+        name = column.partition("_")[2]
+        if name != "loss" and name not in measured:
+            raise UsageError(
+                f"{column} cannot be watched: with {config.loss.name} on outputs of this model there is no {name}; "
+                f"choose one of {', '.join(f'val_{known}' for known in measured)}"
+            )
+
+
+def watched_columns(config: Config) -> list[str]:
+    """What best, early stopping and schedule of a resolved config look at."""
+    watched = [config.best.metric, *([config.early_stopping.metric] if config.early_stopping else [])]
+    return [*watched, *([config.schedule["metric"]] if "metric" in config.schedule.parameters else [])]
 
 
 def _forward(network: nn.Module, inputs: Tensor, reading: Reading) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from lossrun.records import checkpoints, history, ledger, run_directory
 from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training import build, environment
-from lossrun.training.evaluate import reading_of, try_batch
+from lossrun.training.evaluate import reading_of, try_batch, watched_columns
 from lossrun.training.replica import Parts, Replica
 from lossrun.training.resumable import Resumable
 from lossrun.training.session import EpochSums, Session, scheduled_rate
@@ -44,7 +44,7 @@ def prepare(examined: Examined) -> Prepared:
         if id(data) not in shared:
             shared[id(data)] = build.parts(data, place)
     replicas = [build.replica(config, facts, seed, shared[id(data)], place) for seed, data in examined.data.items()]
-    try_batch(replicas[0], config, facts)
+    try_batch(replicas[0], config, facts, watched=watched_columns(config))
     return Prepared(examined, place, replicas)
 
 

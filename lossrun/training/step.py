@@ -52,13 +52,14 @@ class EagerStep:
         for group in replica.optimizer.param_groups:
             group["lr"] = rate
 
+        # First, so that the forward pass finds the gradients' memory free and still in the cache.
+        replica.optimizer.zero_grad()
         train, batch = replica.parts.train, replica.order[start:stop]
         targets = train.targets.index_select(0, batch)
         outputs = replica.network(train.inputs.index_select(0, batch))
         loss: Tensor = replica.objective(outputs, targets)
         # The objective is the mean; a sum, say, is that many times as steep.
         factor = replica.objective.factor(stop - start)
-        replica.optimizer.zero_grad()
         (loss if factor == 1 else loss * factor).backward()  # type: ignore[no-untyped-call]
         replica.optimizer.step()
 

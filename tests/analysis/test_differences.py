@@ -1,6 +1,7 @@
 import pytest
 
-from lossrun.analysis.differences import component_text, config_differences, labels
+from lossrun.analysis.differences import component_text, config_differences, labels, letters
+from lossrun.catalog.models import LENET5, TWO_CONV
 
 MSE = {"name": "mse", "reduction": "mean"}
 HUBER = {"name": "huber", "delta": 1.0, "reduction": "mean"}
@@ -51,7 +52,15 @@ def test_groups_and_absent_keys():
         ("loss", {"name": "mine:loss", "scale": 2}, "mine:loss(scale=2)"),
         ("model", {"name": "mlp", "hidden": [100], "init": {"name": "torch"}, "output": "softmax"}, "mlp"),
         ("model", {"name": "mlp", "hidden": [30, 10]}, "mlp(hidden=[30, 10])"),
-        ("model", {"name": "mlp", "init": {"name": "normal", "std": 1.0}}, "mlp(init={name: normal, std: 1.0})"),
+        ("model", {"name": "mlp", "init": {"name": "normal", "std": 1.0}}, "mlp(init=normal(std=1.0))"),
+        ("model", {"name": "cnn", "layers": LENET5}, "cnn"),
+        ("model", {"name": "cnn", "layers": TWO_CONV}, "cnn(layers=two_conv)"),
+        ("model", {"name": "cnn", "layers": [{"name": "dense", "units": 9}]}, "cnn(layers=[dense(units=9)])"),
+        (
+            "dataset",
+            {"name": "csv", "corrupt": {"label_noise": 0.0, "outliers": 0.05, "outlier_scale": 10.0, "seed": 0}},
+            "csv(corrupt={outliers: 0.05})",
+        ),
         ("epochs", 10, "10"),
     ],
 )
@@ -95,3 +104,10 @@ def test_labels_are_full_names_where_nothing_or_too_much_differs(make_run):
     many = {"learning_rate": 0.5, "epochs": 3, "batch_size": 7, "loss": HUBER}
     other = [same[0], make_run("c", rows=line, config=many)]
     assert label(*other) == tuple(run.name for run in other)
+
+
+def test_letters_are_distinct_and_begin_with_the_alphabet():
+    found = letters(60)
+    assert found[:3] == ("A", "B", "C")
+    assert (found[25], found[26], found[52]) == ("Z", "A2", "A3")
+    assert len(set(found)) == 60

@@ -37,3 +37,16 @@ def test_facts_hold_best_and_last_of_every_yardstick(make_run):
     assert (shown["test_rmse"].at_best.mean, shown["test_rmse"].at_last.mean) == (0.5, 0.75)
     assert facts.best_epochs == {0: 2}
     assert facts.seconds == 2.0  # four epochs of half a second
+
+
+def test_a_run_without_validation_is_summed_up_by_what_chose_its_best_epoch(make_run):
+    best = {"metric": "train_loss", "mode": "min"}
+    run = make_run(rows=lambda epoch, seed: {"train_loss": 1.0 / epoch}, config={"best": best})
+    (row,) = runs.listing([run.path]).rows
+    assert (row.yardstick, row.value.mean) == ("train_loss", 0.25)
+
+
+def test_the_recorded_task_says_which_yardstick_comes_first(make_run):
+    run = make_run(rows=lambda epoch, seed: {"val_loss": 1.0, "val_accuracy": 0.5}, environment={"task": "binary"})
+    (row,) = runs.listing([run.path]).rows
+    assert (row.yardstick, row.value.mean) == ("val_accuracy", 0.5)

@@ -56,6 +56,7 @@ def test_losses(read_text: Read, shortest: str, spelling: str, name: str, implie
         ("keras.RMSprop", "rmsprop", {"alpha": 0.9, "eps": 1e-7}),
         ("tf.keras.optimizers.RMSprop", "rmsprop", {"alpha": 0.9, "eps": 1e-7}),
         ("tf.optimizers.RMSprop", "rmsprop", {"alpha": 0.9, "eps": 1e-7}),
+        ("RMSPropOptimizer", "rmsprop", {"alpha": 0.9, "eps": 1e-10}),
         ("tf.train.RMSPropOptimizer", "rmsprop", {"alpha": 0.9, "eps": 1e-10}),
         ("tensorflow.compat.v1.train.RMSPropOptimizer", "rmsprop", {"alpha": 0.9, "eps": 1e-10}),
         ("optim.Adam", "adam", {}),

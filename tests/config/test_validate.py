@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from lossrun.config import Choice, Reading, from_mapping
-from lossrun.config.keys import HABITS
 from lossrun.config.source import MAX_PROBLEMS
 from lossrun.config.validate import MAX_SEEDS
 from lossrun.errors import ConfigError
@@ -66,7 +65,12 @@ def test_the_shortest_file_and_its_defaults(read_text: Read, shortest: str) -> N
     assert config.loss["class_weights"] is None
     assert (config.schedule.name, config.early_stopping, config.precision) == ("constant", None, "float32")
     assert (config.checkpoint.every_epochs, config.checkpoint.every_steps, config.checkpoint.keep) == (1, None, 3)
-    assert (config.best.metric, config.best.mode, config.lint, config.on_divergence) == ("auto", "auto", "error", "stop")
+    assert (config.best.metric, config.best.mode, config.lint, config.on_divergence) == (
+        "auto",
+        "auto",
+        "error",
+        "stop",
+    )
     assert config.run_name == "mnist-mlp-cross_entropy-adam"
 
 
@@ -129,46 +133,6 @@ def test_what_is_no_mapping(problems: Problems, text: str) -> None:
     assert "expected keys such as dataset, model, loss, optimizer, learning_rate" in found
 
 
-@pytest.mark.parametrize(("habit", "meant"), HABITS.items())
-def test_a_habit_from_elsewhere_gives_one_message_with_our_key(
-    problems: Problems, shortest: str, habit: str, meant: str
-) -> None:
-    top, _, below = habit.partition(".")
-    names = {"dataset": "synthetic_regression", "optimizer": "adam", "model": "mlp", "loss": "cross_entropy"}
-    named = f"name: {names[top]}, " if top in names else ""
-    line = f"{top}: {{{named}{below}: 1}}" if below else f"{top}: 1"
-    # The key that is meant is not there, and must not be called missing besides.
-    rest = [old for old in shortest.splitlines() if old.partition(":")[0] not in (top, meant)]
-    found = problems("\n".join([*rest, line]))
-    assert len(found) == 1, found
-    assert f"{habit}: there is no such key; did you mean {meant}?" in found[0].splitlines()[0]
-
-
-@pytest.mark.parametrize(
-    ("line", "meant"),
-    [
-        ("LR: 1e-3", "learning_rate"),
-        ("max-epochs: 3", "epochs"),
-        ("maxEpochs: 3", "epochs"),
-        ("learningRate: 1e-3", "learning_rate"),
-        ("optimiser: adam", "optimizer"),
-        ("epoch: 3", "epochs"),
-        ("batchsize: 3", "batch_size"),
-        ("early-stopping: 3", "early_stopping"),
-        ("seeed: 3", "seed"),
-        ("model: {name: mlp, hiden: [3]}", "model.hidden"),
-        ("loss: {name: cross_entropy, label_smothing: 0.1}", "loss.label_smoothing"),
-        ("dataset: {name: mnist, validaton: 0.1}", "dataset.validation"),
-        ("dataset: {name: mnist, corrupt: {label_nois: 0.1}}", "dataset.corrupt.label_noise"),
-        ("model: {name: cnn, layers: [{name: conv, kernal: 3}]}", "model.layers[0].kernel"),
-    ],
-)
-def test_near_misses(problem: OneProblem, line: str, meant: str) -> None:
-    dropped = {"LR": "learning_rate", "learningRate": "learning_rate", "optimiser": "optimizer"}
-    key = line.partition(":")[0]
-    assert problem(line, replaces=dropped.get(key, key)).endswith(f"did you mean {meant}?")
-
-
 @pytest.mark.parametrize("key", ["dataset", "model", "loss", "optimizer", "learning_rate"])
 def test_required_keys(problem: OneProblem, key: str) -> None:
     assert problem("epochs: 3", replaces=key).split(": ")[1:3] == [key, "missing"]
@@ -223,7 +187,10 @@ def test_required_keys(problem: OneProblem, key: str) -> None:
         ("dataset: {name: mnist, standardize: 1}", "dataset.standardize.inputs: 1 is not allowed; expected true or"),
         ("loss: {name: cross_entropy, inputs: logit}", "loss.inputs: 'logit' is not known; did you mean logits?"),
         ("loss: {name: cross_entropy, class_weights: [1, -1]}", "loss.class_weights[1]: -1 is not allowed; expected a"),
-        ("schedule: {name: cosine, final_fraction: 1.1}", "schedule.final_fraction: 1.1 is not allowed; expected a num"),
+        (
+            "schedule: {name: cosine, final_fraction: 1.1}",
+            "schedule.final_fraction: 1.1 is not allowed; expected a num",
+        ),
         ("optimizer: {name: adam, eps: 1e-8, epsilon: 1e-7}", "optimizer.epsilon: the same as eps; keep one"),
     ],
 )

@@ -43,9 +43,26 @@ def test_csv_has_every_epoch_of_every_seed_in_full(comparison):
     assert [(line["seed"], line["epoch"]) for line in best] == [("0", "30"), ("1", "30")] * 2
 
 
-def test_markdown_tables_are_of_even_width_and_have_all_epochs(comparison):
+def test_markdown_tables_are_of_even_width_and_compact(comparison):
     tables = [block for block in to_markdown(comparison).split("\n\n") if block.startswith("|")]
     for table in tables:
         assert len({line.replace("\\|", "").count("|") for line in table.splitlines()}) == 1
-    assert len(tables[-1].splitlines()) == 2 + 30
-    assert "val\\_rmse" in tables[-1]
+    # The first line is the header, the second the rule; 20 of the 30 epochs.
+    assert len(tables[-1].splitlines()) == 2 + 20
+    assert all("---" in line if number == 1 else "---" not in line for number, line in enumerate(tables[0].split("\n")))
+    assert tables[-1].startswith("| epoch | train_loss A | train_loss B |")
+    assert all(line == line.rstrip() and "  " not in line for line in to_markdown(comparison).splitlines())
+
+
+def test_markdown_marks_the_best_by_bold_type_and_escapes_markup(make_run):
+    def rows(epoch, seed):
+        return {"val_loss": 1.0 / epoch, "val_rmse": 0.5 if epoch == 4 else 1.0}
+
+    def worse(epoch, seed):
+        return {"val_loss": 1.0 / epoch, "val_rmse": 0.75}
+
+    odd = {"name": "csv", "path": "a|b_*.csv"}
+    text = to_markdown(compare([make_run("a", rows=rows), make_run("b", rows=worse, config={"dataset": odd})]))
+    assert "| val_rmse [targets] | lower | **0.5000** | 0.7500 | +0.2500 |" in text
+    assert "a\\|b\\_\\*.csv" in text
+    assert "**bold**: best by the yardstick that decides" in text

@@ -3,7 +3,14 @@ import math
 import pytest
 
 from lossrun.analysis.readings import spread
-from lossrun.report.numbers import format_difference, format_number, format_seconds, format_spread
+from lossrun.report.numbers import (
+    format_clock,
+    format_difference,
+    format_number,
+    format_seconds,
+    format_size,
+    format_spread,
+)
 
 
 @pytest.mark.parametrize(
@@ -12,13 +19,13 @@ from lossrun.report.numbers import format_difference, format_number, format_seco
         (0.12341, "0.1234"),
         (12.3456, "12.35"),
         (1234.5, "1234"),
-        (1.2341e-7, "1.234e-07"),
+        (1.2341e-7, "1.234e-7"),
         (0.1, "0.1000"),
         (0.0, "0.000"),
         (-1.5, "-1.500"),
         (123456.7, "123457"),
         (9999.9, "10000"),
-        (1e9, "1.000e+09"),
+        (1e9, "1.000e9"),
         (math.nan, "nan"),
         (math.inf, "inf"),
         (-math.inf, "-inf"),
@@ -59,3 +66,20 @@ def test_a_spread_has_a_deviation_only_with_several_seeds():
 )
 def test_format_seconds(seconds, text):
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.004, "0.00s"), (12.34, "12.3s"), (185, "3m05s"), (7620, "2h07m"), (273600, "3d04h"), (36 * 3600, "1d12h")],
+)
+def test_format_clock_takes_six_characters_at_most(seconds, text):
+    assert format_clock(seconds) == text
+    assert len(text) <= 6
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (31_580, "31.6 kB"), (999_600, "1 MB"), (3_210_000_000, "3.21 GB")],
+)
+def test_format_size(size, text):
+    assert format_size(size) == text

@@ -14,7 +14,7 @@ def rows(epoch, seed):
 
 def shown(draw, subject, width: int = 80, *, terminal: bool = True) -> str:
     file = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    draw(subject, Console(file=file, width=width, force_terminal=terminal, _environ={"TERM": "dumb"}))
+    draw(subject, Console(file=file, width=width, height=50, force_terminal=terminal, _environ={"TERM": "dumb"}))
     file.seek(0)
     return file.read()
 
@@ -30,7 +30,7 @@ def test_a_listing_fits_80_columns_and_loses_nothing(make_run):
 def test_a_damaged_run_is_warned_of(make_run):
     run = make_run(rows=rows)
     (run.path / "history.jsonl").write_text("nonsense\n")
-    assert "Warning: " in shown(print_listing, runs.listing([run.path]), 10_000, terminal=False)
+    assert "warning: " in shown(print_listing, runs.listing([run.path]), 10_000, terminal=False)
 
 
 def test_no_runs_says_how_to_make_one():
@@ -44,7 +44,7 @@ def test_show_says_everything_about_a_run(make_run):
         ledger.append(run.path / "ledger.jsonl", "diverged", seed=seed)
     text = shown(print_facts, runs.facts(recorded.load(run.path)), 10_000, terminal=False)
     assert "4 of 6, 2.00 s" in text
-    assert "epoch 4 (seed 0)" in text
+    assert "best val_loss  epoch 4\n" in text
     assert "extended after it had finished" in text
     assert "from_step 12, epochs: 4 -> 6" in text
     assert "b" * 64 in text

@@ -1,0 +1,99 @@
+import pytest
+
+from lossrun.catalog import COMPONENTS, find, get, nearest, nearest_name
+from lossrun.catalog.declaration import Component
+
+EVERY = [(kind, component) for kind, members in COMPONENTS.items() for component in members]
+ALIASES = [(kind, component, alias) for kind, component in EVERY for alias in component.aliases]
+
+
+def folded(spelling: str) -> str:
+    return spelling.replace("_", "").replace("-", "").replace(" ", "").lower()
+
+
+@pytest.mark.parametrize(("kind", "component"), EVERY, ids=lambda value: getattr(value, "name", value))
+def test_every_name_finds_its_component(kind: str, component: Component) -> None:
+    for spelling in (component.name, component.name.upper(), component.name.replace("_", "-"), folded(component.name)):
+        found = find(kind, spelling)
+        assert found is not None
+        assert found.component is component
+        assert found.implies == {}
+    assert get(kind, component.name) is component
+
+
+@pytest.mark.parametrize(("kind", "component", "alias"), ALIASES, ids=[alias.spelling for *_, alias in ALIASES])
+def test_every_alias_finds_its_component_and_what_it_implies(kind: str, component: Component, alias: object) -> None:
+    spelling, implies = alias.spelling, alias.implies  # type: ignore[attr-defined]
+    found = find(kind, spelling)
+    assert found is not None
+    assert found.component is component
+    assert found.implies == implies
+    for name in implies:
+        assert component.parameter(name), f"{spelling} implies {name}, which {component.name} has not"
+
+
+@pytest.mark.parametrize("kind", COMPONENTS)
+def test_no_spelling_means_two_components(kind: str) -> None:
+    owners: dict[str, set[str]] = {}
+    for component in COMPONENTS[kind]:
+        for spelling in (component.name, *(alias.spelling for alias in component.aliases)):
+            owners.setdefault(folded(spelling), set()).add(component.name)
+    assert {spelling: names for spelling, names in owners.items() if len(names) > 1} == {}
+
+
+@pytest.mark.parametrize("kind", COMPONENTS)
+def test_no_alias_is_given_twice_with_different_conventions(kind: str) -> None:
+    implied: dict[str, list[object]] = {}
+    for component in COMPONENTS[kind]:
+        for alias in component.aliases:
+            implied.setdefault(folded(alias.spelling), []).append(alias.implies)
+    assert all(conventions.count(conventions[0]) == len(conventions) for conventions in implied.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "spelling", "name"),
+    [
+        ("loss", "CrossEntropyError", "cross_entropy"),
+        ("loss", "MeanSquareError", "mse"),
+        ("loss", "MeanSquaredErr", "mse"),
+        ("loss", "MeanAbsolutError", "mae"),
+        ("loss", "crossentropy_loss", "cross_entropy"),
+        ("loss", "BinaryCrossEntropyLoss", "binary_cross_entropy"),
+        ("loss", "BCEWithLogits", "binary_cross_entropy"),
+        ("loss", "keras.losses.CategoricalCrossEntropyy", "cross_entropy"),
+        ("loss", "hubber", "huber"),
+        ("optimizer", "addam", "adam"),
+        ("optimizer", "RMSpropp", "rmsprop"),
+        ("optimizer", "GradientDecentOptimizer", "sgd"),
+        ("dataset", "fashion-mnits", "fashion_mnist"),
+        ("schedule", "CosineAnnealing", "cosine"),
+        ("model", "lineer", "linear"),
+    ],
+)
+def test_names_that_tutorials_get_wrong(kind: str, spelling: str, name: str) -> None:
+    found = find(kind, spelling)
+    assert (found.component.name if found else nearest_name(kind, spelling)) == name
+
+
+@pytest.mark.parametrize("spelling", ["", ".", "keras.", "tf.nn.", "qqqqqq", "a" * 10_000, "ß", "\x00", "own:f"])
+def test_nonsense_finds_nothing(spelling: str) -> None:
+    for kind in COMPONENTS:
+        assert find(kind, spelling) is None
+
+
+@pytest.mark.parametrize("spelling", ["", "qqqqqq", "a" * 10_000, "\x00", "ß"])
+def test_nonsense_is_near_nothing(spelling: str) -> None:
+    assert [nearest_name(kind, spelling) for kind in COMPONENTS] == [None] * len(COMPONENTS)
+
+
+def test_get_knows_canonical_names_alone() -> None:
+    with pytest.raises(KeyError):
+        get("optimizer", "GradientDescentOptimizer")
+
+
+def test_nearest() -> None:
+    assert nearest("Label-Smothing", ["inputs", "label_smoothing"]) == "label_smoothing"
+    assert nearest("zzz", ["inputs", "label_smoothing"]) is None
+    assert nearest("a", []) is None
+    # Of two that differ in case alone, the first.
+    assert nearest("abc", ["ABC", "abc"]) == "ABC"

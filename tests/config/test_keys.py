@@ -1,0 +1,65 @@
+"""Keys that people write who come from elsewhere, or who mistype."""
+
+from collections.abc import Callable
+
+import pytest
+
+from lossrun.config.keys import HABITS
+
+Problems = Callable[..., list[str]]
+OneProblem = Callable[..., str]
+
+# Those that the design names.
+PROMISED = {
+    "lr": "learning_rate",
+    "optimizer.lr": "learning_rate",
+    "max_epochs": "epochs",
+    "validation_split": "dataset.validation",
+    "criterion": "loss",
+    "class_weight": "loss.class_weights",
+    "monitor": "early_stopping.metric",
+}
+
+
+def test_the_promised_habits_are_known() -> None:
+    assert PROMISED.items() <= HABITS.items()
+
+
+@pytest.mark.parametrize(("habit", "meant"), HABITS.items())
+def test_a_habit_from_elsewhere_gives_one_message_with_our_key(
+    problems: Problems, shortest: str, habit: str, meant: str
+) -> None:
+    top, _, below = habit.partition(".")
+    names = {"dataset": "synthetic_regression", "optimizer": "adam", "model": "mlp", "loss": "cross_entropy"}
+    named = f"name: {names[top]}, " if top in names else ""
+    line = f"{top}: {{{named}{below}: 1}}" if below else f"{top}: 1"
+    # The key that is meant is not there, and must not be called missing besides.
+    rest = [old for old in shortest.splitlines() if old.partition(":")[0] not in (top, meant)]
+    found = problems("\n".join([*rest, line]))
+    assert len(found) == 1, found
+    assert f"{habit}: there is no such key; did you mean {meant}?" in found[0].splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("LR: 1e-3", "learning_rate"),
+        ("max-epochs: 3", "epochs"),
+        ("maxEpochs: 3", "epochs"),
+        ("learningRate: 1e-3", "learning_rate"),
+        ("optimiser: adam", "optimizer"),
+        ("epoch: 3", "epochs"),
+        ("batchsize: 3", "batch_size"),
+        ("early-stopping: 3", "early_stopping"),
+        ("seeed: 3", "seed"),
+        ("model: {name: mlp, hiden: [3]}", "model.hidden"),
+        ("loss: {name: cross_entropy, label_smothing: 0.1}", "loss.label_smoothing"),
+        ("dataset: {name: mnist, validaton: 0.1}", "dataset.validation"),
+        ("dataset: {name: mnist, corrupt: {label_nois: 0.1}}", "dataset.corrupt.label_noise"),
+        ("model: {name: cnn, layers: [{name: conv, kernal: 3}]}", "model.layers[0].kernel"),
+    ],
+)
+def test_near_misses(problem: OneProblem, line: str, meant: str) -> None:
+    dropped = {"LR": "learning_rate", "learningRate": "learning_rate", "optimiser": "optimizer"}
+    key = line.partition(":")[0]
+    assert problem(line, replaces=dropped.get(key, key)).endswith(f"did you mean {meant}?")

@@ -1,0 +1,67 @@
+import io
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.text import Text
+
+from lossrun.report import console as streams
+from lossrun.report.console import error, note, plus_minus, warning, wrapped
+
+
+class Stream(io.TextIOWrapper):
+    def __init__(self, *, terminal: bool, encoding: str = "utf-8") -> None:
+        super().__init__(io.BytesIO(), encoding=encoding, write_through=True)
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    @property
+    def written(self) -> str:
+        return self.buffer.getvalue().decode(self.encoding)
+
+
+def redirect(monkeypatch, name, **options) -> Stream:
+    monkeypatch.setattr(sys, name, stream := Stream(**options))
+    return stream
+
+
+def test_each_stream_is_judged_by_itself(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    out = redirect(monkeypatch, "stdout", terminal=False)
+    redirect(monkeypatch, "stderr", terminal=True)
+    assert (streams.stderr().width, streams.stderr().is_terminal) == (80, True)
+    assert not streams.stdout().is_terminal
+    streams.stdout().print("word " * 100)
+    assert len(out.written.splitlines()) == 1
+
+
+def test_an_ascii_stream_takes_any_text(monkeypatch):
+    out = redirect(monkeypatch, "stdout", terminal=False, encoding="ascii")
+    console = streams.stdout()
+    assert plus_minus(console) == "+-"
+    console.print("größe")
+    assert out.written == "gr\\xf6\\xdfe\n"
+
+
+@pytest.mark.parametrize(("say", "mark"), [(note, "note:"), (warning, "warning:"), (error, "error:")])
+def test_a_message_is_marked_and_its_brackets_are_text(say, mark):
+    file = io.StringIO()
+    say(Console(file=file, width=80), "betas [0.9, 0.999] [bold]")
+    assert file.getvalue() == f"{mark} betas [0.9, 0.999] [bold]\n"
+
+
+@given(st.lists(st.text("abcdef", min_size=1, max_size=30), min_size=1, max_size=20), st.integers(1, 40))
+def test_wrapping_keeps_every_word_whole(words, width):
+    lines = [line.plain for line in wrapped(Text(" ".join(words)), width)]
+    assert " ".join(lines).split() == words
+    assert all(len(line) <= width or " " not in line for line in lines)
+
+
+def test_wrapping_keeps_styles_and_line_breaks():
+    lines = wrapped(Text.assemble(("note:", "dim"), " one two\n\nthree"), 9)
+    assert [line.plain for line in lines] == ["note: one", "two", "", "three"]
+    assert [span.style for span in lines[0].spans] == ["dim"]

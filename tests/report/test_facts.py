@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from lossrun.config import from_mapping
+from lossrun.lint import examine
+from lossrun.report.facts import facts, layers
+
+SHORT = {
+    "dataset": {"name": "synthetic_regression", "samples": 100, "features": 3},
+    "model": {"name": "mlp", "hidden": [4]},
+    "loss": {"name": "huber", "delta": 2.0},
+    "optimizer": {"name": "sgd", "momentum": 0.9},
+    "learning_rate": 0.01,
+    "epochs": 1,
+}
+
+
+@pytest.fixture
+def examined(tmp_path: Path):
+    return lambda **changes: examine(from_mapping({**SHORT, **changes}, tmp_path, []), tmp_path)
+
+
+def banner(found):
+    return facts(found.config, found.any_data)
+
+
+def test_a_banner_says_what_will_be_done(examined):
+    lines = banner(examined())
+    # 100 samples: 20 for test, a tenth of the other 80 for validation.
+    assert lines["data"].splitlines() == [
+        "synthetic_regression: 3 inputs, regression (1 target)",
+        "72 to train, 8 to validate, 20 to test (split by seed 0)",
+    ]
+    # 3 * 4 + 4 in the hidden layer, 4 + 1 in the output.
+    assert lines["model"] == "mlp, 21 parameters, giving plain values"
+    assert lines["loss"] == "huber of outputs against real targets, mean (delta 2.0)"
+    assert lines["optimizer"] == "sgd (momentum 0.9), learning rate 0.01\n1 epoch of 3 steps, batches of 32"
+    assert lines["seed"].startswith("0 (repeats exactly")
+
+
+def test_counts_are_in_the_right_number(examined):
+    lines = banner(examined(epochs=1000, batch_size="full", schedule="cosine", seeds=3))
+    assert lines["optimizer"].endswith("learning rate 0.01, cosine\n1,000 epochs of 1 step, batches of 72")
+    assert lines["seed"] == "0, 1, 2"
+    line = {"name": "inline", "inputs": [1, 2, 3, 4], "targets": [3, 5, 7, 9]}
+    assert banner(examined(dataset=line))["data"].startswith("inline: 1 input, regression (1 target)")
+
+
+def test_classes_are_counted_and_their_outputs_named(examined):
+    blobs = {"name": "synthetic_classification", "kind": "blobs", "samples": 100, "classes": 4}
+    lines = banner(examined(dataset=blobs, loss="cross_entropy"))
+    assert "multiclass (4 classes)" in lines["data"]
+    assert "split by seed 0, stratified" in lines["data"]
+    assert lines["model"].endswith("giving logits")
+    assert lines["loss"] == "cross_entropy of logits against class indices, mean"
+    assert "giving softmax" in banner(examined(dataset=blobs, loss="mse"))["model"]
+
+
+def test_a_banner_is_ascii(examined):
+    split = {**SHORT["dataset"], "split_seed": "seed", "corrupt": {"outliers": 0.1}}
+    assert all(text.isascii() for text in banner(examined(dataset=split)).values())
+
+
+def test_layers_follow_the_declaration(examined):
+    found = examined()
+    assert [(layer.name, layer.parameters) for layer in layers(found.config, found.facts)] == [
+        ("hidden1", 16),
+        ("output", 5),
+    ]
