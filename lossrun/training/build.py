@@ -87,6 +87,7 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
         network=network,
         objective=objective,
         optimizer=_optimizer(config, learnable, place),
+        weights=learnable,
         parts=seed_parts,
         best=Watch(config.best.metric, config.best.mode),
         patience=Watch(early.metric, early.mode, early.min_delta) if early else None,

@@ -60,7 +60,9 @@ class Watch:
 
 @dataclass(slots=True)
 class Replica:
-    """`stopped_epoch`, `diverged_epoch`: the last epoch of a seed that early stopping or divergence has frozen.
+    """`weights`: all that the optimizer updates, those of a loss that learns included.
+
+    `stopped_epoch`, `diverged_epoch`: the last epoch of a seed that early stopping or divergence has frozen.
 
     `generator_state`: where this seed's dropout stream stands, kept here while another seed is at work.
     """
@@ -69,6 +71,7 @@ class Replica:
     network: nn.Module
     objective: Objective
     optimizer: torch.optim.Optimizer
+    weights: list[nn.Parameter]
     parts: Parts
     best: Watch
     patience: Watch | None = None

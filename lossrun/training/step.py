@@ -52,8 +52,10 @@ class EagerStep:
         for group in replica.optimizer.param_groups:
             group["lr"] = rate
 
-        # First, so that the forward pass finds the gradients' memory free and still in the cache.
-        replica.optimizer.zero_grad()
+        # First, so that the forward pass finds the gradients' memory free and still in the cache. By hand, because the
+        # profiler hooks around optimizer.zero_grad() cost 15 us a step.
+        for weight in replica.weights:
+            weight.grad = None
         train, batch = replica.parts.train, replica.order[start:stop]
         targets = train.targets.index_select(0, batch)
         outputs = replica.network(train.inputs.index_select(0, batch))
@@ -73,8 +75,6 @@ class EagerStep:
             if replica.frozen:
                 norms.append(self._zero)
                 continue
-            gradients = [
-                p.grad for group in replica.optimizer.param_groups for p in group["params"] if p.grad is not None
-            ]
+            gradients = [weight.grad for weight in replica.weights if weight.grad is not None]
             norms.append(torch.nn.utils.get_total_norm(gradients) if gradients else self._zero)
         return torch.stack(norms)
