@@ -188,21 +188,29 @@ def show(run: RunName, runs_dir: RunsDir = DEFAULT_RUNS) -> None:
 def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) -> None:
     """Check CONFIG against its data without training; print it with every default filled in."""
     from lossrun.config import read
-    from lossrun.lint import examine
+    from lossrun.errors import DataError
+    from lossrun.lint import examine, examine_without_data
     from lossrun.records import config_file
     from lossrun.report.console import note, stderr, warning
     from lossrun.report.facts import facts, layers
     from lossrun.report.training import banner
 
     reading = read(config, set_ or [])
-    examined = examine(reading, _data_dir(data_dir))
+    missing = ""
+    try:
+        examined = examine(reading, _data_dir(data_dir))
+    except DataError as problem:
+        without = examine_without_data(reading)
+        if without is None:
+            raise
+        examined, missing = without, str(problem)
     typer.echo(config_file.dumps(examined.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
     console = stderr()
     console.print()
-    banner(console, facts(examined.config, examined.any_data), layers(examined.config, examined.facts))
+    banner(console, facts(examined.config, examined.facts, examined.notes), layers(examined.config, examined.facts))
     for text in reading.notes:
         note(console, text)
-    for text in examined.warnings:
+    for text in [*examined.warnings, *([f"checked without the data: {missing}"] if missing else [])]:
         warning(console, text)
 
 

@@ -19,7 +19,7 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool) -> Non
     config, run, err, out = examined.config, session.run.path, stderr(), stdout()
     if not quiet:
         machine = {"device": session.where, "run": str(run)}
-        report.banner(err, {**facts(config, examined.any_data), **machine}, layers(config, examined.facts))
+        report.banner(err, {**facts(config, examined.facts, examined.notes), **machine}, layers(config, examined.facts))
         for text in examined.reading.notes:
             note(err, text)
         for text in examined.warnings:

@@ -1,7 +1,7 @@
 """Rules over a config and the facts of its data, before anything is trained."""
 
 from lossrun.lint.check import check
-from lossrun.lint.examine import Examined, examine
+from lossrun.lint.examine import Examined, examine, examine_without_data
 from lossrun.lint.rules import RULES
 
-__all__ = ["RULES", "Examined", "check", "examine"]
+__all__ = ["RULES", "Examined", "check", "examine", "examine_without_data"]

@@ -7,43 +7,53 @@ from pathlib import Path
 from lossrun import data as datasets
 from lossrun.catalog import DataFacts
 from lossrun.config import Config, Reading, resolve
-from lossrun.data import Data
+from lossrun.data import Data, known_facts
 from lossrun.lint.check import check
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """`config` is resolved. `data` holds each seed's, one object for all unless the split goes by the seed."""
+    """`config` is resolved. `data` holds each seed's, one object for all unless the split goes by the seed; it is empty
+    where the data were not to be had."""
 
     reading: Reading
     config: Config
+    facts: DataFacts
     data: Mapping[int, Data]
     warnings: tuple[str, ...]
 
     @property
-    def any_data(self) -> Data:
-        """One seed's data: names, shapes and sizes are the same for all."""
-        return next(iter(self.data.values()))
-
-    @property
-    def facts(self) -> DataFacts:
-        return self.any_data.facts
+    def notes(self) -> tuple[str, ...]:
+        """What the data have to say about themselves; names, shapes and sizes are the same for all seeds."""
+        return next(iter(self.data.values())).notes if self.data else ()
 
 
 def examine(reading: Reading, data_dir: Path) -> Examined:
     """Load the data, apply the lint rules, resolve what was left to `auto`. Raises DataError and ConfigError."""
     dataset, seeds = reading.config.dataset, reading.config.seeds
+    # First with what is known anyway: no mistake in the config should have to wait for a download.
+    if (known := known_facts(dataset.name, dataset.parameters)) is not None:
+        check(reading, known)
 
     def load(seed: int) -> Data:
-        loaded: Data = datasets.load(
+        return datasets.load(
             dataset.name, dataset.parameters, config_dir=reading.directory, data_dir=data_dir, seed=seed
         )
-        return loaded
 
     if dataset.parameters.get("split_seed") == "seed":
         data = {seed: load(seed) for seed in seeds}
     else:
         data = dict.fromkeys(seeds, load(seeds[0]))
-    facts = data[seeds[0]].facts
+    return _examined(reading, data[seeds[0]].facts, data)
+
+
+def examine_without_data(reading: Reading) -> Examined | None:
+    """The same from what is known of a dataset before a file is read; None where that is not enough."""
+    dataset = reading.config.dataset
+    known = known_facts(dataset.name, dataset.parameters)
+    return None if known is None else _examined(reading, known, {})
+
+
+def _examined(reading: Reading, facts: DataFacts, data: Mapping[int, Data]) -> Examined:
     warnings = check(reading, facts)
-    return Examined(reading, resolve(reading.config, facts), data, tuple(warnings))
+    return Examined(reading, resolve(reading.config, facts), facts, data, tuple(warnings))

@@ -1,12 +1,11 @@
 """A config and its data in the words of a banner: what will be done, line by line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lossrun.catalog import DataFacts, get
 from lossrun.catalog.declaration import Layer, Model
 from lossrun.config import Config
 from lossrun.config.resolve import output_size
-from lossrun.data import Data
 
 _FORMS = {
     "logits": "logits",
@@ -15,13 +14,13 @@ _FORMS = {
 }
 
 
-def facts(config: Config, data: Data) -> dict[str, str]:
-    """Data, model, loss and what it expects, optimizer, seed. `config` is resolved."""
+def facts(config: Config, known: DataFacts, notes: Sequence[str] = ()) -> dict[str, str]:
+    """Data with notes on them, model, loss and what it expects, optimizer, seed. `config` is resolved."""
     return {
-        "data": data_line(config, data),
-        "model": model_line(config, data.facts),
-        "loss": loss_line(config, data.facts),
-        "optimizer": optimizer_line(config, data.facts),
+        "data": data_line(config, known, notes),
+        "model": model_line(config, known),
+        "loss": loss_line(config, known),
+        "optimizer": optimizer_line(config, known),
         "seed": seed_line(config),
     }
 
@@ -35,8 +34,7 @@ def layers(config: Config, data_facts: DataFacts) -> list[Layer]:
     return model.layers(dict(config.model.parameters), data_facts.input_shape, output_size(config, data_facts))
 
 
-def data_line(config: Config, data: Data) -> str:
-    known = data.facts
+def data_line(config: Config, known: DataFacts, notes: Sequence[str]) -> str:
     kinds = {
         "regression": f"{known.target_size} target{'s' if known.target_size > 1 else ''}",
         "binary": "yes or no",
@@ -47,7 +45,7 @@ def data_line(config: Config, data: Data) -> str:
     text = f"{config.dataset.name}: {shape} input{'' if shape == '1' else 's'}, {known.task} ({kinds[known.task]})\n"
     text += f"{known.train:,} to train, {known.validation:,} to validate, {known.test:,} to test"
     text += f" ({_split(config, known)})"
-    return "\n".join([text, *data.notes])
+    return "\n".join([text, *notes])
 
 
 def _split(config: Config, known: DataFacts) -> str:

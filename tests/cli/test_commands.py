@@ -77,6 +77,22 @@ def test_check_prints_the_resolved_config_and_trains_nothing(lossrun: Run, confi
     assert lossrun("check", "resolved.yaml").out == result.out
 
 
+def test_check_does_without_the_data_where_it_can(lossrun: Run, config: Path) -> None:
+    result = lossrun(
+        "check", "config.yaml", "--set", "dataset=mnist", "--set", "loss=cross_entropy", "--data-dir", "no"
+    )
+    assert result.code == 0
+    assert yaml.safe_load(result.out)["dataset"]["name"] == "mnist"
+    assert "54,000 to train, 6,000 to validate, 10,000 to test" in result.err
+    assert "checked without the data: mnist: train-images-idx3-ubyte.gz" in result.err
+
+
+def test_a_mistake_in_the_config_is_told_before_a_download(lossrun: Run, config: Path) -> None:
+    result = lossrun("train", "config.yaml", "--set", "dataset=mnist", "--set", "loss=huber", "--data-dir", "no")
+    assert result.code == 2
+    assert "loss_task" in result.err
+
+
 def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
     for kind in ("losses", "optimizers", "models", "datasets", "metrics", "schedules"):
         assert lossrun("list", kind).code == 0
@@ -103,7 +119,7 @@ def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
         (("train", "config.yaml", "--set", "los=mse"), 2, "did you mean loss?"),
         (("train", "config.yaml", "--set", "loss=cross_entropy"), 2, "loss_task"),
         (("train", "config.yaml", "--set", "dataset={name: csv, path: none.csv, target: y}"), 3, "none.csv"),
-        (("train", "config.yaml", "--set", "dataset=mnist", "--data-dir", "empty"), 3, "train-images-idx3-ubyte.gz"),
+        (("train", "config.yaml", "--set", "dataset=mnist", "--set", "loss=bce", "--data-dir", "empty"), 3, "train-images-idx3-ubyte.gz"),
         (("train", "config.yaml", "--set", "model=mine:net"), 2, "no module mine"),
         (("train", "config.yaml", "--set", "device=mps"), 2, "device"),
         (("train", "config.yaml", "--set", "compare_on=accuracy"), 2, "compared_yardstick"),

@@ -22,7 +22,7 @@ def examined(tmp_path: Path):
 
 
 def banner(found):
-    return facts(found.config, found.any_data)
+    return facts(found.config, found.facts, found.notes)
 
 
 def test_a_banner_says_what_will_be_done(examined):
