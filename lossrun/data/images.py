@@ -146,6 +146,8 @@ def _check_digest(path: Path, published: str) -> None:
 def _download(name: str, file_name: str, folder: Path) -> Path:
     import pooch
 
+    # This room prints nothing; what failed is told in one message below.
+    pooch.get_logger().setLevel("ERROR")
     image_set = IMAGE_SETS[name]
     failures: list[str] = []
     for mirror in image_set.mirrors:
