@@ -1,5 +1,7 @@
 """A session's full state, as arrays and plain values, and back: what a checkpoint holds."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -8,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lossrun.components.schedules import PlateauState
+from lossrun.config import Config
 from lossrun.errors import CheckpointError
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.training.replica import Replica, Watch
@@ -35,6 +38,7 @@ def capture(session: Session) -> Checkpoint:
             "seeds": [replica.seed for replica in session.replicas],
             "replicas": [_facts(replica) for replica in session.replicas],
             "seconds": session.seconds,
+            "config": _digest(session.config),
             "device": session.device.type,
             "data": dict(session.hashes),
             "history_length": session.history_length,
@@ -142,6 +146,11 @@ def _watch_state(watch: Watch) -> Tensor:
 def _restore_watch(watch: Watch, state: Tensor) -> None:
     value, epoch, step, bad_epochs = state.tolist()
     watch.value, watch.epoch, watch.step, watch.bad_epochs = value, int(epoch), int(step), int(bad_epochs)
+
+
+def _digest(config: Config) -> str:
+    """SHA-256 (hex) of the effective config: which one this state was reached under."""
+    return hashlib.sha256(json.dumps(config.to_mapping(), sort_keys=True).encode()).hexdigest()
 
 
 def _sums(session: Session) -> dict[str, Tensor]:

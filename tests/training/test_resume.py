@@ -134,6 +134,21 @@ def test_a_changed_learning_rate_reaches_the_optimizer(laboratory: Laboratory) -
     assert [row["learning_rate"] for row in rows(run)] == [0.01, 0.01, 0.005, 0.005]
 
 
+def test_a_jump_of_the_rate_is_announced(laboratory: Laboratory) -> None:
+    run = laboratory.start({**EVERYTHING, "schedule": "constant"}, stop_at=30)
+    told: list[str] = []
+    laboratory.resume(run, "schedule={name: exponential, gamma: 0.5}", stop_at=40, note=told.append)
+    assert told == ["the learning rate jumps from 0.01 to 0.005 at step 30"]
+    laboratory.resume(run, "epochs=5", note=told.append)
+    assert len(told) == 1
+
+
+def test_a_run_does_not_go_back(laboratory: Laboratory) -> None:
+    run = laboratory.start(EVERYTHING)
+    with pytest.raises(UsageError, match="4 epochs are done"):
+        laboratory.resume(run, "epochs=3")
+
+
 def test_what_would_make_another_experiment_cannot_change(laboratory: Laboratory) -> None:
     run = laboratory.start(EVERYTHING, stop_at=3)
     for override in ("batch_size=16", "model.dropout=0", "loss=mse", "seeds=2", "optimizer=sgd"):
