@@ -15,7 +15,7 @@ Y = np.array([0.5, 1.5, 2.0, 2.0])
 @pytest.fixture
 def read(tmp_path: Path, filled: Callable[..., dict[str, Any]]) -> Callable[..., Source]:
     def call(arrays: dict[str, Any], **given: Any) -> Source:
-        np.savez(tmp_path / "arrays.npz", allow_pickle=True, **arrays)
+        np.savez(tmp_path / "arrays.npz", **arrays)
         return read_npz(filled("npz", path="arrays.npz", **({"target": "y"} | given)), tmp_path)
 
     return call
