@@ -1,5 +1,6 @@
 """Config + data -> replicas: the only place where a config's words become torch objects."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -86,7 +87,7 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
         seed=seed,
         network=network,
         objective=objective,
-        optimizer=_optimizer(config, learnable, place),
+        optimizer=optimizer(config, learnable, place),
         weights=learnable,
         parts=seed_parts,
         best=Watch(config.best.metric, config.best.mode),
@@ -151,17 +152,16 @@ def _balanced(targets: Tensor, facts: DataFacts) -> list[float]:
     return (counts.sum().double() / (len(counts) * counts.double())).tolist()
 
 
-def _optimizer(config: Config, learnable: list[nn.Parameter], place: Workplace) -> torch.optim.Optimizer:
+def optimizer(config: Config, learnable: Sequence[Tensor], place: Workplace) -> torch.optim.Optimizer:
+    """The configured optimizer over these weights. Raises UsageError for a user's own that cannot be built."""
     choice = config.optimizer
     if not choice.is_plugin:
         return build_optimizer(choice.name, learnable, config.learning_rate, **choice.parameters)
     function, parameters = _plugin("optimizer", choice, place, leading=2, ours=())
-    optimizer = _called("optimizer", choice.name, function, learnable, config.learning_rate, **parameters)
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise UsageError(
-            f"optimizer: {choice.name} gave a {type(optimizer).__name__}; expected a torch.optim.Optimizer"
-        )
-    return optimizer
+    built = _called("optimizer", choice.name, function, learnable, config.learning_rate, **parameters)
+    if not isinstance(built, torch.optim.Optimizer):
+        raise UsageError(f"optimizer: {choice.name} gave a {type(built).__name__}; expected a torch.optim.Optimizer")
+    return built
 
 
 def _plugin(

@@ -56,7 +56,8 @@ class EpochSums:
 
 @dataclass(slots=True)
 class Session:
-    """`hashes`: of the training, validation and test data. `seconds`: time spent on finished epochs."""
+    """`one_by_one`: why several seeds are not trained as one batched computation, empty where there is nothing to say.
+    `hashes`: of the training, validation and test data. `seconds`: time spent on finished epochs."""
 
     config: Config
     facts: DataFacts
@@ -68,6 +69,7 @@ class Session:
     hashes: Mapping[str, str]
     sums: EpochSums
     plateau: Plateau | None
+    one_by_one: str = ""
     position: Position = field(default_factory=Position)
     history_length: int = 0
     seconds: float = 0.0
@@ -76,7 +78,8 @@ class Session:
     def where(self) -> str:
         """Device, precision and kind of step, for people."""
         threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
-        return f"{self.device.type}{threads}, {self.config.precision}, {self.step.kind} step"
+        seeds = f" (seed by seed: {self.one_by_one})" if self.one_by_one else ""
+        return f"{self.device.type}{threads}, {self.config.precision}, {self.step.kind} step{seeds}"
 
     @property
     def batch_size(self) -> int:
@@ -111,6 +114,7 @@ class Session:
         if len(self.replicas) == 1 and (state := self.replicas[0].generator_state) is not None:
             # A lone seed has torch's generator to itself.
             set_generator_state(state, self.device)
+        self.step.begin_epoch()
 
     def keep_generator_state(self) -> None:
         """Note where a lone seed's generator stands, for a checkpoint."""

@@ -18,8 +18,9 @@ from lossrun.training.evaluate import reading_of, try_batch, watched_columns
 from lossrun.training.replica import Parts, Replica
 from lossrun.training.resumable import Resumable
 from lossrun.training.session import EpochSums, Session, scheduled_rate
+from lossrun.training.stacked import StackedStep, why_not
 from lossrun.training.state import capture, restore
-from lossrun.training.step import EagerStep
+from lossrun.training.step import EagerStep, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +138,29 @@ def _jump(resumable: Resumable, session: Session) -> str:
 
 
 def _session(prepared: Prepared, run: RunDirectory) -> Session:
-    facts = prepared.examined.facts
+    facts, config = prepared.examined.facts, prepared.config
     replicas, device = prepared.replicas, prepared.place.device
-    draws = prepared.config.model.is_plugin or any(replica.draws for replica in replicas)
     return Session(
-        prepared.config,
+        config,
         facts,
-        reading_of(prepared.config, facts),
+        reading_of(config, facts),
         replicas,
-        EagerStep(replicas, own_randomness=draws),
+        _step(prepared),
         device,
         run,
         hashes(prepared.examined.data),
         EpochSums.zero(len(replicas), device),
-        build.plateau(prepared.config.schedule),
+        build.plateau(config.schedule),
+        why_not(config, replicas) if len(replicas) > 1 else "",
     )
+
+
+def _step(prepared: Prepared) -> Step:
+    """Several seeds as one batched computation where that gives the same numbers, otherwise one after the other."""
+    config, replicas = prepared.config, prepared.replicas
+    if len(replicas) > 1 and not why_not(config, replicas):
+        return StackedStep(replicas, lambda weights: build.optimizer(config, weights, prepared.place))
+    return EagerStep(replicas, own_randomness=config.model.is_plugin or replicas[0].draws)
 
 
 def hashes(data: Mapping[int, Data]) -> dict[str, str]:
@@ -164,7 +173,7 @@ def hashes(data: Mapping[int, Data]) -> dict[str, str]:
 
 def _environment(prepared: Prepared) -> dict[str, Any]:
     return {
-        **environment.environment(prepared.place.device, EagerStep.kind, prepared.examined.reading.directory),
+        **environment.environment(prepared.place.device, _step(prepared).kind, prepared.examined.reading.directory),
         "task": prepared.examined.facts.task,
         "data": hashes(prepared.examined.data),
     }

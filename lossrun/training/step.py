@@ -19,6 +19,14 @@ class Step(Protocol):
 
     kind: str
 
+    def begin_epoch(self) -> None:
+        """Called once the seeds' orders of an epoch are set out, and before its first step."""
+        ...
+
+    def publish(self) -> None:
+        """Called before the seeds' models and optimizers are looked at by anybody else."""
+        ...
+
     def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor: ...
 
     def gradient_norm(self) -> Tensor:
@@ -38,6 +46,12 @@ class EagerStep:
         self.take_turns = own_randomness and len(replicas) > 1
         self.device = replicas[0].parts.train.inputs.device
         self._zero = torch.zeros((), dtype=replicas[0].parts.train.inputs.dtype, device=self.device)
+
+    def begin_epoch(self) -> None:
+        """Nothing to prepare."""
+
+    def publish(self) -> None:
+        """Every seed's state is in its own place already."""
 
     def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
         losses = [
