@@ -1,5 +1,6 @@
 """The command line. Thin: it imports what a command needs inside that command, and turns errors into exit codes."""
 
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from lossrun.errors import ConfigError, LossrunError
+from lossrun.errors import ConfigError, LossrunError, RunError, StoppedError
 from lossrun.version import __version__
 
 app = typer.Typer(
@@ -55,13 +56,25 @@ class Kind(StrEnum):
 
 def main() -> None:
     """The entry point: every error of ours becomes one message on stderr and its exit code."""
+    if hasattr(signal, "SIGPIPE"):
+        # `lossrun ls | head` ends like any other command; a run in progress ignores the signal (screen.py).
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         app()
+    except OSError as problem:
+        from lossrun.report.console import abandon_stdout, error, stderr
+
+        # The rooms turn what they know of into errors of ours: what is left is our own output.
+        abandon_stdout()
+        error(stderr(), f"cannot write the output: {problem.strerror or problem}")
+        sys.exit(RunError.exit_code)
     except LossrunError as problem:
-        from lossrun.report.console import error, stderr
+        from lossrun.report.console import error, note, stderr
 
         console = stderr()
-        if isinstance(problem, ConfigError):
+        if isinstance(problem, StoppedError):
+            note(console, str(problem))
+        elif isinstance(problem, ConfigError):
             for text in problem.problems:
                 error(console, text)
         else:
@@ -122,13 +135,15 @@ def resume(
         return
     for text in resumable.notes:
         note(console, text)
-    examined = examine(resumable.reading, _data_dir(data_dir))
+    remembered = Path(resumable.environment.get("data_dir", ""))
+    where = remembered if data_dir is None and remembered.is_dir() else _data_dir(data_dir)
+    examined = examine(resumable.reading, where)
 
     from lossrun.screen import train_on_screen
     from lossrun.training.start import prepare, resume_at
 
-    def skipped(path: Path, reason: str) -> None:
-        warning(console, f"checkpoint {path.name} skipped: {reason}")
+    def skipped(_path: Path, reason: str) -> None:
+        warning(console, f"checkpoint skipped: {reason}")
 
     with resume_at(prepare(examined), resumable, skipped, lambda text: note(console, text)) as session:
         train_on_screen(session, examined, quiet=quiet)
@@ -200,10 +215,10 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     try:
         examined = examine(reading, _data_dir(data_dir))
     except DataError as problem:
-        without = examine_without_data(reading)
+        without = examine_without_data(reading, _data_dir(data_dir))
         if without is None:
             raise
-        examined, missing = without, str(problem)
+        examined, missing = without, str(problem).splitlines()[0].rstrip(":")
     typer.echo(config_file.dumps(examined.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
     console = stderr()
     console.print()

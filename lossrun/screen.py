@@ -1,9 +1,13 @@
 """A run in progress, as a person at a terminal follows it: where training meets the reports."""
 
+import signal
+from collections.abc import Callable
+from functools import partial
+
 from lossrun.lint import Examined
 from lossrun.records import ledger
 from lossrun.report import training as report
-from lossrun.report.console import note, stderr, stdout, warning
+from lossrun.report.console import abandon_stdout, note, stderr, stdout, warning
 from lossrun.report.facts import facts, layers
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
@@ -17,13 +21,21 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool) -> Non
     `quiet`: nothing but the run directory, at the end.
     """
     config, run, err, out = examined.config, session.run.path, stderr(), stdout()
-    if not quiet:
-        machine = {"device": session.where, "run": str(run)}
-        report.banner(err, {**facts(config, examined.facts, examined.notes), **machine}, layers(config, examined.facts))
-        for text in examined.reading.notes:
-            note(err, text)
-        for text in examined.warnings:
-            warning(err, text)
+    screen_is_there = not quiet
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+    def shown(draw: Callable[[], None]) -> None:
+        """Draw, as long as there is something to draw on: a closed pipe or a full disk must not end the run."""
+        nonlocal screen_is_there
+        if screen_is_there:
+            try:
+                draw()
+            except OSError:
+                screen_is_there = False
+                abandon_stdout()
+
+    shown(lambda: _beginning(session, examined))
     table = report.EpochTable(
         out,
         task=examined.facts.task,
@@ -35,17 +47,31 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool) -> Non
     screen = out if out.is_terminal else err
     with listening() as asked, report.progress_bar(screen, config.epochs, hidden=quiet) as show_progress:
         for event in train(session, asked):
-            if quiet:
-                continue
             if isinstance(event, EpochRecord):
-                table.add(event.epoch, event.rows, event.best_seeds)
+                shown(partial(table.add, event.epoch, event.rows, event.best_seeds))
             else:
-                show_progress(event.epoch, event.step_in_epoch, event.steps_per_epoch)
+                shown(partial(show_progress, event.epoch, event.step_in_epoch, event.steps_per_epoch))
     if quiet:
         print(run)
-        return
+    shown(lambda: _ending(session))
+
+
+def _beginning(session: Session, examined: Examined) -> None:
+    """What will be done, and what there is to say about it."""
+    config, err = examined.config, stderr()
+    machine = {"device": session.where, "run": str(session.run.path)}
+    report.banner(err, {**facts(config, examined.facts, examined.notes), **machine}, layers(config, examined.facts))
+    for text in examined.reading.notes:
+        note(err, text)
+    for text in examined.warnings:
+        warning(err, text)
+
+
+def _ending(session: Session) -> None:
+    """The result, and what to type next."""
+    config, name = session.config, session.run.name
     finished = ledger.read(session.run.ledger_path)[-1]
+    stopped = any(seed["stopped_epoch"] for seed in finished["seeds"].values())
+    further = "early_stopping=null" if stopped else f"epochs={2 * config.epochs}"
     best = {"metric": config.best.metric, "mode": config.best.mode}
-    report.ending(
-        err, finished, best, [f"lossrun show {run.name}", f"lossrun resume {run.name} --set epochs={2 * config.epochs}"]
-    )
+    report.ending(stderr(), finished, best, [f"lossrun show {name}", f"lossrun resume {name} --set {further}"])

@@ -38,8 +38,10 @@ def test_it_opens_with_its_command_and_the_result_to_expect(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_it_trains_for_an_epoch_without_a_warning(path: Path, tmp_path: Path, mnist_dir: Path) -> None:
-    examined = examine(read(path, ["epochs=1"]), mnist_dir)
+def test_it_trains_for_an_epoch_without_a_warning(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    reading = read(path, ["epochs=1"])
+    data_dir = request.getfixturevalue("mnist_dir") if reading.config.dataset.name == "mnist" else tmp_path
+    examined = examine(reading, data_dir)
     assert examined.warnings == ()
     with begin(prepare(examined), tmp_path) as session:
         for _ in train(session, lambda: None):

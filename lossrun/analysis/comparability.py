@@ -15,6 +15,7 @@ _ENVIRONMENT: Final = {
     "device": "device",
     "threads": "threads",
     "git_commit": "git commit",
+    "code": "your own code",
 }
 
 # The configured objective: what it means depends on the run.

@@ -14,12 +14,13 @@ from lossrun.lint.check import check
 @dataclass(frozen=True, slots=True)
 class Examined:
     """`config` is resolved. `data` holds each seed's, one object for all unless the split goes by the seed; it is empty
-    where the data were not to be had."""
+    where the data were not to be had. `data_dir`: where they were looked for."""
 
     reading: Reading
     config: Config
     facts: DataFacts
     data: Mapping[int, Data]
+    data_dir: Path
     warnings: tuple[str, ...]
 
     @property
@@ -44,16 +45,16 @@ def examine(reading: Reading, data_dir: Path) -> Examined:
         data = {seed: load(seed) for seed in seeds}
     else:
         data = dict.fromkeys(seeds, load(seeds[0]))
-    return _examined(reading, data[seeds[0]].facts, data)
+    return _examined(reading, data[seeds[0]].facts, data, data_dir)
 
 
-def examine_without_data(reading: Reading) -> Examined | None:
+def examine_without_data(reading: Reading, data_dir: Path) -> Examined | None:
     """The same from what is known of a dataset before a file is read; None where that is not enough."""
     dataset = reading.config.dataset
     known = known_facts(dataset.name, dataset.parameters)
-    return None if known is None else _examined(reading, known, {})
+    return None if known is None else _examined(reading, known, {}, data_dir)
 
 
-def _examined(reading: Reading, facts: DataFacts, data: Mapping[int, Data]) -> Examined:
+def _examined(reading: Reading, facts: DataFacts, data: Mapping[int, Data], data_dir: Path) -> Examined:
     warnings = check(reading, facts)
-    return Examined(reading, resolve(reading.config, facts), facts, data, tuple(warnings))
+    return Examined(reading, resolve(reading.config, facts), facts, data, data_dir, tuple(warnings))

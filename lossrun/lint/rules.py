@@ -39,11 +39,13 @@ def loss_task(config: Config, facts: DataFacts) -> Iterator[Found]:
     if declared is None or facts.task in declared.tasks:
         return
     fitting = [loss.name for loss in COMPONENTS["loss"] if facts.task in loss.tasks]
+    two_classes = declared.name == "cross_entropy" and facts.task == "binary"
+    other_task = ", or set dataset.task: multiclass" if two_classes else ""
     yield Found(
         ("loss",),
         f"{declared.name} is made for {' and '.join(declared.tasks)} targets, but {config.dataset.name} has "
         f"{facts.task} ones",
-        f"choose one of {', '.join(fitting)}",
+        f"choose one of {', '.join(fitting)}{other_task}",
     )
 
 

@@ -1,6 +1,7 @@
 """The two streams: data on stdout, everything said about it on stderr."""
 
 import io
+import os
 import re
 import sys
 
@@ -10,6 +11,12 @@ from rich.text import Text
 
 # Wide enough that nothing is ever cut where there is no screen to fit.
 _PIPE_WIDTH = 10_000
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """rich's own leaves the program; whether a lost reader ends it is for the caller to say."""
+        raise BrokenPipeError
 
 
 def stdout() -> Console:
@@ -22,11 +29,21 @@ def stderr() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
+    if stream is None:  # closed by whoever started us
+        return Console(file=io.StringIO())
     if isinstance(stream, io.TextIOWrapper):
         # A column of a table may have any name: better \xe9 on an ASCII terminal than no output at all.
         stream.reconfigure(errors="backslashreplace")
     width = None if stream.isatty() else _PIPE_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=not stream.isatty(), emoji=False)
+    return _Console(stderr=stderr, width=width, highlight=False, soft_wrap=not stream.isatty(), emoji=False)
+
+
+def abandon_stdout() -> None:
+    """Send what is still to be written to stdout nowhere: its reader is gone, or its disk is full.
+
+    Without it the interpreter tries again when it exits, and complains.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def is_unicode(console: Console) -> bool:

@@ -66,7 +66,12 @@ def model_line(config: Config, known: DataFacts) -> str:
     )
     total = sum(layer.parameters for layer in layers(config, known))
     count = f", {total:,} parameters" if total else ""
-    return f"{config.model.name}{count}, giving {gives}"
+    switched_on = [
+        f", {name.replace('_', ' ')}{'' if value is True else f' {value}'}"
+        for name in ("dropout", "batch_norm")
+        if (value := config.model.parameters.get(name))
+    ]
+    return f"{config.model.name}{count}{''.join(switched_on)}, giving {gives}"
 
 
 def loss_line(config: Config, known: DataFacts) -> str:
@@ -78,7 +83,9 @@ def loss_line(config: Config, known: DataFacts) -> str:
         "multiclass": "class indices",
         "multilabel": "zeros and ones",
     }[known.task]
-    text = f"{config.loss.name} of {_FORMS.get(str(form), 'outputs')} against {targets}"
+    # In regression only binary_cross_entropy takes its outputs for anything but plain numbers.
+    plain = known.task == "regression" and config.loss.name != "binary_cross_entropy"
+    text = f"{config.loss.name} of {'outputs' if plain else _FORMS.get(str(form), 'outputs')} against {targets}"
     shown = _shown(parameters, leave_out=("inputs", "reduction", "weight_convention"))
     return f"{text}, {parameters['reduction']}" + (f" ({shown})" if shown else "")
 

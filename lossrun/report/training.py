@@ -90,6 +90,12 @@ def ending(
         f"{format_seconds(finished['seconds'])} in all",
         style="bold",
     )
+    for seed, facts in finished["seeds"].items():
+        if facts.get("stopped_epoch"):
+            whose = f"seed {seed}: " if len(seeds) > 1 else ""
+            print_line(console, f"{whose}early stopping ended it after epoch {facts['stopped_epoch']}")
+        if facts.get("diverged_epoch"):
+            print_line(console, f"seed {seed}: diverged in epoch {facts['diverged_epoch']}")
     tested = {seed: facts for seed, facts in finished["seeds"].items() if "test_at_best" in facts}
     if tested:
         print_line(console, "")

@@ -1,6 +1,6 @@
 """One function for validation and test: the objective, every yardstick and the predictions, from one forward pass."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,9 +73,8 @@ def evaluate(replica: Replica, samples: Samples, reading: Reading) -> Evaluation
     return Evaluation(loss, scores, predicted)
 
 
-@torch.inference_mode()
 def try_batch(replica: Replica, config: Config, facts: DataFacts, watched: Sequence[str]) -> None:
-    """One small batch through model, loss and yardsticks before anything is written.
+    """One small batch through model, loss, gradient and yardsticks before anything is written.
 
     Raises UsageError where a user's own model or loss gives the wrong shape, nothing finite, or an exception, and where
     a `watched` column would be missing from the history.
@@ -93,6 +92,9 @@ def try_batch(replica: Replica, config: Config, facts: DataFacts, watched: Seque
                 f"{expected}"
             )
         loss = _tried("loss", config.loss.name, replica.objective, outputs, targets)
+        _tried("loss", config.loss.name, lambda: loss.backward())
+        for weight in replica.weights:
+            weight.grad = None
     if not torch.isfinite(loss):
         raise UsageError(
             f"loss: {config.loss.name} is {float(loss):g} before the first step; expected a finite number. Look at the "
@@ -125,7 +127,7 @@ def _forward(network: nn.Module, inputs: Tensor, reading: Reading) -> tuple[Tens
     return outputs, outputs.logit() if reading.output == "sigmoid" else outputs
 
 
-def _tried(kind: str, name: str, function: nn.Module, *arguments: Tensor) -> Any:
+def _tried(kind: str, name: str, function: Callable[..., Any], *arguments: Tensor) -> Any:
     try:
         return function(*arguments)
     except Exception as error:

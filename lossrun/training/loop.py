@@ -140,7 +140,7 @@ def _diverged(replicas: list[Replica], rows: list[dict[str, Any]], session: Sess
     return DivergedError(
         f"diverged in epoch {row['epoch']} (seed {seeds}): train_loss {row['train_loss']:g}, learning rate "
         f"{row['learning_rate']:g}, gradient norm {row['grad_norm']:g}. The last good checkpoint is kept; a smaller "
-        f"learning rate usually helps: {slower}"
+        f"learning rate usually helps:\n  {slower}"
     )
 
 
@@ -169,6 +169,6 @@ def _heed(request: Request | None, session: Session) -> None:
     ledger.append(session.run.ledger_path, "stopped", reason=request.value, epoch=position.epoch, step=position.step)
     kind = TerminatedError if request is Request.TERMINATE else StoppedError
     raise kind(
-        f"{request.value} in epoch {position.epoch} after step {position.step}; state saved. "
-        f"Go on with: lossrun resume {session.run.path}"
+        f"{request.value} in epoch {position.epoch} after step {position.step}; state saved; go on with\n"
+        f"  lossrun resume {session.run.path}"
     )

@@ -53,8 +53,9 @@ def find_resumable(path: Path, overrides: Sequence[str] = ()) -> Resumable:
         # The bare "optimizer" is a change of its name: its state would mean nothing to another one.
         if key.partition(".")[0] not in CHANGEABLE or key == "optimizer":
             raise UsageError(
-                f"{key} cannot change within a run: what was trained so far would belong to another experiment; "
-                f"train anew with --set {key}=... (a run can change {', '.join(CHANGEABLE)})"
+                f"{key} cannot change within a run, which has been trained with another so far; train anew with "
+                f"--set {key}=... (a run can change {', '.join(CHANGEABLE)}; of the optimizer "
+                "its parameters)"
             )
     done = max((row["epoch"] for row in recorded_run.history.rows), default=0)
     if after.config.epochs < done:

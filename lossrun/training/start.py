@@ -8,7 +8,7 @@ from typing import Any
 
 from lossrun.config import Config
 from lossrun.data import Data
-from lossrun.errors import CheckpointError
+from lossrun.errors import CheckpointError, UsageError
 from lossrun.lint import Examined
 from lossrun.records import checkpoints, history, ledger, run_directory
 from lossrun.records.lock import writing
@@ -78,6 +78,8 @@ def resume_at(
         found = _newest_good(run, on_skip)
         restore(session, found)
         _thaw(session, resumable)
+        if resumable.finished and resumable.changes and not session.training:
+            raise UsageError(_nothing_to_train(session))
         removed = history.cut(run.history_path, session.history_length)
         if removed:
             note(
@@ -130,6 +132,14 @@ def _thaw(session: Session, resumable: Resumable) -> None:
             replica.stopped_epoch = None
 
 
+def _nothing_to_train(session: Session) -> str:
+    done = session.position.epoch - 1
+    message = f"{session.run.name} is finished, and these changes leave nothing to train; nothing is recorded of them. "
+    if done < session.config.epochs:
+        return f"{message}Early stopping ended it after epoch {done}: --set early_stopping=null lets it go on"
+    return f"{message}All of its {done} epochs are done: add --set epochs={2 * done}"
+
+
 def _jump(resumable: Resumable, session: Session) -> str:
     """What to say where the changes move the learning rate of the very next step."""
     step, steps_per_epoch = session.position.step, session.steps_per_epoch
@@ -173,7 +183,9 @@ def hashes(data: Mapping[int, Data]) -> dict[str, str]:
 
 def _environment(prepared: Prepared) -> dict[str, Any]:
     return {
-        **environment.environment(prepared.place.device, _step(prepared).kind, prepared.examined.reading.directory),
+        **environment.environment(
+            prepared.place.device, _step(prepared).kind, prepared.examined.reading, prepared.examined.data_dir
+        ),
         "task": prepared.examined.facts.task,
         "data": hashes(prepared.examined.data),
     }

@@ -1,7 +1,7 @@
 """Signals from outside, turned into requests that the loop heeds between two steps.
 
-Ctrl-C (SIGINT) and SIGTERM save the state and stop; a second Ctrl-C does not wait for the save. SIGUSR1, which cluster
-schedulers send ahead of a time limit, saves the state and goes on.
+Ctrl-C (SIGINT), SIGTERM and SIGHUP (a closed terminal) save the state and stop; a second Ctrl-C does not wait for the
+save. SIGUSR1, which cluster schedulers send ahead of a time limit, saves the state and goes on.
 """
 
 import signal
@@ -35,8 +35,11 @@ def listening() -> Iterator[Requests]:
     """Turn signals into requests until the end of the block. Works in the main thread only, as signals do."""
     requests = Requests()
     meanings = {signal.SIGINT: Request.INTERRUPT, signal.SIGTERM: Request.TERMINATE}
+    # Windows has neither.
     if hasattr(signal, "SIGUSR1"):
         meanings[signal.SIGUSR1] = Request.CHECKPOINT
+    if hasattr(signal, "SIGHUP"):
+        meanings[signal.SIGHUP] = Request.TERMINATE
 
     def note(number: int, _frame: FrameType | None) -> None:
         request = meanings[signal.Signals(number)]

@@ -203,3 +203,30 @@ def test_the_python_interface_is_the_same_run(config: Path, tmp_path: Path, monk
     assert longer.history.rows[-1]["epoch"] == 4
     assert lossrun.load("same").status == "finished"
     assert lossrun.compare(longer, same).comparable
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and /dev/full of Unix")
+def test_a_screen_that_goes_away_does_not_end_the_run(config: Path, tmp_path: Path) -> None:
+    lossrun = f"{sys.executable} -m lossrun"
+
+    def shell(command: str) -> int:
+        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, check=False, text=True)
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
+        return done.returncode
+
+    assert shell(f"set -o pipefail; {lossrun} train config.yaml --set epochs=30 | head -1") == 0
+    assert shell(f"{lossrun} train config.yaml > /dev/full") == 0
+    assert shell(f"{lossrun} train config.yaml >&-") == 0
+    statuses = subprocess.run([*lossrun.split(), "ls"], cwd=tmp_path, capture_output=True, check=True, text=True).stdout
+    assert statuses.count("finished") == 3
+    assert shell(f"{lossrun} ls > /dev/full") == 4
+
+
+def test_the_data_folder_of_a_run_is_remembered(
+    lossrun: Run, config: Path, tmp_path: Path, mnist_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--set", "dataset={name: mnist, validation: 59000}", "--set", "loss=cross_entropy", "--set", "epochs=1")
+    assert lossrun("train", "config.yaml", *options, "--data-dir", str(mnist_dir)).code == 0
+    monkeypatch.delenv("LOSSRUN_DATA_DIR")
+    assert lossrun("resume", "last", "--set", "epochs=2").code == 0

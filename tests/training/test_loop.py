@@ -216,7 +216,9 @@ def test_events_are_rows_on_disk(laboratory: Laboratory) -> None:
 LONG = {**SMALL, "epochs": 100_000, "dataset": {**SMALL["dataset"], "samples": 400}}
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGKILL, -9)]
+)
 def test_a_stopped_process_can_be_resumed(tmp_path: Path, number: int, code: int) -> None:
     (tmp_path / "config.yaml").write_text(json.dumps(LONG))
     command = [sys.executable, "-m", "lossrun", "train", "config.yaml"]
@@ -234,7 +236,8 @@ def test_a_stopped_process_can_be_resumed(tmp_path: Path, number: int, code: int
     else:
         assert run.status == "stopped"
         assert "Traceback" not in stderr
-        assert f"lossrun resume {path.relative_to(tmp_path)}" in stderr
+        assert f"\n  lossrun resume {path.relative_to(tmp_path)}\n" in stderr
+        assert "error:" not in stderr
     done = history.read(path / "history.jsonl").rows[-1]["epoch"]
     resumed = subprocess.run(
         [sys.executable, "-m", "lossrun", "resume", "last", "--set", f"epochs={done + 3}"],

@@ -48,6 +48,10 @@ def scalar(outputs, targets):
     return (outputs - targets).square().mean()
 
 
+def flat(outputs, targets):
+    return torch.ones(len(outputs))
+
+
 def broken(outputs, targets):
     raise RuntimeError("no such luck")
 '''
@@ -77,6 +81,18 @@ def test_all_four_train_and_resume_exactly(own: Laboratory) -> None:
     assert_same_bits(whole, stopped)
 
 
+def test_a_change_of_the_users_code_is_told(own: Laboratory) -> None:
+    run = own.start(CONFIG, stop_at=5)
+    told: list[str] = []
+    own.resume(run, stop_at=7, note=told.append)
+    assert told == []
+    module = own.folder / "own.py"
+    module.write_text(module.read_text() + "# changed\n")
+    own.resume(run, note=told.append)
+    assert len(told) == 1
+    assert "code own " in told[0]
+
+
 def test_the_users_loss_is_the_same_as_ours_of_that_formula(own: Laboratory) -> None:
     """abs(x)^2 with the mean over outputs is mse, so every row must agree to rounding."""
     theirs, ours = own.start(CONFIG), own.start({**CONFIG, "loss": "mse"})
@@ -104,6 +120,7 @@ def test_a_loss_may_learn_and_its_weights_are_in_the_checkpoint(own: Laboratory)
         ({"model": {"name": "own:net", "widht": 3}}, "there is no parameter widht; did you mean width?"),
         ({"loss": "own:scalar"}, "expected one value per sample"),
         ({"loss": "own:broken"}, "failed on a first batch: RuntimeError: no such luck"),
+        ({"loss": "own:flat"}, "loss: own:flat failed on a first batch: RuntimeError: element 0 of tensors"),
         ({"optimizer": "own:net"}, "optimizer: own:net"),
     ],
 )

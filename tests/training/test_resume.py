@@ -149,6 +149,18 @@ def test_a_run_does_not_go_back(laboratory: Laboratory) -> None:
         laboratory.resume(run, "epochs=3")
 
 
+def test_changes_that_leave_nothing_to_train_are_refused_and_not_recorded(laboratory: Laboratory) -> None:
+    run = laboratory.start(EVERYTHING)
+    before = run.ledger_path.read_bytes()
+    with pytest.raises(UsageError, match=r"leave nothing to train.*add --set epochs=8"):
+        laboratory.resume(run, "learning_rate=0.1")
+    early = laboratory.start({**EVERYTHING, "epochs": 40, "early_stopping": 1, "learning_rate": 0.3})
+    with pytest.raises(UsageError, match="early_stopping=null lets it go on"):
+        laboratory.resume(early, "epochs=50")
+    assert run.ledger_path.read_bytes() == before
+    laboratory.resume(early, "early_stopping=null", stop_at=newest(early).metadata["step"] + 3)
+
+
 def test_what_would_make_another_experiment_cannot_change(laboratory: Laboratory) -> None:
     run = laboratory.start(EVERYTHING, stop_at=3)
     for override in ("batch_size=16", "model.dropout=0", "loss=mse", "seeds=2", "optimizer=sgd"):
