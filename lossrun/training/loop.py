@@ -61,19 +61,19 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
         watch.training_done()
 
         active = [replica for replica in session.replicas if not replica.frozen]
-        rows = []
-        for index, replica in enumerate(session.replicas):
-            if replica.frozen:
-                continue
-            row = {
+        rows: list[dict[str, Any]] = [
+            {
                 "epoch": position.epoch,
                 "step": position.step,
                 "seed": replica.seed,
                 "train_loss": train_losses[index],
+                **_validation(replica, session),
+                "learning_rate": float(sums.rates[index]),
+                "grad_norm": gradient_norms[index],
             }
-            row |= _validation(replica, session)
-            row |= {"learning_rate": float(sums.rates[index]), "grad_norm": gradient_norms[index]}
-            rows.append(row)
+            for index, replica in enumerate(session.replicas)
+            if not replica.frozen
+        ]
         improved = frozenset(
             replica.seed for replica, row in zip(active, rows, strict=True) if _judge(replica, row, session)
         )
