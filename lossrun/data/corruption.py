@@ -51,8 +51,13 @@ def replace_labels(targets: np.ndarray, task: Task, classes: int, share: float, 
 def displace(targets: np.ndarray, share: float, scale: float, seed: int) -> np.ndarray:
     """round(share * N * K) of the targets (N, K) moved up or down by `scale` standard deviations of their column.
 
-    Raises DataError where a column is constant, so that it has no deviation to move by.
+    Raises DataError where a column has no deviation to move by: it is constant, or there is but one sample.
     """
+    if len(targets) < 2:
+        raise DataError(
+            "dataset.corrupt: outliers are sized in standard deviations, and a single training sample has none; "
+            "take more samples, or hold out fewer for validation and test"
+        )
     std = targets.std(axis=0, dtype=np.float64)
     if not std.all():
         raise DataError(

@@ -11,7 +11,7 @@ from lossrun.catalog.declaration import Task
 from lossrun.data.dataset import Part, Source
 from lossrun.data.inputs import as_float32
 from lossrun.data.table import Table, as_number, read_table
-from lossrun.data.targets import encode
+from lossrun.data.targets import are_nearly_all_different, encode
 from lossrun.errors import DataError
 
 # More categories than this are names or ids, and their columns would fill the memory.
@@ -26,6 +26,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path) -> Source:
     """
     table = read_table(config_dir / parameters["path"], parameters["delimiter"])
     targets, inputs = _chosen(table, parameters)
+    _check_decimal_points(table, [*inputs, *targets])
     words = [name for name in inputs if table.is_words(name)]
     if words and parameters["encode"] == "refuse":
         drop = ", ".join([*parameters["drop"], *words])
@@ -84,9 +85,22 @@ def _chosen(table: Table, parameters: Mapping[str, Any]) -> tuple[list[str], lis
             raise DataError(f"dataset.inputs: {name} is the target; take it out of one of the two")
         if name in drop:
             raise DataError(f"dataset.inputs: {name} is also in drop; take it out of one of the two")
-    if not targets or not inputs:
-        raise DataError(f"{table.path}: no {'input' if targets else 'target'} columns left; name at least one")
+    if not targets:
+        raise DataError(f"dataset.target: names no column of {table.path}; name at least one")
+    if not inputs:
+        raise DataError(f"dataset.inputs: target and drop take every column of {table.path}; leave at least one")
     return targets, inputs
+
+
+def _check_decimal_points(table: Table, names: Sequence[str]) -> None:
+    """Raises DataError: read as words, such numbers would become a class or an input each."""
+    commas = {name: cell for name in names if (cell := table.decimal_comma(name)) is not None}
+    if commas:
+        raise DataError(
+            f"{table.path}: column{'s' * (len(commas) > 1)} {', '.join(commas)}: decimal commas, as in "
+            f"{next(iter(commas.values()))}; write decimal points (or export the table with them) and nothing between "
+            "the thousands"
+        )
 
 
 def _complete_rows(
@@ -120,6 +134,11 @@ def _complete_rows(
 def _one_hot(table: Table, name: str, keep: np.ndarray) -> tuple[list[str], np.ndarray]:
     """The sorted categories of a column, and float64 (N, categories) of 0 and 1."""
     categories, index = np.unique(np.array(table.columns[name])[keep], return_inverse=True)
+    if are_nearly_all_different(len(categories), len(index)):
+        raise DataError(
+            f"{table.path}: column {name} holds {len(categories)} different words in {len(index)} rows: names, ids or "
+            f"numbers in disguise, nothing to encode; leave it out: drop: [{name}], or write numbers as 0.5"
+        )
     if len(categories) > MAX_CATEGORIES:
         raise DataError(
             f"{table.path}: column {name} holds {len(categories)} different words, too many to encode "
@@ -135,8 +154,10 @@ def _raw_targets(table: Table, targets: Sequence[str], keep: np.ndarray, task: T
         return words
     worded = [name for name in targets if table.is_words(name)]
     if worded:
-        fix = "a regression needs numbers" if task == "regression" else "several targets must all be numbers"
-        raise DataError(f"{table.path}: words in the target column {worded[0]}; {fix}")
+        what = f"the target column {worded[0]} of {table.path} holds words"
+        if task == "regression":
+            raise DataError(f"dataset.task: {what}; a regression needs numbers")
+        raise DataError(f"dataset.target: {what}; several must be numbers")
     return np.stack([table.numbers(name)[keep] for name in targets], axis=1)
 
 
@@ -150,4 +171,4 @@ def _holds_classes(table: Table, name: str, task: Task | None) -> bool:
 
 
 def _where(table: Table, targets: Sequence[str]) -> str:
-    return f"{table.path}, target {', '.join(targets)}"
+    return f"dataset.target: {', '.join(targets)} of {table.path}"

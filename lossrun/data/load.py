@@ -49,6 +49,9 @@ def load(name: str, parameters: Mapping[str, Any], *, config_dir: Path, data_dir
         raise DataError(
             f"dataset.standardize: targets of a {source.task} task are classes; only a regression has units"
         )
+    input_scaling = scaling.fit(train.inputs) if standardize["inputs"] else source.input_scaling
+    if input_scaling is None and train.inputs.ndim == 2:
+        notes += scaling.scale_notes(train.inputs)
     return Data(
         name=name,
         task=source.task,
@@ -58,9 +61,7 @@ def load(name: str, parameters: Mapping[str, Any], *, config_dir: Path, data_dir
         input_shape=train.inputs.shape[1:],
         target_size=source.target_size,
         classes=source.classes,
-        input_scaling=scaling.fit(train.inputs)
-        if standardize["inputs"]
-        else source.input_scaling or Scaling.identity(),
+        input_scaling=input_scaling or Scaling.identity(),
         target_scaling=scaling.fit(train.targets) if standardize["targets"] else Scaling.identity(),
         hashes={part_name: part_digest(part) for part_name, part in parts.items()},
         notes=tuple(notes),

@@ -17,7 +17,7 @@ def read_scikit_learn(name: str) -> Source:
     try:
         from sklearn import datasets
     except ImportError as error:
-        raise DataError(f'{name} comes with scikit-learn, which is missing; pip install "lossrun[data]"') from error
+        raise DataError(f"{name} comes with scikit-learn, which is missing; pip install scikit-learn") from error
     bunch = getattr(datasets, f"load_{name}")()
     classes = tuple(str(name) for name in getattr(bunch, "target_names", ()))
     task: Task

@@ -51,7 +51,9 @@ def synthetic_regression(parameters: Mapping[str, Any]) -> Source:
 
 def check_regression(parameters: Mapping[str, Any]) -> None:
     if parameters["kind"] == "friedman1" and parameters["features"] < 5:
-        raise DataError(f"dataset: friedman1 has {parameters['features']} features; expected at least 5")
+        raise DataError(
+            f"dataset.features: {parameters['features']}, but friedman1 is a function of 5; ask for at least 5"
+        )
 
 
 def _noise(noise: Mapping[str, Any], samples: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Text tables, read strictly: one header line, equally long rows, every complaint with its line."""
 
 import csv
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from lossrun.errors import DataError
 
 # What an empty cell is also written as, in any case.
 MISSING: Final = frozenset({"", "na", "nan", "null"})
+# 0,5378 and, with points between the thousands, 1.234,5.
+DECIMAL_COMMA: Final = re.compile(r"[-+]?[0-9][0-9.]*,[0-9]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,18 @@ class Table:
 
     def is_words(self, name: str) -> bool:
         """Whether less than half of the cells that say something are numbers."""
-        cells = [cell for cell in self.columns[name] if cell.lower() not in MISSING]
+        cells = self._said(name)
         return 2 * sum(as_number(cell) is not None for cell in cells) < len(cells)
+
+    def decimal_comma(self, name: str) -> str | None:
+        """The first cell with one, where a column only looks like words for them, up to a tenth of its cells."""
+        cells = self._said(name)
+        commas = [cell for cell in cells if DECIMAL_COMMA.fullmatch(cell)]
+        numbers = sum(as_number(cell) is not None for cell in cells) + len(commas)
+        return commas[0] if commas and self.is_words(name) and 10 * numbers >= 9 * len(cells) else None
+
+    def _said(self, name: str) -> list[str]:
+        return [cell for cell in self.columns[name] if cell.lower() not in MISSING]
 
 
 def read_table(path: Path, delimiter: str) -> Table:
@@ -69,7 +82,9 @@ def read_table(path: Path, delimiter: str) -> Table:
                     f"{path}:{reader.line_num}: {error}; expected cells as spreadsheets write them"
                 ) from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}; dataset.path is relative to the config") from error
+        raise DataError(
+            f"dataset.path: {path} cannot be read: {error.strerror}; the path is relative to the config"
+        ) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
     if len(rows) < 2:

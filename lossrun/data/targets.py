@@ -2,12 +2,16 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from lossrun.catalog.declaration import Task
 from lossrun.data.inputs import as_float32
 from lossrun.errors import DataError
+
+# So few rows may well be all different: a first try, a table of countries.
+FEW_ROWS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +57,11 @@ def encode(raw: np.ndarray, task: Task | None, where: str, classes: tuple[str, .
             return _one_hot(columns, words, where, classes)
         raise DataError(f"{where}: {columns.shape[1]} columns; a binary task has one (several: task: multilabel)")
     return _classes(columns[:, 0], task, words, where, classes)
+
+
+def are_nearly_all_different(distinct: int, rows: int) -> bool:
+    """Whether words, `distinct` of them in `rows` rows, are names or ids: classes would come up again and again."""
+    return rows > FEW_ROWS and 2 * distinct > rows
 
 
 def _inferred(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...]) -> Task:
@@ -103,6 +112,11 @@ def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: t
         indices = _indices(column, words, where, classes)
     else:
         distinct, indices = np.unique(column, return_inverse=True)
+        if words and are_nearly_all_different(len(distinct), len(column)):
+            raise DataError(
+                f"{where}: {len(distinct)} different words in {len(column)} rows: names, ids or numbers in disguise, "
+                "no classes; choose another target, or write numbers as 0.5"
+            )
         classes = _names(distinct)
     if task == "binary" and len(classes) != 2:
         raise DataError(f"{where}: {len(classes)} classes ({', '.join(classes[:5])}); a binary task has 2")

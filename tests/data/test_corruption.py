@@ -65,6 +65,11 @@ def test_constant_targets_have_no_outliers() -> None:
         displace(np.ones((4, 1), np.float32), 0.5, 10.0, 0)
 
 
+def test_one_sample_has_no_deviation() -> None:
+    with pytest.raises(DataError, match="a single training sample has none; take more samples"):
+        displace(np.ones((1, 1), np.float32), 0.5, 10.0, 0)
+
+
 def test_what_was_done_is_said() -> None:
     _, notes = corrupt(np.zeros(100, np.int64), "multiclass", 3, {**ASKED, "label_noise": 0.05})
     assert notes == ("5.0 % of the training labels replaced",)

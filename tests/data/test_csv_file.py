@@ -89,15 +89,22 @@ def test_a_mean_fills_numbers_but_never_targets_or_words(read: Callable[..., Sou
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"target": "prise"}, "did you mean price?"),
-        ({"target": "price", "drop": ["ids"]}, "dataset.drop: .* did you mean id?"),
-        ({"target": "price", "inputs": ["size", "price"]}, "price is the target"),
+        ({"target": "prise"}, r"^dataset.target: .* did you mean price\?"),
+        ({"target": []}, "^dataset.target: names no column"),
+        ({"target": "price", "drop": ["ids"]}, r"^dataset.drop: .* did you mean id\?"),
+        ({"target": "price", "inputs": ["size", "price"]}, "^dataset.inputs: price is the target"),
         ({"target": "price", "inputs": ["size"], "drop": ["size"]}, "also in drop"),
         ({"target": "price", "inputs": ["size", "size"]}, "named twice"),
-        ({"target": "price", "drop": ["id", "size", "colour", "town"]}, "no input columns left"),
-        ({"target": ["price", "town"], "inputs": "size"}, "several targets must all be numbers"),
-        ({"target": "town", "inputs": "size", "task": "regression"}, "needs numbers"),
-        ({"target": "size", "inputs": "id", "task": "binary"}, "3 classes"),
+        (
+            {"target": "price", "drop": ["id", "size", "colour", "town"]},
+            "^dataset.inputs: target and drop take every column",
+        ),
+        (
+            {"target": ["price", "town"], "inputs": "size"},
+            "^dataset.target: the target column town .* several must be numbers",
+        ),
+        ({"target": "town", "inputs": "size", "task": "regression"}, "^dataset.task: .* needs numbers"),
+        ({"target": "size", "inputs": "id", "task": "binary"}, "^dataset.target: size .* 3 classes"),
     ],
 )
 def test_columns_that_do_not_fit_are_refused(read: Callable[..., Source], given: Any, complaint: str) -> None:
@@ -106,6 +113,32 @@ def test_columns_that_do_not_fit_are_refused(read: Callable[..., Source], given:
 
 
 def test_too_many_words_are_not_encoded(read: Callable[..., Source]) -> None:
-    text = "a,y\n" + "".join(f"w{i},{i / 2}\n" for i in range(1001))
+    text = "a,y\n" + "".join(f"w{i % 1001},{i / 2}\n" for i in range(2002))
     with pytest.raises(DataError, match=r"1001 different words.*drop: \[a\]"):
         read(text, target="y", encode="one_hot")
+
+
+@pytest.mark.parametrize("encode", ["refuse", "one_hot"])
+def test_decimal_commas_are_refused(read: Callable[..., Source], encode: str) -> None:
+    rows = [f"0,{i}378;{i};-1,{i}" for i in range(10, 20)]
+    text = "\n".join(["size;count;price", *rows, "NA;20;0,5"])
+    with pytest.raises(DataError, match=r"columns size, price: decimal commas, as in 0,10378; write decimal points"):
+        read(text, target="price", delimiter=";", encode=encode, missing="drop")
+    with pytest.raises(DataError, match="column price: decimal commas"):
+        read(text, target="price", inputs="count", delimiter=";", encode=encode)
+    assert read(text.replace(",", "."), target="price", delimiter=";", missing="drop").columns == ("size", "count")
+
+
+@pytest.mark.parametrize("task", [None, "multiclass"])
+def test_nearly_as_many_words_as_rows_are_no_categories(read: Callable[..., Source], task: str | None) -> None:
+    def table(rows: int, words: int) -> str:
+        return "name,x,y\n" + "".join(f"w{i % words},{i},{i / 2}\n" for i in range(rows))
+
+    disguised = r"21 different words in 40 rows: names, ids or numbers in disguise"
+    with pytest.raises(DataError, match=rf"column name holds {disguised}.*drop: \[name\]"):
+        read(table(40, 21), target="y", encode="one_hot")
+    with pytest.raises(DataError, match=rf"^dataset.target: name of .*{disguised}"):
+        read(table(40, 21), target="name", task=task)
+    for rows, words in ((40, 20), (20, 20)):
+        assert len(read(table(rows, words), target="y", encode="one_hot").columns) == words + 1
+        assert len(read(table(rows, words), target="name", task=task).classes) == words

@@ -2,12 +2,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from lossrun.data import Data, default_data_dir
+from lossrun.config import read
+from lossrun.data import Data, default_data_dir, load
 from lossrun.errors import DataError
+
+STANDARDIZE = {"inputs": True, "targets": False}
 
 
 def test_every_part_keeps_its_rows(loaded: Callable[..., Data]) -> None:
@@ -34,11 +38,16 @@ def test_the_runs_seed_splits_only_when_asked(loaded: Callable[..., Data]) -> No
 
 
 def test_corruption_touches_training_targets_alone(loaded: Callable[..., Data]) -> None:
-    clean, noisy = loaded("wine"), loaded("wine", corrupt={"label_noise": 0.5})
+    clean, noisy = (loaded("wine", standardize=STANDARDIZE, corrupt=c) for c in (None, {"label_noise": 0.5}))
     assert {name for name in clean.hashes if clean.hashes[name] != noisy.hashes[name]} == {"train"}
     assert np.array_equal(clean.train.inputs, noisy.train.inputs)
     assert (clean.train.targets != noisy.train.targets).sum() == round(0.5 * len(clean.train))
     assert noisy.notes == ("50.0 % of the training labels replaced",)
+
+
+def test_too_few_samples_for_outliers_are_told_apart_from_constant_targets(loaded: Callable[..., Data]) -> None:
+    with pytest.raises(DataError, match="take more samples"):
+        loaded("synthetic_regression", samples=3, corrupt={"outliers": 0.5})
 
 
 def test_hashes_see_every_number(loaded: Callable[..., Data]) -> None:
@@ -67,10 +76,38 @@ def test_classes_are_not_standardized(loaded: Callable[..., Data]) -> None:
         loaded("wine", standardize={"inputs": False, "targets": True})
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "notes"),
+    [
+        # scikit-learn's description of the data: the worst area reaches 4254, the least minimum is 0.
+        ("breast_cancer", {"test": 0, "validation": 0}, 1),
+        ("breast_cancer", {"standardize": STANDARDIZE}, 0),
+        ("diabetes", {}, 0),
+        ("digits", {}, 0),
+        ("synthetic_regression", {"kind": "polynomial"}, 0),
+        ("synthetic_classification", {}, 0),
+        ("inline", {"inputs": [[1, 100], [2, 90], [3, 80]], "targets": [3, 5, 7.5]}, 0),
+    ],
+)
+def test_unscaled_tables_get_a_hint(loaded: Callable[..., Data], name: str, given: dict[str, Any], notes: int) -> None:
+    hints = loaded(name, **given).notes
+    assert len(hints) == notes
+    assert all(hint.startswith("inputs reach from 0 to 4254 and") for hint in hints)
+
+
+def test_no_shipped_config_gets_the_hint(mnist_dir: Path) -> None:
+    paths = list((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+    assert paths
+    for path in paths:
+        dataset = read(path, []).config.dataset
+        data = load(dataset.name, dataset.parameters, config_dir=path.parent, data_dir=mnist_dir)
+        assert not [note for note in data.notes if "standardize" in note], path.name
+
+
 def test_missing_cells_are_filled_from_the_training_part_only(loaded: Callable[..., Data], tmp_path: Path) -> None:
     cells = ["" if i % 4 == 0 else str(i * i) for i in range(40)]
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{cell},{i / 2}\n" for i, cell in enumerate(cells)))
-    data = loaded("csv", path="t.csv", target="y", missing="mean")
+    data = loaded("csv", path="t.csv", target="y", missing="mean", standardize=STANDARDIZE)
     mean = np.mean([i * i for i in data.train.ids if i % 4])
     for part in (data.train, data.validation, data.test):
         assert part is not None

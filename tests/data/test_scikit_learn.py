@@ -23,7 +23,7 @@ def test_class_names_come_along() -> None:
 
 def test_without_scikit_learn_the_way_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(DataError, match=r'pip install "lossrun\[data\]"'):
+    with pytest.raises(DataError, match="pip install scikit-learn"):
         read_scikit_learn("wine")
 
 

@@ -43,7 +43,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str | bytes, complain
 
 
 def test_a_missing_file_and_a_long_delimiter_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="relative to the config"):
+    with pytest.raises(DataError, match=r"^dataset.path: .* relative to the config"):
         read_table(tmp_path / "none.csv", ",")
     with pytest.raises(DataError, match="expected one character"):
         read_table(tmp_path / "none.csv", ", ")
@@ -54,3 +54,20 @@ def test_a_word_among_numbers_is_named_with_its_place(tmp_path: Path) -> None:
     assert not table.is_words("a")
     with pytest.raises(DataError, match=r"table.csv:3: column a: 'x1' is not a number"):
         table.numbers("a")
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["0,5", "-1,25", "3", "NA"], "0,5"),
+        (["3", "1.234,5", "+2,5e-3"], "1.234,5"),
+        (["0,5"] * 9 + ["broken"], "0,5"),
+        (["0,5"] * 8 + ["broken"] * 2, None),
+        (["0,5", "3", "4"], None),  # most are numbers: the cell is the mistake
+        (["1,2,3", "Bern, 5"], None),
+        (["", "NA"], None),
+    ],
+)
+def test_words_that_are_numbers_with_decimal_commas(tmp_path: Path, cells: list[str], found: str | None) -> None:
+    table = read_table(table_of(tmp_path, "a;b\n" + "".join(f"{cell};1\n" for cell in cells)), ";")
+    assert table.decimal_comma("a") == found
