@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from lossrun.catalog import DataFacts, nearest
-from lossrun.catalog.declaration import Model
+from lossrun.catalog.declaration import Model, Optimizer
 from lossrun.catalog.lookup import COMPONENTS, get
 from lossrun.config import Config
 from lossrun.config.resolve import loss_declaration, output_size
@@ -190,6 +190,31 @@ def nesterov(config: Config, facts: DataFacts) -> Iterator[Found]:
         )
 
 
+def unusual_rate(config: Config, facts: DataFacts) -> Iterator[Found]:
+    if config.optimizer.is_plugin:
+        return
+    optimizer = get("optimizer", config.optimizer.name)
+    assert isinstance(optimizer, Optimizer)
+    low, high = optimizer.usual_rates
+    side = "below" if config.learning_rate < low else "above"
+    if not low <= config.learning_rate <= high:
+        yield Found(
+            ("learning_rate",),
+            f"{config.learning_rate:g} is far {side} what {optimizer.name} is usually given ({low:g} to {high:g})",
+            "look at the first epochs: a loss that does not move, or that explodes, is the rate's doing",
+        )
+
+
+def long_warmup(config: Config, facts: DataFacts) -> Iterator[Found]:
+    warmup = config.schedule.parameters.get("warmup_epochs", 0)
+    if warmup >= config.epochs:
+        yield Found(
+            ("schedule", "warmup_epochs"),
+            f"a warm-up of {warmup:g} epochs leaves nothing of the {config.epochs}: the rate rises to the end",
+            "shorten schedule.warmup_epochs, or ask for more epochs",
+        )
+
+
 def model_shape(config: Config, facts: DataFacts) -> Iterator[Found]:
     if config.model.is_plugin:
         return
@@ -231,5 +256,7 @@ RULES: Final[dict[str, Rule]] = {
     "lone_last_batch": Rule(lone_last_batch, runnable=False),
     "no_batch": Rule(no_batch, runnable=False),
     "nesterov": Rule(nesterov, runnable=False),
+    "unusual_rate": Rule(unusual_rate, severity="warn"),
+    "long_warmup": Rule(long_warmup, severity="warn"),
     "model_shape": Rule(model_shape, runnable=False),
 }

@@ -161,8 +161,34 @@ def test_one_mistake_is_told_once_with_place_reason_fix_and_rule(
     assert first.endswith(f" [{rule}]")
 
 
+# rule, lines, the place and what the warning must say: the reason and the fix.
+WARNS: list[tuple[str, str, str, str, str]] = [
+    (
+        "unusual_rate", "loss: mse\noptimizer: adam\nlearning_rate: 0.5",
+        "3:16: learning_rate", "far above what adam", "first epochs",
+    ),
+    ("unusual_rate", "loss: mse\nlearning_rate: 1e-6", "2:16: learning_rate", "far below what sgd", "first epochs"),
+    (
+        "long_warmup", "loss: mse\nepochs: 2\nschedule: {name: cosine, warmup_epochs: 2}",
+        "3:41: schedule.warmup_epochs", "a warm-up of 2 epochs leaves nothing of the 2", "shorten",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "lines", "place", "reason", "fix"), WARNS)
+def test_what_may_be_meant_is_only_warned_of(
+    lint: Lint, facts: Facts, rule: str, lines: str, place: str, reason: str, fix: str
+) -> None:
+    (warning,) = lint(lines, facts("regression"))
+    first = warning.splitlines()[0]
+    assert first.startswith(f"c.yaml:{place}: ")
+    assert reason in first
+    assert fix in first
+    assert first.endswith(f" [{rule}]")
+
+
 def test_every_rule_is_seen_to_fire() -> None:
-    assert {row[0] for row in FIRES} == set(RULES)
+    assert {row[0] for row in (*FIRES, *WARNS)} == set(RULES)
 
 
 # What sensible people write: no rule may say a word.
