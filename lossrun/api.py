@@ -1,5 +1,6 @@
 """The same commands from Python: `lossrun.train`, `resume`, `compare`, `load`. Silent; errors are raised."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -46,15 +47,26 @@ def resume(
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
 ) -> RecordedRun:
-    """Go on with a run from its newest good checkpoint. A finished run without changes is returned as it is."""
+    """Go on with a run from its newest good checkpoint. A finished run without changes is returned as it is.
+
+    `data_dir`: left out, where the run last found its data. What the command line would note (a checkpoint skipped, a
+    changed environment, a jump of the rate) is a UserWarning.
+    """
     from lossrun.training.loop import train as run_loop
     from lossrun.training.resumable import find_resumable
     from lossrun.training.start import prepare, resume_at
 
     resumable = find_resumable(_path(run, runs_dir), overrides)
     if not resumable.finished or resumable.changes:
-        examined = examine(resumable.reading, _data_dir(data_dir))
-        with resume_at(prepare(examined), resumable, lambda path, reason: None, lambda text: None) as session:
+        default = resumable.data_dir(default_data_dir())
+        examined = examine(resumable.reading, Path(data_dir) if data_dir is not None else default)
+        for text in resumable.notes:
+            warnings.warn(text, stacklevel=2)
+
+        def skipped(_path: Path, reason: str) -> None:
+            warnings.warn(f"checkpoint skipped: {reason}", stacklevel=2)
+
+        with resume_at(prepare(examined), resumable, skipped, warnings.warn) as session:
             for _ in run_loop(session, lambda: None):
                 pass
     return recorded.load(resumable.run.path)

@@ -135,9 +135,7 @@ def resume(
         return
     for text in resumable.notes:
         note(console, text)
-    remembered = Path(resumable.environment.get("data_dir", ""))
-    where = remembered if data_dir is None and remembered.is_dir() else _data_dir(data_dir)
-    examined = examine(resumable.reading, where)
+    examined = examine(resumable.reading, data_dir or resumable.data_dir(_data_dir(None)))
 
     from lossrun.screen import train_on_screen
     from lossrun.training.start import prepare, resume_at

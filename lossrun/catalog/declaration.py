@@ -191,7 +191,6 @@ class DatasetDeclaration(Component):
     input_shape: tuple[int, ...] | None = None
     target_size: int | None = None
     samples: str = ""
-    splits_test: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,6 @@ class Scaling:
     def divide_by(cls, divisor: float) -> "Scaling":
         return cls(np.array(0.0), np.array(divisor))
 
-    @property
-    def is_identity(self) -> bool:
-        return not self.mean.any() and bool((self.std == 1).all())
-
     def apply(self, raw: np.ndarray) -> np.ndarray:
         """(N, ...) in original units -> float32 of the same shape, scaled."""
         # Bytes need no more than float32, which halves the memory of a large image set.
@@ -49,11 +45,6 @@ class Scaling:
         scaled: np.ndarray = np.subtract(raw, self.mean, dtype=work)
         np.divide(scaled, self.std, out=scaled, casting="same_kind")
         return scaled.astype(np.float32, copy=False)
-
-    def invert(self, scaled: np.ndarray) -> np.ndarray:
-        """(N, ...) scaled -> float32 of the same shape, in original units."""
-        raw: np.ndarray = scaled.astype(np.float64) * self.std + self.mean
-        return raw.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

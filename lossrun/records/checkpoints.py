@@ -73,15 +73,21 @@ def candidates(directory: Path) -> list[Path]:
     return sorted((path for path in directory.iterdir() if _NAME.fullmatch(path.name)), key=_step, reverse=True)
 
 
-def load_newest(directory: Path, *, on_skip: Callable[[Path, str], None]) -> tuple[Path, Checkpoint]:
+def load_newest(
+    directory: Path, *, history_length: int, on_skip: Callable[[Path, str], None]
+) -> tuple[Path, Checkpoint]:
     """The newest checkpoint that can be trusted; `on_skip(path, reason)` hears of every newer one that cannot.
 
-    Raises CheckpointError where none can, with each one's reason.
+    `history_length`: bytes of history there are; a checkpoint that knew of more of them belongs to rows that are lost.
+    Raises CheckpointError where none can be trusted, with each one's reason.
     """
     skipped: list[str] = []
     for path in candidates(directory):
         try:
-            return path, read(path)
+            found = read(path)
+            if found.metadata["history_length"] > history_length:
+                raise CheckpointError(f"{path.name}: history.jsonl is shorter than when this checkpoint was saved")
+            return path, found
         except CheckpointError as error:
             on_skip(path, str(error))
             skipped.append(f"\n    {error}")

@@ -40,6 +40,11 @@ class Resumable:
     finished: bool
     notes: tuple[str, ...]
 
+    def data_dir(self, default: Path) -> Path:
+        """The folder that the run last found its data in, if it is still there."""
+        remembered = Path(self.environment.get("data_dir", default))
+        return remembered if remembered.is_dir() else default
+
 
 def find_resumable(path: Path, overrides: Sequence[str] = ()) -> Resumable:
     """Read a run for resuming it. Raises RunError where it is none, UsageError for a change that cannot be made."""

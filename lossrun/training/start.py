@@ -8,7 +8,7 @@ from typing import Any
 
 from lossrun.config import Config
 from lossrun.data import Data
-from lossrun.errors import CheckpointError, UsageError
+from lossrun.errors import UsageError
 from lossrun.lint import Examined
 from lossrun.records import checkpoints, history, ledger, run_directory
 from lossrun.records.lock import writing
@@ -25,11 +25,16 @@ from lossrun.training.step import EagerStep, Step
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Replicas ready for their first step; nothing is written yet."""
+    """Replicas ready for their first step; nothing is written yet.
+
+    `one_by_one`: why several seeds are not one batched computation, empty where they are or where there is but one.
+    """
 
     examined: Examined
     place: build.Workplace
     replicas: Sequence[Replica]
+    step: Step
+    one_by_one: str
 
     @property
     def config(self) -> Config:
@@ -46,7 +51,13 @@ def prepare(examined: Examined) -> Prepared:
             shared[id(data)] = build.parts(data, place)
     replicas = [build.replica(config, facts, seed, shared[id(data)], place) for seed, data in examined.data.items()]
     try_batch(replicas[0], config, facts, watched=watched_columns(config))
-    return Prepared(examined, place, replicas)
+    one_by_one = why_not(config, replicas) if len(replicas) > 1 else ""
+    step: Step
+    if len(replicas) > 1 and not one_by_one:
+        step = StackedStep(replicas, lambda weights: build.optimizer(config, weights, place))
+    else:
+        step = EagerStep(replicas, own_randomness=config.model.is_plugin or replicas[0].draws)
+    return Prepared(examined, place, replicas, step, one_by_one)
 
 
 @contextmanager
@@ -75,7 +86,8 @@ def resume_at(
     run = resumable.run
     with writing(run.path):
         session = _session(prepared, run)
-        found = _newest_good(run, on_skip)
+        length = run.history_path.stat().st_size if run.history_path.exists() else 0
+        _, found = checkpoints.load_newest(run.checkpoints, history_length=length, on_skip=on_skip)
         restore(session, found)
         _thaw(session, resumable)
         if resumable.finished and resumable.changes and not session.training:
@@ -101,25 +113,6 @@ def resume_at(
             environment=now,
         )
         yield session
-
-
-def _newest_good(run: RunDirectory, on_skip: Callable[[Path, str], None]) -> checkpoints.Checkpoint:
-    """The newest readable checkpoint whose history is still all there."""
-    length = run.history_path.stat().st_size if run.history_path.exists() else 0
-    skipped = []
-    for path in checkpoints.candidates(run.checkpoints):
-        try:
-            found = checkpoints.read(path)
-            if found.metadata["history_length"] <= length:
-                return found
-            reason = f"{path.name}: history.jsonl is shorter than when this checkpoint was saved"
-        except CheckpointError as error:
-            reason = str(error)
-        on_skip(path, reason)
-        skipped.append(f"\n    {reason}")
-    if not skipped:
-        raise CheckpointError(f"{run.path} holds no checkpoint: there is no state to go on from; train anew")
-    raise CheckpointError(f"no checkpoint of {run.path} can be used; train anew:{''.join(skipped)}")
 
 
 def _thaw(session: Session, resumable: Resumable) -> None:
@@ -155,22 +148,14 @@ def _session(prepared: Prepared, run: RunDirectory) -> Session:
         facts,
         reading_of(config, facts),
         replicas,
-        _step(prepared),
+        prepared.step,
         device,
         run,
         hashes(prepared.examined.data),
         EpochSums.zero(len(replicas), device),
         build.plateau(config.schedule),
-        why_not(config, replicas) if len(replicas) > 1 else "",
+        prepared.one_by_one,
     )
-
-
-def _step(prepared: Prepared) -> Step:
-    """Several seeds as one batched computation where that gives the same numbers, otherwise one after the other."""
-    config, replicas = prepared.config, prepared.replicas
-    if len(replicas) > 1 and not why_not(config, replicas):
-        return StackedStep(replicas, lambda weights: build.optimizer(config, weights, prepared.place))
-    return EagerStep(replicas, own_randomness=config.model.is_plugin or replicas[0].draws)
 
 
 def hashes(data: Mapping[int, Data]) -> dict[str, str]:
@@ -184,7 +169,7 @@ def hashes(data: Mapping[int, Data]) -> dict[str, str]:
 def _environment(prepared: Prepared) -> dict[str, Any]:
     return {
         **environment.environment(
-            prepared.place.device, _step(prepared).kind, prepared.examined.reading, prepared.examined.data_dir
+            prepared.place.device, prepared.step.kind, prepared.examined.reading, prepared.examined.data_dir
         ),
         "task": prepared.examined.facts.task,
         "data": hashes(prepared.examined.data),

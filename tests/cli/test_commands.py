@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -199,7 +200,14 @@ def test_the_python_interface_is_the_same_run(config: Path, tmp_path: Path, monk
     same = lossrun.train(yaml.safe_load(CONFIG), overrides=["name=same"])
     values = [[row["val_loss"] for row in one.history.rows] for one in (run, same)]
     assert values[0] == values[1]
-    longer = lossrun.resume(run, overrides=["epochs=4"])
+    newest = max((run.path / "checkpoints").glob("step-*"))
+    newest.write_bytes(b"damaged")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        longer = lossrun.resume(run, overrides=["epochs=4"])
+    first, second = (str(warning.message) for warning in told)
+    assert first.startswith(f"checkpoint skipped: {newest.name}")
+    assert "those epochs are trained again" in second
     assert longer.history.rows[-1]["epoch"] == 4
     assert lossrun.load("same").status == "finished"
     assert lossrun.compare(longer, same).comparable

@@ -54,15 +54,14 @@ def test_pixels_divided_by_255() -> None:
 
 
 @given(arrays.arrays(np.float32, (4, 2), elements=st.floats(-1e6, 1e6, width=32)))
-def test_invert_undoes_apply(table: np.ndarray) -> None:
+def test_what_is_scaled_can_be_led_back(table: np.ndarray) -> None:
     fitted = scaling.fit(table)
-    back = fitted.invert(fitted.apply(table))
+    back = (fitted.apply(table) * fitted.std + fitted.mean).astype(np.float32)
     # One rounding to float32 of a number of at most sqrt(N) deviations, then another of the result.
     error = 4 * np.finfo(np.float32).eps * (fitted.std + np.abs(table))
     assert (np.abs(back - table) <= error).all()
 
 
 def test_identity() -> None:
-    assert Scaling.identity().is_identity
-    assert not Scaling.divide_by(255.0).is_identity
-    assert not Scaling(np.array([0.0, 1.0]), np.array([1.0, 1.0])).is_identity
+    values = np.array([[-1.5, 0.0], [2.0, 1e30]], np.float32)
+    assert np.array_equal(Scaling.identity().apply(values), values)

@@ -59,7 +59,7 @@ def test_metadata_comes_back_with_the_format_version_and_from_the_header_alone(t
 def test_the_newest_by_step_is_loaded(tmp_path):
     checkpoints.save(tmp_path, 99_999_999, checkpoint(1), keep=3)
     path = checkpoints.save(tmp_path, 100_000_000, checkpoint(2), keep=3)
-    found, newest = checkpoints.load_newest(tmp_path, on_skip=never)
+    found, newest = checkpoints.load_newest(tmp_path, history_length=10**9, on_skip=never)
     assert found == path
     assert newest.tensors["model.weight"][0, 0] == 2
 
@@ -72,10 +72,20 @@ def test_a_flipped_bit_is_noticed_and_the_one_before_is_used_aloud(tmp_path, whe
     data[where] ^= 1
     bad.write_bytes(data)
     skipped: list[tuple[Path, str]] = []
-    path, loaded = checkpoints.load_newest(tmp_path, on_skip=lambda path, reason: skipped.append((path, reason)))
+    path, loaded = checkpoints.load_newest(
+        tmp_path, history_length=10**9, on_skip=lambda path, reason: skipped.append((path, reason))
+    )
     assert (path, loaded.tensors["model.weight"][0, 0]) == (good, 1)
     assert [path for path, _ in skipped] == [bad]
     assert "damaged" in skipped[0][1]
+
+
+def test_one_that_knew_of_more_history_is_skipped_aloud(tmp_path):
+    older = checkpoints.save(tmp_path, 1, checkpoint(1, history_length=100), keep=3)
+    newer = checkpoints.save(tmp_path, 2, checkpoint(2, history_length=101), keep=3)
+    skipped: list[Path] = []
+    path, _ = checkpoints.load_newest(tmp_path, history_length=100, on_skip=lambda path, _: skipped.append(path))
+    assert (path, skipped) == (older, [newer])
 
 
 def test_none_readable_is_an_error_that_names_each(tmp_path):
@@ -83,10 +93,10 @@ def test_none_readable_is_an_error_that_names_each(tmp_path):
     for path in paths:
         path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CheckpointError) as error:
-        checkpoints.load_newest(tmp_path, on_skip=lambda *_: None)
+        checkpoints.load_newest(tmp_path, history_length=10**9, on_skip=lambda *_: None)
     assert all(path.name in str(error.value) for path in paths)
     with pytest.raises(CheckpointError, match="holds no checkpoint"):
-        checkpoints.load_newest(tmp_path / "nowhere", on_skip=never)
+        checkpoints.load_newest(tmp_path / "nowhere", history_length=10**9, on_skip=never)
 
 
 def test_another_format_version_is_refused_with_both_versions(tmp_path, monkeypatch):
@@ -140,7 +150,7 @@ def test_after_going_back_the_given_up_future_goes_and_the_past_stays(tmp_path):
         path.write_bytes(b"damaged")
     path = checkpoints.save(tmp_path, 2, checkpoint(20), keep=2)
     assert steps(tmp_path) == [2, 1]
-    assert checkpoints.load_newest(tmp_path, on_skip=never)[0] == path
+    assert checkpoints.load_newest(tmp_path, history_length=10**9, on_skip=never)[0] == path
 
 
 def test_leavings_of_a_killed_write_are_removed(tmp_path):

@@ -100,7 +100,7 @@ def test_without_a_readable_checkpoint_there_is_no_silent_fresh_start(laboratory
     run = laboratory.start(EVERYTHING, stop_at=10)
     for path in checkpoints.candidates(run.checkpoints):
         path.write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match=r"no checkpoint of .* can be used"):
+    with pytest.raises(CheckpointError, match="no readable checkpoint in"):
         laboratory.resume(run)
 
 
