@@ -143,7 +143,8 @@ def resume(
     def skipped(_path: Path, reason: str) -> None:
         warning(console, f"checkpoint skipped: {reason}")
 
-    with resume_at(prepare(examined), resumable, skipped, lambda text: note(console, text)) as session:
+    prepared = prepare(examined, resumable.chunk_sizes)
+    with resume_at(prepared, resumable, skipped, lambda text: note(console, text)) as session:
         train_on_screen(session, examined, quiet=quiet)
 
 

@@ -1,10 +1,17 @@
 """The yardsticks: every loss and metric of a task at its plain parameters, whatever the run was trained on.
 
-Everything is computed from the pre-activations in one pass, in double precision on the CPU: logarithms of probabilities
-are exact there where the probabilities themselves have long been rounded to 0 or 1, and a number does not depend on the
-device. Declared in `catalog/losses.py` and `catalog/metrics.py`.
+Everything is computed from the pre-activations, in double precision: logarithms of probabilities are exact there where
+the probabilities themselves have long been rounded to 0 or 1. Any number of seeds is scored at once. No value is read
+back to Python and no shape depends on a value: on a GPU each read would wait for the device, and the same list of
+kernels can be replayed on other values. What the targets alone decide is found out beforehand, in `prepared_targets`.
+
+Inside, the samples are the last axis, (..., K, N): a CPU then works on many samples at a time, and a softmax over a few
+classes takes a tenth of the time.
+
+Declared in `catalog/losses.py` and `catalog/metrics.py`.
 """
 
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 import torch
@@ -19,43 +26,107 @@ from lossrun.components.models import Output, activated
 ReadsAs: TypeAlias = Literal["probabilities", "mean"] | None
 
 HUBER_DELTA: Final = 1.0
+LOWEST: Final = torch.finfo(torch.float64).min
+
+
+@dataclass(frozen=True, slots=True)
+class RegressionTargets:
+    """`values` (K, N) as the model is to give them. `scale` leads to original units: (K, 1), (), or None for 1.
+
+    `variance` (K,): in original units, nan where it is 0. `are_probabilities`: all values lie in [0, 1].
+    """
+
+    values: Tensor
+    scale: Tensor | None
+    variance: Tensor
+    are_probabilities: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTargets:
+    """`truths` (K, N), bool: which classes or labels are true of a sample; `values`: the same as numbers 0 and 1.
+
+    `signs` (K, N): -1 where true, else 1; a logit times its sign is the logit of being wrong. `counts` (K,): samples of
+    which each is true. `labels` (1, N): the one true class, of exclusive classes.
+    """
+
+    truths: Tensor
+    values: Tensor
+    signs: Tensor
+    counts: Tensor
+    labels: Tensor
+
+
+PreparedTargets: TypeAlias = RegressionTargets | ClassTargets
+
+
+def prepared_targets(task: Task, targets: Tensor, outputs: int, *, target_std: float | Tensor = 1.0) -> PreparedTargets:
+    """What `yardsticks` needs of targets, to be computed once for many calls.
+
+    targets: (N, K), but for regression of 0 and 1; for multiclass also class indices (N,). outputs: K. target_std: see
+    `yardsticks`. Kept on the targets' device, or on the CPU for "mps", which has no float64. Of regression targets one
+    value is read back: whether they are probabilities.
+    """
+    targets = _where_doubles_are(targets.detach())
+    if task != "regression":
+        return _class_targets(targets, outputs)
+    values = targets.mT.to(torch.float64, memory_format=torch.contiguous_format)
+    scale = None
+    if isinstance(target_std, Tensor) or target_std != 1:
+        scale = torch.as_tensor(target_std).to(values.device, torch.float64)
+        scale = scale.unsqueeze(-1) if scale.ndim else scale
+    # Distances from the first sample: those of a constant are 0, those from its mean 0 but for rounding.
+    distances = values - values[:, :1]
+    variance = (distances if scale is None else distances * scale).var(dim=1, correction=0)
+    are_probabilities = bool(((values >= 0) & (values <= 1)).all())
+    return RegressionTargets(values, scale, variance.where(variance > 0, torch.nan), are_probabilities)
 
 
 def yardsticks(
     task: Task,
     preactivations: Tensor,
-    targets: Tensor,
+    targets: Tensor | PreparedTargets,
     *,
     output: Output,
     reads_as: ReadsAs,
     target_std: float | Tensor = 1.0,
-) -> dict[str, float]:
+) -> dict[str, Tensor]:
     """The value of each loss and metric of the task, by name and in the catalogue's order.
 
-    preactivations: (N, K). targets: (N, K); for multiclass also class indices (N,).
+    preactivations: (..., N, K). Leading axes are models (seeds), and the shape of each value: (...), float64, on the
+        same device (for "mps", which has no float64, on the CPU).
+    targets: (N, K); for multiclass also class indices (N,). Shared by the models. Or the `prepared_targets`.
     output: the model's output activation. reads_as: the `prediction` of the loss it was trained on. Logits (output
         none) under a loss that reads them as probabilities go through a softmax (multiclass) or a sigmoid; where the
         loss itself applies a sigmoid to exclusive classes, pass output "sigmoid".
     target_std: what standardised regression targets were divided by, () or (K,): errors are in original units. (Their
-        mean cancels in every error.)
+        mean cancels in every error.) Prepared targets hold it already.
 
     A name that has no meaning for these outputs is left out: cross-entropies where there are no probabilities, or where
     regression targets are none. R2 of constant targets is nan. A sample's loss is the mean over K, and N samples count
-    alike.
+    alike. Raises ValueError where prepared targets are given a target_std.
     """
-    raw = preactivations.detach().to("cpu", torch.float64)
+    # Turned and converted in one pass; a copy even of float64, which would else keep its memory order.
+    raw = _where_doubles_are(preactivations.detach()).mT.to(
+        torch.float64, copy=True, memory_format=torch.contiguous_format
+    )
+    if isinstance(targets, Tensor):
+        targets = prepared_targets(task, targets.to(raw.device), raw.shape[-2], target_std=target_std)
+    elif isinstance(target_std, Tensor) or target_std != 1:
+        raise ValueError("target_std beside prepared targets; expected it where they are prepared")
     output = _reading(task, output, reads_as)
-    if task == "regression":
-        scale = torch.as_tensor(target_std, dtype=torch.float64, device="cpu")
-        values = _regression(raw, targets.detach().to("cpu", torch.float64), output, scale)
+    if isinstance(targets, RegressionTargets):
+        values = _regression(raw, targets, output)
+    elif task == "multiclass":
+        values = _exclusive(raw, targets, output)
     else:
-        values = _classes(task, raw, targets.detach().cpu(), output, reads_as)
+        values = _labels(task, raw, targets, output, reads_as)
     names = [declared.name for declared in (*LOSSES, *METRICS) if task in declared.tasks]
-    return {name: float(values[name]) for name in names if name in values}
+    return {name: values[name] for name in names if name in values}
 
 
 def predictions(preactivations: Tensor, *, task: Task, output: Output, reads_as: ReadsAs) -> Tensor:
-    """What the yardsticks judge: probabilities where there are any, else the outputs. (N, K), parameters as above."""
+    """What the yardsticks judge: probabilities where there are any, else the outputs. (..., N, K), as above."""
     return activated(preactivations, _reading(task, output, reads_as))
 
 
@@ -66,70 +137,140 @@ def _reading(task: Task, output: Output, reads_as: ReadsAs) -> Output:
     return "softmax" if output == "log_softmax" else output
 
 
-def _regression(raw: Tensor, targets: Tensor, output: Output, scale: Tensor) -> dict[str, Tensor]:
-    errors = (activated(raw, output) - targets) * scale
-    squared = errors.square()
-    spread = ((targets - targets.mean(dim=0)) * scale).square().sum(dim=0)
-    unexplained = squared.sum(dim=0) / spread.where(spread > 0, torch.nan)
-    values = {
-        "mse": squared.mean(),
-        "mae": errors.abs().mean(),
-        "huber": F.huber_loss(errors, torch.zeros_like(errors), delta=HUBER_DELTA),
-        "rmse": squared.mean().sqrt(),
-        "r2": (1 - unexplained).mean(),
-    }
-    if output == "sigmoid" and bool(((targets >= 0) & (targets <= 1)).all()):
-        values["binary_cross_entropy"] = _binary_cross_entropy(F.logsigmoid(raw), F.logsigmoid(-raw), targets)
-    return values
+def _where_doubles_are(tensor: Tensor) -> Tensor:
+    return tensor.cpu() if tensor.device.type == "mps" else tensor
 
 
-def _classes(task: Task, raw: Tensor, targets: Tensor, output: Output, reads_as: ReadsAs) -> dict[str, Tensor]:
-    classes = raw.shape[1]
+def _class_targets(targets: Tensor, outputs: int) -> ClassTargets:
     if targets.ndim == 1:
-        targets = F.one_hot(targets.long(), classes)
-    targets = targets.double()
-    outputs = activated(raw, output)
-    errors = outputs - targets
-    values = {"mse": errors.square().mean(), "mae": errors.abs().mean()}
-    if output != "none":
-        log_yes, log_no = _softmax_logarithms(raw) if output == "softmax" else (F.logsigmoid(raw), F.logsigmoid(-raw))
-        values["binary_cross_entropy"] = _binary_cross_entropy(log_yes, log_no, targets)
-        if task == "multiclass":
-            # A softmax of log-probabilities rescales them to sum 1, and leaves alone those that do.
-            values["cross_entropy"] = -(targets * log_yes.log_softmax(dim=1)).sum(dim=1).mean()
-    if task == "multiclass":
-        labels, guesses = targets.argmax(dim=1), raw.argmax(dim=1)
-        values["accuracy"] = (guesses == labels).double().mean()
-        values["macro_f1"] = _macro_f1_of_classes(labels, guesses, classes)
+        labels = targets.long().unsqueeze(0)
+        truths = labels == torch.arange(outputs, device=targets.device).unsqueeze(-1)
     else:
-        # Of probabilities, and of outputs trained towards 0 and 1; the sign decides where a margin was asked for.
-        threshold = 0.0 if output == "none" and reads_as is None else 0.5
-        truths, yeses = targets > 0.5, outputs > threshold
-        values["accuracy"] = (truths == yeses).double().mean()
-        values["macro_f1"] = _f1((truths & yeses).sum(dim=0), truths.sum(dim=0) + yeses.sum(dim=0)).mean()
+        truths = (targets > 0.5).mT.contiguous()
+        labels = truths.byte().argmax(dim=0, keepdim=True)
+    values = truths.double()
+    return ClassTargets(truths, values, 1 - 2 * values, values.sum(dim=1), labels)
+
+
+# From here on most is done in place: for arrays beyond the caches fresh memory costs more than the arithmetic.
+
+
+def _regression(raw: Tensor, targets: RegressionTargets, output: Output) -> dict[str, Tensor]:
+    values = {}
+    if output == "sigmoid" and targets.are_probabilities:
+        values["binary_cross_entropy"] = _mean(torch.lerp(_softplus(raw), _softplus(-raw), targets.values))
+    outputs = raw if output == "none" else activated(raw.mT, output).mT
+    errors = outputs.sub_(targets.values)
+    if targets.scale is not None:
+        errors.mul_(targets.scale)
+    squared = errors.square().mean(dim=-1)
+    values["mse"] = squared.mean(dim=-1)
+    values["rmse"] = values["mse"].sqrt()
+    values["r2"] = 1 - (squared / targets.variance).mean(dim=-1)
+    # error^2 / 2 within delta, delta * (|error| - delta / 2) beyond
+    clipped = errors.clamp(-HUBER_DELTA, HUBER_DELTA)
+    values["huber"] = _mean(errors.sub(clipped, alpha=0.5).mul_(clipped))
+    values["mae"] = _mean(errors.abs_())
     return values
 
 
-def _softmax_logarithms(raw: Tensor) -> tuple[Tensor, Tensor]:
-    """log p and log(1 - p) of a softmax. The likeliest class may have p = 1 but for less than the last digit, so its
-    1 - p is the sum of the others."""
-    log_yes = raw.log_softmax(dim=1)
-    likeliest = log_yes.argmax(dim=1, keepdim=True)
-    others = log_yes.scatter(1, likeliest, -torch.inf).logsumexp(dim=1, keepdim=True)
-    return log_yes, torch.log1p(-log_yes.exp()).scatter(1, likeliest, others)
+def _exclusive(raw: Tensor, targets: ClassTargets, output: Output) -> dict[str, Tensor]:
+    top, guesses = raw.max(dim=-2, keepdim=True)
+    labels = targets.labels.expand_as(guesses)
+    values = {}
+    if output == "softmax":
+        outputs, log_yes, log_no = _softmax(raw, top, guesses)
+        log_true = log_yes.gather(-2, labels)
+        values["cross_entropy"] = -_mean(log_true)
+        values["binary_cross_entropy"] = -_mean(log_no.scatter_(-2, labels, log_true))
+        values |= _of_errors(outputs.sub_(targets.values))
+    elif output == "sigmoid":
+        values = _of_sigmoid(raw, targets)
+        # A cross-entropy wants probabilities that sum to 1.
+        values["cross_entropy"] = -_mean((-_softplus(-raw)).log_softmax(dim=-2).gather(-2, labels))
+    else:
+        values = _of_errors(activated(raw, output).sub_(targets.values))
+
+    guesses, labels = guesses.squeeze(-2), labels.squeeze(-2)
+    right = (guesses == labels).double()
+    values["accuracy"] = right.mean(dim=-1)
+    counts = targets.counts.expand(*right.shape[:-1], -1)
+    # Exact in whatever order a GPU adds: whole numbers. (Sums over one-hot rows would cost K times as much.)
+    hits = torch.zeros_like(counts).scatter_add(-1, labels, right)
+    mentions = counts.scatter_add(-1, guesses, torch.ones_like(right))
+    # Over the classes that are a label or a guess at least once, as scikit-learn's f1_score.
+    values["macro_f1"] = _f1(hits, mentions).sum(dim=-1) / mentions.count_nonzero(dim=-1)
+    return values
 
 
-def _binary_cross_entropy(log_yes: Tensor, log_no: Tensor, targets: Tensor) -> Tensor:
-    return -(targets * log_yes + (1 - targets) * log_no).mean()
+def _labels(task: Task, raw: Tensor, targets: ClassTargets, output: Output, reads_as: ReadsAs) -> dict[str, Tensor]:
+    values = {}
+    if output == "softmax":
+        outputs, log_yes, log_no = _softmax(raw, *raw.max(dim=-2, keepdim=True))
+        yeses = outputs > 0.5
+        values["binary_cross_entropy"] = -_mean(torch.where(targets.truths, log_yes, log_no))
+        values |= _of_errors(outputs.sub_(targets.values))
+    elif output == "sigmoid":
+        yeses = raw > 0
+        values = _of_sigmoid(raw, targets)
+    else:
+        # Outputs trained towards 0 and 1; the sign decides where a margin was asked for.
+        yeses = raw > (0 if reads_as is None else 0.5)
+        values = _of_errors(activated(raw, output).sub_(targets.values))
+
+    right = yeses == targets.truths
+    values["accuracy"] = right.sum(dim=(-2, -1), dtype=torch.float64) / targets.truths.numel()
+    if task == "multilabel":
+        hits, guessed = (yeses & targets.truths).sum(dim=-1), yeses.sum(dim=-1)
+        values["macro_f1"] = _f1(hits, guessed + targets.counts).mean(dim=-1)
+    return values
 
 
-def _macro_f1_of_classes(labels: Tensor, guesses: Tensor, classes: int) -> Tensor:
-    """Over the classes that are a label or a guess at least once, as scikit-learn's f1_score."""
-    hits = labels[labels == guesses].bincount(minlength=classes)
-    mentions = labels.bincount(minlength=classes) + guesses.bincount(minlength=classes)
-    return _f1(hits, mentions)[mentions > 0].mean()
+def _of_errors(errors: Tensor) -> dict[str, Tensor]:
+    """Overwrites the errors."""
+    return {"mse": _mean(errors.square()), "mae": _mean(errors.abs_())}
+
+
+def _of_sigmoid(raw: Tensor, targets: ClassTargets) -> dict[str, Tensor]:
+    wrong = raw * targets.signs
+    cross_entropy = _mean(_softplus(wrong))
+    errors = wrong.sigmoid_()
+    return {"mse": _mean(errors.square()), "mae": _mean(errors), "binary_cross_entropy": cross_entropy}
+
+
+def _softmax(raw: Tensor, top: Tensor, likeliest: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """p, log p and log(1 - p) of a softmax over the classes, (..., K, N). Overwrites the logits `raw`.
+
+    top: the greatest logit; likeliest: its class; both (..., 1, N).
+
+    The likeliest class may have p = 1 but for less than the last digit. So the others are looked at by themselves: how
+    they share what it leaves, and the log-odds against it, from which all else follows.
+    """
+    below = raw.sub_(top)
+    # Not -inf: where all others are that, too, they would have no shares.
+    others = below.scatter(-2, likeliest, LOWEST)
+    greatest = others.amax(dim=-2, keepdim=True)
+    shares = others.softmax(dim=-2)
+    # The log-sum of the others is the greatest less the logarithm of its share.
+    against = greatest - shares.amax(dim=-2, keepdim=True).log()
+    left = against.sigmoid()
+    p = shares.mul_(left)
+    log_no = (-p).log1p_().scatter_(-2, likeliest, -_softplus(-against))
+    return p.scatter_(-2, likeliest, 1 - left), below.sub_(_softplus(against)), log_no
+
+
+def _softplus(logits: Tensor) -> Tensor:
+    """-log(1 - p) of the logits of p: log(1 + exp(logits)). Beyond the threshold that is the logit, to the last bit.
+
+    Of -logits, -log p. (torch's logsigmoid wakes all threads of a CPU even for a handful of numbers.)
+    """
+    return F.softplus(logits, threshold=50)
 
 
 def _f1(hits: Tensor, mentions: Tensor) -> Tensor:
-    """2 hits / (labels + guesses) per class; 0 for a class that is neither (scikit-learn's zero_division=0)."""
-    return 2 * hits.double() / mentions.clamp(min=1)
+    """2 hits / (labels + guesses) per class, (..., K); 0 for a class that is neither (scikit-learn's zero_division)."""
+    return 2 * hits / mentions.clamp(min=1)
+
+
+def _mean(values: Tensor) -> Tensor:
+    return values.mean(dim=(-2, -1))

@@ -1,6 +1,9 @@
 """The optimizers: `torch.optim`'s own, fused where torch can. Declared in `catalog/optimizers.py`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -29,6 +32,32 @@ def fused_available(name: str, weights: Sequence[Tensor]) -> bool:
     return all(w.device.type in devices and w.dtype in (torch.float32, torch.float64) for w in weights)
 
 
+def keep_compiler_out() -> None:
+    """torch marks a few methods of its optimizers as not to be compiled, and at the first call of one imports its whole
+    compiler, for over a second, to note that. Here nothing is compiled: the note is made without it.
+
+    Whoever has imported the compiler already, to compile a model of their own, keeps torch's own way.
+    """
+    if "torch._dynamo" in sys.modules:
+        return
+    for name in ("add_param_group", "load_state_dict", "state_dict", "zero_grad"):
+        function = getattr(getattr(optim.Optimizer, name), "__wrapped__", None)
+        if function is not None and not hasattr(function, "__dynamo_disable"):
+            function.__dynamo_disable = function
+
+
+def update(optimizer: optim.Optimizer) -> Callable[[], object]:
+    """What `optimizer.step` comes down to.
+
+    Around it torch puts a profiler's mark, hooks, and an import of its compiler: 15 us a step, and over a second once.
+    An optimizer that is not one of torch's own keeps its `step` as it is.
+    """
+    if type(optimizer) not in OPTIMIZERS.values():
+        return optimizer.step
+    bare = inspect.unwrap(type(optimizer).step)
+    return partial(torch.no_grad()(bare), optimizer)
+
+
 def build_optimizer(name: str, weights: Iterable[Tensor], learning_rate: float, **parameters: Any) -> optim.Optimizer:
     """The optimizer of that name over a model's weights (`model.parameters()`).
 
@@ -43,6 +72,7 @@ def build_optimizer(name: str, weights: Iterable[Tensor], learning_rate: float, 
         )
     if "betas" in parameters:
         parameters["betas"] = tuple(parameters["betas"])
+    keep_compiler_out()
     weights = list(weights)
     if fused_available(name, weights):
         parameters["fused"] = True

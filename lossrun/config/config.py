@@ -86,7 +86,8 @@ class Config:
     best: Best
     on_divergence: Literal["stop", "continue"]
     lint: str | Mapping[str, str]
-    precision: Literal["float32", "float64"]
+    precision: Literal["float32", "float64", "bf16"]
+    step: Literal["auto", "eager", "recorded"]
     device: Literal["auto", "cpu", "cuda", "mps"]
     compare_on: str | None
 

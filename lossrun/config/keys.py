@@ -76,7 +76,18 @@ KEYS: Final[tuple[Key, ...]] = (
         "how strictly the linter's errors are taken: all of them, or rule by rule",
         form="error, warn, or a mapping such as {double_activation: warn}",
     ),
-    Parameter("precision", Literal["float32", "float64"], "float32", "of weights, data and sums"),
+    Parameter(
+        "precision",
+        Literal["float32", "float64", "bf16"],
+        "float32",
+        "of weights, data and sums; bf16: the model computes in bfloat16, all else in float32",
+    ),
+    Parameter(
+        "step",
+        Literal["auto", "eager", "recorded"],
+        "auto",
+        "how updates are computed; recorded: once, then replayed; auto: recorded but for models and losses of your own",
+    ),
     Parameter("device", Literal["auto", "cpu", "cuda", "mps"], "auto", "where to train; auto: cuda if there, else cpu"),
     Parameter("compare_on", str | None, None, "the yardstick that comparisons are decided by"),
 )

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +24,8 @@ from lossrun.errors import UsageError
 from lossrun.training.randomness import Purpose, seed_torch
 from lossrun.training.replica import Parts, Replica, Samples, Watch
 
-DTYPES: Final = {"float32": torch.float32, "float64": torch.float64}
+# Of weights, data, losses and sums. In bf16 only the models compute in half precision.
+DTYPES: Final = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +51,25 @@ def workplace(config: Config, config_dir: Path) -> Workplace:
 def parts(data: Data, place: Workplace) -> Parts:
     """The data as tensors on the device, scaled as the config asks."""
 
+    scaling = data.input_scaling
+    mean, std = (
+        torch.as_tensor(value, dtype=torch.float32, device=place.device) for value in (scaling.mean, scaling.std)
+    )
+    pixels = (mean, std) if mean.any() else (None, std)
+
     def samples(part: Part | None) -> Samples | None:
         if part is None:
             return None
-        # Copied, not wrapped: an array may be a read-only map of a file.
-        inputs = torch.from_numpy(data.input_scaling.apply(part.inputs)).to(place.device, place.dtype)
+        raw = part.inputs.dtype == np.uint8
+        # Bytes stay bytes, a quarter of the memory, and are scaled batch by batch. An array may be a read-only map of
+        # a file, which torch does not take.
+        array = np.require(part.inputs, requirements="W") if raw else data.input_scaling.apply(part.inputs)
+        inputs = torch.from_numpy(array).to(place.device, None if raw else place.dtype)
         if data.task == "multiclass":
             targets = torch.tensor(part.targets).to(place.device)
         else:
             targets = torch.from_numpy(data.target_scaling.apply(part.targets)).to(place.device, place.dtype)
-        return Samples(inputs, targets, torch.tensor(part.ids))
+        return Samples(inputs, targets, torch.tensor(part.ids), place.dtype, pixels if raw else None)
 
     def scale(values: Any) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float64, device=place.device)
@@ -93,6 +104,8 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
         best=Watch(config.best.metric, config.best.mode),
         patience=Watch(early.metric, early.mode, early.min_delta) if early else None,
         plateau=rule.start() if rule else None,
+        output=config.model["output"],
+        mixed=config.precision == "bf16",
     )
 
 

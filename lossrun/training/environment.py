@@ -17,10 +17,10 @@ from lossrun.config import Config, Reading
 from lossrun.version import __version__
 
 # A change of any of these may change the last bits of a result.
-EXACT: Final = ("lossrun", "torch", "device", "cpu_capability", "threads", "step", "code")
+EXACT: Final = ("lossrun", "torch", "device", "cpu_capability", "threads", "step", "chunks", "code")
 
 
-def environment(device: torch.device, step: str, reading: Reading, data_dir: Path) -> dict[str, Any]:
+def environment(device: torch.device, reading: Reading, data_dir: Path) -> dict[str, Any]:
     """Versions, hardware and origin, in plain values."""
     return {
         "lossrun": __version__,
@@ -32,7 +32,6 @@ def environment(device: torch.device, step: str, reading: Reading, data_dir: Pat
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
-        "step": step,
         "host": socket.gethostname(),
         "git_commit": _git_commit(reading.directory),
         "code": _code(reading.config),

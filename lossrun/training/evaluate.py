@@ -1,6 +1,6 @@
-"""One function for validation and test: the objective, every yardstick and the predictions, from one forward pass."""
+"""Validation and test: the objective, every yardstick and the predictions, from one forward pass."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,23 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.catalog import DataFacts, Task
-from lossrun.components.metrics import predictions, yardsticks
-from lossrun.components.models import Network, activated
+from lossrun.components.metrics import PreparedTargets, predictions, prepared_targets, yardsticks
 from lossrun.config import Config
 from lossrun.config.resolve import loss_declaration, output_size
-from lossrun.errors import UsageError
+from lossrun.training.chunk import Chunk, Single
+from lossrun.training.replayed import Recorder, Replayable
 from lossrun.training.replica import Replica, Samples
 
-# Large enough to keep the cores busy, small enough that no activation counts beside the data.
+# Samples in one forward pass, of all seeds together: large enough to keep the cores busy, small enough that no
+# activation counts beside the data.
 EVALUATION_BATCH: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a model's outputs are read: `output` is the activation that has been, or is to be, applied to its
+    """How a model's K `outputs` are read: `output` is the activation that has been, or is to be, applied to its
     pre-activations; `reads_as` what the loss makes of them."""
 
     task: Task
+    outputs: int
     output: Any
     reads_as: Any
 
@@ -46,96 +48,78 @@ def reading_of(config: Config, facts: DataFacts) -> Reading:
     if output == "none" and sigmoids and config.loss["inputs"] == "logits":
         output = "sigmoid"
     plain = "mean" if facts.task == "regression" else "probabilities"
-    return Reading(facts.task, output, declared.prediction if declared else plain)
+    return Reading(facts.task, output_size(config, facts), output, declared.prediction if declared else plain)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def evaluate(replica: Replica, samples: Samples, reading: Reading) -> Evaluation:
     """Score one seed's weights on a part of the data, dropout off, batch norm at its running statistics."""
-    with _evaluating(replica.network):
-        forwards = [
-            _forward(replica.network, batch, reading) for batch in torch.split(samples.inputs, EVALUATION_BATCH)
-        ]
-        outputs, preactivations = (torch.cat(tensors) for tensors in zip(*forwards, strict=True))
-        loss = float(replica.objective(outputs, samples.targets))
-    mean, std = replica.parts.target_mean, replica.parts.target_std
-    scores = yardsticks(
-        reading.task,
-        preactivations,
-        samples.targets,
-        output=reading.output,
-        reads_as=reading.reads_as,
-        target_std=std,
-    )
+    targets = _prepared(samples, reading, replica)
+    preactivations, scores = _score(Single(replica), samples, targets, reading)
+    loss, *values = torch.stack(list(scores.values())).tolist()
     predicted = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
     if reading.task == "regression":
-        predicted = predicted.double() * std + mean
-    return Evaluation(loss, scores, predicted)
+        predicted = predicted.double() * replica.parts.target_std + replica.parts.target_mean
+    return Evaluation(loss, dict(zip(list(scores)[1:], values, strict=True)), predicted)
 
 
-def try_batch(replica: Replica, config: Config, facts: DataFacts, watched: Sequence[str]) -> None:
-    """One small batch through model, loss, gradient and yardsticks before anything is written.
+class Scorer:
+    """Scores the seeds of a chunk on the same part of the data again and again; recorded, if there is a `recorder`."""
 
-    Raises UsageError where a user's own model or loss gives the wrong shape, nothing finite, or an exception, and where
-    a `watched` column would be missing from the history.
-    """
-    train = replica.parts.train
-    few = Samples(train.inputs[:4], train.targets[:4], train.ids[:4])
-    inputs, targets = few.inputs, few.targets
-    expected = (len(targets), output_size(config, facts))
-    with _evaluating(replica.network):
-        outputs = _tried("model", config.model.name, replica.network, inputs)
-        if not isinstance(outputs, Tensor) or tuple(outputs.shape) != expected:
-            got = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-            raise UsageError(
-                f"model: {config.model.name} gives {got} for {len(targets)} samples; expected outputs of shape "
-                f"{expected}"
-            )
-        loss = _tried("loss", config.loss.name, replica.objective, outputs, targets)
-        _tried("loss", config.loss.name, lambda: loss.backward())
-        for weight in replica.weights:
-            weight.grad = None
-    if not torch.isfinite(loss):
-        raise UsageError(
-            f"loss: {config.loss.name} is {float(loss):g} before the first step; expected a finite number. Look at the "
-            "targets' range, and at standardize: true for inputs of large numbers"
-        )
-    measured = evaluate(replica, few, reading_of(config, facts)).yardsticks
-    for column in watched:
-        name = column.partition("_")[2]
-        if name != "loss" and name not in measured:
-            raise UsageError(
-                f"{column} cannot be watched: with {config.loss.name} on outputs of this model there is no {name}; "
-                f"choose one of {', '.join(f'val_{known}' for known in measured)}"
-            )
+    def __init__(self, chunk: Chunk, samples: Samples, reading: Reading, recorder: Recorder | None) -> None:
+        self.chunk = chunk
+        self.samples = samples
+        self.reading = reading
+        self.targets = _prepared(samples, reading, chunk.replicas[0])
+        self.recorder = recorder
+        self._recorded: Replayable | None = None
+        self._of: Sequence[Replica] = ()
 
+    def __call__(self) -> list[dict[str, float]]:
+        """Of each active seed: `loss`, the configured objective, and the yardsticks by their names."""
+        if self.recorder is None:
+            table = self._table()
+        elif self._recorded is None or self._of != self.chunk.active:
+            # A stack that seeds have left lies in other memory.
+            self._recorded, self._of = self.recorder.any_number(self._table), self.chunk.active
+            # Recording computes with the kernels of an ordinary call; only a replay gives what every replay gives.
+            self._recorded.replay()
+            table = self._recorded.outputs
+        else:
+            self._recorded.replay()
+            table = self._recorded.outputs
+        columns = table.reshape(len(self.names), -1).t().tolist()
+        return [dict(zip(self.names, column, strict=True)) for column in columns]
 
-def watched_columns(config: Config) -> list[str]:
-    """What best, early stopping and schedule of a resolved config look at."""
-    watched = [config.best.metric, *([config.early_stopping.metric] if config.early_stopping else [])]
-    return [*watched, *([config.schedule["metric"]] if "metric" in config.schedule.parameters else [])]
+    @torch.no_grad()
+    def _table(self) -> Tensor:
+        """(columns, *axis), double precision."""
+        _, scores = _score(self.chunk, self.samples, self.targets, self.reading)
+        self.names = list(scores)
+        return torch.stack(list(scores.values()))
 
 
-def _forward(network: nn.Module, inputs: Tensor, reading: Reading) -> tuple[Tensor, Tensor]:
-    """Outputs and pre-activations. A user's model gives outputs only: probabilities are led back to pre-activations."""
-    if isinstance(network, Network):
-        preactivations = network.preactivations(inputs)
-        return activated(preactivations, network.output), preactivations
-    outputs: Tensor = network(inputs)
-    if reading.output == "softmax":
-        return outputs, outputs.log()
-    return outputs, outputs.logit() if reading.output == "sigmoid" else outputs
+def _prepared(samples: Samples, reading: Reading, replica: Replica) -> PreparedTargets:
+    scale = replica.parts.target_std if reading.task == "regression" else 1.0
+    return prepared_targets(reading.task, samples.targets, reading.outputs, target_std=scale)
 
 
-def _tried(kind: str, name: str, function: Callable[..., Any], *arguments: Tensor) -> Any:
-    try:
-        return function(*arguments)
-    except Exception as error:
-        raise UsageError(f"{kind}: {name} failed on a first batch: {type(error).__name__}: {error}") from error
+def _score(
+    chunk: Chunk, samples: Samples, targets: PreparedTargets, reading: Reading
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Pre-activations (*axis, N, K), and the objective (as `loss`) and the yardsticks by their names, each `axis`."""
+    size = max(EVALUATION_BATCH // max((1, *chunk.axis)), 32)
+    with evaluating(chunk.network):
+        forwards = [chunk.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, size)]
+        outputs, preactivations = (torch.cat(tensors, dim=-2) for tensors in zip(*forwards, strict=True))
+        loss = chunk.mean_losses(outputs, samples.targets).double()
+    scores = yardsticks(reading.task, preactivations, targets, output=reading.output, reads_as=reading.reads_as)
+    return preactivations, {"loss": loss, **scores}
 
 
 @contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Dropout off, batch norm at its running statistics."""
     network.eval()
     try:
         yield

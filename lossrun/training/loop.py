@@ -12,7 +12,6 @@ import torch
 
 from lossrun.errors import DivergedError, StoppedError, TerminatedError
 from lossrun.records import checkpoints, history, ledger
-from lossrun.training.evaluate import evaluate
 from lossrun.training.events import EpochRecord, StepProgress
 from lossrun.training.finish import finish
 from lossrun.training.replica import Replica
@@ -61,13 +60,14 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
         watch.training_done()
 
         active = [replica for replica in session.replicas if not replica.frozen]
+        validation = session.validate()
         rows: list[dict[str, Any]] = [
             {
                 "epoch": position.epoch,
                 "step": position.step,
                 "seed": replica.seed,
                 "train_loss": train_losses[index],
-                **_validation(replica, session),
+                **validation.get(replica.seed, {}),
                 "learning_rate": float(sums.rates[index]),
                 "grad_norm": gradient_norms[index],
             }
@@ -93,14 +93,6 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
         yield EpochRecord(position.epoch - 1, rows, improved)
 
     finish(session)
-
-
-def _validation(replica: Replica, session: Session) -> dict[str, float]:
-    """The validation columns of a history row, none without validation data."""
-    if replica.parts.validation is None:
-        return {}
-    result = evaluate(replica, replica.parts.validation, session.reading)
-    return {"val_loss": result.loss, **{f"val_{name}": value for name, value in result.yardsticks.items()}}
 
 
 def _judge(replica: Replica, row: Mapping[str, Any], session: Session) -> bool:

@@ -1,28 +1,42 @@
 """One seed's copy of the model, and all that training changes about it."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
+from lossrun.components.models import Network, activated
 from lossrun.components.reductions import Objective
 from lossrun.components.schedules import PlateauState
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """A part of the data on the device. `inputs` are scaled; `targets` are what the loss is given (regression: scaled).
+    """A part of the data on the device. `inputs`: as the model takes them, or raw bytes that `scaled` makes so;
+    `targets`: what the loss is given (regression: scaled).
 
-    `ids` are row numbers in the part's source.
+    `ids` are row numbers in the part's source. `dtype`: of the model's inputs. `scale`: mean (None for 0) and standard
+    deviation of raw inputs.
     """
 
     inputs: Tensor
     targets: Tensor
     ids: Tensor
+    dtype: torch.dtype
+    scale: tuple[Tensor | None, Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def scaled(self, inputs: Tensor) -> Tensor:
+        """Rows of `inputs` as the model takes them."""
+        if self.scale is None:
+            return inputs
+        mean, std = self.scale
+        floats = inputs.float() if mean is None else inputs.float().sub_(mean)
+        return floats.div_(std).to(self.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,10 @@ class Replica:
     `stopped_epoch`, `diverged_epoch`: the last epoch of a seed that early stopping or divergence has frozen.
 
     `generator_state`: where this seed's dropout stream stands, kept here while another seed is at work.
+
+    `output`: the activation of the model's last layer.
+
+    `mixed`: the model computes in bfloat16 where that is safe (torch's autocast); weights and losses do not.
     """
 
     seed: int
@@ -74,12 +92,33 @@ class Replica:
     weights: list[nn.Parameter]
     parts: Parts
     best: Watch
+    output: str = "none"
     patience: Watch | None = None
     plateau: PlateauState | None = None
     stopped_epoch: int | None = None
     diverged_epoch: int | None = None
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     generator_state: Tensor | None = None
+    mixed: bool = False
+
+    def arithmetic(self) -> AbstractContextManager[object]:
+        """To run the model in."""
+        if not self.mixed:
+            return nullcontext()
+        return torch.autocast(self.weights[0].device.type, torch.bfloat16)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs and pre-activations, (N, K). A user's model gives outputs only: probabilities are led back to
+        pre-activations."""
+        network = self.network
+        with self.arithmetic():
+            result: Tensor = network.preactivations(inputs) if isinstance(network, Network) else network(inputs)
+        result = result.to(inputs.dtype)
+        if isinstance(network, Network):
+            return activated(result, network.output), result
+        if self.output == "softmax":
+            return result, result.log()
+        return result, result.logit() if self.output == "sigmoid" else result
 
     @property
     def frozen(self) -> bool:

@@ -40,6 +40,11 @@ class Resumable:
     finished: bool
     notes: tuple[str, ...]
 
+    @property
+    def chunk_sizes(self) -> list[int] | None:
+        """How many seeds were trained together, if that is known."""
+        return self.environment.get("chunks")
+
     def data_dir(self, default: Path) -> Path:
         """The folder that the run last found its data in, if it is still there."""
         remembered = Path(self.environment.get("data_dir", default))

@@ -11,8 +11,9 @@ from lossrun.catalog import DataFacts
 from lossrun.components.schedules import Plateau, rate
 from lossrun.config import Config
 from lossrun.records.run_directory import RunDirectory
-from lossrun.training.evaluate import Reading
-from lossrun.training.randomness import Purpose, generator_state, order, seed_torch, set_generator_state
+from lossrun.training.evaluate import Reading, Scorer
+from lossrun.training.plan import Plan
+from lossrun.training.randomness import Purpose, generator_state, order, seed_torch
 from lossrun.training.replica import Replica
 from lossrun.training.step import Step
 
@@ -56,29 +57,37 @@ class EpochSums:
 
 @dataclass(slots=True)
 class Session:
-    """`one_by_one`: why several seeds are not trained as one batched computation, empty where there is nothing to say.
-    `hashes`: of the training, validation and test data. `seconds`: time spent on finished epochs."""
+    """`scorers`: one for each chunk, none without validation data. `hashes`: of the training, validation and test data.
+    `seconds`: time spent on finished epochs."""
 
     config: Config
     facts: DataFacts
     reading: Reading
     replicas: Sequence[Replica]
+    plan: Plan
     step: Step
+    scorers: Sequence[Scorer]
     device: torch.device
     run: RunDirectory
     hashes: Mapping[str, str]
     sums: EpochSums
     plateau: Plateau | None
-    one_by_one: str = ""
     position: Position = field(default_factory=Position)
     history_length: int = 0
     seconds: float = 0.0
 
     @property
     def where(self) -> str:
-        """Device, precision and kind of step, for people."""
+        """Device, precision, kind of step and which seeds are trained together, for people."""
         threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
-        seeds = f" (seed by seed: {self.one_by_one})" if self.one_by_one else ""
+        sizes, reason = self.plan.sizes, self.plan.one_by_one
+        seeds = ""
+        if reason:
+            seeds = f" (seed by seed: {reason})"
+        elif len(sizes) > 1:
+            seeds = f" ({len(self.replicas)} seeds, {max(sizes)} at a time: more would not fit into memory)"
+        elif sizes[0] > 1:
+            seeds = f" ({sizes[0]} seeds at once)"
         return f"{self.device.type}{threads}, {self.config.precision}, {self.step.kind} step{seeds}"
 
     @property
@@ -111,15 +120,16 @@ class Session:
             if fresh or replica.generator_state is None:
                 seed_torch(replica.seed, Purpose.DROPOUT, epoch)
                 replica.generator_state = generator_state(self.device)
-        if len(self.replicas) == 1 and (state := self.replicas[0].generator_state) is not None:
-            # A lone seed has torch's generator to itself.
-            set_generator_state(state, self.device)
         self.step.begin_epoch()
 
-    def keep_generator_state(self) -> None:
-        """Note where a lone seed's generator stands, for a checkpoint."""
-        if len(self.replicas) == 1:
-            self.replicas[0].generator_state = generator_state(self.device)
+    def validate(self) -> dict[int, dict[str, float]]:
+        """The validation columns of each seed that still trains; empty without validation data."""
+        return {
+            replica.seed: {f"val_{name}": value for name, value in scores.items()}
+            for scorer in self.scorers
+            if scorer.chunk.active
+            for replica, scores in zip(scorer.chunk.active, scorer(), strict=True)
+        }
 
     def remaining_batches(self) -> Iterator[tuple[int, int]]:
         """The places in the epoch's order where each batch still to come starts and stops."""

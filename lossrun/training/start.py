@@ -14,35 +14,38 @@ from lossrun.records import checkpoints, history, ledger, run_directory
 from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training import build, environment
-from lossrun.training.evaluate import reading_of, try_batch, watched_columns
+from lossrun.training.chunk import Chunk
+from lossrun.training.evaluate import Scorer, reading_of
+from lossrun.training.plan import Plan, chunks_of, plan, step_of
 from lossrun.training.replica import Parts, Replica
 from lossrun.training.resumable import Resumable
 from lossrun.training.session import EpochSums, Session, scheduled_rate
-from lossrun.training.stacked import StackedStep, why_not
 from lossrun.training.state import capture, restore
-from lossrun.training.step import EagerStep, Step
+from lossrun.training.step import Step
+from lossrun.training.trial import try_batch
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Replicas ready for their first step; nothing is written yet.
-
-    `one_by_one`: why several seeds are not one batched computation, empty where they are or where there is but one.
-    """
+    """Replicas ready for their first step; nothing is written yet."""
 
     examined: Examined
     place: build.Workplace
     replicas: Sequence[Replica]
+    plan: Plan
+    chunks: Sequence[Chunk]
     step: Step
-    one_by_one: str
 
     @property
     def config(self) -> Config:
         return self.examined.config
 
 
-def prepare(examined: Examined) -> Prepared:
-    """Build every seed and try one on a batch. Raises UsageError for what cannot be built or does not fit."""
+def prepare(examined: Examined, chunk_sizes: Sequence[int] | None = None) -> Prepared:
+    """Build every seed and try one on a batch. `chunk_sizes`: those that a resumed run was started with.
+
+    Raises UsageError for what cannot be built or does not fit.
+    """
     config, facts = examined.config, examined.facts
     place = build.workplace(config, examined.reading.directory)
     shared: dict[int, Parts] = {}
@@ -50,14 +53,11 @@ def prepare(examined: Examined) -> Prepared:
         if id(data) not in shared:
             shared[id(data)] = build.parts(data, place)
     replicas = [build.replica(config, facts, seed, shared[id(data)], place) for seed, data in examined.data.items()]
-    try_batch(replicas[0], config, facts, watched=watched_columns(config))
-    one_by_one = why_not(config, replicas) if len(replicas) > 1 else ""
-    step: Step
-    if len(replicas) > 1 and not one_by_one:
-        step = StackedStep(replicas, lambda weights: build.optimizer(config, weights, place))
-    else:
-        step = EagerStep(replicas, own_randomness=config.model.is_plugin or replicas[0].draws)
-    return Prepared(examined, place, replicas, step, one_by_one)
+    try_batch(replicas[0], config, facts)
+    planned = plan(config, facts, replicas, place, chunk_sizes)
+    chunks = chunks_of(planned, replicas, config, place)
+    step = step_of(planned, chunks, own_randomness=config.model.is_plugin or replicas[0].draws)
+    return Prepared(examined, place, replicas, planned, chunks, step)
 
 
 @contextmanager
@@ -143,18 +143,25 @@ def _jump(resumable: Resumable, session: Session) -> str:
 def _session(prepared: Prepared, run: RunDirectory) -> Session:
     facts, config = prepared.examined.facts, prepared.config
     replicas, device = prepared.replicas, prepared.place.device
+    reading = reading_of(config, facts)
+    scorers = [
+        Scorer(chunk, validation, reading, prepared.plan.recorder)
+        for chunk in prepared.chunks
+        if (validation := chunk.replicas[0].parts.validation) is not None
+    ]
     return Session(
         config,
         facts,
-        reading_of(config, facts),
+        reading,
         replicas,
+        prepared.plan,
         prepared.step,
+        scorers,
         device,
         run,
         hashes(prepared.examined.data),
         EpochSums.zero(len(replicas), device),
         build.plateau(config.schedule),
-        prepared.one_by_one,
     )
 
 
@@ -168,9 +175,9 @@ def hashes(data: Mapping[int, Data]) -> dict[str, str]:
 
 def _environment(prepared: Prepared) -> dict[str, Any]:
     return {
-        **environment.environment(
-            prepared.place.device, prepared.step.kind, prepared.examined.reading, prepared.examined.data_dir
-        ),
+        **environment.environment(prepared.place.device, prepared.examined.reading, prepared.examined.data_dir),
+        "step": prepared.step.kind,
+        "chunks": list(prepared.plan.sizes),
         "task": prepared.examined.facts.task,
         "data": hashes(prepared.examined.data),
     }

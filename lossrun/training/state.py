@@ -22,7 +22,6 @@ _FROZEN: Final = ("stopped_epoch", "diverged_epoch")
 
 def capture(session: Session) -> Checkpoint:
     """The state between two steps. With several seeds every tensor gains a leading axis, seed by seed."""
-    session.keep_generator_state()
     session.step.publish()
     states = [dict(_tensors(replica)) for replica in session.replicas]
     tensors = {f"epoch.{name}": _array(value) for name, value in _sums(session).items()}

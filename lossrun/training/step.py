@@ -6,15 +6,16 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lossrun.training.randomness import generator_state, set_generator_state
-from lossrun.training.replica import Replica
+from lossrun.training.chunk import Chunk, for_all, gather, gradient_norm, keep_generator, slope, take_generator
 
 
 class Step(Protocol):
     """Takes the batch at `[start, stop)` of each seed's order; `rates` holds a learning rate per seed.
 
     Gives the batch's mean loss per seed, shape (seeds,), on the device and not yet read: reading it would wait for
-    the device. A frozen seed is left alone and gives 0.
+    the device. It holds until the next step. A frozen seed is left alone and gives 0.
+
+    `kind`: how the step is computed.
     """
 
     kind: str
@@ -24,7 +25,7 @@ class Step(Protocol):
         ...
 
     def publish(self) -> None:
-        """Called before the seeds' models and optimizers are looked at by anybody else."""
+        """Called before the seeds' models, optimizers and generators are looked at by anybody else."""
         ...
 
     def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor: ...
@@ -36,59 +37,82 @@ class Step(Protocol):
 
 
 class EagerStep:
-    """Seed after seed, operation after operation."""
+    """Operation after operation, as anybody would write it."""
 
     kind = "eager"
 
-    def __init__(self, replicas: Sequence[Replica], *, own_randomness: bool) -> None:
-        """`own_randomness`: the models draw random numbers, so several seeds must take turns with the generator."""
-        self.replicas = replicas
-        self.take_turns = own_randomness and len(replicas) > 1
-        self.device = replicas[0].parts.train.inputs.device
-        self._zero = torch.zeros((), dtype=replicas[0].parts.train.inputs.dtype, device=self.device)
+    def __init__(self, chunk: Chunk) -> None:
+        self.chunk = chunk
 
     def begin_epoch(self) -> None:
-        """Nothing to prepare."""
+        self.chunk.begin_epoch()
+        take_generator(self.chunk)
 
     def publish(self) -> None:
-        """Every seed's state is in its own place already."""
+        self.chunk.publish()
+        keep_generator(self.chunk)
 
     def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
-        losses = [
-            self._zero if replica.frozen else self._update(replica, start, stop, rate)
-            for replica, rate in zip(self.replicas, rates, strict=True)
-        ]
-        return losses[0].reshape(1) if len(losses) == 1 else torch.stack(losses)
-
-    def _update(self, replica: Replica, start: int, stop: int, rate: float) -> Tensor:
-        if self.take_turns and replica.generator_state is not None:
-            set_generator_state(replica.generator_state, self.device)
-        for group in replica.optimizer.param_groups:
-            group["lr"] = rate
-
+        chunk = self.chunk
+        for group in chunk.optimizer.param_groups:
+            group["lr"] = rates[0]
         # First, so that the forward pass finds the gradients' memory free and still in the cache. By hand, because the
         # profiler hooks around optimizer.zero_grad() cost 15 us a step.
-        for weight in replica.weights:
+        for weight in chunk.weights:
             weight.grad = None
-        train, batch = replica.parts.train, replica.order[start:stop]
-        targets = train.targets.index_select(0, batch)
-        outputs = replica.network(train.inputs.index_select(0, batch))
-        loss: Tensor = replica.objective(outputs, targets)
-        # The objective is the mean; a sum, say, is that many times as steep.
-        factor = replica.objective.factor(stop - start)
-        (loss if factor == 1 else loss * factor).backward()  # type: ignore[no-untyped-call]
-        replica.optimizer.step()
-
-        if self.take_turns:
-            replica.generator_state = generator_state(self.device)
-        return loss.detach()
+        samples = chunk.replicas[0].parts.train
+        inputs, targets = gather(chunk, samples, chunk.rows(start, stop))
+        losses = chunk.losses(samples.scaled(inputs), targets)
+        # No seed's loss depends on another's weights: each seed's gradient is its own.
+        losses.backward(slope(chunk, stop - start))  # type: ignore[no-untyped-call]
+        chunk.update()
+        return for_all(chunk, losses.detach())
 
     def gradient_norm(self) -> Tensor:
-        norms = []
-        for replica in self.replicas:
-            if replica.frozen:
-                norms.append(self._zero)
-                continue
-            gradients = [weight.grad for weight in replica.weights if weight.grad is not None]
-            norms.append(torch.nn.utils.get_total_norm(gradients) if gradients else self._zero)
-        return torch.stack(norms)
+        return for_all(self.chunk, gradient_norm(self.chunk))
+
+
+class InTurn:
+    """Chunk after chunk."""
+
+    def __init__(self, steps: Sequence[Step], chunks: Sequence[Chunk], *, own_randomness: bool) -> None:
+        """`own_randomness`: the models draw random numbers, so the chunks must take turns with the generator."""
+        self.steps = steps
+        self.chunks = chunks
+        self.own_randomness = own_randomness
+        self.kind = steps[0].kind
+
+    def begin_epoch(self) -> None:
+        for step in self.steps:
+            step.begin_epoch()
+
+    def publish(self) -> None:
+        for chunk in self.chunks:
+            chunk.publish()
+
+    def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
+        losses, first = [], 0
+        for step, chunk in zip(self.steps, self.chunks, strict=True):
+            seeds = len(chunk.replicas)
+            if not chunk.active:
+                losses.append(self._zeros(chunk))
+            elif self.own_randomness:
+                take_generator(chunk)
+                losses.append(step(start, stop, rates[first : first + seeds]))
+                keep_generator(chunk)
+            else:
+                losses.append(step(start, stop, rates[first : first + seeds]))
+            first += seeds
+        return torch.cat(losses)
+
+    def gradient_norm(self) -> Tensor:
+        return torch.cat(
+            [
+                step.gradient_norm() if chunk.active else self._zeros(chunk)
+                for step, chunk in zip(self.steps, self.chunks, strict=True)
+            ]
+        )
+
+    def _zeros(self, chunk: Chunk) -> Tensor:
+        train = chunk.replicas[0].parts.train
+        return torch.zeros(len(chunk.replicas), dtype=train.dtype, device=train.inputs.device)

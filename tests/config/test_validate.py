@@ -123,7 +123,7 @@ seeds: [1, 1]
         "c.yaml:6:8: seeds: [1, 1]; expected at least one seed, none of them twice\n    seeds: [1, 1]\n           ^",
         "c.yaml:7:1: \u00e9t\u00e9: there is no such key; known here: name, tags, dataset, model, loss, optimizer, "
         "learning_rate, schedule, epochs, batch_size, shuffle, drop_last, seed, seeds, checkpoint, early_stopping, "
-        "best, on_divergence, lint, precision, device, compare_on\n    \u00e9t\u00e9: 1\n    ^",
+        "best, on_divergence, lint, precision, step, device, compare_on\n    \u00e9t\u00e9: 1\n    ^",
     ]
 
 

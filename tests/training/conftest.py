@@ -40,7 +40,8 @@ class Laboratory:
         note: Callable[[str], None] = lambda text: None,
     ) -> None:
         resumable = find_resumable(run.path, overrides)
-        with resume_at(prepare(examine(resumable.reading, self.folder)), resumable, skipped, note) as session:
+        prepared = prepare(examine(resumable.reading, self.folder), resumable.chunk_sizes)
+        with resume_at(prepared, resumable, skipped, note) as session:
             self._drain(session, stop_at)
 
     def _drain(self, session: Session, stop_at: int | None) -> None:

@@ -63,10 +63,11 @@ def test_stopped_again_and_again_is_bit_equal(laboratory: Laboratory, changes: d
 
 
 def test_one_of_several_seeds_equals_the_lone_run(laboratory: Laboratory) -> None:
-    """A replica is the same run as its seed alone, dropout included: each seed has its own streams."""
-    together = laboratory.start({**EVERYTHING, "seeds": [5, 3]})
+    """Seed by seed, a replica is the same run as its seed alone, dropout included: each seed has its own streams."""
+    config = {**EVERYTHING, "step": "eager"}
+    together = laboratory.start({**config, "seeds": [5, 3]})
     for seed in (5, 3):
-        alone = laboratory.start({**EVERYTHING, "seeds": [seed]})
+        alone = laboratory.start({**config, "seeds": [seed]})
         assert rows(alone) == [row for row in rows(together) if row["seed"] == seed]
 
 

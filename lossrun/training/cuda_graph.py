@@ -1,0 +1,31 @@
+"""A computation captured as a CUDA graph: the GPU runs all its kernels at one call, without waiting for Python."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+class Captured:
+    """`outputs` is what `function` returned, filled anew by each `replay()`. See `tape.Recording`.
+
+    Capturing computes nothing; the graph is replayed once, so that the function has been run as a recording runs it.
+    torch registers its generator with the graph, and dropout draws on.
+    """
+
+    def __init__(self, function: Callable[[], Any], *, warm_up: int) -> None:
+        """`warm_up`: how often to run the function first, so that libraries have chosen kernels and taken workspaces
+        (torch's documentation does so three times, on a stream beside the main one)."""
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(warm_up):
+                function()
+        torch.cuda.current_stream().wait_stream(side)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.outputs = function()
+        self.replay()
+
+    def replay(self) -> None:
+        self.graph.replay()

@@ -1,0 +1,128 @@
+"""How the seeds are trained: which of them together, and by which kind of step.
+
+Decided by rule, never by timing, and written into run.json: a resumed run computes as the first part did.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from torch import nn
+
+from lossrun.catalog import DataFacts, get
+from lossrun.catalog.declaration import Optimizer
+from lossrun.config import Config
+from lossrun.training import build, memory
+from lossrun.training.chunk import Chunk, Single, Stack
+from lossrun.training.cuda_graph import Captured
+from lossrun.training.one_dnn import faster_product
+from lossrun.training.replayed import Recorder, ReplayedStep
+from lossrun.training.replica import Replica
+from lossrun.training.step import EagerStep, InTurn, Step
+from lossrun.training.tape import Recording
+
+# Weights of one seed. Beyond it a lone model's matrices keep the cores busy already, and stacking them gains nothing
+# (tests/bench/README.md). A GPU has room for more.
+MOST_WEIGHTS: Final = 40_000
+# Bytes of a training step, of one seed. Beyond it the arithmetic is all that counts, and a record would keep memory
+# that the eager step gives back.
+LARGEST_RECORDED_STEP: Final = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`sizes`: seeds in each chunk, in the order of the seeds. `one_by_one`: why several seeds are not stacked, empty
+    where they are or where there is but one. `recorder`: None for eager steps."""
+
+    sizes: tuple[int, ...]
+    one_by_one: str
+    recorder: Recorder | None
+
+
+def plan(
+    config: Config,
+    facts: DataFacts,
+    replicas: Sequence[Replica],
+    place: build.Workplace,
+    sizes: Sequence[int] | None,
+) -> Plan:
+    """`sizes`: of the chunks that a resumed run was started with."""
+    batch_size = facts.train if config.batch_size == "full" else min(config.batch_size, facts.train)
+    recorder = _recorder(config, facts, replicas[0], place, batch_size)
+    one_by_one = _why_not_stacked(config, replicas, place) if len(replicas) > 1 else ""
+    if one_by_one or len(replicas) == 1:
+        return Plan((1,) * len(replicas), one_by_one, recorder)
+    if sizes is None or sum(sizes) != len(replicas):
+        room = memory.available(place.device) // memory.of_one_seed(replicas[0], config, facts, batch_size)
+        sizes = even(len(replicas), max(room, 1))
+    return Plan(tuple(sizes), "", recorder)
+
+
+def even(count: int, most: int) -> tuple[int, ...]:
+    """As few parts as hold `count` things with at most `most` in each, alike to within one."""
+    parts = -(-count // most)
+    whole, rest = divmod(count, parts)
+    return (whole + 1,) * rest + (whole,) * (parts - rest)
+
+
+def chunks_of(plan: Plan, replicas: Sequence[Replica], config: Config, place: build.Workplace) -> list[Chunk]:
+    chunks: list[Chunk] = []
+    first = 0
+    for size in plan.sizes:
+        members = replicas[first : first + size]
+        first += size
+        if size == 1 and (plan.one_by_one or len(replicas) == 1):
+            chunks.append(Single(members[0]))
+        else:
+            chunks.append(Stack(members, lambda weights: build.optimizer(config, weights, place)))
+    return chunks
+
+
+def step_of(plan: Plan, chunks: Sequence[Chunk], *, own_randomness: bool) -> Step:
+    """`own_randomness`: the models draw random numbers while they train."""
+    steps: list[Step] = [
+        EagerStep(chunk) if plan.recorder is None else ReplayedStep(chunk, plan.recorder) for chunk in chunks
+    ]
+    return steps[0] if len(steps) == 1 else InTurn(steps, chunks, own_randomness=own_randomness)
+
+
+def _recorder(
+    config: Config, facts: DataFacts, replica: Replica, place: build.Workplace, batch_size: int
+) -> Recorder | None:
+    """How steps are recorded; None where they are not."""
+    if config.step == "eager" or place.device.type not in ("cpu", "cuda"):
+        return None
+    if config.model.is_plugin or config.loss.is_plugin:
+        # They may do anything: look at values, count their calls. They are recorded if the config asks for it.
+        if config.step != "recorded":
+            return None
+    elif memory.of_a_step(config, facts, batch_size, replica.weights[0].element_size()) > LARGEST_RECORDED_STEP:
+        return None
+    if place.device.type == "cuda":
+        return Recorder("captured", partial(Captured, warm_up=3), partial(Captured, warm_up=0))
+    record = partial(Recording, substitute=faster_product)
+    return Recorder("recorded", record, record)
+
+
+def _why_not_stacked(config: Config, replicas: Sequence[Replica], place: build.Workplace) -> str:
+    """Why these seeds must be trained one after the other; empty where they may be stacked."""
+    if config.step == "eager":
+        return "step: eager"
+    for kind, choice in (("model", config.model), ("loss", config.loss), ("optimizer", config.optimizer)):
+        if choice.is_plugin:
+            return f"a {kind} of your own"
+    optimizer = get("optimizer", config.optimizer.name)
+    assert isinstance(optimizer, Optimizer)
+    if not optimizer.elementwise:
+        return f"{config.optimizer.name} looks at whole weight matrices"
+    if config.schedule.name == "reduce_on_plateau":
+        return "each seed has a learning rate of its own"
+    if any(replica.parts is not replicas[0].parts for replica in replicas):
+        return "each seed has a split of its own"
+    if place.device.type == "cuda":
+        return ""
+    if any(isinstance(module, nn.Conv2d) for module in replicas[0].network.modules()):
+        return "convolutions keep the cores busy"
+    count = sum(weight.numel() for weight in replicas[0].weights)
+    return f"{count:,} weights keep the cores busy" if count > MOST_WEIGHTS else ""

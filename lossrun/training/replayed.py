@@ -1,0 +1,151 @@
+"""A step whose forward and backward pass, and whose update, are recorded once and then replayed.
+
+On the CPU the record is a tape (`tape.Recording`), on a GPU a CUDA graph (`cuda_graph.Captured`); both have `outputs`
+and `replay()`. There is one for each batch size that occurs: a batch's shape is part of the record. The learning rate
+and the samples are not; they are written into place before each replay.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import torch
+from torch import Tensor
+
+from lossrun.training.chunk import Chunk, for_all, gather, gradient_norm, keep_generator, slope, take_generator
+from lossrun.training.randomness import generator_state, set_generator_state
+
+
+class Replayable(Protocol):
+    """`outputs`: what the function returned, in memory that `replay` fills anew."""
+
+    outputs: Any
+
+    def replay(self) -> None: ...
+
+
+Record: TypeAlias = Callable[[Callable[[], Any]], Replayable]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """How functions are recorded; either way the function has been run afterwards. `any_number`: it may be run more
+    often, to warm up. `once`: it must not. `kind`: of the steps that are made so."""
+
+    kind: str
+    any_number: Record
+    once: Record
+
+
+@dataclass(slots=True)
+class Program:
+    """The records for one batch size. `inputs`, `targets`: flat, where each batch is put. `update`: None until torch's
+    optimizer has made its state, or where its update cannot be recorded."""
+
+    inputs: Tensor
+    targets: Tensor
+    pass_: Replayable
+    losses: Tensor
+    gradients: Sequence[Tensor]
+    update: Replayable | None = None
+    updates: int = 0
+
+
+class ReplayedStep:
+    """See `step.Step`. The numbers are those of the eager step up to the rounding of large matrix products."""
+
+    def __init__(self, chunk: Chunk, recorder: Recorder) -> None:
+        self.chunk = chunk
+        self.recorder = recorder
+        self.kind = recorder.kind
+        self.programs: dict[int, Program] = {}
+        self.current: Program | None = None
+        device = chunk.replicas[0].parts.train.inputs.device
+        # A fused CUDA kernel wants float32; the CPU's takes the double that an eager update would be given.
+        self.rate = torch.zeros((), dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
+        self.rate_now: float | None = None
+
+    def begin_epoch(self) -> None:
+        if self.chunk.begin_epoch():
+            self.programs.clear()
+        take_generator(self.chunk)
+
+    def publish(self) -> None:
+        self.chunk.publish()
+        keep_generator(self.chunk)
+
+    def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
+        chunk = self.chunk
+        rows = chunk.rows(start, stop)
+        program = self.programs.get(stop - start)
+        if program is None:
+            program = self.programs[stop - start] = self._recorded(rows, stop - start)
+        samples = chunk.replicas[0].parts.train
+        torch.index_select(samples.inputs, 0, rows, out=program.inputs)
+        torch.index_select(samples.targets, 0, rows, out=program.targets)
+        program.pass_.replay()
+        self._update(program, rates[0])
+        return for_all(chunk, program.losses)
+
+    def gradient_norm(self) -> Tensor:
+        return for_all(self.chunk, gradient_norm(self.chunk))
+
+    def _recorded(self, rows: Tensor, batch_size: int) -> Program:
+        chunk, samples = self.chunk, self.chunk.replicas[0].parts.train
+        inputs, targets = gather(chunk, samples, rows)
+        slopes = slope(chunk, batch_size)
+
+        def forward_and_backward() -> tuple[Tensor, tuple[Tensor, ...]]:
+            losses = chunk.losses(samples.scaled(inputs), targets)
+            gradients = torch.autograd.grad(losses, chunk.weights, slopes)
+            return losses, tuple(map(_laid_out, gradients, chunk.weights))
+
+        # Recording runs the function, which moves the statistics of batch norm and the dropout stream.
+        device = inputs.device
+        kept, state = [buffer.clone() for buffer in chunk.buffers], generator_state(device)
+        recording = self.recorder.any_number(forward_and_backward)
+        for buffer, before in zip(chunk.buffers, kept, strict=True):
+            buffer.copy_(before)
+        set_generator_state(state, device)
+        losses, gradients = recording.outputs
+        flat = len(rows)
+        return Program(
+            inputs.view(flat, *samples.inputs.shape[1:]),
+            targets.view(flat, *samples.targets.shape[1:]),
+            recording,
+            losses,
+            gradients,
+        )
+
+    def _update(self, program: Program, rate: float) -> None:
+        if program is not self.current:
+            self.current = program
+            for weight, gradient in zip(self.chunk.weights, program.gradients, strict=True):
+                weight.grad = gradient
+        if rate != self.rate_now:
+            self.rate_now = rate
+            self.rate.fill_(rate)
+        if program.update is not None:
+            program.update.replay()
+            return
+        optimizer = self.chunk.optimizer
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        program.updates += 1
+        if program.updates == 1 or not optimizer.defaults.get("fused"):
+            self.chunk.update()
+            return
+        # The second update is recorded: torch's optimizer makes its state in the first, which is another computation.
+        for group in optimizer.param_groups:
+            group["lr"] = self.rate
+        program.update = self.recorder.once(self.chunk.update)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+
+
+def _laid_out(gradient: Tensor, weight: Tensor) -> Tensor:
+    """The gradient in the memory order of its weight, as `backward()` leaves it: fused optimizers go through both side
+    by side, without looking at strides."""
+    if gradient.stride() == weight.stride():
+        return gradient
+    return torch.empty_like(weight).copy_(gradient)

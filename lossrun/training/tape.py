@@ -1,0 +1,232 @@
+"""A computation recorded once and replayed into the same memory: what a CUDA graph is, for the CPU.
+
+A step of a small network spends more time in autograd, in Python modules and in allocating than in arithmetic. None of
+that changes from one step to the next: the same kernels run on tensors of the same shapes. So the function runs once
+while every kernel call below autograd is written down, with the tensors it read and wrote; from then on only these
+kernels are called, each writing where it wrote the first time.
+
+What is left out of the list: views (their memory is written by others), constants (nothing they come from changes), and
+profiler marks. Memory of a result that is no longer needed is given to later ones of the same size.
+
+The numbers are the recorded function's own, bit for bit, unless `substitute` puts another kernel in the place of one.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+Result = TypeVar("Result")
+Kernel: TypeAlias = Callable[[], object]
+
+
+class NotReplayableError(Exception):
+    """The function reads a value back to Python, or makes shapes that depend on values: a replay would repeat the
+    first time's decisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One kernel call, as it was made."""
+
+    op: OpOverload
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    result: Any
+
+    @property
+    def read(self) -> Iterator[Tensor]:
+        """Every tensor among the arguments, those that are written as well."""
+        return _tensors((self.args, dict(self.kwargs)))
+
+    @property
+    def written(self) -> Iterator[Tensor]:
+        """Arguments changed in place."""
+        for position, argument in enumerate(self.op._schema.arguments):
+            if argument.alias_info is not None and argument.alias_info.is_write:
+                given = self.args[position] if position < len(self.args) else self.kwargs.get(argument.name)
+                yield from _tensors(given)
+
+    @property
+    def results(self) -> Iterator[Tensor]:
+        return _tensors(self.result)
+
+
+# A kernel that gives (nearly) the numbers of the call, reading and writing the call's tensors; None: no better one.
+Substitute: TypeAlias = Callable[[Call], Kernel | None]
+
+
+class Recording(Generic[Result]):
+    """`outputs` is what `function` returned; `replay()` computes them anew, in place, from the tensors that it read.
+
+    What the function changes in place (buffers, the generator's state) is changed by the recording as well. The tensors
+    that it reads must stay where they are; what they hold may change. Raises NotReplayableError.
+    """
+
+    def __init__(self, function: Callable[[], Result], substitute: Substitute | None = None) -> None:
+        with _Recorder() as recorder:
+            outputs = function()
+        self.outputs: Result = tree_map_only(Tensor, Tensor.detach, outputs)
+        self.kernels = _compile(recorder.calls, self.outputs, substitute)
+
+    def replay(self) -> None:
+        with torch.no_grad():
+            for kernel in self.kernels:
+                kernel()
+
+
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Keeps every tensor of every call alive, so that no two of them can have lain in the same memory."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.calls: list[Call] = []
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: saying to torch's compiler that it may skip this class would import it, which takes over a second."""
+        return False
+
+    def __torch_dispatch__(
+        self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if _looks_at_values(func, args):
+            raise NotReplayableError(f"{func} depends on the values of a step")
+        result = func(*args, **(kwargs or {}))
+        if func.namespace != "profiler":
+            self.calls.append(Call(func, args, kwargs or {}, result))
+        return result
+
+
+def _looks_at_values(op: OpOverload, args: tuple[Any, ...]) -> bool:
+    """Whether a value is read back to Python, or the shape of the result depends on values."""
+    if op is torch.ops.aten.index.Tensor:
+        # By numbers its result has their shape; by a mask, as many elements as are True.
+        return any(index.dtype in (torch.bool, torch.uint8) for index in _tensors(args[1]))
+    return op is torch.ops.aten._local_scalar_dense.default or torch.Tag.dynamic_output_shape in op.tags
+
+
+def _compile(calls: Sequence[Call], outputs: Any, substitute: Substitute | None) -> list[Kernel]:
+    needed = [call for call in calls if not _is_view(call)]
+    needed = _without_constants(needed)
+    homes = _shared_memory(needed, {_storage(tensor) for tensor in _tensors(outputs)})
+
+    def placed(tensor: Tensor) -> Tensor:
+        """The same view of the memory where it now lives, without its autograd history."""
+        home = homes.get(_storage(tensor))
+        if home is None:
+            return tensor.detach()
+        view = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+        return view.set_(home, tensor.storage_offset(), tensor.shape, tensor.stride())
+
+    kernels: list[Kernel] = []
+    for call in needed:
+        args, kwargs, result = tree_map_only(Tensor, placed, (call.args, dict(call.kwargs), call.result))
+        moved = Call(call.op, args, kwargs, result)
+        kernels.append((substitute and substitute(moved)) or _kernel(moved))
+    return kernels
+
+
+_COPIES: Final = (torch.ops.aten._to_copy.default, torch.ops.aten.clone.default)
+
+
+def _kernel(call: Call) -> Kernel:
+    if call.op._schema.is_mutable:
+        return partial(call.op, *call.args, **call.kwargs)
+    if call.op in _COPIES:
+        return partial(call.result.copy_, call.args[0])
+    if (out := _out_overload(call.op)) and all(isinstance(leaf, Tensor) for leaf in tree_leaves(call.result)):
+        overload, names = out
+        return partial(overload, *call.args, **call.kwargs, **dict(zip(names, tree_leaves(call.result), strict=True)))
+    return partial(_copy_results, call)
+
+
+def _copy_results(call: Call) -> None:
+    """For an operation that cannot write where it is told to."""
+    for kept, fresh in zip(tree_leaves(call.result), tree_leaves(call.op(*call.args, **call.kwargs)), strict=True):
+        if isinstance(kept, Tensor):
+            kept.copy_(fresh)
+
+
+_overloads: Final[dict[OpOverload, tuple[OpOverload, list[str]] | None]] = {}
+
+
+def _out_overload(op: OpOverload) -> tuple[OpOverload, list[str]] | None:
+    """The overload that takes the same arguments and tensors to write into, and the names of these."""
+    if op not in _overloads:
+        _overloads[op] = None
+        wanted = [(argument.name, str(argument.type)) for argument in op._schema.arguments]
+        for name in op.overloadpacket.overloads():
+            overload = getattr(op.overloadpacket, name)
+            out = [argument.name for argument in overload._schema.arguments if argument.is_out]
+            taken = [(a.name, str(a.type)) for a in overload._schema.arguments if not a.is_out]
+            if out and taken == wanted:
+                _overloads[op] = overload, out
+                break
+    return _overloads[op]
+
+
+def _is_view(call: Call) -> bool:
+    """Whether all results lie in the memory of an argument, and nothing was written."""
+    results = [_storage(tensor) for tensor in call.results]
+    return bool(results) and not call.op._schema.is_mutable and {*map(_storage, call.read)}.issuperset(results)
+
+
+def _without_constants(calls: Sequence[Call]) -> list[Call]:
+    """Less the calls whose results come from no tensor outside the recording, and are never written to."""
+    written = {_storage(tensor) for call in calls for tensor in call.written}
+    constant: set[int] = set()
+    kept = []
+    for call in calls:
+        results = {_storage(tensor) for tensor in call.results}
+        random = torch.Tag.nondeterministic_seeded in call.op.tags
+        name = call.op.overloadpacket.__name__
+        shape_only = name.endswith("_like") or name.startswith("new_")
+        fixed = shape_only or all(_storage(tensor) in constant for tensor in call.read)
+        if fixed and not random and not results & written:
+            constant |= results
+        else:
+            kept.append(call)
+    return kept
+
+
+def _shared_memory(calls: Sequence[Call], kept: set[int]) -> dict[int, torch.UntypedStorage]:
+    """Where results lie instead, by the address of their own memory: that of an earlier one of the same size whose last
+    reader has run. `kept`: addresses that outlive a replay."""
+    created: dict[int, torch.UntypedStorage] = {}
+    last: dict[int, int] = {}
+    for place, call in enumerate(calls):
+        outside = {_storage(tensor) for tensor in call.read} - created.keys()
+        for tensor in call.results:
+            if _storage(tensor) not in outside:
+                created.setdefault(_storage(tensor), tensor.untyped_storage())
+        for tensor in (*call.read, *call.results):
+            last[_storage(tensor)] = place
+
+    free: dict[int, list[torch.UntypedStorage]] = {}
+    homes: dict[int, torch.UntypedStorage] = {}
+    living: set[int] = set()
+    for place, call in enumerate(calls):
+        for address in {_storage(tensor) for tensor in call.results} & created.keys() - living - kept:
+            living.add(address)
+            waiting = free.get(created[address].nbytes())
+            homes[address] = waiting.pop() if waiting else created[address]
+        for address in [address for address in living if last[address] == place]:
+            free.setdefault(created[address].nbytes(), []).append(homes[address])
+            living.remove(address)
+    return homes
+
+
+def _storage(tensor: Tensor) -> int:
+    address: int = tensor.untyped_storage()._cdata
+    return address
+
+
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    return (leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor))

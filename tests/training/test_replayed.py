@@ -1,0 +1,144 @@
+"""The recorded step beside the eager one, step by step."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lossrun.config import from_mapping
+from lossrun.lint import examine
+from lossrun.training.session import Session
+from lossrun.training.start import begin, prepare
+from tests.training.conftest import Laboratory, newest, rows
+
+REGRESSION: dict[str, Any] = {
+    "dataset": {"name": "synthetic_regression", "samples": 120, "features": 4},
+    "model": {"name": "mlp", "hidden": [8], "activation": "tanh"},
+    "loss": "mse",
+    "optimizer": "sgd",
+    "learning_rate": 0.02,
+    "epochs": 3,
+    "batch_size": 16,
+}
+SPIRALS = {"name": "synthetic_classification", "kind": "spirals", "samples": 150}
+MOONS = {"name": "synthetic_classification", "kind": "moons", "samples": 120}
+CNN = {"name": "cnn", "layers": [{"name": "conv", "filters": 3}, {"name": "max_pool"}, {"name": "dense", "units": 8}]}
+CNN_AVERAGED = {"name": "cnn", "layers": [{"name": "conv", "filters": 2, "stride": 2}, {"name": "avg_pool"}]}
+IMAGES = {"name": "npz", "path": "images.npz", "target": "targets", "task": "multiclass", "validation": 20, "test": 20}
+
+
+@pytest.fixture(autouse=True)
+def _images(laboratory: Laboratory) -> None:
+    draw = np.random.default_rng(0)
+    images, labels = draw.integers(0, 256, (120, 12, 10), dtype=np.uint8), draw.integers(0, 3, 120)
+    np.savez(laboratory.folder / "images.npz", images=images, targets=labels)
+
+
+def steps_of(laboratory: Laboratory, config: dict[str, Any], folder: str) -> list[tuple[torch.Tensor, ...]]:
+    """Losses, gradient norms, and all weights and buffers after every step of a run."""
+    seen: list[tuple[torch.Tensor, ...]] = []
+    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    with begin(prepare(examined), laboratory.folder / folder) as session:
+        assert session.step.kind == ("eager" if config.get("step") == "eager" else "recorded")
+        for _ in range(session.config.epochs):
+            session.begin_epoch()
+            _one_epoch(session, seen)
+            session.position.epoch += 1
+    return seen
+
+
+def _one_epoch(session: Session, seen: list[tuple[torch.Tensor, ...]]) -> None:
+    for start, stop in session.remaining_batches():
+        losses = session.step(start, stop, session.rates(session.position.step)).clone()
+        session.position.step += 1
+        states = [tensor.clone() for replica in session.replicas for tensor in replica.network.state_dict().values()]
+        seen.append((losses, session.step.gradient_norm().clone(), *states))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"optimizer": {"name": "sgd", "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01}},
+        {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}},
+        {"optimizer": "adam", "loss": "huber", "schedule": {"name": "cosine", "warmup_epochs": 1}},
+        {"optimizer": {"name": "adamw", "amsgrad": True}, "loss": "mae", "schedule": "step"},
+        {"optimizer": {"name": "rmsprop", "centered": True}, "loss": {"name": "mse", "reduction": "sum"}},
+        {"optimizer": {"name": "adagrad", "lr_decay": 0.1}, "precision": "float64"},
+        {"optimizer": "adam", "schedule": "reduce_on_plateau"},
+        {"model": {"name": "mlp", "hidden": [8, 6], "batch_norm": True, "dropout": 0.3}, "batch_size": 20},
+        {"model": {"name": "mlp", "hidden": [8], "dropout": 0.5}, "seeds": 2, "optimizer": "rmsprop", "batch_size": 7},
+        {"model": {"name": "mlp", "hidden": [8, 8, 8], "activation": "gelu"}, "batch_size": "full", "epochs": 9},
+        {"dataset": SPIRALS, "loss": {"name": "cross_entropy", "label_smoothing": 0.1, "class_weights": "balanced"}},
+        {"dataset": SPIRALS, "loss": "mse", "model": {"name": "mlp", "output": "softmax", "activation": "elu"}},
+        {"dataset": MOONS, "loss": {"name": "bce", "class_weights": [1, 3]}, "optimizer": "adam"},
+        {"dataset": MOONS, "loss": "mse", "model": {"name": "linear", "output": "sigmoid"}, "drop_last": True},
+        {"dataset": IMAGES, "loss": "cross_entropy", "model": CNN, "optimizer": "adam"},
+        {"dataset": IMAGES, "loss": "cross_entropy", "model": {**CNN_AVERAGED, "batch_norm": True, "dropout": 0.2}},
+        {"dataset": MOONS, "loss": "bce", "precision": "bf16"},
+    ],
+    ids=str,
+)
+def test_every_step_has_the_bits_of_the_eager_one(laboratory: Laboratory, changes: dict[str, Any]) -> None:
+    """None of these matrices is large enough for oneDNN, so the very same kernels run."""
+    config = {**REGRESSION, **changes}
+    # Stacked seeds have no eager counterpart; seed by seed they do.
+    if "seeds" in config:
+        config["schedule"] = "reduce_on_plateau"
+    recorded = steps_of(laboratory, config, "recorded")
+    eager = steps_of(laboratory, {**config, "step": "eager"}, "eager")
+    assert len(recorded) == len(eager) >= 9
+    for number, (one, other) in enumerate(zip(recorded, eager, strict=True), 1):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True)), f"step {number}"
+
+
+@pytest.mark.parametrize("batch_size", [64, 100])
+def test_with_large_matrices_each_step_agrees_to_1e_6(laboratory: Laboratory, batch_size: int) -> None:
+    """oneDNN's sums are MKL's in another order. From the same weights one step moves them by the same up to 1e-6 of the
+    largest weight; over steps the differences add up, so each epoch here is a single step of a fresh run."""
+    config = {
+        **REGRESSION,
+        "dataset": {"name": "synthetic_regression", "samples": 4 * batch_size, "features": 300},
+        "model": {"name": "mlp", "hidden": [300, 200]},
+        "batch_size": batch_size,
+        "epochs": 1,
+    }
+    recorded = steps_of(laboratory, config, "recorded")
+    eager = steps_of(laboratory, {**config, "step": "eager"}, "eager")
+    assert not all(torch.equal(a, b) for a, b in zip(recorded[0], eager[0], strict=True)), "oneDNN was not used"
+    for a, b in zip(recorded[0], eager[0], strict=True):
+        assert torch.allclose(a, b, rtol=1e-6, atol=1e-6 * float(b.abs().max()))
+
+
+def test_a_rate_of_each_step_reaches_the_optimizer(laboratory: Laboratory) -> None:
+    """A rate baked into the record would make the second half of the run repeat the first's."""
+    half = {"name": "step", "every": 1, "gamma": 0.5}
+    with_schedule = steps_of(laboratory, {**REGRESSION, "schedule": half}, "scheduled")
+    without = steps_of(laboratory, REGRESSION, "constant")
+    steps_per_epoch = len(without) // REGRESSION["epochs"]
+    first = slice(0, steps_per_epoch)
+    assert all(torch.equal(a[2], b[2]) for a, b in zip(with_schedule[first], without[first], strict=True))
+    after, before = with_schedule[steps_per_epoch][2], with_schedule[steps_per_epoch - 1][2]
+    full = without[steps_per_epoch][2]
+    assert torch.allclose(after - before, (full - before) / 2, rtol=1e-3, atol=1e-7)
+
+
+def test_a_run_of_recorded_steps_leaves_the_run_of_eager_ones(laboratory: Laboratory) -> None:
+    """History, checkpoint and random state at the end, early stopping and best epoch included."""
+    config = {
+        **REGRESSION,
+        "dataset": MOONS,
+        "model": {"name": "mlp", "hidden": [16], "batch_norm": True, "dropout": 0.1},
+        "loss": "bce",
+        "optimizer": "adam",
+        "early_stopping": 2,
+        "epochs": 12,
+    }
+    recorded = laboratory.start(config)
+    eager = laboratory.start({**config, "step": "eager"})
+    a, b = newest(recorded).tensors, newest(eager).tensors
+    assert a.keys() == b.keys()
+    for name, tensor in a.items():
+        np.testing.assert_array_equal(tensor, b[name], err_msg=name)
+    assert rows(recorded) == rows(eager)
