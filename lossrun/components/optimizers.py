@@ -76,6 +76,9 @@ def build_optimizer(name: str, weights: Iterable[Tensor], learning_rate: float, 
     weights = list(weights)
     if fused_available(name, weights):
         parameters["fused"] = True
+        if name in ("adam", "adamw") and weights[0].device.type == "cuda":
+            # Counts its steps on the GPU, without which a CUDA graph could not hold the update.
+            parameters["capturable"] = True
     optimizer_class: Any = OPTIMIZERS[name]
     optimizer: optim.Optimizer = optimizer_class(weights, lr=learning_rate, **parameters)
     return optimizer

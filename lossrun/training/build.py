@@ -45,7 +45,16 @@ def workplace(config: Config, config_dir: Path) -> Workplace:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there[name]:
         raise UsageError(f"device: {name} is not available here (torch {torch.__version__}); use device: auto or cpu")
+    if config.precision == "bf16" and not _has_bfloat16(name):
+        raise UsageError(f"precision: bf16 is not what this {name} device computes in; use precision: float32")
     return Workplace(torch.device(name), DTYPES[config.precision], config_dir)
+
+
+def _has_bfloat16(device: str) -> bool:
+    """Every CPU does in torch, if not always faster than float32."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device == "cpu"
 
 
 def parts(data: Data, place: Workplace) -> Parts:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 
 class Captured:
@@ -24,7 +26,8 @@ class Captured:
         torch.cuda.current_stream().wait_stream(side)
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
-            self.outputs = function()
+            outputs = function()
+        self.outputs = tree_map_only(Tensor, Tensor.detach, outputs)
         self.replay()
 
     def replay(self) -> None:

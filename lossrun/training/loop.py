@@ -74,12 +74,12 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
             for index, replica in enumerate(session.replicas)
             if not replica.frozen
         ]
-        improved = frozenset(
-            replica.seed for replica, row in zip(active, rows, strict=True) if _judge(replica, row, session)
-        )
         seconds = watch.seconds
         session.seconds += seconds
         rows = [{**row, "seconds": seconds, "train_seconds": watch.trained} for row in rows]
+        improved = frozenset(
+            replica.seed for replica, row in zip(active, rows, strict=True) if _judge(replica, row, session)
+        )
 
         session.history_length = history.append(session.run.history_path, rows)
         diverged = [replica for replica in active if replica.diverged_epoch is not None]

@@ -93,11 +93,11 @@ class ReplayedStep:
     def _recorded(self, rows: Tensor, batch_size: int) -> Program:
         chunk, samples = self.chunk, self.chunk.replicas[0].parts.train
         inputs, targets = gather(chunk, samples, rows)
-        slopes = slope(chunk, batch_size)
 
         def forward_and_backward() -> tuple[Tensor, tuple[Tensor, ...]]:
             losses = chunk.losses(samples.scaled(inputs), targets)
-            gradients = torch.autograd.grad(losses, chunk.weights, slopes)
+            # The slope is made here, so that it and what is computed from it alone are constants of the record.
+            gradients = torch.autograd.grad(losses, chunk.weights, slope(chunk, batch_size))
             return losses, tuple(map(_laid_out, gradients, chunk.weights))
 
         # Recording runs the function, which moves the statistics of batch norm and the dropout stream.

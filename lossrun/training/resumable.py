@@ -23,6 +23,7 @@ CHANGEABLE: Final = (
     "on_divergence",
     "lint",
     "device",
+    "step",
     "tags",
     "compare_on",
 )

@@ -178,6 +178,10 @@ def _is_view(call: Call) -> bool:
     return bool(results) and not call.op._schema.is_mutable and {*map(_storage, call.read)}.issuperset(results)
 
 
+# They give memory and no values: the memory is there.
+_UNFILLED: Final = ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided")
+
+
 def _without_constants(calls: Sequence[Call]) -> list[Call]:
     """Less the calls whose results come from no tensor outside the recording, and are never written to."""
     written = {_storage(tensor) for call in calls for tensor in call.written}
@@ -185,8 +189,10 @@ def _without_constants(calls: Sequence[Call]) -> list[Call]:
     kept = []
     for call in calls:
         results = {_storage(tensor) for tensor in call.results}
-        random = torch.Tag.nondeterministic_seeded in call.op.tags
         name = call.op.overloadpacket.__name__
+        if name in _UNFILLED:
+            continue
+        random = torch.Tag.nondeterministic_seeded in call.op.tags
         shape_only = name.endswith("_like") or name.startswith("new_")
         fixed = shape_only or all(_storage(tensor) in constant for tensor in call.read)
         if fixed and not random and not results & written:

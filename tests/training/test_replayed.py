@@ -40,7 +40,8 @@ def steps_of(laboratory: Laboratory, config: dict[str, Any], folder: str) -> lis
     seen: list[tuple[torch.Tensor, ...]] = []
     examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / folder) as session:
-        assert session.step.kind == ("eager" if config.get("step") == "eager" else "recorded")
+        replayed = "captured" if session.device.type == "cuda" else "recorded"
+        assert session.step.kind == ("eager" if config.get("step") == "eager" else replayed)
         for _ in range(session.config.epochs):
             session.begin_epoch()
             _one_epoch(session, seen)
