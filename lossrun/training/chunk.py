@@ -201,11 +201,15 @@ def gather(chunk: Chunk, samples: Samples, rows: Tensor) -> tuple[Tensor, Tensor
     return inputs.view(*size, *inputs.shape[1:]), targets.view(*size, *targets.shape[1:])
 
 
-def slope(chunk: Chunk, batch_size: int) -> Tensor:
-    """What training minimises, over the mean loss: a sum, say, is that many times as steep. Shape `axis`."""
-    weight = chunk.weights[0]
+def minimised(chunk: Chunk, losses: Tensor, batch_size: int) -> Tensor:
+    """The one number whose gradient holds each seed's own: no seed's loss depends on another's weights.
+
+    losses: means of the batch, shape `axis`. A configured sum, say, is that many times as steep.
+    """
+    # A scalar rather than a gradient for each seed: handing one to autograd makes torch import sympy, for 0.4 s.
+    total = losses.sum() if chunk.axis else losses
     factor = chunk.replicas[0].objective.factor(batch_size)
-    return torch.full(chunk.axis, factor, dtype=weight.dtype, device=weight.device)
+    return total if factor == 1 else total * factor
 
 
 def gradient_norm(chunk: Chunk) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
-from lossrun.training.chunk import Chunk, for_all, gather, gradient_norm, keep_generator, slope, take_generator
+from lossrun.training.chunk import Chunk, for_all, gather, gradient_norm, keep_generator, minimised, take_generator
 from lossrun.training.randomness import generator_state, set_generator_state
 
 
@@ -96,8 +96,7 @@ class ReplayedStep:
 
         def forward_and_backward() -> tuple[Tensor, tuple[Tensor, ...]]:
             losses = chunk.losses(samples.scaled(inputs), targets)
-            # The slope is made here, so that it and what is computed from it alone are constants of the record.
-            gradients = torch.autograd.grad(losses, chunk.weights, slope(chunk, batch_size))
+            gradients = torch.autograd.grad(minimised(chunk, losses, batch_size), chunk.weights)
             return losses, tuple(map(_laid_out, gradients, chunk.weights))
 
         # Recording runs the function, which moves the statistics of batch norm and the dropout stream.

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lossrun.training.chunk import Chunk, for_all, gather, gradient_norm, keep_generator, slope, take_generator
+from lossrun.training.chunk import Chunk, for_all, gather, gradient_norm, keep_generator, minimised, take_generator
 
 
 class Step(Protocol):
@@ -63,8 +63,7 @@ class EagerStep:
         samples = chunk.replicas[0].parts.train
         inputs, targets = gather(chunk, samples, chunk.rows(start, stop))
         losses = chunk.losses(samples.scaled(inputs), targets)
-        # No seed's loss depends on another's weights: each seed's gradient is its own.
-        losses.backward(slope(chunk, stop - start))  # type: ignore[no-untyped-call]
+        minimised(chunk, losses, stop - start).backward()  # type: ignore[no-untyped-call]
         chunk.update()
         return for_all(chunk, losses.detach())
 
