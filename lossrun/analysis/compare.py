@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from lossrun.analysis import comparability, readings
+from lossrun.analysis.curves import CurveRows, EpochIndex
 from lossrun.analysis.differences import Difference, config_differences, labels, letters
 from lossrun.analysis.readings import Goal, Row, Spread
 from lossrun.analysis.remarks import remarks
@@ -64,7 +64,7 @@ class Curve:
 
     name: str
     ranked: bool
-    rows: dict[int, tuple[Spread | None, ...]]
+    rows: Mapping[int, tuple[Spread | None, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +95,21 @@ def compare(runs: Sequence[RecordedRun], metric: str | None = None) -> Compariso
     names, marks = labels(runs, differences), letters(len(runs))
     reasons = comparability.reasons(runs, marks)
     ranked, refusals = comparability.loss_columns(runs)
-    columns = _yardstick_columns(runs, ranked)
+    best, last = [readings.best_rows(run) for run in runs], [readings.last_rows(run) for run in runs]
+    at_best = [_tested(rows, readings.test_rows(run, "test_at_best")) for run, rows in zip(runs, best, strict=True)]
+    at_last = [_tested(rows, readings.test_rows(run, "test_at_last")) for run, rows in zip(runs, last, strict=True)]
+    columns = _yardstick_columns(at_last, ranked)
     primary = _primary(runs, columns, metric, refusals)
-    at_best, at_last = ([_rows(run, when) for run in runs] for when in ("best", "last"))
     in_units = all(readings.task(run) == "regression" for run in runs)
     yardsticks = [
         _yardstick(name, name in primary, at_best, at_last, in_units=in_units, comparable=not reasons)
         for name in (*primary, *(name for name in columns if name not in primary))
     ]
-    curves = [_curve(runs, name, ranked[name] and not reasons) for name in ranked]
-    curves += [_curve(runs, name, not reasons) for name in primary if name.startswith("val_") and name not in ranked]
+    indices = [EpochIndex(run) for run in runs]
+    shown = {**ranked, **{name: True for name in primary if name.startswith("val_") and name not in ranked}}
+    curves = [Curve(name, same and not reasons, CurveRows(name, indices)) for name, same in shown.items()]
     return Comparison(
-        runs=tuple(_compared(run, *called) for run, *called in zip(runs, marks, names, strict=True)),
+        runs=tuple(_compared(*facts) for facts in zip(runs, marks, names, best, last, strict=True)),
         comparable=not reasons,
         reasons=reasons,
         differences=(*differences, *comparability.training_data(runs)),
@@ -127,7 +130,9 @@ def _check(runs: Sequence[RecordedRun]) -> None:
             raise UsageError(f"{path.name} is given twice; compare needs different runs")
 
 
-def _compared(run: RecordedRun, letter: str, label: str) -> ComparedRun:
+def _compared(
+    run: RecordedRun, letter: str, label: str, best: Mapping[int, Row], last: Mapping[int, Row]
+) -> ComparedRun:
     return ComparedRun(
         name=run.name,
         letter=letter,
@@ -137,22 +142,20 @@ def _compared(run: RecordedRun, letter: str, label: str) -> ComparedRun:
         epochs_asked=run.config["epochs"],
         seeds=run.seeds,
         best_metric=run.config["best"]["metric"],
-        best_epochs={seed: row["epoch"] for seed, row in readings.best_rows(run).items()},
-        last_epochs={seed: row["epoch"] for seed, row in readings.last_rows(run).items()},
+        best_epochs={seed: row["epoch"] for seed, row in best.items()},
+        last_epochs={seed: row["epoch"] for seed, row in last.items()},
         remarks=remarks(run),
     )
 
 
-def _rows(run: RecordedRun, when: Literal["best", "last"]) -> dict[int, Row]:
-    """Each seed's history row at that moment, with its test yardsticks."""
-    rows = readings.best_rows(run) if when == "best" else readings.last_rows(run)
-    tests = readings.test_rows(run, "test_at_best" if when == "best" else "test_at_last")
+def _tested(rows: Mapping[int, Row], tests: Mapping[int, Row]) -> dict[int, Row]:
+    """Each seed's history row at a moment, with its test yardsticks."""
     return {seed: {**row, **tests.get(seed, {})} for seed, row in rows.items()}
 
 
-def _yardstick_columns(runs: Sequence[RecordedRun], ranked: Mapping[str, bool]) -> list[str]:
+def _yardstick_columns(at_last: Sequence[Mapping[int, Row]], ranked: Mapping[str, bool]) -> list[str]:
     """The columns that every run has and whose values mean the same in each."""
-    columns = [readings.yardstick_columns(_rows(run, "last")) for run in runs]
+    columns = [readings.yardstick_columns(rows) for rows in at_last]
     common = [name for name in columns[0] if all(name in other for other in columns[1:])]
     return [name for name in common if ranked.get(name, True)]
 
@@ -206,16 +209,3 @@ def _measured(values: Sequence[Spread | None], goal: Goal | None, comparable: bo
         return Measured(tuple(values), differences, ())
     best = min(finite.values()) if goal == "min" else max(finite.values())
     return Measured(tuple(values), differences, tuple(index for index, mean in finite.items() if mean == best))
-
-
-def _curve(runs: Sequence[RecordedRun], name: str, ranked: bool) -> Curve:
-    by_epoch: list[dict[int, dict[int, Any]]] = []
-    for run in runs:
-        epochs: dict[int, dict[int, Any]] = {}
-        for row in run.history.rows:
-            if name in row:
-                epochs.setdefault(row["epoch"], {})[row["seed"]] = row[name]
-        by_epoch.append(epochs)
-    every = sorted({epoch for epochs in by_epoch for epoch in epochs})
-    rows = {epoch: tuple(readings.spread(epochs.get(epoch, {})) for epochs in by_epoch) for epoch in every}
-    return Curve(name, ranked, rows)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import gt, itemgetter, lt
 from typing import Any, Final, Literal, TypeAlias
 
 from lossrun.catalog import Task, find, get
@@ -30,21 +31,13 @@ def spread(per_seed: Mapping[int, float]) -> Spread | None:
     if not per_seed:
         return None
     values = list(per_seed.values())
+    if len(values) == 1:
+        return Spread(dict(per_seed), values[0], None)
     # Equal values have exactly that mean; the rounding of a sum would show a deviation where there is none.
     mean = values[0] if len(set(values)) == 1 else sum(values) / len(values)
-    if len(values) == 1:
-        return Spread(dict(per_seed), mean, None)
     # Products, because ** raises OverflowError where the numbers of a diverging run should become infinite.
     squares = sum((value - mean) * (value - mean) for value in values)
     return Spread(dict(per_seed), mean, math.sqrt(squares / (len(values) - 1)))
-
-
-def rows_by_seed(run: RecordedRun) -> dict[int, list[Row]]:
-    """The history's rows of each seed, in order of epochs."""
-    seeds: dict[int, list[Row]] = {}
-    for row in run.history.rows:
-        seeds.setdefault(row["seed"], []).append(row)
-    return seeds
 
 
 def best_rows(run: RecordedRun) -> dict[int, Row]:
@@ -52,17 +45,19 @@ def best_rows(run: RecordedRun) -> dict[int, Row]:
 
     A seed without a single finite value has none.
     """
-    metric, mode = run.config["best"]["metric"], run.config["best"]["mode"]
+    metric, better = run.config["best"]["metric"], lt if run.config["best"]["mode"] == "min" else gt
     best: dict[int, Row] = {}
-    for seed, rows in rows_by_seed(run).items():
-        measured = [row for row in rows if math.isfinite(row.get(metric, math.nan))]
-        if measured:
-            best[seed] = (min if mode == "min" else max)(measured, key=lambda row: float(row[metric]))
-    return best
+    values: dict[int, float] = {}
+    for row in run.history.rows:
+        value, seed = row.get(metric, math.nan), row["seed"]
+        if math.isfinite(value) and (seed not in values or better(value, values[seed])):
+            best[seed], values[seed] = row, value
+    return {seed: best[seed] for seed in last_rows(run) if seed in best}
 
 
 def last_rows(run: RecordedRun) -> dict[int, Row]:
-    return {seed: rows[-1] for seed, rows in rows_by_seed(run).items()}
+    """Each seed's row at its last epoch, seeds in the history's order."""
+    return {row["seed"]: row for row in run.history.rows}
 
 
 def test_rows(run: RecordedRun, when: Literal["test_at_best", "test_at_last"]) -> dict[int, Row]:
@@ -118,4 +113,4 @@ def task(run: RecordedRun) -> Task | None:
 
 
 def epochs_done(run: RecordedRun) -> int:
-    return max((row["epoch"] for row in run.history.rows), default=0)
+    return max(map(itemgetter("epoch"), run.history.rows), default=0)

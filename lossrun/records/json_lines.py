@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lossrun.errors import RunError
 from lossrun.records import durable, strict_json
+
+BLOCK_BYTES: Final = 65_536  # read at a time: larger ones are slower, being fresh memory each
 
 
 def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -18,24 +20,20 @@ def read(path: Path) -> tuple[list[dict[str, Any]], bool]:
 
     Raises RunError where a complete line is no JSON object, naming the line.
     """
+    rows: list[dict[str, Any]] = []
+    rest = b""
     try:
-        content = path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            # Block by block, because memory is dearer than parsing; a line longer than a block is met by doubling.
+            while block := file.read(max(BLOCK_BYTES, len(rest))):
+                lines, newline, rest = (rest + block).rpartition(b"\n")
+                if newline:
+                    rows += _rows(path, lines, len(rows) + 1)
     except FileNotFoundError:
         return [], False
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror or error}") from error
-    end = content.rfind(b"\n") + 1
-    lines, torn = content[:end], end < len(content)
-    try:
-        # One call for the whole file is several times faster than one per line.
-        rows = strict_json.loads_plain(b"[" + lines[:-1].replace(b"\n", b",") + b"]")
-    except ValueError:
-        rows = []
-    if len(rows) != lines.count(b"\n") or set(map(type, rows)) - {dict}:
-        return [_parsed(path, number, line) for number, line in enumerate(lines.splitlines(), 1)], torn
-    if b'nan"' in lines or b'inf"' in lines:
-        rows = [strict_json.restored(row) for row in rows]
-    return rows, torn
+    return rows, bool(rest)
 
 
 def drop_torn_line(path: Path) -> None:
@@ -46,6 +44,20 @@ def drop_torn_line(path: Path) -> None:
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
         durable.truncate(path, whole)
+
+
+def _rows(path: Path, lines: bytes, first: int) -> list[dict[str, Any]]:
+    """The rows of complete lines, of which the first has the number `first`; without the last one's line end."""
+    try:
+        # One call for many lines is several times faster than one per line.
+        rows: list[dict[str, Any]] = strict_json.loads_plain(b"[" + lines.replace(b"\n", b",") + b"]")
+    except ValueError:
+        rows = []
+    if len(rows) != lines.count(b"\n") + 1 or set(map(type, rows)) != {dict}:
+        return [_parsed(path, number, line) for number, line in enumerate(lines.split(b"\n"), first)]
+    if b'nan"' in lines or b'inf"' in lines:
+        rows = [strict_json.restored(row) for row in rows]
+    return rows
 
 
 def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:

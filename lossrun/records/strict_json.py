@@ -2,13 +2,23 @@
 
 import json
 import math
+from contextlib import suppress
+from types import NoneType
 from typing import Any, Final
 
+from pydantic_core import from_json
+
 NON_FINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+_WRITER: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+_AS_THEY_ARE: Final = {float, int, bool, NoneType}
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
     """`value`, a tree of plain Python values, as strict JSON. Raises TypeError for anything else."""
+    if indent is None:
+        with suppress(ValueError):  # a non-finite number: only then is a copy needed
+            return _WRITER.encode(value)
     return json.dumps(_without_non_finite(value), allow_nan=False, ensure_ascii=False, indent=indent)
 
 
@@ -19,7 +29,12 @@ def loads(text: str | bytes) -> Any:
 
 def loads_plain(text: str | bytes) -> Any:
     """The same with non-finite numbers still strings, for callers who know that there are none."""
-    return json.loads(text, parse_constant=_refuse)
+    try:
+        # Several times faster than the standard library's at numbers of 17 digits, and bit for bit the same.
+        return from_json(text, allow_inf_nan=False, cache_strings="keys")
+    except ValueError:
+        # What it refuses is not always wrong (a lone surrogate, great depth), and this one says where.
+        return json.loads(text, parse_constant=_refuse)
 
 
 def restored(value: Any) -> Any:
@@ -27,7 +42,7 @@ def restored(value: Any) -> Any:
     if isinstance(value, str):
         return NON_FINITE.get(value, value)
     if isinstance(value, dict):
-        return {key: restored(item) for key, item in value.items()}
+        return {key: item if type(item) in _AS_THEY_ARE else restored(item) for key, item in value.items()}
     if isinstance(value, list):
         return [restored(item) for item in value]
     return value

@@ -11,9 +11,10 @@ from lossrun.catalog import DataFacts
 from lossrun.components.schedules import Plateau, rate
 from lossrun.config import Config
 from lossrun.records.run_directory import RunDirectory
+from lossrun.training.chunk import Chunk, keep_generator
 from lossrun.training.evaluate import Reading, Scorer
 from lossrun.training.plan import Plan
-from lossrun.training.randomness import Purpose, generator_state, order, seed_torch
+from lossrun.training.randomness import Purpose, order, seed_torch
 from lossrun.training.replica import Replica
 from lossrun.training.step import Step
 
@@ -65,6 +66,7 @@ class Session:
     reading: Reading
     replicas: Sequence[Replica]
     plan: Plan
+    chunks: Sequence[Chunk]
     step: Step
     scorers: Sequence[Scorer]
     device: torch.device
@@ -117,9 +119,11 @@ class Session:
             self.sums.reset()
         for replica in self.replicas:
             replica.order = order(replica.seed, epoch, self.facts.train, self.config.shuffle).to(self.device)
-            if fresh or replica.generator_state is None:
-                seed_torch(replica.seed, Purpose.DROPOUT, epoch)
-                replica.generator_state = generator_state(self.device)
+        for chunk in self.chunks:
+            first = chunk.replicas[0]
+            if fresh or first.generator_state is None:
+                seed_torch(first.seed, Purpose.DROPOUT, epoch, self.device)
+                keep_generator(chunk)
         self.step.begin_epoch()
 
     def validate(self) -> dict[int, dict[str, float]]:

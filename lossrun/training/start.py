@@ -155,6 +155,7 @@ def _session(prepared: Prepared, run: RunDirectory) -> Session:
         reading,
         replicas,
         prepared.plan,
+        prepared.chunks,
         prepared.step,
         scorers,
         device,
