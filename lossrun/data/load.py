@@ -15,7 +15,7 @@ from lossrun.data.dataset import Data, Part, Scaling, Source
 from lossrun.data.hashing import part_digest
 from lossrun.data.images import IMAGE_SETS, read_images
 from lossrun.data.scikit_learn import SAMPLES, read_scikit_learn
-from lossrun.data.splits import drawn_sizes, hold_out
+from lossrun.data.splits import draw, drawn_sizes
 from lossrun.data.streams import Purpose
 from lossrun.data.synthetic import synthetic_classification, synthetic_regression
 from lossrun.errors import DataError
@@ -99,9 +99,18 @@ def _split(source: Source, parameters: Mapping[str, Any], seed: int, *, is_own: 
     test_size, validation_size = drawn_sizes(
         parameters, len(source.train), own_test=test is not None, own_validation=validation is not None
     )
-    train, drawn_test = hold_out(source.train, test_size, source.task, seed, Purpose.TEST_SPLIT)
-    train, drawn_validation = hold_out(train, validation_size, source.task, seed, Purpose.VALIDATION_SPLIT)
-    parts = {"train": train, "validation": validation or drawn_validation, "test": test or drawn_test}
+    # All draws first: the samples are then copied once each, and none twice.
+    whole = source.train
+    for_test = draw(whole.targets, test_size, source.task, seed, Purpose.TEST_SPLIT)
+    for_training = ~for_test
+    drawn = draw(whole.targets[for_training], validation_size, source.task, seed, Purpose.VALIDATION_SPLIT)
+    for_validation = np.flatnonzero(for_training)[drawn]
+    for_training[for_validation] = False
+    parts = {
+        "train": whole.rows(for_training) if test_size or validation_size else whole,
+        "validation": whole.rows(for_validation) if validation_size else validation,
+        "test": whole.rows(for_test) if test_size else test,
+    }
     return {name: part for name, part in parts.items() if part is not None}
 
 

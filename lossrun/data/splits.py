@@ -43,19 +43,27 @@ def drawn_sizes(
 
 
 def hold_out(part: Part, size: int, task: Task, seed: int, purpose: Purpose) -> tuple[Part, Part | None]:
-    """Draw `size` samples: (the rest, those drawn or None), each in ascending order of ids.
+    """Draw `size` samples: (the rest, those drawn or None), each in ascending order of ids. See `draw`."""
+    if size == 0:
+        return part, None
+    drawn = draw(part.targets, size, task, seed, purpose)
+    return part.rows(~drawn), part.rows(drawn)
+
+
+def draw(targets: np.ndarray, size: int, task: Task, seed: int, purpose: Purpose) -> np.ndarray:
+    """Which samples are held out, bool (N,), `size` of them True.
 
     Binary and multiclass: every class in proportion, to the sample, by largest remainder.
     """
+    drawn = np.zeros(len(targets), bool)
     if size == 0:
-        return part, None
+        return drawn
     rng = generator(seed, purpose)
-    strata = part.targets.ravel() if task in ("binary", "multiclass") else np.zeros(len(part))
-    drawn = np.zeros(len(part), bool)
+    strata = targets.ravel() if task in ("binary", "multiclass") else np.zeros(len(targets))
     members = [np.flatnonzero(strata == value) for value in np.unique(strata)]
     for indices, share in zip(members, _shares([len(indices) for indices in members], size), strict=True):
         drawn[rng.permutation(indices)[:share]] = True
-    return part.rows(~drawn), part.rows(drawn)
+    return drawn
 
 
 def _shares(counts: list[int], size: int) -> list[int]:

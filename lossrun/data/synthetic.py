@@ -1,7 +1,7 @@
 """Made-up data with a known truth. Every draw has its own stream, so more noise means the same inputs."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from lossrun.data.dataset import Part, Source
 from lossrun.data.inputs import as_float32
 from lossrun.data.streams import Purpose, generator
 from lossrun.errors import DataError
+
+BLOCK: Final = 65_536  # samples
 
 
 def synthetic_regression(parameters: Mapping[str, Any]) -> Source:
@@ -26,27 +28,40 @@ def synthetic_regression(parameters: Mapping[str, Any]) -> Source:
     check_regression(parameters)
     kind, samples, features, seed = (parameters[key] for key in ("kind", "samples", "features", "seed"))
     draw = generator(seed, Purpose.SYNTHETIC_INPUTS)
-    if kind == "linear":
-        x = draw.standard_normal((samples, features))
-    else:
-        x = draw.uniform(0.0 if kind == "friedman1" else -1.0, 1.0, (samples, features))
     truth = generator(seed, Purpose.SYNTHETIC_FUNCTION)
     bias = truth.standard_normal()
     weights = truth.standard_normal((3, features))
-    if kind == "linear":
-        y = bias + x @ weights[0]
-    elif kind == "polynomial":
-        y = bias + x @ weights[0] + x**2 @ weights[1] + x**3 @ weights[2]
-    elif kind == "sinusoid":
-        y = bias + np.sin(np.pi * x) @ weights[0]
-    else:
-        y = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]
-    y = y + _noise(parameters["noise"], samples, generator(seed, Purpose.SYNTHETIC_NOISE))
+    inputs, y = np.empty((samples, features), np.float32), np.empty(samples)
+    # Block by block, which draws the same numbers: doubles of a million samples would take twice the memory of all the
+    # rest.
+    for start in range(0, samples, BLOCK):
+        shape = (min(BLOCK, samples - start), features)
+        if kind == "linear":
+            x = draw.standard_normal(shape)
+        else:
+            x = draw.uniform(0.0 if kind == "friedman1" else -1.0, 1.0, shape)
+        inputs[start : start + BLOCK] = x
+        y[start : start + BLOCK] = _regression_function(kind, x, bias, weights)
+    y += _noise(parameters["noise"], samples, generator(seed, Purpose.SYNTHETIC_NOISE))
     return Source(
         task="regression",
-        train=Part(as_float32(x), as_float32(y[:, np.newaxis]), np.arange(samples)),
+        train=Part(inputs, as_float32(y[:, np.newaxis]), np.arange(samples)),
         target_size=1,
     )
+
+
+def _regression_function(kind: str, x: np.ndarray, bias: float, weights: np.ndarray) -> np.ndarray:
+    """(N,), without noise."""
+    values: np.ndarray
+    if kind == "linear":
+        values = bias + x @ weights[0]
+    elif kind == "polynomial":
+        values = bias + x @ weights[0] + x**2 @ weights[1] + x**3 @ weights[2]
+    elif kind == "sinusoid":
+        values = bias + np.sin(np.pi * x) @ weights[0]
+    else:
+        values = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]
+    return values
 
 
 def check_regression(parameters: Mapping[str, Any]) -> None:

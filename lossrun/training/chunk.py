@@ -202,7 +202,7 @@ class _LinearInTwo(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is F.linear:
-            inputs, weight, bias = (*args, *(kwargs or {}).values())
+            inputs, weight, bias = args
             return inputs @ weight.t() + bias
         return func(*args, **(kwargs or {}))
 
