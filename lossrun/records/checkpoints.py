@@ -71,7 +71,7 @@ def save_weights(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mappin
 
 
 def save_all_weights(files: Iterable[tuple[Path, Mapping[str, np.ndarray], Mapping[str, Any]]]) -> None:
-    """The same for many files (path, tensors, metadata), each whole or as it was, in a fraction of the time.
+    """The same for many files (path, tensors, metadata), each whole or as it was, in about half the time.
 
     All are on the disk when this returns: a checkpoint that speaks of them is written afterwards.
     """

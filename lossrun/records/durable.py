@@ -24,7 +24,7 @@ def replace(path: Path, data: bytes) -> None:
 def replace_all(files: Iterable[tuple[Path, bytes]]) -> None:
     """The same for many files: each is whole or as it was, and all are on the disk when this returns.
 
-    Two to three times as fast as one by one: the disk is given all contents before it is waited for, and a directory is
+    In about half the time of one by one: the disk is given all contents before it is waited for, and a directory is
     synced once. Nothing is renamed before all contents are durable; a crash in between the renames leaves some files
     new and others old. Raises RunError where the disk refuses; no temporary file is left behind.
     """

@@ -5,7 +5,7 @@ A generator of `StepProgress | EpochRecord`. It persists, then yields: a row on 
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import torch
@@ -77,9 +77,10 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
         seconds = watch.seconds
         session.seconds += seconds
         rows = [{**row, "seconds": seconds, "train_seconds": watch.trained} for row in rows]
-        improved = frozenset(
-            replica.seed for replica, row in zip(active, rows, strict=True) if _judge(replica, row, session)
-        )
+        improved = [replica for replica, row in zip(active, rows, strict=True) if _judge(replica, row, session)]
+        # Before the checkpoint, which says which epoch is the best: were it the other way round, a crash between the
+        # two would leave a checkpoint that speaks of weights nobody has.
+        _save_best(improved, session)
 
         session.history_length = history.append(session.run.history_path, rows)
         diverged = [replica for replica in active if replica.diverged_epoch is not None]
@@ -90,13 +91,13 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
             _save(session)
         for replica in diverged:
             ledger.append(session.run.ledger_path, "diverged", seed=replica.seed, epoch=replica.diverged_epoch)
-        yield EpochRecord(position.epoch - 1, rows, improved)
+        yield EpochRecord(position.epoch - 1, rows, frozenset(replica.seed for replica in improved))
 
     finish(session)
 
 
 def _judge(replica: Replica, row: Mapping[str, Any], session: Session) -> bool:
-    """Draw this epoch's consequences for one seed; whether it is its best epoch so far, and then saved as such."""
+    """Draw this epoch's consequences for one seed; whether it is its best epoch so far."""
     epoch, step = row["epoch"], row["step"]
     if not all(math.isfinite(row[name]) for name in ("train_loss", "val_loss") if name in row):
         replica.diverged_epoch = epoch
@@ -107,13 +108,18 @@ def _judge(replica: Replica, row: Mapping[str, Any], session: Session) -> bool:
         assert session.config.early_stopping is not None
         if replica.patience.bad_epochs >= session.config.early_stopping.patience:
             replica.stopped_epoch = epoch
-    if not replica.best.see(row[replica.best.metric], epoch, step):
-        return False
-    # Before the checkpoint, which says which epoch is the best: were it the other way round, a crash between the two
-    # would leave a checkpoint that speaks of weights nobody has.
-    facts = {"seed": replica.seed, "epoch": epoch, "step": step, replica.best.metric: replica.best.value}
-    checkpoints.save_weights(session.run.best_weights_path(replica.seed), weights(replica), facts)
-    return True
+    return replica.best.see(row[replica.best.metric], epoch, step)
+
+
+def _save_best(replicas: Sequence[Replica], session: Session) -> None:
+    """Keep the weights of seeds whose epoch was their best so far."""
+    files = []
+    for replica in replicas:
+        best = replica.best
+        facts = {"seed": replica.seed, "epoch": best.epoch, "step": best.step, best.metric: best.value}
+        files.append((session.run.best_weights_path(replica.seed), weights(replica), facts))
+    if files:
+        checkpoints.save_all_weights(files)
 
 
 def _ends_by_divergence(session: Session) -> bool:

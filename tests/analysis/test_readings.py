@@ -34,6 +34,16 @@ def test_the_best_epoch_is_the_first_of_the_lowest_per_seed(make_run):
     assert {seed: row["epoch"] for seed, row in readings.best_rows(run).items()} == {0: 2, 5: 2}
 
 
+def test_seeds_stand_in_the_historys_order_though_another_was_finite_first(make_run):
+    first = {0: math.nan, 1: 2.0}
+    run = make_run(
+        rows=lambda epoch, seed: {"val_loss": first[seed] if epoch == 1 else 1.0 + epoch}, config={"seeds": [0, 1]}
+    )
+    assert {seed: row["epoch"] for seed, row in readings.best_rows(run).items()} == {0: 2, 1: 1}
+    assert list(readings.best_rows(run)) == list(readings.last_rows(run)) == [0, 1]
+    assert [row["epoch"] for row in readings.last_rows(run).values()] == [4, 4]
+
+
 def test_the_best_epoch_follows_the_configs_metric_and_mode(make_run):
     config = {"best": {"metric": "val_loss", "mode": "max"}}
     assert readings.best_rows(make_run(rows=rows(3.0, 1.0, 1.0, 2.0), config=config))[0]["epoch"] == 1

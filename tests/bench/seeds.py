@@ -1,75 +1,47 @@
-"""What many seeds in one run cost beside one seed.
+"""What many seeds in one run cost beside one seed."""
 
-    python tests/bench/seeds.py
-
-Trains each network with one seed, seed by seed and as one batched computation, several times in turn, and prints the
-medians of an epoch's training time. The rule in training/stacked.py comes from this table.
-"""
-
-import platform
-import statistics
-import tempfile
-from pathlib import Path
+from collections.abc import Sequence
+from statistics import median
 from typing import Any
-from unittest.mock import patch
 
-import torch
-
-from lossrun.config import from_mapping
-from lossrun.data import default_data_dir
-from lossrun.lint import examine
-from lossrun.training import stacked, start
-from lossrun.training.events import EpochRecord
-from lossrun.training.loop import train
-
-REGRESSION = {"name": "synthetic_regression", "samples": 1250, "features": 10}
-DIGITS = {"name": "digits"}
-MNIST = {"name": "mnist", "validation": 5000}
-NETS: dict[str, tuple[dict[str, Any], list[int], str, str]] = {
-    "10-20-1": (REGRESSION, [20], "mse", "adam"),
-    "10-64-64-1": (REGRESSION, [64, 64], "mse", "adam"),
-    "64-100-10 on digits": (DIGITS, [100], "cross_entropy", "sgd"),
-    "64-200-100-10 on digits": (DIGITS, [200, 100], "cross_entropy", "sgd"),
-    "784-32-10 on MNIST": (MNIST, [32], "cross_entropy", "sgd"),
-}
-EPOCHS = 4
+from tests.bench.child import ask
+from tests.bench.tables import print_table, progress, ratio, seconds, spread, verdict
+from tests.bench.tasks import TASKS
 
 
-def epoch_seconds(name: str, seeds: int, most_weights: int) -> float:
-    """The median epoch but the first, with seeds stacked up to that many weights."""
-    dataset, hidden, loss, optimizer = NETS[name]
-    config = {
-        "dataset": dataset,
-        "model": {"name": "mlp", "hidden": hidden},
-        "loss": loss,
-        "optimizer": optimizer,
-        "learning_rate": 1e-3,
-        "epochs": EPOCHS,
-        "seeds": seeds,
-    }
-    with tempfile.TemporaryDirectory() as folder, patch.object(stacked, "MOST_WEIGHTS", most_weights):
-        examined = examine(from_mapping(config, Path(folder)), default_data_dir())
-        with start.begin(start.prepare(examined), Path(folder)) as session:
-            events = [event for event in train(session, lambda: None) if isinstance(event, EpochRecord)]
-    return statistics.median(event.rows[0]["train_seconds"] for event in events[1:])
+def measure(rounds: int, epochs: int) -> None:
+    """`epochs` are counted after a first one; MNIST takes a third of them."""
+    _measure("regression", [1, 16, 64], {64: 3.5}, rounds, epochs)
+    _measure("mnist-128", [1, 10], {}, rounds, max(1, epochs // 3))
 
 
-def main() -> None:
-    print(f"torch {torch.__version__}, python {platform.python_version()}, {torch.get_num_threads()} threads, medians")
-    print(f"{'':28}{'one seed':>10}{'seeds':>8}{'seed by seed':>16}{'stacked':>12}  stacked / one")
-    for name in NETS:
-        for seeds in (4, 16, 64):
-            times: dict[str, list[float]] = {"one": [], "eager": [], "stacked": []}
-            for _ in range(3):
-                times["one"].append(epoch_seconds(name, 1, 0))
-                times["eager"].append(epoch_seconds(name, seeds, 0) if seeds < 64 else float("nan"))
-                times["stacked"].append(epoch_seconds(name, seeds, 10**9))
-            one, eager, together = (statistics.median(values) for values in times.values())
-            one_by_one = "-" if seeds == 64 else f"{eager * 1e3:.1f} ms"
-            print(
-                f"{name:28}{one * 1e3:7.1f} ms{seeds:8}{one_by_one:>16}{together * 1e3:9.1f} ms  {together / one:8.2f}"
-            )
-
-
-if __name__ == "__main__":
-    main()
+def _measure(task: str, counts: Sequence[int], targets: dict[int, float], rounds: int, epochs: int) -> None:
+    answers: dict[int, list[dict[str, Any]]] = {count: [] for count in counts}
+    for number in range(rounds):
+        for count in counts:
+            answers[count].append(ask("run_child:run", config=TASKS[task].config(1 + epochs) | {"seeds": count}))
+            progress(f"{task}, round {number + 1}/{rounds}: {count} seeds {answers[count][-1]['whole']:.2f} s")
+    epoch = {count: [median(answer["seconds"][1:]) for answer in answers[count]] for count in counts}
+    whole = {count: [answer["whole"] for answer in answers[count]] for count in counts}
+    one = counts[0]
+    rows = []
+    for count in counts:
+        times = ratio(epoch[count], epoch[one])
+        ratios = [many / lone for many, lone in zip(epoch[count], epoch[one], strict=True)]
+        rows.append(
+            [
+                str(count),
+                seconds(median(epoch[count])),
+                f"{times:.2f}",
+                spread(ratios, 2),
+                *verdict(times, targets.get(count)),
+                seconds(median(whole[count])),
+                f"{ratio(whole[count], whole[one]):.2f}",
+            ]
+        )
+    print_table(
+        f"{TASKS[task].title}: several seeds in one run, {rounds} rounds, {epochs} epochs after a first one, medians; "
+        f"a run: {1 + epochs} epochs, lossrun's imports left out",
+        ["seeds", "an epoch", "/ one seed's", "in each round", "target", "", "a run", "/ one seed's"],
+        rows,
+    )

@@ -1,4 +1,5 @@
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,16 @@ def test_best_weights_and_other_files_are_not_pruned(tmp_path):
     assert read.tensors["w"].tolist() == [1, 1]
 
 
+def test_many_weights_at_once_are_each_as_if_saved_alone(tmp_path):
+    (tmp_path / "alone").mkdir()
+    files = [(f"best-seed{seed}.safetensors", {"w": np.full(3, float(seed))}, {"seed": seed}) for seed in range(3)]
+    checkpoints.save_all_weights((tmp_path / name, tensors, facts) for name, tensors, facts in files)
+    for name, tensors, facts in files:
+        checkpoints.save_weights(tmp_path / "alone" / name, tensors, facts)
+        assert (tmp_path / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+    assert checkpoints.read(tmp_path / "best-seed2.safetensors").tensors["w"].tolist() == [2, 2, 2]
+
+
 def test_a_checkpoint_of_the_same_step_is_replaced(tmp_path):
     checkpoints.save(tmp_path, 1, checkpoint(1), keep=3)
     again = checkpoints.save(tmp_path, 1, checkpoint(2), keep=3)
@@ -171,11 +182,10 @@ def test_a_file_that_reads_back_wrongly_costs_no_older_checkpoint(tmp_path, monk
 def test_a_full_disk_is_a_run_error_and_costs_nothing(tmp_path, monkeypatch):
     old = checkpoints.save(tmp_path, 1, checkpoint(1), keep=2)
 
-    def full(path: Path, data: bytes) -> None:
-        path.write_bytes(data[:10])
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(durable, "write", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RunError, match="No space left"):
         checkpoints.save(tmp_path, 2, checkpoint(2), keep=2)
     assert list(tmp_path.iterdir()) == [old]

@@ -1,142 +1,218 @@
-"""Several seeds as one batched computation: the same as seed by seed, to rounding, and its own exact resume."""
+"""Who is stacked with whom, in which chunks, and by which kind of step."""
 
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lossrun.config import from_mapping
 from lossrun.lint import examine
-from lossrun.records import recorded
-from lossrun.training.replica import Replica
-from lossrun.training.stacked import MOST_WEIGHTS
-from lossrun.training.start import begin, prepare
-from tests.training.conftest import Laboratory, assert_same_bits, rows
+from lossrun.training import memory
+from lossrun.training import plan as planning
+from lossrun.training.chunk import Single, Stack
+from lossrun.training.plan import even
+from lossrun.training.start import Prepared, prepare
+from lossrun.training.step import EagerStep, InTurn
+from tests.training.conftest import Laboratory, newest, rows
 
-REGRESSION: dict[str, Any] = {
+THREE: dict[str, Any] = {
     "dataset": {"name": "synthetic_regression", "samples": 120, "features": 4},
-    "model": {"name": "mlp", "hidden": [8], "activation": "tanh"},
+    "model": {"name": "mlp", "hidden": [8]},
     "loss": "mse",
     "optimizer": "sgd",
     "learning_rate": 0.02,
-    "epochs": 4,
-    "batch_size": 16,
+    "epochs": 2,
     "seeds": 3,
 }
-SPIRALS = {"name": "synthetic_classification", "kind": "spirals", "samples": 150}
-MOONS = {"name": "synthetic_classification", "kind": "moons", "samples": 120}
+IMAGES = {"name": "npz", "path": "images.npz", "target": "targets", "task": "multiclass", "validation": 20, "test": 20}
+CNN = {"name": "cnn", "layers": [{"name": "conv", "filters": 2}]}
+OWN = """
+import torch
+from torch import nn
 
 
-def kind_of(laboratory: Laboratory, config: dict[str, Any]) -> tuple[str, str]:
-    with begin(
-        prepare(examine(from_mapping(config, laboratory.folder), laboratory.folder)), laboratory.folder
-    ) as session:
-        return session.step.kind, session.one_by_one
+def net(input_shape, output_size):
+    return nn.Sequential(nn.Linear(input_shape[0], 8), nn.BatchNorm1d(8), nn.Dropout(0.3), nn.Linear(8, output_size))
 
 
-def trained(laboratory: Laboratory, config: dict[str, Any], steps: int) -> list[Replica]:
-    """The replicas after so many steps."""
-    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
-    with begin(prepare(examined), laboratory.folder / "runs") as session:
-        for _ in range(session.config.epochs):
-            session.begin_epoch()
-            for start, stop in session.remaining_batches():
-                session.step(start, stop, session.rates(session.position.step))
-                session.position.step += 1
-                if session.position.step == steps:
-                    session.step.publish()
-                    return list(session.replicas)
-            session.position.epoch += 1
-    raise AssertionError("fewer steps than asked for")
+def squared(outputs, targets):
+    return (outputs - targets).square().mean(dim=1)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}},
-        {"optimizer": "adam", "loss": "huber", "schedule": {"name": "cosine", "warmup_epochs": 1}},
-        {"optimizer": {"name": "adamw", "amsgrad": True}, "loss": "mae", "seeds": [7, 1]},
-        {
-            "optimizer": {"name": "rmsprop", "centered": True, "momentum": 0.5},
-            "loss": {"name": "mse", "reduction": "sum"},
-        },
-        {"optimizer": {"name": "adagrad", "lr_decay": 0.1}},
-        {"model": {"name": "mlp", "hidden": [8, 6], "batch_norm": True}},
-        {"dataset": SPIRALS, "loss": {"name": "cross_entropy", "label_smoothing": 0.1, "class_weights": "balanced"}},
-        {"dataset": SPIRALS, "loss": "mse", "model": {"name": "mlp", "output": "softmax"}},
-        {"dataset": MOONS, "loss": {"name": "bce", "class_weights": [1, 3]}, "optimizer": "adam"},
-        {"batch_size": "full", "epochs": 30, "precision": "float64"},
-    ],
-    ids=str,
-)
-def test_the_first_20_steps_are_those_of_the_lone_runs(laboratory: Laboratory, changes: dict[str, Any]) -> None:
-    config = {**REGRESSION, **changes}
-    assert kind_of(laboratory, config) == ("stacked", "")
-    for replica in trained(laboratory, config, 20):
-        (lone,) = trained(laboratory, {**config, "seeds": [replica.seed]}, 20)
-        for (name, one), other in zip(
-            replica.network.state_dict().items(), lone.network.state_dict().values(), strict=True
-        ):
-            scale = max(float(other.abs().max()), 1e-3)
-            assert torch.allclose(one, other, rtol=1e-5, atol=1e-5 * scale), name
+class Learned(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.log_variance = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, outputs, targets):
+        return ((outputs - targets).square() / self.log_variance.exp() + self.log_variance).mean(dim=1) / 2
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"optimizer": "adam"},
-        {"model": {"name": "mlp", "batch_norm": True}, "optimizer": {"name": "sgd", "momentum": 0.9}},
-        # Early stopping empties the stack seed by seed.
-        {"optimizer": "adam", "learning_rate": 0.2, "epochs": 30, "early_stopping": 2, "seeds": 4},
-    ],
-    ids=str,
-)
-def test_resume_is_bit_equal(laboratory: Laboratory, changes: dict[str, Any]) -> None:
-    config = {**REGRESSION, "checkpoint": "3 steps", **changes}
-    assert kind_of(laboratory, config)[0] == "stacked"
-    whole = laboratory.start(config)
-    stopped = laboratory.start(config, stop_at=0)
-    for steps in (1, 5, 6, 7, 13, 20):
-        laboratory.resume(stopped, stop_at=steps)
-    laboratory.resume(stopped)
-    assert_same_bits(whole, stopped)
+def sgd(params, lr):
+    return torch.optim.SGD(params, lr=lr, momentum=0.9, fused=True)
+"""
 
 
-def test_a_frozen_seed_leaves_the_stack(laboratory: Laboratory) -> None:
-    config = {**REGRESSION, "optimizer": "adam", "learning_rate": 0.2, "epochs": 30, "early_stopping": 2, "seeds": 4}
-    run = laboratory.start(config)
-    finished = recorded.load(run.path).finished
-    assert finished is not None
-    stops = {int(seed): facts["stopped_epoch"] or config["epochs"] for seed, facts in finished["seeds"].items()}
-    assert len(set(stops.values())) > 1, "the test wants seeds that stop at different epochs"
-    for seed, last in stops.items():
-        assert [row["epoch"] for row in rows(run) if row["seed"] == seed] == list(range(1, last + 1))
+@pytest.fixture(autouse=True)
+def _files(laboratory: Laboratory) -> None:
+    draw = np.random.default_rng(0)
+    images, labels = draw.integers(0, 256, (120, 8, 8), dtype=np.uint8), draw.integers(0, 3, 120)
+    np.savez(laboratory.folder / "images.npz", images=images, targets=labels)
+    (laboratory.folder / "own.py").write_text(OWN)
+
+
+def prepared(laboratory: Laboratory, changes: dict[str, Any], sizes: list[int] | None = None) -> Prepared:
+    return prepare(examine(from_mapping({**THREE, **changes}, laboratory.folder), laboratory.folder), sizes)
+
+
+def room_for(monkeypatch: pytest.MonkeyPatch, seeds: int) -> None:
+    """Memory for so many seeds at a time."""
+    monkeypatch.setattr(memory, "available", lambda device: seeds)
+    monkeypatch.setattr(memory, "of_one_seed", lambda *_: 1)
+
+
+@given(st.integers(1, 500), st.integers(1, 600))
+def test_even_parts(count: int, most: int) -> None:
+    parts = even(count, most)
+    assert sum(parts) == count
+    assert max(parts) <= most
+    assert max(parts) - min(parts) <= 1
+    assert len(parts) == -(-count // most), "no more parts than are needed"
+    assert list(parts) == sorted(parts, reverse=True)
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"model": {"name": "mlp", "dropout": 0.1}}, "dropout draws from a stream per seed"),
+        ({"model": "own:net"}, "model of your own"),
+        ({"loss": "own:squared"}, "loss of your own"),
+        ({"optimizer": "own:sgd"}, "optimizer of your own"),
+        ({"dataset": IMAGES, "loss": "cross_entropy", "model": CNN}, "convolutions keep the cores busy"),
         ({"schedule": "reduce_on_plateau"}, "each seed has a learning rate of its own"),
-        ({"dataset": {**REGRESSION["dataset"], "split_seed": "seed"}}, "each seed has a split of its own"),
-        ({"model": {"name": "mlp", "hidden": [200, 200]}}, "41,401 weights keep the cores busy"),
+        ({"dataset": {**THREE["dataset"], "split_seed": "seed"}}, "each seed has a split of its own"),
+        ({"step": "eager"}, "step: eager"),
     ],
     ids=str,
 )
-def test_where_it_cannot_be_it_says_why(laboratory: Laboratory, changes: dict[str, Any], reason: str) -> None:
-    assert kind_of(laboratory, {**REGRESSION, **changes}) == ("eager", reason)
-    assert MOST_WEIGHTS < 41_401
+def test_who_is_trained_one_by_one(laboratory: Laboratory, changes: dict[str, Any], reason: str) -> None:
+    plan = prepared(laboratory, changes).plan
+    assert plan.sizes == (1, 1, 1)
+    assert plan.one_by_one.endswith(reason)
+    alone = prepared(laboratory, {**changes, "seeds": 1}).plan
+    assert (alone.sizes, alone.one_by_one) == ((1,), "")
 
 
-def test_one_seed_is_not_stacked(laboratory: Laboratory) -> None:
-    assert kind_of(laboratory, {**REGRESSION, "seeds": 1}) == ("eager", "")
+def test_the_limit_of_weights_counts_one_seed(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """4 inputs, 8 hidden units and 1 output have 4 * 8 + 8 + 8 + 1 = 49 weights and biases."""
+    monkeypatch.setattr(planning, "MOST_WEIGHTS", 49)
+    assert prepared(laboratory, {}).plan.sizes == (3,)
+    monkeypatch.setattr(planning, "MOST_WEIGHTS", 48)
+    plan = prepared(laboratory, {}).plan
+    assert (plan.sizes, plan.one_by_one) == ((1, 1, 1), "49 weights keep the cores busy")
 
 
-def test_the_history_agrees_with_the_lone_runs(laboratory: Laboratory) -> None:
-    together = laboratory.start(REGRESSION)
-    for seed in range(3):
-        alone = rows(laboratory.start({**REGRESSION, "seeds": [seed]}))
-        for one, other in zip((row for row in rows(together) if row["seed"] == seed), alone, strict=True):
-            for name in ("train_loss", "val_loss", "grad_norm", "val_mae"):
-                assert one[name] == pytest.approx(other[name], rel=1e-4)
+@pytest.mark.parametrize(
+    ("seeds", "room", "sizes"),
+    [
+        (5, 2, (2, 2, 1)),
+        (5, 4, (3, 2)),
+        (5, 5, (5,)),
+        (5, 100, (5,)),
+        (3, 1, (1, 1, 1)),
+        # Less than nothing is free where a limit is overrun; there is no less than one seed.
+        (3, 0, (1, 1, 1)),
+        (3, -7, (1, 1, 1)),
+        (1, 0, (1,)),
+    ],
+)
+def test_chunks_are_as_large_as_memory_allows(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, seeds: int, room: int, sizes: tuple[int, ...]
+) -> None:
+    room_for(monkeypatch, room)
+    plan = prepared(laboratory, {"seeds": seeds}).plan
+    assert (plan.sizes, plan.one_by_one) == (sizes, "")
+
+
+def test_the_chunks_of_a_started_run_are_kept(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    room_for(monkeypatch, 3)
+    assert prepared(laboratory, {}, [2, 1]).plan.sizes == (2, 1)
+    assert prepared(laboratory, {}, [1, 2]).plan.sizes == (1, 2)
+    # Chunks of other seeds than these are none of theirs.
+    assert prepared(laboratory, {}, [2, 2]).plan.sizes == (3,)
+    assert prepared(laboratory, {}, []).plan.sizes == (3,)
+    # The rules go before what was recorded: stacked, these would share one learning rate.
+    assert prepared(laboratory, {"schedule": "reduce_on_plateau"}, [3]).plan.sizes == (1, 1, 1)
+
+
+def test_the_chunks_hold_the_seeds_in_their_order(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    room_for(monkeypatch, 2)
+    ready = prepared(laboratory, {"seeds": [9, 2, 5]})
+    assert [[replica.seed for replica in chunk.replicas] for chunk in ready.chunks] == [[9, 2], [5]]
+    assert all(isinstance(chunk, Stack) for chunk in ready.chunks), "the third is one of a stack that did not fit"
+    assert isinstance(ready.step, InTurn)
+    room_for(monkeypatch, 3)
+    (chunk,) = prepared(laboratory, {}).chunks
+    assert isinstance(chunk, Stack)
+    (chunk,) = prepared(laboratory, {"seeds": 1}).chunks
+    assert isinstance(chunk, Single)
+    assert all(isinstance(chunk, Single) for chunk in prepared(laboratory, {"step": "eager"}).chunks)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({}, "recorded"),
+        ({"step": "recorded"}, "recorded"),
+        ({"step": "eager"}, "eager"),
+        ({"optimizer": "own:sgd"}, "recorded"),
+        ({"model": "own:net"}, "eager"),
+        ({"loss": "own:squared"}, "eager"),
+        ({"model": "own:net", "step": "recorded"}, "recorded"),
+        ({"loss": "own:squared", "step": "recorded"}, "recorded"),
+        ({"model": "own:net", "step": "eager"}, "eager"),
+    ],
+    ids=str,
+)
+def test_the_kind_of_the_step(laboratory: Laboratory, changes: dict[str, Any], kind: str) -> None:
+    for seeds in (1, 3):
+        ready = prepared(laboratory, {**changes, "seeds": seeds})
+        assert ready.step.kind == kind
+        assert (ready.plan.recorder is None) == (kind == "eager")
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("optimizer", ["own:sgd", "adam", "rmsprop"])
+def test_what_is_the_users_own_gives_the_same_bits_recorded(laboratory: Laboratory, seeds: int, optimizer: str) -> None:
+    """Batch norm, dropout, a loss with a weight of its own, and an optimizer that is torch's."""
+    config = {**THREE, "model": "own:net", "loss": "own:Learned", "optimizer": optimizer, "seeds": seeds, "epochs": 3}
+    recorded = laboratory.start({**config, "step": "recorded"})
+    eager = laboratory.start({**config, "step": "eager"})
+    assert rows(recorded) == rows(eager)
+    for name, tensor in newest(recorded).tensors.items():
+        np.testing.assert_array_equal(tensor, newest(eager).tensors[name], err_msg=name)
+
+
+def test_a_large_step_is_not_recorded(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of 16 takes 16 * (4 inputs + 4 copies of 8 + 1 outputs) = 640 numbers of 4 bytes."""
+    monkeypatch.setattr(planning, "LARGEST_RECORDED_STEP", 2560)
+    assert prepared(laboratory, {"batch_size": 16}).step.kind == "recorded"
+    assert prepared(laboratory, {"batch_size": 17}).step.kind == "eager"
+    assert prepared(laboratory, {"batch_size": 16, "precision": "float64"}).step.kind == "eager"
+    assert prepared(laboratory, {"batch_size": "full"}).step.kind == "eager"
+    # A batch is never larger than the data: 120 samples, of which a fifth and a tenth are put aside.
+    monkeypatch.setattr(planning, "LARGEST_RECORDED_STEP", 2560 * 120 // 16)
+    assert prepared(laboratory, {"batch_size": 100_000}).step.kind == "recorded"
+    # What a model of the user's own takes nobody knows.
+    monkeypatch.setattr(planning, "LARGEST_RECORDED_STEP", 0)
+    assert prepared(laboratory, {"model": "own:net", "step": "recorded"}).step.kind == "recorded"
+
+
+def test_seeds_are_stacked_in_a_step_too_large_to_record(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "LARGEST_RECORDED_STEP", 0)
+    ready = prepared(laboratory, {})
+    assert ready.plan.sizes == (3,)
+    assert isinstance(ready.step, EagerStep)

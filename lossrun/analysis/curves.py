@@ -1,0 +1,64 @@
+"""A column of several histories, epoch by epoch."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import compress, repeat
+from operator import contains, itemgetter
+from typing import Any, TypeAlias
+
+from lossrun.analysis.readings import Row, Spread, spread
+from lossrun.records.recorded import RecordedRun
+
+Spreads: TypeAlias = tuple[Spread | None, ...]
+
+
+class EpochIndex:
+    """A run's history by epoch. Positions instead of a list per epoch: a million lists cost more than all the rest."""
+
+    def __init__(self, run: RecordedRun) -> None:
+        # Sorted they are already, unless somebody has put a file together by hand; then it costs next to nothing.
+        self._rows = sorted(run.history.rows, key=itemgetter("epoch"))
+        self._epochs = list(map(itemgetter("epoch"), self._rows))
+
+    def rows(self, epoch: int) -> Sequence[Row]:
+        """The rows of one epoch, in the history's order."""
+        return self._rows[bisect_left(self._epochs, epoch) : bisect_right(self._epochs, epoch)]
+
+    def epochs(self, name: str) -> set[int]:
+        """The epochs with a row that has the column `name`."""
+        return set(compress(self._epochs, map(contains, self._rows, repeat(name))))
+
+
+class CurveRows(Mapping[int, Spreads]):
+    """Per epoch that any run has the column `name` for, in order: one spread per run, None where it has no such epoch.
+
+    A spread is worked out when it is asked for: a table shows 20 of what may be a million epochs.
+    """
+
+    def __init__(self, name: str, runs: Sequence[EpochIndex]) -> None:
+        self._name = name
+        self._runs = runs
+        self._epochs = sorted(set().union(*(run.epochs(name) for run in runs)))
+        self._known: dict[int, Spreads] = {}
+
+    def __getitem__(self, epoch: int) -> Spreads:
+        if epoch not in self._known:
+            found = tuple(spread(self._values(run.rows(epoch))) for run in self._runs)
+            if not any(found):
+                raise KeyError(epoch)
+            self._known[epoch] = found
+        return self._known[epoch]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._epochs)
+
+    def __len__(self) -> int:
+        return len(self._epochs)
+
+    def __deepcopy__(self, _: object) -> dict[int, tuple[dict[str, Any] | None, ...]]:
+        """What `dataclasses.asdict` puts in its place, which copies deeply whatever is no dict: the whole as dicts."""
+        return {epoch: tuple(asdict(item) if item else None for item in spreads) for epoch, spreads in self.items()}
+
+    def _values(self, rows: Sequence[Row]) -> dict[int, float]:
+        return {row["seed"]: row[self._name] for row in rows if self._name in row}

@@ -1,0 +1,182 @@
+"""The scorer of a chunk beside the evaluation of each seed by itself, epoch by epoch."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lossrun.config import from_mapping
+from lossrun.lint import examine
+from lossrun.training import plan as planning
+from lossrun.training.evaluate import EVALUATION_BATCH, evaluate
+from lossrun.training.loop import train
+from lossrun.training.session import Session
+from lossrun.training.start import begin, prepare
+from tests.training.conftest import Laboratory
+
+HELD_OUT = 1100  # more than one batch of evaluation, and not a multiple of any
+TASKS: dict[str, dict[str, Any]] = {
+    "regression": {
+        "dataset": {
+            "name": "synthetic_regression",
+            "samples": 1700,
+            "features": 4,
+            "validation": HELD_OUT,
+            "standardize": {"inputs": True, "targets": True},
+        },
+        "loss": "huber",
+    },
+    "binary": {
+        "dataset": {"name": "synthetic_classification", "kind": "moons", "samples": 1700, "validation": HELD_OUT},
+        "loss": {"name": "bce", "class_weights": [1, 3]},
+    },
+    "multiclass": {
+        "dataset": {"name": "synthetic_classification", "kind": "spirals", "samples": 1700, "validation": HELD_OUT},
+        "loss": {"name": "cross_entropy", "label_smoothing": 0.1, "class_weights": "balanced"},
+    },
+    "multilabel": {
+        "dataset": {"name": "npz", "path": "labels.npz", "target": "targets", "task": "multilabel", "test": 20},
+        "loss": "bce",
+    },
+}
+COMMON: dict[str, Any] = {
+    "model": {"name": "mlp", "hidden": [8], "activation": "tanh"},
+    "optimizer": "adam",
+    "learning_rate": 0.02,
+    "epochs": 3,
+    "batch_size": 64,
+}
+
+
+@pytest.fixture(autouse=True)
+def _labels(laboratory: Laboratory) -> None:
+    draw = np.random.default_rng(0)
+    inputs = draw.normal(size=(HELD_OUT + 200, 5)).astype(np.float32)
+    targets = (inputs[:, :3] + draw.normal(size=(len(inputs), 3)) > 0).astype(np.float32)
+    np.savez(laboratory.folder / "labels.npz", inputs=inputs, targets=targets)
+    TASKS["multilabel"]["dataset"]["validation"] = HELD_OUT
+
+
+def differences(laboratory: Laboratory, config: dict[str, Any]) -> tuple[float, list[int]]:
+    """Largest relative difference of any column of any epoch and seed from the lone evaluation of that seed, and how
+    many seeds were scored in each epoch. Columns and their order are compared as well."""
+    largest, scored = 0.0, []
+    examined = examine(from_mapping({**COMMON, **config}, laboratory.folder), laboratory.folder)
+
+    def compared(session: Session) -> dict[int, dict[str, float]]:
+        nonlocal largest
+        columns = original(session)
+        active = [replica for replica in session.replicas if not replica.frozen]
+        scored.append(len(active))
+        assert list(columns) == [replica.seed for replica in active]
+        for replica in active:
+            assert replica.parts.validation is not None
+            alone = evaluate(replica, replica.parts.validation, session.reading)
+            expected = {"val_loss": alone.loss, **{f"val_{name}": value for name, value in alone.yardsticks.items()}}
+            assert list(columns[replica.seed]) == list(expected)
+            for name, value in expected.items():
+                difference = abs(columns[replica.seed][name] - value) / max(abs(value), 1e-9)
+                largest = max(largest, difference)
+        return columns
+
+    original = Session.validate
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Session, "validate", compared)
+        with begin(prepare(examined), laboratory.folder / "runs") as session:
+            for _ in train(session, lambda: None):
+                pass
+    return largest, scored
+
+
+@pytest.mark.parametrize("step", ["eager", "recorded"])
+@pytest.mark.parametrize("task", TASKS)
+def test_of_one_seed_it_is_the_evaluation(laboratory: Laboratory, task: str, step: str) -> None:
+    assert HELD_OUT > EVALUATION_BATCH
+    assert differences(laboratory, {**TASKS[task], "step": step}) == (0.0, [1, 1, 1])
+    # Seed by seed as well.
+    one_by_one = {**TASKS[task], "step": step, "seeds": 2, "schedule": "reduce_on_plateau", "epochs": 2}
+    assert differences(laboratory, one_by_one) == (0.0, [2, 2])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_of_a_stack_it_is_each_seeds_evaluation(laboratory: Laboratory, task: str) -> None:
+    """To the rounding of outputs in single precision; accuracy would differ by 1 / 1100 or not at all."""
+    largest, scored = differences(laboratory, {**TASKS[task], "seeds": 3})
+    assert largest < 1e-6
+    assert scored == [3, 3, 3]
+    largest, _ = differences(laboratory, {**TASKS[task], "seeds": 3, "precision": "float64"})
+    assert largest < 1e-12
+
+
+def test_running_statistics_and_dropout_are_those_of_each_seed(laboratory: Laboratory) -> None:
+    model = {"name": "mlp", "hidden": [8], "batch_norm": True, "dropout": 0.3}
+    assert differences(laboratory, {**TASKS["multiclass"], "model": model, "step": "recorded"})[0] == 0
+    assert differences(laboratory, {**TASKS["multiclass"], "model": model, "seeds": 3})[0] < 1e-6
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_images_are_scaled_alike(laboratory: Laboratory, standardize: bool) -> None:
+    """Bytes, which the step and the scorer turn into numbers by themselves."""
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, 3, HELD_OUT + 200)
+    images = (draw.integers(0, 128, (len(labels), 5, 4)) + 60 * labels[:, None, None]).astype(np.uint8)
+    np.savez(laboratory.folder / "images.npz", images=images, targets=labels)
+    dataset = {"name": "npz", "path": "images.npz", "target": "targets", "task": "multiclass", "test": 20}
+    config = {"dataset": {**dataset, "validation": HELD_OUT, "standardize": standardize}, "loss": "cross_entropy"}
+    assert differences(laboratory, config)[0] == 0
+    assert differences(laboratory, {**config, "seeds": 3})[0] < 1e-6
+
+
+@pytest.mark.parametrize("room", [100, 2])
+def test_seeds_that_have_left(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """What is scored after a seed has left is not the memory that it lay in; `room`: seeds in a chunk."""
+    monkeypatch.setattr(planning.memory, "available", lambda device: room)
+    monkeypatch.setattr(planning.memory, "of_one_seed", lambda *_: 1)
+    stopping = {**TASKS["regression"], "seeds": 5, "early_stopping": 1, "learning_rate": 0.1, "epochs": 40}
+    largest, scored = differences(laboratory, stopping)
+    assert largest < 1e-6
+    assert scored[0] == 5
+    assert len(set(scored)) > 2, "the test wants seeds that stop at different epochs"
+
+
+def test_an_evaluation_changes_nothing(laboratory: Laboratory) -> None:
+    """Neither statistics nor the dropout stream, and the model trains on afterwards."""
+    model = {"name": "mlp", "hidden": [8], "batch_norm": True, "dropout": 0.3}
+    for seeds in (1, 3):
+        config = {**COMMON, **TASKS["multiclass"], "model": model, "seeds": seeds}
+        examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+        with begin(prepare(examined), laboratory.folder / "runs") as session:
+            session.begin_epoch()
+            session.step(0, 64, session.rates(0))
+            for _ in range(3):
+                before = [t.clone() for r in session.replicas for t in r.network.state_dict().values()]
+                stream = torch.get_rng_state()
+                first = session.validate()
+                assert session.validate() == first
+                after = [t for r in session.replicas for t in r.network.state_dict().values()]
+                assert all(map(torch.equal, before, after))
+                assert torch.equal(torch.get_rng_state(), stream)
+                assert all(module.training for replica in session.replicas for module in replica.network.modules())
+                # Other weights, other numbers.
+                session.step(64, 128, session.rates(1))
+                assert session.validate() != first
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_class_that_validation_lacks(laboratory: Laboratory, seeds: int) -> None:
+    """Two samples of three classes: macro F1 is over classes that are a label or a guess."""
+    dataset = {"name": "synthetic_classification", "kind": "spirals", "classes": 3, "samples": 60, "validation": 2}
+    largest, _ = differences(laboratory, {"dataset": dataset, "loss": "cross_entropy", "seeds": seeds})
+    assert largest < 1e-6
+    if seeds == 1:
+        assert largest == 0
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_without_validation_there_are_no_columns(laboratory: Laboratory, seeds: int) -> None:
+    dataset = {"name": "synthetic_regression", "samples": 60, "features": 3, "validation": 0}
+    config = {**COMMON, "dataset": dataset, "loss": "mse", "seeds": seeds}
+    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    with begin(prepare(examined), laboratory.folder / "runs") as session:
+        assert session.validate() == {}
