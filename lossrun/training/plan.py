@@ -16,7 +16,7 @@ from lossrun.config import Config
 from lossrun.training import build, memory
 from lossrun.training.chunk import Chunk, Single, Stack
 from lossrun.training.cuda_graph import Captured
-from lossrun.training.one_dnn import faster_product
+from lossrun.training.products import faster_product
 from lossrun.training.replayed import Recorder, ReplayedStep
 from lossrun.training.replica import Replica
 from lossrun.training.step import EagerStep, InTurn, Step

@@ -61,6 +61,7 @@ def test_a_comparison_as_plain_data_has_all_epochs(make_run):
     assert list(shown["rows"]) == [1, 2, 3, 4]
     assert shown["rows"][1] == ({"per_seed": {0: 1.0}, "mean": 1.0, "deviation": None},) * 2
     assert shown["rows"][2][1] is None
+    assert shown["rows"][1][0] == asdict(spread({0: 1.0}))
 
 
 def test_values_that_are_not_finite_are_part_of_a_curve(make_run):

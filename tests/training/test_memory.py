@@ -47,7 +47,8 @@ def peak(function: Callable[[], object]) -> int:
 
 
 def estimated_and_taken(laboratory: Laboratory, changes: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Of a step, and of a whole seed: estimated, and taken by torch (the larger of its training and its evaluation)."""
+    """Of a step with its gradients, and of a whole seed: estimated, and taken by torch (in training or in evaluation,
+    whichever takes more)."""
     draw = np.random.default_rng(0)
     images, labels = draw.integers(0, 256, (200, 16, 16), dtype=np.uint8), draw.integers(0, 3, 200)
     np.savez(laboratory.folder / "images.npz", images=images, targets=labels)
@@ -77,7 +78,8 @@ def estimated_and_taken(laboratory: Laboratory, changes: dict[str, Any]) -> tupl
     # The gradients lie there during the evaluation as well; while they are computed, they are part of the step.
     of_seed = of_weights + of_state + max(of_step, of_weights + peak(scorer))
     return (
-        (memory.of_a_step(config, facts, size, weights[0].element_size()), of_step),
+        # The estimate of a seed counts the gradients among the copies of its weights.
+        (memory.of_a_step(config, facts, size, weights[0].element_size()) + of_weights, of_step),
         (memory.of_one_seed(replica, config, facts, size), of_seed),
     )
 
@@ -88,6 +90,7 @@ def estimated_and_taken(laboratory: Laboratory, changes: dict[str, Any]) -> tupl
         {},
         {"batch_size": "full", "precision": "float64"},
         {"model": "linear", "dataset": {"name": "synthetic_regression", "samples": 500, "features": 200}},
+        {"dataset": {"name": "synthetic_regression", "samples": 50, "features": 400}, "batch_size": 1},
         {"model": {"name": "mlp", "hidden": [40, 40, 40], "batch_norm": True, "dropout": 0.2}, "batch_size": 128},
         {"dataset": SPIRALS, "loss": "cross_entropy", "batch_size": 256},
         {"dataset": SPIRALS, "loss": "mse", "model": {"name": "mlp", "hidden": [60], "activation": "gelu"}},

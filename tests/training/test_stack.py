@@ -317,6 +317,32 @@ def test_masks_differ_between_chunks_and_between_steps(laboratory: Laboratory, m
     assert len(set(losses.flatten().tolist())) == 6
 
 
+def test_a_chunk_trains_as_if_there_were_no_other(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the bit, dropout included: seeds 2 and 3 beside 0 and 1, and by themselves."""
+    room_for(monkeypatch, 2)
+    config = {**REGRESSION, "model": DROPOUT, "optimizer": "adam"}
+    four, two = laboratory.start({**config, "seeds": 4}), laboratory.start({**config, "seeds": [2, 3]})
+    assert [row for row in rows(four) if row["seed"] in (2, 3)] == rows(two)
+
+
+def test_one_by_one_each_seed_has_its_own_rate(laboratory: Laboratory) -> None:
+    """`reduce_on_plateau` looks at each seed's validation; every one trains as it would alone, to the bit."""
+    plateau = {"name": "reduce_on_plateau", "patience": 0, "factor": 0.5}
+    config = {
+        **REGRESSION,
+        "model": DROPOUT,
+        "optimizer": "adam",
+        "learning_rate": 0.2,
+        "schedule": plateau,
+        "epochs": 6,
+    }
+    together = rows(laboratory.start({**config, "seeds": 3}))
+    rates = [[row["learning_rate"] for row in of_seed(together, seed)] for seed in range(3)]
+    assert not rates[0] == rates[1] == rates[2], "the test wants seeds whose rates come apart"
+    for seed in range(3):
+        assert of_seed(together, seed) == rows(laboratory.start({**config, "seeds": [seed]}))
+
+
 def test_a_seed_that_diverges_leaves_the_others_alone(laboratory: Laboratory) -> None:
     """An infinite weight makes the loss of seed 1 not a number in its first step, and nobody else's."""
     config = {**REGRESSION, "optimizer": "adam", "on_divergence": "continue"}

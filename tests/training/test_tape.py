@@ -18,7 +18,7 @@ from lossrun.catalog.declaration import Loss
 from lossrun.components.losses import LOSS_FUNCTIONS
 from lossrun.components.metrics import prepared_targets, yardsticks
 from lossrun.components.models import ACTIVATIONS
-from lossrun.training.one_dnn import LEAST_MULTIPLICATIONS, faster_product
+from lossrun.training.products import LEAST_MULTIPLICATIONS, faster_product
 from lossrun.training.tape import Call, NotReplayableError, Recording
 
 Function: TypeAlias = Callable[..., Any]
@@ -552,13 +552,13 @@ def programs(*names: str) -> st.SearchStrategy[Program]:
     return st.lists(st.tuples(st.sampled_from(names), place, place), min_size=1, max_size=25)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(programs(*OPERATIONS, *IN_PLACE), st.lists(st.integers(0, 30), max_size=3))
 def test_any_program_is_replayed(program: Program, wanted: list[int]) -> None:
     check(partial(run, program, wanted), normal((4, 4), (4, 4)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(programs(*OPERATIONS), st.lists(st.integers(0, 30), max_size=2))
 def test_the_gradients_of_any_program_are_replayed(program: Program, wanted: list[int]) -> None:
     check(gradients(lambda *inputs: [value + inputs[0] for value in run(program, wanted, *inputs)]), normal((4, 4)))
