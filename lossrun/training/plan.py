@@ -16,11 +16,12 @@ from lossrun.config import Config
 from lossrun.training import build, memory
 from lossrun.training.chunk import Chunk, Single, Stack
 from lossrun.training.cuda_graph import Captured
+from lossrun.training.pooling import faster_pool
 from lossrun.training.products import faster_product
 from lossrun.training.replayed import Recorder, ReplayedStep
 from lossrun.training.replica import Replica
 from lossrun.training.step import EagerStep, InTurn, Step
-from lossrun.training.tape import Recording
+from lossrun.training.tape import Call, Kernel, Recording
 
 # Weights of one seed. Beyond it a lone model's matrices keep the cores busy already, and stacking them gains nothing
 # (tests/bench/README.md). A GPU has room for more.
@@ -101,8 +102,12 @@ def _recorder(
         return None
     if place.device.type == "cuda":
         return Recorder("captured", partial(Captured, warm_up=3), partial(Captured, warm_up=0))
-    record = partial(Recording, substitute=faster_product)
+    record = partial(Recording, substitute=_faster)
     return Recorder("recorded", record, record)
+
+
+def _faster(call: Call) -> Kernel | None:
+    return faster_product(call) or faster_pool(call)
 
 
 def _why_not_stacked(config: Config, replicas: Sequence[Replica], place: build.Workplace) -> str:

@@ -594,3 +594,35 @@ def test_large_products_on_one_dnn_agree_to_rounding(function: Function, draw: D
         recording.replay()
         for a, b in zip(tree_leaves(recording.outputs), tree_leaves(function(*inputs)), strict=True):
             assert (a - b).abs().max() <= 2e-6 * b.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("function", "draw"),
+    [
+        (lambda a, b: a @ b, ((5, 9, 1), (5, 1, 7))),
+        (lambda a, b: a @ b, ((5, 1, 1), (5, 1, 1))),
+        (lambda a, b: a.mT @ b, ((5, 1, 9), (5, 1, 7))),
+        (lambda a, b: a.mT @ b, ((5, 9, 7), (5, 9, 1))),
+        (lambda a, b: a @ b, ((5, 7, 9), (5, 9, 1))),
+        (lambda a, b: a[:, ::2].mT @ b[:, ::2], ((5, 18, 7), (5, 18, 1))),
+        (lambda a, b: a.expand(5, 9, 7).mT @ b, ((1, 9, 7), (5, 9, 1))),
+        (lambda a, b: (a.mT @ b).mT.contiguous() + (a.mT @ b).mT, ((5, 9, 7), (5, 9, 1))),
+        (lambda a, b: a @ b, ((5, 0, 1), (5, 1, 7))),
+    ],
+)
+def test_products_of_stacks_agree_to_rounding(function: Function, draw: Any, dtype: torch.dtype) -> None:
+    """Sums of at most 9 products; one product is the same number on any kernel."""
+    inputs = drawn(normal(*draw, dtype=dtype), 0)
+    recording = Recording(lambda: function(*inputs), substitute=faster_product)
+    for number in (1, 2):
+        for place, value in zip(inputs, drawn(normal(*draw, dtype=dtype), number), strict=True):
+            place.copy_(value)
+        recording.replay()
+        expected = function(*inputs)
+        assert recording.outputs.shape == expected.shape
+        if draw[0][-1] == 1 or draw[1][-2] == 1:
+            assert torch.equal(recording.outputs, expected)
+        if expected.numel():
+            rounding = 8 * torch.finfo(dtype).eps * expected.abs().max()
+            assert (recording.outputs - expected).abs().max() <= rounding
