@@ -66,7 +66,7 @@ def resume(
         def skipped(_path: Path, reason: str) -> None:
             warnings.warn(f"checkpoint skipped: {reason}", stacklevel=2)
 
-        with resume_at(prepare(examined, resumable.chunk_sizes), resumable, skipped, warnings.warn) as session:
+        with resume_at(prepare(examined, resumable), resumable, skipped, warnings.warn) as session:
             for _ in run_loop(session, lambda: None):
                 pass
     return recorded.load(resumable.run.path)

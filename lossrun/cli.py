@@ -143,7 +143,7 @@ def resume(
     def skipped(_path: Path, reason: str) -> None:
         warning(console, f"checkpoint skipped: {reason}")
 
-    prepared = prepare(examined, resumable.chunk_sizes)
+    prepared = prepare(examined, resumable)
     with resume_at(prepared, resumable, skipped, lambda text: note(console, text)) as session:
         train_on_screen(session, examined, quiet=quiet)
 

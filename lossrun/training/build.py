@@ -114,6 +114,7 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
         patience=Watch(early.metric, early.mode, early.min_delta) if early else None,
         plateau=rule.start() if rule else None,
         output=config.model["output"],
+        own_optimizer=config.optimizer.is_plugin,
         mixed=config.precision == "bf16",
     )
 

@@ -72,7 +72,7 @@ class Single:
         self.weights: Sequence[Tensor] = replica.weights
         self.buffers: Sequence[Tensor] = [*replica.network.buffers(), *replica.objective.buffers()]
         self.optimizer = replica.optimizer
-        self.update = update(self.optimizer)
+        self.update = self.optimizer.step if replica.own_optimizer else update(self.optimizer)
 
     def begin_epoch(self) -> bool:
         self.active = [] if self.replica.frozen else self.replicas
@@ -203,7 +203,9 @@ class _LinearInTwo(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is F.linear:
             inputs, weight, bias = args
-            return inputs @ weight.t() + bias
+            product = inputs @ weight.t()
+            # Under autocast the product is bfloat16, and so is what a linear layer gives.
+            return product + bias.to(product.dtype)
         return func(*args, **(kwargs or {}))
 
 

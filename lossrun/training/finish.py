@@ -15,7 +15,9 @@ def finish(session: Session) -> None:
     facts: dict[str, dict[str, Any]] = {}
     outputs: dict[int, np.ndarray] = {}
     for replica in session.replicas:
-        best, last = replica.best, weights(replica)
+        best = replica.best
+        # Copies: what `weights` gives shares the memory that the best ones are loaded into.
+        last = {name: array.copy() for name, array in weights(replica).items()}
         fact: dict[str, Any] = {
             "best_epoch": best.epoch or None,
             "best_step": best.step or None,

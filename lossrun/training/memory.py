@@ -10,6 +10,7 @@ from lossrun.catalog import DataFacts, get
 from lossrun.catalog.declaration import Model
 from lossrun.config import Config
 from lossrun.config.resolve import output_size
+from lossrun.training.evaluate import EVALUATION_BATCH
 from lossrun.training.replica import Replica
 
 # Of what is free: the rest is for the data still to be read, the operating system, and estimates that are too low.
@@ -20,6 +21,12 @@ COPIES_OF_WEIGHTS: Final = 5
 COPIES_OF_OUTPUTS: Final = 4
 # Double-precision tensors as large as the outputs of the evaluated part while the yardsticks are computed.
 COPIES_OF_PREDICTIONS: Final = 6
+UNLIMITED: Final = 2**63 - 1
+# Limit and use of a Linux control group, version 2 and version 1.
+CONTROL_GROUP_FILES: Final = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
 
 
 def available(device: torch.device) -> int:
@@ -37,24 +44,32 @@ def of_one_seed(replica: Replica, config: Config, facts: DataFacts, batch_size: 
     weights = sum(weight.numel() for weight in replica.weights) * COPIES_OF_WEIGHTS
     validation, test = replica.parts.validation, replica.parts.test
     evaluated = max(len(part) if part else 0 for part in (validation, test))
-    evaluation = evaluated * output_size(config, facts) * COPIES_OF_PREDICTIONS * 8
-    return weights * itemsize + of_a_step(config, facts, batch_size, itemsize) + evaluation
+    predictions = evaluated * output_size(config, facts) * COPIES_OF_PREDICTIONS * 8
+    # Layer after layer, without gradients: two of them at a time.
+    forward = 2 * min(evaluated, EVALUATION_BATCH) * max(_outputs(config, facts)) * itemsize
+    # A step and an evaluation use the same memory in turn.
+    return weights * itemsize + max(of_a_step(config, facts, batch_size, itemsize), predictions + forward)
 
 
 def of_a_step(config: Config, facts: DataFacts, batch_size: int, itemsize: int) -> int:
-    """Estimated bytes of a batch and all that its forward and backward pass compute. The model is one of ours."""
+    """Estimated bytes of a batch and of what its forward and backward pass compute for it. The model is one of ours."""
+    outputs = sum(_outputs(config, facts)) * COPIES_OF_OUTPUTS
+    return batch_size * (torch.Size(facts.input_shape).numel() + outputs) * itemsize
+
+
+def _outputs(config: Config, facts: DataFacts) -> list[int]:
+    """Numbers that each layer gives for a sample."""
     model = get("model", config.model.name)
     assert isinstance(model, Model)
     layers = model.layers(dict(config.model.parameters), facts.input_shape, output_size(config, facts))
-    outputs = sum(torch.Size(layer.output_shape).numel() for layer in layers) * COPIES_OF_OUTPUTS
-    return batch_size * (torch.Size(facts.input_shape).numel() + outputs) * itemsize
+    return [torch.Size(layer.output_shape).numel() for layer in layers]
 
 
 def _free_on_the_machine() -> int:
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
+    except (OSError, StopIteration, ValueError, IndexError):
         # Not Linux: all of the memory there is, where the platform says, else what any machine has.
         names = getattr(os, "sysconf_names", {})
         if "SC_PHYS_PAGES" in names:
@@ -64,9 +79,10 @@ def _free_on_the_machine() -> int:
 
 def _free_in_the_container() -> int:
     """Limit less use of the control group, where Linux has set one."""
-    folder = Path("/sys/fs/cgroup")
-    try:
-        limit, used = ((folder / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
-        return int(limit) - int(used) if limit != "max" else 2**63 - 1
-    except (OSError, ValueError):
-        return 2**63 - 1
+    for limit_file, used_file in CONTROL_GROUP_FILES:
+        try:
+            limit, used = (Path(file).read_text(encoding="ascii").strip() for file in (limit_file, used_file))
+            return int(limit) - int(used) if limit != "max" else UNLIMITED
+        except (OSError, ValueError):
+            continue
+    return UNLIMITED

@@ -20,6 +20,7 @@ from lossrun.training.pooling import faster_pool
 from lossrun.training.products import faster_product
 from lossrun.training.replayed import Recorder, ReplayedStep
 from lossrun.training.replica import Replica
+from lossrun.training.resumable import Resumable
 from lossrun.training.step import EagerStep, InTurn, Step
 from lossrun.training.tape import Call, Kernel, Recording
 
@@ -46,18 +47,22 @@ def plan(
     facts: DataFacts,
     replicas: Sequence[Replica],
     place: build.Workplace,
-    sizes: Sequence[int] | None,
+    resumable: Resumable | None,
 ) -> Plan:
-    """`sizes`: of the chunks that a resumed run was started with."""
+    """`resumable`: the run that is to go on, in the chunks that it was started with."""
     batch_size = facts.train if config.batch_size == "full" else min(config.batch_size, facts.train)
     recorder = _recorder(config, facts, replicas[0], place, batch_size)
     one_by_one = _why_not_stacked(config, replicas, place) if len(replicas) > 1 else ""
+    if not one_by_one and len(replicas) > 1 and resumable and resumable.changes_early_stopping:
+        # A stack has one count of steps, which adam and its like correct their averages by.
+        one_by_one = "seeds that had stopped go on from different steps"
     if one_by_one or len(replicas) == 1:
         return Plan((1,) * len(replicas), one_by_one, recorder)
-    if sizes is None or sum(sizes) != len(replicas):
-        room = memory.available(place.device) // memory.of_one_seed(replicas[0], config, facts, batch_size)
-        sizes = even(len(replicas), max(room, 1))
-    return Plan(tuple(sizes), "", recorder)
+    recorded = resumable.chunk_sizes if resumable else None
+    if recorded is not None and sum(recorded) == len(replicas):
+        return Plan(tuple(recorded), "", recorder)
+    room = memory.available(place.device) // memory.of_one_seed(replicas[0], config, facts, batch_size)
+    return Plan(even(len(replicas), max(room, 1)), "", recorder)
 
 
 def even(count: int, most: int) -> tuple[int, ...]:
@@ -102,7 +107,8 @@ def _recorder(
         return None
     if place.device.type == "cuda":
         return Recorder("captured", partial(Captured, warm_up=3), partial(Captured, warm_up=0))
-    record = partial(Recording, substitute=_faster)
+    # One pool for all records of the run: they are replayed one after the other.
+    record = partial(Recording, substitute=_faster, pool=[])
     return Recorder("recorded", record, record)
 
 
@@ -114,9 +120,10 @@ def _why_not_stacked(config: Config, replicas: Sequence[Replica], place: build.W
     """Why these seeds must be trained one after the other; empty where they may be stacked."""
     if config.step == "eager":
         return "step: eager"
-    for kind, choice in (("model", config.model), ("loss", config.loss), ("optimizer", config.optimizer)):
+    own = (("a", "model", config.model), ("a", "loss", config.loss), ("an", "optimizer", config.optimizer))
+    for article, kind, choice in own:
         if choice.is_plugin:
-            return f"a {kind} of your own"
+            return f"{article} {kind} of your own"
     optimizer = get("optimizer", config.optimizer.name)
     assert isinstance(optimizer, Optimizer)
     if not optimizer.elementwise:
@@ -125,9 +132,12 @@ def _why_not_stacked(config: Config, replicas: Sequence[Replica], place: build.W
         return "each seed has a learning rate of its own"
     if any(replica.parts is not replicas[0].parts for replica in replicas):
         return "each seed has a split of its own"
+    modules = list(replicas[0].network.modules())
+    if config.precision == "bf16" and any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in modules):
+        return "torch batches no batch norm in bfloat16"
     if place.device.type == "cuda":
         return ""
-    if any(isinstance(module, nn.Conv2d) for module in replicas[0].network.modules()):
+    if any(isinstance(module, nn.Conv2d) for module in modules):
         return "convolutions keep the cores busy"
     count = sum(weight.numel() for weight in replicas[0].weights)
     return f"{count:,} weights keep the cores busy" if count > MOST_WEIGHTS else ""

@@ -38,7 +38,10 @@ def _large(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> 
     there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     if not there or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return None
-    if left.device.type != "cpu" or left.dtype != torch.float32 or (bias is not None and bias.ndim != 1):
+    if left.device.type != "cpu" or left.dtype != torch.float32:
+        return None
+    # oneDNN reads the bias without looking at its shape.
+    if bias is not None and (bias.shape != right.shape[1:] or not bias.is_contiguous()):
         return None
     if left.shape[0] * left.shape[1] * right.shape[1] < LEAST_MULTIPLICATIONS:
         return None

@@ -127,17 +127,17 @@ class ReplayedStep:
         if program.update is not None:
             program.update.replay()
             return
-        optimizer = self.chunk.optimizer
+        chunk, optimizer = self.chunk, self.chunk.optimizer
         for group in optimizer.param_groups:
             group["lr"] = rate
         program.updates += 1
-        if program.updates == 1 or not optimizer.defaults.get("fused"):
-            self.chunk.update()
+        if program.updates == 1 or chunk.replicas[0].own_optimizer or not optimizer.defaults.get("fused"):
+            chunk.update()
             return
         # The second update is recorded: torch's optimizer makes its state in the first, which is another computation.
         for group in optimizer.param_groups:
             group["lr"] = self.rate
-        program.update = self.recorder.once(self.chunk.update)
+        program.update = self.recorder.once(chunk.update)
         for group in optimizer.param_groups:
             group["lr"] = rate
 

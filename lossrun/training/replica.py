@@ -82,6 +82,8 @@ class Replica:
 
     `output`: the activation of the model's last layer.
 
+    `own_optimizer`: it is the user's, and may do more than torch's do.
+
     `mixed`: the model computes in bfloat16 where that is safe (torch's autocast); weights and losses do not.
     """
 
@@ -100,6 +102,7 @@ class Replica:
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     generator_state: Tensor | None = None
     mixed: bool = False
+    own_optimizer: bool = False
 
     def arithmetic(self) -> AbstractContextManager[object]:
         """To run the model in."""

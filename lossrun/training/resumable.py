@@ -42,6 +42,10 @@ class Resumable:
     notes: tuple[str, ...]
 
     @property
+    def changes_early_stopping(self) -> bool:
+        return any(key.partition(".")[0] == "early_stopping" for key in self.changes)
+
+    @property
     def chunk_sizes(self) -> list[int] | None:
         """How many seeds were trained together, if that is known."""
         return self.environment.get("chunks")
@@ -68,6 +72,7 @@ def find_resumable(path: Path, overrides: Sequence[str] = ()) -> Resumable:
                 f"--set {key}=... (a run can change {', '.join(CHANGEABLE)}; of the optimizer "
                 "its parameters)"
             )
+    _refuse_new_state(changes, after.config.optimizer.name)
     done = max((row["epoch"] for row in recorded_run.history.rows), default=0)
     if after.config.epochs < done:
         raise UsageError(f"epochs={after.config.epochs}, but {done} epochs are done; a run can only go on, not back")
@@ -83,6 +88,17 @@ def find_resumable(path: Path, overrides: Sequence[str] = ()) -> Resumable:
     started = [recorded_run.environment, *(e["environment"] for e in recorded_run.ledger if "environment" in e)]
     finished = recorded_run.status == "finished"
     return Resumable(run, before.config, after, changes, started[-1], finished, tuple(notes))
+
+
+def _refuse_new_state(changes: Mapping[str, list[Any]], optimizer: str) -> None:
+    """Raises UsageError for optimizer parameters that would need state which the steps done so far have not kept."""
+    for key, (old, new) in changes.items():
+        flag = key in ("optimizer.amsgrad", "optimizer.centered")
+        if (flag and new) or (key == "optimizer.momentum" and optimizer == "rmsprop" and not old):
+            raise UsageError(
+                f"{key} cannot become {new} within a run: {optimizer} has kept nothing for it in the steps done so "
+                f"far; train anew with --set {key}={str(new).lower()}"
+            )
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, list[Any]]:

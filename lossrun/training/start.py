@@ -22,7 +22,7 @@ from lossrun.training.resumable import Resumable
 from lossrun.training.session import EpochSums, Session, scheduled_rate
 from lossrun.training.state import capture, restore
 from lossrun.training.step import Step
-from lossrun.training.trial import try_batch
+from lossrun.training.trial import try_batch, try_recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Prepared:
         return self.examined.config
 
 
-def prepare(examined: Examined, chunk_sizes: Sequence[int] | None = None) -> Prepared:
-    """Build every seed and try one on a batch. `chunk_sizes`: those that a resumed run was started with.
+def prepare(examined: Examined, resumable: Resumable | None = None) -> Prepared:
+    """Build every seed and try one on a batch. `resumable`: the run that is to go on.
 
     Raises UsageError for what cannot be built or does not fit.
     """
@@ -54,8 +54,10 @@ def prepare(examined: Examined, chunk_sizes: Sequence[int] | None = None) -> Pre
             shared[id(data)] = build.parts(data, place)
     replicas = [build.replica(config, facts, seed, shared[id(data)], place) for seed, data in examined.data.items()]
     try_batch(replicas[0], config, facts)
-    planned = plan(config, facts, replicas, place, chunk_sizes)
+    planned = plan(config, facts, replicas, place, resumable)
     chunks = chunks_of(planned, replicas, config, place)
+    if planned.recorder and (config.model.is_plugin or config.loss.is_plugin):
+        try_recording(chunks[0], planned.recorder, config)
     step = step_of(planned, chunks, own_randomness=config.model.is_plugin or replicas[0].draws)
     return Prepared(examined, place, replicas, planned, chunks, step)
 
@@ -117,7 +119,7 @@ def resume_at(
 
 def _thaw(session: Session, resumable: Resumable) -> None:
     """A change of early stopping is a new decision for the seeds that it had stopped."""
-    if not any(key.partition(".")[0] == "early_stopping" for key in resumable.changes):
+    if not resumable.changes_early_stopping:
         return
     early = session.config.early_stopping
     for replica in session.replicas:

@@ -24,6 +24,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 Result = TypeVar("Result")
 Kernel: TypeAlias = Callable[[], object]
+Pool: TypeAlias = list[torch.UntypedStorage]
 
 
 class NotReplayableError(Exception):
@@ -69,11 +70,15 @@ class Recording(Generic[Result]):
     that it reads must stay where they are; what they hold may change. Raises NotReplayableError.
     """
 
-    def __init__(self, function: Callable[[], Result], substitute: Substitute | None = None) -> None:
+    def __init__(
+        self, function: Callable[[], Result], substitute: Substitute | None = None, pool: Pool | None = None
+    ) -> None:
+        """`pool`: memory for results that nobody needs after a replay, shared by records that run one after the other;
+        it grows as needed."""
         with _Recorder() as recorder:
             outputs = function()
         self.outputs: Result = tree_map_only(Tensor, Tensor.detach, outputs)
-        self.kernels = _compile(recorder.calls, self.outputs, substitute)
+        self.kernels = _compile(recorder.calls, self.outputs, substitute, [] if pool is None else pool)
 
     def replay(self) -> None:
         with torch.no_grad():
@@ -96,7 +101,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        if _looks_at_values(func, args):
+        if _cannot_be_replayed(func, args):
             raise NotReplayableError(f"{func} depends on the values of a step")
         result = func(*args, **(kwargs or {}))
         if func.namespace != "profiler":
@@ -104,18 +109,29 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
 
-def _looks_at_values(op: OpOverload, args: tuple[Any, ...]) -> bool:
-    """Whether a value is read back to Python, or the shape of the result depends on values."""
+_NOT_REPLAYABLE: Final = (
+    torch.Tag.data_dependent_output,
+    torch.Tag.dynamic_output_shape,
+    torch.Tag.inplace_view,
+)
+
+
+def _cannot_be_replayed(op: OpOverload, args: tuple[Any, ...]) -> bool:
+    """Whether a value is read back to Python, or the shape of the result depends on values; or whether the call changes
+    what a tensor is without writing to its memory, which a replay would not repeat."""
     if op is torch.ops.aten.index.Tensor:
         # By numbers its result has their shape; by a mask, as many elements as are True.
         return any(index.dtype in (torch.bool, torch.uint8) for index in _tensors(args[1]))
-    return op is torch.ops.aten._local_scalar_dense.default or torch.Tag.dynamic_output_shape in op.tags
+    if any(tensor.is_conj() or tensor.is_neg() for tensor in _tensors(args)):
+        return True
+    return any(tag in op.tags for tag in _NOT_REPLAYABLE)
 
 
-def _compile(calls: Sequence[Call], outputs: Any, substitute: Substitute | None) -> list[Kernel]:
+def _compile(calls: Sequence[Call], outputs: Any, substitute: Substitute | None, pool: Pool) -> list[Kernel]:
+    _refuse_written_literals(calls)
     needed = [call for call in calls if not _is_view(call)]
     needed = _without_constants(needed)
-    homes = _shared_memory(needed, {_storage(tensor) for tensor in _tensors(outputs)})
+    homes = _shared_memory(needed, {_storage(tensor) for tensor in _tensors(outputs)}, pool)
 
     def placed(tensor: Tensor) -> Tensor:
         """The same view of the memory where it now lives, without its autograd history."""
@@ -136,9 +152,19 @@ def _compile(calls: Sequence[Call], outputs: Any, substitute: Substitute | None)
 _COPIES: Final = (torch.ops.aten._to_copy.default, torch.ops.aten.clone.default)
 
 
+def _refuse_written_literals(calls: Sequence[Call]) -> None:
+    """A tensor made of numbers in the function, and changed there, would not be made anew by a replay."""
+    written = {_storage(tensor) for call in calls for tensor in call.written}
+    for call in calls:
+        if call.op.overloadpacket is torch.ops.aten.lift_fresh and written & {_storage(t) for t in call.results}:
+            raise NotReplayableError("a tensor made of numbers is changed in place")
+
+
 def _kernel(call: Call) -> Kernel:
-    if call.op._schema.is_mutable:
+    if call.op._schema.is_mutable and {*map(_storage, call.read)}.issuperset(map(_storage, call.results)):
         return partial(call.op, *call.args, **call.kwargs)
+    if call.op._schema.is_mutable or isinstance(call.result, list):
+        return partial(_copy_results, call)
     if call.op in _COPIES:
         return partial(call.result.copy_, call.args[0])
     if (out := _out_overload(call.op)) and all(isinstance(leaf, Tensor) for leaf in tree_leaves(call.result)):
@@ -202,9 +228,9 @@ def _without_constants(calls: Sequence[Call]) -> list[Call]:
     return kept
 
 
-def _shared_memory(calls: Sequence[Call], kept: set[int]) -> dict[int, torch.UntypedStorage]:
-    """Where results lie instead, by the address of their own memory: that of an earlier one of the same size whose last
-    reader has run. `kept`: addresses that outlive a replay."""
+def _shared_memory(calls: Sequence[Call], kept: set[int], pool: Pool) -> dict[int, torch.UntypedStorage]:
+    """Where results lie instead, by the address of their own memory: in the smallest piece of the pool that is large
+    enough, to which it returns once its last reader has run. `kept`: addresses that outlive a replay."""
     created: dict[int, torch.UntypedStorage] = {}
     last: dict[int, int] = {}
     for place, call in enumerate(calls):
@@ -215,16 +241,18 @@ def _shared_memory(calls: Sequence[Call], kept: set[int]) -> dict[int, torch.Unt
         for tensor in (*call.read, *call.results):
             last[_storage(tensor)] = place
 
-    free: dict[int, list[torch.UntypedStorage]] = {}
     homes: dict[int, torch.UntypedStorage] = {}
     living: set[int] = set()
     for place, call in enumerate(calls):
         for address in {_storage(tensor) for tensor in call.results} & created.keys() - living - kept:
             living.add(address)
-            waiting = free.get(created[address].nbytes())
-            homes[address] = waiting.pop() if waiting else created[address]
+            size, device = created[address].nbytes(), created[address].device
+            fitting = [piece for piece in pool if piece.nbytes() >= size and piece.device == device]
+            homes[address] = min(fitting, key=torch.UntypedStorage.nbytes, default=created[address])
+            if fitting:
+                pool[:] = [piece for piece in pool if piece is not homes[address]]
         for address in [address for address in living if last[address] == place]:
-            free.setdefault(created[address].nbytes(), []).append(homes[address])
+            pool.append(homes[address])
             living.remove(address)
     return homes
 

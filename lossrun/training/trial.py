@@ -10,7 +10,10 @@ from lossrun.catalog import DataFacts
 from lossrun.config import Config
 from lossrun.config.resolve import output_size
 from lossrun.errors import UsageError
+from lossrun.training.chunk import Chunk, minimised
 from lossrun.training.evaluate import evaluate, evaluating, reading_of
+from lossrun.training.randomness import generator_state, set_generator_state
+from lossrun.training.replayed import Recorder
 from lossrun.training.replica import Replica, Samples
 
 
@@ -49,6 +52,48 @@ def try_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
                 f"{column} cannot be watched: with {config.loss.name} on outputs of this model there is no {name}; "
                 f"choose one of {', '.join(f'val_{known}' for known in measured)}"
             )
+
+
+def try_recording(chunk: Chunk, recorder: Recorder, config: Config) -> None:
+    """Record a pass of the user's own model or loss on one batch, and hold its replay on another beside an eager pass.
+
+    Raises UsageError where it cannot be recorded, or where the replay gives something else.
+    """
+    train = chunk.replicas[0].parts.train
+    inputs, targets = train.inputs[:4].clone(), train.targets[:4].clone()
+    device = chunk.weights[0].device
+
+    def computed() -> tuple[Tensor, ...]:
+        losses = chunk.losses(train.scaled(inputs), targets)
+        gradients = torch.autograd.grad(minimised(chunk, losses, len(targets)), chunk.weights)
+        with torch.no_grad(), evaluating(chunk.network):
+            return losses, *gradients, *chunk.forward(train.scaled(inputs))
+
+    kept, state = [buffer.clone() for buffer in chunk.buffers], generator_state(device)
+    own = " and ".join(choice.name for choice in (config.model, config.loss) if choice.is_plugin)
+    try:
+        recording = recorder.any_number(computed)
+        inputs.copy_(train.inputs[-4:])
+        targets.copy_(train.targets[-4:])
+        results = []
+        for run in (recording.replay, computed):
+            for buffer, before in zip(chunk.buffers, kept, strict=True):
+                buffer.copy_(before)
+            set_generator_state(state, device)
+            results.append(run() or [output.clone() for output in recording.outputs])
+    except Exception as error:
+        raise UsageError(
+            f"step: recorded, but {own} cannot be recorded: {type(error).__name__}: {error}; leave step out"
+        ) from error
+    finally:
+        for buffer, before in zip(chunk.buffers, kept, strict=True):
+            buffer.copy_(before)
+        set_generator_state(state, device)
+    if not all(torch.allclose(a, b, rtol=1e-4, atol=1e-6, equal_nan=True) for a, b in zip(*results, strict=True)):
+        raise UsageError(
+            f"step: recorded, but a record of {own} repeats the first batch's decisions: replayed on another batch it "
+            f"gives other numbers than {own} itself; leave step out"
+        )
 
 
 def _watched_columns(config: Config) -> Sequence[str]:

@@ -40,7 +40,7 @@ class Laboratory:
         note: Callable[[str], None] = lambda text: None,
     ) -> None:
         resumable = find_resumable(run.path, overrides)
-        prepared = prepare(examine(resumable.reading, self.folder), resumable.chunk_sizes)
+        prepared = prepare(examine(resumable.reading, self.folder), resumable)
         with resume_at(prepared, resumable, skipped, note) as session:
             self._drain(session, stop_at)
 

@@ -1,5 +1,6 @@
 """Who is stacked with whom, in which chunks, and by which kind of step."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 
 from lossrun.config import from_mapping
 from lossrun.lint import examine
+from lossrun.records.run_directory import RunDirectory
 from lossrun.training import memory
 from lossrun.training import plan as planning
 from lossrun.training.chunk import Single, Stack
 from lossrun.training.plan import even
+from lossrun.training.resumable import Resumable
 from lossrun.training.start import Prepared, prepare
 from lossrun.training.step import EagerStep, InTurn
 from tests.training.conftest import Laboratory, newest, rows
@@ -64,7 +67,12 @@ def _files(laboratory: Laboratory) -> None:
 
 
 def prepared(laboratory: Laboratory, changes: dict[str, Any], sizes: list[int] | None = None) -> Prepared:
-    return prepare(examine(from_mapping({**THREE, **changes}, laboratory.folder), laboratory.folder), sizes)
+    """`sizes`: of the chunks of a run that is to go on."""
+    examined = examine(from_mapping({**THREE, **changes}, laboratory.folder), laboratory.folder)
+    if sizes is None:
+        return prepare(examined)
+    reading = examined.reading
+    return prepare(examined, Resumable(RunDirectory(Path()), reading.config, reading, {}, {"chunks": sizes}, False, ()))
 
 
 def room_for(monkeypatch: pytest.MonkeyPatch, seeds: int) -> None:

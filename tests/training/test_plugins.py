@@ -52,6 +52,29 @@ def flat(outputs, targets):
     return torch.ones(len(outputs))
 
 
+class Hooked(torch.optim.SGD):
+    """Sets all weights to 0.5 after every update."""
+
+    def __init__(self, params, lr):
+        super().__init__(params, lr=lr, fused=True)
+        self.register_step_post_hook(self.hook)
+
+    def hook(self, optimizer, args, kwargs):
+        for group in self.param_groups:
+            for weight in group["params"]:
+                weight.data.fill_(0.5)
+
+
+def looks(outputs, targets):
+    losses = (outputs - targets).square().mean(dim=1)
+    return losses if losses.max() > 1 else 2 * losses
+
+
+def counts(outputs, targets, calls=[0]):
+    calls[0] += 1
+    return (1 + 1 / calls[0]) * (outputs - targets).square().mean(dim=1)
+
+
 def broken(outputs, targets):
     raise RuntimeError("no such luck")
 '''
@@ -129,3 +152,24 @@ def test_mistakes_are_told_before_a_run_exists(own: Laboratory, changes: dict[st
         own.start({**CONFIG, **changes})
     assert message in str(raised.value)
     assert not (Path(own.folder) / "runs").exists()
+
+
+def test_hooks_of_an_optimizer_are_called(own: Laboratory) -> None:
+    run = own.start({**CONFIG, "optimizer": "own:Hooked"})
+    for name, tensor in newest(run).tensors.items():
+        if name.startswith("model."):
+            assert (tensor == 0.5).all(), name
+
+
+def test_a_recorded_model_of_ones_own_is_the_eager_one(own: Laboratory) -> None:
+    recorded_run = own.start({**CONFIG, "step": "recorded"})
+    assert recorded.load(recorded_run.path).environment["step"] == "recorded"
+    assert rows(recorded_run) == rows(own.start(CONFIG))
+
+
+@pytest.mark.parametrize("loss", ["own:looks", "own:counts"])
+def test_what_cannot_be_recorded_is_refused_before_the_run(own: Laboratory, loss: str) -> None:
+    with pytest.raises(UsageError, match=r"step: recorded, but .*leave step out"):
+        own.start({**CONFIG, "loss": loss, "step": "recorded"})
+    assert not (own.folder / "runs").exists()
+    own.start({**CONFIG, "loss": loss})

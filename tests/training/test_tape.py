@@ -626,3 +626,62 @@ def test_products_of_stacks_agree_to_rounding(function: Function, draw: Any, dty
         if expected.numel():
             rounding = 8 * torch.finfo(dtype).eps * expected.abs().max()
             assert (recording.outputs - expected).abs().max() <= rounding
+
+
+@pytest.mark.parametrize(
+    "bias", [torch.randn(1, 1).expand(1, 300)[0], torch.randn(600)[::2]], ids=["expanded", "strided"]
+)
+def test_a_bias_of_another_layout_stays_with_torch(bias: torch.Tensor) -> None:
+    """oneDNN would read past its end."""
+    inputs, weight = torch.randn(64, 400), torch.randn(300, 400)
+    recording = Recording(lambda: torch.nn.functional.linear(inputs, weight, bias), faster_product)
+    recording.outputs.fill_(torch.nan)
+    recording.replay()
+    assert torch.equal(recording.outputs, torch.nn.functional.linear(inputs, weight, bias))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.to(torch.complex64).conj().mul(2),
+        lambda x: x.clone().transpose_(0, 1),
+        lambda x: x if torch.equal(x, x + 1) else 2 * x,
+        lambda x: torch.tensor([0.0, 0.0, 0.0]).add_(x[0]),
+    ],
+    ids=["conjugate", "metadata in place", "equal", "literal written to"],
+)
+def test_what_a_replay_would_get_wrong_is_refused(function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    inputs = torch.randn(2, 3)
+    with pytest.raises(NotReplayableError):
+        Recording(lambda: function(inputs))
+
+
+def test_fresh_results_of_an_operation_that_also_writes() -> None:
+    """rrelu writes its noise and returns something new."""
+    inputs, draw = torch.randn(50), torch.random.get_rng_state()
+    recording = Recording(lambda: torch.nn.functional.rrelu(inputs, training=True) + 1)
+    inputs.neg_()
+    torch.random.set_rng_state(draw)
+    recording.replay()
+    torch.random.set_rng_state(draw)
+    assert torch.equal(recording.outputs, torch.nn.functional.rrelu(inputs, training=True) + 1)
+
+
+def test_records_share_a_pool() -> None:
+    """Replayed in turn, each still gives its own: outputs never lie in the pool."""
+    inputs, pool = torch.randn(40, 30), []
+
+    def chain() -> torch.Tensor:
+        return ((inputs * 2).tanh() + inputs).sigmoid().sum(1)
+
+    recordings = [Recording(chain, pool=pool) for _ in range(3)]
+    pieces = len(pool)
+    assert 0 < pieces <= 2
+    for _ in range(2):
+        inputs.normal_()
+        for recording in recordings:
+            recording.replay()
+        for recording in recordings:
+            assert torch.equal(recording.outputs, chain())
+    Recording(chain, pool=pool)
+    assert len(pool) == pieces
