@@ -60,9 +60,11 @@ def plan(
         return Plan((1,) * len(replicas), one_by_one, recorder)
     recorded = resumable.chunk_sizes if resumable else None
     if recorded is not None and sum(recorded) == len(replicas):
-        return Plan(tuple(recorded), "", recorder)
+        return Plan(tuple(recorded), "as before" if max(recorded) == 1 else "", recorder)
     room = memory.available(place.device) // memory.of_one_seed(replicas[0], config, facts, batch_size)
-    return Plan(even(len(replicas), max(room, 1)), "", recorder)
+    if room < 2:
+        return Plan((1,) * len(replicas), "memory for one at a time", recorder)
+    return Plan(even(len(replicas), room), "", recorder)
 
 
 def even(count: int, most: int) -> tuple[int, ...]:
@@ -78,7 +80,7 @@ def chunks_of(plan: Plan, replicas: Sequence[Replica], config: Config, place: bu
     for size in plan.sizes:
         members = replicas[first : first + size]
         first += size
-        if size == 1 and (plan.one_by_one or len(replicas) == 1):
+        if plan.one_by_one or len(replicas) == 1:
             chunks.append(Single(members[0]))
         else:
             chunks.append(Stack(members, lambda weights: build.optimizer(config, weights, place)))

@@ -81,7 +81,8 @@ class Recording(Generic[Result]):
         self.kernels = _compile(recorder.calls, self.outputs, substitute, [] if pool is None else pool)
 
     def replay(self) -> None:
-        with torch.no_grad():
+        # The calls were recorded below autograd, and are made there: its part of the dispatch is 1 us of each.
+        with torch._C._AutoDispatchBelowAutograd():
             for kernel in self.kernels:
                 kernel()
 
@@ -162,14 +163,16 @@ def _refuse_written_literals(calls: Sequence[Call]) -> None:
 
 def _kernel(call: Call) -> Kernel:
     if call.op._schema.is_mutable and {*map(_storage, call.read)}.issuperset(map(_storage, call.results)):
-        return partial(call.op, *call.args, **call.kwargs)
+        return partial(call.op._op, *call.args, **call.kwargs)
     if call.op._schema.is_mutable or isinstance(call.result, list):
         return partial(_copy_results, call)
     if call.op in _COPIES:
         return partial(call.result.copy_, call.args[0])
     if (out := _out_overload(call.op)) and all(isinstance(leaf, Tensor) for leaf in tree_leaves(call.result)):
         overload, names = out
-        return partial(overload, *call.args, **call.kwargs, **dict(zip(names, tree_leaves(call.result), strict=True)))
+        return partial(
+            overload._op, *call.args, **call.kwargs, **dict(zip(names, tree_leaves(call.result), strict=True))
+        )
     return partial(_copy_results, call)
 
 
