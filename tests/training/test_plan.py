@@ -140,7 +140,9 @@ def test_chunks_are_as_large_as_memory_allows(
 ) -> None:
     room_for(monkeypatch, room)
     plan = prepared(laboratory, {"seeds": seeds}).plan
-    assert (plan.sizes, plan.one_by_one) == (sizes, "")
+    # A stack of one would be a detour; and how a run of such stacks goes on, its sizes alone could not say.
+    reason = "memory for one at a time" if seeds > 1 and max(sizes) == 1 else ""
+    assert (plan.sizes, plan.one_by_one) == (sizes, reason)
 
 
 def test_the_chunks_of_a_started_run_are_kept(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
