@@ -63,9 +63,11 @@ PreparedTargets: TypeAlias = RegressionTargets | ClassTargets
 def prepared_targets(task: Task, targets: Tensor, outputs: int, *, target_std: float | Tensor = 1.0) -> PreparedTargets:
     """What `yardsticks` needs of targets, to be computed once for many calls.
 
-    targets: (N, K), but for regression of 0 and 1; for multiclass also class indices (N,). outputs: K. target_std: see
-    `yardsticks`. Kept on the targets' device, or on the CPU for "mps", which has no float64. Of regression targets one
-    value is read back: whether they are probabilities.
+    targets: (N, K), but for regression of 0 and 1; for multiclass also class indices (N,). outputs: K.
+    target_std: what standardised regression targets were divided by, () or (K,): errors are in original units. (Their
+        mean cancels in every error.)
+    Kept on the targets' device, or on the CPU for "mps", which has no float64. Of regression targets one value is read
+    back: whether they are probabilities.
     """
     targets = _where_doubles_are(targets.detach())
     if task != "regression":
@@ -85,35 +87,28 @@ def prepared_targets(task: Task, targets: Tensor, outputs: int, *, target_std: f
 def yardsticks(
     task: Task,
     preactivations: Tensor,
-    targets: Tensor | PreparedTargets,
+    targets: PreparedTargets,
     *,
     output: Output,
     reads_as: ReadsAs,
-    target_std: float | Tensor = 1.0,
 ) -> dict[str, Tensor]:
     """The value of each loss and metric of the task, by name and in the catalogue's order.
 
     preactivations: (..., N, K). Leading axes are models (seeds), and the shape of each value: (...), float64, on the
         same device (for "mps", which has no float64, on the CPU).
-    targets: (N, K); for multiclass also class indices (N,). Shared by the models. Or the `prepared_targets`.
+    targets: shared by the models.
     output: the model's output activation. reads_as: the `prediction` of the loss it was trained on. Logits (output
         none) under a loss that reads them as probabilities go through a softmax (multiclass) or a sigmoid; where the
         loss itself applies a sigmoid to exclusive classes, pass output "sigmoid".
-    target_std: what standardised regression targets were divided by, () or (K,): errors are in original units. (Their
-        mean cancels in every error.) Prepared targets hold it already.
 
     A name that has no meaning for these outputs is left out: cross-entropies where there are no probabilities, or where
     regression targets are none. R2 of constant targets is nan. A sample's loss is the mean over K, and N samples count
-    alike. Raises ValueError where prepared targets are given a target_std.
+    alike.
     """
     # Turned and converted in one pass; a copy even of float64, which would else keep its memory order.
     raw = _where_doubles_are(preactivations.detach()).mT.to(
         torch.float64, copy=True, memory_format=torch.contiguous_format
     )
-    if isinstance(targets, Tensor):
-        targets = prepared_targets(task, targets.to(raw.device), raw.shape[-2], target_std=target_std)
-    elif isinstance(target_std, Tensor) or target_std != 1:
-        raise ValueError("target_std beside prepared targets; expected it where they are prepared")
     output = _reading(task, output, reads_as)
     if isinstance(targets, RegressionTargets):
         values = _regression(raw, targets, output)

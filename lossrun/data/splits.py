@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from lossrun.catalog.declaration import Task
-from lossrun.data.dataset import Part
 from lossrun.data.streams import Purpose, generator
 from lossrun.errors import DataError
 
@@ -40,14 +39,6 @@ def drawn_sizes(
     test = 0 if own_test else part_size(asked["test"], samples, "test")
     validation = 0 if own_validation else part_size(asked["validation"], samples - test, "validation")
     return test, validation
-
-
-def hold_out(part: Part, size: int, task: Task, seed: int, purpose: Purpose) -> tuple[Part, Part | None]:
-    """Draw `size` samples: (the rest, those drawn or None), each in ascending order of ids. See `draw`."""
-    if size == 0:
-        return part, None
-    drawn = draw(part.targets, size, task, seed, purpose)
-    return part.rows(~drawn), part.rows(drawn)
 
 
 def draw(targets: np.ndarray, size: int, task: Task, seed: int, purpose: Purpose) -> np.ndarray:

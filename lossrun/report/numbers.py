@@ -30,7 +30,7 @@ def format_spread(spread: Spread | None, plus_minus: str, digits: int = 4) -> st
 
 
 def format_clock(seconds: float) -> str:
-    """A length of time in at most six characters, for columns: 0.42s, 12.3s, 3m05s, 2h07m, 3d04h."""
+    """A length of time in at most six characters, for columns: 3.1ms, 0.42s, 12.3s, 3m05s, 2h07m, 3d04h."""
     text = format_seconds(seconds)
     return text.replace(" min ", "m").replace(" min", "m").replace(" ", "")
 
@@ -47,7 +47,9 @@ def format_size(size: int) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """A length of time: 0.42 s, 12.3 s, 3 min 05 s, 2 h 07 min, 3 d 04 h."""
+    """A length of time: 3.1 ms, 42 ms, 0.42 s, 12.3 s, 3 min 05 s, 2 h 07 min, 3 d 04 h."""
+    if seconds < 0.0995:
+        return f"{seconds * 1e3:.1f} ms" if seconds < 0.00995 else f"{seconds * 1e3:.0f} ms"
     if seconds < 59.95:
         return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
     whole = round(seconds)

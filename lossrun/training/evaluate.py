@@ -77,19 +77,18 @@ class Scorer:
 
     def __call__(self) -> list[dict[str, float]]:
         """Of each active seed: `loss`, the configured objective, and the yardsticks by their names."""
-        if self.recorder is None:
-            table = self._table()
-        elif self._recorded is None or self._of != self.chunk.active:
-            # A stack that seeds have left lies in other memory.
-            self._recorded, self._of = self.recorder.any_number(self._table), self.chunk.active
-            # Recording computes with the kernels of an ordinary call; only a replay gives what every replay gives.
-            self._recorded.replay()
-            table = self._recorded.outputs
-        else:
-            self._recorded.replay()
-            table = self._recorded.outputs
+        table = self._table() if self.recorder is None else self._replayed(self.recorder)
         columns = table.reshape(len(self.names), -1).t().tolist()
         return [dict(zip(self.names, column, strict=True)) for column in columns]
+
+    def _replayed(self, recorder: Recorder) -> Tensor:
+        if self._recorded is None or self._of != self.chunk.active:
+            # A stack that seeds have left lies in other memory.
+            self._recorded, self._of = recorder.any_number(self._table), self.chunk.active
+        # Also right after recording, which computes with the kernels of an ordinary call.
+        self._recorded.replay()
+        table: Tensor = self._recorded.outputs
+        return table
 
     @torch.no_grad()
     def _table(self) -> Tensor:

@@ -12,8 +12,9 @@ from typing import Any, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
-from lossrun.training.chunk import Chunk, for_all, gather, gradient_norm, keep_generator, minimised, take_generator
+from lossrun.training.chunk import Chunk, for_all, gather, minimised
 from lossrun.training.randomness import generator_state, set_generator_state
+from lossrun.training.step import ChunkStep
 
 
 class Replayable(Protocol):
@@ -51,11 +52,11 @@ class Program:
     updates: int = 0
 
 
-class ReplayedStep:
+class ReplayedStep(ChunkStep):
     """See `step.Step`. The numbers are those of the eager step up to the rounding of large matrix products."""
 
     def __init__(self, chunk: Chunk, recorder: Recorder) -> None:
-        self.chunk = chunk
+        super().__init__(chunk)
         self.recorder = recorder
         self.kind = recorder.kind
         self.programs: dict[int, Program] = {}
@@ -65,14 +66,9 @@ class ReplayedStep:
         self.rate = torch.zeros((), dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
         self.rate_now: float | None = None
 
-    def begin_epoch(self) -> None:
-        if self.chunk.begin_epoch():
-            self.programs.clear()
-        take_generator(self.chunk)
-
-    def publish(self) -> None:
-        self.chunk.publish()
-        keep_generator(self.chunk)
+    def weights_moved(self) -> None:
+        self.programs.clear()
+        self.current = None
 
     def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
         chunk = self.chunk
@@ -86,9 +82,6 @@ class ReplayedStep:
         program.pass_.replay()
         self._update(program, rates[0])
         return for_all(chunk, program.losses)
-
-    def gradient_norm(self) -> Tensor:
-        return for_all(self.chunk, gradient_norm(self.chunk))
 
     def _recorded(self, rows: Tensor, batch_size: int) -> Program:
         chunk, samples = self.chunk, self.chunk.replicas[0].parts.train

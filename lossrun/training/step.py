@@ -36,21 +36,32 @@ class Step(Protocol):
         ...
 
 
-class EagerStep:
-    """Operation after operation, as anybody would write it."""
-
-    kind = "eager"
+class ChunkStep:
+    """What every step of a single chunk does alike."""
 
     def __init__(self, chunk: Chunk) -> None:
         self.chunk = chunk
 
     def begin_epoch(self) -> None:
-        self.chunk.begin_epoch()
+        if self.chunk.begin_epoch():
+            self.weights_moved()
         take_generator(self.chunk)
+
+    def weights_moved(self) -> None:
+        """Whatever was kept of the old memory is of no use any more."""
 
     def publish(self) -> None:
         self.chunk.publish()
         keep_generator(self.chunk)
+
+    def gradient_norm(self) -> Tensor:
+        return for_all(self.chunk, gradient_norm(self.chunk))
+
+
+class EagerStep(ChunkStep):
+    """Operation after operation, as anybody would write it."""
+
+    kind = "eager"
 
     def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
         chunk = self.chunk
@@ -66,9 +77,6 @@ class EagerStep:
         minimised(chunk, losses, stop - start).backward()  # type: ignore[no-untyped-call]
         chunk.update()
         return for_all(chunk, losses.detach())
-
-    def gradient_norm(self) -> Tensor:
-        return for_all(self.chunk, gradient_norm(self.chunk))
 
 
 class InTurn:

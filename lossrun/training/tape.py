@@ -5,8 +5,8 @@ that changes from one step to the next: the same kernels run on tensors of the s
 while every kernel call below autograd is written down, with the tensors it read and wrote; from then on only these
 kernels are called, each writing where it wrote the first time.
 
-What is left out of the list: views (their memory is written by others), constants (nothing they come from changes), and
-profiler marks. Memory of a result that is no longer needed is given to later ones of the same size.
+What is left out of the list: views (their memory is written by others) and constants (nothing they come from changes).
+Memory of a result that nobody needs any more is given to later ones.
 
 The numbers are the recorded function's own, bit for bit, unless `substitute` puts another kernel in the place of one.
 """
@@ -105,8 +105,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if _cannot_be_replayed(func, args):
             raise NotReplayableError(f"{func} depends on the values of a step")
         result = func(*args, **(kwargs or {}))
-        if func.namespace != "profiler":
-            self.calls.append(Call(func, args, kwargs or {}, result))
+        self.calls.append(Call(func, args, kwargs or {}, result))
         return result
 
 

@@ -70,25 +70,27 @@ def try_recording(chunk: Chunk, recorder: Recorder, config: Config) -> None:
             return losses, *gradients, *chunk.forward(train.scaled(inputs))
 
     kept, state = [buffer.clone() for buffer in chunk.buffers], generator_state(device)
+
+    def put_back() -> None:
+        for buffer, before in zip(chunk.buffers, kept, strict=True):
+            buffer.copy_(before)
+        set_generator_state(state, device)
+
     own = " and ".join(choice.name for choice in (config.model, config.loss) if choice.is_plugin)
     try:
         recording = recorder.any_number(computed)
         inputs.copy_(train.inputs[-4:])
         targets.copy_(train.targets[-4:])
-        results = []
-        for run in (recording.replay, computed):
-            for buffer, before in zip(chunk.buffers, kept, strict=True):
-                buffer.copy_(before)
-            set_generator_state(state, device)
-            results.append(run() or [output.clone() for output in recording.outputs])
+        put_back()
+        recording.replay()
+        put_back()
+        results = recording.outputs, computed()
     except Exception as error:
         raise UsageError(
             f"step: recorded, but {own} cannot be recorded: {type(error).__name__}: {error}; leave step out"
         ) from error
     finally:
-        for buffer, before in zip(chunk.buffers, kept, strict=True):
-            buffer.copy_(before)
-        set_generator_state(state, device)
+        put_back()
     if not all(torch.allclose(a, b, rtol=1e-4, atol=1e-6, equal_nan=True) for a, b in zip(*results, strict=True)):
         raise UsageError(
             f"step: recorded, but a record of {own} repeats the first batch's decisions: replayed on another batch it "

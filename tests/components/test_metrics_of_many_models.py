@@ -12,30 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from lossrun.catalog.declaration import TASKS
 from lossrun.components.metrics import predictions, prepared_targets, yardsticks
+from tests.components.test_metrics import SAMPLES, drawn, measured, outputs_of, targets_of
 
-SAMPLES = 60
 READINGS = list(product(TASKS, ("none", "sigmoid", "softmax", "log_softmax"), ("probabilities", "mean", None)))
 
 
 def floats(result: Mapping[str, Tensor]) -> dict[str, float]:
     return {name: value.item() for name, value in result.items()}
-
-
-def outputs_of(task: str) -> int:
-    return 1 if task == "binary" else 4
-
-
-def drawn(*shape: int, seed: int = 0) -> Tensor:
-    return 2 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def targets_of(task: str, outputs: int) -> Tensor:
-    generator = torch.Generator().manual_seed(1)
-    if task == "multiclass":
-        return torch.randint(outputs, (SAMPLES,), generator=generator)
-    if task == "regression":
-        return torch.rand(SAMPLES, outputs, generator=generator)
-    return torch.randint(2, (SAMPLES, outputs), generator=generator).float()
 
 
 def test_predictions_of_many_models():
@@ -49,31 +32,13 @@ def test_many_models_at_once_are_each_by_itself(task, output, reads_as):
     target_std = torch.tensor([2.0, 0.5, 10.0, 1.0]) if task == "regression" else 1.0
     preactivations, targets = drawn(3, 2, SAMPLES, outputs_of(task)), targets_of(task, outputs_of(task))
     parameters = {"output": output, "reads_as": reads_as, "target_std": target_std}
-    stacked = yardsticks(task, preactivations, targets, **parameters)
+    stacked = measured(task, preactivations, targets, **parameters)
     for place in product(range(3), range(2)):
-        alone = floats(yardsticks(task, preactivations[place], targets, **parameters))
+        alone = floats(measured(task, preactivations[place], targets, **parameters))
         # Not to the bit: sums over another memory layout are added up in another order.
         assert {name: value[place].item() for name, value in stacked.items()} == pytest.approx(alone, rel=1e-12, abs=0)
         assert list(stacked) == list(alone)
     assert all(value.shape == (3, 2) and value.dtype == torch.float64 for value in stacked.values())
-
-
-@pytest.mark.parametrize(("task", "output", "reads_as"), READINGS)
-def test_prepared_targets_are_the_targets(task, output, reads_as):
-    outputs = outputs_of(task)
-    preactivations, targets = drawn(SAMPLES, outputs), targets_of(task, outputs)
-    target_std = 7.0 if task == "regression" else 1.0
-    prepared = prepared_targets(task, targets, outputs, target_std=target_std)
-    of_prepared = yardsticks(task, preactivations, prepared, output=output, reads_as=reads_as)
-    of_targets = yardsticks(task, preactivations, targets, output=output, reads_as=reads_as, target_std=target_std)
-    assert floats(of_prepared) == floats(of_targets)
-
-
-def test_prepared_targets_are_scaled_once():
-    prepared = prepared_targets("regression", drawn(SAMPLES, 2), 2)
-    for target_std in (2.0, torch.ones(2)):
-        with pytest.raises(ValueError, match="target_std"):
-            yardsticks("regression", drawn(SAMPLES, 2), prepared, output="none", reads_as="mean", target_std=target_std)
 
 
 class Operations(TorchDispatchMode):
@@ -127,7 +92,7 @@ def test_nothing_is_read_and_the_operations_do_not_depend_on_values(task, output
     assert lists.count(lists[0]) == len(lists)
     if task != "regression":
         with Operations():
-            yardsticks(task, usual, targets, output=output, reads_as=reads_as)
+            measured(task, usual, targets, output=output, reads_as=reads_as)
 
 
 @pytest.mark.parametrize(("task", "output", "reads_as"), READINGS)
@@ -153,7 +118,7 @@ def test_scored_models_are_left_alone():
         targets = targets_of(task, outputs_of(task))
         targets = targets.double() if targets.is_floating_point() else targets
         before = preactivations.detach().clone(), targets.clone()
-        result = yardsticks(task, preactivations, targets, output=output, reads_as=reads_as)
+        result = measured(task, preactivations, targets, output=output, reads_as=reads_as)
         assert torch.equal(preactivations, before[0])
         assert torch.equal(targets, before[1])
         assert not any(value.requires_grad for value in result.values())

@@ -35,8 +35,8 @@ def printed(feed, *, width=80, terminal=True, epochs=4, seeds=1, task="regressio
 def test_a_row_on_a_terminal():
     assert printed([(1, [row(1)], {0}), (2, [row(2, loss=1.5e-7)], ())]) == [
         "epoch  train_loss   val_loss   val_rmse    val_mae    time  best",
-        "  1/4      0.5000     0.2500     0.1235      12.50   0.01s  *",
-        "  2/4    1.500e-7     0.2500     0.1235      12.50   0.01s",
+        "  1/4      0.5000     0.2500     0.1235      12.50    10ms  *",
+        "  2/4    1.500e-7     0.2500     0.1235      12.50    10ms",
     ]
 
 
@@ -45,7 +45,7 @@ def test_a_pipe_gets_every_column_without_trailing_blanks():
     assert lines[0].split() == [
         *("epoch", "train_loss", "val_loss", "val_rmse", "val_mae", "lr", "grad_norm", "time", "best")
     ]
-    assert lines[1].split() == ["1/4", "0.5000", "0.2500", "0.1235", "12.50", "0.001000", "3.250", "0.01s", "*"]
+    assert lines[1].split() == ["1/4", "0.5000", "0.2500", "0.1235", "12.50", "0.001000", "3.250", "10ms", "*"]
     assert [line for line in lines if line != line.rstrip()] == []
 
 

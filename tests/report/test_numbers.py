@@ -54,6 +54,10 @@ def test_a_spread_has_a_deviation_only_with_several_seeds():
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
+        (0.0031, "3.1 ms"),
+        (0.00996, "10 ms"),
+        (0.0994, "99 ms"),
+        (0.0996, "0.10 s"),
         (0.42, "0.42 s"),
         (9.996, "10.0 s"),
         (59.94, "59.9 s"),
@@ -70,7 +74,15 @@ def test_format_seconds(seconds, text):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.004, "0.00s"), (12.34, "12.3s"), (185, "3m05s"), (7620, "2h07m"), (273600, "3d04h"), (36 * 3600, "1d12h")],
+    [
+        (0.004, "4.0ms"),
+        (0.042, "42ms"),
+        (12.34, "12.3s"),
+        (185, "3m05s"),
+        (7620, "2h07m"),
+        (273600, "3d04h"),
+        (36 * 3600, "1d12h"),
+    ],
 )
 def test_format_clock_takes_six_characters_at_most(seconds, text):
     assert format_clock(seconds) == text

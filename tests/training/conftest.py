@@ -18,6 +18,18 @@ from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare, resume_at
 from lossrun.training.stopping import Request
 
+REGRESSION: dict[str, Any] = {
+    "dataset": {"name": "synthetic_regression", "samples": 120, "features": 4},
+    "model": {"name": "mlp", "hidden": [8], "activation": "tanh"},
+    "loss": "mse",
+    "optimizer": "sgd",
+    "learning_rate": 0.02,
+    "epochs": 4,
+    "batch_size": 16,
+}
+SPIRALS = {"name": "synthetic_classification", "kind": "spirals", "samples": 150}
+MOONS = {"name": "synthetic_classification", "kind": "moons", "samples": 120}
+
 
 class Laboratory:
     """Starts and resumes runs under one folder."""
@@ -28,7 +40,7 @@ class Laboratory:
     def start(self, config: dict[str, Any], stop_at: int | None = None) -> RunDirectory:
         examined = examine(from_mapping(config, self.folder), self.folder)
         with begin(prepare(examined), self.folder / "runs") as session:
-            self._drain(session, stop_at)
+            self.drain(session, stop_at)
         return session.run
 
     def resume(
@@ -42,9 +54,9 @@ class Laboratory:
         resumable = find_resumable(run.path, overrides)
         prepared = prepare(examine(resumable.reading, self.folder), resumable)
         with resume_at(prepared, resumable, skipped, note) as session:
-            self._drain(session, stop_at)
+            self.drain(session, stop_at)
 
-    def _drain(self, session: Session, stop_at: int | None) -> None:
+    def drain(self, session: Session, stop_at: int | None) -> None:
         """Train to the end, or until `stop_at` updates have been done in all."""
 
         def asked() -> Request | None:

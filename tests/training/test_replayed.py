@@ -10,19 +10,8 @@ from lossrun.config import from_mapping
 from lossrun.lint import examine
 from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare
-from tests.training.conftest import Laboratory, newest, rows
+from tests.training.conftest import MOONS, REGRESSION, SPIRALS, Laboratory, newest, rows
 
-REGRESSION: dict[str, Any] = {
-    "dataset": {"name": "synthetic_regression", "samples": 120, "features": 4},
-    "model": {"name": "mlp", "hidden": [8], "activation": "tanh"},
-    "loss": "mse",
-    "optimizer": "sgd",
-    "learning_rate": 0.02,
-    "epochs": 3,
-    "batch_size": 16,
-}
-SPIRALS = {"name": "synthetic_classification", "kind": "spirals", "samples": 150}
-MOONS = {"name": "synthetic_classification", "kind": "moons", "samples": 120}
 CNN = {"name": "cnn", "layers": [{"name": "conv", "filters": 3}, {"name": "max_pool"}, {"name": "dense", "units": 8}]}
 CNN_AVERAGED = {"name": "cnn", "layers": [{"name": "conv", "filters": 2, "stride": 2}, {"name": "avg_pool"}]}
 IMAGES = {"name": "npz", "path": "images.npz", "target": "targets", "task": "multiclass", "validation": 20, "test": 20}

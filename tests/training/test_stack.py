@@ -1,7 +1,7 @@
 """Several seeds as one batched computation: the same as seed by seed, to rounding, and its own exact resume."""
 
 import math
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lossrun.config import from_mapping
-from lossrun.errors import DivergedError, StoppedError
+from lossrun.errors import DivergedError
 from lossrun.lint import examine
 from lossrun.records import ledger, recorded
 from lossrun.records.run_directory import RunDirectory
@@ -19,21 +19,10 @@ from lossrun.training.plan import MOST_WEIGHTS
 from lossrun.training.replica import Replica
 from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare
-from lossrun.training.stopping import Request
-from tests.training.conftest import Laboratory, assert_same_bits, newest, rows
+from tests.training.conftest import MOONS, SPIRALS, Laboratory, assert_same_bits, newest, rows
+from tests.training.conftest import REGRESSION as LONE
 
-REGRESSION: dict[str, Any] = {
-    "dataset": {"name": "synthetic_regression", "samples": 120, "features": 4},
-    "model": {"name": "mlp", "hidden": [8], "activation": "tanh"},
-    "loss": "mse",
-    "optimizer": "sgd",
-    "learning_rate": 0.02,
-    "epochs": 4,
-    "batch_size": 16,
-    "seeds": 3,
-}
-SPIRALS = {"name": "synthetic_classification", "kind": "spirals", "samples": 150}
-MOONS = {"name": "synthetic_classification", "kind": "moons", "samples": 120}
+REGRESSION = {**LONE, "seeds": 3}
 
 
 def planned(laboratory: Laboratory, config: dict[str, Any]) -> tuple[tuple[int, ...], str]:
@@ -386,12 +375,7 @@ def test_a_chunk_whose_seeds_are_all_frozen(laboratory: Laboratory, monkeypatch:
                 for replica in session.replicas[:2]:
                     replica.weights[0].fill_(torch.nan)
 
-            def asked() -> Request | None:
-                return Request.INTERRUPT if session.position.step == stop_at else None
-
-            with suppress(StoppedError):
-                for _ in train(session, asked):
-                    pass
+            laboratory.drain(session, stop_at)
         return session.run
 
     whole = run(None)
@@ -418,12 +402,7 @@ def test_the_first_seed_may_stop_first(laboratory: Laboratory, monkeypatch: pyte
             # As if it had been better before: no epoch will be an improvement.
             patience.value, patience.epoch, patience.bad_epochs = -1.0, 1, 1
 
-            def asked() -> Request | None:
-                return Request.INTERRUPT if session.position.step == stop_at else None
-
-            with suppress(StoppedError):
-                for _ in train(session, asked):
-                    pass
+            laboratory.drain(session, stop_at)
         return session.run
 
     whole = run(None)
