@@ -4,13 +4,14 @@ A declaration is data. Validation, the JSON Schema, `lossrun list`, lint and the
 torch, and nothing here says how a component works (that is `components/`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import UnionType
 from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin
 
 Task: TypeAlias = Literal["regression", "binary", "multiclass", "multilabel"]
 TASKS: Final[tuple[Task, ...]] = get_args(Task)
+Prediction: TypeAlias = Literal["probabilities", "mean", "log_mean", "mean_and_log_variance"]
 CLASS_TASKS: Final[tuple[Task, ...]] = ("binary", "multiclass", "multilabel")
 
 
@@ -111,11 +112,19 @@ def also(*spellings: str, **implies: Any) -> tuple[Alias, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One thing that a config may name."""
+    """One thing that a config may name.
+
+    `formula`, `when` (to use it, and when not) and `source` are what `lossrun explain` tells; plain text, and in the
+    formulas t is a target, y an output, p a probability, e = y - t, w a weight, g its gradient, K the outputs, N the
+    samples.
+    """
 
     kind: str
     name: str
     meaning: str
+    formula: str = ""
+    when: str = ""
+    source: str = ""
     parameters: tuple[Key, ...] = ()
     aliases: tuple[Alias, ...] = ()
     tasks: tuple[Task, ...] = TASKS
@@ -127,34 +136,74 @@ class Component:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss(Component):
     """`accepts`: forms of the model's outputs it can take, the first being the one it prefers.
+    `averages_outputs`: a sample's loss is the mean over its K outputs, not one number for all of them together.
     `outputs_per_target`: how many outputs the model needs for each target (gaussian_nll: mean and variance).
-    `prediction`: what the outputs become ("probabilities", "mean"), or None where the loss gives no such reading.
-    `units`: the power of the target's unit that a regression loss is in ("targets", "targets squared", ...)."""
+    `prediction`: what the outputs become ("probabilities", "mean", the mean from its logarithm, the mean beside the
+    logarithm of a variance), or None where the loss gives no such reading.
+    `sigmoid`: its probabilities are a sigmoid's, each output for itself, also where the classes exclude each other.
+    `targets_at_least`, `targets_at_most`: the regression targets for which it has a meaning.
+    `least_targets`: how many numbers a regression target needs at least (cosine_similarity: a vector, so two).
+    `divides_by_target`: its errors are in proportion to the target, so that a target of 0 outweighs all others.
+    `values`: what a sample's loss can be, at any parameters that a config may give it but weights.
+    `resists`: "outliers" where one far target pulls no harder than a near one, its slope staying bounded; "labels"
+    where a sample far on the wrong side hardly pulls at all.
+    `yardstick`: every run of the task is scored by it; not where another loss gives the same ranking.
+    `units`: of its value: the power of the target's unit ("targets", "targets squared"), "per cent", "nats", or "" for
+    a plain number."""
 
     kind: str = "loss"
     accepts: tuple[str, ...]
+    averages_outputs: bool = True
     outputs_per_target: int = 1
-    prediction: Literal["probabilities", "mean"] | None
+    prediction: Prediction | None
+    sigmoid: bool = False
+    targets_at_least: float | None = None
+    targets_at_most: float | None = None
+    least_targets: int = 1
+    divides_by_target: bool = False
+    values: str = "from 0, without bound"
+    resists: tuple[Literal["outliers", "labels"], ...] = ()
+    yardstick: bool = True
     units: str = ""
     goal: Literal["min", "max"] = "min"
+
+
+Contradiction: TypeAlias = Callable[[Mapping[str, Any]], str]
+
+
+def no_contradiction(parameters: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer(Component):
     """`elementwise`: each weight is updated from its own gradient alone, so copies may be stacked.
-    `usual_rates`: learning rates outside this range deserve a warning."""
+    `usual_rates`: learning rates outside this range deserve a warning.
+    `scales_with_gradient`: its steps are as large as the gradient, so a loss twice as large asks for half the rate;
+    the others divide the gradient's size out.
+    `full_batch`: its rule makes sense for the gradient of all samples only.
+    `contradiction`: what is wrong with the parameters taken together, empty where nothing is."""
 
     kind: str = "optimizer"
     elementwise: bool
     usual_rates: tuple[float, float]
+    scales_with_gradient: bool = False
+    full_batch: bool = False
+    contradiction: Contradiction = no_contradiction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule(Component):
-    """`depends_on_length`: its rate at a step depends on how many epochs were asked for."""
+    """`depends_on_length`: its rate at a step depends on how many epochs were asked for, unless `over_epochs` says.
+    `contradiction`: what is wrong with the parameters taken together, empty where nothing is."""
 
     kind: str = "schedule"
     depends_on_length: bool = False
+    contradiction: Contradiction = no_contradiction
+
+    def follows_the_run(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether a run of another length would have other rates, with these parameters."""
+        return self.depends_on_length and parameters.get("over_epochs") is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +247,9 @@ class DataFacts:
     """What the rest of lossrun needs to know of a dataset before it sees a number of it.
 
     `target_size`: classes for multiclass, otherwise columns of the target. `train`, `validation`, `test`: samples.
-    `target_range`: least and greatest training target, None where not looked at.
+    Of the training targets, None where they have not been looked at: `target_range`, least and greatest;
+    `least_magnitude`, the target nearest to 0; `class_counts`, samples of each class (binary: of no and of yes;
+    multilabel: with each label).
     """
 
     task: Task
@@ -208,6 +259,8 @@ class DataFacts:
     validation: int
     test: int
     target_range: tuple[float, float] | None = None
+    least_magnitude: float | None = None
+    class_counts: tuple[int, ...] | None = None
 
 
 def with_article(kind: str) -> str:

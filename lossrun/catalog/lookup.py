@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from lossrun.catalog.datasets import DATASETS, NOISES
 from lossrun.catalog.declaration import Component
+from lossrun.catalog.elsewhere import NONE_OF_OURS
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.metrics import METRICS
 from lossrun.catalog.models import INITIALIZERS, LAYERS, MODELS
@@ -67,6 +68,12 @@ def get(kind: str, name: str) -> Component:
     raise KeyError(f"{kind} {name}")
 
 
+def why_not(kind: str, spelling: str) -> str | None:
+    """Why a name that is known from elsewhere is none of ours ("it is a metric: ..."), case, underscores and a
+    framework's prefix aside; None where nothing is known of it."""
+    return _reasons(kind).get(_folded(spelling.rpartition(".")[2]))
+
+
 def nearest(word: str, candidates: list[str]) -> str | None:
     """The candidate a typing mistake away, or None. Compared without case, underscores and dashes."""
     folded = {_folded(candidate): candidate for candidate in reversed(candidates)}
@@ -80,6 +87,11 @@ def nearest_name(kind: str, spelling: str) -> str | None:
     match = _FRAMEWORK.fullmatch(spelling)
     close = get_close_matches(_folded(match["rest"] if match else spelling), list(spellings), n=1, cutoff=0.6)
     return spellings[close[0]].component.name if close else None
+
+
+@cache
+def _reasons(kind: str) -> dict[str, str]:
+    return {_folded(name): reason for name, reason in NONE_OF_OURS.get(kind, {}).items()}
 
 
 @cache

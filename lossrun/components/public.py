@@ -5,10 +5,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from lossrun.catalog import find, nearest, nearest_name
+from lossrun.catalog import find, nearest, nearest_name, why_not
+from lossrun.catalog.declaration import Parameter
 from lossrun.components.losses import LOSS_FUNCTIONS
+from lossrun.config import leaves
 from lossrun.errors import UsageError
 
 
@@ -16,40 +19,51 @@ def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
     """The loss of that name as a function `(outputs, targets) -> (N,)`, one value per sample before any reduction.
 
     `name` may be any spelling that a config may hold, and brings what the spelling implies: `loss("BCEWithLogitsLoss")`
-    takes logits, `loss("NLLLoss")` log-probabilities. `parameters` are those of the config, `from_logits` included;
-    `inputs: auto` means logits here, where there is no model to ask. Shapes: `components/losses.py`.
+    takes logits, `loss("NLLLoss")` log-probabilities. `parameters` are those of the config, `from_logits` included, and
+    within its bounds; None stands for the default, weights may also be a tuple, an array or a tensor. `inputs: auto`
+    means the form that the loss prefers, logits: there is no model to ask. Shapes: `components/losses.py`.
 
-    Raises UsageError for an unknown name or parameter, for a reduction, and for weights that only data could give.
+    Raises UsageError for an unknown name or parameter, for a value that the config would refuse, for a reduction, and
+    for weights that only data could give.
     """
     found = find("loss", name)
     if found is None:
-        near = nearest_name("loss", name)
-        raise UsageError(
-            f"there is no loss called {name!r}; "
-            + (f"did you mean {near!r}? " if near else "")
-            + f"There are: {', '.join(LOSS_FUNCTIONS)}"
-        )
+        raise _unknown(name)
     component = found.component
     function = LOSS_FUNCTIONS[component.name]
     accepted = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
     values = {p.name: p.default for p in component.parameters if p.name in accepted}
     # A weight convention only matters once the values are averaged.
     values |= {key: value for key, value in found.implies.items() if key in accepted}
+    given: dict[str, str] = {}
     for key, value in parameters.items():
-        if key == "from_logits" and "inputs" in accepted:
-            values["inputs"] = "logits" if value else "probabilities"
-            continue
-        declared = component.parameter(key)
-        if declared is None or declared.name not in accepted:
+        from_logits = key == "from_logits" and "inputs" in accepted
+        declared = component.parameter("inputs" if from_logits else key)
+        if not isinstance(declared, Parameter) or declared.name not in accepted:
             raise _unaccepted(component.name, key, accepted)
-        values[declared.name] = value
+        if declared.name in given:
+            raise UsageError(f"{name}: {key} and {given[declared.name]} say the same thing; keep one of the two")
+        given[declared.name] = key
+        if value is not None:
+            values[declared.name] = _form(name, value) if from_logits else _checked(name, key, declared, value)
+    stated = found.implies.get("inputs")
+    if stated and values["inputs"] not in (stated, "auto"):
+        raise UsageError(f"{name} takes {stated}, but {given['inputs']} says {values['inputs']}; drop one of the two")
     if values.get("inputs") == "auto":
-        values["inputs"] = "logits"
+        values["inputs"] = stated or "logits"
     if isinstance(values.get("class_weights"), str):
         raise UsageError(
             f"class_weights={values['class_weights']!r} needs a dataset to count classes in; give the weights as a list"
         )
     return partial(function, **values)
+
+
+def _unknown(name: str) -> UsageError:
+    if reason := why_not("loss", name):
+        return UsageError(f"there is no loss called {name!r}: {reason}")
+    near = nearest_name("loss", name)
+    hint = f"did you mean {near!r}? " if near else ""
+    return UsageError(f"there is no loss called {name!r}; {hint}There are: {', '.join(LOSS_FUNCTIONS)}")
 
 
 def _unaccepted(name: str, key: str, accepted: list[str]) -> UsageError:
@@ -60,3 +74,18 @@ def _unaccepted(name: str, key: str, accepted: list[str]) -> UsageError:
     near = nearest(key, accepted)
     hint = f"did you mean {near!r}? " if near else ""
     return UsageError(f"{name} has no parameter {key!r}; {hint}It takes: {', '.join(accepted) or 'none'}")
+
+
+def _form(name: str, from_logits: Any) -> str:
+    if not isinstance(from_logits, bool):
+        raise UsageError(f"{name}: from_logits={leaves.shown(from_logits)}; expected true or false")
+    return "logits" if from_logits else "probabilities"
+
+
+def _checked(name: str, key: str, declared: Parameter, value: Any) -> Any:
+    """The value as the config would hold it. A tensor of weights is checked and kept: it may be on another device."""
+    plain = list(value) if isinstance(value, tuple) else value.tolist() if hasattr(value, "tolist") else value
+    checked, _, problem = leaves.check(declared, plain)
+    if problem:
+        raise UsageError(f"{name}: {key}: {problem}")
+    return value if isinstance(value, torch.Tensor) else checked

@@ -1,14 +1,13 @@
 """From per-sample losses to the one number that training minimises."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from lossrun.catalog.losses import REDUCTIONS
-from lossrun.components.losses import Weights, binary_cross_entropy, cross_entropy
+from lossrun.components.losses import Weights
 
 Reduction: TypeAlias = Literal["mean", "sum", "half_sum", "sample_mean", "half_sample_mean"]
 
@@ -21,17 +20,23 @@ class Objective(nn.Module):
 
     loss: `(outputs, targets) -> (N,)`, its parameters already bound (`functools.partial`); an `nn.Module` with weights
         or buffers of its own becomes a submodule.
-    outputs_per_sample: K, over which `loss` has averaged; `cross_entropy` has one target per sample and counts as 1.
-    class_weights: handed to `loss` as its `class_weights`.
-    weight_convention: what a weighted mean divides by: the sum of the samples' weights ("pytorch") or N ("keras"). A
-        sum divides by neither: under `sum` and `half_sum` the mean is over N, so that the factor gives the weighted
-        sum.
+    outputs_per_sample: K, over which `loss` has averaged; 1 where it gives one value for all outputs together.
+    class_weights, pos_weight: handed to `loss` under these names. Only the first count in a weighted mean.
+    weights_of: what `class_weights` belong to: exclusive "classes", one of which a sample is of, or "outputs" (of a
+        single one: no and yes).
+    weight_convention: what a weighted mean divides by: the sum of the samples' weights ("pytorch") or their number
+        ("keras").
+    ignore_index: the class whose samples `loss` gives 0: they count in no mean. It is bound to `loss` as well.
 
-    Raises ValueError for an unknown reduction or weight convention, and where `loss` does not give one value per
-    sample.
+    A sum divides by nothing: under `sum` and `half_sum` the mean is over all N, so that the factor gives the sum,
+    weighted, over the samples that count.
+
+    Raises ValueError for an unknown reduction, weight convention or `weights_of`, and where `loss` does not give one
+    value per sample.
     """
 
     class_weights: Tensor | None
+    pos_weight: Tensor | None
 
     def __init__(
         self,
@@ -39,37 +44,43 @@ class Objective(nn.Module):
         *,
         reduction: Reduction = "mean",
         outputs_per_sample: int = 1,
+        weights_of: Literal["classes", "outputs"] = "classes",
         weight_convention: Literal["pytorch", "keras"] = "pytorch",
         class_weights: Weights | None = None,
+        pos_weight: float | Weights | None = None,
+        ignore_index: int | None = None,
     ) -> None:
         super().__init__()
         if reduction not in REDUCTIONS:
             raise ValueError(f"unknown reduction {reduction!r}; expected one of {', '.join(REDUCTIONS)}")
         if weight_convention not in ("pytorch", "keras"):
             raise ValueError(f"unknown weight convention {weight_convention!r}; expected pytorch or keras")
+        if weights_of not in ("classes", "outputs"):
+            raise ValueError(f"unknown weights_of {weights_of!r}; expected classes or outputs")
         self.loss = loss
         self.reduction: Reduction = reduction
-        function = loss.func if isinstance(loss, partial) else loss
-        self.outputs_per_sample = 1 if function is cross_entropy else outputs_per_sample
-        self._sample_weights: Callable[[Tensor, Tensor], Tensor] | None = None
-        if weight_convention == "pytorch" and reduction not in ("sum", "half_sum"):
-            if function is cross_entropy:
-                self._sample_weights = _cross_entropy_weights
-            elif function is binary_cross_entropy:
-                self._sample_weights = _binary_cross_entropy_weights
-        weights = None if class_weights is None else torch.as_tensor(class_weights)
+        self.outputs_per_sample = outputs_per_sample
+        self.weights_of = weights_of
+        self.weight_convention = weight_convention
+        self.ignore_index = ignore_index
         # They come from the config and the data, so a checkpoint need not hold them.
-        self.register_buffer("class_weights", weights, persistent=False)
+        for name, given in (("class_weights", class_weights), ("pos_weight", pos_weight)):
+            tensor = None if given is None else torch.as_tensor(given, dtype=torch.float64)
+            self.register_buffer(name, tensor, persistent=False)
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean loss per sample, a scalar: weighted if there are class weights. outputs (N, K)."""
-        if self.class_weights is None:
-            return self._per_sample(self.loss(outputs, targets), outputs).mean()
-        losses = self._per_sample(self.loss(outputs, targets, class_weights=self.class_weights), outputs)
-        if self._sample_weights is None:
+        weights = {
+            name: value
+            for name, value in (("class_weights", self.class_weights), ("pos_weight", self.pos_weight))
+            if value is not None
+        }
+        losses = self._per_sample(self.loss(outputs, targets, **weights), outputs)
+        counted = self._counted(targets)
+        if counted is None or self.reduction in ("sum", "half_sum"):
             return losses.mean()
-        total = self._sample_weights(targets, self.class_weights.to(losses.dtype)).sum()
-        # A batch of classes that all weigh nothing teaches nothing; 0 / 0 would end the run instead.
+        total = counted.to(losses.dtype).sum()
+        # A batch in which nothing counts teaches nothing; 0 / 0 would end the run instead.
         return losses.sum() / total.clamp(min=torch.finfo(total.dtype).tiny)
 
     def factor(self, batch_size: int) -> float:
@@ -86,6 +97,15 @@ class Objective(nn.Module):
             case "half_sum":
                 return batch_size * self.outputs_per_sample / 2
 
+    def _counted(self, targets: Tensor) -> Tensor | None:
+        """How much each sample counts in the mean, (N,); None: all of them alike."""
+        weights = self.class_weights if self.weight_convention == "pytorch" else None
+        if weights is not None:
+            weigh = _weights_of_classes if self.weights_of == "classes" else _weights_of_outputs
+            counted = weigh(targets, weights)
+            return counted if self.ignore_index is None else counted * _kept(targets, self.ignore_index)
+        return None if self.ignore_index is None else _kept(targets, self.ignore_index)
+
     def _per_sample(self, losses: Tensor, outputs: Tensor) -> Tensor:
         if losses.shape != outputs.shape[:1]:
             raise ValueError(
@@ -95,7 +115,7 @@ class Objective(nn.Module):
         return losses
 
 
-def _cross_entropy_weights(targets: Tensor, class_weights: Tensor) -> Tensor:
+def _weights_of_classes(targets: Tensor, class_weights: Tensor) -> Tensor:
     """The weight of each sample's class; of a soft target, its mixture. Hence an index and its one-hot row weigh alike
     (torch.nn.CrossEntropyLoss divides by N once the targets are rows)."""
     if targets.ndim == 1:
@@ -103,8 +123,15 @@ def _cross_entropy_weights(targets: Tensor, class_weights: Tensor) -> Tensor:
     return (targets * class_weights).sum(dim=1)
 
 
-def _binary_cross_entropy_weights(targets: Tensor, class_weights: Tensor) -> Tensor:
+def _weights_of_outputs(targets: Tensor, class_weights: Tensor) -> Tensor:
     """The weight of no or yes for one output; the mean of the outputs' weights for several."""
     if targets.ndim == 2 and targets.shape[1] == 1:
         return torch.lerp(class_weights[0], class_weights[1], targets[:, 0].to(class_weights.dtype))
     return class_weights.mean().expand(targets.shape[0])
+
+
+def _kept(targets: Tensor, ignored: int) -> Tensor:
+    """1 for a sample that counts and 0 for one of the ignored class; of a soft target, the rest of its shares."""
+    if targets.ndim == 1:
+        return targets != ignored
+    return 1 - targets[:, ignored] if 0 <= ignored < targets.shape[1] else torch.ones_like(targets[:, 0])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Final
 
-from lossrun.catalog import find, nearest, nearest_name
+from lossrun.catalog import find, nearest, nearest_name, why_not
 from lossrun.catalog.datasets import SPLITS
 from lossrun.catalog.declaration import REQUIRED, Component, Group, Key, Nested, Parameter, with_article
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, Found
@@ -141,6 +141,7 @@ class _Checker:
         if found is None:
             near = nearest_name(kind, name)
             hint = f"did you mean {near}?" if near else "known: " + ", ".join(c.name for c in COMPONENTS[kind])
+            hint = why_not(kind, name) or hint
             written = at in self.source.values or at in self.source.options
             self.refuse(at if written else path, f"there is no {kind} {leaves.shown(name)}; {hint}")
             return None

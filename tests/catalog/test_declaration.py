@@ -101,7 +101,7 @@ def test_losses_say_what_they_take_and_give() -> None:
     for loss in LOSSES:
         assert isinstance(loss, Loss)
         assert loss.accepts
-        assert loss.units
+        assert loss.units in ("", "targets", "targets squared", "per cent", "nats")
         assert loss.parameter("reduction") is REDUCTION
         # A loss that is told its inputs takes each form that it can be told of.
         inputs = loss.parameter("inputs")

@@ -30,7 +30,13 @@ def test_a_habit_from_elsewhere_gives_one_message_with_our_key(
     problems: Problems, shortest: str, habit: str, meant: str
 ) -> None:
     top, _, below = habit.partition(".")
-    names = {"dataset": "synthetic_regression", "optimizer": "adam", "model": "mlp", "loss": "cross_entropy"}
+    names = {
+        "dataset": "synthetic_regression",
+        "optimizer": "adam",
+        "model": "mlp",
+        "loss": "cross_entropy",
+        "schedule": "cosine",
+    }
     named = f"name: {names[top]}, " if top in names else ""
     line = f"{top}: {{{named}{below}: 1}}" if below else f"{top}: 1"
     # The key that is meant is not there, and must not be called missing besides.

@@ -1,3 +1,4 @@
+import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -5,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lossrun.config.plugins import check_arguments, load_plugin
+from lossrun.config.plugins import check_arguments, load_plugin, loaded_plugin, loaded_sources
 from lossrun.errors import UsageError
 
 
@@ -43,6 +44,81 @@ def test_an_installed_module_is_not_replaced(tmp_path: Path) -> None:
         assert sys.modules[name] is before
 
 
+def test_a_module_that_was_changed_is_imported_anew_and_with_it_its_importers(tmp_path: Path) -> None:
+    """A notebook trains, its reader edits a file and trains again: what is recorded has to be what ran."""
+    write(tmp_path / "plugin_edited.py", "from plugin_inner import value\nother = 1")
+    write(tmp_path / "plugin_inner.py", "value = 1")
+    assert load_plugin("plugin_edited:value", tmp_path) == 1
+    before, module = loaded_sources("plugin_edited:value"), sys.modules["plugin_edited"]
+    assert load_plugin("plugin_edited:other", tmp_path) == 1
+    assert sys.modules["plugin_edited"] is module
+    # As long, within the same second: by size and time the compiled file would still seem good.
+    write(tmp_path / "plugin_inner.py", "value = 2")
+    assert load_plugin("plugin_edited:value", tmp_path) == loaded_plugin("plugin_edited:value") == 2
+    after = loaded_sources("plugin_edited:value")
+    assert after["plugin_edited"] == before["plugin_edited"]
+    assert after["plugin_inner"] != before["plugin_inner"]
+    assert not list(tmp_path.glob("**/*.pyc"))
+
+
+def test_two_folders_may_use_one_name_for_what_their_modules_import(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        write(tmp_path / folder / f"plugin_of_{folder}.py", "from plugin_shared import value")
+        write(tmp_path / folder / "plugin_shared.py", f"value = {folder!r}")
+    assert [load_plugin(f"plugin_of_{folder}:value", tmp_path / folder) for folder in "aba"] == ["a", "b", "a"]
+    for folder in ("a", "b"):
+        write(tmp_path / folder / "plugin_bare" / "inner.py", f"value = {folder!r}")
+    assert [load_plugin("plugin_bare.inner:value", tmp_path / folder) for folder in "aba"] == ["a", "b", "a"]
+
+
+def test_the_source_is_the_module_with_its_packages_and_all_it_imports_from_its_folder(tmp_path: Path) -> None:
+    files = {
+        "plugin_pack/__init__.py": "",
+        "plugin_pack/losses.py": "import json\nfrom . import shapes\nfrom .deep.er import x\nimport plugin_beside",
+        "plugin_pack/shapes.py": "import numpy as np",
+        "plugin_pack/deep/er.py": "x = 1",
+        "plugin_pack/unused.py": "",
+        "plugin_beside.py": "def later():\n    import plugin_late\n    import lossrun",
+        "plugin_late.py": "import plugin_beside",
+        "json.py": "not_what_is_imported = 1",
+        "plugin_unused.py": "",
+    }
+    for name, text in files.items():
+        write(tmp_path / name, text)
+    load_plugin("plugin_pack.losses:x", tmp_path)
+    sources = loaded_sources("plugin_pack.losses:x")
+    expected = {
+        "plugin_beside": "plugin_beside.py",
+        "plugin_late": "plugin_late.py",
+        "plugin_pack": "plugin_pack/__init__.py",
+        "plugin_pack.deep.er": "plugin_pack/deep/er.py",
+        "plugin_pack.losses": "plugin_pack/losses.py",
+        "plugin_pack.shapes": "plugin_pack/shapes.py",
+    }
+    # By hand: the beginning of each file's SHA-256, modules in the order of their names.
+    assert list(sources.items()) == [
+        (name, hashlib.sha256((tmp_path / file).read_bytes()).hexdigest()[:16]) for name, file in expected.items()
+    ]
+
+
+def test_an_installed_module_stands_for_itself_and_one_without_a_file_has_no_source() -> None:
+    import numpy.linalg
+
+    load_plugin("numpy.linalg:norm", Path())
+    file = Path(numpy.linalg.__file__).read_bytes()
+    assert loaded_sources("numpy.linalg:norm") == {"numpy.linalg": hashlib.sha256(file).hexdigest()[:16]}
+    load_plugin("itertools:chain", Path())
+    assert loaded_sources("itertools:chain") == {"itertools": None}
+
+
+def test_a_module_whose_source_is_gone_is_refused_rather_than_taken_from_memory(tmp_path: Path) -> None:
+    write(tmp_path / "plugin_gone.py", "value = 1")
+    load_plugin("plugin_gone:value", tmp_path)
+    (tmp_path / "plugin_gone.py").unlink()
+    with pytest.raises(UsageError, match="there is no module plugin_gone"):
+        load_plugin("plugin_gone:value", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("spec", "complaint"),
     [
@@ -52,6 +128,8 @@ def test_an_installed_module_is_not_replaced(tmp_path: Path) -> None:
         ("plugin_raises:x", r"raised ZeroDivisionError: .*plugin_raises.py:2\); mend"),
         ("plugin_imports:x", "raised ModuleNotFoundError: No module named 'plugin_missing'"),
         ("plugin_syntax:x", "raised SyntaxError"),
+        ("plugin_exits:x", r"raised SystemExit: 0 .*plugin_exits.py:1\); mend"),
+        ("plugin_errors.py:x", "not a name of the form .* without .py"),
         ("folder/plugin.py:x", "not a name of the form"),
         ("plugin_errors:", "not a name of the form"),
     ],
@@ -61,6 +139,7 @@ def test_what_cannot_be_had_is_refused(tmp_path: Path, spec: str, complaint: str
     write(tmp_path / "plugin_raises.py", "\n1 / 0")
     write(tmp_path / "plugin_imports.py", "import plugin_missing")
     write(tmp_path / "plugin_syntax.py", "def")
+    write(tmp_path / "plugin_exits.py", "raise SystemExit(0)")
     with pytest.raises(UsageError, match=complaint):
         load_plugin(spec, tmp_path)
 

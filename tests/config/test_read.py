@@ -34,7 +34,7 @@ def leaves(annotation: Any, p: Parameter) -> st.SearchStrategy[Any]:
         return st.dictionaries(texts(), leaves(get_args(annotation)[1], p), max_size=2)
     if annotation is int:
         low = int(p.at_least) if p.at_least is not None else -(2**63)
-        return st.integers(low, 2**63)
+        return st.integers(low, int(p.at_most) if p.at_most is not None else 2**63)
     if annotation is float:
         low, high = (p.at_least if p.above is None else p.above), (p.at_most if p.below is None else p.below)
         return st.floats(

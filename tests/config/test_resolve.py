@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from lossrun.catalog import DataFacts, Task
+from lossrun.catalog.losses import LOSSES
 from lossrun.config import Config, from_mapping, resolve
-from lossrun.config.resolve import goal, output_size
+from lossrun.config.resolve import goal, output_size, outputs_read_as
 
 
 def facts(task: Task, *, validation: int = 10) -> DataFacts:
@@ -42,6 +43,108 @@ def config(loss: Any, output: str = "auto", **more: Any) -> Config:
 def test_what_auto_stands_for(loss: Any, task: Task, output: str, inputs: str | None) -> None:
     resolved = resolve(config(loss), facts(task))
     assert (resolved.model["output"], resolved.loss.parameters.get("inputs")) == (output, inputs)
+
+
+# For each loss and task: the last layer where nothing is stated, and where inputs are stated to be logits,
+# probabilities or log-probabilities. None: the loss has no such parameter.
+SOFTMAX = ("none", "none", "softmax", "log_softmax")
+# There is no activation that gives the logarithm of a sigmoid; the linter says so.
+SIGMOID = ("none", "none", "sigmoid", "none")
+NUMBERS = ("none", None, None, None)
+MARGINS = ("none", None, None, None)
+OUTPUTS: dict[str, dict[Task, tuple[str | None, ...]]] = {
+    **{
+        name: {
+            "regression": NUMBERS,
+            "binary": ("sigmoid", None, None, None),
+            "multiclass": ("softmax", None, None, None),
+            "multilabel": ("sigmoid", None, None, None),
+        }
+        for name in ("mse", "mae")
+    },
+    **{
+        name: {"regression": NUMBERS}
+        for name in (
+            *("huber", "smooth_l1", "log_cosh", "quantile", "mape", "msle"),
+            *("poisson_nll", "gaussian_nll", "cosine_similarity"),
+        )
+    },
+    "binary_cross_entropy": {
+        "regression": SIGMOID,
+        "binary": SIGMOID,
+        "multiclass": SIGMOID,
+        "multilabel": SIGMOID,
+    },
+    "binary_focal": {"binary": SIGMOID, "multilabel": SIGMOID},
+    "hinge": {"binary": MARGINS},
+    "squared_hinge": {"binary": MARGINS},
+    **{
+        name: {"multiclass": SOFTMAX}
+        for name in ("cross_entropy", "focal", "kl_divergence", "generalized_cross_entropy", "symmetric_cross_entropy")
+    },
+    "multi_margin": {"multiclass": MARGINS},
+    "categorical_hinge": {"multiclass": MARGINS},
+    "multilabel_soft_margin": {"multilabel": MARGINS},
+    "dice": {"multilabel": SIGMOID},
+    "tversky": {"multilabel": SIGMOID},
+}
+FORMS = ("auto", "logits", "probabilities", "log_probabilities")
+
+
+def test_the_table_of_outputs_has_every_loss_and_task() -> None:
+    assert {name: set(tasks) for name, tasks in OUTPUTS.items()} == {loss.name: set(loss.tasks) for loss in LOSSES}
+    for loss in LOSSES:
+        for expected in OUTPUTS[loss.name].values():
+            assert (expected[1] is None) == (loss.parameter("inputs") is None)
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "form", "output"),
+    [
+        (name, task, form, output)
+        for name, tasks in OUTPUTS.items()
+        for task, outputs in tasks.items()
+        for form, output in zip(FORMS, outputs, strict=True)
+        if output is not None
+    ],
+)
+def test_the_last_layer_is_what_the_loss_wants(name: str, task: Task, form: str, output: str) -> None:
+    stated = {} if form == "auto" else {"inputs": form}
+    resolved = resolve(config({"name": name, **stated}), facts(task))
+    assert resolved.model["output"] == output
+    # What was stated stays, and auto becomes what the last layer gives.
+    if "inputs" in resolved.loss.parameters:
+        assert resolved.loss["inputs"] == ("logits" if form == "auto" else form)
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "output", "expected"),
+    [
+        ("cross_entropy", "multiclass", "auto", ("none", "probabilities")),
+        ("NLLLoss", "multiclass", "auto", ("log_softmax", "probabilities")),
+        ("mse", "multiclass", "auto", ("softmax", "mean")),
+        ("mse", "binary", "logits", ("none", "mean")),
+        ("mse", "regression", "auto", ("none", "mean")),
+        ("mse", "regression", "sigmoid", ("sigmoid", "mean")),
+        ("hinge", "binary", "auto", ("none", None)),
+        ("categorical_hinge", "multiclass", "auto", ("none", None)),
+        # The loss applies the sigmoid: not the softmax that exclusive classes would get, nor nothing.
+        ("binary_cross_entropy", "multiclass", "auto", ("sigmoid", "probabilities")),
+        ("binary_cross_entropy", "regression", "auto", ("sigmoid", "probabilities")),
+        ("binary_focal", "multilabel", "auto", ("sigmoid", "probabilities")),
+        ("multilabel_soft_margin", "multilabel", "auto", ("sigmoid", "probabilities")),
+        ("dice", "multilabel", "sigmoid", ("sigmoid", "probabilities")),
+        ("poisson_nll", "regression", "auto", ("none", "log_mean")),
+        ({"name": "poisson_nll", "log_input": False}, "regression", "auto", ("none", "mean")),
+        ("keras.Poisson", "regression", "auto", ("none", "mean")),
+        ("gaussian_nll", "regression", "auto", ("none", "mean_and_log_variance")),
+        ("cosine_similarity", "regression", "auto", ("none", "mean")),
+        ("own:loss", "regression", "auto", ("none", "mean")),
+        ("own:loss", "multilabel", "auto", ("none", "probabilities")),
+    ],
+)
+def test_how_outputs_become_predictions(loss: Any, task: Task, output: str, expected: tuple[str, str | None]) -> None:
+    assert outputs_read_as(resolve(config(loss, output), facts(task)), facts(task)) == expected
 
 
 @pytest.mark.parametrize(
@@ -96,6 +199,7 @@ def test_resolving_twice_changes_nothing_and_survives_the_file() -> None:
     assert once.name == "data-mlp-cross_entropy-sgd"
 
 
-def test_output_size_is_the_targets() -> None:
+def test_output_size_is_the_targets_or_two_for_each() -> None:
     assert output_size(config("cross_entropy"), facts("multiclass")) == 10
     assert output_size(config("own:loss"), facts("regression")) == 1
+    assert output_size(config("gaussian_nll"), facts("regression")) == 2

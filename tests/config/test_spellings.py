@@ -23,7 +23,7 @@ Problem = Callable[..., str]
         ("categorical_crossentropy", "cross_entropy", {}),
         ("SparseCategoricalCrossentropy", "cross_entropy", {}),
         ("tf.nn.softmax_cross_entropy_with_logits", "cross_entropy", {"inputs": "logits"}),
-        ("tf.losses.sparse_softmax_cross_entropy", "cross_entropy", {}),
+        ("tf.losses.sparse_softmax_cross_entropy", "cross_entropy", {"inputs": "logits"}),
         ("tf.keras.losses.CategoricalCrossentropy", "cross_entropy", {"weight_convention": "keras"}),
         ("tf.losses.SparseCategoricalCrossentropy", "cross_entropy", {"weight_convention": "keras"}),
         ("keras.losses.SparseCategoricalCrossentropy", "cross_entropy", {"weight_convention": "keras"}),
@@ -60,7 +60,7 @@ def test_losses(read_text: Read, shortest: str, spelling: str, name: str, implie
         ("tf.train.RMSPropOptimizer", "rmsprop", {"alpha": 0.9, "eps": 1e-10}),
         ("tensorflow.compat.v1.train.RMSPropOptimizer", "rmsprop", {"alpha": 0.9, "eps": 1e-10}),
         ("optim.Adam", "adam", {}),
-        ("keras.Adam", "adam", {"eps": 1e-7}),
+        ("keras.Adam", "adam", {"eps": 1e-7, "decoupled_weight_decay": True}),
         ("tf.train.AdamOptimizer", "adam", {"eps": 1e-8}),
         ("keras.optimizers.AdamW", "adamw", {"eps": 1e-7, "weight_decay": 0.004}),
         ("keras.Adagrad", "adagrad", {"initial_accumulator_value": 0.1, "eps": 1e-7}),
@@ -80,12 +80,12 @@ def test_optimizers(read_text: Read, shortest: str, spelling: str, name: str, im
 
 
 def test_what_is_given_beats_what_the_spelling_implies(read_text: Read, shortest: str) -> None:
-    given = read_text(shortest, "optimizer={name: keras.Adam, epsilon: 1e-3}")
+    given = read_text(shortest, "optimizer={name: keras.Adamax, epsilon: 1e-3}")
     assert given.config.optimizer["eps"] == 1e-3
     assert given.notes == ()
     # Null restores the default: the spelling's own.
-    null = read_text(shortest, "optimizer={name: keras.Adam, eps: null}")
-    assert null.config == read_text(shortest, "optimizer=keras.Adam").config
+    null = read_text(shortest, "optimizer={name: keras.Adamax, eps: null}")
+    assert null.config == read_text(shortest, "optimizer=keras.Adamax").config
 
 
 @pytest.mark.parametrize(

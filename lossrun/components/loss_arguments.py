@@ -1,0 +1,134 @@
+"""What the losses are given, brought to one shape: targets as rows, weights as tensors, outputs as logarithms.
+
+Nothing is ever broadcast: (N, 1) against (N,) would quietly compare every sample with every other one.
+"""
+
+from collections.abc import Sequence
+from math import log
+from typing import Final, Literal, TypeAlias
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+Form: TypeAlias = Literal["logits", "probabilities", "log_probabilities"]
+Weights: TypeAlias = Tensor | Sequence[float]
+
+# Keras' epsilon: probabilities are kept within [1e-7, 1 - 1e-7] before their logarithm is taken.
+EPSILON: Final = 1e-7
+# torch.nn.BCELoss' floor for a logarithm.
+LEAST_LOG: Final = -100.0
+
+
+def target_rows(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The targets in the outputs' shape (N, K) and type; class indices become one-hot rows.
+
+    Raises ValueError where the shapes do not fit.
+    """
+    if are_indices(outputs, targets):
+        return torch.zeros_like(outputs).scatter(1, targets.long().unsqueeze(1), 1.0)
+    return same_shape(outputs, targets)
+
+
+def same_shape(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The targets (N, K) in the outputs' type. Raises ValueError unless both have one shape."""
+    if outputs.ndim != 2 or outputs.shape != targets.shape:
+        raise ValueError(
+            f"outputs of shape {tuple(outputs.shape)} do not fit targets of shape {tuple(targets.shape)} and type "
+            f"{targets.dtype}; expected (N, K) for both, or integer class indices of shape (N,) where the loss takes "
+            "classes and K is at least 2. A single column is (N, 1): targets.unsqueeze(1)"
+        )
+    return targets.to(outputs.dtype)
+
+
+def are_indices(outputs: Tensor, targets: Tensor) -> bool:
+    """Whether the targets are class indices (N,) for outputs (N, K)."""
+    whole = not targets.is_floating_point() and targets.dtype != torch.bool
+    return whole and outputs.ndim == 2 and outputs.shape[1] > 1 and targets.shape == outputs.shape[:1]
+
+
+def weight_tensor(class_weights: Weights, outputs: Tensor, *, count: int, name: str = "class_weights") -> Tensor:
+    """(count,), in the outputs' type and place. Raises ValueError for another number of weights."""
+    weights = torch.as_tensor(class_weights, dtype=outputs.dtype, device=outputs.device)
+    if weights.shape != (count,):
+        raise ValueError(
+            f"{name} of shape {tuple(weights.shape)} do not fit outputs of shape {tuple(outputs.shape)}; expected "
+            f"{count} weight{'s' if count != 1 else ''}"
+            + (", of no and of yes" if name == "class_weights" and outputs.shape[1] == 1 else "")
+        )
+    return weights
+
+
+def class_weighted(losses: Tensor, class_weights: Weights | None, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Losses (N,) of exclusive classes, each times the weight of its class; of a soft target, of its mixture.
+
+    targets: indices (N,) or rows (N, K), before any smoothing.
+    """
+    if class_weights is None:
+        return losses
+    weights = weight_tensor(class_weights, outputs, count=outputs.shape[1])
+    if are_indices(outputs, targets):
+        return losses * weights[targets.long()]
+    return losses * (targets * weights).sum(dim=1)
+
+
+def output_weighted(losses: Tensor, class_weights: Weights | None, targets: Tensor) -> Tensor:
+    """Losses (N, K) of yes-or-no outputs, each times its weight: with K = 1 that of no or of yes, else its output's.
+
+    targets: rows (N, K), before any smoothing.
+    """
+    if class_weights is None:
+        return losses
+    count = losses.shape[1]
+    weights = weight_tensor(class_weights, losses, count=2 if count == 1 else count)
+    return losses * (torch.lerp(weights[0], weights[1], targets) if count == 1 else weights)
+
+
+def smoothed(rows: Tensor, label_smoothing: float, classes: int) -> Tensor:
+    """t (1 - s) + s / classes: with 2 classes as Keras smooths a yes or no, with K as a choice of one."""
+    return rows * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else rows
+
+
+def log_probabilities(outputs: Tensor, inputs: Form) -> Tensor:
+    """ln p (N, K) of exclusive classes. Probabilities are rescaled to sum 1, then clipped to [1e-7, 1 - 1e-7], both as
+    Keras does. Raises ValueError for an unknown form."""
+    if inputs == "logits":
+        return F.log_softmax(outputs, dim=1)
+    if inputs == "log_probabilities":
+        return outputs
+    if inputs == "probabilities":
+        return (outputs / outputs.sum(dim=1, keepdim=True)).clamp(EPSILON, 1 - EPSILON).log()
+    raise unknown_form(inputs)
+
+
+def binary_log_probabilities(outputs: Tensor, inputs: Form) -> tuple[Tensor, Tensor]:
+    """ln p and ln(1 - p), each (N, K), of independent yes-or-no outputs. Probabilities are clipped to
+    [1e-7, 1 - 1e-7], as Keras; log-probabilities kept above -100, as torch.nn.BCELoss, and 1 - p above 1e-7. Raises
+    ValueError for an unknown form."""
+    if inputs == "logits":
+        return F.logsigmoid(outputs), F.logsigmoid(-outputs)
+    if inputs == "probabilities":
+        probabilities = outputs.clamp(EPSILON, 1 - EPSILON)
+        return probabilities.log(), torch.log1p(-probabilities)
+    if inputs == "log_probabilities":
+        # 1 - e^x keeps its digits by expm1 where it is small, ln(1 - e^x) by log1p where e^x is.
+        by_expm1 = (-torch.expm1(outputs)).clamp(min=EPSILON).log()
+        by_log1p = torch.log1p(-outputs.clamp(max=-log(2)).exp())
+        return outputs.clamp(min=LEAST_LOG), torch.where(outputs > -log(2), by_expm1, by_log1p)
+    raise unknown_form(inputs)
+
+
+def binary_probabilities(outputs: Tensor, inputs: Form) -> tuple[Tensor, Tensor]:
+    """p and 1 - p, each (N, K) and to full precision, of independent yes-or-no outputs; not clipped. Raises ValueError
+    for an unknown form."""
+    if inputs == "logits":
+        return outputs.sigmoid(), (-outputs).sigmoid()
+    if inputs == "probabilities":
+        return outputs, 1 - outputs
+    if inputs == "log_probabilities":
+        return outputs.exp(), -torch.expm1(outputs)
+    raise unknown_form(inputs)
+
+
+def unknown_form(inputs: str) -> ValueError:
+    return ValueError(f"inputs={inputs!r} is no form of outputs; expected logits, probabilities or log_probabilities")
