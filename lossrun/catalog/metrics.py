@@ -1,8 +1,9 @@
-"""The yardsticks beside the losses. Every fitting loss at its plain parameters is a yardstick too."""
+"""The yardsticks beside the losses, and which of them a run is scored by."""
 
 from typing import Final
 
-from lossrun.catalog.declaration import CLASS_TASKS, Metric, also
+from lossrun.catalog.declaration import CLASS_TASKS, Loss, Metric, Prediction, Task, also
+from lossrun.catalog.losses import LOSSES
 
 METRICS: Final[tuple[Metric, ...]] = (
     Metric(
@@ -42,3 +43,54 @@ PRIMARY_YARDSTICKS: Final = {
     "multiclass": ("accuracy",),
     "multilabel": ("macro_f1",),
 }
+
+
+def task_yardsticks(task: Task) -> list[Loss | Metric]:
+    """Everything that some run of the task is scored by: losses, then metrics."""
+    losses = [loss for loss in LOSSES if task in loss.tasks and loss.yardstick]
+    return [*losses, *(metric for metric in METRICS if task in metric.tasks)]
+
+
+def yardstick_names(
+    task: Task,
+    *,
+    output: str,
+    reads_as: Prediction | None,
+    targets: int,
+    target_range: tuple[float, float] | None = None,
+    least_magnitude: float | None = None,
+    standardized: bool = False,
+) -> list[str]:
+    """The yardsticks that have a meaning for a run, in the order of `task_yardsticks`.
+
+    output: the activation between the model's pre-activations and what is judged. reads_as: the `prediction` of the
+        loss. targets: numbers, classes or labels per sample.
+    target_range, least_magnitude: of regression targets, in original units, as in DataFacts; None: not known, and
+        taken to suit everything. standardized: regression targets were.
+    """
+    reads_probabilities = output != "none" or reads_as == "probabilities"
+    reads_sigmoids = reads_probabilities and output in ("none", "sigmoid")
+
+    def of_classes(loss: Loss) -> bool:
+        match loss.prediction:
+            case "probabilities":
+                return reads_probabilities
+            case None:
+                # A margin is asked of what decides at 0, not of outputs that were drawn towards 0 and 1.
+                return reads_probabilities or reads_as is None
+            case _:
+                return reads_probabilities or reads_as == "mean"
+
+    def of_numbers(loss: Loss) -> bool:
+        if loss.prediction == "probabilities" and (standardized or not reads_sigmoids):
+            return False
+        if loss.prediction == "mean_and_log_variance" and reads_as != loss.prediction:
+            return False
+        if targets < loss.least_targets or (loss.divides_by_target and least_magnitude == 0):
+            return False
+        low, high = target_range or (0.0, 0.0)
+        below = loss.targets_at_least is not None and low < loss.targets_at_least
+        return not (below or (loss.targets_at_most is not None and high > loss.targets_at_most))
+
+    has_meaning = of_numbers if task == "regression" else of_classes
+    return [one.name for one in task_yardsticks(task) if isinstance(one, Metric) or has_meaning(one)]

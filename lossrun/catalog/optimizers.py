@@ -1,23 +1,47 @@
-"""The optimizers a config may name, with torch's own defaults (momentum 0)."""
+"""The optimizers a config may name: all of `torch.optim` that need no closure and no sparse gradients, with torch's own
+defaults. Left out of each: `maximize`, which would turn the loss upside down, and how torch computes (`foreach`,
+`fused`, `capturable`, `differentiable`), which is not the config's business. torch's pairs of unlike numbers are two
+parameters here (`etas`: etaminus and etaplus), each with its own bounds.
 
-from typing import Final
+A `keras.` spelling brings Keras 3's defaults. What it cannot bring, because torch has another rule:
+- Keras decays the weights themselves in every optimizer, as adamw does. torch's sgd, rmsprop, adagrad, adadelta and
+  adamax add the decay to the gradient; where torch has `decoupled_weight_decay`, the spelling sets it.
+- epsilon: Keras' RMSprop and Adagrad add it under the root, Keras' Adam before the correction of the averages, torch
+  after both. That is seen where gradients are as small as the root of epsilon, or epsilon.
+- Keras' momentum (SGD, RMSprop) holds updates, torch's gradients: they part where the rate changes from step to step.
+- Keras' Adafactor adds epsilon_1 to each squared gradient, torch keeps their estimates above its square; Keras takes
+  the size of a matrix after its decay, torch before.
+- Keras' Muon computes in single precision, torch's in bfloat16; Keras gives convolutions to its AdamW, and the output
+  layer only where it is told to.
+"""
+
+from functools import partial
+from typing import Final, Literal
 
 from lossrun.catalog.declaration import Optimizer, Parameter, also
-
-MOMENTUM: Final = Parameter("momentum", float, 0.0, "share of the last update kept", at_least=0, below=1)
-WEIGHT_DECAY: Final = Parameter("weight_decay", float, 0.0, "L2 penalty added to the gradient", at_least=0)
-BETAS: Final = Parameter("betas", list[float], [0.9, 0.999], "decay of the two running means", at_least=0, below=1)
-AMSGRAD: Final = Parameter("amsgrad", bool, False, "divide by the largest second moment so far")
-
-
-def eps(default: float) -> Parameter:
-    return Parameter("eps", float, default, "added to the denominator", above=0, aliases=("epsilon",))
-
+from lossrun.catalog.optimizer_parameters import (
+    AMSGRAD,
+    BETAS,
+    DECOUPLED,
+    MOMENTUM,
+    TWO_BETAS,
+    WEIGHT_DECAY,
+    crossed_step_sizes,
+    decay_of_weights,
+    eps,
+    nesterov_without_momentum,
+    wrong_count,
+)
 
 OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
     Optimizer(
         name="sgd",
         meaning="stochastic gradient descent, plain or with (Nesterov) momentum",
+        formula="w - rate v, v = momentum v + (1 - dampening) g; nesterov: w - rate (g + momentum v)",
+        when="The plainest there is, and with momentum 0.9 and a falling rate often the one that generalises best on "
+        "images. Its steps are as large as the gradient: another loss or reduction asks for another learning rate, "
+        "and inputs should be standardized.",
+        source="Robbins and Monro 1951, A Stochastic Approximation Method; momentum: Polyak 1964, Nesterov 1983",
         parameters=(
             MOMENTUM,
             Parameter("nesterov", bool, False, "look ahead along the momentum; needs momentum above 0"),
@@ -30,37 +54,45 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         ),
         elementwise=True,
         usual_rates=(1e-4, 5.0),
+        scales_with_gradient=True,
+        contradiction=nesterov_without_momentum,
     ),
     Optimizer(
         name="adam",
         meaning="per-weight step sizes from running means of the gradient and its square",
-        parameters=(BETAS, eps(1e-8), WEIGHT_DECAY, AMSGRAD),
+        formula="w - rate m / (sqrt(v) + eps), m and v the bias-corrected running means of g and g^2",
+        when="A first choice where little is known: works over decades of learning rates, 1e-3 to begin with. With "
+        "weight decay take adamw, or decoupled_weight_decay.",
+        source="Kingma and Ba 2015, Adam: A Method for Stochastic Optimization; amsgrad: Reddi, Kale and Kumar 2018",
+        parameters=(BETAS, eps(1e-8), WEIGHT_DECAY, AMSGRAD, DECOUPLED),
         aliases=(
             *also("AdamOptimizer"),
-            *also("keras.Adam", eps=1e-7),
+            *also("keras.Adam", eps=1e-7, decoupled_weight_decay=True),
             *also("tf.AdamOptimizer", eps=1e-8),
         ),
         elementwise=True,
         usual_rates=(1e-5, 3e-2),
+        contradiction=TWO_BETAS,
     ),
     Optimizer(
         name="adamw",
         meaning="Adam with weight decay applied to the weights instead of the gradient",
-        parameters=(
-            BETAS,
-            eps(1e-8),
-            Parameter(
-                "weight_decay", float, 1e-2, "share of the weights removed per unit of learning rate", at_least=0
-            ),
-            AMSGRAD,
-        ),
+        formula="w - rate weight_decay w - rate m / (sqrt(v) + eps), m and v as in adam",
+        when="As adam, when weights are to decay: the decay is the same for every weight, however large its gradients.",
+        source="Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization",
+        parameters=(BETAS, eps(1e-8), decay_of_weights(1e-2), AMSGRAD),
         aliases=also("keras.AdamW", eps=1e-7, weight_decay=4e-3),
         elementwise=True,
         usual_rates=(1e-5, 3e-2),
+        contradiction=TWO_BETAS,
     ),
     Optimizer(
         name="rmsprop",
         meaning="gradient divided by the root of its running mean square",
+        formula="w - rate g / (sqrt(v) + eps), v = alpha v + (1 - alpha) g^2",
+        when="Gradients of changing size, recurrent networks, reinforcement learning. v starts at 0 and is not "
+        "corrected, so the first steps are up to 1 / sqrt(1 - alpha) times as large: warm up, or take adam.",
+        source="Tieleman and Hinton 2012, lecture 6.5 of Neural Networks for Machine Learning; centered: Graves 2013",
         parameters=(
             Parameter("alpha", float, 0.99, "decay of the mean square", at_least=0, below=1, aliases=("rho",)),
             eps(1e-8),
@@ -78,6 +110,10 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
     Optimizer(
         name="adagrad",
         meaning="gradient divided by the root of the sum of all its squares: the rate only falls",
+        formula="w - rate g / (sqrt(s) + eps), s = s + g^2",
+        when="Sparse inputs, where rare features are to keep large steps, and convex problems. In long runs its rate "
+        "falls to nothing; then rmsprop or adam.",
+        source="Duchi, Hazan and Singer 2011, Adaptive Subgradient Methods, Journal of Machine Learning Research 12",
         parameters=(
             Parameter("lr_decay", float, 0.0, "fall of the rate per step", unit="1/step", at_least=0),
             Parameter("initial_accumulator_value", float, 0.0, "the sum of squares at the start", at_least=0),
@@ -90,5 +126,196 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         ),
         elementwise=True,
         usual_rates=(1e-4, 1.0),
+    ),
+    Optimizer(
+        name="adadelta",
+        meaning="updates as large as the last ones were, in the units of the weights; a learning rate of 1 is usual",
+        formula="w - rate d, d = g sqrt(u + eps) / sqrt(v + eps), u and v running means of d^2 and g^2",
+        when="When no learning rate is to be tuned: leave it at 1. The first steps are as small as the root of eps, "
+        "so it sets off slowly; Keras' default rate of 0.001 makes that a thousand times slower.",
+        source="Zeiler 2012, ADADELTA: An Adaptive Learning Rate Method",
+        parameters=(
+            Parameter("rho", float, 0.9, "decay of the two running mean squares", at_least=0, below=1),
+            Parameter("eps", float, 1e-6, "added under both roots: sets off", above=0, aliases=("epsilon",)),
+            WEIGHT_DECAY,
+        ),
+        aliases=(
+            *also("keras.Adadelta", rho=0.95, eps=1e-7),
+            *also("AdadeltaOptimizer", "tf.AdadeltaOptimizer", rho=0.95, eps=1e-8),
+        ),
+        elementwise=True,
+        # Keras' default of 0.001 is the classic way to see nothing happen.
+        usual_rates=(0.05, 10.0),
+    ),
+    Optimizer(
+        name="adamax",
+        meaning="Adam with the largest recent gradient in the place of the root of the mean square",
+        formula="w - rate m / ((1 - beta1^step) u), m the running mean of g, u = max(beta2 u, |g| + eps)",
+        when="As adam, where single gradients are very large: one of them is forgotten by the factor beta2 a step, "
+        "not by its square's mean. Stands twice the rate of adam.",
+        source="Kingma and Ba 2015, Adam, section 7",
+        parameters=(BETAS, eps(1e-8), WEIGHT_DECAY),
+        aliases=also("keras.Adamax", eps=1e-7),
+        elementwise=True,
+        usual_rates=(1e-5, 5e-2),
+        contradiction=TWO_BETAS,
+    ),
+    Optimizer(
+        name="nadam",
+        meaning="Adam with Nesterov momentum, which grows over the first steps",
+        formula="w - rate ((1 - mu) g + mu' m) / (sqrt(v) + eps), each corrected for its bias; mu' is the next "
+        "step's momentum",
+        when="As adam, looking ahead along the momentum: often a little faster at the start, at the same rates.",
+        source="Dozat 2016, Incorporating Nesterov Momentum into Adam",
+        parameters=(
+            BETAS,
+            eps(1e-8),
+            WEIGHT_DECAY,
+            Parameter("momentum_decay", float, 4e-3, "how fast the momentum grows to its full size", at_least=0),
+            DECOUPLED,
+        ),
+        aliases=(
+            *also("nesterov_adam"),
+            # Keras lets the momentum grow 250 times as fast.
+            *also("keras.Nadam", eps=1e-7, momentum_decay=1.0, decoupled_weight_decay=True),
+        ),
+        elementwise=True,
+        usual_rates=(1e-5, 3e-2),
+        contradiction=TWO_BETAS,
+    ),
+    Optimizer(
+        name="radam",
+        meaning="Adam that starts as momentum alone, until its mean square is worth dividing by",
+        formula="w - rate r m / (sqrt(v) + eps); w - rate m while v rests on too few gradients; r rises towards 1",
+        when="In the place of adam with a warm-up: the first steps go by momentum alone, as large as the gradient.",
+        source="Liu et al. 2020, On the Variance of the Adaptive Learning Rate and Beyond",
+        parameters=(BETAS, eps(1e-8), WEIGHT_DECAY, DECOUPLED),
+        aliases=also("rectified_adam"),
+        elementwise=True,
+        usual_rates=(1e-5, 3e-2),
+        contradiction=TWO_BETAS,
+    ),
+    Optimizer(
+        name="asgd",
+        meaning="descent with a falling rate and a decay; the average of the weights is kept, but as in torch not used",
+        formula="w - eta (g + lambd w), eta = rate / (1 + lambd rate step)^alpha, of the step before",
+        when="To compare with torch's. The average of the weights, its point, is kept from step t0 on but not used: "
+        "neither torch nor lossrun evaluates it. A schedule acts one step late.",
+        source="Polyak and Juditsky 1992, Acceleration of Stochastic Approximation by Averaging",
+        parameters=(
+            Parameter("lambd", float, 1e-4, "decay of the weights, and of the rate", at_least=0, aliases=("lambda",)),
+            Parameter("alpha", float, 0.75, "power by which the rate falls", at_least=0),
+            Parameter("t0", float, 1e6, "when to start averaging", unit="steps", at_least=0),
+            WEIGHT_DECAY,
+        ),
+        aliases=also("averaged_sgd"),
+        elementwise=True,
+        usual_rates=(1e-4, 5.0),
+        scales_with_gradient=True,
+    ),
+    Optimizer(
+        name="rprop",
+        meaning="steps by the signs of the gradients alone, for full batches; the learning rate is the first step of "
+        "each weight, and moves nothing later",
+        formula="w - s sign(g), s = etaplus s where the sign stayed, etaminus s (and no step) where it turned; s = "
+        "rate at first",
+        when="batch_size: full on small data: fast, and hardly a rate to tune. Not with batches, whose noise turns "
+        "the signs. The learning rate is the first step only: a schedule changes nothing, but a warm-up makes the "
+        "first steps tiny.",
+        source="Riedmiller and Braun 1993, A Direct Adaptive Method for Faster Backpropagation Learning: The RPROP "
+        "Algorithm",
+        parameters=(
+            Parameter("etaminus", float, 0.5, "factor of a step where the sign has turned", above=0, below=1),
+            Parameter("etaplus", float, 1.2, "factor of a step where the sign has stayed", above=1),
+            Parameter("step_size_min", float, 1e-6, "no step is smaller", at_least=0),
+            Parameter("step_size_max", float, 50.0, "no step is larger", above=0),
+        ),
+        aliases=also("resilient_propagation", "resilient_backpropagation"),
+        elementwise=True,
+        usual_rates=(1e-5, 1.0),
+        full_batch=True,
+        contradiction=crossed_step_sizes,
+    ),
+    Optimizer(
+        name="adafactor",
+        meaning="steps in proportion to the size of a matrix, from mean squares of its rows and columns; the learning "
+        "rate is the largest share, 1/sqrt(step) the later one",
+        formula="w - a g / sqrt(v) clipped to size d, v from means of g^2 by row and column, a = max(eps2, size of "
+        "w) min(rate, 1/sqrt(step))",
+        when="Large matrices with little memory for the optimizer's state. The learning rate is the largest change "
+        "in proportion to the weights, 0.01 usually; from step 1 / rate^2 on it is 1/sqrt(step), whatever the "
+        "rate.",
+        source="Shazeer and Stern 2018, Adafactor: Adaptive Learning Rates with Sublinear Memory Cost",
+        parameters=(
+            Parameter(
+                "beta2_decay",
+                float,
+                -0.8,
+                "power of the step by which the mean squares take in less that is new",
+                at_most=0,
+                aliases=("beta_2_decay",),
+            ),
+            Parameter(
+                "eps1",
+                float | None,
+                None,
+                "least root of a mean square; left out: that of the number type",
+                at_least=0,
+                aliases=("epsilon_1",),
+            ),
+            Parameter("eps2", float, 1e-3, "least size of a matrix to go by", at_least=0, aliases=("epsilon_2",)),
+            Parameter("d", float, 1.0, "size from which updates are clipped", at_least=1, aliases=("clip_threshold",)),
+            decay_of_weights(0.0),
+        ),
+        # The square of eps1 is Keras' 1e-30.
+        aliases=also("keras.Adafactor", eps1=1e-15),
+        elementwise=False,
+        usual_rates=(1e-4, 0.1),
+    ),
+    Optimizer(
+        name="muon",
+        meaning="momentum made orthogonal, for the matrices and convolutions of hidden layers; biases, norms and the "
+        "output layer go by adamw",
+        formula="w - rate weight_decay w - rate s O(m), O(m) = U V' for m = U S V', m the running mean of g, s by "
+        "the shape",
+        when="Networks with hidden layers: all directions of a matrix learn alike, also those of small gradients. "
+        "With adjust_lr_fn: match_rms_adamw it takes the learning rates of adamw, which trains the rest; with "
+        "original, 0.02 and adamw_rate_share: 0.015 are usual. A model without hidden layers is trained by adamw "
+        "alone.",
+        source="Jordan et al. 2024, Muon: An optimizer for hidden layers in neural networks; Liu et al. 2025, Muon "
+        "is Scalable for LLM Training",
+        parameters=(
+            Parameter("momentum", float, 0.95, "share of the last update kept", at_least=0, below=1),
+            Parameter("nesterov", bool, True, "look ahead along the momentum"),
+            decay_of_weights(0.1),
+            Parameter(
+                # Not torch's "original": then the one learning rate would be tens of times too large for adamw's part.
+                "adjust_lr_fn",
+                Literal["original", "match_rms_adamw"],
+                "match_rms_adamw",
+                "scale of a matrix's updates: by its shape alone, or as large as adamw's",
+            ),
+            Parameter("ns_steps", int, 5, "Newton-Schulz iterations", at_least=1, at_most=99),
+            Parameter("ns_coefficients", list[float], [3.4445, -4.775, 2.0315], "of X, XX'X and XX'XX'X in each"),
+            Parameter("eps", float, 1e-7, "least norm to divide by", above=0),
+            Parameter("adamw_betas", list[float], [0.9, 0.999], "of adamw's part", at_least=0, below=1),
+            Parameter("adamw_eps", float, 1e-8, "of adamw's part", above=0, aliases=("epsilon",)),
+            decay_of_weights(1e-2, "adamw_weight_decay", ("adam_weight_decay",)),
+            Parameter(
+                "adamw_rate_share",
+                float,
+                1.0,
+                "of the learning rate for adamw's part",
+                above=0,
+                aliases=("adam_lr_ratio",),
+            ),
+        ),
+        aliases=(
+            *also("torch.Muon", adjust_lr_fn="original"),
+            *also("keras.Muon", weight_decay=4e-3, adamw_weight_decay=4e-3, adamw_eps=1e-7),
+        ),
+        elementwise=False,
+        usual_rates=(1e-5, 0.1),
+        contradiction=partial(wrong_count, ns_coefficients=3, adamw_betas=2),
     ),
 )

@@ -1,4 +1,7 @@
-"""The optimizers: `torch.optim`'s own, fused where torch can. Declared in `catalog/optimizers.py`."""
+"""The optimizers: `torch.optim`'s own, fused where torch can, and Muon with the AdamW that it needs beside it.
+
+Declared in `catalog/optimizers.py`.
+"""
 
 import inspect
 import sys
@@ -9,12 +12,30 @@ from typing import Any, Final
 import torch
 from torch import Tensor, optim
 
+from lossrun.catalog import get
+from lossrun.catalog.declaration import Optimizer
+from lossrun.components.muon import Muon
+
 OPTIMIZERS: Final[Mapping[str, type[optim.Optimizer]]] = {
     "sgd": optim.SGD,
     "adam": optim.Adam,
     "adamw": optim.AdamW,
     "rmsprop": optim.RMSprop,
     "adagrad": optim.Adagrad,
+    "adadelta": optim.Adadelta,
+    "adamax": optim.Adamax,
+    "nadam": optim.NAdam,
+    "radam": optim.RAdam,
+    "asgd": optim.ASGD,
+    "rprop": optim.Rprop,
+    "adafactor": optim.Adafactor,
+    "muon": Muon,
+}
+
+# torch's pairs of unlike numbers, which the declaration takes apart.
+_PAIRS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "rprop": {"etas": ("etaminus", "etaplus"), "step_sizes": ("step_size_min", "step_size_max")},
+    "adafactor": {"eps": ("eps1", "eps2")},
 }
 
 # Device types on which torch updates all weights in one kernel instead of several per weight.
@@ -24,6 +45,8 @@ _FUSED: Final[Mapping[str, frozenset[str]]] = {
     "adamw": frozenset({"cpu", "cuda"}),
     "adagrad": frozenset({"cpu"}),
 }
+
+_SINGLE_NUMBERS: Final = frozenset({"eta", "mu", "mu_product"})
 
 
 def fused_available(name: str, weights: Sequence[Tensor]) -> bool:
@@ -57,19 +80,20 @@ def update(optimizer: optim.Optimizer) -> Callable[[], object]:
 
 
 def build_optimizer(name: str, weights: Iterable[Tensor], learning_rate: float, **parameters: Any) -> optim.Optimizer:
-    """The optimizer of that name over a model's weights (`model.parameters()`).
+    """The optimizer of that name over a model's weights (`model.parameters()`), the output layer's last.
 
-    `parameters` are torch's, lists allowed for tuples. Raises ValueError for Nesterov without momentum, and what torch
-    raises for values out of bounds (ValueError) and for unknown parameters (TypeError).
+    `parameters` are as declared: torch's, lists for tuples, its pairs taken apart (both of a pair, or neither). Raises
+    ValueError where they contradict each other (Nesterov without momentum), and what torch raises for values out of
+    bounds (ValueError) and for unknown parameters (TypeError).
     """
-    if parameters.get("nesterov") and not (parameters.get("momentum") and not parameters.get("dampening")):
-        raise ValueError(
-            f"nesterov looks ahead along the momentum, but momentum is {parameters.get('momentum', 0)} and dampening "
-            f"{parameters.get('dampening', 0)}; set momentum above 0 (0.9 is usual) and dampening to 0, or nesterov to "
-            "false"
-        )
-    if "betas" in parameters:
-        parameters["betas"] = tuple(parameters["betas"])
+    declared = get("optimizer", name)
+    assert isinstance(declared, Optimizer)
+    if wrong := declared.contradiction(parameters):
+        raise ValueError(wrong)
+    for pair, (first, second) in _PAIRS.get(name, {}).items():
+        if first in parameters or second in parameters:
+            parameters[pair] = (parameters.pop(first), parameters.pop(second))
+    parameters = {key: tuple(value) if isinstance(value, list) else value for key, value in parameters.items()}
     keep_compiler_out()
     weights = list(weights)
     if fused_available(name, weights):
@@ -79,4 +103,13 @@ def build_optimizer(name: str, weights: Iterable[Tensor], learning_rate: float, 
             parameters["capturable"] = True
     optimizer_class: Any = OPTIMIZERS[name]
     optimizer: optim.Optimizer = optimizer_class(weights, lr=learning_rate, **parameters)
+    optimizer.register_load_state_dict_post_hook(_single_numbers_in_float32)
     return optimizer
+
+
+def _single_numbers_in_float32(optimizer: optim.Optimizer) -> None:
+    """torch keeps rates and products of asgd and nadam in float32, but loads them in the weight's own type: the product
+    would go on in double precision, and not to the bits of a run that was never stopped."""
+    for state in optimizer.state.values():
+        for key in _SINGLE_NUMBERS & state.keys():
+            state[key] = state[key].to(torch.float32)

@@ -79,7 +79,7 @@ def find_resumable(path: Path, overrides: Sequence[str] = ()) -> Resumable:
     notes = []
     schedule = get("schedule", after.config.schedule.name)
     assert isinstance(schedule, Schedule)
-    if "epochs" in changes and schedule.depends_on_length:
+    if "epochs" in changes and schedule.follows_the_run(after.config.schedule.parameters):
         old, new = changes["epochs"]
         notes.append(
             f"the {schedule.name} schedule depends on the length of the run: the result differs from that of a run of "
