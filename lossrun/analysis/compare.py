@@ -1,18 +1,22 @@
 """Several runs side by side: what differs, what may be compared, and which is better by which yardstick."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from lossrun.analysis import comparability, readings
 from lossrun.analysis.curves import CurveRows, EpochIndex
 from lossrun.analysis.differences import Difference, config_differences, labels, letters
 from lossrun.analysis.readings import Goal, Row, Spread
 from lossrun.analysis.remarks import remarks
-from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
+from lossrun.catalog.losses import LOSSES
+from lossrun.catalog.metrics import METRICS, PRIMARY_YARDSTICKS
 from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.status import Status
+
+ROUNDING: Final = 1e-12  # relative
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class Measured:
 @dataclass(frozen=True, slots=True)
 class Yardstick:
     """`name`: val_<name>, test_<name>, or a loss column that all runs share. `units`: of a
-    regression's yardsticks, "" elsewhere. `primary`: one to decide by."""
+    regression's yardsticks, "" elsewhere. `primary`: one to decide by; all runs have it."""
 
     name: str
     goal: Goal | None
@@ -55,6 +59,11 @@ class Yardstick:
     primary: bool
     at_best: Measured
     at_last: Measured
+
+    @property
+    def descriptive(self) -> bool:
+        """Neither one to decide by nor what was minimised: a look at the same outputs through another loss."""
+        return not self.primary and readings.bare(self.name) != "loss"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +107,12 @@ def compare(runs: Sequence[RecordedRun], metric: str | None = None) -> Compariso
     best, last = [readings.best_rows(run) for run in runs], [readings.last_rows(run) for run in runs]
     at_best = [_tested(rows, readings.test_rows(run, "test_at_best")) for run, rows in zip(runs, best, strict=True)]
     at_last = [_tested(rows, readings.test_rows(run, "test_at_last")) for run, rows in zip(runs, last, strict=True)]
-    columns = _yardstick_columns(at_last, ranked)
-    primary = _primary(runs, columns, metric, refusals)
+    columns = [readings.yardstick_columns(rows) for rows in at_last]
+    primary = _primary(runs, _common(columns, ranked), metric, refusals)
     in_units = all(readings.task(run) == "regression" for run in runs)
     yardsticks = [
         _yardstick(name, name in primary, at_best, at_last, in_units=in_units, comparable=not reasons)
-        for name in (*primary, *(name for name in columns if name not in primary))
+        for name in dict.fromkeys((*primary, *_in_order(_shown(runs, columns, ranked))))
     ]
     indices = [EpochIndex(run) for run in runs]
     shown = {**ranked, **{name: True for name in primary if name.startswith("val_") and name not in ranked}}
@@ -153,11 +162,34 @@ def _tested(rows: Mapping[int, Row], tests: Mapping[int, Row]) -> dict[int, Row]
     return {seed: {**row, **tests.get(seed, {})} for seed, row in rows.items()}
 
 
-def _yardstick_columns(at_last: Sequence[Mapping[int, Row]], ranked: Mapping[str, bool]) -> list[str]:
+def _common(columns: Sequence[Sequence[str]], ranked: Mapping[str, bool]) -> list[str]:
     """The columns that every run has and whose values mean the same in each."""
-    columns = [readings.yardstick_columns(rows) for rows in at_last]
     common = [name for name in columns[0] if all(name in other for other in columns[1:])]
     return [name for name in common if ranked.get(name, True)]
+
+
+def _shown(runs: Sequence[RecordedRun], columns: Sequence[Sequence[str]], ranked: Mapping[str, bool]) -> Iterable[str]:
+    """Also what only some runs have, such as cross-entropies beside a margin loss, or beside runs of older versions;
+    but nothing of a part of the data on which not all were scored."""
+    if len({readings.task(run) for run in runs}) > 1:
+        return _common(columns, ranked)
+    parts = set.intersection(*({_part(name) for name in names} for names in columns))
+    found = dict.fromkeys(name for names in columns for name in names)
+    return [name for name in found if _part(name) in parts and ranked.get(name, True)]
+
+
+def _part(name: str) -> str:
+    return name.removesuffix(readings.bare(name))
+
+
+def _in_order(columns: Iterable[str]) -> list[str]:
+    """The configured loss first, then by the catalogue, validation and test side by side."""
+    places = {declared.name: place for place, declared in enumerate((*LOSSES, *METRICS))}
+    return sorted(columns, key=lambda name: _place(readings.bare(name), places))
+
+
+def _place(name: str, places: Mapping[str, int]) -> int:
+    return -1 if name == "loss" else places.get(name, len(places))
 
 
 def _primary(
@@ -201,11 +233,17 @@ def _yardstick(
 def _measured(values: Sequence[Spread | None], goal: Goal | None, comparable: bool) -> Measured:
     first = values[0]
     differences = tuple(
-        value.mean - first.mean if comparable and value and first and index else None
+        _difference(value.mean, first.mean) if comparable and value and first and index else None
         for index, value in enumerate(values)
     )
     finite = {index: value.mean for index, value in enumerate(values) if value and math.isfinite(value.mean)}
-    if goal is None or len(set(finite.values())) < 2:
+    if goal is None or not finite:
         return Measured(tuple(values), differences, ())
-    best = min(finite.values()) if goal == "min" else max(finite.values())
-    return Measured(tuple(values), differences, tuple(index for index, mean in finite.items() if mean == best))
+    top = min(finite.values()) if goal == "min" else max(finite.values())
+    best = tuple(index for index, mean in finite.items() if _difference(mean, top) == 0)
+    return Measured(tuple(values), differences, best if len(best) < len(finite) else ())
+
+
+def _difference(mean: float, other: float) -> float:
+    """0 where only the rounding of the means differs: equal sums of other seeds' values are added up otherwise."""
+    return 0.0 if math.isclose(mean, other, rel_tol=ROUNDING) else mean - other

@@ -54,7 +54,8 @@ def letters(count: int) -> tuple[str, ...]:
 
 def component_text(key: str, value: Any) -> str:
     """`{name: huber, delta: 1.0}` -> `huber(delta=1.0)`; parameters at their defaults are left out, except a loss's
-    numbers, which say which loss it is. `key` is the component's key in the config."""
+    numbers, which say which loss it is (but for the small one that it keeps from 0). `key` is the component's key in
+    the config."""
     if not _is_component(value):
         return text(value)
     telling = [name for name in value if name != "name" and _telling(key, value, name)]
@@ -119,7 +120,7 @@ def _telling(kind: str, component: Mapping[str, Any], name: str) -> bool:
     declared, value = _declared(kind, component, name), component[name]
     if declared is None:
         return True
-    if kind == "loss" and isinstance(value, float) and value:
+    if kind == "loss" and isinstance(value, float) and value and name != "eps":
         return True
     if isinstance(declared, Nested):
         return _parameter_text(kind, component, name) != component_text(declared.kind, declared.default)

@@ -8,80 +8,56 @@ kernels can be replayed on other values. What the targets alone decide is found 
 Inside, the samples are the last axis, (..., K, N): a CPU then works on many samples at a time, and a softmax over a few
 classes takes a tenth of the time.
 
-Declared in `catalog/losses.py` and `catalog/metrics.py`.
+Declared in `catalog/`; which of them a run has: `catalog/metrics.py`; computed in `class_yardsticks.py` and
+`regression_yardsticks.py`.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from lossrun.catalog import Task
-from lossrun.catalog.losses import LOSSES
-from lossrun.catalog.metrics import METRICS
+from lossrun.catalog.declaration import Prediction
+from lossrun.catalog.metrics import yardstick_names
+from lossrun.components.class_yardsticks import ClassTargets, class_targets, exclusive_yardsticks, label_yardsticks
 from lossrun.components.models import Output, activated
+from lossrun.components.regression_yardsticks import (
+    RegressionTargets,
+    means,
+    regression_targets,
+    regression_yardsticks,
+)
 
-ReadsAs: TypeAlias = Literal["probabilities", "mean"] | None
-
-HUBER_DELTA: Final = 1.0
-LOWEST: Final = torch.finfo(torch.float64).min
-
-
-@dataclass(frozen=True, slots=True)
-class RegressionTargets:
-    """`values` (K, N) as the model is to give them. `scale` leads to original units: (K, 1), (), or None for 1.
-
-    `variance` (K,): in original units, nan where it is 0. `are_probabilities`: all values lie in [0, 1].
-    """
-
-    values: Tensor
-    scale: Tensor | None
-    variance: Tensor
-    are_probabilities: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ClassTargets:
-    """`truths` (K, N), bool: which classes or labels are true of a sample; `values`: the same as numbers 0 and 1.
-
-    `signs` (K, N): -1 where true, else 1; a logit times its sign is the logit of being wrong. `counts` (K,): samples of
-    which each is true. `labels` (1, N): the one true class, of exclusive classes.
-    """
-
-    truths: Tensor
-    values: Tensor
-    signs: Tensor
-    counts: Tensor
-    labels: Tensor
-
-
+ReadsAs: TypeAlias = Prediction | None
 PreparedTargets: TypeAlias = RegressionTargets | ClassTargets
 
 
-def prepared_targets(task: Task, targets: Tensor, outputs: int, *, target_std: float | Tensor = 1.0) -> PreparedTargets:
+def prepared_targets(
+    task: Task,
+    targets: Tensor,
+    outputs: int,
+    *,
+    target_mean: float | Tensor = 0.0,
+    target_std: float | Tensor = 1.0,
+    deciding: Sequence[Tensor] = (),
+) -> PreparedTargets:
     """What `yardsticks` needs of targets, to be computed once for many calls.
 
-    targets: (N, K), but for regression of 0 and 1; for multiclass also class indices (N,). outputs: K.
-    target_std: what standardised regression targets were divided by, () or (K,): errors are in original units. (Their
-        mean cancels in every error.)
-    Kept on the targets' device, or on the CPU for "mps", which has no float64. Of regression targets one value is read
-    back: whether they are probabilities.
+    targets: (N, K), but for regression of 0 and 1; for multiclass also class indices (N,). outputs: K of classes.
+    target_mean, target_std: what standardized regression targets were reduced by and divided by, () or (K,): the
+        yardsticks are in original units.
+    deciding: the regression targets that decide which yardsticks have a meaning, where these are not `targets` alone;
+        so several parts of the data can have the same ones.
+    Kept on the targets' device, or on the CPU for "mps", which has no float64. Of regression targets some values are
+    read back: whether they were standardized, the least, the greatest, and the nearest to 0.
     """
     targets = _where_doubles_are(targets.detach())
     if task != "regression":
-        return _class_targets(targets, outputs)
-    values = targets.mT.to(torch.float64, memory_format=torch.contiguous_format)
-    scale = None
-    if isinstance(target_std, Tensor) or target_std != 1:
-        scale = torch.as_tensor(target_std).to(values.device, torch.float64)
-        scale = scale.unsqueeze(-1) if scale.ndim else scale
-    # Distances from the first sample: those of a constant are 0, those from its mean 0 but for rounding.
-    distances = values - values[:, :1]
-    variance = (distances if scale is None else distances * scale).var(dim=1, correction=0)
-    are_probabilities = bool(((values >= 0) & (values <= 1)).all())
-    return RegressionTargets(values, scale, variance.where(variance > 0, torch.nan), are_probabilities)
+        return class_targets(targets, outputs)
+    others = [_where_doubles_are(other.detach()) for other in deciding]
+    return regression_targets(targets, mean=target_mean, std=target_std, deciding=others)
 
 
 def yardsticks(
@@ -95,15 +71,15 @@ def yardsticks(
     """The value of each loss and metric of the task, by name and in the catalogue's order.
 
     preactivations: (..., N, K). Leading axes are models (seeds), and the shape of each value: (...), float64, on the
-        same device (for "mps", which has no float64, on the CPU).
+        same device (for "mps", which has no float64, on the CPU). K means beside K logarithms of variances: (..., N,
+        2 K).
     targets: shared by the models.
     output: the model's output activation. reads_as: the `prediction` of the loss it was trained on. Logits (output
         none) under a loss that reads them as probabilities go through a softmax (multiclass) or a sigmoid; where the
         loss itself applies a sigmoid to exclusive classes, pass output "sigmoid".
 
-    A name that has no meaning for these outputs is left out: cross-entropies where there are no probabilities, or where
-    regression targets are none. R2 of constant targets is nan. A sample's loss is the mean over K, and N samples count
-    alike.
+    A name that has no meaning for these outputs and targets is left out (`catalog.metrics.yardstick_names`). R2 of
+    constant targets is nan. A sample's loss is the mean over K where the catalogue says so, and N samples count alike.
     """
     # Turned and converted in one pass; a copy even of float64, which would else keep its memory order.
     raw = _where_doubles_are(preactivations.detach()).mT.to(
@@ -111,18 +87,34 @@ def yardsticks(
     )
     output = _reading(task, output, reads_as)
     if isinstance(targets, RegressionTargets):
-        values = _regression(raw, targets, output)
-    elif task == "multiclass":
-        values = _exclusive(raw, targets, output)
+        names = yardstick_names(
+            task,
+            output=output,
+            reads_as=reads_as,
+            targets=len(targets.values),
+            target_range=targets.range,
+            least_magnitude=targets.least_magnitude,
+            standardized=targets.scale is not None,
+        )
+        return regression_yardsticks(raw, targets, output, reads_as, names)
+    if task == "multiclass":
+        values = exclusive_yardsticks(raw, targets, output, reads_as)
     else:
-        values = _labels(task, raw, targets, output, reads_as)
-    names = [declared.name for declared in (*LOSSES, *METRICS) if task in declared.tasks]
-    return {name: values[name] for name in names if name in values}
+        values = label_yardsticks(task, raw, targets, output, reads_as)
+    return {
+        name: values[name] for name in yardstick_names(task, output=output, reads_as=reads_as, targets=raw.shape[-2])
+    }
 
 
 def predictions(preactivations: Tensor, *, task: Task, output: Output, reads_as: ReadsAs) -> Tensor:
-    """What the yardsticks judge: probabilities where there are any, else the outputs. (..., N, K), as above."""
-    return activated(preactivations, _reading(task, output, reads_as))
+    """What the yardsticks judge: probabilities where there are any, means of regression, else the outputs.
+
+    (..., N, K), as above; of scaled targets where these were.
+    """
+    output = _reading(task, output, reads_as)
+    if task == "regression":
+        return means(preactivations.mT, output, reads_as).mT
+    return activated(preactivations, output)
 
 
 def _reading(task: Task, output: Output, reads_as: ReadsAs) -> Output:
@@ -134,138 +126,3 @@ def _reading(task: Task, output: Output, reads_as: ReadsAs) -> Output:
 
 def _where_doubles_are(tensor: Tensor) -> Tensor:
     return tensor.cpu() if tensor.device.type == "mps" else tensor
-
-
-def _class_targets(targets: Tensor, outputs: int) -> ClassTargets:
-    if targets.ndim == 1:
-        labels = targets.long().unsqueeze(0)
-        truths = labels == torch.arange(outputs, device=targets.device).unsqueeze(-1)
-    else:
-        truths = (targets > 0.5).mT.contiguous()
-        labels = truths.byte().argmax(dim=0, keepdim=True)
-    values = truths.double()
-    return ClassTargets(truths, values, 1 - 2 * values, values.sum(dim=1), labels)
-
-
-# From here on most is done in place: for arrays beyond the caches fresh memory costs more than the arithmetic.
-
-
-def _regression(raw: Tensor, targets: RegressionTargets, output: Output) -> dict[str, Tensor]:
-    values = {}
-    if output == "sigmoid" and targets.are_probabilities:
-        values["binary_cross_entropy"] = _mean(torch.lerp(_softplus(raw), _softplus(-raw), targets.values))
-    outputs = raw if output == "none" else activated(raw.mT, output).mT
-    errors = outputs.sub_(targets.values)
-    if targets.scale is not None:
-        errors.mul_(targets.scale)
-    squared = errors.square().mean(dim=-1)
-    values["mse"] = squared.mean(dim=-1)
-    values["rmse"] = values["mse"].sqrt()
-    values["r2"] = 1 - (squared / targets.variance).mean(dim=-1)
-    # error^2 / 2 within delta, delta * (|error| - delta / 2) beyond
-    clipped = errors.clamp(-HUBER_DELTA, HUBER_DELTA)
-    values["huber"] = _mean(errors.sub(clipped, alpha=0.5).mul_(clipped))
-    values["mae"] = _mean(errors.abs_())
-    return values
-
-
-def _exclusive(raw: Tensor, targets: ClassTargets, output: Output) -> dict[str, Tensor]:
-    top, guesses = raw.max(dim=-2, keepdim=True)
-    labels = targets.labels.expand_as(guesses)
-    values = {}
-    if output == "softmax":
-        outputs, log_yes, log_no = _softmax(raw, top, guesses)
-        log_true = log_yes.gather(-2, labels)
-        values["cross_entropy"] = -_mean(log_true)
-        values["binary_cross_entropy"] = -_mean(log_no.scatter_(-2, labels, log_true))
-        values |= _of_errors(outputs.sub_(targets.values))
-    elif output == "sigmoid":
-        values = _of_sigmoid(raw, targets)
-        # A cross-entropy wants probabilities that sum to 1.
-        values["cross_entropy"] = -_mean((-_softplus(-raw)).log_softmax(dim=-2).gather(-2, labels))
-    else:
-        values = _of_errors(activated(raw, output).sub_(targets.values))
-
-    guesses, labels = guesses.squeeze(-2), labels.squeeze(-2)
-    right = (guesses == labels).double()
-    values["accuracy"] = right.mean(dim=-1)
-    counts = targets.counts.expand(*right.shape[:-1], -1)
-    # Exact in whatever order a GPU adds: whole numbers. (Sums over one-hot rows would cost K times as much.)
-    hits = torch.zeros_like(counts).scatter_add(-1, labels, right)
-    mentions = counts.scatter_add(-1, guesses, torch.ones_like(right))
-    # Over the classes that are a label or a guess at least once, as scikit-learn's f1_score.
-    values["macro_f1"] = _f1(hits, mentions).sum(dim=-1) / mentions.count_nonzero(dim=-1)
-    return values
-
-
-def _labels(task: Task, raw: Tensor, targets: ClassTargets, output: Output, reads_as: ReadsAs) -> dict[str, Tensor]:
-    values = {}
-    if output == "softmax":
-        outputs, log_yes, log_no = _softmax(raw, *raw.max(dim=-2, keepdim=True))
-        yeses = outputs > 0.5
-        values["binary_cross_entropy"] = -_mean(torch.where(targets.truths, log_yes, log_no))
-        values |= _of_errors(outputs.sub_(targets.values))
-    elif output == "sigmoid":
-        yeses = raw > 0
-        values = _of_sigmoid(raw, targets)
-    else:
-        # Outputs trained towards 0 and 1; the sign decides where a margin was asked for.
-        yeses = raw > (0 if reads_as is None else 0.5)
-        values = _of_errors(activated(raw, output).sub_(targets.values))
-
-    right = yeses == targets.truths
-    values["accuracy"] = right.sum(dim=(-2, -1), dtype=torch.float64) / targets.truths.numel()
-    if task == "multilabel":
-        hits, guessed = (yeses & targets.truths).sum(dim=-1), yeses.sum(dim=-1)
-        values["macro_f1"] = _f1(hits, guessed + targets.counts).mean(dim=-1)
-    return values
-
-
-def _of_errors(errors: Tensor) -> dict[str, Tensor]:
-    """Overwrites the errors."""
-    return {"mse": _mean(errors.square()), "mae": _mean(errors.abs_())}
-
-
-def _of_sigmoid(raw: Tensor, targets: ClassTargets) -> dict[str, Tensor]:
-    wrong = raw * targets.signs
-    cross_entropy = _mean(_softplus(wrong))
-    errors = wrong.sigmoid_()
-    return {"mse": _mean(errors.square()), "mae": _mean(errors), "binary_cross_entropy": cross_entropy}
-
-
-def _softmax(raw: Tensor, top: Tensor, likeliest: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """p, log p and log(1 - p) of a softmax over the classes, (..., K, N). Overwrites the logits `raw`.
-
-    top: the greatest logit; likeliest: its class; both (..., 1, N).
-
-    The likeliest class may have p = 1 but for less than the last digit. So the others are looked at by themselves: how
-    they share what it leaves, and the log-odds against it, from which all else follows.
-    """
-    below = raw.sub_(top)
-    # Not -inf: where all others are that, too, they would have no shares.
-    others = below.scatter(-2, likeliest, LOWEST)
-    greatest = others.amax(dim=-2, keepdim=True)
-    shares = others.softmax(dim=-2)
-    # The log-sum of the others is the greatest less the logarithm of its share.
-    against = greatest - shares.amax(dim=-2, keepdim=True).log()
-    left = against.sigmoid()
-    p = shares.mul_(left)
-    log_no = (-p).log1p_().scatter_(-2, likeliest, -_softplus(-against))
-    return p.scatter_(-2, likeliest, 1 - left), below.sub_(_softplus(against)), log_no
-
-
-def _softplus(logits: Tensor) -> Tensor:
-    """-log(1 - p) of the logits of p: log(1 + exp(logits)). Beyond the threshold that is the logit, to the last bit.
-
-    Of -logits, -log p. (torch's logsigmoid wakes all threads of a CPU even for a handful of numbers.)
-    """
-    return F.softplus(logits, threshold=50)
-
-
-def _f1(hits: Tensor, mentions: Tensor) -> Tensor:
-    """2 hits / (labels + guesses) per class, (..., K); 0 for a class that is neither (scikit-learn's zero_division)."""
-    return 2 * hits / mentions.clamp(min=1)
-
-
-def _mean(values: Tensor) -> Tensor:
-    return values.mean(dim=(-2, -1))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from lossrun.catalog import DataFacts, find, get
-from lossrun.catalog.declaration import Loss, Metric
+from lossrun.catalog.declaration import Loss, Metric, Prediction
 from lossrun.config.config import Choice, Config
 
 # The activation that makes the numbers a loss wants out of pre-activations.
@@ -48,14 +48,32 @@ def model_output(config: Config, facts: DataFacts) -> str:
     declared = loss_declaration(config.loss)
     if declared is None or (config.model.is_plugin and config.loss.parameters.get("inputs") != "probabilities"):
         return "none"
-    if declared.name == "binary_cross_entropy":
+    if declared.sigmoid:
         probabilities = "sigmoid"
     form = config.loss.parameters.get("inputs", declared.accepts[0])
-    # Of a sigmoid there is no logarithm to end a model in: the linter then says what is missing.
+    if form == "auto":
+        form = declared.accepts[0]
     if form == "log_probabilities":
-        return "log_softmax" if declared.name == "cross_entropy" else "none"
-    wants_logits = form == "logits" or (form == "auto" and declared.accepts[0] == "logits")
-    return "none" if wants_logits else probabilities
+        # Of a sigmoid there is no logarithm to end a model in: the linter then says what is missing.
+        return "none" if declared.sigmoid else "log_softmax"
+    return "none" if form == "logits" else probabilities
+
+
+def outputs_read_as(config: Config, facts: DataFacts) -> tuple[str, Prediction | None]:
+    """How outputs become a prediction: the activation between the model's pre-activations and what is judged, and what
+    the loss makes of that. `config` is resolved.
+
+    It is the model's own activation, or the sigmoid that a loss of logits applies, also to exclusive classes and
+    to numbers. What a user's own loss makes of outputs is probabilities of classes and means of numbers.
+    """
+    output, declared = str(config.model["output"]), loss_declaration(config.loss)
+    if declared is None:
+        return output, "mean" if facts.task == "regression" else "probabilities"
+    if output == "none" and declared.sigmoid and config.loss.parameters.get("inputs", "logits") == "logits":
+        output = "sigmoid"
+    if declared.prediction == "log_mean" and not config.loss["log_input"]:
+        return output, "mean"
+    return output, declared.prediction
 
 
 def loss_declaration(loss: Choice) -> Loss | None:

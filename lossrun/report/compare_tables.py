@@ -53,17 +53,30 @@ def differences_table(comparison: Comparison, names: Sequence[str]) -> TextTable
 
 
 def yardsticks_tables(comparison: Comparison, names: Sequence[str], sign: str) -> list[TextTable]:
-    """The yardsticks at the best epochs and at the last; one table where these are the same. None without any."""
-    yardsticks = comparison.yardsticks
-    if not yardsticks:
-        return []
-    at_best, at_last = [y.at_best for y in yardsticks], [y.at_last for y in yardsticks]
-    if all(run.best_epochs == run.last_epochs for run in comparison.runs):
-        return [_yardsticks_table(comparison, at_best, names, "each run's best epoch, which is its last", sign)]
-    return [
-        _yardsticks_table(comparison, at_best, names, "each run's best epoch", sign),
-        _yardsticks_table(comparison, at_last, names, "each run's last epoch", sign),
-    ]
+    """What decides, at the best epochs and at the last (one table where these are the same); then, more quietly, what
+    only describes. No table without a row."""
+    deciding = [y for y in comparison.yardsticks if not y.descriptive]
+    describing = [y for y in comparison.yardsticks if y.descriptive]
+    same = all(run.best_epochs == run.last_epochs for run in comparison.runs)
+    best = "each run's best epoch" + (", which is its last" if same else "")
+    tables = []
+    if deciding:
+        tables.append(_deciding_table(comparison, deciding, [y.at_best for y in deciding], names, best, sign))
+    if deciding and not same:
+        last = "each run's last epoch"
+        tables.append(_deciding_table(comparison, deciding, [y.at_last for y in deciding], names, last, sign))
+    if describing:
+        values = [[y.at_best.values[index] for y in describing] for index in range(len(comparison.runs))]
+        columns = [Column(name, _marked(found, frozenset(), sign)) for name, found in zip(names, values, strict=True)]
+        tables.append(
+            TextTable(
+                f"Other losses and metrics at {best}",
+                _named(describing),
+                (_better(describing), *columns),
+                note="they describe and do not decide" + ("" if same else "; --format csv has the last epoch's too"),
+            )
+        )
+    return tables
 
 
 def epochs_table(comparison: Comparison, names: Sequence[str], sign: str, most: int) -> TextTable:
@@ -97,11 +110,17 @@ def pick(epochs: Sequence[int], most: int, wanted: set[int]) -> list[int]:
     return sorted(kept + [rest[(2 * i + 1) * len(rest) // (2 * room)] for i in range(room)])
 
 
-def _yardsticks_table(
-    comparison: Comparison, measured: Sequence[Measured], names: Sequence[str], when: str, sign: str
+def _deciding_table(
+    comparison: Comparison,
+    yardsticks: Sequence[Yardstick],
+    measured: Sequence[Measured],
+    names: Sequence[str],
+    when: str,
+    sign: str,
 ) -> TextTable:
-    yardsticks, runs = comparison.yardsticks, comparison.runs
-    columns = [Column("better", tuple(BETTER[yardstick.goal] for yardstick in yardsticks), right=False)]
+    """`measured`: of each yardstick, at the moment that `when` says."""
+    runs = comparison.runs
+    columns = [_better(yardsticks)]
     for index, run in enumerate(runs):
         marked = frozenset(row for row, y in enumerate(yardsticks) if y.primary and index in measured[row].best)
         values = [m.values[index] for m in measured]
@@ -110,12 +129,16 @@ def _yardsticks_table(
             cells = tuple(_difference(m, index) for m in measured)
             columns.append(Column(f"{run.letter} - {runs[0].letter}", cells, group=run.letter))
     marked_any = any(column.emphasis for column in columns)
-    return TextTable(
-        f"Yardsticks at {when}",
-        Column("yardstick", tuple(map(_with_units, yardsticks)), right=False),
-        tuple(columns),
-        note="* best by the yardstick that decides" if marked_any else "",
-    )
+    note = "* best by the yardstick that decides" if marked_any else ""
+    return TextTable(f"Yardsticks at {when}", _named(yardsticks), tuple(columns), note)
+
+
+def _named(yardsticks: Sequence[Yardstick]) -> Column:
+    return Column("yardstick", tuple(map(_with_units, yardsticks)), right=False)
+
+
+def _better(yardsticks: Sequence[Yardstick]) -> Column:
+    return Column("better", tuple(BETTER[yardstick.goal] for yardstick in yardsticks), right=False)
 
 
 def _difference(measured: Measured, index: int) -> str:

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from lossrun.catalog import DataFacts, get
 from lossrun.catalog.declaration import Layer, Model
 from lossrun.config import Config
-from lossrun.config.resolve import output_size
+from lossrun.config.resolve import loss_declaration, output_size
 
 _FORMS = {
     "logits": "logits",
     "probabilities": "probabilities",
     "log_probabilities": "log-probabilities",
 }
+_READINGS = {"log_mean": "logarithms of means", "mean_and_log_variance": "means and log-variances"}
 
 
 def facts(config: Config, known: DataFacts, notes: Sequence[str] = ()) -> dict[str, str]:
@@ -83,9 +84,14 @@ def loss_line(config: Config, known: DataFacts) -> str:
         "multiclass": "class indices",
         "multilabel": "zeros and ones",
     }[known.task]
-    # In regression only binary_cross_entropy takes its outputs for anything but plain numbers.
-    plain = known.task == "regression" and config.loss.name != "binary_cross_entropy"
-    text = f"{config.loss.name} of {'outputs' if plain else _FORMS.get(str(form), 'outputs')} against {targets}"
+    declared = loss_declaration(config.loss)
+    read_as = declared.prediction if declared else None
+    # Numbers are taken as they are, but for losses that put them through a sigmoid.
+    plain = known.task == "regression" and read_as != "probabilities"
+    outputs = _READINGS.get(str(read_as), "outputs") if plain else _FORMS.get(str(form), "outputs")
+    if read_as == "log_mean" and not parameters["log_input"]:
+        outputs = "outputs"
+    text = f"{config.loss.name} of {outputs} against {targets}"
     shown = _shown(parameters, leave_out=("inputs", "reduction", "weight_convention"))
     return f"{text}, {parameters['reduction']}" + (f" ({shown})" if shown else "")
 

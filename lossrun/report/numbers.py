@@ -1,15 +1,18 @@
 """Numbers for people: short, of even width, and rounded nowhere but here."""
 
 import math
+from typing import Final
 
 from lossrun.analysis.readings import Spread
+
+_LARGE: Final = 1e7  # from here on powers of ten are easier to read
 
 
 def format_number(value: float, digits: int = 4) -> str:
     """`digits` significant digits: 0.1234, 12.35, 1235, 1.234e-7, nan, inf, -inf."""
     if not math.isfinite(value):
         return str(float(value))
-    if 10**digits - 0.5 <= abs(value) < 1e7:
+    if 10**digits - 0.5 <= abs(value) < _LARGE:
         return f"{value:.0f}"
     mantissa, e, exponent = f"{value:#.{digits}g}".partition("e")
     return f"{mantissa}e{int(exponent)}" if e else mantissa.removesuffix(".")
@@ -26,7 +29,14 @@ def format_spread(spread: Spread | None, plus_minus: str, digits: int = 4) -> st
     if spread is None:
         return "-"
     mean = format_number(spread.mean, digits)
-    return mean if spread.deviation is None else f"{mean} {plus_minus} {format_number(spread.deviation, 2)}"
+    if spread.deviation is None:
+        return mean
+    deviation = format_number(spread.deviation, 2)
+    if abs(spread.mean) >= _LARGE and 1 <= spread.deviation < _LARGE:
+        # 3.000e7 +- 1.2e6, not 1200000.
+        digit, _, exponent = f"{spread.deviation:.1e}".partition("e")
+        deviation = f"{digit}e{int(exponent)}"
+    return f"{mean} {plus_minus} {deviation}"
 
 
 def format_clock(seconds: float) -> str:

@@ -97,32 +97,47 @@ def ending(
         if facts.get("diverged_epoch"):
             print_line(console, f"seed {seed}: diverged in epoch {facts['diverged_epoch']}")
     tested = {seed: facts for seed, facts in finished["seeds"].items() if "test_at_best" in facts}
-    if tested:
+    for table in _tested(console, tested):
         print_line(console, "")
-        print_table(console, _tested(console, tested))
+        print_table(console, table)
     print_line(console, "")
     for command in next_commands:
         # Never wrapped: in two lines it could not be pasted.
         console.print(Text(f"  {command}", style="cyan"), soft_wrap=True)
 
 
-def _tested(console: Console, seeds: Mapping[str, Mapping[str, Any]]) -> TextTable:
-    """Test yardsticks, the primary ones first; one column where the best weights are the last ones."""
-    names = _primary_first(list(next(iter(seeds.values()))["test_at_best"]))
+def _tested(console: Console, seeds: Mapping[str, Mapping[str, Any]]) -> list[TextTable]:
+    """Test yardsticks: the primary ones and the configured loss, then the others. One column where the best weights are
+    the last ones."""
+    # Seeds with splits of their own need not all have the same ones: a target of 0 rules out percentages.
+    names = list(dict.fromkeys(name for facts in seeds.values() for name in facts["test_at_best"]))
+    deciding, describing = _parted(names)
+    same = all(facts["test_at_best"] == facts["test_at_last"] for facts in seeds.values())
+    moments = {"at best = at last": "test_at_best"} if same else {"at best": "test_at_best", "at last": "test_at_last"}
+    width = max((len(name) for name in names), default=0)
 
-    def column(header: str, when: str) -> Column:
-        spreads = (spread({int(seed): facts[when][name] for seed, facts in seeds.items()}) for name in names)
-        return Column(header, tuple(format_spread(value, plus_minus(console)) for value in spreads))
+    def table(title: str, shown: Sequence[str]) -> TextTable:
+        columns = []
+        for header, when in moments.items():
+            found = [{int(s): facts[when][name] for s, facts in seeds.items() if name in facts[when]} for name in shown]
+            cells = tuple(format_spread(spread(values), plus_minus(console)) for values in found)
+            columns.append(Column(header, cells))
+        # As wide as in the other table, so that the numbers of both stand below each other.
+        return TextTable("", Column(title, tuple(f"{name:{width}}" for name in shown), right=False), tuple(columns))
 
-    key = Column("yardstick", tuple(names), right=False)
-    if all(facts["test_at_best"] == facts["test_at_last"] for facts in seeds.values()):
-        return TextTable("", key, (column("at best = at last", "test_at_best"),))
-    return TextTable("", key, (column("at best", "test_at_best"), column("at last", "test_at_last")))
+    if not deciding:
+        return [table("yardstick", describing)] if describing else []
+    return [table("yardstick", deciding), *([table("others", describing)] if describing else [])]
 
 
-def _primary_first(names: Sequence[str]) -> list[str]:
-    """Whatever some task decides by comes first, if all its primary yardsticks are there: classes have an mae too, but
-    no rmse."""
+def _parted(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What decides, and what describes.
+
+    Whatever some task decides by is primary if all its primary yardsticks are there: classes have an mae too, but no
+    rmse.
+    """
     present = {bare(name) for name in names}
     first = [name for primary in PRIMARY_YARDSTICKS.values() if present.issuperset(primary) for name in primary]
-    return sorted(names, key=lambda name: first.index(bare(name)) if bare(name) in first else len(first))
+    order = [*first, "loss"]
+    deciding = sorted((name for name in names if bare(name) in order), key=lambda name: order.index(bare(name)))
+    return deciding, [name for name in names if name not in deciding]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lossrun.catalog import DataFacts, Task
 from lossrun.components.metrics import PreparedTargets, predictions, prepared_targets, yardsticks
 from lossrun.config import Config
-from lossrun.config.resolve import loss_declaration, output_size
+from lossrun.config.resolve import output_size, outputs_read_as
 from lossrun.training.chunk import Chunk, Single
 from lossrun.training.replayed import Recorder, Replayable
 from lossrun.training.replica import Replica, Samples
@@ -23,8 +23,8 @@ EVALUATION_BATCH: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a model's K `outputs` are read: `output` is the activation that has been, or is to be, applied to its
-    pre-activations; `reads_as` what the loss makes of them."""
+    """How a model's `outputs`, so many per sample, are read: `output` is the activation that has been, or is to be,
+    applied to its pre-activations; `reads_as` what the loss makes of them."""
 
     task: Task
     outputs: int
@@ -43,12 +43,7 @@ class Evaluation:
 
 def reading_of(config: Config, facts: DataFacts) -> Reading:
     """`config` is resolved."""
-    output, declared = config.model["output"], loss_declaration(config.loss)
-    sigmoids = config.loss.name == "binary_cross_entropy" and facts.task in ("multiclass", "regression")
-    if output == "none" and sigmoids and config.loss["inputs"] == "logits":
-        output = "sigmoid"
-    plain = "mean" if facts.task == "regression" else "probabilities"
-    return Reading(facts.task, output_size(config, facts), output, declared.prediction if declared else plain)
+    return Reading(facts.task, output_size(config, facts), *outputs_read_as(config, facts))
 
 
 @torch.no_grad()
@@ -99,8 +94,19 @@ class Scorer:
 
 
 def _prepared(samples: Samples, reading: Reading, replica: Replica) -> PreparedTargets:
-    scale = replica.parts.target_std if reading.task == "regression" else 1.0
-    return prepared_targets(reading.task, samples.targets, reading.outputs, target_std=scale)
+    """All held-out targets decide which yardsticks have a meaning, so that validation and test have the same ones."""
+    parts = replica.parts
+    if reading.task != "regression":
+        return prepared_targets(reading.task, samples.targets, reading.outputs)
+    held_out = [part.targets for part in (parts.validation, parts.test) if part is not None]
+    return prepared_targets(
+        reading.task,
+        samples.targets,
+        reading.outputs,
+        target_mean=parts.target_mean,
+        target_std=parts.target_std,
+        deciding=held_out,
+    )
 
 
 def _score(

@@ -190,3 +190,75 @@ def test_one_run_or_the_same_twice_is_refused(make_run):
         compare([run])
     with pytest.raises(UsageError, match="given twice"):
         compare([run, run])
+
+
+OWN = {"name": "mine:focal", "gamma": 2.0, "reduction": "mean"}
+
+
+def with_source(make_run, name, code, loss=OWN, **options):
+    return make_run(name, rows=falling(1.0), config={"loss": loss}, environment={"code": code}, **options)
+
+
+def test_one_name_with_different_source_is_told_and_its_loss_not_ranked(make_run):
+    codes = [{"mine": {"mine": "aaaa", "shapes": digest}} for digest in ("bbbb", "cccc")]
+    comparison = compare([with_source(make_run, name, code) for name, code in zip("ab", codes, strict=True)])
+    assert comparison.warnings == ("mine:focal ran with different source of shapes (A: bbbb, B: cccc)",)
+    assert comparison.refusals == (
+        "train_loss and val_loss are not ranked: mine:focal ran with different source, "
+        "so its values may have different meanings",
+    )
+    assert "val_loss" not in {y.name for y in comparison.yardsticks}
+
+
+def test_components_of_one_file_are_told_together(make_run):
+    codes = [{"mine": {"mine": digest}} for digest in ("aaaa", "bbbb")]
+    others = {"model": {"name": "mine:net", "output": "none"}, "optimizer": {"name": "mine:sgd"}}
+    runs = [
+        make_run(name, rows=falling(1.0), config={"loss": OWN, **others}, environment={"code": code})
+        for name, code in zip("ab", codes, strict=True)
+    ]
+    expected = "mine:focal, mine:net and mine:sgd ran with different source of mine (A: aaaa, B: bbbb)"
+    assert compare(runs).warnings == (expected,)
+
+
+def test_the_same_source_is_not_mentioned_whatever_else_the_runs_import(make_run):
+    codes = [{"mine": {"mine": "aaaa"}}, {"mine": {"mine": "aaaa"}, "nets": {"nets": "bbbb"}}]
+    comparison = compare([with_source(make_run, name, code) for name, code in zip("ab", codes, strict=True)])
+    assert comparison.warnings == comparison.refusals == ()
+
+
+def test_another_component_of_the_users_own_is_a_difference_of_the_config_not_of_source(make_run):
+    runs = [
+        with_source(make_run, "a", {"mine": {"mine": "aaaa"}}),
+        with_source(make_run, "b", {"mine": {"mine": "bbbb"}}, loss={**OWN, "name": "mine:other"}),
+    ]
+    comparison = compare(runs)
+    assert comparison.warnings == ()
+    assert comparison.refusals[0].endswith("their values have different meanings; compare yardsticks such as val_rmse")
+
+
+@pytest.mark.parametrize("code", [None, "other aaaa", "mine unknown", {"mine": {"mine": None}}, {}])
+def test_a_source_that_was_not_recorded_is_told(make_run, code):
+    comparison = compare(
+        [with_source(make_run, "a", {"mine": {"mine": "aaaa"}}), with_source(make_run, "b", code)],
+    )
+    assert comparison.warnings == ("mine:focal ran with a source that B did not record",)
+    assert comparison.refusals == ()
+
+
+@pytest.mark.parametrize(("digest", "told"), [("aaaa", False), ("ffff", True)])
+def test_the_text_that_older_versions_recorded_is_read(make_run, digest, told):
+    """It was `module digest, module digest`, without what the modules import."""
+    new = {"mine": {"mine": digest, "shapes": "bbbb"}, "nets": {"nets": "cccc"}}
+    runs = [with_source(make_run, "a", "mine aaaa, nets cccc"), with_source(make_run, "b", new)]
+    expected = (f"mine:focal ran with different source of mine (A: aaaa, B: {digest})",) if told else ()
+    assert compare(runs).warnings == expected
+
+
+def test_source_that_changed_within_a_run_is_told(make_run):
+    runs = [with_source(make_run, name, {"mine": {"mine": "aaaa"}}) for name in "ab"]
+    ledger.append(
+        runs[1].path / "ledger.jsonl", "resumed", step=3, changes={}, environment={"code": {"mine": {"mine": "bbbb"}}}
+    )
+    comparison = compare([runs[0], recorded.load(runs[1].path)])
+    assert comparison.warnings == ("mine:focal ran with different source of mine (A: aaaa, B: aaaa then bbbb)",)

@@ -14,7 +14,15 @@ from lossrun.catalog.declaration import TASKS
 from lossrun.components.metrics import predictions, prepared_targets, yardsticks
 from tests.components.test_metrics import SAMPLES, drawn, measured, outputs_of, targets_of
 
-READINGS = list(product(TASKS, ("none", "sigmoid", "softmax", "log_softmax"), ("probabilities", "mean", None)))
+READINGS = [
+    *product(TASKS, ("none", "sigmoid", "softmax", "log_softmax"), ("probabilities", "mean", None)),
+    ("regression", "none", "log_mean"),
+    ("regression", "none", "mean_and_log_variance"),
+]
+
+
+def preactivations_of(*leading: int, task: str, reads_as: str | None) -> Tensor:
+    return drawn(*leading, SAMPLES, outputs_of(task) * (2 if reads_as == "mean_and_log_variance" else 1))
 
 
 def floats(result: Mapping[str, Tensor]) -> dict[str, float]:
@@ -29,9 +37,11 @@ def test_predictions_of_many_models():
 
 @pytest.mark.parametrize(("task", "output", "reads_as"), READINGS)
 def test_many_models_at_once_are_each_by_itself(task, output, reads_as):
-    target_std = torch.tensor([2.0, 0.5, 10.0, 1.0]) if task == "regression" else 1.0
-    preactivations, targets = drawn(3, 2, SAMPLES, outputs_of(task)), targets_of(task, outputs_of(task))
-    parameters = {"output": output, "reads_as": reads_as, "target_std": target_std}
+    preactivations, targets = preactivations_of(3, 2, task=task, reads_as=reads_as), targets_of(task, outputs_of(task))
+    parameters = {"output": output, "reads_as": reads_as}
+    if task == "regression":
+        scaled = {"target_mean": torch.arange(4.0), "target_std": torch.tensor([2.0, 0.5, 10.0, 1.0])}
+        parameters |= scaled if output == "none" else {}
     stacked = measured(task, preactivations, targets, **parameters)
     for place in product(range(3), range(2)):
         alone = floats(measured(task, preactivations[place], targets, **parameters))
@@ -81,8 +91,8 @@ def test_a_value_that_is_read_would_be_noticed(reads):
 @pytest.mark.parametrize(("task", "output", "reads_as"), READINGS)
 def test_nothing_is_read_and_the_operations_do_not_depend_on_values(task, output, reads_as):
     targets = targets_of(task, outputs_of(task))
-    prepared = prepared_targets(task, targets, outputs_of(task), target_std=7.0 if task == "regression" else 1.0)
-    usual = drawn(2, SAMPLES, outputs_of(task))
+    prepared = prepared_targets(task, targets, outputs_of(task), target_std=7.0 if output == "none" else 1.0)
+    usual = preactivations_of(2, task=task, reads_as=reads_as)
     lists = []
     for preactivations in (usual, 100 * usual.sign(), torch.zeros_like(usual), torch.full_like(usual, float("nan"))):
         with Operations() as seen:
@@ -104,7 +114,7 @@ def test_scores_are_computed_without_any_values(task, output, reads_as):
         for name in type(prepared).__slots__
         if isinstance(value := getattr(prepared, name), Tensor)
     }
-    preactivations = drawn(2, SAMPLES, outputs_of(task)).to("meta")
+    preactivations = preactivations_of(2, task=task, reads_as=reads_as).to("meta")
     result = yardsticks(task, preactivations, replace(prepared, **tensors), output=output, reads_as=reads_as)
     assert {(value.shape, value.dtype, value.device.type) for value in result.values()} == {
         ((2,), torch.float64, "meta")
@@ -114,7 +124,7 @@ def test_scores_are_computed_without_any_values(task, output, reads_as):
 def test_scored_models_are_left_alone():
     for task, output, reads_as in READINGS:
         # Of the type that is computed with: no conversion makes a copy.
-        preactivations = drawn(SAMPLES, outputs_of(task)).double().requires_grad_()
+        preactivations = preactivations_of(task=task, reads_as=reads_as).double().requires_grad_()
         targets = targets_of(task, outputs_of(task))
         targets = targets.double() if targets.is_floating_point() else targets
         before = preactivations.detach().clone(), targets.clone()

@@ -8,6 +8,7 @@ import torch
 
 from lossrun.config import from_mapping
 from lossrun.lint import examine
+from lossrun.lint.rules import columns
 from lossrun.training import plan as planning
 from lossrun.training.evaluate import EVALUATION_BATCH, evaluate
 from lossrun.training.loop import train
@@ -26,6 +27,20 @@ TASKS: dict[str, dict[str, Any]] = {
             "standardize": {"inputs": True, "targets": True},
         },
         "loss": "huber",
+    },
+    "variances": {
+        "dataset": {
+            "name": "synthetic_regression",
+            "samples": 1700,
+            "features": 4,
+            "validation": HELD_OUT,
+            "standardize": {"inputs": True, "targets": True},
+        },
+        "loss": "gaussian_nll",
+    },
+    "counts": {
+        "dataset": {"name": "npz", "path": "counts.npz", "target": "targets", "task": "regression", "test": 20},
+        "loss": "poisson_nll",
     },
     "binary": {
         "dataset": {"name": "synthetic_classification", "kind": "moons", "samples": 1700, "validation": HELD_OUT},
@@ -55,7 +70,10 @@ def _labels(laboratory: Laboratory) -> None:
     inputs = draw.normal(size=(HELD_OUT + 200, 5)).astype(np.float32)
     targets = (inputs[:, :3] + draw.normal(size=(len(inputs), 3)) > 0).astype(np.float32)
     np.savez(laboratory.folder / "labels.npz", inputs=inputs, targets=targets)
-    TASKS["multilabel"]["dataset"]["validation"] = HELD_OUT
+    counts = draw.poisson(np.exp(inputs[:, :2])).astype(np.float32)
+    np.savez(laboratory.folder / "counts.npz", inputs=inputs, targets=counts)
+    for task in ("multilabel", "counts"):
+        TASKS[task]["dataset"]["validation"] = HELD_OUT
 
 
 def differences(laboratory: Laboratory, config: dict[str, Any]) -> tuple[float, list[int]]:
@@ -171,6 +189,58 @@ def test_a_class_that_validation_lacks(laboratory: Laboratory, seeds: int) -> No
     assert largest < 1e-6
     if seeds == 1:
         assert largest == 0
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_linter_knows_the_columns_beforehand(laboratory: Laboratory, task: str) -> None:
+    """But for what the held-out targets rule out."""
+    examined = examine(from_mapping({**COMMON, **TASKS[task]}, laboratory.folder), laboratory.folder)
+    with begin(prepare(examined), laboratory.folder / "runs") as session:
+        (scores,) = session.validate().values()
+    ruled_out = {"regression": ["msle", "poisson_nll"], "variances": ["msle", "poisson_nll"], "counts": ["mape"]}
+    missing = ["train_loss", *(f"val_{name}" for name in ruled_out.get(task, []))]
+    assert list(scores) == [name for name in columns(examined.facts, examined.config) if name not in missing]
+
+
+def test_predictions_are_means_in_original_units(laboratory: Laboratory) -> None:
+    for task, reads_as in (("variances", "mean_and_log_variance"), ("counts", "log_mean")):
+        examined = examine(from_mapping({**COMMON, **TASKS[task]}, laboratory.folder), laboratory.folder)
+        with begin(prepare(examined), laboratory.folder / "runs") as session:
+            assert session.reading.reads_as == reads_as
+            (replica,) = session.replicas
+            parts = replica.parts
+            assert parts.test is not None
+            predicted = evaluate(replica, parts.test, session.reading).predictions
+            with torch.no_grad():
+                outputs = replica.network(parts.test.scaled(parts.test.inputs)).double()
+            if reads_as == "log_mean":
+                expected = outputs.float().exp().double()
+            else:
+                expected = outputs[:, :1] * parts.target_std + parts.target_mean
+                assert parts.target_std != 1
+            assert predicted.shape == parts.test.targets.shape
+            torch.testing.assert_close(predicted, expected)
+
+
+def test_all_held_out_targets_decide_which_yardsticks_there_are(laboratory: Laboratory) -> None:
+    """A 0 among the test targets: no percentage of it, and none of the validation targets, which have no 0, either."""
+    line = {"name": "inline", "inputs": list(range(20)), "targets": [*range(1, 20), 0], "validation": 5, "test": 5}
+    found = []
+    for split_seed in range(8):
+        config = {**COMMON, "dataset": {**line, "split_seed": split_seed}, "loss": "mse", "epochs": 1}
+        examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+        with begin(prepare(examined), laboratory.folder / "runs") as session:
+            parts = session.replicas[0].parts
+            assert parts.validation is not None
+            assert parts.test is not None
+            (scores,) = session.validate().values()
+            of_test = evaluate(session.replicas[0], parts.test, session.reading).yardsticks
+            assert list(scores) == ["val_loss", *(f"val_{name}" for name in of_test)]
+            zeros = [bool((part.targets == 0).any()) for part in (parts.train, parts.validation, parts.test)]
+            # The training targets have no say: they may be corrupted.
+            assert ("val_mape" in scores) is not any(zeros[1:])
+            found.append(zeros.index(True))
+    assert {*found} == {0, 1, 2}, "the test wants the 0 in each part once"
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

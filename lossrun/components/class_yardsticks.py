@@ -1,0 +1,233 @@
+"""The yardsticks of classes. Called by `metrics.yardsticks`, which says what is what."""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from lossrun.catalog import Task
+from lossrun.catalog.declaration import Prediction
+from lossrun.components.models import Output, activated
+
+LOWEST: Final = torch.finfo(torch.float64).min
+
+# The plain parameters of the losses, as the catalogue declares them (focal: gamma 2).
+MARGIN: Final = 1.0
+DICE_EPS: Final = 1e-7
+GENERALIZED_Q: Final = 0.7
+SYMMETRIC_ALPHA: Final = 0.1
+SYMMETRIC_BETA: Final = 1.0
+LOG_ZERO: Final = -4.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTargets:
+    """`truths` (K, N), bool: which classes or labels are true of a sample; `values`: the same as numbers 0 and 1.
+
+    `signs` (K, N): -1 where true, else 1; a logit times its sign is the logit of being wrong. `counts` (K,): samples of
+    which each is true. `labels` (1, N): the one true class, of exclusive classes. `mentions` (N,): labels true of each
+    sample.
+    """
+
+    truths: Tensor
+    values: Tensor
+    signs: Tensor
+    counts: Tensor
+    labels: Tensor
+    mentions: Tensor
+
+
+def class_targets(targets: Tensor, outputs: int) -> ClassTargets:
+    """See `metrics.prepared_targets`."""
+    if targets.ndim == 1:
+        labels = targets.long().unsqueeze(0)
+        truths = labels == torch.arange(outputs, device=targets.device).unsqueeze(-1)
+    else:
+        truths = (targets > 0.5).mT.contiguous()
+        labels = truths.byte().argmax(dim=0, keepdim=True)
+    values = truths.double()
+    return ClassTargets(truths, values, 1 - 2 * values, values.sum(dim=1), labels, values.sum(dim=0))
+
+
+# From here on most is done in place: for arrays beyond the caches fresh memory costs more than the arithmetic.
+
+
+def exclusive_yardsticks(
+    raw: Tensor, targets: ClassTargets, output: Output, reads_as: Prediction | None
+) -> dict[str, Tensor]:
+    """Of one class of several. Overwrites `raw` (..., K, N)."""
+    top, guesses = raw.max(dim=-2, keepdim=True)
+    labels = targets.labels.expand_as(guesses)
+    right = guesses == labels
+    if output == "softmax":
+        of_right = raw.gather(-2, labels)
+        shared = _softmax(raw, top, guesses)
+        log_right = shared.log_p.gather(-2, labels)
+        values, wrong = _of_right_class(log_right)
+        values["binary_cross_entropy"] = -mean(shared.log_no.scatter_(-2, labels, log_right))
+        # The right class is short of 1 by what all others have together.
+        values["mse"] = mean(shared.p.scatter_(-2, labels, wrong).square_())
+        values["mae"] = mean(wrong) * (2 / raw.shape[-2])
+        values["categorical_hinge"] = _categorical_hinge(of_right, torch.where(right, top + shared.second, top))
+        values["multi_margin"] = _multi_margin(shared.log_p, log_right, labels)
+    elif output == "sigmoid":
+        # A cross-entropy wants probabilities that sum to 1.
+        values, _ = _of_right_class((-softplus(-raw)).log_softmax(dim=-2).gather(-2, labels))
+        wrong_logits = raw * targets.signs
+        values["binary_cross_entropy"] = mean(softplus(wrong_logits))
+        values |= _of_errors(wrong_logits.sigmoid_())
+        values |= _of_margins(raw, top, guesses, labels)
+    elif reads_as is None:
+        values = _of_margins(raw, top, guesses, labels)
+    else:
+        values = _of_errors(activated(raw, output).sub_(targets.values).abs_())
+
+    guesses, labels = guesses.squeeze(-2), labels.squeeze(-2)
+    hit = right.squeeze(-2).double()
+    values["accuracy"] = hit.mean(dim=-1)
+    counts = targets.counts.expand(*hit.shape[:-1], -1)
+    # Exact in whatever order a GPU adds: whole numbers. (Sums over one-hot rows would cost K times as much.)
+    hits = torch.zeros_like(counts).scatter_add(-1, labels, hit)
+    mentions = counts.scatter_add(-1, guesses, torch.ones_like(hit))
+    # Over the classes that are a label or a guess at least once, as scikit-learn's f1_score.
+    values["macro_f1"] = _f1(hits, mentions).sum(dim=-1) / mentions.count_nonzero(dim=-1)
+    return values
+
+
+def label_yardsticks(
+    task: Task, raw: Tensor, targets: ClassTargets, output: Output, reads_as: Prediction | None
+) -> dict[str, Tensor]:
+    """Of one yes or no, and of several. Overwrites `raw` (..., K, N)."""
+    values = {}
+    # Of outputs trained towards 0 and 1 the middle decides, of logits and margins the sign.
+    plain = output == "none" and reads_as == "mean"
+    yeses = raw > (0.5 if plain else 0)
+    if plain:
+        values = _of_errors(raw.sub_(targets.values).abs_())
+    else:
+        wrong = raw * targets.signs
+        if task == "binary":
+            shortfalls = (wrong + MARGIN).clamp_(min=0)
+            values["hinge"] = mean(shortfalls)
+            values["squared_hinge"] = mean(shortfalls.square_())
+        if output == "sigmoid":
+            costs = softplus(wrong)
+            values |= _of_probabilities(task, wrong.sigmoid_(), costs, targets)
+        elif output == "softmax":
+            shared = _softmax(raw, *raw.max(dim=-2, keepdim=True))
+            yeses = shared.p > 0.5
+            costs = torch.where(targets.truths, shared.log_p, shared.log_no).neg_()
+            values |= _of_probabilities(task, shared.p.sub_(targets.values).abs_(), costs, targets)
+
+    right = yeses == targets.truths
+    values["accuracy"] = right.sum(dim=(-2, -1), dtype=torch.float64) / targets.truths.numel()
+    if task == "multilabel":
+        hits, guessed = (yeses & targets.truths).sum(dim=-1), yeses.sum(dim=-1)
+        values["macro_f1"] = _f1(hits, guessed + targets.counts).mean(dim=-1)
+    return values
+
+
+def softplus(logits: Tensor) -> Tensor:
+    """-log(1 - p) of the logits of p: log(1 + exp(logits)). Beyond the threshold that is the logit, to the last bit.
+
+    Of -logits, -log p. (torch's logsigmoid wakes all threads of a CPU even for a handful of numbers.)
+    """
+    return F.softplus(logits, threshold=50)
+
+
+def mean(values: Tensor) -> Tensor:
+    """Over the last two axes."""
+    return values.mean(dim=(-2, -1))
+
+
+def _of_errors(errors: Tensor) -> dict[str, Tensor]:
+    """From |p - t| (..., K, N), which it overwrites."""
+    return {"mae": mean(errors), "mse": mean(errors.square_())}
+
+
+def _of_probabilities(task: Task, errors: Tensor, costs: Tensor, targets: ClassTargets) -> dict[str, Tensor]:
+    """From |p - t|, which is overwritten, and -ln(1 - |p - t|), both (..., K, N)."""
+    values = {"binary_cross_entropy": mean(costs)}
+    if task == "multilabel":
+        missing = errors.sum(dim=-2)
+        # sum of t + sum of p - 2 (sum of t p) is the sum of |p - t|, as t is 0 or 1: nothing cancels near 0.
+        both = (errors * targets.signs).sum(dim=-2).add_(targets.mentions, alpha=2).add_(DICE_EPS)
+        values["dice"] = (missing / both).mean(dim=-1)
+    values |= _of_errors(errors)
+    # Squared by now, which is the power gamma.
+    values["binary_focal"] = mean(errors.mul_(costs))
+    return values
+
+
+def _of_right_class(log_right: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """What follows from the right class' log-probability alone, and 1 - its probability; (..., 1, N)."""
+    wrong = log_right.expm1().neg_()
+    cross_entropy = -mean(log_right)
+    values = {
+        "cross_entropy": cross_entropy,
+        "focal": -mean(wrong.square().mul_(log_right)),
+        "generalized_cross_entropy": mean((log_right * GENERALIZED_Q).expm1_()) / -GENERALIZED_Q,
+        # The reverse cross-entropy: each wrong class' probability times the logarithm of 0.
+        "symmetric_cross_entropy": SYMMETRIC_ALPHA * cross_entropy - SYMMETRIC_BETA * LOG_ZERO * mean(wrong),
+    }
+    return values, wrong
+
+
+def _of_margins(raw: Tensor, top: Tensor, guesses: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Overwrites `raw` (..., K, N)."""
+    of_right = raw.gather(-2, labels)
+    second = raw.scatter(-2, guesses, -inf).amax(dim=-2, keepdim=True)
+    rival = torch.where(guesses == labels, second, top)
+    return {
+        "categorical_hinge": _categorical_hinge(of_right, rival),
+        "multi_margin": _multi_margin(raw, of_right, labels),
+    }
+
+
+def _categorical_hinge(of_right: Tensor, rival: Tensor) -> Tensor:
+    """rival: the greatest output of a wrong class, which counts as at least 0, as in Keras. (..., 1, N)."""
+    return mean((rival.clamp(min=0) - of_right).add_(MARGIN).clamp_(min=0))
+
+
+def _multi_margin(outputs: Tensor, of_right: Tensor, labels: Tensor) -> Tensor:
+    """Overwrites the outputs (..., K, N); any number may have been added to all of a sample's."""
+    return mean(outputs.sub_(of_right - MARGIN).clamp_(min=0).scatter_(-2, labels, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Softmax:
+    """`p`, `log_p` and `log_no`, log(1 - p), (..., K, N); `second`: the second greatest logit less the greatest."""
+
+    p: Tensor
+    log_p: Tensor
+    log_no: Tensor
+    second: Tensor
+
+
+def _softmax(raw: Tensor, top: Tensor, likeliest: Tensor) -> _Softmax:
+    """A softmax over the classes, (..., K, N). Overwrites the logits `raw`.
+
+    top: the greatest logit; likeliest: its class; both (..., 1, N).
+
+    The likeliest class may have p = 1 but for less than the last digit. So the others are looked at by themselves: how
+    they share what it leaves, and the log-odds against it, from which all else follows.
+    """
+    below = raw.sub_(top)
+    # Not -inf: where all others are that, too, they would have no shares.
+    others = below.scatter(-2, likeliest, LOWEST)
+    second = others.amax(dim=-2, keepdim=True)
+    shares = others.softmax(dim=-2)
+    # The log-sum of the others is the greatest less the logarithm of its share.
+    against = second - shares.amax(dim=-2, keepdim=True).log()
+    left = against.sigmoid()
+    p = shares.mul_(left)
+    log_no = (-p).log1p_().scatter_(-2, likeliest, -softplus(-against))
+    return _Softmax(p.scatter_(-2, likeliest, 1 - left), below.sub_(softplus(against)), log_no, second)
+
+
+def _f1(hits: Tensor, mentions: Tensor) -> Tensor:
+    """2 hits / (labels + guesses) per class, (..., K); 0 for a class that is neither (scikit-learn's zero_division)."""
+    return 2 * hits / mentions.clamp(min=1)

@@ -1,0 +1,126 @@
+"""Many yardsticks on a screen: those that decide first, those that describe quietly after them."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from lossrun.analysis.compare import compare
+from lossrun.analysis.readings import spread
+from lossrun.config import from_mapping
+from lossrun.lint import examine
+from lossrun.report.compare import print_comparison
+from lossrun.report.facts import facts
+from lossrun.report.formats import to_csv, to_markdown
+from lossrun.report.numbers import format_spread
+from lossrun.report.training import ending
+
+HUBER = {"name": "huber", "delta": 1.0, "reduction": "mean"}
+
+
+def screen(draw: Callable[[Console], None]) -> list[str]:
+    """What is drawn on a terminal of 80 columns, line by line."""
+    file = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    draw(Console(file=file, width=80, height=50, force_terminal=True, _environ={"TERM": "dumb"}))
+    file.seek(0)
+    return file.read().splitlines()
+
+
+@pytest.fixture
+def comparison(make_run):
+    """Best epochs are the first ones; only the second run has a log_cosh."""
+
+    def rows(**more):
+        return lambda epoch, seed: {
+            "val_loss": float(epoch),
+            "val_mse": 3e7 + epoch,
+            "val_huber": 1e-9 * epoch,
+            **more,
+            "val_rmse": 0.1,
+        }
+
+    return compare(
+        [make_run("a", rows=rows()), make_run("b", rows=rows(val_log_cosh=0.25, val_rmse=0.2), config={"loss": HUBER})]
+    )
+
+
+def test_a_comparison_shows_what_decides_at_best_and_last_and_what_describes_once(comparison):
+    lines = screen(lambda console: print_comparison(comparison, console))
+    starts = [line.split()[0] if line else "" for line in lines]
+    assert starts.count("val_rmse") == starts.count("test_mae") == 2
+    assert starts.count("val_mse") == starts.count("val_huber") == starts.count("val_log_cosh") == 1
+    place = lines.index("Other losses and metrics at each run's best epoch")
+    assert place > max(number for number, start in enumerate(starts) if start == "test_mae")
+    table = {start: line.split() for start, line in zip(starts[place:], lines[place:], strict=True)}
+    # No mark, no difference, and a dash where there is nothing.
+    assert table["val_mse"] == ["val_mse", "[targets", "squared]", "lower", "3.000e7", "3.000e7"]
+    assert table["val_huber"][-2:] == ["1.000e-9", "1.000e-9"]
+    assert table["val_log_cosh"] == ["val_log_cosh", "lower", "-", "0.2500"]
+    assert "they describe and do not decide; --format csv has the last epoch's too" in lines
+
+
+def test_nothing_of_it_is_lost_in_a_file(comparison):
+    values = [line.split(",")[2:] for line in to_csv(comparison).splitlines() if "val_mse" in line]
+    assert sorted(values) == [
+        ["0", "val_mse", "best", "1", "30000001.0"],
+        ["0", "val_mse", "best", "1", "30000001.0"],
+        ["0", "val_mse", "last", "4", "30000004.0"],
+        ["0", "val_mse", "last", "4", "30000004.0"],
+    ]
+    assert "| val_log_cosh | lower | - | 0.2500 |" in to_markdown(comparison)
+
+
+def ended(at_best, at_last=None):
+    seeds = {
+        str(seed): {"best_epoch": 1, "test_at_best": best, "test_at_last": last}
+        for seed, (best, last) in enumerate(zip(at_best, at_last or at_best, strict=True))
+    }
+    finished = {"epoch": 1, "seconds": 1.0, "seeds": seeds}
+    return screen(lambda console: ending(console, finished, {"metric": "val_loss", "mode": "min"}, []))
+
+
+def test_an_ending_tells_what_decides_from_what_describes():
+    names = ["test_loss", "test_mse", "test_mae", "test_cross_entropy", "test_focal", "test_accuracy", "test_macro_f1"]
+    lines = ended([dict.fromkeys(names, 0.5)], [dict.fromkeys(names, 0.25)])
+    starts = [line.split()[0] for line in lines if line.startswith(("test_", "yardstick", "others"))]
+    assert starts == [
+        *("yardstick", "test_accuracy", "test_macro_f1", "test_loss"),
+        *("others", "test_mse", "test_mae", "test_cross_entropy", "test_focal"),
+    ]
+    # Numbers of both tables stand below each other.
+    assert len({len(line) for line in lines if line.startswith("test_")}) == 1
+
+
+def test_an_ending_of_seeds_that_were_not_scored_alike():
+    scores = {"test_rmse": 0.5, "test_mae": 0.25, "test_mape": 12.5}
+    lines = ended([scores, {name: scores[name] for name in ("test_rmse", "test_mae")}])
+    assert [line.split() for line in lines if "mape" in line] == [["test_mape", "12.50"]]
+
+
+def test_a_deviation_is_written_like_a_large_mean():
+    # Mean 3e7, deviation sqrt(2) * 1e6.
+    assert format_spread(spread({0: 2.9e7, 1: 3.1e7}), "±") == "3.000e7 ± 1.4e6"
+    assert format_spread(spread({0: 3e7, 1: 3e7}), "±") == "3.000e7 ± 0.0"
+    # Mean 3e-9, deviation sqrt(2) * 1e-9.
+    assert format_spread(spread({0: 2e-9, 1: 4e-9}), "±") == "3.000e-9 ± 1.4e-9"
+
+
+@pytest.mark.parametrize(
+    ("loss", "line"),
+    [
+        ("poisson_nll", "poisson_nll of logarithms of means against real targets"),
+        ({"name": "poisson_nll", "log_input": False}, "poisson_nll of outputs against real targets"),
+        ("gaussian_nll", "gaussian_nll of means and log-variances against real targets"),
+        ("mae", "mae of outputs against real targets"),
+        ("bce", "binary_cross_entropy of logits against real targets"),
+    ],
+)
+def test_a_banner_says_what_a_loss_takes_outputs_for(tmp_path: Path, loss, line):
+    config = {
+        "dataset": {"name": "inline", "inputs": [1, 2, 3], "targets": [0.25, 0.5, 0.75]},
+        **{"model": "linear", "loss": loss, "optimizer": "sgd", "learning_rate": 0.01, "lint": "warn"},
+    }
+    found = examine(from_mapping(config, tmp_path, []), tmp_path)
+    assert facts(found.config, found.facts)["loss"].startswith(line)
