@@ -3,19 +3,21 @@
 from lossrun.catalog import DataFacts, nearest
 from lossrun.config import Reading, resolve
 from lossrun.config.source import Problem
-from lossrun.lint.rules import RULES, Rule
+from lossrun.lint.rule import Case, Rule
+from lossrun.lint.rules import RULES
 
 
 def check(reading: Reading, facts: DataFacts) -> list[str]:
     """The warnings. Raises ConfigError with all errors, where there are any."""
     config = resolve(reading.config, facts)
+    case = Case.of(config, facts)
     errors = _unknown_rules(reading)
     warnings: list[Problem] = []
     for name, rule in RULES.items():
         severity = _severity(name, rule, config.lint)
         if severity == "off":
             continue
-        for found in rule.check(config, facts):
+        for found in rule.check(case):
             problem = reading.source.problem(found.path, f"{found.reason}; {found.fix} [{name}]")
             (errors if severity == "error" else warnings).append(problem)
     if errors:

@@ -1,14 +1,21 @@
 """A config held against its data, without torch: what `lossrun check` shows and what training starts from."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from lossrun import data as datasets
 from lossrun.catalog import DataFacts
 from lossrun.config import Config, Reading, resolve
+from lossrun.config.source import Source
 from lossrun.data import Data, known_facts
+from lossrun.errors import DataError
 from lossrun.lint.check import check
+
+# dataset.inputs[1][0]: what a data error begins with where a key of the config is to blame.
+_KEY: Final = re.compile(r"dataset(?:\.\w+|\[\d+\])*(?=: )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,22 @@ class Examined:
 
 def examine(reading: Reading, data_dir: Path) -> Examined:
     """Load the data, apply the lint rules, resolve what was left to `auto`. Raises DataError and ConfigError."""
+    try:
+        return _examined_with_data(reading, data_dir)
+    except DataError as error:
+        raise _placed(error, reading.source) from error
+
+
+def _placed(error: DataError, source: Source) -> DataError:
+    """A data error that begins with a key of the config, shown where that key stands."""
+    key = _KEY.match(text := str(error))
+    if key is None:
+        return error
+    path = tuple(int(part) if part.isdigit() else part for part in re.findall(r"\w+", key[0]))
+    return DataError(source.problem(path, text[key.end() + 2 :]).text)
+
+
+def _examined_with_data(reading: Reading, data_dir: Path) -> Examined:
     dataset, seeds = reading.config.dataset, reading.config.seeds
     # First with what is known anyway: no mistake in the config should have to wait for a download.
     if (known := known_facts(dataset.name, dataset.parameters)) is not None:

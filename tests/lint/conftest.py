@@ -25,9 +25,11 @@ def facts() -> Callable[..., DataFacts]:
         validation: int = 10,
         input_shape: tuple[int, ...] = (4,),
         target_range: tuple[float, float] | None = None,
+        least_magnitude: float | None = None,
+        class_counts: tuple[int, ...] | None = None,
     ) -> DataFacts:
         size = size or {"regression": 1, "binary": 1, "multiclass": 10, "multilabel": 5}[task]
-        return DataFacts(task, input_shape, size, train, validation, 10, target_range)
+        return DataFacts(task, input_shape, size, train, validation, 10, target_range, least_magnitude, class_counts)
 
     return facts
 

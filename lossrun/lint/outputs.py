@@ -1,0 +1,261 @@
+"""Rules on the loss and the model's last layer: what one gives, the other has to take."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from lossrun.catalog.declaration import Loss
+from lossrun.config.resolve import output_size
+from lossrun.lint.rule import Case, Example, Found, Rule
+
+_SQUASHED: Final = ("sigmoid", "softmax", "log_softmax")
+_GIVES: Final = {
+    "none": "logits",
+    "sigmoid": "probabilities",
+    "softmax": "probabilities",
+    "log_softmax": "log-probabilities",
+}
+# What nobody has to think about twice.
+_PLAIN_CHOICE: Final = {
+    "regression": "mse",
+    "binary": "binary_cross_entropy",
+    "multiclass": "cross_entropy",
+    "multilabel": "binary_cross_entropy",
+}
+
+
+def loss_task(case: Case) -> Iterator[Found]:
+    facts, declared = case.facts, case.loss
+    if declared is None or facts.task in declared.tasks:
+        return
+    plain = _PLAIN_CHOICE[facts.task]
+    yield Found(
+        ("loss",),
+        f"{declared.name} is made for {' and '.join(declared.tasks)} targets, but {case.config.dataset.name} has "
+        f"{facts.task} ones",
+        f"use {plain}{_other_task(case, declared)}; `lossrun list losses --task {facts.task}` has the others",
+    )
+
+
+def _other_task(case: Case, declared: Loss) -> str:
+    """The same data read as another task, where the config could say so and the loss would fit."""
+    if "task" not in case.config.dataset.parameters:
+        return ""
+    facts = case.facts
+    readings = {"binary": "multiclass", "multiclass": "binary" if facts.target_size == 2 else ""}
+    one_hot = facts.task == "multilabel" and facts.class_counts is not None and sum(facts.class_counts) == facts.train
+    other = "multiclass" if one_hot else readings.get(facts.task, "")
+    return f", or set dataset.task: {other}" if other in declared.tasks else ""
+
+
+def double_activation(case: Case) -> Iterator[Found]:
+    loss, output = case.config.loss, case.output
+    told = loss.parameters.get("inputs")
+    # A loss that knows no other form than logits, and reads probabilities from them.
+    always = case.loss is not None and case.loss.accepts == ("logits",) and case.loss.prediction == "probabilities"
+    if output not in _SQUASHED or not (told == "logits" or always) or _is_harmless(case):
+        return
+    option = "" if always else " with inputs: logits (from_logits: true)"
+    fix = "set model.output: logits" + ("" if always else " (better), or loss.from_logits: false")
+    yield Found(("loss",), f"the model already ends in {output}, and {loss.name}{option} applies it a second time", fix)
+
+
+def needless_log_softmax(case: Case) -> Iterator[Found]:
+    if case.config.loss.parameters.get("inputs") == "logits" and _is_harmless(case):
+        yield Found(
+            ("loss",),
+            f"the model already ends in log_softmax, and {case.config.loss.name} with inputs: logits applies it again, "
+            "which changes nothing",
+            "set model.output: logits, or loss.inputs: log_probabilities (NLLLoss)",
+        )
+
+
+def _is_harmless(case: Case) -> bool:
+    """The softmax of log-probabilities is the probabilities themselves; a sigmoid of them is not."""
+    return case.output == "log_softmax" and case.loss is not None and _has_softmax(case.loss)
+
+
+def _has_softmax(declared: Loss) -> bool:
+    return declared.prediction == "probabilities" and not declared.sigmoid
+
+
+def missing_activation(case: Case) -> Iterator[Found]:
+    loss, output, declared = case.config.loss, case.output, case.loss
+    told = loss.parameters.get("inputs")
+    softmax = case.facts.task == "multiclass" if declared is None else _has_softmax(declared)
+    if told == "probabilities" and output in ("none", "log_softmax"):
+        yield Found(
+            ("loss",),
+            f"{loss.name} is told to expect probabilities, but the model gives {_GIVES[output]}",
+            f"set loss.from_logits: true (better), or model.output: {'softmax' if softmax else 'sigmoid'}",
+        )
+    if told == "log_probabilities" and output != "log_softmax":
+        yield Found(
+            ("loss",),
+            f"{loss.name} is told to expect log-probabilities, but the model gives {_GIVES[output]}",
+            "set model.output: log_softmax, or leave loss.inputs out" if softmax else "leave loss.inputs out",
+        )
+    # mse and mae on classes: what they compare with is 0 and 1.
+    if declared and declared.prediction == "mean" and output == "log_softmax":
+        yield Found(
+            ("model", "output"),
+            f"{loss.name} compares log-probabilities, which are 0 at most, with the targets",
+            "set model.output: " + ("none" if case.facts.task == "regression" else "softmax"),
+        )
+
+
+def margin_on_probabilities(case: Case) -> Iterator[Found]:
+    margin = case.loss is not None and case.loss.accepts == ("logits",) and case.loss.prediction is None
+    if margin and case.output in _SQUASHED:
+        yield Found(
+            ("model", "output"),
+            f"{case.config.loss.name} asks for a margin of 1 and more, but the model ends in {case.output}",
+            "set model.output: logits",
+        )
+
+
+def output_shape(case: Case) -> Iterator[Found]:
+    config, facts, output, declared = case.config, case.facts, case.output, case.loss
+    size = output_size(config, facts)
+    if output in ("softmax", "log_softmax") and size == 1:
+        constant = "1" if output == "softmax" else "0"
+        fix = "none" if facts.task == "regression" else "sigmoid, or logits"
+        yield Found(("model", "output"), f"a {output} over one output is always {constant}", f"set model.output: {fix}")
+    elif facts.task == "multiclass" and size == 1 and declared and _has_softmax(declared):
+        yield Found(("dataset",), f"one class alone makes {declared.name} always 0", "look at the targets")
+    if facts.task == "multilabel" and output in ("softmax", "log_softmax"):
+        yield Found(
+            ("model", "output"),
+            f"a softmax makes {size} labels exclude each other, and here several can be true at once",
+            "set model.output: logits (better) or sigmoid",
+        )
+    if facts.task == "multiclass" and output == "sigmoid" and declared and _has_softmax(declared):
+        yield Found(
+            ("model", "output"),
+            f"{size} classes that exclude each other want one softmax; {size} sigmoids do not add up to 1",
+            "set model.output: logits (better) or softmax",
+        )
+    if facts.task == "regression" and output in _SQUASHED:
+        yield from _squashed_numbers(case)
+
+
+def _squashed_numbers(case: Case) -> Iterator[Found]:
+    """Outputs of a regression that the last layer keeps from where they have to go."""
+    output, declared = case.output, case.loss
+    if declared and (
+        declared.prediction == "mean_and_log_variance"
+        or (declared.prediction == "log_mean" and case.config.loss.parameters.get("log_input"))
+    ):
+        what = "logarithms of the mean" if declared.prediction == "log_mean" else "means and logarithms of variances"
+        yield Found(
+            ("model", "output"),
+            f"the outputs for {declared.name} are {what}, which {output} cuts off",
+            "set model.output: none",
+        )
+        return
+    gives = f"{output} gives values {'of at most 0' if output == 'log_softmax' else 'in [0, 1]'}"
+    if case.targets_are_standardized:
+        yield Found(
+            ("model", "output"),
+            f"{gives}, but standardized targets lie on both sides of 0",
+            "set model.output: none, or dataset.standardize: {targets: false}",
+        )
+    elif case.facts.target_range:
+        low, high = case.facts.target_range
+        if high > 0 if output == "log_softmax" else low < 0 or high > 1:
+            yield Found(
+                ("model", "output"),
+                f"{gives}, but the targets reach from {low:g} to {high:g}",
+                "set model.output: none",
+            )
+
+
+def negative_mean(case: Case) -> Iterator[Found]:
+    # What a model of the user's own ends in is not known.
+    told_mean = case.config.loss.parameters.get("log_input") is False
+    if told_mean and case.output == "none" and not case.config.model.is_plugin:
+        yield Found(
+            ("loss",),
+            f"{case.config.loss.name} with log_input: false takes the outputs for means, but they can be negative",
+            "set loss.log_input: true, which makes them logarithms",
+        )
+
+
+OUTPUT_RULES: Final[dict[str, Rule]] = {
+    "loss_task": Rule(
+        check=loss_task,
+        runnable=False,
+        meaning="The loss is made for the targets that the dataset has.",
+        why="Each loss compares outputs with one kind of target: a number, a yes or no, one class of several, several "
+        "labels. On another kind it has no meaning.",
+        example=Example(
+            "dataset: synthetic_regression\nloss: cross_entropy",
+            "dataset: synthetic_regression\nloss: mse",
+        ),
+    ),
+    "double_activation": Rule(
+        check=double_activation,
+        meaning="A sigmoid or softmax is applied once: by the model, or by the loss from logits.",
+        why="from_logits: true says that there has been no activation yet. Applied twice, probabilities stay between "
+        "0.5 and 0.73 (sigmoid), or nearly alike (softmax): training seems to work, and stops early at a high loss.",
+        example=Example(
+            "dataset: {name: synthetic_classification, kind: moons}\nmodel: {name: mlp, output: sigmoid}\n"
+            "loss: {name: binary_cross_entropy, from_logits: true}",
+            "dataset: {name: synthetic_classification, kind: moons}\nmodel: {name: mlp, output: logits}\n"
+            "loss: {name: binary_cross_entropy, from_logits: true}",
+        ),
+    ),
+    "needless_log_softmax": Rule(
+        check=needless_log_softmax,
+        severity="warn",
+        meaning="A log_softmax that the loss applies again.",
+        why="The second one changes nothing, since log-probabilities are logits of themselves. But whoever writes it "
+        "takes the loss for another one, which makes itself felt where softmax stands instead.",
+        example=Example(
+            "dataset: synthetic_classification\nmodel: {name: mlp, output: log_softmax}\nloss: CrossEntropyLoss",
+            "dataset: synthetic_classification\nmodel: {name: mlp, output: log_softmax}\nloss: NLLLoss",
+        ),
+    ),
+    "missing_activation": Rule(
+        check=missing_activation,
+        meaning="A loss that wants probabilities, or their logarithms, is given them.",
+        why="Logits taken for probabilities are clipped to between 0 and 1: most outputs then have no gradient at all.",
+        example=Example(
+            "dataset: synthetic_classification\nmodel: {name: mlp, output: logits}\n"
+            "loss: {name: cross_entropy, from_logits: false}",
+            "dataset: synthetic_classification\nmodel: {name: mlp, output: softmax}\n"
+            "loss: {name: cross_entropy, from_logits: false}",
+        ),
+    ),
+    "margin_on_probabilities": Rule(
+        check=margin_on_probabilities,
+        meaning="Hinges and margins are given plain outputs, not probabilities.",
+        why="Between 0 and 1 no output leads another by more than the margin, so the loss never lets go of samples "
+        "that are right, which is what it is for.",
+        example=Example(
+            "dataset: {name: synthetic_classification, kind: moons}\nmodel: {name: mlp, output: sigmoid}\nloss: hinge",
+            "dataset: {name: synthetic_classification, kind: moons}\nmodel: mlp\nloss: hinge",
+        ),
+    ),
+    "output_shape": Rule(
+        check=output_shape,
+        meaning="The last layer can give what the targets are: as many outputs, as wide a range, exclusive or not.",
+        why="A softmax over one output is always 1. Sigmoids of exclusive classes do not add up to 1, and a softmax "
+        "allows one label where several are true. No sigmoid gives a 9.",
+        example=Example(
+            "dataset: {name: synthetic_classification, kind: moons}\nmodel: {name: mlp, output: softmax}\n"
+            "loss: binary_cross_entropy",
+            "dataset: {name: synthetic_classification, kind: moons}\nmodel: {name: mlp, output: sigmoid}\n"
+            "loss: binary_cross_entropy",
+        ),
+    ),
+    "negative_mean": Rule(
+        check=negative_mean,
+        meaning="A loss that takes the logarithm of the outputs gets outputs above 0.",
+        why="The logarithm of a negative number is not a number: the run diverges with its first step. Keras' Poisson "
+        "is this form, and asks for a last layer that is never negative.",
+        example=Example(
+            "dataset: {name: inline, inputs: [1, 2, 3], targets: [0.0, 2.5, 7.5]}\nloss: keras.Poisson",
+            "dataset: {name: inline, inputs: [1, 2, 3], targets: [0.0, 2.5, 7.5]}\nloss: PoissonNLLLoss",
+        ),
+    ),
+}

@@ -1,0 +1,75 @@
+"""What a rule is, what it looks at, and what it finds."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+from lossrun.catalog import DataFacts, get
+from lossrun.catalog.declaration import Loss, Optimizer
+from lossrun.config import Config
+from lossrun.config.resolve import loss_declaration
+from lossrun.config.source import Path
+
+Severity: TypeAlias = Literal["error", "warn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A resolved config and the facts of its data, with what the catalogue says of its loss and its optimizer; None
+    for the user's own."""
+
+    config: Config
+    facts: DataFacts
+    loss: Loss | None
+    optimizer: Optimizer | None
+
+    @classmethod
+    def of(cls, config: Config, facts: DataFacts) -> "Case":
+        declared = None if config.optimizer.is_plugin else get("optimizer", config.optimizer.name)
+        assert declared is None or isinstance(declared, Optimizer)
+        return cls(config, facts, loss_declaration(config.loss), declared)
+
+    @property
+    def output(self) -> str:
+        """The activation of the last layer; `none` for logits and plain numbers."""
+        return str(self.config.model["output"])
+
+    @property
+    def batch_size(self) -> int:
+        """Samples in a batch that is full, which may be more than there are."""
+        size = self.config.batch_size
+        return self.facts.train if size == "full" else size
+
+    @property
+    def targets_are_standardized(self) -> bool:
+        standardize = self.config.dataset.parameters.get("standardize")
+        return self.facts.task == "regression" and bool(standardize and standardize["targets"])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The place, the reason in one sentence, and the fix."""
+
+    path: Path
+    reason: str
+    fix: str
+
+
+class Example(NamedTuple):
+    """Two fragments of YAML: one that breaks the rule, and the same put right."""
+
+    wrong: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """`meaning`: what it looks for. `why`: what happens to those who do it all the same.
+    `runnable`: a config that breaks it can still be run, to show the mistake to a class."""
+
+    check: Callable[[Case], Iterator[Found]]
+    meaning: str
+    why: str
+    example: Example
+    severity: Severity = "error"
+    runnable: bool = True

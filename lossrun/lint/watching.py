@@ -1,0 +1,122 @@
+"""Rules on what a run is watched by: metrics that choose, stop, reduce and compare."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from lossrun.catalog import DataFacts, nearest
+from lossrun.catalog.metrics import task_yardsticks, yardstick_names
+from lossrun.config import Config
+from lossrun.config.resolve import goal, outputs_read_as
+from lossrun.config.source import Path
+from lossrun.lint.rule import Case, Example, Found, Rule
+
+
+def watched_metric(case: Case) -> Iterator[Found]:
+    known, of_the_task = columns(case.facts, case.config), columns(case.facts)
+    for path, metric, _ in _watched(case.config):
+        if metric in known:
+            continue
+        near = nearest(metric, known)
+        if metric in of_the_task:
+            reason = f"{metric} cannot be watched: a model trained with {case.config.loss.name} gives none"
+        else:
+            hint = f"; did you mean {near}?" if near else ""
+            reason = f"there is no {metric} for a {case.facts.task} task{hint}"
+        yield Found(path, reason, f"choose one of {', '.join(known)}")
+
+
+def watched_mode(case: Case) -> Iterator[Found]:
+    known = columns(case.facts)
+    for path, metric, mode in _watched(case.config):
+        if metric in known and mode != goal(metric):
+            better = "higher" if goal(metric) == "max" else "lower"
+            yield Found(
+                (*path[:-1], "mode"),
+                f"{metric} is better the {better} it is, and mode: {mode} looks for the worst",
+                f"set mode: {goal(metric)}, or leave it out",
+            )
+
+
+def watched_validation(case: Case) -> Iterator[Found]:
+    for path, metric, _ in _watched(case.config):
+        if metric.startswith("val_") and case.facts.validation == 0:
+            yield Found(
+                path, f"{metric} needs validation data, and there are none", "set dataset.validation, or train_loss"
+            )
+
+
+def compared_yardstick(case: Case) -> Iterator[Found]:
+    compare_on, known = case.config.compare_on, yardsticks(case.facts)
+    if compare_on is not None and compare_on not in known:
+        near = nearest(compare_on, known)
+        hint = f"; did you mean {near}?" if near else ""
+        yield Found(
+            ("compare_on",),
+            f"there is no yardstick {compare_on} for a {case.facts.task} task{hint}",
+            f"choose one of {', '.join(known)}",
+        )
+
+
+def columns(facts: DataFacts, config: Config | None = None) -> list[str]:
+    """The columns of the history that can be watched: of some run of the task, or of a resolved config's."""
+    return ["train_loss", "val_loss", *(f"val_{name}" for name in yardsticks(facts, config))]
+
+
+def yardsticks(facts: DataFacts, config: Config | None = None) -> list[str]:
+    """Their names. Those that the targets alone rule out are among them: the held-out ones decide."""
+    if config is None:
+        return [declared.name for declared in task_yardsticks(facts.task)]
+    output, reads_as = outputs_read_as(config, facts)
+    return yardstick_names(facts.task, output=output, reads_as=reads_as, targets=facts.target_size)
+
+
+def _watched(config: Config) -> Iterator[tuple[Path, str, str]]:
+    """Where it is said what to watch, what that is, and which way is said to be better."""
+    yield ("best", "metric"), config.best.metric, config.best.mode
+    if config.early_stopping:
+        yield ("early_stopping", "metric"), config.early_stopping.metric, config.early_stopping.mode
+    if "metric" in config.schedule.parameters:
+        yield ("schedule", "metric"), config.schedule["metric"], config.schedule["mode"]
+
+
+WATCHING_RULES: Final[dict[str, Rule]] = {
+    "watched_metric": Rule(
+        check=watched_metric,
+        runnable=False,
+        meaning="What chooses the best epoch, stops early or lowers the rate is a column of the history.",
+        why="There would be nothing to choose by. A regression has no accuracy, and a margin loss no probabilities.",
+        example=Example(
+            "dataset: synthetic_regression\nloss: mse\nbest: val_accuracy",
+            "dataset: synthetic_regression\nloss: mse\nbest: val_rmse",
+        ),
+    ),
+    "watched_mode": Rule(
+        check=watched_mode,
+        meaning="Better means higher for an accuracy, and lower for a loss.",
+        why="The other way round the worst epoch is kept as the best, or training stops while it improves.",
+        example=Example(
+            "dataset: synthetic_classification\nloss: cross_entropy\nbest: {metric: val_accuracy, mode: min}",
+            "dataset: synthetic_classification\nloss: cross_entropy\nbest: {metric: val_accuracy, mode: max}",
+        ),
+    ),
+    "watched_validation": Rule(
+        check=watched_validation,
+        runnable=False,
+        meaning="What is measured on validation data has validation data.",
+        why="Without them there is no val_ column at all.",
+        example=Example(
+            "dataset: {name: synthetic_regression, validation: 0}\nloss: mse\nearly_stopping: {metric: val_loss}",
+            "dataset: {name: synthetic_regression, validation: 0.1}\nloss: mse\nearly_stopping: {metric: val_loss}",
+        ),
+    ),
+    "compared_yardstick": Rule(
+        check=compared_yardstick,
+        runnable=False,
+        meaning="The yardstick that comparisons are decided by is one of the task's.",
+        why="Runs are compared by what all runs of a task are scored by, whatever their loss.",
+        example=Example(
+            "dataset: synthetic_regression\nloss: mse\ncompare_on: accuracy",
+            "dataset: synthetic_regression\nloss: mse\ncompare_on: r2",
+        ),
+    ),
+}
