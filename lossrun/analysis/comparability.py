@@ -7,6 +7,7 @@ from lossrun.analysis import readings
 from lossrun.analysis.differences import Difference, component_text
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.records.recorded import RecordedRun
+from lossrun.records.source_code import recorded_source
 
 # What a result may depend on besides the config: facts of run.json, and what to call them.
 _ENVIRONMENT: Final = {
@@ -15,8 +16,8 @@ _ENVIRONMENT: Final = {
     "device": "device",
     "threads": "threads",
     "git_commit": "git commit",
-    "code": "your own code",
 }
+_COMPONENTS: Final = ("dataset", "model", "loss", "optimizer")
 
 # The configured objective: what it means depends on the run.
 _LOSS_COLUMNS: Final = ("train_loss", "val_loss", "test_loss")
@@ -56,7 +57,59 @@ def environment_warnings(runs: Sequence[RecordedRun], names: Sequence[str]) -> t
         if len(set(values)) > 1:
             listed = ", ".join(f"{value or 'unknown'} ({name})" for name, value in zip(names, values, strict=True))
             found.append(f"{what} differs: {listed}")
-    return tuple(found)
+    return (*found, *_source_warnings(runs, names))
+
+
+def _source_warnings(runs: Sequence[RecordedRun], names: Sequence[str]) -> list[str]:
+    """What to know of the source of the user's own components that several of the runs name alike."""
+    # Components of one file are told together: {what is to be said: the components}.
+    said: dict[str, list[str]] = {}
+    for component in sorted({run.config[kind]["name"] for run in runs for kind in _COMPONENTS}):
+        users = [index for index, run in enumerate(runs) if _uses(run, component)]
+        if ":" not in component or len(users) < 2:
+            continue
+        for module, digests in _differing_sources([runs[index] for index in users], component).items():
+            listed = ", ".join(f"{names[index]}: {digest}" for index, digest in zip(users, digests, strict=True))
+            said.setdefault(f"different source of {module} ({listed})", []).append(component)
+        unknown = [names[index] for index in users if not _sources(runs[index], component)]
+        if unknown:
+            said.setdefault(f"a source that {', '.join(unknown)} did not record", []).append(component)
+    return [f"{_together(components)} ran with {what}" for what, components in said.items()]
+
+
+def _together(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _differing_sources(runs: Sequence[RecordedRun], component: str) -> dict[str, list[str]]:
+    """{module: its digest in each run} of the modules behind a component that are not the same in all runs.
+
+    A run that was resumed with changed source has several digests. A run that does not say takes no part.
+    """
+    sources = [_sources(run, component) for run in runs]
+    found: dict[str, list[str]] = {}
+    for module in sorted({name for source in sources for name in source}):
+        digests = [" then ".join(source.get(module, ())) for source in sources]
+        if len({digest for digest in digests if digest}) > 1:
+            found[module] = [digest or "unknown" for digest in digests]
+    return found
+
+
+def _sources(run: RecordedRun, component: str) -> dict[str, list[str]]:
+    """{module: the digests it had, in order} of a component's module and those it imports; {} where not recorded."""
+    parts = [run.environment, *(event["environment"] for event in run.ledger if "environment" in event)]
+    found: dict[str, list[str]] = {}
+    for part in parts:
+        for module, digest in recorded_source(part.get("code"), component.partition(":")[0]).items():
+            digests = found.setdefault(module, [])
+            if digests[-1:] != [digest]:
+                digests.append(digest)
+    return found
+
+
+def _uses(run: RecordedRun, component: str) -> bool:
+    return any(run.config[kind]["name"] == component for kind in _COMPONENTS)
 
 
 def loss_columns(runs: Sequence[RecordedRun]) -> tuple[dict[str, bool], tuple[str, ...]]:
@@ -71,10 +124,16 @@ def loss_columns(runs: Sequence[RecordedRun]) -> tuple[dict[str, bool], tuple[st
             name for task in {readings.task(run) for run in runs} if task for name in PRIMARY_YARDSTICKS[task]
         ]
         instead = f"; compare yardsticks such as val_{yardsticks[0]}" if yardsticks else ""
-        what = " and ".join(filter(None, [", ".join(distinct[:-1]), distinct[-1]]))
         sentence = (
-            f"train_loss and val_loss are not ranked: {what} are different losses, "
+            f"train_loss and val_loss are not ranked: {_together(distinct)} are different losses, "
             f"their values have different meanings{instead}"
+        )
+        return dict.fromkeys(_LOSS_COLUMNS, False), (sentence,)
+    own = str(losses[0]["name"])
+    if ":" in own and _differing_sources(runs, own):
+        sentence = (
+            f"train_loss and val_loss are not ranked: {own} ran with different source, so its values may have "
+            "different meanings"
         )
         return dict.fromkeys(_LOSS_COLUMNS, False), (sentence,)
     if len({_data_hash(run, "train") for run in runs}) > 1:

@@ -6,35 +6,40 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from inspect import Parameter
 from pathlib import Path
 from typing import Any, Final
 
 from lossrun.catalog import nearest
+from lossrun.config.plugin_sources import is_installed, read_sources
 from lossrun.errors import UsageError
 
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED: Final = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+# Of each module that was loaded here: its source when it was imported, which is what runs, whatever was written since.
+_SOURCES: Final[dict[str, dict[str, str | None]]] = {}
 
 
 def load_plugin(spec: str, config_dir: Path) -> Any:
     """The attribute that `module:attribute` names, the module being looked for in `config_dir` first.
 
-    sys.path is as before afterwards, so a module must import its neighbours at its top. Raises UsageError where the
-    module or the attribute is missing, or importing fails.
+    A module whose source has changed since it was imported is imported anew. sys.path is as before afterwards, so a
+    module must import its neighbours at its top. Raises UsageError where the module or the attribute is missing, or
+    importing fails.
     """
     module_name, _, attribute = spec.partition(":")
-    if not all(part.isidentifier() for part in [*module_name.split("."), attribute]):
+    if not all(part.isidentifier() for part in [*module_name.split("."), attribute]) or module_name.endswith(".py"):
         raise UsageError(
             f"{spec}: not a name of the form package.module:attribute; write it so, without .py or slashes"
         )
     folder = config_dir.resolve()
-    _forget_namesake(module_name.partition(".")[0], folder)
+    _forget_namesake(_top(module_name), folder)
+    _forget_neighbours(module_name, folder)
     try:
         with _searched_first(folder):
             module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
             raise UsageError(
                 f"{spec}: there is no module {error.name}; looked in {folder} and among the installed packages. "
@@ -45,6 +50,7 @@ def load_plugin(spec: str, config_dir: Path) -> Any:
             f"{spec}: importing {module_name} raised {type(error).__name__}: {error} "
             f"({place.filename}:{place.lineno}); mend the module"
         ) from error
+    _SOURCES.setdefault(module_name, read_sources(module_name))
     try:
         return getattr(module, attribute)
     except AttributeError as error:
@@ -52,6 +58,17 @@ def load_plugin(spec: str, config_dir: Path) -> Any:
         near = nearest(attribute, public)
         hint = f"did you mean {near}?" if near else f"it has {', '.join(public) or 'no public names'}"
         raise UsageError(f"{spec}: {module.__file__ or module_name} has no {attribute}; {hint}") from error
+
+
+def loaded_plugin(spec: str) -> Any:
+    """The attribute that `load_plugin` gave for `spec` last."""
+    module_name, _, attribute = spec.partition(":")
+    return getattr(sys.modules[module_name], attribute)
+
+
+def loaded_sources(spec: str) -> dict[str, str | None]:
+    """The source that `load_plugin` imported for `spec`: {module: beginning of its file's SHA-256}, as read_sources."""
+    return _SOURCES.get(spec.partition(":")[0], {})
 
 
 def check_arguments(function: Callable[..., Any], parameters: Mapping[str, Any], leading: int, what: str) -> None:
@@ -93,14 +110,17 @@ def _has_no_default(parameter: Parameter) -> bool:
 
 @contextmanager
 def _searched_first(folder: Path) -> Iterator[None]:
-    before = list(sys.path)
+    before, writes_none = list(sys.path), sys.dont_write_bytecode
     sys.path.insert(0, str(folder))
+    # Compiled files go by the second: of a source changed twice in one, they would give the code of the first change.
+    sys.dont_write_bytecode = True
     # A module written a moment ago may not be in the importer's listing of the folder.
     importlib.invalidate_caches()
     try:
         yield
     finally:
         sys.path[:] = before
+        sys.dont_write_bytecode = writes_none
 
 
 def _forget_namesake(top: str, folder: Path) -> None:
@@ -109,19 +129,51 @@ def _forget_namesake(top: str, folder: Path) -> None:
     Raises UsageError where that other one is installed: replacing it would break whoever uses it.
     """
     loaded = sys.modules.get(top)
-    wanted = PathFinder.find_spec(top, [str(folder)])
-    if loaded is None or wanted is None or _origin(loaded) == wanted.origin:
+    if loaded is None or not _is_hidden(top, folder):
         return
     installed = PathFinder.find_spec(top)
-    if top in sys.stdlib_module_names or (installed is not None and installed.origin == _origin(loaded)):
+    if top in sys.stdlib_module_names or (installed is not None and _origin(installed) == _origin(loaded.__spec__)):
         raise UsageError(
-            f"{folder / top}: a module named {top} is in use already, from {_origin(loaded) or 'Python itself'}; "
-            "rename yours"
+            f"{folder / top}: a module named {top} is in use already, from "
+            f"{getattr(loaded, '__file__', None) or 'Python itself'}; rename yours"
         )
-    for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
+    _forget({top})
+
+
+def _forget_neighbours(module_name: str, folder: Path) -> None:
+    """Make way for modules that `module_name` may import: those changed since, and namesakes from another folder."""
+    known = _SOURCES.get(module_name, {})
+    stale: set[str] = set()
+    if module_name in sys.modules and known != read_sources(module_name):
+        stale = {_top(name) for name in known if _is_own(name)}
+    neighbours = {_top(name) for sources in _SOURCES.values() for name in sources if _is_own(name)}
+    stale |= {top for top in neighbours if _is_hidden(top, folder)}
+    if stale:
+        _forget(stale | ({_top(module_name)} if _is_own(module_name) else set()))
+
+
+def _is_hidden(top: str, folder: Path) -> bool:
+    """Whether `folder` has a module of that name which another one, imported already, stands in the way of."""
+    here, loaded = PathFinder.find_spec(top, [str(folder)]), sys.modules.get(top)
+    return here is not None and loaded is not None and _origin(here) != _origin(loaded.__spec__)
+
+
+def _is_own(name: str) -> bool:
+    """Whether a module is the user's and may be imported again; one of an installed package may be in use elsewhere."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return bool(spec and spec.has_location and spec.origin and not is_installed(Path(spec.origin)))
+
+
+def _forget(tops: set[str]) -> None:
+    for name in [name for name in sys.modules if _top(name) in tops]:
         del sys.modules[name]
+        _SOURCES.pop(name, None)
 
 
-def _origin(module: Any) -> str | None:
-    spec = getattr(module, "__spec__", None)
-    return spec.origin if spec else None
+def _top(module_name: str) -> str:
+    return module_name.partition(".")[0]
+
+
+def _origin(spec: ModuleSpec | None) -> str | list[str] | None:
+    """The file of a module, or the folders of a package without `__init__.py`."""
+    return (spec.origin or list(spec.submodule_search_locations or ())) if spec else None

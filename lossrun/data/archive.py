@@ -12,7 +12,7 @@ from numpy.lib.npyio import NpzFile
 
 from lossrun.data.csv_file import as_names, check_names
 from lossrun.data.dataset import Part, Scaling, Source
-from lossrun.data.inputs import as_inputs
+from lossrun.data.inputs import as_inputs, indexed
 from lossrun.data.targets import encode
 from lossrun.errors import DataError
 
@@ -33,10 +33,19 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path) -> Source:
     lengths = {name: len(arrays[name]) if arrays[name].ndim else 0 for name in (*inputs, *targets)}
     if len(set(lengths.values())) > 1 or not min(lengths.values()):
         shapes = ", ".join(f"{name} {arrays[name].shape}" for name in lengths)
-        raise DataError(f"{path}: arrays of different lengths or none: {shapes}; name the right ones with inputs")
-    encoded = encode(
-        _columns(path, arrays, targets), parameters["task"], f"dataset.target: {', '.join(targets)} of {path}"
-    )
+        raise DataError(
+            f"{path}: arrays of different lengths or none: {shapes}; expected one row of each for every sample (name "
+            "the right ones with target and inputs)"
+        )
+
+    def cell(index: tuple[int, ...]) -> str:
+        if len(targets) == 1:
+            return indexed(f"{path}: {targets[0]}")(index)
+        names = [targets[index[1]]] if len(index) > 1 else targets
+        return indexed(f"{path}: {', '.join(names)}")(index[:1])
+
+    where = f"dataset.target: {', '.join(targets)} of {path}"
+    encoded = encode(_columns(path, arrays, targets), parameters["task"], where, cell=cell)
     x = _joined(path, arrays, inputs)
     return Source(
         task=encoded.task,
@@ -103,7 +112,7 @@ def _unreadable(path: Path, name: str) -> str:
 
 
 def _joined(path: Path, arrays: Mapping[str, np.ndarray], names: list[str]) -> np.ndarray:
-    blocks = [as_inputs(arrays[name], f"{path}, {name}") for name in names]
+    blocks = [as_inputs(arrays[name], f"{path}: {name}") for name in names]
     if len(blocks) == 1:
         return blocks[0]
     images = [name for name, block in zip(names, blocks, strict=True) if block.ndim == 4]

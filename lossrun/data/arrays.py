@@ -1,25 +1,38 @@
 """Datasets given as arrays: written in the config, or returned by a user's own function."""
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from lossrun.catalog.datasets import COMMON_KEYS
-from lossrun.catalog.declaration import TASKS
+from lossrun.catalog.declaration import TASKS, Task
 from lossrun.config.plugins import check_arguments, load_plugin
 from lossrun.data.dataset import Dataset, Part, Scaling, Source
-from lossrun.data.inputs import as_array, as_inputs
+from lossrun.data.inputs import Cell, as_array, as_inputs, indexed
 from lossrun.data.targets import encode
 from lossrun.errors import DataError
 
+WHAT: Final = ("inputs", "targets")
+
 
 def read_inline(parameters: Mapping[str, Any]) -> Source:
-    """The points written in the config. Raises DataError for rows of different lengths."""
-    dataset = Dataset(train=(parameters["inputs"], parameters["targets"]), task=parameters["task"])
-    return from_dataset(dataset, "inline")
+    """The points written in the config. Raises DataError, beginning with the place in the config, for what is no table
+    of finite numbers with a target for each row, or does not fit the task."""
+    at_inputs, at_targets = (f"dataset.{what}" for what in WHAT)
+    points, values = as_array(parameters["inputs"], at_inputs), as_array(parameters["targets"], at_targets)
+    _check_rows(points, values, at_targets if len(points) else at_inputs)
+    inputs = as_inputs(points, at_inputs, _config_place(at_inputs))
+    encoded = encode(values, parameters["task"], at_targets, cell=_config_place(at_targets))
+    return Source(
+        task=encoded.task,
+        train=Part(inputs, encoded.targets, np.arange(len(inputs))),
+        target_size=encoded.size,
+        classes=encoded.classes,
+        notes=encoded.notes,
+    )
 
 
 def read_user_dataset(name: str, parameters: Mapping[str, Any], config_dir: Path) -> Source:
@@ -33,7 +46,7 @@ def read_user_dataset(name: str, parameters: Mapping[str, Any], config_dir: Path
     check_arguments(function, arguments, leading=0, what=f"dataset {name}")
     try:
         dataset = function(**arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         raise DataError(
             f"dataset {name} raised {type(error).__name__}: {error} ({place.filename}:{place.lineno})"
@@ -46,16 +59,25 @@ def read_user_dataset(name: str, parameters: Mapping[str, Any], config_dir: Path
 
 
 def from_dataset(dataset: Dataset, name: str) -> Source:
-    """Arrays of one's own, checked and encoded; the parts together decide on the classes."""
-    if dataset.task not in (None, *TASKS):
-        raise DataError(f"{name}: task {dataset.task!r}; expected one of {', '.join(TASKS)}")
+    """Arrays of one's own, checked and encoded; the parts together decide on the classes.
+
+    Raises DataError, naming part and place, for what cannot be trained on.
+    """
+    task, classes = _task(dataset, name), _class_names(dataset, name)
     given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     pairs = {part: _pair(pair, f"{name}, {part}") for part, pair in given.items() if pair is not None}
-    _check_alike([inputs for inputs, _ in pairs.values()], f"{name}, inputs")
-    _check_alike([targets for _, targets in pairs.values()], f"{name}, targets")
-    targets = np.concatenate([targets for _, targets in pairs.values()])
-    encoded = encode(targets, dataset.task, f"{name}, targets", tuple(dataset.classes))
+    for part, arrays in pairs.items():
+        for what, array, first in zip(WHAT, arrays, pairs["train"], strict=True):
+            _check_alike(array, first, f"{name}, {part} {what}")
     ends = np.cumsum([len(inputs) for inputs, _ in pairs.values()])
+    starts = dict(zip(pairs, [0, *ends[:-1].tolist()], strict=True))
+
+    def cell(index: tuple[int, ...]) -> str:
+        part = next(part for part in reversed(starts) if starts[part] <= index[0])
+        return indexed(f"{name}, {part} targets")((index[0] - starts[part], *index[1:]))
+
+    targets = np.concatenate([targets for _, targets in pairs.values()])
+    encoded = encode(targets, task, f"{name}, targets", classes, cell)
     parts = {
         part: Part(inputs, block, np.arange(len(inputs)))
         for (part, (inputs, _)), block in zip(pairs.items(), np.split(encoded.targets, ends[:-1]), strict=True)
@@ -72,18 +94,52 @@ def from_dataset(dataset: Dataset, name: str) -> Source:
     )
 
 
+def _task(dataset: Dataset, name: str) -> Task | None:
+    if dataset.task not in (None, *TASKS):
+        raise DataError(f"{name}: task {dataset.task!r}; expected one of {', '.join(TASKS)}")
+    return dataset.task
+
+
+def _class_names(dataset: Dataset, name: str) -> tuple[str, ...]:
+    """The names as given; None is as good as none."""
+    given: Any = () if dataset.classes is None else dataset.classes
+    # A word is a sequence of words too, letter by letter.
+    names = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    if names == [given] or not all(isinstance(one, str) for one in names):
+        raise DataError(f"{name}: classes {given!r}; expected a sequence of names, such as ('cat', 'dog')")
+    return tuple(str(one) for one in names)
+
+
 def _pair(pair: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise DataError(f"{where}: expected a pair (inputs, targets), not {type(pair).__name__}")
-    inputs = as_inputs(as_array(pair[0], f"{where} inputs"), f"{where} inputs")
-    targets = as_array(pair[1], f"{where} targets")
-    if not targets.ndim or len(inputs) != len(targets) or not len(inputs):
-        lengths = f"{len(inputs)} inputs and {len(targets) if targets.ndim else 'no'} targets"
-        raise DataError(f"{where}: {lengths}; expected one target for each of at least one input")
-    return inputs, targets
+    raw, targets = (as_array(values, f"{where} {what}") for values, what in zip(pair, WHAT, strict=True))
+    _check_rows(raw, targets, where)
+    return as_inputs(raw, f"{where} inputs"), targets
 
 
-def _check_alike(arrays: list[np.ndarray], where: str) -> None:
-    if len({array.shape[1:] for array in arrays}) > 1 or len({array.dtype.kind for array in arrays}) > 1:
-        found = ", ".join(f"{array.dtype} {array.shape}" for array in arrays)
-        raise DataError(f"{where}: the parts differ: {found}; expected one type and shape per sample")
+def _check_rows(inputs: np.ndarray, targets: np.ndarray, where: str) -> None:
+    """Raises DataError unless there is one target for each of at least one input."""
+    counts = [len(array) if array.ndim else 0 for array in (inputs, targets)]
+    if counts[0] != counts[1] or not counts[0]:
+        transposed = targets.ndim == 2 and targets.shape[1] == counts[0] > 0
+        raise DataError(
+            f"{where}: {counts[0] or 'no'} inputs and {counts[1] or 'no'} targets; expected one target for each of at "
+            "least one input" + (", so these seem to lie across: one row for each input" if transposed else "")
+        )
+
+
+def _check_alike(array: np.ndarray, first: np.ndarray, where: str) -> None:
+    """Raises DataError where a part's samples are not of the kind and shape of the training part's."""
+    # Pixels are scaled and other numbers are not; words and numbers are never one kind of target.
+    kinds = [one.dtype == np.uint8 if "inputs" in where else one.dtype.kind == "U" for one in (array, first)]
+    if array.shape[1:] != first.shape[1:] or kinds[0] != kinds[1]:
+        raise DataError(
+            f"{where}: {array.dtype} samples of shape {array.shape[1:]}, but those of the training part are "
+            f"{first.dtype} of shape {first.shape[1:]}; expected the parts to be alike"
+        )
+
+
+def _config_place(where: str) -> Cell:
+    """`where[2][0]`, as the messages about a config write it."""
+    return lambda index: where + "".join(f"[{i}]" for i in index)

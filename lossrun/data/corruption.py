@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lossrun.catalog.declaration import Task
+from lossrun.data.inputs import as_float32
 from lossrun.data.streams import Purpose, generator
 from lossrun.errors import DataError
 
@@ -67,5 +68,4 @@ def displace(targets: np.ndarray, share: float, scale: float, seed: int) -> np.n
     displacement = np.zeros(targets.shape)
     chosen = rng.permutation(targets.size)[: round(share * targets.size)]
     displacement.flat[chosen] = scale * rng.choice([-1.0, 1.0], len(chosen))
-    displaced: np.ndarray = targets + displacement * std
-    return displaced.astype(np.float32)
+    return as_float32(targets + displacement * std)

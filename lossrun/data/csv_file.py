@@ -46,10 +46,16 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path) -> Source:
             names.append(name)
             block = table.numbers(name)[keep, np.newaxis]
         blocks.append(block)
-    encoded = encode(_raw_targets(table, targets, keep, parameters["task"]), parameters["task"], _where(table, targets))
+    used = np.flatnonzero(keep)
+    encoded = encode(
+        _raw_targets(table, targets, keep, parameters["task"]),
+        parameters["task"],
+        f"dataset.target: {', '.join(targets)} of {table.path}",
+        cell=lambda index: table.place(int(used[index[0]]), targets[index[1] if len(index) > 1 else 0]),
+    )
     return Source(
         task=encoded.task,
-        train=Part(as_float32(np.concatenate(blocks, axis=1)), encoded.targets, np.flatnonzero(keep)),
+        train=Part(as_float32(np.concatenate(blocks, axis=1)), encoded.targets, used),
         target_size=encoded.size,
         classes=encoded.classes,
         columns=tuple(names),
@@ -168,7 +174,3 @@ def _holds_classes(table: Table, name: str, task: Task | None) -> bool:
     if task in ("binary", "multiclass"):
         return any(as_number(cell) is None for cell in table.columns[name])
     return table.is_words(name)
-
-
-def _where(table: Table, targets: Sequence[str]) -> str:
-    return f"dataset.target: {', '.join(targets)} of {table.path}"

@@ -104,7 +104,17 @@ class Data:
             validation=len(self.validation) if self.validation else 0,
             test=len(self.test) if self.test else 0,
             target_range=(float(self.train.targets.min()), float(self.train.targets.max())),
+            least_magnitude=float(np.abs(self.train.targets).min()),
+            class_counts=self._class_counts(),
         )
+
+    def _class_counts(self) -> tuple[int, ...] | None:
+        targets = self.train.targets
+        if self.task == "regression":
+            return None
+        if self.task == "multilabel":
+            return tuple(targets.sum(axis=0, dtype=np.int64).tolist())
+        return tuple(np.bincount(targets.astype(np.int64).ravel(), minlength=max(self.target_size, 2)).tolist())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,6 +9,7 @@ import numpy as np
 from lossrun.data import scaling
 from lossrun.data.archive import read_npz
 from lossrun.data.arrays import read_inline, read_user_dataset
+from lossrun.data.balance import class_notes
 from lossrun.data.corruption import corrupt
 from lossrun.data.csv_file import read_csv
 from lossrun.data.dataset import Data, Part, Scaling, Source
@@ -44,14 +45,19 @@ def load(name: str, parameters: Mapping[str, Any], *, config_dir: Path, data_dir
         targets, done = corrupt(train.targets, source.task, source.target_size, parameters["corrupt"])
         train = parts["train"] = Part(train.inputs, targets, train.ids)
         notes += done
+        _check_finite("train", train, ())
+    notes += class_notes(parts, source.task, source.target_size, source.classes)
     standardize = parameters["standardize"]
     if standardize["targets"] and source.task != "regression":
         raise DataError(
             f"dataset.standardize: targets of a {source.task} task are classes; only a regression has units"
         )
     input_scaling = scaling.fit(train.inputs) if standardize["inputs"] else source.input_scaling
-    if input_scaling is None and train.inputs.ndim == 2:
-        notes += scaling.scale_notes(train.inputs)
+    if train.inputs.ndim == 2:
+        notes += scaling.constant_notes(train.inputs, source.columns, standardized=standardize["inputs"])
+        notes += scaling.scale_notes(train.inputs) if input_scaling is None else ()
+    if source.task == "regression" and (train.targets == train.targets[0]).all():
+        notes.append(f"the training targets are all {_row(train.targets[0])}: there is nothing to learn")
     return Data(
         name=name,
         task=source.task,
@@ -139,6 +145,11 @@ def _check_finite(name: str, part: Part, columns: tuple[str, ...]) -> None:
         row, *rest = np.argwhere(~np.isfinite(array))[0]
         column = columns[rest[0]] if what == "inputs" and columns else ", ".join(map(str, rest))
         raise DataError(
-            f"{name} {what}: {array[row, *rest]} at row {part.ids[row]}, column {column}; "
+            f"{name} {what}: {array[row, *rest]} at row {part.ids[row]} of the source, column {column}; "
             "expected finite numbers of at most 3.4e38"
         )
+
+
+def _row(values: np.ndarray) -> str:
+    """A row of targets in words: the number, or `[1, 2]`."""
+    return f"{values[0]:g}" if len(values) == 1 else f"[{', '.join(f'{value:g}' for value in values)}]"

@@ -11,6 +11,8 @@ BLOCK: Final = 4096
 # Beyond these the usual first weights and learning rates no longer suit all columns.
 LARGE: Final = 100.0
 FAR_APART: Final = 100.0
+# Of columns in a note.
+SHOWN: Final = 5
 
 
 def fit(array: np.ndarray) -> Scaling:
@@ -36,6 +38,19 @@ def scale_notes(table: np.ndarray) -> tuple[str, ...]:
     if len(widths) and widths.max() > FAR_APART * widths.min():
         found.append(f"come in columns {widths.min():.4g} to {widths.max():.4g} wide")
     return (f"inputs {' and '.join(found)}: standardize: true usually helps",) if found else ()
+
+
+def constant_notes(table: np.ndarray, columns: tuple[str, ...], *, standardized: bool) -> tuple[str, ...]:
+    """What to know of columns of training inputs (N, D) that hold one number only. `columns`: their names, if any."""
+    constant = np.flatnonzero(table.max(axis=0) == table.min(axis=0))
+    if len(constant) == table.shape[1]:
+        return ("every input is constant in the training part: there is nothing to tell samples apart by",)
+    if not len(constant) or not standardized:
+        return ()
+    names = ", ".join(str(columns[place] if columns else place) for place in constant[:SHOWN])
+    more = ", ..." if len(constant) > SHOWN else ""
+    what = f"input column {names} is" if len(constant) == 1 else f"input columns {names}{more} are"
+    return (f"{what} constant in the training part: standardize moves it to 0 and has no width to scale by",)
 
 
 def _moments(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,9 @@ from lossrun.data.streams import Purpose, generator
 from lossrun.errors import DataError
 
 
-def part_size(asked: int | float, samples: int, key: str) -> int:
-    """How many of `samples` the value of the key `key` asks for: an integer is a count, a float a share.
+def part_size(asked: int | float, samples: int, key: str, left_by: str = "") -> int:
+    """How many of `samples` the value of the key `key` asks for: an integer is a count, a float a share. `left_by`: in
+    words, what has taken others before.
 
     A share above 0 gives at least one. Raises DataError where nothing would be left to train on.
     """
@@ -22,7 +23,8 @@ def part_size(asked: int | float, samples: int, key: str) -> int:
     size = asked if isinstance(asked, int) else max(1, round(asked * samples)) if asked else 0
     if size >= samples:
         raise DataError(
-            f"dataset.{key}: {asked} takes {size} of {samples} samples and leaves nothing to train on; ask for less"
+            f"dataset.{key}: {asked} takes {size} of {samples} samples{left_by} and leaves nothing to train on; "
+            "ask for less"
         )
     return size
 
@@ -37,7 +39,8 @@ def drawn_sizes(
     if asked["test"] == "official" and not own_test:
         raise DataError("dataset.test: official, but this dataset has no official test set; give a share or a count")
     test = 0 if own_test else part_size(asked["test"], samples, "test")
-    validation = 0 if own_validation else part_size(asked["validation"], samples - test, "validation")
+    left_by = f", which test: {asked['test']} leaves of {samples}," if test else ""
+    validation = 0 if own_validation else part_size(asked["validation"], samples - test, "validation", left_by)
     return test, validation
 
 

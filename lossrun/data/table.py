@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from lossrun.data.inputs import as_float32
 from lossrun.errors import DataError
 
 # What an empty cell is also written as, in any case.
@@ -32,18 +33,28 @@ class Table:
     def numbers(self, name: str) -> np.ndarray:
         """float64 (N,): the numbers of a column, NaN where missing.
 
-        Raises DataError with line and column for any other cell.
+        Raises DataError with line and column for any other cell, and for numbers beyond float32.
         """
         numbers = np.empty(len(self.lines))
         for row, cell in enumerate(self.columns[name]):
             number = as_number(cell)
             if number is None:
                 raise DataError(
-                    f"{self.path}:{self.lines[row]}: column {name}: {cell!r} is not a number, as most of the column "
+                    f"{self.place(row, name)}: {cell!r} is not a number, as most of the column "
                     "is; mend the cell (or, if the column holds classes, add task: multiclass)"
                 )
             numbers[row] = number
+        infinite = np.isinf(as_float32(numbers))
+        if infinite.any():
+            row = int(infinite.argmax())
+            raise DataError(
+                f"{self.place(row, name)}: {self.columns[name][row]}; expected a finite number of at most 3.4e38"
+            )
         return numbers
+
+    def place(self, row: int, name: str) -> str:
+        """What messages call a cell: `file:line: column name`."""
+        return f"{self.path}:{self.lines[row]}: column {name}"
 
     def is_words(self, name: str) -> bool:
         """Whether less than half of the cells that say something are numbers."""

@@ -1,15 +1,20 @@
 """Raw targets -> a task, and targets in the form of that task."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from lossrun.catalog.declaration import Task
-from lossrun.data.inputs import as_float32
+from lossrun.data.inputs import Cell, as_float32, finite_float32, indexed
 from lossrun.errors import DataError
 
+# Of a row in a message: more values say no more.
+SHOWN: Final = 8
+# What a message calls a row of the targets, or its cell in a column.
+At: TypeAlias = Callable[..., str]
 # So few rows may well be all different: a first try, a table of countries.
 FEW_ROWS: Final = 20
 
@@ -25,7 +30,9 @@ class Encoded:
     notes: tuple[str, ...] = ()
 
 
-def encode(raw: np.ndarray, task: Task | None, where: str, classes: tuple[str, ...] = ()) -> Encoded:
+def encode(
+    raw: np.ndarray, task: Task | None, where: str, classes: tuple[str, ...] = (), cell: Cell | None = None
+) -> Encoded:
     """Targets (N,) or (N, K), numbers or words, made fit for `task`; without one it is inferred.
 
     Words are classes (two: binary, more: multiclass). Numbers with a fraction, or of which none occurs twice, are a
@@ -33,7 +40,7 @@ def encode(raw: np.ndarray, task: Task | None, where: str, classes: tuple[str, .
     `classes`: the names of the classes; integers are then indices into them. Otherwise the distinct values, sorted, are
     the classes.
 
-    Raises DataError, naming `where`.
+    Raises DataError, naming `where`, and the first wrong value as `cell` calls its place.
     """
     if raw.dtype.kind not in "biufU":
         raise DataError(f"{where}: holds {raw.dtype} values; expected numbers or words")
@@ -41,22 +48,27 @@ def encode(raw: np.ndarray, task: Task | None, where: str, classes: tuple[str, .
         raise DataError(f"{where}: has the shape {raw.shape}; expected one row or value per sample")
     columns = raw[:, np.newaxis] if raw.ndim == 1 else raw
     words = raw.dtype.kind == "U"
-    if not words and not np.isfinite(columns).all():
-        row, column = np.argwhere(~np.isfinite(columns))[0]
-        raise DataError(f"{where}: {columns[row, column]} at row {row}, column {column}; expected finite numbers")
+    called = cell or indexed(where)
+
+    def at(row: int, column: int | None = None) -> str:
+        return called((row,) if raw.ndim == 1 or column is None else (row, column))
+
+    numbers = columns if words else finite_float32(columns, lambda index: at(*index))
     if task is None:
         task = _inferred(columns, words, where, classes)
     if task == "regression":
         if words:
-            raise DataError(f"{where}: holds words such as {columns[0, 0]!r}; a regression needs numbers")
-        return Encoded(task, as_float32(columns), columns.shape[1])
+            raise DataError(f"{where}: holds words such as {str(columns[0, 0])!r}; a regression needs numbers")
+        if classes:
+            raise DataError(f"{where}: classes are named, but the task is regression; drop the one or the other")
+        return Encoded(task, numbers, columns.shape[1])
     if task == "multilabel":
-        return _multilabel(columns, words, where, classes)
+        return _multilabel(columns, words, where, classes, at)
     if columns.shape[1] > 1:
         if task == "multiclass":
-            return _one_hot(columns, words, where, classes)
+            return _one_hot(columns, words, where, classes, at)
         raise DataError(f"{where}: {columns.shape[1]} columns; a binary task has one (several: task: multilabel)")
-    return _classes(columns[:, 0], task, words, where, classes)
+    return _classes(columns[:, 0], task, words, where, classes, at)
 
 
 def are_nearly_all_different(distinct: int, rows: int) -> bool:
@@ -81,9 +93,14 @@ def _inferred(columns: np.ndarray, words: bool, where: str, classes: tuple[str, 
     )
 
 
-def _multilabel(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...]) -> Encoded:
-    if words or not _is_zero_one(columns):
-        raise DataError(f"{where}: multilabel targets are columns of 0 and 1; found other values")
+def _multilabel(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...], at: At) -> Encoded:
+    if words:
+        raise DataError(
+            f"{where}: holds words such as {str(columns[0, 0])!r}; multilabel targets are columns of 0 and 1"
+        )
+    if not _is_zero_one(columns):
+        row, column = np.argwhere((columns != 0) & (columns != 1))[0].tolist()
+        raise DataError(f"{at(row, column)}: {columns[row, column]:g}; multilabel targets are columns of 0 and 1")
     if columns.shape[1] == 1:
         raise DataError(f"{where}: one column; multilabel wants several (one: task: binary)")
     if classes and len(classes) != columns.shape[1]:
@@ -93,23 +110,29 @@ def _multilabel(columns: np.ndarray, words: bool, where: str, classes: tuple[str
     return Encoded("multilabel", as_float32(columns), columns.shape[1], classes, (note,) if exclusive else ())
 
 
-def _one_hot(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...]) -> Encoded:
-    if words or not _is_zero_one(columns) or not bool((columns.sum(axis=1) == 1).all()):
-        raise DataError(
-            f"{where}: several target columns with task: multiclass must be one-hot, one 1 in each row; "
-            "found other rows (task: multilabel allows any 0 and 1)"
-        )
+def _one_hot(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...], at: At) -> Encoded:
+    expected = (
+        "several target columns with task: multiclass must be one-hot, one 1 in each row and 0 besides (task: "
+        "multilabel allows any 0 and 1)"
+    )
+    if words:
+        raise DataError(f"{where}: holds words such as {str(columns[0, 0])!r}; {expected}")
+    wrong = ~((columns == 0) | (columns == 1)).all(axis=1) | (columns.sum(axis=1) != 1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        found = ", ".join(f"{value:g}" for value in columns[row, :SHOWN]) + ", ..." * (columns.shape[1] > SHOWN)
+        raise DataError(f"{at(row)}: the row [{found}]; {expected}")
     if classes and len(classes) != columns.shape[1]:
         raise DataError(f"{where}: {columns.shape[1]} columns, but {len(classes)} names of classes")
     return Encoded("multiclass", columns.argmax(axis=1).astype(np.int64), columns.shape[1], classes)
 
 
-def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: tuple[str, ...]) -> Encoded:
+def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: tuple[str, ...], at: At) -> Encoded:
     if not words and not _is_whole(column):
-        fraction = column[column != np.floor(column)][0]
-        raise DataError(f"{where}: {fraction:g} is no class; a {task} task wants whole numbers or words")
+        row = int((column != np.floor(column)).argmax())
+        raise DataError(f"{at(row)}: {column[row]:g} is no class; a {task} task wants whole numbers or words")
     if classes:
-        indices = _indices(column, words, where, classes)
+        indices = _indices(column, words, where, classes, at)
     else:
         distinct, indices = np.unique(column, return_inverse=True)
         if words and are_nearly_all_different(len(distinct), len(column)):
@@ -127,20 +150,25 @@ def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: t
     return Encoded(task, indices.astype(np.int64), len(classes), classes)
 
 
-def _indices(column: np.ndarray, words: bool, where: str, classes: tuple[str, ...]) -> np.ndarray:
+def _indices(column: np.ndarray, words: bool, where: str, classes: tuple[str, ...], at: At) -> np.ndarray:
     """The place of each label in the given class names."""
     repeated = [name for name, count in Counter(classes).items() if count > 1]
     if repeated:
         raise DataError(f"{where}: the class {repeated[0]} is named twice; expected different names")
     if not words:
-        if column.min() < 0 or column.max() >= len(classes):
-            label = int(column.min() if column.min() < 0 else column.max())
-            raise DataError(f"{where}: label {label}; expected 0 to {len(classes) - 1}, one for each class name")
+        beyond = (column < 0) | (column >= len(classes))
+        if beyond.any():
+            row = int(beyond.argmax())
+            raise DataError(
+                f"{at(row)}: label {int(column[row])}; expected 0 to {len(classes) - 1}, one for each class name"
+            )
         return column
     place = {name: index for index, name in enumerate(classes)}
-    unknown = next((word for word in column.tolist() if word not in place), None)
+    unknown = next((row for row, word in enumerate(column.tolist()) if word not in place), None)
     if unknown is not None:
-        raise DataError(f"{where}: the label {unknown!r} is none of the classes {', '.join(classes)}")
+        raise DataError(
+            f"{at(unknown)}: the label {str(column[unknown])!r} is none of the classes {', '.join(classes)}"
+        )
     return np.array([place[word] for word in column.tolist()])
 
 

@@ -18,7 +18,7 @@ from lossrun.components.reductions import Objective
 from lossrun.components.schedules import Plateau
 from lossrun.config import Choice, Config
 from lossrun.config.plugins import check_arguments, load_plugin
-from lossrun.config.resolve import output_size
+from lossrun.config.resolve import loss_declaration, output_size
 from lossrun.data import Data, Part
 from lossrun.errors import UsageError
 from lossrun.training.randomness import Purpose, seed_torch
@@ -143,36 +143,48 @@ def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplac
         function, own = _plugin("loss", loss, place, leading=2, ours=("inputs", "reduction"))
         bound = _called("loss", loss.name, function, **own) if isinstance(function, type) else partial(function, **own)
         return Objective(bound, reduction=reduction, outputs_per_sample=facts.target_size)
+    declared = loss_declaration(loss)
+    assert declared is not None
     convention = parameters.pop("weight_convention", "pytorch")
     weights = parameters.pop("class_weights", None)
+    pos_weight = parameters.pop("pos_weight", None)
+    ignored = parameters.get("ignore_index")
     return Objective(
         partial(LOSS_FUNCTIONS[loss.name], **parameters),
         reduction=reduction,
-        outputs_per_sample=facts.target_size,
+        outputs_per_sample=facts.target_size if declared.averages_outputs else 1,
+        weights_of="outputs" if declared.averages_outputs else "classes",
         weight_convention=convention,
-        class_weights=_balanced(train.targets, facts) if weights == "balanced" else weights,
+        class_weights=_balanced(train.targets, facts, ignored) if weights == "balanced" else weights,
+        pos_weight=pos_weight,
+        ignore_index=ignored,
     )
 
 
-def _balanced(targets: Tensor, facts: DataFacts) -> list[float]:
-    """samples / (classes * samples of the class), from the training targets as they are, corrupted ones too.
+def _balanced(targets: Tensor, facts: DataFacts, ignored: int | None) -> list[float]:
+    """samples / (classes * samples of the class), from the training targets as they are, corrupted ones too; the class
+    that is `ignored` has no part in it.
 
-    Multilabel: the same for each label's positive cells. Raises UsageError for a class without a sample.
+    Multilabel, and regression of several shares: the same for each column's positive part. Raises UsageError for a
+    class without a sample.
     """
     if facts.task == "multiclass":
         counts = torch.bincount(targets, minlength=facts.target_size)
-    elif facts.task == "binary":
+    elif facts.target_size == 1:
         positive = targets.sum()
         counts = torch.stack([len(targets) - positive, positive])
     else:
         counts = targets.sum(0)
-    empty = (counts == 0).nonzero().flatten().tolist()
+    counted = torch.arange(len(counts), device=counts.device) != (-1 if ignored is None else ignored)
+    empty = ((counts <= 0) & counted).nonzero().flatten().tolist()
     if empty:
         raise UsageError(
             f"loss.class_weights: balanced: class {empty[0]} has no training sample, so its weight would be infinite; "
             "list the weights, or keep samples of every class in the training part"
         )
-    return (counts.sum().double() / (len(counts) * counts.double())).tolist()
+    counts = counts.double() * counted
+    weights = counts.sum() / (counted.sum() * counts)
+    return torch.where(counted, weights, 0.0).tolist()
 
 
 def optimizer(config: Config, learnable: Sequence[Tensor], place: Workplace) -> torch.optim.Optimizer:
@@ -203,5 +215,5 @@ def _called(kind: str, name: str, function: Any, *arguments: Any, **parameters: 
     """What a user's function returns; whatever it raises is told as the user's, not as a fault of ours."""
     try:
         return function(*arguments, **parameters)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{kind}: {name} failed when it was built: {type(error).__name__}: {error}") from error

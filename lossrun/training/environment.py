@@ -1,6 +1,5 @@
 """What a run's bits depend on besides its config: written to run.json, compared when a run is resumed."""
 
-import hashlib
 import os
 import platform
 import shlex
@@ -14,6 +13,8 @@ import numpy as np
 import torch
 
 from lossrun.config import Config, Reading
+from lossrun.config.plugins import loaded_sources
+from lossrun.records.source_code import recorded_source
 from lossrun.version import __version__
 
 # A change of any of these may change the last bits of a result.
@@ -42,20 +43,36 @@ def environment(device: torch.device, reading: Reading, data_dir: Path) -> dict[
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, list[Any]]:
-    """What bears on exactness and is not as it was: {fact: [old, new]}."""
-    return {key: [before.get(key), now[key]] for key in EXACT if before.get(key) != now[key]}
+    """What bears on exactness and is not as it was: {fact: [old, new]}; of the user's code the changed modules."""
+    found = {key: [before.get(key), now[key]] for key in EXACT if before.get(key) != now[key]}
+    if "code" in found and (changed := _changed_code(*found.pop("code"))):
+        found["code"] = changed
+    return found
 
 
-def _code(config: Config) -> str | None:
-    """The modules of a user's own components, and the beginning of each file's SHA-256; None where there is none."""
+def _code(config: Config) -> dict[str, dict[str, str | None]] | None:
+    """{module of a user's own component: {it, or a module imported from beside it: beginning of its file's SHA-256}}.
+
+    None where every component is lossrun's.
+    """
     choices = (config.dataset, config.model, config.loss, config.optimizer)
     names = sorted({choice.name.partition(":")[0] for choice in choices if choice.is_plugin})
-    digests = []
-    for name in names:
-        file = getattr(sys.modules.get(name), "__file__", None)
-        digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else "unknown"
-        digests.append(f"{name} {digest}")
-    return ", ".join(digests) or None
+    return {name: loaded_sources(name) for name in names} or None
+
+
+def _changed_code(before: Any, now: Any) -> list[str]:
+    """The modules whose source is another, `module digest` each, before and now; nothing where none is."""
+    olds: dict[str, str] = {}
+    news: dict[str, str] = {}
+    for component in now or ():
+        old, new = recorded_source(before, component), recorded_source(now, component)
+        # An older version recorded no imported modules: of what it says nothing, nothing is known to have changed.
+        for name in old.keys() & new.keys():
+            if old[name] != new[name]:
+                olds[name], news[name] = old[name], new[name]
+    if not olds:
+        return []
+    return [", ".join(f"{name} {digests[name]}" for name in sorted(digests)) for digests in (olds, news)]
 
 
 def _git_commit(directory: Path) -> str | None:

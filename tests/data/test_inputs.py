@@ -50,3 +50,29 @@ def test_a_tensor_that_needs_gradients_becomes_an_array() -> None:
     import torch
 
     assert as_array(torch.ones(2, 3, requires_grad=True), "x").tolist() == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_words_and_numbers_that_came_as_objects_are_taken() -> None:
+    """As `to_numpy()` gives them for a column of words, or for numbers of several kinds."""
+    assert as_array(np.array(["a", "bc"], object), "x").tolist() == ["a", "bc"]
+    assert as_array(np.array(["a", "bc"], object), "x").dtype.kind == "U"
+    mixed = as_array(np.array([[1, 2.5], [np.float32(3), True]], object), "x")
+    assert (mixed.dtype, mixed.tolist()) == (np.float64, [[1, 2.5], [3, 1]])
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        (np.array(["a", None], object), r"^x\[1\]: None is no word"),
+        (np.array([[1, 2], [3, "a"]], object), r"^x\[1, 1\]: 'a' is no number; expected numbers alone, or words alone"),
+        ([1.5, None], r"^x\[1\]: None is no number"),
+        (np.ma.masked_array([[1, 2], [3, 4]], [[0, 0], [1, 0]]), r"^x\[1, 0\]: masked out"),
+    ],
+)
+def test_the_first_value_that_is_neither_is_named(value: Any, complaint: str) -> None:
+    with pytest.raises(DataError, match=complaint):
+        as_array(value, "x")
+
+
+def test_a_mask_that_hides_nothing_is_no_mask() -> None:
+    assert as_array(np.ma.masked_array([1, 2], [0, 0]), "x").tolist() == [1, 2]

@@ -1,5 +1,7 @@
 """The user's own model, loss, optimizer and dataset, found beside the config."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -104,16 +106,57 @@ def test_all_four_train_and_resume_exactly(own: Laboratory) -> None:
     assert_same_bits(whole, stopped)
 
 
+def test_the_source_of_all_four_is_kept_with_what_they_import(own: Laboratory) -> None:
+    (own.folder / "own_loss.py").write_text("from own_shape import squared\n")
+    (own.folder / "own_shape.py").write_text("def squared(o, t): return (o - t).square().mean(dim=1)\n")
+    run = own.start({**CONFIG, "loss": "own_loss:squared", "epochs": 1})
+
+    def digest(module: str) -> str:
+        return hashlib.sha256((own.folder / f"{module}.py").read_bytes()).hexdigest()[:16]
+
+    code = recorded.load(run.path).environment["code"]
+    assert code == {
+        "own": {"own": digest("own")},
+        "own_loss": {"own_loss": digest("own_loss"), "own_shape": digest("own_shape")},
+    }
+    assert list(code) == sorted(code)
+    plain = own.start(
+        {**CONFIG, "dataset": "synthetic_regression", "model": "linear", "loss": "mse", "epochs": 1}
+        | {"optimizer": "sgd"}
+    )
+    assert recorded.load(plain.path).environment["code"] is None
+
+
 def test_a_change_of_the_users_code_is_told(own: Laboratory) -> None:
-    run = own.start(CONFIG, stop_at=5)
+    (own.folder / "own_beside.py").write_text("import own_inner\nfrom own import squared\n")
+    inner = own.folder / "own_inner.py"
+    inner.write_text("value = 1\n")
+    run = own.start({**CONFIG, "loss": "own_beside:squared"}, stop_at=5)
     told: list[str] = []
     own.resume(run, stop_at=7, note=told.append)
     assert told == []
-    module = own.folder / "own.py"
-    module.write_text(module.read_text() + "# changed\n")
+    before = hashlib.sha256(inner.read_bytes()).hexdigest()[:16]
+    inner.write_text("value = 2\n")
+    after = hashlib.sha256(inner.read_bytes()).hexdigest()[:16]
     own.resume(run, note=told.append)
-    assert len(told) == 1
-    assert "code own " in told[0]
+    assert told == [
+        f"not bit for bit what an uninterrupted run would give: code own_inner {before} -> own_inner {after}"
+    ]
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_run_of_an_older_version_knows_its_modules_as_one_text(own: Laboratory, changed: bool) -> None:
+    (own.folder / "own_beside.py").write_text("from own_inner import squared\n")
+    (own.folder / "own_inner.py").write_text("def squared(o, t): return (o - t).square().mean(dim=1)\n")
+    run = own.start({**CONFIG, "loss": "own_beside:squared"}, stop_at=5)
+    facts = json.loads(run.run_json.read_text())
+    digest = facts["code"]["own_beside"]["own_beside"]
+    old = "f" * 16 if changed else digest
+    facts["code"] = f"own {facts['code']['own']['own']}, own_beside {old}"
+    run.run_json.write_text(json.dumps(facts))
+    told: list[str] = []
+    own.resume(run, note=told.append)
+    assert [text.partition(": code ")[2] for text in told] == [f"own_beside {old} -> own_beside {digest}"] * changed
 
 
 def test_the_users_loss_is_the_same_as_ours_of_that_formula(own: Laboratory) -> None:
@@ -141,10 +184,14 @@ def test_a_loss_may_learn_and_its_weights_are_in_the_checkpoint(own: Laboratory)
         ({"model": "own:nett"}, "has no nett; did you mean net?"),
         ({"model": "owl:net"}, "there is no module owl"),
         ({"model": {"name": "own:net", "widht": 3}}, "there is no parameter widht; did you mean width?"),
-        ({"loss": "own:scalar"}, "expected one value per sample"),
-        ({"loss": "own:broken"}, "failed on a first batch: RuntimeError: no such luck"),
-        ({"loss": "own:flat"}, "loss: own:flat failed on a first batch: RuntimeError: element 0 of tensors"),
         ({"optimizer": "own:net"}, "optimizer: own:net"),
+        (
+            {"loss": "own:scalar"},
+            "own:scalar gives shape () for outputs of shape (8, 1); expected one value per sample",
+        ),
+        ({"loss": "own:broken"}, "loss: own:broken failed on a first batch: RuntimeError: no such luck ("),
+        ({"loss": "own:broken"}, f"own.py:{MODULE[: MODULE.index('raise RuntimeError')].count(chr(10)) + 1})"),
+        ({"loss": "own:flat"}, "loss: own:flat cannot be differentiated by the outputs"),
     ],
 )
 def test_mistakes_are_told_before_a_run_exists(own: Laboratory, changes: dict[str, Any], message: str) -> None:
