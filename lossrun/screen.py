@@ -1,7 +1,7 @@
 """A run in progress, as a person at a terminal follows it: where training meets the reports."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from lossrun.lint import Examined
@@ -10,6 +10,7 @@ from lossrun.report import training as report
 from lossrun.report.console import abandon_stdout, note, stderr, stdout, warning
 from lossrun.report.facts import facts, layers
 from lossrun.training.events import EpochRecord
+from lossrun.training.health import Finding
 from lossrun.training.loop import train
 from lossrun.training.session import Session
 from lossrun.training.stopping import listening
@@ -49,11 +50,23 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool) -> Non
         for event in train(session, asked):
             if isinstance(event, EpochRecord):
                 shown(partial(table.add, event.epoch, event.rows, event.best_seeds))
+                for text in _told(event.findings, len(config.seeds)):
+                    shown(partial(warning, screen, text))
             else:
                 shown(partial(show_progress, event.epoch, event.step_in_epoch, event.steps_per_epoch))
     if quiet:
         print(run)
     shown(lambda: _ending(session))
+
+
+def _told(findings: Sequence[Finding], seeds: int) -> list[str]:
+    """A sentence for each diagnosis, the first seed's numbers standing for all that have it."""
+    texts = []
+    for name in dict.fromkeys(finding.name for finding in findings):
+        same = [finding for finding in findings if finding.name == name]
+        whose = f", seed {', '.join(str(finding.seed) for finding in same)}" if seeds > 1 else ""
+        texts.append(f"epoch {same[0].epoch}{whose}: {same[0].text}")
+    return texts
 
 
 def _beginning(session: Session, examined: Examined) -> None:

@@ -1,6 +1,7 @@
 """What to keep in mind about one run before believing its numbers, in plain words."""
 
 from lossrun.analysis import readings
+from lossrun.analysis.diagnosis import DIAGNOSES
 from lossrun.records.recorded import RecordedRun
 
 
@@ -16,6 +17,7 @@ def remarks(run: RecordedRun) -> tuple[str, ...]:
     }
     found = [sentences[run.status]] if run.status in sentences else []
     found += [_divergence(event) for event in run.ledger if event["event"] == "diverged"]
+    found += [_diagnosis(event) for event in run.ledger if event["event"] == "diagnosed"]
     if run.extended:
         found.append("extended after it had finished: its length was chosen with its results known")
     stops = {
@@ -30,4 +32,11 @@ def remarks(run: RecordedRun) -> tuple[str, ...]:
 def _divergence(event: dict[str, object]) -> str:
     who = f"seed {event['seed']}" if "seed" in event else "it"
     where = f" in epoch {event['epoch']}" if "epoch" in event else ""
-    return f"{who} diverged{where}"
+    how = DIAGNOSES.get(str(event.get("diagnosis")))
+    return f"{who} diverged{where}" + (f": {how.meaning} [{how.name}]" if how else "")
+
+
+def _diagnosis(event: dict[str, object]) -> str:
+    found = DIAGNOSES.get(str(event["diagnosis"]))
+    meaning = found.meaning if found else "diagnosed by another version"
+    return f"seed {event['seed']}, epoch {event['epoch']}: {meaning} [{event['diagnosis']}]"

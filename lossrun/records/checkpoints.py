@@ -40,11 +40,12 @@ class Checkpoint:
     metadata: dict[str, Any]
 
 
-def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int) -> Path:
+def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int, *, also_keep: int | None = None) -> Path:
     """Write the checkpoint of `step`, read it back, and only then remove what it makes superfluous.
 
-    The newest `keep` stay (at least two). What else is removed: an earlier checkpoint of the same step, those of later
-    steps (a future given up by resuming from an older checkpoint) and leavings of killed writes.
+    The newest `keep` stay (at least two), and the newest up to the step `also_keep`. What else is removed: an earlier
+    checkpoint of the same step, those of later steps (a future given up by resuming from an older checkpoint) and
+    leavings of killed writes.
     Raises RunError where the disk refuses, CheckpointError where it reads back something else; all older ones are
     then still there.
     """
@@ -57,12 +58,23 @@ def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int) -> Path:
     found = _newest_first(present)
     earlier = [old for old in found if _step(old) < step]
     kept = {path, *earlier[: max(keep, FEWEST_KEPT) - 1]}
+    if also_keep is not None:
+        kept |= set([old for old in earlier if _step(old) <= also_keep][:1])
     leavings = [left for left in present if left.name.startswith(".") and left.suffix == durable.TEMPORARY_SUFFIX]
     for old in (*found, *leavings):
         if old not in kept:
             with suppress(OSError):
                 old.unlink()
     return path
+
+
+def remove_after(directory: Path, step: int) -> None:
+    """Remove the checkpoints of later steps, if there is one of that step or before to go back to."""
+    found = candidates(directory)
+    if any(_step(path) <= step for path in found):
+        for path in found:
+            if _step(path) > step:
+                path.unlink(missing_ok=True)
 
 
 def save_weights(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:

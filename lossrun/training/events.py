@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lossrun.training.health import Finding
+
 
 @dataclass(frozen=True, slots=True)
 class StepProgress:
@@ -16,8 +18,10 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """An epoch that is on disk: its history rows, one per seed that trained, and the seeds for which it is the best."""
+    """An epoch that is on disk: its history rows, one per seed that trained, the seeds for which it is the best, and
+    what was found out about how they are doing."""
 
     epoch: int
     rows: Sequence[Mapping[str, Any]]
     best_seeds: frozenset[int]
+    findings: Sequence[Finding] = ()

@@ -3,7 +3,6 @@
 A generator of `StepProgress | EpochRecord`. It persists, then yields: a row on screen is a row on disk.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -14,6 +13,7 @@ from lossrun.errors import DivergedError, StoppedError, TerminatedError
 from lossrun.records import checkpoints, history, ledger
 from lossrun.training.events import EpochRecord, StepProgress
 from lossrun.training.finish import finish
+from lossrun.training.health import Finding, examine
 from lossrun.training.replica import Replica
 from lossrun.training.session import Session, Stopwatch
 from lossrun.training.state import capture, weights
@@ -49,13 +49,15 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
                 sums.rates.copy_(torch.tensor(rates, dtype=torch.float64))
             elif config.checkpoint.every_steps and position.step % config.checkpoint.every_steps == 0:
                 _save(session)
+            if session.step_in_epoch == 1:
+                sums.first_gradient_norm.copy_(session.step.gradient_norm())
             if (now := time.perf_counter()) - shown >= PROGRESS_INTERVAL:
                 shown = now
                 yield StepProgress(position.epoch, session.step_in_epoch, steps_per_epoch)
 
         _heed(asked(), session)
         # Reading the sums waits for the device: only now is the training part of the epoch over.
-        train_losses = (sums.loss / sums.samples).tolist()
+        train_losses = sums.mean().tolist()
         gradient_norms = sums.gradient_norm.tolist()
         watch.training_done()
 
@@ -77,21 +79,26 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
         seconds = watch.seconds
         session.seconds += seconds
         rows = [{**row, "seconds": seconds, "train_seconds": watch.trained} for row in rows]
+        findings = examine(session, rows)
         improved = [replica for replica, row in zip(active, rows, strict=True) if _judge(replica, row, session)]
         # Before the checkpoint, which says which epoch is the best: were it the other way round, a crash between the
         # two would leave a checkpoint that speaks of weights nobody has.
         _save_best(improved, session)
 
         session.history_length = history.append(session.run.history_path, rows)
-        diverged = [replica for replica in active if replica.diverged_epoch is not None]
+        for finding in findings:
+            ledger.append(session.run.ledger_path, "diverged" if finding.diverged else "diagnosed", **finding.facts())
+        diverged = [finding for finding in findings if finding.diverged]
         if diverged and _ends_by_divergence(session):
-            raise _diverged(diverged, rows, session)
+            raise _diverged(diverged, session)
         position.epoch += 1
-        if _checkpoint_due(session):
-            _save(session)
-        for replica in diverged:
-            ledger.append(session.run.ledger_path, "diverged", seed=replica.seed, epoch=replica.diverged_epoch)
-        yield EpochRecord(position.epoch - 1, rows, frozenset(replica.seed for replica in improved))
+        sums.reset()
+        # A state that may be past saving must not take the place of a good one.
+        if not session.training or not any(replica.health.suspected for replica in active):
+            session.good_step = position.step
+            if _checkpoint_due(session):
+                _save(session)
+        yield EpochRecord(position.epoch - 1, rows, frozenset(replica.seed for replica in improved), findings)
 
     finish(session)
 
@@ -99,8 +106,7 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
 def _judge(replica: Replica, row: Mapping[str, Any], session: Session) -> bool:
     """Draw this epoch's consequences for one seed; whether it is its best epoch so far."""
     epoch, step = row["epoch"], row["step"]
-    if not all(math.isfinite(row[name]) for name in ("train_loss", "val_loss") if name in row):
-        replica.diverged_epoch = epoch
+    if replica.diverged_epoch is not None:
         return False
     if session.plateau and replica.plateau:
         replica.plateau = session.plateau.after(replica.plateau, row[session.config.schedule["metric"]])
@@ -128,17 +134,18 @@ def _ends_by_divergence(session: Session) -> bool:
     return all(replica.diverged_epoch is not None for replica in session.replicas)
 
 
-def _diverged(replicas: list[Replica], rows: list[dict[str, Any]], session: Session) -> DivergedError:
-    """Record the end. No checkpoint is written: the newest one is the last good state."""
-    row = next(row for row in rows if row["seed"] == replicas[0].seed)
-    for replica in replicas:
-        ledger.append(session.run.ledger_path, "diverged", seed=replica.seed, epoch=replica.diverged_epoch)
-    seeds = ", ".join(str(replica.seed) for replica in replicas)
+def _diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
+    """The end. No checkpoint is written, and those that may hold the divergence itself are removed: the newest one left
+    is the last good state."""
+    first = min(findings, key=lambda finding: finding.step)
+    checkpoints.remove_after(session.run.checkpoints, session.good_step)
+    seeds = ", ".join(str(finding.seed) for finding in findings)
     slower = f"lossrun resume {session.run.path} --set learning_rate={session.config.learning_rate / 2:g}"
     return DivergedError(
-        f"diverged in epoch {row['epoch']} (seed {seeds}): train_loss {row['train_loss']:g}, learning rate "
-        f"{row['learning_rate']:g}, gradient norm {row['grad_norm']:g}. The last good checkpoint is kept; a smaller "
-        f"learning rate usually helps:\n  {slower}"
+        f"diverged in epoch {first.epoch} at step {first.step} (seed {seeds}): {first.diagnosis.meaning}. "
+        f"train_loss {first.loss:g}, learning rate {first.learning_rate:g}, gradient norm {first.gradient_norm:.4g} "
+        f"(the last finite one): {first.diagnosis.why} [{first.name}]. The last good checkpoint, of step "
+        f"{session.good_step}, is kept; to go on from it with half the learning rate:\n  {slower}"
     )
 
 
@@ -153,7 +160,8 @@ def _checkpoint_due(session: Session) -> bool:
 
 
 def _save(session: Session) -> None:
-    checkpoints.save(session.run.checkpoints, session.position.step, capture(session), session.config.checkpoint.keep)
+    run, keep = session.run, session.config.checkpoint.keep
+    checkpoints.save(run.checkpoints, session.position.step, capture(session), keep, also_keep=session.good_step)
 
 
 def _heed(request: Request | None, session: Session) -> None:

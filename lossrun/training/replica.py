@@ -2,7 +2,8 @@
 
 import math
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +74,23 @@ class Watch:
 
 
 @dataclass(slots=True)
+class Health:
+    """What is remembered of a seed from epoch to epoch, and kept in checkpoints. `losses`: the last few epochs' train
+    losses, newest last. `suspected`: a face of divergence that the next epoch has to confirm. `named`: the diagnoses
+    made so far. `gradient_norm`: the last finite one."""
+
+    first_loss: float = math.nan
+    losses: list[float] = field(default_factory=list)
+    suspected: str = ""
+    named: list[str] = field(default_factory=list)
+    gradient_norm: float = math.nan
+
+    def facts(self) -> dict[str, Any]:
+        """For a checkpoint; `Health(**facts)` is the way back."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
 class Replica:
     """`weights`: all that the optimizer updates, those of a loss that learns included.
 
@@ -81,6 +99,8 @@ class Replica:
     `generator_state`: where this seed's dropout stream stands, kept here while another seed is at work.
 
     `output`: the activation of the model's last layer.
+
+    `health`: what is remembered of it to tell how it is doing.
 
     `own_optimizer`: it is the user's, and may do more than torch's do.
 
@@ -99,6 +119,7 @@ class Replica:
     plateau: PlateauState | None = None
     stopped_epoch: int | None = None
     diverged_epoch: int | None = None
+    health: Health = field(default_factory=Health)
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     generator_state: Tensor | None = None
     mixed: bool = False

@@ -13,6 +13,7 @@ from lossrun.config import Config
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.chunk import Chunk, keep_generator
 from lossrun.training.evaluate import Reading, Scorer
+from lossrun.training.floors import Floors, floors
 from lossrun.training.plan import Plan
 from lossrun.training.randomness import Purpose, order, seed_torch
 from lossrun.training.replica import Replica
@@ -29,37 +30,49 @@ class Position:
 
 @dataclass(slots=True)
 class EpochSums:
-    """Running sums of the epoch in progress: `loss` over `samples`, and of the last step `rates` and `gradient_norm`
-    (only once the epoch's last step is done). All double precision, (seeds,); all but `rates` on the device."""
+    """The epoch in progress: the mean loss of each step done so far, `losses` (steps, seeds), over so many `samples`,
+    and of the last step `rates` and `gradient_norm`, (seeds,) (only once the epoch's last step is done).
+    `first_gradient_norm`: of the first step, for messages. All double precision; all but `rates` on the device."""
 
-    loss: Tensor
+    losses: Tensor
     gradient_norm: Tensor
+    first_gradient_norm: Tensor
     rates: Tensor
-    samples: int = 0
+    samples: list[int] = field(default_factory=list)
 
     @classmethod
-    def zero(cls, seeds: int, device: torch.device) -> "EpochSums":
-        def zeros() -> Tensor:
-            return torch.zeros(seeds, dtype=torch.float64, device=device)
+    def zero(cls, steps: int, seeds: int, device: torch.device) -> "EpochSums":
+        def zeros(*shape: int) -> Tensor:
+            return torch.zeros(shape, dtype=torch.float64, device=device)
 
-        return cls(zeros(), zeros(), torch.zeros(seeds, dtype=torch.float64))
+        rates = torch.zeros(seeds, dtype=torch.float64)
+        return cls(zeros(steps, seeds), zeros(seeds), rates, zeros(seeds))
 
     def add(self, losses: Tensor, samples: int) -> None:
-        """Add a batch's mean losses, (seeds,). One operation, nothing read: the device is not waited for."""
-        self.loss.add_(losses, alpha=samples)
-        self.samples += samples
+        """Keep a batch's mean losses, (seeds,). One operation, nothing read: the device is not waited for."""
+        self.losses[len(self.samples)].copy_(losses)
+        self.samples.append(samples)
+
+    def mean(self) -> Tensor:
+        """The loss of a sample so far, (seeds,)."""
+        samples = torch.tensor(self.samples, dtype=torch.float64, device=self.losses.device)
+        return samples @ self.losses[: len(samples)] / samples.sum()
+
+    def first_bad(self, seed: int) -> int | None:
+        """The step, from 1, in which the loss of the seed at that place was first no finite number."""
+        bad = (~self.losses[: len(self.samples), seed].isfinite()).nonzero()
+        return int(bad[0]) + 1 if len(bad) else None
 
     def reset(self) -> None:
-        self.loss.zero_()
         self.gradient_norm.zero_()
         self.rates.zero_()
-        self.samples = 0
+        self.samples.clear()
 
 
 @dataclass(slots=True)
 class Session:
     """`scorers`: one for each chunk, none without validation data. `hashes`: of the training, validation and test data.
-    `seconds`: time spent on finished epochs."""
+    `good_step`: where no seed was last suspected of diverging. `seconds`: time spent on finished epochs."""
 
     config: Config
     facts: DataFacts
@@ -74,7 +87,9 @@ class Session:
     hashes: Mapping[str, str]
     sums: EpochSums
     plateau: Plateau | None
+    good_step: int = 0
     position: Position = field(default_factory=Position)
+    known_floors: dict[int, Floors | None] = field(default_factory=dict)
     history_length: int = 0
     seconds: float = 0.0
 
@@ -125,6 +140,16 @@ class Session:
                 seed_torch(first.seed, Purpose.DROPOUT, epoch, self.device)
                 keep_generator(chunk)
         self.step.begin_epoch()
+
+    def floors(self, replica: Replica) -> Floors | None:
+        """Of the seed's training data; None where the loss cannot say, as a user's own may not."""
+        key = id(replica.parts)
+        if key not in self.known_floors:
+            try:
+                self.known_floors[key] = floors(replica, self.reading, self.config)
+            except (RuntimeError, ValueError, TypeError):
+                self.known_floors[key] = None
+        return self.known_floors[key]
 
     def validate(self) -> dict[int, dict[str, float]]:
         """The validation columns of each seed that still trains; empty without validation data."""

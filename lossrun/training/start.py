@@ -53,7 +53,9 @@ def prepare(examined: Examined, resumable: Resumable | None = None) -> Prepared:
         if id(data) not in shared:
             shared[id(data)] = build.parts(data, place)
     replicas = [build.replica(config, facts, seed, shared[id(data)], place) for seed, data in examined.data.items()]
-    try_batch(replicas[0], config, facts)
+    # With a split for each seed, a column that one seed has may be ruled out by another one's targets.
+    for replica in {id(replica.parts): replica for replica in reversed(replicas)}.values():
+        try_batch(replica, config, facts)
     planned = plan(config, facts, replicas, place, resumable)
     chunks = chunks_of(planned, replicas, config, place)
     if planned.recorder and (config.model.is_plugin or config.loss.is_plugin):
@@ -151,7 +153,7 @@ def _session(prepared: Prepared, run: RunDirectory) -> Session:
         for chunk in prepared.chunks
         if (validation := chunk.replicas[0].parts.validation) is not None
     ]
-    return Session(
+    session = Session(
         config,
         facts,
         reading,
@@ -163,9 +165,11 @@ def _session(prepared: Prepared, run: RunDirectory) -> Session:
         device,
         run,
         hashes(prepared.examined.data),
-        EpochSums.zero(len(replicas), device),
+        EpochSums.zero(0, len(replicas), device),
         build.plateau(config.schedule),
     )
+    session.sums = EpochSums.zero(session.steps_per_epoch, len(replicas), device)
+    return session
 
 
 def hashes(data: Mapping[int, Data]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from lossrun.components.schedules import PlateauState
 from lossrun.config import Config
 from lossrun.errors import CheckpointError
 from lossrun.records.checkpoints import Checkpoint
-from lossrun.training.replica import Replica, Watch
+from lossrun.training.replica import Health, Replica, Watch
 from lossrun.training.session import Position, Session
 
 # Facts about a replica that are not tensors, and live in the metadata.
@@ -34,7 +34,7 @@ def capture(session: Session) -> Checkpoint:
         {
             "epoch": position.epoch,
             "step": position.step,
-            "epoch_samples": session.sums.samples,
+            "epoch_samples": list(session.sums.samples),
             "seeds": [replica.seed for replica in session.replicas],
             "replicas": [_facts(replica) for replica in session.replicas],
             "seconds": session.seconds,
@@ -61,7 +61,8 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
     session.position = Position(facts["epoch"], facts["step"])
     session.seconds = facts["seconds"]
     session.history_length = facts["history_length"]
-    session.sums.samples = facts["epoch_samples"]
+    session.good_step = session.position.step
+    session.sums.samples = list(facts["epoch_samples"])
     for name, value in _sums(session).items():
         value.copy_(torch.from_numpy(tensors[f"epoch.{name}"]))
     for index, replica in enumerate(session.replicas):
@@ -129,6 +130,7 @@ def _restore_replica(replica: Replica, tensors: Mapping[str, Tensor], facts: Map
     replica.best.value, replica.best.epoch, replica.best.step = best["value"], best["epoch"], best["step"]
     for name in _FROZEN:
         setattr(replica, name, facts[name])
+    replica.health = Health(**facts["health"])
 
 
 def _facts(replica: Replica) -> dict[str, Any]:
@@ -136,6 +138,7 @@ def _facts(replica: Replica) -> dict[str, Any]:
     return {
         "best": {"value": best.value, "epoch": best.epoch, "step": best.step},
         **{name: getattr(replica, name) for name in _FROZEN},
+        "health": replica.health.facts(),
     }
 
 
@@ -155,7 +158,12 @@ def _digest(config: Config) -> str:
 
 def _sums(session: Session) -> dict[str, Tensor]:
     sums = session.sums
-    return {"loss": sums.loss, "gradient_norm": sums.gradient_norm, "rates": sums.rates}
+    return {
+        "losses": sums.losses[: len(sums.samples)],
+        "gradient_norm": sums.gradient_norm,
+        "first_gradient_norm": sums.first_gradient_norm,
+        "rates": sums.rates,
+    }
 
 
 def _array(tensor: Tensor) -> np.ndarray:

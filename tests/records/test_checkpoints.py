@@ -189,3 +189,19 @@ def test_a_full_disk_is_a_run_error_and_costs_nothing(tmp_path, monkeypatch):
     with pytest.raises(RunError, match="No space left"):
         checkpoints.save(tmp_path, 2, checkpoint(2), keep=2)
     assert list(tmp_path.iterdir()) == [old]
+
+
+def test_the_newest_up_to_a_given_step_stays_beside_the_newest(tmp_path):
+    for step in range(1, 8):
+        checkpoints.save(tmp_path, step, checkpoint(step), keep=2, also_keep=min(step, 3))
+    assert steps(tmp_path) == [7, 6, 3]
+
+
+def test_removing_what_came_after_a_step(tmp_path):
+    for step in (2, 4, 6, 8):
+        checkpoints.save(tmp_path, step, checkpoint(step), keep=9)
+    checkpoints.remove_after(tmp_path, 5)
+    assert steps(tmp_path) == [4, 2]
+    # Where nothing else is left, what there is stays.
+    checkpoints.remove_after(tmp_path, 1)
+    assert steps(tmp_path) == [4, 2]

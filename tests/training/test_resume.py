@@ -109,7 +109,7 @@ def test_a_shorter_history_is_damage_and_an_older_checkpoint_is_used(laboratory:
     whole = laboratory.start(EVERYTHING)
     run = laboratory.start(EVERYTHING, stop_at=60)
     lines = run.history_path.read_bytes().splitlines(keepends=True)
-    run.history_path.write_bytes(b"".join(lines[:1]))
+    run.history_path.write_bytes(b"")
     skipped: list[str] = []
     with pytest.raises(CheckpointError, match=r"history\.jsonl is shorter"):
         laboratory.resume(run, skipped=lambda path, reason: skipped.append(reason))

@@ -464,7 +464,7 @@ def test_every_loss_of_ours_can_be_replayed(name: str) -> None:
     loss = partial(LOSS_FUNCTIONS[name], **defaults)
     for task in declared.tasks:
         if task == "regression":
-            check(gradients(loss), normal((6, 3), (6, 3)))
+            check(gradients(loss), normal((6, 3 * declared.outputs_per_target), (6, 3)))
         elif task == "multiclass":
             check(gradients(lambda x, t: loss(x, t.detach().argmax(1))), normal((6, 3), (6, 3)))
         else:
