@@ -1,22 +1,77 @@
-"""`lossrun list`: what a config may name, as declared."""
+"""`lossrun list`: what a config may name, as declared. First what there is to choose from, then each in full."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from rich.console import Console
+from rich.text import Text
 
-from lossrun.catalog.declaration import REQUIRED, Component, Group, Key, Loss, Metric, Parameter
+from lossrun.catalog.declaration import (
+    CLASS_TASKS,
+    REQUIRED,
+    TASKS,
+    Component,
+    DatasetDeclaration,
+    Group,
+    Key,
+    Loss,
+    Metric,
+    Optimizer,
+    Parameter,
+)
 from lossrun.catalog.lookup import COMPONENTS
-from lossrun.report.text_table import print_line, print_pairs
+from lossrun.report.console import wrapped
+from lossrun.report.loss_facts import last_layer, robust_to
+from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
+
+_LEAST_ROOM: Final = 24  # cells for a sentence in a column
 
 # Kinds that components of another kind name in turn.
-_INNER = {"model": ("initializer", "layer"), "dataset": ("noise",)}
+_INNER: Final = {"model": ("initializer", "layer"), "dataset": ("noise",)}
+PLURALS: Final = {"loss": "losses"}
+
+TASK_HEADINGS: Final = {
+    "regression": "regression: targets are numbers",
+    "binary": "binary: one yes or no",
+    "multiclass": "multiclass: one class of several",
+    "multilabel": "multilabel: several labels, each yes or no",
+}
+_USUAL: Final = {
+    "regression": "mse",
+    "binary": "binary_cross_entropy",
+    "multiclass": "cross_entropy",
+    "multilabel": "binary_cross_entropy",
+}
+_LOSS_COLUMNS: Final = (
+    "last layer: what model.output: auto makes of it. robust to outliers: one far target pulls no harder than a near "
+    "one. robust to labels: a wrong label soon stops pulling."
+)
+
+
+def overview(console: Console, kind: str, task: str | None = None) -> None:
+    """One row for each component: its name, what one chooses it by, what it is. Losses stand by task, the usual one
+    first."""
+    if kind == "loss":
+        for heading in (task,) if task else TASKS:
+            print_table(console, _table(console, _by_use(heading), heading, TASK_HEADINGS[heading]))
+            print_line(console, "")
+        print_line(console, _LOSS_COLUMNS)
+    else:
+        print_table(console, _table(console, _fitting(kind, task), task))
+        for inner in _INNER.get(kind, ()):
+            print_line(console, "")
+            print_table(console, _table(console, COMPONENTS[inner], None, f"{inner}s"))
+    print_line(console, "")
+    plural = PLURALS.get(kind, kind + "s")
+    first = _USUAL[task or "regression"] if kind == "loss" else COMPONENTS[kind][0].name
+    print_line(console, f"all about one: lossrun explain {first}")
+    print_line(console, f"parameters of all: lossrun list {plural} --full")
 
 
 def listing(console: Console, kind: str, task: str | None = None) -> None:
     """Every component of a kind: meaning, tasks, parameters with bounds and defaults, other spellings. What several
     have in common is explained once, below them."""
-    components = [component for component in COMPONENTS[kind] if task is None or task in component.tasks]
-    _print_components(console, components)
+    _print_components(console, _fitting(kind, task))
     for inner in _INNER.get(kind, ()):
         print_line(console, f"{inner}s", style="bold underline")
         print_line(console, "")
@@ -29,6 +84,9 @@ def records(kind: str, task: str | None = None) -> list[dict[str, object]]:
         {
             "name": component.name,
             "meaning": component.meaning,
+            "formula": component.formula,
+            "when": component.when,
+            "source": component.source,
             "tasks": list(component.tasks),
             "parameters": [
                 {
@@ -42,9 +100,53 @@ def records(kind: str, task: str | None = None) -> list[dict[str, object]]:
             ],
             "aliases": [alias.spelling for alias in component.aliases],
         }
-        for component in COMPONENTS[kind]
-        if task is None or task in component.tasks
+        for component in _fitting(kind, task)
     ]
+
+
+def short(meaning: str) -> str:
+    """The beginning of a meaning that can stand alone."""
+    return meaning.partition("; ")[0].partition(": ")[0]
+
+
+def _fitting(kind: str, task: str | None) -> list[Component]:
+    return [component for component in COMPONENTS[kind] if task is None or task in component.tasks]
+
+
+def _by_use(task: str) -> list[Loss]:
+    """The losses of a task: the usual one, those made for its logits or numbers, then those that take probabilities."""
+    losses = [component for component in _fitting("loss", task) if isinstance(component, Loss)]
+    return sorted(
+        losses, key=lambda loss: (loss.name != _USUAL[task], last_layer(loss, task) in ("softmax", "sigmoid"))
+    )
+
+
+def _table(console: Console, components: Sequence[Component], task: str | None, title: str = "") -> TextTable:
+    """In a terminal the last column is as wide as there is room; in a pipe nothing is wrapped."""
+    facts = [_facts(component, task) for component in components]
+    names = list(dict.fromkeys(name for fact in facts for name, text in fact.items() if text))
+    key = Column("name", tuple(component.name for component in components), right=False)
+    columns = tuple(Column(name, tuple(fact[name] or "-" for fact in facts), right=False) for name in names)
+    what = tuple(short(component.meaning) for component in components)
+    room = console.width - TextTable(title, key, columns).width - 2
+    if console.is_terminal and room >= _LEAST_ROOM:
+        what = tuple("\n".join(line.plain for line in wrapped(Text(text), room)) for text in what)
+    return TextTable(title, key, (*columns, Column("what it is", what, right=False)))
+
+
+def _facts(component: Component, task: str | None) -> dict[str, str]:
+    """What one chooses a component by, in the order of the columns."""
+    if isinstance(component, Loss) and task:
+        twice = f" x {component.outputs_per_target}" if component.outputs_per_target > 1 else ""
+        return {"last layer": last_layer(component, task) + twice, "robust to": robust_to(component, task)}
+    if isinstance(component, Optimizer):
+        return {"usual rates": " to ".join(number(rate) for rate in component.usual_rates)}
+    if isinstance(component, Metric):
+        return {"better": "lower" if component.goal == "min" else "higher"}
+    if isinstance(component, DatasetDeclaration):
+        several = "classes" if component.tasks == CLASS_TASKS else "any"
+        return {"task": component.task or several, "samples": component.samples}
+    return {}
 
 
 def _print_components(console: Console, components: Sequence[Component]) -> None:
@@ -55,7 +157,7 @@ def _print_components(console: Console, components: Sequence[Component]) -> None
         print_line(console, "")
     if shared:
         print_line(console, "shared parameters", style="bold")
-        print_pairs(console, [row for key in shared for row in _parameter(key)], style="cyan", indent=2)
+        print_pairs(console, [row for key in shared for row in parameter_rows(key)], style="cyan", indent=2)
         print_line(console, "")
 
 
@@ -78,31 +180,46 @@ def _rows(component: Component, shared: Sequence[Key]) -> Iterator[tuple[str, st
         yield "better", "lower" if component.goal == "min" else "higher"
     for key in component.parameters:
         if key not in shared:
-            yield from _parameter(key)
+            yield from parameter_rows(key)
     if common := [key.name for key in component.parameters if key in shared]:
         yield "shared", ", ".join(common)
     if component.aliases:
-        yield "also", ", ".join(alias.spelling + _implied(alias.implies) for alias in component.aliases)
+        yield "also", spellings(component)
 
 
-def _implied(implies: dict[str, object]) -> str:
-    return f" ({', '.join(f'{name}: {value}' for name, value in implies.items())})" if implies else ""
+def spellings(component: Component, between: str = "; ") -> str:
+    """Every other spelling; those that imply the same parameters together, `between` them and the next."""
+    groups: dict[str, list[str]] = {}
+    for alias in component.aliases:
+        implied = ", ".join(f"{name}: {word(value)}" for name, value in alias.implies.items())
+        groups.setdefault(implied, []).append(alias.spelling)
+    return between.join(", ".join(names) + (f" ({implied})" if implied else "") for implied, names in groups.items())
 
 
-def _parameter(key: Key, prefix: str = "") -> Iterator[tuple[str, str]]:
+def parameter_rows(key: Key, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Name and explanation: meaning, unit, bounds, default."""
     if isinstance(key, Group):
         for inner in key.parameters:
-            yield from _parameter(inner, f"{key.name}.")
+            yield from parameter_rows(inner, f"{key.name}.")
         return
     unit = f" [{key.unit}]" if isinstance(key, Parameter) and key.unit else ""
-    default = "required" if key.default is REQUIRED else f"default {_word(key.default)}"
+    default = "required" if key.default is REQUIRED else f"default {word(key.default)}"
     yield prefix + key.name, f"{key.meaning}{unit}; {key.expected}; {default}"
 
 
-def _word(value: object) -> str:
-    """A default as one would write it in YAML."""
+def word(value: object) -> str:
+    """A value as one would write it in YAML."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {_word(item)}" for name, item in value.items()) + "}"
+        return "{" + ", ".join(f"{name}: {word(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(word, value)) + "]"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float):
+        return number(value, str(value))
     return "none" if value is None else str(value)
+
+
+def number(value: float, text: str = "") -> str:
+    """Without the zero that Python puts into an exponent: 1e-8."""
+    return (text or f"{value:g}").replace("e-0", "e-")

@@ -1,0 +1,233 @@
+"""Curves as text: dots of braille with a mark of its own on each curve, or plain ASCII. They need no colour."""
+
+from collections.abc import Callable, Iterator, Sequence
+from math import ceil, floor, isfinite, log10
+from typing import Final, TypeAlias
+
+from rich.cells import cell_len
+from rich.text import Text
+
+# A name, and as many ys as xs. Where a y is not finite the curve has a gap.
+Series: TypeAlias = tuple[str, Sequence[float], Sequence[float]]
+
+_Limits: TypeAlias = tuple[float, float]
+_Cell: TypeAlias = tuple[int, int]  # column, row from the top
+
+# Of a braille character (2 x 4 dots, U+2800 and up) the bit of each dot, by its column and its row from the top.
+_BITS: Final = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+_BLANK: Final = 0x2800
+_MARKS: Final = "●○■□▲△◆◇"
+_ASCII_MARKS: Final = "*o+x#@%&"
+_COLOURS: Final = ("cyan", "yellow", "magenta", "green", "red", "blue")
+_MARK_EVERY: Final = 12  # columns between the marks of a curve
+_LABEL_ROOM: Final = 9  # columns that a label of the x axis takes, blanks included
+
+
+def line_plot(
+    series: Sequence[Series],
+    *,
+    width: int,
+    height: int = 15,
+    unicode: bool = True,
+    y_limits: tuple[float, float] | None = None,
+    log_y: bool = False,
+    x_label: str = "",
+) -> list[Text]:
+    """The lines of a picture of all series together, at most `width` cells wide; none where there is no point to show.
+
+    `height`: rows of the drawing itself, to which the axis, its label and the legend are added. Where curves meet, the
+    first series lies on top. `y_limits`: what to show of the ys, by default all; curves leave through the edge.
+    `log_y`: magnitudes evenly spaced; what is not above 0 is left out.
+    """
+    shown = [(name, _points(xs, ys, log_y)) for name, xs, ys in series]
+    points = [point for _, curve in shown for point in curve if point is not None]
+    if not points:
+        return []
+    low, high = y_limits or (min(y for _, y in points), max(y for _, y in points))
+    if y_limits and log_y:
+        low, high = log10(low), log10(high)
+    y_span = _opened(low, high)
+    x_span = _opened(min(x for x, _ in points), max(x for x, _ in points))
+
+    ticks = _log_ticks(y_span) if log_y else _ticks(y_span, max(height // 3, 2))
+    labels = {round(_share(value, y_span) * (height - 1)): text for value, text in ticks}
+    margin = max(cell_len(text) for text in labels.values()) + 2
+    columns = max(width - margin, 10)
+    canvas = _draw(shown, x_span, y_span, columns, height, unicode=unicode)
+
+    edge, tick_edge, corner = ("│", "┤", "└") if unicode else ("|", "+", "+")
+    lines = []
+    for row in range(height):
+        label = labels.get(height - 1 - row, "")
+        head = Text(f"{label:>{margin - 2}} {tick_edge if label else edge}")
+        lines.append(_stripped(Text.assemble(head, *(canvas.get((column, row), " ") for column in range(columns)))))
+    rule, below = _x_axis(x_span, columns, unicode=unicode)
+    lines += [Text(" " * (margin - 1) + corner + rule), Text((" " * margin + below).rstrip())]
+    if x_label:
+        room = max(columns - cell_len(x_label), 0)
+        lines.append(Text(" " * (margin + room // 2) + x_label))
+    return lines + _legend([name for name, _ in shown], margin, width, unicode=unicode)
+
+
+def _points(xs: Sequence[float], ys: Sequence[float], log_y: bool) -> list[tuple[float, float] | None]:
+    """None for a gap."""
+
+    def shown(y: float) -> float | None:
+        if not isfinite(y) or (log_y and y <= 0):
+            return None
+        return log10(y) if log_y else y
+
+    return [None if (y := shown(value)) is None else (x, y) for x, value in zip(xs, ys, strict=True)]
+
+
+def _opened(low: float, high: float) -> _Limits:
+    """A span that is no single point."""
+    if low < high:
+        return low, high
+    room = abs(low) / 2 or 1.0
+    return low - room, high + room
+
+
+def _share(value: float, span: _Limits) -> float:
+    return (value - span[0]) / (span[1] - span[0])
+
+
+def _draw(
+    curves: Sequence[tuple[str, Sequence[tuple[float, float] | None]]],
+    x_span: _Limits,
+    y_span: _Limits,
+    columns: int,
+    rows: int,
+    *,
+    unicode: bool,
+) -> dict[_Cell, Text]:
+    """The cells that are not empty."""
+    across, down = (2, 4) if unicode else (1, 1)
+    dots: dict[_Cell, int] = {}
+    owner: dict[_Cell, int] = {}
+    paths: list[list[_Cell]] = []
+    for number, (_, curve) in enumerate(curves):
+        path: dict[_Cell, None] = {}
+        scaled = [
+            None
+            if point is None
+            else (_share(point[0], x_span) * (columns * across - 1), (1 - _share(point[1], y_span)) * (rows * down - 1))
+            for point in curve
+        ]
+        for u, v in _dots(scaled, rows * down - 1):
+            cell = (u // across, v // down)
+            path[cell] = None
+            owner.setdefault(cell, number)
+            dots[cell] = dots.get(cell, 0) | (_BITS[u % 2][v % 4] if unicode else 0)
+        paths.append(list(path))
+
+    def glyph(cell: _Cell) -> str:
+        return chr(_BLANK + dots[cell]) if unicode else _ASCII_MARKS[owner[cell] % len(_ASCII_MARKS)]
+
+    cells = {cell: Text(glyph(cell), style=_colour(number)) for cell, number in owner.items()}
+    if unicode:
+        for cell, number in _marked(paths).items():
+            cells[cell] = Text(_MARKS[number % len(_MARKS)], style=_colour(number))
+    return cells
+
+
+def _dots(points: Sequence[tuple[float, float] | None], last: int) -> Iterator[_Cell]:
+    """The dots on the lines between neighbouring points, and on a point between two gaps; rows 0 to `last` alone."""
+    for start, end in zip([None, *points], [*points, None], strict=True):
+        first, second = start or end, end or start
+        if first is None or second is None:
+            continue
+        (u0, v0), (u1, v1) = first, second
+        # The part of the line, from 0 to 1, that lies within the rows: a steep one may leave them by far.
+        begin, stop = 0.0, 1.0
+        if v0 != v1:
+            crossings = sorted(((-0.49 - v0) / (v1 - v0), (last + 0.49 - v0) / (v1 - v0)))
+            begin, stop = max(begin, crossings[0]), min(stop, crossings[1])
+        elif not -0.49 <= v0 <= last + 0.49:
+            continue
+        if begin > stop:
+            continue
+        steps = max(ceil(max(abs(u1 - u0), abs(v1 - v0)) * (stop - begin)), 1)
+        for step in range(steps + 1):
+            along = begin + (stop - begin) * step / steps
+            yield round(u0 + along * (u1 - u0)), round(v0 + along * (v1 - v0))
+
+
+def _marked(paths: Sequence[Sequence[_Cell]]) -> dict[_Cell, int]:
+    """Where each curve bears its mark: at even distances, those of different curves side by side, and once at least."""
+    marks: dict[_Cell, int] = {}
+    crowd = {cell: sum(cell in path for path in map(set, paths)) for path in paths for cell in path}
+    for number, path in enumerate(paths):
+        by_column: dict[int, _Cell] = {}
+        for cell in path:
+            by_column.setdefault(cell[0], cell)
+        # A mark tells most where the curve is alone.
+        offset = (_MARK_EVERY * (2 * number + 1)) // (2 * len(paths))
+        wanted = [column for column in by_column if column % _MARK_EVERY == offset] or list(by_column)[:1]
+        for column in wanted:
+            near = [by_column[c] for c in range(column - 2, column + 3) if c in by_column]
+            free = [cell for cell in near if cell not in marks]
+            if free:
+                marks[min(free, key=lambda cell: (crowd[cell], abs(cell[0] - column)))] = number
+    return marks
+
+
+def _x_axis(span: _Limits, columns: int, *, unicode: bool) -> tuple[str, str]:
+    """The rule with its ticks, and the labels below it."""
+    dash, tick = ("─", "┬") if unicode else ("-", "+")
+    rule, below = [dash] * columns, ""
+    for value, text in _ticks(span, max(columns // _LABEL_ROOM, 2)):
+        column = round(_share(value, span) * (columns - 1))
+        # Centred below its tick, but for the ends, and never into its neighbour.
+        start = min(max(column - len(text) // 2, 0), columns - len(text))
+        if start > len(below) or not below:
+            rule[column] = tick
+            below = below.ljust(start) + text
+    return "".join(rule), below
+
+
+def _ticks(span: _Limits, wanted: int) -> list[tuple[float, str]]:
+    """Round numbers within the span, about as many as wanted, and how to write them."""
+    rough = (span[1] - span[0]) / wanted
+    magnitude = 10.0 ** floor(log10(rough))
+    step = next(size * magnitude for size in (1, 2, 5, 10) if size * magnitude >= rough * 0.999)
+    decimals = max(0, -floor(log10(step * 1.001)))
+    numbers = range(ceil(span[0] / step - 1e-9), floor(span[1] / step + 1e-9) + 1)
+    large = max(map(abs, span)) >= 1e6 or decimals > 4
+    write: Callable[[float], str] = (lambda v: f"{v:.6g}") if large else (lambda v: f"{v:.{decimals}f}")
+    return [(number * step, write(number * step)) for number in numbers]
+
+
+def _log_ticks(span: _Limits) -> list[tuple[float, str]]:
+    """Powers of ten, with their doubles and halves where there are few of them; at least the ends."""
+    exponents = range(floor(span[0]), ceil(span[1]) + 1)
+    steps = (1, 2, 5) if len(exponents) <= 4 else (1,)
+    every = max(len(exponents) // 8, 1)
+    values = [exponent + log10(size) for exponent in exponents[::every] for size in steps]
+    inside = [value for value in values if span[0] - 1e-9 <= value <= span[1] + 1e-9]
+    return [(value, f"{10**value:.3g}") for value in (inside if len(inside) > 1 else span)]
+
+
+def _legend(names: Sequence[str], margin: int, width: int, *, unicode: bool) -> list[Text]:
+    """Mark and name of each series, in as many lines as the width asks for."""
+    if names == [""]:
+        return []
+    marks = _MARKS if unicode else _ASCII_MARKS
+    lines = [Text(" " * margin)]
+    for number, name in enumerate(names):
+        entry = Text.assemble((marks[number % len(marks)], _colour(number)), f" {name}")
+        full = lines[-1].cell_len > margin
+        if full and lines[-1].cell_len + 3 + entry.cell_len > width:
+            lines.append(Text(" " * margin))
+            full = False
+        lines[-1] = Text.assemble(lines[-1], "   " if full else "", entry)
+    return lines
+
+
+def _colour(number: int) -> str:
+    return _COLOURS[number % len(_COLOURS)]
+
+
+def _stripped(line: Text) -> Text:
+    line.rstrip()
+    return line
