@@ -45,6 +45,11 @@ class Format(StrEnum):
     md = "md"
 
 
+class Framework(StrEnum):
+    pytorch = "pytorch"
+    keras = "keras"
+
+
 class Kind(StrEnum):
     losses = "losses"
     optimizers = "optimizers"
@@ -228,6 +233,37 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
         warning(console, text)
 
 
+@app.command()
+def script(
+    config: ConfigFile,
+    framework: Annotated[Framework, typer.Option("--as", help="What to write it in.", show_default=False)],
+    set_: Overrides = None,
+    data_dir: DataDir = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="File to write.", show_default="stdout"),
+    ] = None,
+) -> None:
+    """Write CONFIG as a plain script in PyTorch or Keras that does the same experiment."""
+    from lossrun.config import read
+    from lossrun.lint import examine
+    from lossrun.report.console import note, stderr, warning
+    from lossrun.script import experiment, save, write
+
+    console = stderr()
+    examined = examine(read(config, set_ or []), _data_dir(data_dir))
+    text = write(experiment(examined, str(config)), framework.value)
+    for told in examined.reading.notes:
+        note(console, told)
+    for told in examined.warnings:
+        warning(console, told)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        save(text, output)
+        note(console, f"{output} written; now: python {output}")
+
+
 @app.command("list")
 def list_(
     kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
@@ -235,13 +271,14 @@ def list_(
         Optional[str],  # noqa: UP045
         typer.Option(help="Only what fits regression, binary, multiclass or multilabel.", show_default=False),
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="With all parameters and other spellings.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """List every loss, optimizer, model, dataset, metric or schedule with its parameters and other spellings."""
+    """List every loss, optimizer, model, dataset, metric or schedule, and what one chooses it by."""
     from lossrun.catalog.declaration import TASKS
     from lossrun.errors import UsageError
     from lossrun.report.console import stdout
-    from lossrun.report.listing import listing, records
+    from lossrun.report.listing import listing, overview, records
 
     if task is not None and task not in TASKS:
         raise UsageError(f"--task {task}: there is no such task; expected one of {', '.join(TASKS)}")
@@ -251,7 +288,38 @@ def list_(
 
         typer.echo(json.dumps(records(declared, task), indent=2))
     else:
-        listing(stdout(), declared, task)
+        (listing if full else overview)(stdout(), declared, task)
+
+
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(help="In any spelling, such as huber or keras.RMSprop.", show_default=False)],
+    kind: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Only the loss (optimizer, rule, diagnosis ...) of that name.", show_default=False),
+    ] = None,
+) -> None:
+    """Explain a loss, optimizer, schedule, model, dataset, metric, lint rule or diagnosis."""
+    from lossrun.report.console import stdout
+    from lossrun.report.explain import examples, print_topic
+    from lossrun.report.pictures import print_loss, print_rates
+    from lossrun.report.topics import topics
+
+    console, found = stdout(), topics(name, kind)
+    for topic in found:
+        print_topic(console, topic)
+    for topic in found:
+        if topic.kind == "schedule":
+            from lossrun.components.schedule_curves import rate_curves
+
+            if curves := rate_curves(topic.name, examples(topic.name) | dict(topic.implies)):
+                print_rates(console, topic.name, curves)
+        if topic.kind == "loss":
+            # Only now, with the text on the screen, is torch worth its seconds.
+            from lossrun.components.loss_curves import pictures
+
+            for picture in pictures(topic.name, topic.implies):
+                print_loss(console, picture.name, picture.axis, picture.rows, picture.curves, picture.limits)
 
 
 @app.command()

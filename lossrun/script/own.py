@@ -1,0 +1,79 @@
+"""Components of a user's own, imported by a script as they are by lossrun: from the config's folder."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lossrun.catalog.datasets import COMMON_KEYS
+from lossrun.config.plugins import load_plugin
+from lossrun.script.encoding import oriented
+from lossrun.script.experiment import Experiment
+from lossrun.script.text import Section, call, literal, quoted
+
+Lines = list[str]
+
+
+def own_import(module: str, attribute: str, directory: Path) -> Section:
+    """The import of a user's own function, found in the config's folder."""
+    return Section(
+        imports=[
+            "import sys",
+            f"sys.path.insert(0, {quoted(directory.resolve().as_posix())})  # noqa: E402",
+            f"from {module} import {attribute}  # noqa: E402",
+        ]
+    )
+
+
+def own_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, Lines]:
+    """A user's function. It is called here too: what it returns says what is left to do."""
+    name, directory = experiment.config.dataset.name, experiment.directory
+    arguments = own_arguments(experiment)
+    dataset = load_plugin(name, directory)(**arguments)
+    module, _, attribute = name.partition(":")
+    written = [f"{key}={literal(value, level=2)}" for key, value in arguments.items()]
+    suffixes = ["", *(f"_{part}" for part in given_parts(experiment))]
+    lines = [call(f"dataset = {attribute}", written, level=1)]
+    for suffix in suffixes:
+        part = {"": "train", "_val": "validation", "_test": "test"}[suffix]
+        lines.append(f"x{suffix}, y{suffix} = (np.asarray(part) for part in dataset.{part})")
+    if experiment.facts.task in ("binary", "multiclass"):
+        lines += _own_classes(np.asarray(dataset.train[1]), dataset.classes, suffixes)
+    shape, is_bytes = experiment.facts.input_shape, experiment.data.train.inputs.dtype == np.uint8
+    for x, y in ((f"x{suffix}", f"y{suffix}") for suffix in suffixes):
+        lines += oriented(x, np.shape(dataset.train[0]), experiment, channels_last, bytes_=is_bytes)
+        if experiment.facts.task != "multiclass":
+            lines.append(f"{y} = {y}.reshape(len({y}), -1).astype(np.float32)")
+    assert len(shape) in (1, 3)
+    return own_import(module, attribute, directory), lines
+
+
+def own_arguments(experiment: Experiment) -> dict[str, Any]:
+    return {key: value for key, value in experiment.config.dataset.parameters.items() if key not in COMMON_KEYS}
+
+
+def _own_classes(y: np.ndarray, classes: tuple[str, ...], suffixes: list[str]) -> Lines:
+    """Labels -> indices of classes, where they are not such already."""
+    names = [f"y{suffix}" for suffix in suffixes]
+    if y.ndim == 2 and y.shape[1] > 1:
+        return [f"{name} = {name}.argmax(axis=1)" for name in names]
+    if classes and y.dtype.kind == "U":
+        return [f"{name} = np.array([dataset.classes.index(word) for word in {name}])" for name in names]
+    flat = [f"{name} = {name}.reshape(-1)" for name in names] if y.ndim == 2 else []
+    if classes:
+        return [*flat, *(f"{name} = {name}.astype(np.int64)" for name in names)]
+    whole = names[0] if len(names) == 1 else f"np.concatenate([{', '.join(names)}])"
+    return [*flat, f"classes = np.unique({whole})", *(f"{name} = np.searchsorted(classes, {name})" for name in names)]
+
+
+def given_parts(experiment: Experiment) -> list[str]:
+    """`val` and `test`, where the dataset brings them itself and the config takes them."""
+    dataset = experiment.config.dataset
+    if not dataset.is_plugin:
+        return ["test"] if dataset["test"] == "official" else []
+    own = load_plugin(dataset.name, experiment.directory)(**own_arguments(experiment))
+    return [
+        short
+        for short, key in (("val", "validation"), ("test", "test"))
+        if getattr(own, key) is not None and dataset[key]
+    ]

@@ -1,0 +1,51 @@
+"""`lossrun script`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+
+def test_the_script_goes_to_stdout_and_what_is_said_of_it_to_stderr(lossrun: Run, config: Path) -> None:
+    result = lossrun("script", str(config), "--as", "pytorch", "--set", "optimizer=keras.Adam", "--set", "seeds=2")
+    assert result.code == 0
+    compile(result.out, "script.py", "exec")
+    assert "eps=1e-7" in result.out
+    assert "keras.Adam is adam with eps: 1e-07" in result.err
+
+
+def test_it_goes_to_a_file_that_does_not_exist_yet(lossrun: Run, config: Path, tmp_path: Path) -> None:
+    first = lossrun("script", str(config), "--as", "keras", "--output", "mine.py")
+    assert (first.code, first.out) == (0, "")
+    text = (tmp_path / "mine.py").read_text()
+    assert "import keras" in text
+    again = lossrun("script", str(config), "--as", "pytorch", "-o", "mine.py")
+    assert again.code == 2
+    assert "mine.py exists already" in again.err
+    assert (tmp_path / "mine.py").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--as", "keras", "--set", "optimizer=rprop"], "Keras has no Rprop"),
+        (["--as", "keras", "--set", "loss=hinge"], "hinge is made for binary targets"),
+        (["--as", "pytorch", "--output", "missing/mine.py"], "missing/mine.py cannot be written"),
+    ],
+)
+def test_what_cannot_be_written_is_said(lossrun: Run, config: Path, arguments: list[str], said: str) -> None:
+    result = lossrun("script", str(config), *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err
+
+
+def test_it_does_not_import_torch(lossrun: Run, config: Path, tmp_path: Path) -> None:
+    check = "assert not {'torch', 'keras'} & set(sys.modules)"
+    code = f"import sys; from lossrun.cli import main\ntry: main()\nfinally: {check}"
+    for framework in ("pytorch", "keras"):
+        command = [sys.executable, "-c", code, "script", str(config), "--as", framework]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr

@@ -1,0 +1,128 @@
+"""`load_data` of the scripts, executed, gives the numbers that lossrun trains on, to their order: from every kind of
+source, in both frameworks' layouts."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.script.conftest import MULTICLASS, MULTILABEL, REGRESSION, Make, assert_same_data
+from tests.script.own import OWN, TABLE
+
+BOTH = pytest.mark.parametrize("framework", ["pytorch", pytest.param("keras", marks=pytest.mark.keras)])
+WHOLE = {"validation": 2, "test": 2}
+
+
+def check(pair: Make, framework: str, dataset: dict[str, Any], loss: str, **keys: Any) -> None:
+    made = pair(framework, dataset=dataset, loss=loss, **keys)
+    assert_same_data(made, framework)
+    # The model takes what the function gives.
+    targets = made.data["train"][1]
+    assert len(targets) == made.examined.facts.train
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("keys", "loss"),
+    [
+        ({"target": "price", "drop": ["id", "city", "colour"], "missing": "drop", "inputs": ["size", "shares"]}, "mse"),
+        ({"target": "price", "drop": ["id", "sold"], "encode": "one_hot", "missing": "mean"}, "mse"),
+        ({"target": ["shares", "size"], "inputs": ["id"], "missing": "drop"}, "mse"),
+        ({"target": "sold", "inputs": ["size", "id"], "missing": "mean", "standardize": True}, "binary_cross_entropy"),
+        ({"target": "city", "inputs": ["id"]}, "cross_entropy"),
+        ({"target": "shares", "inputs": ["id"], "task": "binary"}, "binary_cross_entropy"),
+    ],
+)
+def test_csv(pair: Make, tmp_path: Path, framework: str, keys: dict[str, Any], loss: str) -> None:
+    """The blank after `size` and the mark at the beginning belong to no name."""
+    (tmp_path / "table.csv").write_text("\ufeff" + TABLE, encoding="utf-8")
+    check(pair, framework, {"name": "csv", "path": "table.csv", **WHOLE, **keys}, loss)
+
+
+@BOTH
+@pytest.mark.parametrize(("delimiter", "between"), [(";", ";"), ("\\t", "\t"), ("\t", "\t")])
+def test_csv_with_other_delimiters(pair: Make, tmp_path: Path, framework: str, delimiter: str, between: str) -> None:
+    (tmp_path / "table.csv").write_text(TABLE.replace(",", between), encoding="utf-8")
+    keys = {"delimiter": delimiter, "target": "shares", "inputs": ["id"], "task": "regression"}
+    check(pair, framework, {"name": "csv", "path": "table.csv", **WHOLE, **keys}, "mse")
+
+
+def images(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("arrays", "keys", "loss"),
+    [
+        ({"x": np.arange(24.0).reshape(12, 2), "y": np.arange(12) / 7}, {"task": "regression"}, "mse"),
+        ({"a": np.arange(12.0), "b": np.arange(24.0).reshape(12, 2), "y": np.arange(12) / 7}, {}, "mse"),
+        ({"x": images(12, 6, 6), "y": np.arange(12) % 3 + 5}, {"task": "multiclass"}, "cross_entropy"),
+        ({"x": images(12, 6, 6, 3), "y": np.array(["up", "down"] * 6)}, {}, "binary_cross_entropy"),
+        ({"x": images(12, 3, 6, 6), "y": np.arange(24) % 2}, {"task": "multilabel"}, "binary_cross_entropy"),
+        ({"x": images(12, 3, 6, 6), "y": np.arange(12) % 2}, {"task": "binary", "standardize": True}, "hinge"),
+        ({"x": images(12, 6, 6, 1) / 3.0, "y": np.eye(3)[np.arange(12) % 3]}, {"task": "multiclass"}, "cross_entropy"),
+        ({"x": images(12, 5), "p": np.arange(12) / 3, "q": np.arange(12) / 5, "y": 0}, {"target": ["p", "q"]}, "mse"),
+    ],
+)
+def test_npz(
+    pair: Make, tmp_path: Path, framework: str, arrays: dict[str, Any], keys: dict[str, Any], loss: str
+) -> None:
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    if keys.get("task") == "multilabel":
+        arrays["y"] = arrays["y"].reshape(12, 2)
+    inputs = {"inputs": "x"} if "p" in arrays else {}
+    np.savez(tmp_path / "data.npz", **arrays)
+    dataset = {"name": "npz", "path": "data.npz", "target": "y", **inputs, **WHOLE, **keys}
+    model = (
+        {"name": "cnn", "layers": [{"name": "conv", "filters": 2}]} if arrays.get("x", arrays["y"]).ndim > 2 else "mlp"
+    )
+    check(pair, framework, dataset, loss, model=model)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("dataset", "loss"),
+    [
+        *(
+            ({**REGRESSION, "kind": kind, "features": 6, "noise": noise}, "mse")
+            for kind, noise in (
+                ("polynomial", {"name": "laplace"}),
+                ("sinusoid", {"name": "student_t"}),
+                ("friedman1", "none"),
+            )
+        ),
+        ({**REGRESSION, "standardize": {"inputs": True, "targets": True}, "corrupt": {"outliers": 0.1}}, "mse"),
+        ({**REGRESSION, "split_seed": "seed", "seed": 3, "test": 0, "validation": 0.3}, "mse"),
+        ({**MULTICLASS, "corrupt": {"label_noise": 0.3, "seed": 5}, "features": 3}, "cross_entropy"),
+        ({**MULTICLASS, "kind": "spirals"}, "cross_entropy"),
+        ({**MULTICLASS, "kind": "xor", "classes": 2, "task": "multiclass"}, "cross_entropy"),
+        ({**MULTICLASS, "kind": "circles", "classes": 2, "corrupt": {"label_noise": 0.3}}, "hinge"),
+        ({**MULTILABEL, "corrupt": {"label_noise": 0.3}}, "dice"),
+        ({"name": "inline", "inputs": [1, 2, 3, 4], "targets": [[1, 2], [3, 4], [5, 6], [7, 8.5]]}, "mse"),
+        (
+            {"name": "inline", "inputs": [[1, 2]] * 60, "targets": [5, 6, 8] * 20, "task": "multiclass", "test": 9},
+            "cross_entropy",
+        ),
+        ({"name": "wine", "standardize": True}, "cross_entropy"),
+        ({"name": "digits"}, "cross_entropy"),
+        ({"name": "diabetes", "validation": 0}, "mse"),
+        ({"name": "breast_cancer", "standardize": True}, "binary_cross_entropy"),
+    ],
+)
+def test_made_written_and_scikit_learns(pair: Make, framework: str, dataset: dict[str, Any], loss: str) -> None:
+    check(pair, framework, dataset, loss, seed=7)
+
+
+@BOTH
+def test_official_images_standardized(pair: Make, mnist_dir: Path, framework: str) -> None:
+    dataset = {"name": "mnist", "validation": 55_000, "test": 4000, "standardize": True}
+    check(pair, framework, dataset, "cross_entropy", data_dir=mnist_dir)
+
+
+@BOTH
+def test_a_dataset_of_ones_own(pair: Make, tmp_path: Path, framework: str) -> None:
+    (tmp_path / "mine.py").write_text(OWN)
+    check(pair, framework, {"name": "mine:points", "count": 40}, "binary_cross_entropy")
+    check(pair, framework, {"name": "mine:points", "count": 40, "test": 0, "validation": 5}, "binary_cross_entropy")
