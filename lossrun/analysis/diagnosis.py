@@ -38,7 +38,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the loss is a large multiple of its first value and does not come down",
             "each update overshoots the minimum by more than the one before",
             _SMALLER,
-            formula="above 5 times the first value and what a constant output would cost, and rising",
+            formula="more than 3 times above what a constant output would cost, and above the first value, and rising",
             diverged=True,
         ),
         Diagnosis(

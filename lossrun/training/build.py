@@ -165,12 +165,11 @@ def _balanced(targets: Tensor, facts: DataFacts, ignored: int | None) -> list[fl
     """samples / (classes * samples of the class), from the training targets as they are, corrupted ones too; the class
     that is `ignored` has no part in it.
 
-    Multilabel, and regression of several shares: the same for each column's positive part. Raises UsageError for a
-    class without a sample.
+    Multilabel: the same for each label's positive cells. Raises UsageError for a class without a sample.
     """
     if facts.task == "multiclass":
         counts = torch.bincount(targets, minlength=facts.target_size)
-    elif facts.target_size == 1:
+    elif facts.task == "binary":
         positive = targets.sum()
         counts = torch.stack([len(targets) - positive, positive])
     else:

@@ -6,7 +6,8 @@ classes. Closed forms, where there are any, stand in the tests.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Final
 
@@ -16,37 +17,39 @@ from torch import Tensor
 
 from lossrun.components.models import Output, activated
 from lossrun.config import Config
-from lossrun.training.evaluate import Reading, evaluating
+from lossrun.config.resolve import loss_declaration
+from lossrun.training.evaluate import Reading
 from lossrun.training.replica import Replica
 
 # Targets that are looked at, evenly taken from all of them: floors are compared to a per cent or two.
 MOST_TARGETS: Final = 20_000
 # Constants that are tried as outputs of a regression: quantiles of the targets.
 QUANTILES: Final = 101
-# Training samples whose outputs are looked at.
-LOOKED_AT: Final = 256
+# A logit of which a sigmoid is 0 or 1 to the last digit.
+SURE: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Floors:
     """Values of the mean loss. `constant`: of the best constant output. `chance`: of equal probabilities, nan in
     regression. `mistake`: the diagnosis of a mistake that the config makes knowingly, "" for none, and `best` the least
-    value it allows, -inf where none is known; `certain`: that the mistake is made is known without a look at the loss.
-    `smoothing`: of ideal outputs under label smoothing, nan without."""
+    value it allows, -inf where none is known. `doubled`: what perfect probabilities cost that are taken for logits, nan
+    where the loss takes none. `smoothing`: of ideal outputs under label smoothing, nan without."""
 
     constant: float
     chance: float
     mistake: str = ""
     best: float = -inf
-    certain: bool = True
+    doubled: float = torch.nan
     smoothing: float = torch.nan
 
 
 @torch.no_grad()
 def floors(replica: Replica, reading: Reading, config: Config) -> Floors:
-    """Of the training data. `config` is resolved. Looks at the outputs of a user's own model, whose last layer nobody
-    has told of."""
-    objective, samples = replica.objective, replica.parts.train
+    """Of the training data. `config` is resolved."""
+    samples = replica.parts.train
+    # A user's own loss may keep what it has seen.
+    objective = deepcopy(replica.objective)
     last = config.model["output"]
     targets = samples.targets[:: -(-len(samples) // MOST_TARGETS)]
     rows = _rows(targets, reading).to(samples.dtype)
@@ -61,52 +64,46 @@ def floors(replica: Replica, reading: Reading, config: Config) -> Floors:
     classes = reading.task != "regression"
     constant = least(_constants_of_classes(rows, reading, last) if classes else _constants(rows, reading, last))
     chance = cost(activated(torch.zeros_like(rows[:1]), last)) if classes else torch.nan
-    mistake, best, certain = _mistake(config, reading), -inf, True
-    if not mistake and config.model.is_plugin and config.loss.parameters.get("inputs") in ("logits", "auto"):
-        mistake, certain = _hidden_activation(some_outputs(replica), reading)
+    mistake, best, doubled = _mistake(config, reading, rows), -inf, torch.nan
+    if _takes_logits(config):
+        doubled = cost(rows)
     if mistake in ("double_softmax", "double_sigmoid"):
-        best = cost(rows)
+        best = doubled
     elif mistake == "squashed":
         best = cost(rows.clamp(0, 1))
     elif mistake == "single_softmax":
         best = cost(torch.ones_like(rows))
     smoothing = torch.nan
-    share = config.loss.parameters.get("label_smoothing") or 0.0
-    if share and reading.reads_as == "probabilities" and not mistake:
+    # Of other losses, and with weights, the smoothed labels are not what costs least.
+    plain = config.loss.name in ("cross_entropy", "binary_cross_entropy") and not (
+        config.loss.parameters["class_weights"] or config.loss.parameters.get("pos_weight")
+    )
+    if plain and not mistake and (share := config.loss["label_smoothing"]):
         smoothing = cost(_ideal(rows, share, config.loss["inputs"], sigmoids=reading.output == "sigmoid"))
-    return Floors(constant, chance, mistake, best, certain, smoothing)
+    return Floors(constant, chance, mistake, best, doubled, smoothing)
 
 
-def some_outputs(replica: Replica) -> Tensor:
-    """The first few training samples' outputs, dropout off."""
-    train = replica.parts.train
-    with evaluating(replica.network):
-        # Not in half precision, in which outputs that are merely near each other look alike.
-        outputs, _ = replace(replica, mixed=False).forward(train.scaled(train.inputs[:LOOKED_AT]))
-    return outputs
+def _takes_logits(config: Config) -> bool:
+    """Whether the loss applies a softmax or a sigmoid itself."""
+    declared = loss_declaration(config.loss)
+    if declared is None or declared.prediction != "probabilities":
+        return False
+    return bool(config.loss.parameters.get("inputs", declared.accepts[0]) == "logits")
 
 
-def _hidden_activation(outputs: Tensor, reading: Reading) -> tuple[str, bool]:
-    """The mistake of a model that gives probabilities where logits are wanted, and whether there is no doubt."""
-    if reading.reads_as != "probabilities" or not bool(((outputs >= 0) & (outputs <= 1)).all()):
-        return "", True
-    if reading.outputs > 1 and reading.output != "sigmoid":
-        sums = outputs.sum(dim=1)
-        return ("double_softmax", True) if bool((sums - 1).abs().max() < 1e-4) else ("", True)
-    return "double_sigmoid", False
-
-
-def _mistake(config: Config, reading: Reading) -> str:
+def _mistake(config: Config, reading: Reading, rows: Tensor) -> str:
     """The mistake that the config makes (the linter says so as well, but may have been told to let it pass)."""
     inputs, last = config.loss.parameters.get("inputs"), config.model["output"]
     if last in ("softmax", "log_softmax") and reading.outputs == 1:
         return "single_softmax"
-    if inputs == "logits" and last in ("softmax", "sigmoid"):
-        sigmoids = reading.task in ("binary", "multilabel") or config.loss.name.startswith("binary")
+    if _takes_logits(config) and last in ("softmax", "sigmoid"):
+        declared = loss_declaration(config.loss)
+        sigmoids = reading.task != "multiclass" or (declared is not None and declared.sigmoid)
         return "double_sigmoid" if sigmoids else "double_softmax"
     if inputs in ("probabilities", "log_probabilities") and last == "none" and reading.reads_as == "probabilities":
         return "clipped" if inputs == "probabilities" else "impossible"
-    return "squashed" if reading.task == "regression" and last in ("softmax", "sigmoid") else ""
+    beyond = reading.task == "regression" and not bool(((rows >= 0) & (rows <= 1)).all())
+    return "squashed" if beyond and last in ("softmax", "sigmoid") else ""
 
 
 def _rows(targets: Tensor, reading: Reading) -> Tensor:
@@ -123,11 +120,14 @@ def _constants_of_classes(rows: Tensor, reading: Reading, last: Output) -> Itera
     exclusive = reading.task == "multiclass" and reading.output != "sigmoid"
     logits = shares.log() if exclusive else shares.logit()
     yield activated(logits, last)
+    # Sure of itself: all of them, none of them, always the most frequent one.
+    leading = torch.zeros_like(shares).scatter(1, shares.argmax(dim=1, keepdim=True), 1.0)
+    for answer in (torch.ones_like(shares), torch.zeros_like(shares), leading):
+        yield activated(SURE * (2 * answer - 1), last)
     if last == "none":
         yield shares
         # For margins: one way or the other, with none to spare.
-        leading = shares == shares.max() if exclusive else shares > 0.5
-        yield torch.where(leading, 1.0, -1.0).to(rows.dtype)
+        yield torch.where(leading > 0 if exclusive else shares > 0.5, 1.0, -1.0).to(rows.dtype)
 
 
 def _constants(rows: Tensor, reading: Reading, last: Output) -> Iterator[Tensor]:

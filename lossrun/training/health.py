@@ -5,20 +5,30 @@ What each diagnosis means and what to do about it: `analysis/diagnosis.py`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf, isclose, isfinite, nan
 from typing import Any, Final
 
-import torch
-
 from lossrun.analysis.diagnosis import DIAGNOSES, Diagnosis
-from lossrun.training.floors import LOOKED_AT, Floors, some_outputs
+from lossrun.training.evidence import (
+    carries_information,
+    hidden_activation,
+    nothing_reaches_the_inputs,
+    outputs_are_alike,
+)
+from lossrun.training.floors import Floors
 from lossrun.training.replica import Replica
 from lossrun.training.session import Session
 
-# So many times the loss of an untrained or of a constant model is no bad start any more.
-EXPLODED: Final = 5.0
-# Epochs without movement that make a plateau, and how flat and how near a floor it must be, relative to the floor.
+# A loss that lies so many times above that of the best constant is no bad start any more, in units of that constant's
+# own loss or of how far the very first one lay above it.
+EXPLODED: Final = 3.0
+# Epochs in a row after which a loss that is so large, if falling, counts as lost as well.
+PATIENCE: Final = 5
+# Epochs without movement that make a plateau, and how still, or how flat and how near a floor, it must be, relative to
+# the loss.
 PLATEAU: Final = 3
+STILL: Final = 0.002
 FLAT: Final = 0.01
 NEAR: Final = 0.02
 # Share of the way from chance down to a mistake's floor that must be covered before it is named.
@@ -79,22 +89,20 @@ def examine(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Finding
 
     Whoever diverged is frozen.
     """
-    likelihood = session.reading.reads_as == "probabilities"
-    last = session.position.epoch >= session.config.epochs
     findings = []
     by_seed = {row["seed"]: row for row in rows}
     for index, replica in enumerate(session.replicas):
         if (row := by_seed.get(replica.seed)) is None:
             continue
-        health = replica.health
+        health, sums = replica.health, session.sums
         if session.position.epoch == 1:
-            health.first_loss = float(session.sums.losses[0, index])
-        name, floor = _diagnosed(session, replica, row, likelihood=likelihood, last=last)
+            health.first_loss = float(sums.losses[0, index])
+        name, floor = _diagnosed(session, replica, row, now=sums.recent(index), last=_ends(session, replica, row))
         step, rate = row["step"], row["learning_rate"]
-        if name == "non_finite" and (first_bad := session.sums.first_bad(index)):
+        if name == "non_finite" and (first_bad := sums.first_bad(index)):
             step = (session.position.epoch - 1) * session.steps_per_epoch + first_bad
             rate = session.rates(step - 1)[index]
-        norms = (row["grad_norm"], float(session.sums.first_gradient_norm[index]))
+        norms = (row["grad_norm"], float(sums.first_gradient_norm[index]))
         health.gradient_norm = next((norm for norm in norms if isfinite(norm)), health.gradient_norm)
         if not name or name in health.named:
             continue
@@ -109,70 +117,108 @@ def examine(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Finding
     return findings
 
 
+def _ends(session: Session, replica: Replica, row: Mapping[str, Any]) -> bool:
+    """Whether this was the seed's last epoch, so that no other can confirm a suspicion."""
+    early, patience = session.config.early_stopping, replica.patience
+    stops = early and patience and not patience.improves(row[patience.metric])
+    return session.position.epoch >= session.config.epochs or bool(
+        stops and early and patience and patience.bad_epochs + 1 >= early.patience
+    )
+
+
 def _diagnosed(
-    session: Session, replica: Replica, row: Mapping[str, Any], *, likelihood: bool, last: bool
+    session: Session, replica: Replica, row: Mapping[str, Any], *, now: float, last: bool
 ) -> tuple[str, float]:
     """The name of what the row shows, "" for nothing, and the floor that gave it away.
 
-    `likelihood`: the loss is one of probabilities, and never below 0. `last`: no epoch follows that could confirm a
-    suspicion.
+    `now`: the loss towards the end of the epoch. `last`: no epoch follows that could confirm a suspicion.
     """
     health, loss = replica.health, row["train_loss"]
-    before = health.losses[-1] if health.losses else health.first_loss
+    before, health.recent = health.recent, now
     health.losses = [*health.losses, loss][-PLATEAU:]
     if not all(isfinite(row[column]) for column in ("train_loss", "val_loss") if column in row):
         return "non_finite", nan
     floors = session.floors(replica)
-    suspected = _suspected(session, replica, loss, before, floors)
-    confirmed = suspected and (suspected == health.suspected or last)
-    health.suspected = suspected
-    if suspected:
-        return (suspected, floors.constant if floors else nan) if confirmed else ("", nan)
-    if likelihood and loss < 0:
+    suspected = _suspected(session, replica, now, floors)
+    # Of a large loss in the course of the epoch the state at its end may still be a consequence.
+    if suspected or _exploded(replica, loss, floors):
+        health.suspicious += 1
+        # What may be dead cannot get better; what has exploded may come down again.
+        lasting = suspected == "dead" or now >= before or health.suspicious >= PATIENCE
+        again = health.suspicious > 1
+        confirmed = (again and last) or (suspected and (last or (again and lasting)))
+        return (suspected or "exploded", floors.constant if floors else nan) if confirmed else ("", nan)
+    health.suspicious = 0
+    # Of a user's own loss nobody knows where it ends.
+    if session.reading.reads_as == "probabilities" and not session.config.loss.is_plugin and loss < 0:
         return "impossible", 0.0
-    return _plateau(health.losses, floors, last=last) if floors else ("", nan)
+    if floors is None:
+        return "", nan
+    return _mistake(session, replica, loss, floors, last=last) or _plateau(session, replica, floors, last=last)
 
 
-def _suspected(session: Session, replica: Replica, loss: float, before: float, floors: Floors | None) -> str:
+def _suspected(session: Session, replica: Replica, now: float, floors: Floors | None) -> str:
     """A face of divergence that finite numbers may have."""
-    reference = max(abs(replica.health.first_loss), abs(floors.constant) if floors else 0.0)
-    if loss > EXPLODED * reference and loss >= before:
-        return "exploded"
+    constant = floors.constant if floors else nan
     # Whoever beats the best constant has outputs that depend on the inputs.
-    beaten = floors is not None and loss < floors.constant - NEAR * abs(floors.constant)
-    by_design = floors is not None and floors.mistake in ("single_softmax", "squashed")
-    if beaten or by_design:
-        return ""
-    session.step.publish()
-    return "dead" if outputs_are_alike(replica) else ""
+    beaten = now < constant - NEAR * abs(constant)
+    if not beaten and not _bad_by_design(floors):
+        session.step.publish()
+        if outputs_are_alike(replica) and nothing_reaches_the_inputs(replica):
+            return "dead"
+    return "exploded" if _exploded(replica, now, floors) else ""
 
 
-def _plateau(losses: Sequence[float], floors: Floors, *, last: bool) -> tuple[str, float]:
+def _exploded(replica: Replica, loss: float, floors: Floors | None) -> bool:
+    first = replica.health.first_loss
+    base = floors.constant if floors and isfinite(floors.constant) else first
+    return not _bad_by_design(floors) and loss - base > EXPLODED * max(abs(base), abs(first - base))
+
+
+def _bad_by_design(floors: Floors | None) -> bool:
+    """A mistake that is known keeps the outputs alike, or the loss high."""
+    return floors is not None and floors.mistake in ("single_softmax", "squashed", "clipped", "impossible")
+
+
+def _mistake(
+    session: Session, replica: Replica, loss: float, floors: Floors, *, last: bool
+) -> tuple[str, float] | None:
+    """A mistake in which the loss has come down most of the way that it can, or that is known and unnamed at the end.
+
+    None where there is none to name, or not yet.
+    """
+    name, best, certain = floors.mistake, floors.best, True
+    if not name and session.config.model.is_plugin and isfinite(floors.doubled):
+        session.step.publish()
+        name, best = hidden_activation(replica, session.reading), floors.doubled
+        certain = name == "double_softmax"
+    if not name:
+        return None
+    covered = floors.constant - (floors.constant - best) * COVERED if isfinite(best) else -inf
+    if (last and certain) or loss <= covered:
+        return name, best if isfinite(best) else nan
+    return None
+
+
+def _plateau(session: Session, replica: Replica, floors: Floors, *, last: bool) -> tuple[str, float]:
     """The name and the value of the floor that the loss has come to rest on; "" where there is none."""
-    loss = losses[-1]
-    if floors.mistake:
-        covered = floors.constant - (floors.constant - floors.best) * COVERED if isfinite(floors.best) else -inf
-        if (last and floors.certain) or loss <= covered:
-            return floors.mistake, floors.best if isfinite(floors.best) else nan
-        return "", nan
+    losses, loss = replica.health.losses, replica.health.losses[-1]
+    told_apart = not isclose(floors.smoothing, floors.chance, rel_tol=NEAR)
     # Under label smoothing no loss is lower.
-    if isfinite(floors.smoothing) and loss <= floors.smoothing * (1 + NEAR):
+    if isfinite(floors.smoothing) and told_apart and loss <= floors.smoothing * (1 + NEAR):
         return "smoothing", floors.smoothing
-    if len(losses) < PLATEAU and not (last and len(losses) > 1):
+    if floors.mistake or (len(losses) < PLATEAU and not (last and len(losses) > 1)):
         return "", nan
-    flat = max(losses) - min(losses) <= FLAT * abs(loss)
-    for name, floor in (("chance", floors.chance), ("constant", floors.constant)):
-        if flat and all(isclose(value, floor, rel_tol=NEAR) for value in losses):
-            return ("chance" if isfinite(floors.chance) else name), floor
+    name = "chance" if isfinite(floors.chance) else "constant"
+    moved, size = max(losses) - min(losses), abs(loss)
+    still = moved <= STILL * size
+    # No better than a constant, and not moving at all: so from the beginning, or with a rate that tears it about.
+    if still and loss >= floors.constant - STILL * abs(floors.constant):
+        return name, floors.constant
+    falling = not still and all(one > other for one, other in pairwise(losses))
+    for floor in (floors.chance, floors.constant):
+        if moved <= FLAT * size and not falling and all(isclose(value, floor, rel_tol=NEAR) for value in losses):
+            session.step.publish()
+            if not carries_information(replica, session.reading):
+                return name, floor
     return "", nan
-
-
-@torch.no_grad()
-def outputs_are_alike(replica: Replica) -> bool:
-    """Whether the model gives the same to every sample, to the rounding of its numbers."""
-    inputs = replica.parts.train.inputs[:LOOKED_AT]
-    if len(inputs) < 2 or bool((inputs == inputs[:1]).all()):
-        return False
-    values = some_outputs(replica)
-    spread = float((values.amax(dim=0) - values.amin(dim=0)).max())
-    return spread <= 4 * torch.finfo(values.dtype).eps * max(1.0, float(values.abs().max()))

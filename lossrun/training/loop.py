@@ -3,6 +3,7 @@
 A generator of `StepProgress | EpochRecord`. It persists, then yields: a row on screen is a row on disk.
 """
 
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -86,15 +87,14 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
         _save_best(improved, session)
 
         session.history_length = history.append(session.run.history_path, rows)
-        for finding in findings:
-            ledger.append(session.run.ledger_path, "diverged" if finding.diverged else "diagnosed", **finding.facts())
+        _record(findings, session)
         diverged = [finding for finding in findings if finding.diverged]
         if diverged and _ends_by_divergence(session):
             raise _diverged(diverged, session)
         position.epoch += 1
         sums.reset()
         # A state that may be past saving must not take the place of a good one.
-        if not session.training or not any(replica.health.suspected for replica in active):
+        if not session.training or not any(replica.health.suspicious for replica in active):
             session.good_step = position.step
             if _checkpoint_due(session):
                 _save(session)
@@ -134,18 +134,31 @@ def _ends_by_divergence(session: Session) -> bool:
     return all(replica.diverged_epoch is not None for replica in session.replicas)
 
 
+def _record(findings: Sequence[Finding], session: Session) -> None:
+    """Once, also where an epoch is trained again after a crash."""
+    path = session.run.ledger_path
+    known = [(event.get("diagnosis"), event.get("seed"), event.get("epoch")) for event in ledger.read(path)]
+    for finding in findings:
+        if (finding.name, finding.seed, finding.epoch) not in known:
+            ledger.append(path, "diverged" if finding.diverged else "diagnosed", **finding.facts())
+
+
 def _diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
     """The end. No checkpoint is written, and those that may hold the divergence itself are removed: the newest one left
     is the last good state."""
     first = min(findings, key=lambda finding: finding.step)
     checkpoints.remove_after(session.run.checkpoints, session.good_step)
+    good_step = checkpoints.metadata(checkpoints.candidates(session.run.checkpoints)[0])["step"]
     seeds = ", ".join(str(finding.seed) for finding in findings)
-    slower = f"lossrun resume {session.run.path} --set learning_rate={session.config.learning_rate / 2:g}"
+    factor = session.replicas[0].objective.factor(session.batch_size)
+    reduction, rate = session.config.loss["reduction"], session.config.learning_rate / 2
+    summed = f" (reduction: {reduction} makes it act like {first.learning_rate * factor:g})" if factor != 1 else ""
     return DivergedError(
         f"diverged in epoch {first.epoch} at step {first.step} (seed {seeds}): {first.diagnosis.meaning}. "
-        f"train_loss {first.loss:g}, learning rate {first.learning_rate:g}, gradient norm {first.gradient_norm:.4g} "
-        f"(the last finite one): {first.diagnosis.why} [{first.name}]. The last good checkpoint, of step "
-        f"{session.good_step}, is kept; to go on from it with half the learning rate:\n  {slower}"
+        f"train_loss {first.loss:g}, learning rate {first.learning_rate:g}{summed}, gradient norm "
+        f"{first.gradient_norm:.4g} (the last finite one): {first.diagnosis.why} [{first.name}]. The last good "
+        f"checkpoint, of step {good_step}, is kept; to go on from it with half the learning rate:\n"
+        f"  lossrun resume {shlex.quote(str(session.run.path))} --set learning_rate={rate:g}"
     )
 
 
@@ -176,5 +189,5 @@ def _heed(request: Request | None, session: Session) -> None:
     kind = TerminatedError if request is Request.TERMINATE else StoppedError
     raise kind(
         f"{request.value} in epoch {position.epoch} after step {position.step}; state saved; go on with\n"
-        f"  lossrun resume {session.run.path}"
+        f"  lossrun resume {shlex.quote(str(session.run.path))}"
     )

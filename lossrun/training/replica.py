@@ -63,10 +63,14 @@ class Watch:
     step: int = 0
     bad_epochs: int = 0
 
-    def see(self, value: float, epoch: int, step: int) -> bool:
-        """Take note of an epoch's value; whether it is an improvement. What is not a number never is."""
+    def improves(self, value: float) -> bool:
+        """Whether this value is one. What is not a number never is."""
         gain = self.value - value if self.mode == "min" else value - self.value
-        if not math.isnan(value) and (self.epoch == 0 or gain > self.min_delta):
+        return not math.isnan(value) and (self.epoch == 0 or gain > self.min_delta)
+
+    def see(self, value: float, epoch: int, step: int) -> bool:
+        """Take note of an epoch's value; whether it is an improvement."""
+        if self.improves(value):
             self.value, self.epoch, self.step, self.bad_epochs = value, epoch, step, 0
             return True
         self.bad_epochs += 1
@@ -76,12 +80,13 @@ class Watch:
 @dataclass(slots=True)
 class Health:
     """What is remembered of a seed from epoch to epoch, and kept in checkpoints. `losses`: the last few epochs' train
-    losses, newest last. `suspected`: a face of divergence that the next epoch has to confirm. `named`: the diagnoses
-    made so far. `gradient_norm`: the last finite one."""
+    losses, newest last; `recent`: the loss towards the end of the last epoch. `suspicious`: epochs in a row that looked
+    like divergence. `named`: the diagnoses made so far. `gradient_norm`: the last finite one."""
 
     first_loss: float = math.nan
     losses: list[float] = field(default_factory=list)
-    suspected: str = ""
+    recent: float = math.nan
+    suspicious: int = 0
     named: list[str] = field(default_factory=list)
     gradient_norm: float = math.nan
 

@@ -58,6 +58,11 @@ class EpochSums:
         samples = torch.tensor(self.samples, dtype=torch.float64, device=self.losses.device)
         return samples @ self.losses[: len(samples)] / samples.sum()
 
+    def recent(self, seed: int) -> float:
+        """The loss of the seed at that place in the last tenth of the steps so far."""
+        steps = len(self.samples)
+        return float(self.losses[steps - max(steps // 10, 1) : steps, seed].mean())
+
     def first_bad(self, seed: int) -> int | None:
         """The step, from 1, in which the loss of the seed at that place was first no finite number."""
         bad = (~self.losses[: len(self.samples), seed].isfinite()).nonzero()

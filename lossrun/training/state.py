@@ -35,6 +35,7 @@ def capture(session: Session) -> Checkpoint:
             "epoch": position.epoch,
             "step": position.step,
             "epoch_samples": list(session.sums.samples),
+            "good_step": session.good_step,
             "seeds": [replica.seed for replica in session.replicas],
             "replicas": [_facts(replica) for replica in session.replicas],
             "seconds": session.seconds,
@@ -61,7 +62,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
     session.position = Position(facts["epoch"], facts["step"])
     session.seconds = facts["seconds"]
     session.history_length = facts["history_length"]
-    session.good_step = session.position.step
+    session.good_step = facts["good_step"]
     session.sums.samples = list(facts["epoch_samples"])
     for name, value in _sums(session).items():
         value.copy_(torch.from_numpy(tensors[f"epoch.{name}"]))
