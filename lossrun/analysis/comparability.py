@@ -142,13 +142,17 @@ def loss_columns(runs: Sequence[RecordedRun]) -> tuple[dict[str, bool], tuple[st
     return dict.fromkeys(_LOSS_COLUMNS, True), ()
 
 
-def notes(runs: Sequence[RecordedRun]) -> tuple[str, ...]:
-    """What to keep in mind of the numbers as a whole."""
+def notes(runs: Sequence[RecordedRun], deciding: Sequence[str], at: str | int) -> tuple[str, ...]:
+    """What to keep in mind of the numbers as a whole. `deciding`: the columns that verdicts are given on."""
     found = []
-    if any(len(run.seeds) == 1 for run in runs):
-        found.append("a run of one seed: a difference may be chance; train with `seeds: 5` to see the spread")
+    if len(runs) == 1:
+        found.append("the runs are equal but for their seeds: one experiment, and nothing to compare it with")
+    elif not deciding and not reasons(runs, [run.name for run in runs]):
+        found.append("no verdict: there is no yardstick to decide by that two of the runs have a value for")
     if len({frozenset(run.seeds) for run in runs}) > 1:
-        found.append("the runs do not have the same seeds, so they do not pair seed by seed")
+        found.append("the runs do not have the same seeds; only those that two have in common are paired")
     if len({run.config["epochs"] for run in runs}) > 1:
         found.append("the runs were asked for different numbers of epochs")
+    if at == "best" and any(name.startswith("val_") for name in deciding):
+        found.append("the validation data decide, and have chosen the best epochs too, which flatters every run")
     return tuple(found)

@@ -40,7 +40,12 @@ def labels(runs: Sequence[RecordedRun], differences: Sequence[Difference]) -> tu
     for chosen in (primary, list(differences)):
         parts = [[f"{_SHORT_KEYS.get(d.key, d.key)}={_short(d)[index]}" for d in chosen] for index in range(len(runs))]
         texts = tuple(", ".join(part) for part in parts)
-        if len(set(texts)) == len(runs) and len(chosen) <= _MOST_PARTS and len(max(texts, key=len)) <= _LONGEST_LABEL:
+        if (
+            all(texts)
+            and len(set(texts)) == len(runs)
+            and len(chosen) <= _MOST_PARTS
+            and len(max(texts, key=len)) <= _LONGEST_LABEL
+        ):
             return texts
     names = tuple(run.name for run in runs)
     return names if len(set(names)) == len(runs) else tuple(str(run.path) for run in runs)

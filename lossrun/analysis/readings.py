@@ -66,6 +66,26 @@ def test_rows(run: RecordedRun, when: Literal["test_at_best", "test_at_last"]) -
     return {int(seed): facts[when] for seed, facts in seeds.items() if facts.get(when)}
 
 
+def rows_at(run: RecordedRun, epoch: int) -> dict[int, Row]:
+    """Each seed's row at one epoch, for the seeds that have it."""
+    return {row["seed"]: row for row in run.history.rows if row["epoch"] == epoch}
+
+
+def diverged_seeds(run: RecordedRun) -> tuple[int, ...]:
+    """The seeds that diverged and were not taken up again from an earlier step."""
+    steps: dict[int, float] = {}
+    for event in run.ledger:
+        match event["event"]:
+            case "diverged":
+                found = [event["seed"]] if "seed" in event else run.seeds
+                steps |= dict.fromkeys(found, event.get("step", -math.inf))
+            case "resumed":
+                steps = {seed: step for seed, step in steps.items() if step <= event.get("step", math.inf)}
+            case "finished":
+                steps |= {int(seed): -math.inf for seed, end in event["seeds"].items() if end.get("diverged_epoch")}
+    return tuple(seed for seed in run.seeds if seed in steps)
+
+
 def column(rows: Mapping[int, Row], name: str) -> Spread | None:
     """The values of one column, over the seeds that have it."""
     return spread({seed: row[name] for seed, row in rows.items() if name in row})

@@ -1,79 +1,87 @@
-"""A comparison for people: what differs, the yardsticks, the losses epoch by epoch, and what to make of it."""
+"""A comparison for people: what differs, which is better, how sure that is, and the numbers behind it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from rich.console import Console
 
-from lossrun.analysis.compare import ComparedRun, Comparison
+from lossrun.analysis.compare import Comparison
 from lossrun.report.compare_tables import (
     differences_table,
     epochs_table,
     headers,
     letters,
+    per_seed_table,
     runs_table,
-    yardsticks_tables,
+    target_table,
 )
 from lossrun.report.console import note, plus_minus, warning
-from lossrun.report.numbers import format_number
+from lossrun.report.matrix import matrices
 from lossrun.report.text_table import TextTable, print_line, print_pairs, print_table
+from lossrun.report.verdicts import sentences, verdicts_table
 
 MOST_EPOCHS: Final = 20  # rows of the epoch table
 
 
-def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Everything the comparison found, tables no wider than the terminal.
+def print_comparison(comparison: Comparison, console: Console, *, curves: bool = True) -> None:
+    """What differs, which is better, how sure that is, and the numbers; tables no wider than the terminal.
 
     Columns are headed by what differs between the runs where the whole table then fits, otherwise by their letters.
+    curves: also the losses epoch by epoch.
     """
     sign = plus_minus(console)
     _print_runs(console, comparison)
     if comparison.differences:
         print_line(console, "")
         _print_differences(console, comparison)
-    for table in _named(console, comparison, lambda names: measurements(comparison, names, sign)):
+    _print_verdicts(console, comparison)
+    for table in _matrices(console, comparison, sign):
         print_line(console, "")
         print_table(console, table)
-    if any((comparison.reasons, comparison.refusals, comparison.notes, comparison.warnings, verdicts(comparison))):
+    for table in _named(console, comparison, lambda names: _further(comparison, names, sign, curves=curves)):
         print_line(console, "")
-    for sentence in comparison.reasons:
-        warning(console, f"not comparable: {sentence}")
-    for sentence in verdicts(comparison):
-        print_line(console, sentence)
+        print_table(console, table)
+    if any((comparison.refusals, comparison.notes, comparison.warnings)) or not curves:
+        print_line(console, "")
     for sentence in (*comparison.refusals, *comparison.notes):
         note(console, sentence)
+    if not curves and comparison.curves:
+        note(console, "--curves shows the losses epoch by epoch")
     for sentence in comparison.warnings:
         warning(console, sentence)
 
 
-def measurements(comparison: Comparison, names: Sequence[str], sign: str) -> list[TextTable]:
-    """The tables of numbers: yardsticks, then the curves epoch by epoch. `names`: what to call each run."""
-    found = yardsticks_tables(comparison, names, sign)
-    return [*found, epochs_table(comparison, names, sign, MOST_EPOCHS)] if comparison.curves else found
+def print_per_seed(comparison: Comparison, console: Console) -> None:
+    """Every yardstick of every seed, a value a row."""
+    _print_runs(console, comparison)
+    print_line(console, "")
+    print_table(console, per_seed_table(comparison))
+
+
+def blocks(comparison: Comparison, *, curves: bool, upright: bool = False) -> list[TextTable | list[str]]:
+    """The whole of it for documents: tables, and sentences of one kind together, in the order of the screen.
+
+    upright: yardsticks as rows. curves: also the losses epoch by epoch.
+    """
+    names, sign = headers(comparison), "±"
+    many = verdicts_table(comparison)
+    found: list[TextTable | list[str]] = [
+        runs_table(comparison),
+        remarks(comparison),
+        *([differences_table(comparison, names)] if comparison.differences else []),
+        [f"not comparable: {reason}" for reason in comparison.reasons],
+        *([many] if many else []),
+        sentences(comparison),
+        *matrices(comparison, names, sign, upright=upright),
+        *_further(comparison, names, sign, curves=curves),
+        [*comparison.refusals, *comparison.notes, *comparison.warnings],
+    ]
+    return [block for block in found if block]
 
 
 def remarks(comparison: Comparison) -> list[str]:
     """What to keep in mind of single runs."""
     return [f"{run.letter}: {remark}" for run in comparison.runs for remark in run.remarks]
-
-
-def verdicts(comparison: Comparison) -> list[str]:
-    """One sentence per primary yardstick that ranks the runs, read at each run's best epoch."""
-    sentences = []
-    for yardstick in comparison.yardsticks:
-        measured = yardstick.at_best
-        if not (yardstick.primary and measured.best):
-            continue
-        best = " and ".join(_called(comparison.runs[index]) for index in measured.best)
-        others = ", ".join(
-            f"{format_number(value.mean)} for {comparison.runs[index].letter}"
-            for index, value in enumerate(measured.values)
-            if value and index not in measured.best
-        )
-        winner = measured.values[measured.best[0]]
-        assert winner is not None
-        sentences.append(f"{yardstick.name} is best for {best}: {format_number(winner.mean)} against {others}")
-    return sentences
 
 
 def _print_runs(console: Console, comparison: Comparison) -> None:
@@ -86,10 +94,12 @@ def _print_runs(console: Console, comparison: Comparison) -> None:
         print_table(console, table)
     elif fits(table := runs_table(comparison, directories=False)):
         print_table(console, table)
-        print_pairs(console, [(run.letter, run.name) for run in comparison.runs])
+        print_pairs(console, [(run.letter, "\n".join(run.members)) for run in comparison.runs])
     else:
         print_table(console, runs_table(comparison, labels=False, directories=False))
-        print_pairs(console, [(run.letter, "\n".join(dict.fromkeys((run.label, run.name)))) for run in comparison.runs])
+        print_pairs(
+            console, [(run.letter, "\n".join(dict.fromkeys((run.label, *run.members)))) for run in comparison.runs]
+        )
     for remark in remarks(comparison):
         note(console, remark)
 
@@ -117,5 +127,28 @@ def _named(
         yield long if not console.is_terminal or long.width <= console.width else short
 
 
-def _called(run: ComparedRun) -> str:
-    return run.letter if run.label == run.name else f"{run.letter} ({run.label})"
+def _print_verdicts(console: Console, comparison: Comparison) -> None:
+    found = sentences(comparison)
+    if found or comparison.reasons:
+        print_line(console, "")
+    for sentence in comparison.reasons:
+        warning(console, f"not comparable: {sentence}")
+    if table := verdicts_table(comparison):
+        print_table(console, table)
+    for sentence in found:
+        print_line(console, sentence)
+
+
+def _matrices(console: Console, comparison: Comparison, sign: str) -> Iterator[TextTable]:
+    """Runs as rows where that fits, else yardsticks as rows, which can be stacked."""
+    long, short = headers(comparison), letters(comparison)
+    shapes = [
+        matrices(comparison, names, sign, upright=upright) for upright in (False, True) for names in (long, short)
+    ]
+    for each in zip(*shapes, strict=True):
+        yield next((table for table in each if not console.is_terminal or table.width <= console.width), each[-1])
+
+
+def _further(comparison: Comparison, names: Sequence[str], sign: str, *, curves: bool) -> list[TextTable]:
+    tables = [target_table(comparison, names, sign)] if comparison.target else []
+    return [*tables, epochs_table(comparison, names, sign, MOST_EPOCHS)] if curves and comparison.curves else tables

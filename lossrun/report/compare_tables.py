@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from lossrun.analysis.compare import Comparison, Curve, Measured, Yardstick
+from lossrun.analysis.compare import ComparedRun, Comparison, Curve
 from lossrun.analysis.readings import Spread
-from lossrun.report.numbers import format_difference, format_spread
+from lossrun.analysis.yardsticks import Yardstick
+from lossrun.report.numbers import format_number, format_spread
 from lossrun.report.text_table import Column, TextTable
 
 BETTER: Final = {"min": "lower", "max": "higher", None: "-"}
@@ -29,7 +30,7 @@ def runs_table(comparison: Comparison, *, labels: bool = True, directories: bool
     columns = [
         Column("status", tuple(run.status for run in runs), right=False),
         Column("epochs", tuple(f"{run.epochs_done}/{run.epochs_asked}" for run in runs)),
-        Column("seeds", tuple(str(len(run.seeds)) for run in runs)),
+        Column("seeds", tuple(map(_seeds, runs))),
         Column("best epoch", tuple(_epochs(run.best_epochs.values()) for run in runs)),
     ]
     if labels and any(run.label != run.name for run in runs):
@@ -37,7 +38,7 @@ def runs_table(comparison: Comparison, *, labels: bool = True, directories: bool
     if len(by) > 1:
         columns.append(Column("chosen by", tuple(run.best_metric for run in runs), right=False))
     if directories:
-        columns.append(Column("directory", tuple(run.name for run in runs), right=False))
+        columns.append(Column("directory", tuple(", ".join(run.members) for run in runs), right=False))
     note = f"best epoch: chosen by {by[0]}" if len(by) == 1 else ""
     return TextTable("Runs", Column("run", tuple(letters(comparison)), right=False), tuple(columns), note)
 
@@ -52,33 +53,6 @@ def differences_table(comparison: Comparison, names: Sequence[str]) -> TextTable
     return TextTable("Differences", Column("key", tuple(d.key for d in differences), right=False), tuple(columns))
 
 
-def yardsticks_tables(comparison: Comparison, names: Sequence[str], sign: str) -> list[TextTable]:
-    """What decides, at the best epochs and at the last (one table where these are the same); then, more quietly, what
-    only describes. No table without a row."""
-    deciding = [y for y in comparison.yardsticks if not y.descriptive]
-    describing = [y for y in comparison.yardsticks if y.descriptive]
-    same = all(run.best_epochs == run.last_epochs for run in comparison.runs)
-    best = "each run's best epoch" + (", which is its last" if same else "")
-    tables = []
-    if deciding:
-        tables.append(_deciding_table(comparison, deciding, [y.at_best for y in deciding], names, best, sign))
-    if deciding and not same:
-        last = "each run's last epoch"
-        tables.append(_deciding_table(comparison, deciding, [y.at_last for y in deciding], names, last, sign))
-    if describing:
-        values = [[y.at_best.values[index] for y in describing] for index in range(len(comparison.runs))]
-        columns = [Column(name, _marked(found, frozenset(), sign)) for name, found in zip(names, values, strict=True)]
-        tables.append(
-            TextTable(
-                f"Other losses and metrics at {best}",
-                _named(describing),
-                (_better(describing), *columns),
-                note="they describe and do not decide" + ("" if same else "; --format csv has the last epoch's too"),
-            )
-        )
-    return tables
-
-
 def epochs_table(comparison: Comparison, names: Sequence[str], sign: str, most: int) -> TextTable:
     """The curves epoch by epoch, `most` of the epochs at most."""
     every = sorted({epoch for curve in comparison.curves for epoch in curve.rows})
@@ -90,7 +64,7 @@ def epochs_table(comparison: Comparison, names: Sequence[str], sign: str, most: 
             values = [_value(curve, epoch, index) for epoch in shown]
             marked = frozenset(row for row, epoch in enumerate(shown) if epoch in run.best_epochs.values())
             columns.append(
-                Column(f"{curve.name}\n{names[index]}", _marked(values, marked, sign), True, marked, curve.name)
+                Column(f"{curve.name}\n{names[index]}", marked_cells(values, marked, sign), True, marked, curve.name)
             )
     several = any(len(run.seeds) > 1 for run in comparison.runs)
     note = "* the best epoch of a seed" if several else "* the run's best epoch"
@@ -110,43 +84,69 @@ def pick(epochs: Sequence[int], most: int, wanted: set[int]) -> list[int]:
     return sorted(kept + [rest[(2 * i + 1) * len(rest) // (2 * room)] for i in range(room)])
 
 
-def _deciding_table(
-    comparison: Comparison,
-    yardsticks: Sequence[Yardstick],
-    measured: Sequence[Measured],
-    names: Sequence[str],
-    when: str,
-    sign: str,
-) -> TextTable:
-    """`measured`: of each yardstick, at the moment that `when` says."""
-    runs = comparison.runs
-    columns = [_better(yardsticks)]
-    for index, run in enumerate(runs):
-        marked = frozenset(row for row, y in enumerate(yardsticks) if y.primary and index in measured[row].best)
-        values = [m.values[index] for m in measured]
-        columns.append(Column(names[index], _marked(values, marked, sign), True, marked, run.letter))
-        if index and comparison.comparable:
-            cells = tuple(_difference(m, index) for m in measured)
-            columns.append(Column(f"{run.letter} - {runs[0].letter}", cells, group=run.letter))
-    marked_any = any(column.emphasis for column in columns)
-    note = "* best by the yardstick that decides" if marked_any else ""
-    return TextTable(f"Yardsticks at {when}", _named(yardsticks), tuple(columns), note)
+def target_table(comparison: Comparison, names: Sequence[str], sign: str) -> TextTable:
+    """How soon each run reaches the target, over the seeds that do, and what its learning curve comes to."""
+    assert comparison.target is not None
+    target, runs = comparison.target, comparison.target.runs
+    columns = (
+        Column("epochs", tuple(format_spread(run.epochs, sign, 3) for run in runs)),
+        Column("seconds", tuple(format_spread(run.seconds, sign, 3) for run in runs)),
+        Column(
+            "never", tuple(_share(run.never, asked.seeds) for run, asked in zip(runs, comparison.runs, strict=True))
+        ),
+        Column("mean height", tuple(format_spread(run.area, sign) for run in runs)),
+    )
+    bound = "at least" if target.goal == "max" else "at most"
+    note = (
+        f"never: seeds that do not get there and are in no mean; mean height: the area under {target.yardstick} "
+        f"from epoch 1 to {target.epochs}, by its length"
+    )
+    title = f"Until {target.yardstick} is {bound} {target.value:g}"
+    return TextTable(title, Column("run", tuple(names), right=False), columns, note)
 
 
-def _named(yardsticks: Sequence[Yardstick]) -> Column:
-    return Column("yardstick", tuple(map(_with_units, yardsticks)), right=False)
+def per_seed_rows(comparison: Comparison) -> list[tuple[str, int, str, float]]:
+    """Tidy data, a value a row: run, seed, yardstick, value at the comparison's moment."""
+    return [
+        (run.name, seed, yardstick.name, value)
+        for index, run in enumerate(comparison.runs)
+        for yardstick in comparison.yardsticks
+        if (spread := yardstick.measured.values[index])
+        for seed, value in spread.per_seed.items()
+    ]
 
 
-def _better(yardsticks: Sequence[Yardstick]) -> Column:
-    return Column("better", tuple(BETTER[yardstick.goal] for yardstick in yardsticks), right=False)
+def per_seed_table(comparison: Comparison) -> TextTable:
+    """The same, runs by their letters."""
+    called = {run.name: run.letter for run in comparison.runs}
+    rows = per_seed_rows(comparison)
+    columns = (
+        Column("seed", tuple(str(row[1]) for row in rows)),
+        Column("yardstick", tuple(row[2] for row in rows), right=False),
+        Column("value", tuple(format_number(row[3], 6) for row in rows)),
+    )
+    title = f"Seed by seed at {moment(comparison)}"
+    return TextTable(title, Column("run", tuple(called[row[0]] for row in rows), right=False), columns)
 
 
-def _difference(measured: Measured, index: int) -> str:
-    value = measured.differences[index]
-    return "-" if value is None else format_difference(value)
+def moment(comparison: Comparison) -> str:
+    """When the yardsticks were read, in words."""
+    match comparison.at:
+        case "best":
+            same = all(run.best_epochs == run.last_epochs for run in comparison.runs)
+            return "each run's best epoch" + (", which is its last" if same else "")
+        case "last":
+            return "each run's last epoch"
+        case number:
+            return f"epoch {number}"
 
 
-def _marked(values: Sequence[Spread | None], marked: frozenset[int], sign: str) -> tuple[str, ...]:
+def with_units(yardstick: Yardstick, separator: str = " ") -> str:
+    """`val_rmse [targets]`."""
+    return f"{yardstick.name}{separator}[{yardstick.units}]" if yardstick.units else yardstick.name
+
+
+def marked_cells(values: Sequence[Spread | None], marked: frozenset[int], sign: str) -> tuple[str, ...]:
     """The values as text, the marked ones with a star; the others leave room for it, so that digits stand below
     digits."""
     blank = " " * len(MARK) if marked else ""
@@ -158,12 +158,16 @@ def _value(curve: Curve, epoch: int, index: int) -> Spread | None:
     return row[index] if row else None
 
 
-def _with_units(yardstick: Yardstick) -> str:
-    return f"{yardstick.name} [{yardstick.units}]" if yardstick.units else yardstick.name
-
-
 def _epochs(epochs: Iterable[int]) -> str:
     distinct = sorted(set(epochs))
     if not distinct:
         return "-"
     return str(distinct[0]) if len(distinct) == 1 else f"{distinct[0]}-{distinct[-1]}"
+
+
+def _seeds(run: ComparedRun) -> str:
+    return f"{len(run.seeds)} ({len(run.diverged)} diverged)" if run.diverged else str(len(run.seeds))
+
+
+def _share(some: Sequence[int], every: Sequence[int]) -> str:
+    return f"{len(some)} of {len(every)}"

@@ -1,21 +1,36 @@
-"""A comparison for programs and documents: JSON and CSV in full precision, Markdown rounded like the tables."""
+"""A comparison for programs and documents: JSON and CSV in full precision, Markdown and LaTeX rounded like
+the tables."""
 
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Final
 
 from lossrun.analysis.compare import Comparison
 from lossrun.analysis.readings import Spread
 from lossrun.records import strict_json
-from lossrun.report.compare import measurements, remarks, verdicts
-from lossrun.report.compare_tables import MARK, differences_table, headers, runs_table
+from lossrun.report.compare import blocks
+from lossrun.report.compare_tables import MARK, per_seed_rows, per_seed_table, runs_table
+from lossrun.report.latex import latex
 from lossrun.report.text_table import Column, TextTable
 
 _MARKUP: Final = re.compile(r"[\\*|<]|(?<!\w)_|_(?!\w)")
 CSV_HEADER: Final = ("run", "label", "seed", "metric", "at", "epoch", "value")
+PER_SEED_HEADER: Final = ("run", "seed", "yardstick", "value")
+MOST_UPRIGHT: Final = 6  # runs that a page has room for side by side
+
+
+def written(comparison: Comparison, format_: str, *, curves: bool, per_seed: bool) -> str:
+    """The comparison as `json`, `csv`, `md` or `latex`. `per_seed`: only each seed's values, a value a row. `curves`:
+    in documents also the losses epoch by epoch; data are always whole."""
+    if per_seed:
+        tidy = {"json": per_seed_json, "csv": per_seed_csv, "md": per_seed_markdown, "latex": per_seed_latex}
+        return tidy[format_](comparison)
+    if format_ in ("md", "latex"):
+        return (to_markdown if format_ == "md" else to_latex)(comparison, curves=curves)
+    return (to_json if format_ == "json" else to_csv)(comparison)
 
 
 def to_json(comparison: Comparison) -> str:
@@ -25,32 +40,52 @@ def to_json(comparison: Comparison) -> str:
 
 def to_csv(comparison: Comparison) -> str:
     """One value per line: `at` is "epoch" (every epoch is there), "best" or "last"."""
+    return _csv(CSV_HEADER, _csv_rows(comparison))
+
+
+def to_markdown(comparison: Comparison, *, curves: bool = True) -> str:
+    """The tables and sentences that people see, as GitHub's Markdown; what is best is bold."""
+    return "\n".join(map(_markdown_block, blocks(comparison, curves=curves)))
+
+
+def to_latex(comparison: Comparison, *, curves: bool = True) -> str:
+    """The same as LaTeX. The matrices of few runs have yardsticks as rows, as a page is narrower than a screen."""
+    return latex(blocks(comparison, curves=curves, upright=len(comparison.runs) <= MOST_UPRIGHT))
+
+
+def per_seed_json(comparison: Comparison) -> str:
+    """Tidy data: a list of records of run, seed, yardstick and value, at the comparison's moment."""
+    rows = [dict(zip(PER_SEED_HEADER, row, strict=True)) for row in per_seed_rows(comparison)]
+    return strict_json.dumps(rows, indent=2) + "\n"
+
+
+def per_seed_csv(comparison: Comparison) -> str:
+    """The same, a line each."""
+    return _csv(PER_SEED_HEADER, ((*row[:-1], repr(row[-1])) for row in per_seed_rows(comparison)))
+
+
+def per_seed_markdown(comparison: Comparison) -> str:
+    """The same as a table, rounded, below the legend."""
+    return "\n".join(map(_markdown_block, (runs_table(comparison), per_seed_table(comparison))))
+
+
+def per_seed_latex(comparison: Comparison) -> str:
+    """The same."""
+    return latex((runs_table(comparison), per_seed_table(comparison)))
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(CSV_HEADER)
-    writer.writerows(_csv_rows(comparison))
+    writer.writerow(header)
+    writer.writerows(rows)
     return buffer.getvalue()
 
 
-def to_markdown(comparison: Comparison) -> str:
-    """The tables that people see and the sentences below, as GitHub's Markdown; what is best is bold."""
-    names = headers(comparison)
-    tables = [runs_table(comparison)]
-    if comparison.differences:
-        tables.append(differences_table(comparison, names))
-    tables += measurements(comparison, names, "±")
-    sentences = (
-        *(f"not comparable: {reason}" for reason in comparison.reasons),
-        *verdicts(comparison),
-        *remarks(comparison),
-        *comparison.refusals,
-        *comparison.notes,
-        *comparison.warnings,
-    )
-    parts = [_markdown_table(table) for table in tables]
-    if sentences:
-        parts.append("".join(f"- {_escaped(sentence)}\n" for sentence in sentences))
-    return "\n".join(parts)
+def _markdown_block(block: TextTable | Sequence[str]) -> str:
+    if isinstance(block, TextTable):
+        return _markdown_table(block)
+    return "".join(f"- {_escaped(sentence)}\n" for sentence in block)
 
 
 def _csv_rows(comparison: Comparison) -> Iterator[tuple[object, ...]]:

@@ -157,11 +157,19 @@ def test_a_diverged_run_is_shown_and_never_best(make_run):
     assert rmse.at_last.best == (2,)
 
 
-def test_a_run_without_a_single_epoch_is_no_error(make_run):
-    runs = [make_run("a", rows=falling(1.0)), make_run("b", rows=falling(1.0), epochs_done=0, finish=False)]
-    comparison = compare(runs)
-    assert comparison.yardsticks == ()
+def test_a_run_without_a_single_epoch_hides_nothing_of_the_others(make_run):
+    empty = make_run("b", rows=falling(1.0), epochs_done=0, finish=False)
+    comparison = compare([make_run("a", rows=falling(1.0)), empty])
+    assert yardstick(comparison, "val_rmse").at_best.values[1] is None
     assert comparison.runs[1].best_epochs == {}
+    assert comparison.verdicts == ()
+    assert comparison.notes[-1].startswith("no verdict: there is no yardstick")
+    three = compare([make_run("c", rows=falling(1.0)), empty, make_run("d", rows=falling(0.9))])
+    assert [(v.run, v.because[0]) for v in three.verdicts if v.yardstick == "test_rmse"] == [
+        (1, "B is not finished (0 of 4 epochs)"),
+        (2, "one common seed proves nothing: train both with `seeds: 6`"),
+    ]
+    assert compare([empty, make_run("e", rows=falling(1.0), epochs_done=0, finish=False)]).yardsticks == ()
 
 
 @pytest.mark.parametrize("metric", ["r2", "val_r2", "r_squared"])
@@ -262,3 +270,72 @@ def test_source_that_changed_within_a_run_is_told(make_run):
     )
     comparison = compare([runs[0], recorded.load(runs[1].path)])
     assert comparison.warnings == ("mine:focal ran with different source of mine (A: aaaa, B: aaaa then bbbb)",)
+
+
+SEEDS = {"seeds": list(range(6))}
+
+
+def seeded(start: float):
+    return lambda epoch, seed: {"val_loss": 1 / epoch, "val_rmse": start - 0.1 * epoch + 0.01 * (seed % 3)}
+
+
+def test_test_data_decide_where_there_are_and_else_validation_data(make_run):
+    tested = compare([make_run(name, rows=falling(1.0)) for name in "ab"])
+    assert [y.name for y in tested.yardsticks if y.decides] == ["test_rmse", "test_mae"]
+    assert [verdict.yardstick for verdict in tested.verdicts] == ["test_rmse", "test_mae"]
+    runs = [make_run("c", rows=falling(1.0)), make_run("d", rows=falling(1.0), finish=False)]
+    assert [y.name for y in compare(runs).yardsticks if y.decides] == ["val_rmse"]
+    assert [y.name for y in compare(runs, "val_r2").yardsticks if y.decides] == ["val_r2"]
+
+
+def test_the_metric_asked_for_by_its_part_of_the_data_decides(make_run):
+    runs = [make_run(name, rows=falling(1.0)) for name in "ab"]
+    assert [v.yardstick for v in compare(runs, "val_rmse").verdicts] == ["val_rmse"]
+    assert [v.yardstick for v in compare(runs, "rmse").verdicts] == ["test_rmse"]
+
+
+def test_six_seeds_get_a_verdict(make_run):
+    runs = [make_run(name, rows=seeded(start), config=SEEDS) for name, start in (("a", 1.0), ("b", 0.9))]
+    (verdict,) = compare(runs, "val_rmse").verdicts
+    assert (verdict.word, verdict.run, verdict.reference) == ("better", 1, 0)
+    # The same difference on all six seeds: the sign test's 2^-5.
+    assert verdict.difference.mean == pytest.approx(-0.1)
+    assert verdict.corrected_p_value == 1 / 32
+    assert compare(runs, "val_rmse", margin=0.2).verdicts[0].word == "equivalent"
+
+
+def test_another_moment_is_read_and_judged(make_run):
+    runs = [make_run(name, rows=seeded(start), config=SEEDS) for name, start in (("a", 1.0), ("b", 0.9))]
+    for at, mean in ((1, 0.91), (2, 0.81), ("last", 0.61)):
+        comparison = compare(runs, "val_rmse", at=at)
+        assert yardstick(comparison, "val_rmse").measured.values[0].mean == pytest.approx(mean)
+        assert comparison.verdicts[0].word == "better"
+    with pytest.raises(UsageError, match="from 1 to 4"):
+        compare(runs, at=5)
+
+
+def test_unfinished_runs_are_judged_at_an_epoch_that_both_have_and_not_at_their_best(make_run):
+    runs = [
+        make_run("a", rows=seeded(1.0), config=SEEDS),
+        make_run("b", rows=seeded(0.9), config=SEEDS, epochs_done=2, finish=False),
+    ]
+    (verdict,) = compare(runs).verdicts
+    assert verdict.difference is None
+    assert verdict.because == ("B is not finished (2 of 4 epochs)",)
+    assert compare(runs, at=2).verdicts[0].word == "better"
+    assert compare(runs, at=3).verdicts == ()
+
+
+def test_runs_that_are_not_comparable_get_no_verdict(make_run):
+    data = {"train": "a", "validation": "x", "test": "c"}
+    runs = [
+        make_run("a", rows=seeded(1.0), config=SEEDS),
+        make_run("b", rows=seeded(0.9), config=SEEDS, environment={"data": data}),
+    ]
+    assert compare(runs).verdicts == ()
+
+
+@pytest.mark.parametrize("margin", [0.0, -1.0, math.nan, math.inf])
+def test_a_margin_is_a_number_above_zero(make_run, margin):
+    with pytest.raises(UsageError, match="above 0"):
+        compare([make_run(name, rows=falling(1.0)) for name in "ab"], margin=margin)

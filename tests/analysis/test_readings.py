@@ -3,6 +3,7 @@ import math
 import pytest
 
 from lossrun.analysis import readings
+from lossrun.records import ledger, recorded
 
 
 def rows(*losses: float):
@@ -81,3 +82,23 @@ def test_the_task_is_recorded_configured_or_declared(make_run):
     )
     plugin = {"dataset": {"name": "my:data"}}
     assert readings.task(make_run("d", rows=line, environment=unstated, config=plugin)) is None
+
+
+def test_seeds_that_diverged_are_those_that_were_not_taken_up_again(make_run):
+    run = make_run(rows=rows(4, 3, 2, 1), config={"seeds": [0, 1, 2]}, finish=False)
+    path = run.path / "ledger.jsonl"
+    assert readings.diverged_seeds(run) == ()
+    ledger.append(path, "diverged", seed=2, epoch=1, step=3)
+    ledger.append(path, "diverged", seed=1, epoch=2, step=6)
+    assert readings.diverged_seeds(recorded.load(run.path)) == (1, 2)
+    # From the checkpoint at step 5 seed 1 goes on; seed 2 was frozen before.
+    ledger.append(path, "resumed", step=5, changes={})
+    assert readings.diverged_seeds(recorded.load(run.path)) == (2,)
+    ledger.append(path, "finished", seeds={"0": {"diverged_epoch": None}, "1": {}, "2": {"diverged_epoch": 1}})
+    assert readings.diverged_seeds(recorded.load(run.path)) == (2,)
+
+
+def test_rows_at_an_epoch_are_of_the_seeds_that_have_it(make_run):
+    run = make_run(rows=rows(4, 3, 2, 1), config={"seeds": [0, 1]})
+    assert {seed: row["val_loss"] for seed, row in readings.rows_at(run, 2).items()} == {0: 3, 1: 4}
+    assert readings.rows_at(run, 9) == {}

@@ -1,6 +1,11 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from lossrun.analysis import runs
+from lossrun.records import history, ledger
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def rows(epoch, seed):
@@ -50,3 +55,49 @@ def test_the_recorded_task_says_which_yardstick_comes_first(make_run):
     run = make_run(rows=lambda epoch, seed: {"val_loss": 1.0, "val_accuracy": 0.5}, environment={"task": "binary"})
     (row,) = runs.listing([run.path]).rows
     assert (row.yardstick, row.value.mean) == ("val_accuracy", 0.5)
+
+
+def test_of_a_long_history_the_listing_says_the_same_from_few_rows(make_run, monkeypatch):
+    """The rows are those of `rows` above: every epoch's differs, so a wrong one would show."""
+    run = make_run(rows=rows, config={"seeds": [0, 2], "epochs": 40})
+    best = {str(seed): {"best_epoch": 2, "test_at_best": {"test_rmse": 0.5}} for seed in (0, 2)}
+    ledger.append(run.path / "ledger.jsonl", "finished", seeds=best)
+    (whole,) = runs.listing([run.path], NOW).rows
+    monkeypatch.setattr(runs, "_LONG_HISTORY", 0)
+    monkeypatch.setattr(history, "read", None)  # to read all of it would fail
+    (short,) = runs.listing([run.path], NOW).rows
+    assert short == whole
+    assert short.epochs_done == 40
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([], id="a ledger that does not know the best epochs"),
+        pytest.param([("resumed", {"changes": {"epochs": [40, 50]}})], id="gone on with"),
+        pytest.param([("finished", {"seeds": {"0": {"best_epoch": 39}, "2": {"best_epoch": 99}}})], id="no such epoch"),
+        pytest.param(
+            [
+                ("resumed", {"changes": {"best.metric": ["val_loss", "val_rmse"]}}),
+                ("finished", {"seeds": {"0": {"best_epoch": 2}, "2": {"best_epoch": 2}}}),
+            ],
+            id="another idea of best",
+        ),
+    ],
+)
+def test_where_few_rows_will_not_do_the_long_history_is_read(make_run, monkeypatch, events):
+    run = make_run(rows=rows, config={"seeds": [0, 2], "epochs": 40})
+    for event, facts in events:
+        ledger.append(run.path / "ledger.jsonl", event, **facts)
+    (whole,) = runs.listing([run.path], NOW).rows
+    monkeypatch.setattr(runs, "_LONG_HISTORY", 0)
+    assert runs.listing([run.path], NOW).rows == (whole,)
+
+
+def test_a_damaged_long_history_is_told_of(make_run, monkeypatch):
+    run = make_run(rows=rows)
+    ledger.append(run.path / "ledger.jsonl", "finished", seeds={"0": {"best_epoch": 2}})
+    monkeypatch.setattr(runs, "_LONG_HISTORY", 0)
+    path = run.path / "history.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'{"epoch": 2, ', b'{"epoch": 2, ,'))
+    assert "history.jsonl, line 2" in runs.listing([run.path]).problems[0]

@@ -64,7 +64,7 @@ def test_the_configured_loss_where_it_is_shared_does_not_only_describe(make_run)
     runs = [make_run(name, rows=scored(val_rmse=0.1, val_huber=0.2)) for name in "ab"]
     yardsticks = named(compare(runs))
     descriptive = {name: yardstick.descriptive for name, yardstick in yardsticks.items()}
-    assert list(descriptive)[:6] == ["val_rmse", "test_rmse", "test_mae", "train_loss", "val_loss", "test_loss"]
+    assert list(descriptive)[:6] == ["test_rmse", "test_mae", "val_rmse", "train_loss", "val_loss", "test_loss"]
     assert [name for name, describes in descriptive.items() if describes] == ["val_huber"]
 
 

@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console
 
 from lossrun.analysis.compare import compare
+from lossrun.records import ledger, recorded
 from lossrun.report.compare import print_comparison
 from lossrun.report.compare_tables import pick
 
@@ -31,17 +32,28 @@ def two(make_run):
     return compare([make_run("a", rows=falling(1.0)), make_run("b", rows=falling(0.9), config={"loss": HUBER})])
 
 
-def test_the_best_of_the_deciding_yardstick_bears_a_mark(two):
-    (line,) = [line for line in shown(two, TERM="dumb").splitlines() if line.startswith("val_rmse [")]
+def test_the_best_of_each_column_bears_a_mark(two):
+    lines = [line.split() for line in shown(two, TERM="dumb").partition("Validation data")[2].splitlines()]
     # Epoch 4 is the best by val_loss: 1.0 - 0.04 and 0.9 - 0.04.
-    assert line.split() == ["val_rmse", "[targets]", "lower", "0.9600", "0.8600", "*", "-0.1000"]
+    assert lines[5:7] == [["A:", "loss=mse", "0.9600"], ["B:", "loss=huber", "0.8600", "*"]]
 
 
 def test_refusals_notes_and_verdicts_are_said(two):
     text = shown(two, 10_000, terminal=False)
-    assert "val_rmse is best for B (loss=huber): 0.8600 against 0.9600 for A\n" in text
+    assert (
+        "cannot tell B (loss=huber) from A (loss=mse) by test_rmse: 0.5000 for A, 0.5000 for B; "
+        "one common seed proves nothing: train both with `seeds: 6`\n"
+    ) in text
     assert "note: train_loss and val_loss are not ranked: mse and huber(delta=1.0) are different losses" in text
-    assert "note: a run of one seed: a difference may be chance" in text
+
+
+def test_curves_are_shown_when_asked_for_and_else_it_is_said_how(two):
+    file = io.StringIO()
+    print_comparison(two, Console(file=file, width=10_000), curves=False)
+    assert "note: --curves shows the losses epoch by epoch" in file.getvalue()
+    assert "Epoch by epoch" not in file.getvalue()
+    assert "Epoch by epoch" in shown(two)
+    assert "--curves" not in shown(two)
 
 
 @pytest.mark.parametrize("runs", [2, 5])
@@ -69,12 +81,8 @@ def test_runs_that_are_not_comparable_have_no_differences_and_no_marks(make_run)
     ]
     text = shown(compare(runs), 10_000, terminal=False)
     assert "warning: not comparable: the validation data differ" in text
-    # Nothing differs in the configs: the runs have no labels but their letters.
-    assert [line.split() for line in text.splitlines() if line.startswith("yardstick")] == [
-        ["yardstick", "better", "A", "B"]
-    ]
-    assert "best for" not in text
-    assert "decides" not in text
+    assert " *" not in text.partition("Epoch by epoch")[0]
+    assert not {"better", "tell", "leaning", "equivalent"} & set(text.split())
 
 
 def test_a_terminal_without_unicode_gets_ascii(make_run):
@@ -103,23 +111,37 @@ def test_picked_epochs_hold_first_last_and_best_evenly():
     assert len(pick(range(1, 101), 20, set(range(1, 60)))) == 20
 
 
-def test_best_and_last_are_one_table_where_they_are_the_same_epoch(make_run):
+def test_the_moment_is_said_and_may_be_another(make_run):
     def best_at_first(epoch, seed):
         return {"val_loss": float(epoch), "val_rmse": 1.0 / epoch}
 
-    assert shown(compare([make_run(name, rows=falling(1.0)) for name in "ab"])).count("Yardsticks at") == 1
+    same = shown(compare([make_run(name, rows=falling(1.0)) for name in "ab"]))
+    assert "Test data at each run's best epoch, which is its last\x1b" in same
     runs = [make_run("c", rows=falling(1.0)), make_run("d", rows=best_at_first)]
-    text = shown(compare(runs), TERM="dumb")
-    assert "Yardsticks at each run's best epoch\n" in text
-    assert "Yardsticks at each run's last epoch\n" in text
+    for at, title, value in (("best", "each run's best epoch", "1.000"), ("last", "each run's last epoch", "0.2500")):
+        text = shown(compare(runs, at=at), 10_000, terminal=False)
+        assert f"Validation data at {title}\n" in text
+        assert value in text.partition("Validation data")[2]
+    text = shown(compare(runs, at=2), 10_000, terminal=False)
+    assert "Validation data at epoch 2\n" in text
+    assert "Test data" not in text
 
 
-def test_columns_are_headed_by_labels_where_they_fit_and_by_letters_elsewhere(two):
-    def header(width):
-        return next(line for line in shown(two, width).splitlines() if line.startswith("yardstick"))
+def test_a_matrix_has_runs_as_rows_where_there_is_room_and_yardsticks_elsewhere(make_run):
+    def rows(epoch, seed):
+        return {"val_loss": 1.0 / epoch, **dict.fromkeys(("val_mse", "val_mae", "val_huber", "val_log_cosh"), 0.5)}
 
-    assert header(80).split() == ["yardstick", "better", "A:", "loss=mse", "B:", "loss=huber", "B", "-", "A"]
-    assert header(55).split() == ["yardstick", "better", "A", "B", "B", "-", "A"]
+    two = compare([make_run("a", rows=rows), make_run("b", rows=rows, config={"loss": HUBER})])
+
+    def lines(width):
+        text = shown(two, width, TERM="dumb").partition("Epoch by epoch")[0]
+        return [line.split() for line in text.partition("Validation data")[2].splitlines()]
+
+    assert ["A:", "loss=mse", *["0.5000"] * 4] in lines(160)
+    assert ["A", *["0.5000"] * 4] in lines(75)
+    assert ["yardstick", "better", "A:", "loss=mse", "B:", "loss=huber"] in lines(65)
+    assert ["yardstick", "better", "A", "B"] in lines(55)
+    assert ["val_huber", "[targets", "squared]", "lower", "0.5000", "0.5000"] in lines(55)
 
 
 def test_values_too_long_for_a_table_are_listed_whole_and_once(make_run):
@@ -139,6 +161,41 @@ def test_units_are_shown_for_regression_only(make_run):
     def rows(epoch, seed):
         return {"val_loss": 1.0 / epoch, "val_mse": 0.1}
 
-    assert "val_mse [targets squared]" in shown(compare([make_run(name, rows=rows) for name in "ab"]))
+    assert "[targets squared]" in shown(compare([make_run(name, rows=rows) for name in "ab"]))
     classes = [make_run(name, rows=rows, environment={"task": "multiclass"}) for name in "cd"]
     assert "[targets" not in shown(compare(classes))
+
+
+def test_a_run_of_seeds_that_diverged_says_how_many_and_bears_no_mark(make_run):
+    runs = [make_run(name, rows=falling(start), config={"seeds": [0, 1, 2]}) for name, start in (("a", 1), ("b", 0.5))]
+    ledger.append(runs[1].path / "ledger.jsonl", "diverged", seed=1, step=99)
+    ledger.append(runs[1].path / "ledger.jsonl", "finished", seeds={})
+    text = shown(compare([runs[0], recorded.load(runs[1].path)]), 10_000, terminal=False)
+    assert "3 (1 diverged)" in text
+    assert "1 of 3 seeds of B diverged" in text
+    row = next(line for line in text.partition("Validation data")[2].splitlines() if line.startswith("B"))
+    assert "*" not in row
+
+
+def test_many_verdicts_are_a_table(make_run):
+    runs = [
+        make_run(str(n), rows=falling(1.0 + n / 10), config={"seeds": [0, 1, 2], "learning_rate": n}) for n in range(6)
+    ]
+    text = shown(compare(runs), 10_000, terminal=False)
+    assert "Every run against A at each run's best epoch" in text
+    assert "by test_rmse, beside A: cannot tell B, C, D, E, F\n" in text
+    # Test values are 0.5, 1.5 and 2.5 in all runs: differences of 0, and every seed is a tie.
+    line = next(line for line in text.splitlines() if line.startswith("F") and "test_mae" in line and "cannot" in line)
+    assert line.split()[1:] == ["test_mae", "0.000", "0.000", "to", "0.000", "1.5/3", "1.0", "cannot", "tell", "-"]
+
+
+def test_how_soon_a_target_is_reached_is_a_table(make_run):
+    runs = [make_run(name, rows=falling(start)) for name, start in (("a", 1.0), ("b", 0.97))]
+    text = shown(compare(runs, target="val_rmse=0.95"), 10_000, terminal=False)
+    table = text.partition("Until val_rmse is at most 0.95")[2].splitlines()
+    # 0.97 - 0.02 is 0.95 in epoch 2, of half a second each; 1.0 - 0.04 never is.
+    # Heights fall by 0.01 an epoch from 0.99 and 0.96 over 4 epochs: means 0.975 and 0.945.
+    assert [line.split() for line in table[3:5]] == [
+        ["A", "-", "-", "1", "of", "1", "0.9750"],
+        ["B", "2.00", "1.00", "0", "of", "1", "0.9450"],
+    ]

@@ -6,7 +6,8 @@ import math
 import pytest
 
 from lossrun.analysis.compare import compare
-from lossrun.report.formats import to_csv, to_json, to_markdown
+from lossrun.report.formats import to_csv, to_json, to_latex, to_markdown, written
+from lossrun.report.latex import escaped
 
 THIRD = 1 / 3
 
@@ -63,6 +64,57 @@ def test_markdown_marks_the_best_by_bold_type_and_escapes_markup(make_run):
 
     odd = {"name": "csv", "path": "a|b_*.csv"}
     text = to_markdown(compare([make_run("a", rows=rows), make_run("b", rows=worse, config={"dataset": odd})]))
-    assert "| val_rmse [targets] | lower | **0.5000** | 0.7500 | +0.2500 |" in text
+    assert "| run | val_rmse [targets] lower | val_loss lower |" in text
+    assert "| **0.5000** | 0.2500 |\n" in text
+    assert "| 0.7500 | 0.2500 |\n" in text
     assert "a\\|b\\_\\*.csv" in text
-    assert "**bold**: best by the yardstick that decides" in text
+    assert "**bold**: the best mean" in text
+
+
+def test_latex_is_balanced_escaped_and_marks_the_best_by_bold_type(make_run):
+    def rows(rmse):
+        return lambda epoch, seed: {"val_loss": 1.0 / epoch, "val_rmse": rmse - 1e-8 * seed}
+
+    odd = {"name": "csv", "path": "a&b_50%{x}.csv"}
+    runs = [make_run("a", rows=rows(0.5)), make_run("b", rows=rows(0.75), config={"dataset": odd})]
+    text = to_latex(compare(runs), curves=False)
+    assert r"a\&b\_50\%\{x\}.csv" in text
+    assert r"val\_rmse [targets] & lower & \textbf{0.5000} & 0.7500 \\" in text
+    for environment in ("table", "tabular", "itemize"):
+        assert text.count(rf"\begin{{{environment}}}") == text.count(rf"\end{{{environment}}}") > 0
+    for table in text.split(r"\begin{tabular}{")[1:]:
+        spec, _, rest = table.partition("}")
+        lines = [line for line in rest.partition(r"\end{tabular}")[0].splitlines() if line.endswith(r"\\")]
+        assert {line.replace(r"\&", "").count("&") for line in lines} == {len(spec) - 1}
+
+
+def test_latex_has_a_minus_before_numbers_and_a_hyphen_elsewhere():
+    assert escaped("B - A = -0.5, -0.6 to -0.4") == "B - A = $-$0.5, $-$0.6 to $-$0.4"
+    assert escaped("1.2e-7 20261121-014500-a ~^\\") == (
+        r"1.2e-7 20261121-014500-a \textasciitilde{}\textasciicircum{}\textbackslash{}"
+    )
+
+
+def test_tidy_rows_are_the_same_in_every_format(comparison):
+    lines = list(csv.DictReader(io.StringIO(written(comparison, "csv", curves=False, per_seed=True))))
+    assert list(lines[0]) == ["run", "seed", "yardstick", "value"]
+    records = json.loads(written(comparison, "json", curves=False, per_seed=True), parse_constant=refuse)
+    assert [(r["run"], str(r["seed"]), r["yardstick"]) for r in records] == [
+        (line["run"], line["seed"], line["yardstick"]) for line in lines
+    ]
+    values = {(r["run"], r["seed"]): r["value"] for r in records if r["yardstick"] == "val_rmse"}
+    assert values == {(run.name, seed): THIRD / 30 + seed for run in comparison.runs for seed in (0, 1)}
+    for format_ in ("md", "latex"):
+        assert written(comparison, format_, curves=False, per_seed=True).count("1.01111") == 2
+
+
+def test_json_holds_the_verdicts(make_run):
+    def rows(start):
+        return lambda epoch, seed: {"val_loss": 1.0 / epoch, "val_rmse": start + seed * start / 10}
+
+    runs = [make_run(n, rows=rows(s), config={"seeds": [0, 1, 2]}, finish=True) for n, s in (("a", 2.0), ("b", 1.0))]
+    read = json.loads(to_json(compare(runs, "val_rmse")), parse_constant=refuse)
+    (verdict,) = read["verdicts"]
+    # Differences -1, -1.1, -1.2.
+    assert verdict["difference"]["mean"] == pytest.approx(-1.1)
+    assert verdict["word"] == "leaning better"

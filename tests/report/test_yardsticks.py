@@ -46,19 +46,21 @@ def comparison(make_run):
     )
 
 
-def test_a_comparison_shows_what_decides_at_best_and_last_and_what_describes_once(comparison):
-    lines = screen(lambda console: print_comparison(comparison, console))
-    starts = [line.split()[0] if line else "" for line in lines]
-    assert starts.count("val_rmse") == starts.count("test_mae") == 2
-    assert starts.count("val_mse") == starts.count("val_huber") == starts.count("val_log_cosh") == 1
-    place = lines.index("Other losses and metrics at each run's best epoch")
-    assert place > max(number for number, start in enumerate(starts) if start == "test_mae")
-    table = {start: line.split() for start, line in zip(starts[place:], lines[place:], strict=True)}
-    # No mark, no difference, and a dash where there is nothing.
-    assert table["val_mse"] == ["val_mse", "[targets", "squared]", "lower", "3.000e7", "3.000e7"]
-    assert table["val_huber"][-2:] == ["1.000e-9", "1.000e-9"]
-    assert table["val_log_cosh"] == ["val_log_cosh", "lower", "-", "0.2500"]
-    assert "they describe and do not decide; --format csv has the last epoch's too" in lines
+def test_a_comparison_shows_every_yardstick_once_and_what_decides_first(comparison):
+    lines = screen(lambda console: print_comparison(comparison, console, curves=False))
+    test, validation = (
+        next(number for number, line in enumerate(lines) if line.startswith(f"{part} data at each run's best epoch"))
+        for part in ("Test", "Validation")
+    )
+    assert test < validation
+    assert lines[test + 1].split() == ["test_rmse", "test_mae"]
+    names = ["val_rmse", "val_mse", "val_huber", "val_log_cosh"]
+    assert lines[validation + 1].split() == names[:3]
+    assert names[3] in lines[validation + 2]
+    first, second = (line.split() for line in lines[validation + 5 : validation + 7])
+    # No mark where there is but one value or all are alike, and a dash where there is nothing.
+    assert first == ["A:", "loss=mse", "0.1000", "3.000e7", "1.000e-9", "-"]
+    assert second == ["B:", "loss=huber", "0.1000", "3.000e7", "1.000e-9", "0.2500"]
 
 
 def test_nothing_of_it_is_lost_in_a_file(comparison):
@@ -69,7 +71,10 @@ def test_nothing_of_it_is_lost_in_a_file(comparison):
         ["0", "val_mse", "last", "4", "30000004.0"],
         ["0", "val_mse", "last", "4", "30000004.0"],
     ]
-    assert "| val_log_cosh | lower | - | 0.2500 |" in to_markdown(comparison)
+    table = to_markdown(comparison).partition("**Validation data")[2]
+    header, _, first, second = (line.split(" | ") for line in table.splitlines()[2:6])
+    place = header.index("val_log_cosh lower |" if header[-1].startswith("val_log_cosh") else "val_log_cosh lower")
+    assert [row[place].removesuffix(" |") for row in (first, second)] == ["-", "0.2500"]
 
 
 def ended(at_best, at_last=None):

@@ -1,0 +1,71 @@
+"""Runs that are equal but for their seeds, united to one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from lossrun.records.history import History
+from lossrun.records.recorded import RecordedRun
+
+# What may differ between the runs of a group: it names a run or its seeds, and changes nothing that is measured.
+_FREE: Final = {"name", "tags", "seed", "seeds", "checkpoint", "lint"}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`run`: what the members make together, under the first one's name; a lone member as it is."""
+
+    run: RecordedRun
+    members: tuple[RecordedRun, ...]
+
+
+def grouped(runs: Sequence[RecordedRun]) -> tuple[Group, ...]:
+    """The runs, in their order, with those united that are one experiment on different seeds.
+
+    A run that is not finished, was changed on its way, or repeats a seed stays alone: it is something else, or nothing
+    new.
+    """
+    groups: list[list[RecordedRun]] = []
+    for run in runs:
+        home = next((group for group in groups if all(_belong_together(run, member) for member in group)), None)
+        if home is None:
+            groups.append([run])
+        else:
+            home.append(run)
+    return tuple(Group(_united(members), tuple(members)) for members in groups)
+
+
+def _belong_together(run: RecordedRun, other: RecordedRun) -> bool:
+    return (
+        run.status == other.status == "finished"
+        and not set(run.seeds) & set(other.seeds)
+        and _experiment(run) == _experiment(other)
+        and all(run.environment.get(key) == other.environment.get(key) for key in ("task", "data", "code"))
+        and not any(event.get("changes") for event in (*run.ledger, *other.ledger))
+    )
+
+
+def _experiment(run: RecordedRun) -> dict[str, Any]:
+    return {key: value for key, value in run.config.items() if key not in _FREE}
+
+
+def _united(members: Sequence[RecordedRun]) -> RecordedRun:
+    """Rows and events one after the other, and one end with all seeds."""
+    if len(members) == 1:
+        return members[0]
+    ends = [member.finished or {} for member in members]
+    finished = {
+        "event": "finished",
+        "seeds": {seed: facts for end in ends for seed, facts in end.get("seeds", {}).items()},
+        "seconds": sum(end.get("seconds", 0.0) for end in ends),
+    }
+    return replace(
+        members[0],
+        config={**members[0].config, "seeds": [seed for member in members for seed in member.seeds]},
+        history=History(
+            tuple(row for member in members for row in member.history.rows),
+            any(member.history.torn for member in members),
+        ),
+        ledger=(*(event for member in members for event in member.ledger if event["event"] != "finished"), finished),
+        warnings=tuple(warning for member in members for warning in member.warnings),
+    )

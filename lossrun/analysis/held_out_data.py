@@ -1,0 +1,84 @@
+"""The samples behind a run's predictions, where its data lie at hand and are still the same. Nothing is downloaded."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from lossrun.data.dataset import Data
+from lossrun.data.images import IMAGE_SETS, TEST, TRAIN
+from lossrun.data.load import load
+from lossrun.errors import LossrunError
+from lossrun.records import strict_json
+from lossrun.records.recorded import RecordedRun
+
+_LARGEST: Final = 96  # pixels a side; larger images would make a page heavy
+
+
+class HeldOutData:
+    """The datasets of several runs, each loaded once."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Data | None] = {}
+
+    def classes(self, run: RecordedRun) -> tuple[str, ...]:
+        """The names of the classes; () where they are not at hand."""
+        name = run.config["dataset"]["name"]
+        if name in IMAGE_SETS:
+            return IMAGE_SETS[name].classes
+        data = self._data(run)
+        return data.classes if data else ()
+
+    def images(self, run: RecordedRun, part: str, ids: Iterable[int]) -> dict[int, np.ndarray]:
+        """{id: uint8 (H, W) or (H, W, 3)} of those samples of "validation" or "test" that are images.
+
+        Empty where the data are not at hand, hold no images, or are not those that the run was scored on.
+        """
+        data = self._data(run)
+        found = {"validation": data.validation, "test": data.test}.get(part) if data else None
+        if data is None or found is None or not _is_image(data.input_shape):
+            return {}
+        rows = np.flatnonzero(np.isin(found.ids, np.array(list(ids), np.int64)))
+        return {int(found.ids[row]): _pixels(found.inputs[row]) for row in rows}
+
+    def _data(self, run: RecordedRun) -> Data | None:
+        dataset, environment = run.config["dataset"], run.environment
+        # A user's own dataset is code, which reading a run must not execute.
+        if ":" in dataset["name"] or not environment.get("data_dir"):
+            return None
+        data_dir, directory = Path(environment["data_dir"]), Path(environment.get("directory") or ".")
+        recorded, seed = environment.get("data"), run.seeds[0]
+        key = strict_json.dumps([dataset, str(data_dir), str(directory), seed, recorded])
+        if key not in self._loaded:
+            data = _load(dataset, directory, data_dir, seed)
+            self._loaded[key] = data if data and data.hashes == recorded else None
+        return self._loaded[key]
+
+
+def _load(dataset: dict[str, Any], directory: Path, data_dir: Path, seed: int) -> Data | None:
+    name = dataset["name"]
+    if name in IMAGE_SETS and not all(_lies_in(data_dir / name, file) for file in (*TRAIN, *TEST)):
+        return None
+    parameters = {key: value for key, value in dataset.items() if key != "name"}
+    try:
+        return load(name, parameters, config_dir=directory, data_dir=data_dir, seed=seed)
+    except (LossrunError, KeyError, ValueError):
+        return None  # gone, changed, or configured for another version: one does without
+
+
+def _lies_in(folder: Path, file: str) -> bool:
+    return (folder / file).is_file() or (folder / file.removesuffix(".gz")).is_file()
+
+
+def _is_image(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 3 and shape[0] in (1, 3) and max(shape) <= _LARGEST
+
+
+def _pixels(image: np.ndarray) -> np.ndarray:
+    """(C, H, W) of bytes, or of numbers, which are stretched to 0 to 255."""
+    values = np.asarray(image)
+    if values.dtype != np.uint8:
+        low, high = float(values.min()), float(values.max())
+        values = np.round((values - low) * (255 / (high - low or 1.0))).astype(np.uint8)
+    return values[0] if len(values) == 1 else np.moveaxis(values, 0, -1)

@@ -1,0 +1,116 @@
+"""What a page about several runs shows, as plain values: the comparison, and what it leaves to look at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from lossrun.analysis import readings
+from lossrun.analysis.compare import Comparison, Curve
+from lossrun.analysis.curves import CurveRows, EpochIndex
+from lossrun.analysis.groups import Group, grouped
+from lossrun.analysis.held_out import HeldOut, held_out
+from lossrun.analysis.held_out_data import HeldOutData
+from lossrun.catalog import Task
+from lossrun.records.recorded import RecordedRun
+
+_COURSE: Final = ("learning_rate", "grad_norm")
+_ENVIRONMENT: Final = ("lossrun", "torch", "python", "device", "device_name", "threads", "git_commit")
+# How a command line begins that was started as a module.
+_AS_MODULE: Final = "__main__.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One recorded run. `command`: what it was started with, "" where not recorded. `environment`: facts of run.json
+    that a repetition may depend on."""
+
+    name: str
+    command: str
+    tags: tuple[str, ...]
+    config: dict[str, Any]
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A run of the comparison, which may have several members. `images`: of its worst examples, by id, uint8 (H, W) or
+    (H, W, 3)."""
+
+    members: tuple[Member, ...]
+    held_out: HeldOut
+    images: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """`runs`: in the comparison's order. `task`, `dataset`: None and "" where the runs do not share it.
+    `course`: learning rate and gradient norm, epoch by epoch. `described`: curves of the yardsticks that only describe
+    and that all runs have."""
+
+    comparison: Comparison
+    runs: tuple[RunReport, ...]
+    task: Task | None
+    dataset: str
+    course: tuple[Curve, ...]
+    described: tuple[Curve, ...]
+
+
+def report_data(runs: Sequence[RecordedRun], comparison: Comparison) -> ReportData:
+    """Read what the page needs beside the `comparison` of these runs. What cannot be read is left out, and said."""
+    groups = grouped(runs)
+    indices = [EpochIndex(group.run) for group in groups]
+    data = HeldOutData()
+    tasks = {readings.task(run) for run in runs}
+    datasets = {run.config["dataset"]["name"] for run in runs}
+    return ReportData(
+        comparison=comparison,
+        runs=tuple(_report(group, data) for group in groups),
+        task=tasks.pop() if len(tasks) == 1 else None,
+        dataset=datasets.pop() if len(datasets) == 1 else "",
+        course=_curves(_COURSE, indices),
+        described=_curves(_described(comparison), indices) if comparison.comparable else (),
+    )
+
+
+def _report(group: Group, data: HeldOutData) -> RunReport:
+    found = held_out(group.members, data.classes(group.members[0]))
+    ids = [example.id for example in found.worst]
+    return RunReport(
+        members=tuple(map(_member, group.members)),
+        held_out=found,
+        images=data.images(group.members[0], found.part, ids) if ids else {},
+    )
+
+
+def _member(run: RecordedRun) -> Member:
+    facts = {key: run.environment.get(key) for key in _ENVIRONMENT}
+    return Member(
+        name=run.name,
+        command=_command(run.environment.get("command") or ""),
+        tags=tuple(map(str, run.config.get("tags") or ())),
+        config=run.config,
+        environment={key: str(value) for key, value in facts.items() if value is not None},
+    )
+
+
+def _command(recorded: str) -> str:
+    return f"lossrun{recorded.removeprefix(_AS_MODULE)}" if recorded.startswith(_AS_MODULE) else recorded
+
+
+def _described(comparison: Comparison) -> list[str]:
+    shown = {curve.name for curve in comparison.curves}
+    return [
+        yardstick.name
+        for yardstick in comparison.yardsticks
+        if yardstick.descriptive
+        and yardstick.name.startswith("val_")
+        and yardstick.name not in shown
+        and all(yardstick.at_last.values)
+    ]
+
+
+def _curves(names: Sequence[str], indices: Sequence[EpochIndex]) -> tuple[Curve, ...]:
+    curves = (Curve(name, True, CurveRows(name, indices)) for name in names)
+    return tuple(curve for curve in curves if curve.rows)

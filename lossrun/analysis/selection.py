@@ -1,0 +1,231 @@
+"""Which runs of a listing, and in which order: `val_loss<0.1`, `loss=mse`, sorted by any key, column or yardstick."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from operator import itemgetter
+from typing import Any, Final, get_args
+
+from lossrun.analysis import readings
+from lossrun.analysis.differences import component_text
+from lossrun.analysis.matching import is_number, literal, matches, number, rank
+from lossrun.analysis.runs import RunRow
+from lossrun.catalog import COMPONENTS, find, nearest, nearest_name, why_not
+from lossrun.catalog.declaration import Group, Key, Nested, Parameter
+from lossrun.errors import UsageError
+from lossrun.records.status import Status
+
+_CONDITION: Final = re.compile(r"\s*(?P<key>[^\s<>=!]+)\s*(?P<operator><=|>=|!=|==|=|<|>)(?P<value>.*)", re.DOTALL)
+_DURATION: Final = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>s|min|h|d|w)")
+_LONGEST: Final = 1e6  # of any unit
+_UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+_ABSENT: Final = object()
+
+# What a listing knows of a run beside its config and its yardsticks. `seeds` counts them.
+_COLUMNS: Final[dict[str, Callable[[RunRow], Any]]] = {
+    "run": lambda row: row.name,
+    "status": lambda row: row.status,
+    "epochs_done": lambda row: row.epochs_done,
+    "seeds": lambda row: row.seeds,
+    "age": lambda row: row.age,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`text` as it was written: `val_loss<0.1`. `operator`: = (also written ==), !=, <, <=, > or >=."""
+
+    text: str
+    key: str
+    operator: str
+    value: str
+
+
+def condition(text: str) -> Condition:
+    """Raises UsageError where `text` is no condition."""
+    match = _CONDITION.fullmatch(text)
+    if not match:
+        raise UsageError(f"--where {text}: no condition; expected for example --where loss=mse or --where 'epochs>=10'")
+    return Condition(text, match["key"], match["operator"].replace("==", "="), match["value"].strip())
+
+
+def duration(text: str) -> timedelta:
+    """`30d`, `12h`, `90min`, `2w`. Raises UsageError for anything else."""
+    match = _DURATION.fullmatch(text.strip())
+    if not match or float(match["number"]) > _LONGEST:
+        raise UsageError(f"{text} is no length of time; expected for example 30d, 12h or 90min")
+    return timedelta(**{_UNITS[match["unit"]]: float(match["number"])})
+
+
+def chosen(rows: Sequence[RunRow], conditions: Sequence[Condition]) -> tuple[RunRow, ...]:
+    """The rows for which all conditions hold, in their order.
+
+    A key is a column of the listing, a dotted key of the config, or a yardstick, taken at the best epoch as a mean
+    over seeds; old and foreign spellings mean the same as in a config. `=` compares numbers as numbers, components by
+    any spelling of their name, and text by patterns (`run=mnist-*`); `tags` holds a tag. What a run has not is neither
+    less nor greater. Raises UsageError for an unknown key and for a comparison without meaning.
+    """
+    kept = list(rows)
+    for one in conditions if rows else ():  # what keys there are is known from the runs
+        key = _resolved(one.key, rows, f"--where {one.text}")
+        _check(one, key, rows)
+        kept = [row for row in kept if _holds(one, key, value(row, key))]
+    return tuple(kept)
+
+
+def ordered(
+    rows: Sequence[RunRow], by: str | None = None, *, reverse: bool = False, limit: int | None = None
+) -> tuple[tuple[RunRow, ...], str | None]:
+    """The rows from least to greatest in `by`, a key as for `chosen`, a yardstick from best to worst; the key's name.
+
+    Runs without a value come last either way, equal ones stay as they were. `limit`: the first that many; without `by`
+    the newest, which are last, unless reversed. Raises UsageError for an unknown key.
+    """
+    if by is None:
+        kept = rows if limit is None else rows[max(len(rows) - limit, 0) :]
+        return tuple(reversed(kept) if reverse else kept), None
+    if not rows:
+        return (), by
+    key = _resolved(by, rows, f"--sort {by}")
+    keyed = [(rank(value(row, key)), row) for row in rows]
+    descending = reverse != (_is_yardstick(key, rows) and readings.goal(key) == "max")
+    present = [(place, row) for place, row in keyed if place is not None]
+    # reverse=True keeps equal ones in their order too.
+    present.sort(key=itemgetter(0), reverse=descending)
+    missing = [row for place, row in keyed if place is None]
+    return tuple([*(row for _, row in present), *missing][:limit]), key
+
+
+def value(row: RunRow, key: str) -> Any:
+    """What a run has under a key; None where it has nothing of that name. A yardstick is the mean over its seeds."""
+    if key in _COLUMNS:
+        return _COLUMNS[key](row)
+    configured = _at(row.config, key)
+    if configured is not _ABSENT:
+        return configured
+    spread = readings.column(row.at_best, key)
+    return spread.mean if spread else None
+
+
+def _at(config: Mapping[str, Any], dotted: str) -> Any:
+    found: Any = config
+    for part in dotted.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            return _ABSENT
+        found = found[part]
+    return found
+
+
+def _is_yardstick(key: str, rows: Sequence[RunRow]) -> bool:
+    return key not in _COLUMNS and all(_at(row.config, key) is _ABSENT for row in rows)
+
+
+def _resolved(key: str, rows: Sequence[RunRow], option: str) -> str:
+    """The key that a spelling means."""
+    if key == "best":
+        return _shown_yardstick(rows, option)
+    if key == "name":
+        return "run"
+    if key in _COLUMNS or any(_at(row.config, key) is not _ABSENT or _has_column(row, key) for row in rows):
+        return key
+    # Slow to import, and seldom needed.
+    from lossrun.config.keys import HABITS, KEYS
+
+    declared = _declared(KEYS)
+    if key in declared or key in HABITS:
+        return declared.get(key) or HABITS[key]
+    part = key.removesuffix(readings.bare(key)) or "val_"
+    if readings.bare(key) == "loss":
+        return key
+    if yardstick := readings.declaration(key):
+        return part + yardstick.name
+    present = [*_COLUMNS, *(name for row in rows for name in (*_paths(row.config), *_columns(row))), *declared]
+    near = nearest(key, list(dict.fromkeys(present)))
+    hint = f"did you mean {near}?" if near else "`lossrun show RUN` lists a run's keys and yardsticks"
+    raise UsageError(f"{option}: there is no key or yardstick {key}; {hint}")
+
+
+def _declared(keys: Sequence[Key], before: str = "", meant: str = "", depth: int = 3) -> dict[str, str]:
+    """Every dotted key that a config may have, by all its spellings, and the usual one of each."""
+    found: dict[str, str] = {}
+    for key in keys:
+        inner: Sequence[Key] = ()
+        if isinstance(key, Group):
+            inner = key.parameters
+        elif isinstance(key, Nested) and depth:
+            name = Parameter("name", str, None, "")
+            inner = [name, *(one for component in COMPONENTS[key.kind] for one in component.parameters)]
+        for spelling in (*key.aliases, key.name):
+            found[before + spelling] = meant + key.name
+            found |= _declared(inner, f"{before}{spelling}.", f"{meant}{key.name}.", depth - 1)
+    return found
+
+
+def _shown_yardstick(rows: Sequence[RunRow], option: str) -> str:
+    """The one that the listing's last column shows, if it is the same for all."""
+    names = list(dict.fromkeys(row.yardstick for row in rows if row.yardstick))
+    if len(names) > 1:
+        raise UsageError(f"{option}: the runs are not shown by the same yardstick; name one of {', '.join(names)}")
+    return names[0] if names else "val_loss"
+
+
+def _columns(row: RunRow) -> list[str]:
+    return readings.yardstick_columns(row.at_best)
+
+
+def _has_column(row: RunRow, key: str) -> bool:
+    return any(key in values for values in row.at_best.values())
+
+
+def _paths(config: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for key, item in config.items():
+        found.append(prefix + key)
+        if isinstance(item, Mapping):
+            found += _paths(item, f"{prefix}{key}.")
+    return found
+
+
+def _check(one: Condition, key: str, rows: Sequence[RunRow]) -> None:
+    """Refuse what could never hold, or not mean what it says."""
+    if key == "status" and one.value not in get_args(Status):
+        near = nearest(one.value, list(get_args(Status)))
+        meant = f"did you mean {near}?" if near else f"expected one of {', '.join(get_args(Status))}"
+        raise UsageError(f"--where {one.text}: there is no status {one.value}; {meant}")
+    values = [found for row in rows if (found := value(row, key)) is not None]
+    if one.operator in ("=", "!="):
+        _check_component(one, key, values)
+        return
+    if key == "age":
+        duration(one.value)
+    elif number(one.value) is None:
+        raise UsageError(f"--where {one.text}: {one.operator} compares numbers, and {one.value or 'nothing'} is none")
+    elif values and not any(is_number(item) for item in values):
+        meant = "; did you mean val_loss?" if key == "loss" else "; = and != compare everything else"
+        raise UsageError(f"--where {one.text}: {key} is no number, but {component_text(key, values[0])}{meant}")
+
+
+def _check_component(one: Condition, key: str, values: Sequence[Any]) -> None:
+    kind = key.removesuffix(".name")
+    if kind not in COMPONENTS or literal(one.value) is None or not one.value.replace("_", "").isalnum():
+        return
+    names = {item.get("name") if isinstance(item, Mapping) else item for item in values}
+    if one.value in names or find(kind, one.value):
+        return
+    reason = why_not(kind, one.value)
+    near = nearest_name(kind, one.value)
+    hint = reason or (f"did you mean {near}?" if near else f"`lossrun list` shows every {kind} there is")
+    raise UsageError(f"--where {one.text}: there is no {kind} {one.value}; {hint}")
+
+
+def _holds(one: Condition, key: str, found: Any) -> bool:
+    if one.operator == "=":
+        return matches(found, one.value, key)
+    if one.operator == "!=":
+        return not matches(found, one.value, key)
+    wanted = duration(one.value).total_seconds() if key == "age" else number(one.value)
+    if wanted is None or not is_number(found):
+        return False
+    return bool({"<": found < wanted, "<=": found <= wanted, ">": found > wanted, ">=": found >= wanted}[one.operator])

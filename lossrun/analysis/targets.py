@@ -1,0 +1,93 @@
+"""How soon runs reach a target, and what their learning curves come to."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lossrun.analysis import readings
+from lossrun.analysis.readings import Goal, Row, Spread, spread
+from lossrun.errors import UsageError
+from lossrun.records.recorded import RecordedRun
+
+
+@dataclass(frozen=True, slots=True)
+class Reaching:
+    """One run and the target. `epochs`: the first epoch there, `seconds`: the wall time of the run to its end, which
+    seeds trained together share; both over the seeds that get there, None where none does. `never`: the seeds that do
+    not. `area`: the mean height of the learning curve over the epochs that all runs have."""
+
+    epochs: Spread | None
+    seconds: Spread | None
+    never: tuple[int, ...]
+    area: Spread | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`runs`: in the comparison's order. `epochs`: over how many `area` is taken."""
+
+    yardstick: str
+    goal: Goal
+    value: float
+    epochs: int
+    runs: tuple[Reaching, ...]
+
+
+def reaching(runs: Sequence[RecordedRun], text: str, ranked: Mapping[str, bool]) -> Target:
+    """`text`: `val_accuracy=0.97`, or any spelling of a yardstick of the history. `ranked`: as of `yardsticks`.
+
+    Raises UsageError where it is not of that form, or the runs do not all have the column.
+    """
+    name, _, number = text.partition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"target {text}: expected a yardstick and a number, such as val_accuracy=0.97")
+    columns = {column for run in runs for row in readings.last_rows(run).values() for column in row}
+    declared = readings.declaration(name)
+    known = declared.name if declared else readings.bare(name)
+    prefix = name.removesuffix(readings.bare(name)) or "val_"
+    column = f"{prefix}{known}"
+    goal = readings.goal(column)
+    if column not in columns or goal is None or not ranked.get(column, True):
+        shared = sorted(c for c in columns if c.startswith("val_") and ranked.get(c, True) and readings.goal(c))
+        raise UsageError(f"target {text}: expected a column that the runs' histories share: {', '.join(shared)}")
+    epochs = min(map(readings.epochs_done, runs))
+    return Target(column, goal, value, epochs, tuple(_reaching(run, column, goal, value, epochs) for run in runs))
+
+
+def _reaching(run: RecordedRun, column: str, goal: Goal, target: float, epochs: int) -> Reaching:
+    rows: dict[int, list[Row]] = {seed: [] for seed in run.seeds}
+    for row in run.history.rows:
+        rows.setdefault(row["seed"], []).append(row)
+    reached: dict[int, int] = {}
+    seconds: dict[int, float] = {}
+    for seed, course in rows.items():
+        passed = 0.0
+        for row in course:
+            passed += row.get("seconds", 0.0)
+            value = row.get(column, math.nan)
+            if value >= target if goal == "max" else value <= target:
+                reached[seed], seconds[seed] = row["epoch"], passed
+                break
+    areas = {seed: area for seed, course in rows.items() if (area := _area(course, column, epochs)) is not None}
+    never = tuple(seed for seed in rows if seed not in reached)
+    return Reaching(spread(reached), spread(seconds), never, spread(areas))
+
+
+def _area(course: Sequence[Row], column: str, epochs: int) -> float | None:
+    """The area under the curve from epoch 1 to `epochs`, by trapezoids, divided by its length.
+
+    A seed that was stopped early keeps the value that it stopped with.
+    """
+    values = {row["epoch"]: row[column] for row in course if column in row}
+    if not values or epochs < 1 or min(values) > 1:
+        return None
+    heights: list[float] = []
+    for epoch in range(1, epochs + 1):
+        heights.append(values.get(epoch, heights[-1] if heights else math.nan))
+    if len(heights) == 1:
+        return heights[0]
+    return (sum(heights) - (heights[0] + heights[-1]) / 2) / (len(heights) - 1)

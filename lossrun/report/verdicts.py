@@ -1,0 +1,164 @@
+"""Which run is better and how sure that is, in words, or for many runs in a table."""
+
+from collections.abc import Callable
+from typing import Final
+
+from lossrun.analysis.compare import ComparedRun, Comparison
+from lossrun.analysis.statistics import LEVEL, MOST_SEEDS, PairedDifference
+from lossrun.analysis.verdicts import Verdict
+from lossrun.report.compare_tables import moment
+from lossrun.report.numbers import format_difference, format_number
+from lossrun.report.text_table import Column, TextTable
+
+MOST_SENTENCES: Final = 8  # verdicts; more are a table
+
+_CLAIMS: Final = {
+    "better": "{run} is better than {other} by {yardstick}",
+    "worse": "{other} is better than {run} by {yardstick}",
+    "leaning better": "leaning to {run} over {other} by {yardstick}",
+    "leaning worse": "leaning to {other} over {run} by {yardstick}",
+    "equivalent": "{run} and {other} are equivalent by {yardstick}, within {margin}",
+    "cannot tell": "cannot tell {run} from {other} by {yardstick}",
+}
+
+_COUNTED: Final = {
+    "better": "better",
+    "leaning better": "leaning to better",
+    "equivalent": "equivalent",
+    "cannot tell": "cannot tell",
+    "leaning worse": "leaning to worse",
+    "worse": "worse",
+}
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """A sentence per verdict, or of many verdicts one per yardstick; then what all of them rest on."""
+    found = comparison.verdicts
+    if not found:
+        return []
+    few = len(found) <= MOST_SENTENCES
+    said = [_sentence(comparison, verdict) for verdict in found] if few else _summary(comparison)
+    return [*said, *basis(comparison)]
+
+
+def basis(comparison: Comparison) -> list[str]:
+    """What the intervals are over, and what the p-values were corrected for; nothing where there are none."""
+    if not any(verdict.difference and verdict.difference.interval for verdict in comparison.verdicts):
+        return []
+    comparisons = comparison.verdicts[0].comparisons
+    text = (
+        "intervals are 95 %, of the mean difference over seeds, on this split and these held-out data"
+        + (f"; p-values are corrected for {comparisons} comparisons (Holm)" if comparisons > 1 else "")
+        + (f"; every run is compared with {comparison.runs[0].letter}, the first" if len(comparison.runs) > 2 else "")
+    )
+    if any(verdict.seeds for verdict in comparison.verdicts):
+        text += (
+            "; the seeds that would settle it are those of a fresh comparison: "
+            "adding some until there is a verdict errs in one case of four"
+        )
+    return [text]
+
+
+def verdicts_table(comparison: Comparison) -> TextTable | None:
+    """The verdicts where they are too many for sentences."""
+    found = comparison.verdicts
+    if len(found) <= MOST_SENTENCES:
+        return None
+    runs, first = comparison.runs, comparison.runs[0].letter
+    columns = (
+        Column("yardstick", tuple(verdict.yardstick for verdict in found), right=False),
+        Column(f"minus {first}", tuple(_or_dash(v.difference, lambda d: format_difference(d.mean)) for v in found)),
+        Column("95 % interval", tuple(_or_dash(v.difference, _interval) for v in found)),
+        Column("wins", tuple(_or_dash(v.difference, _wins) for v in found)),
+        Column("p", tuple("-" if v.corrected_p_value is None else format_p_value(v.corrected_p_value) for v in found)),
+        Column("verdict", tuple(v.word for v in found), right=False),
+        Column("settled by", tuple("-" if v.seeds is None else f"{_round(v.seeds)} seeds" for v in found)),
+    )
+    limits = dict.fromkeys(reason for verdict in found for reason in verdict.because)
+    title = f"Every run against {first} at {moment(comparison)}"
+    return TextTable(
+        title, Column("run", tuple(runs[v.run].letter for v in found), right=False), columns, "; ".join(limits)
+    )
+
+
+def format_p_value(value: float) -> str:
+    """Two digits, and no smaller than makes a difference to anybody."""
+    return "<0.0001" if value < 0.0001 else format_number(value, 2)
+
+
+def _summary(comparison: Comparison) -> list[str]:
+    """By each yardstick, which runs are better than the first, which worse and so on."""
+    first = comparison.runs[0].letter
+    words: dict[str, dict[str, list[str]]] = {}
+    for verdict in comparison.verdicts:
+        letter = comparison.runs[verdict.run].letter
+        words.setdefault(verdict.yardstick, {word: [] for word in _COUNTED})[verdict.word].append(letter)
+    return [
+        f"by {yardstick}, beside {first}: "
+        + "; ".join(f"{_COUNTED[word]} {', '.join(runs)}" for word, runs in found.items() if runs)
+        for yardstick, found in words.items()
+    ]
+
+
+def _sentence(comparison: Comparison, verdict: Verdict) -> str:
+    run, other = comparison.runs[verdict.run], comparison.runs[verdict.reference]
+    claim = _CLAIMS[verdict.word].format(
+        run=_called(run),
+        other=_called(other),
+        yardstick=verdict.yardstick,
+        margin=None if comparison.margin is None else format_number(comparison.margin),
+    )
+    parts = _facts(comparison, verdict, run)
+    ends = list(verdict.because)
+    found = verdict.difference
+    if verdict.seeds is not None:
+        ends.append(f"about {_round(verdict.seeds)} seeds would settle it")
+    elif verdict.word == "cannot tell" and found and found.deviation and (verdict.corrected_p_value or 0) > LEVEL:
+        ends.append(f"not even {MOST_SEEDS} seeds would settle it")
+    return f"{claim}: {'; '.join([', '.join(parts), *ends] if parts else ends)}"
+
+
+def _facts(comparison: Comparison, verdict: Verdict, run: ComparedRun) -> list[str]:
+    """Difference, interval, effect and p-value; the two means where there is no interval."""
+    difference = verdict.difference
+    if difference is None or difference.interval is None:
+        values = next(y for y in comparison.yardsticks if y.name == verdict.yardstick).measured.values
+        pairs = ((comparison.runs[index], values[index]) for index in (verdict.reference, verdict.run))
+        return [f"{format_number(value.mean)} for {side.letter}" for side, value in pairs if value]
+    other = comparison.runs[verdict.reference]
+    count = len(difference.per_seed)
+    better, won = (other, 1 - difference.wins) if difference.wins < 0.5 else (run, difference.wins)
+    facts = [
+        f"{run.letter} - {other.letter} = {format_difference(difference.mean)}",
+        f"95 % interval {_interval(difference)}",
+        f"{better.letter} better on {won * count:g} of {count} seeds",
+    ]
+    if verdict.corrected_p_value is not None:
+        facts.append(f"p = {format_p_value(verdict.corrected_p_value)}".replace("= <", "< "))
+    return facts
+
+
+def _interval(difference: PairedDifference) -> str:
+    if difference.interval is None:
+        return "-"
+    low, high = difference.interval
+    return f"{format_difference(low)} to {format_difference(high)}"
+
+
+def _round(seeds: int) -> int:
+    """A guess of three digits would claim too much."""
+    return seeds if seeds < 100 else round(seeds, -1)
+
+
+def _wins(difference: PairedDifference) -> str:
+    """On how many seeds, ties half: `4.5/6`."""
+    count = len(difference.per_seed)
+    return f"{difference.wins * count:g}/{count}"
+
+
+def _or_dash(difference: PairedDifference | None, shown: Callable[[PairedDifference], str]) -> str:
+    return "-" if difference is None else shown(difference)
+
+
+def _called(run: ComparedRun) -> str:
+    return run.letter if run.label == run.name else f"{run.letter} ({run.label})"

@@ -1,0 +1,75 @@
+"""`lossrun compare` from the command line, on runs that were really trained."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUNS = (("mse", "mse"), ("mae", "mae"))
+
+
+@pytest.fixture
+def trained(lossrun, config: Path) -> Path:
+    for name, loss in RUNS:
+        result = lossrun("train", str(config), "--set", f"loss={loss}", "--set", "seeds=6", "--name", name, "--quiet")
+        assert result.code == 0, result.err
+    return config.parent
+
+
+def test_a_first_screen_says_what_differs_which_is_better_and_how_sure(trained, lossrun):
+    text = lossrun("compare", "mse", "mae").out
+    places = [text.index(words) for words in ("Differences", "95 % interval", "Test data at", "--curves shows")]
+    assert places == sorted(places)
+    assert "p-values are corrected for 2 comparisons (Holm)" in text
+    assert "Epoch by epoch" not in text
+    assert "Epoch by epoch" in lossrun("compare", "mse", "mae", "--curves").out
+
+
+def test_every_format_and_option_works_together(trained, lossrun):
+    options = ("--at", "2", "--margin", "100", "--target", "val_rmse=0.1", "--metric", "rmse")
+    text = lossrun("compare", "mse", "mae", *options).out
+    assert "are equivalent by val_rmse, within 100.0" in text
+    assert "Until val_rmse is at most 0.1" in text
+    read = json.loads(lossrun("compare", "mse", "mae", *options, "--format", "json").out)
+    assert (read["at"], read["margin"], read["verdicts"][0]["word"]) == (2, 100.0, "equivalent")
+    assert lossrun("compare", "mse", "mae", *options, "--format", "latex").out.count(r"\begin{table}") == 4
+    assert "**Validation data at epoch 2**" in lossrun("compare", "mse", "mae", *options, "--format", "md").out
+
+
+def test_tidy_rows_hold_every_seed_of_every_yardstick(trained, lossrun):
+    text = lossrun("compare", "mse", "mae", "--per-seed", "--format", "csv").out
+    lines = [line for line in csv.DictReader(io.StringIO(text)) if line["yardstick"] == "test_rmse"]
+    assert [line["seed"] for line in lines] == ["0", "1", "2", "3", "4", "5"] * 2
+    assert len({line["value"] for line in lines}) == 12
+    assert lossrun("compare", "mse", "mae", "--per-seed").out.count("test_rmse") == 12
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--at", "first"), "--at first: expected best, last or the number of an epoch"),
+        (("--at", "9"), "no run has an epoch 9"),
+        (("--margin", "-1"), "expected a number above 0"),
+        (("--target", "accuracy"), "such as val_accuracy=0.97"),
+        (("--metric", "accuracy"), "they share"),
+    ],
+)
+def test_mistakes_are_told(trained, lossrun, options, told):
+    result = lossrun("compare", "mse", "mae", *options)
+    assert result.code == 2
+    assert told in " ".join(result.err.split())
+
+
+def test_intervals_need_neither_torch_nor_scipys_statistics(trained):
+    spy = (
+        "import sys\nfrom lossrun.cli import app\n"
+        "app(['compare', 'mse', 'mae'], standalone_mode=False)\n"
+        "print([name for name in ('torch', 'scipy.stats') if name in sys.modules], file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", spy], cwd=trained, capture_output=True, text=True, check=True)
+    assert "95 % interval" in result.stdout
+    assert result.stderr.splitlines()[-1] == "[]"
