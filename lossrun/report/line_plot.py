@@ -1,6 +1,7 @@
 """Curves as text: dots of braille with a mark of its own on each curve, or plain ASCII. They need no colour."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from math import ceil, floor, isfinite, log10
 from typing import Final, TypeAlias
 
@@ -9,6 +10,8 @@ from rich.text import Text
 
 # A name, and as many ys as xs. Where a y is not finite the curve has a gap.
 Series: TypeAlias = tuple[str, Sequence[float], Sequence[float]]
+# The lowest and the highest ys of what a curve stands for, as many as it has xs.
+Band: TypeAlias = tuple[Sequence[float], Sequence[float]]
 
 _Limits: TypeAlias = tuple[float, float]
 _Cell: TypeAlias = tuple[int, int]  # column, row from the top
@@ -18,6 +21,9 @@ _BITS: Final = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _BLANK: Final = 0x2800
 _MARKS: Final = "●○■□▲△◆◇"
 _ASCII_MARKS: Final = "*o+x#@%&"
+MARKS: Final = len(_MARKS)  # from as many curves on marks repeat
+_BAND_DOTS: Final = 0x01 | 0x20  # two of the eight dots of a cell: lighter than any line
+_BAND_ASCII: Final = ":"
 _COLOURS: Final = ("cyan", "yellow", "magenta", "green", "red", "blue")
 _MARK_EVERY: Final = 12  # columns between the marks of a curve
 _LABEL_ROOM: Final = 9  # columns that a label of the x axis takes, blanks included
@@ -32,15 +38,20 @@ def line_plot(
     y_limits: tuple[float, float] | None = None,
     log_y: bool = False,
     x_label: str = "",
+    bands: Mapping[int, Band] | None = None,
+    per_colour: int = 1,
 ) -> list[Text]:
     """The lines of a picture of all series together, at most `width` cells wide; none where there is no point to show.
 
     `height`: rows of the drawing itself, to which the axis, its label and the legend are added. Where curves meet, the
     first series lies on top. `y_limits`: what to show of the ys, by default all; curves leave through the edge.
-    `log_y`: magnitudes evenly spaced; what is not above 0 is left out.
+    `log_y`: magnitudes evenly spaced; what is not above 0 is left out. `bands`: of some series, by their number: shaded
+    below all curves. `per_colour`: so many neighbours share a colour.
     """
     shown = [(name, _points(xs, ys, log_y)) for name, xs, ys in series]
-    points = [point for _, curve in shown for point in curve if point is not None]
+    shaded = {n: [_points(series[n][1], edge, log_y) for edge in edges] for n, edges in (bands or {}).items()}
+    curves = [curve for _, curve in shown] + [edge for edges in shaded.values() for edge in edges]
+    points = [point for curve in curves for point in curve if point is not None]
     if not points:
         return []
     low, high = y_limits or (min(y for _, y in points), max(y for _, y in points))
@@ -53,7 +64,11 @@ def line_plot(
     labels = {round(_share(value, y_span) * (height - 1)): text for value, text in ticks}
     margin = max(cell_len(text) for text in labels.values()) + 2
     columns = max(width - margin, 10)
-    canvas = _draw(shown, x_span, y_span, columns, height, unicode=unicode)
+    canvas = _draw(shown, x_span, y_span, columns, height, unicode=unicode, per_colour=per_colour)
+    for number, (lows, highs) in shaded.items():
+        shade = Text(chr(_BLANK + _BAND_DOTS) if unicode else _BAND_ASCII, style=f"dim {_colour(number // per_colour)}")
+        for cell in _between(lows, highs, x_span, y_span, columns, height):
+            canvas.setdefault(cell, shade)
 
     edge, tick_edge, corner = ("│", "┤", "└") if unicode else ("|", "+", "+")
     lines = []
@@ -66,7 +81,7 @@ def line_plot(
     if x_label:
         room = max(columns - cell_len(x_label), 0)
         lines.append(Text(" " * (margin + room // 2) + x_label))
-    return lines + _legend([name for name, _ in shown], margin, width, unicode=unicode)
+    return lines + _legend([name for name, _ in shown], margin, width, unicode=unicode, per_colour=per_colour)
 
 
 def _points(xs: Sequence[float], ys: Sequence[float], log_y: bool) -> list[tuple[float, float] | None]:
@@ -100,6 +115,7 @@ def _draw(
     rows: int,
     *,
     unicode: bool,
+    per_colour: int,
 ) -> dict[_Cell, Text]:
     """The cells that are not empty."""
     across, down = (2, 4) if unicode else (1, 1)
@@ -124,11 +140,36 @@ def _draw(
     def glyph(cell: _Cell) -> str:
         return chr(_BLANK + dots[cell]) if unicode else _ASCII_MARKS[owner[cell] % len(_ASCII_MARKS)]
 
-    cells = {cell: Text(glyph(cell), style=_colour(number)) for cell, number in owner.items()}
+    cells = {cell: Text(glyph(cell), style=_colour(number // per_colour)) for cell, number in owner.items()}
     if unicode:
         for cell, number in _marked(paths).items():
-            cells[cell] = Text(_MARKS[number % len(_MARKS)], style=_colour(number))
+            cells[cell] = Text(_MARKS[number % len(_MARKS)], style=_colour(number // per_colour))
     return cells
+
+
+def _between(
+    lows: Sequence[tuple[float, float] | None],
+    highs: Sequence[tuple[float, float] | None],
+    x_span: _Limits,
+    y_span: _Limits,
+    columns: int,
+    rows: int,
+) -> Iterator[_Cell]:
+    """The cells whose centres lie between two curves of the same xs."""
+    ends = [(low, high) if low and high else None for low, high in zip(lows, highs, strict=True)]
+    for start, stop in pairwise(ends):
+        if start is None or stop is None:
+            continue
+        (low, high), (next_low, next_high) = start, stop
+        u0, u1 = (_share(x, x_span) * (columns - 1) for x in (low[0], next_low[0]))
+        for column in range(max(ceil(u0), 0), min(floor(u1), columns - 1) + 1):
+            along = (column - u0) / (u1 - u0) if u1 > u0 else 0.0
+            bottom, top = (
+                (1 - _share(one[1] + along * (other[1] - one[1]), y_span)) * (rows - 1)
+                for one, other in ((low, next_low), (high, next_high))
+            )
+            for row in range(max(ceil(top), 0), min(floor(bottom), rows - 1) + 1):
+                yield column, row
 
 
 def _dots(points: Sequence[tuple[float, float] | None], last: int) -> Iterator[_Cell]:
@@ -208,14 +249,14 @@ def _log_ticks(span: _Limits) -> list[tuple[float, str]]:
     return [(value, f"{10**value:.3g}") for value in (inside if len(inside) > 1 else span)]
 
 
-def _legend(names: Sequence[str], margin: int, width: int, *, unicode: bool) -> list[Text]:
+def _legend(names: Sequence[str], margin: int, width: int, *, unicode: bool, per_colour: int) -> list[Text]:
     """Mark and name of each series, in as many lines as the width asks for."""
     if names == [""]:
         return []
     marks = _MARKS if unicode else _ASCII_MARKS
     lines = [Text(" " * margin)]
     for number, name in enumerate(names):
-        entry = Text.assemble((marks[number % len(marks)], _colour(number)), f" {name}")
+        entry = Text.assemble((marks[number % len(marks)], _colour(number // per_colour)), f" {name}")
         full = lines[-1].cell_len > margin
         if full and lines[-1].cell_len + 3 + entry.cell_len > width:
             lines.append(Text(" " * margin))
