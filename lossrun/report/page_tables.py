@@ -1,0 +1,136 @@
+"""The page's tables: the runs, the matrix of runs and yardsticks, what differs, and how soon a target is reached."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from lossrun.analysis.compare import Comparison
+from lossrun.analysis.readings import Spread
+from lossrun.analysis.report_data import ReportData
+from lossrun.analysis.targets import Target
+from lossrun.analysis.yardsticks import Yardstick
+from lossrun.report.markup import Markup, element
+from lossrun.report.numbers import format_number, format_spread
+from lossrun.report.page_figures import style, swatch
+
+DECIDES: Final = "★"
+DESCRIBES: Final = "☆"
+
+_BETTER: Final = {"min": "↓ lower", "max": "↑ higher", None: "-"}
+
+
+def runs_table(data: ReportData) -> Markup:
+    """The legend: letter and line, what differs, state, epochs, seeds, best epochs, names and tags."""
+    runs = data.comparison.runs
+    heads = ("run", "what differs", "status", "epochs", "seeds", "best epoch", "chosen by", "directory")
+    rows = []
+    for index, (run, report) in enumerate(zip(runs, data.runs, strict=True)):
+        diverged = f", {len(run.diverged)} diverged" if run.diverged else ""
+        names = [element("div", element("code", name)) for name in run.members]
+        tags = dict.fromkeys(tag for member in report.members for tag in member.tags)
+        names += [element("span", tag, class_="tag") for tag in tags]
+        cells = [
+            element("td", run.label),
+            element("td", run.status),
+            element("td", f"{run.epochs_done}/{run.epochs_asked}", class_="number"),
+            element("td", f"{len(run.seeds)}{diverged}", class_="number"),
+            element("td", _epochs(run.best_epochs.values()), class_="number"),
+            element("td", run.best_metric),
+            element("td", *names),
+        ]
+        rows.append(element("tr", row_head(run.letter, index), *cells))
+    return _table(heads, rows, "runs")
+
+
+def matrix(comparison: Comparison) -> Markup:
+    """Every run under every yardstick, what decides first; the best of each row bears a mark."""
+    runs = comparison.runs
+    heads = [_head(run.letter, index, run.label) for index, run in enumerate(runs)]
+    head = element("tr", element("th", "yardstick", scope="col"), element("th", "better", scope="col"), *heads)
+    groups = [
+        [y for y in comparison.yardsticks if not y.descriptive],
+        [y for y in comparison.yardsticks if y.descriptive],
+    ]
+    bodies = [
+        element("tbody", *map(_matrix_row, group), class_=kind)
+        for group, kind in zip(groups, ("deciding", "describing"), strict=True)
+        if group
+    ]
+    return element(
+        "div", element("table", element("thead", head), *bodies, class_="matrix"), class_="scroll", tabindex="0"
+    )
+
+
+def differences_table(comparison: Comparison) -> Markup:
+    """The keys of the config that are not the same in all runs."""
+    rows = [
+        element(
+            "tr",
+            element("th", element("code", difference.key), scope="row"),
+            *(element("td", value) for value in difference.values),
+        )
+        for difference in comparison.differences
+    ]
+    return _table(("key", *(run.letter for run in comparison.runs)), rows, "differences")
+
+
+def target_table(target: Target, comparison: Comparison) -> Markup:
+    """How soon each run reaches the target, and the mean height of its curve."""
+    rows = []
+    for index, (run, found) in enumerate(zip(comparison.runs, target.runs, strict=True)):
+        texts = (
+            format_spread(found.epochs, "±"),
+            format_spread(found.seconds, "±"),
+            ", ".join(map(str, found.never)) or "-",
+            format_spread(found.area, "±"),
+        )
+        rows.append(
+            element("tr", row_head(run.letter, index), *(element("td", text, class_="number") for text in texts))
+        )
+    area = f"mean {target.yardstick} over {target.epochs} epochs"
+    return _table(("run", "first epoch there", "seconds", "seeds that never are", area), rows, "target")
+
+
+def row_head(letter: str, index: int) -> Markup:
+    """The head of a run's row: its line and letter."""
+    return element("th", swatch(style(index)), f" {letter}", scope="row")
+
+
+def _head(letter: str, index: int, label: str) -> Markup:
+    return element("th", swatch(style(index)), f" {letter}", element("small", label), scope="col")
+
+
+def _matrix_row(yardstick: Yardstick) -> Markup:
+    units = [element("small", f" [{yardstick.units}]")] if yardstick.units else []
+    best = yardstick.measured.best
+    mark = DECIDES if yardstick.decides else DESCRIBES
+    cells = [_value(value, mark if index in best else "") for index, value in enumerate(yardstick.measured.values)]
+    goal = element("td", _BETTER[yardstick.goal])
+    return element("tr", element("th", yardstick.name, *units, scope="row"), goal, *cells)
+
+
+def _value(value: Spread | None, mark: str) -> Markup:
+    """Hovering tells the value of each seed."""
+    if value is None:
+        return element("td", "–", class_="number none")
+    seeds = ", ".join(f"seed {seed}: {format_number(one)}" for seed, one in value.per_seed.items())
+    text = format_number(value.mean)
+    spread = format_spread(value, "±").removeprefix(text).strip()
+    quiet = [element("span", f" {spread}", class_="spread")] if spread else []
+    star = element(
+        "span", mark or None, class_="mark", aria_label="best" if mark else None, role="img" if mark else None
+    )
+    kind = {DECIDES: "best", DESCRIBES: "lowest"}.get(mark, "")
+    return element("td", text, *quiet, star, class_=f"number {kind}".strip(), title=seeds)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Markup], kind: str) -> Markup:
+    head = element("tr", *(element("th", text, scope="col") for text in heads))
+    table = element("table", element("thead", head), element("tbody", *rows), class_=kind)
+    return element("div", table, class_="scroll", tabindex="0")
+
+
+def _epochs(epochs: Iterable[int]) -> str:
+    distinct = sorted(set(epochs))
+    if not distinct:
+        return "-"
+    return str(distinct[0]) if len(distinct) == 1 else f"{distinct[0]}-{distinct[-1]}"
