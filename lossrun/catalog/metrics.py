@@ -21,6 +21,30 @@ METRICS: Final[tuple[Metric, ...]] = (
         goal="max",
     ),
     Metric(
+        name="brier",
+        meaning="squared error of the probabilities, summed over the classes",
+        formula="sum_k (p_k - t_k)^2 per sample; binary: (p - t)^2",
+        when="To judge probabilities and not just decisions: it falls with every step towards the truth, and can be no "
+        "lower on average than where the probabilities are the true ones. 0 is perfect; 2 is sure and wrong "
+        "(binary: 1).",
+        source="Brier (1950), Verification of Forecasts Expressed in Terms of Probability",
+        aliases=also("brier_score", "BrierScore", "brier_score_loss"),
+        tasks=CLASS_TASKS,
+        goal="min",
+    ),
+    Metric(
+        name="expected_calibration_error",
+        meaning="gap between how sure the model is and how often it is right",
+        formula="sum_b N_b / N |mean of p - share that is true|, b one of 15 equal bins of p; "
+        "multiclass: p of the likeliest class",
+        when="To see whether 80 % means 80 %. It says nothing of how good the decisions are: the base rate given for "
+        "every sample has 0. Few samples alone make it larger than 0.",
+        source="Guo et al. (2017), On Calibration of Modern Neural Networks, arXiv:1706.04599",
+        aliases=also("ece", "calibration_error", "BinaryCalibrationError", "MulticlassCalibrationError"),
+        tasks=CLASS_TASKS,
+        goal="min",
+    ),
+    Metric(
         name="rmse",
         meaning="root of the mean squared error",
         aliases=also("root_mean_squared_error"),
@@ -36,6 +60,9 @@ METRICS: Final[tuple[Metric, ...]] = (
         goal="max",
     ),
 )
+
+# Those that judge probabilities: margins, and outputs merely drawn towards 0 and 1, are none.
+_OF_PROBABILITIES: Final = frozenset({"brier", "expected_calibration_error"})
 
 PRIMARY_YARDSTICKS: Final = {
     "regression": ("rmse", "mae"),
@@ -92,5 +119,9 @@ def yardstick_names(
         below = loss.targets_at_least is not None and low < loss.targets_at_least
         return not (below or (loss.targets_at_most is not None and high > loss.targets_at_most))
 
-    has_meaning = of_numbers if task == "regression" else of_classes
-    return [one.name for one in task_yardsticks(task) if isinstance(one, Metric) or has_meaning(one)]
+    def has_meaning(one: Loss | Metric) -> bool:
+        if isinstance(one, Metric):
+            return reads_probabilities or one.name not in _OF_PROBABILITIES
+        return of_numbers(one) if task == "regression" else of_classes(one)
+
+    return [one.name for one in task_yardsticks(task) if has_meaning(one)]

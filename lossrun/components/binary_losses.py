@@ -67,13 +67,15 @@ def binary_focal(
     inputs: Form = "logits",
     gamma: float = 2.0,
     alpha: float | None = None,
+    apply_class_balancing: bool = True,
     label_smoothing: float = 0.0,
     class_weights: Weights | None = None,
 ) -> Tensor:
     """Binary cross-entropy times (1 - q)^gamma, q = t p + (1 - t) (1 - p), in nats: mean over K, in [0, inf).
 
     gamma: at least 0; 0 is `binary_cross_entropy`. alpha: times alpha for yes and 1 - alpha for no; for a target in
-    between, their mixture. label_smoothing and the clipping of probabilities as there.
+    between, their mixture; without apply_class_balancing it does not count. label_smoothing and the clipping of
+    probabilities as there.
     From logits nothing is clipped, so logits of any size give the true value and a finite gradient. Keras goes by way
     of probabilities clipped to [1e-7, 1 - 1e-7]: there a sample that is wrong by a logit of 100 costs 16.1 instead of
     100, and has no gradient.
@@ -86,7 +88,7 @@ def binary_focal(
     # 1 - q. At 0 the power with gamma < 1 has an infinite slope.
     misses = (targets * no + (1 - targets) * yes).clamp(min=torch.finfo(outputs.dtype).tiny)
     losses = misses.pow(gamma) * -(targets * log_yes + (1 - targets) * log_no)
-    if alpha is not None:
+    if alpha is not None and apply_class_balancing:
         losses = losses * (targets * alpha + (1 - targets) * (1 - alpha))
     return output_weighted(losses, class_weights, hard).mean(dim=1)
 

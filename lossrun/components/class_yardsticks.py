@@ -21,6 +21,8 @@ GENERALIZED_Q: Final = 0.7
 SYMMETRIC_ALPHA: Final = 0.1
 SYMMETRIC_BETA: Final = 1.0
 LOG_ZERO: Final = -4.0
+# Of the expected calibration error, as in Guo et al. (2017).
+BINS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def exclusive_yardsticks(
         values["binary_cross_entropy"] = -mean(shared.log_no.scatter_(-2, labels, log_right))
         # The right class is short of 1 by what all others have together.
         values["mse"] = mean(shared.p.scatter_(-2, labels, wrong).square_())
+        sure = shared.p_top
         values["mae"] = mean(wrong) * (2 / raw.shape[-2])
         values["categorical_hinge"] = _categorical_hinge(of_right, torch.where(right, top + shared.second, top))
         values["multi_margin"] = _multi_margin(shared.log_p, log_right, labels)
@@ -78,6 +81,7 @@ def exclusive_yardsticks(
         values, _ = _of_right_class((-softplus(-raw)).log_softmax(dim=-2).gather(-2, labels))
         wrong_logits = raw * targets.signs
         values["binary_cross_entropy"] = mean(softplus(wrong_logits))
+        sure = top.sigmoid()
         values |= _of_errors(wrong_logits.sigmoid_())
         values |= _of_margins(raw, top, guesses, labels)
     elif reads_as is None:
@@ -88,6 +92,10 @@ def exclusive_yardsticks(
     guesses, labels = guesses.squeeze(-2), labels.squeeze(-2)
     hit = right.squeeze(-2).double()
     values["accuracy"] = hit.mean(dim=-1)
+    if output != "none":
+        values["brier"] = values["mse"] * raw.shape[-2]
+        sure = sure.squeeze(-2)
+        values["expected_calibration_error"] = _calibration_error(sure, sure - hit)
     counts = targets.counts.expand(*hit.shape[:-1], -1)
     # Exact in whatever order a GPU adds: whole numbers. (Sums over one-hot rows would cost K times as much.)
     hits = torch.zeros_like(counts).scatter_add(-1, labels, hit)
@@ -156,10 +164,28 @@ def _of_probabilities(task: Task, errors: Tensor, costs: Tensor, targets: ClassT
         # sum of t + sum of p - 2 (sum of t p) is the sum of |p - t|, as t is 0 or 1: nothing cancels near 0.
         both = (errors * targets.signs).sum(dim=-2).add_(targets.mentions, alpha=2).add_(DICE_EPS)
         values["dice"] = (missing / both).mean(dim=-1)
+    gaps = errors * targets.signs  # p - t
+    values["expected_calibration_error"] = _calibration_error((gaps + targets.values).flatten(-2), gaps.flatten(-2))
     values |= _of_errors(errors)
+    values["brier"] = values["mse"] * errors.shape[-2]
     # Squared by now, which is the power gamma.
     values["binary_focal"] = mean(errors.mul_(costs))
     return values
+
+
+def _calibration_error(probabilities: Tensor, gaps: Tensor) -> Tensor:
+    """Equal bins of the probabilities, each with its upper edge, the first with 0 as well. The gaps p - t are summed in
+    each; sums over bins of |sum|, divided by the number of all. Both (..., N), the result (...), to about 1e-11.
+
+    Whole multiples of a power of 2 are summed, so large a power that no sum is rounded: it is exact in whatever order a
+    GPU adds.
+    """
+    edges = torch.arange(1, BINS, dtype=probabilities.dtype, device=probabilities.device) / BINS
+    bins = torch.bucketize(probabilities, edges)
+    samples = gaps.shape[-1]
+    unit = 2.0 ** (samples.bit_length() - 52)
+    sums = gaps.new_zeros(*gaps.shape[:-1], BINS).scatter_add(-1, bins, (gaps / unit).round_())
+    return sums.abs_().sum(dim=-1) * (unit / samples)
 
 
 def _of_right_class(log_right: Tensor) -> tuple[dict[str, Tensor], Tensor]:
@@ -199,9 +225,11 @@ def _multi_margin(outputs: Tensor, of_right: Tensor, labels: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class _Softmax:
-    """`p`, `log_p` and `log_no`, log(1 - p), (..., K, N); `second`: the second greatest logit less the greatest."""
+    """`p`, `log_p` and `log_no`, log(1 - p), (..., K, N); `p_top`: of the likeliest class, and `second`: the second
+    greatest logit less the greatest, (..., 1, N)."""
 
     p: Tensor
+    p_top: Tensor
     log_p: Tensor
     log_no: Tensor
     second: Tensor
@@ -225,7 +253,8 @@ def _softmax(raw: Tensor, top: Tensor, likeliest: Tensor) -> _Softmax:
     left = against.sigmoid()
     p = shares.mul_(left)
     log_no = (-p).log1p_().scatter_(-2, likeliest, -softplus(-against))
-    return _Softmax(p.scatter_(-2, likeliest, 1 - left), below.sub_(softplus(against)), log_no, second)
+    p_top = 1 - left
+    return _Softmax(p.scatter_(-2, likeliest, p_top), p_top, below.sub_(softplus(against)), log_no, second)
 
 
 def _f1(hits: Tensor, mentions: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ def carries_information(replica: Replica, reading: Reading) -> bool:
     columns = [values - values.mean(dim=0) for values in (outputs, targets)]
     norms = columns[0].norm(dim=0) * columns[1].norm(dim=0)
     correlations = (columns[0] * columns[1]).sum(dim=0) / norms.clamp(min=torch.finfo(torch.float64).tiny)
-    return float(correlations.max()) > STANDARD_ERRORS / samples**0.5
+    return bool(float(correlations.max()) > STANDARD_ERRORS / samples**0.5)
 
 
 def _ranks(values: Tensor) -> Tensor:

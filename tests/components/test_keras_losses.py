@@ -74,8 +74,9 @@ SAME = [
         ({}, {}),
         SMOOTHED,
         ({"gamma": 0.5}, {"gamma": 0.5}),
-        ({"gamma": 3.0, "apply_class_balancing": True}, {"gamma": 3.0, "alpha": 0.25}),
-        ({"apply_class_balancing": True, "alpha": 0.9}, {"alpha": 0.9}),
+        ({"gamma": 3.0, "apply_class_balancing": True}, {"gamma": 3.0, "apply_class_balancing": True}),
+        ({"alpha": 0.9}, {"alpha": 0.9}),
+        ({"apply_class_balancing": True, "alpha": 0.9}, {"apply_class_balancing": True, "alpha": 0.9}),
     ),
     *both_forms("CategoricalCrossentropy", "one_hot", ({}, {}), SMOOTHED),
     *both_forms("SparseCategoricalCrossentropy", "sparse", ({}, {}), ({"ignore_class": 1}, {"ignore_class": 1})),
@@ -395,6 +396,7 @@ NAMES = {
 NO_NAMES = {"Loss", "LossFunctionWrapper", "serialize", "deserialize", "get"}
 # Of what Keras' losses do at their defaults, where ours do another thing.
 IMPLIED = {
+    "binary_focal": {"alpha": 0.25, "apply_class_balancing": False},
     "poisson_nll": {"log_input": False, "eps": 1e-7},
     "focal": {"alpha": 0.25},
     "generalized_cross_entropy": {"q": 0.5},

@@ -70,6 +70,7 @@ ROBUST = ("generalized_cross_entropy", "symmetric_cross_entropy")
 MARGINS = ("multi_margin", "categorical_hinge")
 BINARY_MARGINS = ("hinge", "squared_hinge")
 BINARY_LIKELIHOODS = ("binary_cross_entropy", "binary_focal")
+CALIBRATION = ("brier", "expected_calibration_error")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,8 @@ def test_what_a_run_of_classes_is_scored_by(task, output, reads_as, losses):
     outputs = outputs_of(task)
     result = scores(task, drawn(SAMPLES, outputs), targets_of(task, outputs), output=output, reads_as=reads_as)
     metrics = ("accuracy",) if task == "binary" else ("accuracy", "macro_f1")
-    assert list(result) == [*losses, *metrics]
+    of_probabilities = CALIBRATION if "binary_cross_entropy" in losses else ()
+    assert list(result) == [*losses, *metrics, *of_probabilities]
 
 
 @pytest.mark.parametrize("task", CLASS_TASKS)
@@ -287,6 +289,9 @@ def test_confidently_right_is_exact():
             "symmetric_cross_entropy": 0.1 * tiny + 4 * wrong,
             "accuracy": 1.0,
             "macro_f1": 1.0,
+            "brier": 2 * wrong**2,
+            # Here p itself is 1, to the last digit.
+            "expected_calibration_error": 0.0,
         },
         rel=1e-13,
         abs=0,
@@ -360,6 +365,8 @@ def test_logits_of_100_are_exact():
             "symmetric_cross_entropy": 0.1 * 200 + 4,
             "accuracy": 0.0,
             "macro_f1": 0.0,
+            "brier": 2.0,
+            "expected_calibration_error": 1.0,
         },
         rel=1e-14,
     )
@@ -385,6 +392,9 @@ def test_binary_logits_of_100_are_exact():
             "hinge": 101 / 2,
             "squared_hinge": 101**2 / 2,
             "accuracy": 1 / 2,
+            "brier": 1 / 2,
+            # p = 1 is right and p = 0 is wrong, each in a bin of its own.
+            "expected_calibration_error": 1 / 2,
         },
         rel=1e-14,
     )

@@ -1,0 +1,55 @@
+"""What `evaluate` prints: a run's losses and metrics, seed by seed and together."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Console
+
+from lossrun.analysis.readings import goal, spread
+from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
+from lossrun.records import strict_json
+from lossrun.report.compare_tables import BETTER
+from lossrun.report.console import plus_minus
+from lossrun.report.numbers import format_number, format_spread
+from lossrun.report.text_table import Column, TextTable, print_line, print_table
+
+_MOST_SEEDS: Final = 5  # with a column each; of more the table shows mean and deviation alone
+
+
+def print_scores(
+    console: Console, heading: str, seeds: Mapping[int, Mapping[str, float]], epochs: Mapping[int, int]
+) -> None:
+    """A line for each yardstick, the primary ones first. `epochs`: whose weights of each seed were scored."""
+    names = ordered(list(dict.fromkeys(name for values in seeds.values() for name in values)))
+    print_line(console, heading, style="bold")
+    together = [spread({seed: values[name] for seed, values in seeds.items() if name in values}) for name in names]
+    columns = [Column("better", tuple(BETTER[goal(name)] for name in names), right=False)]
+    several = len(seeds) > 1
+    for seed, values in seeds.items() if len(seeds) <= _MOST_SEEDS else ():
+        cells = tuple(format_number(values[name]) if name in values else "-" for name in names)
+        columns.append(Column(f"seed {seed}\nepoch {epochs[seed]}" if several else f"epoch {epochs[seed]}", cells))
+    if several:
+        sign = plus_minus(console)
+        columns.append(Column(f"mean {sign} deviation", tuple(format_spread(one, sign) for one in together)))
+    print_table(console, TextTable("", Column("yardstick", tuple(names), right=False), tuple(columns)))
+
+
+def scores_to_json(facts: Mapping[str, Any], seeds: Mapping[int, Mapping[str, float]]) -> str:
+    """The facts, then `seeds`, `mean` and `deviation` (null for a single seed) by name; in full precision."""
+    names = ordered(list(dict.fromkeys(name for values in seeds.values() for name in values)))
+    found = {name: spread({seed: values[name] for seed, values in seeds.items() if name in values}) for name in names}
+    tree = {
+        **facts,
+        "seeds": {str(seed): dict(values) for seed, values in seeds.items()},
+        "mean": {name: one.mean for name, one in found.items() if one},
+        "deviation": {name: one.deviation for name, one in found.items() if one},
+    }
+    return strict_json.dumps(tree, indent=2) + "\n"
+
+
+def ordered(names: Sequence[str]) -> list[str]:
+    """The primary yardsticks of the task, the configured loss, and the others as they come."""
+    # Classes have an mae too, but no rmse.
+    whole = [primary for primary in PRIMARY_YARDSTICKS.values() if set(primary) <= set(names)]
+    first = [name for name in (*(name for primary in whole for name in primary), "loss") if name in names]
+    return [*dict.fromkeys(first), *(name for name in names if name not in first)]

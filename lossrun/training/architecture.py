@@ -1,0 +1,228 @@
+"""What lies beside exported weights: the architecture for programs (JSON) and for people (README)."""
+
+from collections.abc import Collection
+from typing import Final
+
+import torch
+from torch import nn
+
+from lossrun.components.models import Network
+from lossrun.config import Choice
+from lossrun.data import Data
+from lossrun.data.csv_file import read_csv
+from lossrun.records import strict_json
+from lossrun.training.program import INPUTS, PREDICTIONS, Program
+from lossrun.training.scoring import gives_probabilities, names_of
+from lossrun.training.trained import Model, Trained
+from lossrun.version import __version__
+
+WEIGHTS: Final = "model.safetensors"
+ARCHITECTURE: Final = "model.json"
+PROGRAM: Final = "model.pt2"
+ONNX: Final = "model.onnx"
+
+
+def prefix(program: Program) -> str:
+    """What lossrun's own models put before the names of their weights, and an export leaves out."""
+    return "body." if isinstance(program.network, Network) else ""
+
+
+def architecture(trained: Trained, model: Model, program: Program) -> str:
+    """Everything that is needed beside the weights, as strict JSON."""
+    seed = model.replica.seed
+    data, reading = trained.data(seed), program.reading
+    tree = {
+        "lossrun": __version__,
+        "run": trained.recorded.name,
+        "seed": seed,
+        "epoch": model.epoch,
+        "step": model.step,
+        "task": reading.task,
+        "model": trained.config.model.to_mapping(),
+        "input": {
+            "shape": list(data.input_shape),
+            "dtype": "uint8" if program.pixels else "float32",
+            "columns": _columns(trained),
+            "mean": data.input_scaling.mean.tolist(),
+            "std": data.input_scaling.std.tolist(),
+        },
+        "output": {
+            "size": reading.outputs,
+            "activation": reading.output,
+            "read_as": reading.reads_as,
+            "mean": data.target_scaling.mean.tolist(),
+            "std": data.target_scaling.std.tolist(),
+        },
+        "classes": list(names_of(trained)),
+    }
+    return strict_json.dumps(tree, indent=2) + "\n"
+
+
+def readme(trained: Trained, model: Model, program: Program, formats: Collection[str]) -> str:
+    """How to load what was exported, in code that runs as it stands, without lossrun."""
+    data = trained.data(model.replica.seed)
+    shape = ", ".join(("N", *map(str, data.input_shape)))
+    kind = "bytes (uint8)" if program.pixels else "float32"
+    sections = [
+        f"# {trained.recorded.name}, seed {model.replica.seed}",
+        f"The model {trained.config.model.name}, trained with lossrun {__version__} on {trained.config.dataset.name} "
+        f"({program.reading.task}); weights after epoch {model.epoch}, step {model.step}.",
+        f"Inputs ({shape}), {kind}, in original units{_columns_in_words(trained)}. "
+        f"{_outputs_in_words(trained, program)}",
+    ]
+    if "torch" in formats:
+        sections += [f"## As a program: {PROGRAM}", _code(_PROGRAM_CODE, inputs=_example(program, data))]
+    if "onnx" in formats:
+        sections += [
+            f"## In ONNX: {ONNX}, from `{INPUTS}` to `{PREDICTIONS}`",
+            _code(_ONNX_CODE, inputs=_example(program, data)),
+        ]
+    if "safetensors" in formats:
+        sections += [f"## Weights: {WEIGHTS}", *_weights(trained.config.model, program, data)]
+    return "\n\n".join(sections) + "\n"
+
+
+_PROGRAM_CODE: Final = """\
+import torch
+
+model = torch.export.load("model.pt2").module()
+inputs = {inputs}
+predictions = model(inputs)
+"""
+
+_ONNX_CODE: Final = """\
+import onnxruntime
+import torch
+
+session = onnxruntime.InferenceSession("model.onnx")
+inputs = {inputs}
+(predictions,) = session.run(None, {{"inputs": inputs.numpy()}})
+"""
+
+_WEIGHTS_CODE: Final = """\
+import json
+from collections import OrderedDict
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+{model}
+model{double}.load_state_dict(load_file("model.safetensors"))
+model.eval()
+with open("model.json", encoding="utf-8") as file:
+    facts = json.load(file)
+
+
+def moment(place, name):
+    return torch.tensor(facts[place][name], dtype=torch.float64)
+
+
+def predict(inputs):
+    scaled = (inputs.double() - moment("input", "mean")) / moment("input", "std")
+    with torch.no_grad():
+        outputs = model(scaled.float(){double})
+    return {predictions}
+
+
+inputs = {inputs}
+predictions = predict(inputs)
+"""
+
+
+def _weights(chosen: Choice, program: Program, data: Data) -> list[str]:
+    if isinstance(program.network, Network) and not _is_plain(program.network):
+        return [
+            "Among the layers are some that torch has not, so that a few lines here cannot build it; "
+            f"`lossrun export --format torch` writes {PROGRAM}, which needs nothing but torch."
+        ]
+    code = _code(
+        _WEIGHTS_CODE,
+        model=_model_code(program) if isinstance(program.network, Network) else _own_model_code(chosen, program, data),
+        double=".double()" if program.dtype == torch.float64 else "",
+        predictions=_reading_code(program),
+        inputs=_example(program, data),
+    )
+    if not chosen.is_plugin:
+        return [code]
+    module, _, attribute = chosen.name.partition(":")
+    return [
+        f"The architecture is code of your own, `{attribute}` in `{module}`, and is not part of this folder: Python "
+        "must find the module.",
+        code,
+    ]
+
+
+def _is_plain(network: Network) -> bool:
+    """Whether the model is a row of torch's own layers."""
+    layers = list(network.body.children())
+    return isinstance(network.body, nn.Sequential) and all(
+        type(layer).__module__.startswith("torch.nn.") and not list(layer.children()) for layer in layers
+    )
+
+
+def _model_code(program: Program) -> str:
+    """The layers by name. What torch prints of them is what makes them."""
+    assert isinstance(program.network, Network)
+    children = program.network.body.named_children()
+    layers = "".join(f'            ("{name}", nn.{layer!r}),\n' for name, layer in children)
+    return f"model = nn.Sequential(\n    OrderedDict(\n        [\n{layers}        ]\n    )\n)"
+
+
+def _own_model_code(chosen: Choice, program: Program, data: Data) -> str:
+    module, _, attribute = chosen.name.partition(":")
+    own = [f", {name}={value!r}" for name, value in chosen.parameters.items() if name != "output"]
+    arguments = f"{tuple(data.input_shape)}, {program.reading.outputs}{''.join(own)}"
+    return f"from {module} import {attribute}\n\nmodel = {attribute}({arguments})"
+
+
+def _reading_code(program: Program) -> str:
+    """From what the layers give to predictions, as `components.metrics.predictions`."""
+    reading = program.reading
+    applied = {"none": "outputs", "sigmoid": "outputs.sigmoid()", "softmax": "outputs.softmax(dim=1)"}
+    activation = "softmax" if reading.output == "log_softmax" else reading.output
+    if activation == "none" and reading.reads_as == "probabilities":
+        activation = "softmax" if reading.task == "multiclass" else "sigmoid"
+    if not isinstance(program.network, Network) and program.output in ("softmax", "sigmoid"):
+        activation = "none"  # applied by the model itself
+    if reading.task != "regression":
+        return applied[activation]
+    values = applied[activation]
+    if reading.reads_as == "log_mean":
+        values = "outputs.exp()"
+    elif reading.reads_as == "mean_and_log_variance":
+        values = f"outputs[:, : {reading.outputs // 2}]"
+    return f"{values}.double() * moment('output', 'std') + moment('output', 'mean')".replace("'", '"')
+
+
+def _example(program: Program, data: Data) -> str:
+    shape = ", ".join(map(str, (3, *data.input_shape)))
+    return f"torch.zeros({shape}, dtype=torch.{'uint8' if program.pixels else 'float32'})"
+
+
+def _outputs_in_words(trained: Trained, program: Program) -> str:
+    names, reading = names_of(trained), program.reading
+    what = "Predictions in original units" if reading.task == "regression" else "One output for each class"
+    if gives_probabilities(reading):
+        what = "The probability of yes" if reading.task == "binary" else "A probability for each class"
+    if reading.task == "binary" and names:
+        what += f" ({names[1]})"
+    listed = f": {', '.join(names)}" if names and reading.task != "binary" else ""
+    return f"{what}{listed}."
+
+
+def _columns_in_words(trained: Trained) -> str:
+    columns = _columns(trained)
+    return f", the columns {', '.join(columns)}, where a word is 1 in its column and 0 in its others" if columns else ""
+
+
+def _columns(trained: Trained) -> list[str]:
+    """The names of the inputs, one-hot encoded words included; none where they have none."""
+    dataset = trained.config.dataset
+    if dataset.name != "csv":
+        return []
+    return list(read_csv(dataset.parameters, trained.examined.reading.directory).columns)
+
+
+def _code(template: str, **values: str) -> str:
+    return f"```python\n{template.format(**values).strip()}\n```"

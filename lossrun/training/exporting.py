@@ -1,0 +1,100 @@
+"""`lossrun export`: a trained model and its history in forms that other programs read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, get_args
+
+import safetensors.torch
+
+from lossrun.errors import RunError, UsageError
+from lossrun.records import durable, recorded
+from lossrun.report.rows import rows_to_csv
+from lossrun.training import architecture
+from lossrun.training.program import Program, exported, to_onnx, to_torch
+from lossrun.training.tensorboard import write_history
+from lossrun.training.trained import BEST, find_trained, model
+
+Format: TypeAlias = Literal["safetensors", "torch", "onnx", "csv", "tensorboard"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+README: Final = "README.md"
+HISTORY: Final = "history.csv"
+EVENTS: Final = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """`files`: what was written. `notes`: what else there is to say."""
+
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def export(
+    path: Path,
+    folder: Path,
+    formats: Sequence[str] = ("safetensors",),
+    *,
+    checkpoint: str = BEST,
+    seed: int | None = None,
+    data_dir: Path | None = None,
+) -> Exported:
+    """Write a run into a folder, in one format or several.
+
+    safetensors: model.safetensors, model.json (layers, scaling, classes) and a README of how to load them. torch:
+    model.pt2, a program of `torch.export` from samples in original units to predictions. onnx: the same, model.onnx.
+    csv: history.csv, all epochs of all seeds. tensorboard: events/, the same as event files.
+
+    `seed`: whose model; left out, the first's. Nothing is overwritten. Raises UsageError for a format that there is
+    none of, that wants another package or that a user's model cannot be put into; RunError where a file is already
+    there, and what `find_trained` and `model` raise.
+    """
+    if unknown := [name for name in formats if name not in FORMATS]:
+        raise UsageError(f"--format {unknown[0]}: there is no such format; expected {', '.join(FORMATS)}")
+    files: dict[str, bytes] = {}
+    notes: list[str] = []
+    if {"safetensors", "torch", "onnx"} & set(formats):
+        files, notes = _model_files(path, formats, checkpoint, seed, data_dir)
+    run = recorded.load(path)
+    if "csv" in formats:
+        files[HISTORY] = rows_to_csv(run.history.rows).encode()
+    events = folder / EVENTS
+    there = [*(folder / name for name in files), *([events] if "tensorboard" in formats else [])]
+    if taken := [file for file in there if file.exists()]:
+        raise RunError(f"{taken[0]} is already there, and nothing is overwritten; choose another --output")
+    with durable.refusals_of_the_disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    durable.replace_all((folder / name, content) for name, content in files.items())
+    if "tensorboard" in formats:
+        write_history(run, events)
+    return Exported(tuple(there), tuple(notes))
+
+
+def _model_files(
+    path: Path, formats: Sequence[str], checkpoint: str, seed: int | None, data_dir: Path | None
+) -> tuple[dict[str, bytes], list[str]]:
+    trained = find_trained(path, data_dir)
+    chosen = model(trained, checkpoint, seed)
+    data, seeds, name = trained.data(chosen.replica.seed), trained.config.seeds, trained.config.model.name
+    notes = list(trained.notes)
+    if seed is None and len(seeds) > 1:
+        notes.append(f"the model of seed {seeds[0]}, the first of {len(seeds)}; --seed takes another")
+    if chosen.replica.mixed:
+        notes.append("trained in bfloat16 and exported in float32: the last digits of its predictions differ")
+    program = Program(chosen.replica, data, trained.reading)
+    files: dict[str, bytes] = {}
+    if "safetensors" in formats:
+        state = program.network.state_dict()
+        named = {key.removeprefix(architecture.prefix(program)): value.contiguous() for key, value in state.items()}
+        files[architecture.WEIGHTS] = safetensors.torch.save(named, metadata={"format": "pt"})
+        files[architecture.ARCHITECTURE] = architecture.architecture(trained, chosen, program).encode()
+        if trained.config.model.is_plugin:
+            notes.append(f"{name} is your own: the weights are exported, its code is not")
+    if {"torch", "onnx"} & set(formats):
+        program_of_torch = exported(program, data.input_shape, name)
+        if "torch" in formats:
+            files[architecture.PROGRAM] = to_torch(program_of_torch)
+        if "onnx" in formats:
+            files[architecture.ONNX] = to_onnx(program_of_torch, name)
+    files[README] = architecture.readme(trained, chosen, program, formats).encode()
+    return files, notes

@@ -1,0 +1,92 @@
+"""`lossrun predict`: what a trained model says of new samples, in original units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lossrun.components.metrics import predictions
+from lossrun.data import Part
+from lossrun.training import build
+from lossrun.training.new_inputs import new_inputs, read_new_inputs
+from lossrun.training.scoring import decisions, gives_probabilities, labels_of, names_of, prediction_columns
+from lossrun.training.trained import BEST, Trained, find_trained, forward, model
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """`columns`: by name, a value per sample (see `scoring.prediction_columns`). `arrays`: `prediction`, (N, K) in
+    original units or the number of the class, (N,) (binary and multilabel: 0 or 1, (N, K)); of classes also
+    `probabilities` or `outputs` (N, K), and `classes`, their names."""
+
+    run: str
+    seed: int
+    epoch: int
+    columns: Mapping[str, list[Any]]
+    arrays: Mapping[str, np.ndarray]
+    notes: tuple[str, ...] = field(default=())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One for each sample, numbered from 0."""
+        names, values = ["row", *self.columns], self.columns.values()
+        return [dict(zip(names, row, strict=True)) for row in zip(range(self._samples), *values, strict=True)]
+
+    @property
+    def _samples(self) -> int:
+        return len(self.arrays["prediction"])
+
+
+def predict(
+    path: Path, inputs: Any, *, checkpoint: str = BEST, seed: int | None = None, data_dir: Path | None = None
+) -> Predictions:
+    """Ask a run's model. `inputs`: a file (see `read_new_inputs`), or an array of samples in original units.
+
+    Samples are prepared as the training data were: pixels divided, columns standardized by the training part's mean
+    and deviation, words one-hot encoded. `seed` left out: the first. Raises what `find_trained` and `model` raise, and
+    DataError for samples that are not such as the model was trained on.
+    """
+    trained = find_trained(path, data_dir)
+    asked = model(trained, checkpoint, seed)
+    data = trained.data(asked.replica.seed)
+    if isinstance(inputs, str | Path):
+        config, directory = trained.config, trained.examined.reading.directory
+        array = read_new_inputs(Path(inputs), data, config.dataset, directory)
+    else:
+        array = new_inputs(inputs, data, "inputs")
+    # As if they were a part of the data: scaled by the very same lines.
+    targets = np.zeros(len(array), np.int64) if data.task == "multiclass" else _zeros(len(array), data.target_size)
+    part = Part(array, targets, np.arange(len(array)))
+    samples = build.parts(replace(data, train=part, validation=None, test=None), trained.place).train
+    _, preactivations = forward(asked.replica, samples)
+
+    reading, parts, names = trained.reading, asked.replica.parts, names_of(trained)
+    predicted = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
+    if reading.task == "regression":
+        arrays = {"prediction": (predicted.double() * parts.target_std + parts.target_mean).cpu().numpy()}
+    else:
+        arrays = {
+            "prediction": decisions(preactivations, reading).cpu().numpy(),
+            "probabilities" if gives_probabilities(reading) else "outputs": predicted.cpu().numpy(),
+            "classes": np.array(labels_of(reading, names)),
+        }
+    return Predictions(
+        trained.recorded.name,
+        asked.replica.seed,
+        asked.epoch,
+        prediction_columns(preactivations, parts, reading, names),
+        arrays,
+        (*trained.notes, *_one_of_several(trained, seed)),
+    )
+
+
+def _one_of_several(trained: Trained, seed: int | None) -> list[str]:
+    seeds = trained.config.seeds
+    if seed is not None or len(seeds) == 1:
+        return []
+    return [f"the model of seed {seeds[0]}, the first of {len(seeds)}; --seed takes another"]
+
+
+def _zeros(samples: int, columns: int) -> np.ndarray:
+    return np.zeros((samples, columns), np.float32)

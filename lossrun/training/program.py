@@ -1,0 +1,115 @@
+"""A trained model as a program of its own: from samples in original units to predictions, by torch alone."""
+
+import io
+import logging
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lossrun.components.metrics import predictions
+from lossrun.components.models import Network
+from lossrun.data import Data
+from lossrun.errors import UsageError
+from lossrun.training.evaluate import Reading
+from lossrun.training.replica import Replica
+
+INPUTS, PREDICTIONS = "inputs", "predictions"
+
+
+class Program(nn.Module):
+    """Inputs (N, *input_shape) in original units, bytes or float32, to what `predict` gives: numbers in original units
+    (N, K), double precision, or probabilities (outputs, where the loss gives none) of classes (N, K).
+
+    Dropout off, batch norm at its running statistics; on the CPU, and never in bfloat16.
+    """
+
+    def __init__(self, replica: Replica, data: Data, reading: Reading) -> None:
+        super().__init__()
+        self.network = replica.network.cpu().eval().requires_grad_(False)
+        self.reading = reading
+        self.output = replica.output
+        self.dtype = replica.weights[0].dtype
+        self.pixels = data.train.inputs.dtype.kind == "u"
+        # Bytes are scaled in single precision, other numbers in double, as in training.
+        exact = torch.float32 if self.pixels else torch.float64
+        for name, scaling in (("input", data.input_scaling), ("target", data.target_scaling)):
+            kind = exact if name == "input" else torch.float64
+            self.register_buffer(f"{name}_mean", torch.as_tensor(scaling.mean, dtype=kind))
+            self.register_buffer(f"{name}_std", torch.as_tensor(scaling.std, dtype=kind))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        mean, std = self.get_buffer("input_mean"), self.get_buffer("input_std")
+        preactivations = self._preactivations(((inputs.to(mean.dtype) - mean) / std).float().to(self.dtype))
+        reading = self.reading
+        values = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
+        if reading.task == "regression":
+            return values.double() * self.get_buffer("target_std") + self.get_buffer("target_mean")
+        return values
+
+    def _preactivations(self, inputs: Tensor) -> Tensor:
+        """As `Replica.forward`: a user's model gives outputs only, and probabilities are led back."""
+        if isinstance(self.network, Network):
+            return self.network.preactivations(inputs)
+        outputs: Tensor = self.network(inputs)
+        if self.output == "softmax":
+            return outputs.log()
+        return outputs.logit() if self.output == "sigmoid" else outputs
+
+    def example(self, input_shape: tuple[int, ...]) -> Tensor:
+        """Two samples of the right kind."""
+        return torch.zeros(2, *input_shape, dtype=torch.uint8 if self.pixels else torch.float32)
+
+
+def exported(program: Program, input_shape: tuple[int, ...], name: str) -> Any:
+    """The program as `torch.export` records it, for any number of samples. Raises UsageError for a user's model that
+    cannot be recorded."""
+    example = program.example(input_shape)
+    samples = ({0: torch.export.Dim("samples", min=1)},)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.export(program, (example,), dynamic_shapes=samples)
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UsageError(
+            f"the model {name} cannot be exported as a program: torch.export says {said}. It must not let values or "
+            "the number of samples decide what it computes; --format safetensors exports its weights alone"
+        ) from error
+
+
+def to_torch(recorded: Any) -> bytes:
+    """The file that `torch.export.load` reads."""
+    buffer = io.BytesIO()
+    torch.export.save(recorded, buffer)
+    return buffer.getvalue()
+
+
+def to_onnx(recorded: Any, name: str) -> bytes:
+    """The model in ONNX, its input called `inputs` and its output `predictions`, samples first and any number of them.
+
+    Raises UsageError where the packages are missing, or an operation has no translation.
+    """
+    try:
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f'ONNX is not installed ({error}); it comes with: pip install "lossrun[onnx]"') from error
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it tells of packages that are not there and not needed
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            converted = torch.onnx.export(
+                recorded, dynamo=True, verbose=False, input_names=[INPUTS], output_names=[PREDICTIONS]
+            )
+    except Exception as error:
+        raise UsageError(
+            f"the model {name} has no translation to ONNX: {type(error).__name__}; --format torch exports it as a "
+            "program of torch's"
+        ) from error
+    finally:
+        logger.setLevel(level)
+    assert converted is not None
+    return bytes(converted.model_proto.SerializeToString())

@@ -1,0 +1,178 @@
+"""`lossrun evaluate`: a recorded run's models scored again, on any part of its data and at any weights it has kept."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from lossrun.components.metrics import predictions
+from lossrun.data.csv_file import as_names
+from lossrun.errors import UsageError
+from lossrun.training.evaluate import Reading, evaluate
+from lossrun.training.replica import Parts, Replica, Samples
+from lossrun.training.sample_losses import objective_losses, sample_losses
+from lossrun.training.trained import BEST, Trained, find_trained, forward, models
+
+Split: TypeAlias = Literal["train", "validation", "test"]
+SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """`seeds`: of each the configured objective as `loss`, and every yardstick by its plain name; `epochs`: of each the
+    epoch whose weights were scored. `samples`: of the part `split`. `notes`: what else there is to say."""
+
+    run: str
+    split: Split
+    checkpoint: str
+    samples: int
+    seeds: Mapping[int, Mapping[str, float]]
+    epochs: Mapping[int, int]
+    notes: tuple[str, ...] = ()
+    rows: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+
+    def facts(self) -> dict[str, Any]:
+        """What was scored, in plain values."""
+        epochs = {str(seed): epoch for seed, epoch in self.epochs.items()}
+        what = {"run": self.run, "split": self.split, "checkpoint": self.checkpoint, "samples": self.samples}
+        return {**what, "epochs": epochs, "notes": list(self.notes)}
+
+
+def score(
+    path: Path,
+    *,
+    split: Split | None = None,
+    checkpoint: str = BEST,
+    data_dir: Path | None = None,
+    per_sample: bool = False,
+) -> Scores:
+    """Score every seed. `split` left out: test, or validation where the run has no test data.
+
+    checkpoint: "best", "last" or a step. per_sample: `rows` holds one row per sample and seed: id, seed, target,
+    prediction and its probabilities or outputs, `loss` and every loss of the task, unreduced.
+
+    Regression is in original units. Raises UsageError for a part or a checkpoint that there is none of, DataError where
+    the data are no longer those of the run, RunError where it cannot be read.
+    """
+    if split is not None and split not in SPLITS:
+        raise UsageError(f"--split {split}: there is no such part; expected one of {', '.join(SPLITS)}")
+    trained = find_trained(path, data_dir)
+    reading, notes = trained.reading, list(trained.notes)
+    first = trained.data(trained.config.seeds[0])
+    part = split or ("test" if first.test else "validation" if first.validation else "train")
+    if getattr(first, part) is None:
+        there = ", ".join(name for name in SPLITS if getattr(first, name) is not None)
+        raise UsageError(f"--split {part}: {trained.recorded.name} has no {part} data; it has {there}")
+    seeds: dict[int, dict[str, float]] = {}
+    epochs: dict[int, int] = {}
+    rows: list[dict[str, Any]] = []
+    for model in models(trained, checkpoint, trained.config.seeds, notes.append):
+        replica = model.replica
+        samples = _judging(replica, part)
+        result = evaluate(replica, samples, reading)
+        seeds[replica.seed] = {"loss": result.loss, **result.yardsticks}
+        epochs[replica.seed] = model.epoch
+        if per_sample:
+            rows += _sample_rows(replica, samples, reading, names_of(trained), list(result.yardsticks))
+    return Scores(trained.recorded.name, part, checkpoint, len(getattr(first, part)), seeds, epochs, tuple(notes), rows)
+
+
+def _judging(replica: Replica, part: Split) -> Samples:
+    """The samples of the part. Which yardsticks have a meaning is decided by the targets that are held out: training
+    targets are, where they themselves are scored."""
+    parts = replica.parts
+    samples = getattr(parts, part)
+    assert isinstance(samples, Samples)
+    if part == "train":
+        replica.parts = replace(parts, validation=None, test=samples)
+    return samples
+
+
+@torch.no_grad()
+def _sample_rows(
+    replica: Replica, samples: Samples, reading: Reading, names: Sequence[str], yardsticks: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    outputs, preactivations = forward(replica, samples)
+    losses = {"loss": objective_losses(replica, outputs, samples)}
+    losses |= sample_losses(replica, preactivations, samples, reading, yardsticks)
+    columns = {
+        **target_columns(samples.targets, replica.parts, reading, names),
+        **prediction_columns(preactivations, replica.parts, reading, names),
+        **{name: values.tolist() for name, values in losses.items()},
+    }
+    for number, identity in enumerate(samples.ids.tolist()):
+        yield {"id": identity, "seed": replica.seed, **{name: values[number] for name, values in columns.items()}}
+
+
+def target_columns(targets: Tensor, parts: Parts, reading: Reading, names: Sequence[str]) -> dict[str, list[Any]]:
+    """`target`, a class by its name or a number in original units; several have a column each.
+
+    `names`: see `names_of`.
+    """
+    if reading.task == "regression":
+        originals = targets.double() * parts.target_std + parts.target_mean
+        return _numbered("target", originals, names)
+    labels = labels_of(reading, names)
+    if reading.task == "multilabel":
+        return {f"target_{label}": targets[:, k].long().tolist() for k, label in enumerate(labels)}
+    return {"target": [labels[index] for index in targets.long().flatten().tolist()]}
+
+
+def prediction_columns(
+    preactivations: Tensor, parts: Parts, reading: Reading, names: Sequence[str]
+) -> dict[str, list[Any]]:
+    """`prediction`: a class by its name, or a number in original units. Beside a class `p_<class>`, or `output_<class>`
+    where the model was trained to give no probabilities."""
+    predicted = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
+    if reading.task == "regression":
+        return _numbered("prediction", predicted.double() * parts.target_std + parts.target_mean, names)
+    labels = labels_of(reading, names)
+    word = "p" if gives_probabilities(reading) else "output"
+    decided = decisions(preactivations, reading)
+    if reading.task == "multilabel":
+        columns: dict[str, list[Any]] = {
+            f"prediction_{label}": decided[:, k].tolist() for k, label in enumerate(labels)
+        }
+    else:
+        columns = {"prediction": [labels[index] for index in decided.flatten().tolist()]}
+    if reading.task == "binary":
+        labels = labels[1:]
+    return columns | {f"{word}_{label}": predicted[:, k].tolist() for k, label in enumerate(labels)}
+
+
+def decisions(preactivations: Tensor, reading: Reading) -> Tensor:
+    """The class of each sample, (N,); binary and multilabel: 0 or 1 for each output, (N, K). As accuracy judges it."""
+    if reading.task == "multiclass":
+        return preactivations.argmax(dim=1)
+    if reading.output == "softmax":
+        return (preactivations.softmax(dim=1) > 0.5).long()
+    # Of outputs trained towards 0 and 1 the middle decides, of logits and margins the sign.
+    plain = reading.output == "none" and reading.reads_as == "mean"
+    return (preactivations > (0.5 if plain else 0)).long()
+
+
+def gives_probabilities(reading: Reading) -> bool:
+    return reading.task != "regression" and (reading.output != "none" or reading.reads_as == "probabilities")
+
+
+def names_of(trained: Trained) -> tuple[str, ...]:
+    """Of the classes; where the dataset says what its target columns are called, of these. () where nobody knows."""
+    dataset, data = trained.config.dataset, trained.data(trained.config.seeds[0])
+    columns = as_names(dataset["target"]) if dataset.name == "csv" else []
+    return data.classes or (tuple(columns) if len(columns) > 1 else ())
+
+
+def labels_of(reading: Reading, names: Sequence[str]) -> list[str]:
+    """The classes' names, or their numbers."""
+    count = 2 if reading.task == "binary" else reading.outputs
+    return list(names) or [str(number) for number in range(count)]
+
+
+def _numbered(name: str, values: Tensor, names: Sequence[str]) -> dict[str, list[Any]]:
+    """A column for each of (N, K), by names or numbers where there are several."""
+    count = values.shape[1]
+    labels = names or range(count)
+    return {f"{name}_{labels[k]}" if count > 1 else name: values[:, k].tolist() for k in range(count)}

@@ -1,0 +1,215 @@
+"""A recorded run's models with their weights again, and the data they were trained on. Nothing is written, no lock is
+taken: a run in progress can be asked as well."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lossrun.catalog import DataFacts
+from lossrun.config import Config, from_mapping
+from lossrun.data import Data, default_data_dir
+from lossrun.errors import CheckpointError, DataError, UsageError
+from lossrun.lint import Examined, examine
+from lossrun.records import checkpoints, recorded
+from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.recorded import RecordedRun
+from lossrun.records.run_directory import RunDirectory
+from lossrun.training import build, environment
+from lossrun.training.evaluate import EVALUATION_BATCH, Reading, evaluating, reading_of
+from lossrun.training.replica import Parts, Replica, Samples
+from lossrun.training.start import hashes
+
+BEST: Final = "best"
+LAST: Final = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """`config` is resolved, and its device one that is here. `notes`: what speaks against the numbers being the run's
+    own to the bit."""
+
+    recorded: RecordedRun
+    examined: Examined
+    config: Config
+    place: build.Workplace
+    notes: tuple[str, ...]
+
+    @property
+    def facts(self) -> DataFacts:
+        return self.examined.facts
+
+    @property
+    def reading(self) -> Reading:
+        return reading_of(self.config, self.facts)
+
+    def data(self, seed: int) -> Data:
+        """What the seed was trained on."""
+        return self.examined.data[seed]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A seed's replica, its weights those after `epoch` and `step` (0: not known)."""
+
+    replica: Replica
+    epoch: int
+    step: int
+
+
+def find_trained(path: Path, data_dir: Path | None = None) -> Trained:
+    """Read a run and its data. `data_dir`: where datasets lie; None for where the run last found them.
+
+    Raises RunError where it is none, DataError where the data are not those that it was trained on.
+    """
+    run = recorded.load(path)
+    environments = [run.environment, *(event["environment"] for event in run.ledger if "environment" in event)]
+    last = environments[-1]
+    reading = from_mapping(run.config, Path(last.get("directory", ".")), name=str(RunDirectory(path).config_path))
+    remembered = Path(last.get("data_dir", default_data_dir()))
+    examined = examine(reading, data_dir or (remembered if remembered.is_dir() else default_data_dir()))
+    found = hashes(examined.data)
+    changed = [part for part in dict.fromkeys((*last["data"], *found)) if found.get(part) != last["data"].get(part)]
+    if changed:
+        raise DataError(
+            f"the {' and '.join(changed)} data are not those that {run.name} was trained on: their hash has changed. "
+            f"What it learned and how well must be judged by its own data: put them back "
+            f"({run.config['dataset']['name']}, last found in {last.get('data_dir', 'an unknown folder')})"
+        )
+    config, notes = _at_home(examined.config, reading.directory)
+    place = build.workplace(config, reading.directory)
+    now = {**last, **environment.environment(place.device, reading, examined.data_dir)}
+    different = environment.changes(dict(last), now)
+    if different:
+        listed = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in different.items())
+        notes.append(f"the last digits may not be those of the run: {listed}")
+    return Trained(run, examined, config, place, tuple(notes))
+
+
+def model(trained: Trained, checkpoint: str = BEST, seed: int | None = None) -> Model:
+    """One seed's model; the first's, unless another is asked for. Raises as `models` does, and UsageError for a seed
+    that the run was not trained with."""
+    seeds = trained.config.seeds
+    if seed is not None and seed not in seeds:
+        listed = ", ".join(map(str, seeds))
+        raise UsageError(f"--seed {seed}: {trained.recorded.name} was not trained with it; it has {listed}")
+    return next(models(trained, checkpoint, [seeds[0] if seed is None else seed]))
+
+
+def models(
+    trained: Trained, checkpoint: str, seeds: Sequence[int], missing: Callable[[str], None] | None = None
+) -> Iterator[Model]:
+    """Each seed's model, one after the other: at its "best" weights, at the "last" ones, or at those after a step.
+
+    `missing(reason)` hears of each seed whose weights cannot be had, if there are others. Raises UsageError for a
+    checkpoint that there is none of, CheckpointError where weights cannot be read or do not fit.
+    """
+    run, config = RunDirectory(trained.recorded.path), trained.config
+    state = _state(run, checkpoint)
+    shared: dict[int, Parts] = {}
+    failures: list[CheckpointError] = []
+    for seed in seeds:
+        try:
+            tensors, epoch, step = _tensors_of(run, seed, checkpoint, state)
+        except CheckpointError as error:
+            failures.append(error)
+            if missing is None or len(failures) == len(seeds):
+                raise failures[0] from None
+            missing(str(error))
+            continue
+        data = trained.data(seed)
+        if id(data) not in shared:
+            shared = {id(data): build.parts(data, trained.place)}
+        replica = build.replica(config, trained.facts, seed, shared[id(data)], trained.place)
+        try:
+            replica.network.load_state_dict(_under("model.", tensors))
+            replica.objective.load_state_dict(_under("loss.", tensors))
+        except RuntimeError as error:
+            raise CheckpointError(f"the weights do not fit the model of {run.name}: {error}") from error
+        yield Model(replica, epoch, step)
+
+
+@torch.no_grad()
+def forward(replica: Replica, samples: Samples) -> tuple[Tensor, Tensor]:
+    """Outputs and pre-activations of all samples, (N, K); dropout off, batch norm at its running statistics."""
+    with evaluating(replica.network):
+        batches = [replica.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, EVALUATION_BATCH)]
+    outputs, preactivations = zip(*batches, strict=True)
+    return torch.cat(outputs), torch.cat(preactivations)
+
+
+def _at_home(config: Config, directory: Path) -> tuple[Config, list[str]]:
+    """The config with a device that is here."""
+    try:
+        build.workplace(config, directory)
+    except UsageError:
+        if config.device == "cpu":
+            raise
+        return replace(config, device="cpu"), [f"device {config.device} is not here; computed on the cpu"]
+    return config, []
+
+
+def _state(run: RunDirectory, checkpoint: str) -> Checkpoint | None:
+    """The full state that is asked for; for the best weights the newest one, for what a loss has learned (None where
+    none can be read: most losses learn nothing)."""
+    if checkpoint in (BEST, LAST):
+        length = run.history_path.stat().st_size if run.history_path.exists() else 0
+        try:
+            skipped: list[str] = []
+            return checkpoints.load_newest(
+                run.checkpoints, history_length=length, on_skip=lambda _, why: skipped.append(why)
+            )[1]
+        except CheckpointError:
+            if checkpoint == LAST:
+                raise
+            return None
+    found = {int(path.name.split("-")[1]): path for path in checkpoints.candidates(run.checkpoints)}
+    if not checkpoint.isdecimal() or int(checkpoint) not in found:
+        there = ", ".join(map(str, sorted(found)))
+        raise UsageError(
+            f"--checkpoint {checkpoint}: expected best, last or a step that {run.name} has kept: {there or 'none'}"
+        )
+    return checkpoints.read(found[int(checkpoint)])
+
+
+def _tensors_of(
+    run: RunDirectory, seed: int, checkpoint: str, state: Checkpoint | None
+) -> tuple[dict[str, np.ndarray], int, int]:
+    """The seed's tensors under their names in a checkpoint, and the epochs and steps that led to them."""
+    tensors: dict[str, np.ndarray] = {}
+    facts: Mapping[str, Any] = {}
+    if state is not None:
+        facts, seeds = state.metadata, state.metadata["seeds"]
+        if seed not in seeds:
+            raise CheckpointError(f"the checkpoint of step {facts['step']} holds no seed {seed}, but {seeds}")
+        place = seeds.index(seed)
+        tensors = {
+            name: array[place] if len(seeds) > 1 else array
+            for name, array in state.tensors.items()
+            if not name.startswith("epoch.")
+        }
+    if checkpoint != BEST:
+        # A checkpoint at the end of an epoch stands at the beginning of the next one.
+        return tensors, facts["epoch"] - (0 if facts["epoch_samples"] else 1), facts["step"]
+    path = run.best_weights_path(seed)
+    if not path.is_file():
+        raise CheckpointError(
+            f"{run.name}, seed {seed}: there are no best weights, as no epoch had a finite result; --checkpoint last "
+            "takes the last state that was saved"
+        )
+    best = checkpoints.read(path)
+    tensors = {name: array for name, array in tensors.items() if not name.startswith("model.")}
+    tensors |= {f"model.{name}": array for name, array in best.tensors.items()}
+    return tensors, best.metadata["epoch"], best.metadata["step"]
+
+
+def _under(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): torch.from_numpy(np.array(array))
+        for name, array in tensors.items()
+        if name.startswith(prefix)
+    }

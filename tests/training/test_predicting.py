@@ -1,0 +1,200 @@
+"""New samples through a trained model: the run's own test samples, given as files, get the run's own predictions."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lossrun.errors import DataError, UsageError
+from lossrun.records import predictions
+from lossrun.records.run_directory import RunDirectory
+from lossrun.training.predicting import predict
+from tests.training.conftest import REGRESSION, Laboratory
+
+CITIES = ("Oslo", "Rome", "Bern")
+HEADER = "id,rooms,city,area,price"
+
+
+def houses(count: int = 60) -> list[str]:
+    """Lines of a table with words, an empty cell now and then, and columns of very different widths."""
+    draw = np.random.default_rng(5)
+    lines = []
+    for number in range(count):
+        rooms, city, area = draw.integers(1, 7), CITIES[draw.integers(3)], 1000 * draw.random()
+        price = 50 * rooms + 0.3 * area + 20 * len(city) + draw.random()
+        lines.append(f"{number},{'' if number % 9 == 0 else rooms},{city},{area:.3f},{price:.4f}")
+    return lines
+
+
+def write(path: Path, lines: list[str], header: str = HEADER) -> Path:
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+HOUSES: dict[str, Any] = {
+    "name": "csv",
+    "path": "houses.csv",
+    "target": "price",
+    "drop": ["id"],
+    "encode": "one_hot",
+    "missing": "mean",
+    "standardize": {"inputs": True, "targets": True},
+}
+
+
+@pytest.fixture
+def priced(laboratory: Laboratory) -> RunDirectory:
+    write(laboratory.folder / "houses.csv", houses())
+    return laboratory.start(REGRESSION | {"dataset": HOUSES, "seeds": 2})
+
+
+def test_a_table_as_in_training(laboratory: Laboratory, priced: RunDirectory) -> None:
+    own = predictions.read(priced.predictions_path)
+    lines = houses()
+    # Just the test rows, the columns in another order, without id and price, and with one that nobody asked for.
+    rows = [lines[i].split(",") for i in own.ids]
+    new = write(
+        laboratory.folder / "new.csv",
+        [f"{city},x,{area},{rooms}" for _, rooms, city, area, _ in rows],
+        "city,?,area,rooms",
+    )
+    for seed in (0, 1):
+        found = predict(priced.path, new, seed=seed)
+        np.testing.assert_array_equal(found.arrays["prediction"], own.outputs[seed])
+        assert found.columns == {"prediction": own.outputs[seed][:, 0].tolist()}
+        assert found.notes == ()
+    assert any("seed 0, the first of 2" in text for text in predict(priced.path, new).notes)
+    # In the prices' own units: they reach from about 100 to 700.
+    assert 100 < found.arrays["prediction"].mean() < 700
+
+
+def test_a_table_that_does_not_fit_is_told_by_its_place(laboratory: Laboratory, priced: RunDirectory) -> None:
+    folder = laboratory.folder
+
+    def refused(lines: list[str], header: str = "rooms,city,area") -> str:
+        with pytest.raises(DataError) as error:
+            predict(priced.path, write(folder / "new.csv", lines, header))
+        return str(error.value)
+
+    assert "new.csv: no column area; the model wants rooms, city, area; did you mean its aera?" in refused(
+        ["3,Oslo,5"], "rooms,city,aera"
+    )
+    assert "new.csv:3: column city: 'Paris' was never seen in training; expected one of Bern, Oslo, Rome" in refused(
+        ["3,Oslo,5", "3,Paris,5"]
+    )
+    assert "new.csv:2: column city: '' was never seen" in refused(["3,,5", "3,Oslo,5"])
+    assert "new.csv:2: column area: 'big' is not a number" in refused(["3,Oslo,big"])
+    assert "new.csv:2: column area: 1e99; expected a finite number" in refused(["3,Oslo,1e99"])
+    with pytest.raises(DataError, match="there is no such file"):
+        predict(priced.path, folder / "nothing.csv")
+    with pytest.raises(UsageError, match="expected a table"):
+        predict(priced.path, priced.config_path)
+    with pytest.raises(UsageError, match=r"--seed 7: .* was not trained with it; it has 0, 1"):
+        predict(priced.path, folder / "new.csv", seed=7)
+
+
+def test_a_missing_number_without_a_mean_is_refused(laboratory: Laboratory) -> None:
+    write(laboratory.folder / "houses.csv", houses())
+    run = laboratory.start(REGRESSION | {"dataset": HOUSES | {"missing": "drop"}})
+    new = write(laboratory.folder / "new.csv", ["3,Oslo,4", "nan,Rome,5"], "rooms,city,area")
+    with pytest.raises(DataError, match=r"new.csv:3: column rooms: nan; expected a number, as in training"):
+        predict(run.path, new)
+
+
+def test_a_model_of_one_input(laboratory: Laboratory) -> None:
+    write(laboratory.folder / "line.csv", [f"{i},{2 * i + 1.5}" for i in range(20)], "x,y")
+    run = laboratory.start(REGRESSION | {"dataset": {"name": "csv", "path": "line.csv", "target": "y"}})
+    alone = predict(run.path, write(laboratory.folder / "new.csv", ["1.5", "2.5"], "x"))
+    beside = predict(run.path, write(laboratory.folder / "new.csv", ["0,1.5", "0,2.5"], "z,x"))
+    assert alone.columns == beside.columns
+    with pytest.raises(DataError, match=r"no column x"):
+        predict(run.path, write(laboratory.folder / "new.csv", ["1.5", "2.5"], "y"))
+    with pytest.raises(DataError, match=r"new.csv:4: column x: 'two' is not a number"):
+        predict(run.path, write(laboratory.folder / "new.csv", ["1.5", "", "two"], "x"))
+
+
+def test_classes_by_name_and_their_probabilities(laboratory: Laboratory) -> None:
+    lines = [f"{i},{i % 10},{('low', 'middle', 'top')[i % 10 // 4]}" for i in range(60)]
+    write(laboratory.folder / "levels.csv", lines, "a,b,level")
+    dataset = {"name": "csv", "path": "levels.csv", "target": "level", "standardize": True}
+    run = laboratory.start(REGRESSION | {"dataset": dataset, "loss": "cross_entropy"})
+    own = predictions.read(run.predictions_path)
+    found = predict(run.path, write(laboratory.folder / "new.csv", [lines[i] for i in own.ids], "a,b,level"))
+    assert list(found.columns) == ["prediction", "p_low", "p_middle", "p_top"]
+    np.testing.assert_array_equal(found.arrays["probabilities"], own.outputs[0])
+    names = found.arrays["classes"][found.arrays["prediction"]]
+    assert found.columns["prediction"] == names.tolist()
+    np.testing.assert_array_equal(found.arrays["prediction"], own.outputs[0].argmax(axis=1))
+    first = found.rows()[0]
+    assert first == {"row": 0, **{name: values[0] for name, values in found.columns.items()}}
+
+
+def idx(array: np.ndarray) -> bytes:
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
+
+
+def test_pixels_from_an_archive_and_from_idx(laboratory: Laboratory) -> None:
+    folder, draw = laboratory.folder, np.random.default_rng(2)
+    images, labels = draw.integers(0, 256, (50, 6, 5), np.uint8), draw.integers(0, 2, 50)
+    np.savez(folder / "images.npz", pictures=images, label=labels)
+    dataset = {"name": "npz", "path": "images.npz", "target": "label", "task": "binary", "standardize": True}
+    run = laboratory.start(REGRESSION | {"dataset": dataset, "loss": "binary_cross_entropy"})
+    own = predictions.read(run.predictions_path)
+    new = images[own.ids]
+    np.savez(folder / "named.npz", pictures=new, other=labels)
+    np.savez(folder / "single.npz", anything=new[:, np.newaxis])
+    (folder / "new-idx3-ubyte").write_bytes(idx(new))
+    (folder / "new.gz").write_bytes(gzip.compress(idx(new)))
+    for source in ("named.npz", "single.npz", "new-idx3-ubyte", "new.gz"):
+        found = predict(run.path, folder / source)
+        np.testing.assert_array_equal(found.arrays["probabilities"], own.outputs[0])
+    assert list(found.columns) == ["prediction", "p_1"]
+    np.testing.assert_array_equal(predict(run.path, new).arrays["probabilities"], own.outputs[0])
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (
+            np.zeros((3, 5, 5), np.uint8),
+            r"samples of shape \(1, 5, 5\); the model was trained on such of shape \(1, 6, 5\)",
+        ),
+        (np.zeros((3, 6, 5), np.float32), "float32 numbers; the model was trained on pixels"),
+        (np.full((3, 6, 5), np.nan), r"inputs\[0, 0, 0\]: nan; expected a finite number"),
+    ],
+)
+def test_arrays_of_another_kind(laboratory: Laboratory, array: np.ndarray, message: str) -> None:
+    draw = np.random.default_rng(2)
+    np.savez(
+        laboratory.folder / "images.npz", inputs=draw.integers(0, 256, (50, 6, 5), np.uint8), label=np.arange(50) % 2
+    )
+    dataset = {"name": "npz", "path": "images.npz", "target": "label", "task": "binary"}
+    run = laboratory.start(REGRESSION | {"dataset": dataset, "loss": "binary_cross_entropy", "epochs": 1})
+    np.savez(laboratory.folder / "new.npz", inputs=array, more=array)
+    with pytest.raises(DataError, match=message):
+        predict(run.path, array)
+    with pytest.raises(DataError):
+        predict(run.path, laboratory.folder / "new.npz")
+
+
+def test_archives_that_do_not_say_which_array(laboratory: Laboratory) -> None:
+    run = laboratory.start(REGRESSION | {"epochs": 1})
+    np.savez(laboratory.folder / "new.npz", a=np.zeros((2, 4)), b=np.zeros((2, 4)))
+    with pytest.raises(DataError, match=r"new.npz: expected an array inputs; there is a, b"):
+        predict(run.path, laboratory.folder / "new.npz")
+    (laboratory.folder / "new.npz").write_bytes(b"nonsense")
+    with pytest.raises(DataError, match=r"new.npz: no numpy archive"):
+        predict(run.path, laboratory.folder / "new.npz")
+
+
+def test_a_table_for_a_dataset_whose_inputs_have_no_names(laboratory: Laboratory) -> None:
+    run = laboratory.start(REGRESSION)
+    points = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    lines = [",".join(map(repr, row)) for row in points.tolist()]
+    found = predict(run.path, write(laboratory.folder / "new.csv", lines, "a,b,c,d"))
+    assert found.columns == predict(run.path, points).columns
+    with pytest.raises(DataError, match="5 columns; expected the 4 inputs alone"):
+        predict(run.path, write(laboratory.folder / "new.csv", [f"{line},1" for line in lines], "a,b,c,d,e"))

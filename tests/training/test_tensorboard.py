@@ -1,0 +1,71 @@
+"""Event files, read back by TensorBoard's own reader."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from lossrun.errors import UsageError
+from lossrun.records import recorded
+from lossrun.training.tensorboard import EventFiles, require_tensorboard, tag, write_history
+from tests.training.conftest import REGRESSION, Laboratory
+
+
+def read(folder: Path) -> EventAccumulator:
+    accumulator = EventAccumulator(str(folder))
+    accumulator.Reload()
+    return accumulator
+
+
+def test_the_history_as_tensorboard_reads_it(laboratory: Laboratory, tmp_path: Path) -> None:
+    run = recorded.load(laboratory.start(REGRESSION | {"seeds": [3, 5]}).path)
+    write_history(run, tmp_path / "events")
+    for seed in (3, 5):
+        rows = [row for row in run.history.rows if row["seed"] == seed]
+        events = read(tmp_path / "events" / f"seed{seed}")
+        columns = {name for name in rows[0] if name not in ("seed", "step")}
+        assert set(events.Tags()["scalars"]) == {tag(name) for name in columns}
+        for name in columns:
+            scalars = events.Scalars(tag(name))
+            assert [scalar.step for scalar in scalars] == [row["step"] for row in rows]
+            # Single precision, as TensorBoard keeps them.
+            assert [scalar.value for scalar in scalars] == [np.float32(row[name]) for row in rows]
+        started = next(event["time"] for event in run.ledger if event["event"] == "started")
+        times = [scalar.wall_time for scalar in events.Scalars("val/loss")]
+        assert times == sorted(times)
+        assert np.datetime64(int(times[0]), "s") >= np.datetime64(started[:19])
+
+
+def test_tags() -> None:
+    names = ("train_loss", "val_loss", "val_macro_f1", "learning_rate", "grad_norm", "train_seconds", "seconds")
+    assert [tag(name) for name in names] == [
+        *("train/loss", "val/loss", "val/macro_f1", "learning_rate", "grad_norm", "train_seconds", "seconds")
+    ]
+
+
+def test_epoch_by_epoch_and_what_is_no_number(tmp_path: Path) -> None:
+    with EventFiles(tmp_path, [0]) as files:
+        files.add([{"seed": 0, "step": 4, "epoch": 1, "val_loss": 0.5}])
+        # There before the run is over: somebody is watching.
+        assert [scalar.value for scalar in read(tmp_path).Scalars("val/loss")] == [0.5]
+        files.add([{"seed": 0, "step": 8, "epoch": 2, "val_loss": float("nan")}])
+    values = [scalar.value for scalar in read(tmp_path).Scalars("val/loss")]
+    assert values[0] == 0.5
+    assert np.isnan(values[1])
+
+
+def test_without_tensorboard_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UsageError, match=r'pip install "lossrun\[tensorboard\]"'):
+        require_tensorboard(tmp_path)
+    with pytest.raises(UsageError, match="TensorBoard is not installed"):
+        EventFiles(tmp_path, [0])
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for refused in (lambda folder: EventFiles(folder, [0]), require_tensorboard):
+        with pytest.raises(UsageError, match="cannot write event files into"):
+            refused(tmp_path / "file" / "events")
