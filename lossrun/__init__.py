@@ -13,17 +13,33 @@ from typing import TYPE_CHECKING, Any
 from lossrun.version import __version__
 
 if TYPE_CHECKING:
-    from lossrun.api import compare, load, resume, train
+    from lossrun.api import Run, compare, evaluate, export, load, predict, resume, train
     from lossrun.components.public import loss
     from lossrun.data import Dataset
 
-__all__ = ["Dataset", "__version__", "compare", "load", "loss", "resume", "train"]
+__all__ = [
+    "Dataset",
+    "Run",
+    "__version__",
+    "compare",
+    "evaluate",
+    "export",
+    "load",
+    "loss",
+    "predict",
+    "resume",
+    "train",
+]
 
 _HOMES = {
     "Dataset": "lossrun.data",
+    "Run": "lossrun.api",
     "compare": "lossrun.api",
+    "evaluate": "lossrun.api",
+    "export": "lossrun.api",
     "load": "lossrun.api",
     "loss": "lossrun.components.public",
+    "predict": "lossrun.api",
     "resume": "lossrun.api",
     "train": "lossrun.api",
 }

@@ -2,20 +2,63 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lossrun.analysis.compare import Comparison
 from lossrun.analysis.compare import compare as _compare
+from lossrun.analysis.yardsticks import Moment
 from lossrun.config import Reading, from_mapping, read
 from lossrun.data import default_data_dir
+from lossrun.errors import UsageError
 from lossrun.lint import examine
 from lossrun.records import recorded
+from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.run_directory import find
+from lossrun.records.run_directory import find, find_all, is_pattern
+
+if TYPE_CHECKING:
+    import pandas  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    from lossrun.training.predicting import Predictions
+    from lossrun.training.scoring import Scores, Split
 
 RunLike: TypeAlias = RecordedRun | str | PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory(History):
+    """history.jsonl as records: `rows`, a dict for each epoch and seed in the order of training, with epoch, step,
+    seed, train_loss, val_loss, val_<name> ..., learning_rate, grad_norm, seconds (wall time of the epoch) and
+    train_seconds. The numbers are those in the file, bit for bit."""
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """A DataFrame with a row for each record and a column for each key; the same numbers bit for bit.
+
+        Whole numbers are integers; where a row has no value the column holds NaN. Raises UsageError without pandas,
+        which lossrun itself does not need.
+        """
+        try:
+            frame = import_module("pandas").DataFrame
+        except ImportError as error:
+            raise UsageError(
+                'to_pandas needs pandas, which is not installed: pip install "pandas>=2.2"; without it, `rows` holds '
+                "the same as plain dicts"
+            ) from error
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        return frame({name: [row.get(name, float("nan")) for row in self.rows] for name in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Run(RecordedRun):
+    """A run as it is on the disk: `path`, `name`, `status`, `config` (the effective one), `history`, `ledger` (what
+    happened), `environment` (run.json), `seeds`, `finished` (test yardsticks per seed; None before the end), and
+    `warnings`, what could not be read. It does not change while training goes on: `load` it again."""
+
+    history: RunHistory
 
 
 def train(
@@ -24,7 +67,7 @@ def train(
     overrides: Sequence[str] = (),
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
-) -> RecordedRun:
+) -> Run:
     """Train as a config file, or a mapping like one, says; the finished run, as `load` reads it.
 
     `overrides` are `KEY=VALUE` as for `--set`. Raises what `lossrun.errors` draws; Ctrl-C is
@@ -37,7 +80,7 @@ def train(
     with begin(prepare(examined), Path(runs_dir)) as session:
         for _ in run_loop(session, lambda: None):
             pass
-    return recorded.load(session.run.path)
+    return load(session.run.path)
 
 
 def resume(
@@ -46,7 +89,7 @@ def resume(
     overrides: Sequence[str] = (),
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
-) -> RecordedRun:
+) -> Run:
     """Go on with a run from its newest good checkpoint. A finished run without changes is returned as it is.
 
     `data_dir`: left out, where the run last found its data. What the command line would note (a checkpoint skipped, a
@@ -69,17 +112,114 @@ def resume(
         with resume_at(prepare(examined, resumable), resumable, skipped, warnings.warn) as session:
             for _ in run_loop(session, lambda: None):
                 pass
-    return recorded.load(resumable.run.path)
+    return load(resumable.run.path)
 
 
-def load(run: RunLike, *, runs_dir: str | PathLike[str] = "runs") -> RecordedRun:
-    """A recorded run: config, history, ledger, status. Never locks, never writes. Raises RunError."""
-    return run if isinstance(run, RecordedRun) else recorded.load(_path(run, runs_dir))
+def load(run: RunLike, *, runs_dir: str | PathLike[str] = "runs") -> Run:
+    """A recorded run: config, history, ledger, status. Never locks, never writes.
+
+    `run`: a path, or what the command line takes for RUN: a name, its beginning, "last", a pattern that fits one run.
+    Raises RunError.
+    """
+    found = run if isinstance(run, RecordedRun) else recorded.load(_path(run, runs_dir))
+    if isinstance(found, Run):
+        return found
+    values = {field.name: getattr(found, field.name) for field in fields(found)}
+    return Run(**values | {"history": RunHistory(found.history.rows, found.history.torn)})
 
 
-def compare(*runs: RunLike, metric: str | None = None, runs_dir: str | PathLike[str] = "runs") -> Comparison:
-    """What differs between runs, and which is better by which yardstick."""
-    return _compare([load(run, runs_dir=runs_dir) for run in runs], metric)
+def compare(
+    *runs: RunLike,
+    metric: str | None = None,
+    at: Moment = "best",
+    margin: float | None = None,
+    target: str | None = None,
+    runs_dir: str | PathLike[str] = "runs",
+) -> Comparison:
+    """What differs between runs, which is better by which yardstick, and how sure that is: `verdicts`.
+
+    The options are those of the command: `metric` decides instead of the primary yardstick; `at`: "best", "last" or an
+    epoch; a difference surely smaller than `margin` is equivalent; `target`: `val_accuracy=0.97`. A pattern such as
+    "mnist-*" stands for all runs that are like it. Raises UsageError for fewer than two runs, RunError where there is
+    no such run.
+    """
+    return _compare(_loaded(runs, Path(runs_dir)), metric, at=at, margin=margin, target=target)
+
+
+def evaluate(
+    run: RunLike,
+    *,
+    split: "Split | None" = None,
+    checkpoint: str | int = "best",
+    per_sample: bool = False,
+    runs_dir: str | PathLike[str] = "runs",
+    data_dir: str | PathLike[str] | None = None,
+) -> "Scores":
+    """Score a run again: `seeds`, of each its loss and every yardstick by name; with `per_sample` also `rows`, one per
+    sample and seed. Writes nothing.
+
+    `split`: "train", "validation" or "test" (left out: test, if there is one). `checkpoint`: "best", "last" or a step.
+    `data_dir`: left out, where the run last found its data. Raises DataError where they are no longer the same.
+    """
+    from lossrun.training.scoring import score
+
+    where = Path(data_dir) if data_dir is not None else None
+    path = _path(run, runs_dir)
+    return score(path, split=split, checkpoint=str(checkpoint), data_dir=where, per_sample=per_sample)
+
+
+def predict(
+    run: RunLike,
+    inputs: Any,
+    *,
+    checkpoint: str | int = "best",
+    seed: int | None = None,
+    runs_dir: str | PathLike[str] = "runs",
+    data_dir: str | PathLike[str] | None = None,
+) -> "Predictions":
+    """What a run's model says of new samples: `arrays` and `columns`, in original units, classes by name.
+
+    `inputs`: a csv, npz or IDX file, or an array of samples in original units; they are prepared as the training data
+    were. `seed`: whose model; left out, the first's. Raises DataError for samples unlike those of the training.
+    """
+    from lossrun.training.predicting import predict as predicted
+
+    where = Path(data_dir) if data_dir is not None else None
+    given = Path(inputs) if isinstance(inputs, str | PathLike) else inputs
+    return predicted(_path(run, runs_dir), given, checkpoint=str(checkpoint), seed=seed, data_dir=where)
+
+
+def export(
+    run: RunLike,
+    folder: str | PathLike[str],
+    formats: Sequence[str] = ("safetensors",),
+    *,
+    checkpoint: str | int = "best",
+    seed: int | None = None,
+    runs_dir: str | PathLike[str] = "runs",
+    data_dir: str | PathLike[str] | None = None,
+) -> list[Path]:
+    """Write a run's model or history for other programs; the files written. `formats`: safetensors, torch, onnx, csv,
+    tensorboard. What the command line would note is a UserWarning. Nothing is overwritten: raises RunError instead."""
+    from lossrun.training.exporting import export as exported
+
+    where = Path(data_dir) if data_dir is not None else None
+    path = _path(run, runs_dir)
+    written = exported(path, Path(folder), formats, checkpoint=str(checkpoint), seed=seed, data_dir=where)
+    for text in written.notes:
+        warnings.warn(text, stacklevel=2)
+    return list(written.files)
+
+
+def _loaded(runs: Sequence[RunLike], runs_dir: Path) -> list[RecordedRun]:
+    loaded: list[RecordedRun] = []
+    for run in runs:
+        if isinstance(run, str) and is_pattern(run):
+            there = {one.path.resolve() for one in loaded}
+            loaded += [load(path) for path in find_all([run], runs_dir) if path.resolve() not in there]
+        else:
+            loaded.append(load(run, runs_dir=runs_dir))
+    return loaded
 
 
 def _reading(config: str | PathLike[str] | Mapping[str, Any], overrides: Sequence[str]) -> Reading:

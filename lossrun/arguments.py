@@ -1,15 +1,99 @@
-"""What the commands of the command line are given: arguments and options that several of them share, and choices."""
+"""What the commands of the command line are given: arguments and options that several of them share, and choices.
 
+Completion offers what a shell can be given at once: names of directories and of what the catalogue declares.
+"""
+
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)]
-RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="A path, a name, its beginning, last or last~1.", show_default=False)
+Weights = Annotated[
+    str,
+    typer.Option("--checkpoint", metavar="best|last|STEP", help="Whose weights: a step's, the best ones or the last."),
 ]
+OneSeed = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--seed", metavar="N", help="Whose model, of a run of several seeds.", show_default="the first"),
+]
+
+DEFAULT_RUNS = Path("runs")
+
+
+def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of runs and `last`, newest first; from the first digit on the directories' names. Paths are the shell's."""
+    from lossrun.records.run_directory import bare_name
+
+    folder = Path(ctx.params.get("runs_dir") or os.environ.get("LOSSRUN_RUNS_DIR") or DEFAULT_RUNS)
+    if "/" in incomplete:
+        return []
+    # Their names begin with the time. The files in them are not looked at: a key was pressed, and somebody waits.
+    try:
+        found = sorted((name for name in os.listdir(folder) if name[:1].isdigit()), reverse=True)  # noqa: PTH208
+    except OSError:
+        return []
+    names = found if incomplete[:1].isdigit() else ["last", *(bare_name(folder / name) for name in found)]
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
+
+
+def complete_configs(incomplete: str) -> list[str]:
+    """YAML files where the path leads so far, and one folder below. None: the shell completes files itself."""
+    folder = Path(incomplete.rpartition("/")[0] + "/") if "/" in incomplete else Path()
+    found = [
+        path
+        for depth in ("*", "*/*")
+        for ending in ("yaml", "yml")
+        for path in sorted(folder.glob(f"{depth}.{ending}"))
+    ]
+    return [text for path in found if (text := str(path)).startswith(incomplete) and "/." not in f"/{text}"]
+
+
+def complete_names(incomplete: str) -> list[str]:
+    """Names for `explain`: the catalogue's, losses first; where none begins so, lint rules and diagnoses, and other
+    spellings."""
+    from lossrun.catalog.lookup import COMPONENTS
+
+    every = [component for kind in COMPONENTS.values() for component in kind]
+    ours = [component.name for component in every]
+    others = [alias.spelling for component in every for alias in component.aliases]
+    if not any(name.startswith(incomplete) for name in ours):
+        # The rules take longer to import than one likes to wait for a key.
+        from lossrun.analysis.diagnosis import DIAGNOSES
+        from lossrun.lint.rules import RULES
+
+        ours = [*RULES, *DIAGNOSES, *others]
+    return [name for name in dict.fromkeys(ours) if name.startswith(incomplete)]
+
+
+ConfigFile = Annotated[
+    Path,
+    typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False, autocompletion=complete_configs),
+]
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A path, a name, its beginning, last or last~1.",
+        show_default=False,
+        autocompletion=complete_runs,
+    ),
+]
+RunNames = Annotated[
+    Optional[list[str]],  # noqa: UP045  # typer reads it at run time
+    typer.Argument(
+        metavar="RUN...",
+        help="Paths, names, beginnings, last, last~1, or patterns in quotes: 'mnist-*'.",
+        show_default=False,
+        autocompletion=complete_runs,
+    ),
+]
+Tags = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--tag", metavar="TAG", help="Only runs that have this tag; may be repeated.", show_default=False),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045  # typer reads it at run time
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the config; may be repeated.", show_default=False),
@@ -23,14 +107,19 @@ DataDir = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory alone.")]
 
-DEFAULT_RUNS = Path("runs")
-
 
 class Format(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
     md = "md"
+    latex = "latex"
+
+
+class ListFormat(StrEnum):
+    table = "table"
+    json = "json"
+    csv = "csv"
 
 
 class Framework(StrEnum):
@@ -45,3 +134,28 @@ class Kind(StrEnum):
     datasets = "datasets"
     metrics = "metrics"
     schedules = "schedules"
+
+
+class XAxis(StrEnum):
+    epoch = "epoch"
+    step = "step"
+    seconds = "seconds"
+
+
+class Split(StrEnum):
+    test = "test"
+    validation = "validation"
+    train = "train"
+
+
+class ScoreFormat(StrEnum):
+    table = "table"
+    json = "json"
+
+
+class ExportFormat(StrEnum):
+    safetensors = "safetensors"
+    torch = "torch"
+    onnx = "onnx"
+    csv = "csv"
+    tensorboard = "tensorboard"

@@ -1,8 +1,11 @@
 """A run in progress, as a person at a terminal follows it: where training meets the reports."""
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from lossrun.lint import Examined
 from lossrun.records import ledger
@@ -16,10 +19,11 @@ from lossrun.training.session import Session
 from lossrun.training.stopping import listening
 
 
-def train_on_screen(session: Session, examined: Examined, *, quiet: bool) -> None:
+def train_on_screen(session: Session, examined: Examined, *, quiet: bool, tensorboard: Path | None = None) -> None:
     """Train to the end, showing what will be done, a row per epoch, a progress bar, and the result.
 
-    `quiet`: nothing but the run directory, at the end.
+    `quiet`: nothing but the run directory, at the end. `tensorboard`: a folder for event files of the epochs, in one
+    named like the run.
     """
     config, run, err, out = examined.config, session.run.path, stderr(), stdout()
     screen_is_there = not quiet
@@ -46,9 +50,14 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool) -> Non
     )
     # One console for rows and bar where both go to one screen, or they would overwrite each other.
     screen = out if out.is_terminal else err
-    with listening() as asked, report.progress_bar(screen, config.epochs, hidden=quiet) as show_progress:
+    with (
+        listening() as asked,
+        report.progress_bar(screen, config.epochs, hidden=quiet) as show_progress,
+        _event_files(session, tensorboard) as write_events,
+    ):
         for event in train(session, asked):
             if isinstance(event, EpochRecord):
+                write_events(event.rows)
                 shown(partial(table.add, event.epoch, event.rows, event.best_seeds))
                 for text in _told(event.findings, len(config.seeds)):
                     shown(partial(warning, screen, text))
@@ -57,6 +66,29 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool) -> Non
     if quiet:
         print(run)
     shown(lambda: _ending(session))
+
+
+@contextmanager
+def _event_files(session: Session, folder: Path | None) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
+    """What writes an epoch's rows for TensorBoard, if there is a folder. A full disk there must not end the run."""
+    if folder is None:
+        yield lambda rows: None
+        return
+    from lossrun.training.tensorboard import EventFiles
+
+    open_ = True
+
+    def write(rows: Sequence[Mapping[str, Any]]) -> None:
+        nonlocal open_
+        if open_:
+            try:
+                files.add(rows)
+            except OSError as problem:
+                open_ = False
+                warning(stderr(), f"--tensorboard: cannot write {folder}: {problem.strerror or problem}")
+
+    with EventFiles(folder / session.run.name, session.config.seeds) as files:
+        yield write
 
 
 def _told(findings: Sequence[Finding], seeds: int) -> list[str]:

@@ -61,13 +61,22 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
             INPUTS,
             GAMMA,
             Parameter("alpha", float | None, None, "weight of yes; of no: 1 - alpha. None: both 1", above=0, below=1),
+            Parameter(
+                "apply_class_balancing", bool, True, "whether alpha counts; in Keras it does not unless asked to"
+            ),
             SMOOTHING,
             CLASS_WEIGHTS,
             WEIGHTING,
             REDUCTION,
         ),
         aliases=(
-            *also("binary_focal_crossentropy", "BinaryFocalCrossentropy", weight_convention="keras"),
+            *also(
+                "binary_focal_crossentropy",
+                "BinaryFocalCrossentropy",
+                alpha=0.25,
+                apply_class_balancing=False,
+                weight_convention="keras",
+            ),
             *also("binary_focal_loss", "BinaryFocalLoss"),
             *also("sigmoid_focal_loss", inputs="logits", alpha=0.25),
         ),
@@ -147,7 +156,7 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
         when="As dice, where a missed label is worse than a false alarm (alpha above beta), or the reverse. Both at "
         "0.5 it is dice.",
         source="Salehi, Erdogmus and Gholipour 2017, Tversky loss function for image segmentation (where alpha and "
-        "beta stand the other way round; here they are as in Keras)",
+        "beta stand the other way round; here they are as Keras computes, whose documentation says the reverse)",
         parameters=(
             INPUTS,
             Parameter("alpha", float, 0.5, "weight of missed labels", at_least=0),

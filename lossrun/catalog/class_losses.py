@@ -131,7 +131,12 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
         aliases=(
             *also("kullback_leibler_divergence", "kld", "KLDivergence", "kl", "KLLoss"),
             *also("keras.KLDivergence", "keras.kullback_leibler_divergence", "keras.kld", weight_convention="keras"),
-            *also("KLDivLoss", "kl_div", inputs="log_probabilities"),
+            *also(
+                "KLDivLoss",
+                "kl_div",
+                inputs="log_probabilities",
+                remark="PyTorch's default reduction also divides by the classes; this is its batchmean",
+            ),
         ),
         tasks=("multiclass",),
         accepts=ANY_FORM,

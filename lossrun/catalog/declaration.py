@@ -31,7 +31,7 @@ class Parameter:
 
     `type` is an ordinary annotation (`int`, `float | Literal["full"]`, `list[int]`); the bounds hold for each number
     in it, the regular expression `pattern` for each string, `form` saying in words what it asks for. A default of None
-    means "absent".
+    means "absent". `spellings`: what other frameworks call some of the values.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Parameter:
     aliases: tuple[str, ...] = ()
     pattern: str = ""
     form: str = ""
+    spellings: dict[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def expected(self) -> str:
@@ -100,14 +101,16 @@ class Alias:
     """Another spelling of a component's name, with the parameters that the spelling implies.
 
     A spelling with a prefix (`keras.Adam`) carries that framework's conventions and is taken only with the prefix.
+    `remark`: how that framework's rule differs in more than parameters, one sentence without a full stop.
     """
 
     spelling: str
     implies: dict[str, Any] = field(default_factory=dict)
+    remark: str = ""
 
 
-def also(*spellings: str, **implies: Any) -> tuple[Alias, ...]:
-    return tuple(Alias(spelling, implies) for spelling in spellings)
+def also(*spellings: str, remark: str = "", **implies: Any) -> tuple[Alias, ...]:
+    return tuple(Alias(spelling, implies, remark) for spelling in spellings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,10 +41,12 @@ _FRAMEWORKS: Final[dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`implies`: parameters that the spelling carries (`BCEWithLogitsLoss`: inputs are logits)."""
+    """`implies`: parameters that the spelling carries (`BCEWithLogitsLoss`: inputs are logits). `remark`: how else that
+    framework's own differs."""
 
     component: Component
     implies: dict[str, Any]
+    remark: str = ""
 
 
 def find(kind: str, spelling: str) -> Found | None:
@@ -101,7 +103,7 @@ def _spellings(kind: str) -> dict[str, Found]:
         for alias in component.aliases:
             framework, _, rest = alias.spelling.rpartition(".")
             key = f"{framework}.{_folded(rest)}" if framework else _folded(rest)
-            table[key] = Found(component, alias.implies)
+            table[key] = Found(component, alias.implies, alias.remark)
     # Canonical names last: no alias may hide one.
     table.update({_folded(component.name): Found(component, {}) for component in COMPONENTS[kind]})
     return table

@@ -12,6 +12,7 @@ REDUCTION: Final = Parameter(
     "mean",
     "how per-sample losses become one number: mean over samples and outputs, their sum, half of it, "
     "or the mean over samples of the sum over outputs, or half of that",
+    spellings={"sum_over_batch_size": "mean", "batchmean": "mean"},
 )
 INPUTS: Final = Parameter(
     "inputs",

@@ -200,7 +200,7 @@ MODELS: Final[tuple[Model, ...]] = (
             DROPOUT,
             BATCH_NORM,
         ),
-        aliases=also("convnet", "convolutional"),
+        aliases=(*also("convnet", "convolutional"), *also("lenet", "LeNet5", layers="lenet5")),
         layers=_cnn_layers,
     ),
 )

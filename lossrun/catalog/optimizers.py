@@ -33,11 +33,13 @@ from lossrun.catalog.optimizer_parameters import (
     wrong_count,
 )
 
+UNDER_THE_ROOT: Final = "Keras adds epsilon under the root, where it holds back small gradients more: sqrt(v + eps)"
+
 OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
     Optimizer(
         name="sgd",
         meaning="stochastic gradient descent, plain or with (Nesterov) momentum",
-        formula="w - rate v, v = momentum v + (1 - dampening) g; nesterov: w - rate (g + momentum v)",
+        formula="w - rate v, v = momentum v + (1 - dampening) g, v = g at first; nesterov: w - rate (g + momentum v)",
         when="The plainest there is, and with momentum 0.9 and a falling rate often the one that generalises best on "
         "images. Its steps are as large as the gradient: another loss or reduction asks for another learning rate, "
         "and inputs should be standardized.",
@@ -101,7 +103,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
             WEIGHT_DECAY,
         ),
         aliases=(
-            *also("keras.RMSprop", alpha=0.9, eps=1e-7),
+            *also("keras.RMSprop", alpha=0.9, eps=1e-7, remark=UNDER_THE_ROOT),
             *also("RMSPropOptimizer", "tf.RMSPropOptimizer", alpha=0.9, eps=1e-10),
         ),
         elementwise=True,
@@ -121,7 +123,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
             WEIGHT_DECAY,
         ),
         aliases=(
-            *also("keras.Adagrad", initial_accumulator_value=0.1, eps=1e-7),
+            *also("keras.Adagrad", initial_accumulator_value=0.1, eps=1e-7, remark=UNDER_THE_ROOT),
             *also("AdagradOptimizer", "tf.AdagradOptimizer", initial_accumulator_value=0.1),
         ),
         elementwise=True,
@@ -187,7 +189,8 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         name="radam",
         meaning="Adam that starts as momentum alone, until its mean square is worth dividing by",
         formula="w - rate r m / (sqrt(v) + eps); w - rate m while v rests on too few gradients; r rises towards 1",
-        when="In the place of adam with a warm-up: the first steps go by momentum alone, as large as the gradient.",
+        when="In the place of adam with a warm-up: the first steps go by momentum alone, as large as the gradient "
+        "(so there a summed loss does take larger ones).",
         source="Liu et al. 2020, On the Variance of the Adaptive Learning Rate and Beyond",
         parameters=(BETAS, eps(1e-8), WEIGHT_DECAY, DECOUPLED),
         aliases=also("rectified_adam"),

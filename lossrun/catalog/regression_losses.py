@@ -10,7 +10,7 @@ _HUBER: Final = "Huber 1964, Robust Estimation of a Location Parameter, Annals o
 REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
     Loss(
         name="mse",
-        meaning="mean squared error: large errors dominate; on class targets the Brier score",
+        meaning="mean squared error: large errors dominate; on class targets the Brier score divided by the classes",
         formula="mean over K of e^2",
         when="The default for regression: its best constant is the mean, and it is right for Gaussian noise. One far "
         "outlier outweighs a thousand small errors; then take huber or mae. On classes it needs a softmax or sigmoid "

@@ -18,6 +18,8 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
 
     The message is empty where nothing is; otherwise the value is None.
     """
+    if isinstance(value, str):
+        value = parameter.spellings.get(value, value)
     try:
         return adapter(parameter).validate_python(value), (), ""
     except ValidationError as error:

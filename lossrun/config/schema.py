@@ -34,6 +34,8 @@ def _key(key: Key) -> dict[str, Any]:
         described["default"] = key.default
     if isinstance(key, Parameter):
         schema = adapter(key).json_schema()
+        if key.spellings:
+            schema = {"anyOf": [schema, {"enum": list(key.spellings)}]}
     elif isinstance(key, Group):
         short = next((_key(p) for p in key.parameters if p.name == key.short_for), None)
         schema = {"anyOf": [_mapping(key.parameters), *([short] if short else [])]}

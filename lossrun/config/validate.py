@@ -169,9 +169,10 @@ class _Checker:
         if given.get("inputs") == "auto":
             del given["inputs"]
         taken = {name: value for name, value in found.implies.items() if not self._gives(component, name, given)}
-        if taken:
+        if taken or found.remark:
             brought = ", ".join(f"{name}: {value}" for name, value in taken.items())
-            self.notes.append(f"{dotted(path)}: {spelling} is {component.name} with {brought}")
+            said = f"{spelling} is {component.name}" + (f" with {brought}" if taken else "")
+            self.notes.append(f"{dotted(path)}: {said}" + (f"; {found.remark}" if found.remark else ""))
         return {**taken, **given}
 
     @staticmethod
@@ -203,7 +204,9 @@ class _Checker:
         """Refuse an unknown key, with the key that seems to be meant."""
         full = dotted((*path, name))
         meant = HABITS.get(full.lower().replace("-", "_"))
-        if meant is None:
+        here, _, leaf = meant.rpartition(".") if meant else ("", "", "")
+        # A habit of one component is no help with another that has no such key.
+        if meant is None or (here == dotted(path) and path and leaf not in known):
             near = nearest(name, known)
             meant = dotted((*path, near)) if near else None
         if meant:

@@ -10,7 +10,9 @@ from lossrun.lint.rule import Case, Example, Found, Rule
 
 # The largest rates that are usual are for losses that saturate, whose gradients are small. A sum over the batch is
 # hardly ever meant to go so far; a sum over the outputs alone often is (the classic quadratic cost, at a rate of 3).
+# Errors of a regression have no bound, and their gradients none.
 LARGE_SUM: Final = 1 / 5
+LARGE_SUM_OF_ERRORS: Final = 1 / 25
 LARGE_SAMPLE_SUM: Final = 4
 HIGH_MOMENTUM: Final = 0.98
 # adamw's own. L2 penalties for adam are a tenth of it and less.
@@ -47,7 +49,9 @@ def reduction_rate(case: Case) -> Iterator[Found]:
     over_batch = reduction in ("sum", "half_sum")
     high = case.optimizer.usual_rates[1]
     # A rate that is too high as it stands is unusual_rate's to tell.
-    if acts_like == rate or rate > high or acts_like <= high * (LARGE_SUM if over_batch else LARGE_SAMPLE_SUM):
+    large = LARGE_SUM_OF_ERRORS if case.facts.task == "regression" else LARGE_SUM
+    limit = high * (large if over_batch else LARGE_SAMPLE_SUM)
+    if acts_like == rate or rate > high or acts_like <= limit:
         return
     batch, outputs = _terms(case)
     terms = ([f"batches of {batch}"] if over_batch else []) + ([f"{outputs} outputs"] if outputs > 1 else [])
@@ -55,7 +59,8 @@ def reduction_rate(case: Case) -> Iterator[Found]:
     yield Found(
         ("learning_rate",),
         f"{reduction} adds up {' and '.join(terms)}{halved}: {rate:g} acts like {acts_like:.3g} under reduction: mean",
-        f"set learning_rate: {rate / summed(case):.3g}, which acts like {rate:g} there; or loss.reduction: mean",
+        f"set learning_rate: {min(rate, limit) / summed(case):.3g}, which acts like {min(rate, limit):g} there; or "
+        "loss.reduction: mean",
     )
 
 

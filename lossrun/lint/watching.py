@@ -20,7 +20,7 @@ def watched_metric(case: Case) -> Iterator[Found]:
         if metric in of_the_task:
             reason = f"{metric} cannot be watched: a model trained with {case.config.loss.name} gives none"
         else:
-            hint = f"; did you mean {near}?" if near else ""
+            hint = f" (did you mean {near}?)" if near else ""
             reason = f"there is no {metric} for a {case.facts.task} task{hint}"
         yield Found(path, reason, f"choose one of {', '.join(known)}")
 
@@ -49,7 +49,7 @@ def compared_yardstick(case: Case) -> Iterator[Found]:
     compare_on, known = case.config.compare_on, yardsticks(case.facts)
     if compare_on is not None and compare_on not in known:
         near = nearest(compare_on, known)
-        hint = f"; did you mean {near}?" if near else ""
+        hint = f" (did you mean {near}?)" if near else ""
         yield Found(
             ("compare_on",),
             f"there is no yardstick {compare_on} for a {case.facts.task} task{hint}",

@@ -5,20 +5,22 @@ import re
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import RunError
-from lossrun.records import config_file, durable, strict_json
+from lossrun.records import config_file, durable, ledger, strict_json
 
 _STAMP: Final = "%Y%m%d-%H%M%S"
 _STAMPED: Final = re.compile(r"(?P<stamp>\d{8}-\d{6})-(?P<name>.+)")
 _RECENT: Final = re.compile(r"last(?:~(?P<back>\d+))?")
+_WILDCARD: Final = re.compile(r"[*?\[]")  # none of them is ever in a run's name
 _LONGEST_SLUG: Final = 120  # characters; file systems allow 255 bytes for the whole name
 
 
@@ -114,15 +116,31 @@ def is_run(path: Path) -> bool:
     return (path / "config.yaml").is_file()
 
 
+def bare_name(path: Path) -> str:
+    """The run's name without the time before it; runs made at different times may share it."""
+    match = _STAMPED.fullmatch(path.name)
+    return match["name"] if match else path.name
+
+
+def is_pattern(spec: str) -> bool:
+    """Whether `spec` stands for all runs whose names are like it: `mnist-*`, `*-adam`, `2026112[01]-*`."""
+    return bool(_WILDCARD.search(spec))
+
+
 def find(spec: str, runs_dir: Path) -> Path:
     """The run that `spec` means: a path, a directory's name, a run's name (the newest of it), `last` or `last~1`
-    (the one before), or the beginning of a single run's name.
+    (the one before), the beginning of a single run's name, or a pattern that fits a single run.
 
     Where the answer's name is not `spec`, the caller says which run it is. Raises RunError with the candidates or the
     nearest names.
     """
     if is_run(path := Path(spec)):
         return path
+    if is_pattern(spec):
+        matches = _by_pattern(spec, runs_dir)
+        if len(matches) > 1:
+            raise RunError(f"{spec} fits {len(matches)} runs; one is wanted here:{_listed(matches)}")
+        return matches[0]
     if "/" in spec or os.sep in spec:
         raise RunError(f"{spec} is no run directory: it has no config.yaml")
     runs = all_runs(runs_dir)
@@ -131,9 +149,53 @@ def find(spec: str, runs_dir: Path) -> Path:
     for path in runs:
         if path.name == spec:
             return path
-    if named := [path for path in runs if _name(path) == slug(spec)]:
+    if named := [path for path in runs if bare_name(path) == slug(spec)]:
         return named[-1]
     return _by_beginning(spec, runs, runs_dir)
+
+
+def find_all(
+    specs: Sequence[str],
+    runs_dir: Path,
+    tags: Sequence[str] = (),
+    told: Callable[[str, Path], None] = lambda spec, path: None,
+) -> list[Path]:
+    """The runs that the specs mean, in the order given; of those, only the ones that have all `tags`.
+
+    A pattern is matched, without regard to case, against the directory's name and the run's; it adds every run that is
+    not there yet, oldest first. Anything else is as for `find`, and `told(spec, path)` hears which run it is. No specs:
+    all runs that have the tags. Raises RunError for a spec that means no run, and where no run is left.
+    """
+    found = [] if specs else all_runs(runs_dir)
+    for spec in specs:
+        if is_pattern(spec) and not is_run(Path(spec)):
+            there = {path.resolve() for path in found}
+            found += [path for path in _by_pattern(spec, runs_dir) if path.resolve() not in there]
+        else:
+            path = find(spec, runs_dir)
+            told(spec, path)
+            found.append(path)
+    kept = [path for path in found if has_tags(path, tags)]
+    if kept:
+        return kept
+    if not found:
+        raise RunError(f"{runs_dir} holds no runs; `lossrun train CONFIG` makes one")
+    among = f"of {', '.join(specs)}" if specs else f"in {runs_dir}"
+    raise RunError(f"no run {among} has the tag {' and '.join(tags)}; `lossrun show RUN` shows a run's tags")
+
+
+def has_tags(path: Path, tags: Sequence[str]) -> bool:
+    """Whether the run's effective config has all of `tags`. A run whose files are damaged has none."""
+    if not tags:
+        return True
+    run = RunDirectory(path)
+    try:
+        if all(_is_written_in(run, tag) for tag in tags):
+            config = ledger.effective_config(config_file.read(run.config_path), ledger.read(run.ledger_path))
+            return set(tags) <= set(config.get("tags") or ())
+    except (OSError, RunError):
+        pass
+    return False
 
 
 def _recent(back: int, runs: list[Path], runs_dir: Path) -> Path:
@@ -144,18 +206,48 @@ def _recent(back: int, runs: list[Path], runs_dir: Path) -> Path:
 
 
 def _by_beginning(spec: str, runs: list[Path], runs_dir: Path) -> Path:
-    matches = [path for path in runs if path.name.startswith(spec) or _name(path).startswith(spec)]
-    if matches and len({_name(path) for path in matches}) == 1 and not matches[-1].name.startswith(spec):
+    matches = [path for path in runs if path.name.startswith(spec) or bare_name(path).startswith(spec)]
+    if matches and len({bare_name(path) for path in matches}) == 1 and not matches[-1].name.startswith(spec):
         return matches[-1]
     if len(matches) == 1:
         return matches[0]
     if matches:
-        listed = "".join(f"\n    {path.name}" for path in reversed(matches))
-        raise RunError(f"{spec} is the beginning of {len(matches)} runs; write more of the one you mean:{listed}")
-    names = [name for path in runs for name in (path.name, _name(path))]
+        raise RunError(
+            f"{spec} is the beginning of {len(matches)} runs; write more of the one you mean:{_listed(matches)}"
+        )
+    names = [name for path in runs for name in (path.name, bare_name(path))]
     near = list(dict.fromkeys(get_close_matches(spec, names, n=3)))
     hint = f"did you mean {' or '.join(near)}?" if near else "`lossrun ls` lists the runs there are"
     raise RunError(f"no run {spec} in {runs_dir}; {hint}")
+
+
+def _by_pattern(spec: str, runs_dir: Path) -> list[Path]:
+    """Oldest first. With a slash it is a pattern for the last part of a path."""
+    if "/" in spec or os.sep in spec:
+        matches = sorted((path for path in Path(spec).parent.glob(Path(spec).name) if is_run(path)), key=_age)
+    else:
+        folded = spec.lower()
+        matches = [
+            path
+            for path in all_runs(runs_dir)
+            if fnmatchcase(path.name.lower(), folded) or fnmatchcase(bare_name(path).lower(), folded)
+        ]
+    if not matches:
+        raise RunError(f"no run in {runs_dir} is like {spec}; `lossrun ls` lists the runs there are")
+    return matches
+
+
+def _listed(runs: Sequence[Path]) -> str:
+    """A line for each run, newest first."""
+    return "".join(f"\n    {path.name}" for path in reversed(runs))
+
+
+def _is_written_in(run: RunDirectory, tag: str) -> bool:
+    """Whether the letters of `tag` are in the run's files at all: far cheaper to find out than what the files say."""
+    plain = tag.encode()
+    if not re.fullmatch(rb"[\w.-]+", plain):
+        return True  # may be written with escapes
+    return any(path.is_file() and plain in path.read_bytes() for path in (run.config_path, run.ledger_path))
 
 
 def _renamed(hidden: Path, stamped: str) -> Path:
@@ -170,11 +262,6 @@ def _renamed(hidden: Path, stamped: str) -> Path:
             if not final.exists():
                 raise
     raise AssertionError("count() does not end")
-
-
-def _name(path: Path) -> str:
-    match = _STAMPED.fullmatch(path.name)
-    return match["name"] if match else path.name
 
 
 def _age(path: Path) -> tuple[str, int, str]:

@@ -17,7 +17,7 @@ from lossrun.catalog.declaration import (
     Schedule,
     with_article,
 )
-from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.lookup import COMPONENTS, find
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.lint.rule import Rule
 from lossrun.report.console import is_unicode, wrapped
@@ -63,7 +63,7 @@ def print_topic(console: Console, topic: Topic) -> None:
     _print_heading(console, topic.name, "lint rule" if topic.kind == "rule" else topic.kind)
     _print_paragraph(console, subject.meaning)
     if isinstance(subject, Component):
-        if topic.implies:
+        if topic.implies or topic.remark:
             console.print()
             _print_paragraph(console, _conventions(topic, subject))
         sections = list(_component(subject))
@@ -155,13 +155,25 @@ def _own_parameters(component: Component) -> str:
 def _conventions(topic: Topic, component: Component) -> str:
     """What the spelling brings, and what the plain name has in its place."""
     said = []
-    for name, value in topic.implies.items():
+    for name, value in _brought(topic, component).items():
         key = component.parameter(name)
         also = f" ({', '.join(key.aliases)})" if key is not None and key.aliases else ""
         instead = f" instead of {word(key.default)}" if key is not None else ""
         said.append(f"{name}{also} {word(value)}{instead}")
-    prefixed = " Without the prefix it would mean PyTorch's." if "." in topic.spelling else ""
-    return f"{topic.spelling} is {component.name} with conventions of its own: {', '.join(said)}.{prefixed}"
+    text = f"{topic.spelling} is {component.name}"
+    text += f" with conventions of its own: {', '.join(said)}." if said else "."
+    if topic.remark:
+        text += f" {topic.remark}."
+    bare = find(topic.kind, topic.spelling.rpartition(".")[2])
+    if said and "." in topic.spelling and bare and bare.implies != topic.implies:
+        text += f" {topic.spelling.rpartition('.')[2]} alone would not have them."
+    return text
+
+
+def _brought(topic: Topic, component: Component) -> dict[str, Any]:
+    """What the spelling carries that the plain name would not have anyway."""
+    defaults = {key.name: key.default for key in component.parameters}
+    return {name: value for name, value in topic.implies.items() if defaults.get(name) != value}
 
 
 def _component(component: Component) -> Iterator[tuple[str, str]]:

@@ -1,25 +1,52 @@
 """`ls` and `show` for people."""
 
+import csv
+import io
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.cells import cell_len
 from rich.console import Console
 
+from lossrun.analysis import readings
 from lossrun.analysis.differences import component_text, text
-from lossrun.analysis.runs import Listing, RunFacts
+from lossrun.analysis.learning_curves import spans_decades
+from lossrun.analysis.runs import Listing, RunFacts, RunRow
+from lossrun.analysis.selection import value as value_of
+from lossrun.records import strict_json
 from lossrun.report.compare_tables import BETTER
 from lossrun.report.console import note, plus_minus, warning
+from lossrun.report.glyphs import draws_unicode
 from lossrun.report.numbers import format_number, format_seconds, format_size, format_spread
+from lossrun.report.sparkline import sparkline
 from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
 
+if TYPE_CHECKING:
+    from lossrun.analysis.leftovers import Leftovers
 
-def print_listing(listing: Listing, console: Console) -> None:
+# Columns of a listing that show what one may sort by.
+_SHOWN: Final = {"run", "status", "epochs_done", "epochs", "seeds", "loss", "optimizer", "learning_rate", "age"}
+CSV_HEADER: Final = (
+    "run",
+    "status",
+    "epochs_done",
+    "epochs",
+    "seeds",
+    "loss",
+    "optimizer",
+    "learning_rate",
+    "started",
+    "tags",
+)
+
+
+def print_listing(listing: Listing, console: Console, *, nothing: str = "") -> None:
     """A line for each run, in the listing's order, or two where a terminal is too narrow; and what could not be
-    read."""
+    read. `nothing`: what to say where there is no run."""
     rows, sign = listing.rows, plus_minus(console)
     if not rows and not listing.problems:
-        print_line(console, "no runs yet; `lossrun train CONFIG` makes one")
+        print_line(console, nothing or "no runs yet; `lossrun train CONFIG` makes one")
     if rows:
         columns = (
             Column("status", tuple(row.status for row in rows), right=False),
@@ -34,6 +61,7 @@ def print_listing(listing: Listing, console: Console) -> None:
                 right=False,
             ),
             Column("age", tuple("-" if row.age is None else format_age(row.age) for row in rows)),
+            *_sorted_by(listing),
         )
         table = TextTable("", Column("run", tuple(row.name for row in rows), right=False), columns)
         if not console.is_terminal or table.width <= console.width:
@@ -46,17 +74,83 @@ def print_listing(listing: Listing, console: Console) -> None:
 
 def _print_blocks(console: Console, listing: Listing, sign: str) -> None:
     """A run's name, and indented below it the rest in words."""
-    for row in listing.rows:
+    extra = _sorted_by(listing)
+    for number, row in enumerate(listing.rows):
         age = "" if row.age is None else f", {format_age(row.age)} ago"
         seeds = f", {row.seeds} seeds" if row.seeds > 1 else ""
         facts = [
             f"{row.status} {row.epochs_done}/{row.epochs_asked}{seeds}",
             f"{row.loss}, {row.optimizer}, lr {row.learning_rate:g}",
             *([f"{row.yardstick} {format_spread(row.value, sign)}"] if row.yardstick else []),
+            *(f"{column.header} {column.cells[number]}" for column in extra if column.cells[number] != "-"),
         ]
         print_line(console, row.name + age)
         for line in _filled(facts, console.width - 2):
             print_line(console, f"  {line}")
+
+
+def _sorted_by(listing: Listing) -> list[Column]:
+    """What the rows are sorted by, where no other column shows it."""
+    key, rows = listing.sorted_by, listing.rows
+    if key is None or key in _SHOWN or all(row.yardstick == key for row in rows):
+        return []
+    cells = []
+    for row in rows:
+        found = value_of(row, key)
+        plain = isinstance(found, float) and key not in row.config
+        cells.append("-" if found is None else format_number(found) if plain else component_text(key, found))
+    return [Column(key, tuple(cells), right=False)]
+
+
+def listing_as_json(listing: Listing) -> str:
+    """A list with everything about each run, in full precision, as strict JSON."""
+    return strict_json.dumps([_record(row) for row in listing.rows], indent=2) + "\n"
+
+
+def listing_as_csv(listing: Listing) -> str:
+    """A line for each run, in full precision: what the table shows, tags, and a column for each yardstick at the best
+    epoch, the mean over seeds. What a run has not is left empty."""
+    names = list(dict.fromkeys(name for row in listing.rows for name in readings.yardstick_columns(row.at_best)))
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow((*CSV_HEADER, *names))
+    for row in listing.rows:
+        seen = [readings.column(row.at_best, name) for name in names]
+        facts = (row.name, row.status, row.epochs_done, row.epochs_asked, row.seeds, row.loss, row.optimizer)
+        rate, tags = repr(row.learning_rate), " ".join(row.config.get("tags") or ())
+        writer.writerow(
+            (*facts, rate, row.started or "", tags, *(repr(spread.mean) if spread else "" for spread in seen))
+        )
+    return buffer.getvalue()
+
+
+def _record(row: RunRow) -> dict[str, Any]:
+    yardsticks = {name: readings.column(row.at_best, name) for name in readings.yardstick_columns(row.at_best)}
+    return {
+        "run": row.name,
+        "path": str(row.path),
+        "status": row.status,
+        "epochs_done": row.epochs_done,
+        "epochs": row.epochs_asked,
+        "seeds": row.seeds,
+        "started": row.started,
+        "tags": row.config.get("tags") or [],
+        "at_best": {name: asdict(spread) for name, spread in yardsticks.items() if spread},
+        "config": row.config,
+    }
+
+
+def print_leftovers(leftovers: "Leftovers", console: Console) -> None:
+    """What is about to go, a line each, and how much that is."""
+    if leftovers.found:
+        columns = (
+            Column("what", tuple(one.why for one in leftovers.found), right=False),
+            Column("size", tuple(format_size(one.size) for one in leftovers.found)),
+        )
+        runs = Column("run", tuple(one.path.name for one in leftovers.found), right=False)
+        print_table(console, TextTable("", runs, columns, note=f"together {format_size(leftovers.size)}"))
+    for sentence in leftovers.passed_over:
+        warning(console, sentence)
 
 
 def _filled(pieces: Sequence[str], width: int) -> Iterator[str]:
@@ -79,6 +173,7 @@ def print_facts(facts: RunFacts, console: Console) -> None:
         "status": facts.status,
         "epochs": f"{facts.epochs_done} of {facts.epochs_asked}, {format_seconds(facts.seconds)}",
         "seeds": ", ".join(map(str, facts.seeds)),
+        **({"tags": ", ".join(tags)} if (tags := facts.config.get("tags")) else {}),
         f"best {facts.best_metric}": _best(facts.best_epochs),
     }
     print_pairs(console, list(lines.items()))
@@ -94,6 +189,7 @@ def print_facts(facts: RunFacts, console: Console) -> None:
         key = Column("yardstick", tuple(y.name for y in facts.yardsticks), right=False)
         print_line(console, "")
         print_table(console, TextTable("Yardsticks", key, columns))
+    _print_curves(console, facts)
     _print_saved(console, facts)
     _print_section(console, "Config", [(key, component_text(key, value)) for key, value in facts.config.items()])
     _print_section(console, "Environment", list(_flat(facts.environment)))
@@ -135,6 +231,29 @@ def _print_section(console: Console, title: str, pairs: Sequence[tuple[str, str]
     print_line(console, "")
     print_line(console, title, style="bold")
     print_pairs(console, pairs)
+
+
+def _print_curves(console: Console, facts: RunFacts) -> None:
+    """Both losses and what to decide by, from the first epoch to the last; nothing of a single epoch."""
+    curves = [curve for curve in facts.curves if len(curve.xs) > 1]
+    if not curves:
+        return
+    log = [spans_decades(curve.means, readings.goal(curve.column)) for curve in curves]
+    drawn = [
+        sparkline(curve.means, unicode=draws_unicode(console), log=is_log)
+        for curve, is_log in zip(curves, log, strict=True)
+    ]
+    columns = (
+        Column("first", tuple(format_number(curve.means[0]) for curve in curves)),
+        Column("epoch by epoch", tuple(drawn), right=False),
+        Column("last", tuple(format_number(curve.means[-1]) for curve in curves)),
+        *([Column("scale", tuple("log" if one else "" for one in log), right=False)] if any(log) else []),
+    )
+    mean = "; means over seeds" if len(facts.seeds) > 1 else ""
+    print_line(console, "")
+    below = f"each from its lowest to its highest value{mean}; `lossrun plot` draws them with axes"
+    key = Column("curve", tuple(curve.column for curve in curves), right=False)
+    print_table(console, TextTable("Learning curves", key, columns, note=below))
 
 
 def _print_saved(console: Console, facts: RunFacts) -> None:

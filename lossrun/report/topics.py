@@ -18,13 +18,15 @@ KINDS: Final = (*COMPONENTS, "rule", "diagnosis")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`spelling`: how it was asked for. `implies`: parameters that this spelling carries."""
+    """`spelling`: how it was asked for. `implies`: parameters that this spelling carries; `remark`: how else that
+    framework's own differs."""
 
     kind: str
     name: str
     subject: Component | Rule | Diagnosis
     spelling: str
     implies: Mapping[str, Any] = field(default_factory=dict)
+    remark: str = ""
 
 
 def topics(spelling: str, kind: str | None = None) -> list[Topic]:
@@ -47,7 +49,7 @@ def topics(spelling: str, kind: str | None = None) -> list[Topic]:
 
 def _named(spelling: str) -> list[Topic]:
     found = [
-        Topic(kind, hit.component.name, hit.component, spelling, hit.implies)
+        Topic(kind, hit.component.name, hit.component, spelling, hit.implies, hit.remark)
         for kind in COMPONENTS
         if (hit := find(kind, spelling)) is not None
     ]

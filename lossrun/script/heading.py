@@ -26,6 +26,8 @@ def heading(experiment: Experiment, framework: str, packages: list[str]) -> str:
         f"The experiment of {experiment.source}, as lossrun script wrote it. {same}{one} "
         f"Needs {', '.join(packages[:-1])} and {packages[-1]}."
     )
+    if framework == "keras":
+        text += " Keras computes with TensorFlow unless KERAS_BACKEND=torch (or jax) is set."
     return f"{what}, in {TITLES[framework]}.\n\n" + "\n".join(wrap(text, 88, break_on_hyphens=False)) + "\n"
 
 

@@ -132,7 +132,7 @@ def _binary_focal(o: Options) -> list[str]:
         "miss = targets * log_no.exp() + (1 - targets) * log_yes.exp()",
         f"losses = -(miss**{number(o['gamma'])}) * (targets * log_yes + (1 - targets) * log_no)",
     ]
-    if (alpha := o["alpha"]) is not None:
+    if (alpha := o["alpha"]) is not None and o["apply_class_balancing"]:
         lines.append(f"losses = losses * ({number(alpha)} * targets + {number(1 - alpha)} * (1 - targets))")
     return lines
 

@@ -37,6 +37,8 @@ def test_a_habit_from_elsewhere_gives_one_message_with_our_key(
         "loss": "cross_entropy",
         "schedule": "cosine",
     }
+    if habit in ("optimizer.etas", "optimizer.step_sizes"):
+        names["optimizer"] = "rprop"
     named = f"name: {names[top]}, " if top in names else ""
     line = f"{top}: {{{named}{below}: 1}}" if below else f"{top}: 1"
     # The key that is meant is not there, and must not be called missing besides.

@@ -90,7 +90,7 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "watched_metric", "loss: mse\nbest: val_acuracy", ("binary", {}), "2:7: best.metric",
-        "there is no val_acuracy for a binary task; did you mean val_accuracy?", "choose one of train_loss, val_loss",
+        "there is no val_acuracy for a binary task (did you mean val_accuracy?)", "choose one of train_loss, val_loss",
     ),
     (
         "watched_metric", "loss: mse\nearly_stopping: {metric: val_accuracy}", ("regression", {}),
@@ -102,7 +102,7 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "compared_yardstick", "loss: mse\ncompare_on: acuracy", ("binary", {}), "2:13: compare_on",
-        "there is no yardstick acuracy for a binary task; did you mean accuracy?", "choose one of",
+        "there is no yardstick acuracy for a binary task (did you mean accuracy?)", "choose one of",
     ),
     (
         "watched_validation", "loss: mse\nbest: val_rmse", ("regression", {"validation": 0}), "2:7: best.metric",

@@ -1,11 +1,22 @@
+import csv
 import io
+import json
+import re
 
 import pytest
 from rich.console import Console
 
 from lossrun.analysis import runs
+from lossrun.analysis.leftovers import Leftover, Leftovers
 from lossrun.records import ledger, recorded
-from lossrun.report.runs import format_age, print_facts, print_listing
+from lossrun.report.runs import (
+    format_age,
+    listing_as_csv,
+    listing_as_json,
+    print_facts,
+    print_leftovers,
+    print_listing,
+)
 
 
 def rows(epoch, seed):
@@ -50,8 +61,11 @@ def test_show_says_everything_about_a_run(make_run):
     assert "b" * 64 in text
     assert "seed 0\n" in text
     assert "seed 1\n" in text
-    (line,) = [line for line in text.splitlines() if line.startswith("val_rmse")]
+    line, curve = [line for line in text.splitlines() if line.startswith("val_rmse")]
     assert line.split() == ["val_rmse", "lower", "0.1250", "0.1250"]
+    # 0.5 / epoch, from the first of four epochs to the last.
+    assert (curve.split()[:2], curve.split()[-1]) == (["val_rmse", "0.5000"], "0.1250")
+    assert len(curve.split()[2]) == 4
 
 
 @pytest.mark.parametrize(
@@ -59,3 +73,45 @@ def test_show_says_everything_about_a_run(make_run):
 )
 def test_format_age(seconds, text):
     assert format_age(seconds) == text
+
+
+def test_what_a_listing_is_sorted_by_is_on_a_narrow_screen_too(make_run):
+    made = [make_run(f"houses-mlp-mse-{i}", rows=rows, config={"batch_size": 32 * i}) for i in (1, 2)]
+    listed = runs.listing([run.path for run in made])
+    by_batch = shown(print_listing, runs.Listing(listed.rows, (), "batch_size"), 60)
+    assert all(len(line) <= 60 for line in by_batch.splitlines())
+    assert "batch_size 32\n" in by_batch
+    assert "batch_size 64\n" in by_batch
+    by_loss = shown(print_listing, runs.Listing(listed.rows, (), "val_loss"), 10_000, terminal=False)
+    assert by_loss.splitlines()[0].endswith("age  val_loss")
+    assert by_loss.splitlines()[2].endswith("0.2500")
+    # What a column shows already needs no other.
+    by_best = shown(print_listing, runs.Listing(listed.rows, (), "val_rmse"), 10_000, terminal=False)
+    assert by_best.splitlines()[0].endswith("age")
+
+
+def test_a_listing_as_csv_keeps_every_digit_and_quotes_what_needs_it(make_run):
+    huber = {"name": "huber", "delta": 1 / 3, "reduction": "mean"}
+    run = make_run(rows=lambda epoch, seed: {"val_loss": 1 / 3, "val_rmse": 1e-17 / epoch}, config={"loss": huber})
+    header, line = csv.reader(listing_as_csv(runs.listing([run.path])).splitlines())
+    record = dict(zip(header, line, strict=True))
+    assert record["loss"] == f"huber(delta={1 / 3})"
+    assert (record["val_loss"], record["val_rmse"]) == (repr(1 / 3), "1e-17")
+
+
+def test_a_listing_as_json_is_strict(make_run):
+    run = make_run(rows=lambda epoch, seed: {"val_loss": 1.0, "val_rmse": float("nan")})
+    (record,) = json.loads(listing_as_json(runs.listing([run.path])), parse_constant=pytest.fail)
+    assert record["at_best"]["val_rmse"]["mean"] == "nan"
+
+
+def test_what_goes_is_shown_with_its_size(tmp_path):
+    found = (
+        Leftover(tmp_path / "20261121-014500-a", (), 1_500_000, "finished", 1),
+        Leftover(tmp_path / "20261121-014501-b", (), 500, "no step was ever finished", 1),
+    )
+    text = shown(print_leftovers, Leftovers(found, ("c is left alone: damaged",)))
+    assert re.search(r"^20261121-014500-a +finished +1\.5 MB$", text, re.MULTILINE)
+    assert "together 1.5 MB" in text
+    assert "warning: c is left alone: damaged" in text
+    assert shown(print_leftovers, Leftovers(())) == ""

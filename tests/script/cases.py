@@ -61,6 +61,7 @@ LOSS_OPTIONS: Final[list[Any]] = [
     ("binary", {"name": "binary_cross_entropy", "label_smoothing": 0.1}, {"output": "sigmoid"}),
     ("binary", {"name": "binary_focal", "alpha": 0.25, "gamma": 1.5, "label_smoothing": 0.1}, {}),
     ("binary", {"name": "binary_focal", "class_weights": [1, 3]}, {"output": "sigmoid"}),
+    ("binary", {"name": "binary_focal", "alpha": 0.25, "apply_class_balancing": False}, {}),
     ("binary", {"name": "hinge", "class_weights": [1, 3]}, {}),
     ("binary", {"name": "squared_hinge", "reduction": "sum"}, {}),
     ("multilabel", {"name": "binary_cross_entropy", "class_weights": [1, 2, 3]}, {}),

@@ -1,0 +1,172 @@
+"""Before a run: configs, what they may name, and data."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from lossrun.arguments import ConfigFile, DataDir, Framework, Kind, Overrides, complete_names
+from lossrun.commands.finding import folder_of_data
+
+
+def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) -> None:
+    """Check CONFIG against its data without training; print it with every default filled in."""
+    from lossrun.config import read
+    from lossrun.errors import DataError
+    from lossrun.lint import examine, examine_without_data
+    from lossrun.records import config_file
+    from lossrun.report.console import note, stderr, warning
+    from lossrun.report.facts import facts, layers
+    from lossrun.report.training import banner
+
+    reading = read(config, set_ or [])
+    missing = ""
+    try:
+        examined = examine(reading, folder_of_data(data_dir))
+    except DataError as problem:
+        without = examine_without_data(reading, folder_of_data(data_dir))
+        if without is None:
+            raise
+        examined, missing = without, str(problem).splitlines()[0].rstrip(":")
+    typer.echo(config_file.dumps(examined.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
+    console = stderr()
+    console.print()
+    banner(console, facts(examined.config, examined.facts, examined.notes), layers(examined.config, examined.facts))
+    for text in reading.notes:
+        note(console, text)
+    for text in [*examined.warnings, *([f"checked without the data: {missing}"] if missing else [])]:
+        warning(console, text)
+
+
+def script(
+    config: ConfigFile,
+    framework: Annotated[
+        Framework, typer.Option("--as", case_sensitive=False, help="What to write it in.", show_default=False)
+    ],
+    set_: Overrides = None,
+    data_dir: DataDir = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="File to write.", show_default="stdout"),
+    ] = None,
+) -> None:
+    """Write CONFIG as a plain script in PyTorch or Keras that does the same experiment."""
+    from lossrun.config import read
+    from lossrun.lint import examine
+    from lossrun.report.console import note, stderr, warning
+    from lossrun.script import experiment, save, write
+
+    console = stderr()
+    examined = examine(read(config, set_ or []), folder_of_data(data_dir))
+    text = write(experiment(examined, str(config)), framework.value)
+    for told in examined.reading.notes:
+        note(console, told)
+    for told in examined.warnings:
+        warning(console, told)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        save(text, output)
+        note(console, f"{output} written; now: python {output}")
+
+
+def list_(
+    kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
+    task: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Only what fits regression, binary, multiclass or multilabel.", show_default=False),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="With all parameters and other spellings.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List every loss, optimizer, model, dataset, metric or schedule, and what one chooses it by."""
+    from lossrun.catalog.declaration import TASKS
+    from lossrun.errors import UsageError
+    from lossrun.report.console import stdout
+    from lossrun.report.listing import listing, overview, records
+
+    if task is not None and task not in TASKS:
+        raise UsageError(f"--task {task}: there is no such task; expected one of {', '.join(TASKS)}")
+    declared = "loss" if kind is Kind.losses else kind.value.removesuffix("s")
+    if json_:
+        import json
+
+        typer.echo(json.dumps(records(declared, task), indent=2))
+    else:
+        (listing if full else overview)(stdout(), declared, task)
+
+
+def explain(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="In any spelling, such as huber or keras.RMSprop.", show_default=False, autocompletion=complete_names
+        ),
+    ],
+    kind: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Only the loss (optimizer, rule, diagnosis ...) of that name.", show_default=False),
+    ] = None,
+) -> None:
+    """Explain a loss, optimizer, schedule, model, dataset, metric, lint rule or diagnosis."""
+    from lossrun.report.console import stdout
+    from lossrun.report.explain import examples, print_topic
+    from lossrun.report.pictures import print_loss, print_rates
+    from lossrun.report.topics import topics
+
+    console, found = stdout(), topics(name, kind)
+    for topic in found:
+        print_topic(console, topic)
+    for topic in found:
+        if topic.kind == "schedule":
+            from lossrun.components.schedule_curves import rate_curves
+
+            if curves := rate_curves(topic.name, examples(topic.name) | dict(topic.implies)):
+                print_rates(console, topic.name, curves)
+        if topic.kind == "loss":
+            # Only now, with the text on the screen, is torch worth its seconds.
+            from lossrun.components.loss_curves import pictures
+
+            for picture in pictures(topic.name, topic.implies):
+                print_loss(console, picture.name, picture.axis, picture.rows, picture.curves, picture.limits)
+
+
+def schema() -> None:
+    """Print the JSON Schema of config files, for editors."""
+    import json
+
+    from lossrun.config.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def new(
+    template: Annotated[str, typer.Argument(help="regression, classification or table.")] = "regression",
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write; - for stdout.")] = Path("config.yaml"),
+) -> None:
+    """Write a commented config to start from."""
+    from lossrun.config.starting import template_text, write_template
+    from lossrun.report.console import note, stderr
+
+    if str(output) == "-":
+        typer.echo(template_text(template), nl=False)
+        return
+    write_template(template, output)
+    note(stderr(), f"{output} written; now: lossrun train {output}")
+
+
+def fetch(
+    dataset: Annotated[str, typer.Argument(help="mnist, fashion_mnist or kmnist.", show_default=False)],
+    data_dir: DataDir = None,
+) -> None:
+    """Download DATASET ahead of its first run, checked by its published digests."""
+    from lossrun.catalog import find
+    from lossrun.data import fetch as fetched
+    from lossrun.data.images import IMAGE_SETS
+    from lossrun.errors import UsageError
+
+    found = find("dataset", dataset)
+    if found is None or found.component.name not in IMAGE_SETS:
+        raise UsageError(f"{dataset} is not among the datasets to download; expected {', '.join(IMAGE_SETS)}")
+    for path in fetched(found.component.name, folder_of_data(data_dir)):
+        typer.echo(path)

@@ -1,0 +1,34 @@
+"""From what the command line is given to paths."""
+
+from pathlib import Path
+
+
+def found_run(run: str, runs_dir: Path) -> Path:
+    """The run's directory; says which where the argument left room for doubt."""
+    from lossrun.records.run_directory import find
+    from lossrun.report.console import note, stderr
+
+    path = find(run, runs_dir)
+    if path.name != Path(run).name:
+        note(stderr(), f"{run} is {path.name}")
+    return path
+
+
+def found_runs(runs: list[str] | None, runs_dir: Path, tags: list[str] | None) -> list[Path]:
+    """The directories of all runs that the arguments mean; says which where one left room for doubt."""
+    from lossrun.records.run_directory import find_all
+    from lossrun.report.console import note, stderr
+
+    def told(run: str, path: Path) -> None:
+        if path.name != Path(run).name:
+            note(stderr(), f"{run} is {path.name}")
+
+    return find_all(runs or [], runs_dir, tags or [], told)
+
+
+def folder_of_data(given: Path | None) -> Path:
+    if given is not None:
+        return given
+    from lossrun.data import default_data_dir
+
+    return default_data_dir()

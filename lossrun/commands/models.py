@@ -1,0 +1,121 @@
+"""Using what a run has learnt."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from lossrun.arguments import (
+    DEFAULT_RUNS,
+    DataDir,
+    ExportFormat,
+    OneSeed,
+    RunName,
+    RunsDir,
+    ScoreFormat,
+    Split,
+    Weights,
+)
+from lossrun.commands.finding import found_run
+
+
+def evaluate(
+    run: RunName,
+    split: Annotated[
+        Optional[Split],  # noqa: UP045
+        typer.Option(help="The part of the data to score.", show_default="test, or validation where there is none"),
+    ] = None,
+    checkpoint: Weights = "best",
+    per_sample: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--per-sample", metavar="FILE", help="CSV to write, a row per sample.", show_default=False),
+    ] = None,
+    format_: Annotated[ScoreFormat, typer.Option("--format", help="For people or for programs.")] = ScoreFormat.table,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+    data_dir: DataDir = None,
+) -> None:
+    """Score RUN again: every loss and metric, per seed and together. Nothing is written into the run."""
+    from lossrun.report.console import note, stderr, stdout
+    from lossrun.report.rows import save_csv
+    from lossrun.report.scores import print_scores, scores_to_json
+    from lossrun.training.scoring import score
+
+    scores = score(
+        found_run(run, runs_dir),
+        split=split.value if split else None,
+        checkpoint=checkpoint,
+        data_dir=data_dir,
+        per_sample=per_sample is not None,
+    )
+    for text in scores.notes:
+        note(stderr(), text)
+    if format_ is ScoreFormat.json:
+        typer.echo(scores_to_json(scores.facts(), scores.seeds), nl=False)
+    else:
+        heading = f"{scores.run}: {scores.split}, {scores.samples} samples, weights at {scores.checkpoint}"
+        print_scores(stdout(), heading, scores.seeds, scores.epochs)
+    if per_sample is not None:
+        save_csv(scores.rows, per_sample)
+        note(stderr(), f"{per_sample} written, {len(scores.rows)} rows")
+
+
+def predict(
+    run: RunName,
+    input_: Annotated[
+        Path, typer.Option("--input", "-i", metavar="FILE", help="A csv, npz or IDX file.", show_default=False)
+    ],
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", metavar="FILE", help="File to write: csv or npz.", show_default="csv to stdout"),
+    ] = None,
+    checkpoint: Weights = "best",
+    seed: OneSeed = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+    data_dir: DataDir = None,
+) -> None:
+    """Ask the model of RUN about new samples, which are prepared as its training data were."""
+    from lossrun.errors import UsageError
+    from lossrun.report.console import note, stderr
+    from lossrun.report.rows import rows_to_csv, save_csv, save_npz
+
+    if output is not None and output.suffix not in (".csv", ".npz"):
+        raise UsageError(f"--output {output}: expected a name that ends in .csv or .npz")
+    from lossrun.training.predicting import predict as predicted
+
+    found = predicted(found_run(run, runs_dir), input_, checkpoint=checkpoint, seed=seed, data_dir=data_dir)
+    for text in found.notes:
+        note(stderr(), text)
+    if output is None:
+        typer.echo(rows_to_csv(found.rows()), nl=False)
+        return
+    if output.suffix == ".csv":
+        save_csv(found.rows(), output)
+    else:
+        save_npz(found.arrays, output)
+    note(stderr(), f"{output} written")
+
+
+def export(
+    run: RunName,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to write.", show_default=False)
+    ],
+    format_: Annotated[
+        Optional[list[ExportFormat]],  # noqa: UP045
+        typer.Option("--format", help="In what; may be repeated.", show_default="safetensors"),
+    ] = None,
+    checkpoint: Weights = "best",
+    seed: OneSeed = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+    data_dir: DataDir = None,
+) -> None:
+    """Write the model of RUN, or its history, for other programs; a README there says how to load it."""
+    from lossrun.report.console import note, stderr
+    from lossrun.training.exporting import export as exported
+
+    formats = [one.value for one in format_ or [ExportFormat.safetensors]]
+    written = exported(found_run(run, runs_dir), output, formats, checkpoint=checkpoint, seed=seed, data_dir=data_dir)
+    for text in written.notes:
+        note(stderr(), text)
+    for path in written.files:
+        typer.echo(path)

@@ -1,0 +1,244 @@
+"""Looking at runs, and clearing up after them."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from lossrun.arguments import DEFAULT_RUNS, Format, ListFormat, RunName, RunNames, RunsDir, Tags, XAxis, Yes
+from lossrun.commands.finding import found_run, found_runs
+from lossrun.errors import RunError
+
+if TYPE_CHECKING:
+    from lossrun.analysis.leftovers import Leftovers
+
+
+def compare(
+    runs: RunNames = None,
+    tag: Tags = None,
+    format_: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.table,
+    metric: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="The yardstick that decides, such as rmse or val_rmse.", show_default="the task's, on test data"
+        ),
+    ] = None,
+    at: Annotated[str, typer.Option(metavar="best|last|EPOCH", help="When to read the yardsticks.")] = "best",
+    margin: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="A difference surely smaller than this is called equivalent.", show_default=False),
+    ] = None,
+    target: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NAME=VALUE", help="Say how soon runs get to val_accuracy=0.97.", show_default=False),
+    ] = None,
+    per_seed: Annotated[bool, typer.Option("--per-seed", help="Only every seed's values, one a row.")] = False,
+    curves: Annotated[bool, typer.Option("--curves", help="Also the losses epoch by epoch.")] = False,
+    html: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Also write a page with figures: one file, no network.", show_default=False),
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+) -> None:
+    """Say what differs between runs, which is better by which yardstick, and how sure that is."""
+    from lossrun.analysis.compare import compare as compared
+    from lossrun.analysis.yardsticks import moment_of
+    from lossrun.errors import UsageError
+    from lossrun.records import recorded
+    from lossrun.records.run_directory import is_pattern
+    from lossrun.report import formats
+    from lossrun.report.compare import print_comparison, print_per_seed
+    from lossrun.report.console import stdout
+
+    if len(runs or []) < 2 and not tag and not any(map(is_pattern, runs or [])):
+        raise UsageError(f"compare wants at least two runs, not {len(runs or [])}; lossrun ls lists them")
+    moment = moment_of(at)
+    loaded = [recorded.load(path) for path in found_runs(runs, runs_dir, tag)]
+    comparison = compared(loaded, metric, at=moment, margin=margin, target=target)
+    if html is not None:
+        from lossrun.analysis.report_data import report_data
+        from lossrun.report.console import note, stderr
+        from lossrun.report.page import save_page
+
+        save_page(report_data(loaded, comparison), html)
+        note(stderr(), f"{html} written")
+    if format_ is not Format.table:
+        typer.echo(formats.written(comparison, format_.value, curves=curves, per_seed=per_seed), nl=False)
+    elif per_seed:
+        print_per_seed(comparison, stdout())
+    else:
+        print_comparison(comparison, stdout(), curves=curves)
+
+
+def ls(
+    where: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help="Only runs with, for example, loss=mse, 'val_loss<0.1' or optimizer.momentum!=0; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    sort: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="KEY",
+            help="A column, a key of the config, or a yardstick, best first.",
+            show_default="oldest first",
+        ),
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
+    tag: Tags = None,
+    limit: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--limit", "-n", min=1, help="Only the newest, or the first by --sort.", show_default=False),
+    ] = None,
+    format_: Annotated[ListFormat, typer.Option("--format", help="For people or for programs.")] = ListFormat.table,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+) -> None:
+    """List the runs: state, epochs, what they were trained with, how well they did."""
+    from lossrun.analysis.runs import Listing, listing
+    from lossrun.analysis.selection import chosen, condition, ordered
+    from lossrun.records.run_directory import all_runs, has_tags
+    from lossrun.report.console import stderr, stdout, warning
+    from lossrun.report.runs import listing_as_csv, listing_as_json, print_listing
+
+    conditions = [condition(text) for text in where or []]
+    paths = [path for path in all_runs(runs_dir) if has_tags(path, tag or [])]
+    if limit and not sort and not conditions:
+        paths = paths[-limit:]
+    found = listing(paths)
+    rows, sorted_by = ordered(chosen(found.rows, conditions), sort, reverse=reverse, limit=limit)
+    shown = Listing(rows, found.problems, sorted_by)
+    if format_ is ListFormat.table:
+        print_listing(shown, stdout(), nothing="no run is like that" if where or tag else "")
+        return
+    typer.echo(listing_as_json(shown) if format_ is ListFormat.json else listing_as_csv(shown), nl=False)
+    for problem in shown.problems:
+        warning(stderr(), problem)
+
+
+def show(run: RunName, runs_dir: RunsDir = DEFAULT_RUNS) -> None:
+    """Show one run: config, results, checkpoints, what happened to it."""
+    from lossrun.analysis.runs import facts
+    from lossrun.records import recorded
+    from lossrun.report.console import stdout
+    from lossrun.report.runs import print_facts
+
+    print_facts(facts(recorded.load(found_run(run, runs_dir))), stdout())
+
+
+def plot(
+    runs: RunNames = None,
+    tag: Tags = None,
+    metric: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            help="What to draw: a column of the history, a yardstick, or loss for both of them; may be repeated.",
+            show_default="the primary yardstick",
+        ),
+    ] = None,
+    x: Annotated[XAxis, typer.Option("--x", help="What to draw it over.")] = XAxis.epoch,
+    log: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--log/--no-log", help="Logarithmic or linear.", show_default="log above two decades"),
+    ] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="File to draw into: png, svg or pdf.", show_default="the terminal"),
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+) -> None:
+    """Draw learning curves of runs: means over seeds, and how far the seeds lie apart."""
+    from lossrun.analysis.learning_curves import learning_curves
+    from lossrun.errors import UsageError
+    from lossrun.records import recorded
+    from lossrun.report.console import note, stderr, stdout
+
+    if not runs and not tag:
+        raise UsageError("plot wants a run, a pattern such as 'mnist-*', or --tag TAG; lossrun ls lists the runs")
+    if output is None:
+        from lossrun.report.curves_plot import print_learning_curves
+
+        loaded = [recorded.load(path) for path in found_runs(runs, runs_dir, tag)]
+        print_learning_curves(learning_curves(loaded, metric or (), x_axis=x.value, log=log), stdout())
+        return
+    from lossrun.report.figure import check_output, save_figure
+
+    check_output(output)
+    loaded = [recorded.load(path) for path in found_runs(runs, runs_dir, tag)]
+    curves = learning_curves(loaded, metric or (), x_axis=x.value, log=log)
+    save_figure(curves, output)
+    for sentence in curves.notes:
+        note(stderr(), sentence)
+    note(stderr(), f"{output} written")
+
+
+def rm(runs: RunNames = None, tag: Tags = None, yes: Yes = False, runs_dir: RunsDir = DEFAULT_RUNS) -> None:
+    """Remove runs for good, after showing which and asking. Never one that is being written."""
+    from lossrun.analysis.leftovers import whole_runs
+    from lossrun.errors import UsageError
+
+    if not runs and not tag:
+        raise UsageError("rm wants a run, a pattern such as 'mnist-*', or --tag TAG; lossrun ls lists the runs")
+    _remove(whole_runs(found_runs(runs, runs_dir, tag), runs_dir), yes=yes)
+
+
+def gc(
+    older_than: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="LENGTH", help="Only what has not changed for 30d, 12h, 90min.", show_default=False),
+    ] = None,
+    keep_best: Annotated[
+        bool, typer.Option("--keep-best", help="Keep the best weights alone: finished runs cannot be resumed then.")
+    ] = False,
+    yes: Yes = False,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+) -> None:
+    """Free space: of finished runs all checkpoints but the best and the last, runs without a step, leavings of killed
+    writes. Shows what goes, and asks."""
+    from lossrun.analysis.leftovers import superfluous
+    from lossrun.analysis.selection import duration
+
+    _remove(
+        superfluous(runs_dir, older_than=duration(older_than) if older_than else None, keep_best=keep_best), yes=yes
+    )
+
+
+def _remove(leftovers: "Leftovers", *, yes: bool) -> None:
+    """Show what is about to go, ask, and let it go; what cannot go is told of, and does not keep the rest."""
+    from lossrun.analysis.leftovers import remove
+    from lossrun.errors import LockedError, UsageError
+    from lossrun.report.console import note, stderr, warning
+    from lossrun.report.numbers import format_size
+    from lossrun.report.runs import print_leftovers
+
+    console = stderr()
+    print_leftovers(leftovers, console)
+    if not leftovers.found:
+        note(console, "nothing to remove")
+        return
+    if not yes:
+        if not sys.stdin or not sys.stdin.isatty():
+            raise UsageError("nothing was removed: there is no terminal to ask on; --yes removes without asking")
+        sys.stderr.write("Remove this for good? [y/N] ")
+        sys.stderr.flush()
+        try:
+            agreed = sys.stdin.readline().strip().lower() in ("y", "yes")
+        except KeyboardInterrupt:
+            agreed = False
+        if not agreed:
+            note(console, "nothing was removed")
+            return
+    freed, refused = 0, None
+    for leftover in leftovers.found:
+        try:
+            freed += remove(leftover)
+        except (LockedError, RunError) as problem:
+            warning(console, str(problem))
+            refused = problem
+    note(console, f"{format_size(freed)} freed ({freed} bytes)")
+    if refused:
+        sys.exit(refused.exit_code)

@@ -1,0 +1,74 @@
+"""Making runs."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from lossrun.arguments import DEFAULT_RUNS, ConfigFile, DataDir, Overrides, Quiet, RunName, RunsDir
+from lossrun.commands.finding import folder_of_data, found_run
+
+
+def train(
+    config: ConfigFile,
+    set_: Overrides = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+    name: Annotated[Optional[str], typer.Option(help="Name of the run.", show_default=False)] = None,  # noqa: UP045
+    data_dir: DataDir = None,
+    tensorboard: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Write event files for TensorBoard there, too.", show_default=False),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train as CONFIG says, into a new directory under --runs-dir."""
+    from lossrun.config import read
+    from lossrun.lint import examine
+
+    overrides = [*(set_ or []), *([f"name={name}"] if name else [])]
+    examined = examine(read(config, overrides), folder_of_data(data_dir))
+
+    # Only now, with every mistake of the config told, is torch worth its seconds.
+    from lossrun.screen import train_on_screen
+    from lossrun.training.start import begin, prepare
+
+    if tensorboard is not None:
+        from lossrun.training.tensorboard import require_tensorboard
+
+        require_tensorboard(tensorboard)
+    with begin(prepare(examined), runs_dir) as session:
+        train_on_screen(session, examined, quiet=quiet, tensorboard=tensorboard)
+
+
+def resume(
+    run: RunName,
+    set_: Overrides = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+    data_dir: DataDir = None,
+    quiet: Quiet = False,
+) -> None:
+    """Go on with RUN from its newest good checkpoint, to the bits that it would have reached without a stop."""
+    from lossrun.lint import examine
+    from lossrun.report.console import note, stderr, warning
+    from lossrun.training.resumable import find_resumable
+
+    console = stderr()
+    resumable = find_resumable(found_run(run, runs_dir), set_ or [])
+    if resumable.finished and not resumable.changes:
+        note(console, f"{resumable.run.name} is finished; to train it further: lossrun resume {run} --set epochs=...")
+        if quiet:
+            typer.echo(resumable.run.path)
+        return
+    for text in resumable.notes:
+        note(console, text)
+    examined = examine(resumable.reading, data_dir or resumable.data_dir(folder_of_data(None)))
+
+    from lossrun.screen import train_on_screen
+    from lossrun.training.start import prepare, resume_at
+
+    def skipped(_path: Path, reason: str) -> None:
+        warning(console, f"checkpoint skipped: {reason}")
+
+    prepared = prepare(examined, resumable)
+    with resume_at(prepared, resumable, skipped, lambda text: note(console, text)) as session:
+        train_on_screen(session, examined, quiet=quiet)

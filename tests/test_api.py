@@ -1,0 +1,130 @@
+"""What `import lossrun` gives to Python: runs as objects, their history as records and as a DataFrame."""
+
+import json
+import math
+import sys
+import typing
+import warnings
+from pathlib import Path
+
+import pytest
+
+import lossrun
+from lossrun import api
+from lossrun.errors import RunError, UsageError
+from lossrun.records import history
+from tests.conftest import write_run
+
+CONFIG = {
+    "dataset": {"name": "synthetic_regression", "samples": 100, "features": 3},
+    "model": {"name": "mlp", "hidden": [4]},
+    "loss": "mse",
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "epochs": 3,
+    "seeds": 2,
+}
+# A third, the least number above 0, one that 15 digits do not tell from its neighbour, and what is no number.
+AWKWARD = (1 / 3, 5e-324, 0.1 + 0.2, -0.0, math.inf, -math.inf, math.nan)
+
+
+def rows(epoch, seed):
+    return {"train_loss": AWKWARD[epoch - 1], "val_loss": 1.0 / epoch, "val_rmse": 0.5 / epoch}
+
+
+def bits(values):
+    return [float(value).hex() for value in values]
+
+
+@pytest.fixture
+def runs_dir(tmp_path: Path) -> Path:
+    for name in ("mnist-adam", "mnist-sgd", "moons"):
+        write_run(tmp_path / "runs", name, rows=rows, config={"epochs": len(AWKWARD), "seeds": [0, 1]})
+    return tmp_path / "runs"
+
+
+def test_a_trained_run_has_its_history_as_records(tmp_path) -> None:
+    run = lossrun.train(CONFIG, runs_dir=tmp_path / "runs")
+    assert isinstance(run, api.Run)
+    lines = (run.path / "history.jsonl").read_text().splitlines()
+    assert list(run.history.rows) == [json.loads(line) for line in lines]
+    assert [(row["epoch"], row["seed"]) for row in run.history.rows] == [(e, s) for e in (1, 2, 3) for s in (0, 1)]
+    frame = run.history.to_pandas()
+    assert len(frame) == 6
+    assert lossrun.resume(run).history.rows == run.history.rows  # finished: nothing to do
+    assert lossrun.load(run) is run
+
+
+def test_a_frame_holds_the_numbers_of_the_file_bit_for_bit(runs_dir) -> None:
+    run = lossrun.load("moons", runs_dir=runs_dir)
+    frame = run.history.to_pandas()
+    assert list(frame.columns) == list(run.history.rows[0])
+    for name in ("train_loss", "val_loss", "learning_rate"):
+        assert str(frame[name].dtype) == "float64"
+        assert bits(frame[name]) == bits(row[name] for row in run.history.rows)
+    assert bits(frame["train_loss"])[::2] == bits(AWKWARD)
+    for name in ("epoch", "step", "seed"):
+        assert str(frame[name].dtype) == "int64"
+    assert frame.groupby("seed")["val_rmse"].min().tolist() == [0.5 / len(AWKWARD)] * 2
+
+
+def test_a_value_that_a_row_lacks_is_nan_in_the_frame(runs_dir) -> None:
+    path = lossrun.load("moons", runs_dir=runs_dir).path
+    last = {"epoch": 8, "step": 24, "seed": 0, "train_loss": 1.0, "val_new": 2.0}
+    history.append(path / "history.jsonl", [last])
+    frame = lossrun.load(path).history.to_pandas()
+    assert frame["val_new"].isna().tolist() == [True] * 14 + [False]
+    assert math.isnan(frame["val_loss"].iloc[-1])
+    assert frame["epoch"].iloc[-1] == 8
+
+
+def test_a_run_without_an_epoch_has_an_empty_frame(tmp_path) -> None:
+    run = write_run(tmp_path / "runs", rows=rows, epochs_done=0, finish=False)
+    assert len(lossrun.load(run.path).history.to_pandas()) == 0
+
+
+def test_without_pandas_it_says_what_to_do(runs_dir, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(UsageError, match="pip install"):
+        lossrun.load("moons", runs_dir=runs_dir).history.to_pandas()
+
+
+def test_pandas_is_not_imported_unasked(runs_dir, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    first, second = (lossrun.load(name, runs_dir=runs_dir) for name in ("moons", "mnist-sgd"))
+    assert len(lossrun.compare(first, second).runs) == 2
+
+
+def test_load_takes_what_the_command_line_takes(runs_dir) -> None:
+    newest = lossrun.load("last", runs_dir=runs_dir)
+    assert newest.name.endswith("-moons")
+    for spec in ("moons", "moo", "*-moons", newest.path, str(newest.path)):
+        assert lossrun.load(spec, runs_dir=runs_dir) == newest
+    with pytest.raises(RunError, match="fits 2 runs"):
+        lossrun.load("mnist-*", runs_dir=runs_dir)
+    with pytest.raises(RunError, match="did you mean moons"):
+        lossrun.load("moosn", runs_dir=runs_dir)
+
+
+def test_compare_takes_runs_and_patterns(runs_dir) -> None:
+    moons = lossrun.load("moons", runs_dir=runs_dir)
+    names = [run.name for run in lossrun.compare(moons, "mnist-*", runs_dir=runs_dir).runs]
+    assert [name.partition("-")[2].partition("-")[2] for name in names] == ["moons", "mnist-adam", "mnist-sgd"]
+    with pytest.raises(UsageError, match="two runs"):
+        lossrun.compare("*-moons", runs_dir=runs_dir)
+
+
+def test_the_types_say_what_comes_back() -> None:
+    """py.typed stands in the package, so that mypy reads the annotations; these are the ones it reads."""
+    assert Path(api.__file__).with_name("py.typed").is_file()
+    for function in (lossrun.train, lossrun.resume, lossrun.load):
+        assert typing.get_type_hints(function)["return"] is api.Run
+    assert typing.get_type_hints(api.Run)["history"] is api.RunHistory
+
+
+def test_a_loaded_run_warns_of_nothing_and_writes_nothing(runs_dir) -> None:
+    before = {path: path.stat().st_mtime_ns for path in runs_dir.rglob("*")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lossrun.compare("mnist-*", runs_dir=runs_dir)
+    assert {path: path.stat().st_mtime_ns for path in runs_dir.rglob("*")} == before
