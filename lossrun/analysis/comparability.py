@@ -150,7 +150,9 @@ def notes(runs: Sequence[RecordedRun], deciding: Sequence[str], at: str | int) -
     elif not deciding and not reasons(runs, [run.name for run in runs]):
         found.append("no verdict: there is no yardstick to decide by that two of the runs have a value for")
     if len({frozenset(run.seeds) for run in runs}) > 1:
-        found.append("the runs do not have the same seeds; only those that two have in common are paired")
+        found.append(
+            "the runs do not have the same seeds; only those that two have in common are paired, and no mean is marked"
+        )
     if len({run.config["epochs"] for run in runs}) > 1:
         found.append("the runs were asked for different numbers of epochs")
     if at == "best" and any(name.startswith("val_") for name in deciding):

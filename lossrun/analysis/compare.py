@@ -105,7 +105,10 @@ def compare(
     ]
     compared = tuple(map(_compared, groups, marks, names, rows))
     deciders = [Decider(y.name, y.goal, y.measured.values) for y in found if y.decides and y.goal]
-    sides = [Side(run.letter, run.seeds, run.diverged, _pending(run, at)) for run in compared]
+    sides = [
+        Side(run.letter, run.seeds, run.diverged, _pending(run, group.run, at))
+        for run, group in zip(compared, groups, strict=True)
+    ]
     members = [(member, mark) for group, mark in zip(groups, marks, strict=True) for member in group.members]
     return Comparison(
         runs=compared,
@@ -156,9 +159,13 @@ def _compared(group: Group, letter: str, label: str, rows: Moments) -> ComparedR
     )
 
 
-def _pending(run: ComparedRun, at: Moment) -> str:
+def _pending(run: ComparedRun, recorded: RecordedRun, at: Moment) -> str:
     """Why the run's values are not its last word. At an epoch of a number they are, whatever comes after."""
-    if run.status == "finished" or isinstance(at, int):
+    if isinstance(at, int):
+        return ""
+    if readings.is_short(recorded):
+        return "has lost a part of its history"
+    if run.status == "finished":
         return ""
     if run.status == "diverged":
         return f"diverged and ended after {run.epochs_done} of {run.epochs_asked} epochs"

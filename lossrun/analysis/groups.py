@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from lossrun.analysis import readings
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
 
@@ -22,8 +23,8 @@ class Group:
 def grouped(runs: Sequence[RecordedRun]) -> tuple[Group, ...]:
     """The runs, in their order, with those united that are one experiment on different seeds.
 
-    A run that is not finished, was changed on its way, or repeats a seed stays alone: it is something else, or nothing
-    new.
+    A run that is not finished, was changed on its way, has lost a part of its history, or repeats a seed stays alone:
+    it is something else, or nothing new.
     """
     groups: list[list[RecordedRun]] = []
     for run in runs:
@@ -41,6 +42,8 @@ def _belong_together(run: RecordedRun, other: RecordedRun) -> bool:
         and not set(run.seeds) & set(other.seeds)
         and _experiment(run) == _experiment(other)
         and all(run.environment.get(key) == other.environment.get(key) for key in ("task", "data", "code"))
+        and not readings.is_short(run)
+        and not readings.is_short(other)
         and not any(event.get("changes") for event in (*run.ledger, *other.ledger))
     )
 

@@ -50,12 +50,15 @@ class Leftovers:
 
 
 def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Leftovers:
-    """The runs themselves, each once.
+    """The runs themselves, each once. Links are passed over beside runs: a pattern may have caught them.
 
     Raises UsageError for what is no run directory right under `runs_dir`, LockedError for a run that is being written.
     """
     found: dict[Path, Leftover] = {}
+    links = [run for run in dict.fromkeys(runs) if run.is_symlink()] if len(runs) > 1 else []
     for run in runs:
+        if run in links:
+            continue
         if not is_run(run) or run.is_symlink() or run.resolve().parent != runs_dir.resolve():
             raise UsageError(
                 f"{run} is no run directory in {runs_dir}, and nothing else is removed; "
@@ -65,7 +68,9 @@ def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Leftovers:
         if state in ("running", "unknown"):
             raise LockedError(f"{run.name} is not removed: {_writer(run, state)}")
         found[run.resolve()] = _leftover(run, (), state)
-    return Leftovers(tuple(found.values()))
+    return Leftovers(
+        tuple(found.values()), tuple(f"{link} is left alone: it is a link to {link.resolve()}" for link in links)
+    )
 
 
 def superfluous(
@@ -118,9 +123,11 @@ def remove(leftover: Leftover) -> int:
     """
     path = leftover.path
     try:
-        if not is_run(path):
+        if _HIDDEN_RUN.fullmatch(path.name):
             shutil.rmtree(path)
             return leftover.size
+        if not is_run(path):
+            raise FileNotFoundError(path)
         with lock.writing(path):
             if _ledger_length(path) != leftover.ledger_length:
                 raise RunError(f"{path.name} has gone on since it was looked at, and is left alone; ask again")

@@ -61,9 +61,22 @@ def last_rows(run: RecordedRun) -> dict[int, Row]:
 
 
 def test_rows(run: RecordedRun, when: Literal["test_at_best", "test_at_last"]) -> dict[int, Row]:
-    """test_<name> per seed, as the last `finished` event has them; empty before the end."""
-    seeds = run.finished["seeds"] if run.finished else {}
+    """test_<name> per seed, as the last `finished` event has them; empty before the end, and where the history has
+    lost the epochs that they belong to."""
+    seeds = run.finished["seeds"] if run.finished and not is_short(run) else {}
     return {int(seed): facts[when] for seed, facts in seeds.items() if facts.get(when)}
+
+
+def is_short(run: RecordedRun) -> bool:
+    """Whether the history of a finished run lacks epochs that its end speaks of: lines were lost since."""
+    if run.status != "finished" or run.finished is None:
+        return False
+    last = last_rows(run)
+    ends = {
+        int(seed): facts.get("stopped_epoch") or facts.get("diverged_epoch") or run.finished.get("epoch", 0)
+        for seed, facts in run.finished["seeds"].items()
+    }
+    return any(seed not in last or last[seed]["epoch"] < epoch for seed, epoch in ends.items() if epoch)
 
 
 def rows_at(run: RecordedRun, epoch: int) -> dict[int, Row]:

@@ -20,6 +20,8 @@ def remarks(run: RecordedRun) -> tuple[str, ...]:
     found += [_diagnosis(event) for event in run.ledger if event["event"] == "diagnosed"]
     if run.extended:
         found.append("extended after it had finished: its length was chosen with its results known")
+    if readings.is_short(run):
+        found.append(f"has lost a part of its history since it finished: {progress} are left")
     stops = {
         seed: facts["stopped_epoch"]
         for seed, facts in (run.finished or {}).get("seeds", {}).items()

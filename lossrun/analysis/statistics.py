@@ -31,14 +31,16 @@ POWER: Final = 0.8  # with which a fresh comparison is to find the difference
 LEAST_FOR_INTERVAL: Final = 3  # seeds
 LEAST_FOR_VERDICT: Final = 6  # seeds
 MOST_SEEDS: Final = 1000  # beyond, the number that would settle it is of no use to anybody
-ROUNDING: Final = 1e-12  # relative
+ROUNDING: Final = 1e-6  # relative; what other kernels, or another order of sums, do to the same numbers in float32
+_CONSTANT: Final = 1e-12  # relative; differences that lie closer together than this are all the same
 
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
     """One run minus another on the seeds they share. `deviation`: of the sample, None for one seed. `interval`: 95 %,
     of the mean, and `p_value`: two-sided, of no difference; both None for fewer than 3 seeds. `wins`: the share of
-    seeds on which the one beats the other, ties half: an estimate of the probability that it does."""
+    seeds on which the one beats the other, ties half: an estimate of the probability that it does. `ties`: seeds on
+    which they are equal but for rounding."""
 
     per_seed: dict[int, float]
     mean: float
@@ -46,13 +48,14 @@ class PairedDifference:
     interval: tuple[float, float] | None
     p_value: float | None
     wins: float
+    ties: int
 
 
 def paired_difference(run: Mapping[int, float], other: Mapping[int, float], goal: Goal) -> PairedDifference | None:
     """`run` minus `other`, values per seed, over the seeds where both are finite; None where there is none.
 
-    `goal`: which way is better, for `wins`. Differences that are equal but for rounding leave Student's t without a
-    scale: their p-value is the sign test's, 2^(1 - n), and 1 where they are 0.
+    `goal`: which way is better, for `wins`. Values that are equal but for rounding differ by 0. Differences that are
+    all the same leave Student's t without a scale: their p-value is the sign test's, 2^(1 - n), and 1 where they are 0.
     """
     seeds = [seed for seed in run if math.isfinite(run[seed]) and math.isfinite(other.get(seed, math.nan))]
     if not seeds:
@@ -60,30 +63,31 @@ def paired_difference(run: Mapping[int, float], other: Mapping[int, float], goal
     per_seed = {seed: difference(run[seed], other[seed]) for seed in seeds}
     values, count = list(per_seed.values()), len(seeds)
     scale = max(abs(value) for seed in seeds for value in (run[seed], other[seed]))
-    constant = max(values) - min(values) <= ROUNDING * scale
+    constant = max(values) - min(values) <= _CONSTANT * scale
     mean = values[0] if constant else sum(values) / count
     deviation = None
     if count > 1:
         squares = sum((value - mean) * (value - mean) for value in values)
         deviation = 0.0 if constant else math.sqrt(squares / (count - 1))
+    ties = values.count(0.0)
     better = sum(1.0 if (value > 0) == (goal == "max") else 0.0 for value in values if value)
-    wins = (better + values.count(0.0) / 2) / count
+    wins = (better + ties / 2) / count
     # Differences of a run that exploded may be too large to be squared.
     if count < LEAST_FOR_INTERVAL or deviation is None or not math.isfinite(deviation):
-        return PairedDifference(per_seed, mean, deviation, None, None, wins)
+        return PairedDifference(per_seed, mean, deviation, None, None, wins, ties)
     if deviation == 0:
         p_value = 2.0 ** (1 - count) if mean else 1.0
-        return PairedDifference(per_seed, mean, deviation, (mean, mean), p_value, wins)
+        return PairedDifference(per_seed, mean, deviation, (mean, mean), p_value, wins, ties)
     from scipy.special import stdtr, stdtrit
 
     error = deviation / math.sqrt(count)
     half = float(stdtrit(count - 1, 1 - LEVEL / 2)) * error
     p_value = 2 * float(stdtr(count - 1, -abs(mean) / error))
-    return PairedDifference(per_seed, mean, deviation, (mean - half, mean + half), p_value, wins)
+    return PairedDifference(per_seed, mean, deviation, (mean - half, mean + half), p_value, wins, ties)
 
 
 def difference(value: float, other: float) -> float:
-    """0 where only rounding differs: sums over the same samples are not always added up in the same order."""
+    """0 where only rounding differs: nobody can say which of the two is better."""
     return 0.0 if math.isclose(value, other, rel_tol=ROUNDING) else value - other
 
 

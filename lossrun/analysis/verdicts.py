@@ -106,19 +106,20 @@ def _verdict(
     margin: float | None,
 ) -> Verdict:
     run, reference = sides[index], sides[0]
-    because = _limits(run, reference, difference)
+    lost = _lost(run, reference, difference)
+    because = _limits(run, reference, difference, lost)
     word: Word = "cannot tell"
     level = LEVEL / max(comparisons, 1)
     enough = difference is not None and len(difference.per_seed) >= LEAST_FOR_VERDICT
-    if difference is not None and corrected is not None:
+    if difference is not None and corrected is not None and not lost:
         better = (difference.mean > 0) == (decider.goal == "max")
         if margin is not None and enough and within_margin(difference, margin, level):
             word = "cannot tell" if run.diverged or reference.diverged else "equivalent"
         elif corrected <= LEVEL and not (run if better else reference).diverged:
             word = ("better" if better else "worse") if enough else ("leaning better" if better else "leaning worse")
     seeds = None
-    # Where it is a seed that diverged which forbids the verdict, more seeds are no way out.
-    forbidden = corrected is not None and corrected <= LEVEL and word == "cannot tell"
+    # Where seeds that diverged or were lost forbid the verdict, more seeds are no way out.
+    forbidden = lost or (corrected is not None and corrected <= LEVEL and word == "cannot tell")
     if difference is not None and corrected is not None and difference.deviation and not forbidden:
         settled = word in ("better", "worse", "equivalent")
         seeds = None if settled else seeds_to_settle(difference.mean, difference.deviation, level)
@@ -127,7 +128,16 @@ def _verdict(
     )
 
 
-def _limits(run: Side, reference: Side, difference: PairedDifference | None) -> list[str]:
+def _lost(run: Side, reference: Side, difference: PairedDifference | None) -> int:
+    """How many common seeds have no value in one of the runs though they did not diverge. Those that are left are a
+    choice by the results, early stopping's for one, and prove nothing."""
+    if difference is None:
+        return 0
+    common = set(run.seeds) & set(reference.seeds)
+    return len(common - set(run.diverged) - set(reference.diverged) - set(difference.per_seed))
+
+
+def _limits(run: Side, reference: Side, difference: PairedDifference | None, lost: int) -> list[str]:
     """What keeps a verdict from being given, or from being firm."""
     pending = [f"{side.letter} {side.pending}" for side in (reference, run) if side.pending]
     if pending:
@@ -144,13 +154,12 @@ def _limits(run: Side, reference: Side, difference: PairedDifference | None) -> 
     if count == 0:
         return [*found, "no common seed has a finite value in both"]
     assert difference is not None
-    lost = len(common - set(run.diverged) - set(reference.diverged) - set(difference.per_seed))
     if lost:
-        found.append(f"{lost} of {len(common)} common seeds have no value in one of them and are left out")
+        found.append(f"{lost} of {len(common)} common seeds have no value in one of them, so the others prove nothing")
     if count < LEAST_FOR_INTERVAL:
         seeds = "one common seed proves nothing" if count == 1 else "two common seeds give no interval"
         return [*found, f"{seeds}: train both with `seeds: {LEAST_FOR_VERDICT}`"]
-    if difference.deviation == 0:
+    if difference.deviation == 0 and difference.mean:
         found.append("the difference is the same on every seed, as if seeds changed nothing")
     if count < LEAST_FOR_VERDICT:
         return [*found, f"fewer than {LEAST_FOR_VERDICT} common seeds lean at most"]

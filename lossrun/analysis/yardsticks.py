@@ -20,12 +20,11 @@ _PARTS: Final = ("test_", "val_", "train_")  # what decides, in this order: the 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A yardstick at one moment of each run. `values`: one per run. `differences`: each mean minus the first run's,
-    None where they must not be subtracted. `best`: indices of the runs with the best mean, none where they cannot be
-    ranked or are all equal; a run with a seed that diverged is never among them."""
+    """A yardstick at one moment of each run. `values`: one per run. `best`: indices of the runs with the best mean,
+    none where they cannot be ranked, are not over the same seeds, or are all equal; a run with a seed that diverged is
+    never among them."""
 
     values: tuple[Spread | None, ...]
-    differences: tuple[float | None, ...]
     best: tuple[int, ...]
 
 
@@ -72,7 +71,8 @@ def moment_of(text: str) -> Moment:
 
 
 def moments(run: RecordedRun, at: Moment) -> Moments:
-    """History rows with the test yardsticks of the same moment; there are none at an epoch asked for by number."""
+    """History rows with the test yardsticks of the same moment. There are none at an epoch asked for by number, nor
+    of a run whose history has lost the moment that they were taken at."""
     best = _tested(readings.best_rows(run), readings.test_rows(run, "test_at_best"))
     last = _tested(readings.last_rows(run), readings.test_rows(run, "test_at_last"))
     shown = best if at == "best" else last if at == "last" else readings.rows_at(run, at)
@@ -174,15 +174,11 @@ def _yardstick(
 def _measured(
     values: Sequence[Spread | None], goal: Goal | None, unranked: frozenset[int], comparable: bool
 ) -> Measured:
-    first = values[0]
-    differences = tuple(
-        difference(value.mean, first.mean) if comparable and value and first and index else None
-        for index, value in enumerate(values)
-    )
     finite = {index: value.mean for index, value in enumerate(values) if value and math.isfinite(value.mean)}
     candidates = {index: mean for index, mean in finite.items() if index not in unranked}
-    if goal is None or not comparable or not candidates:
-        return Measured(tuple(values), differences, ())
+    over = {frozenset(value.per_seed) for index, value in enumerate(values) if value and index in candidates}
+    if goal is None or not comparable or len(over) != 1:
+        return Measured(tuple(values), ())
     top = min(candidates.values()) if goal == "min" else max(candidates.values())
     best = tuple(index for index, mean in candidates.items() if difference(mean, top) == 0)
-    return Measured(tuple(values), differences, best if len(best) < len(finite) else ())
+    return Measured(tuple(values), best if len(best) < len(finite) else ())

@@ -113,7 +113,8 @@ def all_runs(runs_dir: Path) -> list[Path]:
 
 
 def is_run(path: Path) -> bool:
-    return (path / "config.yaml").is_file()
+    """Whether both of the files are there that every run is born with. A config alone may be anybody's."""
+    return not _missing(path)
 
 
 def bare_name(path: Path) -> str:
@@ -142,7 +143,7 @@ def find(spec: str, runs_dir: Path) -> Path:
             raise RunError(f"{spec} fits {len(matches)} runs; one is wanted here:{_listed(matches)}")
         return matches[0]
     if "/" in spec or os.sep in spec:
-        raise RunError(f"{spec} is no run directory: it has no config.yaml")
+        raise RunError(f"{spec} is no run directory: it has no {' and no '.join(_missing(path))}")
     runs = all_runs(runs_dir)
     if recent := _RECENT.fullmatch(spec):
         return _recent(int(recent["back"] or 0), runs, runs_dir)
@@ -196,6 +197,11 @@ def has_tags(path: Path, tags: Sequence[str]) -> bool:
     except (OSError, RunError):
         pass
     return False
+
+
+def _missing(path: Path) -> list[str]:
+    run = RunDirectory(path)
+    return [file.name for file in (run.config_path, run.run_json) if not file.is_file()]
 
 
 def _recent(back: int, runs: list[Path], runs_dir: Path) -> Path:

@@ -39,7 +39,9 @@ def to_json(comparison: Comparison) -> str:
 
 
 def to_csv(comparison: Comparison) -> str:
-    """One value per line: `at` is "epoch" (every epoch is there), "best" or "last"."""
+    """One value per line. `at`: "epoch", and every epoch is there; "best"; "last"; "given", the epoch that the
+    comparison was asked for by number; "target", for how soon a seed got there (`value` in epochs or in seconds) and
+    the mean height of its curve."""
     return _csv(CSV_HEADER, _csv_rows(comparison))
 
 
@@ -91,10 +93,22 @@ def _markdown_block(block: TextTable | Sequence[str]) -> str:
 def _csv_rows(comparison: Comparison) -> Iterator[tuple[object, ...]]:
     for index, run in enumerate(comparison.runs):
         for yardstick in comparison.yardsticks:
-            for at, measured in (("best", yardstick.at_best), ("last", yardstick.at_last)):
+            moments = [("best", yardstick.at_best, run.best_epochs), ("last", yardstick.at_last, run.last_epochs)]
+            if isinstance(comparison.at, int):
+                moments.append(("given", yardstick.measured, dict.fromkeys(run.seeds, comparison.at)))
+            for at, measured, epochs in moments:
                 for seed, value in _per_seed(measured.values[index]):
-                    epoch = run.best_epochs.get(seed, "") if at == "best" else run.last_epochs.get(seed, "")
-                    yield run.name, run.label, seed, yardstick.name, at, epoch, repr(value)
+                    yield run.name, run.label, seed, yardstick.name, at, epochs.get(seed, ""), repr(value)
+        if comparison.target:
+            reached = comparison.target.runs[index]
+            first = reached.epochs.per_seed if reached.epochs else {}
+            for name, spread in (
+                ("epochs_to_target", reached.epochs),
+                ("seconds_to_target", reached.seconds),
+                ("mean_height", reached.area),
+            ):
+                for seed, value in _per_seed(spread):
+                    yield run.name, run.label, seed, name, "target", first.get(seed, ""), repr(value)
         for curve in comparison.curves:
             for epoch, values in curve.rows.items():
                 for seed, value in _per_seed(values[index]):

@@ -127,15 +127,24 @@ def _facts(comparison: Comparison, verdict: Verdict, run: ComparedRun) -> list[s
         return [f"{format_number(value.mean)} for {side.letter}" for side, value in pairs if value]
     other = comparison.runs[verdict.reference]
     count = len(difference.per_seed)
-    better, won = (other, 1 - difference.wins) if difference.wins < 0.5 else (run, difference.wins)
+    if difference.ties == count:
+        return [f"equal on all {count} seeds"]
     facts = [
         f"{run.letter} - {other.letter} = {format_difference(difference.mean)}",
         f"95 % interval {_interval(difference)}",
-        f"{better.letter} better on {won * count:g} of {count} seeds",
+        _won(difference, run.letter, other.letter),
     ]
     if verdict.corrected_p_value is not None:
         facts.append(f"p = {format_p_value(verdict.corrected_p_value)}".replace("= <", "< "))
     return facts
+
+
+def _won(difference: PairedDifference, run: str, other: str) -> str:
+    """`B better on 4 of 6 seeds, equal on 1`."""
+    count, ties = len(difference.per_seed), difference.ties
+    won = round(difference.wins * count - ties / 2)
+    better, most = (other, count - ties - won) if 2 * won < count - ties else (run, won)
+    return f"{better} better on {most} of {count} seeds" + (f", equal on {ties}" if ties else "")
 
 
 def _interval(difference: PairedDifference) -> str:

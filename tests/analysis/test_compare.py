@@ -1,3 +1,4 @@
+import json
 import math
 
 import pytest
@@ -19,6 +20,9 @@ def falling(start: float):
     return rows
 
 
+TWO = (("a", 1.0, {"name": "mse"}), ("b", 0.9, HUBER))
+
+
 def yardstick(comparison, name):
     return next(y for y in comparison.yardsticks if y.name == name)
 
@@ -29,7 +33,6 @@ def test_yardsticks_are_read_at_each_runs_own_best_epoch_and_at_the_last(make_ru
     # Epoch 3: 1.0 - 0.3 and 0.9 - 0.3; epoch 4, the last: 0.1 less.
     assert [value.mean for value in rmse.at_best.values] == pytest.approx([0.7, 0.6])
     assert [value.mean for value in rmse.at_last.values] == pytest.approx([0.6, 0.5])
-    assert rmse.at_best.differences == (None, pytest.approx(-0.1))
     assert rmse.at_best.best == rmse.at_last.best == (1,)
     assert (rmse.goal, rmse.primary) == ("min", True)
     r2 = yardstick(comparison, "val_r2")
@@ -99,7 +102,6 @@ def test_other_held_out_data_make_runs_incomparable(make_run, part):
     assert not comparison.comparable
     assert part in comparison.reasons[0]
     for y in comparison.yardsticks:
-        assert y.at_best.differences == (None, None)
         assert y.at_best.best == ()
 
 
@@ -339,3 +341,55 @@ def test_runs_that_are_not_comparable_get_no_verdict(make_run):
 def test_a_margin_is_a_number_above_zero(make_run, margin):
     with pytest.raises(UsageError, match="above 0"):
         compare([make_run(name, rows=falling(1.0)) for name in "ab"], margin=margin)
+
+
+def by_seed(values):
+    """A history whose val_rmse is of the seed alone."""
+    return lambda epoch, seed: {"val_loss": 1 / epoch, "val_rmse": values[seed]}
+
+
+def test_means_over_different_seeds_are_not_ranked(make_run):
+    # On their common seeds A is better on each; on its own B has an easy one besides.
+    a = make_run("a", rows=by_seed([1.0, 1.1, 1.2]), config={"seeds": [0, 1, 2]})
+    b = make_run("b", rows=by_seed([1.5, 1.6, 1.7, 0.01, 0.01]), config={"seeds": [0, 1, 2, 3, 4], "loss": HUBER})
+    comparison = compare([a, b], "val_rmse")
+    first, second = (value.mean for value in yardstick(comparison, "val_rmse").at_best.values)
+    assert second < first
+    assert yardstick(comparison, "val_rmse").at_best.best == ()
+    assert comparison.verdicts[0].difference.mean == pytest.approx(0.5)
+    assert "the runs do not have the same seeds" in comparison.notes[0]
+
+
+def test_what_early_stopping_left_at_an_epoch_proves_nothing(make_run, tmp_path):
+    """Of B the bad seeds stopped before epoch 4: the six that are left are its best."""
+    seeds = {"seeds": list(range(8))}
+    a = make_run("a", rows=by_seed([1.0 + 0.01 * seed for seed in range(8)]), config=seeds)
+    b = make_run("b", rows=by_seed([0.5 + 0.02 * seed for seed in range(8)]), config={**seeds, "loss": HUBER})
+    path = b.path / "history.jsonl"
+    kept = [line for line in path.read_text().splitlines(keepends=True) if not is_late(json.loads(line))]
+    path.write_text("".join(kept))
+    whole, chosen = (compare([a, recorded.load(b.path)], "val_rmse", at=at).verdicts[0] for at in (3, 4))
+    assert whole.word == "better"
+    assert (chosen.word, len(chosen.difference.per_seed), chosen.seeds) == ("cannot tell", 6, None)
+    assert chosen.because == ("2 of 8 common seeds have no value in one of them, so the others prove nothing",)
+
+
+def is_late(row):
+    return row["seed"] >= 6 and row["epoch"] > 3
+
+
+@pytest.mark.parametrize("keep", [3, 3.5])
+def test_a_history_that_lost_its_end_is_not_subtracted(make_run, keep):
+    """Cut between two lines, or within one: nothing of the last epoch is left, but the ledger speaks of it."""
+    runs = [make_run(name, rows=falling(start), config={"loss": loss}) for name, start, loss in TWO]
+    path = runs[1].path / "history.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:3]) + ("" if keep == 3 else lines[3][:20]))
+    ledger.append(runs[1].path / "ledger.jsonl", "finished", epoch=4, seeds=runs[1].finished["seeds"], seconds=1.0)
+    comparison = compare([runs[0], recorded.load(runs[1].path)])
+    for verdict in comparison.verdicts:
+        assert (verdict.word, verdict.difference) == ("cannot tell", None)
+        assert verdict.because == ("B has lost a part of its history",)
+    # Its test values were taken at epochs that are gone.
+    assert not any(y.name.startswith("test_") for y in comparison.yardsticks)
+    assert "has lost a part of its history since it finished: 3 of 4 epochs are left" in comparison.runs[1].remarks

@@ -194,6 +194,32 @@ def test_only_run_directories_right_in_the_runs_directory_are_removed(make, tmp_
     assert len(names(run)) == 5
 
 
+def test_a_link_that_a_pattern_caught_does_not_keep_the_runs(make, tmp_path):
+    run, elsewhere = make("a"), make("b")
+    elsewhere.path.rename(tmp_path / "moved")
+    link = tmp_path / "runs" / "link"
+    link.symlink_to(tmp_path / "moved", target_is_directory=True)
+    looked_at = whole_runs([run.path, link], tmp_path / "runs")
+    assert [one.path for one in looked_at.found] == [run.path]
+    assert looked_at.passed_over == (f"{link} is left alone: it is a link to {tmp_path / 'moved'}",)
+
+
+def test_a_folder_that_merely_holds_a_config_is_nobody_s_run(make, tmp_path):
+    run = make()
+    foreign = tmp_path / "runs" / "notes"
+    foreign.mkdir()
+    (foreign / "config.yaml").write_text("a: 1\n")
+    (foreign / "thesis.tex").write_text("years of work")
+    assert {one.path for one in superfluous(tmp_path / "runs", now=LATER).found} == {run.path}
+    with pytest.raises(UsageError, match="nothing else is removed"):
+        whole_runs([foreign], tmp_path / "runs")
+    # Even where a run was there when it was looked at, and something else took its place.
+    (found,) = whole_runs([run.path], tmp_path / "runs").found
+    RunDirectory(run.path).run_json.unlink()
+    assert remove(found) == 0
+    assert len(names(run)) == 5
+
+
 def test_what_a_link_leads_to_is_neither_counted_nor_removed(make, tmp_path):
     run = make()
     outside = tmp_path / "big-disk"

@@ -79,7 +79,7 @@ def test_common_seeds_without_a_value_are_counted():
     values = Decider("val_rmse", "min", (spread(dict(enumerate(WORSE))), spread(dict(enumerate(BETTER[:4])))))
     (verdict,) = verdicts([values], [side("A"), side("B")])
     assert verdict.because == (
-        "2 of 6 common seeds have no value in one of them and are left out",
+        "2 of 6 common seeds have no value in one of them, so the others prove nothing",
         "fewer than 6 common seeds lean at most",
     )
 
@@ -189,3 +189,21 @@ def test_equal_classifiers_on_few_samples_are_rarely_told_apart(seeds):
         (verdict,) = verdicts([decider(*values, name="test_accuracy", goal="max")], sides)
         false += verdict.word != "cannot tell"
     assert false / 2000 <= 0.05 + 0.01
+
+
+def test_equal_values_are_no_difference_and_no_constant_one():
+    verdict = judged(WORSE, WORSE)
+    assert (verdict.word, verdict.because, verdict.seeds) == ("cannot tell", (), None)
+
+
+def test_what_other_kernels_round_differently_is_not_told_apart():
+    # In float32 the same sum over 10,000 samples, added up in another order, differs by 1e-7 of itself.
+    rng = np.random.default_rng(0)
+    values = rng.random((6, 10_000), dtype=np.float32)
+    forth = [float(row.sum(dtype=np.float32)) / 1e4 for row in values]
+    back = [
+        float(np.add.reduce(row[::-1].copy().reshape(100, 100), axis=0, dtype=np.float32).sum()) / 1e4 for row in values
+    ]
+    assert forth != back
+    verdict = judged(forth, back)
+    assert (verdict.word, verdict.difference.ties, verdict.corrected_p_value) == ("cannot tell", 6, 1.0)

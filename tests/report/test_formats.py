@@ -118,3 +118,23 @@ def test_json_holds_the_verdicts(make_run):
     # Differences -1, -1.1, -1.2.
     assert verdict["difference"]["mean"] == pytest.approx(-1.1)
     assert verdict["word"] == "leaning better"
+
+
+def test_csv_has_the_epoch_and_the_target_that_were_asked_for(make_run):
+    def rows(epoch, seed):
+        return {"val_loss": 1.0 / epoch, "val_rmse": 1.0 / epoch + seed}
+
+    runs = [make_run(name, rows=rows, config={"seeds": [0, 1]}) for name in "ab"]
+    lines = list(csv.DictReader(io.StringIO(to_csv(compare(runs, at=2, target="val_rmse=0.5")))))
+    given = [line for line in lines if line["at"] == "given" and line["metric"] == "val_rmse"]
+    assert [(line["seed"], line["epoch"], line["value"]) for line in given] == [
+        ("0", "2", "0.5"),
+        ("1", "2", "1.5"),
+    ] * 2
+    target = {(x["run"], x["seed"], x["metric"]): (x["epoch"], x["value"]) for x in lines if x["at"] == "target"}
+    for run in runs:
+        assert target[run.name, "0", "epochs_to_target"] == ("2", "2")
+        assert target[run.name, "0", "seconds_to_target"] == ("2", "1.0")  # half a second an epoch
+        assert (run.name, "1", "epochs_to_target") not in target
+        # By hand: (1/2 + 1/2 + 1/3 + 1/8) / 3, and 1 more for seed 1, that never gets there.
+        assert float(target[run.name, "1", "mean_height"][1]) == pytest.approx((1 / 2 + 1 / 2 + 1 / 3 + 1 / 8) / 3 + 1)

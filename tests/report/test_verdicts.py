@@ -104,3 +104,11 @@ def test_a_few_verdicts_are_no_table(pair):
 )
 def test_p_values_have_two_digits_and_an_end(value, text):
     assert format_p_value(value) == text
+
+
+def test_equal_seeds_are_called_equal(pair):
+    assert sentences(pair(WORSE, WORSE))[0] == (
+        "cannot tell B (lr=0.2) from A (lr=0.1) by val_rmse: equal on all 6 seeds"
+    )
+    said = sentences(pair(WORSE, (*WORSE[:2], *BETTER[2:])))[0]
+    assert "B better on 4 of 6 seeds, equal on 2" in said
