@@ -19,6 +19,7 @@ class EpochIndex:
         # Sorted they are already, unless somebody has put a file together by hand; then it costs next to nothing.
         self._rows = sorted(run.history.rows, key=itemgetter("epoch"))
         self._epochs = list(map(itemgetter("epoch"), self._rows))
+        self._distinct = set(self._epochs)
 
     def rows(self, epoch: int) -> Sequence[Row]:
         """The rows of one epoch, in the history's order."""
@@ -26,7 +27,8 @@ class EpochIndex:
 
     def epochs(self, name: str) -> set[int]:
         """The epochs with a row that has the column `name`."""
-        return set(compress(self._epochs, map(contains, self._rows, repeat(name))))
+        has_it = list(map(contains, self._rows, repeat(name)))
+        return self._distinct if all(has_it) else set(compress(self._epochs, has_it))
 
 
 class CurveRows(Mapping[int, Spreads]):

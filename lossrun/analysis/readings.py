@@ -56,8 +56,13 @@ def best_rows(run: RecordedRun) -> dict[int, Row]:
 
 
 def last_rows(run: RecordedRun) -> dict[int, Row]:
-    """Each seed's row at its last epoch, seeds in the history's order."""
-    return {row["seed"]: row for row in run.history.rows}
+    """Each seed's row at its last epoch, seeds in the config's order."""
+    last: dict[int, Row] = {}
+    for row in reversed(run.history.rows):
+        last.setdefault(row["seed"], row)
+        if len(last) == len(run.seeds):  # mostly after one epoch of what may be a million rows
+            break
+    return {seed: last[seed] for seed in run.seeds if seed in last}
 
 
 def test_rows(run: RecordedRun, when: Literal["test_at_best", "test_at_last"]) -> dict[int, Row]:
