@@ -16,6 +16,7 @@ from lossrun.config import Config
 from lossrun.training import build, memory
 from lossrun.training.chunk import Chunk, Single, Stack
 from lossrun.training.cuda_graph import Captured
+from lossrun.training.descent import may_be_deferred
 from lossrun.training.pooling import faster_pool
 from lossrun.training.products import faster_product
 from lossrun.training.replayed import Recorder, ReplayedStep
@@ -108,10 +109,10 @@ def _recorder(
     elif memory.of_a_step(config, facts, batch_size, replica.weights[0].element_size()) > LARGEST_RECORDED_STEP:
         return None
     if place.device.type == "cuda":
-        return Recorder("captured", partial(Captured, warm_up=3), partial(Captured, warm_up=0))
+        return Recorder("captured", partial(Captured, warm_up=3), partial(Captured, warm_up=0), None)
     # One pool for all records of the run: they are replayed one after the other.
     record = partial(Recording, substitute=_faster, pool=[])
-    return Recorder("recorded", record, record)
+    return Recorder("recorded", record, record, partial(record, defer=may_be_deferred))
 
 
 def _faster(call: Call) -> Kernel | None:

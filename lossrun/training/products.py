@@ -36,22 +36,40 @@ def _large(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> 
     weights and a batch of 128 take 360 us with MKL and 190 us with oneDNN on an AMD EPYC.
     """
     there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if not there or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
-        return None
-    if left.device.type != "cpu" or left.dtype != torch.float32:
+    if not there or not hasattr(torch.ops.mkldnn, "_linear_pointwise") or not is_large(left, right):
         return None
     # oneDNN reads the bias without looking at its shape.
     if bias is not None and (bias.shape != right.shape[1:] or not bias.is_contiguous()):
         return None
-    if left.shape[0] * left.shape[1] * right.shape[1] < LEAST_MULTIPLICATIONS:
-        return None
     linear: Any = torch.ops.mkldnn._linear_pointwise.default
     weight = right.t()
+    if 4 * left.shape[0] <= right.shape[1]:
+        # A small batch and a wide layer: turned round, where MKL is at its best. 32 x 784 by 784 x 300: 105 us instead
+        # of oneDNN's 138.
+        turned, across = result.new_empty(result.shape[::-1]), left.t()
+
+        def turned_product() -> None:
+            torch.mm(weight, across, out=turned)
+            if bias is None:
+                result.copy_(turned.t())
+            else:
+                torch.add(turned.t(), bias, out=result)
+
+        return turned_product
 
     def product() -> None:
         result.copy_(linear(left, weight, bias, "none", [], ""))
 
     return product
+
+
+def is_large(left: Tensor, right: Tensor) -> bool:
+    """Whether a product is in float32, on the CPU, and large enough to be worth a kernel of its own choice."""
+    return (
+        left.device.type == "cpu"
+        and left.dtype == right.dtype == torch.float32
+        and left.shape[0] * left.shape[1] * right.shape[1] >= LEAST_MULTIPLICATIONS
+    )
 
 
 def _of_stacks(left: Tensor, right: Tensor, result: Tensor) -> Kernel | None:

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from lossrun.training.chunk import Chunk, for_all, gather, minimised
+from lossrun.training.descent import Descent, descends, descents
 from lossrun.training.randomness import generator_state, set_generator_state
 from lossrun.training.step import ChunkStep
+from lossrun.training.tape import Recording
 
 
 class Replayable(Protocol):
@@ -31,23 +33,27 @@ Record: TypeAlias = Callable[[Callable[[], Any]], Replayable]
 @dataclass(frozen=True, slots=True)
 class Recorder:
     """How functions are recorded; either way the function has been run afterwards. `any_number`: it may be run more
-    often, to warm up. `once`: it must not. `kind`: of the steps that are made so."""
+    often, to warm up. `once`: it must not. `deferring`: as `any_number`, but large products that are outputs may be
+    left out; None where that cannot be. `kind`: of the steps that are made so."""
 
     kind: str
     any_number: Record
     once: Record
+    deferring: Callable[[Callable[[], Any]], Recording[Any]] | None
 
 
 @dataclass(slots=True)
 class Program:
-    """The records for one batch size. `inputs`, `targets`: flat, where each batch is put. `update`: None until torch's
-    optimizer has made its state, or where its update cannot be recorded."""
+    """The records for one batch size. `inputs`, `targets`: flat, where each batch is put. `descents`: the updates that
+    are made from what a gradient is the product of, by the weight's position. `update`: of the other weights; None
+    until torch's optimizer has made its state, or where its update cannot be recorded."""
 
     inputs: Tensor
     targets: Tensor
     pass_: Replayable
     losses: Tensor
     gradients: Sequence[Tensor]
+    descents: dict[int, Descent]
     update: Replayable | None = None
     updates: int = 0
 
@@ -83,6 +89,16 @@ class ReplayedStep(ChunkStep):
         self._update(program, rates[0])
         return for_all(chunk, program.losses)
 
+    def gradient_norm(self) -> Tensor:
+        assert self.current is not None
+        for place, descent in self.current.descents.items():
+            descent.compute_gradient()
+            self.chunk.weights[place].grad = descent.gradient
+        norm = super().gradient_norm()
+        for place in self.current.descents:
+            self.chunk.weights[place].grad = None
+        return norm
+
     def _recorded(self, rows: Tensor, batch_size: int) -> Program:
         chunk, samples = self.chunk, self.chunk.replicas[0].parts.train
         inputs, targets = gather(chunk, samples, rows)
@@ -95,7 +111,8 @@ class ReplayedStep(ChunkStep):
         # Recording runs the function, which moves the statistics of batch norm and the dropout stream.
         device = inputs.device
         kept, state = [buffer.clone() for buffer in chunk.buffers], generator_state(device)
-        recording = self.recorder.any_number(forward_and_backward)
+        deferring = self.recorder.deferring if descends(chunk) else None
+        recording = (deferring or self.recorder.any_number)(forward_and_backward)
         for buffer, before in zip(chunk.buffers, kept, strict=True):
             buffer.copy_(before)
         set_generator_state(state, device)
@@ -107,16 +124,20 @@ class ReplayedStep(ChunkStep):
             recording,
             losses,
             gradients,
+            descents(recording.deferred, chunk.weights, gradients) if isinstance(recording, Recording) else {},
         )
 
     def _update(self, program: Program, rate: float) -> None:
         if program is not self.current:
             self.current = program
-            for weight, gradient in zip(self.chunk.weights, program.gradients, strict=True):
-                weight.grad = gradient
+            for place, weight in enumerate(self.chunk.weights):
+                # Without a gradient a weight is none of the optimizer's business.
+                weight.grad = None if place in program.descents else program.gradients[place]
         if rate != self.rate_now:
             self.rate_now = rate
             self.rate.fill_(rate)
+        for descent in program.descents.values():
+            descent.update(rate)
         if program.update is not None:
             program.update.replay()
             return

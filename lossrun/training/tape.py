@@ -32,7 +32,7 @@ class NotReplayableError(Exception):
     first time's decisions."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Call:
     """One kernel call, as it was made."""
 
@@ -59,6 +59,8 @@ class Call:
         return _tensors(self.result)
 
 
+# Which calls are left to whoever replays.
+Chooses: TypeAlias = Callable[[Call], bool]
 # A kernel that gives (nearly) the numbers of the call, reading and writing the call's tensors; None: no better one.
 Substitute: TypeAlias = Callable[[Call], Kernel | None]
 
@@ -68,17 +70,26 @@ class Recording(Generic[Result]):
 
     What the function changes in place (buffers, the generator's state) is changed by the recording as well. The tensors
     that it reads must stay where they are; what they hold may change. Raises NotReplayableError.
+
+    `deferred`: calls that a replay does not make, though outputs are their results. What they read holds until the next
+    replay.
     """
 
     def __init__(
-        self, function: Callable[[], Result], substitute: Substitute | None = None, pool: Pool | None = None
+        self,
+        function: Callable[[], Result],
+        substitute: Substitute | None = None,
+        pool: Pool | None = None,
+        defer: Chooses | None = None,
     ) -> None:
         """`pool`: memory for results that nobody needs after a replay, shared by records that run one after the other;
-        it grows as needed."""
+        it grows as needed. `defer`: which calls may be deferred; those are whose results are outputs and no more."""
         with _Recorder() as recorder:
             outputs = function()
         self.outputs: Result = tree_map_only(Tensor, Tensor.detach, outputs)
-        self.kernels = _compile(recorder.calls, self.outputs, substitute, [] if pool is None else pool)
+        self.kernels, self.deferred = _compile(
+            recorder.calls, self.outputs, substitute, [] if pool is None else pool, defer
+        )
 
     def replay(self) -> None:
         # The calls were recorded below autograd, and are made there: its part of the dispatch is 1 us of each.
@@ -127,11 +138,17 @@ def _cannot_be_replayed(op: OpOverload, args: tuple[Any, ...]) -> bool:
     return any(tag in op.tags for tag in _NOT_REPLAYABLE)
 
 
-def _compile(calls: Sequence[Call], outputs: Any, substitute: Substitute | None, pool: Pool) -> list[Kernel]:
+def _compile(
+    calls: Sequence[Call], outputs: Any, substitute: Substitute | None, pool: Pool, defer: Chooses | None
+) -> tuple[list[Kernel], list[Call]]:
+    """The kernels of a replay, and the deferred calls."""
     _refuse_written_literals(calls)
     needed = [call for call in calls if not _is_view(call)]
     needed = _without_constants(needed)
-    homes = _shared_memory(needed, {_storage(tensor) for tensor in _tensors(outputs)}, pool)
+    kept = {_storage(tensor) for tensor in _tensors(outputs)}
+    deferred = [call for call in needed if defer and defer(call) and _is_last_word(call, needed, kept)]
+    kept |= {_storage(tensor) for call in deferred for tensor in call.read}
+    homes = _shared_memory(needed, kept, pool)
 
     def placed(tensor: Tensor) -> Tensor:
         """The same view of the memory where it now lives, without its autograd history."""
@@ -142,11 +159,26 @@ def _compile(calls: Sequence[Call], outputs: Any, substitute: Substitute | None,
         return view.set_(home, tensor.storage_offset(), tensor.shape, tensor.stride())
 
     kernels: list[Kernel] = []
+    left: list[Call] = []
     for call in needed:
         args, kwargs, result = tree_map_only(Tensor, placed, (call.args, dict(call.kwargs), call.result))
         moved = Call(call.op, args, kwargs, result)
-        kernels.append((substitute and substitute(moved)) or _kernel(moved))
-    return kernels
+        if call in deferred:
+            left.append(moved)
+        else:
+            kernels.append((substitute and substitute(moved)) or _kernel(moved))
+    return kernels, left
+
+
+def _is_last_word(call: Call, calls: Sequence[Call], outputs: set[int]) -> bool:
+    """Whether the call may as well be made at the end: its results are outputs that no other call touches, and nothing
+    that it reads is written to later."""
+    results = {_storage(tensor) for tensor in call.results}
+    others = [other for other in calls if other is not call]
+    touched = {_storage(tensor) for other in others for tensor in (*other.read, *other.results)}
+    after = calls[calls.index(call) + 1 :]
+    written = {_storage(tensor) for other in after for tensor in (*other.written, *other.results)}
+    return results <= outputs - touched and not written & {_storage(tensor) for tensor in call.read}
 
 
 _COPIES: Final = (torch.ops.aten._to_copy.default, torch.ops.aten.clone.default)
@@ -167,6 +199,9 @@ def _kernel(call: Call) -> Kernel:
         return partial(_copy_results, call)
     if call.op in _COPIES:
         return partial(call.result.copy_, call.args[0])
+    if call.op is torch.ops.aten.relu.default:
+        # This is what relu comes down to; its own `out` computes into fresh memory and copies.
+        return partial(torch.ops.aten.clamp_min.out._op, call.args[0], 0, out=call.result)
     if (out := _out_overload(call.op)) and all(isinstance(leaf, Tensor) for leaf in tree_leaves(call.result)):
         overload, names = out
         return partial(

@@ -82,22 +82,69 @@ def test_every_step_has_the_bits_of_the_eager_one(laboratory: Laboratory, change
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True)), f"step {number}"
 
 
-@pytest.mark.parametrize("batch_size", [64, 100])
-def test_with_large_matrices_each_step_agrees_to_1e_6(laboratory: Laboratory, batch_size: int) -> None:
-    """oneDNN's sums are MKL's in another order. From the same weights one step moves them by the same up to 1e-6 of the
-    largest weight; over steps the differences add up, so each epoch here is a single step of a fresh run."""
-    config = {
+def wide(batch_size: int, **changes: Any) -> dict[str, Any]:
+    """A config whose products are large: 300 x 300 weights, of which plain sgd never writes the gradient down."""
+    return {
         **REGRESSION,
         "dataset": {"name": "synthetic_regression", "samples": 4 * batch_size, "features": 300},
         "model": {"name": "mlp", "hidden": [300, 200]},
         "batch_size": batch_size,
         "epochs": 1,
+        **changes,
     }
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", {"name": "sgd", "momentum": 0.9}])
+@pytest.mark.parametrize("batch_size", [40, 64, 100])
+def test_with_large_matrices_each_step_agrees_to_1e_6(laboratory: Laboratory, batch_size: int, optimizer: Any) -> None:
+    """oneDNN's sums are MKL's in another order. From the same weights one step moves them by the same up to 1e-6 of the
+    largest weight; over steps the differences add up, so only the first of a fresh run is looked at."""
+    config = wide(batch_size, optimizer=optimizer)
     recorded = steps_of(laboratory, config, "recorded")
     eager = steps_of(laboratory, {**config, "step": "eager"}, "eager")
     assert not all(torch.equal(a, b) for a, b in zip(recorded[0], eager[0], strict=True)), "oneDNN was not used"
     for a, b in zip(recorded[0], eager[0], strict=True):
         assert torch.allclose(a, b, rtol=1e-6, atol=1e-6 * float(b.abs().max()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "deferred"),
+    [
+        ({}, 1),
+        ({"batch_size": 100}, 0),  # arithmetic, mostly
+        ({"optimizer": {"name": "sgd", "momentum": 0.9}}, 0),
+        ({"optimizer": {"name": "sgd", "weight_decay": 0.1}}, 0),
+        ({"optimizer": "adam"}, 0),
+        ({"precision": "float64"}, 0),
+        ({"precision": "bf16"}, 0),
+        ({"step": "eager"}, None),
+    ],
+    ids=str,
+)
+def test_only_plain_descent_does_without_a_gradient(
+    laboratory: Laboratory, changes: dict[str, Any], deferred: int | None
+) -> None:
+    config = {**wide(40), **changes}
+    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    with begin(prepare(examined), laboratory.folder / "run") as session:
+        session.begin_epoch()
+        start, stop = next(session.remaining_batches())
+        session.step(start, stop, session.rates(0))
+        programs = getattr(session.step, "programs", None)
+        assert (None if programs is None else len(programs[stop - start].descents)) == deferred
+
+
+def test_seeds_in_turn_have_the_norms_and_weights_of_lone_runs(laboratory: Laboratory) -> None:
+    """Their records share memory, and the gradient whose norm is asked for is computed after all of them have run."""
+    both = steps_of(laboratory, wide(40, seeds=2), "both")
+    lone = [steps_of(laboratory, wide(40, seed=seed), f"seed-{seed}") for seed in (0, 1)]
+    for number, (losses, norms, *states) in enumerate(both):
+        half = len(states) // 2
+        for seed, mine in enumerate((states[:half], states[half:])):
+            loss, norm, *expected = lone[seed][number]
+            assert torch.equal(losses[seed], loss[0])
+            assert torch.equal(norms[seed], norm[0])
+            assert all(torch.equal(a, b) for a, b in zip(mine, expected, strict=True))
 
 
 def test_with_average_pooling_each_step_agrees_to_1e_6(laboratory: Laboratory) -> None:

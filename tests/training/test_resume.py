@@ -62,6 +62,27 @@ def test_stopped_again_and_again_is_bit_equal(laboratory: Laboratory, changes: d
     assert events[-1] == "finished"
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", {"name": "sgd", "momentum": 0.9}])
+def test_with_large_matrices_as_well(laboratory: Laboratory, optimizer: Any) -> None:
+    """They have kernels of their own, and under plain descent an update of their own."""
+    config = {
+        **EVERYTHING,
+        "dataset": {"name": "synthetic_regression", "features": 300, "samples": 400},
+        "model": {"name": "mlp", "hidden": [300]},
+        "loss": "mse",
+        "optimizer": optimizer,
+        "learning_rate": 0.001,
+        "batch_size": 48,
+    }
+    whole = laboratory.start(config)
+    stopped = laboratory.start(config, stop_at=1)
+    for steps in (2, 5, 7, 11):
+        laboratory.resume(stopped, stop_at=steps)
+    laboratory.resume(stopped)
+    assert newest(whole).metadata["step"] > 20
+    assert_same_bits(whole, stopped)
+
+
 def test_one_of_several_seeds_equals_the_lone_run(laboratory: Laboratory) -> None:
     """Seed by seed, a replica is the same run as its seed alone, dropout included: each seed has its own streams."""
     config = {**EVERYTHING, "step": "eager"}
