@@ -1,11 +1,15 @@
 """The types of the room: what a user's function returns, and what training gets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate, pairwise
+from typing import Any, Final
 
 import numpy as np
 
 from lossrun.catalog.declaration import DataFacts, Task
+
+_BLOCK: Final = 16_384  # samples moved at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,8 +70,24 @@ class Part:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def rows(self, index: np.ndarray) -> "Part":
+    def rows(self, index: np.ndarray | slice) -> "Part":
         return Part(self.inputs[index], self.targets[index], self.ids[index])
+
+    def sorted_into(self, indices: Sequence[np.ndarray]) -> "list[Part]":
+        """Its samples in several parts, by their ascending indices; every sample is in one. The parts lie in the memory
+        of this one, which is of no use any more: a copy of a large dataset would double what a run needs.
+
+        The first indices may be many; the samples of the others are held twice for a moment.
+        """
+        first, *others = indices
+        for array in (self.inputs, self.targets, self.ids):
+            rest = [array[index] for index in others]
+            # Forwards nothing is written over that is still to be read.
+            for start in range(0, len(first), _BLOCK):
+                block = first[start : start + _BLOCK]
+                array[start : start + len(block)] = array[block]
+            array[len(first) :] = np.concatenate(rest)
+        return [self.rows(slice(*bounds)) for bounds in pairwise(accumulate(map(len, indices), initial=0))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -105,18 +105,22 @@ def _split(source: Source, parameters: Mapping[str, Any], seed: int, *, is_own: 
     test_size, validation_size = drawn_sizes(
         parameters, len(source.train), own_test=test is not None, own_validation=validation is not None
     )
-    # All draws first: the samples are then copied once each, and none twice.
+    # All draws first, so that no sample is copied twice.
     whole = source.train
     for_test = draw(whole.targets, test_size, source.task, seed, Purpose.TEST_SPLIT)
     for_training = ~for_test
     drawn = draw(whole.targets[for_training], validation_size, source.task, seed, Purpose.VALIDATION_SPLIT)
     for_validation = np.flatnonzero(for_training)[drawn]
     for_training[for_validation] = False
-    parts = {
-        "train": whole.rows(for_training) if test_size or validation_size else whole,
-        "validation": whole.rows(for_validation) if validation_size else validation,
-        "test": whole.rows(for_test) if test_size else test,
-    }
+    train = whole
+    if test_size or validation_size:
+        indices = [np.flatnonzero(for_training), for_validation, np.flatnonzero(for_test)]
+        # A user's arrays may be wanted by the user, and memory maps cannot be written to.
+        ours = not is_own and all(array.flags.writeable for array in (whole.inputs, whole.targets, whole.ids))
+        train, *held_out = whole.sorted_into(indices) if ours else map(whole.rows, indices)
+        validation = held_out[0] if validation_size else validation
+        test = held_out[1] if test_size else test
+    parts = {"train": train, "validation": validation, "test": test}
     return {name: part for name, part in parts.items() if part is not None}
 
 

@@ -53,8 +53,9 @@ def draw(targets: np.ndarray, size: int, task: Task, seed: int, purpose: Purpose
     if size == 0:
         return drawn
     rng = generator(seed, purpose)
-    strata = targets.ravel() if task in ("binary", "multiclass") else np.zeros(len(targets))
-    members = [np.flatnonzero(strata == value) for value in np.unique(strata)]
+    members = [np.arange(len(targets))]
+    if task in ("binary", "multiclass"):
+        members = [np.flatnonzero(targets.ravel() == value) for value in np.unique(targets)]
     for indices, share in zip(members, _shares([len(indices) for indices in members], size), strict=True):
         drawn[rng.permutation(indices)[:share]] = True
     return drawn

@@ -11,7 +11,7 @@ from lossrun.data.inputs import as_float32
 from lossrun.data.streams import Purpose, generator
 from lossrun.errors import DataError
 
-BLOCK: Final = 65_536  # samples
+BLOCK: Final = 16_384  # samples
 
 
 def synthetic_regression(parameters: Mapping[str, Any]) -> Source:

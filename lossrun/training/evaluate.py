@@ -19,6 +19,9 @@ from lossrun.training.replica import Replica, Samples
 # Samples in one forward pass, of all seeds together: large enough to keep the cores busy, small enough that no
 # activation counts beside the data.
 EVALUATION_BATCH: Final = 1024
+# Outputs, of all seeds together, beyond which scoring is not recorded: the kernels are then long enough for the tenth
+# that is gained to be gone, and a recording holds every intermediate result at once.
+MOST_RECORDED: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ class Scorer:
         self.samples = samples
         self.reading = reading
         self.targets = _prepared(samples, reading, chunk.replicas[0])
-        self.recorder = recorder
+        outputs = len(samples.ids) * reading.outputs * len(chunk.replicas)
+        self.recorder = recorder if outputs <= MOST_RECORDED else None
         self._recorded: Replayable | None = None
         self._of: Sequence[Replica] = ()
 

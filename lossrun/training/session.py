@@ -39,10 +39,6 @@ class EpochSums:
     first_gradient_norm: Tensor
     rates: Tensor
     samples: list[int] = field(default_factory=list)
-    _of_step: tuple[Tensor, ...] = field(init=False)  # views of `losses`: making them costs more than writing to them
-
-    def __post_init__(self) -> None:
-        self._of_step = self.losses.unbind()
 
     @classmethod
     def zero(cls, steps: int, seeds: int, device: torch.device) -> "EpochSums":
@@ -54,7 +50,7 @@ class EpochSums:
 
     def add(self, losses: Tensor, samples: int) -> None:
         """Keep a batch's mean losses, (seeds,). One operation, nothing read: the device is not waited for."""
-        self._of_step[len(self.samples)].copy_(losses)
+        self.losses.select(0, len(self.samples)).copy_(losses)
         self.samples.append(samples)
 
     def mean(self) -> Tensor:
@@ -142,6 +138,7 @@ class Session:
         if fresh:
             self.sums.reset()
         for replica in self.replicas:
+            replica.order = replica.order[:0].clone()  # gone before the next is there: a million take 8 MB
             replica.order = order(replica.seed, epoch, self.facts.train, self.config.shuffle).to(self.device)
         for chunk in self.chunks:
             first = chunk.replicas[0]

@@ -156,3 +156,19 @@ def test_the_data_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch
     assert default_data_dir() == tmp_path
     monkeypatch.delenv("LOSSRUN_DATA_DIR")
     assert default_data_dir().name == "lossrun"
+
+
+def test_a_users_arrays_are_left_as_they_are(loaded: Callable[..., Data], tmp_path: Path) -> None:
+    """Others are sorted into their parts where they lie."""
+    (tmp_path / "kept.py").write_text(
+        "import numpy as np\nfrom lossrun.data import Dataset\n"
+        "X = np.arange(40, dtype=np.float32).reshape(20, 2)\nY = np.arange(20, dtype=np.float32) / 7\n"
+        "def make():\n    return Dataset(train=(X, Y))\n"
+    )
+    data = loaded("kept:make", validation=5, test=5)
+    module = sys.modules["kept"]
+    np.testing.assert_array_equal(module.X, np.arange(40, dtype=np.float32).reshape(20, 2))
+    assert not np.shares_memory(data.train.inputs, module.X)
+    for part in (data.train, data.validation, data.test):
+        assert part is not None
+        np.testing.assert_array_equal(part.inputs[:, 0], 2 * part.ids)

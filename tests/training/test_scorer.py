@@ -250,3 +250,17 @@ def test_without_validation_there_are_no_columns(laboratory: Laboratory, seeds: 
     examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         assert session.validate() == {}
+
+
+@pytest.mark.parametrize(("validation", "recorded"), [(600, True), (70_000, False)])
+def test_what_is_large_is_not_recorded(laboratory: Laboratory, validation: int, recorded: bool) -> None:
+    """The record of a hundred thousand outputs takes 20 MiB, and saves nothing."""
+    dataset = {"name": "synthetic_regression", "samples": 71_000, "features": 2, "validation": validation, "test": 0}
+    config = {**COMMON, "dataset": dataset, "loss": "mse"}
+    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    with begin(prepare(examined), laboratory.folder / "run") as session:
+        assert (session.scorers[0].recorder is not None) == recorded
+        session.begin_epoch()
+        (scores,) = session.validate().values()
+        evaluated = evaluate(session.replicas[0], session.scorers[0].samples, session.reading)
+        assert scores["val_mse"] == pytest.approx(evaluated.yardsticks["mse"], rel=1e-6)
