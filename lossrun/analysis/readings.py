@@ -45,12 +45,13 @@ def best_rows(run: RecordedRun) -> dict[int, Row]:
 
     A seed without a single finite value has none.
     """
-    metric, better = run.config["best"]["metric"], lt if run.config["best"]["mode"] == "min" else gt
+    metric = run.config["best"]["metric"]
+    better, worst = (lt, math.inf) if run.config["best"]["mode"] == "min" else (gt, -math.inf)
     best: dict[int, Row] = {}
     values: dict[int, float] = {}
     for row in run.history.rows:
         value, seed = row.get(metric, math.nan), row["seed"]
-        if math.isfinite(value) and (seed not in values or better(value, values[seed])):
+        if better(value, values.get(seed, worst)) and math.isfinite(value):
             best[seed], values[seed] = row, value
     return {seed: best[seed] for seed in last_rows(run) if seed in best}
 
