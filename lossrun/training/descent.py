@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from lossrun.training.chunk import Chunk
-from lossrun.training.products import is_large
+from lossrun.training.products import is_large, one_dnn_is_faster
 from lossrun.training.tape import Call
 
-# Samples in a batch beyond which a product is mostly arithmetic: then it matters more whose kernel computes it
-# (`products`) than that its result is written and read again.
+# Samples in a batch beyond which a product is mostly arithmetic: then it matters more that the faster kernel computes
+# it than that its result is written and read again.
 LARGEST_BATCH: Final = 64
 
 
@@ -54,7 +54,9 @@ def descends(chunk: Chunk) -> bool:
 
 def may_be_deferred(call: Call) -> bool:
     """Whether a call is a product that it pays to put off."""
-    return call.op is torch.ops.aten.mm.default and call.args[0].shape[1] <= LARGEST_BATCH and is_large(*call.args)
+    if call.op is not torch.ops.aten.mm.default or not is_large(*call.args):
+        return False
+    return call.args[0].shape[1] <= LARGEST_BATCH or not one_dnn_is_faster()
 
 
 def descents(calls: Sequence[Call], weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> dict[int, Descent]:

@@ -15,10 +15,11 @@ import torch
 from lossrun.config import Config, Reading
 from lossrun.config.plugins import loaded_sources
 from lossrun.records.source_code import recorded_source
+from lossrun.training.products import one_dnn_is_faster
 from lossrun.version import __version__
 
 # A change of any of these may change the last bits of a result.
-EXACT: Final = ("lossrun", "torch", "device", "cpu_capability", "threads", "step", "chunks", "code")
+EXACT: Final = ("lossrun", "torch", "device", "cpu_capability", "products", "threads", "step", "chunks", "code")
 
 
 def environment(device: torch.device, reading: Reading, data_dir: Path) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def environment(device: torch.device, reading: Reading, data_dir: Path) -> dict[
         "device": device.type,
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "products": "oneDNN" if one_dnn_is_faster() else "BLAS",
         "threads": torch.get_num_threads(),
         "host": socket.gethostname(),
         "git_commit": _git_commit(reading.directory),

@@ -3,7 +3,9 @@
 The sums are added up in another order: about 1e-7 relative apart. Times: tests/bench/README.md.
 """
 
-from functools import partial
+import re
+from functools import cache, partial
+from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -13,6 +15,7 @@ from lossrun.training.tape import Call, Kernel
 
 # Multiplications below which oneDNN's fixed cost of about 17 us a call is more than it saves.
 LEAST_MULTIPLICATIONS: Final = 3_000_000
+_ZEN_5: Final = 26  # AMD's number of the family
 
 
 def faster_product(call: Call) -> Kernel | None:
@@ -30,37 +33,57 @@ def faster_product(call: Call) -> Kernel | None:
 
 
 def _large(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> Kernel | None:
-    """Large float32 products on the CPU.
-
-    torch sends them to MKL, which on processors other than Intel's does without their widest instructions: 784 x 300
-    weights and a batch of 128 take 360 us with MKL and 190 us with oneDNN on an AMD EPYC.
-    """
-    there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if not there or not hasattr(torch.ops.mkldnn, "_linear_pointwise") or not is_large(left, right):
+    """Large float32 products on the CPU."""
+    if not is_large(left, right):
         return None
+    rows, inner, columns = *left.shape, right.shape[1]
+    if 4 * rows <= columns or (2 * rows <= columns <= inner and not one_dnn_is_faster()):
+        return _turned(bias, left, right, result)
     # oneDNN reads the bias without looking at its shape.
-    if bias is not None and (bias.shape != right.shape[1:] or not bias.is_contiguous()):
+    readable = bias is None or (bias.shape == right.shape[1:] and bias.is_contiguous())
+    if not readable or not one_dnn_is_faster():
         return None
     linear: Any = torch.ops.mkldnn._linear_pointwise.default
     weight = right.t()
-    if 4 * left.shape[0] <= right.shape[1]:
-        # A small batch and a wide layer: turned round, where MKL is at its best. 32 x 784 by 784 x 300: 105 us instead
-        # of oneDNN's 138.
-        turned, across = result.new_empty(result.shape[::-1]), left.t()
-
-        def turned_product() -> None:
-            torch.mm(weight, across, out=turned)
-            if bias is None:
-                result.copy_(turned.t())
-            else:
-                torch.add(turned.t(), bias, out=result)
-
-        return turned_product
 
     def product() -> None:
         result.copy_(linear(left, weight, bias, "none", [], ""))
 
     return product
+
+
+def _turned(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> Kernel:
+    """The transposed product of a small batch and a wide layer, which MKL is better at: 32 x 784 by 784 x 300 takes
+    90 us instead of 107, and of oneDNN's 138; 128 x 784 311 instead of 352."""
+    turned, across, down = result.new_empty(result.shape[::-1]), left.t(), right.t()
+
+    def product() -> None:
+        torch.mm(down, across, out=turned)
+        if bias is None:
+            result.copy_(turned.t())
+        else:
+            torch.add(turned.t(), bias, out=result)
+
+    return product
+
+
+@cache
+def one_dnn_is_faster() -> bool:
+    """Whether oneDNN multiplies large matrices faster than what torch uses for them, MKL: on AMD's processors whose
+    units are 512 bits wide, of which MKL uses half. 784 x 300 weights and a batch of 128: 190 us instead of 360 on
+    Zen 5; on Zen 4, whose units are half as wide, 340 either way, and oneDNN's result has yet to be copied."""
+    there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return there and hasattr(torch.ops.mkldnn, "_linear_pointwise") and _amd_family() >= _ZEN_5
+
+
+def _amd_family() -> int:
+    """Of an AMD processor, as Linux has it; 0 elsewhere."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return 0
+    family = re.search(r"^cpu family\s*: (\d+)$", text, re.MULTILINE)
+    return int(family[1]) if family and "AuthenticAMD" in text else 0
 
 
 def is_large(left: Tensor, right: Tensor) -> bool:

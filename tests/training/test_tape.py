@@ -18,6 +18,7 @@ from lossrun.catalog.declaration import Loss
 from lossrun.components.losses import LOSS_FUNCTIONS
 from lossrun.components.metrics import prepared_targets, yardsticks
 from lossrun.components.models import ACTIVATIONS
+from lossrun.training import products as products_of_ours
 from lossrun.training.products import LEAST_MULTIPLICATIONS, faster_product
 from lossrun.training.tape import Call, NotReplayableError, Recording
 
@@ -577,14 +578,21 @@ LARGE = 150  # squared times itself: more than 3 million multiplications
         (lambda a, b: a.expand(LARGE, LARGE) @ b + b @ a.expand(LARGE, LARGE), normal((LARGE, 1), (LARGE, LARGE))),
         (lambda a: a @ a, normal((LARGE, LARGE))),
         (lambda x, w, b: F.linear(x, w, b), normal((64, 300), (200, 300), (200,))),
+        (lambda x, w, b: F.linear(x, w, b), normal((40, 300), (300, 300), (300,))),
+        (lambda x, w: F.linear(x, w), normal((40, 300), (300, 300))),
+        (lambda x, w, b: F.linear(x.t(), w, b[::2]), normal((300, 140), (300, 300), (600,))),
         (lambda x, w, b: F.linear(x, w, b), normal((4, 16, 300), (200, 300), (200,))),
         (lambda a, b, c: torch.addmm(c, a, b), normal((LARGE, LARGE), (LARGE, LARGE), (LARGE, LARGE))),
         (lambda a, b, c: torch.addmm(c, a, b, beta=2), normal((LARGE, LARGE), (LARGE, LARGE), (LARGE,))),
         (lambda a, b: a @ b, normal((LARGE, LARGE), (LARGE, LARGE), dtype=torch.float64)),
     ],
 )
-def test_large_products_on_one_dnn_agree_to_rounding(function: Function, draw: Draw) -> None:
+@pytest.mark.parametrize("one_dnn", [True, False])
+def test_large_products_on_other_kernels_agree_to_rounding(
+    function: Function, draw: Draw, one_dnn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Sums of a few hundred products of about 1 in single precision: 1e-6 of the largest."""
+    monkeypatch.setattr(products_of_ours, "one_dnn_is_faster", lambda: one_dnn)
     assert LARGE**3 > LEAST_MULTIPLICATIONS
     inputs = drawn(draw, 0)
     recording = Recording(lambda: function(*inputs), substitute=faster_product)
@@ -631,9 +639,10 @@ def test_products_of_stacks_agree_to_rounding(function: Function, draw: Any, dty
 @pytest.mark.parametrize(
     "bias", [torch.randn(1, 1).expand(1, 300)[0], torch.randn(600)[::2]], ids=["expanded", "strided"]
 )
-def test_a_bias_of_another_layout_stays_with_torch(bias: torch.Tensor) -> None:
+def test_a_bias_of_another_layout_stays_with_torch(bias: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     """oneDNN would read past its end."""
-    inputs, weight = torch.randn(64, 400), torch.randn(300, 400)
+    monkeypatch.setattr(products_of_ours, "one_dnn_is_faster", lambda: True)
+    inputs, weight = torch.randn(90, 400), torch.randn(300, 400)
     recording = Recording(lambda: torch.nn.functional.linear(inputs, weight, bias), faster_product)
     recording.outputs.fill_(torch.nan)
     recording.replay()
