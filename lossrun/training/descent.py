@@ -42,10 +42,12 @@ class Descent:
 
 
 def descends(chunk: Chunk) -> bool:
-    """Whether the update is weight - rate * gradient and nothing else, for a seed alone on the CPU."""
+    """Whether the update is weight - rate * gradient and nothing else, for a seed alone on the CPU. A user's optimizer
+    may leave weights out, or have hooks."""
     optimizer = chunk.optimizer
     return (
         not chunk.axis
+        and not chunk.replicas[0].own_optimizer
         and chunk.weights[0].device.type == "cpu"
         and type(optimizer) is torch.optim.SGD
         and not any(group["momentum"] or group["weight_decay"] or group["maximize"] for group in optimizer.param_groups)
