@@ -53,7 +53,8 @@ class Curve:
 class Comparison:
     """`comparable` False: the yardsticks were not taken on the same data, or for the same task, and `reasons` says
     why. `refusals`: single comparisons that would mislead. `warnings`: differences of the environment. `notes`: how
-    far the numbers carry. `at`: when the yardsticks' `measured` are, which `verdicts` judge."""
+    far the numbers carry. `metric`: asked for to decide, None for the usual. `at`: when the yardsticks' `measured` are,
+    which `verdicts` judge."""
 
     runs: tuple[ComparedRun, ...]
     comparable: bool
@@ -64,6 +65,7 @@ class Comparison:
     notes: tuple[str, ...]
     yardsticks: tuple[Yardstick, ...]
     curves: tuple[Curve, ...]
+    metric: str | None
     at: Moment
     margin: float | None
     verdicts: tuple[Verdict, ...]
@@ -120,6 +122,7 @@ def compare(
         notes=comparability.notes(united, [y.name for y in found if y.decides], at),
         yardsticks=found,
         curves=tuple(curve for curve in curves if curve.rows),
+        metric=metric,
         at=at,
         margin=margin,
         verdicts=verdicts(deciders, sides, margin) if not reasons else (),

@@ -62,21 +62,21 @@ def component_text(key: str, value: Any) -> str:
     numbers, which say which loss it is (but for the small one that it keeps from 0). `key` is the component's key in
     the config."""
     if not _is_component(value):
-        return text(value)
+        return yaml_text(value)
     telling = [name for name in value if name != "name" and _telling(key, value, name)]
     shown = [f"{name}={_parameter_text(key, value, name)}" for name in telling]
     return f"{value['name']}({', '.join(shown)})" if shown else str(value["name"])
 
 
-def text(value: Any) -> str:
-    """A value as it would stand in a config."""
+def yaml_text(value: Any) -> str:
+    """A value as one would write it in a config: null, true, 1e-8."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {text(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {yaml_text(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(text(item) for item in value) + "]"
-    return str(value)
+        return "[" + ", ".join(yaml_text(item) for item in value) + "]"
+    return str(value).replace("e-0", "e-") if isinstance(value, float) else str(value)
 
 
 def _differences(prefix: str, values: Sequence[Mapping[str, Any]]) -> list[Difference]:
@@ -141,8 +141,8 @@ def _parameter_text(kind: str, component: Mapping[str, Any], name: str) -> str:
         return next((preset for preset, items in texts.items() if items == shown), shown)
     if isinstance(declared, Group) and isinstance(value, Mapping):
         usual = {parameter.name: parameter.default for parameter in declared.parameters}
-        return text({key: item for key, item in value.items() if key not in usual or item != usual[key]})
-    return text(value)
+        return yaml_text({key: item for key, item in value.items() if key not in usual or item != usual[key]})
+    return yaml_text(value)
 
 
 def _components_text(kind: str, components: Sequence[Any]) -> str:

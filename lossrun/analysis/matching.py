@@ -7,7 +7,7 @@ from typing import Any, Final, TypeGuard
 
 import yaml
 
-from lossrun.analysis.differences import component_text, text
+from lossrun.analysis.differences import component_text, yaml_text
 from lossrun.catalog import COMPONENTS, find
 from lossrun.errors import UsageError
 
@@ -60,7 +60,7 @@ def rank(found: Any) -> tuple[int, float, str] | None:
         return None
     if is_number(found):
         return 0, found, ""
-    return 1, 0.0, component_text("", found) if isinstance(found, Mapping) else text(found)
+    return 1, 0.0, component_text("", found) if isinstance(found, Mapping) else yaml_text(found)
 
 
 def _is_component(name: str, wanted: str, key: str, parameters: Mapping[str, Any]) -> bool:

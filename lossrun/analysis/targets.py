@@ -45,7 +45,9 @@ def reaching(runs: Sequence[RecordedRun], text: str, ranked: Mapping[str, bool])
         value = math.nan
     if not math.isfinite(value):
         raise UsageError(f"target {text}: expected a yardstick and a number, such as val_accuracy=0.97")
-    columns = {column for run in runs for row in readings.last_rows(run).values() for column in row}
+    # A run that broke off before its first epoch shares everything.
+    histories = [set().union(*last.values()) for run in runs if (last := readings.last_rows(run))]
+    columns = set.intersection(*histories) if histories else set()
     declared = readings.declaration(name)
     known = declared.name if declared else readings.bare(name)
     prefix = name.removesuffix(readings.bare(name)) or "val_"

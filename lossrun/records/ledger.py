@@ -1,7 +1,8 @@
 """ledger.jsonl: what happened to the run as a whole.
 
-Events: `started`; `resumed` (from_step, changes {dotted key: [old, new]}); `diverged`; `stopped`; `finished` (per seed
-the best epoch and test_<name> at best and at last).
+Events: `started`; `resumed` (the epoch and step it went on from, changes {dotted key: [old, new]}, environment);
+`diagnosed` and `diverged` (seed, epoch, step, what was seen); `stopped` (reason, epoch, step); `finished` (epoch, step,
+and per seed the best epoch and test_<name> at best and at last).
 """
 
 from collections.abc import Iterable, Mapping

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lossrun.analysis.diagnosis import Diagnosis
+from lossrun.analysis.differences import yaml_text
 from lossrun.catalog.declaration import (
     Component,
     DatasetDeclaration,
@@ -21,7 +22,7 @@ from lossrun.catalog.lookup import COMPONENTS, find
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.lint.rule import Rule
 from lossrun.report.console import is_unicode, wrapped
-from lossrun.report.listing import PLURALS, number, parameter_rows, spellings, word
+from lossrun.report.listing import PLURALS, number, parameter_rows, spellings
 from lossrun.report.loss_facts import loss_rows
 from lossrun.report.topics import Topic
 
@@ -119,7 +120,7 @@ def measure(console: Console) -> int:
 
 def yaml_lines(component: Component) -> Iterator[str]:
     """Lines of a config that name the component: as short as may be, then with what is its own to set."""
-    needed = ", ".join(f"{key}: {word(value)}" for key, value in examples(component.name).items())
+    needed = ", ".join(f"{key}: {yaml_text(value)}" for key, value in examples(component.name).items())
     name = f"{{name: {component.name}, {needed}}}" if needed else component.name
     own = _own_parameters(component)
     full = f"{{name: {component.name}, {', '.join(filter(None, (needed, own)))}}}" if own else ""
@@ -143,7 +144,7 @@ def yaml_lines(component: Component) -> Iterator[str]:
 def _own_parameters(component: Component) -> str:
     """Those with plain defaults that no other kind of setting overshadows, at their defaults."""
     shown = [
-        f"{key.name}: {word(key.default)}"
+        f"{key.name}: {yaml_text(key.default)}"
         for key in component.parameters
         if isinstance(key.default, (int, float, list))
         and key.default != []
@@ -158,8 +159,8 @@ def _conventions(topic: Topic, component: Component) -> str:
     for name, value in _brought(topic, component).items():
         key = component.parameter(name)
         also = f" ({', '.join(key.aliases)})" if key is not None and key.aliases else ""
-        instead = f" instead of {word(key.default)}" if key is not None else ""
-        said.append(f"{name}{also} {word(value)}{instead}")
+        instead = f" instead of {yaml_text(key.default)}" if key is not None else ""
+        said.append(f"{name}{also} {yaml_text(value)}{instead}")
     text = f"{topic.spelling} is {component.name}"
     text += f" with conventions of its own: {', '.join(said)}." if said else "."
     if topic.remark:

@@ -6,6 +6,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from lossrun.analysis.differences import yaml_text
 from lossrun.catalog.declaration import (
     CLASS_TASKS,
     REQUIRED,
@@ -191,7 +192,7 @@ def spellings(component: Component, between: str = "; ") -> str:
     """Every other spelling; those that imply the same parameters together, `between` them and the next."""
     groups: dict[str, list[str]] = {}
     for alias in component.aliases:
-        implied = ", ".join(f"{name}: {word(value)}" for name, value in alias.implies.items())
+        implied = ", ".join(f"{name}: {yaml_text(value)}" for name, value in alias.implies.items())
         groups.setdefault(implied, []).append(alias.spelling)
     return between.join(", ".join(names) + (f" ({implied})" if implied else "") for implied, names in groups.items())
 
@@ -203,23 +204,10 @@ def parameter_rows(key: Key, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from parameter_rows(inner, f"{key.name}.")
         return
     unit = f" [{key.unit}]" if isinstance(key, Parameter) and key.unit else ""
-    default = "required" if key.default is REQUIRED else f"default {word(key.default)}"
+    default = "required" if key.default is REQUIRED else f"default {yaml_text(key.default)}"
     yield prefix + key.name, f"{key.meaning}{unit}; {key.expected}; {default}"
 
 
-def word(value: object) -> str:
-    """A value as one would write it in YAML."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {word(item)}" for name, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(word, value)) + "]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return number(value, str(value))
-    return "none" if value is None else str(value)
-
-
-def number(value: float, text: str = "") -> str:
-    """Without the zero that Python puts into an exponent: 1e-8."""
-    return (text or f"{value:g}").replace("e-0", "e-")
+def number(value: float) -> str:
+    """In six digits, without the zero that Python puts into an exponent: 1e-8."""
+    return f"{value:g}".replace("e-0", "e-")

@@ -1,6 +1,7 @@
 """A comparison as one page of HTML: it needs no network, no script to be read, and lets nothing of a run's own words
 become markup."""
 
+import shlex
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,7 +22,8 @@ from lossrun.report.numbers import format_number
 from lossrun.report.page_figures import MOST_POINTS, Line, line_figure, style
 from lossrun.report.page_held_out import calibration_section, confusion_section, worst_section
 from lossrun.report.page_tables import DECIDES, DESCRIBES, differences_table, matrix, runs_table, target_table
-from lossrun.report.page_verdicts import called, notes, verdicts_section
+from lossrun.report.page_verdicts import notes, verdicts_section
+from lossrun.report.verdicts import called
 from lossrun.version import __version__
 
 _FEW_POINTS: Final = 60  # of the curves that only describe
@@ -150,7 +152,7 @@ def _curves(data: ReportData) -> list[Markup | None]:
 def _figure(curve: Curve, comparison: Comparison, most: int) -> Markup | None:
     epochs = _epochs([curve], comparison, most)
     lines = [
-        Line(called(comparison, i), run.letter, style(i), tuple(_varying(curve.rows[epoch][i]) for epoch in epochs))
+        Line(called(run), run.letter, style(i), tuple(_varying(curve.rows[epoch][i]) for epoch in epochs))
         for i, run in enumerate(comparison.runs)
     ]
     return line_figure(curve.name, epochs, lines, _thinned(epochs, len(curve.rows)))
@@ -171,7 +173,7 @@ def _of_one_run(curves: Sequence[Curve], comparison: Comparison, index: int) -> 
         classes = style(index) + (" training" if part == "train" else "")
         values = tuple(curve.rows[epoch][index] if epoch in curve.rows else None for epoch in epochs)
         lines.append(Line(curve.name, part, classes, values))
-    return line_figure(called(comparison, index), epochs, lines, _thinned(epochs, len(curves[0].rows)))
+    return line_figure(called(comparison.runs[index]), epochs, lines, _thinned(epochs, len(curves[0].rows)))
 
 
 def _epochs(curves: Sequence[Curve], comparison: Comparison, most: int) -> list[int]:
@@ -196,8 +198,17 @@ def _differences(data: ReportData) -> list[Markup | None]:
 
 
 def _reproduction(data: ReportData) -> list[Markup | None]:
-    names = " ".join(member.name for report in data.runs for member in report.members)
-    parts = [element("p", "This page:"), element("pre", element("code", f"lossrun compare {names} --html report.html"))]
+    comparison, target = data.comparison, data.comparison.target
+    names = [member.name for report in data.runs for member in report.members]
+    asked = {
+        "--metric": comparison.metric,
+        "--at": None if comparison.at == "best" else comparison.at,
+        "--margin": comparison.margin,
+        "--target": f"{target.yardstick}={target.value!r}" if target else None,
+    }
+    options = [word for option, value in asked.items() if value is not None for word in (option, str(value))]
+    command = shlex.join(["lossrun", "compare", *names, *options, "--html", "report.html"])
+    parts = [element("p", "This page:"), element("pre", element("code", command))]
     for run, report in zip(data.comparison.runs, data.runs, strict=True):
         parts += [_member(run.letter, member) for member in report.members]
     return list(parts)

@@ -150,9 +150,12 @@ def _ends(axis: Axis, lines: Sequence[Line]) -> list[Markup]:
     heights: list[float] = []
     for y, _ in found:
         heights.append(max(y, heights[-1] + _LABEL_GAP) if heights else y)
-    over = max(0.0, heights[-1] - _BOTTOM) if heights else 0.0
+    floor = float(_BOTTOM)
+    for place in reversed(range(len(heights))):
+        heights[place] = min(heights[place], floor)
+        floor = heights[place] - _LABEL_GAP
     return [
-        element("text", line.end, x=_RIGHT + 6, y=short(y - over + 4), class_=f"end {line.style}")
+        element("text", line.end, x=_RIGHT + 6, y=short(y + 4), class_=f"end {line.style}")
         for y, (_, line) in zip(heights, found, strict=True)
     ]
 

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from lossrun.analysis import readings
-from lossrun.analysis.differences import component_text, text
+from lossrun.analysis.differences import component_text, yaml_text
 from lossrun.analysis.learning_curves import spans_decades
 from lossrun.analysis.runs import Listing, RunFacts, RunRow
 from lossrun.analysis.selection import value as value_of
@@ -224,7 +224,7 @@ def _flat(mapping: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}.")
         else:
-            yield prefix + key, text(value)
+            yield prefix + key, yaml_text(value)
 
 
 def _print_section(console: Console, title: str, pairs: Sequence[tuple[str, str]]) -> None:

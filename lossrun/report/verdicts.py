@@ -101,26 +101,34 @@ def _summary(comparison: Comparison) -> list[str]:
 
 
 def _sentence(comparison: Comparison, verdict: Verdict) -> str:
-    run, other = comparison.runs[verdict.run], comparison.runs[verdict.reference]
-    claim = _CLAIMS[verdict.word].format(
-        run=_called(run),
-        other=_called(other),
+    said, ends = facts(comparison, verdict), limits(verdict)
+    return f"{claim(comparison, verdict)}: {'; '.join([', '.join(said), *ends] if said else ends)}"
+
+
+def claim(comparison: Comparison, verdict: Verdict) -> str:
+    """`B (lr=0.1) is better than A by test_rmse`."""
+    return _CLAIMS[verdict.word].format(
+        run=called(comparison.runs[verdict.run]),
+        other=called(comparison.runs[verdict.reference]),
         yardstick=verdict.yardstick,
         margin=None if comparison.margin is None else format_number(comparison.margin),
     )
-    parts = _facts(comparison, verdict, run)
-    ends = list(verdict.because)
-    found = verdict.difference
+
+
+def limits(verdict: Verdict) -> list[str]:
+    """Why it is no firmer, and how many seeds would settle it."""
+    found, difference = list(verdict.because), verdict.difference
+    beyond = difference is not None and difference.deviation and (verdict.corrected_p_value or 0) > LEVEL
     if verdict.seeds is not None:
-        ends.append(f"about {_round(verdict.seeds)} seeds would settle it")
-    elif verdict.word == "cannot tell" and found and found.deviation and (verdict.corrected_p_value or 0) > LEVEL:
-        ends.append(f"not even {MOST_SEEDS} seeds would settle it")
-    return f"{claim}: {'; '.join([', '.join(parts), *ends] if parts else ends)}"
+        found.append(f"about {_round(verdict.seeds)} seeds would settle it")
+    elif verdict.word == "cannot tell" and beyond:
+        found.append(f"not even {MOST_SEEDS} seeds would settle it")
+    return found
 
 
-def _facts(comparison: Comparison, verdict: Verdict, run: ComparedRun) -> list[str]:
+def facts(comparison: Comparison, verdict: Verdict) -> list[str]:
     """Difference, interval, effect and p-value; the two means where there is no interval."""
-    difference = verdict.difference
+    difference, run = verdict.difference, comparison.runs[verdict.run]
     if difference is None or difference.interval is None:
         values = next(y for y in comparison.yardsticks if y.name == verdict.yardstick).measured.values
         pairs = ((comparison.runs[index], values[index]) for index in (verdict.reference, verdict.run))
@@ -129,14 +137,14 @@ def _facts(comparison: Comparison, verdict: Verdict, run: ComparedRun) -> list[s
     count = len(difference.per_seed)
     if difference.ties == count:
         return [f"equal on all {count} seeds"]
-    facts = [
+    found = [
         f"{run.letter} - {other.letter} = {format_difference(difference.mean)}",
         f"95 % interval {_interval(difference)}",
         _won(difference, run.letter, other.letter),
     ]
     if verdict.corrected_p_value is not None:
-        facts.append(f"p = {format_p_value(verdict.corrected_p_value)}".replace("= <", "< "))
-    return facts
+        found.append(f"p = {format_p_value(verdict.corrected_p_value)}".replace("= <", "< "))
+    return found
 
 
 def _won(difference: PairedDifference, run: str, other: str) -> str:
@@ -169,5 +177,6 @@ def _or_dash(difference: PairedDifference | None, shown: Callable[[PairedDiffere
     return "-" if difference is None else shown(difference)
 
 
-def _called(run: ComparedRun) -> str:
+def called(run: ComparedRun) -> str:
+    """`B (loss=mae)`; the letter alone where the label is but the directory's name."""
     return run.letter if run.label == run.name else f"{run.letter} ({run.label})"

@@ -141,7 +141,7 @@ def test_runs_of_different_lengths_keep_all_their_epochs(make_run):
 def test_what_is_not_plain_about_a_run_is_said(make_run):
     plain = make_run("a", rows=falling(1.0))
     cut = make_run("b", rows=falling(1.0), epochs_done=2, finish=False)
-    ledger.append(plain.path / "ledger.jsonl", "resumed", from_step=12, changes={"epochs": [4, 6]})
+    ledger.append(plain.path / "ledger.jsonl", "resumed", step=12, changes={"epochs": [4, 6]})
     ledger.append(plain.path / "ledger.jsonl", "diverged", seed=0, epoch=5)
     first, second = compare([recorded.load(plain.path), cut]).runs
     assert first.status == "diverged"

@@ -34,6 +34,12 @@ def test_nobody_gets_to_a_target_out_of_reach(two):
     assert (first.epochs, first.seconds, first.never) == (None, None, (0, 1))
 
 
+def test_a_run_without_the_column_does_not_merely_never_get_there(make_run, two):
+    other = make_run("other", rows=lambda epoch, seed: {"val_loss": 1.0, "val_f1": 0.5}, config=SEEDS)
+    with pytest.raises(UsageError, match="expected a column that the runs' histories share: val_loss"):
+        compare([*two, other], target="val_accuracy=0.4")
+
+
 def test_the_area_is_the_mean_height_over_the_epochs_that_all_have(make_run, two):
     short = make_run("short", rows=rising(0.4), config={**SEEDS, "epochs": 2})
     target = compare([*two, short], target="val_accuracy=0.4").target

@@ -23,7 +23,7 @@ def test_an_incomplete_last_line_is_left_out_and_removed_by_the_next_event(tmp_p
     ledger.append(path, "started")
     path.write_bytes(path.read_bytes() + b'{"event": "fini')
     assert [event["event"] for event in ledger.read(path)] == ["started"]
-    ledger.append(path, "resumed", from_step=3, changes={})
+    ledger.append(path, "resumed", step=3, changes={})
     assert [event["event"] for event in ledger.read(path)] == ["started", "resumed"]
 
 
@@ -40,10 +40,10 @@ def test_the_effective_config_replays_every_change_in_order():
         {"event": "started"},
         {
             "event": "resumed",
-            "from_step": 5,
+            "step": 5,
             "changes": {"epochs": [10, 20], "loss": [{"name": "mse"}, {"name": "huber"}]},
         },
-        {"event": "resumed", "from_step": 9, "changes": {"epochs": [20, 30], "early_stopping.patience": [None, 3]}},
+        {"event": "resumed", "step": 9, "changes": {"epochs": [20, 30], "early_stopping.patience": [None, 3]}},
     ]
     assert ledger.effective_config(config, events) == {
         "epochs": 30,

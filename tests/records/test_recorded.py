@@ -15,7 +15,7 @@ def finish(run: RunDirectory) -> None:
 
 
 def extend(run: RunDirectory) -> None:
-    ledger.append(run.ledger_path, "resumed", from_step=1, changes={"epochs": [10, 20]})
+    ledger.append(run.ledger_path, "resumed", step=1, changes={"epochs": [10, 20]})
 
 
 def test_a_run_reads_back(run):

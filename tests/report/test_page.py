@@ -5,17 +5,22 @@ from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from lossrun.analysis.compare import compare
+from lossrun.analysis.readings import spread
 from lossrun.analysis.report_data import report_data
 from lossrun.errors import UsageError
 from lossrun.records import predictions
 from lossrun.records.history import History
 from lossrun.records.run_directory import RunDirectory
+from lossrun.report import page_figures
 from lossrun.report.page import save_page, to_html
+from lossrun.report.page_axes import Axis
+from lossrun.report.page_figures import Line
 
 HOSTILE = "</script><script>alert('x')</script><img src=x onerror=alert(1)>&amp;"
 VOID = {"meta", "input", "img", "br"}
@@ -123,7 +128,8 @@ def test_a_verdict_says_how_sure_it_is(make):
     text = page(*runs)
     # Epoch 4 is best: 1 - 0.5/5 and 1 - 0.4/5 on every seed, a difference of 0.02 without spread.
     assert "B (lr=0.2) is better than A" in text
-    assert "B - A = +0.02000; 95 % interval +0.02000 to +0.02000; B wins on 100 % of 6 seeds; p = 0.031" in text
+    # In the words of the terminal.
+    assert "B - A = +0.02000; 95 % interval +0.02000 to +0.02000; B better on 6 of 6 seeds; p = 0.031" in text
     assert "val_accuracy: the best mean is 0.9225 ± 0.0019, of B (lr=0.2)." in text
 
 
@@ -228,7 +234,25 @@ def test_held_out_samples_are_looked_at(two):
 def test_the_config_that_repeats_a_run_is_there(two):
     code = Parsed(two).texts["code"]
     assert any(text.startswith("# The resolved config") and "name: cross_entropy" in text for text in code)
-    assert any(text.startswith("lossrun compare ") and text.endswith("--html report.html") for text in code)
+    (command,) = [text for text in code if text.startswith("lossrun compare ")]
+    assert re.fullmatch(r"lossrun compare \S+-a \S+-b --html report.html", command)
+
+
+def test_the_command_that_repeats_the_page_has_its_options(make):
+    runs = [make("a"), make("b", 0.4, learning_rate=0.2)]
+    text = page(*runs, metric="mae", at=3, margin=0.1, target="val_accuracy=0.5")
+    (command,) = [text for text in Parsed(text).texts["code"] if text.startswith("lossrun compare ")]
+    assert command.endswith("-b --metric mae --at 3 --margin 0.1 --target val_accuracy=0.5 --html report.html")
+
+
+def test_letters_at_the_ends_of_curves_stay_in_the_drawing():
+    """Five curves that end together at the bottom, and one at the top."""
+    lines = [Line(name, name, "r1", (spread({0: end}),)) for name, end in zip("ABCDEF", (1, *[0] * 5), strict=True)]
+    axis = Axis(0.0, 1.0, page_figures._BOTTOM, page_figures._TOP)
+    places = [float(y) for y in re.findall(r'y="([-.\d]+)"', "".join(map(str, page_figures._ends(axis, lines))))]
+    assert places[0] == page_figures._TOP + 4
+    assert places[-1] == page_figures._BOTTOM + 4
+    assert all(after - before >= page_figures._LABEL_GAP for before, after in pairwise(places))
 
 
 def test_how_soon_a_target_is_reached(make):

@@ -50,14 +50,14 @@ def test_no_runs_says_how_to_make_one():
 
 def test_show_says_everything_about_a_run(make_run):
     run = make_run(rows=rows)
-    ledger.append(run.path / "ledger.jsonl", "resumed", from_step=12, changes={"epochs": [4, 6]})
+    ledger.append(run.path / "ledger.jsonl", "resumed", step=12, changes={"epochs": [4, 6]})
     for seed in (0, 1):  # within one second, as a rule
         ledger.append(run.path / "ledger.jsonl", "diverged", seed=seed)
     text = shown(print_facts, runs.facts(recorded.load(run.path)), 10_000, terminal=False)
     assert "4 of 6, 2.00 s" in text
     assert "best val_loss  epoch 4\n" in text
     assert "extended after it had finished" in text
-    assert "from_step 12, epochs: 4 -> 6" in text
+    assert "step 12, epochs: 4 -> 6" in text
     assert "b" * 64 in text
     assert "seed 0\n" in text
     assert "seed 1\n" in text
