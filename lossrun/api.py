@@ -1,4 +1,5 @@
-"""The same commands from Python: `lossrun.train`, `resume`, `compare`, `load`. Silent; errors are raised."""
+"""The same commands from Python: `lossrun.train`, `resume`, `compare`, `load`. Nothing is printed: errors are raised,
+and what the command line warns of is a UserWarning."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -70,13 +71,15 @@ def train(
 ) -> Run:
     """Train as a config file, or a mapping like one, says; the finished run, as `load` reads it.
 
-    `overrides` are `KEY=VALUE` as for `--set`. Raises what `lossrun.errors` draws; Ctrl-C is
-    KeyboardInterrupt and leaves the last checkpoint.
+    `overrides` are `KEY=VALUE` as for `--set`. Lint warnings are UserWarnings. Raises what `lossrun.errors` draws;
+    Ctrl-C is KeyboardInterrupt and leaves the last checkpoint.
     """
     from lossrun.training.loop import train as run_loop
     from lossrun.training.start import begin, prepare
 
     examined = examine(_reading(config, overrides), _data_dir(data_dir))
+    for text in examined.warnings:
+        warnings.warn(text, stacklevel=2)
     with begin(prepare(examined), Path(runs_dir)) as session:
         for _ in run_loop(session, lambda: None):
             pass
@@ -103,13 +106,16 @@ def resume(
     if not resumable.finished or resumable.changes:
         default = resumable.data_dir(default_data_dir())
         examined = examine(resumable.reading, Path(data_dir) if data_dir is not None else default)
-        for text in resumable.notes:
+        for text in (*resumable.notes, *examined.warnings):
             warnings.warn(text, stacklevel=2)
 
         def skipped(_path: Path, reason: str) -> None:
             warnings.warn(f"checkpoint skipped: {reason}", stacklevel=2)
 
-        with resume_at(prepare(examined, resumable), resumable, skipped, warnings.warn) as session:
+        def note(text: str) -> None:
+            warnings.warn(text, stacklevel=2)
+
+        with resume_at(prepare(examined, resumable), resumable, skipped, note) as session:
             for _ in run_loop(session, lambda: None):
                 pass
     return load(resumable.run.path)

@@ -28,9 +28,14 @@ def main() -> None:
     except OSError as problem:
         from lossrun.report.console import abandon_stdout, error, stderr
 
-        # The rooms turn what they know of into errors of ours: what is left is our own output.
-        abandon_stdout()
-        error(stderr(), f"cannot write the output: {problem.strerror or problem}")
+        # The rooms turn what they know of into errors of ours: what is left is our own output, which has no name, or
+        # a file that went away under our hands.
+        if problem.filename is None:
+            abandon_stdout()
+            text = f"cannot write the output: {problem.strerror or problem}"
+        else:
+            text = f"{problem.filename}: {problem.strerror}; if somebody has just removed it, try again"
+        error(stderr(), text)
         sys.exit(RunError.exit_code)
     except LossrunError as problem:
         from lossrun.report.console import error, note, stderr

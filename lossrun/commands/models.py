@@ -55,7 +55,7 @@ def evaluate(
         heading = f"{scores.run}: {scores.split}, {scores.samples} samples, weights at {scores.checkpoint}"
         print_scores(stdout(), heading, scores.seeds, scores.epochs)
     if per_sample is not None:
-        save_csv(scores.rows, per_sample)
+        save_csv(scores.rows, per_sample, "--per-sample")
         note(stderr(), f"{per_sample} written, {len(scores.rows)} rows")
 
 
@@ -89,9 +89,9 @@ def predict(
         typer.echo(rows_to_csv(found.rows()), nl=False)
         return
     if output.suffix == ".csv":
-        save_csv(found.rows(), output)
+        save_csv(found.rows(), output, "--output")
     else:
-        save_npz(found.arrays, output)
+        save_npz(found.arrays, output, "--output")
     note(stderr(), f"{output} written")
 
 

@@ -10,18 +10,20 @@ from typing import BinaryIO, Final
 from lossrun.errors import RunError
 
 TEMPORARY_SUFFIX: Final = ".tmp"
+RUN_REMEDY: Final = "a run needs a writable directory with space left: free some, or choose another with --runs-dir"
 MOST_OPEN: Final = 64  # files at a time; more gain nothing, and a process may have no more than 256 (macOS)
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes, *, remedy: str = RUN_REMEDY) -> None:
     """Give `path` the content `data` in one step: temporary file beside it, fsync, rename, fsync of the directory.
 
-    Raises RunError where the disk refuses; the old file is then untouched and the temporary one removed.
+    Raises RunError where the disk refuses, with the `remedy`; the old file is then untouched and the temporary one
+    removed.
     """
-    replace_all([(path, data)])
+    replace_all([(path, data)], remedy=remedy)
 
 
-def replace_all(files: Iterable[tuple[Path, bytes]]) -> None:
+def replace_all(files: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REMEDY) -> None:
     """The same for many files: each is whole or as it was, and all are on the disk when this returns.
 
     In about half the time of one by one: the disk is given all contents before it is waited for, and a directory is
@@ -34,7 +36,7 @@ def replace_all(files: Iterable[tuple[Path, bytes]]) -> None:
         for path, data in files:
             temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
             renames.append((temporary, path))
-            with refusals_of_the_disk(path):
+            with refusals_of_the_disk(path, remedy):
                 if opened:
                     _begin_writing_out(opened[-1][1])
                 file: BinaryIO = temporary.open("xb")
@@ -42,10 +44,10 @@ def replace_all(files: Iterable[tuple[Path, bytes]]) -> None:
                 file.write(data)
                 file.flush()
             if len(opened) == MOST_OPEN:
-                _finish_writing_out(opened)
-        _finish_writing_out(opened)
+                _finish_writing_out(opened, remedy)
+        _finish_writing_out(opened, remedy)
         for temporary, path in renames:
-            with refusals_of_the_disk(path):
+            with refusals_of_the_disk(path, remedy):
                 temporary.replace(path)
     except BaseException:
         for _, file in opened:
@@ -56,7 +58,7 @@ def replace_all(files: Iterable[tuple[Path, bytes]]) -> None:
                 temporary.unlink(missing_ok=True)
         raise
     for directory in {path.parent: None for _, path in renames}:
-        with refusals_of_the_disk(directory):
+        with refusals_of_the_disk(directory, remedy):
             sync_directory(directory)
 
 
@@ -101,21 +103,18 @@ def _begin_writing_out(file: BinaryIO) -> None:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def _finish_writing_out(opened: list[tuple[Path, BinaryIO]]) -> None:
+def _finish_writing_out(opened: list[tuple[Path, BinaryIO]], remedy: str) -> None:
     for path, file in opened:
-        with refusals_of_the_disk(path):
+        with refusals_of_the_disk(path, remedy):
             os.fsync(file.fileno())
             file.close()
     opened.clear()
 
 
 @contextmanager
-def refusals_of_the_disk(path: Path) -> Iterator[None]:
-    """Turn an OSError into a RunError that names the file."""
+def refusals_of_the_disk(path: Path, remedy: str = RUN_REMEDY) -> Iterator[None]:
+    """Turn an OSError into a RunError that names the file and the remedy."""
     try:
         yield
     except OSError as error:
-        raise RunError(
-            f"cannot write {path}: {error.strerror or error}; "
-            "a run needs a writable directory with space left: free some, or choose another with --runs-dir"
-        ) from error
+        raise RunError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error

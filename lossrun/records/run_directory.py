@@ -272,6 +272,9 @@ def _renamed(hidden: Path, stamped: str) -> Path:
 
 def _age(path: Path) -> tuple[str, int, str]:
     """Sorts by the time in the name, within a second by the config file's own (it is written once)."""
-    written = (path / "config.yaml").stat().st_mtime_ns
+    try:
+        written = RunDirectory(path).config_path.stat().st_mtime_ns
+    except FileNotFoundError:
+        written = 0  # removed since it was found
     match = _STAMPED.fullmatch(path.name)
     return match["stamp"] if match else f"{datetime.fromtimestamp(written / 1e9, UTC):{_STAMP}}", written, path.name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lossrun.analysis.learning_curves import LearningCurve, LearningCurves, Panel
 from lossrun.errors import UsageError
+from lossrun.report.files import save
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -81,8 +82,7 @@ def save_figure(curves: LearningCurves, path: Path) -> None:
     """Draw all panels, one below the other, into a png, svg or pdf file by the path's ending; an older one is replaced.
 
     Lines are means over seeds, bands, of validation where training is drawn too, reach from the
-    lowest to the highest seed. Raises UsageError as `check_output`
-    does, and where the file cannot be written.
+    lowest to the highest seed. Raises UsageError as `check_output` does, and RunError where the file cannot be written.
     """
     check_output(path)
     import matplotlib
@@ -94,10 +94,7 @@ def save_figure(curves: LearningCurves, path: Path) -> None:
         matplotlib.rcParams.update(_STYLE)
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)  # a name may be in any script
         _drawn(curves).savefig(buffer, format=format_, metadata=_METADATA[format_])
-    try:
-        path.write_bytes(buffer.getvalue())
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}; give another --output") from error
+    save(buffer.getvalue(), path, "--output")
 
 
 def _drawn(curves: LearningCurves) -> "Figure":

@@ -14,9 +14,9 @@ from typing import Final
 from lossrun.analysis.compare import Comparison, Curve
 from lossrun.analysis.readings import Spread
 from lossrun.analysis.report_data import Member, ReportData
-from lossrun.errors import UsageError
 from lossrun.records import config_file
 from lossrun.report.compare_tables import pick
+from lossrun.report.files import save
 from lossrun.report.markup import Markup, element, joined
 from lossrun.report.numbers import format_number
 from lossrun.report.page_figures import MOST_POINTS, Line, line_figure, style
@@ -65,11 +65,8 @@ def to_html(data: ReportData) -> str:
 
 
 def save_page(data: ReportData, path: Path) -> None:
-    """Write the page. Raises UsageError where the disk refuses."""
-    try:
-        path.write_text(to_html(data), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}; name another file with --html") from None
+    """Write the page. Raises RunError where the disk refuses."""
+    save(to_html(data).encode(), path, "--html")
 
 
 def _digest(text: str) -> str:

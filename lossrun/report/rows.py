@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lossrun.records import durable
+from lossrun.report.files import save
 
 
 def rows_to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -20,13 +20,13 @@ def rows_to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     return buffer.getvalue()
 
 
-def save_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """The same into a file, whole or not at all. Raises RunError where the disk refuses."""
-    durable.replace(path, rows_to_csv(rows).encode())
+def save_csv(rows: Sequence[Mapping[str, Any]], path: Path, option: str) -> None:
+    """The same into a file, as `files.save`."""
+    save(rows_to_csv(rows).encode(), path, option)
 
 
-def save_npz(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """As `numpy.savez`, whole or not at all. Raises RunError where the disk refuses."""
+def save_npz(arrays: Mapping[str, np.ndarray], path: Path, option: str) -> None:
+    """As `numpy.savez`, into a file as `files.save`."""
     buffer = io.BytesIO()
     np.savez(buffer, **dict(arrays))  # type: ignore[arg-type]  # numpy's stub takes every keyword for allow_pickle
-    durable.replace(path, buffer.getvalue())
+    save(buffer.getvalue(), path, option)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lossrun.errors import UsageError
+from lossrun.errors import RunError, UsageError
 from lossrun.script import keras, pytorch
 from lossrun.script.experiment import FRAMEWORKS, Experiment
 
@@ -19,7 +19,7 @@ def write(experiment: Experiment, framework: str) -> str:
 
 
 def save(text: str, path: Path) -> None:
-    """Write a new file. Raises UsageError where there is one already, or it cannot be written."""
+    """Write a new file. Raises UsageError where there is one already, RunError where the disk refuses."""
     try:
         # "x" fails on an existing file, whatever happens between a look and the opening.
         with path.open("x", encoding="utf-8") as stream:
@@ -27,4 +27,4 @@ def save(text: str, path: Path) -> None:
     except FileExistsError as error:
         raise UsageError(f"{path} exists already; give another --output, or remove it") from error
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}; give another --output") from error
+        raise RunError(f"cannot write {path}: {error.strerror or error}; give another --output") from error
