@@ -86,7 +86,7 @@ def write_run(
             }
             for seed in settings["seeds"]
         }
-        ledger.append(run.ledger_path, "finished", seeds=seeds, seconds=done * 0.5)
+        ledger.append(run.ledger_path, "finished", epoch=done, seeds=seeds, seconds=done * 0.5)
     return run
 
 

@@ -155,6 +155,8 @@ def notes(runs: Sequence[RecordedRun], deciding: Sequence[str], at: str | int) -
         )
     if len({run.config["epochs"] for run in runs}) > 1:
         found.append("the runs were asked for different numbers of epochs")
+    if any(name.startswith("train_") for name in deciding):
+        found.append("the training data decide: they say how well a run has learned them, and nothing about new data")
     if at == "best" and any(name.startswith("val_") for name in deciding):
         found.append("the validation data decide, and have chosen the best epochs too, which flatters every run")
     return tuple(found)

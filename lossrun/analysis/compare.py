@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lossrun.analysis import comparability, readings
 from lossrun.analysis.curves import CurveRows, EpochIndex
 from lossrun.analysis.differences import Difference, config_differences, labels, letters
-from lossrun.analysis.groups import Group, grouped
+from lossrun.analysis.groups import Group, diverged_elsewhere, grouped
 from lossrun.analysis.readings import Spread
 from lossrun.analysis.remarks import remarks
 from lossrun.analysis.targets import Target, reaching
@@ -98,19 +98,28 @@ def compare(
     reasons = comparability.reasons(united, marks)
     ranked, refusals = comparability.loss_columns(united)
     rows = [moments(run, at) for run in united]
-    found = yardsticks(united, rows, ranked=ranked, refusals=refusals, metric=metric, comparable=not reasons)
+    compared = tuple(map(_compared, groups, marks, names, rows))
+    pending = [_pending(run, group.run, at) for run, group in zip(compared, groups, strict=True)]
+    found = yardsticks(
+        united,
+        rows,
+        pending=list(map(bool, pending)),
+        ranked=ranked,
+        refusals=refusals,
+        metric=metric,
+        comparable=not reasons,
+    )
     indices = [EpochIndex(run) for run in united]
     primary = [y.name for y in found if y.primary and y.name.startswith("val_") and y.name not in ranked]
     curves = [
         Curve(name, same and not reasons, CurveRows(name, indices))
         for name, same in {**ranked, **dict.fromkeys(primary, True)}.items()
     ]
-    compared = tuple(map(_compared, groups, marks, names, rows))
     deciders = [Decider(y.name, y.goal, y.measured.values) for y in found if y.decides and y.goal]
-    sides = [
-        Side(run.letter, run.seeds, run.diverged, _pending(run, group.run, at))
-        for run, group in zip(compared, groups, strict=True)
-    ]
+    sides = []
+    for run, group, why in zip(compared, groups, pending, strict=True):
+        elsewhere = diverged_elsewhere(group, groups)
+        sides.append(Side(run.letter, (*run.seeds, *elsewhere), (*run.diverged, *elsewhere), why))
     members = [(member, mark) for group, mark in zip(groups, marks, strict=True) for member in group.members]
     return Comparison(
         runs=compared,

@@ -36,14 +36,33 @@ def grouped(runs: Sequence[RecordedRun]) -> tuple[Group, ...]:
     return tuple(Group(_united(members), tuple(members)) for members in groups)
 
 
+def diverged_elsewhere(group: Group, groups: Sequence[Group]) -> tuple[int, ...]:
+    """The seeds that diverged in runs which are the same experiment as `group`'s and did not finish: without them its
+    own seeds are a choice of the good ones."""
+    found = {
+        seed
+        for other in groups
+        if other is not group and other.run.status == "diverged" and _is_same(group.run, other.run)
+        for seed in readings.diverged_seeds(other.run)
+    }
+    return tuple(sorted(found - set(group.run.seeds)))
+
+
 def _belong_together(run: RecordedRun, other: RecordedRun) -> bool:
     return (
         run.status == other.status == "finished"
         and not set(run.seeds) & set(other.seeds)
-        and _experiment(run) == _experiment(other)
-        and all(run.environment.get(key) == other.environment.get(key) for key in ("task", "data", "code"))
+        and _is_same(run, other)
         and not readings.is_short(run)
         and not readings.is_short(other)
+    )
+
+
+def _is_same(run: RecordedRun, other: RecordedRun) -> bool:
+    """Whether they are one experiment but for their seeds, and remained so to their end."""
+    return (
+        _experiment(run) == _experiment(other)
+        and all(run.environment.get(key) == other.environment.get(key) for key in ("task", "data", "code"))
         and not any(event.get("changes") for event in (*run.ledger, *other.ledger))
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from lossrun.errors import LockedError, RunError, UsageError
-from lossrun.records import checkpoints, durable, ledger, lock
+from lossrun.records import checkpoints, durable, ledger, lock, strict_json
 from lossrun.records.run_directory import RunDirectory, all_runs, is_run
 from lossrun.records.status import Status, status
 
@@ -59,7 +59,7 @@ def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Leftovers:
     for run in runs:
         if run in links:
             continue
-        if not is_run(run) or run.is_symlink() or run.resolve().parent != runs_dir.resolve():
+        if not _is_ours(run) or run.is_symlink() or run.resolve().parent != runs_dir.resolve():
             raise UsageError(
                 f"{run} is no run directory in {runs_dir}, and nothing else is removed; "
                 f"if it is a run, say where it lies: --runs-dir {run.resolve().parent}"
@@ -67,7 +67,7 @@ def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Leftovers:
         state = status(run)
         if state in ("running", "unknown"):
             raise LockedError(f"{run.name} is not removed: {_writer(run, state)}")
-        found[run.resolve()] = _leftover(run, (), state)
+        found[run.resolve()] = _leftover(run.resolve(), (), state)
     return Leftovers(
         tuple(found.values()), tuple(f"{link} is left alone: it is a link to {link.resolve()}" for link in links)
     )
@@ -91,8 +91,11 @@ def superfluous(
         try:
             if run.is_symlink() or (state := status(run)) in ("running", "unknown"):
                 continue
+            if not _is_ours(run):
+                passed_over.append(f"{run.name} is left alone: its run.json is none of lossrun's")
+                continue
             changed = _last_change(run)
-            if changed <= long_ago and _never_began(run):
+            if changed <= long_ago and _never_began(run) and not _others_files(run):
                 found.append(_leftover(run, (), "no step was ever finished"))
                 continue
             files = _leavings(run, long_ago)
@@ -168,9 +171,13 @@ def _ledger_length(path: Path) -> int:
 
 
 def _remove_files(run: Path, files: Sequence[Path]) -> int:
+    # Whatever is to stay must be whole, or what goes is all there is: reading raises where it is damaged.
     last = _checkpoints(run)[:1]
     if last and last[0] not in files:
-        checkpoints.read(last[0])  # raises where it is damaged: an older one is then all there is
+        checkpoints.read(last[0])
+    elif last:
+        for best in RunDirectory(run).checkpoints.glob("best-seed*.safetensors"):
+            checkpoints.read(best)
     removed = 0
     for file in files:
         size = size_of(file)
@@ -203,6 +210,24 @@ def _never_began(run: Path) -> bool:
     if any(event["event"] in ("finished", "diverged", "diagnosed") for event in ledger.read(files.ledger_path)):
         return False
     return all(path.name.startswith(_AT_START) for path in _checkpoints(run))
+
+
+def _is_ours(run: Path) -> bool:
+    """Whether it is a run, and lossrun has written its run.json: other tools have files of that name."""
+    try:
+        return is_run(run) and "lossrun" in strict_json.loads(RunDirectory(run).run_json.read_bytes())
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def _others_files(run: Path) -> list[Path]:
+    """What lies in the run's folder that lossrun did not put there."""
+    files = RunDirectory(run)
+    known = {
+        *(files.config_path, files.run_json, files.history_path, files.ledger_path, files.checkpoints),
+        *(files.predictions_path, files.lock_path, files.owner_path),
+    }
+    return [path for path in run.iterdir() if path not in known and not _HIDDEN_FILE.fullmatch(path.name)]
 
 
 def _leavings(run: Path, before: float) -> list[Path]:

@@ -67,9 +67,10 @@ def last_rows(run: RecordedRun) -> dict[int, Row]:
 
 
 def test_rows(run: RecordedRun, when: Literal["test_at_best", "test_at_last"]) -> dict[int, Row]:
-    """test_<name> per seed, as the last `finished` event has them; empty before the end, and where the history has
-    lost the epochs that they belong to."""
-    seeds = run.finished["seeds"] if run.finished and not is_short(run) else {}
+    """test_<name> per seed, as the last `finished` event has them; empty before the end, where the run has gone on
+    since, and where the history has lost the epochs that they belong to."""
+    end = next((event for event in reversed(run.ledger) if event["event"] in ("finished", "resumed")), None)
+    seeds = end["seeds"] if end and end["event"] == "finished" and not is_short(run) else {}
     return {int(seed): facts[when] for seed, facts in seeds.items() if facts.get(when)}
 
 

@@ -1,8 +1,14 @@
 """What to keep in mind about one run before believing its numbers, in plain words."""
 
+from typing import Final
+
 from lossrun.analysis import readings
 from lossrun.analysis.diagnosis import DIAGNOSES
+from lossrun.analysis.differences import yaml_text
 from lossrun.records.recorded import RecordedRun
+
+# What may change on the way without changing what is trained; more epochs are told of by other words.
+_NO_MATTER: Final = {"epochs", "checkpoint", "tags", "name", "lint", "device"}
 
 
 def remarks(run: RecordedRun) -> tuple[str, ...]:
@@ -20,6 +26,13 @@ def remarks(run: RecordedRun) -> tuple[str, ...]:
     found += [_diagnosis(event) for event in run.ledger if event["event"] == "diagnosed"]
     if run.extended:
         found.append("extended after it had finished: its length was chosen with its results known")
+    found += [
+        f"{key}: {yaml_text(old)} until step {event['step']}, then {yaml_text(new)}"
+        for event in run.ledger
+        if event["event"] == "resumed" and event.get("step")
+        for key, (old, new) in event.get("changes", {}).items()
+        if key.partition(".")[0] not in _NO_MATTER
+    ]
     if readings.is_short(run):
         found.append(f"has lost a part of its history since it finished: {progress} are left")
     stops = {

@@ -161,13 +161,18 @@ def _summed_up(path: Path) -> RecordedRun:
 
 
 def _best_epochs(events: Sequence[dict[str, Any]]) -> set[int] | None:
-    """The best epochs of all seeds, where the ledger's last word is about them; None where the history has to say."""
+    """The best and last epochs of all seeds, where the ledger's last word is about them; None where the history has to
+    say."""
     if not events or events[-1]["event"] != "finished":
         return None
     if any(key.startswith("best") for event in events for key in event.get("changes", ())):
         return None
-    found = {seed.get("best_epoch") for seed in events[-1]["seeds"].values()}
-    return found if found and None not in found else None
+    seeds = events[-1]["seeds"].values()
+    best: set[Any] = {seed.get("best_epoch") for seed in seeds}
+    last: set[Any] = {
+        seed.get("stopped_epoch") or seed.get("diverged_epoch") or events[-1].get("epoch") for seed in seeds
+    }
+    return best | last if best and None not in best | last else None
 
 
 def _rows_of(history_path: Path, epochs: set[int]) -> tuple[Row, ...] | None:

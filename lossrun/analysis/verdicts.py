@@ -45,8 +45,8 @@ class Verdict:
 
     `difference`: run minus reference on their common seeds, None where they must not be subtracted or share no seed.
     `corrected_p_value`: by Holm's method, over all `comparisons` that have a p-value. `seeds`: about how many would
-    settle it in a fresh comparison, None where it is settled or nobody can say. `because`: why it is no firmer, in
-    plain words.
+    settle it in a fresh comparison, None where it is settled or nobody can say; `hopeless`: more than anybody trains.
+    `because`: why it is no firmer, in plain words.
     """
 
     yardstick: str
@@ -58,6 +58,7 @@ class Verdict:
     corrected_p_value: float | None
     comparisons: int
     seeds: int | None
+    hopeless: bool
     because: tuple[str, ...]
 
 
@@ -117,14 +118,14 @@ def _verdict(
             word = "cannot tell" if run.diverged or reference.diverged else "equivalent"
         elif corrected <= LEVEL and not (run if better else reference).diverged:
             word = ("better" if better else "worse") if enough else ("leaning better" if better else "leaning worse")
-    seeds = None
+    seeds, hopeless = None, False
     # Where seeds that diverged or were lost forbid the verdict, more seeds are no way out.
-    forbidden = lost or (corrected is not None and corrected <= LEVEL and word == "cannot tell")
-    if difference is not None and corrected is not None and difference.deviation and not forbidden:
-        settled = word in ("better", "worse", "equivalent")
-        seeds = None if settled else seeds_to_settle(difference.mean, difference.deviation, level)
+    open_ = word not in ("better", "worse", "equivalent") and not (lost or run.diverged or reference.diverged)
+    if open_ and difference is not None and corrected is not None and difference.deviation:
+        seeds = seeds_to_settle(difference.mean, difference.deviation, level)
+        hopeless = seeds is None
     return Verdict(
-        decider.name, decider.goal, index, 0, word, difference, corrected, comparisons, seeds, tuple(because)
+        decider.name, decider.goal, index, 0, word, difference, corrected, comparisons, seeds, hopeless, tuple(because)
     )
 
 

@@ -21,8 +21,8 @@ _PARTS: Final = ("test_", "val_", "train_")  # what decides, in this order: the 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """A yardstick at one moment of each run. `values`: one per run. `best`: indices of the runs with the best mean,
-    none where they cannot be ranked, are not over the same seeds, or are all equal; a run with a seed that diverged is
-    never among them."""
+    none where they cannot be ranked, are not over the same seeds, or are all equal. A run with a seed that diverged is
+    never among them; where its other seeds have the best mean, there are none."""
 
     values: tuple[Spread | None, ...]
     best: tuple[int, ...]
@@ -83,15 +83,22 @@ def yardsticks(
     runs: Sequence[RecordedRun],
     rows: Sequence[Moments],
     *,
+    pending: Sequence[bool],
     ranked: Mapping[str, bool],
     refusals: tuple[str, ...],
     metric: str | None,
     comparable: bool,
 ) -> tuple[Yardstick, ...]:
-    """Everything that the runs were scored by, what decides first. `ranked`: whether each column of the configured
-    loss means the same in all runs, and `refusals` why not. Raises UsageError for a metric that they do not share."""
-    # A run that broke off before its first epoch has nothing to say about what the others were scored by.
-    columns = [found for moment in rows if (found := readings.yardstick_columns(moment.last))]
+    """Everything that the runs were scored by, what decides first. `pending`: whose values are not their last word.
+    `ranked`: whether each column of the configured loss means the same in all runs, and `refusals` why not. Raises
+    UsageError for a metric that they do not share."""
+    # A run that broke off, and lacks test values for that, must not keep the others from being judged by theirs.
+    everybody = pending.count(False) < 2
+    columns = [
+        found
+        for moment, unsettled in zip(rows, pending, strict=True)
+        if (everybody or not unsettled) and (found := readings.yardstick_columns(moment.last))
+    ]
     primary = _primary(runs, _common(columns, ranked), metric, refusals)
     in_units = all(readings.task(run) == "regression" for run in runs)
     measurable = [name for name in primary if sum(bool(readings.column(moment.shown, name)) for moment in rows) > 1]
@@ -180,5 +187,7 @@ def _measured(
     if goal is None or not comparable or len(over) != 1:
         return Measured(tuple(values), ())
     top = min(candidates.values()) if goal == "min" else max(candidates.values())
+    if any((mean < top) == (goal == "min") and difference(mean, top) for mean in finite.values()):
+        return Measured(tuple(values), ())  # a mark beside a worse mean would only be asked about
     best = tuple(index for index, mean in candidates.items() if difference(mean, top) == 0)
     return Measured(tuple(values), best if len(best) < len(finite) else ())

@@ -68,7 +68,7 @@ def from_dataset(dataset: Dataset, name: str) -> Source:
     pairs = {part: _pair(pair, f"{name}, {part}") for part, pair in given.items() if pair is not None}
     for part, arrays in pairs.items():
         for what, array, first in zip(WHAT, arrays, pairs["train"], strict=True):
-            _check_alike(array, first, f"{name}, {part} {what}")
+            _check_alike(array, first, f"{name}, {part} {what}", what)
     ends = np.cumsum([len(inputs) for inputs, _ in pairs.values()])
     starts = dict(zip(pairs, [0, *ends[:-1].tolist()], strict=True))
 
@@ -129,10 +129,10 @@ def _check_rows(inputs: np.ndarray, targets: np.ndarray, where: str) -> None:
         )
 
 
-def _check_alike(array: np.ndarray, first: np.ndarray, where: str) -> None:
+def _check_alike(array: np.ndarray, first: np.ndarray, where: str, what: str) -> None:
     """Raises DataError where a part's samples are not of the kind and shape of the training part's."""
     # Pixels are scaled and other numbers are not; words and numbers are never one kind of target.
-    kinds = [one.dtype == np.uint8 if "inputs" in where else one.dtype.kind == "U" for one in (array, first)]
+    kinds = [one.dtype == np.uint8 if what == "inputs" else one.dtype.kind == "U" for one in (array, first)]
     if array.shape[1:] != first.shape[1:] or kinds[0] != kinds[1]:
         raise DataError(
             f"{where}: {array.dtype} samples of shape {array.shape[1:]}, but those of the training part are "

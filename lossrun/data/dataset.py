@@ -81,12 +81,15 @@ class Part:
         """
         first, *others = indices
         for array in (self.inputs, self.targets, self.ids):
-            rest = [array[index] for index in others]
+            held_out = [array[index] for index in others]
             # Forwards nothing is written over that is still to be read.
             for start in range(0, len(first), _BLOCK):
                 block = first[start : start + _BLOCK]
                 array[start : start + len(block)] = array[block]
-            array[len(first) :] = np.concatenate(rest)
+            place = len(first)
+            for part in held_out:
+                array[place : place + len(part)] = part
+                place += len(part)
         return [self.rows(slice(*bounds)) for bounds in pairwise(accumulate(map(len, indices), initial=0))]
 
 

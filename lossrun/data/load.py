@@ -115,8 +115,9 @@ def _split(source: Source, parameters: Mapping[str, Any], seed: int, *, is_own: 
     train = whole
     if test_size or validation_size:
         indices = [np.flatnonzero(for_training), for_validation, np.flatnonzero(for_test)]
-        # A user's arrays may be wanted by the user, and memory maps cannot be written to.
-        ours = not is_own and all(array.flags.writeable for array in (whole.inputs, whole.targets, whole.ids))
+        # A user's arrays may be wanted by the user, memory maps cannot be written to, and batches are taken from rows.
+        arrays = (whole.inputs, whole.targets, whole.ids)
+        ours = not is_own and all(array.flags.writeable and array.flags.c_contiguous for array in arrays)
         train, *held_out = whole.sorted_into(indices) if ours else map(whole.rows, indices)
         validation = held_out[0] if validation_size else validation
         test = held_out[1] if test_size else test

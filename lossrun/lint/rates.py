@@ -21,7 +21,7 @@ DECAY_OF_WEIGHTS: Final = 1e-2
 
 def _terms(case: Case) -> tuple[int, int]:
     """Samples in a batch, and the outputs that a sample's loss is the mean over."""
-    averaged = case.loss is None or case.loss.averages_outputs
+    averaged = case.loss.averages_outputs if case.loss else case.facts.task != "multiclass"
     return min(case.batch_size, case.facts.train), case.facts.target_size if averaged else 1
 
 

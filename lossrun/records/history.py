@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lossrun.errors import CheckpointError
+from lossrun.errors import CheckpointError, RunError
 from lossrun.records import durable, json_lines
 
 
@@ -32,6 +32,9 @@ def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
 def read(path: Path) -> History:
     """All rows, in file order. Raises RunError, with the line's number, for a damaged line before the last."""
     rows, torn = json_lines.read(path)
+    if not all("seed" in row and "epoch" in row for row in rows):
+        number = next(number for number, row in enumerate(rows, 1) if not {"seed", "epoch"} <= row.keys())
+        raise RunError(f"{path}, line {number}: no row of a history; the file is damaged: restore it from a copy")
     return History(tuple(rows), torn)
 
 

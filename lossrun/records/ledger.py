@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lossrun.errors import RunError
 from lossrun.records import json_lines
 
 
@@ -22,8 +23,18 @@ def append(path: Path, event: str, **facts: Any) -> None:
 
 
 def read(path: Path) -> tuple[dict[str, Any], ...]:
-    """All events, oldest first, without an incomplete last line. Raises RunError for a damaged one before it."""
-    return tuple(json_lines.read(path)[0])
+    """All events, oldest first, without an incomplete last line. Raises RunError for a damaged one before it, and for
+    what is no event."""
+    return checked(path, json_lines.read(path)[0])
+
+
+def checked(path: Path, events: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """The events, each of which must say what happened and when. Raises RunError."""
+    found = tuple(events)
+    for number, event in enumerate(found, 1):
+        if not isinstance(event.get("event"), str) or not isinstance(event.get("time"), str):
+            raise RunError(f"{path}, line {number}: no event of a run; the file is damaged: restore it from a copy")
+    return found
 
 
 def effective_config(config: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lossrun.errors import RunError
 from lossrun.records import config_file, history, json_lines, ledger, strict_json
 from lossrun.records.history import History
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import Status, status
+
+# Without these there is nothing to be said of a run.
+_KEYS: Final = {"dataset", "model", "loss", "optimizer", "learning_rate", "epochs", "best"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,12 @@ class RecordedRun:
 
     @property
     def extended(self) -> bool:
-        """Whether the run was finished and then given more epochs: the length was chosen after seeing results."""
+        """Whether the run was finished and then sent on with another config: that was chosen after seeing results."""
         finished = False
         for event in self.ledger:
             if event["event"] == "finished":
                 finished = True
-            elif event["event"] == "resumed" and finished and "epochs" in event.get("changes", {}):
+            elif event["event"] == "resumed" and finished and event.get("changes"):
                 return True
         return False
 
@@ -60,9 +63,14 @@ def load(path: Path) -> RecordedRun:
     try:
         environment = strict_json.loads(files.run_json.read_bytes())
     except (OSError, ValueError) as error:
-        raise RunError(f"cannot read {files.run_json}: {error}; the file is damaged: restore it from a copy") from error
+        raise RunError(f"cannot read {files.run_json}: {error}; the file is damaged: restore a copy") from error
+    if not isinstance(environment, dict) or not config.keys() >= _KEYS:
+        raise RunError(
+            f"{path} is no run of lossrun's, or its config.yaml or run.json is damaged: restore it from a copy"
+        )
     rows = history.read(files.history_path)
     events, torn_ledger = json_lines.read(files.ledger_path)
+    events = list(ledger.checked(files.ledger_path, events))
     warnings = [
         f"{file.name} ends in an incomplete line, which is left out"
         for file, torn in ((files.history_path, rows.torn), (files.ledger_path, torn_ledger))

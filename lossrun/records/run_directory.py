@@ -201,7 +201,10 @@ def has_tags(path: Path, tags: Sequence[str]) -> bool:
 
 def _missing(path: Path) -> list[str]:
     run = RunDirectory(path)
-    return [file.name for file in (run.config_path, run.run_json) if not file.is_file()]
+    try:
+        return [file.name for file in (run.config_path, run.run_json) if not file.is_file()]
+    except PermissionError:
+        return ["files that may be read"]
 
 
 def _recent(back: int, runs: list[Path], runs_dir: Path) -> Path:

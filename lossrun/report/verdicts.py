@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lossrun.analysis.compare import ComparedRun, Comparison
-from lossrun.analysis.statistics import LEVEL, MOST_SEEDS, PairedDifference
+from lossrun.analysis.statistics import MOST_SEEDS, PairedDifference
 from lossrun.analysis.verdicts import Verdict
 from lossrun.report.compare_tables import moment
 from lossrun.report.numbers import format_difference, format_number
@@ -117,11 +117,10 @@ def claim(comparison: Comparison, verdict: Verdict) -> str:
 
 def limits(verdict: Verdict) -> list[str]:
     """Why it is no firmer, and how many seeds would settle it."""
-    found, difference = list(verdict.because), verdict.difference
-    beyond = difference is not None and difference.deviation and (verdict.corrected_p_value or 0) > LEVEL
+    found = list(verdict.because)
     if verdict.seeds is not None:
         found.append(f"about {_round(verdict.seeds)} seeds would settle it")
-    elif verdict.word == "cannot tell" and beyond:
+    elif verdict.hopeless:
         found.append(f"not even {MOST_SEEDS} seeds would settle it")
     return found
 

@@ -142,7 +142,9 @@ def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplac
     if loss.is_plugin:
         function, own = _plugin("loss", loss, place, leading=2, ours=("inputs", "reduction"))
         bound = _called("loss", loss.name, function, **own) if isinstance(function, type) else partial(function, **own)
-        return Objective(bound, reduction=reduction, outputs_per_sample=facts.target_size)
+        # One of several classes is one outcome; of several labels or numbers a loss is taken to be the mean.
+        outputs = 1 if facts.task == "multiclass" else facts.target_size
+        return Objective(bound, reduction=reduction, outputs_per_sample=outputs)
     declared = loss_declaration(loss)
     assert declared is not None
     convention = parameters.pop("weight_convention", "pytorch")
@@ -210,7 +212,7 @@ def _plugin(
     return function, own
 
 
-def _called(kind: str, name: str, function: Any, *arguments: Any, **parameters: Any) -> Any:
+def _called(kind: str, name: str, function: Any, /, *arguments: Any, **parameters: Any) -> Any:
     """What a user's function returns; whatever it raises is told as the user's, not as a fault of ours."""
     try:
         return function(*arguments, **parameters)

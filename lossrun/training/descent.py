@@ -7,6 +7,7 @@ is computed. 784 x 300 weights and a batch of 32: 80 us instead of 125 for the p
 The gradient's norm is wanted twice an epoch; for that the product is computed once more.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,11 +17,12 @@ from torch import Tensor
 
 from lossrun.training.chunk import Chunk
 from lossrun.training.products import is_large, one_dnn_is_faster
-from lossrun.training.tape import Call
+from lossrun.training.tape import Call, Chooses
 
 # Samples in a batch beyond which a product is mostly arithmetic: then it matters more that the faster kernel computes
 # it than that its result is written and read again.
 LARGEST_BATCH: Final = 64
+_LARGEST: Final = torch.finfo(torch.float32).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class Descent:
     right: Tensor
 
     def update(self, rate: float) -> None:
-        """One step of gradient descent."""
-        self.weight.addmm_(self.left, self.right, alpha=-rate)
+        """One step of gradient descent. A rate beyond float32 is infinite, as it would be in the weights."""
+        self.weight.addmm_(self.left, self.right, alpha=-rate if rate <= _LARGEST else -math.inf)
 
     def compute_gradient(self) -> None:
         """Of the last replay."""
@@ -54,11 +56,20 @@ def descends(chunk: Chunk) -> bool:
     )
 
 
-def may_be_deferred(call: Call) -> bool:
-    """Whether a call is a product that it pays to put off."""
-    if call.op is not torch.ops.aten.mm.default or not is_large(*call.args):
-        return False
-    return call.args[0].shape[1] <= LARGEST_BATCH or not one_dnn_is_faster()
+def may_be_deferred(weights: Sequence[Tensor]) -> Chooses:
+    """Chooses the products that it pays to put off. None that reads one of `weights`, which move meanwhile."""
+    moving = {weight.untyped_storage().data_ptr() for weight in weights}
+
+    def chosen(call: Call) -> bool:
+        if call.op is not torch.ops.aten.mm.default or not is_large(*call.args):
+            return False
+        left, right = call.args
+        # What it reads is kept from the memory that records share: no more of it than the gradient takes.
+        small = left.numel() + right.numel() <= call.result.numel()
+        fast = left.shape[1] <= LARGEST_BATCH or not one_dnn_is_faster()
+        return small and fast and not any(tensor.untyped_storage().data_ptr() in moving for tensor in (left, right))
+
+    return chosen
 
 
 def descents(calls: Sequence[Call], weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> dict[int, Descent]:
@@ -69,4 +80,5 @@ def descents(calls: Sequence[Call], weights: Sequence[Tensor], gradients: Sequen
         if call := products.get(gradient.data_ptr()):
             left, right = call.args
             found[position] = Descent(weight.detach(), gradient, left, right)
+    assert len(found) == len(calls), "a deferred product that nobody makes"
     return found

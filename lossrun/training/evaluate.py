@@ -118,7 +118,7 @@ def _score(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Pre-activations (*axis, N, K), and the objective (as `loss`) and the yardsticks by their names, each `axis`."""
     size = max(EVALUATION_BATCH // max((1, *chunk.axis)), 32)
-    with evaluating(chunk.network):
+    with evaluating(chunk.network, *(replica.objective for replica in chunk.replicas)):
         forwards = [chunk.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, size)]
         outputs, preactivations = (torch.cat(tensors, dim=-2) for tensors in zip(*forwards, strict=True))
         loss = chunk.mean_losses(outputs, samples.targets).double()
@@ -127,10 +127,12 @@ def _score(
 
 
 @contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Dropout off, batch norm at its running statistics."""
-    network.eval()
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Dropout off, batch norm at its running statistics, a user's loss learning nothing."""
+    for module in modules:
+        module.eval()
     try:
         yield
     finally:
-        network.train()
+        for module in modules:
+            module.train()

@@ -45,13 +45,13 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
             sums.add(losses, stop - start)
             position.step += 1
 
+            if session.step_in_epoch == 1:
+                sums.first_gradient_norm.copy_(session.step.gradient_norm())
             if position.step == position.epoch * steps_per_epoch:
                 sums.gradient_norm.copy_(session.step.gradient_norm())
                 sums.rates.copy_(torch.tensor(rates, dtype=torch.float64))
             elif config.checkpoint.every_steps and position.step % config.checkpoint.every_steps == 0:
                 _save(session)
-            if session.step_in_epoch == 1:
-                sums.first_gradient_norm.copy_(session.step.gradient_norm())
             if (now := time.perf_counter()) - shown >= PROGRESS_INTERVAL:
                 shown = now
                 yield StepProgress(position.epoch, session.step_in_epoch, steps_per_epoch)

@@ -40,17 +40,20 @@ def read_new_inputs(path: Path, data: Data, dataset: Choice, config_dir: Path) -
     if path.suffix.lower() in TABLES:
         return _of_kind(_from_table(path, data, dataset, config_dir), data, str(path), is_table=True)
     if path.suffix.lower() == ".npz":
-        return new_inputs(_from_archive(path, _array_names(dataset, config_dir)), data, str(path))
+        return _joined(_from_archive(path, _array_names(dataset, config_dir)), data, str(path))
     if path.suffix in (".gz", ".idx") or path.name.endswith("ubyte"):
         return new_inputs(read_idx(path), data, str(path))
     raise UsageError(f"--input {path}: expected a table ({', '.join(TABLES)}), an archive (.npz) or IDX (.idx, .gz)")
 
 
-def new_inputs(arrays: Any, data: Data, where: str) -> np.ndarray:
-    """The same from an array, or from a list of arrays that are joined as columns, of samples in original units."""
-    blocks = [
-        as_inputs(as_array(array, where), where) for array in (arrays if isinstance(arrays, tuple) else (arrays,))
-    ]
+def new_inputs(array: Any, data: Data, where: str) -> np.ndarray:
+    """The same from an array, or what makes one: samples in original units, a row each."""
+    return _joined((array,), data, where)
+
+
+def _joined(arrays: Sequence[Any], data: Data, where: str) -> np.ndarray:
+    """Arrays joined as columns."""
+    blocks = [as_inputs(as_array(array, where), where) for array in arrays]
     if len(blocks) > 1 and any(block.ndim != 2 for block in blocks):
         raise DataError(f"{where}: images cannot be joined with other arrays; expected one array")
     return _of_kind(np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0], data, where)

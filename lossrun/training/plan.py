@@ -16,7 +16,6 @@ from lossrun.config import Config
 from lossrun.training import build, memory
 from lossrun.training.chunk import Chunk, Single, Stack
 from lossrun.training.cuda_graph import Captured
-from lossrun.training.descent import may_be_deferred
 from lossrun.training.pooling import faster_pool
 from lossrun.training.products import faster_product
 from lossrun.training.replayed import Recorder, ReplayedStep
@@ -112,7 +111,7 @@ def _recorder(
         return Recorder("captured", partial(Captured, warm_up=3), partial(Captured, warm_up=0), None)
     # One pool for all records of the run: they are replayed one after the other.
     record = partial(Recording, substitute=_faster, pool=[])
-    return Recorder("recorded", record, record, partial(record, defer=may_be_deferred))
+    return Recorder("recorded", record, record, record)
 
 
 def _faster(call: Call) -> Kernel | None:

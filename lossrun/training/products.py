@@ -15,6 +15,8 @@ from lossrun.training.tape import Call, Kernel
 
 # Multiplications below which oneDNN's fixed cost of about 17 us a call is more than it saves.
 LEAST_MULTIPLICATIONS: Final = 3_000_000
+# Rows beyond which turning a product round gains nothing.
+LARGEST_TURNED: Final = 128
 _ZEN_5: Final = 26  # AMD's number of the family
 
 
@@ -37,7 +39,8 @@ def _large(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> 
     if not is_large(left, right):
         return None
     rows, inner, columns = *left.shape, right.shape[1]
-    if 4 * rows <= columns or (2 * rows <= columns <= inner and not one_dnn_is_faster()):
+    wide = (4 if one_dnn_is_faster() else 2) * rows <= columns <= inner
+    if wide and rows <= LARGEST_TURNED:
         return _turned(bias, left, right, result)
     # oneDNN reads the bias without looking at its shape.
     readable = bias is None or (bias.shape == right.shape[1:] and bias.is_contiguous())

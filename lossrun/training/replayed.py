@@ -7,13 +7,14 @@ and the samples are not; they are written into place before each replay.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
 from lossrun.training.chunk import Chunk, for_all, gather, minimised
-from lossrun.training.descent import Descent, descends, descents
+from lossrun.training.descent import Descent, descends, descents, may_be_deferred
 from lossrun.training.randomness import generator_state, set_generator_state
 from lossrun.training.step import ChunkStep
 from lossrun.training.tape import Recording
@@ -33,13 +34,13 @@ Record: TypeAlias = Callable[[Callable[[], Any]], Replayable]
 @dataclass(frozen=True, slots=True)
 class Recorder:
     """How functions are recorded; either way the function has been run afterwards. `any_number`: it may be run more
-    often, to warm up. `once`: it must not. `deferring`: as `any_number`, but large products that are outputs may be
-    left out; None where that cannot be. `kind`: of the steps that are made so."""
+    often, to warm up. `once`: it must not. `deferring`: as `any_number`, with `Recording`'s `defer`; None where nothing
+    can be deferred. `kind`: of the steps that are made so."""
 
     kind: str
     any_number: Record
     once: Record
-    deferring: Callable[[Callable[[], Any]], Recording[Any]] | None
+    deferring: Callable[..., Recording[Any]] | None
 
 
 @dataclass(slots=True)
@@ -111,8 +112,10 @@ class ReplayedStep(ChunkStep):
         # Recording runs the function, which moves the statistics of batch norm and the dropout stream.
         device = inputs.device
         kept, state = [buffer.clone() for buffer in chunk.buffers], generator_state(device)
-        deferring = self.recorder.deferring if descends(chunk) else None
-        recording = (deferring or self.recorder.any_number)(forward_and_backward)
+        record = self.recorder.any_number
+        if self.recorder.deferring and descends(chunk):
+            record = partial(self.recorder.deferring, defer=may_be_deferred(chunk.weights))
+        recording = record(forward_and_backward)
         for buffer, before in zip(chunk.buffers, kept, strict=True):
             buffer.copy_(before)
         set_generator_state(state, device)

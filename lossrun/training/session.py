@@ -45,8 +45,12 @@ class EpochSums:
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=torch.float64, device=device)
 
-        rates = torch.zeros(seeds, dtype=torch.float64)
-        return cls(zeros(steps, seeds), zeros(seeds), rates, zeros(seeds))
+        return cls(
+            losses=zeros(steps, seeds),
+            gradient_norm=zeros(seeds),
+            first_gradient_norm=zeros(seeds),
+            rates=torch.zeros(seeds, dtype=torch.float64),
+        )
 
     def add(self, losses: Tensor, samples: int) -> None:
         """Keep a batch's mean losses, (seeds,). One operation, nothing read: the device is not waited for."""

@@ -25,8 +25,10 @@ def capture(session: Session) -> Checkpoint:
     session.step.publish()
     states = [dict(_tensors(replica)) for replica in session.replicas]
     tensors = {f"epoch.{name}": _array(value) for name, value in _sums(session).items()}
-    for name in states[0]:
-        stacked = [_array(state[name]) for state in states]
+    for name in dict.fromkeys(name for state in states for name in state):
+        # A seed that is frozen may lack what the others' optimizers began to keep afterwards; it never steps again.
+        like = next(state[name] for state in states if name in state)
+        stacked = [_array(state[name] if name in state else torch.zeros_like(like)) for state in states]
         tensors[name] = np.stack(stacked) if len(stacked) > 1 else stacked[0]
     position = session.position
     return Checkpoint(

@@ -11,6 +11,7 @@ Memory of a result that nobody needs any more is given to later ones.
 The numbers are the recorded function's own, bit for bit, unless `substitute` puts another kernel in the place of one.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -146,7 +147,7 @@ def _compile(
     needed = [call for call in calls if not _is_view(call)]
     needed = _without_constants(needed)
     kept = {_storage(tensor) for tensor in _tensors(outputs)}
-    deferred = [call for call in needed if defer and defer(call) and _is_last_word(call, needed, kept)]
+    deferred = [call for call in _last_words(needed, outputs) if defer(call)] if defer else []
     kept |= {_storage(tensor) for call in deferred for tensor in call.read}
     homes = _shared_memory(needed, kept, pool)
 
@@ -170,15 +171,27 @@ def _compile(
     return kernels, left
 
 
-def _is_last_word(call: Call, calls: Sequence[Call], outputs: set[int]) -> bool:
-    """Whether the call may as well be made at the end: its results are outputs that no other call touches, and nothing
-    that it reads is written to later."""
-    results = {_storage(tensor) for tensor in call.results}
-    others = [other for other in calls if other is not call]
-    touched = {_storage(tensor) for other in others for tensor in (*other.read, *other.results)}
-    after = calls[calls.index(call) + 1 :]
-    written = {_storage(tensor) for other in after for tensor in (*other.written, *other.results)}
-    return results <= outputs - touched and not written & {_storage(tensor) for tensor in call.read}
+def _last_words(calls: Sequence[Call], outputs: Any) -> list[Call]:
+    """The calls that may as well be made at the end: each of their results is an output as it is, no other call touches
+    it, and nothing that they read is written to later."""
+    layouts: dict[int, set[Any]] = {}
+    for tensor in _tensors(outputs):
+        layouts.setdefault(_storage(tensor), set()).add(_layout(tensor))
+    touched: Counter[int] = Counter()
+    written: dict[int, int] = {}
+    for place, call in enumerate(calls):
+        touched.update({_storage(tensor) for tensor in (*call.read, *call.results)})
+        written |= {_storage(tensor): place for tensor in (*call.written, *call.results)}
+    return [
+        call
+        for place, call in enumerate(calls)
+        if all(layouts.get(_storage(t)) == {_layout(t)} and touched[_storage(t)] == 1 for t in call.results)
+        and all(written.get(_storage(t), -1) < place for t in call.read)
+    ]
+
+
+def _layout(tensor: Tensor) -> tuple[Any, ...]:
+    return tensor.storage_offset(), tensor.shape, tensor.stride()
 
 
 _COPIES: Final = (torch.ops.aten._to_copy.default, torch.ops.aten.clone.default)

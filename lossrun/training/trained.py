@@ -158,22 +158,28 @@ def _state(run: RunDirectory, checkpoint: str) -> Checkpoint | None:
     none can be read: most losses learn nothing)."""
     if checkpoint in (BEST, LAST):
         length = run.history_path.stat().st_size if run.history_path.exists() else 0
+        skipped: list[str] = []
         try:
-            skipped: list[str] = []
-            return checkpoints.load_newest(
+            path, found = checkpoints.load_newest(
                 run.checkpoints, history_length=length, on_skip=lambda _, why: skipped.append(why)
-            )[1]
+            )
         except CheckpointError:
             if checkpoint == LAST:
                 raise
             return None
-    found = {int(path.name.split("-")[1]): path for path in checkpoints.candidates(run.checkpoints)}
-    if not checkpoint.isdecimal() or int(checkpoint) not in found:
-        there = ", ".join(map(str, sorted(found)))
+        if skipped and checkpoint == LAST:
+            raise CheckpointError(
+                f"the last checkpoint cannot be read ({'; '.join(skipped)}); {path.name} can: ask for it with "
+                f"--checkpoint {found.metadata['step']}"
+            )
+        return found
+    by_step = {int(path.name.split("-")[1]): path for path in checkpoints.candidates(run.checkpoints)}
+    if not checkpoint.isdecimal() or int(checkpoint) not in by_step:
+        there = ", ".join(map(str, sorted(by_step)))
         raise UsageError(
             f"--checkpoint {checkpoint}: expected best, last or a step that {run.name} has kept: {there or 'none'}"
         )
-    return checkpoints.read(found[int(checkpoint)])
+    return checkpoints.read(by_step[int(checkpoint)])
 
 
 def _tensors_of(

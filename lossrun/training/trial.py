@@ -27,7 +27,7 @@ def try_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
     if config.model.is_plugin or config.loss.is_plugin or config.optimizer.is_plugin:
         try_own(replica, config, size)
     few = Samples(train.inputs[:4], train.targets[:4], train.ids[:4], train.dtype, train.scale)
-    with evaluating(replica.network):
+    with evaluating(replica.network, replica.objective):
         outputs = tried("model", config.model, replica.network, few.scaled(few.inputs))
         loss = tried("loss", config.loss, replica.objective, outputs, few.targets)
         tried("loss", config.loss, loss.backward)

@@ -61,13 +61,14 @@ def test_of_a_long_history_the_listing_says_the_same_from_few_rows(make_run, mon
     """The rows are those of `rows` above: every epoch's differs, so a wrong one would show."""
     run = make_run(rows=rows, config={"seeds": [0, 2], "epochs": 40})
     best = {str(seed): {"best_epoch": 2, "test_at_best": {"test_rmse": 0.5}} for seed in (0, 2)}
-    ledger.append(run.path / "ledger.jsonl", "finished", seeds=best)
+    ledger.append(run.path / "ledger.jsonl", "finished", epoch=40, seeds=best)
     (whole,) = runs.listing([run.path], NOW).rows
     monkeypatch.setattr(runs, "_LONG_HISTORY", 0)
     monkeypatch.setattr(history, "read", None)  # to read all of it would fail
     (short,) = runs.listing([run.path], NOW).rows
     assert short == whole
     assert short.epochs_done == 40
+    assert short.at_best[2]["test_rmse"] == 0.5
 
 
 @pytest.mark.parametrize(

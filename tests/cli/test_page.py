@@ -42,9 +42,9 @@ def test_trained_runs_become_a_page_without_torch(lossrun: Run, config, tmp_path
         assert said in text
 
 
-def test_a_page_that_cannot_be_written_ends_with_2(lossrun: Run, config) -> None:
+def test_a_page_that_cannot_be_written_ends_with_4(lossrun: Run, config) -> None:
     for rate in ("0.1", "0.2"):
         lossrun("train", str(config), "--quiet", "--set", f"learning_rate={rate}")
     result = lossrun("compare", "last~1", "last", "--html", "nowhere/report.html")
-    assert result.code == 2
-    assert "nowhere/report.html cannot be written" in result.err
+    assert result.code == 4
+    assert "cannot write nowhere/report.html" in result.err

@@ -3,11 +3,12 @@ import pytest
 from lossrun.errors import RunError
 from lossrun.records import history, ledger, recorded
 from lossrun.records.run_directory import RunDirectory, create
+from tests.conftest import CONFIG
 
 
 @pytest.fixture
 def run(tmp_path) -> RunDirectory:
-    return create(tmp_path, "a", config={"epochs": 10, "seed": 3, "seeds": 2}, environment={"threads": 2})
+    return create(tmp_path, "a", config=CONFIG | {"epochs": 10, "seed": 3, "seeds": 2}, environment={"threads": 2})
 
 
 def finish(run: RunDirectory) -> None:
@@ -38,10 +39,10 @@ def test_a_run_that_has_not_begun_reads_too(run):
 
 
 def test_torn_files_are_warned_of(run):
-    run.history_path.write_bytes(b'{"epoch": 1}\n{"epo')
-    run.ledger_path.write_bytes(b'{"event": "started"}\n{"ev')
+    run.history_path.write_bytes(b'{"epoch": 1, "seed": 3}\n{"epo')
+    run.ledger_path.write_bytes(b'{"event": "started", "time": "2026-11-21T01:45:00+00:00"}\n{"ev')
     loaded = recorded.load(run.path)
-    assert loaded.history.rows == ({"epoch": 1},)
+    assert loaded.history.rows == ({"epoch": 1, "seed": 3},)
     assert [warning.split()[0] for warning in loaded.warnings] == ["history.jsonl", "ledger.jsonl"]
 
 
@@ -57,7 +58,7 @@ def test_more_epochs_count_as_an_extension_only_after_the_end(run):
 
 @pytest.mark.parametrize(("seeds", "expected"), [(None, (3,)), (2, (3, 4)), ([7, 5], (7, 5))])
 def test_seeds(tmp_path, seeds, expected):
-    run = create(tmp_path, "a", config={"seed": 3, "seeds": seeds}, environment={})
+    run = create(tmp_path, "a", config=CONFIG | {"seed": 3, "seeds": seeds}, environment={})
     assert recorded.load(run.path).seeds == expected
 
 
@@ -66,4 +67,20 @@ def test_anything_else_is_no_run_directory(tmp_path, run):
         recorded.load(tmp_path)
     run.run_json.write_text("{")
     with pytest.raises(RunError, match=r"run\.json"):
+        recorded.load(run.path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.yaml", "x: 1\n"),
+        ("run.json", "[]"),
+        ("ledger.jsonl", '{"foo": 1}\n'),
+        ("ledger.jsonl", '{"event": "started"}\n'),
+        ("history.jsonl", '{"epoch": 1}\n'),
+    ],
+)
+def test_what_is_none_of_ours_is_refused_with_its_name(run, name, text):
+    (run.path / name).write_text(text)
+    with pytest.raises(RunError, match="damaged"):
         recorded.load(run.path)

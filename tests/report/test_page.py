@@ -13,7 +13,7 @@ import pytest
 from lossrun.analysis.compare import compare
 from lossrun.analysis.readings import spread
 from lossrun.analysis.report_data import report_data
-from lossrun.errors import UsageError
+from lossrun.errors import RunError
 from lossrun.records import predictions
 from lossrun.records.history import History
 from lossrun.records.run_directory import RunDirectory
@@ -267,7 +267,7 @@ def test_how_soon_a_target_is_reached(make):
 def test_a_page_that_cannot_be_written_is_told(make, tmp_path):
     runs = [make("a"), make("b", learning_rate=0.2)]
     data = report_data(runs, compare(runs))
-    with pytest.raises(UsageError, match=r"report\.html cannot be written: .*; name another file with --html"):
+    with pytest.raises(RunError, match=r"cannot write .*report\.html: .*; name another file with --html"):
         save_page(data, tmp_path / "no" / "report.html")
     save_page(data, tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == to_html(data)
