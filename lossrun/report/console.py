@@ -68,6 +68,9 @@ def wrapped(text: Text, width: int) -> list[Text]:
     """
     lines: list[Text] = []
     for paragraph in text.split("\n", allow_blank=True):
+        if paragraph.plain.startswith("  lossrun "):
+            lines.append(paragraph)  # to be copied; the terminal itself breaks it, and copies it whole
+            continue
         breaks, start = [], 0
         for word in re.finditer(r"\S+", paragraph.plain):
             if cell_len(paragraph.plain[start : word.end()]) > width and paragraph.plain[start : word.start()].strip():

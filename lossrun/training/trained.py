@@ -105,11 +105,12 @@ def models(
 ) -> Iterator[Model]:
     """Each seed's model, one after the other: at its "best" weights, at the "last" ones, or at those after a step.
 
-    `missing(reason)` hears of each seed whose weights cannot be had, if there are others. Raises UsageError for a
-    checkpoint that there is none of, CheckpointError where weights cannot be read or do not fit.
+    `missing(reason)` hears of each seed whose weights cannot be had, if there are others, and of a last checkpoint that
+    cannot be read, if there is an earlier one; without it they are errors. Raises UsageError for a checkpoint that
+    there is none of, CheckpointError where weights cannot be read or do not fit.
     """
     run, config = RunDirectory(trained.recorded.path), trained.config
-    state = _state(run, checkpoint)
+    state = _state(run, checkpoint, missing)
     shared: dict[int, Parts] = {}
     failures: list[CheckpointError] = []
     for seed in seeds:
@@ -153,7 +154,7 @@ def _at_home(config: Config, directory: Path) -> tuple[Config, list[str]]:
     return config, []
 
 
-def _state(run: RunDirectory, checkpoint: str) -> Checkpoint | None:
+def _state(run: RunDirectory, checkpoint: str, missing: Callable[[str], None] | None) -> Checkpoint | None:
     """The full state that is asked for; for the best weights the newest one, for what a loss has learned (None where
     none can be read: most losses learn nothing)."""
     if checkpoint in (BEST, LAST):
@@ -168,10 +169,10 @@ def _state(run: RunDirectory, checkpoint: str) -> Checkpoint | None:
                 raise
             return None
         if skipped and checkpoint == LAST:
-            raise CheckpointError(
-                f"the last checkpoint cannot be read ({'; '.join(skipped)}); {path.name} can: ask for it with "
-                f"--checkpoint {found.metadata['step']}"
-            )
+            unreadable = f"the last checkpoint cannot be read ({'; '.join(skipped)})"
+            if missing is None:
+                raise CheckpointError(f"{unreadable}; {path.name} can: --checkpoint {found.metadata['step']}")
+            missing(f"{unreadable}; {path.name} is taken instead")
         return found
     by_step = {int(path.name.split("-")[1]): path for path in checkpoints.candidates(run.checkpoints)}
     if not checkpoint.isdecimal() or int(checkpoint) not in by_step:

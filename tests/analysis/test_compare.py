@@ -393,3 +393,53 @@ def test_a_history_that_lost_its_end_is_not_subtracted(make_run, keep):
     # Its test values were taken at epochs that are gone.
     assert not any(y.name.startswith("test_") for y in comparison.yardsticks)
     assert "has lost a part of its history since it finished: 3 of 4 epochs are left" in comparison.runs[1].remarks
+
+
+def test_seeds_that_diverged_in_runs_of_their_own_are_not_forgotten(make_run):
+    """Ten runs of a seed each, four of which diverged: the six that are left are a choice of the good ones."""
+    baseline = make_run(
+        "base", rows=by_seed([1.0 + 0.01 * seed for seed in range(10)]), config={"seeds": list(range(10))}
+    )
+    others = []
+    for seed in range(10):
+        diverged = seed >= 6
+        run = make_run(
+            f"lr-{seed}",
+            rows=by_seed({seed: 0.5 + 0.02 * seed}),
+            config={"seeds": [seed], "learning_rate": 0.3},
+            finish=not diverged,
+        )
+        if diverged:
+            ledger.append(run.path / "ledger.jsonl", "diverged", seed=seed, epoch=4, step=12)
+        others.append(recorded.load(run.path))
+    for chosen, word in ((others[:6], "better"), (others, "cannot tell")):
+        verdict = compare([baseline, *chosen], "val_rmse").verdicts[0]
+        assert verdict.word == word
+    assert verdict.because == ("4 of 10 seeds of B diverged",)
+    assert (verdict.seeds, verdict.hopeless) == (None, False)
+
+
+def test_a_run_that_broke_off_leaves_the_others_their_test_data(make_run):
+    runs = [make_run(name, rows=falling(start), config={"loss": loss}) for name, start, loss in TWO]
+    third = make_run("c", rows=falling(0.8), config={"learning_rate": 0.5}, epochs_done=1, finish=False)
+    for given in (runs, [*runs, third]):
+        decided = {verdict.yardstick for verdict in compare(given).verdicts}
+        assert decided == {"test_rmse", "test_mae"}
+
+
+def test_test_values_of_before_a_run_went_on_are_not_those_of_its_best_epoch(make_run):
+    runs = [make_run(name, rows=falling(start), config={"loss": loss}) for name, start, loss in TWO]
+    path = runs[1].path / "ledger.jsonl"
+    ledger.append(path, "resumed", step=12, changes={"epochs": [4, 8], "learning_rate": [0.1, 0.05]})
+    comparison = compare([runs[0], recorded.load(runs[1].path)])
+    (test,) = [y for y in comparison.yardsticks if y.name == "test_rmse"] or [None]
+    assert test is None or test.at_best.values[1] is None
+    assert "learning_rate: 0.1 until step 12, then 0.05" in comparison.runs[1].remarks
+
+
+def test_no_mark_stands_beside_a_worse_mean(make_run):
+    good = make_run("a", rows=by_seed([1.0, 1.0]), config={"seeds": [0, 1]})
+    diverged = make_run("b", rows=by_seed([0.5, 0.5]), config={"seeds": [0, 1], "loss": HUBER})
+    ledger.append(diverged.path / "ledger.jsonl", "diverged", seed=1, step=3)
+    comparison = compare([good, recorded.load(diverged.path)], "val_rmse")
+    assert yardstick(comparison, "val_rmse").at_best.best == ()

@@ -260,3 +260,28 @@ def test_a_removal_that_is_killed_leaves_what_is_found_again(make, tmp_path, mon
 
 def test_no_runs_directory_has_nothing_to_remove(tmp_path):
     assert superfluous(tmp_path / "nowhere").found == ()
+
+
+def test_what_other_tools_or_people_put_there_is_not_swept_away(make, tmp_path):
+    """A project with files of those names, and a run that never began but holds somebody's notes."""
+    foreign = tmp_path / "runs" / "project"
+    foreign.mkdir(parents=True)
+    for name in ("config.yaml", "run.json", "thesis.tex"):
+        (foreign / name).write_text("{}")
+    kept = make("kept", epochs_done=0, finish=False, steps=())
+    (kept.path / "notes.txt").write_text("why it failed")
+    looked_at = superfluous(tmp_path / "runs", now=LATER)
+    assert looked_at.found == ()
+    assert looked_at.passed_over == ("project is left alone: its run.json is none of lossrun's",)
+    with pytest.raises(UsageError, match="nothing else is removed"):
+        whole_runs([foreign], tmp_path / "runs")
+
+
+def test_damaged_best_weights_keep_the_checkpoints(make, tmp_path):
+    run = make()
+    best = RunDirectory(run.path).best_weights_path(0)
+    best.write_bytes(best.read_bytes()[:20])
+    (found,) = superfluous(tmp_path / "runs", keep_best=True).found
+    with pytest.raises(CheckpointError):
+        remove(found)
+    assert len(names(run)) == 5

@@ -207,3 +207,9 @@ def test_what_other_kernels_round_differently_is_not_told_apart():
     assert forth != back
     verdict = judged(forth, back)
     assert (verdict.word, verdict.difference.ties, verdict.corrected_p_value) == ("cannot tell", 6, 1.0)
+
+
+def test_lost_seeds_are_no_matter_of_more_seeds():
+    verdict = judged([*WORSE, 1.0, 1.0], [*BETTER, 0.5, math.nan])
+    assert (verdict.word, verdict.seeds, verdict.hopeless) == ("cannot tell", None, False)
+    assert judged(WORSE, NOISE).hopeless

@@ -174,3 +174,11 @@ def test_datasets_that_do_not_fit_are_refused(dataset: Dataset, complaint: str) 
 def test_names_of_classes_may_come_as_any_sequence_or_not_at_all(classes: Any) -> None:
     source = from_dataset(Dataset(train=(X, [0, 1]), task="binary", classes=classes), "own")
     assert source.classes == (("0", "1") if classes is None else ("no", "yes"))
+
+
+def test_the_name_of_the_module_decides_nothing():
+    """Words among the targets are refused also where the module is called after inputs."""
+    mixed = Dataset(train=(X, ["a", "b"]), test=(X, [0, 1]))
+    for name in ("mine:words", "my_inputs:words"):
+        with pytest.raises(DataError, match="expected the parts to be alike"):
+            from_dataset(mixed, name)

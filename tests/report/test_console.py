@@ -65,3 +65,9 @@ def test_wrapping_keeps_styles_and_line_breaks():
     lines = wrapped(Text.assemble(("note:", "dim"), " one two\n\nthree"), 9)
     assert [line.plain for line in lines] == ["note: one", "two", "", "three"]
     assert [span.style for span in lines[0].spans] == ["dim"]
+
+
+def test_a_command_to_copy_is_never_broken():
+    command = "  lossrun resume runs/20261121-014500-" + "long-" * 20 + " --set learning_rate=5"
+    lines = [line.plain for line in wrapped(Text(f"error: it diverged; go on with\n{command}"), 40)]
+    assert lines[-1] == command

@@ -198,3 +198,12 @@ def test_a_table_for_a_dataset_whose_inputs_have_no_names(laboratory: Laboratory
     assert found.columns == predict(run.path, points).columns
     with pytest.raises(DataError, match="5 columns; expected the 4 inputs alone"):
         predict(run.path, write(laboratory.folder / "new.csv", [f"{line},1" for line in lines], "a,b,c,d,e"))
+
+
+@pytest.mark.parametrize(
+    "given", [((1.0, 2.0, 3.0, 4.0), (5.0, 6.0, 7.0, 8.0)), [[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]]
+)
+def test_rows_are_rows_whatever_holds_them(laboratory: Laboratory, given: Any) -> None:
+    run = laboratory.start({**REGRESSION, "epochs": 1})
+    expected = predict(run.path, np.arange(1, 9).reshape(2, 4)).arrays["prediction"]
+    np.testing.assert_array_equal(predict(run.path, given).arrays["prediction"], expected)

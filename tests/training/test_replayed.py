@@ -202,3 +202,47 @@ def test_a_run_of_recorded_steps_leaves_the_run_of_eager_ones(laboratory: Labora
     for name, tensor in a.items():
         np.testing.assert_array_equal(tensor, b[name], err_msg=name)
     assert rows(recorded) == rows(eager)
+
+
+OWN_MODELS = """
+import torch
+from torch import nn
+
+
+class LowRank(nn.Module):  # the gradient of each factor is a product with the other
+    def __init__(self, input_shape, output_size):
+        super().__init__()
+        self.a = nn.Parameter(torch.randn(300, 300) / 20)
+        self.b = nn.Parameter(torch.randn(300, 300) / 20)
+        self.last = nn.Linear(300, output_size)
+
+    def forward(self, inputs):
+        return self.last(torch.relu(inputs @ (self.a @ self.b)))
+
+
+class Beside(LowRank):  # its weights are a part of a larger matrix
+    def forward(self, inputs):
+        hidden = nn.functional.linear(inputs, torch.cat([torch.ones(100, 300), self.a]))[:, 100:]
+        return self.last(torch.relu(hidden @ self.b))
+
+
+class Across(LowRank):  # square, and stored transposed
+    def __init__(self, input_shape, output_size):
+        super().__init__(input_shape, output_size)
+        self.a = nn.Parameter(torch.randn(300, 300).t() / 20)
+
+    def forward(self, inputs):
+        return self.last(torch.relu(inputs @ self.a @ self.b))
+"""
+
+
+@pytest.mark.parametrize("model", ["LowRank", "Beside", "Across"])
+def test_models_of_ones_own_with_large_matrices_agree_too(laboratory: Laboratory, model: str) -> None:
+    """To 1e-5 over a few steps; a gradient taken from weights that have moved, or another's, is off by a tenth."""
+    (laboratory.folder / "own_models.py").write_text(OWN_MODELS)
+    config = wide(64, model=f"own_models:{model}", learning_rate=0.001)
+    recorded = steps_of(laboratory, {**config, "step": "recorded"}, "recorded")
+    eager = steps_of(laboratory, {**config, "step": "eager"}, "eager")
+    for one, other in zip(recorded[:3], eager[:3], strict=True):
+        for a, b in zip(one, other, strict=True):
+            assert torch.allclose(a, b, rtol=1e-5, atol=1e-5 * float(b.abs().max()))

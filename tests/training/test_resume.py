@@ -214,3 +214,30 @@ def test_a_changed_environment_is_told_once(laboratory: Laboratory) -> None:
     assert len(told) == 1
     assert "torch 1.0 -> " in told[0]
     assert "threads 99 -> " in told[0]
+
+
+def test_momentum_begun_after_a_seed_stopped_is_kept_for_the_others(laboratory: Laboratory) -> None:
+    """A stopped seed has no momentum buffer, the others have: whoever comes first, the checkpoint holds theirs."""
+    config = {**EVERYTHING, "optimizer": "sgd", "seeds": 5, "epochs": 9, "early_stopping": {"patience": 1}}
+    whole = laboratory.start(config)
+    ended = [facts["stopped_epoch"] or 9 for facts in newest(whole).metadata["replicas"]]
+    first = min(ended)
+    assert first < max(ended), "the test wants one seed that stops before another"
+    stopped = laboratory.start(config, stop_at=24 * first + 1)
+    laboratory.resume(stopped, "optimizer.momentum=0.5", stop_at=24 * first + 5)
+    buffers = [array for name, array in newest(stopped).tensors.items() if "momentum_buffer" in name]
+    assert buffers
+    for array in buffers:
+        assert [bool(one.any()) for one in array] == [end > first for end in ended]
+
+
+def test_the_first_steps_gradient_norm_is_in_a_checkpoint_of_that_step(laboratory: Laboratory) -> None:
+    """The norm of a diverged run's message; each epoch has its own."""
+    config = {**EVERYTHING, "checkpoint": {"every": "1 step", "keep": 99}, "epochs": 2}
+    run = laboratory.start(config)
+    norms = {
+        found.metadata["step"]: float(found.tensors["epoch.first_gradient_norm"][0])
+        for found in map(checkpoints.read, checkpoints.candidates(run.checkpoints))
+    }
+    assert norms[25] == norms[26] == norms[30] != norms[2]
+    assert norms[1] == norms[2] == norms[20] > 0

@@ -13,6 +13,7 @@ from lossrun import api
 from lossrun.errors import CheckpointError, DataError, UsageError
 from lossrun.records import checkpoints, history, ledger
 from lossrun.records.run_directory import RunDirectory
+from lossrun.training.predicting import predict
 from lossrun.training.scoring import score
 from tests.training.conftest import MOONS, REGRESSION, Laboratory
 
@@ -188,7 +189,11 @@ def test_a_run_that_was_stopped_and_a_newest_checkpoint_that_is_damaged(laborato
     newest, *others = checkpoints.candidates(run.checkpoints)
     newest.write_bytes(newest.read_bytes()[:-1] + b"x")
     assert others
-    assert score(run.path, split="validation", checkpoint="last").epochs[0] < 3
+    found = score(run.path, split="validation", checkpoint="last")
+    assert found.epochs[0] < 3
+    assert any(newest.name in note and f"{others[0].name} is taken instead" in note for note in found.notes)
+    with pytest.raises(CheckpointError, match=r"the last checkpoint cannot be read .*: --checkpoint \d+"):
+        predict(run.path, np.ones((2, 4), np.float32), checkpoint="last")
 
 
 def test_another_torch_is_noted(laboratory: Laboratory) -> None:

@@ -739,3 +739,19 @@ def test_what_is_not_the_last_word_is_not_deferred(function: Function) -> None:
     assert recording.deferred == []
     assert not any(left)
     assert_same(recording.outputs, function(a, b))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a, b: (a @ b)[2:],  # a part of it is the output
+        lambda a, b: (a @ b).t(),
+        lambda a, b: (a @ b).view(-1),
+        lambda a, b: (lambda product: (product, product[1:]))(a @ b),
+    ],
+)
+def test_what_is_an_output_in_another_layout_is_not_deferred(function: Function) -> None:
+    a, b = torch.randn(5, 3), torch.randn(3, 4)
+    recording, left = products(a, b, function)
+    assert recording.deferred == []
+    assert not any(left)
