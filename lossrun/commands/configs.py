@@ -12,6 +12,7 @@ from lossrun.commands.finding import folder_of_data
 def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) -> None:
     """Check CONFIG against its data without training; print it with every default filled in."""
     from lossrun.config import read
+    from lossrun.config.plugins import own_component
     from lossrun.errors import DataError
     from lossrun.lint import examine, examine_without_data
     from lossrun.records import config_file
@@ -20,6 +21,9 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     from lossrun.report.training import banner
 
     reading = read(config, set_ or [])
+    for kind in ("model", "loss", "optimizer"):
+        if (choice := getattr(reading.config, kind)).is_plugin:
+            own_component(kind, choice, reading.directory)
     missing = ""
     try:
         examined = examine(reading, folder_of_data(data_dir))
@@ -34,8 +38,11 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     banner(console, facts(examined.config, examined.facts, examined.notes), layers(examined.config, examined.facts))
     for text in reading.notes:
         note(console, text)
-    for text in [*examined.warnings, *([f"checked without the data: {missing}"] if missing else [])]:
+    warnings = [*examined.warnings, *([f"checked without the data: {missing}"] if missing else [])]
+    for text in warnings:
         warning(console, text)
+    if not warnings:
+        note(console, f"nothing to complain about: lossrun train {config}")
 
 
 def script(

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.catalog import nearest
+from lossrun.config.config import Choice
 from lossrun.config.plugin_sources import is_installed, read_sources
 from lossrun.errors import UsageError
 
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED: Final = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+# Parameters that lossrun reads itself.
+_OURS: Final = {"model": ("output",), "loss": ("inputs", "reduction")}
 # Of each module that was loaded here: its source when it was imported, which is what runs, whatever was written since.
 _SOURCES: Final[dict[str, dict[str, str | None]]] = {}
 
@@ -69,6 +72,17 @@ def loaded_plugin(spec: str) -> Any:
 def loaded_sources(spec: str) -> dict[str, str | None]:
     """The source that `load_plugin` imported for `spec`: {module: beginning of its file's SHA-256}, as read_sources."""
     return _SOURCES.get(spec.partition(":")[0], {})
+
+
+def own_component(kind: str, choice: Choice, config_dir: Path) -> tuple[Any, dict[str, Any]]:
+    """A user's model, loss or optimizer, and the parameters that are its own, checked against its signature. Raises
+    UsageError."""
+    function = load_plugin(choice.name, config_dir)
+    own = {name: value for name, value in choice.parameters.items() if name not in _OURS.get(kind, ())}
+    # A class of losses is made from its parameters alone; all else is called with two things of ours first.
+    leading = 0 if kind == "loss" and isinstance(function, type) else 2
+    check_arguments(function, own, leading, f"{kind} {choice.name}")
+    return function, own
 
 
 def check_arguments(function: Callable[..., Any], parameters: Mapping[str, Any], leading: int, what: str) -> None:

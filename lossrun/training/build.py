@@ -17,7 +17,7 @@ from lossrun.components.optimizers import build_optimizer
 from lossrun.components.reductions import Objective
 from lossrun.components.schedules import Plateau
 from lossrun.config import Choice, Config
-from lossrun.config.plugins import check_arguments, load_plugin
+from lossrun.config.plugins import own_component
 from lossrun.config.resolve import loss_declaration, output_size
 from lossrun.data import Data, Part
 from lossrun.errors import UsageError
@@ -129,7 +129,7 @@ def plateau(schedule: Choice) -> Plateau | None:
 def _network(model: Choice, input_shape: tuple[int, ...], outputs: int, place: Workplace) -> nn.Module:
     if not model.is_plugin:
         return MODEL_FUNCTIONS[model.name](input_shape, outputs, **model.parameters)
-    function, parameters = _plugin("model", model, place, leading=2, ours=("output",))
+    function, parameters = own_component("model", model, place.config_dir)
     network = _called("model", model.name, function, input_shape, outputs, **parameters)
     if not isinstance(network, nn.Module):
         raise UsageError(f"model: {model.name} gave a {type(network).__name__}; expected a torch.nn.Module")
@@ -140,7 +140,7 @@ def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplac
     loss, parameters = config.loss, dict(config.loss.parameters)
     reduction = parameters.pop("reduction")
     if loss.is_plugin:
-        function, own = _plugin("loss", loss, place, leading=2, ours=("inputs", "reduction"))
+        function, own = own_component("loss", loss, place.config_dir)
         bound = _called("loss", loss.name, function, **own) if isinstance(function, type) else partial(function, **own)
         # One of several classes is one outcome; of several labels or numbers a loss is taken to be the mean.
         outputs = 1 if facts.task == "multiclass" else facts.target_size
@@ -193,23 +193,11 @@ def optimizer(config: Config, learnable: Sequence[Tensor], place: Workplace) -> 
     choice = config.optimizer
     if not choice.is_plugin:
         return build_optimizer(choice.name, learnable, config.learning_rate, **choice.parameters)
-    function, parameters = _plugin("optimizer", choice, place, leading=2, ours=())
+    function, parameters = own_component("optimizer", choice, place.config_dir)
     built = _called("optimizer", choice.name, function, learnable, config.learning_rate, **parameters)
     if not isinstance(built, torch.optim.Optimizer):
         raise UsageError(f"optimizer: {choice.name} gave a {type(built).__name__}; expected a torch.optim.Optimizer")
     return built
-
-
-def _plugin(
-    kind: str, choice: Choice, place: Workplace, leading: int, ours: tuple[str, ...]
-) -> tuple[Any, dict[str, Any]]:
-    """A user's function and the parameters that are its own, checked against its signature."""
-    function = load_plugin(choice.name, place.config_dir)
-    own = {name: value for name, value in choice.parameters.items() if name not in ours}
-    check_arguments(
-        function, own, 0 if kind == "loss" and isinstance(function, type) else leading, f"{kind} {choice.name}"
-    )
-    return function, own
 
 
 def _called(kind: str, name: str, function: Any, /, *arguments: Any, **parameters: Any) -> Any:

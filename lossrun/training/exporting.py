@@ -20,6 +20,7 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 README: Final = "README.md"
 HISTORY: Final = "history.csv"
 EVENTS: Final = "events"
+_REMEDY: Final = "name another folder with --output"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,9 @@ def export(
     there = [*(folder / name for name in files), *([events] if "tensorboard" in formats else [])]
     if taken := [file for file in there if file.exists()]:
         raise RunError(f"{taken[0]} is already there, and nothing is overwritten; choose another --output")
-    with durable.refusals_of_the_disk(folder):
+    with durable.refusals_of_the_disk(folder, _REMEDY):
         folder.mkdir(parents=True, exist_ok=True)
-    durable.replace_all((folder / name, content) for name, content in files.items())
+    durable.replace_all(((folder / name, content) for name, content in files.items()), remedy=_REMEDY)
     if "tensorboard" in formats:
         write_history(run, events)
     return Exported(tuple(there), tuple(notes))

@@ -78,6 +78,24 @@ def test_check_prints_the_resolved_config_and_trains_nothing(lossrun: Run, confi
     assert lossrun("check", "resolved.yaml").out == result.out
 
 
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ("own_focal:fcal", "own_focal.py has no fcal; did you mean focal?"),
+        ("{name: 'own_focal:focal', gama: 3}", "there is no parameter gama; did you mean gamma?"),
+    ],
+)
+def test_check_looks_at_what_is_the_users_own(lossrun: Run, config: Path, loss: str, said: str) -> None:
+    (config.parent / "own_focal.py").write_text("def focal(outputs, targets, gamma=2.0):\n    return outputs\n")
+    result = lossrun("check", "config.yaml", "--set", f"loss={loss}")
+    assert result.code == 2
+    assert said in result.err
+
+
+def test_check_says_that_all_is_well(lossrun: Run, config: Path) -> None:
+    assert "note: nothing to complain about: lossrun train config.yaml" in lossrun("check", "config.yaml").err
+
+
 def test_check_does_without_the_data_where_it_can(lossrun: Run, config: Path) -> None:
     result = lossrun(
         "check", "config.yaml", "--set", "dataset=mnist", "--set", "loss=cross_entropy", "--data-dir", "no"
