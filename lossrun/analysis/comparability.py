@@ -151,7 +151,8 @@ def notes(runs: Sequence[RecordedRun], deciding: Sequence[str], at: str | int) -
         found.append("no verdict: there is no yardstick to decide by that two of the runs have a value for")
     if len({frozenset(run.seeds) for run in runs}) > 1:
         found.append(
-            "the runs do not have the same seeds; only those that two have in common are paired, and no mean is marked"
+            "the runs do not have the same seeds; only those that two have in common are paired, which is fair unless "
+            "somebody chose them by their results, and no mean is marked"
         )
     if len({run.config["epochs"] for run in runs}) > 1:
         found.append("the runs were asked for different numbers of epochs")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
 from lossrun.analysis import readings
 from lossrun.analysis.differences import component_text, yaml_text
@@ -16,7 +17,7 @@ from lossrun.analysis.runs import Listing, RunFacts, RunRow
 from lossrun.analysis.selection import value as value_of
 from lossrun.records import strict_json
 from lossrun.report.compare_tables import BETTER
-from lossrun.report.console import note, plus_minus, warning
+from lossrun.report.console import note, plus_minus, print_text, warning
 from lossrun.report.glyphs import draws_unicode
 from lossrun.report.numbers import format_number, format_seconds, format_size, format_spread
 from lossrun.report.sparkline import sparkline
@@ -148,7 +149,13 @@ def print_leftovers(leftovers: "Leftovers", console: Console) -> None:
             Column("size", tuple(format_size(one.size) for one in leftovers.found)),
         )
         runs = Column("run", tuple(one.path.name for one in leftovers.found), right=False)
-        print_table(console, TextTable("", runs, columns, note=f"together {format_size(leftovers.size)}"))
+        table = TextTable("", runs, columns, note=f"together {format_size(leftovers.size)}")
+        if not console.is_terminal or table.width <= console.width:
+            print_table(console, table)
+        else:
+            for one in leftovers.found:
+                print_text(console, Text(f"{one.path.name}: {one.why}; {format_size(one.size)}"))
+            print_text(console, Text(table.note))
     for sentence in leftovers.passed_over:
         warning(console, sentence)
 

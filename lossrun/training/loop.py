@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import torch
 
+from lossrun.catalog import get
+from lossrun.catalog.declaration import Optimizer
 from lossrun.errors import DivergedError, StoppedError, TerminatedError
 from lossrun.records import checkpoints, history, ledger
 from lossrun.training.events import EpochRecord, StepProgress
@@ -157,9 +159,20 @@ def _diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
         f"diverged in epoch {first.epoch} at step {first.step} (seed {seeds}): {first.diagnosis.meaning}. "
         f"train_loss {first.loss:g}, learning rate {first.learning_rate:g}{summed}, gradient norm "
         f"{first.gradient_norm:.4g} (the last finite one): {first.diagnosis.why} [{first.name}]. The last good "
-        f"checkpoint, of step {good_step}, is kept; to go on from it with half the learning rate:\n"
+        f"checkpoint, of step {good_step}, is kept; to go on from it with half the learning rate"
+        f"{_unless_too_high(session, rate)}:\n"
         f"  lossrun resume {shlex.quote(str(session.run.path))} --set learning_rate={rate:g}"
     )
+
+
+def _unless_too_high(session: Session, rate: float) -> str:
+    """What to say where half the rate is still beyond anything that the optimizer is usually given."""
+    choice = session.config.optimizer
+    declared = None if choice.is_plugin else get("optimizer", choice.name)
+    if not isinstance(declared, Optimizer) or rate <= declared.usual_rates[1]:
+        return ""
+    low, high = declared.usual_rates
+    return f" (usual for {choice.name} are {low:g} to {high:g}: better take one of those)"
 
 
 def _checkpoint_due(session: Session) -> bool:

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -115,3 +116,13 @@ def test_what_goes_is_shown_with_its_size(tmp_path):
     assert "together 1.5 MB" in text
     assert "warning: c is left alone: damaged" in text
     assert shown(print_leftovers, Leftovers(())) == ""
+
+
+def test_what_goes_is_told_in_lines_where_a_table_would_be_a_pillar():
+    name = "20261121-014500-" + "long-" * 10 + "name"
+    found = Leftovers((Leftover(Path("runs") / name, (), 2048, "3 checkpoints before the last", 0),))
+    console = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
+    print_leftovers(found, console)
+    lines = console.file.getvalue().splitlines()
+    assert " ".join(lines[:-1]) == f"{name}: 3 checkpoints before the last; 2.05 kB"
+    assert lines[-1] == "together 2.05 kB"
