@@ -134,7 +134,7 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
         when="Few labels of many are true, and the ones that are not should not count. Its gradient is small where all "
         "probabilities are: combine or begin with binary_cross_entropy. Keras takes the whole batch for one sample "
         "unless told axis=-1, which is this.",
-        source="Milletari, Navab and Ahmadi 2016, V-Net (without the squares)",
+        source="Milletari, Navab and Ahmadi 2016, V-Net (there with squares in the denominator)",
         parameters=(
             INPUTS,
             Parameter("eps", float, 1e-7, "keeps 0 / 0, no label and no guess, at a loss of 0", above=0),

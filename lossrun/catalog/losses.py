@@ -1,4 +1,4 @@
-"""The losses a config may name. Formulas, sources and code: `components/losses.py`."""
+"""The losses a config may name, with formulas and sources. Their code: `components/losses.py`."""
 
 from typing import Final
 

@@ -123,7 +123,7 @@ def dice(outputs: Tensor, targets: Tensor, *, inputs: Form = "logits", eps: floa
     eps: above 0; it makes no label and no guess a loss of 0. Computed as the part that does not overlap, which keeps
     its digits where nearly all does. Keras' Dice has no eps above the line, so that nothing rightly guessed costs 1
     there, and takes the sums over the whole batch unless axis=-1 asks for each sample's own.
-    Source: Milletari, Navab and Ahmadi 2016, V-Net (with squares in the denominator).
+    Source: Milletari, Navab and Ahmadi 2016, V-Net, which squares p and t in the denominator; here they are not.
     """
     hits, missed, false_alarms = _overlap(outputs, targets, inputs)
     apart = missed + false_alarms

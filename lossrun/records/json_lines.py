@@ -25,7 +25,7 @@ def read(path: Path) -> tuple[list[dict[str, Any]], bool]:
     rows: list[dict[str, Any]] = []
     rest = b""
     try:
-        with path.open("rb", buffering=0) as file, _nothing_collected():
+        with path.open("rb", buffering=0) as file, _collector_paused():
             # Block by block, because memory is dearer than parsing; a line longer than a block is met by doubling.
             while block := file.read(max(BLOCK_BYTES, len(rest))):
                 lines, newline, rest = (rest + block).rpartition(b"\n")
@@ -39,7 +39,7 @@ def read(path: Path) -> tuple[list[dict[str, Any]], bool]:
 
 
 @contextmanager
-def _nothing_collected() -> Iterator[None]:
+def _collector_paused() -> Iterator[None]:
     """Rows are in no cycles, and a million of them are looked through by Python's collector again and again."""
     was_on = gc.isenabled()
     gc.disable()

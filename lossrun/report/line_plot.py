@@ -1,5 +1,6 @@
 """Curves as text: dots of braille with a mark of its own on each curve, or plain ASCII. They need no colour."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil, floor, isfinite, log10
@@ -197,7 +198,7 @@ def _dots(points: Sequence[tuple[float, float] | None], last: int) -> Iterator[_
 def _marked(paths: Sequence[Sequence[_Cell]]) -> dict[_Cell, int]:
     """Where each curve bears its mark: at even distances, those of different curves side by side, and once at least."""
     marks: dict[_Cell, int] = {}
-    crowd = {cell: sum(cell in path for path in map(set, paths)) for path in paths for cell in path}
+    crowd = Counter(cell for path in paths for cell in set(path))
     for number, path in enumerate(paths):
         by_column: dict[int, _Cell] = {}
         for cell in path:

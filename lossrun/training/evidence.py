@@ -91,7 +91,12 @@ def carries_information(replica: Replica, reading: Reading) -> bool:
 
 
 def _ranks(values: Tensor) -> Tensor:
-    return values.argsort(dim=0).argsort(dim=0).double()
+    """Of each column (N, K), from 1; equal values share the mean of theirs, so that constants go with nothing."""
+    columns = []
+    for column in values.unbind(1):
+        _, place, counts = torch.unique(column, return_inverse=True, return_counts=True)
+        columns.append((counts.cumsum(0) - (counts - 1) / 2)[place])
+    return torch.stack(columns, dim=1).double()
 
 
 def hidden_activation(replica: Replica, reading: Reading) -> str:

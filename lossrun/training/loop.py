@@ -138,6 +138,8 @@ def _ends_by_divergence(session: Session) -> bool:
 
 def _record(findings: Sequence[Finding], session: Session) -> None:
     """Once, also where an epoch is trained again after a crash."""
+    if not findings:
+        return
     path = session.run.ledger_path
     known = [(event.get("diagnosis"), event.get("seed"), event.get("epoch")) for event in ledger.read(path)]
     for finding in findings:

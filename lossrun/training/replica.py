@@ -95,7 +95,7 @@ class Health:
         return asdict(self)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Replica:
     """`weights`: all that the optimizer updates, those of a loss that learns included.
 

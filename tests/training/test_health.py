@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from scipy.stats import rankdata
 from sklearn.datasets import load_digits
 
 from lossrun.analysis.diagnosis import DIAGNOSES
@@ -14,6 +16,7 @@ from lossrun.config import from_mapping, read
 from lossrun.errors import DivergedError
 from lossrun.lint import examine
 from lossrun.records import checkpoints, history, ledger, recorded
+from lossrun.training import evidence
 from lossrun.training.events import EpochRecord
 from lossrun.training.health import Finding
 from lossrun.training.loop import train
@@ -289,3 +292,9 @@ def test_what_is_known_of_a_seeds_health_survives_a_stop(laboratory):
             for run in (whole, stopped)
         ]
         assert diagnosed[0] == diagnosed[1] == ["double_softmax"]
+
+
+def test_ranks_of_equal_values_are_the_mean_of_theirs() -> None:
+    """As scipy.stats.rankdata has them. Constant outputs, in the order of sorted targets, say nothing."""
+    values = torch.tensor([[3.0, 1.0], [1.0, 1.0], [3.0, 1.0], [2.0, 1.0], [3.0, 1.0]])
+    np.testing.assert_array_equal(evidence._ranks(values), rankdata(values.numpy(), axis=0))
