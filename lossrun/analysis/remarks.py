@@ -22,7 +22,12 @@ def remarks(run: RecordedRun) -> tuple[str, ...]:
         "unknown": f"written on another host, running or interrupted: {progress} so far",
     }
     found = [sentences[run.status]] if run.status in sentences else []
-    found += [_divergence(event) for event in run.ledger if event["event"] == "diverged"]
+    gone = readings.diverged_seeds(run)
+    found += [
+        _divergence(event) + ("" if event.get("seed", run.seeds[0]) in gone else "; taken up again from before that")
+        for event in run.ledger
+        if event["event"] == "diverged"
+    ]
     found += [_diagnosis(event) for event in run.ledger if event["event"] == "diagnosed"]
     if run.extended:
         found.append("extended after it had finished: its length was chosen with its results known")

@@ -79,16 +79,23 @@ def why_not(kind: str, spelling: str) -> str | None:
 def nearest(word: str, candidates: list[str]) -> str | None:
     """The candidate a typing mistake away, or None. Compared without case, underscores and dashes."""
     folded = {_folded(candidate): candidate for candidate in reversed(candidates)}
-    close = get_close_matches(_folded(word), list(folded), n=1, cutoff=0.6)
-    return folded[close[0]] if close else None
+    close = _closest(_folded(word), list(folded))
+    return folded[close] if close else None
 
 
 def nearest_name(kind: str, spelling: str) -> str | None:
     """The canonical name whose own or other spelling is nearest to `spelling`."""
     spellings = _spellings(kind)
     match = _FRAMEWORK.fullmatch(spelling)
-    close = get_close_matches(_folded(match["rest"] if match else spelling), list(spellings), n=1, cutoff=0.6)
-    return spellings[close[0]].component.name if close else None
+    close = _closest(_folded(match["rest"] if match else spelling), list(spellings))
+    return spellings[close].component.name if close else None
+
+
+def _closest(word: str, candidates: list[str]) -> str | None:
+    """Letters in another order, the commonest slip of all, come before letters too many or too few."""
+    shuffled = [candidate for candidate in candidates if sorted(candidate) == sorted(word)]
+    close = get_close_matches(word, shuffled or candidates, n=1, cutoff=0.6)
+    return close[0] if close else None
 
 
 @cache

@@ -97,3 +97,8 @@ def test_nearest() -> None:
     assert nearest("a", []) is None
     # Of two that differ in case alone, the first.
     assert nearest("abc", ["ABC", "abc"]) == "ABC"
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("adma", "adam"), ("sdg", "sgd"), ("adamx", "adamax")])
+def test_letters_in_another_order_are_the_first_guess(typed: str, meant: str) -> None:
+    assert nearest_name("optimizer", typed) == meant
