@@ -97,6 +97,15 @@ class Config:
         parts = (self.dataset.name, self.model.name, self.loss.name, self.optimizer.name)
         return self.name or "-".join(part.rpartition(":")[2] for part in parts)
 
+    def samples_per_step(self, samples: int) -> int:
+        """In a whole batch, of so many training samples."""
+        return samples if self.batch_size == "full" else min(self.batch_size, samples)
+
+    def steps_per_epoch(self, samples: int) -> int:
+        """Of so many training samples; a smaller last batch counts unless it is dropped."""
+        whole, rest = divmod(samples, self.samples_per_step(samples))
+        return whole + (1 if rest and not self.drop_last else 0)
+
     def to_mapping(self) -> dict[str, Any]:
         """Plain values in the order of the keys, fit for YAML; reading them back gives an equal config."""
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}

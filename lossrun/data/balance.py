@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from lossrun.catalog.declaration import Task
-from lossrun.data.dataset import Part
+from lossrun.data.dataset import Part, class_counts
 from lossrun.errors import DataError
 
 # Of class names in a note.
@@ -20,7 +20,7 @@ def class_notes(parts: Mapping[str, Part], task: Task, target_size: int, classes
     """
     if task == "regression":
         return ()
-    counts = {name: _counts(part.targets, task, target_size) for name, part in parts.items()}
+    counts = {name: class_counts(part.targets, task, target_size) for name, part in parts.items()}
     names = classes or tuple(map(str, range(len(counts["train"]))))
     present = np.flatnonzero(counts["train"])
     if task != "multilabel" and len(present) < 2:
@@ -41,14 +41,6 @@ def class_notes(parts: Mapping[str, Part], task: Task, target_size: int, classes
     if len(nowhere):
         found.append(f"{_listed(names, nowhere)} in no sample at all")
     return tuple(found)
-
-
-def _counts(targets: np.ndarray, task: Task, target_size: int) -> np.ndarray:
-    """Samples of each class; binary: of no and of yes; multilabel: with each label."""
-    if task == "multilabel":
-        positive: np.ndarray = targets.sum(axis=0, dtype=np.int64)
-        return positive
-    return np.bincount(targets.ravel().astype(np.int64), minlength=max(target_size, 2))
 
 
 def _listed(names: tuple[str, ...], places: np.ndarray) -> str:

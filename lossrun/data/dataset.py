@@ -128,16 +128,18 @@ class Data:
             test=len(self.test) if self.test else 0,
             target_range=(float(self.train.targets.min()), float(self.train.targets.max())),
             least_magnitude=float(np.abs(self.train.targets).min()),
-            class_counts=self._class_counts(),
+            class_counts=None
+            if self.task == "regression"
+            else tuple(class_counts(self.train.targets, self.task, self.target_size).tolist()),
         )
 
-    def _class_counts(self) -> tuple[int, ...] | None:
-        targets = self.train.targets
-        if self.task == "regression":
-            return None
-        if self.task == "multilabel":
-            return tuple(targets.sum(axis=0, dtype=np.int64).tolist())
-        return tuple(np.bincount(targets.astype(np.int64).ravel(), minlength=max(self.target_size, 2)).tolist())
+
+def class_counts(targets: np.ndarray, task: Task, target_size: int) -> np.ndarray:
+    """Samples of each class; binary: of no and of yes; multilabel: with each label."""
+    if task == "multilabel":
+        positive: np.ndarray = targets.sum(axis=0, dtype=np.int64)
+        return positive
+    return np.bincount(targets.ravel().astype(np.int64), minlength=max(target_size, 2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

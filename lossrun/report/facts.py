@@ -100,8 +100,7 @@ def optimizer_line(config: Config, known: DataFacts) -> str:
     shown = _shown(config.optimizer.parameters)
     text = f"{config.optimizer.name}" + (f" ({shown})" if shown else "")
     schedule = config.schedule.name
-    size = known.train if config.batch_size == "full" else min(config.batch_size, known.train)
-    steps = known.train // size if config.drop_last else -(-known.train // size)
+    size, steps = config.samples_per_step(known.train), config.steps_per_epoch(known.train)
     rate = f"learning rate {config.learning_rate:g}" + (f", {schedule}" if schedule != "constant" else "")
     return f"{text}, {rate}\n{_count(config.epochs, 'epoch')} of {_count(steps, 'step')}, batches of {size:,}"
 

@@ -39,7 +39,7 @@ def try_own(replica: Replica, config: Config, outputs: int) -> None:
         _check_sizes_known(kind, choice, module)
     parts = replica.parts
     train, held_out = parts.train, [part for part in (parts.validation, parts.test) if part is not None]
-    size = len(train) if config.batch_size == "full" else min(config.batch_size, len(train))
+    size = config.samples_per_step(len(train))
     last = size if config.drop_last else len(train) % size or size
     batch = _spread(train, max(min(size, SAMPLES), FEWEST), unlike=outputs)
     with _undone(replica):

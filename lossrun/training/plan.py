@@ -50,7 +50,7 @@ def plan(
     resumable: Resumable | None,
 ) -> Plan:
     """`resumable`: the run that is to go on, in the chunks that it was started with."""
-    batch_size = facts.train if config.batch_size == "full" else min(config.batch_size, facts.train)
+    batch_size = config.samples_per_step(facts.train)
     recorder = _recorder(config, facts, replicas[0], place, batch_size)
     one_by_one = _why_not_stacked(config, replicas, place) if len(replicas) > 1 else ""
     if not one_by_one and len(replicas) > 1 and resumable and resumable.changes_early_stopping:

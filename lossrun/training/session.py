@@ -118,12 +118,11 @@ class Session:
 
     @property
     def batch_size(self) -> int:
-        return self.facts.train if self.config.batch_size == "full" else min(self.config.batch_size, self.facts.train)
+        return self.config.samples_per_step(self.facts.train)
 
     @property
     def steps_per_epoch(self) -> int:
-        whole, rest = divmod(self.facts.train, self.batch_size)
-        return whole + (1 if rest and not self.config.drop_last else 0)
+        return self.config.steps_per_epoch(self.facts.train)
 
     @property
     def step_in_epoch(self) -> int:
