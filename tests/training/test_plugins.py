@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from lossrun.config import from_mapping
 from lossrun.errors import UsageError
+from lossrun.lint import examine
 from lossrun.records import recorded
-from tests.training.conftest import Laboratory, assert_same_bits, newest, rows
+from lossrun.training.start import begin, prepare
+from tests.training.conftest import REGRESSION, SPIRALS, Laboratory, assert_same_bits, newest, rows
 
 MODULE = '''
 import torch
@@ -220,3 +223,41 @@ def test_what_cannot_be_recorded_is_refused_before_the_run(own: Laboratory, loss
         own.start({**CONFIG, "loss": loss, "step": "recorded"})
     assert not (own.folder / "runs").exists()
     own.start({**CONFIG, "loss": loss})
+
+
+COUNTING = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Counting(nn.Module):  # learns, in a way, whenever it is in training mode
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, outputs, targets):
+        if self.training:
+            self.seen += len(targets)
+        return F.cross_entropy(outputs, targets, reduction="none")
+"""
+
+
+def test_a_loss_with_a_state_learns_from_training_alone(laboratory: Laboratory) -> None:
+    """Neither from the first trial, nor from validation and test; 3 classes are one outcome, not three to sum over."""
+    (laboratory.folder / "counting_loss.py").write_text(COUNTING)
+    config = {
+        **REGRESSION,
+        "dataset": SPIRALS,
+        "loss": {"name": "counting_loss:Counting", "reduction": "sum"},
+        "learning_rate": 1e-4,
+        "epochs": 2,
+        "step": "eager",
+    }
+    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    with begin(prepare(examined), laboratory.folder / "runs") as session:
+        (replica,) = session.replicas
+        assert replica.objective.factor(16) == 16
+        assert replica.objective.get_buffer("loss.seen") == 0
+        laboratory.drain(session, None)
+        assert replica.objective.get_buffer("loss.seen") == 2 * len(replica.parts.train)
