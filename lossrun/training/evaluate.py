@@ -19,8 +19,8 @@ from lossrun.training.replica import Replica, Samples
 # Samples in one forward pass, of all seeds together: large enough to keep the cores busy, small enough that no
 # activation counts beside the data.
 EVALUATION_BATCH: Final = 1024
-# Outputs, of all seeds together, beyond which scoring is not recorded: the kernels are then long enough for the tenth
-# that is gained to be gone, and a recording holds every intermediate result at once.
+# Outputs, of all seeds together, beyond which scoring is not recorded: it would save a millisecond or three of an epoch
+# that takes a hundred times as long, and a recording holds every intermediate result at once.
 MOST_RECORDED: Final = 65_536
 
 

@@ -254,7 +254,7 @@ def test_without_validation_there_are_no_columns(laboratory: Laboratory, seeds: 
 
 @pytest.mark.parametrize(("validation", "recorded"), [(600, True), (70_000, False)])
 def test_what_is_large_is_not_recorded(laboratory: Laboratory, validation: int, recorded: bool) -> None:
-    """The record of a hundred thousand outputs takes 20 MiB, and saves nothing."""
+    """The record of a hundred thousand outputs takes 20 MiB, and saves next to nothing of such an epoch."""
     dataset = {"name": "synthetic_regression", "samples": 71_000, "features": 2, "validation": validation, "test": 0}
     config = {**COMMON, "dataset": dataset, "loss": "mse"}
     examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
