@@ -13,16 +13,16 @@ from torch import nn
 from lossrun.catalog import DataFacts, get
 from lossrun.catalog.declaration import Optimizer
 from lossrun.config import Config
-from lossrun.training import build, memory
+from lossrun.training import build, memory, pools
 from lossrun.training.chunk import Chunk, Single, Stack
+from lossrun.training.convolutions import Convolutions, suits
 from lossrun.training.cuda_graph import Captured
-from lossrun.training.pooling import faster_pool
 from lossrun.training.products import faster_product
 from lossrun.training.replayed import Recorder, ReplayedStep
 from lossrun.training.replica import Replica
 from lossrun.training.resumable import Resumable
 from lossrun.training.step import EagerStep, InTurn, Step
-from lossrun.training.tape import Call, Kernel, Recording
+from lossrun.training.tape import Decompose, Recording
 
 # Weights of one seed. Beyond it a lone model's matrices keep the cores busy already, and stacking them gains nothing
 # (tests/bench/README.md). A GPU has room for more.
@@ -110,12 +110,17 @@ def _recorder(
     if place.device.type == "cuda":
         return Recorder("captured", partial(Captured, warm_up=3), partial(Captured, warm_up=0), None)
     # One pool for all records of the run: they are replayed one after the other.
-    record = partial(Recording, substitute=_faster, pool=[])
+    in_products = suits(replica.network)
+    record = partial(Recording, substitute=faster_product, pool=[], decompose=lambda: _decompose(in_products))
     return Recorder("recorded", record, record, record)
 
 
-def _faster(call: Call) -> Kernel | None:
-    return faster_product(call) or faster_pool(call)
+def _decompose(in_products: bool) -> Decompose:
+    """For one recording. `in_products`: whether convolutions are computed as such."""
+    if not in_products:
+        return pools.decomposed
+    convolutions = Convolutions()
+    return lambda op, args: convolutions.decomposed(op, args) or pools.decomposed(op, args)
 
 
 def _why_not_stacked(config: Config, replicas: Sequence[Replica], place: build.Workplace) -> str:

@@ -89,12 +89,12 @@ def _amd_family() -> int:
     return int(family[1]) if family and "AuthenticAMD" in text else 0
 
 
-def is_large(left: Tensor, right: Tensor) -> bool:
+def is_large(left: Tensor, right: Tensor, least: int = LEAST_MULTIPLICATIONS) -> bool:
     """Whether a product is in float32, on the CPU, and large enough to be worth a kernel of its own choice."""
     return (
         left.device.type == "cpu"
         and left.dtype == right.dtype == torch.float32
-        and left.shape[0] * left.shape[1] * right.shape[1] >= LEAST_MULTIPLICATIONS
+        and left.shape[0] * left.shape[1] * right.shape[1] >= least
     )
 
 

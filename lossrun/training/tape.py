@@ -8,7 +8,8 @@ kernels are called, each writing where it wrote the first time.
 What is left out of the list: views (their memory is written by others) and constants (nothing they come from changes).
 Memory of a result that nobody needs any more is given to later ones.
 
-The numbers are the recorded function's own, bit for bit, unless `substitute` puts another kernel in the place of one.
+The numbers are the recorded function's own, bit for bit, unless `decompose` puts several kernels in the place of one,
+or `substitute` another.
 """
 
 from collections import Counter
@@ -64,6 +65,9 @@ class Call:
 Chooses: TypeAlias = Callable[[Call], bool]
 # A kernel that gives (nearly) the numbers of the call, reading and writing the call's tensors; None: no better one.
 Substitute: TypeAlias = Callable[[Call], Kernel | None]
+# A function of other operations that gives (nearly) what the operation gives of these arguments; None: no better one.
+# Its result may lie in another memory order. What is allocated before it runs outlives the recording, and is kept.
+Decompose: TypeAlias = Callable[[OpOverload, tuple[Any, ...]], Callable[[], Any] | None]
 
 
 class Recording(Generic[Result]):
@@ -82,10 +86,11 @@ class Recording(Generic[Result]):
         substitute: Substitute | None = None,
         pool: Pool | None = None,
         defer: Chooses | None = None,
+        decompose: Callable[[], Decompose] | None = None,
     ) -> None:
         """`pool`: memory for results that nobody needs after a replay, shared by records that run one after the other;
         it grows as needed. `defer`: which calls may be deferred; those are whose results are outputs and no more."""
-        with _Recorder() as recorder:
+        with _Recorder(decompose and decompose()) as recorder:
             outputs = function()
         self.outputs: Result = tree_map_only(Tensor, Tensor.detach, outputs)
         self.kernels, self.deferred = _compile(
@@ -102,9 +107,10 @@ class Recording(Generic[Result]):
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Keeps every tensor of every call alive, so that no two of them can have lain in the same memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, decompose: Decompose | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[Call] = []
+        self.decompose = decompose
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -116,6 +122,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         if _cannot_be_replayed(func, args):
             raise NotReplayableError(f"{func} depends on the values of a step")
+        if self.decompose and not kwargs and (decomposed := self.decompose(func, args)):
+            with self:
+                return decomposed()
         result = func(*args, **(kwargs or {}))
         self.calls.append(Call(func, args, kwargs or {}, result))
         return result
