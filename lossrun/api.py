@@ -1,6 +1,7 @@
 """The same commands from Python: `lossrun.train`, `resume`, `compare`, `load`. Nothing is printed: errors are raised,
 and what the command line warns of is a UserWarning."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -49,8 +50,8 @@ class RunHistory(History):
                 'to_pandas needs pandas, which is not installed: pip install "pandas>=2.2"; without it, `rows` holds '
                 "the same as plain dicts"
             ) from error
-        names = dict.fromkeys(name for row in self.rows for name in row)
-        return frame({name: [row.get(name, float("nan")) for row in self.rows] for name in names})
+        columns = {name: self.rows.column(name) for name in self.rows.names}
+        return frame({name: [math.nan if v is None else v for v in column] for name, column in columns.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def _check(runs: Sequence[RecordedRun], at: Moment, margin: float | None) -> Non
         raise UsageError(f"{repeated.name} is given twice; compare needs different runs")
     if margin is not None and not (math.isfinite(margin) and margin > 0):
         raise UsageError(f"margin {margin}: expected a number above 0, in the units of the yardstick that decides")
-    if isinstance(at, int) and not any(row["epoch"] == at for run in runs for row in run.history.rows):
+    if isinstance(at, int) and not any(at in run.history.rows.column("epoch") for run in runs):
         longest = max(map(readings.epochs_done, runs))
         raise UsageError(f"no run has an epoch {at}; expected best, last or an epoch from 1 to {longest}")
 

@@ -2,12 +2,13 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import compress, repeat
-from operator import contains, itemgetter
+from itertools import islice
+from operator import gt, itemgetter
 from typing import Any, TypeAlias
 
-from lossrun.analysis.readings import Row, Spread, spread
+from lossrun.analysis.readings import Spread, spread
 from lossrun.records.recorded import RecordedRun
+from lossrun.records.rows import Row, Rows
 
 Spreads: TypeAlias = tuple[Spread | None, ...]
 
@@ -16,9 +17,12 @@ class EpochIndex:
     """A run's history by epoch. Positions instead of a list per epoch: a million lists cost more than all the rest."""
 
     def __init__(self, run: RecordedRun) -> None:
-        # Sorted they are already, unless somebody has put a file together by hand; then it costs next to nothing.
-        self._rows = sorted(run.history.rows, key=itemgetter("epoch"))
-        self._epochs = list(map(itemgetter("epoch"), self._rows))
+        self._rows = run.history.rows
+        self._epochs = run.history.rows.column("epoch")
+        # They are in order, unless somebody has put a file together by hand.
+        if any(map(gt, self._epochs, islice(self._epochs, 1, None))):
+            self._rows = Rows(sorted(run.history.rows, key=itemgetter("epoch")))
+            self._epochs = self._rows.column("epoch")
         self._distinct = set(self._epochs)
 
     def rows(self, epoch: int) -> Sequence[Row]:
@@ -27,8 +31,10 @@ class EpochIndex:
 
     def epochs(self, name: str) -> set[int]:
         """The epochs with a row that has the column `name`."""
-        has_it = list(map(contains, self._rows, repeat(name)))
-        return self._distinct if all(has_it) else set(compress(self._epochs, has_it))
+        places = self._rows.places(name)
+        if sum(map(len, places)) == len(self._rows):
+            return self._distinct
+        return {epoch for some in places for epoch in self._epochs[some.start : some.stop]}
 
 
 class CurveRows(Mapping[int, Spreads]):

@@ -7,6 +7,7 @@ from typing import Any, Final
 from lossrun.analysis import readings
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
+from lossrun.records.rows import Rows
 
 # What may differ between the runs of a group: it names a run or its seeds, and changes nothing that is measured.
 _FREE: Final = {"name", "tags", "seed", "seeds", "checkpoint", "lint"}
@@ -85,7 +86,7 @@ def _united(members: Sequence[RecordedRun]) -> RecordedRun:
         members[0],
         config={**members[0].config, "seeds": [seed for member in members for seed in member.seeds]},
         history=History(
-            tuple(row for member in members for row in member.history.rows),
+            Rows(row for member in members for row in member.history.rows),
             any(member.history.torn for member in members),
         ),
         ledger=(*(event for member in members for event in member.ledger if event["event"] != "finished"), finished),

@@ -14,6 +14,7 @@ from lossrun.analysis.remarks import remarks
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun
+from lossrun.records.rows import Row
 
 XAxis: TypeAlias = Literal["epoch", "step", "seconds"]
 
@@ -138,7 +139,7 @@ def _check(runs: Sequence[RecordedRun]) -> None:
             raise UsageError(f"{path.name} is given twice; plot needs different runs")
 
 
-def _sample(run: RecordedRun) -> list[readings.Row]:
+def _sample(run: RecordedRun) -> list[Row]:
     """Rows that have all columns between them: a run that was resumed by another version may have gained some."""
     return [*run.history.rows[:1], *run.history.rows[-1:]]
 

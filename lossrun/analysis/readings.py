@@ -1,17 +1,18 @@
 """Single values out of a recorded run: at a seed's best epoch, at its last, and what several seeds make together."""
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from operator import gt, itemgetter, lt
-from typing import Any, Final, Literal, TypeAlias
+from itertools import count
+from typing import Final, Literal, TypeAlias
 
 from lossrun.catalog import Task, find, get
 from lossrun.catalog.declaration import TASKS, DatasetDeclaration, Loss, Metric
 from lossrun.records.recorded import RecordedRun
+from lossrun.records.rows import Row
 
 Goal: TypeAlias = Literal["min", "max"]
-Row: TypeAlias = dict[str, Any]
 
 # Columns of the history that measure no quality.
 _BOOKKEEPING: Final = {"epoch", "step", "seed", "learning_rate", "grad_norm", "seconds", "train_seconds"}
@@ -46,14 +47,14 @@ def best_rows(run: RecordedRun) -> dict[int, Row]:
     A seed without a single finite value has none.
     """
     metric = run.config["best"]["metric"]
-    better, worst = (lt, math.inf) if run.config["best"]["mode"] == "min" else (gt, -math.inf)
-    best: dict[int, Row] = {}
-    values: dict[int, float] = {}
-    for row in run.history.rows:
-        value, seed = row.get(metric, math.nan), row["seed"]
-        if better(value, values.get(seed, worst)) and math.isfinite(value):
-            best[seed], values[seed] = row, value
-    return {seed: best[seed] for seed in last_rows(run) if seed in best}
+    sign = 1 if run.config["best"]["mode"] == "min" else -1
+    best: dict[int, int] = {}
+    least: defaultdict[int, float] = defaultdict(lambda: math.inf)
+    rows = run.history.rows
+    for place, seed, value in zip(count(), rows.column("seed"), rows.column(metric), strict=False):
+        if value is not None and sign * value < least[seed] and math.isfinite(value):
+            best[seed], least[seed] = place, sign * value
+    return {seed: rows[best[seed]] for seed in last_rows(run) if seed in best}
 
 
 def last_rows(run: RecordedRun) -> dict[int, Row]:
@@ -88,7 +89,9 @@ def is_short(run: RecordedRun) -> bool:
 
 def rows_at(run: RecordedRun, epoch: int) -> dict[int, Row]:
     """Each seed's row at one epoch, for the seeds that have it."""
-    return {row["seed"]: row for row in run.history.rows if row["epoch"] == epoch}
+    rows = run.history.rows
+    places = [place for place, value in enumerate(rows.column("epoch")) if value == epoch]
+    return {row["seed"]: row for row in map(rows.__getitem__, places)}
 
 
 def diverged_seeds(run: RecordedRun) -> tuple[int, ...]:
@@ -153,4 +156,4 @@ def task(run: RecordedRun) -> Task | None:
 
 
 def epochs_done(run: RecordedRun) -> int:
-    return max(map(itemgetter("epoch"), run.history.rows), default=0)
+    return max(run.history.rows.column("epoch"), default=0)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from lossrun.analysis import readings
 from lossrun.analysis.differences import component_text
 from lossrun.analysis.learning_curves import LearningCurve, mean_curve, usual_columns
-from lossrun.analysis.readings import Goal, Row, Spread
+from lossrun.analysis.readings import Goal, Spread
 from lossrun.analysis.remarks import remarks
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.errors import RunError
 from lossrun.records import config_file, ledger, recorded, strict_json
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
+from lossrun.records.rows import Row, Rows
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import Status, status
 
@@ -115,7 +116,8 @@ def facts(run: RecordedRun) -> RunFacts:
         for at_best, at_last in ((best, last), (tests_at_best, tests_at_last))
         for name in readings.yardstick_columns(at_last)
     ]
-    seconds_per_epoch = {row["epoch"]: row.get("seconds", 0.0) for row in run.history.rows}
+    rows = run.history.rows
+    seconds_per_epoch = dict(zip(rows.column("epoch"), rows.column("seconds"), strict=True))
     return RunFacts(
         path=run.path,
         name=run.name,
@@ -126,7 +128,7 @@ def facts(run: RecordedRun) -> RunFacts:
         seeds=run.seeds,
         best_metric=run.config["best"]["metric"],
         best_epochs={seed: row["epoch"] for seed, row in best.items()},
-        seconds=sum(seconds_per_epoch.values()),
+        seconds=sum(filter(None, seconds_per_epoch.values())),
         yardsticks=tuple(yardsticks),
         curves=tuple(curve for name in usual_columns(run) if (curve := mean_curve(run, name))),
         config=run.config,
@@ -175,7 +177,7 @@ def _best_epochs(events: Sequence[dict[str, Any]]) -> set[int] | None:
     return best | last if best and None not in best | last else None
 
 
-def _rows_of(history_path: Path, epochs: set[int]) -> tuple[Row, ...] | None:
+def _rows_of(history_path: Path, epochs: set[int]) -> Rows | None:
     """The history's rows of some epochs, and its last. None where one of them is not where it should be."""
     content = history_path.read_bytes()
     if not content.endswith(b"\n"):
@@ -194,7 +196,7 @@ def _rows_of(history_path: Path, epochs: set[int]) -> tuple[Row, ...] | None:
         rows = [strict_json.loads(line) for line in dict.fromkeys(lines)]
     except ValueError:
         return None
-    return tuple(sorted(rows, key=itemgetter("epoch")))
+    return Rows(sorted(rows, key=itemgetter("epoch")))
 
 
 def _row(run: RecordedRun, now: datetime) -> RunRow:

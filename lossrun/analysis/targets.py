@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lossrun.analysis import readings
-from lossrun.analysis.readings import Goal, Row, Spread, spread
+from lossrun.analysis.readings import Goal, Spread, spread
 from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun
+from lossrun.records.rows import Row
 
 
 @dataclass(frozen=True, slots=True)

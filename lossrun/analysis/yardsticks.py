@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from lossrun.analysis import readings
-from lossrun.analysis.readings import Goal, Row, Spread
+from lossrun.analysis.readings import Goal, Spread
 from lossrun.analysis.statistics import difference
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.metrics import METRICS, PRIMARY_YARDSTICKS
 from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun
+from lossrun.records.rows import Row
 
 Moment: TypeAlias = Literal["best", "last"] | int  # each run's best epoch, its last, or one of that number
 

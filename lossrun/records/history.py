@@ -5,19 +5,20 @@ step), seconds (wall time of the epoch), train_seconds.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lossrun.errors import CheckpointError, RunError
 from lossrun.records import durable, json_lines
+from lossrun.records.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """`torn`: the file ended in an incomplete line, which is left out."""
 
-    rows: tuple[dict[str, Any], ...] = ()
+    rows: Rows = field(default_factory=Rows)
     torn: bool = False
 
 
@@ -31,11 +32,13 @@ def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
 
 def read(path: Path) -> History:
     """All rows, in file order. Raises RunError, with the line's number, for a damaged line before the last."""
-    rows, torn = json_lines.read(path)
-    if not all("seed" in row and "epoch" in row for row in rows):
-        number = next(number for number, row in enumerate(rows, 1) if not {"seed", "epoch"} <= row.keys())
-        raise RunError(f"{path}, line {number}: no row of a history; the file is damaged: restore it from a copy")
-    return History(tuple(rows), torn)
+    rows = Rows()
+    torn = json_lines.read_plain(path, rows.extend)
+    for name in ("seed", "epoch"):
+        if sum(map(len, rows.places(name))) < len(rows):
+            number = next(number for number, row in enumerate(rows, 1) if name not in row)
+            raise RunError(f"{path}, line {number}: no row of a history; the file is damaged: restore it from a copy")
+    return History(rows, torn)
 
 
 def cut(path: Path, length: int) -> int:

@@ -73,7 +73,7 @@ def find_resumable(path: Path, overrides: Sequence[str] = ()) -> Resumable:
                 "its parameters)"
             )
     _refuse_new_state(changes, after.config.optimizer.name)
-    done = max((row["epoch"] for row in recorded_run.history.rows), default=0)
+    done = max(recorded_run.history.rows.column("epoch"), default=0)
     if after.config.epochs < done:
         raise UsageError(f"epochs={after.config.epochs}, but {done} epochs are done; a run can only go on, not back")
     notes = []

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from lossrun.errors import CheckpointError, RunError
 from lossrun.records import history
+from lossrun.records.rows import Rows
 
 
 def row(epoch: int, **values: float | None) -> dict:
@@ -18,7 +19,7 @@ def test_rows_read_back_to_the_last_bit(tmp_path):
     rows = [row(1, val_loss=0.1 + 0.2), row(2, val_loss=5e-324)]
     length = history.append(path, rows)
     assert length == path.stat().st_size
-    assert history.read(path) == history.History(tuple(rows), torn=False)
+    assert history.read(path) == history.History(Rows(rows), torn=False)
 
 
 def test_non_finite_numbers_are_strings_in_the_file_and_numbers_again_when_read(tmp_path):
@@ -38,7 +39,7 @@ def test_absent_values_are_left_out(tmp_path):
 
 
 def test_a_missing_file_is_an_empty_history(tmp_path):
-    assert history.read(tmp_path / "history.jsonl") == history.History((), torn=False)
+    assert history.read(tmp_path / "history.jsonl") == history.History(Rows(), torn=False)
 
 
 @given(st.data())

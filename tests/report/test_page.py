@@ -16,6 +16,7 @@ from lossrun.analysis.report_data import report_data
 from lossrun.errors import RunError
 from lossrun.records import predictions
 from lossrun.records.history import History
+from lossrun.records.rows import Rows
 from lossrun.records.run_directory import RunDirectory
 from lossrun.report import page_figures
 from lossrun.report.page import save_page, to_html
@@ -173,7 +174,7 @@ def test_a_run_that_exploded_leaves_gaps(make):
         {**row, "val_accuracy": math.nan, "train_loss": 10.0 ** (100 * row["epoch"] - 99)} for row in bad.history.rows
     ]
     rows[-1]["train_loss"] = math.inf
-    text = page(make("good"), replace(bad, history=History(tuple(rows))))
+    text = page(make("good"), replace(bad, history=History(Rows(rows))))
     parsed = Parsed(text)
     assert parsed.open == []
     for attributes in parsed.all("path"):
@@ -213,7 +214,7 @@ def test_ten_long_runs_stay_below_three_megabytes(make):
             for epoch in range(1, 501)
             for seed in (0, 1, 2)
         )
-        runs.append(replace(run, history=History(rows)))
+        runs.append(replace(run, history=History(Rows(rows))))
     text = page(*runs)
     assert "160 of 500 epochs are drawn" in text
     assert len(text.encode()) < 3_000_000
