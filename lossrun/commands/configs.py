@@ -7,6 +7,7 @@ import typer
 
 from lossrun.arguments import ConfigFile, DataDir, Framework, Kind, Overrides, complete_names
 from lossrun.commands.finding import folder_of_data
+from lossrun.commands.importing import torch_is_imported
 
 
 def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) -> None:
@@ -131,8 +132,9 @@ def explain(
             if curves := rate_curves(topic.name, examples(topic.name) | dict(topic.implies)):
                 print_rates(console, topic.name, curves)
         if topic.kind == "loss":
-            # Only now, with the text on the screen, is torch worth its seconds.
-            from lossrun.components.loss_curves import pictures
+            # Only now, with the text on the screen, is torch worth its second.
+            with torch_is_imported():
+                from lossrun.components.loss_curves import pictures
 
             for picture in pictures(topic.name, topic.implies):
                 print_loss(console, picture.name, picture.axis, picture.rows, picture.curves, picture.limits)

@@ -17,6 +17,7 @@ from lossrun.arguments import (
     Weights,
 )
 from lossrun.commands.finding import found_run
+from lossrun.commands.importing import torch_is_imported
 
 
 def evaluate(
@@ -38,7 +39,9 @@ def evaluate(
     from lossrun.report.console import note, stderr, stdout
     from lossrun.report.rows import save_csv
     from lossrun.report.scores import print_scores, scores_to_json
-    from lossrun.training.scoring import score
+
+    with torch_is_imported():
+        from lossrun.training.scoring import score
 
     scores = score(
         found_run(run, runs_dir),
@@ -80,7 +83,8 @@ def predict(
 
     if output is not None and output.suffix not in (".csv", ".npz"):
         raise UsageError(f"--output {output}: expected a name that ends in .csv or .npz")
-    from lossrun.training.predicting import predict as predicted
+    with torch_is_imported():
+        from lossrun.training.predicting import predict as predicted
 
     found = predicted(found_run(run, runs_dir), input_, checkpoint=checkpoint, seed=seed, data_dir=data_dir)
     for text in found.notes:
@@ -111,7 +115,9 @@ def export(
 ) -> None:
     """Write the model of RUN, or its history, for other programs; a README there says how to load it."""
     from lossrun.report.console import note, stderr
-    from lossrun.training.exporting import export as exported
+
+    with torch_is_imported():
+        from lossrun.training.exporting import export as exported
 
     formats = [one.value for one in format_ or [ExportFormat.safetensors]]
     written = exported(found_run(run, runs_dir), output, formats, checkpoint=checkpoint, seed=seed, data_dir=data_dir)

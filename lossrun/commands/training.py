@@ -7,6 +7,7 @@ import typer
 
 from lossrun.arguments import DEFAULT_RUNS, ConfigFile, DataDir, Overrides, Quiet, RunName, RunsDir
 from lossrun.commands.finding import folder_of_data, found_run
+from lossrun.commands.importing import torch_is_imported
 
 
 def train(
@@ -28,9 +29,10 @@ def train(
     overrides = [*(set_ or []), *([f"name={name}"] if name else [])]
     examined = examine(read(config, overrides), folder_of_data(data_dir))
 
-    # Only now, with every mistake of the config told, is torch worth its seconds.
-    from lossrun.screen import train_on_screen
-    from lossrun.training.start import begin, prepare
+    # Only now, with every mistake of the config told, is torch worth its second.
+    with torch_is_imported():
+        from lossrun.screen import train_on_screen
+        from lossrun.training.start import begin, prepare
 
     if tensorboard is not None:
         from lossrun.training.tensorboard import require_tensorboard
@@ -63,8 +65,9 @@ def resume(
         note(console, text)
     examined = examine(resumable.reading, data_dir or resumable.data_dir(folder_of_data(None)))
 
-    from lossrun.screen import train_on_screen
-    from lossrun.training.start import prepare, resume_at
+    with torch_is_imported():
+        from lossrun.screen import train_on_screen
+        from lossrun.training.start import prepare, resume_at
 
     def skipped(_path: Path, reason: str) -> None:
         warning(console, f"checkpoint skipped: {reason}")

@@ -33,6 +33,10 @@ class _Block:
             return ({} for _ in range(self.length))
         return (dict(zip(self.names, values, strict=True)) for values in zip(*self.columns, strict=True))
 
+    def same(self, other: "_Block") -> bool:
+        """To the bit: what is no number equals itself."""
+        return self.length == other.length and all(map(_same, self.columns, other.columns))
+
     def row(self, place: int) -> Row:
         return {name: column[place] for name, column in zip(self.names, self.columns, strict=True)}
 
@@ -91,6 +95,8 @@ class Rows(Sequence[Row]):
         return (row for block in self._blocks for row in block.rows())
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, Rows) and [block.names for block in self._blocks] == [b.names for b in other._blocks]:
+            return all(map(_Block.same, self._blocks, other._blocks))
         if not isinstance(other, Sequence):
             return NotImplemented
         return len(self) == len(other) and all(mine == its for mine, its in zip(self, other, strict=True))
@@ -110,6 +116,12 @@ def _column(values: Sequence[Any]) -> Column:
         restored = [strict_json.restored(value) for value in values]
         numbers = float in set(map(type, restored)) <= {float, int}
         return array("d", restored) if numbers else restored
+
+
+def _same(one: Column, other: Column) -> bool:
+    if isinstance(one, array) and isinstance(other, array) and one.typecode == other.typecode:
+        return one.tobytes() == other.tobytes()
+    return list(one) == list(other)
 
 
 def _joined(column: Column, more: Column) -> Column:

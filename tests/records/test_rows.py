@@ -63,3 +63,11 @@ def test_a_row_is_made_anew_each_time() -> None:
     rows = Rows([{"a": 1.0}])
     rows[0]["a"] = 2.0
     assert rows[0] == {"a": 1.0}
+
+
+def test_no_number_equals_itself_in_the_same_place() -> None:
+    rows, damaged = [{"a": 1.0}, {"a": math.nan}], [{"a": 1.0}, {"a": 2.0}]
+    assert Rows(rows) == Rows([*rows[:1], {"a": float("nan")}])
+    assert Rows(rows) != Rows(damaged)
+    assert Rows(rows) != Rows(rows[:1])
+    assert Rows([{"a": None}, {"a": 1.0}]) == Rows([{"a": None}, {"a": 1}])

@@ -11,6 +11,7 @@ from lossrun.config import from_mapping
 from lossrun.errors import StoppedError
 from lossrun.lint import examine
 from lossrun.records import checkpoints, history
+from lossrun.records.rows import Rows
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.loop import train
 from lossrun.training.resumable import find_resumable
@@ -78,12 +79,12 @@ def newest(run: RunDirectory) -> checkpoints.Checkpoint:
     return checkpoints.read(checkpoints.candidates(run.checkpoints)[0])
 
 
-def rows(run: RunDirectory) -> list[dict[str, Any]]:
-    """The history without its wall times."""
+def rows(run: RunDirectory) -> Rows:
+    """The history without its wall times. Two of them are equal to the bit, what is no number included."""
     timeless = []
     for row in history.read(run.history_path).rows:
         timeless.append({key: value for key, value in row.items() if key not in ("seconds", "train_seconds")})
-    return timeless
+    return Rows(timeless)
 
 
 def assert_same_bits(one: RunDirectory, other: RunDirectory) -> None:
