@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lossrun.analysis import readings
 from lossrun.analysis.differences import component_text
@@ -14,17 +13,13 @@ from lossrun.analysis.readings import Goal, Spread
 from lossrun.analysis.remarks import remarks
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.errors import RunError
-from lossrun.records import config_file, ledger, recorded, strict_json
-from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.rows import Row, Rows
-from lossrun.records.run_directory import RunDirectory
-from lossrun.records.status import Status, status
+from lossrun.records.rows import Row
+from lossrun.records.status import Status
+from lossrun.records.summary import summed_up
 
 if TYPE_CHECKING:
     from lossrun.analysis.saved import SavedFile
-
-_LONG_HISTORY: Final = 1_000_000  # bytes; to parse them takes 10 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +93,7 @@ def listing(paths: Sequence[Path], now: datetime | None = None) -> Listing:
     problems: list[str] = []
     for path in paths:
         try:
-            rows.append(_row(_summed_up(path), now or datetime.now(UTC)))
+            rows.append(_row(summed_up(path), now or datetime.now(UTC)))
         except RunError as error:
             problems.append(str(error))
     return Listing(tuple(rows), tuple(problems))
@@ -137,66 +132,6 @@ def facts(run: RecordedRun) -> RunFacts:
         saved=saved_files(run.path, run.seeds),
         best_weights=best_weights(run.path, run.seeds),
     )
-
-
-def _summed_up(path: Path) -> RecordedRun:
-    """The run as `recorded.load` reads it, but of a long history that is finished only the rows of the best epochs and
-    the last row: a listing needs no more, and a thousand such histories would take minutes."""
-    files = RunDirectory(path)
-    try:
-        if files.history_path.stat().st_size <= _LONG_HISTORY:
-            return recorded.load(path)
-    except OSError:
-        return recorded.load(path)
-    events = ledger.read(files.ledger_path)
-    epochs = _best_epochs(events)
-    rows = _rows_of(files.history_path, epochs) if epochs else None
-    if rows is None:
-        return recorded.load(path)
-    try:
-        environment = strict_json.loads(files.run_json.read_bytes())
-    except (OSError, ValueError):
-        return recorded.load(path)  # says what is wrong
-    config = ledger.effective_config(config_file.read(files.config_path), events)
-    name, state = path.resolve().name, status(path, events)
-    return RecordedRun(path, name, config, environment, History(rows), events, state, ())
-
-
-def _best_epochs(events: Sequence[dict[str, Any]]) -> set[int] | None:
-    """The best and last epochs of all seeds, where the ledger's last word is about them; None where the history has to
-    say."""
-    if not events or events[-1]["event"] != "finished":
-        return None
-    if any(key.startswith("best") for event in events for key in event.get("changes", ())):
-        return None
-    seeds = events[-1]["seeds"].values()
-    best: set[Any] = {seed.get("best_epoch") for seed in seeds}
-    last: set[Any] = {
-        seed.get("stopped_epoch") or seed.get("diverged_epoch") or events[-1].get("epoch") for seed in seeds
-    }
-    return best | last if best and None not in best | last else None
-
-
-def _rows_of(history_path: Path, epochs: set[int]) -> Rows | None:
-    """The history's rows of some epochs, and its last. None where one of them is not where it should be."""
-    content = history_path.read_bytes()
-    if not content.endswith(b"\n"):
-        return None
-    lines = [content[content.rfind(b"\n", 0, -1) + 1 :]]
-    for epoch in epochs:
-        start = b'{"epoch": %d,' % epoch
-        at = 0 if content.startswith(start) else content.find(b"\n" + start) + 1
-        if not content.startswith(start, at):
-            return None
-        while content.startswith(start, at):
-            end = content.index(b"\n", at) + 1
-            lines.append(content[at:end])
-            at = end
-    try:
-        rows = [strict_json.loads(line) for line in dict.fromkeys(lines)]
-    except ValueError:
-        return None
-    return Rows(sorted(rows, key=itemgetter("epoch")))
 
 
 def _row(run: RecordedRun, now: datetime) -> RunRow:

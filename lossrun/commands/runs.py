@@ -11,7 +11,7 @@ from lossrun.commands.finding import found_run, found_runs
 from lossrun.errors import RunError
 
 if TYPE_CHECKING:
-    from lossrun.analysis.leftovers import Leftovers
+    from lossrun.records.leftovers import Leftovers
 
 
 def compare(
@@ -178,8 +178,8 @@ def plot(
 
 def rm(runs: RunNames = None, tag: Tags = None, yes: Yes = False, runs_dir: RunsDir = DEFAULT_RUNS) -> None:
     """Remove runs for good, after showing which and asking. Never one that is being written."""
-    from lossrun.analysis.leftovers import whole_runs
     from lossrun.errors import UsageError
+    from lossrun.records.leftovers import whole_runs
 
     if not runs and not tag:
         raise UsageError("rm wants a run, a pattern such as 'mnist-*', or --tag TAG; lossrun ls lists the runs")
@@ -199,8 +199,8 @@ def gc(
 ) -> None:
     """Free space: of finished runs all checkpoints but the best and the last, runs without a step, leavings of killed
     writes. Shows what goes, and asks."""
-    from lossrun.analysis.leftovers import superfluous
     from lossrun.analysis.selection import duration
+    from lossrun.records.leftovers import superfluous
 
     _remove(
         superfluous(runs_dir, older_than=duration(older_than) if older_than else None, keep_best=keep_best), yes=yes
@@ -209,8 +209,8 @@ def gc(
 
 def _remove(leftovers: "Leftovers", *, yes: bool) -> None:
     """Show what is about to go, ask, and let it go; what cannot go is told of, and does not keep the rest."""
-    from lossrun.analysis.leftovers import remove
     from lossrun.errors import LockedError, UsageError
+    from lossrun.records.leftovers import remove
     from lossrun.report.console import note, stderr, warning
     from lossrun.report.numbers import format_size
     from lossrun.report.runs import print_leftovers

@@ -24,7 +24,7 @@ from lossrun.report.sparkline import sparkline
 from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
 
 if TYPE_CHECKING:
-    from lossrun.analysis.leftovers import Leftovers
+    from lossrun.records.leftovers import Leftovers
 
 # Columns of a listing that show what one may sort by.
 _SHOWN: Final = {"run", "status", "epochs_done", "epochs", "seeds", "loss", "optimizer", "learning_rate", "age"}

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from lossrun.analysis import runs
-from lossrun.analysis.leftovers import Leftover, Leftovers
 from lossrun.records import ledger, recorded
+from lossrun.records.leftovers import Leftover, Leftovers
 from lossrun.report.runs import (
     format_age,
     listing_as_csv,

@@ -4,11 +4,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from lossrun.analysis import leftovers
-from lossrun.analysis.leftovers import remove, superfluous, whole_runs
 from lossrun.errors import CheckpointError, LockedError, RunError, UsageError
-from lossrun.records import checkpoints, ledger, lock, recorded
+from lossrun.records import checkpoints, ledger, leftovers, lock, recorded
 from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.leftovers import remove, superfluous, whole_runs
 from lossrun.records.run_directory import RunDirectory
 
 LATER = datetime.now(UTC) + timedelta(hours=2)  # old enough for whatever the tests make
