@@ -25,8 +25,8 @@ from lossrun.records.run_directory import find, find_all, is_pattern
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-    from lossrun.training.predicting import Predictions
-    from lossrun.training.scoring import Scores, Split
+    from lossrun.inference.predicting import Predictions
+    from lossrun.inference.scoring import Scores, Split
 
 RunLike: TypeAlias = RecordedRun | str | PathLike[str]
 
@@ -168,7 +168,7 @@ def evaluate(
     `split`: "train", "validation" or "test" (left out: test, if there is one). `checkpoint`: "best", "last" or a step.
     `data_dir`: left out, where the run last found its data. Raises DataError where they are no longer the same.
     """
-    from lossrun.training.scoring import score
+    from lossrun.inference.scoring import score
 
     where = Path(data_dir) if data_dir is not None else None
     path = _path(run, runs_dir)
@@ -189,7 +189,7 @@ def predict(
     `inputs`: a csv, npz or IDX file, or an array of samples in original units; they are prepared as the training data
     were. `seed`: whose model; left out, the first's. Raises DataError for samples unlike those of the training.
     """
-    from lossrun.training.predicting import predict as predicted
+    from lossrun.inference.predicting import predict as predicted
 
     where = Path(data_dir) if data_dir is not None else None
     given = Path(inputs) if isinstance(inputs, str | PathLike) else inputs
@@ -208,7 +208,7 @@ def export(
 ) -> list[Path]:
     """Write a run's model or history for other programs; the files written. `formats`: safetensors, torch, onnx, csv,
     tensorboard. What the command line would note is a UserWarning. Nothing is overwritten: raises RunError instead."""
-    from lossrun.training.exporting import export as exported
+    from lossrun.inference.exporting import export as exported
 
     where = Path(data_dir) if data_dir is not None else None
     path = _path(run, runs_dir)

@@ -41,7 +41,7 @@ def evaluate(
     from lossrun.report.scores import print_scores, scores_to_json
 
     with torch_is_imported():
-        from lossrun.training.scoring import score
+        from lossrun.inference.scoring import score
 
     scores = score(
         found_run(run, runs_dir),
@@ -84,7 +84,7 @@ def predict(
     if output is not None and output.suffix not in (".csv", ".npz"):
         raise UsageError(f"--output {output}: expected a name that ends in .csv or .npz")
     with torch_is_imported():
-        from lossrun.training.predicting import predict as predicted
+        from lossrun.inference.predicting import predict as predicted
 
     found = predicted(found_run(run, runs_dir), input_, checkpoint=checkpoint, seed=seed, data_dir=data_dir)
     for text in found.notes:
@@ -117,7 +117,7 @@ def export(
     from lossrun.report.console import note, stderr
 
     with torch_is_imported():
-        from lossrun.training.exporting import export as exported
+        from lossrun.inference.exporting import export as exported
 
     formats = [one.value for one in format_ or [ExportFormat.safetensors]]
     written = exported(found_run(run, runs_dir), output, formats, checkpoint=checkpoint, seed=seed, data_dir=data_dir)

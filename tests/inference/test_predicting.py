@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from lossrun.errors import DataError, UsageError
+from lossrun.inference.predicting import predict
 from lossrun.records import predictions
 from lossrun.records.run_directory import RunDirectory
-from lossrun.training.predicting import predict
 from tests.training.conftest import REGRESSION, Laboratory
 
 CITIES = ("Oslo", "Rome", "Bern")

@@ -10,10 +10,10 @@ from lossrun.components.models import Network
 from lossrun.config import Choice
 from lossrun.data import Data
 from lossrun.data.csv_file import read_csv
+from lossrun.inference.program import INPUTS, PREDICTIONS, Program
+from lossrun.inference.scoring import gives_probabilities, names_of
+from lossrun.inference.trained import Model, Trained
 from lossrun.records import strict_json
-from lossrun.training.program import INPUTS, PREDICTIONS, Program
-from lossrun.training.scoring import gives_probabilities, names_of
-from lossrun.training.trained import Model, Trained
 from lossrun.version import __version__
 
 WEIGHTS: Final = "model.safetensors"

@@ -9,10 +9,10 @@ import numpy as np
 
 from lossrun.components.metrics import predictions
 from lossrun.data import Part
+from lossrun.inference.new_inputs import new_inputs, read_new_inputs
+from lossrun.inference.scoring import decisions, gives_probabilities, labels_of, names_of, prediction_columns
+from lossrun.inference.trained import BEST, Trained, find_trained, forward, model
 from lossrun.training import build
-from lossrun.training.new_inputs import new_inputs, read_new_inputs
-from lossrun.training.scoring import decisions, gives_probabilities, labels_of, names_of, prediction_columns
-from lossrun.training.trained import BEST, Trained, find_trained, forward, model
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from torch import nn
 
 from lossrun import api
 from lossrun.errors import CheckpointError, DataError, UsageError
+from lossrun.inference.predicting import predict
+from lossrun.inference.scoring import score
 from lossrun.records import checkpoints, history, ledger
 from lossrun.records.run_directory import RunDirectory
-from lossrun.training.predicting import predict
-from lossrun.training.scoring import score
 from tests.training.conftest import MOONS, REGRESSION, Laboratory
 
 SPIRALS = {"name": "synthetic_classification", "kind": "spirals", "samples": 150, "classes": 3}

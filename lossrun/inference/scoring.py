@@ -11,10 +11,10 @@ from torch import Tensor
 from lossrun.components.metrics import predictions
 from lossrun.data.csv_file import as_names
 from lossrun.errors import UsageError
+from lossrun.inference.sample_losses import objective_losses, sample_losses
+from lossrun.inference.trained import BEST, Trained, find_trained, forward, models
 from lossrun.training.evaluate import Reading, evaluate
 from lossrun.training.replica import Parts, Replica, Samples
-from lossrun.training.sample_losses import objective_losses, sample_losses
-from lossrun.training.trained import BEST, Trained, find_trained, forward, models
 
 Split: TypeAlias = Literal["train", "validation", "test"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")

@@ -16,10 +16,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor, nn
 
 from lossrun.errors import RunError, UsageError
+from lossrun.inference import exporting
+from lossrun.inference.exporting import export
+from lossrun.inference.predicting import predict
 from lossrun.records import history
-from lossrun.training import exporting
-from lossrun.training.exporting import export
-from lossrun.training.predicting import predict
 from tests.training.conftest import MOONS, REGRESSION, SPIRALS, Laboratory
 
 MODEL_FILES = {"model.safetensors", "model.json", "README.md"}

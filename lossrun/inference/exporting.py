@@ -8,12 +8,12 @@ from typing import Final, Literal, TypeAlias, get_args
 import safetensors.torch
 
 from lossrun.errors import RunError, UsageError
+from lossrun.inference import architecture
+from lossrun.inference.program import Program, exported, to_onnx, to_torch
+from lossrun.inference.trained import BEST, find_trained, model
 from lossrun.records import durable, recorded
 from lossrun.report.rows import rows_to_csv
-from lossrun.training import architecture
-from lossrun.training.program import Program, exported, to_onnx, to_torch
 from lossrun.training.tensorboard import write_history
-from lossrun.training.trained import BEST, find_trained, model
 
 Format: TypeAlias = Literal["safetensors", "torch", "onnx", "csv", "tensorboard"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)

@@ -1,0 +1,1 @@
+"""A trained model at work: scored again, asked about new samples, written for other programs."""
