@@ -3,8 +3,6 @@
 Nothing is left behind: neither the random stream nor a buffer of a user's own loss notices.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from typing import Final
@@ -14,22 +12,11 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from lossrun.training.evaluate import Reading, evaluating
-from lossrun.training.randomness import generator_state, set_generator_state
+from lossrun.training.randomness import undisturbed
 from lossrun.training.replica import Replica
 
 LOOKED_AT: Final = 4096  # samples, evenly taken from all of them
 STANDARD_ERRORS: Final = 3.0
-
-
-@contextmanager
-def undisturbed(replica: Replica) -> Iterator[None]:
-    """Leaves the random stream as it was."""
-    device = replica.weights[0].device
-    state = generator_state(device)
-    try:
-        yield
-    finally:
-        set_generator_state(state, device)
 
 
 def a_few(replica: Replica) -> tuple[Tensor, Tensor]:
@@ -42,7 +29,7 @@ def a_few(replica: Replica) -> tuple[Tensor, Tensor]:
 def some_outputs(replica: Replica) -> Tensor:
     """Of those samples, dropout off."""
     inputs, _ = a_few(replica)
-    with torch.no_grad(), undisturbed(replica), evaluating(replica.network):
+    with torch.no_grad(), undisturbed(inputs.device), evaluating(replica.network):
         # Not in half precision, in which outputs that are merely near each other look alike.
         return replace(replica, mixed=False).forward(inputs)[0]
 
@@ -64,7 +51,7 @@ def nothing_reaches_the_inputs(replica: Replica) -> bool:
     if not matrices:
         return True
     inputs, targets = a_few(replica)
-    with torch.enable_grad(), undisturbed(replica), evaluating(replica.network):
+    with torch.enable_grad(), undisturbed(inputs.device), evaluating(replica.network):
         outputs, _ = replace(replica, mixed=False).forward(inputs)
         loss = deepcopy(replica.objective)(outputs, targets)
         (gradient,) = torch.autograd.grad(loss, matrices[0], allow_unused=True)

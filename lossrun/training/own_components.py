@@ -19,7 +19,7 @@ from lossrun.config.plugin_sources import is_installed
 from lossrun.config.plugins import loaded_plugin
 from lossrun.errors import UsageError
 from lossrun.training.pairs import NoPairs
-from lossrun.training.randomness import generator_state, set_generator_state
+from lossrun.training.randomness import undisturbed
 from lossrun.training.replica import Replica, Samples
 
 # Samples of the batch, if a training batch has as many: enough that all of them lying flat is no chance.
@@ -98,10 +98,9 @@ def _undone(replica: Replica) -> Iterator[None]:
         for module in (replica.network, replica.objective)
         for name, tensor in (*module.named_parameters(), *module.named_buffers())
     ]
-    device = replica.weights[0].device
-    state = generator_state(device)
     try:
-        yield
+        with undisturbed(replica.weights[0].device):
+            yield
     finally:
         with torch.no_grad():
             for module, name, before in tensors:
@@ -109,7 +108,6 @@ def _undone(replica: Replica) -> Iterator[None]:
                 getattr(module.get_submodule(owner), attribute).copy_(before)
         for weight in replica.weights:
             weight.grad = None
-        set_generator_state(state, device)
         replica.network.train()
 
 

@@ -5,6 +5,8 @@ Each stream comes from `SeedSequence([seed, purpose, epoch])`. Adding seed and e
 weights and batches, and can be compared in pairs.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Final
 
@@ -54,6 +56,19 @@ def set_generator_state(state: Tensor, device: torch.device) -> None:
         torch.cuda.set_rng_state(state, device)
     else:
         torch.set_rng_state(state)
+
+
+@contextmanager
+def undisturbed(device: torch.device, tensors: Sequence[Tensor] = ()) -> Iterator[None]:
+    """Afterwards the generator stands where it stood, and `tensors` (the statistics of batch norm, say) hold what they
+    held."""
+    state, kept = generator_state(device), [tensor.clone() for tensor in tensors]
+    try:
+        yield
+    finally:
+        for tensor, before in zip(tensors, kept, strict=True):
+            tensor.copy_(before)
+        set_generator_state(state, device)
 
 
 def _sequence(seed: int, purpose: Purpose, epoch: int) -> np.random.SeedSequence:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lossrun.training.chunk import Chunk, for_all, gather, minimised
 from lossrun.training.descent import Descent, descends, descents, may_be_deferred
-from lossrun.training.randomness import generator_state, set_generator_state
+from lossrun.training.randomness import undisturbed
 from lossrun.training.step import ChunkStep
 from lossrun.training.tape import Recording
 
@@ -110,15 +110,11 @@ class ReplayedStep(ChunkStep):
             return losses, tuple(map(_laid_out, gradients, chunk.weights))
 
         # Recording runs the function, which moves the statistics of batch norm and the dropout stream.
-        device = inputs.device
-        kept, state = [buffer.clone() for buffer in chunk.buffers], generator_state(device)
         record = self.recorder.any_number
         if self.recorder.deferring and descends(chunk):
             record = partial(self.recorder.deferring, defer=may_be_deferred(chunk.weights))
-        recording = record(forward_and_backward)
-        for buffer, before in zip(chunk.buffers, kept, strict=True):
-            buffer.copy_(before)
-        set_generator_state(state, device)
+        with undisturbed(inputs.device, chunk.buffers):
+            recording = record(forward_and_backward)
         losses, gradients = recording.outputs
         flat = len(rows)
         return Program(

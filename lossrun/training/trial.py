@@ -12,7 +12,7 @@ from lossrun.errors import UsageError
 from lossrun.training.chunk import Chunk, minimised
 from lossrun.training.evaluate import evaluate, evaluating, reading_of
 from lossrun.training.own_components import tried, try_own
-from lossrun.training.randomness import generator_state, set_generator_state
+from lossrun.training.randomness import undisturbed
 from lossrun.training.replayed import Recorder
 from lossrun.training.replica import Replica, Samples
 
@@ -63,28 +63,20 @@ def try_recording(chunk: Chunk, recorder: Recorder, config: Config) -> None:
         with torch.no_grad(), evaluating(chunk.network):
             return losses, *gradients, *chunk.forward(train.scaled(inputs))
 
-    kept, state = [buffer.clone() for buffer in chunk.buffers], generator_state(device)
-
-    def put_back() -> None:
-        for buffer, before in zip(chunk.buffers, kept, strict=True):
-            buffer.copy_(before)
-        set_generator_state(state, device)
-
     own = " and ".join(choice.name for choice in (config.model, config.loss) if choice.is_plugin)
     try:
-        recording = recorder.any_number(computed)
+        with undisturbed(device, chunk.buffers):
+            recording = recorder.any_number(computed)
         inputs.copy_(train.inputs[-4:])
         targets.copy_(train.targets[-4:])
-        put_back()
-        recording.replay()
-        put_back()
-        results = recording.outputs, computed()
+        with undisturbed(device, chunk.buffers):
+            recording.replay()
+        with undisturbed(device, chunk.buffers):
+            results = recording.outputs, computed()
     except Exception as error:
         raise UsageError(
             f"step: recorded, but {own} cannot be recorded: {type(error).__name__}: {error}; leave step out"
         ) from error
-    finally:
-        put_back()
     if not all(torch.allclose(a, b, rtol=1e-4, atol=1e-6, equal_nan=True) for a, b in zip(*results, strict=True)):
         raise UsageError(
             f"step: recorded, but a record of {own} repeats the first batch's decisions: replayed on another batch it "
