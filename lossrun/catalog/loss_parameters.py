@@ -3,12 +3,11 @@
 from typing import Final, Literal
 
 from lossrun.catalog.declaration import Parameter
-
-REDUCTIONS: Final = ("mean", "sum", "half_sum", "sample_mean", "half_sample_mean")
+from lossrun.catalog.reductions import Reduction
 
 REDUCTION: Final = Parameter(
     "reduction",
-    Literal["mean", "sum", "half_sum", "sample_mean", "half_sample_mean"],
+    Reduction,
     "mean",
     "how per-sample losses become one number: mean over samples and outputs, their sum, half of it, "
     "or the mean over samples of the sum over outputs, or half of that",

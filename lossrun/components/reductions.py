@@ -1,15 +1,13 @@
 """From per-sample losses to the one number that training minimises."""
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from lossrun.catalog.losses import REDUCTIONS
+from lossrun.catalog.reductions import REDUCTIONS, Reduction, adds_up_samples, factor
 from lossrun.components.losses import Weights
-
-Reduction: TypeAlias = Literal["mean", "sum", "half_sum", "sample_mean", "half_sample_mean"]
 
 
 class Objective(nn.Module):
@@ -77,7 +75,7 @@ class Objective(nn.Module):
         }
         losses = self._per_sample(self.loss(outputs, targets, **weights), outputs)
         counted = self._counted(targets)
-        if counted is None or self.reduction in ("sum", "half_sum"):
+        if counted is None or adds_up_samples(self.reduction):
             return losses.mean()
         total = counted.to(losses.dtype).sum()
         # A batch in which nothing counts teaches nothing; 0 / 0 would end the run instead.
@@ -85,17 +83,7 @@ class Objective(nn.Module):
 
     def factor(self, batch_size: int) -> float:
         """What the mean is multiplied by before the backward pass, for a batch of so many samples."""
-        match self.reduction:
-            case "mean":
-                return 1.0
-            case "sample_mean":
-                return float(self.outputs_per_sample)
-            case "half_sample_mean":
-                return self.outputs_per_sample / 2
-            case "sum":
-                return float(batch_size * self.outputs_per_sample)
-            case "half_sum":
-                return batch_size * self.outputs_per_sample / 2
+        return factor(self.reduction, batch_size, self.outputs_per_sample)
 
     def _counted(self, targets: Tensor) -> Tensor | None:
         """How much each sample counts in the mean, (N,); None: all of them alike."""

@@ -5,6 +5,7 @@ from typing import Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
+from lossrun.catalog.reductions import adds_up_samples, factor
 from lossrun.config.source import Path
 from lossrun.lint.rule import Case, Example, Found, Rule
 
@@ -27,13 +28,7 @@ def _terms(case: Case) -> tuple[int, int]:
 
 def summed(case: Case) -> float:
     """How many terms of the mean the reduction adds up instead of averaging them; 1 for the mean itself."""
-    batch, outputs = _terms(case)
-    return {
-        "sum": batch * outputs,
-        "half_sum": batch * outputs / 2,
-        "sample_mean": outputs,
-        "half_sample_mean": outputs / 2,
-    }.get(case.config.loss["reduction"], 1.0)
+    return factor(case.config.loss["reduction"], *_terms(case))
 
 
 def rate_under_the_mean(case: Case) -> float:
@@ -46,7 +41,7 @@ def reduction_rate(case: Case) -> Iterator[Found]:
     if case.optimizer is None or summed(case) <= 1:
         return
     reduction, rate, acts_like = case.config.loss["reduction"], case.config.learning_rate, rate_under_the_mean(case)
-    over_batch = reduction in ("sum", "half_sum")
+    over_batch = adds_up_samples(reduction)
     high = case.optimizer.usual_rates[1]
     # A rate that is too high as it stands is unusual_rate's to tell.
     large = LARGE_SUM_OF_ERRORS if case.facts.task == "regression" else LARGE_SUM

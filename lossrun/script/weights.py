@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lossrun.catalog.reductions import adds_up_samples
 from lossrun.errors import UsageError
 from lossrun.script.experiment import Experiment
 
@@ -50,7 +51,7 @@ class Options:
 
     @property
     def is_sum(self) -> bool:
-        return self.reduction in ("sum", "half_sum")
+        return adds_up_samples(self.reduction)
 
     @property
     def divides_by_weights(self) -> bool:

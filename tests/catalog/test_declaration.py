@@ -19,10 +19,11 @@ from lossrun.catalog.declaration import (
     Parameter,
     Schedule,
 )
-from lossrun.catalog.losses import LOSSES, REDUCTION, REDUCTIONS
+from lossrun.catalog.losses import LOSSES, REDUCTION
 from lossrun.catalog.metrics import METRICS, PRIMARY_YARDSTICKS
 from lossrun.catalog.models import MODELS, convolved
 from lossrun.catalog.optimizers import OPTIMIZERS
+from lossrun.catalog.reductions import REDUCTIONS
 from lossrun.config.keys import HABITS, KEYS
 from lossrun.config.leaves import check
 

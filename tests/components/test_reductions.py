@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from lossrun.catalog import find
 from lossrun.catalog.declaration import Loss
-from lossrun.catalog.losses import LOSSES, REDUCTIONS
+from lossrun.catalog.losses import LOSSES
+from lossrun.catalog.reductions import REDUCTIONS
 from lossrun.components.losses import LOSS_FUNCTIONS, binary_cross_entropy, cross_entropy, mse, multi_margin
 from lossrun.components.reductions import Objective
 from lossrun.training.tape import Recording

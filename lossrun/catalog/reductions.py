@@ -1,0 +1,20 @@
+"""How the losses of a batch's outputs become one number."""
+
+from typing import Final, Literal, TypeAlias, get_args
+
+Reduction: TypeAlias = Literal["mean", "sum", "half_sum", "sample_mean", "half_sample_mean"]
+
+REDUCTIONS: Final[tuple[Reduction, ...]] = get_args(Reduction)
+
+
+def adds_up_samples(reduction: str) -> bool:
+    """Whether the samples of a batch are added up, not averaged."""
+    return reduction in ("sum", "half_sum")
+
+
+def factor(reduction: str, batch_size: int, outputs: int) -> float:
+    """How many times the mean over samples and outputs it is, for a batch of so many samples of so many outputs."""
+    terms = 1 if reduction == "mean" else outputs
+    if adds_up_samples(reduction):
+        terms *= batch_size
+    return terms / 2 if reduction.startswith("half") else float(terms)
