@@ -77,13 +77,9 @@ def remove_after(directory: Path, step: int) -> None:
                 path.unlink(missing_ok=True)
 
 
-def save_weights(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
-    """Write a file of weights alone (`best-seed0.safetensors`), replacing the one before. `read` reads it."""
-    save_all_weights([(path, tensors, metadata)])
-
-
-def save_all_weights(files: Iterable[tuple[Path, Mapping[str, np.ndarray], Mapping[str, Any]]]) -> None:
-    """The same for many files (path, tensors, metadata), each whole or as it was, in about half the time.
+def save_weights(files: Iterable[tuple[Path, Mapping[str, np.ndarray], Mapping[str, Any]]]) -> None:
+    """Write files of weights alone (`best-seed0.safetensors`), each (path, tensors, metadata) replacing the one before,
+    whole or not at all. `read` reads them.
 
     All are on the disk when this returns: a checkpoint that speaks of them is written afterwards.
     """

@@ -127,7 +127,7 @@ def _save_best(replicas: Sequence[Replica], session: Session) -> None:
         facts = {"seed": replica.seed, "epoch": best.epoch, "step": best.step, best.metric: best.value}
         files.append((session.run.best_weights_path(replica.seed), weights(replica), facts))
     if files:
-        checkpoints.save_all_weights(files)
+        checkpoints.save_weights(files)
 
 
 def _ends_by_divergence(session: Session) -> bool:

@@ -20,7 +20,7 @@ def run(make_run):
         state = Checkpoint({"model.w": np.zeros(3)}, {"epoch": epoch, "step": step})
         checkpoints.save(files.checkpoints, step, state, keep=3)
     line = {"body.output.bias": np.array([1.0]), "body.output.weight": np.array([[2.0, 3.0]])}
-    checkpoints.save_weights(files.best_weights_path(0), line, {"epoch": 1, "step": 3, "seed": 0})
+    checkpoints.save_weights([(files.best_weights_path(0), line, {"epoch": 1, "step": 3, "seed": 0})])
     return run
 
 
@@ -48,5 +48,5 @@ def test_the_weights_of_a_small_model_are_named_one_by_one_weights_before_biases
 def test_the_weights_of_a_model_of_more_than_16_parameters_are_not_shown(run):
     path = RunDirectory(run.path).best_weights_path(0)
     for size, shown in ((16, 16), (17, 0)):
-        checkpoints.save_weights(path, {"w": np.zeros(size)}, {"epoch": 1, "step": 3})
+        checkpoints.save_weights([(path, {"w": np.zeros(size)}, {"epoch": 1, "step": 3})])
         assert len(best_weights(run.path, (0,)).get(0, {})) == shown

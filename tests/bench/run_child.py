@@ -33,7 +33,7 @@ def run(config: Mapping[str, Any], time_checkpoints: bool = False) -> dict[str, 
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         if time_checkpoints:
             # Before training is imported, so that it finds these however it imports them.
-            for name in ("save", "save_all_weights"):
+            for name in ("save", "save_weights"):
                 stack.enter_context(patch.object(checkpoints, name, _timed(getattr(checkpoints, name), spent)))
         from lossrun.training.events import EpochRecord
         from lossrun.training.loop import train

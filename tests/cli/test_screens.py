@@ -62,7 +62,7 @@ def many(make_run):
         checkpoints.save(files.checkpoints, 9, Checkpoint({"model.w": np.zeros((3, 1))}, facts), keep=3)
         weights = {"body.output.weight": np.array([[-2.5, 0.125]]), "body.output.bias": np.array([SMALL])}
         for seed in run.seeds:
-            checkpoints.save_weights(files.best_weights_path(seed), weights, facts | {"seed": seed})
+            checkpoints.save_weights([(files.best_weights_path(seed), weights, facts | {"seed": seed})])
     return made
 
 

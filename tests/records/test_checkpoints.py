@@ -127,8 +127,8 @@ def test_the_newest_are_kept_and_never_fewer_than_two(tmp_path, keep, kept):
 
 def test_best_weights_and_other_files_are_not_pruned(tmp_path):
     weights = tmp_path / "best-seed0.safetensors"
-    checkpoints.save_weights(weights, {"w": np.zeros(2)}, {"epoch": 1})
-    checkpoints.save_weights(weights, {"w": np.ones(2)}, {"epoch": 2})
+    checkpoints.save_weights([(weights, {"w": np.zeros(2)}, {"epoch": 1})])
+    checkpoints.save_weights([(weights, {"w": np.ones(2)}, {"epoch": 2})])
     for step in range(1, 5):
         checkpoints.save(tmp_path, step, checkpoint(step), keep=2)
     read = checkpoints.read(weights)
@@ -139,9 +139,9 @@ def test_best_weights_and_other_files_are_not_pruned(tmp_path):
 def test_many_weights_at_once_are_each_as_if_saved_alone(tmp_path):
     (tmp_path / "alone").mkdir()
     files = [(f"best-seed{seed}.safetensors", {"w": np.full(3, float(seed))}, {"seed": seed}) for seed in range(3)]
-    checkpoints.save_all_weights((tmp_path / name, tensors, facts) for name, tensors, facts in files)
+    checkpoints.save_weights((tmp_path / name, tensors, facts) for name, tensors, facts in files)
     for name, tensors, facts in files:
-        checkpoints.save_weights(tmp_path / "alone" / name, tensors, facts)
+        checkpoints.save_weights([(tmp_path / "alone" / name, tensors, facts)])
         assert (tmp_path / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
     assert checkpoints.read(tmp_path / "best-seed2.safetensors").tensors["w"].tolist() == [2, 2, 2]
 

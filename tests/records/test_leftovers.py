@@ -29,7 +29,7 @@ def make(make_run):
             state = Checkpoint({"model.w": np.full(50, float(step))}, {"epoch": 1, "step": step, "history_length": 0})
             checkpoints.save(files.checkpoints, step, state, keep=9)
         if steps:
-            checkpoints.save_weights(files.best_weights_path(0), {"w": np.zeros(3)}, {"epoch": 1, "step": 3})
+            checkpoints.save_weights([(files.best_weights_path(0), {"w": np.zeros(3)}, {"epoch": 1, "step": 3})])
         return run
 
     return made
