@@ -1,5 +1,7 @@
 """Before a run: configs, what they may name, and data."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -65,8 +67,10 @@ def script(
     from lossrun.script import experiment, save, write
 
     console = stderr()
-    examined = examine(read(config, set_ or []), folder_of_data(data_dir))
-    text = write(experiment(examined, str(config)), framework.value)
+    # What the user's own code prints must not get into the script.
+    with redirect_stdout(sys.stderr):
+        examined = examine(read(config, set_ or []), folder_of_data(data_dir))
+        text = write(experiment(examined, str(config)), framework.value)
     for told in examined.reading.notes:
         note(console, told)
     for told in examined.warnings:

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from lossrun.catalog import DataFacts
+from lossrun.catalog.datasets import COMMON_KEYS
 from lossrun.catalog.declaration import Loss
-from lossrun.config import Config
+from lossrun.config import Choice, Config
+from lossrun.config.plugins import load_plugin
 from lossrun.config.resolve import loss_declaration, output_size
-from lossrun.data import Data
+from lossrun.data import Data, Dataset
 from lossrun.errors import UsageError
 from lossrun.lint import Examined
 
@@ -19,7 +21,7 @@ TITLES: Final = {"pytorch": "PyTorch", "keras": "Keras"}
 @dataclass(frozen=True, slots=True)
 class Experiment:
     """`config` is resolved. `source`: the config file as the command line named it, `directory`: where paths in it
-    start from, `data_dir`: where official data lie."""
+    start from, `data_dir`: where official data lie. `own_dataset`: what a user's function returned."""
 
     config: Config
     facts: DataFacts
@@ -27,6 +29,7 @@ class Experiment:
     source: str
     directory: Path
     data_dir: Path
+    own_dataset: Dataset | None
 
     @property
     def seed(self) -> int:
@@ -87,13 +90,21 @@ class Experiment:
 
 
 def experiment(examined: Examined, source: str) -> Experiment:
-    config = examined.config
+    """Calls a user's dataset function once more: what it returns as such says what a script has left to do."""
+    config, directory = examined.config, examined.reading.directory
+    own = config.dataset.is_plugin and load_plugin(config.dataset.name, directory)(**own_arguments(config.dataset))
     return Experiment(
         config,
         examined.facts,
         examined.data[config.seeds[0]],
         # It stands in a docstring, where a backslash would begin an escape.
         Path(source).as_posix(),
-        examined.reading.directory,
+        directory,
         examined.data_dir,
+        own or None,
     )
+
+
+def own_arguments(dataset: Choice) -> dict[str, Any]:
+    """What a user's dataset function is given."""
+    return {key: value for key, value in dataset.parameters.items() if key not in COMMON_KEYS}

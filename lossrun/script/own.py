@@ -1,14 +1,11 @@
 """Components of a user's own, imported by a script as they are by lossrun: from the config's folder."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from lossrun.catalog.datasets import COMMON_KEYS
-from lossrun.config.plugins import load_plugin
 from lossrun.script.encoding import oriented
-from lossrun.script.experiment import Experiment
+from lossrun.script.experiment import Experiment, own_arguments
 from lossrun.script.text import Section, call, literal, quoted
 
 Lines = list[str]
@@ -26,11 +23,10 @@ def own_import(module: str, attribute: str, directory: Path) -> Section:
 
 
 def own_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, Lines]:
-    """A user's function. It is called here too: what it returns says what is left to do."""
-    name, directory = experiment.config.dataset.name, experiment.directory
-    arguments = own_arguments(experiment)
-    dataset = load_plugin(name, directory)(**arguments)
-    module, _, attribute = name.partition(":")
+    """A user's function. What it has returned says what is left to do."""
+    dataset, arguments = experiment.own_dataset, own_arguments(experiment.config.dataset)
+    assert dataset is not None
+    module, _, attribute = experiment.config.dataset.name.partition(":")
     written = [f"{key}={literal(value, level=2)}" for key, value in arguments.items()]
     suffixes = ["", *(f"_{part}" for part in given_parts(experiment))]
     lines = [call(f"dataset = {attribute}", written, level=1)]
@@ -45,11 +41,7 @@ def own_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, L
         if experiment.facts.task != "multiclass":
             lines.append(f"{y} = {y}.reshape(len({y}), -1).astype(np.float32)")
     assert len(shape) in (1, 3)
-    return own_import(module, attribute, directory), lines
-
-
-def own_arguments(experiment: Experiment) -> dict[str, Any]:
-    return {key: value for key, value in experiment.config.dataset.parameters.items() if key not in COMMON_KEYS}
+    return own_import(module, attribute, experiment.directory), lines
 
 
 def _own_classes(y: np.ndarray, classes: tuple[str, ...], suffixes: list[str]) -> Lines:
@@ -68,10 +60,9 @@ def _own_classes(y: np.ndarray, classes: tuple[str, ...], suffixes: list[str]) -
 
 def given_parts(experiment: Experiment) -> list[str]:
     """`val` and `test`, where the dataset brings them itself and the config takes them."""
-    dataset = experiment.config.dataset
-    if not dataset.is_plugin:
+    dataset, own = experiment.config.dataset, experiment.own_dataset
+    if own is None:
         return ["test"] if dataset["test"] == "official" else []
-    own = load_plugin(dataset.name, experiment.directory)(**own_arguments(experiment))
     return [
         short
         for short, key in (("val", "validation"), ("test", "test"))

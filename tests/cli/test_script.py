@@ -49,3 +49,16 @@ def test_it_does_not_import_torch(lossrun: Run, config: Path, tmp_path: Path) ->
         command = [sys.executable, "-c", code, "script", str(config), "--as", framework]
         result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr
+
+
+def test_what_a_users_code_prints_does_not_get_into_the_script(lossrun: Run, config: Path, tmp_path: Path) -> None:
+    """Nor is a dataset, which may take long to make, made again for every section of the script."""
+    (tmp_path / "chatty.py").write_text(
+        "import numpy as np\nfrom lossrun import Dataset\n\n\ndef points():\n    print('made')\n"
+        "    x = np.arange(40.0).reshape(20, 2)\n    return Dataset(train=(x, x.sum(1)))\n"
+    )
+    result = lossrun("script", str(config), "--as", "pytorch", "--set", "dataset=chatty:points")
+    assert result.code == 0, result.err
+    compile(result.out, "script.py", "exec")
+    assert "made" not in result.out
+    assert result.err.count("made\n") == 2  # to look at it, and as it comes
