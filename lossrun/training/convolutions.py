@@ -59,14 +59,17 @@ class Convolutions:
         """See `tape.Decompose`."""
         if op is torch.ops.aten.convolution.default and _pays(args[0], args[1]):
             images, weight, bias, _, padding, *_ = args
-            return partial(self._forward, images, weight, bias, _Margin(images, padding))
+            margin = _Margin(images, padding)
+            return partial(self._forward, images, weight, bias, margin, margin.of_zeros(images))
         if op is torch.ops.aten.convolution_backward.default and _key(args[1], args[2]) in self.windows:
             gradient, images, weight, _, _, padding, *_, wanted = args
             return partial(self._backward, gradient, images, weight, _Margin(images, padding), wanted)
         return None
 
-    def _forward(self, images: Tensor, weight: Tensor, bias: Tensor | None, margin: "_Margin") -> Tensor:
-        windows = self.windows[_key(images, weight)] = _windows(margin.around(images), weight)
+    def _forward(
+        self, images: Tensor, weight: Tensor, bias: Tensor | None, margin: "_Margin", zeros: Tensor | None
+    ) -> Tensor:
+        windows = self.windows[_key(images, weight)] = _windows(margin.around(images, zeros), weight)
         result = _matrix(weight).expand(len(windows), -1, -1).bmm(windows)
         if bias is not None:
             result.add_(bias.unsqueeze(1))
@@ -99,21 +102,25 @@ def _key(images: Tensor, weight: Tensor) -> Any:
 
 
 class _Margin:
-    """Of zeros around the images. They are written once, before the recording."""
+    """Of zeros around the images."""
 
     def __init__(self, images: Tensor, padding: list[int]) -> None:
         samples, channels, self.height, self.width = images.shape
         self.top, self.left = padding[0], padding[-1]
         self.shape = (self.height + 2 * self.top, channels, self.width + 2 * self.left, samples)
-        self.memory = images.new_zeros(self.shape) if self.top or self.left else None
 
-    def around(self, images: Tensor) -> Tensor:
+    def of_zeros(self, images: Tensor) -> Tensor | None:
+        """Memory for `around`; None where there is no margin. Made before the recording, so that they are written
+        once."""
+        return images.new_zeros(self.shape) if self.top or self.left else None
+
+    def around(self, images: Tensor, zeros: Tensor | None) -> Tensor:
         """(N, C, H, W) -> (H + margin, C, W + margin, N)."""
         images = _samples_last(images)
-        if self.memory is None:
+        if zeros is None:
             return images
-        self.without(self.memory).copy_(images)
-        return self.memory
+        self.without(zeros).copy_(images)
+        return zeros
 
     def without(self, padded: Tensor) -> Tensor:
         return padded[self.top : self.top + self.height, :, self.left : self.left + self.width]
