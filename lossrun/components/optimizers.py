@@ -43,8 +43,11 @@ _FUSED: Final[Mapping[str, frozenset[str]]] = {
     "sgd": frozenset({"cpu", "cuda"}),
     "adam": frozenset({"cpu", "cuda"}),
     "adamw": frozenset({"cpu", "cuda"}),
-    "adagrad": frozenset({"cpu"}),
+    "adagrad": frozenset({"cpu", "cuda"}),
 }
+
+# Those that torch can let count their steps on the GPU, without which a CUDA graph could not hold their update.
+_CAPTURABLE: Final = frozenset({"adam", "adamw", "rmsprop", "adadelta", "adamax", "nadam", "radam", "asgd", "rprop"})
 
 _SINGLE_NUMBERS: Final = frozenset({"eta", "mu", "mu_product"})
 
@@ -98,9 +101,8 @@ def build_optimizer(name: str, weights: Iterable[Tensor], learning_rate: float, 
     weights = list(weights)
     if fused_available(name, weights):
         parameters["fused"] = True
-        if name in ("adam", "adamw") and weights[0].device.type == "cuda":
-            # Counts its steps on the GPU, without which a CUDA graph could not hold the update.
-            parameters["capturable"] = True
+    if name in _CAPTURABLE and weights[0].device.type == "cuda":
+        parameters["capturable"] = True
     optimizer_class: Any = OPTIMIZERS[name]
     optimizer: optim.Optimizer = optimizer_class(weights, lr=learning_rate, **parameters)
     optimizer.register_load_state_dict_post_hook(_single_numbers_in_float32)

@@ -47,6 +47,11 @@ def workplace(config: Config, config_dir: Path) -> Workplace:
         raise UsageError(f"device: {name} is not available here (torch {torch.__version__}); use device: auto or cpu")
     if config.precision == "bf16" and not _has_bfloat16(name):
         raise UsageError(f"precision: bf16 is not what this {name} device computes in; use precision: float32")
+    if name == "cuda":
+        # Convolutions in the digits that the config asks for, in the same bits each time: torch would take TF32, and
+        # kernels whose sums come in any order.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.deterministic = True
     return Workplace(torch.device(name), DTYPES[config.precision], config_dir)
 
 

@@ -127,6 +127,9 @@ class Stack:
                 self._stack(active)
         if active:
             self.orders = torch.stack([replica.order for replica in active])
+            # Once an epoch: a list as an index would be copied to the device, and waited for, in every step.
+            places = [place for place, replica in enumerate(self.replicas) if not replica.frozen]
+            self.places = torch.tensor(places, device=self.orders.device)
         return moved
 
     def publish(self) -> None:
@@ -242,8 +245,8 @@ def for_all(chunk: Chunk, values: Tensor) -> Tensor:
     if len(chunk.active) == len(chunk.replicas):
         return values.reshape(-1)
     whole = torch.zeros(len(chunk.replicas), dtype=values.dtype, device=values.device)
-    whole[[place for place, replica in enumerate(chunk.replicas) if replica in chunk.active]] = values
-    return whole
+    assert isinstance(chunk, Stack)  # one alone that is frozen is not computed
+    return whole.index_copy_(0, chunk.places, values)
 
 
 def take_generator(chunk: Chunk) -> None:

@@ -18,15 +18,18 @@ class Captured:
     def __init__(self, function: Callable[[], Any], *, warm_up: int) -> None:
         """`warm_up`: how often to run the function first, so that libraries have chosen kernels and taken workspaces
         (torch's documentation does so three times, on a stream beside the main one)."""
+        # A stream of its own: a graph that is given up frees what cuBLAS works in on the stream of its capture,
+        # and others captured there go on writing to it (https://github.com/pytorch/pytorch/issues/193402).
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
+        self.graph = torch.cuda.CUDAGraph()
+        # Around the capture too: where that fails, torch does not go back to the stream that it came from.
         with torch.cuda.stream(side):
             for _ in range(warm_up):
                 function()
+            with torch.cuda.graph(self.graph, stream=side):
+                outputs = function()
         torch.cuda.current_stream().wait_stream(side)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
-            outputs = function()
         self.outputs = tree_map_only(Tensor, Tensor.detach, outputs)
         self.replay()
 

@@ -19,7 +19,18 @@ from lossrun.training.products import one_dnn_is_faster
 from lossrun.version import __version__
 
 # A change of any of these may change the last bits of a result.
-EXACT: Final = ("lossrun", "torch", "device", "cpu_capability", "products", "threads", "step", "chunks", "code")
+EXACT: Final = (
+    "lossrun",
+    "torch",
+    "device",
+    "device_name",
+    "cpu_capability",
+    "products",
+    "threads",
+    "step",
+    "chunks",
+    "code",
+)
 
 
 def environment(device: torch.device, reading: Reading, data_dir: Path) -> dict[str, Any]:

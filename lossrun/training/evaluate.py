@@ -19,9 +19,11 @@ from lossrun.training.replica import Replica, Samples
 # Samples in one forward pass, of all seeds together: large enough to keep the cores busy, small enough that no
 # activation counts beside the data.
 EVALUATION_BATCH: Final = 1024
+GPU_EVALUATION_BATCH: Final = 16_384
 # Outputs, of all seeds together, beyond which scoring is not recorded: it would save a millisecond or three of an epoch
 # that takes a hundred times as long, and a recording holds every intermediate result at once.
 MOST_RECORDED: Final = 65_536
+GPU_MOST_RECORDED: Final = 2**21
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Evaluation:
     loss: float
     yardsticks: dict[str, float]
     predictions: Tensor
+
+
+def evaluation_batch(device: torch.device) -> int:
+    """Samples in one forward pass, of all seeds together."""
+    return GPU_EVALUATION_BATCH if device.type == "cuda" else EVALUATION_BATCH
 
 
 def reading_of(config: Config, facts: DataFacts) -> Reading:
@@ -70,7 +77,8 @@ class Scorer:
         self.reading = reading
         self.targets = _prepared(samples, reading, chunk.replicas[0])
         outputs = len(samples.ids) * reading.outputs * len(chunk.replicas)
-        self.recorder = recorder if outputs <= MOST_RECORDED else None
+        most = GPU_MOST_RECORDED if samples.inputs.device.type == "cuda" else MOST_RECORDED
+        self.recorder = recorder if outputs <= most else None
         self._recorded: Replayable | None = None
         self._of: Sequence[Replica] = ()
 
@@ -117,7 +125,7 @@ def _score(
     chunk: Chunk, samples: Samples, targets: PreparedTargets, reading: Reading
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Pre-activations (*axis, N, K), and the objective (as `loss`) and the yardsticks by their names, each `axis`."""
-    size = max(EVALUATION_BATCH // max((1, *chunk.axis)), 32)
+    size = max(evaluation_batch(samples.inputs.device) // max((1, *chunk.axis)), 32)
     with evaluating(chunk.network, *(replica.objective for replica in chunk.replicas)):
         forwards = [chunk.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, size)]
         outputs, preactivations = (torch.cat(tensors, dim=-2) for tensors in zip(*forwards, strict=True))

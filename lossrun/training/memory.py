@@ -10,7 +10,7 @@ from lossrun.catalog import DataFacts, get
 from lossrun.catalog.declaration import Model
 from lossrun.config import Config
 from lossrun.config.resolve import output_size
-from lossrun.training.evaluate import EVALUATION_BATCH
+from lossrun.training.evaluate import evaluation_batch
 from lossrun.training.replica import Replica
 
 # Of what is free: the rest is for the data still to be read, the operating system, and estimates that are too low.
@@ -46,7 +46,7 @@ def of_one_seed(replica: Replica, config: Config, facts: DataFacts, batch_size: 
     evaluated = max(len(part) if part else 0 for part in (validation, test))
     predictions = evaluated * output_size(config, facts) * COPIES_OF_PREDICTIONS * 8
     # Layer after layer, without gradients: two of them at a time.
-    forward = 2 * min(evaluated, EVALUATION_BATCH) * max(_outputs(config, facts)) * itemsize
+    forward = 2 * min(evaluated, evaluation_batch(replica.weights[0].device)) * max(_outputs(config, facts)) * itemsize
     # A step and an evaluation use the same memory in turn.
     return weights * itemsize + max(of_a_step(config, facts, batch_size, itemsize), predictions + forward)
 

@@ -141,18 +141,23 @@ class ReplayedStep(ChunkStep):
             program.update.replay()
             return
         chunk, optimizer = self.chunk, self.chunk.optimizer
+        recordable = not chunk.replicas[0].own_optimizer and self._reads_the_rate_where_it_lies(optimizer)
+        # The update that is not recorded reads the same tensor: a run that goes on from here rounds the rate alike.
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = self.rate if recordable else rate
         program.updates += 1
-        if program.updates == 1 or chunk.replicas[0].own_optimizer or not optimizer.defaults.get("fused"):
+        if program.updates == 1 or not recordable:
             chunk.update()
-            return
-        # The second update is recorded: torch's optimizer makes its state in the first, which is another computation.
-        for group in optimizer.param_groups:
-            group["lr"] = self.rate
-        program.update = self.recorder.once(chunk.update)
+        else:
+            # torch's optimizer makes its state in the first update, which is another computation.
+            program.update = self.recorder.once(chunk.update)
         for group in optimizer.param_groups:
             group["lr"] = rate
+
+    def _reads_the_rate_where_it_lies(self, optimizer: torch.optim.Optimizer) -> bool:
+        """On a GPU it lies there in float32, which would round the rate of a run in float64."""
+        precise = self.rate.dtype == torch.float64 or self.chunk.weights[0].dtype == torch.float32
+        return precise and bool(optimizer.defaults.get("fused") or optimizer.defaults.get("capturable"))
 
 
 def _laid_out(gradient: Tensor, weight: Tensor) -> Tensor:

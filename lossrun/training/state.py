@@ -28,8 +28,9 @@ def capture(session: Session) -> Checkpoint:
     for name in dict.fromkeys(name for state in states for name in state):
         # A seed that is frozen may lack what the others' optimizers began to keep afterwards; it never steps again.
         like = next(state[name] for state in states if name in state)
-        stacked = [_array(state[name] if name in state else torch.zeros_like(like)) for state in states]
-        tensors[name] = np.stack(stacked) if len(stacked) > 1 else stacked[0]
+        each = [state[name].detach() if name in state else torch.zeros_like(like) for state in states]
+        # Put together where they lie: from a GPU each copy is waited for.
+        tensors[name] = _array(torch.stack(each) if len(each) > 1 else each[0])
     position = session.position
     return Checkpoint(
         tensors,

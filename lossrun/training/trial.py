@@ -74,8 +74,10 @@ def try_recording(chunk: Chunk, recorder: Recorder, config: Config) -> None:
         with undisturbed(device, chunk.buffers):
             results = recording.outputs, computed()
     except Exception as error:
+        # Ending a CUDA capture that something has broken raises as well, and does not say what.
+        cause = error.__context__ if isinstance(error.__context__, Exception) else error
         raise UsageError(
-            f"step: recorded, but {own} cannot be recorded: {type(error).__name__}: {error}; leave step out"
+            f"step: recorded, but {own} cannot be recorded: {type(cause).__name__}: {cause}; leave step out"
         ) from error
     if not all(torch.allclose(a, b, rtol=1e-4, atol=1e-6, equal_nan=True) for a, b in zip(*results, strict=True)):
         raise UsageError(

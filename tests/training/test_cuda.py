@@ -53,6 +53,7 @@ def test_resume_is_bit_equal(laboratory: Laboratory, changes: dict[str, Any]) ->
     assert_same_bits(whole, stopped)
 
 
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 def test_an_epoch_does_not_wait_for_the_device(laboratory: Laboratory) -> None:
     examined = examine(from_mapping({**CONFIG, "seeds": 3}, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
@@ -61,8 +62,8 @@ def test_an_epoch_does_not_wait_for_the_device(laboratory: Laboratory) -> None:
         # The first batches of both sizes are captured, the second has the update captured as well.
         for start, stop in (*batches, *batches):
             session.step(start, stop, session.rates(0))
-        torch.cuda.set_sync_debug_mode("error")
         try:
+            torch.cuda.set_sync_debug_mode("error")
             for start, stop in batches:
                 losses = session.step(start, stop, session.rates(session.position.step))
                 session.sums.add(losses, stop - start)
