@@ -26,6 +26,9 @@ _FILTERS_AT_A_TIME: Final = 16
 # Fewer samples do not fill a processor's vectors; of more, what is written has left the cache when it is read.
 FEWEST_SAMPLES: Final = 8
 MOST_SAMPLES: Final = 256
+# Bytes of the windows, less margin, which are kept until the backward pass: 256 images of 8 x 32 x 32 and 3 x 3 filters
+# have 25 million.
+LARGEST_WINDOWS: Final = 2**25
 
 
 def suits(network: nn.Module) -> bool:
@@ -57,11 +60,12 @@ class Convolutions:
 
     def decomposed(self, op: OpOverload, args: tuple[Any, ...]) -> Callable[[], Any] | None:
         """See `tape.Decompose`."""
-        if op is torch.ops.aten.convolution.default and _pays(args[0], args[1]):
+        # Only to train: validation is scored with the kernels that any other look at the model has.
+        if op is torch.ops.aten.convolution.default and torch.is_grad_enabled() and _pays(*args):
             images, weight, bias, _, padding, *_ = args
             margin = _Margin(images, padding)
             return partial(self._forward, images, weight, bias, margin, margin.of_zeros(images))
-        if op is torch.ops.aten.convolution_backward.default and _key(args[1], args[2]) in self.windows:
+        if op is torch.ops.aten.convolution_backward.default and _key(args[1], args[2], args[5]) in self.windows:
             gradient, images, weight, _, _, padding, *_, wanted = args
             return partial(self._backward, gradient, images, weight, _Margin(images, padding), wanted)
         return None
@@ -69,7 +73,7 @@ class Convolutions:
     def _forward(
         self, images: Tensor, weight: Tensor, bias: Tensor | None, margin: "_Margin", zeros: Tensor | None
     ) -> Tensor:
-        windows = self.windows[_key(images, weight)] = _windows(margin.around(images, zeros), weight)
+        windows = self.windows[_key(images, weight, margin.padding)] = _windows(margin.around(images, zeros), weight)
         result = _matrix(weight).expand(len(windows), -1, -1).bmm(windows)
         if bias is not None:
             result.add_(bias.unsqueeze(1))
@@ -81,7 +85,7 @@ class Convolutions:
         across = _samples_last(gradient)
         by_row = across.reshape(*across.shape[:2], -1)
         # Autograd has seen to it that the images are what they were.
-        windows = self.windows[_key(images, weight)]
+        windows = self.windows[_key(images, weight, margin.padding)]
         return (
             _image_gradient(by_row, weight, margin) if wanted[0] else None,
             _weight_gradient(by_row, windows, weight) if wanted[1] else None,
@@ -89,16 +93,30 @@ class Convolutions:
         )
 
 
-def _pays(images: Tensor, weight: Tensor) -> bool:
+def _pays(
+    images: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    transposed: bool,
+    output_padding: list[int],
+    groups: int,
+) -> bool:
+    del bias, padding, output_padding
+    if transposed or groups != 1 or images.ndim != 4 or any(value != 1 for value in (*stride, *dilation)):
+        return False
     if images.device.type != "cpu" or not images.dtype == weight.dtype == torch.float32:
         return False
-    return FEWEST_SAMPLES <= len(images) <= MOST_SAMPLES
+    windows = images.numel() * weight.shape[3] * images.element_size()
+    return FEWEST_SAMPLES <= len(images) <= MOST_SAMPLES and windows <= LARGEST_WINDOWS
 
 
-def _key(images: Tensor, weight: Tensor) -> Any:
+def _key(images: Tensor, weight: Tensor, padding: list[int]) -> Any:
     """What the windows are of: these pixels, for this layer."""
     memory = images.untyped_storage()._cdata, images.storage_offset(), images.shape, images.stride()
-    return *memory, weight.untyped_storage()._cdata, weight.storage_offset()
+    return *memory, weight.untyped_storage()._cdata, weight.storage_offset(), tuple(padding)
 
 
 class _Margin:
@@ -106,6 +124,7 @@ class _Margin:
 
     def __init__(self, images: Tensor, padding: list[int]) -> None:
         samples, channels, self.height, self.width = images.shape
+        self.padding = padding
         self.top, self.left = padding[0], padding[-1]
         self.shape = (self.height + 2 * self.top, channels, self.width + 2 * self.left, samples)
 

@@ -110,7 +110,7 @@ def _recorder(
     if place.device.type == "cuda":
         return Recorder("captured", partial(Captured, warm_up=3), partial(Captured, warm_up=0), None)
     # One pool for all records of the run: they are replayed one after the other.
-    in_products = suits(replica.network)
+    in_products = suits(replica.network) and not config.model.is_plugin and not config.loss.is_plugin
     record = partial(Recording, substitute=faster_product, pool=[], decompose=lambda: _decompose(in_products))
     return Recorder("recorded", record, record, record)
 

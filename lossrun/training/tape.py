@@ -158,7 +158,8 @@ def _compile(
     kept = {_storage(tensor) for tensor in _tensors(outputs)}
     deferred = [call for call in _last_words(needed, outputs) if defer(call)] if defer else []
     kept |= {_storage(tensor) for call in deferred for tensor in call.read}
-    homes = _shared_memory(needed, kept, pool)
+    unfilled = {_storage(t): t.untyped_storage() for call in calls if _is_unfilled(call) for t in call.results}
+    homes = _shared_memory(needed, unfilled, kept, pool)
 
     def placed(tensor: Tensor) -> Tensor:
         """The same view of the memory where it now lives, without its autograd history."""
@@ -267,6 +268,10 @@ def _is_view(call: Call) -> bool:
 _UNFILLED: Final = ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided")
 
 
+def _is_unfilled(call: Call) -> bool:
+    return call.op.overloadpacket.__name__ in _UNFILLED
+
+
 def _without_constants(calls: Sequence[Call]) -> list[Call]:
     """Less the calls whose results come from no tensor outside the recording, and are never written to."""
     written = {_storage(tensor) for call in calls for tensor in call.written}
@@ -275,7 +280,7 @@ def _without_constants(calls: Sequence[Call]) -> list[Call]:
     for call in calls:
         results = {_storage(tensor) for tensor in call.results}
         name = call.op.overloadpacket.__name__
-        if name in _UNFILLED:
+        if _is_unfilled(call):
             continue
         random = torch.Tag.nondeterministic_seeded in call.op.tags
         shape_only = name.endswith("_like") or name.startswith("new_")
@@ -287,10 +292,13 @@ def _without_constants(calls: Sequence[Call]) -> list[Call]:
     return kept
 
 
-def _shared_memory(calls: Sequence[Call], kept: set[int], pool: Pool) -> dict[int, torch.UntypedStorage]:
+def _shared_memory(
+    calls: Sequence[Call], unfilled: dict[int, torch.UntypedStorage], kept: set[int], pool: Pool
+) -> dict[int, torch.UntypedStorage]:
     """Where results lie instead, by the address of their own memory: in the smallest piece of the pool that is large
-    enough, to which it returns once its last reader has run. `kept`: addresses that outlive a replay."""
-    created: dict[int, torch.UntypedStorage] = {}
+    enough, to which it returns once its last reader has run. `unfilled`: memory that the function has taken by itself,
+    to write into. `kept`: addresses that outlive a replay."""
+    created = dict(unfilled)
     last: dict[int, int] = {}
     for place, call in enumerate(calls):
         outside = {_storage(tensor) for tensor in call.read} - created.keys()
@@ -303,7 +311,8 @@ def _shared_memory(calls: Sequence[Call], kept: set[int], pool: Pool) -> dict[in
     homes: dict[int, torch.UntypedStorage] = {}
     living: set[int] = set()
     for place, call in enumerate(calls):
-        for address in {_storage(tensor) for tensor in call.results} & created.keys() - living - kept:
+        touched = {_storage(tensor) for tensor in (*call.results, *call.written)}
+        for address in touched & created.keys() - living - kept:
             living.add(address)
             size, device = created[address].nbytes(), created[address].device
             fitting = [piece for piece in pool if piece.nbytes() >= size and piece.device == device]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from lossrun.components.models import cnn
@@ -85,8 +86,45 @@ def test_two_layers_on_the_same_images_have_windows_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, w: F.conv2d(x, w, stride=2),
+        lambda x, w: F.conv2d(x, w, dilation=2),
+        lambda x, w: F.conv2d(x[:, :1].repeat(1, 4, 1, 1), w, groups=2),
+        lambda x, w: F.conv_transpose2d(x, w.transpose(0, 1)),
+        lambda x, w: F.conv1d(x[:, :, 0], w[..., 0]),
+        lambda x, w: F.conv2d(x, w, padding=1)[..., :2, :2] * F.conv2d(x, w)[..., :2, :2],
+    ],
+    ids=["stride", "dilation", "groups", "transposed", "of lines", "twice, with two margins"],
+)
+def test_other_convolutions_are_torchs_too(function: Any) -> None:
+    images, weights = normal(16, 2, 9, 9), normal(4, 2, 3, 3).requires_grad_()
+
+    def computed() -> tuple[Tensor, ...]:
+        result = function(images, weights)
+        return result, *torch.autograd.grad(result.square().sum(), weights)
+
+    recording = Recording(computed, decompose=decompose)
+    for mine, its in zip(recording.outputs, computed(), strict=True):
+        torch.testing.assert_close(mine, its.detach(), rtol=1e-5, atol=1e-5 * float(its.detach().abs().max()))
+
+
+def test_scoring_is_torchs_to_the_bit() -> None:
+    """What evaluates a trained model computes without a record, and must find the same numbers."""
+    images, weights = normal(16, 2, 9, 9), normal(4, 2, 3, 3)
+    with torch.no_grad():
+        recording = Recording(lambda: torch.nn.functional.conv2d(images, weights), decompose=decompose)
+        assert torch.equal(recording.outputs, torch.nn.functional.conv2d(images, weights))
+
+
+@pytest.mark.parametrize(
     ("images", "dtype"),
-    [((7, 2, 6, 6), torch.float32), ((MOST_SAMPLES + 1, 2, 6, 6), torch.float32), ((16, 2, 6, 6), torch.float64)],
+    [
+        ((64, 2, 150, 150), torch.float32),
+        ((7, 2, 6, 6), torch.float32),
+        ((MOST_SAMPLES + 1, 2, 6, 6), torch.float32),
+        ((16, 2, 6, 6), torch.float64),
+    ],
     ids=str,
 )
 def test_other_batches_stay_with_torch(images: tuple[int, ...], dtype: torch.dtype) -> None:

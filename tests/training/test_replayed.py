@@ -12,6 +12,7 @@ from lossrun.training import descent, products
 from lossrun.training.replayed import ReplayedStep
 from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare
+from lossrun.training.tape import Recording
 from tests.training.conftest import MOONS, REGRESSION, SPIRALS, Laboratory, newest, rows
 
 CNN = {"name": "cnn", "layers": [{"name": "conv", "filters": 3}, {"name": "max_pool"}, {"name": "dense", "units": 8}]}
@@ -261,3 +262,23 @@ def test_models_of_ones_own_with_large_matrices_agree_too(laboratory: Laboratory
     for one, other in zip(recorded[:3], eager[:3], strict=True):
         for a, b in zip(one, other, strict=True):
             assert torch.allclose(a, b, rtol=1e-5, atol=1e-5 * float(b.abs().max()))
+
+
+def test_a_gradient_that_two_weights_share_moves_both() -> None:
+    """Of the sum of two matrices autograd gives one tensor as the gradient of each."""
+    draw = torch.Generator().manual_seed(0)
+    inputs, first, second = (torch.randn(shape, generator=draw) for shape in ((32, 200), (128, 200), (128, 200)))
+    weights = [first.requires_grad_(), second.requires_grad_()]
+
+    def gradients() -> tuple[torch.Tensor, ...]:
+        return torch.autograd.grad((inputs @ (weights[0] + weights[1]).t()).square().sum(), weights)
+
+    recording = Recording(gradients, defer=descent.may_be_deferred(weights))
+    moved = descent.descents(recording.deferred, weights, recording.outputs)
+    assert sorted(moved) == [0, 1]
+    before, expected = [weight.detach().clone() for weight in weights], gradients()
+    recording.replay()
+    for each in moved.values():
+        each.update(0.5)
+    for weight, old, gradient in zip(weights, before, expected, strict=True):
+        torch.testing.assert_close(weight.detach(), old - 0.5 * gradient, rtol=1e-5, atol=1e-2)

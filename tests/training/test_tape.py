@@ -553,13 +553,13 @@ def programs(*names: str) -> st.SearchStrategy[Program]:
     return st.lists(st.tuples(st.sampled_from(names), place, place), min_size=1, max_size=25)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(programs(*OPERATIONS, *IN_PLACE), st.lists(st.integers(0, 30), max_size=3))
 def test_any_program_is_replayed(program: Program, wanted: list[int]) -> None:
     check(partial(run, program, wanted), normal((4, 4), (4, 4)))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(programs(*OPERATIONS), st.lists(st.integers(0, 30), max_size=2))
 def test_the_gradients_of_any_program_are_replayed(program: Program, wanted: list[int]) -> None:
     check(gradients(lambda *inputs: [value + inputs[0] for value in run(program, wanted, *inputs)]), normal((4, 4)))
@@ -755,3 +755,26 @@ def test_what_is_an_output_in_another_layout_is_not_deferred(function: Function)
     recording, left = products(a, b, function)
     assert recording.deferred == []
     assert not any(left)
+
+
+def test_memory_that_the_function_takes_to_write_into_is_shared_as_well() -> None:
+    """A result that is written piece by piece lies in the pool like any other, from its first piece to its last use."""
+    values, pool = torch.randn(64, 32), []
+
+    def pieces() -> Tensor:
+        buffer = torch.empty(64, 32)
+        torch.exp(values[:32], out=buffer[:32])
+        buffer[32:].copy_(values[32:])
+        other = torch.empty(64, 32)
+        torch._foreach_copy_([other], [buffer * 2])
+        return (other - buffer).sum(0)
+
+    expected = pieces()
+    recordings = [Recording(pieces, pool=pool) for _ in range(3)]
+    assert len(pool) == 3  # buffer, its double, other: of the first; the others use the same
+    for piece in pool:
+        torch.empty(0).set_(piece).fill_(torch.nan)
+    for recording in recordings:
+        recording.outputs.fill_(torch.nan)
+        recording.replay()
+        assert torch.equal(recording.outputs, expected)
