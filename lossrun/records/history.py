@@ -21,6 +21,10 @@ class History:
     rows: Rows = field(default_factory=Rows)
     torn: bool = False
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.rows, Rows):
+            object.__setattr__(self, "rows", Rows(self.rows))
+
 
 def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
     """Add all rows of an epoch in one durable write; the file's length in bytes afterwards.

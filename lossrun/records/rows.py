@@ -2,19 +2,21 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, repeat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from struct import error as struct_error
 from struct import pack
-from typing import Any, TypeAlias, overload
+from typing import Any, Final, TypeAlias, overload
 
 from lossrun.records import strict_json
 
 Row: TypeAlias = dict[str, Any]
+# Changes of keys among some hundred rows beyond which columns are more trouble than they save.
+MOST_GROUPS: Final = 16
 Column: TypeAlias = "array[int] | array[float] | list[Any]"
 
 
-class _Block:
+class _Alike:
     """Rows in a row that have the same keys, in the same order."""
 
     def __init__(self, names: tuple[str, ...], start: int) -> None:
@@ -28,37 +30,69 @@ class _Block:
         self.columns = list(map(_joined, self.columns, more)) if self.columns else more
         self.length += len(rows)
 
+    def column(self, name: str) -> Sequence[Any]:
+        return self.columns[self.names.index(name)] if name in self.names else [None] * self.length
+
+    def places(self, name: str) -> list[range]:
+        return [range(self.start, self.start + self.length)] if name in self.names else []
+
     def rows(self) -> Iterator[Row]:
         if not self.names:
             return ({} for _ in range(self.length))
         return (dict(zip(self.names, values, strict=True)) for values in zip(*self.columns, strict=True))
 
-    def same(self, other: "_Block") -> bool:
-        """To the bit: what is no number equals itself."""
-        return self.length == other.length and all(map(_same, self.columns, other.columns))
-
     def row(self, place: int) -> Row:
         return {name: column[place] for name, column in zip(self.names, self.columns, strict=True)}
+
+
+class _Mixed:
+    """Rows with different keys: as they came, but for non-finite numbers."""
+
+    def __init__(self, rows: Sequence[Row], start: int) -> None:
+        self.kept = [strict_json.restored(row) for row in rows]
+        self.start = start
+        self.length = len(self.kept)
+        self.names = tuple(dict.fromkeys(name for row in self.kept for name in row))
+
+    def column(self, name: str) -> Sequence[Any]:
+        return [row.get(name) for row in self.kept]
+
+    def places(self, name: str) -> list[range]:
+        return [range(place, place + 1) for place, row in enumerate(self.kept, self.start) if name in row]
+
+    def rows(self) -> Iterator[Row]:
+        return map(dict, self.kept)
+
+    def row(self, place: int) -> Row:
+        return dict(self.kept[place])
 
 
 class Rows(Sequence[Row]):
     """A sequence of rows, which are dicts made on demand: changing one changes nothing here.
 
-    In a column with a fraction whole numbers are floats as well. Non-finite numbers may come as strings, as a file
-    has them.
+    Among fractions whole numbers may become floats. Non-finite numbers may come as strings, as a file has them.
     """
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
-        self._blocks: list[_Block] = []
+        self._blocks: list[_Alike | _Mixed] = []
         self._length = 0
-        self.extend(rows)
+        self.extend(list(rows))
 
-    def extend(self, rows: Iterable[Row]) -> None:
-        for names, alike in groupby(rows, key=tuple):
-            if not self._blocks or self._blocks[-1].names != names:
-                self._blocks.append(_Block(names, self._length))
-            self._blocks[-1].extend(list(alike))
-            self._length = self._blocks[-1].start + self._blocks[-1].length
+    def extend(self, rows: Sequence[Row]) -> None:
+        groups = [(names, list(alike)) for names, alike in groupby(rows, key=tuple)]
+        if len(groups) > MOST_GROUPS:
+            self._blocks.append(_Mixed(rows, self._length))
+        else:
+            for names, alike in groups:
+                self._extend_with(names, alike)
+        self._length = self._blocks[-1].start + self._blocks[-1].length if self._blocks else 0
+
+    def _extend_with(self, names: tuple[str, ...], rows: Sequence[Row]) -> None:
+        last = self._blocks[-1] if self._blocks else None
+        if not isinstance(last, _Alike) or last.names != names:
+            last = _Alike(names, last.start + last.length if last else 0)
+            self._blocks.append(last)
+        last.extend(rows)
 
     @property
     def names(self) -> list[str]:
@@ -67,15 +101,12 @@ class Rows(Sequence[Row]):
 
     def column(self, name: str) -> Sequence[Any]:
         """A value for each row; None where a row has none."""
-        parts = [
-            block.columns[block.names.index(name)] if name in block.names else list(repeat(None, block.length))
-            for block in self._blocks
-        ]
+        parts = [block.column(name) for block in self._blocks]
         return parts[0] if len(parts) == 1 else [value for part in parts for value in part]
 
     def places(self, name: str) -> list[range]:
         """Where the rows are that have the column, in order."""
-        return [range(block.start, block.start + block.length) for block in self._blocks if name in block.names]
+        return [places for block in self._blocks for places in block.places(name)]
 
     def __len__(self) -> int:
         return self._length
@@ -83,10 +114,10 @@ class Rows(Sequence[Row]):
     @overload
     def __getitem__(self, place: int) -> Row: ...
     @overload
-    def __getitem__(self, place: slice) -> list[Row]: ...
-    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+    def __getitem__(self, place: slice) -> "Rows": ...
+    def __getitem__(self, place: int | slice) -> "Row | Rows":
         if isinstance(place, slice):
-            return [self[number] for number in range(*place.indices(self._length))]
+            return Rows(self[number] for number in range(*place.indices(self._length)))
         number = range(self._length)[place]
         block = self._blocks[bisect_right(self._blocks, number, key=lambda block: block.start) - 1]
         return block.row(number - block.start)
@@ -95,11 +126,10 @@ class Rows(Sequence[Row]):
         return (row for block in self._blocks for row in block.rows())
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Rows) and [block.names for block in self._blocks] == [b.names for b in other._blocks]:
-            return all(map(_Block.same, self._blocks, other._blocks))
+        """Number by number, what is none equal to what is none."""
         if not isinstance(other, Sequence):
             return NotImplemented
-        return len(self) == len(other) and all(mine == its for mine, its in zip(self, other, strict=True))
+        return len(self) == len(other) and all(map(_same, self, other))
 
     __hash__ = None  # type: ignore[assignment]  # it grows
 
@@ -112,20 +142,26 @@ def _column(values: Sequence[Any]) -> Column:
     try:
         # Packed first: an array takes twice as long over one value after another.
         return array(kind, pack(f"{len(values)}{kind}", *values))
-    except struct_error:  # a fraction after a whole number, none, whole numbers beyond 64 bits, text
+    except (struct_error, OverflowError):  # a fraction after a whole number, none, one beyond 64 bits, text
         restored = [strict_json.restored(value) for value in values]
-        numbers = float in set(map(type, restored)) <= {float, int}
-        return array("d", restored) if numbers else restored
-
-
-def _same(one: Column, other: Column) -> bool:
-    if isinstance(one, array) and isinstance(other, array) and one.typecode == other.typecode:
-        return one.tobytes() == other.tobytes()
-    return list(one) == list(other)
+        return array("d", restored) if set(map(type, restored)) == {float} else restored
 
 
 def _joined(column: Column, more: Column) -> Column:
-    if isinstance(column, array) and isinstance(more, array) and column.typecode == more.typecode:
+    if isinstance(column, list):
+        column.extend(more)
+        return column
+    if isinstance(more, array) and column.typecode == more.typecode:
         column.extend(more)  # type: ignore[arg-type]  # of the same type, by the line above
         return column
     return [*column, *more]
+
+
+def _same(mine: Row, its: object) -> bool:
+    if mine == its:
+        return True
+    return isinstance(its, Mapping) and mine.keys() == its.keys() and all(_equal(mine[key], its[key]) for key in mine)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return bool(one == other or (one != one and other != other))

@@ -2,11 +2,13 @@
 
 import math
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lossrun.records.history import History
 from lossrun.records.rows import Rows
 
 VALUES = st.one_of(
@@ -71,3 +73,30 @@ def test_no_number_equals_itself_in_the_same_place() -> None:
     assert Rows(rows) != Rows(damaged)
     assert Rows(rows) != Rows(rows[:1])
     assert Rows([{"a": None}, {"a": 1.0}]) == Rows([{"a": None}, {"a": 1}])
+
+
+def test_keys_that_alternate_are_kept_as_they_came() -> None:
+    rows = [{"epoch": n, "loss": 1.5} if n % 2 else {"epoch": n, "loss": "inf", "extra": True} for n in range(100)]
+    kept = Rows([{"epoch": -1, "loss": 0.5}])
+    kept.extend(rows)
+    kept.extend([{"epoch": 100, "loss": 0.5}])
+    assert len(kept) == 102
+    assert kept[1] == {"epoch": 0, "loss": math.inf, "extra": True}
+    assert kept[2:4] == [{"epoch": 1, "loss": 1.5}, {"epoch": 2, "loss": math.inf, "extra": True}]
+    assert list(kept.column("epoch")) == list(range(-1, 101))
+    assert [place for some in kept.places("extra") for place in some] == list(range(1, 101, 2))
+    kept[1]["extra"] = False
+    assert kept[1]["extra"] is True
+
+
+def test_a_whole_number_beyond_all_floats_and_one_among_fractions() -> None:
+    huge = [{"a": 0.5}, {"a": 10**400}]
+    assert Rows(huge) == huge
+    epochs = Rows([{"epoch": 1}, {"epoch": 2.0}, {"epoch": 3}])
+    assert list(map(type, epochs.column("epoch"))) == [int, float, int]
+
+
+def test_a_history_takes_any_rows() -> None:
+    rows = [{"epoch": 1, "seed": 0, "loss": 0.5}]
+    assert History(tuple(rows)).rows.column("loss")[0] == 0.5
+    assert replace(History(Rows(rows)), rows=Rows(rows)[:0]).rows == []

@@ -80,7 +80,7 @@ def newest(run: RunDirectory) -> checkpoints.Checkpoint:
 
 
 def rows(run: RunDirectory) -> Rows:
-    """The history without its wall times. Two of them are equal to the bit, what is no number included."""
+    """The history without its wall times. What is no number equals itself in them."""
     timeless = []
     for row in history.read(run.history_path).rows:
         timeless.append({key: value for key, value in row.items() if key not in ("seconds", "train_seconds")})
