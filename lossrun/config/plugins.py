@@ -5,7 +5,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec, PathFinder
 from inspect import Parameter
 from pathlib import Path
@@ -20,6 +20,8 @@ _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD
 _NAMED: Final = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 # Parameters that lossrun reads itself.
 _OURS: Final = {"model": ("output",), "loss": ("inputs", "reduction")}
+# What people call the targets.
+_TARGETS: Final = {"y_true", "target", "targets", "true", "truth", "label", "labels", "y"}
 # Of each module that was loaded here: its source when it was imported, which is what runs, whatever was written since.
 _SOURCES: Final[dict[str, dict[str, str | None]]] = {}
 
@@ -82,7 +84,20 @@ def own_component(kind: str, choice: Choice, config_dir: Path) -> tuple[Any, dic
     # A class of losses is made from its parameters alone; all else is called with two things of ours first.
     leading = 0 if kind == "loss" and isinstance(function, type) else 2
     check_arguments(function, own, leading, f"{kind} {choice.name}")
+    if kind == "loss" and leading:
+        _check_order(function, choice.name)
     return function, own
+
+
+def _check_order(loss: Callable[..., Any], name: str) -> None:
+    """A loss of Keras is called with the targets first. Raises UsageError for one that names them so."""
+    with suppress(TypeError, ValueError):
+        first, second = [*inspect.signature(loss).parameters][:2]
+        if first.lower() in _TARGETS and second.lower() not in _TARGETS:
+            raise UsageError(
+                f"loss {name}: takes ({first}, {second}), targets first; lossrun calls loss(outputs, targets), as "
+                f"torch does: swap the two"
+            )
 
 
 def check_arguments(function: Callable[..., Any], parameters: Mapping[str, Any], leading: int, what: str) -> None:

@@ -31,7 +31,7 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Reading:
         raise ConfigError([f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"]) from None
     except FileNotFoundError:
         near = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-        there = f"; there are {', '.join(near[:8])}" if near else ""
+        there = f"; there {'is' if len(near) == 1 else 'are'} {', '.join(near[:8])}" if near else ""
         raise ConfigError([f"{path}: no such file{there}; lossrun new writes one to start from"]) from None
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None

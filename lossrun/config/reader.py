@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 import yaml
 
 from lossrun.config.source import MAX_PROBLEMS, Mark, Path, Problem, Source, dotted
+from lossrun.config.syntax import mistake
 from lossrun.errors import ConfigError
 
 MAX_BYTES: Final = 256 * 1024
@@ -50,9 +51,8 @@ def parse(text: str, name: str) -> tuple[Any, Source]:
     try:
         value = builder.document(yaml.parse(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Mark(mark.line, mark.column) if mark else Mark(0, 0)
-        raise ConfigError([builder.source.problem_at(place, f"not YAML: {_reason(error, text, place)}").text]) from None
+        place, reason = mistake(error, text.splitlines())
+        raise ConfigError([builder.source.problem_at(place, f"not YAML: {reason}").text]) from None
     if builder.problems:
         raise builder.source.error(builder.problems)
     return value, builder.source
@@ -171,12 +171,3 @@ def _place(text: str, index: int) -> Mark:
     if not before or before[-1].splitlines()[0] != before[-1]:
         return Mark(len(before), 0)
     return Mark(len(before) - 1, len(before[-1]))
-
-
-def _reason(error: yaml.MarkedYAMLError, text: str, place: Mark) -> str:
-    """What the parser says; of a tab in the indentation, which it calls one of many things, what to do about it."""
-    lines = text.splitlines()
-    line = lines[place.line] if place.line < len(lines) else ""
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        return "a tab; YAML indents with spaces"
-    return ": ".join(str(part) for part in (error.context, error.problem) if part)

@@ -211,7 +211,9 @@ class _Checker:
             meant = dotted((*path, near)) if near else None
         if meant:
             self.meant.add(meant)
-            hint = f"did you mean {meant}?"
+            # optimizer.learning_rate, say, is the right word in the wrong place.
+            outside = path and "." not in meant
+            hint = f"{meant} has a line of its own, beside {path[0]}" if outside else f"did you mean {meant}?"
         elif known:
             hint = "known here: " + ", ".join(known)
         else:

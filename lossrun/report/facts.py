@@ -108,7 +108,7 @@ def optimizer_line(config: Config, known: DataFacts) -> str:
 def seed_line(config: Config) -> str:
     if len(config.seeds) > 1:
         return ", ".join(str(seed) for seed in config.seeds)
-    return f"{config.seeds[0]} (repeats exactly; seeds: 5 shows the spread)"
+    return f"{config.seeds[0]} (repeats exactly; seeds: 6 shows the spread)"
 
 
 def _count(number: int, thing: str) -> str:

@@ -107,7 +107,10 @@ def records(kind: str, task: str | None = None) -> list[dict[str, object]]:
 
 def short(meaning: str) -> str:
     """The beginning of a meaning that can stand alone."""
-    return meaning.partition("; ")[0].partition(": ")[0]
+    sentence = meaning.partition("; ")[0]
+    beginning, _, rest = sentence.partition(": ")
+    # A colon in brackets would leave one of them open.
+    return beginning if beginning.count("(") == beginning.count(")") else sentence if rest else beginning
 
 
 def _fitting(kind: str, task: str | None) -> list[Component]:

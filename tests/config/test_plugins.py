@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lossrun.config.plugins import check_arguments, load_plugin, loaded_plugin, loaded_sources
+from lossrun.config.config import Choice
+from lossrun.config.plugins import check_arguments, load_plugin, loaded_plugin, loaded_sources, own_component
 from lossrun.errors import UsageError
 
 
@@ -187,3 +188,16 @@ def test_impossible_calls_are_refused(function: Any, parameters: dict[str, Any],
 def test_all_problems_are_named_at_once() -> None:
     with pytest.raises(UsageError, match=r"pover(.|\n)*delta is missing"):
         check_arguments(plain, {"pover": 1}, leading=2, what="loss own:f")
+
+
+def test_a_loss_with_the_targets_first_is_refused(tmp_path: Path) -> None:
+    """As Keras has it: called the other way round, it would train on another loss without a word."""
+    (tmp_path / "order.py").write_text(
+        "def keras(y_true, y_pred, q=0.9): ...\ndef ours(outputs, targets): ...\ndef short(y_pred, y): ...\n"
+        "class Weighted:\n    def __init__(self, y=1.0): ...\n"
+    )
+    with pytest.raises(UsageError) as caught:
+        own_component("loss", Choice("order:keras", {"q": 0.5}), tmp_path)
+    assert "takes (y_true, y_pred), targets first; lossrun calls loss(outputs, targets)" in str(caught.value)
+    for name in ("ours", "short", "Weighted"):
+        own_component("loss", Choice(f"order:{name}", {}), tmp_path)

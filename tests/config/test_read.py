@@ -83,7 +83,7 @@ CONFIGS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CONFIGS)
 def test_any_config_survives_its_own_file(read_text: Read, raw: dict[str, Any]) -> None:
     config = from_mapping(raw, Path()).config
@@ -154,19 +154,19 @@ def mutilated(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(mutilated())
 def test_no_text_makes_read_raise_anything_but_config_error(read_text: Read, text: str) -> None:
     assert all("c.yaml" in problem for problem in mistakes(read_text, text))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(VALID.splitlines()), max_size=16).map("\n".join))
 def test_lines_in_any_order_and_number(read_text: Read, text: str) -> None:
     assert all("c.yaml" in problem for problem in mistakes(read_text, text))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=6) | st.sampled_from([*(key.name for key in KEYS), "model.layers.0", "loss.name.x"]), PIECES)
 def test_no_option_makes_read_raise_anything_but_config_error(read_text: Read, key: str, value: str) -> None:
     assert all("--set" in problem or "c.yaml" in problem for problem in mistakes(read_text, VALID, f"{key}={value}"))
@@ -209,7 +209,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, content: bytes | None, compla
 
 def test_a_missing_file_names_its_neighbours(tmp_path: Path) -> None:
     (tmp_path / "mnist.yaml").touch()
-    with pytest.raises(ConfigError, match=r"mnits.yaml: no such file; there are mnist.yaml; lossrun new writes one"):
+    with pytest.raises(ConfigError, match=r"mnits.yaml: no such file; there is mnist.yaml; lossrun new writes one"):
         read(tmp_path / "mnits.yaml")
     with pytest.raises(ConfigError, match=r"no such file; lossrun new"):
         read(tmp_path / "nowhere" / "c.yaml")
