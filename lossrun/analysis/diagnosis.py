@@ -35,7 +35,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
         ),
         Diagnosis(
             "exploded",
-            "the loss is a large multiple of its first value and does not come down",
+            "the loss is a large multiple of its first value, and stays far above it",
             "each update overshoots the minimum by more than the one before",
             _SMALLER,
             formula="more than 3 times above what a constant output would cost, and above the first value, and rising",
@@ -66,6 +66,15 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the inputs say nothing",
             "try a learning rate ten times larger, then ten times smaller; standardize inputs of large numbers",
             formula="the targets' variance for mse, their mean absolute deviation from the median for mae",
+        ),
+        Diagnosis(
+            "stuck",
+            "the model does worse than the same value for every sample would, and no longer moves",
+            "the learning rate is far too small for the way there, or so large that every step is undone by the next; "
+            "targets of large numbers are a long way",
+            "try a learning rate ten times larger, then ten times smaller; standardize inputs and, in a regression, "
+            "targets of large numbers: dataset.standardize: {inputs: true, targets: true}",
+            formula="above that of a constant output, and the same for three epochs",
         ),
         Diagnosis(
             "double_softmax",

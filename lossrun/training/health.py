@@ -31,6 +31,8 @@ PLATEAU: Final = 3
 STILL: Final = 0.002
 FLAT: Final = 0.01
 NEAR: Final = 0.02
+# How far above the best constant's a still loss has another name: no outputs that merely begin at random cost so much.
+FAR: Final = 0.5
 # Share of the way from chance down to a mistake's floor that must be covered before it is named.
 COVERED: Final = 0.75
 
@@ -107,7 +109,7 @@ def examine(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Finding
         if not name or name in health.named:
             continue
         health.named.append(name)
-        epochs = len(health.losses) if name in ("chance", "constant") else 1
+        epochs = len(health.losses) if name in ("chance", "constant", "stuck") else 1
         finding = Finding(
             name, replica.seed, row["epoch"], step, row["train_loss"], rate, health.gradient_norm, floor, epochs
         )
@@ -214,7 +216,7 @@ def _plateau(session: Session, replica: Replica, floors: Floors, *, last: bool) 
     still = moved <= STILL * size
     # No better than a constant, and not moving at all: so from the beginning, or with a rate that tears it about.
     if still and loss >= floors.constant - STILL * abs(floors.constant):
-        return name, floors.constant
+        return ("stuck" if loss - floors.constant > FAR * abs(floors.constant) else name), floors.constant
     falling = not still and all(one > other for one, other in pairwise(losses))
     for floor in (floors.chance, floors.constant):
         if moved <= FLAT * size and not falling and all(isclose(value, floor, rel_tol=NEAR) for value in losses):

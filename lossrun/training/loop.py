@@ -3,6 +3,7 @@
 A generator of `StepProgress | EpochRecord`. It persists, then yields: a row on screen is a row on disk.
 """
 
+import math
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -155,26 +156,30 @@ def _diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
     good_step = checkpoints.metadata(checkpoints.candidates(session.run.checkpoints)[0])["step"]
     seeds = ", ".join(str(finding.seed) for finding in findings)
     factor = session.replicas[0].objective.factor(session.batch_size)
-    reduction, rate = session.config.loss["reduction"], session.config.learning_rate / 2
+    reduction = session.config.loss["reduction"]
+    rate, what = _lower_rate(session)
     summed = f" (reduction: {reduction} makes it act like {first.learning_rate * factor:g})" if factor != 1 else ""
+    where = f"step {good_step}, the last good checkpoint," if good_step else "the beginning"
     return DivergedError(
         f"diverged in epoch {first.epoch} at step {first.step} (seed {seeds}): {first.diagnosis.meaning}. "
         f"train_loss {first.loss:g}, learning rate {first.learning_rate:g}{summed}, gradient norm "
-        f"{first.gradient_norm:.4g} (the last finite one): {first.diagnosis.why} [{first.name}]. The last good "
-        f"checkpoint, of step {good_step}, is kept; to go on from it with half the learning rate"
-        f"{_unless_too_high(session, rate)}:\n"
+        f"{first.gradient_norm:.4g} (the last finite one): {first.diagnosis.why} [{first.name}].\n"
+        f"To go on from {where} with {what}:\n"
         f"  lossrun resume {shlex.quote(str(session.run.path))} --set learning_rate={rate:g}"
     )
 
 
-def _unless_too_high(session: Session, rate: float) -> str:
-    """What to say where half the rate is still beyond anything that the optimizer is usually given."""
-    choice = session.config.optimizer
+def _lower_rate(session: Session) -> tuple[float, str]:
+    """A learning rate to try instead, and what it is: half of it, or in the middle of what is usual for the optimizer
+    where half is still beyond that."""
+    choice, half = session.config.optimizer, session.config.learning_rate / 2
     declared = None if choice.is_plugin else get("optimizer", choice.name)
-    if not isinstance(declared, Optimizer) or rate <= declared.usual_rates[1]:
-        return ""
+    if not isinstance(declared, Optimizer) or half <= declared.usual_rates[1]:
+        return half, "half the learning rate"
     low, high = declared.usual_rates
-    return f" (usual for {choice.name} are {low:g} to {high:g}: better take one of those)"
+    return float(
+        f"{math.sqrt(low * high):.0e}"
+    ), f"a learning rate that is usual for {choice.name}, {low:g} to {high:g}"
 
 
 def _checkpoint_due(session: Session) -> bool:

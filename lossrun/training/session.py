@@ -105,7 +105,8 @@ class Session:
     @property
     def where(self) -> str:
         """Device, precision, kind of step and which seeds are trained together, for people."""
-        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
+        count = torch.get_num_threads()
+        threads = f", {count} thread{'' if count == 1 else 's'}" if self.device.type == "cpu" else ""
         sizes, reason = self.plan.sizes, self.plan.one_by_one
         seeds = ""
         if reason:
