@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from lossrun.records import history, ledger, recorded
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory, create
+
+# On a busy machine an example may take any time, and that says nothing about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 CONFIG: dict[str, Any] = {
     "name": None,

@@ -107,7 +107,7 @@ def test_the_base_rate_for_everyone_is_calibrated():
 
 
 @given(st.lists(st.tuples(st.floats(-30, 30), st.booleans()), min_size=1, max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_in_whatever_order_the_samples_come(pairs):
     logits = torch.tensor([[logit] for logit, _ in pairs], dtype=torch.float64)
     truths = torch.tensor([[float(truth)] for _, truth in pairs])

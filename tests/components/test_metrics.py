@@ -169,7 +169,7 @@ def test_multilabel_is_scikit_learns():
 @given(
     pairs=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_macro_f1_where_classes_are_missing(pairs):
     labels, guesses = (list(column) for column in zip(*pairs, strict=True))
     result = scores(

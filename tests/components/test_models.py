@@ -79,7 +79,7 @@ def test_known_parameter_counts(network, count):
     batch_norm=st.booleans(),
     dropout=st.sampled_from([0.0, 0.5]),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_mlp_matches_its_summary(input_shape, output_size, hidden, batch_norm, dropout):
     parameters = PLAIN | {"hidden": hidden, "batch_norm": batch_norm, "dropout": dropout}
     network = mlp(input_shape, output_size, **parameters)
@@ -106,7 +106,7 @@ DENSE = st.fixed_dictionaries({"name": st.just("dense"), "units": st.integers(1,
     batch_norm=st.booleans(),
     dropout=st.sampled_from([0.0, 0.5]),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_cnn_matches_its_summary(input_shape, image_layers, dense_layers, batch_norm, dropout):
     parameters = PLAIN | {"layers": image_layers + dense_layers, "batch_norm": batch_norm, "dropout": dropout}
     try:

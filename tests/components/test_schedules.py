@@ -344,7 +344,7 @@ def test_every_rate_is_one_to_train_with(declared: Schedule, steps_per_epoch: in
     min_rate=st.sampled_from([0.0, 0.03]),
     mode=st.sampled_from(["min", "max"]),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_plateau_is_torchs(values, factor, patience, cooldown, threshold, min_rate, mode):
     optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=LEARNING_RATE)
     scheduler = lr_scheduler.ReduceLROnPlateau(
