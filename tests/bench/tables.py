@@ -46,9 +46,9 @@ def verdict(value: float, at_most: float | None) -> tuple[str, str]:
 
 def seconds(value: float) -> str:
     """Three significant digits at least, in the unit that suits."""
-    if value < 1e-4:
+    if abs(value) < 1e-4:
         return f"{value * 1e6:.2f} us"
-    return f"{value * 1e3:.2f} ms" if value < 0.1 else f"{value:.3f} s"
+    return f"{value * 1e3:.2f} ms" if abs(value) < 0.1 else f"{value:.3f} s"
 
 
 def mebibytes(value: float) -> str:
