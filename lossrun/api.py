@@ -33,9 +33,9 @@ RunLike: TypeAlias = RecordedRun | str | PathLike[str]
 
 @dataclass(frozen=True, slots=True)
 class RunHistory(History):
-    """history.jsonl as records: `rows`, a dict for each epoch and seed in the order of training, with epoch, step,
-    seed, train_loss, val_loss, val_<name> ..., learning_rate, grad_norm, seconds (wall time of the epoch) and
-    train_seconds. The numbers are those in the file, bit for bit."""
+    """history.jsonl as records: `rows`, a sequence of dicts, one for each epoch and seed in the order of training, with
+    epoch, step, seed, train_loss, val_loss, val_<name> ..., learning_rate, grad_norm, seconds (wall time of the epoch)
+    and train_seconds. The numbers are those in the file, bit for bit; `list(rows)` is plain lists and dicts."""
 
     def to_pandas(self) -> "pandas.DataFrame":
         """A DataFrame with a row for each record and a column for each key; the same numbers bit for bit.

@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from struct import error as struct_error
 from struct import pack
@@ -14,6 +15,7 @@ Row: TypeAlias = dict[str, Any]
 # Changes of keys among some hundred rows beyond which columns are more trouble than they save.
 MOST_GROUPS: Final = 16
 Column: TypeAlias = "array[int] | array[float] | list[Any]"
+_KINDS: Final[dict[type, str]] = {int: "q", float: "d"}
 
 
 class _Alike:
@@ -138,13 +140,13 @@ class Rows(Sequence[Row]):
 
 
 def _column(values: Sequence[Any]) -> Column:
-    kind = "q" if type(values[0]) is int else "d"
-    try:
-        # Packed first: an array takes twice as long over one value after another.
-        return array(kind, pack(f"{len(values)}{kind}", *values))
-    except (struct_error, OverflowError):  # a fraction after a whole number, none, one beyond 64 bits, text
-        restored = [strict_json.restored(value) for value in values]
-        return array("d", restored) if set(map(type, restored)) == {float} else restored
+    if kind := _KINDS.get(type(values[0])):
+        # Packed first: an array takes twice as long over one value after another. It may be a fraction that follows a
+        # whole number, none, one beyond 64 bits, or text.
+        with suppress(struct_error, OverflowError):
+            return array(kind, pack(f"{len(values)}{kind}", *values))
+    restored = [strict_json.restored(value) for value in values]
+    return array("d", restored) if set(map(type, restored)) == {float} else restored
 
 
 def _joined(column: Column, more: Column) -> Column:

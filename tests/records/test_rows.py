@@ -100,3 +100,8 @@ def test_a_history_takes_any_rows() -> None:
     rows = [{"epoch": 1, "seed": 0, "loss": 0.5}]
     assert History(tuple(rows)).rows.column("loss")[0] == 0.5
     assert replace(History(Rows(rows)), rows=Rows(rows)[:0]).rows == []
+
+
+def test_truths_stay_truths() -> None:
+    rows = Rows([{"a": True}, {"a": False}])
+    assert [row["a"] is True for row in rows] == [True, False]
