@@ -62,6 +62,11 @@ class Run(RecordedRun):
 
     history: RunHistory
 
+    def __repr__(self) -> str:
+        epochs, seeds = max(self.history.rows.column("epoch"), default=0), len(self.seeds)
+        many = f"{epochs} epoch{'' if epochs == 1 else 's'}, {seeds} seed{'' if seeds == 1 else 's'}"
+        return f"<Run {str(self.path)!r}: {self.status}, {many}>"
+
 
 def train(
     config: str | PathLike[str] | Mapping[str, Any],

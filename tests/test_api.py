@@ -128,3 +128,10 @@ def test_a_loaded_run_warns_of_nothing_and_writes_nothing(runs_dir) -> None:
         warnings.simplefilter("error")
         lossrun.compare("mnist-*", runs_dir=runs_dir)
     assert {path: path.stat().st_mtime_ns for path in runs_dir.rglob("*")} == before
+
+
+def test_a_run_says_in_a_line_what_it_is(runs_dir: Path) -> None:
+    run = lossrun.load("moons", runs_dir=runs_dir)
+    assert repr(run).startswith(f"<Run {str(run.path)!r}: finished, ")
+    assert "\n" not in repr(run)
+    assert len(repr(run)) < 200 + len(str(run.path))

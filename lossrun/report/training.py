@@ -11,7 +11,7 @@ from rich.text import Text
 from lossrun.analysis.readings import bare, spread
 from lossrun.catalog.declaration import Layer
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
-from lossrun.report.console import plus_minus
+from lossrun.report.console import note, plus_minus
 from lossrun.report.epochs import EpochTable
 from lossrun.report.numbers import format_seconds, format_spread
 from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
@@ -96,6 +96,10 @@ def ending(
             print_line(console, f"{whose}early stopping ended it after epoch {facts['stopped_epoch']}")
         if facts.get("diverged_epoch"):
             print_line(console, f"seed {seed}: diverged in epoch {facts['diverged_epoch']}")
+    # The training loss nearly always is.
+    still_better = finished["epoch"] > 1 and all(seed["best_epoch"] == finished["epoch"] for seed in seeds)
+    if still_better and best["metric"].startswith("val_"):
+        note(console, f"{best['metric']} was still getting better: train on, or try a larger learning rate")
     tested = {seed: facts for seed, facts in finished["seeds"].items() if "test_at_best" in facts}
     for table in _tested(console, tested):
         print_line(console, "")
