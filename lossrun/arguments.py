@@ -6,7 +6,7 @@ Completion offers what a shell can be given at once: names of directories and of
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Final, Optional
 
 import typer
 
@@ -48,6 +48,21 @@ def complete_configs(incomplete: str) -> list[str]:
         for path in sorted(folder.glob(f"{depth}.{ending}"))
     ]
     return [text for path in found if (text := str(path)).startswith(incomplete) and "/." not in f"/{text}"]
+
+
+# What `list` lists, and what one of it is called in the catalogue.
+LISTS: Final = {
+    "losses": "loss",
+    "optimizers": "optimizer",
+    "models": "model",
+    "datasets": "dataset",
+    "metrics": "metric",
+    "schedules": "schedule",
+}
+
+
+def complete_lists(incomplete: str) -> list[str]:
+    return [name for name in LISTS if name.startswith(incomplete)]
 
 
 def complete_names(incomplete: str) -> list[str]:
@@ -125,15 +140,6 @@ class ListFormat(StrEnum):
 class Framework(StrEnum):
     pytorch = "pytorch"
     keras = "keras"
-
-
-class Kind(StrEnum):
-    losses = "losses"
-    optimizers = "optimizers"
-    models = "models"
-    datasets = "datasets"
-    metrics = "metrics"
-    schedules = "schedules"
 
 
 class XAxis(StrEnum):

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from lossrun.arguments import ConfigFile, DataDir, Framework, Kind, Overrides, complete_names
+from lossrun.arguments import LISTS, ConfigFile, DataDir, Framework, Overrides, complete_lists, complete_names
 from lossrun.commands.finding import folder_of_data
 from lossrun.commands.importing import torch_is_imported
 
@@ -83,7 +83,10 @@ def script(
 
 
 def list_(
-    kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
+    kind: Annotated[
+        str,
+        typer.Argument(help=f"{', '.join(LISTS)}; or one of them.", show_default=False, autocompletion=complete_lists),
+    ],
     task: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Only what fits regression, binary, multiclass or multilabel.", show_default=False),
@@ -99,7 +102,9 @@ def list_(
 
     if task is not None and task not in TASKS:
         raise UsageError(f"--task {task}: there is no such task; expected one of {', '.join(TASKS)}")
-    declared = "loss" if kind is Kind.losses else kind.value.removesuffix("s")
+    declared = LISTS.get(kind, kind)
+    if declared not in LISTS.values():
+        raise UsageError(f"list {kind}: there is no such list; expected one of {', '.join(LISTS)}")
     if json_:
         import json
 

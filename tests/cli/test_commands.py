@@ -116,6 +116,10 @@ def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
     for kind in ("losses", "optimizers", "models", "datasets", "metrics", "schedules"):
         assert lossrun("list", kind).code == 0
         assert all(entry["name"] for entry in json.loads(lossrun("list", kind, "--json").out))
+    assert lossrun("list", "loss").out == lossrun("list", "losses").out
+    wrong = lossrun("list", "lesson")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "expected one of losses, optimizers, models" in wrong.err
     assert "cross_entropy" in lossrun("list", "losses", "--task", "multiclass").out
     assert "huber" not in lossrun("list", "losses", "--task", "multiclass").out
     assert "dataset" in json.loads(lossrun("schema").out)["properties"]
