@@ -74,7 +74,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "targets of large numbers are a long way",
             "try a learning rate ten times larger, then ten times smaller; standardize inputs and, in a regression, "
             "targets of large numbers: dataset.standardize: {inputs: true, targets: true}",
-            formula="above that of a constant output, and the same for three epochs",
+            formula="more than half above that of a constant output, and the same for three epochs",
         ),
         Diagnosis(
             "double_softmax",

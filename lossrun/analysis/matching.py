@@ -5,11 +5,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final, TypeGuard
 
-import yaml
-
 from lossrun.analysis.differences import component_text, yaml_text
 from lossrun.catalog import COMPONENTS, find
-from lossrun.errors import UsageError
+from lossrun.errors import ConfigError, UsageError
 
 _WORDS: Final[dict[str, Any]] = {"null": None, "~": None, "": None, "true": True, "false": False}
 
@@ -35,9 +33,11 @@ def literal(written: str) -> Any:
     if (as_number := number(written)) is not None:
         return as_number
     if written[0] in "[{":
+        from lossrun.config.reader import parse_value  # and with it all of config, which few listings want
+
         try:
-            return yaml.load(written, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except yaml.YAMLError:
+            return parse_value(written, "--where")
+        except ConfigError:
             raise UsageError(f"--where ...{written}: no list or mapping; expected for example [300, 100]") from None
     return written
 

@@ -41,8 +41,7 @@ def read_user_dataset(name: str, parameters: Mapping[str, Any], config_dir: Path
     Raises UsageError where there is no such function or it takes other parameters; DataError where it fails, or
     returns something other than a Dataset.
     """
-    function = load_plugin(name, config_dir)
-    arguments = {key: value for key, value in parameters.items() if key not in COMMON_KEYS}
+    function, arguments = load_plugin(name, config_dir), own_arguments(parameters)
     check_arguments(function, arguments, leading=0, what=f"dataset {name}")
     try:
         dataset = function(**arguments)
@@ -56,6 +55,11 @@ def read_user_dataset(name: str, parameters: Mapping[str, Any], config_dir: Path
             f"dataset {name} returned a {type(dataset).__name__}; expected lossrun.Dataset(train=(inputs, targets))"
         )
     return from_dataset(dataset, name)
+
+
+def own_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a user's function is given of the dataset's parameters: those that lossrun does not use itself."""
+    return {key: value for key, value in parameters.items() if key not in COMMON_KEYS}
 
 
 def from_dataset(dataset: Dataset, name: str) -> Source:

@@ -108,9 +108,9 @@ def records(kind: str, task: str | None = None) -> list[dict[str, object]]:
 def short(meaning: str) -> str:
     """The beginning of a meaning that can stand alone."""
     sentence = meaning.partition("; ")[0]
-    beginning, _, rest = sentence.partition(": ")
+    beginning = sentence.partition(": ")[0]
     # A colon in brackets would leave one of them open.
-    return beginning if beginning.count("(") == beginning.count(")") else sentence if rest else beginning
+    return beginning if beginning.count("(") == beginning.count(")") else sentence
 
 
 def _fitting(kind: str, task: str | None) -> list[Component]:

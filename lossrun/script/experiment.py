@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from lossrun.catalog import DataFacts
-from lossrun.catalog.datasets import COMMON_KEYS
 from lossrun.catalog.declaration import Loss
-from lossrun.config import Choice, Config
+from lossrun.config import Config
 from lossrun.config.plugins import load_plugin
 from lossrun.config.resolve import loss_declaration, output_size
 from lossrun.data import Data, Dataset
+from lossrun.data.arrays import own_arguments
 from lossrun.errors import UsageError
 from lossrun.lint import Examined
 
@@ -92,7 +92,8 @@ class Experiment:
 def experiment(examined: Examined, source: str) -> Experiment:
     """Calls a user's dataset function once more: what it returns as such says what a script has left to do."""
     config, directory = examined.config, examined.reading.directory
-    own = config.dataset.is_plugin and load_plugin(config.dataset.name, directory)(**own_arguments(config.dataset))
+    dataset = config.dataset
+    own = load_plugin(dataset.name, directory)(**own_arguments(dataset.parameters)) if dataset.is_plugin else None
     return Experiment(
         config,
         examined.facts,
@@ -101,10 +102,5 @@ def experiment(examined: Examined, source: str) -> Experiment:
         Path(source).as_posix(),
         directory,
         examined.data_dir,
-        own or None,
+        own,
     )
-
-
-def own_arguments(dataset: Choice) -> dict[str, Any]:
-    """What a user's dataset function is given."""
-    return {key: value for key, value in dataset.parameters.items() if key not in COMMON_KEYS}

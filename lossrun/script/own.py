@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lossrun.data.arrays import own_arguments
 from lossrun.script.encoding import oriented
-from lossrun.script.experiment import Experiment, own_arguments
+from lossrun.script.experiment import Experiment
 from lossrun.script.text import Section, call, literal, quoted
 
 Lines = list[str]
@@ -24,7 +25,7 @@ def own_import(module: str, attribute: str, directory: Path) -> Section:
 
 def own_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, Lines]:
     """A user's function. What it has returned says what is left to do."""
-    dataset, arguments = experiment.own_dataset, own_arguments(experiment.config.dataset)
+    dataset, arguments = experiment.own_dataset, own_arguments(experiment.config.dataset.parameters)
     assert dataset is not None
     module, _, attribute = experiment.config.dataset.name.partition(":")
     written = [f"{key}={literal(value, level=2)}" for key, value in arguments.items()]

@@ -3,7 +3,7 @@
 The gradient of a linear layer's weights is a product as large as they are; gradient descent reads it once and forgets
 it. Where nothing else wants it, it need not be written down at all: the product is subtracted from the weights while it
 is computed. 784 x 300 weights and a batch of 32: 80 us instead of 125 for the product and 30 for the update; 300 x 100
-weights: 17 to 25 instead of 28 and 10.
+weights: 17 to 25 instead of 28, and less to update.
 
 The gradient's norm is wanted twice an epoch; for that the product is computed once more.
 """

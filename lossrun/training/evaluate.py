@@ -19,6 +19,7 @@ from lossrun.training.replica import Replica, Samples
 # Samples in one forward pass, of all seeds together: large enough to keep the cores busy, small enough that no
 # activation counts beside the data.
 EVALUATION_BATCH: Final = 1024
+# More on a GPU, where each pass costs the host more than the device. Not measured on one yet.
 GPU_EVALUATION_BATCH: Final = 16_384
 # Outputs, of all seeds together, beyond which scoring is not recorded: it would save a millisecond or three of an epoch
 # that takes a hundred times as long, and a recording holds every intermediate result at once.

@@ -92,6 +92,20 @@ def test_a_deliberate_mistake_is_named(laboratory, dataset, loss, output, expect
     assert any(f"[{expected}]" in remark for remark in remarks(recorded.load(session.run.path)))
 
 
+def test_a_loss_that_stays_far_above_the_best_constants_is_stuck(laboratory):
+    """Targets near 1000, outputs near 0 and tiny steps: a loss of a million, where the mean alone would cost 1 / 12."""
+    lines = "".join(f"{place / 200},{1000 + place / 200}\n" for place in range(200))
+    (laboratory.folder / "far.csv").write_text("x,y\n" + lines)
+    dataset = {"name": "csv", "path": "far.csv", "target": "y"}
+    config = {"dataset": dataset, "loss": "mse", "model": "linear", "optimizer": "sgd", "learning_rate": 1e-9}
+    _, findings, diverged = trained(laboratory, config)
+    assert names(findings) == ["stuck"]
+    assert findings[0].epoch == 3
+    assert findings[0].floor == pytest.approx(1 / 12, rel=0.05)
+    assert "targets of large numbers" in findings[0].text
+    assert diverged is None
+
+
 @pytest.mark.parametrize(
     ("dataset", "loss", "expected"),
     [
