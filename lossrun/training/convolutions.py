@@ -8,15 +8,13 @@ change, only strides.
 Sums are added up in another order than torch's. Times: tests/bench/README.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
-
-from lossrun.components.models import ACTIVATIONS, Network
 
 # Channels of the images beyond which torch's kernels have work enough, and so have those for a first layer whose number
 # of filters suits them.
@@ -31,21 +29,7 @@ MOST_SAMPLES: Final = 256
 LARGEST_WINDOWS: Final = 2**25
 
 
-def suits(network: nn.Module) -> bool:
-    """Whether all layers before the dense ones keep the memory order: with torch's own kernels among them, what is
-    gained is lost by turning the images round and back."""
-    images = (nn.Conv2d, nn.AvgPool2d, nn.ZeroPad2d, *ACTIVATIONS.values())
-    layers = [module for module in network.modules() if not isinstance(module, nn.Sequential | Network)]
-    return any(isinstance(layer, nn.Conv2d) for layer in layers) and all(
-        _has_few_channels(layer) if isinstance(layer, nn.Conv2d) else isinstance(layer, (*images, *_DENSE))
-        for layer in layers
-    )
-
-
-_DENSE: Final = (nn.Flatten, nn.Linear, nn.Dropout)
-
-
-def _has_few_channels(layer: nn.Conv2d) -> bool:
+def has_few_channels(layer: nn.Conv2d) -> bool:
     first = layer.in_channels <= _FIRST_LAYER
     if layer.in_channels > MOST_CHANNELS or (first and layer.out_channels % _FILTERS_AT_A_TIME == 0):
         return False
@@ -58,9 +42,10 @@ class Convolutions:
     def __init__(self) -> None:
         self.windows: dict[Any, Tensor] = {}
 
-    def decomposed(self, op: OpOverload, args: tuple[Any, ...]) -> Callable[[], Any] | None:
+    def decomposed(self, op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Callable[[], Any] | None:
         """See `tape.Decompose`."""
-        # Only to train: validation is scored with the kernels that any other look at the model has.
+        if kwargs:
+            return None
         if op is torch.ops.aten.convolution.default and torch.is_grad_enabled() and _pays(*args):
             images, weight, bias, _, padding, *_ = args
             margin = _Margin(images, padding)

@@ -25,6 +25,8 @@ from lossrun.training.tape import Call, Chooses
 LARGEST_BATCH: Final = 64
 # Multiplications below which Python's part of a call is more than is saved.
 LEAST_MULTIPLICATIONS: Final = 500_000
+# Numbers that may be kept for a product, as a multiple of its gradient's, which need not be written.
+MOST_KEPT: Final = 4
 _LARGEST: Final = torch.finfo(torch.float32).max
 
 
@@ -69,8 +71,8 @@ def may_be_deferred(weights: Sequence[Tensor]) -> Chooses:
         left, right = call.args
         if not is_large(left, right, LEAST_MULTIPLICATIONS):
             return False
-        # What it reads is kept from the memory that records share: no more of it than the gradient takes.
-        small = left.numel() + right.numel() <= call.result.numel()
+        # What it reads is kept from the memory that records share.
+        small = left.numel() + right.numel() <= MOST_KEPT * call.result.numel()
         fast = left.shape[1] <= LARGEST_BATCH or not one_dnn_is_faster()
         return small and fast and not any(tensor.untyped_storage().data_ptr() in moving for tensor in (left, right))
 

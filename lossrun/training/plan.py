@@ -15,8 +15,8 @@ from lossrun.catalog.declaration import Optimizer
 from lossrun.config import Config
 from lossrun.training import build, memory, pools
 from lossrun.training.chunk import Chunk, Single, Stack
-from lossrun.training.convolutions import Convolutions, suits
 from lossrun.training.cuda_graph import Captured
+from lossrun.training.innermost import Innermost, suits
 from lossrun.training.products import faster_product
 from lossrun.training.replayed import Recorder, ReplayedStep
 from lossrun.training.replica import Replica
@@ -51,7 +51,7 @@ def plan(
 ) -> Plan:
     """`resumable`: the run that is to go on, in the chunks that it was started with."""
     batch_size = config.samples_per_step(facts.train)
-    recorder = _recorder(config, facts, replicas[0], place, batch_size)
+    recorder = _recorder(config, facts, replicas, place, batch_size)
     one_by_one = _why_not_stacked(config, replicas, place) if len(replicas) > 1 else ""
     if not one_by_one and len(replicas) > 1 and resumable and resumable.changes_early_stopping:
         # A stack has one count of steps, which adam and its like correct their averages by.
@@ -96,7 +96,7 @@ def step_of(plan: Plan, chunks: Sequence[Chunk], *, own_randomness: bool) -> Ste
 
 
 def _recorder(
-    config: Config, facts: DataFacts, replica: Replica, place: build.Workplace, batch_size: int
+    config: Config, facts: DataFacts, replicas: Sequence[Replica], place: build.Workplace, batch_size: int
 ) -> Recorder | None:
     """How steps are recorded; None where they are not."""
     if config.step == "eager" or place.device.type not in ("cpu", "cuda"):
@@ -105,22 +105,19 @@ def _recorder(
         # They may do anything: look at values, count their calls. They are recorded if the config asks for it.
         if config.step != "recorded":
             return None
-    elif memory.of_a_step(config, facts, batch_size, replica.weights[0].element_size()) > LARGEST_RECORDED_STEP:
+    elif memory.of_a_step(config, facts, batch_size, replicas[0].weights[0].element_size()) > LARGEST_RECORDED_STEP:
         return None
     if place.device.type == "cuda":
         return Recorder("captured", partial(Captured, warm_up=3), partial(Captured, warm_up=0), None)
     # One pool for all records of the run: they are replayed one after the other.
-    in_products = suits(replica.network) and not config.model.is_plugin and not config.loss.is_plugin
-    record = partial(Recording, substitute=faster_product, pool=[], decompose=lambda: _decompose(in_products))
+    networks = [replica.network for replica in replicas]
+    turned = not config.model.is_plugin and not config.loss.is_plugin and suits(networks[0], batch_size)
+
+    def decompose() -> Decompose:
+        return Innermost(networks).decomposed if turned else pools.decomposed
+
+    record = partial(Recording, substitute=faster_product, pool=[], decompose=decompose)
     return Recorder("recorded", record, record, record)
-
-
-def _decompose(in_products: bool) -> Decompose:
-    """For one recording. `in_products`: whether convolutions are computed as such."""
-    if not in_products:
-        return pools.decomposed
-    convolutions = Convolutions()
-    return lambda op, args: convolutions.decomposed(op, args) or pools.decomposed(op, args)
 
 
 def _why_not_stacked(config: Config, replicas: Sequence[Replica], place: build.Workplace) -> str:

@@ -4,7 +4,7 @@
 another order. Results lie in memory in the order of the images.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -15,9 +15,9 @@ from torch._ops import OpOverload
 Planned = Callable[[], Any]
 
 
-def decomposed(op: OpOverload, args: tuple[Any, ...]) -> Planned | None:
+def decomposed(op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Planned | None:
     """See `tape.Decompose`. For windows that tile the image side by side; other pools are left as they are."""
-    plan = _PLANS.get(op)
+    plan = None if kwargs else _PLANS.get(op)
     return plan(*args) if plan else None
 
 
@@ -64,16 +64,10 @@ def _sum(parts: list[Tensor]) -> Tensor:
 
 def _spread(gradient: Tensor, images: Tensor, side: int) -> Tensor:
     result = torch.empty_like(images)
-    places = list(_places(result, side))
-    share = torch.mul(gradient, 1 / side**2, out=torch.empty_like(places[0]))
-    for place in places:
-        place.copy_(share)
+    height, width = gradient.shape[2:]
+    windows = result.view(*result.shape[:2], height, side, width, side)
+    torch.mul(gradient.unsqueeze(3).unsqueeze(5).expand_as(windows), 1 / side**2, out=windows)
     return result
-
-
-def _places(images: Tensor, side: int) -> Iterator[Tensor]:
-    """The pixels at the same place of every window, row by row."""
-    return (images[..., row::side, column::side] for row in range(side) for column in range(side))
 
 
 _PLANS: Final[dict[OpOverload, Callable[..., Planned | None]]] = {

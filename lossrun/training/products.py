@@ -15,8 +15,8 @@ from lossrun.training.tape import Call, Kernel
 
 # Multiplications below which oneDNN's fixed cost of about 17 us a call is more than it saves.
 LEAST_MULTIPLICATIONS: Final = 3_000_000
-# Rows beyond which turning a product round gains nothing.
-LARGEST_TURNED: Final = 128
+# The longer side of a result over its shorter one, from which on MKL is the faster one: few samples, many weights.
+ELONGATED: Final = 4
 _ZEN_5: Final = 26  # AMD's number of the family
 
 
@@ -36,38 +36,16 @@ def faster_product(call: Call) -> Kernel | None:
 
 def _large(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> Kernel | None:
     """Large float32 products on the CPU."""
-    if not is_large(left, right):
-        return None
-    rows, inner, columns = *left.shape, right.shape[1]
-    wide = (4 if one_dnn_is_faster() else 2) * rows <= columns <= inner
-    if wide and rows <= LARGEST_TURNED:
-        return _turned(bias, left, right, result)
-    # oneDNN reads the bias without looking at its shape.
-    readable = bias is None or (bias.shape == right.shape[1:] and bias.is_contiguous())
-    if not readable or not one_dnn_is_faster():
+    rows, columns = len(left), right.shape[1]
+    elongated = max(rows, columns) >= ELONGATED * min(rows, columns)
+    if not is_large(left, right) or elongated or not one_dnn_is_faster():
         return None
     linear: Any = torch.ops.mkldnn._linear_pointwise.default
     weight = right.t()
-
-    def product() -> None:
-        result.copy_(linear(left, weight, bias, "none", [], ""))
-
-    return product
-
-
-def _turned(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> Kernel:
-    """The transposed product of a small batch and a wide layer, which MKL is better at: 32 x 784 by 784 x 300 takes
-    90 us instead of 107, and of oneDNN's 138; 128 x 784 311 instead of 352."""
-    turned, across, down = result.new_empty(result.shape[::-1]), left.t(), right.t()
-
-    def product() -> None:
-        torch.mm(down, across, out=turned)
-        if bias is None:
-            result.copy_(turned.t())
-        else:
-            torch.add(turned.t(), bias, out=result)
-
-    return product
+    # oneDNN reads the bias without looking at its shape.
+    if bias is None or (bias.shape == right.shape[1:] and bias.is_contiguous()):
+        return lambda: result.copy_(linear(left, weight, bias, "none", [], ""))
+    return lambda: torch.add(linear(left, weight, None, "none", [], ""), bias, out=result)
 
 
 @cache

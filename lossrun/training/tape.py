@@ -67,7 +67,7 @@ Chooses: TypeAlias = Callable[[Call], bool]
 Substitute: TypeAlias = Callable[[Call], Kernel | None]
 # A function of other operations that gives (nearly) what the operation gives of these arguments; None: no better one.
 # Its result may lie in another memory order. What is allocated before it runs outlives the recording, and is kept.
-Decompose: TypeAlias = Callable[[OpOverload, tuple[Any, ...]], Callable[[], Any] | None]
+Decompose: TypeAlias = Callable[[OpOverload, tuple[Any, ...], Mapping[str, Any]], Callable[[], Any] | None]
 
 
 class Recording(Generic[Result]):
@@ -122,7 +122,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         if _cannot_be_replayed(func, args):
             raise NotReplayableError(f"{func} depends on the values of a step")
-        if self.decompose and not kwargs and (decomposed := self.decompose(func, args)):
+        if self.decompose and (decomposed := self.decompose(func, args, kwargs or {})):
             with self:
                 return decomposed()
         result = func(*args, **(kwargs or {}))

@@ -7,11 +7,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from lossrun.components.models import cnn
-from lossrun.training.convolutions import MOST_SAMPLES, Convolutions, suits
+from lossrun.training.convolutions import MOST_SAMPLES, Convolutions, has_few_channels
 from lossrun.training.tape import Recording
-
-INIT: dict[str, Any] = {"name": "torch"}
 
 
 def normal(*shape: int) -> Tensor:
@@ -138,32 +135,19 @@ def test_other_batches_stay_with_torch(images: tuple[int, ...], dtype: torch.dty
     assert all(torch.equal(mine, its) for mine, its in zip(recording.outputs, function(), strict=True))
 
 
-def network(*layers: dict[str, Any], **changes: Any) -> nn.Module:
-    whole = [{"padding": 0, "stride": 1, "kernel": 3, "size": 2, **layer} for layer in layers]
-    options = {"activation": "relu", "output": "none", "dropout": 0.0, "batch_norm": False, **changes}
-    return cnn((1, 28, 28), 10, layers=whole, init=INIT, **options)
-
-
-FEW, MORE, MANY = ({"name": "conv", "filters": count} for count in (6, 12, 16))
-
-
 @pytest.mark.parametrize(
-    ("model", "expected"),
+    ("layer", "expected"),
     [
-        (network(FEW, {"name": "avg_pool"}, MANY, {"name": "dense", "units": 9}, dropout=0.5), True),
-        (network(FEW, activation="gelu"), True),
-        (network({**FEW, "kernel": 2, "padding": "same"}), True),
-        (network(MANY), False),  # a first layer that torch's kernels are made for
-        (network(MORE, MANY), False),  # too many channels
-        (network({**FEW, "stride": 2}), False),
-        (network(FEW, {"name": "max_pool"}), False),
-        (network(FEW, batch_norm=True), False),
-        (network({"name": "avg_pool"}), False),
-        (nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), False),
-        (nn.Sequential(nn.Conv2d(4, 8, 3, groups=2)), False),
-        (nn.Sequential(nn.Conv2d(4, 8, 3, dilation=2)), False),
+        (nn.Conv2d(1, 6, 5), True),
+        (nn.Conv2d(3, 6, (2, 4), padding=1), True),
+        (nn.Conv2d(8, 16, 3), True),
+        (nn.Conv2d(1, 16, 5), False),  # a first layer that torch's kernels are made for
+        (nn.Conv2d(12, 16, 5), False),
+        (nn.Conv2d(4, 8, 3, stride=2), False),
+        (nn.Conv2d(4, 8, 3, groups=2), False),
+        (nn.Conv2d(4, 8, 3, dilation=2), False),
     ],
     ids=str,
 )
-def test_networks_of_few_channels_are_suited(model: nn.Module, expected: bool) -> None:
-    assert suits(model) is expected
+def test_layers_of_few_channels(layer: nn.Conv2d, expected: bool) -> None:
+    assert has_few_channels(layer) is expected
