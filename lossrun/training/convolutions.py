@@ -148,8 +148,10 @@ def _image_gradient(gradient: Tensor, weight: Tensor, margin: _Margin) -> Tensor
     for row in range(1, height):
         spread[row : row + rows].baddbmm_(by_row[row].expand(rows, -1, -1), gradient)
     spread = spread.view(all_rows, channels, width, columns, samples)
-    result = gradient.new_empty(margin.shape).zero_()
-    for column in range(width):
+    result = gradient.new_empty(margin.shape)
+    result[:, :, :columns].copy_(spread[:, :, 0])
+    result[:, :, columns:].zero_()
+    for column in range(1, width):
         result[:, :, column : column + columns].add_(spread[:, :, column])
     return _as_images(margin.without(result))
 

@@ -57,11 +57,16 @@ class Innermost:
         self.weights: set[Any] = {_memory(layer.weight) for layer in layers if isinstance(layer, nn.Linear)}
         self.of_images = any(isinstance(layer, nn.Conv2d) for layer in layers)
         self.convolutions = Convolutions()
+        self.rectified: set[Any] = set()
+        self.masked: set[Any] = set()
         self.training = False
         aten = torch.ops.aten
         self.plans: dict[OpOverload, Callable[..., Planned | None]] = {
             aten._to_copy.default: self._pixels,
             aten.clone.default: self._flattened,
+            aten.relu.default: self._relu,
+            aten.avg_pool2d_backward.default: self._pool_backward,
+            aten.threshold_backward.default: self._relu_backward,
             aten.addmm.default: self._affine,
             aten.mm.default: self._product,
             aten.bernoulli_.float: self._mask,
@@ -96,6 +101,35 @@ class Innermost:
         """The copy that flattening makes: in an order in which a sample's numbers become one axis."""
         turned = images.ndim == 4 and images.stride(0) == 1 and len(images) > 1
         return partial(_turned, images, images.dtype) if self.of_images and turned and how else None
+
+    def _relu(self, images: Tensor) -> Planned | None:
+        if images.ndim != 4:
+            return None
+
+        def rectified() -> Tensor:
+            result = torch.clamp_min(images, 0)
+            self.rectified.add(_memory(result))
+            return result
+
+        return rectified
+
+    def _pool_backward(self, gradient: Tensor, images: Tensor, *how: Any) -> Planned | None:
+        """Less what relu's own backward pass would take out, in one go. Layers in a row: nobody else reads its result
+        or adds to the gradient."""
+        plan = pools.average_backward(gradient, images, *how, rectified=True)
+        if plan is None or _memory(images) not in self.rectified:
+            return None
+
+        def masked() -> Tensor:
+            result: Tensor = plan()
+            self.masked.add(_memory(result))
+            return result
+
+        return masked
+
+    def _relu_backward(self, gradient: Tensor, result: Tensor, threshold: float) -> Planned | None:
+        del result, threshold
+        return (lambda: gradient) if _memory(gradient) in self.masked else None
 
     def _affine(self, bias: Tensor, inputs: Tensor, weight: Tensor, **scales: Any) -> Planned | None:
         if scales or _memory(weight) not in self.weights:

@@ -25,8 +25,13 @@ def _average(images: Tensor, window: list[int], *how: Any) -> Planned | None:
     return partial(_averaged, images, window[0]) if _tiles(images, window, *how) else None
 
 
-def _average_backward(gradient: Tensor, images: Tensor, window: list[int], *how: Any) -> Planned | None:
-    return partial(_spread, gradient, images, window[0]) if _tiles(images, window, *how) else None
+def average_backward(
+    gradient: Tensor, images: Tensor, window: list[int], *how: Any, rectified: bool = False
+) -> Planned | None:
+    """`rectified`: with what relu does to the gradient of `images`, its results."""
+    if not _tiles(images, window, *how):
+        return None
+    return partial(_spread_where_positive if rectified else _spread, gradient, images, window[0])
 
 
 def _tiles(
@@ -70,7 +75,17 @@ def _spread(gradient: Tensor, images: Tensor, side: int) -> Tensor:
     return result
 
 
+def _spread_where_positive(gradient: Tensor, images: Tensor, side: int) -> Tensor:
+    result = torch.empty_like(images)
+    share = gradient * (1 / side**2)
+    for row in range(side):
+        for column in range(side):
+            read, written = images[..., row::side, column::side], result[..., row::side, column::side]
+            torch.ops.aten.threshold_backward.grad_input(share, read, 0, grad_input=written)
+    return result
+
+
 _PLANS: Final[dict[OpOverload, Callable[..., Planned | None]]] = {
     torch.ops.aten.avg_pool2d.default: _average,
-    torch.ops.aten.avg_pool2d_backward.default: _average_backward,
+    torch.ops.aten.avg_pool2d_backward.default: average_backward,
 }
