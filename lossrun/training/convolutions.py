@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
 
+from lossrun.training.kernels import storage
+
 # Channels of the images beyond which torch's kernels have work enough, and so have those for a first layer whose number
 # of filters suits them.
 MOST_CHANNELS: Final = 8
@@ -100,8 +102,8 @@ def _pays(
 
 def _key(images: Tensor, weight: Tensor, padding: list[int]) -> Any:
     """What the windows are of: these pixels, for this layer."""
-    memory = images.untyped_storage()._cdata, images.storage_offset(), images.shape, images.stride()
-    return *memory, weight.untyped_storage()._cdata, weight.storage_offset(), tuple(padding)
+    memory = storage(images), images.storage_offset(), images.shape, images.stride()
+    return *memory, storage(weight), weight.storage_offset(), tuple(padding)
 
 
 class _Margin:

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from lossrun.training.chunk import Chunk
+from lossrun.training.kernels import Call
 from lossrun.training.products import is_large, one_dnn_is_faster
-from lossrun.training.tape import Call, Chooses
+from lossrun.training.tape import Chooses
 
 # Samples in a batch beyond which a product is mostly arithmetic: then it matters more that the faster kernel computes
 # it than that its result is written and read again.

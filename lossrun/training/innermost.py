@@ -19,6 +19,7 @@ from torch._ops import OpOverload
 from lossrun.components.models import ACTIVATIONS, Network
 from lossrun.training import pools
 from lossrun.training.convolutions import Convolutions, has_few_channels
+from lossrun.training.kernels import storage
 
 # Of a dense network. Products of fewer samples are slower turned round; with more, nothing is gained.
 FEWEST_SAMPLES: Final = 16
@@ -54,11 +55,11 @@ class Innermost:
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         layers = [layer for network in networks for layer in network.modules()]
-        self.weights: set[Any] = {_memory(layer.weight) for layer in layers if isinstance(layer, nn.Linear)}
+        self.weights = {storage(layer.weight) for layer in layers if isinstance(layer, nn.Linear)}
         self.of_images = any(isinstance(layer, nn.Conv2d) for layer in layers)
         self.convolutions = Convolutions()
-        self.rectified: set[Any] = set()
-        self.masked: set[Any] = set()
+        self.rectified: set[int] = set()
+        self.masked: set[int] = set()
         self.training = False
         aten = torch.ops.aten
         self.plans: dict[OpOverload, Callable[..., Planned | None]] = {
@@ -108,7 +109,7 @@ class Innermost:
 
         def rectified() -> Tensor:
             result = torch.clamp_min(images, 0)
-            self.rectified.add(_memory(result))
+            self.rectified.add(storage(result))
             return result
 
         return rectified
@@ -117,27 +118,27 @@ class Innermost:
         """Less what relu's own backward pass would take out, in one go. Layers in a row: nobody else reads its result
         or adds to the gradient."""
         plan = pools.average_backward(gradient, images, *how, rectified=True)
-        if plan is None or _memory(images) not in self.rectified:
+        if plan is None or storage(images) not in self.rectified:
             return None
 
         def masked() -> Tensor:
             result: Tensor = plan()
-            self.masked.add(_memory(result))
+            self.masked.add(storage(result))
             return result
 
         return masked
 
     def _relu_backward(self, gradient: Tensor, result: Tensor, threshold: float) -> Planned | None:
         del result, threshold
-        return (lambda: gradient) if _memory(gradient) in self.masked else None
+        return (lambda: gradient) if storage(gradient) in self.masked else None
 
     def _affine(self, bias: Tensor, inputs: Tensor, weight: Tensor, **scales: Any) -> Planned | None:
-        if scales or _memory(weight) not in self.weights:
+        if scales or storage(weight) not in self.weights:
             return None
         return lambda: torch.addmm(bias.unsqueeze(1), weight.t(), inputs.t()).t()
 
     def _product(self, gradient: Tensor, weight: Tensor) -> Planned | None:
-        if _memory(weight) not in self.weights:
+        if storage(weight) not in self.weights:
             return None
         return lambda: torch.mm(weight.t(), gradient.t()).t()
 
@@ -196,7 +197,3 @@ def _across(matrix: Tensor) -> Tensor:
 def _is_turned(tensor: Tensor) -> bool:
     """Whether it is a matrix (N, K) that lies as (K, N)."""
     return tensor.ndim == 2 and tensor.stride() == (1, len(tensor)) and min(tensor.shape) > 1
-
-
-def _memory(tensor: Tensor) -> Any:
-    return tensor.untyped_storage()._cdata

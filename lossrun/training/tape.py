@@ -13,52 +13,24 @@ or `substitute` another.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_map_only
+
+from lossrun.training.kernels import Call, Kernel, kernel, storage, tensors_in
 
 Result = TypeVar("Result")
-Kernel: TypeAlias = Callable[[], object]
 Pool: TypeAlias = list[torch.UntypedStorage]
 
 
 class NotReplayableError(Exception):
     """The function reads a value back to Python, or makes shapes that depend on values: a replay would repeat the
     first time's decisions."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Call:
-    """One kernel call, as it was made."""
-
-    op: OpOverload
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    result: Any
-
-    @property
-    def read(self) -> Iterator[Tensor]:
-        """Every tensor among the arguments, those that are written as well."""
-        return _tensors((self.args, dict(self.kwargs)))
-
-    @property
-    def written(self) -> Iterator[Tensor]:
-        """Arguments changed in place."""
-        for position, argument in enumerate(self.op._schema.arguments):
-            if argument.alias_info is not None and argument.alias_info.is_write:
-                given = self.args[position] if position < len(self.args) else self.kwargs.get(argument.name)
-                yield from _tensors(given)
-
-    @property
-    def results(self) -> Iterator[Tensor]:
-        return _tensors(self.result)
 
 
 # Which calls are left to whoever replays.
@@ -142,8 +114,8 @@ def _cannot_be_replayed(op: OpOverload, args: tuple[Any, ...]) -> bool:
     what a tensor is without writing to its memory, which a replay would not repeat."""
     if op is torch.ops.aten.index.Tensor:
         # By numbers its result has their shape; by a mask, as many elements as are True.
-        return any(index.dtype in (torch.bool, torch.uint8) for index in _tensors(args[1]))
-    if any(tensor.is_conj() or tensor.is_neg() for tensor in _tensors(args)):
+        return any(index.dtype in (torch.bool, torch.uint8) for index in tensors_in(args[1]))
+    if any(tensor.is_conj() or tensor.is_neg() for tensor in tensors_in(args)):
         return True
     return any(tag in op.tags for tag in _NOT_REPLAYABLE)
 
@@ -155,15 +127,15 @@ def _compile(
     _refuse_written_literals(calls)
     needed = [call for call in calls if not _is_view(call)]
     needed = _without_constants(needed)
-    kept = {_storage(tensor) for tensor in _tensors(outputs)}
+    kept = {storage(tensor) for tensor in tensors_in(outputs)}
     deferred = [call for call in _last_words(needed, outputs) if defer(call)] if defer else []
-    kept |= {_storage(tensor) for call in deferred for tensor in call.read}
-    unfilled = {_storage(t): t.untyped_storage() for call in calls if _is_unfilled(call) for t in call.results}
+    kept |= {storage(tensor) for call in deferred for tensor in call.read}
+    unfilled = {storage(t): t.untyped_storage() for call in calls if _is_unfilled(call) for t in call.results}
     homes = _shared_memory(needed, unfilled, kept, pool)
 
     def placed(tensor: Tensor) -> Tensor:
         """The same view of the memory where it now lives, without its autograd history."""
-        home = homes.get(_storage(tensor))
+        home = homes.get(storage(tensor))
         if home is None:
             return tensor.detach()
         view = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
@@ -177,7 +149,7 @@ def _compile(
         if call in deferred:
             left.append(moved)
         else:
-            kernels.append((substitute and substitute(moved)) or _kernel(moved))
+            kernels.append((substitute and substitute(moved)) or kernel(moved))
     return kernels, left
 
 
@@ -185,18 +157,18 @@ def _last_words(calls: Sequence[Call], outputs: Any) -> list[Call]:
     """The calls that may as well be made at the end: each of their results is an output as it is, no other call touches
     it, and nothing that they read is written to later."""
     layouts: dict[int, set[Any]] = {}
-    for tensor in _tensors(outputs):
-        layouts.setdefault(_storage(tensor), set()).add(_layout(tensor))
+    for tensor in tensors_in(outputs):
+        layouts.setdefault(storage(tensor), set()).add(_layout(tensor))
     touched: Counter[int] = Counter()
     written: dict[int, int] = {}
     for place, call in enumerate(calls):
-        touched.update({_storage(tensor) for tensor in (*call.read, *call.results)})
-        written |= {_storage(tensor): place for tensor in (*call.written, *call.results)}
+        touched.update({storage(tensor) for tensor in (*call.read, *call.results)})
+        written |= {storage(tensor): place for tensor in (*call.written, *call.results)}
     return [
         call
         for place, call in enumerate(calls)
-        if all(layouts.get(_storage(t)) == {_layout(t)} and touched[_storage(t)] == 1 for t in call.results)
-        and all(written.get(_storage(t), -1) < place for t in call.read)
+        if all(layouts.get(storage(t)) == {_layout(t)} and touched[storage(t)] == 1 for t in call.results)
+        and all(written.get(storage(t), -1) < place for t in call.read)
     ]
 
 
@@ -204,106 +176,18 @@ def _layout(tensor: Tensor) -> tuple[Any, ...]:
     return tensor.storage_offset(), tensor.shape, tensor.stride()
 
 
-_COPIES: Final = (torch.ops.aten._to_copy.default, torch.ops.aten.clone.default)
-
-
 def _refuse_written_literals(calls: Sequence[Call]) -> None:
     """A tensor made of numbers in the function, and changed there, would not be made anew by a replay."""
-    written = {_storage(tensor) for call in calls for tensor in call.written}
+    written = {storage(tensor) for call in calls for tensor in call.written}
     for call in calls:
-        if call.op.overloadpacket is torch.ops.aten.lift_fresh and written & {_storage(t) for t in call.results}:
+        if call.op.overloadpacket is torch.ops.aten.lift_fresh and written & {storage(t) for t in call.results}:
             raise NotReplayableError("a tensor made of numbers is changed in place")
-
-
-_aten: Final = torch.ops.aten
-# Of frequent operations torch's functions of the same arguments: by an operator's name a call takes 1.5 us instead of
-# 0.8, and more where the processor's cache is full of other things.
-_FUNCTIONS: Final[dict[OpOverload, Callable[..., Any]]] = {
-    _aten.add.out: torch.add,
-    _aten.addmm.out: torch.addmm,
-    _aten.bmm.out: torch.bmm,
-    _aten.clamp.out: torch.clamp,
-    _aten.clamp_min.out: torch.clamp_min,
-    _aten.div.out: torch.div,
-    _aten.exp.out: torch.exp,
-    _aten.log.out: torch.log,
-    _aten.mean.dtype_out: torch.mean,
-    _aten.mean.out: torch.mean,
-    _aten.mm.out: torch.mm,
-    _aten.mse_loss.out: torch._C._nn.mse_loss,
-    _aten.mul.out: torch.mul,
-    _aten.neg.out: torch.neg,
-    _aten.sigmoid.out: torch.sigmoid,
-    _aten.sub.out: torch.sub,
-    _aten.sum.IntList_out: torch.sum,
-    _aten.tanh.out: torch.tanh,
-    _aten._log_softmax.out: torch._log_softmax,
-    _aten._log_softmax_backward_data.out: torch._log_softmax_backward_data,
-    _aten._softmax.out: torch._softmax,
-    _aten._fused_adam_.tensor_lr: torch._fused_adam_,
-    _aten._fused_adamw_.tensor_lr: torch._fused_adamw_,
-    _aten._fused_sgd_.tensor_lr: torch._fused_sgd_,
-    _aten.add_.Tensor: Tensor.add_,
-    _aten.baddbmm_.default: Tensor.baddbmm_,
-    _aten.copy_.default: Tensor.copy_,
-    _aten.div_.Tensor: Tensor.div_,
-    _aten.mul_.Tensor: Tensor.mul_,
-    _aten.sub_.Tensor: Tensor.sub_,
-    _aten.zero_.default: Tensor.zero_,
-}
-
-
-def _function(op: OpOverload) -> Callable[..., Any]:
-    return _FUNCTIONS.get(op, op._op)
-
-
-def _kernel(call: Call) -> Kernel:
-    if call.op._schema.is_mutable and {*map(_storage, call.read)}.issuperset(map(_storage, call.results)):
-        return partial(_function(call.op), *call.args, **call.kwargs)
-    if call.op._schema.is_mutable or isinstance(call.result, list):
-        return partial(_copy_results, call)
-    if call.op in _COPIES:
-        return partial(call.result.copy_, call.args[0])
-    if call.op is torch.ops.aten.relu.default:
-        # This is what relu comes down to; its own `out` computes into fresh memory and copies.
-        return partial(torch.clamp_min, call.args[0], 0, out=call.result)
-    if (out := _out_overload(call.op)) and all(isinstance(leaf, Tensor) for leaf in tree_leaves(call.result)):
-        overload, names = out
-        return partial(
-            _function(overload), *call.args, **call.kwargs, **dict(zip(names, tree_leaves(call.result), strict=True))
-        )
-    return partial(_copy_results, call)
-
-
-def _copy_results(call: Call) -> None:
-    """For an operation that cannot write where it is told to."""
-    for kept, fresh in zip(tree_leaves(call.result), tree_leaves(call.op(*call.args, **call.kwargs)), strict=True):
-        if isinstance(kept, Tensor):
-            kept.copy_(fresh)
-
-
-_overloads: Final[dict[OpOverload, tuple[OpOverload, list[str]] | None]] = {}
-
-
-def _out_overload(op: OpOverload) -> tuple[OpOverload, list[str]] | None:
-    """The overload that takes the same arguments and tensors to write into, and the names of these."""
-    if op not in _overloads:
-        _overloads[op] = None
-        wanted = [(argument.name, str(argument.type)) for argument in op._schema.arguments]
-        for name in op.overloadpacket.overloads():
-            overload = getattr(op.overloadpacket, name)
-            out = [argument.name for argument in overload._schema.arguments if argument.is_out]
-            taken = [(a.name, str(a.type)) for a in overload._schema.arguments if not a.is_out]
-            if out and taken == wanted:
-                _overloads[op] = overload, out
-                break
-    return _overloads[op]
 
 
 def _is_view(call: Call) -> bool:
     """Whether all results lie in the memory of an argument, and nothing was written."""
-    results = [_storage(tensor) for tensor in call.results]
-    return bool(results) and not call.op._schema.is_mutable and {*map(_storage, call.read)}.issuperset(results)
+    results = [storage(tensor) for tensor in call.results]
+    return bool(results) and not call.op._schema.is_mutable and {*map(storage, call.read)}.issuperset(results)
 
 
 # They give memory and no values: the memory is there.
@@ -316,17 +200,17 @@ def _is_unfilled(call: Call) -> bool:
 
 def _without_constants(calls: Sequence[Call]) -> list[Call]:
     """Less the calls whose results come from no tensor outside the recording, and are never written to."""
-    written = {_storage(tensor) for call in calls for tensor in call.written}
+    written = {storage(tensor) for call in calls for tensor in call.written}
     constant: set[int] = set()
     kept = []
     for call in calls:
-        results = {_storage(tensor) for tensor in call.results}
+        results = {storage(tensor) for tensor in call.results}
         name = call.op.overloadpacket.__name__
         if _is_unfilled(call):
             continue
         random = torch.Tag.nondeterministic_seeded in call.op.tags
         shape_only = name.endswith("_like") or name.startswith("new_")
-        fixed = shape_only or all(_storage(tensor) in constant for tensor in call.read)
+        fixed = shape_only or all(storage(tensor) in constant for tensor in call.read)
         if fixed and not random and not results & written:
             constant |= results
         else:
@@ -343,17 +227,17 @@ def _shared_memory(
     created = dict(unfilled)
     last: dict[int, int] = {}
     for place, call in enumerate(calls):
-        outside = {_storage(tensor) for tensor in call.read} - created.keys()
+        outside = {storage(tensor) for tensor in call.read} - created.keys()
         for tensor in call.results:
-            if _storage(tensor) not in outside:
-                created.setdefault(_storage(tensor), tensor.untyped_storage())
+            if storage(tensor) not in outside:
+                created.setdefault(storage(tensor), tensor.untyped_storage())
         for tensor in (*call.read, *call.results):
-            last[_storage(tensor)] = place
+            last[storage(tensor)] = place
 
     homes: dict[int, torch.UntypedStorage] = {}
     living: set[int] = set()
     for place, call in enumerate(calls):
-        touched = {_storage(tensor) for tensor in (*call.results, *call.written)}
+        touched = {storage(tensor) for tensor in (*call.results, *call.written)}
         for address in touched & created.keys() - living - kept:
             living.add(address)
             size, device = created[address].nbytes(), created[address].device
@@ -365,12 +249,3 @@ def _shared_memory(
             pool.append(homes[address])
             living.remove(address)
     return homes
-
-
-def _storage(tensor: Tensor) -> int:
-    address: int = tensor.untyped_storage()._cdata
-    return address
-
-
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    return (leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor))

@@ -19,8 +19,9 @@ from lossrun.components.losses import LOSS_FUNCTIONS
 from lossrun.components.metrics import prepared_targets, yardsticks
 from lossrun.components.models import ACTIVATIONS
 from lossrun.training import products as products_of_ours
+from lossrun.training.kernels import _FUNCTIONS, Call
 from lossrun.training.products import LEAST_MULTIPLICATIONS, faster_product
-from lossrun.training.tape import Call, NotReplayableError, Recording
+from lossrun.training.tape import NotReplayableError, Recording
 
 Function: TypeAlias = Callable[..., Any]
 Draw: TypeAlias = Callable[[torch.Generator], Sequence[Tensor]]
@@ -781,3 +782,8 @@ def test_memory_that_the_function_takes_to_write_into_is_shared_as_well() -> Non
         recording.outputs.fill_(torch.nan)
         recording.replay()
         assert torch.equal(recording.outputs, expected)
+
+
+def test_frequent_operations_have_torchs_function_of_the_same_name() -> None:
+    assert _FUNCTIONS
+    assert all(function.__name__ == op.overloadpacket.__name__ for op, function in _FUNCTIONS.items())
