@@ -10,8 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lossrun.analysis.compare import Comparison
-from lossrun.analysis.compare import compare as _compare
+from lossrun.analysis import compare as comparing
 from lossrun.analysis.yardsticks import Moment
 from lossrun.config import Reading, from_mapping, read
 from lossrun.data import default_data_dir
@@ -66,6 +65,20 @@ class Run(RecordedRun):
         epochs, seeds = max(self.history.rows.column("epoch"), default=0), len(self.seeds)
         many = f"{epochs} epoch{'' if epochs == 1 else 's'}, {seeds} seed{'' if seeds == 1 else 's'}"
         return f"<Run {str(self.path)!r}: {self.status}, {many}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(comparing.Comparison):
+    """What `compare` finds. `print` shows what the command shows."""
+
+    def __str__(self) -> str:
+        from lossrun.report.compare import print_comparison
+        from lossrun.report.console import in_memory
+
+        console = in_memory()
+        print_comparison(self, console, curves=False)
+        text: str = console.file.getvalue()  # type: ignore[attr-defined]
+        return text.rstrip()
 
 
 def train(
@@ -155,7 +168,8 @@ def compare(
     "mnist-*" stands for all runs that are like it. Raises UsageError for fewer than two runs, RunError where there is
     no such run.
     """
-    return _compare(_loaded(runs, Path(runs_dir)), metric, at=at, margin=margin, target=target)
+    found = comparing.compare(_loaded(runs, Path(runs_dir)), metric, at=at, margin=margin, target=target)
+    return Comparison(**{field.name: getattr(found, field.name) for field in fields(found)})
 
 
 def evaluate(

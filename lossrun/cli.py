@@ -2,11 +2,13 @@
 
 import signal
 import sys
+from inspect import signature
 from typing import Annotated
 
 import typer
 
 from lossrun.commands import configs, models, runs, training
+from lossrun.commands.with_config import WithConfig
 from lossrun.errors import ConfigError, LossrunError, RunError, StoppedError
 from lossrun.version import __version__
 
@@ -78,4 +80,5 @@ for command in (
     configs.new,
     configs.fetch,
 ):
-    app.command(command.__name__.rstrip("_"))(command)
+    takes_keys = "set_" in signature(command).parameters
+    app.command(command.__name__.rstrip("_"), cls=WithConfig if takes_keys else None)(command)

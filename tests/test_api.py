@@ -106,6 +106,15 @@ def test_load_takes_what_the_command_line_takes(runs_dir) -> None:
         lossrun.load("moosn", runs_dir=runs_dir)
 
 
+def test_a_comparison_prints_as_the_command_does(runs_dir) -> None:
+    comparison = lossrun.compare("mnist-*", runs_dir=runs_dir)
+    text = str(comparison)
+    for words in ("best epoch", "train_loss", *(run.name for run in comparison.runs)):
+        assert words in text
+    assert "--curves" not in text
+    assert "\x1b" not in text
+
+
 def test_compare_takes_runs_and_patterns(runs_dir) -> None:
     moons = lossrun.load("moons", runs_dir=runs_dir)
     names = [run.name for run in lossrun.compare(moons, "mnist-*", runs_dir=runs_dir).runs]

@@ -68,7 +68,8 @@ def compare(
     elif per_seed:
         print_per_seed(comparison, stdout())
     else:
-        print_comparison(comparison, stdout(), curves=curves)
+        hint = "" if curves else "--curves shows the losses epoch by epoch"
+        print_comparison(comparison, stdout(), curves=curves, hint=hint)
 
 
 def ls(

@@ -137,4 +137,13 @@ HABITS: Final[dict[str, str]] = {
     "dataset.n_samples": "dataset.samples",
     "dataset.validation_split": "dataset.validation",
     "dataset.test_size": "dataset.test",
+    "dataset.test_split": "dataset.test",
+    "dataset.val": "dataset.validation",
+    "dataset.sep": "dataset.delimiter",
+    "dataset.separator": "dataset.delimiter",
+    "dataset.file": "dataset.path",
+    "dataset.target_column": "dataset.target",
+    "dataset.label": "dataset.target",
+    "dataset.na_values": "dataset.missing",
+    "model.output_activation": "model.output",
 }

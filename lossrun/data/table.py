@@ -122,7 +122,11 @@ def as_number(cell: str) -> float | None:
 
 def _check_header(path: Path, line: int, header: list[str], delimiter: str) -> None:
     if all(as_number(name) is not None for name in header):
-        raise DataError(f"{path}:{line}: the first line holds only numbers; expected the names of the columns")
+        names = ",".join(f"x{number}" for number in range(1, len(header))) + ",y"
+        raise DataError(
+            f"{path}:{line}: the first line holds only numbers; expected the names of the columns: put a line like "
+            f"{names if len(header) <= 6 else 'x1,x2,...,y'} before it"
+        )
     if "" in header:
         raise DataError(f"{path}:{line}: column {header.index('') + 1} has no name; give it one")
     repeated = [name for name, count in Counter(header).items() if count > 1]

@@ -23,11 +23,11 @@ from lossrun.report.verdicts import sentences, verdicts_table
 MOST_EPOCHS: Final = 20  # rows of the epoch table
 
 
-def print_comparison(comparison: Comparison, console: Console, *, curves: bool = True) -> None:
+def print_comparison(comparison: Comparison, console: Console, *, curves: bool = True, hint: str = "") -> None:
     """What differs, which is better, how sure that is, and the numbers; tables no wider than the terminal.
 
     Columns are headed by what differs between the runs where the whole table then fits, otherwise by their letters.
-    curves: also the losses epoch by epoch.
+    curves: also the losses epoch by epoch. hint: said where there are curves to see.
     """
     sign = plus_minus(console)
     _print_runs(console, comparison)
@@ -41,12 +41,13 @@ def print_comparison(comparison: Comparison, console: Console, *, curves: bool =
     for table in _named(console, comparison, lambda names: _further(comparison, names, sign, curves=curves)):
         print_line(console, "")
         print_table(console, table)
-    if any((comparison.refusals, comparison.notes, comparison.warnings)) or not curves:
+    hint = hint if comparison.curves else ""
+    if any((comparison.refusals, comparison.notes, comparison.warnings, hint)):
         print_line(console, "")
     for sentence in (*comparison.refusals, *comparison.notes):
         note(console, sentence)
-    if not curves and comparison.curves:
-        note(console, "--curves shows the losses epoch by epoch")
+    if hint:
+        note(console, hint)
     for sentence in comparison.warnings:
         warning(console, sentence)
 

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import sys
 
 from rich.cells import cell_len
@@ -36,6 +37,14 @@ def _console(*, stderr: bool) -> Console:
         stream.reconfigure(errors="backslashreplace")
     width = None if stream.isatty() else _PIPE_WIDTH
     return _Console(stderr=stderr, width=width, highlight=False, soft_wrap=not stream.isatty(), emoji=False)
+
+
+def in_memory() -> Console:
+    """As a terminal without colours, as wide as the one there is, or 100 columns; its `file` holds the text."""
+    width = shutil.get_terminal_size((100, 24)).columns
+    return _Console(
+        file=io.StringIO(), width=width, force_terminal=True, color_system=None, highlight=False, emoji=False
+    )
 
 
 def abandon_stdout() -> None:

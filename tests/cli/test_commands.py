@@ -50,6 +50,21 @@ def test_train_resume_compare(lossrun: Run, config: Path, tmp_path: Path) -> Non
     assert "resumed" in shown.out
 
 
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--epochs=5", "changed with --set epochs=..."),
+        ("--lr=0.1", "changed with --set learning_rate=..."),
+        ("--batch-size=8", "changed with --set batch_size=..."),
+        ("--qiet", "--quiet"),
+    ],
+)
+def test_a_key_of_the_config_given_as_an_option(lossrun: Run, config: Path, option: str, expected: str) -> None:
+    result = lossrun("train", "config.yaml", option)
+    assert result.code == 2
+    assert expected in " ".join(result.err.replace("│", " ").split())
+
+
 def test_quiet_prints_the_run_directory_alone(lossrun: Run, config: Path) -> None:
     result = lossrun("train", "config.yaml", "--quiet", "--runs-dir", "elsewhere")
     assert result.err == ""

@@ -39,6 +39,8 @@ def test_a_habit_from_elsewhere_gives_one_message_with_our_key(
     }
     if habit in ("optimizer.etas", "optimizer.step_sizes"):
         names["optimizer"] = "rprop"
+    if meant in ("dataset.delimiter", "dataset.path", "dataset.target", "dataset.missing"):
+        names["dataset"] = "csv, path: a.csv, target: y"
     named = f"name: {names[top]}, " if top in names else ""
     line = f"{top}: {{{named}{below}: 1}}" if below else f"{top}: 1"
     # The key that is meant is not there, and must not be called missing besides.

@@ -1,0 +1,26 @@
+"""Commands that take `--set`: a key of the config that is given as an option of its own is answered with it."""
+
+from typing import Any
+
+from typer.core import TyperCommand
+
+
+class WithConfig(TyperCommand):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as problem:
+            # typer keeps the class of this error to itself.
+            if option := getattr(problem, "option_name", None):
+                _hint(problem, option)
+            raise
+
+
+def _hint(problem: Any, option: str) -> None:
+    from lossrun.config.keys import HABITS, KEYS
+
+    key = option.lstrip("-").replace("-", "_")
+    key = HABITS.get(key, key)
+    if key.split(".")[0] in {declared.name for declared in KEYS}:
+        problem.message += f"; a key of the config is changed with --set {key}=..."
+        problem.possibilities = None
