@@ -55,7 +55,7 @@ def load(name: str, parameters: Mapping[str, Any], *, config_dir: Path, data_dir
     input_scaling = scaling.fit(train.inputs) if standardize["inputs"] else source.input_scaling
     if train.inputs.ndim == 2:
         notes += scaling.constant_notes(train.inputs, source.columns, standardized=standardize["inputs"])
-        notes += scaling.scale_notes(train.inputs) if input_scaling is None else ()
+        notes += scaling.scale_notes(train.inputs, source.task) if input_scaling is None else ()
     if source.task == "regression" and (train.targets == train.targets[0]).all():
         notes.append(f"the training targets are all {_row(train.targets[0])}: there is nothing to learn")
     return Data(

@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 
+from lossrun.catalog import Task
 from lossrun.data.dataset import Scaling
 
 # Images counted at a time: bounds the memory that 8-byte counting takes to some tens of MB.
@@ -26,7 +27,7 @@ def fit(array: np.ndarray) -> Scaling:
     return Scaling(*_moments(array))
 
 
-def scale_notes(table: np.ndarray) -> tuple[str, ...]:
+def scale_notes(table: np.ndarray, task: Task) -> tuple[str, ...]:
     """What speaks for standardizing the inputs (N, D): large numbers, or columns whose widths are far apart."""
     least, greatest = table.min(axis=0).astype(np.float64), table.max(axis=0).astype(np.float64)
     low, high = least.min(), greatest.max()
@@ -37,7 +38,9 @@ def scale_notes(table: np.ndarray) -> tuple[str, ...]:
         found.append(f"reach from {low:.4g} to {high:.4g}")
     if len(widths) and widths.max() > FAR_APART * widths.min():
         found.append(f"come in columns {widths.min():.4g} to {widths.max():.4g} wide")
-    return (f"inputs {' and '.join(found)}: standardize: true usually helps",) if found else ()
+    # Whose inputs need it has targets that need it, mostly.
+    how = "{inputs: true, targets: true}" if task == "regression" else "true"
+    return (f"inputs {' and '.join(found)}: standardize: {how} usually helps",) if found else ()
 
 
 def constant_notes(table: np.ndarray, columns: tuple[str, ...], *, standardized: bool) -> tuple[str, ...]:

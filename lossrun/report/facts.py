@@ -79,7 +79,7 @@ def loss_line(config: Config, known: DataFacts) -> str:
     parameters = config.loss.parameters
     form = parameters.get("inputs")
     targets = {
-        "regression": "real targets",
+        "regression": "standardized targets" if _has_scaled_targets(config) else "real targets",
         "binary": "0 or 1",
         "multiclass": "class indices",
         "multilabel": "zeros and ones",
@@ -94,6 +94,11 @@ def loss_line(config: Config, known: DataFacts) -> str:
     text = f"{config.loss.name} of {outputs} against {targets}"
     shown = _shown(parameters, leave_out=("inputs", "reduction", "weight_convention"))
     return f"{text}, {parameters['reduction']}" + (f" ({shown})" if shown else "")
+
+
+def _has_scaled_targets(config: Config) -> bool:
+    standardize = config.dataset.parameters.get("standardize")
+    return bool(isinstance(standardize, Mapping) and standardize["targets"])
 
 
 def optimizer_line(config: Config, known: DataFacts) -> str:

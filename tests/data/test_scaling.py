@@ -43,8 +43,10 @@ def test_a_constant_that_float32_cannot_hold_keeps_deviation_1() -> None:
     ],
 )
 def test_large_numbers_and_widths_far_apart_are_noted(table: list[list[float]], notes: tuple[str, ...]) -> None:
-    found = scaling.scale_notes(np.array(table, np.float32))
-    assert found == tuple(note + "standardize: true usually helps" for note in notes)
+    array = np.array(table, np.float32)
+    assert scaling.scale_notes(array, "binary") == tuple(note + "standardize: true usually helps" for note in notes)
+    both = "standardize: {inputs: true, targets: true} usually helps"
+    assert scaling.scale_notes(array, "regression") == tuple(note + both for note in notes)
 
 
 def test_pixels_divided_by_255() -> None:

@@ -49,9 +49,7 @@ def test_refusals_notes_and_verdicts_are_said(two):
 
 def test_curves_are_shown_when_asked_for_and_else_it_is_said_how(two):
     file = io.StringIO()
-    print_comparison(
-        two, Console(file=file, width=10_000), curves=False, hint="--curves shows the losses epoch by epoch"
-    )
+    print_comparison(two, Console(file=file, width=10_000), curves=False, hint="--curves shows more")
     assert "note: --curves shows more" in file.getvalue()
     assert "Epoch by epoch" not in file.getvalue()
     assert "Epoch by epoch" in shown(two)
