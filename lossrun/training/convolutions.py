@@ -48,7 +48,7 @@ class Convolutions:
         """See `tape.Decompose`."""
         if kwargs:
             return None
-        if op is torch.ops.aten.convolution.default and torch.is_grad_enabled() and _pays(*args):
+        if op is torch.ops.aten.convolution.default and _pays(*args):
             images, weight, bias, _, padding, *_ = args
             margin = _Margin(images, padding)
             return partial(self._forward, images, weight, bias, margin, margin.of_zeros(images))

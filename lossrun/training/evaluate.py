@@ -91,8 +91,10 @@ class Scorer:
 
     def _replayed(self, recorder: Recorder) -> Tensor:
         if self._recorded is None or self._of != self.chunk.active:
-            # A stack that seeds have left lies in other memory.
-            self._recorded, self._of = recorder.any_number(self._table), self.chunk.active
+            # A stack that seeds have left lies in other memory. Its sums are its own; a seed alone gets the numbers
+            # that any other look at its model finds.
+            record = recorder.any_number if self.chunk.axis else recorder.exact
+            self._recorded, self._of = record(self._table), self.chunk.active
         # Also right after recording, which computes with the kernels of an ordinary call.
         self._recorded.replay()
         table: Tensor = self._recorded.outputs

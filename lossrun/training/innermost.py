@@ -60,7 +60,6 @@ class Innermost:
         self.convolutions = Convolutions()
         self.rectified: set[int] = set()
         self.masked: set[int] = set()
-        self.training = False
         aten = torch.ops.aten
         self.plans: dict[OpOverload, Callable[..., Planned | None]] = {
             aten._to_copy.default: self._pixels,
@@ -81,10 +80,6 @@ class Innermost:
 
     def decomposed(self, op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Planned | None:
         """See `tape.Decompose`."""
-        # Only to train: validation is scored with the kernels that any other look at the model has.
-        self.training |= torch.is_grad_enabled()
-        if not self.training:
-            return None
         plan = self.plans.get(op)
         return (
             (plan and plan(*args, **kwargs))
@@ -154,8 +149,9 @@ class Innermost:
             return None
         return lambda: op(_across(gradient), outputs.t(), 0, dtype).t()
 
-    def _mask(self, mask: Tensor, share: float) -> Planned | None:
-        """Dropout's, drawn in torch's order: the numbers that each sample would get anyway."""
+    def _mask(self, mask: Tensor, share: float = 0.5) -> Planned | None:
+        """Dropout's, drawn in torch's order: the numbers that each sample would get anyway. A recording leaves out what
+        is the operation's own default."""
         if not _is_turned(mask):
             return None
         return lambda: mask.copy_(torch.empty(mask.shape, dtype=mask.dtype, device=mask.device).bernoulli_(share))

@@ -108,7 +108,8 @@ def _recorder(
     elif memory.of_a_step(config, facts, batch_size, replicas[0].weights[0].element_size()) > LARGEST_RECORDED_STEP:
         return None
     if place.device.type == "cuda":
-        return Recorder("captured", partial(Captured, warm_up=3), partial(Captured, warm_up=0), None)
+        warmed = partial(Captured, warm_up=3)
+        return Recorder("captured", warmed, partial(Captured, warm_up=0), warmed, None)
     # One pool for all records of the run: they are replayed one after the other.
     networks = [replica.network for replica in replicas]
     turned = not config.model.is_plugin and not config.loss.is_plugin and suits(networks[0], batch_size)
@@ -116,8 +117,9 @@ def _recorder(
     def decompose() -> Decompose:
         return Innermost(networks).decomposed if turned else pools.decomposed
 
-    record = partial(Recording, substitute=faster_product, pool=[], decompose=decompose)
-    return Recorder("recorded", record, record, record)
+    exact = partial(Recording, pool=[])
+    record = partial(exact, substitute=faster_product, decompose=decompose)
+    return Recorder("recorded", record, record, exact, record)
 
 
 def _why_not_stacked(config: Config, replicas: Sequence[Replica], place: build.Workplace) -> str:

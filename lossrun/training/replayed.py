@@ -34,12 +34,14 @@ Record: TypeAlias = Callable[[Callable[[], Any]], Replayable]
 @dataclass(frozen=True, slots=True)
 class Recorder:
     """How functions are recorded; either way the function has been run afterwards. `any_number`: it may be run more
-    often, to warm up. `once`: it must not. `deferring`: as `any_number`, with `Recording`'s `defer`; None where nothing
-    can be deferred. `kind`: of the steps that are made so."""
+    often, to warm up. `once`: it must not. `exact`: as `any_number`, with the kernels of an ordinary call.
+    `deferring`: as `any_number`, with `Recording`'s `defer`; None where nothing can be deferred. `kind`: of the steps
+    that are made so."""
 
     kind: str
     any_number: Record
     once: Record
+    exact: Record
     deferring: Callable[..., Recording[Any]] | None
 
 

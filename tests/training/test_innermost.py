@@ -51,7 +51,7 @@ def squares(outputs: Tensor) -> Tensor:
         lambda: dense(40, 30),
         lambda: dense(40, 30, activation="tanh", output="softmax"),
         lambda: dense(40, batch_norm=True, output="log_softmax"),
-        lambda: dense(40, 30, batch_norm=True, dropout=0.4, output="sigmoid"),
+        lambda: dense(40, 30, batch_norm=True, dropout=0.5, output="sigmoid"),
         softmax,
         lambda: images(FEW, {"name": "avg_pool"}, MANY, UNITS),
         lambda: images(FEW, {"name": "avg_pool"}, UNITS, dropout=0.4, output="softmax"),
@@ -89,15 +89,6 @@ def test_outputs_and_gradients_are_torchs(make: Callable[[], Network], loss: Cal
         torch.testing.assert_close(mine, its, rtol=0, atol=bound)
     for mine, its in zip(network.buffers(), reference.buffers(), strict=True):
         torch.testing.assert_close(mine, its, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("make", [lambda: dense(40, batch_norm=True), lambda: images(FEW, UNITS)], ids=range(2))
-def test_scoring_is_torchs_to_the_bit(make: Callable[[], Network]) -> None:
-    """What evaluates a trained model computes without a record, and must find the same numbers."""
-    network, inputs = make().eval(), pixels(0)
-    with torch.no_grad():
-        recording = Recording(lambda: network(inputs.float() / 255), decompose=lambda: Innermost([network]).decomposed)
-        assert torch.equal(recording.outputs, network(inputs.float() / 255))
 
 
 @pytest.mark.parametrize(

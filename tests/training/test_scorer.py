@@ -9,6 +9,7 @@ import torch
 from lossrun.config import from_mapping
 from lossrun.lint import examine
 from lossrun.lint.rules import columns
+from lossrun.training import descent, products
 from lossrun.training import plan as planning
 from lossrun.training.evaluate import EVALUATION_BATCH, evaluate
 from lossrun.training.loop import train
@@ -144,6 +145,20 @@ def test_images_are_scaled_alike(laboratory: Laboratory, standardize: bool) -> N
     config = {"dataset": {**dataset, "validation": HELD_OUT, "standardize": standardize}, "loss": "cross_entropy"}
     assert differences(laboratory, config)[0] == 0
     assert differences(laboratory, {**config, "seeds": 3})[0] < 1e-6
+    # A network whose pools have other kernels while it trains.
+    pooled = {"name": "cnn", "layers": [{"name": "conv", "filters": 16, "padding": 1}, {"name": "avg_pool"}]}
+    images = np.repeat(np.repeat(images, 2, axis=1), 2, axis=2)
+    np.savez(laboratory.folder / "images.npz", images=images, targets=labels)
+    assert differences(laboratory, {**config, "model": pooled, "epochs": 1})[0] == 0
+
+
+def test_products_on_another_kernel_are_for_training_alone(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (products, descent):
+        monkeypatch.setattr(module, "one_dnn_is_faster", lambda: True)
+    wide = {**TASKS["regression"], "model": {"name": "mlp", "hidden": [300, 300]}, "epochs": 1}
+    assert differences(laboratory, wide)[0] == 0
 
 
 @pytest.mark.parametrize("room", [100, 2])
