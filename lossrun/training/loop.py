@@ -138,13 +138,14 @@ def _ends_by_divergence(session: Session) -> bool:
 
 
 def _record(findings: Sequence[Finding], session: Session) -> None:
-    """Once, also where an epoch is trained again after a crash."""
+    """Once, also where an epoch is trained again after a crash; again, where it was with another learning rate."""
     if not findings:
         return
     path = session.run.ledger_path
-    known = [(event.get("diagnosis"), event.get("seed"), event.get("epoch")) for event in ledger.read(path)]
+    names = ("diagnosis", "seed", "epoch", "learning_rate")
+    known = [tuple(map(event.get, names)) for event in ledger.read(path)]
     for finding in findings:
-        if (finding.name, finding.seed, finding.epoch) not in known:
+        if tuple(map(finding.facts().get, names)) not in known:
             ledger.append(path, "diverged" if finding.diverged else "diagnosed", **finding.facts())
 
 
@@ -157,7 +158,7 @@ def _diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
     seeds = ", ".join(str(finding.seed) for finding in findings)
     factor = session.replicas[0].objective.factor(session.batch_size)
     reduction = session.config.loss["reduction"]
-    rate, what = _lower_rate(session)
+    rate, what = _lower_rate(session, from_the_beginning=not good_step)
     summed = f" (reduction: {reduction} makes it act like {first.learning_rate * factor:g})" if factor != 1 else ""
     where = f"step {good_step}, the last good checkpoint," if good_step else "the beginning"
     return DivergedError(
@@ -169,17 +170,18 @@ def _diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
     )
 
 
-def _lower_rate(session: Session) -> tuple[float, str]:
-    """A learning rate to try instead, and what it is: half of it, or in the middle of what is usual for the optimizer
-    where half is still beyond that."""
+def _lower_rate(session: Session, *, from_the_beginning: bool) -> tuple[float, str]:
+    """A learning rate to try instead, and what it is: half of it; or in the middle of what is usual for the optimizer,
+    where half is still beyond that or where there is nothing to lose by a larger change."""
     choice, half = session.config.optimizer, session.config.learning_rate / 2
     declared = None if choice.is_plugin else get("optimizer", choice.name)
-    if not isinstance(declared, Optimizer) or half <= declared.usual_rates[1]:
+    if not isinstance(declared, Optimizer):
         return half, "half the learning rate"
     low, high = declared.usual_rates
-    return float(
-        f"{math.sqrt(low * high):.0e}"
-    ), f"a learning rate that is usual for {choice.name}, {low:g} to {high:g}"
+    middle = float(f"{math.sqrt(low * high):.0e}")
+    if middle < half and (from_the_beginning or half > high):
+        return middle, f"a learning rate from the middle of what is usual for {choice.name} ({low:g} to {high:g})"
+    return half, "half the learning rate"
 
 
 def _checkpoint_due(session: Session) -> bool:

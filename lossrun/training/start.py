@@ -96,6 +96,8 @@ def resume_at(
         _thaw(session, resumable)
         if resumable.finished and resumable.changes and not session.training:
             raise UsageError(_nothing_to_train(session))
+        if not session.training and session.step_in_epoch > 0:
+            raise UsageError(_ends_within_an_epoch(session))
         removed = history.cut(run.history_path, session.history_length)
         if removed:
             note(
@@ -135,6 +137,15 @@ def _nothing_to_train(session: Session) -> str:
     if done < session.config.epochs:
         return f"{message}Early stopping ended it after epoch {done}: --set early_stopping=null lets it go on"
     return f"{message}All of its {done} epochs are done: add --set epochs={2 * done}"
+
+
+def _ends_within_an_epoch(session: Session) -> str:
+    """Its weights belong to no epoch: called the last, they would be compared with those of whole ones."""
+    asked, begun = session.config.epochs, session.position.epoch
+    return (
+        f"epochs={asked}, but epoch {begun} has begun: the newest checkpoint is of step {session.position.step}, "
+        f"{session.step_in_epoch} steps into it; a run ends with a whole epoch: --set epochs={begun} or more"
+    )
 
 
 def _jump(resumable: Resumable, session: Session) -> str:

@@ -217,6 +217,19 @@ def test_not_a_number_names_the_step(laboratory, tmp_path):
     assert 0 < event["grad_norm"] < 100
 
 
+def test_from_the_beginning_a_usual_rate_is_proposed_and_each_divergence_is_recorded(laboratory):
+    config = {"dataset": LINE, "loss": "mse", "optimizer": "sgd", "learning_rate": 9.0}
+    session, _, diverged = trained(laboratory, config)
+    # The middle of 0.0001 to 5, sgd's usual rates: sqrt(0.0001 * 5) = 0.022.
+    assert "from the beginning with a learning rate from the middle of what is usual for sgd" in str(diverged)
+    assert f"lossrun resume {session.run.path} --set learning_rate=0.02" in str(diverged)
+    for rate in (8.0, 7.0):
+        with pytest.raises(DivergedError):
+            laboratory.resume(session.run, f"learning_rate={rate}")
+    events = [event for event in ledger.read(session.run.ledger_path) if event["event"] == "diverged"]
+    assert [event["learning_rate"] for event in events] == [9.0, 8.0, 7.0]
+
+
 @pytest.mark.parametrize(
     ("config", "face"),
     [

@@ -8,7 +8,7 @@ import pytest
 
 from lossrun.errors import CheckpointError, UsageError
 from lossrun.records import checkpoints, ledger
-from tests.training.conftest import Laboratory, assert_same_bits, newest, rows
+from tests.training.conftest import REGRESSION, Laboratory, assert_same_bits, newest, rows
 
 # 4 epochs of 24 steps: 96 steps with everything that has a state of its own.
 EVERYTHING: dict[str, Any] = {
@@ -241,3 +241,23 @@ def test_the_first_steps_gradient_norm_is_in_a_checkpoint_of_that_step(laborator
     }
     assert norms[25] == norms[26] == norms[30] != norms[2]
     assert norms[1] == norms[2] == norms[20] > 0
+
+
+def test_a_run_does_not_end_within_an_epoch(laboratory: Laboratory) -> None:
+    """120 samples less validation and test: 6 steps an epoch; step 15 is in the third."""
+    run = laboratory.start(REGRESSION, stop_at=15)
+    before = {path.name: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    with pytest.raises(UsageError, match="epoch 3 has begun.*--set epochs=3 or more"):
+        laboratory.resume(run, "epochs=2")
+    after = {path.name: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    assert {name: data for name, data in after.items() if "lock" not in name} == {
+        name: data for name, data in before.items() if "lock" not in name
+    }
+    laboratory.resume(run, "epochs=3")
+    assert_same_bits(run, laboratory.start({**REGRESSION, "epochs": 3}))
+
+
+def test_a_run_may_end_where_an_epoch_does(laboratory: Laboratory) -> None:
+    run = laboratory.start(REGRESSION, stop_at=12)
+    laboratory.resume(run, "epochs=2")
+    assert max(row["epoch"] for row in rows(run)) == 2
