@@ -218,7 +218,7 @@ def test_not_a_number_names_the_step(laboratory, tmp_path):
 
 
 def test_from_the_beginning_a_usual_rate_is_proposed_and_each_divergence_is_recorded(laboratory):
-    config = {"dataset": LINE, "loss": "mse", "optimizer": "sgd", "learning_rate": 9.0}
+    config = {"dataset": LINE, "loss": "mse", "model": "mlp", "optimizer": "sgd", "learning_rate": 9.0}
     session, _, diverged = trained(laboratory, config)
     # The middle of 0.0001 to 5, sgd's usual rates: sqrt(0.0001 * 5) = 0.022.
     assert "from the beginning with a learning rate from the middle of what is usual for sgd" in str(diverged)
