@@ -1,6 +1,7 @@
 """The same commands from Python: `lossrun.train`, `resume`, `compare`, `load`. Nothing is printed: errors are raised,
 and what the command line warns of is a UserWarning."""
 
+import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lossrun.inference.scoring import Scores, Split
 
 RunLike: TypeAlias = RecordedRun | str | PathLike[str]
+Overrides: TypeAlias = str | Sequence[str] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,14 @@ class Comparison(comparing.Comparison):
 def train(
     config: str | PathLike[str] | Mapping[str, Any],
     *,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
 ) -> Run:
     """Train as a config file, or a mapping like one, says; the finished run, as `load` reads it.
 
-    `overrides` are `KEY=VALUE` as for `--set`. Lint warnings are UserWarnings. Raises what `lossrun.errors` draws;
-    Ctrl-C is KeyboardInterrupt and leaves the last checkpoint.
+    `overrides` are `KEY=VALUE` as for `--set`, or a mapping from keys to values. Lint warnings are UserWarnings.
+    Raises the errors of `lossrun.errors`; Ctrl-C is KeyboardInterrupt and leaves the last checkpoint.
     """
     from lossrun.training.loop import train as run_loop
     from lossrun.training.start import begin, prepare
@@ -108,7 +110,7 @@ def train(
 def resume(
     run: RunLike,
     *,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
 ) -> Run:
@@ -121,7 +123,7 @@ def resume(
     from lossrun.training.resumable import find_resumable
     from lossrun.training.start import prepare, resume_at
 
-    resumable = find_resumable(_path(run, runs_dir), overrides)
+    resumable = find_resumable(_path(run, runs_dir), _listed(overrides))
     if not resumable.finished or resumable.changes:
         default = resumable.data_dir(default_data_dir())
         examined = examine(resumable.reading, Path(data_dir) if data_dir is not None else default)
@@ -248,10 +250,20 @@ def _loaded(runs: Sequence[RunLike], runs_dir: Path) -> list[RecordedRun]:
     return loaded
 
 
-def _reading(config: str | PathLike[str] | Mapping[str, Any], overrides: Sequence[str]) -> Reading:
+def _reading(config: str | PathLike[str] | Mapping[str, Any], overrides: Overrides) -> Reading:
+    overrides = _listed(overrides)
     if isinstance(config, Mapping):
         return from_mapping(config, Path.cwd(), overrides)
     return read(Path(config), overrides)
+
+
+def _listed(overrides: Overrides) -> list[str]:
+    if isinstance(overrides, str):
+        return [overrides]
+    if isinstance(overrides, Mapping):
+        # What YAML reads as a flow is JSON, but for numbers that are none.
+        return [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
+    return list(overrides)
 
 
 def _path(run: RunLike, runs_dir: str | PathLike[str]) -> Path:

@@ -1,12 +1,15 @@
 """A run in progress, as a person at a terminal follows it: where training meets the reports."""
 
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from lossrun.config.config import Best
 from lossrun.lint import Examined
 from lossrun.records import ledger
 from lossrun.report import training as report
@@ -17,6 +20,9 @@ from lossrun.training.health import Finding
 from lossrun.training.loop import train
 from lossrun.training.session import Session
 from lossrun.training.stopping import listening
+
+# Epochs in a row that must each have been better than the one before for a run to count as still getting better.
+STEADY: Final = 3
 
 
 def train_on_screen(session: Session, examined: Examined, *, quiet: bool, tensorboard: Path | None = None) -> None:
@@ -48,6 +54,7 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool, tensor
         seeds=len(config.seeds),
         constant_rate=config.schedule.name == "constant" and not config.schedule["warmup_epochs"],
     )
+    recent: deque[EpochRecord] = deque(maxlen=STEADY + 1)
     # One console for rows and bar where both go to one screen, or they would overwrite each other.
     screen = out if out.is_terminal else err
     with (
@@ -57,6 +64,7 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool, tensor
     ):
         for event in train(session, asked):
             if isinstance(event, EpochRecord):
+                recent.append(event)
                 write_events(event.rows)
                 shown(partial(table.add, event.epoch, event.rows, event.best_seeds))
                 for text in _told(event.findings, len(config.seeds)):
@@ -65,7 +73,7 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool, tensor
                 shown(partial(show_progress, event.epoch, event.step_in_epoch, event.steps_per_epoch))
     if quiet:
         print(run)
-    shown(lambda: _ending(session))
+    shown(lambda: _ending(session, still_better=_still_better(session.config.best, recent)))
 
 
 @contextmanager
@@ -112,11 +120,25 @@ def _beginning(session: Session, examined: Examined) -> None:
         warning(err, text)
 
 
-def _ending(session: Session) -> None:
+def _still_better(best: Best, recent: Sequence[EpochRecord]) -> bool:
+    """Whether every seed's validation got better in each of the last epochs, and nothing was wrong with them. (The
+    training loss nearly always gets better.)"""
+    if len(recent) < 2 or not best.metric.startswith("val_"):
+        return False
+    if any(not finding.diagnosis.harmless for event in recent for finding in event.findings):
+        return False
+    sign = 1 if best.mode == "min" else -1
+    values = [{row["seed"]: sign * row[best.metric] for row in event.rows} for event in recent]
+    seeds = values[-1].keys()
+    return all(seed in one and two[seed] < one[seed] for one, two in pairwise(values) for seed in seeds)
+
+
+def _ending(session: Session, *, still_better: bool) -> None:
     """The result, and what to type next."""
     config, name = session.config, session.run.name
     finished = ledger.read(session.run.ledger_path)[-1]
     stopped = any(seed["stopped_epoch"] for seed in finished["seeds"].values())
     further = "early_stopping=null" if stopped else f"epochs={2 * config.epochs}"
     best = {"metric": config.best.metric, "mode": config.best.mode}
-    report.ending(stderr(), finished, best, [f"lossrun show {name}", f"lossrun resume {name} --set {further}"])
+    commands = [f"lossrun show {name}", f"lossrun resume {name} --set {further}"]
+    report.ending(stderr(), finished, best, commands, still_better=still_better)

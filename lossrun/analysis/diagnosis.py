@@ -69,12 +69,12 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
         ),
         Diagnosis(
             "stuck",
-            "the model does worse than the same value for every sample would, and no longer moves",
+            "the model does worse than the same value for every sample would, and hardly moves",
             "the learning rate is far too small for the way there, or so large that every step is undone by the next; "
             "targets of large numbers are a long way",
             "try a learning rate ten times larger, then ten times smaller; standardize inputs and, in a regression, "
             "targets of large numbers: dataset.standardize: {inputs: true, targets: true}",
-            formula="more than half above that of a constant output, and the same for three epochs",
+            formula="above that of a constant output, and the same for three epochs, to 0.2 per cent",
         ),
         Diagnosis(
             "double_softmax",

@@ -114,7 +114,10 @@ def ls(
     rows, sorted_by = ordered(chosen(found.rows, conditions), sort, reverse=reverse, limit=limit)
     shown = Listing(rows, found.problems, sorted_by)
     if format_ is ListFormat.table:
-        print_listing(shown, stdout(), nothing="no run is like that" if where or tag else "")
+        nothing = "no run is like that" if where or tag else ""
+        if not nothing and not runs_dir.is_dir():
+            nothing = f"there is no folder {runs_dir.absolute()}; --runs-dir names another"
+        print_listing(shown, stdout(), nothing=nothing)
         return
     typer.echo(listing_as_json(shown) if format_ is ListFormat.json else listing_as_csv(shown), nl=False)
     for problem in shown.problems:

@@ -147,3 +147,13 @@ HABITS: Final[dict[str, str]] = {
     "dataset.na_values": "dataset.missing",
     "model.output_activation": "model.output",
 }
+
+# Of keys that have no counterpart, where what they are for is found.
+ANSWERS: Final[dict[str, str]] = {
+    "metrics": "every metric and loss of the task is computed anyway; compare_on names the one that decides",
+    "callbacks": "early_stopping, checkpoint, schedule and best are keys of their own",
+    "verbose": "the command says how much is shown: --quiet",
+    "optimizer.clipnorm": "gradients are not clipped; a warm-up (schedule.warmup_epochs) tames the first steps",
+    "workers": "data lie in memory and need no workers",
+    "num_workers": "data lie in memory and need no workers",
+}

@@ -9,8 +9,8 @@ from lossrun.errors import ConfigError
 
 Path: TypeAlias = tuple[str | int, ...]
 
-# A line longer than this is shown in part, around the caret.
-MAX_WIDTH: Final = 100
+# A line longer than this is shown in part, around the caret: with its indentation it fits a terminal of 80 columns.
+MAX_WIDTH: Final = 76
 # Whoever looks for mistakes stops after so many.
 MAX_PROBLEMS: Final = 200
 

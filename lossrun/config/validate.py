@@ -13,7 +13,7 @@ from lossrun.catalog.losses import INPUTS, REDUCTION
 from lossrun.catalog.models import OUTPUT
 from lossrun.config import leaves
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
-from lossrun.config.keys import HABITS, KEYS
+from lossrun.config.keys import ANSWERS, HABITS, KEYS
 from lossrun.config.source import MAX_PROBLEMS, Path, Problem, Source, dotted
 from lossrun.errors import ConfigError
 
@@ -141,7 +141,7 @@ class _Checker:
         if found is None:
             near = nearest_name(kind, name)
             hint = f"did you mean {near}?" if near else "known: " + ", ".join(c.name for c in COMPONENTS[kind])
-            hint = why_not(kind, name) or hint
+            hint = _as_a_mapping(kind, name) or why_not(kind, name) or hint
             written = at in self.source.values or at in self.source.options
             self.refuse(at if written else path, f"there is no {kind} {leaves.shown(name)}; {hint}")
             return None
@@ -203,6 +203,9 @@ class _Checker:
     def unknown(self, name: str, known: list[str], path: Path) -> None:
         """Refuse an unknown key, with the key that seems to be meant."""
         full = dotted((*path, name))
+        if answer := ANSWERS.get(full.lower()):
+            self.refuse((*path, name), f"there is no such key; {answer}", at_key=True)
+            return
         meant = HABITS.get(full.lower().replace("-", "_"))
         here, _, leaf = meant.rpartition(".") if meant else ("", "", "")
         # A habit of one component is no help with another that has no such key.
@@ -256,3 +259,23 @@ def _config(values: Mapping[str, Any], seeds: tuple[int, ...]) -> Config:
 
 def _choice(mapping: Mapping[str, Any]) -> Choice:
     return Choice(mapping["name"], {name: value for name, value in mapping.items() if name != "name"})
+
+
+def _as_a_mapping(kind: str, name: str) -> str:
+    """What to write for a call such as `SGD(momentum=0.9)`; "" for anything else."""
+    called, bracket, arguments = name.partition("(")
+    if not bracket or find(kind, called.strip()) is None:
+        return ""
+    keys = [f"{key.strip()}: {_in_yaml(value.strip())}" for key, equals, value in _arguments(arguments) if equals]
+    rates = [key for key in keys if key.partition(":")[0] in ("lr", "learning_rate")]
+    inside = ", ".join([f"name: {called.strip()}", *(key for key in keys if key not in rates)])
+    beside = f", and learning_rate:{rates[0].partition(':')[2]} on a line of its own" if rates else ""
+    return f"write it as a mapping, {{{inside}}}{beside}"
+
+
+def _in_yaml(value: str) -> str:
+    return {"True": "true", "False": "false", "None": "null"}.get(value, value)
+
+
+def _arguments(text: str) -> list[tuple[str, str, str]]:
+    return [part.partition("=") for part in text.rstrip(") ").split(",")]

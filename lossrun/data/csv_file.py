@@ -75,6 +75,8 @@ def check_names(names: Sequence[str], known: Sequence[str], key: str, where: str
         if name not in known:
             near = nearest(name, list(known))
             hint = f"did you mean {near}?" if near else f"there are: {', '.join(known)}"
+            if not near and any(as_number(column) is not None for column in known):
+                hint += "; if that is a row of data, put a line with the names of the columns before it"
             raise DataError(f"dataset.{key}: {where} has no {name!r}; {hint}")
         if names.count(name) > 1:
             raise DataError(f"dataset.{key}: {name!r} is named twice; once is enough")

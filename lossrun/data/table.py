@@ -14,6 +14,8 @@ from lossrun.errors import DataError
 
 # What an empty cell is also written as, in any case.
 MISSING: Final = frozenset({"", "na", "nan", "null"})
+# What cells are also set apart by.
+_DELIMITERS: Final = (";", "\t", "|", ",")
 # 0,5378 and, with points between the thousands, 1.234,5.
 DECIMAL_COMMA: Final = re.compile(r"[-+]?[0-9][0-9.]*,[0-9]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 
@@ -133,4 +135,6 @@ def _check_header(path: Path, line: int, header: list[str], delimiter: str) -> N
     if repeated:
         raise DataError(f"{path}:{line}: two columns are named {repeated[0]!r}; expected different names")
     if len(header) == 1:
-        raise DataError(f"{path}:{line}: only one column, {header[0]!r}; is the delimiter {delimiter!r} right?")
+        other = max(_DELIMITERS, key=header[0].count)
+        meant = f"dataset.delimiter: {other!r}?" if header[0].count(other) else f"is the delimiter {delimiter!r} right?"
+        raise DataError(f"{path}:{line}: only one column, {header[0]!r}; {meant}")

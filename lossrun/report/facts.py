@@ -12,6 +12,7 @@ _FORMS = {
     "probabilities": "probabilities",
     "log_probabilities": "log-probabilities",
 }
+_ACTIVATED = {"softmax": "probabilities", "sigmoid": "probabilities", "log_softmax": "log_probabilities"}
 _READINGS = {"log_mean": "logarithms of means", "mean_and_log_variance": "means and log-variances"}
 
 
@@ -78,16 +79,18 @@ def model_line(config: Config, known: DataFacts) -> str:
 def loss_line(config: Config, known: DataFacts) -> str:
     parameters = config.loss.parameters
     form = parameters.get("inputs")
+    declared = loss_declaration(config.loss)
     targets = {
         "regression": "standardized targets" if _has_scaled_targets(config) else "real targets",
         "binary": "0 or 1",
-        "multiclass": "class indices",
+        # What is made for other tasks takes classes number by number.
+        "multiclass": "class indices" if declared is None or declared.tasks == ("multiclass",) else "one-hot classes",
         "multilabel": "zeros and ones",
     }[known.task]
-    declared = loss_declaration(config.loss)
     read_as = declared.prediction if declared else None
     # Numbers are taken as they are, but for losses that put them through a sigmoid.
     plain = known.task == "regression" and read_as != "probabilities"
+    form = form or _ACTIVATED.get(str(config.model.parameters.get("output")))
     outputs = _READINGS.get(str(read_as), "outputs") if plain else _FORMS.get(str(form), "outputs")
     if read_as == "log_mean" and not parameters["log_input"]:
         outputs = "outputs"

@@ -63,7 +63,7 @@ def line_plot(
 
     ticks = _log_ticks(y_span) if log_y else _ticks(y_span, max(height // 3, 2))
     labels = {round(_share(value, y_span) * (height - 1)): text for value, text in ticks}
-    margin = max(cell_len(text) for text in labels.values()) + 2
+    margin = max((cell_len(text) for text in labels.values()), default=0) + 2
     columns = max(width - margin, 10)
     canvas = _draw(shown, x_span, y_span, columns, height, unicode=unicode, per_colour=per_colour)
     for number, (lows, highs) in shaded.items():

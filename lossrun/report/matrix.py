@@ -25,11 +25,16 @@ def matrices(comparison: Comparison, names: Sequence[str], sign: str, *, upright
             if yardstick.name.removesuffix(bare(yardstick.name)) == part and any(yardstick.measured.values)
         ]
         if shown:
-            marked = any(yardstick.measured.best for yardstick in shown)
-            note = "* the best mean" if marked else ""
             build = _upright if upright else _wide
-            tables.append(build(f"{title} at {moment(comparison)}", shown, names, sign, note))
+            tables.append(build(f"{title} at {moment(comparison)}", shown, names, sign, _legend(shown, sign)))
     return tables
+
+
+def _legend(shown: Sequence[Yardstick], sign: str) -> str:
+    spreads = [value for yardstick in shown for value in yardstick.measured.values if value]
+    over_seeds = any(value.deviation is not None for value in spreads)
+    best = ("* the best mean" if over_seeds else "* the best") if any(y.measured.best for y in shown) else ""
+    return "; ".join(filter(None, (best, f"{sign} the standard deviation over seeds" if over_seeds else "")))
 
 
 def _wide(title: str, shown: Sequence[Yardstick], names: Sequence[str], sign: str, note: str) -> TextTable:

@@ -48,8 +48,9 @@ def opened(values: Iterable[float], *, log: bool = False) -> tuple[float, float]
         return None
     low, high = min(shown), max(shown)
     if log:
-        room = (high / low) ** _ROOM if high > low * 1.000001 else 2.0
-        return low / room, min(high * room, 1e308)
+        # By way of the logarithms: the quotient of two numbers need not be one.
+        room = 10 ** (_ROOM * (math.log10(high) - math.log10(low))) if high > low * 1.000001 else 2.0
+        return max(low / room, math.ulp(0.0)), min(high * room, 1e308)
     room = (high - low) * _ROOM or abs(low) * 0.1 or 1.0
     return low - room, high + room
 

@@ -72,11 +72,16 @@ def progress_bar(console: Console, epochs: int, *, hidden: bool) -> Iterator[Sho
 
 
 def ending(
-    console: Console, finished: Mapping[str, Any], best: Mapping[str, str], next_commands: Sequence[str]
+    console: Console,
+    finished: Mapping[str, Any],
+    best: Mapping[str, str],
+    next_commands: Sequence[str],
+    *,
+    still_better: bool = False,
 ) -> None:
     """Best epoch, test yardsticks at best and at last, time, and what to type next.
 
-    `finished` is the ledger's last line; `best` the metric and mode that chose.
+    `finished` is the ledger's last line; `best` the metric and mode that chose; `still_better`: in the last epochs.
     """
     seeds = list(finished["seeds"].values())
     epochs = [str(seed["best_epoch"] or "none") for seed in seeds]
@@ -96,9 +101,7 @@ def ending(
             print_line(console, f"{whose}early stopping ended it after epoch {facts['stopped_epoch']}")
         if facts.get("diverged_epoch"):
             print_line(console, f"seed {seed}: diverged in epoch {facts['diverged_epoch']}")
-    # The training loss nearly always is.
-    still_better = finished["epoch"] > 1 and all(seed["best_epoch"] == finished["epoch"] for seed in seeds)
-    if still_better and best["metric"].startswith("val_"):
+    if still_better:
         note(console, f"{best['metric']} was still getting better: train on, or try a larger learning rate")
     tested = {seed: facts for seed, facts in finished["seeds"].items() if "test_at_best" in facts}
     for table in _tested(console, tested):

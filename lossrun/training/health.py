@@ -31,10 +31,10 @@ PLATEAU: Final = 3
 STILL: Final = 0.002
 FLAT: Final = 0.01
 NEAR: Final = 0.02
-# How far above the best constant's a still loss has another name: no outputs that merely begin at random cost so much.
-FAR: Final = 0.5
 # Share of the way from chance down to a mistake's floor that must be covered before it is named.
 COVERED: Final = 0.75
+# What the floor is called where it is no aim.
+_COSTS: Final = {"chance": "guessing costs", "constant": "a constant costs", "stuck": "a constant costs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Finding:
         if self.epochs > 1:
             seen += f" for {self.epochs} epochs"
         if isfinite(self.floor):
-            seen += f", floor {self.floor:.4g}"
+            seen += f", {_COSTS.get(self.name, 'floor')} {self.floor:.4g}"
         mend = diagnosis.remedy if diagnosis.harmless else f"to mend it, {diagnosis.remedy}"
         return f"{diagnosis.meaning} ({seen}): {diagnosis.why}; {mend} [{self.name}]"
 
@@ -216,7 +216,7 @@ def _plateau(session: Session, replica: Replica, floors: Floors, *, last: bool) 
     still = moved <= STILL * size
     # No better than a constant, and not moving at all: so from the beginning, or with a rate that tears it about.
     if still and loss >= floors.constant - STILL * abs(floors.constant):
-        return ("stuck" if loss - floors.constant > FAR * abs(floors.constant) else name), floors.constant
+        return ("stuck" if loss - floors.constant > NEAR * abs(floors.constant) else name), floors.constant
     falling = not still and all(one > other for one, other in pairwise(losses))
     for floor in (floors.chance, floors.constant):
         if moved <= FLAT * size and not falling and all(isclose(value, floor, rel_tol=NEAR) for value in losses):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lossrun.config.keys import HABITS
+from lossrun.config.keys import ANSWERS, HABITS
 
 Problems = Callable[..., list[str]]
 OneProblem = Callable[..., str]
@@ -76,3 +76,24 @@ def test_near_misses(problem: OneProblem, line: str, meant: str) -> None:
     dropped = {"LR": "learning_rate", "learningRate": "learning_rate", "optimiser": "optimizer"}
     key = line.partition(":")[0]
     assert problem(line, replaces=dropped.get(key, key)).endswith(f"did you mean {meant}?")
+
+
+@pytest.mark.parametrize(("key", "answer"), ANSWERS.items())
+def test_a_key_without_a_counterpart_is_told_where_its_purpose_is_met(
+    problem: OneProblem, key: str, answer: str
+) -> None:
+    top, _, below = key.partition(".")
+    line = f"{top}: {{name: sgd, {below}: 1}}" if below else f"{top}: 1"
+    assert f"{key}: there is no such key; {answer}" in problem(line, replaces=f"{top}:")
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("optimizer: SGD(lr=0.1, momentum=0.9)", "{name: SGD, momentum: 0.9}, and learning_rate: 0.1 on a line"),
+        ("loss: CategoricalCrossentropy(from_logits=True)", "{name: CategoricalCrossentropy, from_logits: true}"),
+        ("optimizer: Adam()", "{name: Adam}"),
+    ],
+)
+def test_a_call_is_written_as_a_mapping(problem: OneProblem, line: str, written: str) -> None:
+    assert f"write it as a mapping, {written}" in problem(line, replaces=line.partition(" ")[0])

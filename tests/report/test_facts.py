@@ -54,7 +54,9 @@ def test_classes_are_counted_and_their_outputs_named(examined):
     assert "split by seed 0, stratified" in lines["data"]
     assert lines["model"].endswith("giving logits")
     assert lines["loss"] == "cross_entropy of logits against class indices, mean"
-    assert "giving softmax" in banner(examined(dataset=blobs, loss="mse"))["model"]
+    squares = banner(examined(dataset=blobs, loss="mse"))
+    assert "giving softmax" in squares["model"]
+    assert squares["loss"] == "mse of probabilities against one-hot classes, mean"
 
 
 def test_a_banner_is_ascii(examined):

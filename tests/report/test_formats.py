@@ -68,7 +68,7 @@ def test_markdown_marks_the_best_by_bold_type_and_escapes_markup(make_run):
     assert "| **0.5000** | 0.2500 |\n" in text
     assert "| 0.7500 | 0.2500 |\n" in text
     assert "a\\|b\\_\\*.csv" in text
-    assert "**bold**: the best mean" in text
+    assert "**bold**: the best\n" in text
 
 
 def test_latex_is_balanced_escaped_and_marks_the_best_by_bold_type(make_run):

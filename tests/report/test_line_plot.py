@@ -2,7 +2,7 @@
 
 from math import exp, inf, nan
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lossrun.report.line_plot import line_plot
@@ -128,6 +128,7 @@ numbers = st.floats(-1e12, 1e12) | st.sampled_from([nan, inf, -inf, 0.0, 1e-300]
     unicode=st.booleans(),
     log_y=st.booleans(),
 )
+@example(series=[[(0.0, 1.0), (0.0, 400400402.0)]], width=30, height=1, unicode=False, log_y=False)
 def test_any_series_fit_the_width(series, width, height, unicode, log_y):
     named = [(f"s{n}", [x for x, _ in points], [y for _, y in points]) for n, points in enumerate(series)]
     lines = line_plot(named, width=width, height=height, unicode=unicode, log_y=log_y)

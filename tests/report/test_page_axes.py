@@ -2,7 +2,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lossrun.report.page_axes import Axis, opened, tick_text
@@ -26,6 +26,7 @@ def test_ticks_are_round(low, high, log, texts):
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=5), st.booleans())
+@example(values=[1256.0, 7e-306], log=True)
 def test_ticks_lie_within_and_their_texts_are_their_values(values, log):
     span = opened(values, log=log)
     if span is None:

@@ -61,13 +61,6 @@ def test_an_ending_names_the_best_epoch_and_what_to_do_next():
     assert text.endswith("\n  lossrun show last\n")
 
 
-def test_a_run_that_was_still_getting_better_is_told_of():
-    """With all its seeds: one that got worse would get worse further on."""
-    for best_epochs, told in (([6, 6], True), ([6, 5], False), ([5, 5], False)):
-        text = ended(finished({}, seeds=2, best_epochs=best_epochs))
-        assert ("note: val_loss was still getting better: train on" in text) is told
-
-
 def test_a_command_is_never_broken():
     command = "lossrun resume " + "name-" * 20 + " --set epochs=12"
     text = printed(lambda console: ending(console, finished({}), BEST, [command]))
