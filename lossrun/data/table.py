@@ -136,5 +136,5 @@ def _check_header(path: Path, line: int, header: list[str], delimiter: str) -> N
         raise DataError(f"{path}:{line}: two columns are named {repeated[0]!r}; expected different names")
     if len(header) == 1:
         other = max(_DELIMITERS, key=header[0].count)
-        meant = f"dataset.delimiter: {other!r}?" if header[0].count(other) else f"is the delimiter {delimiter!r} right?"
-        raise DataError(f"{path}:{line}: only one column, {header[0]!r}; {meant}")
+        hint = f"did you mean dataset.delimiter: {other!r}?" if other in header[0] else f"is {delimiter!r} right?"
+        raise DataError(f"{path}:{line}: only one column, {header[0]!r}; {hint}")
