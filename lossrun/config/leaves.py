@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from math import isfinite
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import AllowInfNan, Field, TypeAdapter, ValidationError
 
@@ -85,11 +85,16 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+# Words for values that are another word here: Keras' `linear` is no activation at all.
+_ELSEWHERE: Final = {"gpu": "cuda", "linear": "none"}
+
+
 def _verdict(parameter: Parameter, value: Any) -> str:
     """What is wrong with a refused value: its kind where that may surprise, or that it is out of bounds."""
     words = _words(parameter.type)
     if isinstance(value, str) and words:
-        near = nearest(value, words)
+        meant = _ELSEWHERE.get(value.lower())
+        near = meant if meant in words else nearest(value, words)
         return "is not known" + (f"; did you mean {near}?" if near else "")
     if isinstance(value, bool):
         return "is a truth value"

@@ -78,6 +78,14 @@ def test_near_misses(problem: OneProblem, line: str, meant: str) -> None:
     assert problem(line, replaces=dropped.get(key, key)).endswith(f"did you mean {meant}?")
 
 
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [("device: gpu", "cuda"), ("model: {name: mlp, output: linear}", "none"), ("device: cup", "cpu")],
+)
+def test_a_word_from_elsewhere_is_told_ours(problem: OneProblem, line: str, meant: str) -> None:
+    assert f"is not known; did you mean {meant}?" in problem(line, replaces=line.partition(" ")[0])
+
+
 @pytest.mark.parametrize(("key", "answer"), ANSWERS.items())
 def test_a_key_without_a_counterpart_is_told_where_its_purpose_is_met(
     problem: OneProblem, key: str, answer: str
