@@ -8,7 +8,7 @@ change, only strides.
 Sums are added up in another order than torch's. Times: tests/bench/README.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
 
-from lossrun.training.kernels import storage
+from lossrun.training.kernels import Planned, storage
 
 # Channels of the images beyond which torch's kernels have work enough, and so have those for a first layer whose number
 # of filters suits them.
@@ -44,7 +44,7 @@ class Convolutions:
     def __init__(self) -> None:
         self.windows: dict[Any, Tensor] = {}
 
-    def decomposed(self, op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Callable[[], Any] | None:
+    def decomposed(self, op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Planned | None:
         """See `tape.Decompose`."""
         if kwargs:
             return None

@@ -10,7 +10,7 @@ Products add up in another order than torch's: about 1e-7 relative apart. Times:
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -19,15 +19,13 @@ from torch._ops import OpOverload
 from lossrun.components.models import ACTIVATIONS, Network
 from lossrun.training import pools
 from lossrun.training.convolutions import Convolutions, has_few_channels
-from lossrun.training.kernels import storage
+from lossrun.training.kernels import Planned, storage
 
 # Of a dense network. Products of fewer samples are slower turned round; with more, nothing is gained.
 FEWEST_SAMPLES: Final = 16
 MOST_SAMPLES: Final = 512
 # Multiplications of the largest layer. Below it a step is all overhead, and its numbers may as well be torch's own.
 LEAST_MULTIPLICATIONS: Final = 200_000
-
-Planned: TypeAlias = Callable[[], Any]
 
 _IMAGES: Final = (nn.Conv2d, nn.AvgPool2d, nn.ZeroPad2d)
 _DENSE: Final = (nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.Dropout, *ACTIVATIONS.values())

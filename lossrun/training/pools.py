@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-Planned = Callable[[], Any]
+from lossrun.training.kernels import Planned
 
 
 def decomposed(op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Planned | None:

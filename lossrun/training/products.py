@@ -15,7 +15,7 @@ from lossrun.training.kernels import Call, Kernel
 
 # Multiplications below which oneDNN's fixed cost of about 17 us a call is more than it saves.
 LEAST_MULTIPLICATIONS: Final = 3_000_000
-# The longer side of a result over its shorter one, from which on MKL is the faster one: few samples, many weights.
+# The longer side of a result over its shorter one, from which on products stay with MKL: few samples, many weights.
 ELONGATED: Final = 4
 _ZEN_5: Final = 26  # AMD's number of the family
 
