@@ -6,6 +6,7 @@ depth and node count are checked on the parser's events, before anything is buil
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -23,6 +24,7 @@ _Loader: Final = getattr(yaml, "CLoader", yaml.Loader)
 _Event: TypeAlias = Any
 
 _UNPRINTABLE: Final = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _RADIX: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -49,10 +51,17 @@ def parse(text: str, name: str) -> tuple[Any, Source]:
         reason = f"not YAML: the character U+{ord(bad[0]):04X}; only printable ones are allowed"
         raise ConfigError([builder.source.problem_at(_place(text, bad.start()), reason).text])
     try:
-        value = builder.document(yaml.parse(text, Loader=_Loader))
+        value = builder.document(_events(text))
     except yaml.MarkedYAMLError as error:
+        # A parser looks ahead of the events it gives, and may meet a limit of its own there before the builder meets
+        # ours. The text up to that place does not go past the parser's limit, so the builder has its say about it.
+        if error.problem_mark and error.problem_mark.index < len(text):
+            with suppress(yaml.YAMLError):
+                _Builder(Source(name, builder.source.lines)).document(_events(text[: error.problem_mark.index]))
         place, reason = mistake(error, text.splitlines())
         raise ConfigError([builder.source.problem_at(place, f"not YAML: {reason}").text]) from None
+    except yaml.YAMLError as error:
+        raise ConfigError([f"{name}: not YAML: {' '.join(str(error).split())}"]) from None
     if builder.problems:
         raise builder.source.error(builder.problems)
     return value, builder.source
@@ -70,7 +79,7 @@ def parse_value(text: str, name: str) -> Any:
 
 @dataclass
 class _Builder:
-    source: Source
+    source: Source  # with mappings of its own, which the builder fills
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
 
@@ -89,8 +98,9 @@ class _Builder:
     def node(self, event: _Event, events: Iterator[_Event], path: Path, depth: int) -> Any:
         self.nodes += 1
         if self.nodes > MAX_NODES or depth > MAX_DEPTH:
-            what = f"more than {MAX_NODES} values" if self.nodes > MAX_NODES else f"nested deeper than {MAX_DEPTH}"
-            raise yaml.MarkedYAMLError(problem=what, problem_mark=event.start_mark)
+            deep = f"nested deeper than {MAX_DEPTH} levels"
+            what = f"more than {MAX_NODES} values" if self.nodes > MAX_NODES else deep
+            raise self.source.error([self.source.problem_at(_mark(event), what)])
         self.plain(event)
         if isinstance(event, yaml.AliasEvent):
             return None
@@ -109,6 +119,11 @@ class _Builder:
             self.refuse(event, "an anchor (&); write the value out where it is needed")
         elif event.tag is not None:
             self.refuse(event, f"a tag ({event.tag}); plain values only")
+        elif isinstance(event, yaml.ScalarEvent) and _SURROGATE.search(event.value):
+            # libyaml refuses such an escape itself.
+            self.refuse(
+                event, "an escape from \\uD800 to \\uDFFF, which is half a character; write the character itself"
+            )
 
     def sequence(self, events: Iterator[_Event], path: Path, depth: int) -> list[Any]:
         items: list[Any] = []
@@ -145,6 +160,15 @@ class _Builder:
         self.problems.append(self.source.problem_at(_mark(event), message))
         if len(self.problems) >= MAX_PROBLEMS:
             raise self.source.error(self.problems)
+
+
+def _events(text: str) -> Iterator[_Event]:
+    """The parser's events, one by one: what is refused is refused before the rest is parsed."""
+    try:
+        yield from yaml.parse(text, Loader=_Loader)
+    except (ValueError, OverflowError) as error:
+        # PyYAML's parser in Python turns \UFFFFFFFF into a character without a check.
+        raise yaml.YAMLError(f"an escape or a number that cannot be read ({error})") from error
 
 
 def _mark(event: _Event) -> Mark:

@@ -1,4 +1,6 @@
 import math
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -182,9 +184,43 @@ def test_a_large_text_is_refused_before_it_is_parsed() -> None:
     assert "larger" in refused("#" + "é" * (MAX_BYTES // 2))
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 50_000, "? " * 50_000, "- " * 100_000])
-def test_depth_is_bounded_while_parsing(loader: str, text: str) -> None:
-    assert f"nested deeper than {MAX_DEPTH}" in refused(text)
+# Every way to nest, each deeper than any parser's own limit (libyaml's is 1,000 since 0.2.6, met while looking ahead).
+NESTED: dict[str, Callable[[int], str]] = {
+    "flow lists": lambda depth: "[" * depth + "]" * depth,
+    "flow lists, not closed": lambda depth: "[" * depth,
+    "flow lists on lines": lambda depth: "[\n" * depth,
+    "flow lists behind a key": lambda depth: "a:\n  - " + "[" * depth,
+    "flow lists behind values": lambda depth: '["a]", ' * depth,
+    "flow mappings": lambda depth: "{a: " * depth + "}" * depth,
+    "flow mappings without values": lambda depth: "{" * depth,
+    "flow mappings with long keys": lambda depth: "{? " * depth,
+    "flow lists and mappings in turn": lambda depth: "[{a: " * (depth // 2),
+    "block lists": lambda depth: "- " * depth,
+    "block lists on lines": lambda depth: "".join(" " * level + "-\n" for level in range(min(depth, 500))),
+    "block mappings": lambda depth: "".join(" " * level + "a:\n" for level in range(min(depth, 500))),
+    "block mappings with long keys": lambda depth: "? " * depth,
+    "a flow list in block lists": lambda depth: "- " * MAX_DEPTH + "[" * depth,
+    "behind text with brackets": lambda depth: "a: 'it''s [ {'\nb: x[[{\nc: | # [\n  [[[\nd: " + "[" * depth,
+}
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 2, 1_002, 30_000])
+@pytest.mark.parametrize("kind", NESTED)
+def test_depth_is_bounded_while_parsing(loader: str, kind: str, depth: int) -> None:
+    problem = refused(NESTED[kind](depth))
+    first, line, caret = problem.splitlines()
+    assert re.fullmatch(rf"c\.yaml:\d+:\d+: nested deeper than {MAX_DEPTH} levels", first), problem
+    assert line[caret.index("^")] in '[{-?a"'
+
+
+def test_the_depth_error_names_the_first_bracket_too_many(loader: str) -> None:
+    assert refused("a:\n  " + "[" * 50_000).startswith(f"c.yaml:2:{3 + MAX_DEPTH}: nested")
+
+
+@pytest.mark.parametrize("text", ['a: x[[[{{{ # [[[[\nb: "[[[[["', "a: |\n  " + "[" * 50])
+def test_brackets_in_text_are_not_depth(loader: str, text: str) -> None:
+    assert parse(text, "c.yaml")[0]
+    assert "nested" not in refused(text + "\nc: @")
 
 
 def test_the_depth_that_is_allowed(loader: str) -> None:
@@ -231,3 +267,9 @@ def test_no_text_raises_anything_but_config_error(text: str) -> None:
     except ConfigError as error:
         problems = error.problems
     assert all(problem.startswith("c.yaml:") for problem in problems)
+
+
+# 0xFFFFFFFF is no Unicode character, and 0xD800 is one half of a pair that UTF-8 cannot hold.
+@pytest.mark.parametrize("text", ['a: "\\UFFFFFFFF"', 'a: "\\uD800"', '"\\uDFFF": 1', 'a: ["x", "\\U00110000"]'])
+def test_escapes_that_are_no_character_are_refused(loader: str, text: str) -> None:
+    assert refused(text).startswith("c.yaml:")
