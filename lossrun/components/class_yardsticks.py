@@ -11,6 +11,7 @@ from torch import Tensor
 from lossrun.catalog import Task
 from lossrun.catalog.declaration import Prediction
 from lossrun.components.models import Output, activated
+from lossrun.components.sample_means import exact_weights, mean, over_samples, power_of_two
 
 LOWEST: Final = torch.finfo(torch.float64).min
 
@@ -30,8 +31,9 @@ class ClassTargets:
     """`truths` (K, N), bool: which classes or labels are true of a sample; `values`: the same as numbers 0 and 1.
 
     `signs` (K, N): -1 where true, else 1; a logit times its sign is the logit of being wrong. `counts` (K,): samples of
-    which each is true. `labels` (1, N): the one true class, of exclusive classes. `mentions` (N,): labels true of each
-    sample.
+    which each is true, by weight if there are `weights`. `labels` (1, N): the one true class, of exclusive classes.
+    `mentions` (N,): labels true of each sample. `weights` (N,), float64: how much each sample counts, at least 0; sums
+    of some of them are exact in any order. None: all samples count alike.
     """
 
     truths: Tensor
@@ -40,9 +42,10 @@ class ClassTargets:
     counts: Tensor
     labels: Tensor
     mentions: Tensor
+    weights: Tensor | None = None
 
 
-def class_targets(targets: Tensor, outputs: int) -> ClassTargets:
+def class_targets(targets: Tensor, outputs: int, weights: Tensor | None = None) -> ClassTargets:
     """See `metrics.prepared_targets`."""
     if targets.ndim == 1:
         labels = targets.long().unsqueeze(0)
@@ -51,7 +54,10 @@ def class_targets(targets: Tensor, outputs: int) -> ClassTargets:
         truths = (targets > 0.5).mT.contiguous()
         labels = truths.byte().argmax(dim=0, keepdim=True)
     values = truths.double()
-    return ClassTargets(truths, values, 1 - 2 * values, values.sum(dim=1), labels, values.sum(dim=0))
+    if weights is not None:
+        weights = exact_weights(weights)
+    counts = values.sum(dim=1) if weights is None else (values * weights).sum(dim=1)
+    return ClassTargets(truths, values, 1 - 2 * values, counts, labels, values.sum(dim=0), weights)
 
 
 # From here on most is done in place: for arrays beyond the caches fresh memory costs more than the arithmetic.
@@ -63,44 +69,48 @@ def exclusive_yardsticks(
     """Of one class of several. Overwrites `raw` (..., K, N)."""
     top, guesses = raw.max(dim=-2, keepdim=True)
     labels = targets.labels.expand_as(guesses)
+    weights = targets.weights
     right = guesses == labels
     if output == "softmax":
         of_right = raw.gather(-2, labels)
         shared = _softmax(raw, top, guesses)
         log_right = shared.log_p.gather(-2, labels)
-        values, wrong = _of_right_class(log_right)
-        values["binary_cross_entropy"] = -mean(shared.log_no.scatter_(-2, labels, log_right))
+        values, wrong = _of_right_class(log_right, weights)
+        values["binary_cross_entropy"] = -mean(shared.log_no.scatter_(-2, labels, log_right), weights)
         # The right class is short of 1 by what all others have together.
-        values["mse"] = mean(shared.p.scatter_(-2, labels, wrong).square_())
+        values["mse"] = mean(shared.p.scatter_(-2, labels, wrong).square_(), weights)
         sure = shared.p_top
-        values["mae"] = mean(wrong) * (2 / raw.shape[-2])
-        values["categorical_hinge"] = _categorical_hinge(of_right, torch.where(right, top + shared.second, top))
-        values["multi_margin"] = _multi_margin(shared.log_p, log_right, labels)
+        values["mae"] = mean(wrong, weights) * (2 / raw.shape[-2])
+        values["categorical_hinge"] = _categorical_hinge(
+            of_right, torch.where(right, top + shared.second, top), weights
+        )
+        values["multi_margin"] = _multi_margin(shared.log_p, log_right, labels, weights)
     elif output == "sigmoid":
         # A cross-entropy wants probabilities that sum to 1.
-        values, _ = _of_right_class((-softplus(-raw)).log_softmax(dim=-2).gather(-2, labels))
+        values, _ = _of_right_class((-softplus(-raw)).log_softmax(dim=-2).gather(-2, labels), weights)
         wrong_logits = raw * targets.signs
-        values["binary_cross_entropy"] = mean(softplus(wrong_logits))
+        values["binary_cross_entropy"] = mean(softplus(wrong_logits), weights)
         sure = top.sigmoid()
-        values |= _of_errors(wrong_logits.sigmoid_())
-        values |= _of_margins(raw, top, guesses, labels)
+        values |= _of_errors(wrong_logits.sigmoid_(), weights)
+        values |= _of_margins(raw, top, guesses, labels, weights)
     elif reads_as is None:
-        values = _of_margins(raw, top, guesses, labels)
+        values = _of_margins(raw, top, guesses, labels, weights)
     else:
-        values = _of_errors(activated(raw, output).sub_(targets.values).abs_())
+        values = _of_errors(activated(raw, output).sub_(targets.values).abs_(), weights)
 
     guesses, labels = guesses.squeeze(-2), labels.squeeze(-2)
     hit = right.squeeze(-2).double()
-    values["accuracy"] = hit.mean(dim=-1)
+    values["accuracy"] = over_samples(hit, weights)
     if output != "none":
         values["brier"] = values["mse"] * raw.shape[-2]
         sure = sure.squeeze(-2)
-        values["expected_calibration_error"] = _calibration_error(sure, sure - hit)
+        values["expected_calibration_error"] = _calibration_error(sure, sure - hit, weights)
     counts = targets.counts.expand(*hit.shape[:-1], -1)
     # Exact in whatever order a GPU adds: whole numbers. (Sums over one-hot rows would cost K times as much.)
-    hits = torch.zeros_like(counts).scatter_add(-1, labels, hit)
-    mentions = counts.scatter_add(-1, guesses, torch.ones_like(hit))
-    # Over the classes that are a label or a guess at least once, as scikit-learn's f1_score.
+    ones = torch.ones_like(hit) if weights is None else weights.expand_as(hit)
+    hits = torch.zeros_like(counts).scatter_add(-1, labels, hit if weights is None else hit * weights)
+    mentions = counts.scatter_add(-1, guesses, ones)
+    # Over the classes that are a label or a guess at least once, as scikit-learn's f1_score. Weight 0: no sample.
     values["macro_f1"] = _f1(hits, mentions).sum(dim=-1) / mentions.count_nonzero(dim=-1)
     return values
 
@@ -109,18 +119,18 @@ def label_yardsticks(
     task: Task, raw: Tensor, targets: ClassTargets, output: Output, reads_as: Prediction | None
 ) -> dict[str, Tensor]:
     """Of one yes or no, and of several. Overwrites `raw` (..., K, N)."""
-    values = {}
+    values, weights = {}, targets.weights
     # Of outputs trained towards 0 and 1 the middle decides, of logits and margins the sign.
     plain = output == "none" and reads_as == "mean"
     yeses = raw > (0.5 if plain else 0)
     if plain:
-        values = _of_errors(raw.sub_(targets.values).abs_())
+        values = _of_errors(raw.sub_(targets.values).abs_(), weights)
     else:
         wrong = raw * targets.signs
         if task == "binary":
             shortfalls = (wrong + MARGIN).clamp_(min=0)
-            values["hinge"] = mean(shortfalls)
-            values["squared_hinge"] = mean(shortfalls.square_())
+            values["hinge"] = mean(shortfalls, weights)
+            values["squared_hinge"] = mean(shortfalls.square_(), weights)
         if output == "sigmoid":
             costs = softplus(wrong)
             values |= _of_probabilities(task, wrong.sigmoid_(), costs, targets)
@@ -131,9 +141,12 @@ def label_yardsticks(
             values |= _of_probabilities(task, shared.p.sub_(targets.values).abs_(), costs, targets)
 
     right = yeses == targets.truths
-    values["accuracy"] = right.sum(dim=(-2, -1), dtype=torch.float64) / targets.truths.numel()
+    if weights is None:
+        values["accuracy"] = right.sum(dim=(-2, -1), dtype=torch.float64) / targets.truths.numel()
+    else:
+        values["accuracy"] = mean(right, weights)
     if task == "multilabel":
-        hits, guessed = (yeses & targets.truths).sum(dim=-1), yeses.sum(dim=-1)
+        hits, guessed = _count(yeses & targets.truths, weights), _count(yeses, weights)
         values["macro_f1"] = _f1(hits, guessed + targets.counts).mean(dim=-1)
     return values
 
@@ -146,81 +159,92 @@ def softplus(logits: Tensor) -> Tensor:
     return F.softplus(logits, threshold=50)
 
 
-def mean(values: Tensor) -> Tensor:
-    """Over the last two axes."""
-    return values.mean(dim=(-2, -1))
+def _count(yeses: Tensor, weights: Tensor | None) -> Tensor:
+    """How many samples each is true of, by their weights, (..., K)."""
+    return yeses.sum(dim=-1) if weights is None else (yeses * weights).sum(dim=-1)
 
 
-def _of_errors(errors: Tensor) -> dict[str, Tensor]:
+def _of_errors(errors: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
     """From |p - t| (..., K, N), which it overwrites."""
-    return {"mae": mean(errors), "mse": mean(errors.square_())}
+    return {"mae": mean(errors, weights), "mse": mean(errors.square_(), weights)}
 
 
 def _of_probabilities(task: Task, errors: Tensor, costs: Tensor, targets: ClassTargets) -> dict[str, Tensor]:
     """From |p - t|, which is overwritten, and -ln(1 - |p - t|), both (..., K, N)."""
-    values = {"binary_cross_entropy": mean(costs)}
+    weights = targets.weights
+    values = {"binary_cross_entropy": mean(costs, weights)}
     if task == "multilabel":
         missing = errors.sum(dim=-2)
         # sum of t + sum of p - 2 (sum of t p) is the sum of |p - t|, as t is 0 or 1: nothing cancels near 0.
         both = (errors * targets.signs).sum(dim=-2).add_(targets.mentions, alpha=2).add_(DICE_EPS)
-        values["dice"] = (missing / both).mean(dim=-1)
+        values["dice"] = over_samples(missing / both, weights)
     gaps = errors * targets.signs  # p - t
-    values["expected_calibration_error"] = _calibration_error((gaps + targets.values).flatten(-2), gaps.flatten(-2))
-    values |= _of_errors(errors)
+    values["expected_calibration_error"] = _calibration_error(
+        (gaps + targets.values).flatten(-2),
+        gaps.flatten(-2),
+        None if weights is None else weights.repeat(gaps.shape[-2]),
+    )
+    values |= _of_errors(errors, weights)
     values["brier"] = values["mse"] * errors.shape[-2]
     # Squared by now, which is the power gamma.
-    values["binary_focal"] = mean(errors.mul_(costs))
+    values["binary_focal"] = mean(errors.mul_(costs), weights)
     return values
 
 
-def _calibration_error(probabilities: Tensor, gaps: Tensor) -> Tensor:
+def _calibration_error(probabilities: Tensor, gaps: Tensor, weights: Tensor | None) -> Tensor:
     """Equal bins of the probabilities, each with its upper edge, the first with 0 as well. The gaps p - t are summed in
-    each; sums over bins of |sum|, divided by the number of all. Both (..., N), the result (...), to about 1e-11.
+    each, by their weights (N,); sums over bins of |sum|, divided by the number of all, or the sum of the weights. Both
+    (..., N), the result (...), to about 1e-11.
 
     Whole multiples of a power of 2 are summed, so large a power that no sum is rounded: it is exact in whatever order a
     GPU adds.
     """
     edges = torch.arange(1, BINS, dtype=probabilities.dtype, device=probabilities.device) / BINS
     bins = torch.bucketize(probabilities, edges)
+    if weights is not None:
+        total = weights.sum()
+        gaps, power = gaps * weights, power_of_two(total)
+        sums = gaps.new_zeros(*gaps.shape[:-1], BINS).scatter_add(-1, bins, (gaps / power).round_())
+        return sums.abs_().sum(dim=-1) * (power / total)
     samples = gaps.shape[-1]
     unit = 2.0 ** (samples.bit_length() - 52)
     sums = gaps.new_zeros(*gaps.shape[:-1], BINS).scatter_add(-1, bins, (gaps / unit).round_())
     return sums.abs_().sum(dim=-1) * (unit / samples)
 
 
-def _of_right_class(log_right: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+def _of_right_class(log_right: Tensor, weights: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
     """What follows from the right class' log-probability alone, and 1 - its probability; (..., 1, N)."""
     wrong = log_right.expm1().neg_()
-    cross_entropy = -mean(log_right)
+    cross_entropy = -mean(log_right, weights)
     values = {
         "cross_entropy": cross_entropy,
-        "focal": -mean(wrong.square().mul_(log_right)),
-        "generalized_cross_entropy": mean((log_right * GENERALIZED_Q).expm1_()) / -GENERALIZED_Q,
+        "focal": -mean(wrong.square().mul_(log_right), weights),
+        "generalized_cross_entropy": mean((log_right * GENERALIZED_Q).expm1_(), weights) / -GENERALIZED_Q,
         # The reverse cross-entropy: each wrong class' probability times the logarithm of 0.
-        "symmetric_cross_entropy": SYMMETRIC_ALPHA * cross_entropy - SYMMETRIC_BETA * LOG_ZERO * mean(wrong),
+        "symmetric_cross_entropy": SYMMETRIC_ALPHA * cross_entropy - SYMMETRIC_BETA * LOG_ZERO * mean(wrong, weights),
     }
     return values, wrong
 
 
-def _of_margins(raw: Tensor, top: Tensor, guesses: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def _of_margins(raw: Tensor, top: Tensor, guesses: Tensor, labels: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
     """Overwrites `raw` (..., K, N)."""
     of_right = raw.gather(-2, labels)
     second = raw.scatter(-2, guesses, -inf).amax(dim=-2, keepdim=True)
     rival = torch.where(guesses == labels, second, top)
     return {
-        "categorical_hinge": _categorical_hinge(of_right, rival),
-        "multi_margin": _multi_margin(raw, of_right, labels),
+        "categorical_hinge": _categorical_hinge(of_right, rival, weights),
+        "multi_margin": _multi_margin(raw, of_right, labels, weights),
     }
 
 
-def _categorical_hinge(of_right: Tensor, rival: Tensor) -> Tensor:
+def _categorical_hinge(of_right: Tensor, rival: Tensor, weights: Tensor | None) -> Tensor:
     """rival: the greatest output of a wrong class, which counts as at least 0, as in Keras. (..., 1, N)."""
-    return mean((rival.clamp(min=0) - of_right).add_(MARGIN).clamp_(min=0))
+    return mean((rival.clamp(min=0) - of_right).add_(MARGIN).clamp_(min=0), weights)
 
 
-def _multi_margin(outputs: Tensor, of_right: Tensor, labels: Tensor) -> Tensor:
+def _multi_margin(outputs: Tensor, of_right: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
     """Overwrites the outputs (..., K, N); any number may have been added to all of a sample's."""
-    return mean(outputs.sub_(of_right - MARGIN).clamp_(min=0).scatter_(-2, labels, 0.0))
+    return mean(outputs.sub_(of_right - MARGIN).clamp_(min=0).scatter_(-2, labels, 0.0), weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,4 +283,4 @@ def _softmax(raw: Tensor, top: Tensor, likeliest: Tensor) -> _Softmax:
 
 def _f1(hits: Tensor, mentions: Tensor) -> Tensor:
     """2 hits / (labels + guesses) per class, (..., K); 0 for a class that is neither (scikit-learn's zero_division)."""
-    return 2 * hits / mentions.clamp(min=1)
+    return torch.where(mentions > 0, 2 * hits / mentions, 0.0)

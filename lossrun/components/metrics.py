@@ -42,6 +42,7 @@ def prepared_targets(
     target_mean: float | Tensor = 0.0,
     target_std: float | Tensor = 1.0,
     deciding: Sequence[Tensor] = (),
+    weights: Tensor | None = None,
 ) -> PreparedTargets:
     """What `yardsticks` needs of targets, to be computed once for many calls.
 
@@ -50,14 +51,17 @@ def prepared_targets(
         yardsticks are in original units.
     deciding: the regression targets that decide which yardsticks have a meaning, where these are not `targets` alone;
         so several parts of the data can have the same ones.
+    weights: (N,), how much each sample counts: at least 0, and not all 0. A sample of weight 2 counts as two, one of
+        weight 0 as none.
     Kept on the targets' device, or on the CPU for "mps", which has no float64. Of regression targets some values are
     read back: whether they were standardized, the least, the greatest, and the nearest to 0.
     """
     targets = _where_doubles_are(targets.detach())
+    weights = None if weights is None else _where_doubles_are(weights.detach())
     if task != "regression":
-        return class_targets(targets, outputs)
+        return class_targets(targets, outputs, weights)
     others = [_where_doubles_are(other.detach()) for other in deciding]
-    return regression_targets(targets, mean=target_mean, std=target_std, deciding=others)
+    return regression_targets(targets, mean=target_mean, std=target_std, deciding=others, weights=weights)
 
 
 def yardsticks(
@@ -79,7 +83,8 @@ def yardsticks(
         loss itself applies a sigmoid to exclusive classes, pass output "sigmoid".
 
     A name that has no meaning for these outputs and targets is left out (`catalog.metrics.yardstick_names`). R2 of
-    constant targets is nan. A sample's loss is the mean over K where the catalogue says so, and N samples count alike.
+    constant targets is nan. A sample's loss is the mean over K where the catalogue says so, and the N samples count
+    alike, or by their weights.
     """
     # Turned and converted in one pass; a copy even of float64, which would else keep its memory order.
     raw = _where_doubles_are(preactivations.detach()).mT.to(

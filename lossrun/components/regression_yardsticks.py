@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from lossrun.catalog.declaration import Prediction
-from lossrun.components.class_yardsticks import mean, softplus
+from lossrun.components.class_yardsticks import softplus
 from lossrun.components.models import Output, activated
+from lossrun.components.sample_means import exact_weights, mean, over_samples
 
 # The plain parameters of the losses, as the catalogue declares them.
 HUBER_DELTA: Final = 1.0
@@ -31,6 +32,8 @@ class RegressionTargets:
 
     Of the originals t, None where no yardstick wants it: `percents` (K, N), 100 / |t|; `logarithms` (K, N),
     log(1 + t); `directions` (K, N), each sample's t of length 1.
+
+    `weights` (N,), float64: how much each sample counts, at least 0, also in the variance. None: all count alike.
     """
 
     values: Tensor
@@ -43,10 +46,16 @@ class RegressionTargets:
     percents: Tensor | None
     logarithms: Tensor | None
     directions: Tensor | None
+    weights: Tensor | None = None
 
 
 def regression_targets(
-    targets: Tensor, *, mean: float | Tensor, std: float | Tensor, deciding: Sequence[Tensor]
+    targets: Tensor,
+    *,
+    mean: float | Tensor,
+    std: float | Tensor,
+    deciding: Sequence[Tensor],
+    weights: Tensor | None = None,
 ) -> RegressionTargets:
     """See `metrics.prepared_targets`."""
     values = targets.mT.to(torch.float64, memory_format=torch.contiguous_format)
@@ -54,7 +63,15 @@ def regression_targets(
     originals = _in_original_units(values, targets.dtype, scale, shift)
     # Distances from the first sample: those of a constant are 0, those from its mean 0 but for rounding.
     distances = values - values[:, :1]
-    variance = (distances if scale is None else distances * scale).var(dim=1, correction=0)
+    distances = distances if scale is None else distances * scale
+    if weights is None:
+        variance = distances.var(dim=1, correction=0)
+    else:
+        weights = exact_weights(weights)
+        # A sample that does not count may lie anywhere: from the first that counts, a constant is at 0.
+        distances = distances - distances.index_select(1, weights.argmax().reshape(1))
+        middle = over_samples(distances, weights)
+        variance = over_samples((distances - middle.unsqueeze(1)).square_(), weights)
     judges = [_in_original_units(other.mT.double(), other.dtype, scale, shift) for other in deciding] or [originals]
     least = torch.stack([judge.min() for judge in judges]).min()
     greatest = torch.stack([judge.max() for judge in judges]).max()
@@ -72,6 +89,7 @@ def regression_targets(
         percents=100 / originals.abs().clamp(min=MAPE_EPS) if magnitude > 0 else None,
         logarithms=originals.clamp(min=LEAST_VALUE).log1p() if low >= 0 else None,
         directions=originals / lengths if len(originals) > 1 else None,
+        weights=weights,
     )
 
 
@@ -107,15 +125,15 @@ def regression_yardsticks(
     raw: Tensor, targets: RegressionTargets, output: Output, reads_as: Prediction | None, names: Collection[str]
 ) -> dict[str, Tensor]:
     """Those of `names`. Overwrites `raw` (..., K or 2 K, N)."""
-    values = {}
+    values, weights = {}, targets.weights
     if "binary_cross_entropy" in names:
-        values["binary_cross_entropy"] = mean(torch.lerp(softplus(raw), softplus(-raw), targets.values))
+        values["binary_cross_entropy"] = mean(torch.lerp(softplus(raw), softplus(-raw), targets.values), weights)
     outputs = means(raw, output, reads_as)
     errors = outputs - targets.values
     if targets.scale is not None:
         errors.mul_(targets.scale)
     squares = errors.square()
-    squared = squares.mean(dim=-1)
+    squared = over_samples(squares, weights)
     values["mse"] = squared.mean(dim=-1)
     values["rmse"] = values["mse"].sqrt()
     values["r2"] = 1 - (squared / targets.variance).mean(dim=-1)
@@ -124,17 +142,17 @@ def regression_yardsticks(
         if targets.scale is not None:
             log_variances = log_variances + 2 * targets.scale.log()
         log_variances = log_variances.clamp(min=log(VARIANCE_EPS))
-        values["gaussian_nll"] = mean(log_variances.neg().exp_().mul_(squares).add_(log_variances)) / 2
+        values["gaussian_nll"] = mean(log_variances.neg().exp_().mul_(squares).add_(log_variances), weights) / 2
     # error^2 / 2 within delta, delta * (|error| - delta / 2) beyond
     clipped = errors.clamp(-HUBER_DELTA, HUBER_DELTA)
-    values["huber"] = mean(errors.sub(clipped, alpha=0.5).mul_(clipped))
+    values["huber"] = mean(errors.sub(clipped, alpha=0.5).mul_(clipped), weights)
     sizes = errors.abs_()
-    values["mae"] = mean(sizes)
+    values["mae"] = mean(sizes, weights)
     if "mape" in names:
         assert targets.percents is not None
-        values["mape"] = mean(sizes * targets.percents)
+        values["mape"] = mean(sizes * targets.percents, weights)
     # ln cosh e = |e| - ln(1 + tanh |e|): two passes, exact to the last digit of |e|. Below 0 only by rounding.
-    values["log_cosh"] = (values["mae"] - mean(sizes.tanh_().log1p_())).clamp_(min=0)
+    values["log_cosh"] = (values["mae"] - mean(sizes.tanh_().log1p_(), weights)).clamp_(min=0)
     if targets.logarithms is not None or targets.directions is not None:
         values |= _of_values(raw, outputs, targets, reads_as)
     return {name: values[name] for name in names}
@@ -145,18 +163,19 @@ def _of_values(
 ) -> dict[str, Tensor]:
     """What depends on the predictions themselves and not on their errors alone. Overwrites all it is given."""
     values = {}
-    scale, shift = targets.scale, targets.shift
+    scale, shift, weights = targets.scale, targets.shift, targets.weights
     predicted = outputs if scale is None or shift is None else torch.addcmul(shift, outputs, scale)
     if targets.directions is not None:
         lengths = predicted.square().sum(dim=-2).sqrt_().clamp_(min=LEAST_LENGTH)
-        values["cosine_similarity"] = -(predicted * targets.directions).sum(dim=-2).div_(lengths).mean(dim=-1)
+        cosines = (predicted * targets.directions).sum(dim=-2).div_(lengths)
+        values["cosine_similarity"] = -over_samples(cosines, weights)
     if targets.logarithms is None:
         return values
     if reads_as == "log_mean" and scale is None:
         # From the logarithm that the model gives: nothing is lost below 1e-7.
-        values["poisson_nll"] = mean(torch.addcmul(outputs, targets.originals, raw, value=-1))
+        values["poisson_nll"] = mean(torch.addcmul(outputs, targets.originals, raw, value=-1), weights)
     predicted.clamp_(min=LEAST_VALUE)
     if "poisson_nll" not in values:
-        values["poisson_nll"] = mean(torch.addcmul(predicted, targets.originals, predicted.log(), value=-1))
-    values["msle"] = mean(predicted.log1p_().sub_(targets.logarithms).square_())
+        values["poisson_nll"] = mean(torch.addcmul(predicted, targets.originals, predicted.log(), value=-1), weights)
+    values["msle"] = mean(predicted.log1p_().sub_(targets.logarithms).square_(), weights)
     return values
