@@ -135,7 +135,7 @@ def compare(
         at=at,
         margin=margin,
         verdicts=verdicts(deciders, sides, margin) if not reasons else (),
-        target=reaching(united, target, ranked) if target is not None else None,
+        target=reaching(groups, target, ranked) if target is not None else None,
     )
 
 

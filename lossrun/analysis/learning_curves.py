@@ -11,6 +11,7 @@ from lossrun.analysis import comparability, readings
 from lossrun.analysis.differences import component_text, config_differences, labels
 from lossrun.analysis.readings import Goal
 from lossrun.analysis.remarks import remarks
+from lossrun.analysis.seconds import SECONDS, clock, shared
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun
@@ -30,8 +31,8 @@ _MACHINE: Final = ("host", "device", "threads")
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
     """A column of one run, a value per epoch. `run`: its place among the runs given; `xs`: epochs, steps or seconds
-    since the start; `means`, `lows`, `highs`: over the seeds that trained in the epoch, NaN where one of them is not
-    finite; `seeds`: how many seeds there are."""
+    of one seed since the start; `means`, `lows`, `highs`: over the seeds that trained in the epoch, NaN where one of
+    them is not finite; `seeds`: how many seeds there are."""
 
     run: int
     column: str
@@ -100,7 +101,8 @@ def learning_curves(
         notes.update((f"{name} has no {' or '.join(columns)}", None) for name in lacking)
     scaled = [_scaled(panel, log) for panel in panels]
     notes.update((note, None) for _, told in scaled for note in told)
-    notes.update(dict.fromkeys(_run_notes(runs, names, x_axis)))
+    timed = x_axis == "seconds" or any(column in SECONDS for panel in panels for column in panel.columns)
+    notes.update(dict.fromkeys(_run_notes(runs, names, timed=timed)))
     return LearningCurves(x_axis, names, tuple(panel for panel, _ in scaled), tuple(notes))
 
 
@@ -245,11 +247,15 @@ def _letters(runs: Sequence[RecordedRun]) -> list[str]:
 
 def _points(run: RecordedRun, column: str, x_axis: XAxis) -> Iterator[tuple[float, float, float, float]]:
     """x, mean, lowest and highest value of each epoch."""
-    elapsed = 0.0
+    elapsed, its = 0.0, clock(run)
     by_epoch = itemgetter("epoch")
     for epoch, rows in groupby(sorted(run.history.rows, key=by_epoch), key=by_epoch):
         group = list(rows)
-        elapsed += group[0].get("seconds", 0.0)
+        # Of one seed: see analysis/seconds.py.
+        turns = its.turns(epoch, {row["seed"] for row in group})
+        elapsed += group[0].get("seconds", 0.0) / turns
+        if column in SECONDS:
+            group = [{**row, column: row[column] / turns} for row in group if column in row]
         spread = readings.column({row["seed"]: row for row in group}, column)
         if spread is None:
             continue
@@ -295,10 +301,15 @@ def _scaled(panel: Panel, log: bool | None) -> tuple[Panel, list[str]]:
     return replace(panel, log=True), [f"values of {panel.name} that are not above 0 are left out"] if left_out else []
 
 
-def _run_notes(runs: Sequence[RecordedRun], names: Sequence[str], x_axis: XAxis) -> Iterator[str]:
+def _run_notes(runs: Sequence[RecordedRun], names: Sequence[str], *, timed: bool) -> Iterator[str]:
+    """`timed`: seconds are drawn, or drawn over."""
     for run, name in zip(runs, names, strict=True):
         if len({row["epoch"] for row in readings.last_rows(run).values()}) > 1:
             yield "where a seed stops, the mean goes on over those that are left"
         yield from (f"{name}: {remark}" if len(runs) > 1 else remark for remark in remarks(run))
-    if x_axis == "seconds" and any(len({run.environment.get(key) for run in runs}) > 1 for key in _MACHINE):
+        if timed and len(run.seeds) > 1:
+            together = shared(clock(run).at_once, len(run.seeds))
+            told = f"the wall time that seeds share ({together})" if together else "of one seed, as seeds took turns"
+            yield f"{name}: seconds are {told}" if len(runs) > 1 else f"seconds are {told}"
+    if timed and any(len({run.environment.get(key) for run in runs}) > 1 for key in _MACHINE):
         yield "the wall times were taken on different machines, devices or numbers of threads"

@@ -11,6 +11,7 @@ from lossrun.analysis.differences import component_text
 from lossrun.analysis.learning_curves import LearningCurve, mean_curve, usual_columns
 from lossrun.analysis.readings import Goal, Spread
 from lossrun.analysis.remarks import remarks
+from lossrun.analysis.seconds import SECONDS, clock
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.errors import RunError
 from lossrun.records.recorded import RecordedRun
@@ -65,7 +66,8 @@ class ShownYardstick:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """Everything `show` says. `seconds`: wall time of all finished epochs. `best_weights`: per seed, of a model small
+    """Everything `show` says. `seconds`: wall time of all finished epochs,
+    of all seeds together; `arrangement`: how these trained, in words. `best_weights`: per seed, of a model small
     enough to print."""
 
     path: Path
@@ -78,6 +80,7 @@ class RunFacts:
     best_metric: str
     best_epochs: dict[int, int]
     seconds: float
+    arrangement: str
     yardsticks: tuple[ShownYardstick, ...]
     curves: tuple[LearningCurve, ...]
     config: dict[str, Any]
@@ -124,6 +127,7 @@ def facts(run: RecordedRun) -> RunFacts:
         best_metric=run.config["best"]["metric"],
         best_epochs={seed: row["epoch"] for seed, row in best.items()},
         seconds=sum(filter(None, seconds_per_epoch.values())),
+        arrangement=clock(run).arrangement,
         yardsticks=tuple(yardsticks),
         curves=tuple(curve for name in usual_columns(run) if (curve := mean_curve(run, name))),
         config=run.config,
@@ -156,5 +160,21 @@ def _row(run: RecordedRun, now: datetime) -> RunRow:
         age=(now - datetime.fromisoformat(started)).total_seconds() if started else None,
         started=started,
         config=run.config,
-        at_best={seed: {**row, **tests.get(seed, {})} for seed, row in best.items()},
+        at_best={seed: {**row, **tests.get(seed, {})} for seed, row in _of_one_seed(run, best).items()},
     )
+
+
+def _of_one_seed(run: RecordedRun, best: dict[int, Row]) -> dict[int, Row]:
+    """The rows with the seconds that one seed took, as runs may be sorted by them."""
+    its = clock(run)
+    if its.at_once in (None, len(run.seeds)):
+        return best
+    active: dict[int, set[int]] = {row["epoch"]: set() for row in best.values()}
+    for epoch, seed in zip(run.history.rows.column("epoch"), run.history.rows.column("seed"), strict=True):
+        if epoch in active:
+            active[epoch].add(seed)
+    turns = {epoch: its.turns(epoch, seeds) for epoch, seeds in active.items()}
+    return {
+        seed: {**row, **{name: row[name] / turns[row["epoch"]] for name in SECONDS if name in row}}
+        for seed, row in best.items()
+    }

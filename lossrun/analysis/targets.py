@@ -5,20 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lossrun.analysis import readings
+from lossrun.analysis.groups import Group
 from lossrun.analysis.readings import Goal, Spread, spread
+from lossrun.analysis.seconds import at_once, seed_seconds
 from lossrun.errors import UsageError
-from lossrun.records.recorded import RecordedRun
 from lossrun.records.rows import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Reaching:
-    """One run and the target. `epochs`: the first epoch there, `seconds`: the wall time of the run to its end, which
-    seeds trained together share; both over the seeds that get there, None where none does. `never`: the seeds that do
-    not. `area`: the mean height of the learning curve over the epochs that all runs have."""
+    """One run and the target. `epochs`: the first epoch there; `seconds`: the time that one seed took to its end, see
+    `analysis/seconds.py`; both over the seeds that get there, None where none does. `at_once`: how many seeds shared
+    these seconds at most, as they trained at once; 1: none did; None: not recorded. `never`: the seeds that do not get
+    there. `area`: the mean height of the learning curve over the epochs that all runs have."""
 
     epochs: Spread | None
     seconds: Spread | None
+    at_once: int | None
     never: tuple[int, ...]
     area: Spread | None
 
@@ -34,11 +37,12 @@ class Target:
     runs: tuple[Reaching, ...]
 
 
-def reaching(runs: Sequence[RecordedRun], text: str, ranked: Mapping[str, bool]) -> Target:
+def reaching(groups: Sequence[Group], text: str, ranked: Mapping[str, bool]) -> Target:
     """`text`: `val_accuracy=0.97`, or any spelling of a yardstick of the history. `ranked`: as of `yardsticks`.
 
     Raises UsageError where it is not of that form, or the runs do not all have the column.
     """
+    runs = [group.run for group in groups]
     name, _, number = text.partition("=")
     try:
         value = float(number)
@@ -58,26 +62,27 @@ def reaching(runs: Sequence[RecordedRun], text: str, ranked: Mapping[str, bool])
         shared = sorted(c for c in columns if c.startswith("val_") and ranked.get(c, True) and readings.goal(c))
         raise UsageError(f"target {text}: expected a column that the runs' histories share: {', '.join(shared)}")
     epochs = min(map(readings.epochs_done, runs))
-    return Target(column, goal, value, epochs, tuple(_reaching(run, column, goal, value, epochs) for run in runs))
+    return Target(column, goal, value, epochs, tuple(_reaching(group, column, goal, value, epochs) for group in groups))
 
 
-def _reaching(run: RecordedRun, column: str, goal: Goal, target: float, epochs: int) -> Reaching:
-    rows: dict[int, list[Row]] = {seed: [] for seed in run.seeds}
-    for row in run.history.rows:
+def _reaching(group: Group, column: str, goal: Goal, target: float, epochs: int) -> Reaching:
+    rows: dict[int, list[Row]] = {seed: [] for seed in group.run.seeds}
+    took = seed_seconds(group.members)
+    for row in group.run.history.rows:
         rows.setdefault(row["seed"], []).append(row)
     reached: dict[int, int] = {}
     seconds: dict[int, float] = {}
     for seed, course in rows.items():
         passed = 0.0
         for row in course:
-            passed += row.get("seconds", 0.0)
+            passed += took[seed][row["epoch"]]
             value = row.get(column, math.nan)
             if value >= target if goal == "max" else value <= target:
                 reached[seed], seconds[seed] = row["epoch"], passed
                 break
     areas = {seed: area for seed, course in rows.items() if (area := _area(course, column, epochs)) is not None}
     never = tuple(seed for seed in rows if seed not in reached)
-    return Reaching(spread(reached), spread(seconds), never, spread(areas))
+    return Reaching(spread(reached), spread(seconds), at_once(group.members), never, spread(areas))
 
 
 def _area(course: Sequence[Row], column: str, epochs: int) -> float | None:

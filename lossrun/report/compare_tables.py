@@ -1,10 +1,11 @@
 """The tables of a comparison, with the runs called by whatever names the caller has room for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from lossrun.analysis.compare import ComparedRun, Comparison, Curve
 from lossrun.analysis.readings import Spread
+from lossrun.analysis.seconds import shared
 from lossrun.analysis.yardsticks import Yardstick
 from lossrun.report.numbers import format_number, format_spread
 from lossrun.report.text_table import Column, TextTable
@@ -90,7 +91,7 @@ def target_table(comparison: Comparison, names: Sequence[str], sign: str) -> Tex
     target, runs = comparison.target, comparison.target.runs
     columns = (
         Column("epochs", tuple(format_spread(run.epochs, sign, 3) for run in runs)),
-        Column("seconds", tuple(format_spread(run.seconds, sign, 3) for run in runs)),
+        Column("seconds", tuple(seconds_cells(comparison, sign))),
         Column(
             "never", tuple(_share(run.never, asked.seeds) for run, asked in zip(runs, comparison.runs, strict=True))
         ),
@@ -99,10 +100,28 @@ def target_table(comparison: Comparison, names: Sequence[str], sign: str) -> Tex
     bound = "at least" if target.goal == "max" else "at most"
     note = (
         f"never: seeds that do not get there and are in no mean; mean height: the area under {target.yardstick} "
-        f"from epoch 1 to {target.epochs}, by its length"
+        f"from epoch 1 to {target.epochs}, by its length{seconds_note(comparison)}"
     )
     title = f"Until {target.yardstick} is {bound} {target.value:g}"
     return TextTable(title, Column("run", tuple(names), right=False), columns, note)
+
+
+def seconds_cells(comparison: Comparison, sign: str) -> Iterator[str]:
+    """The seconds to the target, with a label where seeds shared them."""
+    assert comparison.target is not None
+    for found, run in zip(comparison.target.runs, comparison.runs, strict=True):
+        together = shared(found.at_once, len(run.seeds)) if found.seconds else ""
+        yield format_spread(found.seconds, sign, 3) + (f" ({together})" if together else "")
+
+
+def seconds_note(comparison: Comparison) -> str:
+    """What the seconds of runs with several seeds are; nothing where all have one."""
+    assert comparison.target is not None
+    if all(len(run.seeds) == 1 for run in comparison.runs):
+        return ""
+    pairs = zip(comparison.target.runs, comparison.runs, strict=True)
+    labelled = any(found.seconds and shared(found.at_once, len(run.seeds)) for found, run in pairs)
+    return "; seconds: of one seed" + (", or as labelled the wall time that several seeds share" if labelled else "")
 
 
 def per_seed_rows(comparison: Comparison) -> list[tuple[str, int, str, float]]:

@@ -59,7 +59,11 @@ _STYLE: Final[Any] = {  # versions of matplotlib differ in what they call the ty
 }
 # No dates and nothing else that is not of the data: the same curves give the same bytes.
 _METADATA: Final[dict[str, dict[str, Any]]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-_QUANTITIES: Final = {"grad_norm": "gradient norm", "seconds": "time per epoch (s)"}
+_QUANTITIES: Final = {
+    "grad_norm": "gradient norm",
+    "seconds": "time per epoch (s)",
+    "train_seconds": "training time per epoch (s)",
+}
 _PARTS: Final = {"val": "validation", "train": "training"}
 _UNITS: Final = {"targets": "units of targets", "targets squared": "squared units of targets", "per cent": "%"}
 _X_LABELS: Final = {"epoch": "epoch", "step": "step (optimizer updates)", "seconds": "wall time (s)"}

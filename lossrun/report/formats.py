@@ -40,8 +40,8 @@ def to_json(comparison: Comparison) -> str:
 
 def to_csv(comparison: Comparison) -> str:
     """One value per line. `at`: "epoch", and every epoch is there; "best"; "last"; "given", the epoch that the
-    comparison was asked for by number; "target", for how soon a seed got there (`value` in epochs or in seconds) and
-    the mean height of its curve."""
+    comparison was asked for by number; "target", for how soon a seed got there (`value` in epochs, or in seconds of one
+    seed that `seeds_at_once` seeds share, empty where that is not known) and the mean height of its curve."""
     return _csv(CSV_HEADER, _csv_rows(comparison))
 
 
@@ -109,6 +109,9 @@ def _csv_rows(comparison: Comparison) -> Iterator[tuple[object, ...]]:
             ):
                 for seed, value in _per_seed(spread):
                     yield run.name, run.label, seed, name, "target", first.get(seed, ""), repr(value)
+            for seed, epoch in first.items():
+                at_once = 1 if len(run.seeds) == 1 else reached.at_once
+                yield run.name, run.label, seed, "seeds_at_once", "target", epoch, "" if at_once is None else at_once
         for curve in comparison.curves:
             for epoch, values in curve.rows.items():
                 for seed, value in _per_seed(values[index]):

@@ -15,7 +15,7 @@ from lossrun.analysis.compare import Comparison, Curve
 from lossrun.analysis.readings import Spread
 from lossrun.analysis.report_data import Member, ReportData
 from lossrun.records import config_file
-from lossrun.report.compare_tables import pick
+from lossrun.report.compare_tables import pick, seconds_note
 from lossrun.report.files import save
 from lossrun.report.markup import Markup, element, joined
 from lossrun.report.numbers import format_number
@@ -122,6 +122,8 @@ def _matrix(data: ReportData) -> list[Markup | None]:
     if target:
         reached.append(element("h3", f"How soon {target.yardstick} is {format_number(target.value)}"))
         reached.append(target_table(target, comparison))
+        if told := seconds_note(comparison).removeprefix("; "):
+            reached.append(element("p", f"{told[0].upper()}{told[1:]}.", class_="note"))
     return [element("p", text), matrix(comparison), *reached]
 
 

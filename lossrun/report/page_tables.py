@@ -8,6 +8,7 @@ from lossrun.analysis.readings import Spread
 from lossrun.analysis.report_data import ReportData
 from lossrun.analysis.targets import Target
 from lossrun.analysis.yardsticks import Yardstick
+from lossrun.report.compare_tables import seconds_cells
 from lossrun.report.markup import Markup, element
 from lossrun.report.numbers import format_number, format_spread
 from lossrun.report.page_figures import style, swatch
@@ -76,10 +77,11 @@ def differences_table(comparison: Comparison) -> Markup:
 def target_table(target: Target, comparison: Comparison) -> Markup:
     """How soon each run reaches the target, and the mean height of its curve."""
     rows = []
-    for index, (run, found) in enumerate(zip(comparison.runs, target.runs, strict=True)):
+    seconds = seconds_cells(comparison, "±")
+    for index, (run, found, taken) in enumerate(zip(comparison.runs, target.runs, seconds, strict=True)):
         texts = (
             format_spread(found.epochs, "±"),
-            format_spread(found.seconds, "±"),
+            taken,
             ", ".join(map(str, found.never)) or "-",
             format_spread(found.area, "±"),
         )

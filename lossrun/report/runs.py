@@ -175,10 +175,11 @@ def _filled(pieces: Sequence[str], width: int) -> Iterator[str]:
 def print_facts(facts: RunFacts, console: Console) -> None:
     """Everything about one run: state, yardsticks, saved files, config, environment, events."""
     print_line(console, facts.name, style="bold")
+    arranged = f" for {facts.arrangement}" if facts.arrangement else ""
     lines = {
         "directory": str(facts.path),
         "status": facts.status,
-        "epochs": f"{facts.epochs_done} of {facts.epochs_asked}, {format_seconds(facts.seconds)}",
+        "epochs": f"{facts.epochs_done} of {facts.epochs_asked}, {format_seconds(facts.seconds)}{arranged}",
         "seeds": ", ".join(map(str, facts.seeds)),
         **({"tags": ", ".join(tags)} if (tags := facts.config.get("tags")) else {}),
         f"best {facts.best_metric}": _best(facts.best_epochs),

@@ -92,7 +92,7 @@ def ending(
         console,
         f"best epoch{'' if same else 's'} {epochs[0] if same else ', '.join(epochs)} of {finished['epoch']} "
         f"({which} {best['metric']}); "
-        f"{format_seconds(finished['seconds'])} in all",
+        f"{format_seconds(finished['seconds'])} in all{f' for {len(seeds)} seeds' if len(seeds) > 1 else ''}",
         style="bold",
     )
     for seed, facts in finished["seeds"].items():
