@@ -1,9 +1,8 @@
 """The command line: which commands there are, and the one place where errors become text and an exit code."""
 
-import signal
 import sys
 from inspect import signature
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,6 +10,9 @@ from lossrun.commands import configs, models, runs, training
 from lossrun.commands.with_config import WithConfig
 from lossrun.errors import ConfigError, LossrunError, RunError, StoppedError
 from lossrun.version import __version__
+
+# What a shell reports for a command that SIGPIPE has ended: 128 and the number of the signal.
+READER_GONE: Final = 141
 
 app = typer.Typer(
     help="Which loss, which optimizer, which learning rate: train from YAML, resume exactly, compare honestly.",
@@ -22,11 +24,15 @@ app = typer.Typer(
 
 def main() -> None:
     """The entry point: every error of ours becomes one message on stderr and its exit code."""
-    if hasattr(signal, "SIGPIPE"):
-        # `lossrun ls | head` ends like any other command; a run in progress ignores the signal (screen.py).
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        app()
+        _run()
+    except BrokenPipeError:
+        from lossrun.report.console import abandon_stdout
+
+        # `lossrun ls | head` ends quietly. By this error, never by a signal: Python ignores SIGPIPE before any of our
+        # code runs, so nobody could tell whether it had been ignored by whoever started us.
+        abandon_stdout()
+        sys.exit(READER_GONE)
     except OSError as problem:
         from lossrun.report.console import abandon_stdout, error, stderr
 
@@ -51,6 +57,19 @@ def main() -> None:
         else:
             error(console, str(problem))
         sys.exit(problem.exit_code)
+
+
+def _run() -> None:
+    """The command, and all of its output. Raises BrokenPipeError where nobody reads it."""
+    try:
+        app()
+    except SystemExit as leaving:
+        # typer and rich turn a lost reader into exit code 1.
+        if isinstance(leaving.__context__, BrokenPipeError):
+            raise leaving.__context__ from None
+        if sys.stdout is not None:  # closed by whoever started us
+            sys.stdout.flush()
+        raise
 
 
 @app.callback(invoke_without_command=True)

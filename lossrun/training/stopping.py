@@ -2,10 +2,15 @@
 
 Ctrl-C (SIGINT), SIGTERM and SIGHUP (a closed terminal) save the state and stop; a second Ctrl-C does not wait for the
 save. SIGUSR1, which cluster schedulers send ahead of a time limit, saves the state and goes on.
+
+This is the one place where lossrun changes what a signal does, and it takes only signals that nobody else has decided
+about: `nohup` ignores SIGHUP, a shell ignores SIGINT in background jobs, and a program that calls us may have handlers
+of its own.
 """
 
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from types import FrameType
@@ -32,7 +37,11 @@ class Requests:
 
 @contextmanager
 def listening() -> Iterator[Requests]:
-    """Turn signals into requests until the end of the block. Works in the main thread only, as signals do."""
+    """Turn signals into requests until the end of the block.
+
+    A signal that is ignored, or has somebody else's handler, is left as it is; so are all of them outside the main
+    thread, where Python lets nobody change them.
+    """
     requests = Requests()
     meanings = {signal.SIGINT: Request.INTERRUPT, signal.SIGTERM: Request.TERMINATE}
     # Windows has neither.
@@ -49,9 +58,23 @@ def listening() -> Iterator[Requests]:
         if request is not Request.CHECKPOINT or requests.pending is None:
             requests.pending = request
 
-    before = {number: signal.signal(number, note) for number in meanings}
+    before: dict[signal.Signals, signal.Handlers | Callable[..., object]] = {}
     try:
+        for number in meanings:
+            if (undecided := _undecided(number)) is not None:
+                before[number] = undecided
+                signal.signal(number, note)
         yield requests
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _undecided(number: signal.Signals) -> signal.Handlers | Callable[..., object] | None:
+    """The handler that a signal has where nobody has changed it, Python's own for Ctrl-C; else None."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    handler = signal.getsignal(number)
+    if handler is signal.SIG_DFL:
+        return signal.SIG_DFL
+    return signal.default_int_handler if handler is signal.default_int_handler else None

@@ -1,6 +1,5 @@
 """The command line, run in this process: torch is imported once for all tests."""
 
-import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +32,6 @@ def lossrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
             main()
         except SystemExit as leaving:
             code = leaving.code
-        finally:
-            signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python sets it; the command may have ended otherwise
         captured = capsys.readouterr()
         return Result(code if isinstance(code, int) else 0, captured.out, captured.err)
 
