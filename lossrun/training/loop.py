@@ -37,7 +37,7 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
     config, position, sums = session.config, session.position, session.sums
     shown = time.perf_counter()
     while session.training:
-        watch = Stopwatch()
+        session.watch.start()
         steps_per_epoch = session.steps_per_epoch
         session.begin_epoch()
 
@@ -63,7 +63,7 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
         # Reading the sums waits for the device: only now is the training part of the epoch over.
         train_losses = sums.mean().tolist()
         gradient_norms = sums.gradient_norm.tolist()
-        watch.training_done()
+        session.watch.training_done()
 
         active = [replica for replica in session.replicas if not replica.frozen]
         validation = session.validate()
@@ -80,9 +80,10 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
             for index, replica in enumerate(session.replicas)
             if not replica.frozen
         ]
-        seconds = watch.seconds
+        spent, session.watch = session.watch, Stopwatch()
+        seconds = spent.seconds
         session.seconds += seconds
-        rows = [{**row, "seconds": seconds, "train_seconds": watch.trained} for row in rows]
+        rows = [{**row, "seconds": seconds, "train_seconds": spent.trained} for row in rows]
         findings = examine(session, rows)
         improved = [replica for replica, row in zip(active, rows, strict=True) if _judge(replica, row, session)]
         # Before the checkpoint, which says which epoch is the best: were it the other way round, a crash between the
@@ -196,7 +197,10 @@ def _checkpoint_due(session: Session) -> bool:
 
 def _save(session: Session) -> None:
     run, keep = session.run, session.config.checkpoint.keep
-    checkpoints.save(run.checkpoints, session.position.step, capture(session), keep, also_keep=session.good_step)
+    # Reading the state waits for the device, which is the epoch's own time; writing it is not.
+    state = capture(session)
+    with session.watch.paused():
+        checkpoints.save(run.checkpoints, session.position.step, state, keep, also_keep=session.good_step)
 
 
 def _heed(request: Request | None, session: Session) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -79,9 +80,40 @@ class EpochSums:
 
 
 @dataclass(slots=True)
+class Stopwatch:
+    """Seconds of an epoch, training and evaluation, and of its training part. Writing checkpoints is in neither.
+
+    `before`: what earlier processes have spent on the epoch, where a run goes on in the middle of one.
+    """
+
+    before: float = 0.0
+    started: float | None = None
+    trained: float = 0.0
+
+    def start(self) -> None:
+        self.started = time.perf_counter()
+
+    def training_done(self) -> None:
+        self.trained = self.seconds
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Without the time that the block takes."""
+        began = time.perf_counter()
+        yield
+        if self.started is not None:
+            self.started += time.perf_counter() - began
+
+    @property
+    def seconds(self) -> float:
+        return self.before + (0.0 if self.started is None else time.perf_counter() - self.started)
+
+
+@dataclass(slots=True)
 class Session:
     """`scorers`: one for each chunk, none without validation data. `hashes`: of the training, validation and test data.
-    `good_step`: where no seed was last suspected of diverging. `seconds`: time spent on finished epochs."""
+    `good_step`: where no seed was last suspected of diverging. `seconds`: time spent on finished epochs; `watch`: on
+    the one in progress."""
 
     config: Config
     facts: DataFacts
@@ -101,6 +133,7 @@ class Session:
     known_floors: dict[int, Floors | None] = field(default_factory=dict)
     history_length: int = 0
     seconds: float = 0.0
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
     @property
     def where(self) -> str:
@@ -196,18 +229,3 @@ def scheduled_rate(config: Config, step: int, steps_per_epoch: int) -> float:
         learning_rate=config.learning_rate,
         **config.schedule.parameters,
     )
-
-
-@dataclass(slots=True)
-class Stopwatch:
-    """Wall time, in seconds, of an epoch and of its training part."""
-
-    started: float = field(default_factory=time.perf_counter)
-    trained: float = 0.0
-
-    def training_done(self) -> None:
-        self.trained = time.perf_counter() - self.started
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.started

@@ -14,7 +14,7 @@ from lossrun.config import Config
 from lossrun.errors import CheckpointError
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.training.replica import Health, Replica, Watch
-from lossrun.training.session import Position, Session
+from lossrun.training.session import Position, Session, Stopwatch
 
 # Facts about a replica that are not tensors, and live in the metadata.
 _FROZEN: Final = ("stopped_epoch", "diverged_epoch")
@@ -42,6 +42,7 @@ def capture(session: Session) -> Checkpoint:
             "seeds": [replica.seed for replica in session.replicas],
             "replicas": [_facts(replica) for replica in session.replicas],
             "seconds": session.seconds,
+            "epoch_seconds": session.watch.seconds,
             "config": _digest(session.config),
             "device": session.device.type,
             "data": dict(session.hashes),
@@ -64,6 +65,8 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
         )
     session.position = Position(facts["epoch"], facts["step"])
     session.seconds = facts["seconds"]
+    # Checkpoints of older versions do not say what the epoch in progress has taken so far.
+    session.watch = Stopwatch(facts.get("epoch_seconds", 0.0))
     session.history_length = facts["history_length"]
     session.good_step = facts["good_step"]
     session.sums.samples = list(facts["epoch_samples"])

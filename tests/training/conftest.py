@@ -94,7 +94,7 @@ def assert_same_bits(one: RunDirectory, other: RunDirectory) -> None:
     for name, tensor in a.tensors.items():
         assert tensor.dtype == b.tensors[name].dtype
         np.testing.assert_array_equal(tensor, b.tensors[name], err_msg=name, strict=True)
-    wall = ("seconds", "history_length")
+    wall = ("seconds", "epoch_seconds", "history_length")
     assert {k: v for k, v in a.metadata.items() if k not in wall} == {
         k: v for k, v in b.metadata.items() if k not in wall
     }

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ import pytest
 import torch
 
 from lossrun.config import from_mapping
-from lossrun.errors import ConfigError, DivergedError, LockedError, UsageError
+from lossrun.errors import ConfigError, DivergedError, LockedError, StoppedError, UsageError
 from lossrun.lint import examine
 from lossrun.records import checkpoints, history, ledger, predictions, recorded
 from lossrun.records.lock import writing
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
-from lossrun.training.start import begin, prepare
-from tests.training.conftest import Laboratory, newest, rows
+from lossrun.training.resumable import find_resumable
+from lossrun.training.session import Session
+from lossrun.training.start import begin, prepare, resume_at
+from lossrun.training.stopping import Request
+from tests.training.conftest import REGRESSION, Laboratory, newest, rows
 
 SMALL: dict[str, Any] = {
     "dataset": {"name": "synthetic_regression", "samples": 60, "features": 3},
@@ -270,3 +274,51 @@ def test_sigusr1_saves_and_goes_on(tmp_path: Path) -> None:
         assert len(checkpoints.candidates(path / "checkpoints")) == 2
         process.kill()
         process.communicate()
+
+
+class Clock:
+    """A second for each step, and a thousand for each checkpoint written."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        patch.setattr(time, "perf_counter", lambda: self.now)
+        save = checkpoints.save
+
+        def slow(*arguments: Any, **options: Any) -> Path:
+            self.now += 1000
+            return save(*arguments, **options)
+
+        patch.setattr(checkpoints, "save", slow)
+
+    def run(self, session: Session, stop_at: int | None) -> None:
+        def asked() -> Request | None:
+            if session.position.step == stop_at:
+                return Request.INTERRUPT
+            self.now += 1
+            return None
+
+        with suppress(StoppedError):
+            for _ in train(session, asked):
+                pass
+
+
+@pytest.mark.parametrize("stops", [[], [3], [1, 2, 4, 5], [0, 3, 6, 6, 8, 12]], ids=str)
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_an_interrupted_epoch_counts_the_seconds_of_all_its_parts(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, stops: list[int], seeds: int
+) -> None:
+    """2 epochs of 6 steps. The loop asks for requests before each step and once after the last one: 7 seconds."""
+    config = {**REGRESSION, "epochs": 2, "seeds": seeds, "checkpoint": "2 steps"}
+    clock = Clock(monkeypatch)
+    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    with begin(prepare(examined), laboratory.folder / "runs") as session:
+        assert session.steps_per_epoch == 6
+        clock.run(session, stops[0] if stops else None)
+    for stop in [*stops[1:], None] if stops else []:
+        resumable = find_resumable(session.run.path)
+        prepared = prepare(examine(resumable.reading, laboratory.folder), resumable)
+        with resume_at(prepared, resumable, lambda *_: None, lambda _: None) as session:
+            clock.run(session, stop)
+    rows = history.read(session.run.history_path).rows
+    assert {(row["epoch"], row["seconds"], row["train_seconds"]) for row in rows} == {(1, 7.0, 7.0), (2, 7.0, 7.0)}
+    assert ledger.read(session.run.ledger_path)[-1]["seconds"] == 14.0
