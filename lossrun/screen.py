@@ -1,6 +1,5 @@
 """A run in progress, as a person at a terminal follows it: where training meets the reports."""
 
-import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Any, Final
 
 from lossrun.config.config import Best
 from lossrun.lint import Examined
-from lossrun.records import ledger
+from lossrun.records import history, ledger
 from lossrun.report import training as report
 from lossrun.report.console import abandon_stdout, note, stderr, stdout, warning
 from lossrun.report.facts import facts, layers
@@ -33,8 +32,6 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool, tensor
     """
     config, run, err, out = examined.config, session.run.path, stderr(), stdout()
     screen_is_there = not quiet
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
     def shown(draw: Callable[[], None]) -> None:
         """Draw, as long as there is something to draw on: a closed pipe or a full disk must not end the run."""
@@ -82,21 +79,26 @@ def _event_files(session: Session, folder: Path | None) -> Iterator[Callable[[Se
     if folder is None:
         yield lambda rows: None
         return
-    from lossrun.training.tensorboard import EventFiles
+    from lossrun.training.tensorboard import EventFiles, add_history
 
     open_ = True
 
-    def write(rows: Sequence[Mapping[str, Any]]) -> None:
+    def guarded(write: Callable[[], None]) -> None:
         nonlocal open_
         if open_:
             try:
-                files.add(rows)
+                write()
             except OSError as problem:
                 open_ = False
                 warning(stderr(), f"--tensorboard: cannot write {folder}: {problem.strerror or problem}")
 
-    with EventFiles(folder / session.run.name, session.config.seeds) as files:
-        yield write
+    # A run that goes on may have been trained without event files until now, and its history may have been cut: the
+    # curves are drawn anew from what there is, without gaps and without epochs that are trained again.
+    run = session.run
+    so_far = history.read(run.history_path).rows if run.history_path.exists() else ()
+    with EventFiles(folder / run.name, session.config.seeds) as files:
+        guarded(lambda: add_history(files, so_far, ledger.read(run.ledger_path)))
+        yield lambda rows: guarded(lambda: files.add(rows))
 
 
 def _told(findings: Sequence[Finding], seeds: int) -> list[str]:

@@ -9,6 +9,13 @@ from lossrun.arguments import DEFAULT_RUNS, ConfigFile, DataDir, Overrides, Quie
 from lossrun.commands.finding import folder_of_data, found_run
 from lossrun.commands.importing import torch_is_imported
 
+TensorBoard = Annotated[
+    Optional[Path],  # noqa: UP045  # typer reads it at run time
+    typer.Option(
+        "--tensorboard", metavar="DIR", help="Write event files for TensorBoard there, too.", show_default=False
+    ),
+]
+
 
 def train(
     config: ConfigFile,
@@ -16,10 +23,7 @@ def train(
     runs_dir: RunsDir = DEFAULT_RUNS,
     name: Annotated[Optional[str], typer.Option(help="Name of the run.", show_default=False)] = None,  # noqa: UP045
     data_dir: DataDir = None,
-    tensorboard: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(metavar="DIR", help="Write event files for TensorBoard there, too.", show_default=False),
-    ] = None,
+    tensorboard: TensorBoard = None,
     quiet: Quiet = False,
 ) -> None:
     """Train as CONFIG says, into a new directory under --runs-dir."""
@@ -34,10 +38,7 @@ def train(
         from lossrun.screen import train_on_screen
         from lossrun.training.start import begin, prepare
 
-    if tensorboard is not None:
-        from lossrun.training.tensorboard import require_tensorboard
-
-        require_tensorboard(tensorboard)
+    _require(tensorboard)
     with begin(prepare(examined), runs_dir) as session:
         train_on_screen(session, examined, quiet=quiet, tensorboard=tensorboard)
 
@@ -47,6 +48,7 @@ def resume(
     set_: Overrides = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
     data_dir: DataDir = None,
+    tensorboard: TensorBoard = None,
     quiet: Quiet = False,
 ) -> None:
     """Go on with RUN from its newest good checkpoint, to the bits that it would have reached without a stop."""
@@ -72,6 +74,15 @@ def resume(
     def skipped(_path: Path, reason: str) -> None:
         warning(console, f"checkpoint skipped: {reason}")
 
+    _require(tensorboard)
     prepared = prepare(examined, resumable)
     with resume_at(prepared, resumable, skipped, lambda text: note(console, text)) as session:
-        train_on_screen(session, examined, quiet=quiet)
+        train_on_screen(session, examined, quiet=quiet, tensorboard=tensorboard)
+
+
+def _require(tensorboard: Path | None) -> None:
+    """Raises UsageError, before anything is trained, where no event files can be written."""
+    if tensorboard is not None:
+        from lossrun.training.tensorboard import require_tensorboard
+
+        require_tensorboard(tensorboard)

@@ -22,12 +22,20 @@ class EventFiles:
     """
 
     def __init__(self, folder: Path, seeds: Iterable[int]) -> None:
-        """Raises UsageError where TensorBoard is not installed, or the folder cannot be written."""
+        """What older event files in the folder hold no longer counts: whoever goes on with a run adds its history.
+
+        Raises UsageError where TensorBoard is not installed, or the folder cannot be written.
+        """
         make = _summary_writer()
         several = list(seeds)
         try:
             self._writers = {
-                seed: make(log_dir=str(folder / f"seed{seed}" if len(several) > 1 else folder)) for seed in several
+                seed: make(
+                    log_dir=str(folder / f"seed{seed}" if len(several) > 1 else folder),
+                    # TensorBoard forgets this step and all later ones of older files.
+                    purge_step=0,
+                )
+                for seed in several
             }
         except OSError as error:
             raise _unwritable(folder, error) from error
@@ -66,16 +74,22 @@ def require_tensorboard(folder: Path) -> None:
 
 
 def write_history(run: RecordedRun, folder: Path) -> None:
-    """The whole history of a run. The time of an epoch is the run's start and the seconds trained until then."""
-    started = next((event["time"] for event in run.ledger if event["event"] == "started"), None)
-    now = datetime.fromisoformat(started).timestamp() if started else 0.0
-    epochs: dict[int, list[dict[str, Any]]] = {}
-    for row in run.history.rows:
-        epochs.setdefault(row["epoch"], []).append(row)
+    """The whole history of a run."""
     with EventFiles(folder, run.seeds) as files:
-        for rows in epochs.values():
-            now += max(row.get("seconds", 0.0) for row in rows)
-            files.add(rows, now)
+        add_history(files, run.history.rows, run.ledger)
+
+
+def add_history(files: EventFiles, rows: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]) -> None:
+    """The rows of a run. The time of an epoch is the run's start, by its ledger's events, and the seconds trained until
+    then."""
+    started = next((event["time"] for event in events if event["event"] == "started"), None)
+    now = datetime.fromisoformat(started).timestamp() if started else 0.0
+    epochs: dict[int, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        epochs.setdefault(row["epoch"], []).append(row)
+    for alike in epochs.values():
+        now += max(row.get("seconds", 0.0) for row in alike)
+        files.add(alike, now)
 
 
 def _unwritable(folder: Path, error: OSError) -> UsageError:

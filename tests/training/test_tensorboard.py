@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from lossrun.cli import main
 from lossrun.errors import UsageError
 from lossrun.records import recorded
 from lossrun.training.tensorboard import EventFiles, require_tensorboard, tag, write_history
@@ -69,3 +70,55 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     for refused in (lambda folder: EventFiles(folder, [0]), require_tensorboard):
         with pytest.raises(UsageError, match="cannot write event files into"):
             refused(tmp_path / "file" / "events")
+
+
+@pytest.mark.parametrize("seeds", [[0], [3, 5]])
+@pytest.mark.parametrize("first", [True, False], ids=["with event files", "without"])
+@pytest.mark.parametrize("stop_at", [0, 6, 15, 24])
+def test_the_curves_of_a_resumed_run_have_neither_gaps_nor_repetitions(
+    laboratory: Laboratory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    stop_at: int,
+    first: bool,
+    seeds: list[int],
+) -> None:
+    """Event files may be written from the start or not, and may know of epochs that are trained again: the run is
+    killed after its third epoch, and goes on from an older checkpoint."""
+    config = {**REGRESSION, "seeds": seeds, "checkpoint": "100 epochs", "epochs": 4}
+    run = laboratory.start(config, stop_at=stop_at)
+    folder = laboratory.folder / "events"
+    if first:
+        so_far = recorded.load(run.path)
+        ahead = [{"seed": seed, "step": step, "val_loss": -1.0} for step in (6, 12, 18) for seed in seeds]
+        with EventFiles(folder / run.name, seeds) as files:
+            files.add(so_far.history.rows)
+            files.add([row for row in ahead if row["step"] > stop_at])
+    monkeypatch.setattr(sys, "argv", ["lossrun", "resume", str(run.path), "--tensorboard", str(folder)])
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    assert leaving.value.code == 0, capsys.readouterr().err
+    for seed in seeds:
+        rows = [row for row in recorded.load(run.path).history.rows if row["seed"] == seed]
+        events = read(folder / run.name / f"seed{seed}" if len(seeds) > 1 else folder / run.name)
+        assert [row["step"] for row in rows] == [6, 12, 18, 24]
+        for name in ("train_loss", "val_loss", "learning_rate", "seconds"):
+            scalars = events.Scalars(tag(name))
+            assert [scalar.step for scalar in scalars] == [6, 12, 18, 24]
+            assert [scalar.value for scalar in scalars] == [np.float32(row[name]) for row in rows]
+            times = [scalar.wall_time for scalar in scalars]
+            assert times == sorted(times)
+
+
+def test_a_resume_that_cannot_write_event_files_changes_nothing(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = laboratory.start(REGRESSION, stop_at=7)
+    (laboratory.folder / "file").write_text("")
+    before = run.ledger_path.read_bytes()
+    monkeypatch.setattr(sys, "argv", ["lossrun", "resume", str(run.path), "--tensorboard", f"{laboratory.folder}/file"])
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    assert leaving.value.code == 2
+    assert "cannot write event files into" in capsys.readouterr().err
+    assert run.ledger_path.read_bytes() == before
