@@ -1,4 +1,8 @@
-"""What YAML's parser means: the place where a mistake was made, which is not always where it was noticed, and words."""
+"""What YAML's parser means: the place where a mistake was made, which is not always where it was noticed, and words.
+
+Only the parser's classes and places are read, and the characters there. Its words differ between PyYAML and libyaml and
+from release to release; they are shown where nothing better is known.
+"""
 
 from typing import Any, Final
 
@@ -6,43 +10,79 @@ import yaml
 
 from lossrun.config.source import Mark
 
-# By what the parser was at, or says; whether the mistake is where that began; what it mostly is.
-_MISTAKES: Final = (
-    ("while scanning a simple key", True, "no key here: after a key comes a colon, and after that a space"),
-    ("while scanning a quoted scalar", True, "this quote is not closed"),
-    ("while parsing a flow mapping", True, "this { is not closed, or a comma is missing behind it"),
-    ("while parsing a flow sequence", True, "this [ is not closed, or a comma is missing behind it"),
-    ("while parsing a flow", False, "a value is missing here, before a bracket, a comma or the end"),
-    (
-        "mapping values are not allowed",
-        False,
-        "a colon where no key can stand: this line is indented deeper than the one above, or has two keys; text with "
-        "a colon in it wants quotes",
-    ),
-    (
-        "while parsing a block",
-        False,
-        "this does not go on what stands above: lines that belong together are indented alike, and nothing follows a "
-        "closing quote or bracket",
-    ),
-    ("cannot start any token", False, "a value that begins with this character wants quotes"),
+_NO_COLON: Final = "no key here: after a key comes a colon, and after that a space"
+_NOT_CLOSED: Final = "this {} is not closed, or a comma is missing after it"
+_NO_VALUE: Final = "a value is missing here, before a bracket, a comma or the end"
+_COLON: Final = (
+    "a colon where no key can stand: this line is indented deeper than the one above, or has two keys; quote text that "
+    "contains a colon"
 )
+_LIST_ITEM: Final = "a list item cannot start here: put it on a line of its own, or write the list as [a, b]"
+_ESCAPE: Final = "an unknown escape: write two backslashes for one, or use single quotes"
+_BLOCK: Final = (
+    "this line does not continue the block above: lines that belong together have the same indentation, and nothing "
+    "follows a closing quote or bracket"
+)
+_WANTS_QUOTES: Final = "quote a value that begins with this character"
+
+# Characters with a meaning of their own at the beginning of a value.
+_INDICATORS: Final = "@`%&*!|>?,]}"
 
 
 def mistake(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[Mark, str]:
     """Where to look, and what is wrong there."""
-    noticed, began = _mark(error.problem_mark or error.context_mark), _mark(error.context_mark)
-    said = ": ".join(str(part) for part in (error.context, error.problem) if part)
+    noticed = _mark(error.problem_mark or error.context_mark)
+    began = _mark(error.context_mark or error.problem_mark)
     if "\t" in _indentation(lines, noticed):
         return noticed, "a tab; YAML indents with spaces"
-    for words, at_the_beginning, meant in _MISTAKES:
-        if words in said:
-            return (began if at_the_beginning and error.context_mark else noticed), meant
-    return noticed, said
+    if isinstance(error, yaml.scanner.ScannerError):
+        return _of_a_token(noticed, began, lines) or (noticed, _said(error))
+    if isinstance(error, yaml.parser.ParserError):
+        return _of_the_structure(noticed, began, lines)
+    return noticed, _said(error)
+
+
+def _of_a_token(noticed: Mark, began: Mark, lines: list[str]) -> tuple[Mark, str] | None:
+    """The characters make no word of YAML."""
+    here, first = _character(lines, noticed), _character(lines, began)
+    if first and first in "'\"" and began != noticed:
+        ended = not here or lines[noticed.line].startswith(("---", "..."))
+        return (began, "this quote is not closed") if ended else (noticed, _ESCAPE)
+    if first and first in _INDICATORS:
+        return began, _WANTS_QUOTES
+    if here == ":":
+        return noticed, _COLON
+    if here == "-":
+        return noticed, _LIST_ITEM
+    return (began, _NO_COLON) if began != noticed else None
+
+
+def _of_the_structure(noticed: Mark, began: Mark, lines: list[str]) -> tuple[Mark, str]:
+    """The words of YAML do not fit together."""
+    here, first = _character(lines, noticed), _character(lines, began)
+    if first and first in "[{":
+        return began, _NOT_CLOSED.format(first)
+    if here in ("]", "}") and began != noticed:
+        return noticed, f"this {here} closes nothing"
+    if not here or here in ",]}":
+        return noticed, _NO_VALUE
+    return noticed, _WANTS_QUOTES if here == "%" else _BLOCK
+
+
+def _said(error: yaml.MarkedYAMLError) -> str:
+    return ": ".join(str(part) for part in (error.context, error.problem) if part) or "it cannot be parsed"
 
 
 def _mark(mark: Any) -> Mark:
     return Mark(mark.line, mark.column) if mark else Mark(0, 0)
+
+
+def _character(lines: list[str], place: Mark) -> str:
+    """The character at a place; nothing at the end of the text, a newline at the end of a line."""
+    if place.line >= len(lines):
+        return ""
+    line = lines[place.line]
+    return line[place.column] if place.column < len(line) else "\n" if place.line + 1 < len(lines) else ""
 
 
 def _indentation(lines: list[str], place: Mark) -> str:

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,8 +85,9 @@ def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         row = strict_json.loads_plain(line)
     except ValueError as error:
+        column = f" from column {error.colno} on" if isinstance(error, JSONDecodeError) else ""
         raise RunError(
-            f"{path}, line {number}: not JSON ({error}); the file is damaged: restore it from a copy"
+            f"{path}, line {number}: not JSON{column}; the file is damaged: restore it from a copy"
         ) from error
     if not isinstance(row, dict):
         raise RunError(

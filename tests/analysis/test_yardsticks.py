@@ -1,6 +1,7 @@
 """Runs that were not all scored by the same yardsticks: a margin loss has no probabilities, an older version fewer
 losses."""
 
+import math
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -96,17 +97,18 @@ def test_runs_of_different_tasks_show_what_both_have(make_run) -> None:
 
 
 def test_the_rounding_of_a_mean_over_seeds_is_no_difference(make_run) -> None:
-    # Shares of 80 samples that add up to 94 / 80 either way, but for the last digit.
-    accuracies = {"a": (28, 34, 32), "b": (30, 32, 32)}
-    seeds = {"seeds": [0, 1, 2]}
+    # Sums of two that are exact in any order: the means are 0.25 and the next number above it.
+    next_number = math.nextafter(0.25, 1)
+    accuracies = {"a": (0.125, 0.375), "b": (next_number, next_number)}
+    seeds = {"seeds": [0, 1]}
     runs = [
         make_run(
             name,
-            rows=lambda epoch, seed, hits=hits: {"val_loss": 1 / epoch, "val_accuracy": hits[seed] / 80},
+            rows=lambda epoch, seed, shares=shares: {"val_loss": 1 / epoch, "val_accuracy": shares[seed]},
             environment=BINARY,
             config=seeds,
         )
-        for name, hits in accuracies.items()
+        for name, shares in accuracies.items()
     ]
     accuracy = named(compare(runs))["val_accuracy"].at_best
     first, second = (value.mean for value in accuracy.values if value)

@@ -127,7 +127,7 @@ def test_a_module_whose_source_is_gone_is_refused_rather_than_taken_from_memory(
         ("plugin_absent.inner:loss", "there is no module plugin_absent; .*plugin_absent/inner.py"),
         ("plugin_errors:hubber", "did you mean huber?"),
         ("plugin_raises:x", r"raised ZeroDivisionError: .*plugin_raises.py:2\); mend"),
-        ("plugin_imports:x", "raised ModuleNotFoundError: No module named 'plugin_missing'"),
+        ("plugin_imports:x", "raised ModuleNotFoundError: .*plugin_missing"),
         ("plugin_syntax:x", "raised SyntaxError"),
         ("plugin_exits:x", r"raised SystemExit: 0 .*plugin_exits.py:1\); mend"),
         ("plugin_errors.py:x", "not a name of the form .* without .py"),

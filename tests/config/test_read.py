@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -193,7 +195,7 @@ def test_line_ends_and_a_byte_order_mark_do_not_matter(tmp_path: Path, shortest:
     [
         (b"name: \xff", "not UTF-8 at byte 6; save it as UTF-8"),
         ("name: a".encode("utf-16"), "not UTF-8 at byte 0"),
-        (None, "cannot be read: Is a directory"),
+        (None, f"cannot be read: {os.strerror(errno.EISDIR)}"),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path: Path, content: bytes | None, complaint: str) -> None:

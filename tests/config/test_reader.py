@@ -1,6 +1,6 @@
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,13 +13,27 @@ from lossrun.config.reader import MAX_BYTES, MAX_DEPTH, MAX_NODES, parse, parse_
 from lossrun.config.source import MAX_PROBLEMS
 from lossrun.errors import ConfigError
 
+PARSE = yaml.parse
 
-@pytest.fixture(params=["CLoader", "Loader"])
+
+def parse_in_other_words(text: str, **options: Any) -> Iterator[Any]:
+    """PyYAML as a release may be that words its errors anew."""
+    try:
+        yield from PARSE(text, **options)
+    except yaml.MarkedYAMLError as error:
+        error.context, error.problem = error.context and "in other words", "something is wrong"
+        raise
+
+
+@pytest.fixture(params=["CLoader", "Loader", "CLoader in other words", "Loader in other words"])
 def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both of PyYAML's parsers: the one in C is missing where libyaml is."""
-    if not hasattr(yaml, request.param):
+    """Both of PyYAML's parsers (the one in C is missing where libyaml is), and whatever the words of their errors."""
+    name, _, other_words = request.param.partition(" ")
+    if not hasattr(yaml, name):
         pytest.skip("this PyYAML is built without libyaml")
-    monkeypatch.setattr(reader, "_Loader", getattr(yaml, request.param))
+    monkeypatch.setattr(reader, "_Loader", getattr(yaml, name))
+    if other_words:
+        monkeypatch.setattr(yaml, "parse", parse_in_other_words)
     return str(request.param)
 
 
@@ -155,12 +169,22 @@ def test_every_key_and_value_has_its_place() -> None:
         ("a: {b: 1\nc: 2", "c.yaml:1:4: not YAML: this { is not closed"),
         ("a: 1\nb: 'c\nd: 2", "c.yaml:2:4: not YAML: this quote is not closed"),
         ("a: b: c", "c.yaml:1:5: not YAML: a colon where no key can stand"),
-        ("a: @b", "c.yaml:1:4: not YAML: a value that begins with this character wants quotes"),
+        ("a: @b", "c.yaml:1:4: not YAML: quote a value that begins with this character"),
+        ("a: |b", "c.yaml:1:4: not YAML: quote a value that begins with this character"),
+        ("a: *", "c.yaml:1:4: not YAML: quote a value that begins with this character"),
+        ("a: [1]]", "c.yaml:1:7: not YAML: this ] closes nothing"),
+        ("a: ]", "c.yaml:1:4: not YAML: a value is missing here"),
+        (
+            'a: "C:\\xyz"',
+            "c.yaml:1:9: not YAML: an unknown escape: write two backslashes for one, or use single quotes",
+        ),
+        ("a: - b", "c.yaml:1:4: not YAML: a list item cannot start here: put it on a line of its own"),
+        ('a: "x\n--- y', "c.yaml:1:4: not YAML: this quote is not closed"),
         ("a: 1\n b: 2", "c.yaml:2:3: not YAML: a colon where no key can stand: this line is indented deeper"),
         ("a: 1\nb c\nd: 2", "c.yaml:2:1: not YAML: no key here: after a key comes a colon, and after that a space"),
         ("a: 1\nb:c\nd: 2", "c.yaml:2:1: not YAML: no key here"),
-        ("a:\n  b: 1\n c: 2", "c.yaml:3:2: not YAML: this does not go on what stands above"),
-        ('a: "b" c', "c.yaml:1:8: not YAML: this does not go on what stands above"),
+        ("a:\n  b: 1\n c: 2", "c.yaml:3:2: not YAML: this line does not continue the block above"),
+        ('a: "b" c', "c.yaml:1:8: not YAML: this line does not continue the block above"),
         ("a: 1\nb: \x00", "c.yaml:2:4: not YAML: the character U+0000"),
         ("a: 1\r\n\x1b[31m", "c.yaml:2:1: not YAML: the character U+001B"),
         ("a: é\udc80", "c.yaml:1:5: not YAML: the character U+DC80"),
@@ -252,7 +276,7 @@ def test_a_value_from_the_command_line_names_its_option_and_no_place() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_value("{name: mse", "--set loss={name: mse")
     assert caught.value.problems == [
-        "--set loss={name: mse: not YAML: this { is not closed, or a comma is missing behind it"
+        "--set loss={name: mse: not YAML: this { is not closed, or a comma is missing after it"
     ]
 
 
@@ -273,3 +297,24 @@ def test_no_text_raises_anything_but_config_error(text: str) -> None:
 @pytest.mark.parametrize("text", ['a: "\\UFFFFFFFF"', 'a: "\\uD800"', '"\\uDFFF": 1', 'a: ["x", "\\U00110000"]'])
 def test_escapes_that_are_no_character_are_refused(loader: str, text: str) -> None:
     assert refused(text).startswith("c.yaml:")
+
+
+def test_what_the_parser_says_is_shown_where_nothing_better_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unheard(yaml.MarkedYAMLError):
+        pass
+
+    def fails(*arguments: Any, **options: Any) -> Iterator[Any]:
+        raise errors[-1]
+        yield
+
+    errors: list[yaml.YAMLError] = []
+    monkeypatch.setattr(yaml, "parse", fails)
+    place = yaml.Mark("c", 3, 0, 3, None, None)
+    for error, told in [
+        (Unheard("in a limerick", None, "no rhyme", place), "c.yaml:1:4: not YAML: in a limerick: no rhyme"),
+        (Unheard("in a limerick", place, None, None), "c.yaml:1:4: not YAML: in a limerick"),
+        (Unheard(), "c.yaml:1:1: not YAML: it cannot be parsed"),
+        (yaml.YAMLError("no rhyme\n at all"), "c.yaml: not YAML: no rhyme at all"),
+    ]:
+        errors.append(error)
+        assert refused("a: b").startswith(told)

@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -43,5 +45,5 @@ def test_a_file_that_exists_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be written: No such file or directory"):
+    with pytest.raises(UsageError, match=f"cannot be written: {os.strerror(errno.ENOENT)}"):
         write_template("table", tmp_path / "nowhere" / "c.yaml")

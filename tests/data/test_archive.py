@@ -1,3 +1,5 @@
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,5 +109,5 @@ def test_a_single_array_and_a_missing_file_are_refused(tmp_path: Path, filled: C
     np.save(tmp_path / "x.npy", Y)
     with pytest.raises(DataError, match="a single array"):
         read_npz(filled("npz", path="x.npy", target="y"), tmp_path)
-    with pytest.raises(DataError, match=r"^dataset.path: .*none\.npz cannot be read: No such file"):
+    with pytest.raises(DataError, match=rf"^dataset.path: .*none\.npz cannot be read: {os.strerror(errno.ENOENT)}"):
         read_npz(filled("npz", path="none.npz", target="y"), tmp_path)

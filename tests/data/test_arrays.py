@@ -111,7 +111,7 @@ def test_parts_of_its_own_are_used_unless_refused(loaded: Callable[..., Data]) -
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("broken", r"raised ZeroDivisionError: division by zero \(.*own_dataset.py:14\)"),
+        ("broken", r"raised ZeroDivisionError: .+ \(.*own_dataset.py:14\)"),
         ("leaves", r"raised SystemExit: 0 \(.*own_dataset.py"),
         ("nothing", "returned a NoneType; expected lossrun.Dataset"),
     ],

@@ -76,8 +76,7 @@ def test_the_hard_cases_too(text):
 
 @pytest.mark.parametrize("text", ["NaN", "[1, Infinity]", '{"a": -Infinity}', "nan", "[1,]", "01", "", "[1] 2"])
 def test_what_is_no_strict_json_is_refused(text):
-    with pytest.raises(ValueError, match=r"no strict JSON|Expecting|Extra data"):
-        strict_json.loads(text)
+    assert by_us(text) == "refused"
 
 
 def test_what_is_no_plain_value_is_a_type_error():
