@@ -10,6 +10,8 @@ from typing import Annotated, Final, Optional
 
 import typer
 
+from lossrun.shell import DEFAULT_RUNS
+
 Weights = Annotated[
     str,
     typer.Option("--checkpoint", metavar="best|last|STEP", help="Whose weights: a step's, the best ones or the last."),
@@ -18,8 +20,6 @@ OneSeed = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--seed", metavar="N", help="Whose model, of a run of several seeds.", show_default="the first"),
 ]
-
-DEFAULT_RUNS = Path("runs")
 
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -108,10 +108,21 @@ Tags = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--tag", metavar="TAG", help="Only runs that have this tag; may be repeated.", show_default=False),
 ]
+NewTags = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--tag", metavar="TAG", help="A tag for the run, besides the config's; may be repeated.", show_default=False
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045  # typer reads it at run time
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the config; may be repeated.", show_default=False),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key of the config; may be repeated. VALUE is YAML; for a key that holds text, the text itself.",
+        show_default=False,
+    ),
 ]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", envvar="LOSSRUN_RUNS_DIR", help="Where runs lie.")]
 DataDir = Annotated[

@@ -14,6 +14,7 @@ from lossrun.records import history, ledger
 from lossrun.report import training as report
 from lossrun.report.console import abandon_stdout, note, stderr, stdout, warning
 from lossrun.report.facts import facts, layers
+from lossrun.shell import run_command
 from lossrun.training.events import EpochRecord
 from lossrun.training.health import Finding
 from lossrun.training.loop import train
@@ -137,10 +138,11 @@ def _still_better(best: Best, recent: Sequence[EpochRecord]) -> bool:
 
 def _ending(session: Session, *, still_better: bool) -> None:
     """The result, and what to type next."""
-    config, name = session.config, session.run.name
+    config, run = session.config, session.run.path
     finished = ledger.read(session.run.ledger_path)[-1]
-    stopped = any(seed["stopped_epoch"] for seed in finished["seeds"].values())
+    # Where a seed went on to the last epoch, early stopping is not what ended the run.
+    stopped = finished["epoch"] < config.epochs
     further = "early_stopping=null" if stopped else f"epochs={2 * config.epochs}"
     best = {"metric": config.best.metric, "mode": config.best.mode}
-    commands = [f"lossrun show {name}", f"lossrun resume {name} --set {further}"]
+    commands = [run_command("show", run), run_command("resume", run, set_=[further])]
     report.ending(stderr(), finished, best, commands, still_better=still_better)

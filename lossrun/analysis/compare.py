@@ -16,6 +16,7 @@ from lossrun.analysis.yardsticks import Moment, Moments, Yardstick, moments, yar
 from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.status import Status
+from lossrun.shell import command
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def compare(
 
 def _check(runs: Sequence[RecordedRun], at: Moment, margin: float | None) -> None:
     if len(runs) < 2:
-        raise UsageError(f"compare needs two runs or more, got {len(runs)}; `lossrun ls` lists the runs there are")
+        raise UsageError(f"compare needs two runs or more, got {len(runs)}; `{command('ls')}` lists the runs")
     paths = [run.path.resolve() for run in runs]
     if repeated := next((path for path in paths if paths.count(path) > 1), None):
         raise UsageError(f"{repeated.name} is given twice; compare needs different runs")

@@ -16,6 +16,7 @@ from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.rows import Row
+from lossrun.shell import command
 
 XAxis: TypeAlias = Literal["epoch", "step", "seconds"]
 
@@ -89,7 +90,8 @@ def learning_curves(
     found = [dict.fromkeys(name for row in _sample(run) for name in row if name not in _POSITIONS) for run in runs]
     present = tuple(dict.fromkeys(name for names in found for name in names))
     if not present:
-        raise UsageError("nothing to draw: no epoch is finished yet; plot a run when `lossrun ls` counts one")
+        listed = command("ls", runs_dir=runs[0].path.parent)
+        raise UsageError(f"nothing to draw: no epoch is finished yet; plot a run when `{listed}` counts one")
     names = labels(runs, config_differences([run.config for run in runs])) if len(runs) > 1 else (runs[0].name,)
     panels: list[Panel] = []
     notes: dict[str, None] = {}
@@ -156,7 +158,7 @@ def _columns(metric: str, present: Sequence[str]) -> tuple[str, ...]:
     if name.startswith("test_"):
         raise UsageError(
             f"--metric {metric}: the test data are scored once, at the end, so they have no curve; "
-            "`lossrun compare` shows them"
+            "`show` and `compare` show them"
         )
     declared = readings.declaration(name)
     part = "train_" if name.startswith("train_") else "val_"
@@ -287,7 +289,7 @@ def _scaled(panel: Panel, log: bool | None) -> tuple[Panel, list[str]]:
     finite = [value for value in values if math.isfinite(value)]
     above = [value for value in finite if value > 0]
     if not finite:
-        raise UsageError(f"nothing to draw: {panel.name} is never finite; `lossrun show` says what became of the run")
+        raise UsageError(f"nothing to draw: {panel.name} is never finite; `show` says what became of the run")
     if log is None:
         if not spans_decades(finite, panel.goal):
             return panel, []

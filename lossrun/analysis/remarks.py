@@ -6,6 +6,7 @@ from lossrun.analysis import readings
 from lossrun.analysis.diagnosis import DIAGNOSES
 from lossrun.analysis.differences import yaml_text
 from lossrun.records.recorded import RecordedRun
+from lossrun.shell import run_command
 
 # What may change on the way without changing what is trained; more epochs are told of by other words.
 _NO_MATTER: Final = {"epochs", "checkpoint", "tags", "name", "lint", "device"}
@@ -17,8 +18,8 @@ def remarks(run: RecordedRun) -> tuple[str, ...]:
     progress = f"{done} of {asked} epochs"
     sentences = {
         "running": f"still running: {progress} so far",
-        "interrupted": f"interrupted after {progress}; `lossrun resume {run.name}` goes on",
-        "stopped": f"stopped after {progress}; `lossrun resume {run.name}` goes on",
+        "interrupted": f"interrupted after {progress}; `{run_command('resume', run.path)}` goes on",
+        "stopped": f"stopped after {progress}; `{run_command('resume', run.path)}` goes on",
         "unknown": f"written on another host, running or interrupted: {progress} so far",
     }
     found = [sentences[run.status]] if run.status in sentences else []

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from lossrun.analysis.held_out import HeldOut, held_out
 from lossrun.analysis.held_out_data import HeldOutData
 from lossrun.catalog import Task
 from lossrun.records.recorded import RecordedRun
+from lossrun.shell import PROGRAM
 
 _COURSE: Final = ("learning_rate", "grad_norm")
 _ENVIRONMENT: Final = ("lossrun", "torch", "python", "device", "device_name", "threads", "git_commit")
@@ -27,6 +29,7 @@ class Member:
     that a repetition may depend on."""
 
     name: str
+    path: Path
     command: str
     tags: tuple[str, ...]
     config: dict[str, Any]
@@ -88,6 +91,7 @@ def _member(run: RecordedRun) -> Member:
     facts = {key: run.environment.get(key) for key in _ENVIRONMENT}
     return Member(
         name=run.name,
+        path=run.path,
         command=_command(run.environment.get("command") or ""),
         tags=tuple(map(str, run.config.get("tags") or ())),
         config=run.config,
@@ -96,7 +100,7 @@ def _member(run: RecordedRun) -> Member:
 
 
 def _command(recorded: str) -> str:
-    return f"lossrun{recorded.removeprefix(_AS_MODULE)}" if recorded.startswith(_AS_MODULE) else recorded
+    return f"{PROGRAM}{recorded.removeprefix(_AS_MODULE)}" if recorded.startswith(_AS_MODULE) else recorded
 
 
 def _described(comparison: Comparison) -> list[str]:

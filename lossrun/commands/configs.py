@@ -10,6 +10,7 @@ import typer
 from lossrun.arguments import LISTS, ConfigFile, DataDir, Framework, Overrides, complete_lists, complete_names
 from lossrun.commands.finding import folder_of_data
 from lossrun.commands.importing import torch_is_imported
+from lossrun.shell import command, join
 
 
 def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) -> None:
@@ -45,7 +46,8 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     for text in warnings:
         warning(console, text)
     if not warnings:
-        note(console, f"nothing to complain about: lossrun train {config}")
+        next_ = command("train", config, set_=set_ or (), data_dir=data_dir)
+        note(console, f"no problems found. Next:\n  {next_}")
 
 
 def script(
@@ -67,10 +69,11 @@ def script(
     from lossrun.script import experiment, save, write
 
     console = stderr()
+    written_by = command("script", config, "--as", framework.value, set_=set_ or (), data_dir=data_dir)
     # What the user's own code prints must not get into the script.
     with redirect_stdout(sys.stderr):
         examined = examine(read(config, set_ or []), folder_of_data(data_dir))
-        text = write(experiment(examined, str(config)), framework.value)
+        text = write(experiment(examined, str(config), written_by), framework.value)
     for told in examined.reading.notes:
         note(console, told)
     for told in examined.warnings:
@@ -79,7 +82,7 @@ def script(
         typer.echo(text, nl=False)
     else:
         save(text, output)
-        note(console, f"{output} written; now: python {output}")
+        note(console, f"{output} written. Next:\n  {join(['python', output])}")
 
 
 def list_(
@@ -170,7 +173,7 @@ def new(
         typer.echo(template_text(template), nl=False)
         return
     write_template(template, output)
-    note(stderr(), f"{output} written; now: lossrun train {output}")
+    note(stderr(), f"{output} written. Next:\n  {command('train', output)}")
 
 
 def fetch(

@@ -6,7 +6,6 @@ from typing import Annotated, Optional
 import typer
 
 from lossrun.arguments import (
-    DEFAULT_RUNS,
     DataDir,
     ExportFormat,
     OneSeed,
@@ -18,6 +17,7 @@ from lossrun.arguments import (
 )
 from lossrun.commands.finding import found_run
 from lossrun.commands.importing import torch_is_imported
+from lossrun.shell import DEFAULT_RUNS
 
 
 def evaluate(

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lossrun.arguments import DEFAULT_RUNS, Format, ListFormat, RunName, RunNames, RunsDir, Tags, XAxis, Yes
+from lossrun.arguments import Format, ListFormat, RunName, RunNames, RunsDir, Tags, XAxis, Yes
 from lossrun.commands.finding import found_run, found_runs
 from lossrun.errors import RunError
+from lossrun.shell import DEFAULT_RUNS, command
 
 if TYPE_CHECKING:
     from lossrun.records.leftovers import Leftovers
@@ -52,7 +53,7 @@ def compare(
     from lossrun.report.console import stdout
 
     if len(runs or []) < 2 and not tag and not any(map(is_pattern, runs or [])):
-        raise UsageError(f"compare wants at least two runs, not {len(runs or [])}; lossrun ls lists them")
+        raise UsageError(f"compare needs at least two runs, not {len(runs or [])}; {_lists(runs_dir)}")
     moment = moment_of(at)
     loaded = [recorded.load(path) for path in found_runs(runs, runs_dir, tag)]
     comparison = compared(loaded, metric, at=moment, margin=margin, target=target)
@@ -114,8 +115,9 @@ def ls(
     rows, sorted_by = ordered(chosen(found.rows, conditions), sort, reverse=reverse, limit=limit)
     shown = Listing(rows, found.problems, sorted_by)
     if format_ is ListFormat.table:
-        nothing = "no run is like that" if where or tag else ""
-        if not nothing and not runs_dir.is_dir():
+        makes = command("train", "CONFIG", runs_dir=runs_dir)
+        nothing = "no runs match" if where or tag else f"no runs yet; `{makes}` makes one"
+        if not (where or tag) and not runs_dir.is_dir():
             nothing = f"there is no folder {runs_dir.absolute()}; --runs-dir names another"
         print_listing(shown, stdout(), nothing=nothing)
         return
@@ -162,7 +164,7 @@ def plot(
     from lossrun.report.console import note, stderr, stdout
 
     if not runs and not tag:
-        raise UsageError("plot wants a run, a pattern such as 'mnist-*', or --tag TAG; lossrun ls lists the runs")
+        raise UsageError(f"plot needs a run, a pattern such as 'mnist-*', or --tag TAG; {_lists(runs_dir)}")
     if output is None:
         from lossrun.report.curves_plot import print_learning_curves
 
@@ -186,7 +188,7 @@ def rm(runs: RunNames = None, tag: Tags = None, yes: Yes = False, runs_dir: Runs
     from lossrun.records.leftovers import whole_runs
 
     if not runs and not tag:
-        raise UsageError("rm wants a run, a pattern such as 'mnist-*', or --tag TAG; lossrun ls lists the runs")
+        raise UsageError(f"rm needs a run, a pattern such as 'mnist-*', or --tag TAG; {_lists(runs_dir)}")
     _remove(whole_runs(found_runs(runs, runs_dir, tag), runs_dir), yes=yes)
 
 
@@ -209,6 +211,10 @@ def gc(
     _remove(
         superfluous(runs_dir, older_than=duration(older_than) if older_than else None, keep_best=keep_best), yes=yes
     )
+
+
+def _lists(runs_dir: Path) -> str:
+    return f"`{command('ls', runs_dir=runs_dir)}` lists the runs"
 
 
 def _remove(leftovers: "Leftovers", *, yes: bool) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lossrun.catalog import nearest
 from lossrun.errors import UsageError
+from lossrun.shell import PROGRAM, command
 
 
 def template_names() -> list[str]:
@@ -12,7 +13,7 @@ def template_names() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
-def template_text(name: str, file: str = "FILE") -> str:
+def template_text(name: str, file: Path = Path("FILE")) -> str:
     """The template; `file` is what its first line says to train. Raises UsageError for an unknown name."""
     names = template_names()
     if name not in names:
@@ -20,12 +21,15 @@ def template_text(name: str, file: str = "FILE") -> str:
         hint = f"did you mean {near}?" if near else f"expected one of {', '.join(names)}"
         raise UsageError(f"there is no template {name!r}; {hint}")
     text = (files("lossrun.config") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
-    return text.replace("FILE", file)
+    if len(str(file).splitlines()) == 1:  # a line break would end the comment that the command stands in
+        for told in ("train", "check"):
+            text = text.replace(f"{PROGRAM} {told} FILE", command(told, file))
+    return text
 
 
 def write_template(name: str, path: Path) -> None:
     """Write the template to a file that does not exist yet. Raises UsageError."""
-    text = template_text(name, str(path))
+    text = template_text(name, path)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

@@ -134,7 +134,7 @@ def _weights(chosen: Choice, program: Program, data: Data) -> list[str]:
     if isinstance(program.network, Network) and not _is_plain(program.network):
         return [
             "Among the layers are some that torch has not, so that a few lines here cannot build it; "
-            f"`lossrun export --format torch` writes {PROGRAM}, which needs nothing but torch."
+            f"`export --format torch` writes {PROGRAM}, which needs nothing but torch."
         ]
     code = _code(
         _WEIGHTS_CODE,

@@ -6,6 +6,7 @@ from typing import Final
 from lossrun.catalog.declaration import Loss
 from lossrun.config.resolve import output_size
 from lossrun.lint.rule import Case, Example, Found, Rule
+from lossrun.shell import command
 
 _SQUASHED: Final = ("sigmoid", "softmax", "log_softmax")
 _GIVES: Final = {
@@ -28,11 +29,12 @@ def loss_task(case: Case) -> Iterator[Found]:
     if declared is None or facts.task in declared.tasks:
         return
     plain = _PLAIN_CHOICE[facts.task]
+    others = command("list", "losses", options={"--task": facts.task})
     yield Found(
         ("loss",),
         f"{declared.name} is made for {' and '.join(declared.tasks)} targets, but {case.config.dataset.name} has "
         f"{facts.task} ones",
-        f"use {plain}{_other_task(case, declared)}; `lossrun list losses --task {facts.task}` has the others",
+        f"use {plain}{_other_task(case, declared)}; `{others}` has the others",
     )
 
 

@@ -17,6 +17,7 @@ from lossrun.errors import LockedError, RunError, UsageError
 from lossrun.records import checkpoints, durable, ledger, lock, strict_json
 from lossrun.records.run_directory import RunDirectory, all_runs, is_run
 from lossrun.records.status import Status, status
+from lossrun.shell import join
 
 # A directory or file of these may be somebody's, this very moment.
 _YOUNG: Final = timedelta(hours=1)
@@ -62,7 +63,7 @@ def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Leftovers:
         if not _is_ours(run) or run.is_symlink() or run.resolve().parent != runs_dir.resolve():
             raise UsageError(
                 f"{run} is no run directory in {runs_dir}, and nothing else is removed; "
-                f"if it is a run, say where it lies: --runs-dir {run.resolve().parent}"
+                f"if it is a run, say where it lies: {join(['--runs-dir', run.resolve().parent])}"
             )
         state = status(run)
         if state in ("running", "unknown"):

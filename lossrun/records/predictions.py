@@ -11,6 +11,7 @@ import numpy as np
 
 from lossrun.errors import RunError
 from lossrun.records import durable
+from lossrun.shell import run_command
 
 LIMIT_BYTES: Final = 64 * 1024 * 1024
 
@@ -63,4 +64,7 @@ def read(path: Path) -> Predictions:
             part, total = str(archive["part"]), int(archive["total"])
             return Predictions(archive["ids"], archive["targets"], outputs, part, total)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise RunError(f"cannot read {path}: {error}; `lossrun evaluate` writes predictions anew") from error
+        raise RunError(
+            f"cannot read {path}: {error}; restore it from a copy, or score the run again: "
+            f"`{run_command('evaluate', path.parent)}`"
+        ) from error

@@ -9,6 +9,7 @@ from lossrun.records import config_file, history, json_lines, ledger, strict_jso
 from lossrun.records.history import History
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import Status, status
+from lossrun.shell import command
 
 # Without these there is nothing to be said of a run.
 _KEYS: Final = {"dataset", "model", "loss", "optimizer", "learning_rate", "epochs", "best"}
@@ -58,7 +59,10 @@ def load(path: Path) -> RecordedRun:
     files = RunDirectory(path)
     missing = [file.name for file in (files.config_path, files.run_json) if not file.is_file()]
     if missing:
-        raise RunError(f"{path} is no run directory: it has no {' and no '.join(missing)}; `lossrun ls` lists the runs")
+        raise RunError(
+            f"{path} is no run directory: it has no {' and no '.join(missing)}; "
+            f"`{command('ls', runs_dir=path.parent)}` lists the runs"
+        )
     config = config_file.read(files.config_path)
     try:
         environment = strict_json.loads(files.run_json.read_bytes())

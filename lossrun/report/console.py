@@ -5,13 +5,18 @@ import os
 import re
 import shutil
 import sys
+from typing import Final
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from lossrun.shell import PROGRAM
+
 # Wide enough that nothing is ever cut where there is no screen to fit.
 _PIPE_WIDTH = 10_000
+# What stays on one line: a word, and a command to be copied.
+_WORD: Final = re.compile(rf"\S*`{PROGRAM} [^`]*`\S*|\S+")
 
 
 class _Console(Console):
@@ -77,11 +82,11 @@ def wrapped(text: Text, width: int) -> list[Text]:
     """
     lines: list[Text] = []
     for paragraph in text.split("\n", allow_blank=True):
-        if paragraph.plain.startswith("  lossrun "):
+        if paragraph.plain.startswith(f"  {PROGRAM} "):
             lines.append(paragraph)  # to be copied; the terminal itself breaks it, and copies it whole
             continue
         breaks, start = [], 0
-        for word in re.finditer(r"\S+", paragraph.plain):
+        for word in re.finditer(_WORD, paragraph.plain):
             if cell_len(paragraph.plain[start : word.end()]) > width and paragraph.plain[start : word.start()].strip():
                 start = word.start()
                 breaks.append(start)

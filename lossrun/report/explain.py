@@ -25,6 +25,7 @@ from lossrun.report.console import is_unicode, wrapped
 from lossrun.report.listing import PLURALS, number, parameter_rows, spellings
 from lossrun.report.loss_facts import loss_rows
 from lossrun.report.topics import Topic
+from lossrun.shell import command
 
 # Longer lines are hard to read, however wide the terminal. A pipe gets lines of this length.
 MEASURE: Final = 100
@@ -184,7 +185,7 @@ def _component(component: Component) -> Iterator[tuple[str, str]]:
         yield from loss_rows(component)
     elif isinstance(component, Optimizer):
         low, high = component.usual_rates
-        yield "usual rates", f"{number(low)} to {number(high)}; outside of it lossrun check warns"
+        yield "usual rates", f"{number(low)} to {number(high)}; outside of it `check` warns"
         yield (
             "elementwise",
             "yes: each weight is updated from its own gradient alone, so the models of several seeds train as one"
@@ -211,7 +212,7 @@ def _component(component: Component) -> Iterator[tuple[str, str]]:
         yield "tasks", ", ".join(component.tasks)
         yield "better", "lower" if component.goal == "min" else "higher"
         verdicts = [task for task, names in PRIMARY_YARDSTICKS.items() if component.name in names]
-        yield "verdicts", f"lossrun compare judges {' and '.join(verdicts)} runs by it" if verdicts else ""
+        yield "verdicts", f"`compare` judges {' and '.join(verdicts)} runs by it" if verdicts else ""
     elif isinstance(component, DatasetDeclaration):
         yield "task", component.task or "as the config or the data say"
         yield "samples", component.samples
@@ -249,8 +250,8 @@ def _see_also(component: Component) -> str:
     ]
     listed = ""
     if component.kind in ("loss", "optimizer", "schedule", "model", "dataset", "metric"):
-        task = f" --task {component.tasks[0]}" if isinstance(component, Loss) else ""
-        listed = f"lossrun list {PLURALS.get(component.kind, component.kind + 's')}{task}"
+        task = component.tasks[0] if isinstance(component, Loss) else None
+        listed = command("list", PLURALS.get(component.kind, component.kind + "s"), options={"--task": task})
     return "; ".join(filter(None, (", ".join(mentioned), listed)))
 
 

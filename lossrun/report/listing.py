@@ -24,6 +24,7 @@ from lossrun.catalog.lookup import COMPONENTS
 from lossrun.report.console import wrapped
 from lossrun.report.loss_facts import last_layer, robust_to
 from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
+from lossrun.shell import command
 
 _LEAST_ROOM: Final = 24  # cells for a sentence in a column
 
@@ -65,8 +66,8 @@ def overview(console: Console, kind: str, task: str | None = None) -> None:
     print_line(console, "")
     plural = PLURALS.get(kind, kind + "s")
     first = _USUAL[task or "regression"] if kind == "loss" else COMPONENTS[kind][0].name
-    print_line(console, f"all about one: lossrun explain {first}")
-    print_line(console, f"parameters of all: lossrun list {plural} --full")
+    print_line(console, f"all about one: {command('explain', first)}")
+    print_line(console, f"parameters of all: {command('list', plural, '--full')}")
 
 
 def listing(console: Console, kind: str, task: str | None = None) -> None:

@@ -1,7 +1,6 @@
 """A comparison as one page of HTML: it needs no network, no script to be read, and lets nothing of a run's own words
 become markup."""
 
-import shlex
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,6 +23,7 @@ from lossrun.report.page_held_out import calibration_section, confusion_section,
 from lossrun.report.page_tables import DECIDES, DESCRIBES, differences_table, matrix, runs_table, target_table
 from lossrun.report.page_verdicts import notes, verdicts_section
 from lossrun.report.verdicts import called
+from lossrun.shell import command, run_word
 from lossrun.version import __version__
 
 _FEW_POINTS: Final = 60  # of the curves that only describe
@@ -198,16 +198,15 @@ def _differences(data: ReportData) -> list[Markup | None]:
 
 def _reproduction(data: ReportData) -> list[Markup | None]:
     comparison, target = data.comparison, data.comparison.target
-    names = [member.name for report in data.runs for member in report.members]
+    words = [run_word(member.path) for report in data.runs for member in report.members]
     asked = {
         "--metric": comparison.metric,
         "--at": None if comparison.at == "best" else comparison.at,
         "--margin": comparison.margin,
         "--target": f"{target.yardstick}={target.value!r}" if target else None,
     }
-    options = [word for option, value in asked.items() if value is not None for word in (option, str(value))]
-    command = shlex.join(["lossrun", "compare", *names, *options, "--html", "report.html"])
-    parts = [element("p", "This page:"), element("pre", element("code", command))]
+    again = command("compare", *words, options={**asked, "--html": "report.html"})
+    parts = [element("p", "This page:"), element("pre", element("code", again))]
     for run, report in zip(data.comparison.runs, data.runs, strict=True):
         parts += [_member(run.letter, member) for member in report.members]
     return list(parts)

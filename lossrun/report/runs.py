@@ -22,6 +22,7 @@ from lossrun.report.glyphs import draws_unicode
 from lossrun.report.numbers import format_number, format_seconds, format_size, format_spread
 from lossrun.report.sparkline import sparkline
 from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
+from lossrun.shell import command, run_command
 
 if TYPE_CHECKING:
     from lossrun.records.leftovers import Leftovers
@@ -47,7 +48,7 @@ def print_listing(listing: Listing, console: Console, *, nothing: str = "") -> N
     read. `nothing`: what to say where there is no run."""
     rows, sign = listing.rows, plus_minus(console)
     if not rows and not listing.problems:
-        print_line(console, nothing or "no runs yet; `lossrun train CONFIG` makes one")
+        print_line(console, nothing or f"no runs yet; `{command('train', 'CONFIG')}` makes one")
     if rows:
         columns = (
             Column("status", tuple(row.status for row in rows), right=False),
@@ -259,7 +260,8 @@ def _print_curves(console: Console, facts: RunFacts) -> None:
     )
     mean = "; means over seeds" if len(facts.seeds) > 1 else ""
     print_line(console, "")
-    below = f"each from its lowest to its highest value{mean}; `lossrun plot` draws them with axes"
+    draws = run_command("plot", facts.path)
+    below = f"each from its lowest to its highest value{mean}; `{draws}` draws them with axes"
     key = Column("curve", tuple(curve.column for curve in curves), right=False)
     print_table(console, TextTable("Learning curves", key, columns, note=below))
 

@@ -12,6 +12,7 @@ from lossrun.errors import UsageError
 from lossrun.lint.rule import Rule
 from lossrun.lint.rules import RULES
 from lossrun.report.listing import PLURALS
+from lossrun.shell import command
 
 KINDS: Final = (*COMPONENTS, "rule", "diagnosis")
 
@@ -75,7 +76,7 @@ def _unknown(spelling: str, kind: str | None) -> str:
         canonical = hit.component.name if home in COMPONENTS and (hit := find(home, near)) else near
         known = "" if canonical == near else f", another name of {canonical}"
         return f"{called} called {spelling}; did you mean {near}{known} ({with_article(home)})?"
-    lists = ", ".join(f"lossrun list {PLURALS.get(each, each + 's')}" for each in list(COMPONENTS)[:6])
+    lists = ", ".join(command("list", PLURALS.get(each, each + "s")) for each in list(COMPONENTS)[:6])
     return f"{called} called {spelling}; what there is: {lists}; rules: {', '.join(RULES)}"
 
 

@@ -13,6 +13,7 @@ from lossrun.data import Data, Dataset
 from lossrun.data.arrays import own_arguments
 from lossrun.errors import UsageError
 from lossrun.lint import Examined
+from lossrun.shell import option_set
 
 FRAMEWORKS: Final = ("pytorch", "keras")
 TITLES: Final = {"pytorch": "PyTorch", "keras": "Keras"}
@@ -21,7 +22,8 @@ TITLES: Final = {"pytorch": "PyTorch", "keras": "Keras"}
 @dataclass(frozen=True, slots=True)
 class Experiment:
     """`config` is resolved. `source`: the config file as the command line named it, `directory`: where paths in it
-    start from, `data_dir`: where official data lie. `own_dataset`: what a user's function returned."""
+    start from, `data_dir`: where official data lie. `own_dataset`: what a user's function returned. `command`: what
+    writes the script again, "" where it is not known."""
 
     config: Config
     facts: DataFacts
@@ -30,6 +32,7 @@ class Experiment:
     directory: Path
     data_dir: Path
     own_dataset: Dataset | None
+    command: str = ""
 
     @property
     def seed(self) -> int:
@@ -84,12 +87,12 @@ class Experiment:
         if metric not in known:
             raise UsageError(
                 f"{key}: the script would have to compute {metric}, and computes {', '.join(known)}; take one of these "
-                f"(--set {key}={known[-1]})"
+                f"({option_set(key, known[-1])})"
             )
         return metric
 
 
-def experiment(examined: Examined, source: str) -> Experiment:
+def experiment(examined: Examined, source: str, command: str = "") -> Experiment:
     """Calls a user's dataset function once more: what it returns as such says what a script has left to do."""
     config, directory = examined.config, examined.reading.directory
     dataset = config.dataset
@@ -103,4 +106,5 @@ def experiment(examined: Examined, source: str) -> Experiment:
         directory,
         examined.data_dir,
         own,
+        command,
     )

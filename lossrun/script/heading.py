@@ -23,12 +23,15 @@ def heading(experiment: Experiment, framework: str, packages: list[str]) -> str:
     seeds = len(config.seeds)
     one = f" It trains the first of {seeds} seeds; change SEED for the others." if seeds > 1 else ""
     text = (
-        f"The experiment of {experiment.source}, as lossrun script wrote it. {same}{one} "
+        f"The experiment of {experiment.source}, as `script` wrote it. {same}{one} "
         f"Needs {', '.join(packages[:-1])} and {packages[-1]}."
     )
     if framework == "keras":
         text += " Keras computes with TensorFlow unless KERAS_BACKEND=torch (or jax) is set."
-    return f"{what}, in {TITLES[framework]}.\n\n" + "\n".join(wrap(text, 88, break_on_hyphens=False)) + "\n"
+    about = "\n".join(wrap(text, 88, break_on_hyphens=False))
+    # It stands in a docstring.
+    again = experiment.command.replace("\\", "\\\\").replace('"', '\\"')
+    return f"{what}, in {TITLES[framework]}.\n\n{about}\n" + (f"\n    {again}\n" if again else "")
 
 
 def settings(experiment: Experiment) -> list[str]:

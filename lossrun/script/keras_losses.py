@@ -7,6 +7,7 @@ from lossrun.script.experiment import Experiment
 from lossrun.script.keras_loss_lines import LINES, weighted_within
 from lossrun.script.text import Section, call, comment, function, literal, number
 from lossrun.script.weights import Options, options
+from lossrun.shell import command
 
 ABOUT: Final = "What training minimises. targets come first, as everywhere in Keras."
 
@@ -17,7 +18,7 @@ def loss_section(experiment: Experiment) -> Section:
     if loss.is_plugin:
         raise UsageError(
             f"loss: {loss.name} is your own and computes with torch tensors, which Keras has none of on its other "
-            "backends; take --as pytorch, or a loss from lossrun list losses"
+            f"backends; take --as pytorch, or a loss from `{command('list', 'losses')}`"
         )
     chosen = options(experiment)
     if (own := _class(chosen)) is not None:

@@ -9,6 +9,7 @@ from lossrun.catalog.declaration import Model
 from lossrun.errors import UsageError
 from lossrun.script.experiment import Experiment
 from lossrun.script.text import Section, call, number, quoted
+from lossrun.shell import command
 
 TORCH_INIT: Final = '''def torch_init(fan_in):
     """PyTorch's first values, uniform within 1 / sqrt(fan_in), also of the biases.
@@ -28,7 +29,7 @@ def layers_section(experiment: Experiment) -> tuple[Section, list[str]]:
     if model.is_plugin:
         raise UsageError(
             f"model: {model.name} is your own torch.nn.Module, which Keras cannot train; take --as pytorch, or a model "
-            "from lossrun list models"
+            f"from `{command('list', 'models')}`"
         )
     own = Section(imports=["from keras import layers"])
     if model["init"]["name"] == "torch":

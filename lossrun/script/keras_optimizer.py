@@ -7,6 +7,7 @@ from lossrun.errors import UsageError
 from lossrun.script import rates
 from lossrun.script.experiment import Experiment
 from lossrun.script.text import Section, call, comment, keywords, number
+from lossrun.shell import command
 
 MISSING: Final = {
     "asgd": "Keras has no averaged SGD",
@@ -78,7 +79,7 @@ def optimizer_section(experiment: Experiment) -> tuple[Section, list[str]]:
     if optimizer.is_plugin:
         raise UsageError(
             f"optimizer: {optimizer.name} is your own torch.optim.Optimizer, which Keras does not take; take "
-            "--as pytorch, or an optimizer from lossrun list optimizers"
+            f"--as pytorch, or an optimizer from `{command('list', 'optimizers')}`"
         )
     if optimizer.name in MISSING:
         raise UsageError(

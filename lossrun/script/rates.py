@@ -6,6 +6,7 @@ from typing import Any, Final
 from lossrun.errors import UsageError
 from lossrun.script.experiment import Experiment
 from lossrun.script.text import literal, number
+from lossrun.shell import option_set
 
 
 def moves(experiment: Experiment) -> bool:
@@ -35,7 +36,7 @@ def formula(experiment: Experiment, module: str) -> list[str]:
     if schedule.name == "reduce_on_plateau":
         raise UsageError(
             "schedule: reduce_on_plateau with warmup_epochs is not written as a script; leave out one of the two "
-            "(--set schedule.warmup_epochs=0)"
+            f"({option_set('schedule.warmup_epochs', '0')})"
         )
     lines: list[str] = []
     warmup = warmup_steps(experiment)

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shlex
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import torch
 from lossrun.config import Config, Reading
 from lossrun.config.plugins import loaded_sources
 from lossrun.records.source_code import recorded_source
+from lossrun.shell import join
 from lossrun.training.products import one_dnn_is_faster
 from lossrun.version import __version__
 
@@ -49,7 +49,7 @@ def environment(device: torch.device, reading: Reading, data_dir: Path) -> dict[
         "host": socket.gethostname(),
         "git_commit": _git_commit(reading.directory),
         "code": _code(reading.config),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "directory": str(reading.directory),
         "data_dir": str(data_dir.absolute()),
     }

@@ -4,7 +4,6 @@ A generator of `StepProgress | EpochRecord`. It persists, then yields: a row on 
 """
 
 import math
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -15,6 +14,7 @@ from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
 from lossrun.errors import DivergedError, StoppedError, TerminatedError
 from lossrun.records import checkpoints, history, ledger
+from lossrun.shell import run_command
 from lossrun.training.events import EpochRecord, StepProgress
 from lossrun.training.finish import finish
 from lossrun.training.health import Finding, examine
@@ -167,7 +167,7 @@ def _diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
         f"train_loss {first.loss:g}, learning rate {first.learning_rate:g}{summed}, gradient norm "
         f"{first.gradient_norm:.4g} (the last finite one): {first.diagnosis.why} [{first.name}].\n"
         f"To go on from {where} with {what}:\n"
-        f"  lossrun resume {shlex.quote(str(session.run.path))} --set learning_rate={rate:g}"
+        f"  {run_command('resume', session.run.path, set_=[f'learning_rate={rate:g}'])}"
     )
 
 
@@ -215,5 +215,5 @@ def _heed(request: Request | None, session: Session) -> None:
     kind = TerminatedError if request is Request.TERMINATE else StoppedError
     raise kind(
         f"{request.value} in epoch {position.epoch} after step {position.step}; state saved; go on with\n"
-        f"  lossrun resume {shlex.quote(str(session.run.path))}"
+        f"  {run_command('resume', session.run.path)}"
     )

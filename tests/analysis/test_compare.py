@@ -6,6 +6,7 @@ import pytest
 from lossrun.analysis.compare import compare
 from lossrun.errors import UsageError
 from lossrun.records import ledger, recorded
+from lossrun.shell import run_command
 
 HUBER = {"name": "huber", "delta": 1.0, "reduction": "mean"}
 
@@ -147,7 +148,7 @@ def test_what_is_not_plain_about_a_run_is_said(make_run):
     assert first.status == "diverged"
     assert any("seed 0 diverged in epoch 5" in remark for remark in first.remarks)
     assert any("extended after it had finished" in remark for remark in first.remarks)
-    assert second.remarks == (f"interrupted after 2 of 4 epochs; `lossrun resume {cut.name}` goes on",)
+    assert second.remarks == (f"interrupted after 2 of 4 epochs; `{run_command('resume', cut.path)}` goes on",)
 
 
 def test_a_diverged_run_is_shown_and_never_best(make_run):

@@ -108,7 +108,7 @@ def test_check_looks_at_what_is_the_users_own(lossrun: Run, config: Path, loss: 
 
 
 def test_check_says_that_all_is_well(lossrun: Run, config: Path) -> None:
-    assert "note: nothing to complain about: lossrun train config.yaml" in lossrun("check", "config.yaml").err
+    assert "note: no problems found. Next:\n  lossrun train config.yaml\n" in lossrun("check", "config.yaml").err
 
 
 def test_check_does_without_the_data_where_it_can(lossrun: Run, config: Path) -> None:

@@ -71,7 +71,7 @@ def test_what_it_is_sorted_by_is_shown(lossrun: Run, runs) -> None:
 
 def test_nothing_that_is_like_that_is_no_error(lossrun: Run, runs, tmp_path: Path) -> None:
     result = lossrun("ls", "--where", "val_rmse>100")
-    assert (result.code, result.out) == (0, "no run is like that\n")
+    assert (result.code, result.out) == (0, "no runs match\n")
     assert "there is no folder" in lossrun("ls", "--runs-dir", "elsewhere").out
     (tmp_path / "empty").mkdir()
     assert "lossrun train" in lossrun("ls", "--runs-dir", "empty").out

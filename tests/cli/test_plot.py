@@ -48,7 +48,7 @@ def test_mistakes_end_with_2_and_say_what_to_do(lossrun: Run) -> None:
     for arguments, said in (
         (["last", "last"], "given twice"),
         (["last", "--metric", "accuracy"], "expected one of loss, "),
-        (["last", "--metric", "test_rmse"], "lossrun compare"),
+        (["last", "--metric", "test_rmse"], "`show` and `compare` show them"),
         (["last", "--output", "curves.gif"], ".png, .svg, .pdf"),
     ):
         result = lossrun("plot", *arguments)

@@ -125,7 +125,7 @@ def test_on_a_terminal_it_asks(lossrun: Run, runs, monkeypatch, answer, stays) -
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ((), 2, "rm wants a run"),
+        ((), 2, "rm needs a run"),
         (("kmnist-*",), 4, "kmnist"),
         (("moons", "--runs-dir", "elsewhere"), 4, "no run moons"),
         (("runs/notes",), 4, "no run directory"),

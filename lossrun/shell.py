@@ -1,0 +1,89 @@
+"""Commands as they are printed for people to paste: the one place that writes them.
+
+A command that lossrun prints does what it says when it is pasted into the shell that printed it, in the same folder:
+words are quoted by that shell's rules, and what the user gave and the command needs is carried along.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+PROGRAM: Final = "lossrun"
+DEFAULT_RUNS: Final = Path("runs")
+STDIN: Final = Path("-")  # a config that is read from standard input
+_ENVIRONMENT: Final = {"--runs-dir": "LOSSRUN_RUNS_DIR", "--data-dir": "LOSSRUN_DATA_DIR"}
+# What cmd.exe gives a meaning of its own outside of quotes.
+_SPECIAL_IN_CMD: Final = re.compile(r"[\s&|<>^()%!,;`']")
+
+
+def command(
+    name: str,
+    *words: str | Path,
+    runs_dir: Path | None = None,
+    data_dir: Path | None = None,
+    set_: Sequence[str] = (),
+    options: Mapping[str, object] | None = None,
+) -> str:
+    """`lossrun NAME WORDS OPTIONS`, quoted. Folders that the command would take anyway are left out.
+
+    Placeholders (`RUN`, `epochs=...`) are words like any other. options: `{"--metric": "rmse"}`; one that is None is
+    left out, a list repeats its option.
+    """
+    parts = [PROGRAM, name, *(_positional(word) for word in words)]
+    given: list[tuple[str, object]] = [("--set", text) for text in set_]
+    for option, value in (options or {}).items():
+        given += [(option, one) for one in (value if isinstance(value, list | tuple) else [value])]
+    folders = (("--runs-dir", runs_dir, DEFAULT_RUNS), ("--data-dir", data_dir, None))
+    given += [(option, folder) for option, folder, usual in folders if not _is_usual(option, folder, usual)]
+    for option, value in given:
+        if value is not None:
+            parts += [option, str(value)]
+    return join(parts)
+
+
+def run_command(name: str, run: Path, *, set_: Sequence[str] = ()) -> str:
+    """A command about one run, by its name where that is enough to find it, otherwise by its path."""
+    return command(name, run_word(run), set_=set_)
+
+
+def run_word(run: Path) -> str | Path:
+    """What to call the run at a path: its name where it lies in `runs/` and nothing says otherwise."""
+    usual = _is_usual("--runs-dir", DEFAULT_RUNS, DEFAULT_RUNS)
+    by_name = usual and run.parent.resolve() == DEFAULT_RUNS.resolve() and not Path(run.name).exists()
+    return run.name if by_name else run
+
+
+def option_set(key: str, value: str) -> str:
+    """`--set KEY=VALUE`, quoted."""
+    return join(["--set", f"{key}={value}"])
+
+
+def join(words: Sequence[str | Path]) -> str:
+    """The words as one line for the shell of this platform."""
+    return " ".join(quoted(str(word)) for word in words)
+
+
+def quoted(word: str) -> str:
+    """One word for the shell of this platform: POSIX, or cmd.exe."""
+    if os.name != "nt":
+        return shlex.quote(word)
+    text = subprocess.list2cmdline([word])
+    return f'"{text}"' if _SPECIAL_IN_CMD.search(text) and not text.startswith('"') else text
+
+
+def _positional(word: str | Path) -> str:
+    """A file whose name begins with a dash is no option."""
+    text = str(word)
+    return f".{os.sep}{text}" if text.startswith("-") and isinstance(word, Path) and word != STDIN else text
+
+
+def _is_usual(option: str, folder: Path | None, usual: Path | None) -> bool:
+    """Whether the command looks in the folder without being told."""
+    if folder is None:
+        return True
+    named = os.environ.get(_ENVIRONMENT[option])
+    return folder == (Path(named) if named else usual)

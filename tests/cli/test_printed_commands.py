@@ -1,0 +1,118 @@
+"""Every command that lossrun prints is pasted into a shell, in the folder where it was printed."""
+
+import html
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lossrun.records import config_file
+from tests.cli.conftest import CONFIG, Run
+
+Paste = Callable[[str], subprocess.CompletedProcess[str]]
+NAME = "it's $HOME #1"
+
+
+def commands(text: str) -> list[str]:
+    """Those on a line of their own and those in backticks, without the ones that leave a word to fill in."""
+    found = re.findall(r"^  (lossrun .+)$|`(lossrun [^`]+)`", text, re.MULTILINE)
+    return [one for pair in found for one in pair if one and not re.search(r"\b(RUN|CONFIG|TAG)\b|\.\.\.", one)]
+
+
+@pytest.fixture
+def paste(tmp_path: Path) -> Paste:
+    program = tmp_path / "bin" / "lossrun"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m lossrun "$@"\n')
+    program.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+    def run(text: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", text], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, lossrun: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where blanks, quotes and dollars are in every name."""
+    monkeypatch.delenv("LOSSRUN_RUNS_DIR", raising=False)
+    path = tmp_path / "a folder"
+    path.mkdir()
+    monkeypatch.chdir(path)
+    (path / "my config.yaml").write_text(CONFIG)
+    return path
+
+
+def test_a_run_from_check_to_compare(folder: Path, lossrun: Run, paste: Paste) -> None:
+    checked = lossrun("check", "my config.yaml", "--set", f"name={NAME}", "--set", "loss={name: huber, delta: 2}")
+    (train,) = commands(checked.err)
+    trained = lossrun("train", "my config.yaml", "--runs-dir", "my runs", "--name", NAME, "--tag", "a b")
+    shown, resumed = commands(trained.err)
+    (run,) = (folder / "my runs").iterdir()
+    listed = lossrun("show", str(run))
+    nowhere = lossrun("show", "none", "--runs-dir", "my runs")
+    finished = lossrun("resume", "last", "--runs-dir", "my runs")
+    every = [train, shown, resumed, *commands(listed.out), *commands(nowhere.err), *commands(finished.err)]
+    assert len(every) == 6
+    for command in every:
+        result = paste(command)
+        assert result.returncode == 0, (command, result.stderr)
+    options = ["--set", "learning_rate=0.02", "--set", "epochs=6"]
+    (further,) = commands(lossrun("resume", "last", "--runs-dir", "my runs", *options).err)
+    assert further.endswith("--set learning_rate=0.02 --set epochs=12")
+    assert paste(further).returncode == 0
+    made = paste(f"{train} --quiet").stdout.strip()
+    recorded = config_file.read(Path(made) / "config.yaml")
+    assert (recorded["name"], recorded["loss"]["name"], recorded["loss"]["delta"]) == (NAME, "huber", 2)
+
+
+def test_after_a_divergence(folder: Path, lossrun: Run, paste: Paste) -> None:
+    diverged = lossrun("train", "my config.yaml", "--runs-dir", "my runs", "--set", "optimizer=sgd", "--set",
+                       "learning_rate=1e12")  # fmt: skip
+    assert diverged.code == 6
+    (again,) = commands(diverged.err)
+    result = paste(again)
+    assert result.returncode == 0, result.stderr
+
+
+def test_before_there_is_a_run(folder: Path, lossrun: Run, paste: Paste) -> None:
+    written = lossrun("new", "--output", "-new one.yaml")
+    told = [
+        *commands(written.err),
+        *re.findall(r"(lossrun (?:train|check) .*?)(?:$|`)", Path("-new one.yaml").read_text(), re.M),
+    ]
+    told += commands(lossrun("plot").err) + commands(lossrun("rm", "--runs-dir", "$x").err)
+    told += re.findall(r"lossrun (?:explain|list) \S.*", lossrun("list", "losses").out)
+    scripted = lossrun("script", "my config.yaml", "--as", "pytorch", "--set", "name='a \"b\" \\c'")
+    told += [line.strip() for line in _docstring(scripted.out).splitlines() if line.startswith("    lossrun")]
+    assert len(told) == 8
+    for command in told:
+        result = paste(command)
+        assert result.returncode == 0, (command, result.stderr)
+    assert paste(told[-1]).stdout == scripted.out
+
+
+def test_the_page_says_how_to_make_it_again(folder: Path, lossrun: Run, paste: Paste) -> None:
+    for loss in ("mse", "mae"):
+        lossrun("train", "my config.yaml", "--runs-dir", "my runs", "--set", f"loss={loss}")
+    assert lossrun("compare", "last~1", "last", "--runs-dir", "my runs", "--html", "a page.html").code == 0
+    page = Path("a page.html").read_text()
+    told = [html.unescape(one) for one in re.findall(r"<code>(lossrun [^<]*)</code>", page)]
+    assert len(told) == 3
+    for command in told:
+        result = paste(command)
+        assert result.returncode == 0, (command, result.stderr)
+    assert Path("report.html").is_file()
+
+
+def _docstring(source: str) -> str:
+    import ast
+
+    return ast.get_docstring(ast.parse(source), clean=False) or ""
