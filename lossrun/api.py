@@ -1,7 +1,6 @@
 """The same commands from Python: `lossrun.train`, `resume`, `compare`, `load`. Nothing is printed: errors are raised,
 and what the command line warns of is a UserWarning."""
 
-import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lossrun.analysis import compare as comparing
 from lossrun.analysis.yardsticks import Moment
-from lossrun.config import Reading, from_mapping, read
+from lossrun.config import Change, Override, Reading, from_mapping, plain, read
 from lossrun.data import default_data_dir
 from lossrun.errors import UsageError
 from lossrun.lint import examine
@@ -123,7 +122,7 @@ def resume(
     from lossrun.training.resumable import find_resumable
     from lossrun.training.start import prepare, resume_at
 
-    resumable = find_resumable(_path(run, runs_dir), _listed(overrides))
+    resumable = find_resumable(_path(run, runs_dir), _changes(overrides))
     if not resumable.finished or resumable.changes:
         default = resumable.data_dir(default_data_dir())
         examined = examine(resumable.reading, Path(data_dir) if data_dir is not None else default)
@@ -251,18 +250,17 @@ def _loaded(runs: Sequence[RunLike], runs_dir: Path) -> list[RecordedRun]:
 
 
 def _reading(config: str | PathLike[str] | Mapping[str, Any], overrides: Overrides) -> Reading:
-    overrides = _listed(overrides)
+    changes = _changes(overrides)
     if isinstance(config, Mapping):
-        return from_mapping(config, Path.cwd(), overrides)
-    return read(Path(config), overrides)
+        return from_mapping(plain(config), Path.cwd(), changes)
+    return read(Path(config), changes)
 
 
-def _listed(overrides: Overrides) -> list[str]:
+def _changes(overrides: Overrides) -> list[Override]:
     if isinstance(overrides, str):
         return [overrides]
     if isinstance(overrides, Mapping):
-        # What YAML reads as a flow is JSON, but for numbers that are none.
-        return [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
+        return [Change(str(key), plain(value), f"overrides[{key!r}]") for key, value in overrides.items()]
     return list(overrides)
 
 

@@ -22,7 +22,9 @@ def matches(found: Any, wanted: str, key: str) -> bool:
     if key.endswith(".name") and isinstance(found, str):
         return _is_component(found, wanted, key.removesuffix(".name"), {})
     if isinstance(found, str):
-        return fnmatchcase(found, wanted)
+        return found == wanted or fnmatchcase(found, wanted)
+    if isinstance(found, list | tuple) and found and all(isinstance(item, str) for item in found):
+        return found == _texts(wanted)
     return _same(found, literal(wanted))
 
 
@@ -40,6 +42,18 @@ def literal(written: str) -> Any:
         except ConfigError:
             raise UsageError(f"--where ...{written}: no list or mapping; expected for example [300, 100]") from None
     return written
+
+
+def _texts(written: str) -> list[str] | None:
+    """The list that is written there, its items as text: a column called 1 is no number."""
+    if not written.startswith("["):
+        return None
+    from lossrun.config.reader import parse_value
+
+    try:
+        return parse_value(written, "--where", words=True)  # type: ignore[no-any-return]
+    except ConfigError:
+        raise UsageError(f"--where ...{written}: no list; expected for example [area, rooms]") from None
 
 
 def number(written: str) -> float | None:

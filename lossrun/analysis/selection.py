@@ -14,7 +14,9 @@ from lossrun.analysis.runs import RunRow
 from lossrun.catalog import COMPONENTS, find, nearest, nearest_name, why_not
 from lossrun.catalog.declaration import Group, Key, Nested, Parameter
 from lossrun.errors import UsageError
+from lossrun.records.run_directory import bare_name
 from lossrun.records.status import Status
+from lossrun.shell import command
 
 _CONDITION: Final = re.compile(r"\s*(?P<key>[^\s<>=!]+)\s*(?P<operator><=|>=|!=|==|=|<|>)(?P<value>.*)", re.DOTALL)
 _DURATION: Final = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>s|min|h|d|w)")
@@ -71,7 +73,7 @@ def chosen(rows: Sequence[RunRow], conditions: Sequence[Condition]) -> tuple[Run
     for one in conditions if rows else ():  # what keys there are is known from the runs
         key = _resolved(one.key, rows, f"--where {one.text}")
         _check(one, key, rows)
-        kept = [row for row in kept if _holds(one, key, value(row, key))]
+        kept = [row for row in kept if _holds(one, key, row)]
     return tuple(kept)
 
 
@@ -143,7 +145,7 @@ def _resolved(key: str, rows: Sequence[RunRow], option: str) -> str:
         return part + yardstick.name
     present = [*_COLUMNS, *(name for row in rows for name in (*_paths(row.config), *_columns(row))), *declared]
     near = nearest(key, list(dict.fromkeys(present)))
-    hint = f"did you mean {near}?" if near else "`lossrun show RUN` lists a run's keys and yardsticks"
+    hint = f"did you mean {near}?" if near else f"`{command('show', 'RUN')}` lists a run's keys and metrics"
     raise UsageError(f"{option}: there is no key or yardstick {key}; {hint}")
 
 
@@ -216,15 +218,17 @@ def _check_component(one: Condition, key: str, values: Sequence[Any]) -> None:
         return
     reason = why_not(kind, one.value)
     near = nearest_name(kind, one.value)
-    hint = reason or (f"did you mean {near}?" if near else f"`lossrun list` shows every {kind} there is")
+    shows = f"`{command('list', kind)}` shows every {kind} there is"
+    hint = reason or (f"did you mean {near}?" if near else shows)
     raise UsageError(f"--where {one.text}: there is no {kind} {one.value}; {hint}")
 
 
-def _holds(one: Condition, key: str, found: Any) -> bool:
-    if one.operator == "=":
-        return matches(found, one.value, key)
-    if one.operator == "!=":
-        return not matches(found, one.value, key)
+def _holds(one: Condition, key: str, row: RunRow) -> bool:
+    found = value(row, key)
+    if one.operator in ("=", "!="):
+        # A run has its directory's name, the same without the time, and the name that it was given.
+        meant = (found, bare_name(row.path), row.config.get("name")) if key == "run" else (found,)
+        return any(matches(one_of_them, one.value, key) for one_of_them in meant) == (one.operator == "=")
     wanted = duration(one.value).total_seconds() if key == "age" else number(one.value)
     if wanted is None or not is_number(found):
         return False

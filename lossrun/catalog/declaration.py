@@ -53,6 +53,15 @@ class Parameter:
         """What a right value looks like, for messages and listings: 'a number above 0'."""
         return self.form or _describe(self.type, self)
 
+    @property
+    def is_text(self) -> bool:
+        """Whether its values are texts, or lists of texts: no number and no truth value can be meant."""
+        return _options(self.type) <= {str, list[str]}
+
+    @property
+    def takes_lists(self) -> bool:
+        return list[str] in _options(self.type)
+
 
 @dataclass(frozen=True, slots=True)
 class Nested:
@@ -269,6 +278,12 @@ class DataFacts:
 def with_article(kind: str) -> str:
     """`an optimizer`, `a loss`."""
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _options(annotation: Any) -> set[Any]:
+    """The types that a value may have, None aside."""
+    options = get_args(annotation) if get_origin(annotation) in (UnionType, Union) else (annotation,)
+    return {option for option in options if option is not type(None)}
 
 
 def _describe(annotation: Any, bounds: Parameter) -> str:

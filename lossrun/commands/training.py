@@ -5,9 +5,10 @@ from typing import Annotated, Optional
 
 import typer
 
-from lossrun.arguments import DEFAULT_RUNS, ConfigFile, DataDir, Overrides, Quiet, RunName, RunsDir
+from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, Quiet, RunName, RunsDir
 from lossrun.commands.finding import folder_of_data, found_run
 from lossrun.commands.importing import torch_is_imported
+from lossrun.shell import DEFAULT_RUNS, run_command
 
 TensorBoard = Annotated[
     Optional[Path],  # noqa: UP045  # typer reads it at run time
@@ -22,15 +23,18 @@ def train(
     set_: Overrides = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
     name: Annotated[Optional[str], typer.Option(help="Name of the run.", show_default=False)] = None,  # noqa: UP045
+    tag: NewTags = None,
     data_dir: DataDir = None,
     tensorboard: TensorBoard = None,
     quiet: Quiet = False,
 ) -> None:
     """Train as CONFIG says, into a new directory under --runs-dir."""
-    from lossrun.config import read
+    from lossrun.config import Override, read, text_option
     from lossrun.lint import examine
 
-    overrides = [*(set_ or []), *([f"name={name}"] if name else [])]
+    named = [] if name is None else [text_option("--name", "name", name)]
+    tags = [text_option("--tag", "tags", text, adds=True) for text in tag or []]
+    overrides: list[Override] = [*(set_ or []), *named, *tags]
     examined = examine(read(config, overrides), folder_of_data(data_dir))
 
     # Only now, with every mistake of the config told, is torch worth its second.
@@ -59,7 +63,8 @@ def resume(
     console = stderr()
     resumable = find_resumable(found_run(run, runs_dir), set_ or [])
     if resumable.finished and not resumable.changes:
-        note(console, f"{resumable.run.name} is finished; to train it further: lossrun resume {run} --set epochs=...")
+        further = run_command("resume", resumable.run.path, set_=[f"epochs={2 * resumable.before.epochs}"])
+        note(console, f"{resumable.run.name} is finished. To train it further:\n  {further}")
         if quiet:
             typer.echo(resumable.run.path)
         return

@@ -1,17 +1,23 @@
 """YAML text -> a frozen, validated Config."""
 
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
+from lossrun.config.overrides import Change, Override, text_option
+from lossrun.config.plain import plain
 from lossrun.config.read import Reading, from_mapping, read
 from lossrun.config.resolve import resolve
 
 __all__ = [
     "Best",
+    "Change",
     "Checkpointing",
     "Choice",
     "Config",
     "EarlyStopping",
+    "Override",
     "Reading",
     "from_mapping",
+    "plain",
     "read",
     "resolve",
+    "text_option",
 ]

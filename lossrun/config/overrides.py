@@ -1,40 +1,86 @@
-"""`--set KEY=VALUE`: changes laid over a raw mapping before it is validated."""
+"""`--set KEY=VALUE` and options that set a key: changes laid over a raw mapping before it is validated."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from lossrun.catalog import find
-from lossrun.catalog.declaration import Group, Key, Nested
+from lossrun.catalog import COMPONENTS, find
+from lossrun.catalog.declaration import Group, Key, Nested, Parameter
 from lossrun.config.keys import KEYS
-from lossrun.config.reader import parse_value
+from lossrun.config.reader import parse_text, parse_value, printable
 from lossrun.config.source import Path, Source
 from lossrun.config.validate import PLUGIN_KEYS, expand
 from lossrun.errors import ConfigError
 
 
-def apply(raw: Any, source: Source, overrides: Sequence[str]) -> tuple[Any, Source]:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A key and its new value as it is, not as YAML. `option`: what messages call it, such as `--name 2024`.
+    `adds`: the value joins a list of texts instead of taking its place."""
+
+    key: str
+    value: Any
+    option: str
+    adds: bool = False
+
+
+Override: TypeAlias = str | Change
+
+
+def text_option(option: str, key: str, text: str, *, adds: bool = False) -> Change:
+    """An option that sets a key to a text, or adds one: `--name 2024`. Raises ConfigError for an empty one."""
+    if not text.strip():
+        raise ConfigError([f"{option} {text!r}: the text is empty; leave the option out, or write a word"])
+    return Change(key, printable(text, option), f"{option} {text}", adds)
+
+
+def apply(raw: Any, source: Source, overrides: Sequence[Override]) -> tuple[Any, Source]:
     """The mapping with each override in it, and a source that names the option in messages.
 
     `loss=huber` replaces the whole loss; `loss.delta=2` changes one key of it; `null` removes the key, which restores
-    its default. Raises ConfigError for an option that is no `KEY=VALUE`.
+    its default. A value is YAML, but for keys that hold text: these take it as it is written (`parse_text`). Raises
+    ConfigError for an option that is no `KEY=VALUE`.
     """
     if not overrides or not isinstance(raw, Mapping):
         return raw, source
     changed = dict(raw)
     for override in overrides:
-        name, equals, text = override.partition("=")
+        name, read, option = _read_of(override)
         path: Path = tuple(name.strip().split("."))
-        if not equals or not all(path):
-            raise ConfigError([f"--set {override}: no KEY=VALUE; expected for example --set learning_rate=0.01"])
-        option = f"--set {override}"
-        changed, depth = _with(changed, path, parse_value(text, option), KEYS)
+        if not all(path):
+            raise ConfigError([f"{option}: no KEY=VALUE; expected for example --set learning_rate=0.01"])
+        if isinstance(override, Change) and override.adds:
+            there = changed.get(override.key)
+            if not isinstance(there, list | None):
+                continue  # a mistake in the file, which is told with its place
+            changed[override.key] = [*(there or []), *([] if override.value in (there or []) else [override.value])]
+            continue
+        changed, depth = _with(changed, path, read, KEYS)
         source = _moved(source, path[:depth], option)
     return changed, source
 
 
-def _with(mapping: Mapping[str, Any], path: Path, value: Any, keys: Sequence[Key]) -> tuple[dict[str, Any], int]:
-    """A copy of `mapping` with `value` at `path`, the words on the way made mappings.
+_Read: TypeAlias = Callable[[Key | None], Any]
+
+
+def _read_of(override: Override) -> tuple[str, _Read, str]:
+    """The key, what reads the value once it is known what the key may hold, and the option's name."""
+    if isinstance(override, Change):
+        return override.key, lambda declared: override.value, override.option
+    name, equals, text = override.partition("=")
+    option = f"--set {override}"
+
+    def read(declared: Key | None) -> Any:
+        if isinstance(declared, Parameter) and declared.is_text:
+            # Who puts blanks around the sign does not mean the one behind it.
+            return parse_text(text.lstrip(" ") if name.endswith(" ") else text, option, lists=declared.takes_lists)
+        return parse_value(text, option)
+
+    return name if equals else "", read, option
+
+
+def _with(mapping: Mapping[str, Any], path: Path, read: _Read, keys: Sequence[Key]) -> tuple[dict[str, Any], int]:
+    """A copy of `mapping` with what `read` gives at `path`, the words on the way made mappings.
 
     Also how many parts of the path lead to what was replaced: fewer than all where a plain value stood in the way.
     """
@@ -44,13 +90,14 @@ def _with(mapping: Mapping[str, Any], path: Path, value: Any, keys: Sequence[Key
     given = next((mapping[spelling] for spelling in spellings if spelling in mapping), None)
     others = {key: item for key, item in mapping.items() if key not in spellings}
     if not rest:
+        value = read(declared)
         # An unknown key stays, to be refused.
         return (others if value is None and name in mapping else {**others, name: value}), 1
     if declared is not None:
         given = expand(declared, _default(declared) if given is None else given)
     inner = given if isinstance(given, Mapping) else {}
     replacing = given is not None and not isinstance(given, Mapping)
-    changed, depth = _with(inner, rest, value, _keys_below(declared, inner))
+    changed, depth = _with(inner, rest, read, _keys_below(declared, inner))
     return {**others, name: changed}, 1 if replacing else 1 + depth
 
 
@@ -66,8 +113,17 @@ def _keys_below(declared: Key | None, inner: Mapping[str, Any]) -> Sequence[Key]
         if ":" in inner["name"]:
             return PLUGIN_KEYS.get(declared.kind, ())
         found = find(declared.kind, inner["name"])
-        return found.component.parameters if found else ()
+        return (*(found.component.parameters if found else ()), *_text_keys(declared.kind))
     return ()
+
+
+def _text_keys(kind: str) -> list[Parameter]:
+    """Keys that hold text in every component of the kind that has them: also before `--set dataset.name=csv` says
+    which component it is, a column called 1 is no number."""
+    every = [key for component in COMPONENTS[kind] for key in component.parameters]
+    texts = {key.name for key in every if isinstance(key, Parameter) and key.is_text}
+    others = {key.name for key in every if not (isinstance(key, Parameter) and key.is_text)}
+    return [key for key in every if isinstance(key, Parameter) and key.name in texts - others]
 
 
 def _moved(source: Source, path: Path, option: str) -> Source:

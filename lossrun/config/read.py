@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from lossrun.config.config import Config
-from lossrun.config.overrides import apply
+from lossrun.config.overrides import Override, apply
 from lossrun.config.reader import parse
 from lossrun.config.source import Source
 from lossrun.config.validate import validate
 from lossrun.errors import ConfigError
+from lossrun.shell import command
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
-def read(path: Path, overrides: Sequence[str] = ()) -> Reading:
+def read(path: Path, overrides: Sequence[Override] = ()) -> Reading:
     """Read a config file. Raises ConfigError with every mistake in it."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -32,7 +33,7 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Reading:
     except FileNotFoundError:
         near = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
         there = f"; there {'is' if len(near) == 1 else 'are'} {', '.join(near[:8])}" if near else ""
-        raise ConfigError([f"{path}: no such file{there}; lossrun new writes one to start from"]) from None
+        raise ConfigError([f"{path}: no such file{there}; `{command('new')}` writes one to start from"]) from None
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     raw, source = parse(text, str(path))
@@ -40,13 +41,13 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Reading:
 
 
 def from_mapping(
-    raw: Mapping[str, Any], directory: Path, overrides: Sequence[str] = (), name: str = "config"
+    raw: Mapping[str, Any], directory: Path, overrides: Sequence[Override] = (), name: str = "config"
 ) -> Reading:
     """The same for a mapping; messages call it `name`. Raises ConfigError."""
     return _reading(raw, Source(name), directory, overrides)
 
 
-def _reading(raw: Any, source: Source, directory: Path, overrides: Sequence[str]) -> Reading:
+def _reading(raw: Any, source: Source, directory: Path, overrides: Sequence[Override]) -> Reading:
     raw, source = apply(raw, source, overrides)
     config, notes = validate(raw, source)
     return Reading(config, source, directory, tuple(notes))

@@ -38,15 +38,16 @@ _SPECIAL: Final = {
 }
 
 
-def parse(text: str, name: str) -> tuple[Any, Source]:
+def parse(text: str, name: str, *, words: bool = False) -> tuple[Any, Source]:
     """The value that `text` holds, and where each part of it stands.
 
-    `name` is what messages call the text. Raises ConfigError for anything that is not one strict YAML document.
+    `name` is what messages call the text. `words`: a scalar without quotes is the text that stands there, also where
+    it looks like a number. Raises ConfigError for anything that is not one strict YAML document.
     """
     # A lone surrogate can come from the command line; it is refused below, with its place.
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise ConfigError([f"{name}: larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"])
-    builder = _Builder(Source(name, text.splitlines(), {}, {}, {}))
+    builder = _Builder(Source(name, text.splitlines(), {}, {}, {}), words)
     if bad := _UNPRINTABLE.search(text):
         reason = f"not YAML: the character U+{ord(bad[0]):04X}; only printable ones are allowed"
         raise ConfigError([builder.source.problem_at(_place(text, bad.start()), reason).text])
@@ -67,19 +68,46 @@ def parse(text: str, name: str) -> tuple[Any, Source]:
     return value, builder.source
 
 
-def parse_value(text: str, name: str) -> Any:
+def parse_value(text: str, name: str, *, words: bool = False) -> Any:
     """One value from the command line, read by the same rules. Raises ConfigError, naming the option `name`."""
     try:
-        return parse(text, "")[0]
+        return parse(text, "", words=words)[0]
     except ConfigError as error:
         # The place in so short a text is left out, and with it the line and the caret.
         first = error.problems[0].splitlines()[0]
         raise ConfigError([f"{name}: {first.partition(': ')[2]}"]) from None
 
 
+def parse_text(text: str, name: str, *, lists: bool = False) -> Any:
+    """The value of a key that holds text, from the command line: the text as it is written, byte for byte.
+
+    What stands in quotes as a whole is read as YAML; so is a list, where `lists` are allowed, its items as they are
+    written. `null`, `~` and nothing at all are None, which restores the default. Raises ConfigError.
+    """
+    if text in ("", "null", "~"):
+        return None
+    if lists and text.startswith("["):
+        return parse_value(text, name, words=True)
+    if len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]:
+        with suppress(ConfigError):
+            if isinstance(value := parse_value(text, name), str):
+                return value
+    return printable(text, name)
+
+
+def printable(text: str, name: str) -> str:
+    """The text itself. Raises ConfigError for one that no config file could hold."""
+    if bad := _UNPRINTABLE.search(text):
+        raise ConfigError([f"{name}: the character U+{ord(bad[0]):04X}; only printable ones are allowed"])
+    if len(text) > MAX_BYTES:
+        raise ConfigError([f"{name[:60]}...: larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"])
+    return text
+
+
 @dataclass
 class _Builder:
     source: Source  # with mappings of its own, which the builder fills
+    words: bool = False
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
 
@@ -106,7 +134,7 @@ class _Builder:
             return None
         self.values[path] = _mark(event)
         if isinstance(event, yaml.ScalarEvent):
-            return _scalar(event.value) if event.implicit[0] else event.value
+            return _scalar(event.value) if event.implicit[0] and not self.words else event.value
         if isinstance(event, yaml.SequenceStartEvent):
             return self.sequence(events, path, depth)
         return self.mapping(events, path, depth)

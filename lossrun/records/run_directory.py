@@ -16,11 +16,13 @@ from typing import Any, Final
 
 from lossrun.errors import RunError
 from lossrun.records import config_file, durable, ledger, strict_json
+from lossrun.shell import command
 
 _STAMP: Final = "%Y%m%d-%H%M%S"
 _STAMPED: Final = re.compile(r"(?P<stamp>\d{8}-\d{6})-(?P<name>.+)")
 _RECENT: Final = re.compile(r"last(?:~(?P<back>\d+))?")
 _WILDCARD: Final = re.compile(r"[*?\[]")  # none of them is ever in a run's name
+_NAMELESS: Final = "run"
 _LONGEST_SLUG: Final = 120  # characters; file systems allow 255 bytes for the whole name
 
 
@@ -102,7 +104,7 @@ def create(
 def slug(text: str) -> str:
     """`text` in the letters of a run's name: a-z, 0-9, dot, underscore and dash; "run" where nothing is left."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9._]+", "-", plain)[:_LONGEST_SLUG].strip("-.") or "run"
+    return re.sub(r"[^a-z0-9._]+", "-", plain)[:_LONGEST_SLUG].strip("-.") or _NAMELESS
 
 
 def all_runs(runs_dir: Path) -> list[Path]:
@@ -142,16 +144,18 @@ def find(spec: str, runs_dir: Path) -> Path:
         if len(matches) > 1:
             raise RunError(f"{spec} fits {len(matches)} runs; one is wanted here:{_listed(matches)}")
         return matches[0]
-    if "/" in spec or os.sep in spec:
-        raise RunError(f"{spec} is no run directory: it has no {' and no '.join(_missing(path))}")
     runs = all_runs(runs_dir)
+    if "/" in spec or os.sep in spec:
+        if named := _called(spec, runs):
+            return named
+        raise RunError(f"{spec} is no run directory: it has no {' and no '.join(_missing(path))}")
     if recent := _RECENT.fullmatch(spec):
         return _recent(int(recent["back"] or 0), runs, runs_dir)
     for path in runs:
         if path.name == spec:
             return path
-    if named := [path for path in runs if bare_name(path) == slug(spec)]:
-        return named[-1]
+    if named := _called(spec, runs):
+        return named
     return _by_beginning(spec, runs, runs_dir)
 
 
@@ -180,9 +184,10 @@ def find_all(
     if kept:
         return kept
     if not found:
-        raise RunError(f"{runs_dir} holds no runs; `lossrun train CONFIG` makes one")
+        raise RunError(f"{runs_dir} holds no runs; `{command('train', 'CONFIG', runs_dir=runs_dir)}` makes one")
     among = f"of {', '.join(specs)}" if specs else f"in {runs_dir}"
-    raise RunError(f"no run {among} has the tag {' and '.join(tags)}; `lossrun show RUN` shows a run's tags")
+    shows = command("show", "RUN", runs_dir=runs_dir)
+    raise RunError(f"no run {among} has the tag {' and '.join(tags)}; `{shows}` shows a run's tags")
 
 
 def has_tags(path: Path, tags: Sequence[str]) -> bool:
@@ -210,8 +215,32 @@ def _missing(path: Path) -> list[str]:
 def _recent(back: int, runs: list[Path], runs_dir: Path) -> Path:
     if back >= len(runs):
         spec = f"last~{back}" if back else "last"
-        raise RunError(f"{spec}: {runs_dir} holds {len(runs)} runs; `lossrun ls` lists them")
+        raise RunError(f"{spec}: {runs_dir} holds {len(runs)} runs; `{command('ls', runs_dir=runs_dir)}` lists them")
     return runs[-1 - back]
+
+
+def _called(name: str, runs: list[Path]) -> Path | None:
+    """The newest run that was given this name. Directories have it in other letters (`slug`), in which several names
+    may be the same: the config has it as it was given."""
+    folded = slug(name)
+    # One that was made within the same second has a number behind it.
+    like = re.compile(rf"{re.escape(folded)}(-\d+)?")
+    alike = [path for path in reversed(runs) if like.fullmatch(bare_name(path))]
+    for path in alike:
+        if (folded == name and bare_name(path) == folded) or configured_name(path) == name:
+            return path
+    # Of a name without a Latin letter nothing is left, and any other such name would be the same.
+    named = [path for path in alike if bare_name(path) == folded and folded != _NAMELESS]
+    return named[0] if named else None
+
+
+def configured_name(path: Path) -> str | None:
+    """The run's name as it was given; None where the config cannot be read."""
+    try:
+        name = config_file.read(RunDirectory(path).config_path).get("name")
+    except RunError:
+        return None
+    return name if isinstance(name, str) else None
 
 
 def _by_beginning(spec: str, runs: list[Path], runs_dir: Path) -> Path:
@@ -226,7 +255,7 @@ def _by_beginning(spec: str, runs: list[Path], runs_dir: Path) -> Path:
         )
     names = [name for path in runs for name in (path.name, bare_name(path))]
     near = list(dict.fromkeys(get_close_matches(spec, names, n=3)))
-    hint = f"did you mean {' or '.join(near)}?" if near else "`lossrun ls` lists the runs there are"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"`{command('ls', runs_dir=runs_dir)}` lists the runs"
     raise RunError(f"no run {spec} in {runs_dir}; {hint}")
 
 
@@ -242,7 +271,7 @@ def _by_pattern(spec: str, runs_dir: Path) -> list[Path]:
             if fnmatchcase(path.name.lower(), folded) or fnmatchcase(bare_name(path).lower(), folded)
         ]
     if not matches:
-        raise RunError(f"no run in {runs_dir} is like {spec}; `lossrun ls` lists the runs there are")
+        raise RunError(f"no run in {runs_dir} is like {spec}; `{command('ls', runs_dir=runs_dir)}` lists the runs")
     return matches
 
 

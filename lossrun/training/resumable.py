@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
-from lossrun.config import Config, Reading, from_mapping
+from lossrun.config import Config, Override, Reading, from_mapping
 from lossrun.errors import UsageError
 from lossrun.records import recorded
 from lossrun.records.run_directory import RunDirectory
+from lossrun.shell import option_set
 
 # What may change between the parts of one run. Anything else makes it another experiment.
 CHANGEABLE: Final = (
@@ -40,6 +41,12 @@ class Resumable:
     environment: Mapping[str, Any]
     finished: bool
     notes: tuple[str, ...]
+    overrides: tuple[Override, ...] = ()
+
+    @property
+    def options(self) -> list[str]:
+        """The changes as `--set` was given them."""
+        return [override for override in self.overrides if isinstance(override, str)]
 
     @property
     def changes_early_stopping(self) -> bool:
@@ -56,7 +63,7 @@ class Resumable:
         return remembered if remembered.is_dir() else default
 
 
-def find_resumable(path: Path, overrides: Sequence[str] = ()) -> Resumable:
+def find_resumable(path: Path, overrides: Sequence[Override] = ()) -> Resumable:
     """Read a run for resuming it. Raises RunError where it is none, UsageError for a change that cannot be made."""
     recorded_run = recorded.load(path)
     run = RunDirectory(path)
@@ -87,7 +94,7 @@ def find_resumable(path: Path, overrides: Sequence[str] = ()) -> Resumable:
         )
     started = [recorded_run.environment, *(e["environment"] for e in recorded_run.ledger if "environment" in e)]
     finished = recorded_run.status == "finished"
-    return Resumable(run, before.config, after, changes, started[-1], finished, tuple(notes))
+    return Resumable(run, before.config, after, changes, started[-1], finished, tuple(notes), tuple(overrides))
 
 
 def _refuse_new_state(changes: Mapping[str, list[Any]], optimizer: str) -> None:
@@ -97,7 +104,7 @@ def _refuse_new_state(changes: Mapping[str, list[Any]], optimizer: str) -> None:
         if (flag and new) or (key == "optimizer.momentum" and optimizer == "rmsprop" and not old):
             raise UsageError(
                 f"{key} cannot become {new} within a run: {optimizer} has kept nothing for it in the steps done so "
-                f"far; train anew with --set {key}={str(new).lower()}"
+                f"far; train anew with {option_set(key, str(new).lower())}"
             )
 
 

@@ -13,6 +13,7 @@ from lossrun.lint import Examined
 from lossrun.records import checkpoints, history, ledger, run_directory
 from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory
+from lossrun.shell import option_set, run_command
 from lossrun.training import build, environment
 from lossrun.training.chunk import Chunk
 from lossrun.training.evaluate import Scorer, reading_of
@@ -95,7 +96,7 @@ def resume_at(
         restore(session, found)
         _thaw(session, resumable)
         if resumable.finished and resumable.changes and not session.training:
-            raise UsageError(_nothing_to_train(session))
+            raise UsageError(_nothing_to_train(session, resumable.options))
         if not session.training and session.step_in_epoch > 0:
             raise UsageError(_ends_within_an_epoch(session))
         removed = history.cut(run.history_path, session.history_length)
@@ -131,20 +132,24 @@ def _thaw(session: Session, resumable: Resumable) -> None:
             replica.stopped_epoch = None
 
 
-def _nothing_to_train(session: Session) -> str:
-    done = session.position.epoch - 1
+def _nothing_to_train(session: Session, given: Sequence[str]) -> str:
+    done, run = session.position.epoch - 1, session.run.path
+    given = [option for option in given if option.partition("=")[0].strip() not in ("epochs", "early_stopping")]
     message = f"{session.run.name} is finished, and these changes leave nothing to train; nothing is recorded of them. "
     if done < session.config.epochs:
-        return f"{message}Early stopping ended it after epoch {done}: --set early_stopping=null lets it go on"
-    return f"{message}All of its {done} epochs are done: add --set epochs={2 * done}"
+        lets = run_command("resume", run, set_=[*given, "early_stopping=null"])
+        return f"{message}Early stopping ended it after epoch {done}. To let it go on:\n  {lets}"
+    further = run_command("resume", run, set_=[*given, f"epochs={2 * done}"])
+    return f"{message}All of its {done} epochs are done. To train further:\n  {further}"
 
 
 def _ends_within_an_epoch(session: Session) -> str:
     """Its weights belong to no epoch: called the last, they would be compared with those of whole ones."""
     asked, begun = session.config.epochs, session.position.epoch
+    enough = option_set("epochs", str(begun))
     return (
         f"epochs={asked}, but epoch {begun} has begun: the newest checkpoint is of step {session.position.step}, "
-        f"{session.step_in_epoch} steps into it; a run ends with a whole epoch: --set epochs={begun} or more"
+        f"{session.step_in_epoch} steps into it; a run ends with a whole epoch: {enough} or more"
     )
 
 
