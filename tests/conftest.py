@@ -1,14 +1,18 @@
 """What every room's tests share: a cache of their own, and the real MNIST where a test needs it."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
+from lossrun.data import default_data_dir
 from lossrun.records import history, ledger, recorded
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory, create
@@ -41,20 +45,78 @@ ENVIRONMENT: dict[str, Any] = {
 }
 
 
+MNIST = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+DOWNLOAD_SECONDS = 120  # the four files are 11 MB together
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def data_dirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
+    """Where the user keeps datasets: `$LOSSRUN_DATA_DIR`, then the platform's cache. The tests themselves see neither:
+    they get what they need through fixtures, and a cache of their own."""
+    named = os.environ.get("LOSSRUN_DATA_DIR")
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("LOSSRUN_DATA_DIR", raising=False)
+        found = [Path(named)] if named else []
+        try:
+            found.append(default_data_dir().absolute())
+        except RuntimeError:  # nobody's home is known
+            found.append(tmp_path_factory.mktemp("data"))
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
+        yield found
 
 
 @pytest.fixture(scope="session")
-def mnist_dir() -> Path:
-    """The data folder that holds mnist/. A missing one fails the test: skipping would look like passing."""
-    named = os.environ.get("LOSSRUN_DATA_DIR")
-    if not named or not (Path(named) / "mnist").is_dir():
-        pytest.fail("set LOSSRUN_DATA_DIR to a folder that holds mnist/ with the four official files")
-    return Path(named)
+def unavailable() -> Callable[[str], NoReturn]:
+    """What becomes of a test for which the machine lacks something: it is skipped, and where CI is set it fails,
+    because skipping would look like passing."""
+    return pytest.fail if os.environ.get("CI") else pytest.skip
+
+
+@pytest.fixture(scope="session")
+def mnist_dir(
+    data_dirs: list[Path], tmp_path_factory: pytest.TempPathFactory, unavailable: Callable[[str], NoReturn]
+) -> Path:
+    """The data folder that holds mnist/ with the four official files; where none does they are downloaded."""
+
+    def found() -> Path | None:
+        return next((data_dir for data_dir in data_dirs if _holds_mnist(data_dir)), None)
+
+    # Several processes may run the tests: one of them tries, and tells the others what came of it.
+    common = tmp_path_factory.getbasetemp()
+    common = common.parent if "PYTEST_XDIST_WORKER" in os.environ else common
+    failure = common / "mnist.txt"
+    with FileLock(common / "mnist.lock"):
+        if not found() and not failure.exists():
+            command = [sys.executable, "-m", "lossrun", "fetch", "mnist", "--data-dir", str(data_dirs[-1])]
+            try:
+                done = subprocess.run(command, timeout=DOWNLOAD_SECONDS, capture_output=True, text=True, check=False)
+                why = done.stderr.strip()
+            except subprocess.TimeoutExpired:
+                why = f"the download took more than {DOWNLOAD_SECONDS} seconds"
+            if not found():
+                failure.write_text(why, encoding="utf-8")
+    return found() or unavailable(
+        "needs the four MNIST files in the folder mnist/ of $LOSSRUN_DATA_DIR or of the platform's cache for lossrun: "
+        + failure.read_text(encoding="utf-8").partition("\n")[0].rstrip(":")
+    )
+
+
+def _holds_mnist(data_dir: Path) -> bool:
+    files = [data_dir / "mnist" / name for name in MNIST]
+    return all(path.is_file() or path.with_name(f"{path.name}.gz").is_file() for path in files)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was skipped, by reason: pytest itself tells only how many."""
+    names: dict[str, list[str]] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        names.setdefault(reason.removeprefix("Skipped: "), []).append(report.nodeid)
+    for reason, skipped in names.items():
+        terminalreporter.write_sep("-", f"skipped: {len(skipped)}")
+        terminalreporter.write_line(reason)
+        for name in sorted(skipped):
+            terminalreporter.write_line(f"    {name}")
 
 
 def write_run(

@@ -1,11 +1,12 @@
 import gzip
 import hashlib
+import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -37,12 +38,17 @@ def write_set(folder: Path) -> tuple[str, str, str, str]:
 
 
 @pytest.fixture
-def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unavailable: Callable[[str], NoReturn]) -> Iterator[Path]:
     """A folder served over HTTP as the second mirror of "mnist", whose first does not answer."""
     folder = tmp_path / "mirror"
     digests = write_set(folder)
     handler = partial(QuietHandler, directory=str(folder))
     with HTTPServer(("127.0.0.1", 0), handler) as server:
+        try:
+            socket.create_connection(server.server_address[:2], timeout=5).close()
+        except OSError as error:
+            unavailable(f"this machine does not reach itself at 127.0.0.1: {error}")
+        monkeypatch.setenv("NO_PROXY", "*")
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         mirrors = (NOWHERE, f"http://127.0.0.1:{server.server_port}/")
         small = ImageSet(mirrors, digests, tuple("0123456789"), train=20, test=10)
