@@ -1,5 +1,6 @@
 """What `import lossrun` gives to Python: runs as objects, their history as records and as a DataFrame."""
 
+import builtins
 import json
 import math
 import sys
@@ -113,6 +114,14 @@ def test_a_comparison_prints_as_the_command_does(runs_dir) -> None:
         assert words in text
     assert "--curves" not in text
     assert "\x1b" not in text
+
+
+def test_a_comparison_is_text_in_a_notebook_too(runs_dir, monkeypatch) -> None:
+    comparison = lossrun.compare("mnist-*", runs_dir=runs_dir)
+    text = str(comparison)
+    # As in Jupyter, whose kernel leaves this function among the built-in ones; rich looks for the class.
+    monkeypatch.setattr(builtins, "get_ipython", type("ZMQInteractiveShell", (), {}), raising=False)
+    assert str(comparison) == text
 
 
 def test_compare_takes_runs_and_patterns(runs_dir) -> None:

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import sys
-from typing import Final
+from typing import Any, Final
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -20,6 +20,10 @@ _WORD: Final = re.compile(rf"\S*`{PROGRAM} [^`]*`\S*|\S+")
 
 
 class _Console(Console):
+    def __init__(self, **options: Any) -> None:
+        # In a notebook rich would display everything itself, whatever file it was given, and leave that empty.
+        super().__init__(highlight=False, emoji=False, force_jupyter=False, **options)
+
     def on_broken_pipe(self) -> None:
         """rich's own leaves the program; whether a lost reader ends it is for the caller to say."""
         raise BrokenPipeError
@@ -36,20 +40,19 @@ def stderr() -> Console:
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     if stream is None:  # closed by whoever started us
-        return Console(file=io.StringIO())
+        return _Console(file=io.StringIO())
     if isinstance(stream, io.TextIOWrapper):
         # A column of a table may have any name: better \xe9 on an ASCII terminal than no output at all.
         stream.reconfigure(errors="backslashreplace")
     width = None if stream.isatty() else _PIPE_WIDTH
-    return _Console(stderr=stderr, width=width, highlight=False, soft_wrap=not stream.isatty(), emoji=False)
+    return _Console(stderr=stderr, width=width, soft_wrap=not stream.isatty())
 
 
 def in_memory() -> Console:
     """As a terminal without colours, as wide as the one there is, or 100 columns; its `file` holds the text."""
-    width = shutil.get_terminal_size((100, 24)).columns
-    return _Console(
-        file=io.StringIO(), width=width, force_terminal=True, color_system=None, highlight=False, emoji=False
-    )
+    width, height = shutil.get_terminal_size((100, 24))
+    # With both given rich asks neither the environment nor the real terminal.
+    return _Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
 
 
 def abandon_stdout() -> None:

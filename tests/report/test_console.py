@@ -1,3 +1,4 @@
+import builtins
 import io
 import sys
 
@@ -37,6 +38,47 @@ def test_each_stream_is_judged_by_itself(monkeypatch):
     assert not streams.stdout().is_terminal
     streams.stdout().print("word " * 100)
     assert len(out.written.splitlines()) == 1
+
+
+@pytest.fixture(params=["Jupyter", "Colab", "Databricks", "IPython in a terminal"])
+def notebook(request, monkeypatch):
+    """What rich looks for: the class of the shell that IPython leaves among the built-in names, or a variable."""
+    kernel = type("ZMQInteractiveShell", (), {})
+    colab = type("Shell", (), {"__module__": "google.colab._shell"})
+    terminal = type("TerminalInteractiveShell", (), {})
+    shells = {"Jupyter": kernel, "Colab": colab, "IPython in a terminal": terminal}
+    if request.param in shells:
+        monkeypatch.setattr(builtins, "get_ipython", shells[request.param], raising=False)
+    else:
+        monkeypatch.setattr(builtins, "get_ipython", terminal, raising=False)
+        monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
+    assert Console().is_jupyter is (request.param != "IPython in a terminal")
+    displayed = []
+    monkeypatch.setattr("rich.jupyter.display", lambda *shown: displayed.append(shown))
+    return displayed
+
+
+def test_in_a_notebook_text_goes_where_it_was_sent(notebook, monkeypatch):
+    streams_of = {"stdout": streams.stdout, "stderr": streams.stderr}
+    for name, console_of in streams_of.items():
+        out = redirect(monkeypatch, name, terminal=False)
+        note(console_of(), "here [bold]")
+        assert out.written == "note: here [bold]\n"
+    monkeypatch.setenv("COLUMNS", "30")
+    console = streams.in_memory()
+    note(console, "as wide as the terminal and no wider")
+    assert console.file.getvalue() == "note: as wide as the terminal\nand no wider\n"
+    assert notebook == []
+
+
+@pytest.mark.parametrize("variable", ["TERM=dumb", "FORCE_COLOR=1", "NO_COLOR=1", "JUPYTER_COLUMNS=40"])
+def test_text_in_memory_depends_on_no_terminal(variable, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv(*variable.split("="))
+    console = streams.in_memory()
+    warning(console, " ".join(["word"] * 30))
+    lines = ["warning: " + " ".join(["word"] * 22), " ".join(["word"] * 8)]
+    assert console.file.getvalue().splitlines() == lines
 
 
 def test_an_ascii_stream_takes_any_text(monkeypatch):
