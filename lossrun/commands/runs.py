@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lossrun.arguments import Format, ListFormat, RunName, RunNames, RunsDir, Tags, XAxis, Yes
+from lossrun.arguments import Format, ListFormat, RunName, RunNames, RunsDir, ScoreFormat, Tags, XAxis, Yes
 from lossrun.commands.finding import found_run, found_runs
 from lossrun.errors import RunError
 from lossrun.shell import DEFAULT_RUNS, command
@@ -126,14 +126,23 @@ def ls(
         warning(stderr(), problem)
 
 
-def show(run: RunName, runs_dir: RunsDir = DEFAULT_RUNS) -> None:
+def show(
+    run: RunName,
+    format_: Annotated[ScoreFormat, typer.Option("--format", help="For people or for programs.")] = ScoreFormat.table,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+) -> None:
     """Show one run: config, results, checkpoints, what happened to it."""
     from lossrun.analysis.runs import facts
     from lossrun.records import recorded
     from lossrun.report.console import stdout
+    from lossrun.report.run_json import run_as_json
     from lossrun.report.runs import print_facts
 
-    print_facts(facts(recorded.load(found_run(run, runs_dir))), stdout())
+    found = facts(recorded.load(found_run(run, runs_dir)))
+    if format_ is ScoreFormat.json:
+        typer.echo(run_as_json(found), nl=False)
+    else:
+        print_facts(found, stdout())
 
 
 def plot(

@@ -1,0 +1,62 @@
+"""`lossrun show --format json`: everything about one run for programs, in full precision."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lossrun.analysis.learning_curves import LearningCurve
+from lossrun.analysis.readings import Spread
+from lossrun.analysis.runs import RunFacts
+from lossrun.records import strict_json
+
+
+def run_as_json(facts: RunFacts) -> str:
+    """A strict JSON object. Metrics are means over the seeds, with the value of each; of the history the summary, whose
+    rows are in history.jsonl. Non-finite numbers are the strings "nan", "inf" and "-inf"."""
+    metrics = {
+        shown.name: {"goal": shown.goal, "at_best": _spread(shown.at_best), "at_last": _spread(shown.at_last)}
+        for shown in facts.yardsticks
+    }
+    return (
+        strict_json.dumps(
+            {
+                "run": facts.name,
+                "path": str(facts.path),
+                "status": facts.status,
+                "remarks": list(facts.remarks),
+                "seeds": list(facts.seeds),
+                "epochs_done": facts.epochs_done,
+                "epochs": facts.epochs_asked,
+                "seconds": facts.seconds,
+                "best": {"metric": facts.best_metric, "epochs": {str(s): e for s, e in facts.best_epochs.items()}},
+                "metrics": {name: values for name, values in metrics.items() if not name.startswith("test_")},
+                "test": {name: values for name, values in metrics.items() if name.startswith("test_")},
+                "history": {curve.column: dict(_summary(curve)) for curve in facts.curves},
+                "config": facts.config,
+                "environment": facts.environment,
+                "events": list(facts.events),
+                "checkpoints": [
+                    {"file": file.name, "step": file.step, "epochs": file.epochs, "size": file.size}
+                    for file in facts.saved
+                ],
+            },
+            indent=2,
+        )
+        + "\n"
+    )
+
+
+def _spread(spread: Spread | None) -> dict[str, Any] | None:
+    if spread is None:
+        return None
+    per_seed = {str(seed): value for seed, value in spread.per_seed.items()}
+    return {"mean": spread.mean, "deviation": spread.deviation, "per_seed": per_seed}
+
+
+def _summary(curve: LearningCurve) -> Iterator[tuple[str, float | None]]:
+    """First and last mean over the seeds, and the least and the greatest in between."""
+    finite: Sequence[float] = [value for value in curve.means if math.isfinite(value)]
+    yield "first", curve.means[0]
+    yield "last", curve.means[-1]
+    yield "least", min(finite) if finite else None
+    yield "greatest", max(finite) if finite else None
