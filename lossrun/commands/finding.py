@@ -1,6 +1,14 @@
 """From what the command line is given to paths."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lossrun.shell import STDIN
+
+if TYPE_CHECKING:
+    from lossrun.config import Override, Reading
 
 
 def found_run(run: str, runs_dir: Path) -> Path:
@@ -24,6 +32,19 @@ def found_runs(runs: list[str] | None, runs_dir: Path, tags: list[str] | None) -
             note(stderr(), f"{run} is {path.name}")
 
     return find_all(runs or [], runs_dir, tags or [], told)
+
+
+def read_config(config: Path, overrides: Sequence["Override"]) -> "Reading":
+    """The config in a file, or for `-` on standard input; whoever sits before it is told what is waited for."""
+    from lossrun.config import read, read_standard_input
+
+    if config != STDIN:
+        return read(config, overrides)
+    if sys.stdin and sys.stdin.isatty():
+        from lossrun.report.console import note, stderr
+
+        note(stderr(), "type the config, or paste it; Ctrl-D on an empty line ends it")
+    return read_standard_input(overrides)
 
 
 def folder_of_data(given: Path | None) -> Path:

@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 import typer
 
 from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, Quiet, RunName, RunsDir
-from lossrun.commands.finding import folder_of_data, found_run
+from lossrun.commands.finding import folder_of_data, found_run, read_config
 from lossrun.commands.importing import torch_is_imported
 from lossrun.shell import DEFAULT_RUNS, run_command
 
@@ -29,13 +29,13 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train as CONFIG says, into a new directory under --runs-dir."""
-    from lossrun.config import Override, read, text_option
+    from lossrun.config import Override, text_option
     from lossrun.lint import examine
 
     named = [] if name is None else [text_option("--name", "name", name)]
     tags = [text_option("--tag", "tags", text, adds=True) for text in tag or []]
     overrides: list[Override] = [*(set_ or []), *named, *tags]
-    examined = examine(read(config, overrides), folder_of_data(data_dir))
+    examined = examine(read_config(config, overrides), folder_of_data(data_dir))
 
     # Only now, with every mistake of the config told, is torch worth its second.
     with torch_is_imported():

@@ -3,7 +3,7 @@
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
 from lossrun.config.overrides import Change, Override, text_option
 from lossrun.config.plain import plain
-from lossrun.config.read import Reading, from_mapping, read
+from lossrun.config.read import Reading, from_mapping, read, read_standard_input
 from lossrun.config.resolve import resolve
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "from_mapping",
     "plain",
     "read",
+    "read_standard_input",
     "resolve",
     "text_option",
 ]

@@ -1,5 +1,6 @@
 """The way in: a file, or a mapping, to a validated config."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from lossrun.config.config import Config
 from lossrun.config.overrides import Override, apply
-from lossrun.config.reader import parse
+from lossrun.config.reader import MAX_BYTES, parse
 from lossrun.config.source import Source
 from lossrun.config.validate import validate
 from lossrun.errors import ConfigError
@@ -38,6 +39,23 @@ def read(path: Path, overrides: Sequence[Override] = ()) -> Reading:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     raw, source = parse(text, str(path))
     return _reading(raw, source, path.resolve().parent, overrides)
+
+
+def read_standard_input(overrides: Sequence[Override] = ()) -> Reading:
+    """The same for what is typed or piped in; paths in it start from the current folder."""
+    name = "standard input"
+    try:
+        data = sys.stdin.buffer.read(MAX_BYTES + 1) if sys.stdin else b""
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # A large one is cut, perhaps within a character.
+        if len(data) > MAX_BYTES:
+            raise ConfigError([f"{name}: larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"]) from None
+        raise ConfigError([f"{name}: not UTF-8 at byte {error.start}; write it as UTF-8"]) from None
+    except OSError as error:
+        raise ConfigError([f"{name}: cannot be read: {error.strerror}"]) from None
+    raw, source = parse(text, name)
+    return _reading(raw, source, Path.cwd(), overrides)
 
 
 def from_mapping(
