@@ -58,6 +58,8 @@ LISTS: Final = {
     "datasets": "dataset",
     "metrics": "metric",
     "schedules": "schedule",
+    "rules": "rule",
+    "diagnoses": "diagnosis",
 }
 
 
@@ -66,8 +68,8 @@ def complete_lists(incomplete: str) -> list[str]:
 
 
 def complete_names(incomplete: str) -> list[str]:
-    """Names for `explain`: the catalogue's, losses first; where none begins so, lint rules and diagnoses, and other
-    spellings."""
+    """Names for `explain`: the catalogue's, losses first; where none begins so, lint rules and diagnoses, keys of the
+    config, and other spellings."""
     from lossrun.catalog.lookup import COMPONENTS
 
     every = [component for kind in COMPONENTS.values() for component in kind]
@@ -76,15 +78,19 @@ def complete_names(incomplete: str) -> list[str]:
     if not any(name.startswith(incomplete) for name in ours):
         # The rules take longer to import than one likes to wait for a key.
         from lossrun.analysis.diagnosis import DIAGNOSES
+        from lossrun.config.key_paths import key_paths
         from lossrun.lint.rules import RULES
 
-        ours = [*RULES, *DIAGNOSES, *others]
+        keys = [path for path in key_paths() if "." in incomplete or "." not in path]
+        ours = [*RULES, *DIAGNOSES, *keys, *others]
     return [name for name in dict.fromkeys(ours) if name.startswith(incomplete)]
 
 
 ConfigFile = Annotated[
     Path,
-    typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False, autocompletion=complete_configs),
+    typer.Argument(
+        metavar="CONFIG", help="A YAML file; - for standard input.", show_default=False, autocompletion=complete_configs
+    ),
 ]
 RunName = Annotated[
     str,

@@ -47,6 +47,7 @@ def main() -> None:
         sys.exit(RunError.exit_code)
     except LossrunError as problem:
         from lossrun.report.console import error, note, stderr
+        from lossrun.report.names_in_brackets import where_to_read
 
         console = stderr()
         if isinstance(problem, StoppedError):
@@ -56,6 +57,8 @@ def main() -> None:
                 error(console, text)
         else:
             error(console, str(problem))
+        if more := where_to_read([str(problem)]):
+            note(console, more)
         sys.exit(problem.exit_code)
 
 

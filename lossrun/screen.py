@@ -14,6 +14,7 @@ from lossrun.records import history, ledger
 from lossrun.report import training as report
 from lossrun.report.console import abandon_stdout, note, stderr, stdout, warning
 from lossrun.report.facts import facts, layers
+from lossrun.report.names_in_brackets import where_to_read
 from lossrun.shell import run_command
 from lossrun.training.events import EpochRecord
 from lossrun.training.health import Finding
@@ -45,6 +46,7 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool, tensor
                 abandon_stdout()
 
     shown(lambda: _beginning(session, examined))
+    warned: list[str] = []
     table = report.EpochTable(
         out,
         task=examined.facts.task,
@@ -67,8 +69,11 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool, tensor
                 shown(partial(table.add, event.epoch, event.rows, event.best_seeds))
                 for text in _told(event.findings, len(config.seeds)):
                     shown(partial(warning, screen, text))
+                    warned.append(text)
             else:
                 shown(partial(show_progress, event.epoch, event.step_in_epoch, event.steps_per_epoch))
+    if more := where_to_read(warned):
+        shown(partial(note, screen, more))
     if quiet:
         print(run)
     shown(lambda: _ending(session, still_better=_still_better(session.config.best, recent)))
@@ -121,6 +126,8 @@ def _beginning(session: Session, examined: Examined) -> None:
         note(err, text)
     for text in examined.warnings:
         warning(err, text)
+    if more := where_to_read(examined.warnings):
+        note(err, more)
 
 
 def _still_better(best: Best, recent: Sequence[EpochRecord]) -> bool:

@@ -8,23 +8,23 @@ from typing import Annotated, Optional
 import typer
 
 from lossrun.arguments import LISTS, ConfigFile, DataDir, Framework, Overrides, complete_lists, complete_names
-from lossrun.commands.finding import folder_of_data
+from lossrun.commands.finding import folder_of_data, read_config
 from lossrun.commands.importing import torch_is_imported
-from lossrun.shell import command, join
+from lossrun.shell import STDIN, command, join
 
 
 def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) -> None:
     """Check CONFIG against its data without training; print it with every default filled in."""
-    from lossrun.config import read
     from lossrun.config.plugins import own_component
     from lossrun.errors import DataError
     from lossrun.lint import examine, examine_without_data
     from lossrun.records import config_file
     from lossrun.report.console import note, stderr, warning
     from lossrun.report.facts import facts, layers
+    from lossrun.report.names_in_brackets import where_to_read
     from lossrun.report.training import banner
 
-    reading = read(config, set_ or [])
+    reading = read_config(config, set_ or [])
     for kind in ("model", "loss", "optimizer"):
         if (choice := getattr(reading.config, kind)).is_plugin:
             own_component(kind, choice, reading.directory)
@@ -45,9 +45,11 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     warnings = [*examined.warnings, *([f"checked without the data: {missing}"] if missing else [])]
     for text in warnings:
         warning(console, text)
+    if more := where_to_read(warnings):
+        note(console, more)
     if not warnings:
         next_ = command("train", config, set_=set_ or (), data_dir=data_dir)
-        note(console, f"no problems found. Next:\n  {next_}")
+        note(console, "no problems found" + ("" if config == STDIN else f". Next:\n  {next_}"))
 
 
 def script(
@@ -63,21 +65,24 @@ def script(
     ] = None,
 ) -> None:
     """Write CONFIG as a plain script in PyTorch or Keras that does the same experiment."""
-    from lossrun.config import read
     from lossrun.lint import examine
     from lossrun.report.console import note, stderr, warning
+    from lossrun.report.names_in_brackets import where_to_read
     from lossrun.script import experiment, save, write
 
     console = stderr()
     written_by = command("script", config, "--as", framework.value, set_=set_ or (), data_dir=data_dir)
     # What the user's own code prints must not get into the script.
     with redirect_stdout(sys.stderr):
-        examined = examine(read(config, set_ or []), folder_of_data(data_dir))
-        text = write(experiment(examined, str(config), written_by), framework.value)
+        examined = examine(read_config(config, set_ or []), folder_of_data(data_dir))
+        given = ("standard input",) if config == STDIN else (str(config), written_by)
+        text = write(experiment(examined, *given), framework.value)
     for told in examined.reading.notes:
         note(console, told)
     for told in examined.warnings:
         warning(console, told)
+    if more := where_to_read(examined.warnings):
+        note(console, more)
     if output is None:
         typer.echo(text, nl=False)
     else:
@@ -94,12 +99,17 @@ def list_(
         Optional[str],  # noqa: UP045
         typer.Option(help="Only what fits regression, binary, multiclass or multilabel.", show_default=False),
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="With all parameters and other spellings.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="With all parameters and other spellings; rules with their examples.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """List every loss, optimizer, model, dataset, metric or schedule, and what one chooses it by."""
+    """List every loss, optimizer, model, dataset, metric or schedule and how to choose; or lint rules or diagnoses."""
+    import json
+
     from lossrun.catalog.declaration import TASKS
     from lossrun.errors import UsageError
+    from lossrun.report.advice_listing import ADVICE, advice_records, print_advice
     from lossrun.report.console import stdout
     from lossrun.report.listing import listing, overview, records
 
@@ -108,9 +118,14 @@ def list_(
     declared = LISTS.get(kind, kind)
     if declared not in LISTS.values():
         raise UsageError(f"list {kind}: there is no such list; expected one of {', '.join(LISTS)}")
-    if json_:
-        import json
-
+    if declared in ADVICE:
+        if task is not None:
+            raise UsageError(f"list {kind}: --task is for losses, metrics and datasets; leave it out")
+        if json_:
+            typer.echo(json.dumps(advice_records(declared), indent=2))
+        else:
+            print_advice(stdout(), declared, full=full)
+    elif json_:
         typer.echo(json.dumps(records(declared, task), indent=2))
     else:
         (listing if full else overview)(stdout(), declared, task)
@@ -120,15 +135,17 @@ def explain(
     name: Annotated[
         str,
         typer.Argument(
-            help="In any spelling, such as huber or keras.RMSprop.", show_default=False, autocompletion=complete_names
+            help="In any spelling, such as huber, keras.RMSprop or batch_size.",
+            show_default=False,
+            autocompletion=complete_names,
         ),
     ],
     kind: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Only the loss (optimizer, rule, diagnosis ...) of that name.", show_default=False),
+        typer.Option(help="Only the loss (optimizer, rule, diagnosis, key ...) of that name.", show_default=False),
     ] = None,
 ) -> None:
-    """Explain a loss, optimizer, schedule, model, dataset, metric, lint rule or diagnosis."""
+    """Explain a loss, optimizer, schedule, model, dataset, metric, lint rule, diagnosis or key of the config."""
     from lossrun.report.console import stdout
     from lossrun.report.explain import examples, print_topic
     from lossrun.report.pictures import print_loss, print_rates

@@ -20,8 +20,10 @@ from lossrun.catalog.declaration import (
 )
 from lossrun.catalog.lookup import COMPONENTS, find
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
+from lossrun.config.key_paths import KeyPath
 from lossrun.lint.rule import Rule
 from lossrun.report.console import is_unicode, wrapped
+from lossrun.report.key_topic import key_examples, key_rows
 from lossrun.report.listing import PLURALS, number, parameter_rows, spellings
 from lossrun.report.loss_facts import loss_rows
 from lossrun.report.topics import Topic
@@ -62,7 +64,8 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
 def print_topic(console: Console, topic: Topic) -> None:
     """Name and meaning, what is known, and lines of YAML to copy: as wide as the terminal, and at most `MEASURE`."""
     subject = topic.subject
-    _print_heading(console, topic.name, "lint rule" if topic.kind == "rule" else topic.kind)
+    kind = {"rule": "lint rule", "key": "key of the config"}.get(topic.kind, topic.kind)
+    _print_heading(console, topic.name, kind)
     _print_paragraph(console, subject.meaning)
     if isinstance(subject, Component):
         if topic.implies or topic.remark:
@@ -72,6 +75,8 @@ def print_topic(console: Console, topic: Topic) -> None:
         examples = [*([f"{topic.kind}: {topic.spelling}"] if topic.implies else []), *yaml_lines(subject)]
     elif isinstance(subject, Rule):
         sections, examples = list(_rule(topic.name, subject)), []
+    elif isinstance(subject, KeyPath):
+        sections, examples = list(key_rows(subject)), key_examples(subject)
     else:
         sections, examples = list(_diagnosis(subject)), []
     if known := [(name, text) for name, text in sections if text]:

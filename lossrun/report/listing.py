@@ -26,7 +26,7 @@ from lossrun.report.loss_facts import last_layer, robust_to
 from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
 from lossrun.shell import command
 
-_LEAST_ROOM: Final = 24  # cells for a sentence in a column
+LEAST_ROOM: Final = 24  # cells for a sentence in a column
 
 # Kinds that components of another kind name in turn.
 _INNER: Final = {"model": ("initializer", "layer"), "dataset": ("noise",)}
@@ -134,7 +134,7 @@ def _table(console: Console, components: Sequence[Component], task: str | None, 
     columns = tuple(Column(name, tuple(fact[name] or "-" for fact in facts), right=False) for name in names)
     what = tuple(short(component.meaning) for component in components)
     room = console.width - TextTable(title, key, columns).width - 2
-    if console.is_terminal and room >= _LEAST_ROOM:
+    if console.is_terminal and room >= LEAST_ROOM:
         what = tuple("\n".join(line.plain for line in wrapped(Text(text), room)) for text in what)
     return TextTable(title, key, (*columns, Column("what it is", what, right=False)))
 

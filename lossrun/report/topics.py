@@ -1,4 +1,5 @@
-"""What a name may mean to `lossrun explain`: components of any kind, lint rules, diagnoses of a run in trouble."""
+"""What a name may mean to `lossrun explain`: components of any kind, lint rules, diagnoses of a run in trouble, keys
+of the config."""
 
 import re
 from collections.abc import Mapping
@@ -8,13 +9,15 @@ from typing import Any, Final
 from lossrun.analysis.diagnosis import DIAGNOSES, Diagnosis
 from lossrun.catalog.declaration import Component, with_article
 from lossrun.catalog.lookup import COMPONENTS, find, nearest, why_not
+from lossrun.config.key_paths import KeyPath, key_paths
+from lossrun.config.keys import ANSWERS, KEYS
 from lossrun.errors import UsageError
 from lossrun.lint.rule import Rule
 from lossrun.lint.rules import RULES
 from lossrun.report.listing import PLURALS
 from lossrun.shell import command
 
-KINDS: Final = (*COMPONENTS, "rule", "diagnosis")
+KINDS: Final = (*COMPONENTS, "rule", "diagnosis", "key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Topic:
 
     kind: str
     name: str
-    subject: Component | Rule | Diagnosis
+    subject: Component | Rule | Diagnosis | KeyPath
     spelling: str
     implies: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""
@@ -61,11 +64,25 @@ def _named(spelling: str) -> list[Topic]:
         for name, subject in subjects.items()
         if _folded(name) == _folded(spelling)
     ]
-    return found
+    return [*found, *(Topic("key", key.path, key, spelling) for key in _keys(spelling, others=bool(found)))]
+
+
+def _keys(spelling: str, *, others: bool) -> list[KeyPath]:
+    """The key of that path; else those that are also called so; else, where nothing else is, those that end so."""
+    every = key_paths()
+    folded = _folded(spelling)
+    if exactly := [key for path, key in every.items() if _folded(path) == folded]:
+        return exactly
+    if also := [key for key in every.values() if any(_folded(one) == folded for one in key.spellings)]:
+        return also
+    ending = [key for path, key in every.items() if _folded(path.rpartition(".")[2]) == folded]
+    return [] if others else ending
 
 
 def _unknown(spelling: str, kind: str | None) -> str:
     called = f"there is no {kind}" if kind else "there is nothing"
+    if kind in (None, "key") and (answer := ANSWERS.get(spelling.lower())):
+        return f"there is no key {spelling}: {answer}"
     for home in (kind,) if kind else COMPONENTS:
         if reason := why_not(home, spelling):
             return f"there is no {home} called {spelling} in lossrun: {reason}"
@@ -74,10 +91,13 @@ def _unknown(spelling: str, kind: str | None) -> str:
     if near:
         home = homes[near]
         canonical = hit.component.name if home in COMPONENTS and (hit := find(home, near)) else near
+        if home == "key":
+            canonical = next(key.path for key in key_paths().values() if near in (key.path, *key.spellings))
         known = "" if canonical == near else f", another name of {canonical}"
         return f"{called} called {spelling}; did you mean {near}{known} ({with_article(home)})?"
+    keys = ", ".join(key.name for key in KEYS)
     lists = ", ".join(command("list", PLURALS.get(each, each + "s")) for each in list(COMPONENTS)[:6])
-    return f"{called} called {spelling}; what there is: {lists}; rules: {', '.join(RULES)}"
+    return f"{called} called {spelling}; what there is: {lists}; rules: {', '.join(RULES)}; keys: {keys}"
 
 
 def _spellings(kind: str) -> list[str]:
@@ -85,6 +105,8 @@ def _spellings(kind: str) -> list[str]:
         return list(RULES)
     if kind == "diagnosis":
         return list(DIAGNOSES)
+    if kind == "key":
+        return [one for key in key_paths().values() for one in (key.path, *key.spellings)]
     return [
         name for component in COMPONENTS[kind] for name in (component.name, *(a.spelling for a in component.aliases))
     ]
