@@ -1,6 +1,7 @@
 """The way in: a file, or a mapping, to a validated config."""
 
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from lossrun.config.reader import MAX_BYTES, parse
 from lossrun.config.source import Source
 from lossrun.config.validate import validate
 from lossrun.errors import ConfigError
+from lossrun.files import read_at_most
 from lossrun.shell import command
 
 
@@ -28,7 +30,10 @@ class Reading:
 def read(path: Path, overrides: Sequence[Override] = ()) -> Reading:
     """Read a config file. Raises ConfigError with every mistake in it."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        # As `open` would read it, line ends included; what is too long is refused by the parser.
+        content = read_at_most(path, MAX_BYTES + len(BOM_UTF8))
+        errors = "replace" if len(content) > MAX_BYTES + len(BOM_UTF8) else "strict"  # the cut may split a character
+        text = content.decode("utf-8-sig", errors).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"]) from None
     except FileNotFoundError:

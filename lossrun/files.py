@@ -1,0 +1,73 @@
+"""Reading files that somebody names: regular ones, or at most so many bytes of anything else, and never for ever."""
+
+import errno
+import os
+import select
+import stat
+import time
+from io import BufferedReader
+from pathlib import Path
+from typing import Final
+
+# Seconds to wait for a pipe or a device that says nothing.
+PATIENCE: Final = 10.0
+_CHUNK: Final = 1 << 16
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """The file, opened for reading bytes. Raises OSError where it cannot be opened, or is a pipe, a device or a folder:
+    opening those could wait for ever, and reading them need not end."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _BINARY)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        _check_no_folder(mode)
+        if not stat.S_ISREG(mode):
+            raise OSError(None, f"{_kind(mode)}; expected a file")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_at_most(path: Path, most: int) -> bytes:
+    """The content, but no more than `most` + 1 bytes: a result longer than `most` says that there is more.
+
+    A pipe is read as well, as `<(...)` of a shell makes one. Raises OSError where nothing can be read, or a pipe stays
+    silent for PATIENCE seconds.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _BINARY)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        _check_no_folder(mode)
+        deadline = time.monotonic() + PATIENCE
+        content = bytearray()
+        while len(content) <= most:
+            try:
+                chunk = os.read(descriptor, min(_CHUNK, most + 1 - len(content)))
+            except BlockingIOError:
+                left = deadline - time.monotonic()
+                if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+                    raise OSError(None, f"{_kind(mode)} from which nothing came in {PATIENCE:g} s") from None
+                continue
+            if not chunk:
+                break
+            content += chunk
+        return bytes(content)
+    finally:
+        os.close(descriptor)
+
+
+_BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows
+
+
+def _check_no_folder(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISFIFO(mode):
+        return "a pipe"
+    if stat.S_ISSOCK(mode):
+        return "a socket"
+    return "a device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else "a file"
