@@ -1,5 +1,6 @@
 """The datasets a config may name. Where the arrays come from: `data/`."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from lossrun.catalog.declaration import REQUIRED, Component, DatasetDeclaration, Group, Key, Nested, Parameter, also
@@ -121,12 +122,41 @@ def _points(name: str) -> Parameter:
     )
 
 
-# What csv and npz files share.
-_FILE: Final[tuple[Key, ...]] = (
-    Parameter("path", str, REQUIRED, "the file, relative to the config"),
-    Parameter("target", str | list[str], REQUIRED, "what to predict: a column (npz: an array), or several"),
-    Parameter("inputs", str | list[str] | None, None, "what to predict from; left out: everything else"),
-)
+_PATH: Final = Parameter("path", str, REQUIRED, "the file, relative to the config")
+# A column of a table: its name, or its place, from 1; the last one is -1.
+_COLUMN: Final = str | int
+_COLUMNS: Final = str | int | list[str | int]
+
+
+def _contradicting_splits(split: Mapping[str, Any]) -> str:
+    """What is wrong with the ways of a given split taken together."""
+    ways = [name for name in ("column", "groups", "order") if split[name] is not None]
+    files = [name for name in ("validation", "test") if split[name] is not None]
+    if len(ways) > 1 or (ways and files):
+        named = " and ".join([*ways, *files][:2])
+        return f"{named} are two ways to split; keep one"
+    if not ways and not files:
+        return "says nothing; expected column, groups, order, or the files validation and test"
+    return ""
+
+
+def _split(what: str) -> Group:
+    return Group(
+        "split",
+        (
+            Parameter("column", _COLUMN | None, None, f"the {what} that says train, validation or test for each row"),
+            Parameter(
+                "groups", _COLUMN | None, None, f"the {what} whose rows of one value stay in one part (patients)"
+            ),
+            Parameter("order", _COLUMN | None, None, f"the {what} of dates or numbers; the last rows are held out"),
+            Parameter("validation", str | None, None, "a file of its own for validation, with the same columns"),
+            Parameter("test", str | None, None, "a file of its own for the test"),
+        ),
+        None,
+        "how rows are held out; left out: at random",
+        contradiction=_contradicting_splits,
+    )
+
 
 DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
     _images("mnist", "handwritten digits, 28 x 28 grey"),
@@ -180,23 +210,46 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
     ),
     DatasetDeclaration(
         name="csv",
-        meaning="a table in a text file, with a header line",
+        meaning="a table in a text file",
         parameters=(
-            *_FILE,
-            Parameter("drop", list[str], [], "columns to leave out"),
+            _PATH,
+            Parameter("target", _COLUMNS, REQUIRED, "what to predict: a column, or several"),
+            Parameter("inputs", _COLUMNS | None, None, "what to predict from; left out: everything else"),
+            Parameter("drop", list[str | int], [], "columns to leave out"),
             TASK,
             Parameter("delimiter", str, ",", "between cells; '\\t' for a tab"),
+            Parameter("header", bool, True, "whether the first line names the columns; otherwise they are x1, x2, ..."),
+            Parameter("decimal", Literal[".", ","], ".", "the decimal sign; with ',' 1.234,5 is a number too"),
             Parameter("encode", Literal["refuse", "one_hot"], "refuse", "what to do with columns of words"),
             Parameter(
-                "missing", Literal["refuse", "drop", "mean"], "refuse", "empty cells: refuse, drop the row, fill"
+                "missing",
+                Literal["refuse", "drop", "mean"],
+                "refuse",
+                "empty cells: refuse, drop the row, or fill a number with its mean and make an empty word a category",
             ),
+            Parameter(
+                "missing_values", list[str], [], "cells that stand for a missing value, besides NA, NaN and null"
+            ),
+            _split("column"),
             *SPLITS,
         ),
     ),
     DatasetDeclaration(
         name="npz",
         meaning="arrays in a numpy archive",
-        parameters=(*_FILE, TASK, *SPLITS),
+        parameters=(
+            _PATH,
+            Parameter(
+                "target",
+                str | list[str] | None,
+                None,
+                "what to predict: an array, or several; left out: y_train beside x_train, as Keras names them",
+            ),
+            Parameter("inputs", str | list[str] | None, None, "what to predict from; left out: everything else"),
+            TASK,
+            _split("array"),
+            *SPLITS,
+        ),
     ),
     DatasetDeclaration(
         name="inline",

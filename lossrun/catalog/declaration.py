@@ -86,9 +86,17 @@ class Nested:
         return f"a list of {self.kind}s{presets}"
 
 
+Contradiction: TypeAlias = Callable[[Mapping[str, Any]], str]
+
+
+def no_contradiction(parameters: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A key whose value is a fixed mapping; a plain value is short for `{short_for: value}`."""
+    """A key whose value is a fixed mapping; a plain value is short for `{short_for: value}`. `contradiction`: what is
+    wrong with its values taken together, empty where nothing is."""
 
     name: str
     parameters: tuple["Key", ...]
@@ -96,6 +104,7 @@ class Group:
     meaning: str
     short_for: str | None = None
     aliases: tuple[str, ...] = ()
+    contradiction: Contradiction = no_contradiction
 
     @property
     def expected(self) -> str:
@@ -178,13 +187,6 @@ class Loss(Component):
     yardstick: bool = True
     units: str = ""
     goal: Literal["min", "max"] = "min"
-
-
-Contradiction: TypeAlias = Callable[[Mapping[str, Any]], str]
-
-
-def no_contradiction(parameters: Mapping[str, Any]) -> str:  # noqa: ARG001
-    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

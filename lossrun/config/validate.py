@@ -112,7 +112,11 @@ class _Checker:
         value = expand(key, value)
         if isinstance(key, Group):
             if isinstance(value, Mapping):
-                return self.group(key.parameters, value, path)
+                before = len(self.problems)
+                values = self.group(key.parameters, value, path)
+                if len(self.problems) == before and (contradiction := key.contradiction(values)):
+                    self.refuse(path, contradiction)
+                return values
             self.refuse(path, f"{leaves.shown(value)}; expected {key.expected}")
             return None
         if not key.many:

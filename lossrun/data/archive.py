@@ -1,8 +1,10 @@
 """The dataset `npz`: arrays in a numpy archive. Nothing in it is ever unpickled."""
 
+import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from zipfile import BadZipFile
@@ -10,61 +12,219 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from lossrun.data.csv_file import as_names, check_names
-from lossrun.data.dataset import Part, Scaling, Source
+from lossrun.data.columns import as_names, check_names, split_by
+from lossrun.data.dataset import Part, Scaling, Source, SplitColumn
+from lossrun.data.given_split import SPELLINGS
 from lossrun.data.inputs import as_inputs, indexed
+from lossrun.data.table_inputs import Layout
 from lossrun.data.targets import encode
 from lossrun.errors import DataError
+from lossrun.files import open_regular
 
 # What numpy and zipfile raise for objects, damage, encryption and unknown compression.
+_INPUT_WORDS: Final = ("x", "inputs", "input", "images", "image", "data", "features")
+_TARGET_WORDS: Final = ("y", "targets", "target", "labels", "label")
+_OF_PARTS: Final = tuple(
+    re.compile(
+        order.format(
+            what=f"(?P<what>{'|'.join((*_INPUT_WORDS, *_TARGET_WORDS))})",
+            part=f"(?P<part>{'|'.join(map(re.escape, SPELLINGS))})",
+        ),
+        re.IGNORECASE,
+    )
+    for order in ("{what}_{part}", "{part}_{what}")
+)
 UNREADABLE: Final = (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error)
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the arrays of one part are called."""
+
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    splits: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (*self.inputs, *self.targets, *self.splits)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """The arrays of one part, and where they come from."""
+
+    path: Path
+    names: _Names
+    arrays: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.arrays[self.names.inputs[0]])
+
+    def target_cell(self, index: tuple[int, ...]) -> str:
+        targets = self.names.targets
+        if len(targets) == 1:
+            return indexed(f"{self.path}: {targets[0]}")(index)
+        names = [targets[index[1]]] if len(index) > 1 else targets
+        return indexed(f"{self.path}: {', '.join(names)}")(index[:1])
+
+
 def read_npz(parameters: Mapping[str, Any], config_dir: Path) -> Source:
-    """The arrays `inputs` (left out: all others; several are joined as columns) and `target` of the file at `path`.
+    """The arrays `inputs` (left out: all others; several are joined as columns) and `target` of the file at `path`;
+    or x_train, y_train, x_test and so on, as Keras names them; or those of a split given as files.
 
     Only these are read. Inputs (N,), (N, D), (N, H, W), (N, C, H, W) or (N, H, W, C); uint8 ones are pixels. Raises
     DataError for whatever does not fit.
     """
-    path = config_dir / parameters["path"]
-    with _opened(path) as archive:
-        targets, inputs = _chosen(path, archive.files, parameters)
-        arrays = {name: _read_array(path, archive, name) for name in (*targets, *inputs)}
-    lengths = {name: len(arrays[name]) if arrays[name].ndim else 0 for name in (*inputs, *targets)}
-    if len(set(lengths.values())) > 1 or not min(lengths.values()):
-        shapes = ", ".join(f"{name} {arrays[name].shape}" for name in lengths)
-        raise DataError(
-            f"{path}: arrays of different lengths or none: {shapes}; expected one row of each for every sample (name "
-            "the right ones with target and inputs)"
-        )
+    blocks = _blocks(parameters, config_dir)
+    for block in blocks.values():
+        _check_lengths(block)
+    train = blocks["train"]
+    inputs = {part: _joined(block.path, block.arrays, list(block.names.inputs)) for part, block in blocks.items()}
+    raw = {part: _columns(block.path, block.arrays, list(block.names.targets)) for part, block in blocks.items()}
+    for part in blocks:
+        _check_alike(blocks[part], "inputs", inputs[part], inputs["train"])
+        _check_alike(blocks[part], "targets", raw[part], raw["train"])
+    ends = np.cumsum([len(array) for array in raw.values()])
 
     def cell(index: tuple[int, ...]) -> str:
-        if len(targets) == 1:
-            return indexed(f"{path}: {targets[0]}")(index)
-        names = [targets[index[1]]] if len(index) > 1 else targets
-        return indexed(f"{path}: {', '.join(names)}")(index[:1])
+        place = int(np.searchsorted(ends, index[0], side="right"))
+        block = list(blocks.values())[place]
+        return block.target_cell((index[0] - (int(ends[place - 1]) if place else 0), *index[1:]))
 
-    where = f"dataset.target: {', '.join(targets)} of {path}"
-    encoded = encode(_columns(path, arrays, targets), parameters["task"], where, cell=cell)
-    x = _joined(path, arrays, inputs)
+    where = f"dataset.target: {', '.join(train.names.targets)} of {train.path}"
+    encoded = encode(np.concatenate(list(raw.values())), parameters["task"], where, cell=cell)
+    parts = {
+        part: Part(inputs[part], targets, np.arange(len(targets)))
+        for part, targets in zip(blocks, np.split(encoded.targets, ends[:-1]), strict=True)
+    }
     return Source(
         task=encoded.task,
-        train=Part(x, encoded.targets, np.arange(len(x))),
+        train=parts["train"],
+        validation=parts.get("validation"),
+        test=parts.get("test"),
         target_size=encoded.size,
         classes=encoded.classes,
-        input_scaling=Scaling.divide_by(255.0) if x.dtype == np.uint8 else None,
+        input_scaling=Scaling.divide_by(255.0) if inputs["train"].dtype == np.uint8 else None,
+        layout=Layout(arrays=train.names.inputs, targets=train.names.targets),
+        given=_split_array(parameters, train) if train.names.splits else None,
         notes=encoded.notes,
     )
 
 
+def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block]:
+    """The arrays of every part that the files hold."""
+    path, split = config_dir / parameters["path"], parameters["split"] or {}
+    with _opened(path) as archive:
+        names = chosen_arrays(archive.files, parameters, str(path))
+        if split and len(names) > 1:
+            held_out = ", ".join(one.inputs[0] for part, one in names.items() if part != "train")
+            raise DataError(f"dataset.split: {path} holds {held_out}, a split of its own; keep one of the two")
+        blocks = {
+            part: _Block(path, one, {name: _read_array(path, archive, name) for name in one.all})
+            for part, one in names.items()
+        }
+    train = names["train"]
+    for part in ("validation", "test"):
+        if split.get(part) is not None:
+            other = config_dir / split[part]
+            with _opened(other, f"split.{part}") as archive:
+                for key, wanted in (("target", train.targets), ("inputs", train.inputs)):
+                    check_names(wanted, archive.files, key, str(other))
+                arrays = {name: _read_array(other, archive, name) for name in (*train.inputs, *train.targets)}
+            blocks[part] = _Block(other, _Names(train.inputs, train.targets), arrays)
+    return blocks
+
+
+def chosen_arrays(known: Sequence[str], parameters: Mapping[str, Any], where: str) -> dict[str, _Names]:
+    """The names of each part's arrays: of the training part alone, or of all parts, where they are called as Keras
+    calls them. Raises DataError for names that do not fit."""
+    targets, inputs = as_names(parameters["target"]), as_names(parameters["inputs"])
+    for key, names in (("target", targets), ("inputs", inputs)):
+        check_names(names, known, key, where)
+    parts = _parts_by_name(known)
+    if parts and targets in ([], [parts["train"].targets[0]]) and inputs in ([], [parts["train"].inputs[0]]):
+        if split_by(parameters, known, where):
+            raise DataError(
+                f"dataset.split: {where} holds x and y of each part, a split of its own; keep one of the two"
+            )
+        return parts
+    if not targets:
+        raise DataError(
+            f"dataset.target: names no array of {where}; name one of {', '.join(known)} (it may be left out beside "
+            "x_train and y_train)"
+        )
+    splits = split_by(parameters, known, where)
+    inputs = inputs or [name for name in known if name not in (*targets, *splits)]
+    if not inputs:
+        raise DataError(f"dataset.inputs: target takes every array of {where}; leave at least one")
+    overlap = [name for name in inputs if name in targets]
+    if overlap:
+        raise DataError(f"dataset.inputs: {overlap[0]} is the target; take it out of one of the two")
+    return {"train": _Names(tuple(inputs), tuple(targets), tuple(splits))}
+
+
+def _parts_by_name(known: Sequence[str]) -> dict[str, _Names]:
+    """x_train, y_train, x_test, y_test, x_val ..., or train_images, train_labels ...; none without a training part."""
+    found: dict[tuple[str, str], str] = {}
+    for name in known:
+        for pattern in _OF_PARTS:
+            if match := pattern.fullmatch(name):
+                part = SPELLINGS[match["part"].lower()]
+                found.setdefault((part, "x" if match["what"].lower() in _INPUT_WORDS else "y"), name)
+    parts = {
+        part: _Names((found[part, "x"],), (found[part, "y"],))
+        for part in ("train", "validation", "test")
+        if (part, "x") in found and (part, "y") in found
+    }
+    return parts if "train" in parts else {}
+
+
+def _check_lengths(block: _Block) -> None:
+    arrays = block.arrays
+    lengths = {name: len(arrays[name]) if arrays[name].ndim else 0 for name in block.names.all}
+    if len(set(lengths.values())) > 1 or not min(lengths.values()):
+        shapes = ", ".join(f"{name} {arrays[name].shape}" for name in lengths)
+        raise DataError(
+            f"{block.path}: arrays of different lengths or none: {shapes}; expected one row of each for every sample "
+            "(name the right ones with target and inputs)"
+        )
+
+
+def _check_alike(block: _Block, what: str, array: np.ndarray, first: np.ndarray) -> None:
+    """Raises DataError where a part's samples are not of the kind and shape of the training part's."""
+    kinds = [one.dtype == np.uint8 if what == "inputs" else one.dtype.kind == "U" for one in (array, first)]
+    if array.shape[1:] != first.shape[1:] or kinds[0] != kinds[1]:
+        names = ", ".join(block.names.inputs if what == "inputs" else block.names.targets)
+        raise DataError(
+            f"{block.path}: {names}: {array.dtype} samples of shape {array.shape[1:]}, but those of the training part "
+            f"are {first.dtype} of shape {first.shape[1:]}; expected the parts to be alike"
+        )
+
+
+def _split_array(parameters: Mapping[str, Any], block: _Block) -> SplitColumn:
+    """The array that the split goes by. Raises DataError for one that is not one value per sample."""
+    name = block.names.splits[0]
+    way = next(way for way in ("column", "groups", "order") if parameters["split"][way] is not None)
+    values = block.arrays[name]
+    if values.ndim != 1 or values.dtype.kind not in "biufUM":
+        raise DataError(
+            f"dataset.split.{way}: {name} of {block.path} holds {values.dtype} of shape {values.shape}; expected one "
+            "number or word for each sample"
+        )
+    if values.dtype.kind == "M":
+        values = values.astype("datetime64[us]").astype(np.int64)
+    return SplitColumn(way, name, values, lambda row: indexed(f"{block.path}: {name}")((row,)))
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[NpzFile]:
+def _opened(path: Path, key: str = "path") -> Iterator[NpzFile]:
     try:
         # Opened here: given a path, np.load leaves the file open where it finds a damaged archive.
-        stream = path.open("rb")
+        stream = open_regular(path)
     except OSError as error:
         raise DataError(
-            f"dataset.path: {path} cannot be read: {error.strerror}; the path is relative to the config"
+            f"dataset.{key}: {path} cannot be read: {error.strerror}; the path is relative to the config"
         ) from error
     with stream:
         try:
@@ -75,22 +235,6 @@ def _opened(path: Path) -> Iterator[NpzFile]:
             raise DataError(f"{path}: a single array (.npy); expected an archive, as numpy.savez writes it")
         with archive:
             yield archive
-
-
-def _chosen(path: Path, known: list[str], parameters: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Names of the target and of the input arrays."""
-    targets, inputs = as_names(parameters["target"]), as_names(parameters["inputs"])
-    for key, names in (("target", targets), ("inputs", inputs)):
-        check_names(names, known, key, str(path))
-    inputs = inputs or [name for name in known if name not in targets]
-    if not targets:
-        raise DataError(f"dataset.target: names no array of {path}; there are: {', '.join(known)}")
-    if not inputs:
-        raise DataError(f"dataset.inputs: target takes every array of {path}; leave at least one")
-    overlap = [name for name in inputs if name in targets]
-    if overlap:
-        raise DataError(f"dataset.inputs: {overlap[0]} is the target; take it out of one of the two")
-    return targets, inputs
 
 
 def _read_array(path: Path, archive: NpzFile, name: str) -> np.ndarray:

@@ -68,4 +68,5 @@ def displace(targets: np.ndarray, share: float, scale: float, seed: int) -> np.n
     displacement = np.zeros(targets.shape)
     chosen = rng.permutation(targets.size)[: round(share * targets.size)]
     displacement.flat[chosen] = scale * rng.choice([-1.0, 1.0], len(chosen))
-    return as_float32(targets + displacement * std)
+    displaced: np.ndarray = targets + displacement * std
+    return as_float32(displaced) if targets.dtype == np.float32 else displaced

@@ -6,12 +6,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossrun.catalog import nearest
 from lossrun.catalog.declaration import Task
+from lossrun.data.cells import CellForm, DisguisedColumn
+from lossrun.data.columns import chosen_columns
 from lossrun.data.dataset import Part, Source
-from lossrun.data.inputs import as_float32
-from lossrun.data.table import Table, as_number, read_table
-from lossrun.data.targets import are_nearly_all_different, encode
+from lossrun.data.given_split import split_column
+from lossrun.data.inputs import narrowed
+from lossrun.data.table import Table, read_table
+from lossrun.data.table_inputs import InputColumn, Layout, read_inputs
+from lossrun.data.targets import Encoded, are_nearly_all_different, encode
 from lossrun.errors import DataError
 
 # More categories than this are names or ids, and their columns would fill the memory.
@@ -19,96 +22,134 @@ MAX_CATEGORIES: Final = 1000
 
 
 def read_csv(parameters: Mapping[str, Any], config_dir: Path) -> Source:
-    """The table at `path`: float32 inputs (N, columns), targets by task; ids are rows of the file, from 0.
+    """The table at `path`, and those of a split given as files: inputs (N, columns), targets by task; ids are rows of
+    the file, from 0.
 
     missing: mean leaves NaN among the inputs, to be filled once the training part is known; rows without a target are
     dropped then as well. Raises DataError for whatever does not fit.
     """
-    table = read_table(config_dir / parameters["path"], parameters["delimiter"])
-    targets, inputs = _chosen(table, parameters)
-    _check_decimal_points(table, [*inputs, *targets])
+    tables = read_tables(parameters, config_dir)
+    table = tables["train"]
+    targets, inputs, splits = chosen_columns(list(table.columns), parameters, str(table.path))
+    notes = _ask_about_disguises(table, inputs, targets, parameters)
     words = [name for name in inputs if table.is_words(name)]
     if words and parameters["encode"] == "refuse":
-        drop = ", ".join([*parameters["drop"], *words])
+        drop = ", ".join([*map(str, parameters["drop"]), *words])
         raise DataError(
             f"{table.path}: words in the column{'s' * (len(words) > 1)} {', '.join(words)}; expected numbers. Leave "
             f"them out:\n    drop: [{drop}]\nor turn each word into an input of its own:\n    encode: one_hot"
         )
-    keep, notes = _complete_rows(table, inputs, targets, words, parameters["missing"])
-    names: list[str] = []
-    blocks: list[np.ndarray] = []
+    keeps: dict[str, np.ndarray] = {}
+    for part, one in tables.items():
+        _check_columns(one, table, [*inputs, *targets])
+        keeps[part], dropped = _complete_rows(one, inputs, targets, words, parameters["missing"])
+        notes += dropped if part == "train" else [f"{part}: {note}" for note in dropped]
+    columns: list[InputColumn] = []
     for name in inputs:
-        if name in words:
-            categories, block = _one_hot(table, name, keep)
-            names += [f"{name}={category}" for category in categories]
+        categories = _categories(table, name, keeps["train"]) if name in words else None
+        columns.append(InputColumn(name, categories))
+        if categories is not None:
             notes.append(f"column {name} one-hot encoded as {len(categories)} inputs")
-        else:
-            names.append(name)
-            block = table.numbers(name)[keep, np.newaxis]
-        blocks.append(block)
-    used = np.flatnonzero(keep)
-    encoded = encode(
-        _raw_targets(table, targets, keep, parameters["task"]),
-        parameters["task"],
-        f"dataset.target: {', '.join(targets)} of {table.path}",
-        cell=lambda index: table.place(int(used[index[0]]), targets[index[1] if len(index) > 1 else 0]),
+    layout = Layout(
+        tuple(columns),
+        table.form,
+        parameters["delimiter"],
+        parameters["header"],
+        targets=tuple(targets),
     )
+    encoded = _encoded(tables, keeps, targets, parameters["task"])
+    ends = np.cumsum([keep.sum() for keep in keeps.values()])
+    parts = {
+        part: Part(
+            narrowed(read_inputs(tables[part], columns, keep=keep, allow_missing=parameters["missing"] == "mean")),
+            block,
+            np.flatnonzero(keep),
+        )
+        for (part, keep), block in zip(keeps.items(), np.split(encoded.targets, ends[:-1]), strict=True)
+    }
     return Source(
         task=encoded.task,
-        train=Part(as_float32(np.concatenate(blocks, axis=1)), encoded.targets, used),
+        train=parts["train"],
+        validation=parts.get("validation"),
+        test=parts.get("test"),
         target_size=encoded.size,
         classes=encoded.classes,
-        columns=tuple(names),
+        columns=layout.input_names,
+        layout=layout,
+        given=split_column(parameters, table, splits, keeps["train"]) if splits else None,
         fill_missing=parameters["missing"] == "mean",
         notes=(*notes, *encoded.notes),
     )
 
 
-def as_names(value: str | Sequence[str] | None) -> list[str]:
-    """A key that takes one name or several."""
-    return [value] if isinstance(value, str) else list(value or ())
+def cell_form(parameters: Mapping[str, Any]) -> CellForm:
+    """How the cells are written, as the dataset's keys say."""
+    return CellForm(parameters["decimal"], frozenset(cell.strip() for cell in parameters["missing_values"]))
 
 
-def check_names(names: Sequence[str], known: Sequence[str], key: str, where: str) -> None:
-    """Raises DataError, with the nearest known name, for one that `where` does not have, or that comes twice."""
-    for name in names:
-        if name not in known:
-            near = nearest(name, list(known))
-            hint = f"did you mean {near}?" if near else f"there are: {', '.join(known)}"
-            if not near and any(as_number(column) is not None for column in known):
-                hint += "; if that is a row of data, put a line with the names of the columns before it"
-            raise DataError(f"dataset.{key}: {where} has no {name!r}; {hint}")
-        if names.count(name) > 1:
-            raise DataError(f"dataset.{key}: {name!r} is named twice; once is enough")
-
-
-def _chosen(table: Table, parameters: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Names of the target and of the input columns."""
-    targets, drop, inputs = (as_names(parameters[key]) for key in ("target", "drop", "inputs"))
-    for key, names in (("target", targets), ("drop", drop), ("inputs", inputs)):
-        check_names(names, list(table.columns), key, str(table.path))
-    inputs = inputs or [name for name in table.columns if name not in (*targets, *drop)]
-    for name in inputs:
-        if name in targets:
-            raise DataError(f"dataset.inputs: {name} is the target; take it out of one of the two")
-        if name in drop:
-            raise DataError(f"dataset.inputs: {name} is also in drop; take it out of one of the two")
-    if not targets:
-        raise DataError(f"dataset.target: names no column of {table.path}; name at least one")
-    if not inputs:
-        raise DataError(f"dataset.inputs: target and drop take every column of {table.path}; leave at least one")
-    return targets, inputs
-
-
-def _check_decimal_points(table: Table, names: Sequence[str]) -> None:
-    """Raises DataError: read as words, such numbers would become a class or an input each."""
-    commas = {name: cell for name in names if (cell := table.decimal_comma(name)) is not None}
-    if commas:
-        raise DataError(
-            f"{table.path}: column{'s' * (len(commas) > 1)} {', '.join(commas)}: decimal commas, as in "
-            f"{next(iter(commas.values()))}; write decimal points (or export the table with them) and nothing between "
-            "the thousands"
+def read_tables(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, Table]:
+    """The training part's file, and those of the other parts where the split is given as files."""
+    split = parameters["split"] or {}
+    paths = {"train": parameters["path"], "validation": split.get("validation"), "test": split.get("test")}
+    return {
+        part: read_table(
+            config_dir / path,
+            parameters["delimiter"],
+            cell_form(parameters),
+            header=parameters["header"],
+            key="path" if part == "train" else f"split.{part}",
         )
+        for part, path in paths.items()
+        if path is not None
+    }
+
+
+def _check_columns(table: Table, first: Table, wanted: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in table.columns]
+    if missing:
+        raise DataError(
+            f"{table.path}: no column {', '.join(missing)}; expected the columns of {first.path}: {', '.join(wanted)}"
+        )
+
+
+def _ask_about_disguises(
+    table: Table, inputs: Sequence[str], targets: Sequence[str], parameters: Mapping[str, Any]
+) -> list[str]:
+    """Notes on columns that are encoded although they look like numbers, because so few of them are different.
+
+    Raises DataError about all others: read as words, such numbers would become a class or an input each.
+    """
+    task, one_hot = parameters["task"], parameters["encode"] == "one_hot"
+    asked: list[str] = []
+    notes: list[str] = []
+    for name in dict.fromkeys([*inputs, *targets]):
+        is_target = name in targets
+        # Whoever states the task knows what the target is.
+        if is_target and len(targets) == 1 and task in ("binary", "multiclass"):
+            continue
+        found = table.disguised(name)
+        if found is None:
+            continue
+        if not is_target and one_hot and found.repeats:
+            notes.append(f"column {name} holds {found.disguise.looks_like} and is encoded as categories all the same")
+            continue
+        asked.append(
+            f"{table.place(found.place, name)}: {found.cell!r}: {_question(found, name, parameters, is_target)}"
+        )
+    if asked:
+        raise DataError("\n".join(asked))
+    return notes
+
+
+def _question(found: DisguisedColumn, name: str, parameters: Mapping[str, Any], is_target: bool) -> str:
+    text = f"the column holds {found.disguise.looks_like}, which are words to a program; {found.disguise.fix}"
+    if is_target:
+        alone = parameters["task"] is None and not isinstance(parameters["target"], list)
+        return text + ("; or, if these are classes, add task: multiclass" if alone else "")
+    if found.repeats:
+        return text + "; or, if these are categories, add encode: one_hot"
+    drop = ", ".join([*map(str, parameters["drop"]), name])
+    return text + f"; or leave the column out: drop: [{drop}]"
 
 
 def _complete_rows(
@@ -116,18 +157,23 @@ def _complete_rows(
 ) -> tuple[np.ndarray, list[str]]:
     """bool (N,): the rows to use; and notes."""
     used = [*inputs, *targets]
-    # A mean can stand in for a number only: a row without a target is dropped, a missing word refused.
-    refused = {"refuse": used, "drop": [], "mean": words}[missing]
+    # A mean can stand in for a number, and an empty word is a category; a row without a target is dropped.
+    refused = used if missing == "refuse" else []
     dropping = {"refuse": [], "drop": used, "mean": targets}[missing]
     for name in refused:
         empty = table.is_missing(name)
         if empty.any():
-            fix = "a word has no mean" if missing == "mean" else "missing: mean fills numbers with their training mean"
+            row = int(empty.argmax())
+            count = int(empty.sum())
+            fix = "missing: drop leaves such rows out"
+            if name in inputs:
+                filled = "makes them a category of their own" if name in words else "fills them with the training mean"
+                fix += f", missing: mean {filled}"
+            what = f"holds {table.columns[name][row]!r}, a missing value," if table.columns[name][row] else "is empty"
             raise DataError(
-                f"{table.path}:{table.lines[empty.argmax()]}: column {name} is empty here, one of {empty.sum()} such "
-                f"rows; missing: drop leaves them out ({fix})"
+                f"{table.place(row, name)} {what} in this row ({count} row{'s' * (count > 1)} affected); {fix}"
             )
-    keep = np.ones(len(table.lines), bool)
+    keep = np.ones(len(table), bool)
     for name in dropping:
         keep &= ~table.is_missing(name)
     if not keep.any():
@@ -139,12 +185,13 @@ def _complete_rows(
     return keep, [f"{dropped} row{'s' * (dropped > 1)} with {what} dropped"] if dropped else []
 
 
-def _one_hot(table: Table, name: str, keep: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """The sorted categories of a column, and float64 (N, categories) of 0 and 1."""
-    categories, index = np.unique(np.array(table.columns[name])[keep], return_inverse=True)
-    if are_nearly_all_different(len(categories), len(index)):
+def _categories(table: Table, name: str, keep: np.ndarray) -> tuple[str, ...]:
+    """The sorted words of a column; "" stands for empty cells."""
+    words = [word for word, kept in zip(table.words(name), keep.tolist(), strict=True) if kept]
+    categories = sorted(set(words))
+    if are_nearly_all_different(len(categories), len(words)):
         raise DataError(
-            f"{table.path}: column {name} holds {len(categories)} different words in {len(index)} rows: names, ids or "
+            f"{table.path}: column {name} holds {len(categories)} different words in {len(words)} rows: names, ids or "
             f"numbers in disguise, nothing to encode; leave it out: drop: [{name}], or write numbers as 0.5"
         )
     if len(categories) > MAX_CATEGORIES:
@@ -152,12 +199,30 @@ def _one_hot(table: Table, name: str, keep: np.ndarray) -> tuple[list[str], np.n
             f"{table.path}: column {name} holds {len(categories)} different words, too many to encode "
             f"(at most {MAX_CATEGORIES}); leave it out: drop: [{name}]"
         )
-    return categories.tolist(), np.eye(len(categories))[index]
+    return tuple(categories)
 
 
-def _raw_targets(table: Table, targets: Sequence[str], keep: np.ndarray, task: Task | None) -> np.ndarray:
+def _encoded(
+    tables: Mapping[str, Table], keeps: Mapping[str, np.ndarray], targets: Sequence[str], task: Task | None
+) -> Encoded:
+    """The targets of all parts, which together decide on the classes."""
+    train = tables["train"]
+    as_words = len(targets) == 1 and any(_holds_classes(table, targets[0], task) for table in tables.values())
+    raw = np.concatenate([_raw_targets(table, targets, keeps[part], task, as_words) for part, table in tables.items()])
+    rows = [(part, row) for part, keep in keeps.items() for row in np.flatnonzero(keep).tolist()]
+
+    def cell(index: tuple[int, ...]) -> str:
+        part, row = rows[index[0]]
+        return tables[part].place(row, targets[index[1] if len(index) > 1 else 0])
+
+    return encode(raw, task, f"dataset.target: {', '.join(targets)} of {train.path}", cell=cell, form=train.form)
+
+
+def _raw_targets(
+    table: Table, targets: Sequence[str], keep: np.ndarray, task: Task | None, as_words: bool
+) -> np.ndarray:
     """Words (N,), or numbers (N, K)."""
-    if len(targets) == 1 and _holds_classes(table, targets[0], task):
+    if as_words:
         words: np.ndarray = np.array(table.columns[targets[0]])[keep]
         return words
     worded = [name for name in targets if table.is_words(name)]
@@ -174,5 +239,5 @@ def _holds_classes(table: Table, name: str, task: Task | None) -> bool:
     if task == "regression":
         return False
     if task in ("binary", "multiclass"):
-        return any(as_number(cell) is None for cell in table.columns[name])
+        return table.has_words(name)
     return table.is_words(name)

@@ -1,6 +1,6 @@
 """The types of the room: what a user's function returns, and what training gets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.catalog.declaration import DataFacts, Task
+from lossrun.data.table_inputs import UNNAMED, Layout
 
 _BLOCK: Final = 16_384  # samples moved at a time
 
@@ -42,24 +43,28 @@ class Scaling:
     def divide_by(cls, divisor: float) -> "Scaling":
         return cls(np.array(0.0), np.array(divisor))
 
-    def apply(self, raw: np.ndarray) -> np.ndarray:
-        """(N, ...) in original units -> float32 of the same shape, scaled; `raw` itself where nothing is to be done."""
-        if raw.dtype == np.float32 and not np.any(self.mean) and np.all(self.std == 1):
-            return raw
+    def apply(self, raw: np.ndarray, precision: Any = np.float32) -> np.ndarray:
+        """(N, ...) in original units -> the same shape, scaled, and rounded to `precision` last; `raw` itself where
+        nothing is to be done."""
+        if not np.any(self.mean) and np.all(self.std == 1):
+            return raw.astype(precision, copy=False)
         # Bytes need no more than float32, which halves the memory of a large image set.
         work = np.float32 if raw.dtype == np.uint8 else np.float64
-        scaled: np.ndarray = np.subtract(raw, self.mean, dtype=work)
-        np.divide(scaled, self.std, out=scaled, casting="same_kind")
-        return scaled.astype(np.float32, copy=False)
+        scaled = np.empty(raw.shape, precision)
+        for start in range(0, len(raw), _BLOCK):
+            block: np.ndarray = np.subtract(raw[start : start + _BLOCK], self.mean, dtype=work)
+            np.divide(block, self.std, out=block, casting="same_kind")
+            scaled[start : start + _BLOCK] = block
+        return scaled
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """Samples in original units. Arrays may be read-only memory maps.
 
-    inputs: (N, *input_shape), float32, or uint8 for pixels.
+    inputs: (N, *input_shape), uint8 for pixels, float32 where it holds each number exactly, otherwise float64.
     targets: multiclass int64 (N,); binary float32 (N, 1) of 0 and 1; multilabel float32 (N, K) of 0 and 1; regression
-    float32 (N, K).
+    float32 or float64 (N, K), as inputs are.
     ids: int64 (N,), ascending: the row in the source (a test set of its own counts from 0 itself).
     """
 
@@ -102,6 +107,8 @@ class Data:
     input_scaling, target_scaling: fitted on the training part, or fixed (pixels are divided by 255).
     hashes: part -> SHA-256 (hex) over dtype, shape and bytes of its inputs and targets as used, corruption included.
     notes: facts worth printing, such as "3 rows with empty cells dropped".
+    layout: where a file has its inputs; means: float64 (D,), what replaced missing numbers, None where none may miss.
+    given: what a file says about the parts of its rows; brought: the parts that came apart from the training part.
     """
 
     name: str
@@ -116,6 +123,10 @@ class Data:
     target_scaling: Scaling
     hashes: dict[str, str]
     notes: tuple[str, ...]
+    layout: Layout = UNNAMED
+    means: np.ndarray | None = None
+    given: "SplitColumn | None" = None
+    brought: tuple[str, ...] = ()
 
     @property
     def facts(self) -> DataFacts:
@@ -143,12 +154,26 @@ def class_counts(targets: np.ndarray, task: Task, target_size: int) -> np.ndarra
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SplitColumn:
+    """What each sample of the training source says about its part. `by`: "column" (the values are parts), "groups" (no
+    value in two parts) or "order" (the last ones are held out). `name`: of the column or array; `place` calls a row's
+    cell. `values`: words or numbers (N,)."""
+
+    by: str
+    name: str
+    values: np.ndarray
+    place: Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Source:
     """What a reader gives: encoded samples, not yet split.
 
     validation, test: only where the source has such parts of its own.
     input_scaling: a fixed one, None for identity.
     columns: names of the input columns, for messages; () where they have none.
+    layout: where a file has its inputs.
+    given: how a file says which rows are held out; None where they are drawn.
     fill_missing: NaN among the inputs means "missing" and is to be replaced by the training mean of its column.
     """
 
@@ -160,5 +185,7 @@ class Source:
     classes: tuple[str, ...] = ()
     input_scaling: Scaling | None = None
     columns: tuple[str, ...] = ()
+    layout: Layout = UNNAMED
+    given: SplitColumn | None = None
     fill_missing: bool = False
     notes: tuple[str, ...] = ()

@@ -4,7 +4,9 @@ import hashlib
 
 import numpy as np
 
-from lossrun.data.dataset import Part
+from lossrun.data.dataset import Part, Scaling
+from lossrun.data.inputs import as_float32
+from lossrun.data.scaling import coarse_columns
 
 
 def array_digest(*arrays: np.ndarray) -> str:
@@ -17,5 +19,15 @@ def array_digest(*arrays: np.ndarray) -> str:
 
 
 def part_digest(part: Part) -> str:
-    """Of inputs and targets, as used in training."""
-    return array_digest(part.inputs, part.targets)
+    """Of inputs and targets, as used in training.
+
+    Numbers count as float32, as they always have, so that runs of earlier versions know their data again; only where
+    that would make different numbers equal they count in full.
+    """
+    return array_digest(*map(_counted, (part.inputs, part.targets)))
+
+
+def _counted(array: np.ndarray) -> np.ndarray:
+    if array.dtype != np.float64 or coarse_columns(array, Scaling.identity()).size:
+        return array
+    return as_float32(array)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lossrun.catalog.datasets import SPLIT_SEED, TEST, VALIDATION
 from lossrun.data import scaling
 from lossrun.data.archive import read_npz
 from lossrun.data.arrays import read_inline, read_user_dataset
@@ -13,30 +14,42 @@ from lossrun.data.balance import class_notes
 from lossrun.data.corruption import corrupt
 from lossrun.data.csv_file import read_csv
 from lossrun.data.dataset import Data, Part, Scaling, Source
+from lossrun.data.given_split import parts_of
 from lossrun.data.hashing import part_digest
 from lossrun.data.images import IMAGE_SETS, read_images
+from lossrun.data.inputs import GREATEST, blocks, narrowed
 from lossrun.data.scikit_learn import SAMPLES, read_scikit_learn
-from lossrun.data.splits import draw, drawn_sizes
+from lossrun.data.splits import drawn_sizes, held_out
 from lossrun.data.streams import Purpose
 from lossrun.data.synthetic import synthetic_classification, synthetic_regression
 from lossrun.errors import DataError
 
 
-def load(name: str, parameters: Mapping[str, Any], *, config_dir: Path, data_dir: Path, seed: int = 0) -> Data:
+def load(
+    name: str,
+    parameters: Mapping[str, Any],
+    *,
+    config_dir: Path,
+    data_dir: Path,
+    seed: int = 0,
+    precision: str = "float32",
+) -> Data:
     """Read, split, fill, corrupt, check, fit scalings, hash: in this order.
 
     `parameters`: validated, defaults filled in. `config_dir`: where paths and a user's own modules are looked up.
-    `data_dir`: where downloads are looked up and put. `seed`: the run's, used only with split_seed: seed.
+    `data_dir`: where downloads are looked up and put. `seed`: the run's, used only with split_seed: seed. `precision`:
+    the model's, in which numbers may lose their differences.
 
     Raises DataError where the data are missing, damaged or do not fit the parameters; UsageError where `name` is a
     `module:attribute` that cannot be had.
     """
     source = _read(name, parameters, config_dir, data_dir)
     split_seed = seed if parameters["split_seed"] == "seed" else parameters["split_seed"]
-    parts = _split(source, parameters, split_seed, is_own=":" in name)
+    parts = _split(source, parameters, split_seed, is_own=":" in name, is_official=name in IMAGE_SETS)
     notes = list(source.notes)
+    means: np.ndarray | None = None
     if source.fill_missing:
-        parts, filled = _fill_missing(parts, source.columns)
+        parts, means, filled = _fill_missing(parts, source.columns)
         notes += filled
     for part_name, part in parts.items():
         _check_finite(part_name, part, source.columns)
@@ -58,6 +71,23 @@ def load(name: str, parameters: Mapping[str, Any], *, config_dir: Path, data_dir
         notes += scaling.scale_notes(train.inputs, source.task) if input_scaling is None else ()
     if source.task == "regression" and (train.targets == train.targets[0]).all():
         notes.append(f"the training targets are all {_row(train.targets[0])}: there is nothing to learn")
+    target_scaling = scaling.fit(train.targets) if standardize["targets"] else Scaling.identity()
+    if precision != "float64":
+        notes += scaling.coarse_notes(
+            train.inputs,
+            input_scaling or Scaling.identity(),
+            source.columns,
+            what="inputs",
+            standardized=standardize["inputs"],
+        )
+        if source.task == "regression":
+            notes += scaling.coarse_notes(
+                train.targets,
+                target_scaling,
+                source.layout.targets,
+                what="targets",
+                standardized=standardize["targets"],
+            )
     return Data(
         name=name,
         task=source.task,
@@ -68,9 +98,15 @@ def load(name: str, parameters: Mapping[str, Any], *, config_dir: Path, data_dir
         target_size=source.target_size,
         classes=source.classes,
         input_scaling=input_scaling or Scaling.identity(),
-        target_scaling=scaling.fit(train.targets) if standardize["targets"] else Scaling.identity(),
+        target_scaling=target_scaling,
         hashes={part_name: part_digest(part) for part_name, part in parts.items()},
         notes=tuple(notes),
+        layout=source.layout,
+        means=means,
+        given=source.given,
+        brought=tuple(
+            name for name in ("validation", "test") if name in parts and parts[name].ids is _ids(source, name)
+        ),
     )
 
 
@@ -95,64 +131,105 @@ def _read(name: str, parameters: Mapping[str, Any], config_dir: Path, data_dir: 
     raise KeyError(f"dataset {name}")
 
 
-def _split(source: Source, parameters: Mapping[str, Any], seed: int, *, is_own: bool) -> dict[str, Part]:
+def _split(
+    source: Source, parameters: Mapping[str, Any], seed: int, *, is_own: bool, is_official: bool
+) -> dict[str, Part]:
     """train, and validation and test where there are such.
 
-    Parts that a user's function returns are used unless the config asks for 0; an official test set only if asked for.
+    Parts that the data bring along are used unless the config asks for 0; an official test set only if asked for.
     """
-    test = source.test if parameters["test"] == "official" or (is_own and parameters["test"]) else None
+    given = source.given
+    test = source.test if parameters["test"] == "official" or (parameters["test"] and not is_official) else None
     validation = source.validation if parameters["validation"] else None
+    whole = source.train
+    named = parts_of(given) if given and given.by == "column" else {}
+    _check_split(source, parameters, named)
+    for_test = named.get("test", np.zeros(len(whole), bool))
+    for_validation = named.get("validation", np.zeros(len(whole), bool))
+    for_training = ~for_test & ~for_validation
     test_size, validation_size = drawn_sizes(
-        parameters, len(source.train), own_test=test is not None, own_validation=validation is not None
+        parameters,
+        int(for_training.sum()),
+        own_test=test is not None or "test" in named,
+        own_validation=validation is not None or "validation" in named,
     )
     # All draws first, so that no sample is copied twice.
-    whole = source.train
-    for_test = draw(whole.targets, test_size, source.task, seed, Purpose.TEST_SPLIT)
-    for_training = ~for_test
-    drawn = draw(whole.targets[for_training], validation_size, source.task, seed, Purpose.VALIDATION_SPLIT)
-    for_validation = np.flatnonzero(for_training)[drawn]
-    for_training[for_validation] = False
+    drawn = held_out(source, for_training, test_size, seed, Purpose.TEST_SPLIT)
+    for_test, for_training = for_test | drawn, for_training & ~drawn
+    drawn = held_out(source, for_training, validation_size, seed, Purpose.VALIDATION_SPLIT)
+    for_validation, for_training = for_validation | drawn, for_training & ~drawn
     train = whole
-    if test_size or validation_size:
-        indices = [np.flatnonzero(for_training), for_validation, np.flatnonzero(for_test)]
+    if not for_training.all():
+        indices = [np.flatnonzero(mask) for mask in (for_training, for_validation, for_test)]
         # A user's arrays may be wanted by the user, memory maps cannot be written to, and batches are taken from rows.
         arrays = (whole.inputs, whole.targets, whole.ids)
         ours = not is_own and all(array.flags.writeable and array.flags.c_contiguous for array in arrays)
-        train, *held_out = whole.sorted_into(indices) if ours else map(whole.rows, indices)
-        validation = held_out[0] if validation_size else validation
-        test = held_out[1] if test_size else test
+        train, *others = whole.sorted_into(indices) if ours else map(whole.rows, indices)
+        validation = others[0] if len(others[0]) else validation
+        test = others[1] if len(others[1]) else test
     parts = {"train": train, "validation": validation, "test": test}
     return {name: part for name, part in parts.items() if part is not None}
 
 
-def _fill_missing(parts: Mapping[str, Part], columns: tuple[str, ...]) -> tuple[dict[str, Part], list[str]]:
-    """NaN among the inputs replaced by the mean of the column in the training part; and a note."""
+def _check_split(source: Source, parameters: Mapping[str, Any], named: Mapping[str, np.ndarray]) -> None:
+    """Raises DataError for keys that contradict a split that the data give."""
+    split = parameters.get("split")
+    if not split:
+        return
+    way = next((way for way in ("column", "groups", "order") if split[way] is not None), "")
+    for part, default in (("validation", VALIDATION.default), ("test", TEST.default)):
+        if parameters[part] != default and (part in named or split[part] is not None):
+            by = (
+                f"file {split[part]}"
+                if split[part] is not None
+                else f"column {source.given.name if source.given else ''}"
+            )
+            raise DataError(
+                f"dataset.{part}: {parameters[part]}, but the {part} part is given by the {by}; keep one of the two"
+            )
+    if parameters["test"] == "official":
+        return
+    draws = way == "groups" or any(part not in named and split[part] is None for part in ("validation", "test"))
+    if (way == "order" or not draws) and parameters["split_seed"] != SPLIT_SEED.default:
+        raise DataError(
+            f"dataset.split_seed: {parameters['split_seed']}, but nothing is drawn: the split is given by "
+            f"dataset.split; keep one of the two"
+        )
+
+
+def _fill_missing(parts: Mapping[str, Part], columns: tuple[str, ...]) -> tuple[dict[str, Part], np.ndarray, list[str]]:
+    """NaN among the inputs replaced by the mean of the column in the training part; the means; and a note."""
     train = parts["train"].inputs
     empty = np.isnan(train).all(axis=0)
     if empty.any():
         raise DataError(
             f"column {columns[empty.argmax()]} is empty in the whole training part and has no mean; drop it"
         )
-    means = np.nanmean(train, axis=0, dtype=np.float64).astype(np.float32)
+    means = np.asarray(np.nanmean(train, axis=0, dtype=np.float64))
     count = sum(int(np.isnan(part.inputs).sum()) for part in parts.values())
     filled = {
-        name: Part(np.where(np.isnan(part.inputs), means, part.inputs), part.targets, part.ids)
+        name: Part(narrowed(np.where(np.isnan(part.inputs), means, part.inputs)), part.targets, part.ids)
         for name, part in parts.items()
     }
-    return filled, [f"{count} empty cells filled with the training mean of their column"] if count else []
+    return filled, means, [f"{count} empty cells filled with the training mean of their column"] if count else []
 
 
 def _check_finite(name: str, part: Part, columns: tuple[str, ...]) -> None:
     """Raises DataError with the first place of a NaN, an infinity or a number beyond float32."""
     for what, array in (("inputs", part.inputs), ("targets", part.targets)):
-        if array.dtype.kind != "f" or np.isfinite(array).all():
+        if array.dtype.kind != "f" or all((np.abs(block) <= GREATEST).all() for _, block in blocks(array)):
             continue
-        row, *rest = np.argwhere(~np.isfinite(array))[0]
+        row, *rest = np.argwhere(~(np.abs(array) <= GREATEST))[0]
         column = columns[rest[0]] if what == "inputs" and columns else ", ".join(map(str, rest))
         raise DataError(
             f"{name} {what}: {array[row, *rest]} at row {part.ids[row]} of the source, column {column}; "
             "expected finite numbers of at most 3.4e38"
         )
+
+
+def _ids(source: Source, name: str) -> np.ndarray | None:
+    part = source.validation if name == "validation" else source.test
+    return part.ids if part else None
 
 
 def _row(values: np.ndarray) -> str:

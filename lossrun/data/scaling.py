@@ -12,6 +12,12 @@ BLOCK: Final = 4096
 # Beyond these the usual first weights and learning rates no longer suit all columns.
 LARGE: Final = 100.0
 FAR_APART: Final = 100.0
+# Of a mean, in standard deviations: from here on its last digits matter.
+FAR_FROM_ZERO: Final = 1e6
+# What is looked at to see whether numbers keep their differences, and how much of them may be lost.
+LOOKED_AT: Final = 4096
+NUMBERS_LOOKED_AT: Final = 1 << 22
+LOST: Final = 0.1
 # Of columns in a note.
 SHOWN: Final = 5
 
@@ -56,9 +62,55 @@ def constant_notes(table: np.ndarray, columns: tuple[str, ...], *, standardized:
     return (f"{what} constant in the training part: standardize moves it to 0 and has no width to scale by",)
 
 
+def coarse_columns(array: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """Which columns of (N, D) come out of the scaling, rounded to float32, with fewer different numbers than they had
+    before; images (N, C, H, W) count as one column. Judged by some thousand rows."""
+    most = max(2, min(LOOKED_AT, NUMBERS_LOOKED_AT // max(1, array[:1].size)))
+    rows = array[:: max(1, len(array) // most)]
+    rounded = scaling.apply(rows)
+    if array.ndim != 2:
+        rows, rounded = rows.reshape(-1, 1), rounded.reshape(-1, 1)
+    before, after = _different(rows), _different(rounded)
+    return np.flatnonzero(after < (1 - LOST) * before)
+
+
+def coarse_notes(
+    array: np.ndarray, scaling: Scaling, columns: tuple[str, ...], *, what: str, standardized: bool
+) -> tuple[str, ...]:
+    """What to know of columns of `what`, inputs or targets, whose numbers become equal in float32."""
+    if array.dtype == np.uint8 or (array.dtype == np.float32 and not standardized):
+        return ()
+    coarse = coarse_columns(array, scaling)
+    if not len(coarse):
+        return ()
+    table = array if array.ndim == 2 else array.reshape(-1, 1)
+    fix = f"standardize: {{{what}: true}}"
+    if standardized:
+        fix = "take the logarithm, leave out what lies far from the rest, or train with precision: float64"
+    found = []
+    for place in coarse[:SHOWN]:
+        low, high = table[:, place].min(), table[:, place].max()
+        name = f"{what[:-1]} column {columns[place] if columns else place}" if array.ndim == 2 else what
+        found.append(
+            f"{name}, from {low:.12g} to {high:.12g}, loses differences: float32 makes many of its numbers equal; {fix}"
+        )
+    return tuple(found)
+
+
+def _different(table: np.ndarray) -> np.ndarray:
+    """How many different numbers each column holds."""
+    ordered = np.sort(table, axis=0)
+    different: np.ndarray = 1 + (ordered[1:] != ordered[:-1]).sum(axis=0)
+    return different
+
+
 def _moments(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = table.mean(axis=0, dtype=np.float64)
     std = table.std(axis=0, dtype=np.float64)
+    if (np.abs(mean) > FAR_FROM_ZERO * std).any():
+        # The sum of large numbers is rounded; what it is off by shows in a second pass.
+        mean = mean + (table - mean).mean(axis=0, dtype=np.float64)
+        std = np.sqrt(np.square(table - mean).mean(axis=0, dtype=np.float64))
     # Rounding can give a constant column a tiny deviation, so constancy is looked at itself.
     return mean, np.where(table.max(axis=0) == table.min(axis=0), 1.0, std)
 

@@ -6,14 +6,14 @@ import numpy as np
 
 from lossrun.catalog.declaration import Task
 from lossrun.data.dataset import Part, Scaling, Source
-from lossrun.data.inputs import as_float32
+from lossrun.data.inputs import as_float32, narrowed
 from lossrun.errors import DataError
 
 SAMPLES: Final = {"digits": 1797, "breast_cancer": 569, "diabetes": 442, "wine": 178}
 
 
 def read_scikit_learn(name: str) -> Source:
-    """float32 inputs (N, D) in scikit-learn's units. Raises DataError where scikit-learn is not installed."""
+    """Inputs (N, D) in scikit-learn's units. Raises DataError where scikit-learn is not installed."""
     try:
         from sklearn import datasets
     except ImportError as error:
@@ -22,14 +22,14 @@ def read_scikit_learn(name: str) -> Source:
     classes = tuple(str(name) for name in getattr(bunch, "target_names", ()))
     task: Task
     if not classes:
-        task, targets = "regression", as_float32(bunch.target[:, np.newaxis])
+        task, targets = "regression", narrowed(bunch.target[:, np.newaxis].astype(np.float64))
     elif len(classes) == 2:
         task, targets = "binary", as_float32(bunch.target[:, np.newaxis])
     else:
         task, targets = "multiclass", bunch.target.astype(np.int64)
     return Source(
         task=task,
-        train=Part(as_float32(bunch.data), targets, np.arange(len(targets))),
+        train=Part(narrowed(bunch.data.astype(np.float64)), targets, np.arange(len(targets))),
         target_size=len(classes) if task == "multiclass" else 1,
         classes=classes,
         # Its pixels count from 0 to 16.

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from lossrun.catalog.declaration import Task
+from lossrun.data.dataset import Source
+from lossrun.data.given_split import last_rows, whole_groups
 from lossrun.data.streams import Purpose, generator
 from lossrun.errors import DataError
 
@@ -59,6 +61,19 @@ def draw(targets: np.ndarray, size: int, task: Task, seed: int, purpose: Purpose
     for indices, share in zip(members, _shares([len(indices) for indices in members], size), strict=True):
         drawn[rng.permutation(indices)[:share]] = True
     return drawn
+
+
+def held_out(source: Source, rows: np.ndarray, size: int, seed: int, purpose: Purpose) -> np.ndarray:
+    """bool (N,): which of the `rows` (bool) of the training source are held out: the last in time, whole groups, or
+    single samples, drawn by the seed."""
+    given = source.given
+    if size and given and given.by == "order":
+        return last_rows(given, rows, size)
+    if size and given and given.by == "groups":
+        return whole_groups(given, rows, size, seed, purpose)
+    held = np.zeros(len(rows), bool)
+    held[np.flatnonzero(rows)[draw(source.train.targets[rows], size, source.task, seed, purpose)]] = True
+    return held
 
 
 def _shares(counts: list[int], size: int) -> list[int]:

@@ -1,58 +1,75 @@
 """Text tables, read strictly: one header line, equally long rows, every complaint with its line."""
 
 import csv
-import re
+import sys
+import threading
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
-from lossrun.data.inputs import as_float32
+from lossrun.data.cells import PLAIN, CellForm, DisguisedColumn, disguise, disguised, is_placeholder
+from lossrun.data.inputs import GREATEST
 from lossrun.errors import DataError
+from lossrun.files import open_regular
 
-# What an empty cell is also written as, in any case.
-MISSING: Final = frozenset({"", "na", "nan", "null"})
 # What cells are also set apart by.
 _DELIMITERS: Final = (";", "\t", "|", ",")
-# 0,5378 and, with points between the thousands, 1.234,5.
-DECIMAL_COMMA: Final = re.compile(r"[-+]?[0-9][0-9.]*,[0-9]+(e[-+]?[0-9]+)?", re.IGNORECASE)
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+# Integers beyond are rounded when they become floating-point numbers.
+_EXACT: Final = 2**53
+# The limit of the csv module belongs to the whole process.
+_LIMIT = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells without surrounding blanks, column by column; `lines`: where in the file each row ends."""
+    """Cells without surrounding blanks, column by column; `lines`: where in the file each row ends; `form`: how its
+    cells are read."""
 
     path: Path
     columns: dict[str, list[str]]
     lines: list[int]
+    form: CellForm = PLAIN
+    _read: dict[str, list[float | None]] = field(default_factory=dict, compare=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.lines)
 
     def is_missing(self, name: str) -> np.ndarray:
         """bool (N,): the cells that say nothing."""
-        return np.array([cell.lower() in MISSING for cell in self.columns[name]], bool)
+        if self.is_words(name):
+            return np.array([self.form.is_empty_word(cell) for cell in self.columns[name]], bool)
+        return np.array([number is not None and number != number for number in self._numbers(name)], bool)
 
     def numbers(self, name: str) -> np.ndarray:
         """float64 (N,): the numbers of a column, NaN where missing.
 
-        Raises DataError with line and column for any other cell, and for numbers beyond float32.
+        Raises DataError with line and column for any other cell, for numbers beyond float32, and for whole numbers
+        that float64 cannot tell apart.
         """
-        numbers = np.empty(len(self.lines))
-        for row, cell in enumerate(self.columns[name]):
-            number = as_number(cell)
+        read = self._numbers(name)
+        cells = self.columns[name]
+        for row, number in enumerate(read):
             if number is None:
-                raise DataError(
-                    f"{self.place(row, name)}: {cell!r} is not a number, as most of the column "
-                    "is; mend the cell (or, if the column holds classes, add task: multiclass)"
-                )
-            numbers[row] = number
-        infinite = np.isinf(as_float32(numbers))
-        if infinite.any():
-            row = int(infinite.argmax())
-            raise DataError(
-                f"{self.place(row, name)}: {self.columns[name][row]}; expected a finite number of at most 3.4e38"
-            )
+                raise DataError(f"{self.place(row, name)}: {self._not_a_number(cells[row])}")
+        numbers = np.array(read, np.float64)
+        magnitudes = np.abs(numbers)
+        beyond = magnitudes > GREATEST
+        if beyond.any():
+            row = int(beyond.argmax())
+            raise DataError(f"{self.place(row, name)}: {cells[row]}; expected a finite number of at most 3.4e38")
+        self._check_whole_numbers(name, numbers, magnitudes)
         return numbers
+
+    def words(self, name: str) -> list[str]:
+        """The cells, "" where they say nothing."""
+        return ["" if self.form.is_empty_word(cell) else cell for cell in self.columns[name]]
 
     def place(self, row: int, name: str) -> str:
         """What messages call a cell: `file:line: column name`."""
@@ -60,81 +77,193 @@ class Table:
 
     def is_words(self, name: str) -> bool:
         """Whether less than half of the cells that say something are numbers."""
-        cells = self._said(name)
-        return 2 * sum(as_number(cell) is not None for cell in cells) < len(cells)
+        numbers = self._numbers(name)
+        said = [number for number in numbers if number is None or number == number]
+        return 2 * sum(number is not None for number in said) < len(said)
 
-    def decimal_comma(self, name: str) -> str | None:
-        """The first cell with one, where a column only looks like words for them, up to a tenth of its cells."""
-        cells = self._said(name)
-        commas = [cell for cell in cells if DECIMAL_COMMA.fullmatch(cell)]
-        numbers = sum(as_number(cell) is not None for cell in cells) + len(commas)
-        return commas[0] if commas and self.is_words(name) and 10 * numbers >= 9 * len(cells) else None
+    def has_words(self, name: str) -> bool:
+        """Whether any cell is no number."""
+        return None in self._numbers(name)
 
-    def _said(self, name: str) -> list[str]:
-        return [cell for cell in self.columns[name] if cell.lower() not in MISSING]
+    def disguised(self, name: str) -> DisguisedColumn | None:
+        """What to ask about a column of words; None for one of numbers."""
+        return disguised(self.columns[name], self.form) if self.is_words(name) else None
+
+    def _numbers(self, name: str) -> list[float | None]:
+        read = self._read.get(name)
+        if read is None:
+            number = self.form.number
+            read = self._read[name] = [number(cell) for cell in self.columns[name]]
+        return read
+
+    def _not_a_number(self, cell: str) -> str:
+        what = f"{cell!r} is not a number, as most of the column is"
+        if is_placeholder(cell):
+            return f"{what}; if it stands for a missing value, say so: missing_values: [{_in_yaml(cell)}]"
+        if found := disguise(cell):
+            fix = f"(it looks like {found.looks_like}); {found.fix}"
+        else:
+            fix = f"; correct the cell, or, if it stands for a missing value, add missing_values: [{_in_yaml(cell)}]"
+        return f"{what}{' ' if found else ''}{fix} (or, if the column holds classes, add task: multiclass)"
+
+    def _check_whole_numbers(self, name: str, numbers: np.ndarray, magnitudes: np.ndarray) -> None:
+        """Raises DataError for whole numbers that differ in the file and are one number in float64."""
+        large = np.flatnonzero(magnitudes >= _EXACT)
+        cells = self.columns[name]
+        written: dict[float, tuple[int, int]] = {}
+        for row in large.tolist():
+            try:
+                whole = int(cells[row])
+            except ValueError:
+                continue
+            first, at = written.setdefault(float(numbers[row]), (whole, row))
+            if first != whole:
+                raise DataError(
+                    f"{self.place(row, name)}: {cells[row]} and {cells[at]} (line {self.lines[at]}) are the same "
+                    "number to 53 bits, the most that floating-point numbers hold; subtract what the column has in "
+                    "common, or, "
+                    f"if these are ids, leave it out: drop: [{name}]"
+                )
 
 
-def read_table(path: Path, delimiter: str) -> Table:
-    """The cells of a text file. Raises DataError where it is unreadable or not a rectangular table with a header."""
+def read_table(
+    path: Path,
+    delimiter: str,
+    form: CellForm = PLAIN,
+    *,
+    header: bool = True,
+    key: str = "path",
+    may_be_one_column: bool = False,
+) -> Table:
+    """The cells of a text file. Without `header` the columns are named x1, x2, ... `key`: of the dataset, that names
+    the file. A single column is a sign of a wrong delimiter, unless `may_be_one_column`.
+
+    Raises DataError where the file is unreadable or not a rectangular table.
+    """
     delimiter = "\t" if delimiter == "\\t" else delimiter
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise DataError(f"dataset.delimiter: {delimiter!r}; expected one character, such as , or ; or '\\t'")
+    rows, lines = _rows(path, delimiter, key)
+    if header and len(rows) < 2:
+        raise DataError(f"{path}: {'a header but no rows' if rows else 'empty'}; expected a header line and rows")
+    if not rows:
+        raise DataError(f"{path}: empty; expected rows")
+    if header:
+        names = rows.pop(0)
+        _check_header(path, lines[0], names, form)
+    else:
+        names = [f"x{number}" for number in range(1, len(rows[0]) + 1)]
+    first = names if header else rows[0]
+    if len(first) == 1 and not (may_be_one_column and not any(sign in first[0] for sign in _DELIMITERS)):
+        raise DataError(_one_column(path, lines[0], first[0], delimiter))
+    if header:
+        del lines[0]
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != len(names):
+            what = "the header has" if header else f"the first row (line {lines[0]}) has"
+            raise DataError(f"{path}:{line}: {_cells(len(row))}, but {what} {len(names)}; expected as many")
+    columns = {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
+    return Table(path, columns, lines, form)
+
+
+def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[int]]:
+    """The rows that hold anything, and where each ends."""
     rows: list[list[str]] = []
     lines: list[int] = []
     try:
-        # utf-8-sig: spreadsheets put a byte order mark in front.
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, delimiter=delimiter, strict=True)
-            try:
-                for row in reader:
-                    if row:
-                        rows.append([cell.strip() for cell in row])
-                        lines.append(reader.line_num)
-            except csv.Error as error:
-                raise DataError(
-                    f"{path}:{reader.line_num}: {error}; expected cells as spreadsheets write them"
-                ) from error
+        with open_regular(path) as file, _cells_of_any_length():
+            if file.peek(2)[:2] in _UTF16:
+                raise DataError(f"{path}: UTF-16 text; save it as UTF-8")
+            # utf-8-sig: spreadsheets put a byte order mark in front.
+            with TextIOWrapper(file, encoding="utf-8-sig", newline="") as stream:
+                reader = csv.reader(_text_lines(stream, path), delimiter=delimiter, strict=True)
+                start = 0
+                try:
+                    for row in reader:
+                        # A blank line, and a line of blanks.
+                        if row and (len(row) > 1 or row[0].strip()):
+                            rows.append([cell.strip() for cell in row])
+                            lines.append(reader.line_num)
+                        start = reader.line_num
+                except csv.Error as error:
+                    raise DataError(_broken_row(path, start + 1, reader, error)) from error
     except OSError as error:
-        raise DataError(
-            f"dataset.path: {path} cannot be read: {error.strerror}; the path is relative to the config"
-        ) from error
+        raise DataError(_unreadable(path, key, error)) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
-    if len(rows) < 2:
-        raise DataError(f"{path}: {'a header but no rows' if rows else 'empty'}; expected a header line and rows")
-    header = rows[0]
-    _check_header(path, lines[0], header, delimiter)
-    for line, row in zip(lines, rows, strict=True):
-        if len(row) != len(header):
-            raise DataError(f"{path}:{line}: {len(row)} cells, but the header has {len(header)}; expected as many")
-    columns = {name: list(cells) for name, cells in zip(header, zip(*rows[1:], strict=True), strict=True)}
-    return Table(path, columns, lines[1:])
+    return rows, lines
 
 
-def as_number(cell: str) -> float | None:
-    """The number in a cell, NaN for a missing one, None for a word."""
-    if cell.lower() in MISSING:
-        return float("nan")
-    try:
-        # Python reads 1_000 as a number; no table means it.
-        return None if "_" in cell else float(cell)
-    except ValueError:
-        return None
+def _unreadable(path: Path, key: str, error: OSError) -> str:
+    if key == "input":
+        return f"--input {path}: cannot be read: {error.strerror}"
+    return f"dataset.{key}: {path} cannot be read: {error.strerror}; the path is relative to the config"
 
 
-def _check_header(path: Path, line: int, header: list[str], delimiter: str) -> None:
-    if all(as_number(name) is not None for name in header):
-        names = ",".join(f"x{number}" for number in range(1, len(header))) + ",y"
+def _text_lines(stream: TextIOWrapper, path: Path) -> Iterator[str]:
+    for number, line in enumerate(stream, 1):
+        if "\0" in line:
+            raise DataError(f"{path}:{number}: a NUL byte, which no text has; save the table as UTF-8 text")
+        yield line
+
+
+class _Reader(Protocol):
+    @property
+    def line_num(self) -> int: ...
+
+
+def _broken_row(path: Path, start: int, reader: _Reader, error: csv.Error) -> str:
+    """A quote that is never closed swallows all rows up to the next one: what matters is where it was opened."""
+    end = reader.line_num
+    if end > start or "unexpected end" in str(error):
+        return (
+            f'{path}:{start}: a quote (") opened in this row goes on to line {end}: close it, or write a quote inside '
+            'a cell twice ("")'
+        )
+    return f"{path}:{end}: {error}; expected cells as spreadsheets write them, quotes around a whole cell"
+
+
+@contextmanager
+def _cells_of_any_length() -> Iterator[None]:
+    """Long texts are common in columns that nobody reads. What others have set is restored."""
+    with _LIMIT:
+        before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a C long, which is short on Windows
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
+def _in_yaml(cell: str) -> str:
+    """A cell as an item of a list in YAML."""
+    return f'"{cell}"' if '"' not in cell else f"'{cell}'"
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell{'' if count == 1 else 's'}"
+
+
+def _check_header(path: Path, line: int, names: list[str], form: CellForm) -> None:
+    if all(form.number(name) is not None for name in names):
+        given = ",".join(f"x{number}" for number in range(1, len(names))) + ",y"
         raise DataError(
             f"{path}:{line}: the first line holds only numbers; expected the names of the columns: put a line like "
-            f"{names if len(header) <= 6 else 'x1,x2,...,y'} before it"
+            f"{given if len(names) <= 6 else 'x1,x2,...,y'} before it, or say that there is none: header: false"
         )
-    if "" in header:
-        raise DataError(f"{path}:{line}: column {header.index('') + 1} has no name; give it one")
-    repeated = [name for name, count in Counter(header).items() if count > 1]
+    if "" in names:
+        raise DataError(f"{path}:{line}: column {names.index('') + 1} has no name; give it one")
+    repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
-        raise DataError(f"{path}:{line}: two columns are named {repeated[0]!r}; expected different names")
-    if len(header) == 1:
-        other = max(_DELIMITERS, key=header[0].count)
-        hint = f"did you mean dataset.delimiter: {other!r}?" if other in header[0] else f"is {delimiter!r} right?"
-        raise DataError(f"{path}:{line}: only one column, {header[0]!r}; {hint}")
+        raise DataError(
+            f"{path}:{line}: {repeated[0]!r} names the columns {_places(names, repeated[0])}; expected different names"
+        )
+
+
+def _places(names: list[str], name: str) -> str:
+    return " and ".join(str(place) for place, other in enumerate(names, 1) if other == name)
+
+
+def _one_column(path: Path, line: int, first: str, delimiter: str) -> str:
+    other = max(_DELIMITERS, key=first.count)
+    hint = f"did you mean dataset.delimiter: {other!r}?" if other in first else f"is {delimiter!r} right?"
+    return f"{path}:{line}: only one column, {first!r}; {hint}"

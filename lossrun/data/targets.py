@@ -8,7 +8,8 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from lossrun.catalog.declaration import Task
-from lossrun.data.inputs import Cell, as_float32, finite_float32, indexed
+from lossrun.data.cells import PLAIN, CellForm, disguised
+from lossrun.data.inputs import Cell, as_float32, as_numbers, indexed
 from lossrun.errors import DataError
 
 # Of a row in a message: more values say no more.
@@ -31,14 +32,19 @@ class Encoded:
 
 
 def encode(
-    raw: np.ndarray, task: Task | None, where: str, classes: tuple[str, ...] = (), cell: Cell | None = None
+    raw: np.ndarray,
+    task: Task | None,
+    where: str,
+    classes: tuple[str, ...] = (),
+    cell: Cell | None = None,
+    form: CellForm = PLAIN,
 ) -> Encoded:
     """Targets (N,) or (N, K), numbers or words, made fit for `task`; without one it is inferred.
 
     Words are classes (two: binary, more: multiclass). Numbers with a fraction, or of which none occurs twice, are a
     regression; several columns of 0 and 1 are multilabel. Other integers could be classes or amounts and are refused.
     `classes`: the names of the classes; integers are then indices into them. Otherwise the distinct values, sorted, are
-    the classes.
+    the classes. `form`: how words were written that could be numbers.
 
     Raises DataError, naming `where`, and the first wrong value as `cell` calls its place.
     """
@@ -53,7 +59,9 @@ def encode(
     def at(row: int, column: int | None = None) -> str:
         return called((row,) if raw.ndim == 1 or column is None else (row, column))
 
-    numbers = columns if words else finite_float32(columns, lambda index: at(*index))
+    numbers = columns if words else as_numbers(columns, lambda index: at(*index))
+    if words:
+        _ask(columns, task, at, form)
     if task is None:
         task = _inferred(columns, words, where, classes)
     if task == "regression":
@@ -61,7 +69,7 @@ def encode(
             raise DataError(f"{where}: holds words such as {str(columns[0, 0])!r}; a regression needs numbers")
         if classes:
             raise DataError(f"{where}: classes are named, but the task is regression; drop the one or the other")
-        return Encoded(task, numbers, columns.shape[1])
+        return Encoded(task, numbers, columns.shape[1])  # rounded last, as inputs are
     if task == "multilabel":
         return _multilabel(columns, words, where, classes, at)
     if columns.shape[1] > 1:
@@ -74,6 +82,19 @@ def encode(
 def are_nearly_all_different(distinct: int, rows: int) -> bool:
     """Whether words, `distinct` of them in `rows` rows, are names or ids: classes would come up again and again."""
     return rows > FEW_ROWS and 2 * distinct > rows
+
+
+def _ask(columns: np.ndarray, task: Task | None, at: At, form: CellForm) -> None:
+    """Raises DataError where words look like numbers and nobody has said that they are classes."""
+    if task in ("binary", "multiclass"):
+        return
+    for column in range(columns.shape[1]):
+        found = disguised(columns[:, column].tolist(), form)
+        if found:
+            fix = found.disguise.fix
+            if task is None and columns.shape[1] == 1:
+                fix += "; or, if these are classes, add task: multiclass"
+            raise DataError(f"{at(found.place, column)}: {found.cell!r}: {found.disguise.looks_like}; {fix}")
 
 
 def _inferred(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...]) -> Task:

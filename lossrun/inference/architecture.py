@@ -9,7 +9,6 @@ from torch import nn
 from lossrun.components.models import Network
 from lossrun.config import Choice
 from lossrun.data import Data
-from lossrun.data.csv_file import read_csv
 from lossrun.inference.program import INPUTS, PREDICTIONS, Program
 from lossrun.inference.scoring import gives_probabilities, names_of
 from lossrun.inference.trained import Model, Trained
@@ -41,7 +40,7 @@ def architecture(trained: Trained, model: Model, program: Program) -> str:
         "model": trained.config.model.to_mapping(),
         "input": {
             "shape": list(data.input_shape),
-            "dtype": "uint8" if program.pixels else "float32",
+            "dtype": _name(program.kind),
             "columns": _columns(trained),
             "mean": data.input_scaling.mean.tolist(),
             "std": data.input_scaling.std.tolist(),
@@ -62,7 +61,7 @@ def readme(trained: Trained, model: Model, program: Program, formats: Collection
     """How to load what was exported, in code that runs as it stands, without lossrun."""
     data = trained.data(model.replica.seed)
     shape = ", ".join(("N", *map(str, data.input_shape)))
-    kind = "bytes (uint8)" if program.pixels else "float32"
+    kind = "bytes (uint8)" if program.pixels else _name(program.kind)
     sections = [
         f"# {trained.recorded.name}, seed {model.replica.seed}",
         f"The model {trained.config.model.name}, trained with lossrun {__version__} on {trained.config.dataset.name} "
@@ -121,7 +120,7 @@ def moment(place, name):
 def predict(inputs):
     scaled = (inputs.double() - moment("input", "mean")) / moment("input", "std")
     with torch.no_grad():
-        outputs = model(scaled.float(){double})
+        outputs = model(scaled{single})
     return {predictions}
 
 
@@ -140,6 +139,7 @@ def _weights(chosen: Choice, program: Program, data: Data) -> list[str]:
         _WEIGHTS_CODE,
         model=_model_code(program) if isinstance(program.network, Network) else _own_model_code(chosen, program, data),
         double=".double()" if program.dtype == torch.float64 else "",
+        single="" if program.dtype == torch.float64 else ".float()",
         predictions=_reading_code(program),
         inputs=_example(program, data),
     )
@@ -197,7 +197,7 @@ def _reading_code(program: Program) -> str:
 
 def _example(program: Program, data: Data) -> str:
     shape = ", ".join(map(str, (3, *data.input_shape)))
-    return f"torch.zeros({shape}, dtype=torch.{'uint8' if program.pixels else 'float32'})"
+    return f"torch.zeros({shape}, dtype={program.kind})"
 
 
 def _outputs_in_words(trained: Trained, program: Program) -> str:
@@ -218,10 +218,11 @@ def _columns_in_words(trained: Trained) -> str:
 
 def _columns(trained: Trained) -> list[str]:
     """The names of the inputs, one-hot encoded words included; none where they have none."""
-    dataset = trained.config.dataset
-    if dataset.name != "csv":
-        return []
-    return list(read_csv(dataset.parameters, trained.examined.reading.directory).columns)
+    return list(trained.data(trained.config.seeds[0]).layout.input_names)
+
+
+def _name(kind: torch.dtype) -> str:
+    return str(kind).removeprefix("torch.")
 
 
 def _code(template: str, **values: str) -> str:

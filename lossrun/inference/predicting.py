@@ -9,6 +9,7 @@ import numpy as np
 
 from lossrun.components.metrics import predictions
 from lossrun.data import Part
+from lossrun.data.preparation import preparation_of
 from lossrun.inference.new_inputs import new_inputs, read_new_inputs
 from lossrun.inference.scoring import decisions, gives_probabilities, labels_of, names_of, prediction_columns
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, model
@@ -50,11 +51,9 @@ def predict(
     trained = find_trained(path, data_dir)
     asked = model(trained, checkpoint, seed)
     data = trained.data(asked.replica.seed)
-    if isinstance(inputs, str | Path):
-        config, directory = trained.config, trained.examined.reading.directory
-        array = read_new_inputs(Path(inputs), data, config.dataset, directory)
-    else:
-        array = new_inputs(inputs, data, "inputs")
+    form = preparation_of(data)
+    is_file = isinstance(inputs, str | Path)
+    array = read_new_inputs(Path(inputs), form) if is_file else new_inputs(inputs, form, "inputs")
     # As if they were a part of the data: scaled by the very same lines.
     targets = np.zeros(len(array), np.int64) if data.task == "multiclass" else _zeros(len(array), data.target_size)
     part = Part(array, targets, np.arange(len(array)))

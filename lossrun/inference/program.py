@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from lossrun.components.metrics import predictions
 from lossrun.components.models import Network
-from lossrun.data import Data
+from lossrun.data import Data, Scaling
+from lossrun.data.scaling import coarse_columns
 from lossrun.errors import UsageError
 from lossrun.training.evaluate import Reading
 from lossrun.training.replica import Replica
@@ -19,7 +20,7 @@ INPUTS, PREDICTIONS = "inputs", "predictions"
 
 
 class Program(nn.Module):
-    """Inputs (N, *input_shape) in original units, bytes or float32, to what `predict` gives: numbers in original units
+    """Inputs (N, *input_shape) in original units, as `kind` says, to what `predict` gives: numbers in original units
     (N, K), double precision, or probabilities (outputs, where the loss gives none) of classes (N, K).
 
     Dropout off, batch norm at its running statistics; on the CPU, and never in bfloat16.
@@ -32,6 +33,9 @@ class Program(nn.Module):
         self.output = replica.output
         self.dtype = replica.weights[0].dtype
         self.pixels = data.train.inputs.dtype.kind == "u"
+        # Numbers that float32 cannot tell apart, such as seconds since 1970, need more before they are standardized.
+        wide = not self.pixels and len(coarse_columns(data.train.inputs, Scaling.identity())) > 0
+        self.kind = torch.uint8 if self.pixels else torch.float64 if wide else torch.float32
         # Bytes are scaled in single precision, other numbers in double, as in training.
         exact = torch.float32 if self.pixels else torch.float64
         for name, scaling in (("input", data.input_scaling), ("target", data.target_scaling)):
@@ -41,7 +45,7 @@ class Program(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         mean, std = self.get_buffer("input_mean"), self.get_buffer("input_std")
-        preactivations = self._preactivations(((inputs.to(mean.dtype) - mean) / std).float().to(self.dtype))
+        preactivations = self._preactivations(((inputs.to(mean.dtype) - mean) / std).to(self.dtype))
         reading = self.reading
         values = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
         if reading.task == "regression":
@@ -59,7 +63,7 @@ class Program(nn.Module):
 
     def example(self, input_shape: tuple[int, ...]) -> Tensor:
         """Two samples of the right kind."""
-        return torch.zeros(2, *input_shape, dtype=torch.uint8 if self.pixels else torch.float32)
+        return torch.zeros(2, *input_shape, dtype=self.kind)
 
 
 def exported(program: Program, input_shape: tuple[int, ...], name: str) -> Any:

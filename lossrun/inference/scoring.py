@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from lossrun.components.metrics import predictions
-from lossrun.data.csv_file import as_names
 from lossrun.errors import UsageError
 from lossrun.inference.sample_losses import objective_losses, sample_losses
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, models
@@ -160,9 +159,9 @@ def gives_probabilities(reading: Reading) -> bool:
 
 def names_of(trained: Trained) -> tuple[str, ...]:
     """Of the classes; where the dataset says what its target columns are called, of these. () where nobody knows."""
-    dataset, data = trained.config.dataset, trained.data(trained.config.seeds[0])
-    columns = as_names(dataset["target"]) if dataset.name == "csv" else []
-    return data.classes or (tuple(columns) if len(columns) > 1 else ())
+    data = trained.data(trained.config.seeds[0])
+    columns = data.layout.targets if data.layout.columns else ()
+    return data.classes or (columns if len(columns) > 1 else ())
 
 
 def labels_of(reading: Reading, names: Sequence[str]) -> list[str]:

@@ -1,34 +1,14 @@
 """The function `load_data` of a script: numpy alone, and the numbers that lossrun trains on."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
-from lossrun.data.splits import drawn_sizes
 from lossrun.data.streams import Purpose
 from lossrun.script.experiment import Experiment
 from lossrun.script.own import given_parts
 from lossrun.script.sources import reading
+from lossrun.script.splitting import splitting
 from lossrun.script.synthetic import stream
 from lossrun.script.text import Section, comment, function, let, literal
-
-HOLD_OUT = '''def hold_out(y, size, stream):
-    """Which samples to hold out, a mask: `size` of them, every class in proportion."""
-    rng = np.random.default_rng([SPLIT_SEED, stream])
-    classes, counts = np.unique(y, return_counts=True)
-    shares, remainders = np.divmod(counts * size, len(y))
-    largest = np.argsort(-remainders, kind="stable")
-    shares[largest[: size - shares.sum()]] += 1
-    mask = np.zeros(len(y), bool)
-    for label, share in zip(classes, shares):
-        mask[rng.permutation(np.flatnonzero(y == label))[:share]] = True
-    return mask'''
-
-HOLD_OUT_PLAIN = '''def hold_out(y, size, stream):
-    """Which samples to hold out, a mask: `size` of them."""
-    mask = np.zeros(len(y), bool)
-    mask[np.random.default_rng([SPLIT_SEED, stream]).permutation(len(y))[:size]] = True
-    return mask'''
 
 FIT_SCALING = '''def fit_scaling(values):
     """Mean and standard deviation of each column; 1 for a constant one."""
@@ -44,15 +24,9 @@ def data_section(experiment: Experiment, *, channels_last: bool = False) -> Sect
     section = Section(imports=["import numpy as np"]) + outside
     given = given_parts(experiment)
     present = [short for short, part in (("val", data.validation), ("test", data.test)) if part is not None]
-    split = _splitting(experiment, given)
-    if split:
-        seed = "SEED" if dataset["split_seed"] == "seed" else dataset["split_seed"]
-        section.constants.append(f"SPLIT_SEED = {seed}")
-        stratified = experiment.facts.task in ("binary", "multiclass")
-        section.functions.append(HOLD_OUT if stratified else HOLD_OUT_PLAIN)
-    lines = [*lines, *split]
+    lines = [*lines, *splitting(experiment, given, section)]
     if dataset.name == "csv" and dataset["missing"] == "mean":
-        lines += ["means = np.nanmean(x, axis=0, dtype=np.float64).astype(np.float32)"]
+        lines += ["means = np.nanmean(x, axis=0)"]
         lines += _for_each("x", present, "np.where(np.isnan({0}), means, {0})")
     lines += _corruption(experiment)
     lines += _scaling(experiment, present, section)
@@ -64,26 +38,6 @@ def data_section(experiment: Experiment, *, channels_last: bool = False) -> Sect
     about = "Inputs and targets of each part, numpy arrays: the very numbers of lossrun."
     section.functions.append(function("def load_data()", about, [*lines, returned]))
     return section
-
-
-def _splitting(experiment: Experiment, given: Iterable[str]) -> list[str]:
-    """Test first, then validation from what remains."""
-    dataset, facts = experiment.config.dataset, experiment.facts
-    own_test, own_validation = "test" in given, "val" in given
-    total = facts.train + (0 if own_validation else facts.validation) + (0 if own_test else facts.test)
-    sizes = drawn_sizes(
-        {key: dataset[key] for key in ("test", "validation")}, total, own_test=own_test, own_validation=own_validation
-    )
-    lines: list[str] = []
-    for short, size, purpose in zip(
-        ("test", "val"), sizes, (Purpose.TEST_SPLIT, Purpose.VALIDATION_SPLIT), strict=True
-    ):
-        if size:
-            lines += [
-                f"held = hold_out(y, {size}, stream={int(purpose)})",
-                f"x_{short}, y_{short}, x, y = x[held], y[held], x[~held], y[~held]",
-            ]
-    return lines
 
 
 def _for_each(what: str, present: list[str], expression: str) -> list[str]:
@@ -113,7 +67,11 @@ def _corruption(experiment: Experiment) -> list[str]:
         else:
             lines += ["y.flat[wrong] = 1 - y.flat[wrong]"]
     if asked["outliers"]:
-        chosen = round(asked["outliers"] * experiment.data.train.targets.size)
+        targets = experiment.data.train.targets
+        chosen = round(asked["outliers"] * targets.size)
+        displaced = "y + displacement * y.std(axis=0, dtype=np.float64)"
+        if targets.dtype == np.float32:
+            displaced = f"({displaced}).astype(np.float32)"
         lines += [
             *comment(
                 f"{asked['outliers']:.1%} of the training targets are displaced by {asked['outlier_scale']:g} standard "
@@ -124,35 +82,35 @@ def _corruption(experiment: Experiment) -> list[str]:
             f"chosen = rng.permutation(y.size)[:{chosen}]",
             f"signs = rng.choice([-1.0, 1.0], {chosen})",
             f"displacement.flat[chosen] = {literal(asked['outlier_scale'])} * signs",
-            "y = (y + displacement * y.std(axis=0, dtype=np.float64)).astype(np.float32)",
+            f"y = {displaced}",
         ]
     return lines
 
 
 def _scaling(experiment: Experiment, present: list[str], section: Section) -> list[str]:
+    """Standardized in double precision, and rounded last."""
     standardize, data = experiment.config.dataset["standardize"], experiment.data
+    kind = "np.float64" if experiment.config.precision == "float64" else "np.float32"
+    is_rounded = experiment.config.dataset.name.startswith("synthetic_")
     lines: list[str] = []
     if standardize["inputs"]:
-        if data.train.inputs.ndim == 4:
-            lines += [
-                "mean, std = x.mean(dtype=np.float64), x.std(dtype=np.float64)",
-                *_for_each("x", present, "(({0} - mean) / std).astype(np.float32)"),
-            ]
-        else:
-            lines += [
-                "mean, std = fit_scaling(x)",
-                *_for_each("x", present, "(({0} - mean) / std).astype(np.float32)"),
-            ]
+        images = data.train.inputs.ndim == 4
+        lines += [
+            "mean, std = x.mean(dtype=np.float64), x.std(dtype=np.float64)" if images else "mean, std = fit_scaling(x)",
+            *_for_each("x", present, f"(({{0}} - mean) / std).astype({kind})"),
+        ]
     elif data.input_scaling.std != 1:
         divisor = f"{float(data.input_scaling.std):g}"
         lines += _for_each("x", present, f"{{0}}.astype(np.float32) / {divisor}")
-    elif data.train.inputs.dtype == np.uint8:
-        lines += _for_each("x", present, "{0}.astype(np.float32)")
+    elif not is_rounded:
+        lines += _for_each("x", present, f"{{0}}.astype({kind})")
     if standardize["targets"]:
         lines += [
             "mean, std = fit_scaling(y)  # so the losses are in standard deviations",
-            *_for_each("y", present, "(({0} - mean) / std).astype(np.float32)"),
+            *_for_each("y", present, f"(({{0}} - mean) / std).astype({kind})"),
         ]
+    elif experiment.facts.task == "regression" and not is_rounded:
+        lines += _for_each("y", present, f"{{0}}.astype({kind})")
     if any("fit_scaling" in line for line in lines):
         section.functions.append(FIT_SCALING)
     return lines

@@ -1,4 +1,7 @@
-"""Lines of `load_data` that bring raw arrays into the form that the task and the framework want."""
+"""Lines of `load_data` that bring raw arrays into the form that the task and the framework want.
+
+Numbers stay as precise as they come; they are rounded last, after they have been standardized.
+"""
 
 from lossrun.script.experiment import Experiment
 
@@ -15,20 +18,42 @@ def encoded(name: str, experiment: Experiment, ndim: int) -> Lines:
         lines = [f"{name} = np.unique({flat}, return_inverse=True)[1]"]
         last = f"{name} = {name}[:, None].astype(np.float32)" if task == "binary" else ""
         return [*lines, *([last] if last else [])]
-    return []
+    return _columns(name, experiment, ndim)
 
 
-def oriented(name: str, shape: tuple[int, ...], experiment: Experiment, channels_last: bool, *, bytes_: bool) -> Lines:
+def encoded_together(names: list[str], experiment: Experiment, ndim: int) -> Lines:
+    """The same of several parts, which together decide on the classes."""
+    task = experiment.facts.task
+    if task not in ("binary", "multiclass"):
+        return [line for name in names for line in _columns(name, experiment, ndim)]
+    if task == "multiclass" and ndim == 2 and experiment.facts.target_size > 1:
+        return [f"{name} = {name}.argmax(axis=1)" for name in names]
+    flat = [f"{name} = {name}[:, 0]" for name in names] if ndim == 2 else []
+    tail = "[:, None].astype(np.float32)" if task == "binary" else ""
+    return [
+        *flat,
+        f"classes = np.unique(np.concatenate([{', '.join(names)}]))",
+        *(f"{name} = np.searchsorted(classes, {name}){tail}" for name in names),
+    ]
+
+
+def _columns(name: str, experiment: Experiment, ndim: int) -> Lines:
+    column = "[:, None]" if ndim == 1 else ""
+    if experiment.facts.task == "multilabel":
+        return [f"{name} = {name}{column}.astype(np.float32)"]
+    return [f"{name} = {name}{column}"] if column else []
+
+
+def oriented(name: str, shape: tuple[int, ...], experiment: Experiment, channels_last: bool) -> Lines:
     """Raw inputs with an axis of channels, or of columns, where the framework has it."""
-    lines = []
     if len(shape) == 1:
-        lines.append(f"{name} = {name}[:, None]")
-    elif len(shape) == 3:
-        lines.append(f"{name} = {name}[..., None]" if channels_last else f"{name} = {name}[:, None]")
-    elif len(shape) == 4:
+        return [f"{name} = {name}[:, None]"]
+    if len(shape) == 3:
+        return [f"{name} = {name}[..., None]" if channels_last else f"{name} = {name}[:, None]"]
+    if len(shape) == 4:
         is_last = shape[1:] != experiment.facts.input_shape
         if is_last and not channels_last:
-            lines.append(f"{name} = np.moveaxis({name}, -1, 1)  # channels first")
-        elif channels_last and not is_last:
-            lines.append(f"{name} = np.moveaxis({name}, 1, -1)  # channels last")
-    return lines if bytes_ else [*lines, f"{name} = {name}.astype(np.float32)"]
+            return [f"{name} = np.moveaxis({name}, -1, 1)  # channels first"]
+        if channels_last and not is_last:
+            return [f"{name} = np.moveaxis({name}, 1, -1)  # channels last"]
+    return []

@@ -1,116 +1,192 @@
-"""Lines of `load_data` that read csv and npz files: what this file needs, and nothing for what it has not."""
+"""Lines of `load_data` that read csv and npz files: what these files need, and nothing for what they have not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from lossrun.data.csv_file import as_names
-from lossrun.data.table import MISSING, as_number, read_table
-from lossrun.script.encoding import encoded, oriented
+from lossrun.data.archive import chosen_arrays
+from lossrun.data.cells import BETWEEN_THOUSANDS
+from lossrun.data.columns import chosen_columns
+from lossrun.data.csv_file import read_tables
+from lossrun.data.table import Table
+from lossrun.script.encoding import encoded, encoded_together, oriented
 from lossrun.script.experiment import Experiment
-from lossrun.script.text import Section, call, literal, quoted
+from lossrun.script.splitting import split_line, split_way
+from lossrun.script.text import Section, call, function, literal, quoted
 
 Lines = list[str]
+# What the parts of a split given as files are called in a script.
+SUFFIXES: Final = {"train": "", "validation": "_val", "test": "_test"}
+PATHS: Final = {"train": "DATA", "validation": "VALIDATION_DATA", "test": "TEST_DATA"}
+
+DECIMAL_COMMAS: Final = '''def decimal_points(cells):
+    """1.234,5 -> 1234.5"""
+    return np.array([re.sub(THOUSANDS, "", cell).replace(",", ".") for cell in cells])'''
 
 
 def csv_reading(experiment: Experiment) -> tuple[Section, Lines]:
     """Numbers as they are, words one-hot; rows with empty cells dropped, or empty cells NaN for now."""
     parameters = experiment.config.dataset.parameters
-    path = (experiment.directory / parameters["path"]).resolve()
-    table = read_table(path, parameters["delimiter"])
-    targets, drop, inputs = (as_names(parameters[key]) for key in ("target", "drop", "inputs"))
-    inputs = inputs or [name for name in table.columns if name not in (*targets, *drop)]
+    tables = read_tables(parameters, experiment.directory)
+    table = tables["train"]
+    targets, inputs, splits = chosen_columns(list(table.columns), parameters, str(table.path))
     words = [name for name in inputs if table.is_words(name)]
-    holed = {name for name in (*inputs, *targets) if table.is_missing(name).any()}
-    delimiter = "\t" if parameters["delimiter"] == "\\t" else parameters["delimiter"]
-    reader = "csv.reader(file)" if delimiter == "," else f"csv.reader(file, delimiter={quoted(delimiter)})"
-    lines = [
-        'with open(DATA, encoding="utf-8-sig", newline="") as file:',
-        f"    rows = [[cell.strip() for cell in row] for row in {reader} if row]",
-        "table = dict(zip(rows[0], np.array(rows[1:]).T))",
-    ]
-    if holed:
-        used = {"drop": [*inputs, *targets], "mean": targets}.get(parameters["missing"], [])
-        lines += [
-            f"missing = {literal(sorted(MISSING), 'missing = ', 1)}",
-            "empty = {name: np.isin(np.char.lower(table[name]), missing) for name in table}",
-        ]
-        if holed & set(used):
-            names = literal(used, "keep = ~np.any([empty[name] for name in ", 1)
-            lines += [
-                f"keep = ~np.any([empty[name] for name in {names}], axis=0)"
-                if "\n" not in names
-                else f"used = {literal(used, 'used = ', 1)}\nkeep = ~np.any([empty[name] for name in used], axis=0)",
-                "table = {name: column[keep] for name, column in table.items()}",
-            ]
-        if parameters["missing"] == "mean" and holed & set(inputs):
-            lines += [
-                "empty = {name: column[keep] for name, column in empty.items()}" if holed & set(used) else "",
-                "for name in INPUTS:",
-                '    table[name] = np.where(empty[name], "nan", table[name])',
-            ]
-            lines = [line for line in lines if line]
-    if words:
-        lines += [
-            "columns = []",
-            "for name in INPUTS:",
-            "    column = table[name][:, None]",
-            "    is_word = name in WORDS",
-            "    columns.append(column == np.unique(column) if is_word else column.astype(float))",
-            "x = np.concatenate(columns, axis=1, dtype=np.float32)",
-        ]
-    else:
-        lines += ["x = np.stack([table[name].astype(float) for name in INPUTS], axis=1)", "x = x.astype(np.float32)"]
-    named = [f"WORDS = {literal(words, 'WORDS = ')}  # one-hot"] if words else []
     section = Section(
         imports=["import csv"],
-        constants=[f"DATA = {quoted(path.as_posix())}", f"INPUTS = {literal(inputs, 'INPUTS = ')}", *named],
+        constants=[
+            *(f"{PATHS[part]} = {quoted(_absolute(one.path))}" for part, one in tables.items()),
+            f"INPUTS = {literal(inputs, 'INPUTS = ')}",
+        ],
     )
-    return section, [*lines, *_csv_targets(experiment, targets, table.columns)]
+    if words and len(tables) == 1:
+        section.constants.append(f"WORDS = {literal(words, 'WORDS = ')}  # one-hot")
+    elif words:
+        known = {column.name: list(column.categories or ()) for column in experiment.data.layout.columns}
+        chosen = {name: known[name] for name in words}
+        section.constants.append(f"WORDS = {literal(chosen, 'WORDS = ')}  # one-hot")
+    if parameters["decimal"] == ",":
+        section.imports.append("import re")
+        section.constants.append(f"THOUSANDS = {quoted(BETWEEN_THOUSANDS)}")
+        section.functions.append(DECIMAL_COMMAS)
+    lines = [*_table(parameters, tables, inputs, targets), *_inputs(parameters, words, one_file=len(tables) == 1)]
+    task = experiment.facts.task
+    as_words = any(one.has_words(targets[0]) for one in tables.values())
+    lines.append(_targets(parameters, targets, as_words=task in ("binary", "multiclass") and as_words))
+    ndim = 1 if len(targets) == 1 else 2
+    if len(tables) > 1:
+        about = "Inputs and targets of a table."
+        body = [line.replace("open(DATA", "open(path") for line in lines]
+        section.functions.append(function("def read_rows(path)", about, [*body, "return x, y"]))
+        lines = [f"x{SUFFIXES[part]}, y{SUFFIXES[part]} = read_rows({PATHS[part]})" for part in tables]
+        return section, [*lines, *encoded_together([f"y{SUFFIXES[part]}" for part in tables], experiment, ndim)]
+    split = [split_line(experiment, f"table[{quoted(splits[0])}]", table.is_words(splits[0]))] if splits else []
+    return section, [*lines, *encoded("y", experiment, ndim), *split]
 
 
-def _csv_targets(experiment: Experiment, names: list[str], columns: Mapping[str, list[str]]) -> Lines:
-    if experiment.facts.task in ("binary", "multiclass") and len(names) == 1:
-        word = any(as_number(cell) is None for cell in columns[names[0]])
-        cells = f"table[{quoted(names[0])}]" + ("" if word else ".astype(float)")
-        return [f"y = {cells}", *encoded("y", experiment, ndim=1)]
-    dtype = ".astype(np.float32)"
-    if len(names) == 1:
-        return [f"y = table[{quoted(names[0])}][:, None].astype(float){dtype}"]
-    return [
-        f"y = np.stack([table[name] for name in {literal(names)}], axis=1).astype(float){dtype}",
-        *encoded("y", experiment, ndim=2),
+def _table(
+    parameters: Mapping[str, object], tables: Mapping[str, Table], inputs: Sequence[str], targets: Sequence[str]
+) -> Lines:
+    """`table`: the cells of each column, without the rows that are left out; missing numbers are "nan"."""
+    delimiter = "\t" if parameters["delimiter"] == "\\t" else str(parameters["delimiter"])
+    reader = "csv.reader(file)" if delimiter == "," else f"csv.reader(file, delimiter={quoted(delimiter)})"
+    longest = max(len(cell) for one in tables.values() for cells in one.columns.values() for cell in cells)
+    lines = [f"csv.field_size_limit({2**31 - 1})"] if longest > 100_000 else []
+    lines += [
+        'with open(DATA, encoding="utf-8-sig", newline="") as file:',
+        f"    rows = [[cell.strip() for cell in row] for row in {reader}]",
+        "rows = [row for row in rows if any(row) or len(row) > 1]",
     ]
+    if parameters["header"]:
+        lines.append("table = dict(zip(rows[0], np.array(rows[1:]).T))")
+    else:
+        lines.append('table = {f"x{place}": cells for place, cells in enumerate(np.array(rows).T, 1)}')
+    missing = _missing(tables, [*inputs, *targets])
+    if not missing:
+        return lines
+    used = {"drop": [*inputs, *targets], "mean": targets}.get(str(parameters["missing"]), [])
+    holed = [name for name in missing if name in used]
+    lines += [
+        f"missing = {literal(missing, 'missing = ', 1)}",
+        "empty = {name: np.isin(table[name], cells) for name, cells in missing.items()}",
+    ]
+    if holed:
+        which = "list(empty.values())" if holed == list(missing) else f"[empty[name] for name in {literal(holed)}]"
+        lines += [
+            f"keep = ~np.any({which}, axis=0)",
+            "table = {name: cells[keep] for name, cells in table.items()}",
+        ]
+    numbers = [name for name in missing if name in inputs and not tables["train"].is_words(name)]
+    words = [name for name in missing if name in inputs and name not in numbers]
+    if parameters["missing"] == "mean" and (numbers or words):
+        if holed:
+            lines.append("empty = {name: cells[keep] for name, cells in empty.items()}")
+        for names, filling in ((numbers, "nan"), (words, "")):
+            if names:
+                lines += [
+                    f"for name in {literal(names, 'for name in ', 1)}:",
+                    f'    table[name] = np.where(empty[name], "{filling}", table[name])',
+                ]
+    return lines
+
+
+def _missing(tables: Mapping[str, Table], names: Sequence[str]) -> dict[str, list[str]]:
+    """Of each column with missing cells what stands in them."""
+    found: dict[str, set[str]] = {}
+    for table in tables.values():
+        for name in names:
+            for row in np.flatnonzero(table.is_missing(name)).tolist():
+                found.setdefault(name, set()).add(table.columns[name][row])
+    return {name: sorted(found[name]) for name in dict.fromkeys(names) if name in found}
+
+
+def _inputs(parameters: Mapping[str, object], words: Sequence[str], *, one_file: bool) -> Lines:
+    read = "decimal_points({0}).astype(float)" if parameters["decimal"] == "," else "{0}.astype(float)"
+    if not words:
+        return [f"x = np.stack([{read.format('table[name]')} for name in INPUTS], axis=1)"]
+    categories = "np.unique(column)" if one_file else "WORDS[name]"
+    return [
+        "columns = []",
+        "for name in INPUTS:",
+        "    column = table[name]",
+        "    if name in WORDS:",
+        f"        columns.append(column[:, None] == {categories})",
+        "    else:",
+        f"        columns.append({read.format('column')}[:, None])",
+        "x = np.concatenate(columns, axis=1, dtype=float)",
+    ]
+
+
+def _targets(parameters: Mapping[str, object], names: Sequence[str], *, as_words: bool) -> str:
+    if as_words:
+        return f"y = table[{quoted(names[0])}]"
+    read = "decimal_points({0}).astype(float)" if parameters["decimal"] == "," else "{0}.astype(float)"
+    if len(names) == 1:
+        return f"y = {read.format(f'table[{quoted(names[0])}]')}"
+    return f"y = np.stack([{read.format('table[name]')} for name in {literal(list(names))}], axis=1)"
 
 
 def npz_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, Lines]:
     parameters = experiment.config.dataset.parameters
-    path = (experiment.directory / parameters["path"]).resolve()
+    split = parameters["split"] or {}
+    path = experiment.directory / parameters["path"]
+    paths = {"train": path}
     with np.load(path, allow_pickle=False) as archive:
-        targets, inputs = as_names(parameters["target"]), as_names(parameters["inputs"])
-        inputs = inputs or [name for name in archive.files if name not in targets]
-        shapes = {name: archive[name].shape for name in (*inputs, *targets)}
-        raw = {name: archive[name].dtype for name in (*inputs, *targets)}
-    lines = []
-    if len(inputs) == 1:
-        lines += [f"x = archive[{quoted(inputs[0])}]"]
-        lines += oriented("x", shapes[inputs[0]], experiment, channels_last, bytes_=raw[inputs[0]] == np.uint8)
-    else:
-        parts = [f"archive[{quoted(n)}]" + ("[:, None]" if len(shapes[n]) == 1 else "") for n in inputs]
-        bytes_ = all(raw[name] == np.uint8 for name in inputs)
-        lines += [call("x = np.concatenate", [_list(parts), "axis=1"], level=1)]
-        lines += [] if bytes_ else ["x = x.astype(np.float32)"]
-    if len(targets) == 1:
-        lines += [f"y = archive[{quoted(targets[0])}]"]
-        ndim = len(shapes[targets[0]])
-    else:
-        lines += [f"y = np.stack([archive[name] for name in {literal(targets)}], axis=1)"]
-        ndim = 2
-    lines += encoded("y", experiment, ndim)
-    if experiment.facts.task in ("regression", "multilabel"):
-        lines += [f"y = y{'[:, None]' if ndim == 1 else ''}.astype(np.float32)"]
-    return Section(constants=[f"DATA = {quoted(path.as_posix())}"]), ["archive = np.load(DATA)", *lines]
+        parts = chosen_arrays(archive.files, parameters, str(path))
+        arrays = [archive[name] for name in (*parts["train"].inputs, *parts["train"].targets)]
+    first = parts["train"]
+    for part in ("validation", "test"):
+        if split.get(part):
+            paths[part], parts[part] = experiment.directory / split[part], first
+    lines: Lines = []
+    ndim = arrays[len(first.inputs)].ndim if len(first.targets) == 1 else 2
+    kept = {part: names for part, names in parts.items() if part == "train" or part in paths or parameters[part]}
+    for part in kept:
+        names, suffix = parts[part], SUFFIXES[part]
+        if part in paths:
+            lines.append(f"archive = np.load({PATHS[part]})")
+        if len(names.inputs) == 1:
+            lines.append(f"x{suffix} = archive[{quoted(names.inputs[0])}]")
+            lines += oriented(f"x{suffix}", arrays[0].shape, experiment, channels_last)
+        else:
+            shapes = zip(names.inputs, arrays, strict=False)
+            columns = [f"archive[{quoted(n)}]" + ("[:, None]" if a.ndim == 1 else "") for n, a in shapes]
+            lines += [call(f"x{suffix} = np.concatenate", [f"[{', '.join(columns)}]", "axis=1"], level=1)]
+        if len(names.targets) == 1:
+            lines += [f"y{suffix} = archive[{quoted(names.targets[0])}]"]
+        else:
+            lines += [f"y{suffix} = np.stack([archive[name] for name in {literal(list(names.targets))}], axis=1)"]
+    ys = [f"y{SUFFIXES[part]}" for part in kept]
+    lines += encoded_together(ys, experiment, ndim) if len(ys) > 1 else encoded("y", experiment, ndim)
+    if way := split_way(experiment):
+        name = first.splits[0]
+        with np.load(path, allow_pickle=False) as archive:
+            is_words = archive[name].dtype.kind == "U"
+        lines.append(split_line(experiment, f"archive[{quoted(name)}]", is_words and way != "groups"))
+    constants = [f"{PATHS[part]} = {quoted(_absolute(one))}" for part, one in paths.items()]
+    return Section(constants=constants), lines
 
 
-def _list(expressions: list[str]) -> str:
-    return f"[{', '.join(expressions)}]"
+def _absolute(path: Path) -> str:
+    return path.resolve().as_posix()

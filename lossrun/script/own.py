@@ -36,11 +36,12 @@ def own_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, L
         lines.append(f"x{suffix}, y{suffix} = (np.asarray(part) for part in dataset.{part})")
     if experiment.facts.task in ("binary", "multiclass"):
         lines += _own_classes(np.asarray(dataset.train[1]), dataset.classes, suffixes)
-    shape, is_bytes = experiment.facts.input_shape, experiment.data.train.inputs.dtype == np.uint8
+    shape = experiment.facts.input_shape
     for x, y in ((f"x{suffix}", f"y{suffix}") for suffix in suffixes):
-        lines += oriented(x, np.shape(dataset.train[0]), experiment, channels_last, bytes_=is_bytes)
+        lines += oriented(x, np.shape(dataset.train[0]), experiment, channels_last)
         if experiment.facts.task != "multiclass":
-            lines.append(f"{y} = {y}.reshape(len({y}), -1).astype(np.float32)")
+            kind = "" if experiment.facts.task == "regression" else ".astype(np.float32)"
+            lines.append(f"{y} = {y}.reshape(len({y}), -1){kind}")
     assert len(shape) in (1, 3)
     return own_import(module, attribute, experiment.directory), lines
 
@@ -63,7 +64,7 @@ def given_parts(experiment: Experiment) -> list[str]:
     """`val` and `test`, where the dataset brings them itself and the config takes them."""
     dataset, own = experiment.config.dataset, experiment.own_dataset
     if own is None:
-        return ["test"] if dataset["test"] == "official" else []
+        return [short for short, part in (("val", "validation"), ("test", "test")) if part in experiment.data.brought]
     return [
         short
         for short, key in (("val", "validation"), ("test", "test"))

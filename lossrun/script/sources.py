@@ -1,6 +1,6 @@
 """Lines of `load_data` that read or make all samples, x and y, and the official x_test and y_test where asked for.
 
-Inputs come out as in `lossrun.data`: float32 (N, D), or bytes or float32 (N, C, H, W), for Keras (N, H, W, C).
+Inputs come out as in `lossrun.data`: numbers (N, D), or bytes or numbers (N, C, H, W), for Keras (N, H, W, C).
 """
 
 import numpy as np
@@ -71,10 +71,11 @@ def _official(experiment: Experiment, channels_last: bool) -> tuple[Section, Lin
 
 def _scikit_learn(experiment: Experiment) -> tuple[Section, Lines]:
     loader = f"load_{experiment.config.dataset.name}"
-    targets = "y.astype(np.int64)" if experiment.facts.task == "multiclass" else "y[:, None].astype(np.float32)"
+    columns = {"multiclass": "", "binary": "[:, None].astype(np.float32)", "regression": "[:, None]"}
+    targets = f"y{columns[experiment.facts.task]}"
     return Section(imports=[f"from sklearn.datasets import {loader}"]), [
         f"x, y = {loader}(return_X_y=True)",
-        f"x, y = x.astype(np.float32), {targets}",
+        *([f"y = {targets}"] if targets != "y" else []),
     ]
 
 
@@ -83,14 +84,11 @@ def _inline(experiment: Experiment) -> Lines:
     lines = []
     for name, key in (("x", "inputs"), ("y", "targets")):
         values = dataset[key]
-        is_class = name == "y" and experiment.facts.task in ("binary", "multiclass")
-        column = "[:, None]" if not isinstance(values[0], list) and not is_class else ""
-        dtype = "" if is_class else ", np.float32"
+        column = "" if name == "y" or isinstance(values[0], list) else "[:, None]"
         before = f"{name} = np.array("
-        text = literal(values, before + dtype + column)
+        text = literal(values, before + column)
         if "\n" in text:
-            arguments = [literal(values, level=1), *(["np.float32"] if dtype else [])]
-            lines.append(call(f"{name} = np.array", arguments, column, level=1))
+            lines.append(call(f"{name} = np.array", [literal(values, level=1)], column, level=1))
         else:
-            lines.append(f"{before}{text}{dtype}){column}")
+            lines.append(f"{before}{text}){column}")
     return [*lines, *encoded("y", experiment, ndim=np.ndim(dataset["targets"]))]

@@ -25,7 +25,7 @@ class Section:
 def number(value: float) -> str:
     """1e-8 rather than 1e-08, and 6.2 rather than 6.199999999999999."""
     if isinstance(value, float):
-        value = float(f"{value:.12g}")
+        value = float(f"{value:.15g}")
     return re.sub(r"e([-+])0*(\d)", lambda m: f"e{m[1].replace('+', '')}{m[2]}", repr(value))
 
 

@@ -66,6 +66,8 @@ def parts(data: Data, place: Workplace) -> Parts:
     """The data as tensors on the device, scaled as the config asks."""
 
     scaling = data.input_scaling
+    # Numbers are rounded once, after they have been scaled.
+    precision = np.float64 if place.dtype == torch.float64 else np.float32
     mean, std = (
         torch.as_tensor(value, dtype=torch.float32, device=place.device) for value in (scaling.mean, scaling.std)
     )
@@ -77,12 +79,12 @@ def parts(data: Data, place: Workplace) -> Parts:
         raw = part.inputs.dtype == np.uint8
         # Bytes stay bytes, a quarter of the memory, and are scaled batch by batch. An array may be a read-only map of
         # a file, which torch does not take.
-        array = np.require(part.inputs, requirements="W") if raw else data.input_scaling.apply(part.inputs)
+        array = np.require(part.inputs, requirements="W") if raw else data.input_scaling.apply(part.inputs, precision)
         inputs = torch.from_numpy(array).to(place.device, None if raw else place.dtype)
         if data.task == "multiclass":
             targets = torch.tensor(part.targets).to(place.device)
         else:
-            targets = torch.from_numpy(data.target_scaling.apply(part.targets)).to(place.device, place.dtype)
+            targets = torch.from_numpy(data.target_scaling.apply(part.targets, precision)).to(place.device, place.dtype)
         return Samples(inputs, targets, torch.tensor(part.ids), place.dtype, pixels if raw else None)
 
     def scale(values: Any) -> Tensor:

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -64,11 +65,18 @@ def values(key: Key) -> st.SearchStrategy[Any]:
     if isinstance(key, Parameter):
         return leaves(key.type, key)
     if isinstance(key, Group):
-        return mappings(key.parameters)
+        return mappings(key.parameters).map(partial(consistent, key))
     one = st.sampled_from(COMPONENTS[key.kind]).flatmap(
         lambda component: mappings(component.parameters, name=component.name)
     )
     return st.lists(one, max_size=2) | st.sampled_from(sorted(key.presets)) if key.many else one
+
+
+def consistent(group: Group, given: dict[str, Any]) -> dict[str, Any] | None:
+    """The mapping, cut to its first value where its values contradict one another; None where there is none."""
+    if not group.contradiction({**dict.fromkeys(p.name for p in group.parameters), **given}):
+        return given
+    return dict([next(iter(given.items()))]) if given else None
 
 
 def mappings(keys: tuple[Key, ...], **fixed: Any) -> st.SearchStrategy[dict[str, Any]]:

@@ -64,8 +64,14 @@ def test_several_targets(read: Callable[..., Source]) -> None:
 
 
 def test_missing_cells_are_refused_with_their_place(read: Callable[..., Source]) -> None:
-    with pytest.raises(DataError, match=r"table.csv:3: column a is empty here, one of 2 such rows; missing: drop"):
+    with pytest.raises(
+        DataError, match=r"table.csv:3: column a holds 'NA', a missing value, .*\(2 rows affected\); .*: drop"
+    ):
         read("a,y\n1,0.5\nNA,1\n,2\n", target="y")
+    with pytest.raises(
+        DataError, match=r"table.csv:3: column a is empty in this row \(1 row affected\); missing: drop"
+    ):
+        read("a,y\n1,0.5\n,1\n3,2\n", target="y")
 
 
 def test_rows_with_missing_cells_are_dropped(read: Callable[..., Source]) -> None:
@@ -82,8 +88,9 @@ def test_a_mean_fills_numbers_but_never_targets_or_words(read: Callable[..., Sou
     assert source.fill_missing
     assert np.array_equal(source.train.inputs, [[1], [np.nan]], equal_nan=True)
     assert source.notes == ("1 row with an empty target dropped",)
-    with pytest.raises(DataError, match="a word has no mean"):
-        read("a,y\nred,0.5\n,1\nblue,2\n", target="y", missing="mean", encode="one_hot")
+    words = read("a,y\nred,0.5\n,1\nblue,2\n", target="y", missing="mean", encode="one_hot")
+    assert words.columns == ("a=(empty)", "a=blue", "a=red")
+    assert words.train.inputs.tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
 
 
 @pytest.mark.parametrize(
@@ -122,10 +129,17 @@ def test_too_many_words_are_not_encoded(read: Callable[..., Source]) -> None:
 def test_decimal_commas_are_refused(read: Callable[..., Source], encode: str) -> None:
     rows = [f"0,{i}378;{i};-1,{i}" for i in range(10, 20)]
     text = "\n".join(["size;count;price", *rows, "NA;20;0,5"])
-    with pytest.raises(DataError, match=r"columns size, price: decimal commas, as in 0,10378; write decimal points"):
+    with pytest.raises(
+        DataError, match=r"column size: '0,10378': .* decimal commas.*\n.*column price: '-1,10': "
+    ) as asked:
         read(text, target="price", delimiter=";", encode=encode, missing="drop")
-    with pytest.raises(DataError, match="column price: decimal commas"):
+    assert "decimal: ','" in str(asked.value)
+    with pytest.raises(DataError, match=r"column price: .* decimal commas"):
         read(text, target="price", inputs="count", delimiter=";", encode=encode)
+    commas = read(text, target="price", delimiter=";", encode=encode, missing="drop", decimal=",")
+    points = read(text.replace(",", "."), target="price", delimiter=";", missing="drop")
+    assert np.array_equal(commas.train.inputs, points.train.inputs)
+    assert np.array_equal(commas.train.targets, points.train.targets)
     assert read(text.replace(",", "."), target="price", delimiter=";", missing="drop").columns == ("size", "count")
 
 
