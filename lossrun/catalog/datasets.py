@@ -135,8 +135,6 @@ def _contradicting_splits(split: Mapping[str, Any]) -> str:
     if len(ways) > 1 or (ways and files):
         named = " and ".join([*ways, *files][:2])
         return f"{named} are two ways to split; keep one"
-    if not ways and not files:
-        return "says nothing; expected column, groups, order, or the files validation and test"
     return ""
 
 
