@@ -160,16 +160,19 @@ def compare(
     at: Moment = "best",
     margin: float | None = None,
     target: str | None = None,
+    label: str | Sequence[str] = (),
     runs_dir: str | PathLike[str] = "runs",
 ) -> Comparison:
     """What differs between runs, which is better by which yardstick, and how sure that is: `verdicts`.
 
     The options are those of the command: `metric` decides instead of the primary yardstick; `at`: "best", "last" or an
-    epoch; a difference surely smaller than `margin` is equivalent; `target`: `val_accuracy=0.97`. A pattern such as
+    epoch; a difference surely smaller than `margin` is equivalent; `target`: `val_accuracy=0.97`; `label`: what to call
+    the runs, in their order, or `A=TEXT`. A pattern such as
     "mnist-*" stands for all runs that are like it. Raises UsageError for fewer than two runs, RunError where there is
     no such run.
     """
-    found = comparing.compare(_loaded(runs, Path(runs_dir)), metric, at=at, margin=margin, target=target)
+    labels = [label] if isinstance(label, str) else label
+    found = comparing.compare(_loaded(runs, Path(runs_dir)), metric, at=at, margin=margin, target=target, label=labels)
     return Comparison(**{field.name: getattr(found, field.name) for field in fields(found)})
 
 

@@ -114,6 +114,15 @@ Tags = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--tag", metavar="TAG", help="Only runs that have this tag; may be repeated.", show_default=False),
 ]
+Labels = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--label",
+        metavar="[RUN=]TEXT",
+        help="What to call a run: A=TEXT by its letter, RUN=TEXT, or TEXT in the order of the runs; may be repeated.",
+        show_default=False,
+    ),
+]
 NewTags = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 
 from lossrun.analysis import comparability, readings
 from lossrun.analysis.curves import CurveRows, EpochIndex
-from lossrun.analysis.differences import Difference, config_differences, labels, letters
+from lossrun.analysis.differences import Difference, config_differences, letters
 from lossrun.analysis.groups import Group, diverged_elsewhere, grouped
+from lossrun.analysis.labels import labels, named_by_user
 from lossrun.analysis.readings import Spread
 from lossrun.analysis.remarks import remarks
 from lossrun.analysis.targets import Target, reaching
@@ -15,6 +18,7 @@ from lossrun.analysis.verdicts import Decider, Side, Verdict, verdicts
 from lossrun.analysis.yardsticks import Moment, Moments, Yardstick, moments, yardsticks
 from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun
+from lossrun.records.run_directory import bare_name
 from lossrun.records.status import Status
 from lossrun.shell import command
 
@@ -39,6 +43,11 @@ class ComparedRun:
     members: tuple[str, ...]
     diverged: tuple[int, ...]
 
+    @property
+    def called_by_name(self) -> bool:
+        """Whether the label says no more than the directory's name."""
+        return self.label in (self.name, bare_name(Path(self.name)))
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -55,7 +64,7 @@ class Comparison:
     """`comparable` False: the yardsticks were not taken on the same data, or for the same task, and `reasons` says
     why. `refusals`: single comparisons that would mislead. `warnings`: differences of the environment. `notes`: how
     far the numbers carry. `metric`: asked for to decide, None for the usual. `at`: when the yardsticks' `measured` are,
-    which `verdicts` judge."""
+    which `verdicts` judge. `labelled`: the labels that the user gave."""
 
     runs: tuple[ComparedRun, ...]
     comparable: bool
@@ -71,6 +80,7 @@ class Comparison:
     margin: float | None
     verdicts: tuple[Verdict, ...]
     target: Target | None
+    labelled: tuple[str, ...] = ()
 
 
 def compare(
@@ -80,6 +90,8 @@ def compare(
     at: Moment = "best",
     margin: float | None = None,
     target: str | None = None,
+    label: Sequence[str] = (),
+    specs: Mapping[str, Path] = MappingProxyType({}),
 ) -> Comparison:
     """Compare two runs or more; the first is what the others are judged against. Those that are equal but for their
     seeds count as one (`grouped`).
@@ -88,6 +100,7 @@ def compare(
     at: each run's best epoch, its last, or the epoch of that number.
     margin: a difference surely smaller than this, in the units of what decides, is "equivalent".
     target: `val_accuracy=0.97`; how soon each run gets there.
+    label, specs: what the user calls runs, as `named_by_user` takes them.
     Raises UsageError for fewer than two runs, for the same one twice, for a metric that the runs do not share, for an
     epoch that none has, and for a margin or target that is none.
     """
@@ -95,7 +108,9 @@ def compare(
     groups = grouped(runs)
     united = [group.run for group in groups]
     differences = config_differences([run.config for run in united])
-    names, marks = labels(united, differences), letters(len(united))
+    marks = letters(len(united))
+    own = labels(united, differences)
+    names = named_by_user(label, [group.members for group in groups], own, specs)
     reasons = comparability.reasons(united, marks)
     ranked, refusals = comparability.loss_columns(united)
     rows = [moments(run, at) for run in united]
@@ -136,6 +151,7 @@ def compare(
         at=at,
         margin=margin,
         verdicts=verdicts(deciders, sides, margin) if not reasons else (),
+        labelled=tuple(name for name in names if name not in own),
         target=reaching(groups, target, ranked) if target is not None else None,
     )
 

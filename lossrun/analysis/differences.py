@@ -1,4 +1,4 @@
-"""What differs between the configs of several runs, and the short names that follow from it."""
+"""What differs between the configs of several runs, in short."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,9 @@ from typing import Any, Final
 
 from lossrun.catalog import COMPONENTS, get
 from lossrun.catalog.declaration import Group, Key, Nested
-from lossrun.records.recorded import RecordedRun
 
 # They name a run and change nothing in it.
 _NAMES: Final = {"name", "tags"}
-# They follow from the loss, are said elsewhere, or change nothing that is measured: poor labels.
-_SECONDARY: Final = ("seeds", "model.output", "loss.inputs", "best", "checkpoint", "lint", "device", "compare_on")
-_SHORT_KEYS: Final = {"learning_rate": "lr"}
-_LONGEST_LABEL: Final = 60  # characters
-_MOST_PARTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +26,6 @@ def config_differences(configs: Sequence[Mapping[str, Any]]) -> tuple[Difference
     """The keys whose values are not the same in all configs; a component of another name is one entry."""
     trimmed = [{key: value for key, value in config.items() if key not in _NAMES} for config in configs]
     return tuple(_differences("", trimmed))
-
-
-def labels(runs: Sequence[RecordedRun], differences: Sequence[Difference]) -> tuple[str, ...]:
-    """What to call each run: by what differs (`loss=mae`), or by its full name where that is nothing, or too much."""
-    primary = [difference for difference in differences if not difference.key.startswith(_SECONDARY)]
-    for chosen in (primary, list(differences)):
-        parts = [[f"{_SHORT_KEYS.get(d.key, d.key)}={_short(d)[index]}" for d in chosen] for index in range(len(runs))]
-        texts = tuple(", ".join(part) for part in parts)
-        if (
-            all(texts)
-            and len(set(texts)) == len(runs)
-            and len(chosen) <= _MOST_PARTS
-            and len(max(texts, key=len)) <= _LONGEST_LABEL
-        ):
-            return texts
-    names = tuple(run.name for run in runs)
-    return names if len(set(names)) == len(runs) else tuple(str(run.path) for run in runs)
 
 
 def letters(count: int) -> tuple[str, ...]:
@@ -99,11 +76,6 @@ _ABSENT: Final = object()
 
 def _shown(path: str, item: Any) -> str:
     return "-" if item is _ABSENT else component_text(path, item)
-
-
-def _short(difference: Difference) -> tuple[str, ...]:
-    distinct = len(set(difference.names)) == len(set(difference.values))
-    return difference.names if distinct else difference.values
 
 
 def _is_component(value: Any) -> bool:

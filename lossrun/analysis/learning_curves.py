@@ -1,14 +1,17 @@
 """Columns of the history over the course of training, mean over seeds, in panels whose values mean the same."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from operator import itemgetter
+from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from lossrun.analysis import comparability, readings
-from lossrun.analysis.differences import component_text, config_differences, labels
+from lossrun.analysis.differences import component_text, config_differences
+from lossrun.analysis.labels import labels, named_by_user
 from lossrun.analysis.readings import Goal
 from lossrun.analysis.remarks import remarks
 from lossrun.analysis.seconds import SECONDS, clock, shared
@@ -78,12 +81,15 @@ def learning_curves(
     *,
     x_axis: XAxis = "epoch",
     log: bool | None = None,
+    label: Sequence[str] = (),
+    specs: Mapping[str, Path] = MappingProxyType({}),
 ) -> LearningCurves:
     """The course of each metric: a panel for each, and more where the runs' values do not mean the same.
 
     `metrics`: columns of the history or yardsticks in any spelling; `loss` is validation and training loss together;
     by default the task's primary yardstick on the validation data. `log`: whether the axes are logarithmic, by default
-    where all values are above 0 and span more than two decades. Raises UsageError for a run given twice, a metric that
+    where all values are above 0 and span more than two decades. `label`, `specs`: what the user calls runs, as
+    `named_by_user` takes them. Raises UsageError for a run given twice, a metric that
     no run has, and where there is nothing to draw.
     """
     _check(runs)
@@ -93,6 +99,7 @@ def learning_curves(
         listed = command("ls", runs_dir=runs[0].path.parent)
         raise UsageError(f"nothing to draw: no epoch is finished yet; plot a run when `{listed}` counts one")
     names = labels(runs, config_differences([run.config for run in runs])) if len(runs) > 1 else (runs[0].name,)
+    names = named_by_user(label, [[run] for run in runs], names, specs)
     panels: list[Panel] = []
     notes: dict[str, None] = {}
     for columns in dict.fromkeys(_columns(metric, present) for metric in metrics or [_usual(runs, present)]):

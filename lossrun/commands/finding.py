@@ -22,12 +22,17 @@ def found_run(run: str, runs_dir: Path) -> Path:
     return path
 
 
-def found_runs(runs: list[str] | None, runs_dir: Path, tags: list[str] | None) -> list[Path]:
-    """The directories of all runs that the arguments mean; says which where one left room for doubt."""
+def found_runs(
+    runs: list[str] | None, runs_dir: Path, tags: list[str] | None, specs: dict[str, Path] | None = None
+) -> list[Path]:
+    """The directories of all runs that the arguments mean; says which where one left room for doubt. `specs` is filled
+    with what each argument that is no pattern means."""
     from lossrun.records.run_directory import find_all
     from lossrun.report.console import note, stderr
 
     def told(run: str, path: Path) -> None:
+        if specs is not None:
+            specs[run] = path
         if path.name != Path(run).name:
             note(stderr(), f"{run} is {path.name}")
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lossrun.arguments import Format, ListFormat, RunName, RunNames, RunsDir, ScoreFormat, Tags, XAxis, Yes
+from lossrun.arguments import Format, Labels, ListFormat, RunName, RunNames, RunsDir, ScoreFormat, Tags, XAxis, Yes
 from lossrun.commands.finding import found_run, found_runs
 from lossrun.errors import RunError
 from lossrun.shell import DEFAULT_RUNS, command
 
 if TYPE_CHECKING:
+    from lossrun.analysis.learning_curves import LearningCurves
     from lossrun.records.leftovers import Leftovers
 
 
@@ -36,6 +37,8 @@ def compare(
     ] = None,
     per_seed: Annotated[bool, typer.Option("--per-seed", help="Only every seed's values, one a row.")] = False,
     curves: Annotated[bool, typer.Option("--curves", help="Also the losses epoch by epoch.")] = False,
+    label: Labels = None,
+    only_table: Annotated[bool, typer.Option("--only-table", help="Only the tables of metrics, for a report.")] = False,
     html: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="FILE", help="Also write a page with figures: one file, no network.", show_default=False),
@@ -49,14 +52,17 @@ def compare(
     from lossrun.records import recorded
     from lossrun.records.run_directory import is_pattern
     from lossrun.report import formats
-    from lossrun.report.compare import print_comparison, print_per_seed
+    from lossrun.report.compare import print_comparison, print_metrics, print_per_seed
     from lossrun.report.console import stdout
 
     if len(runs or []) < 2 and not tag and not any(map(is_pattern, runs or [])):
         raise UsageError(f"compare needs at least two runs, not {len(runs or [])}; {_lists(runs_dir)}")
-    moment = moment_of(at)
-    loaded = [recorded.load(path) for path in found_runs(runs, runs_dir, tag)]
-    comparison = compared(loaded, metric, at=moment, margin=margin, target=target)
+    if only_table and (per_seed or format_ in (Format.json, Format.csv)):
+        other = "--per-seed" if per_seed else f"--format {format_.value}"
+        raise UsageError(f"--only-table: {other} prints no other tables anyway; leave out one of the two")
+    moment, specs = moment_of(at), dict[str, Path]()
+    loaded = [recorded.load(path) for path in found_runs(runs, runs_dir, tag, specs)]
+    comparison = compared(loaded, metric, at=moment, margin=margin, target=target, label=label or (), specs=specs)
     if html is not None:
         from lossrun.analysis.report_data import report_data
         from lossrun.report.console import note, stderr
@@ -65,7 +71,10 @@ def compare(
         save_page(report_data(loaded, comparison), html)
         note(stderr(), f"{html} written")
     if format_ is not Format.table:
-        typer.echo(formats.written(comparison, format_.value, curves=curves, per_seed=per_seed), nl=False)
+        options = {"curves": curves, "per_seed": per_seed, "only_table": only_table}
+        typer.echo(formats.written(comparison, format_.value, **options), nl=False)
+    elif only_table:
+        print_metrics(comparison, stdout())
     elif per_seed:
         print_per_seed(comparison, stdout())
     else:
@@ -155,6 +164,7 @@ def plot(
             show_default="the primary yardstick",
         ),
     ] = None,
+    label: Labels = None,
     x: Annotated[XAxis, typer.Option("--x", help="What to draw it over.")] = XAxis.epoch,
     log: Annotated[
         Optional[bool],  # noqa: UP045
@@ -174,17 +184,21 @@ def plot(
 
     if not runs and not tag:
         raise UsageError(f"plot needs a run, a pattern such as 'mnist-*', or --tag TAG; {_lists(runs_dir)}")
+
+    def drawn() -> "LearningCurves":
+        specs: dict[str, Path] = {}
+        loaded = [recorded.load(path) for path in found_runs(runs, runs_dir, tag, specs)]
+        return learning_curves(loaded, metric or (), x_axis=x.value, log=log, label=label or (), specs=specs)
+
     if output is None:
         from lossrun.report.curves_plot import print_learning_curves
 
-        loaded = [recorded.load(path) for path in found_runs(runs, runs_dir, tag)]
-        print_learning_curves(learning_curves(loaded, metric or (), x_axis=x.value, log=log), stdout())
+        print_learning_curves(drawn(), stdout())
         return
     from lossrun.report.figure import check_output, save_figure
 
     check_output(output)
-    loaded = [recorded.load(path) for path in found_runs(runs, runs_dir, tag)]
-    curves = learning_curves(loaded, metric or (), x_axis=x.value, log=log)
+    curves = drawn()
     save_figure(curves, output)
     for sentence in curves.notes:
         note(stderr(), sentence)

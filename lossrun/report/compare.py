@@ -59,11 +59,27 @@ def print_per_seed(comparison: Comparison, console: Console) -> None:
     print_table(console, per_seed_table(comparison))
 
 
-def blocks(comparison: Comparison, *, curves: bool, upright: bool = False) -> list[TextTable | list[str]]:
+def print_metrics(comparison: Comparison, console: Console) -> None:
+    """The tables of metrics and nothing else, runs by their labels: data for a report."""
+    names, sign = [run.label for run in comparison.runs], plus_minus(console)
+    for number, (long, upright) in enumerate(
+        zip(matrices(comparison, names, sign), matrices(comparison, names, sign, upright=True), strict=True)
+    ):
+        if number:
+            print_line(console, "")
+        fits = not console.is_terminal or long.width <= console.width
+        print_table(console, long if fits else upright)
+
+
+def blocks(
+    comparison: Comparison, *, curves: bool, upright: bool = False, only_table: bool = False
+) -> list[TextTable | list[str]]:
     """The whole of it for documents: tables, and sentences of one kind together, in the order of the screen.
 
-    upright: yardsticks as rows. curves: also the losses epoch by epoch.
+    upright: yardsticks as rows. curves: also the losses epoch by epoch. only_table: the tables of metrics alone.
     """
+    if only_table:
+        return [*matrices(comparison, [run.label for run in comparison.runs], "±", upright=upright)]
     names, sign = headers(comparison), "±"
     many = verdicts_table(comparison)
     found: list[TextTable | list[str]] = [

@@ -21,7 +21,7 @@ def letters(comparison: Comparison) -> list[str]:
 
 def headers(comparison: Comparison) -> list[str]:
     """`B: loss=mae`; the letter alone where the label is but the directory's name, which the legend has."""
-    return [run.letter if run.label == run.name else f"{run.letter}: {run.label}" for run in comparison.runs]
+    return [run.letter if run.called_by_name else f"{run.letter}: {run.label}" for run in comparison.runs]
 
 
 def runs_table(comparison: Comparison, *, labels: bool = True, directories: bool = True) -> TextTable:
@@ -34,7 +34,7 @@ def runs_table(comparison: Comparison, *, labels: bool = True, directories: bool
         Column("seeds", tuple(map(_seeds, runs))),
         Column("best epoch", tuple(_epochs(run.best_epochs.values()) for run in runs)),
     ]
-    if labels and any(run.label != run.name for run in runs):
+    if labels and any(not run.called_by_name for run in runs):
         columns.insert(0, Column("label", tuple(run.label for run in runs), right=False))
     if len(by) > 1:
         columns.append(Column("chosen by", tuple(run.best_metric for run in runs), right=False))
@@ -124,10 +124,10 @@ def seconds_note(comparison: Comparison) -> str:
     return "; seconds: of one seed" + (", or as labelled the wall time that several seeds share" if labelled else "")
 
 
-def per_seed_rows(comparison: Comparison) -> list[tuple[str, int, str, float]]:
-    """Tidy data, a value a row: run, seed, yardstick, value at the comparison's moment."""
+def per_seed_rows(comparison: Comparison) -> list[tuple[str, int, str, float, str]]:
+    """Tidy data, a value a row: run, seed, yardstick, value at the comparison's moment, the run's label."""
     return [
-        (run.name, seed, yardstick.name, value)
+        (run.name, seed, yardstick.name, value, run.label)
         for index, run in enumerate(comparison.runs)
         for yardstick in comparison.yardsticks
         if (spread := yardstick.measured.values[index])

@@ -18,18 +18,18 @@ from lossrun.report.text_table import Column, TextTable
 
 _MARKUP: Final = re.compile(r"[\\*|<]|(?<!\w)_|_(?!\w)")
 CSV_HEADER: Final = ("run", "label", "seed", "metric", "at", "epoch", "value")
-PER_SEED_HEADER: Final = ("run", "seed", "yardstick", "value")
+PER_SEED_HEADER: Final = ("run", "seed", "yardstick", "value", "label")
 MOST_UPRIGHT: Final = 6  # runs that a page has room for side by side
 
 
-def written(comparison: Comparison, format_: str, *, curves: bool, per_seed: bool) -> str:
+def written(comparison: Comparison, format_: str, *, curves: bool, per_seed: bool, only_table: bool = False) -> str:
     """The comparison as `json`, `csv`, `md` or `latex`. `per_seed`: only each seed's values, a value a row. `curves`:
-    in documents also the losses epoch by epoch; data are always whole."""
+    in documents also the losses epoch by epoch, `only_table`: the tables of metrics alone; data are always whole."""
     if per_seed:
         tidy = {"json": per_seed_json, "csv": per_seed_csv, "md": per_seed_markdown, "latex": per_seed_latex}
         return tidy[format_](comparison)
     if format_ in ("md", "latex"):
-        return (to_markdown if format_ == "md" else to_latex)(comparison, curves=curves)
+        return (to_markdown if format_ == "md" else to_latex)(comparison, curves=curves, only_table=only_table)
     return (to_json if format_ == "json" else to_csv)(comparison)
 
 
@@ -45,25 +45,26 @@ def to_csv(comparison: Comparison) -> str:
     return _csv(CSV_HEADER, _csv_rows(comparison))
 
 
-def to_markdown(comparison: Comparison, *, curves: bool = True) -> str:
+def to_markdown(comparison: Comparison, *, curves: bool = True, only_table: bool = False) -> str:
     """The tables and sentences that people see, as GitHub's Markdown; what is best is bold."""
-    return "\n".join(map(_markdown_block, blocks(comparison, curves=curves)))
+    return "\n".join(map(_markdown_block, blocks(comparison, curves=curves, only_table=only_table)))
 
 
-def to_latex(comparison: Comparison, *, curves: bool = True) -> str:
+def to_latex(comparison: Comparison, *, curves: bool = True, only_table: bool = False) -> str:
     """The same as LaTeX. The matrices of few runs have yardsticks as rows, as a page is narrower than a screen."""
-    return latex(blocks(comparison, curves=curves, upright=len(comparison.runs) <= MOST_UPRIGHT))
+    upright = len(comparison.runs) <= MOST_UPRIGHT
+    return latex(blocks(comparison, curves=curves, upright=upright, only_table=only_table))
 
 
 def per_seed_json(comparison: Comparison) -> str:
-    """Tidy data: a list of records of run, seed, yardstick and value, at the comparison's moment."""
+    """Tidy data: a list of records of run, seed, yardstick, value and label, at the comparison's moment."""
     rows = [dict(zip(PER_SEED_HEADER, row, strict=True)) for row in per_seed_rows(comparison)]
     return strict_json.dumps(rows, indent=2) + "\n"
 
 
 def per_seed_csv(comparison: Comparison) -> str:
     """The same, a line each."""
-    return _csv(PER_SEED_HEADER, ((*row[:-1], repr(row[-1])) for row in per_seed_rows(comparison)))
+    return _csv(PER_SEED_HEADER, ((*row[:3], repr(row[3]), row[4]) for row in per_seed_rows(comparison)))
 
 
 def per_seed_markdown(comparison: Comparison) -> str:

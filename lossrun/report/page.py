@@ -205,7 +205,9 @@ def _reproduction(data: ReportData) -> list[Markup | None]:
         "--margin": comparison.margin,
         "--target": f"{target.yardstick}={target.value!r}" if target else None,
     }
-    again = command("compare", *words, options={**asked, "--html": "report.html"})
+    # By their letters: the labels that were found are found again.
+    given = [f"{run.letter}={run.label}" for run in comparison.runs if run.label in comparison.labelled]
+    again = command("compare", *words, options={**asked, "--label": given, "--html": "report.html"})
     parts = [element("p", "This page:"), element("pre", element("code", again))]
     for run, report in zip(data.comparison.runs, data.runs, strict=True):
         parts += [_member(run.letter, member) for member in report.members]

@@ -178,4 +178,4 @@ def _or_dash(difference: PairedDifference | None, shown: Callable[[PairedDiffere
 
 def called(run: ComparedRun) -> str:
     """`B (loss=mae)`; the letter alone where the label is but the directory's name."""
-    return run.letter if run.label == run.name else f"{run.letter} ({run.label})"
+    return run.letter if run.called_by_name else f"{run.letter} ({run.label})"

@@ -1,6 +1,6 @@
 import pytest
 
-from lossrun.analysis.differences import component_text, config_differences, labels, letters
+from lossrun.analysis.differences import component_text, config_differences, letters
 from lossrun.catalog.models import LENET5, TWO_CONV
 
 MSE = {"name": "mse", "reduction": "mean"}
@@ -66,44 +66,6 @@ def test_groups_and_absent_keys():
 )
 def test_component_text_shows_what_tells(key, value, expected):
     assert component_text(key, value) == expected
-
-
-def line(*_):
-    return {"train_loss": 1.0, "val_loss": 1.0}
-
-
-def label(*runs):
-    return labels(runs, config_differences([run.config for run in runs]))
-
-
-def test_labels_are_what_differs(make_run):
-    runs = [make_run("a", rows=line), make_run("b", rows=line, config={"loss": HUBER, "learning_rate": 0.01})]
-    assert label(*runs) == ("loss=mse, lr=0.1", "loss=huber, lr=0.01")
-
-
-def test_labels_show_parameters_where_names_do_not_tell_apart(make_run):
-    runs = [make_run("a", rows=line, config={"loss": {**HUBER, "delta": delta}}) for delta in (1.0, 2.0)]
-    assert label(*runs) == ("loss.delta=1.0", "loss.delta=2.0")
-
-
-def test_what_follows_from_the_loss_is_left_out_of_labels(make_run):
-    model = {"name": "mlp", "hidden": [100], "output": "sigmoid"}
-    assert label(make_run("a", rows=line), make_run("b", rows=line, config={"loss": HUBER, "model": model})) == (
-        "loss=mse",
-        "loss=huber",
-    )
-    assert label(make_run("c", rows=line), make_run("d", rows=line, config={"model": model})) == (
-        "model.output=none",
-        "model.output=sigmoid",
-    )
-
-
-def test_labels_are_full_names_where_nothing_or_too_much_differs(make_run):
-    same = [make_run("a", rows=line), make_run("b", rows=line)]
-    assert label(*same) == tuple(run.name for run in same)
-    many = {"learning_rate": 0.5, "epochs": 3, "batch_size": 7, "loss": HUBER}
-    other = [same[0], make_run("c", rows=line, config=many)]
-    assert label(*other) == tuple(run.name for run in other)
 
 
 def test_letters_are_distinct_and_begin_with_the_alphabet():

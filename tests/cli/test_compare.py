@@ -73,3 +73,37 @@ def test_intervals_need_neither_torch_nor_scipys_statistics(trained):
     result = subprocess.run([sys.executable, "-c", spy], cwd=trained, capture_output=True, text=True, check=True)
     assert "95 % interval" in result.stdout
     assert result.stderr.splitlines()[-1] == "[]"
+
+
+def test_runs_are_called_as_the_user_says_wherever_they_are_named(trained, lossrun):
+    labels = ("--label", "A=old | way", "--label", "mae=new_way")
+    for more in ((), ("--only-table",), ("--curves",), ("--format", "json"), ("--format", "csv"), ("--format", "md"),
+                 ("--format", "latex"), ("--per-seed", "--format", "csv"), ("--per-seed", "--format", "json"),
+                 ("--format", "md", "--only-table"), ("--format", "latex", "--only-table")):  # fmt: skip
+        text = lossrun("compare", "mse", "mae", *labels, *more).out.replace("\\", "")
+        assert "old" in text, more
+        assert "new_way" in text, more
+        assert "loss=mse" not in text, more
+    for text in ("old", "loss=x"):
+        assert text in lossrun("plot", "mse", "mae", "--label", text).out
+    assert lossrun("compare", "mse", "mae", "--label", "old", "--html", "page.html").code == 0
+    page = (trained / "page.html").read_text()
+    assert "A (old)" in page
+    assert "--label A=old" in page
+    for wrong in (["a", "b", "c"], ["C=x"], [""], ["a", "a"]):
+        options = [word for text in wrong for word in ("--label", text)]
+        assert lossrun("compare", "mse", "mae", *options).code == 2
+        assert lossrun("plot", "mse", "mae", *options).code == 2
+
+
+def test_only_the_tables_of_metrics(trained, lossrun):
+    result = lossrun("compare", "mse", "mae", "--only-table")
+    assert result.out.startswith("Test data at")
+    assert "Validation data at" in result.out
+    assert "Runs" not in result.out
+    assert "interval" not in result.out
+    text = lossrun("compare", "mse", "mae", "--only-table", "--format", "md").out
+    assert text.startswith("**Test data at")
+    assert text.count("| run |") + text.count("| yardstick |") == text.count("**Test") + text.count("**Validation")
+    for other in (["--per-seed"], ["--format", "json"], ["--format", "csv"]):
+        assert lossrun("compare", "mse", "mae", "--only-table", *other).code == 2

@@ -97,7 +97,7 @@ def test_latex_has_a_minus_before_numbers_and_a_hyphen_elsewhere():
 
 def test_tidy_rows_are_the_same_in_every_format(comparison):
     lines = list(csv.DictReader(io.StringIO(written(comparison, "csv", curves=False, per_seed=True))))
-    assert list(lines[0]) == ["run", "seed", "yardstick", "value"]
+    assert list(lines[0]) == ["run", "seed", "yardstick", "value", "label"]
     records = json.loads(written(comparison, "json", curves=False, per_seed=True), parse_constant=refuse)
     assert [(r["run"], str(r["seed"]), r["yardstick"]) for r in records] == [
         (line["run"], line["seed"], line["yardstick"]) for line in lines
