@@ -2,18 +2,23 @@
 
 from typing import Final
 
-from lossrun.catalog.declaration import Loss, Parameter, also
+from lossrun.catalog.declaration import Loss, Parameter, also, in_keras
 from lossrun.catalog.loss_parameters import (
     ANY_FORM,
     CLASS_WEIGHTS,
     GAMMA,
     INPUTS,
+    OF_PROBABILITIES,
     POSITIVE_WEIGHT,
     REDUCTION,
     SMOOTHING,
     WEIGHTED,
     WEIGHTING,
 )
+
+# Keras' hinges take labels of 0 and 1, or of -1 and 1.
+EITHER_LABELS: Final = {"labels": "either"}
+WHOLE_BATCH: Final = "Keras adds up over the whole batch unless told axis=-1, which is this"
 
 BINARY_LOSSES: Final[tuple[Loss, ...]] = (
     Loss(
@@ -25,7 +30,11 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
         source="Good 1952, Rational Decisions; as a loss of networks Solla, Levin and Fleisher 1988",
         parameters=(INPUTS, SMOOTHING, CLASS_WEIGHTS, POSITIVE_WEIGHT, WEIGHTING, REDUCTION),
         aliases=(
-            *also("binary_crossentropy", "bce", "log_loss"),
+            *in_keras(
+                "BinaryCrossentropy", "binary_crossentropy", "bce", called=OF_PROBABILITIES, weight_convention="keras"
+            ),
+            *also("keras.binary_cross_entropy", called=OF_PROBABILITIES, weight_convention="keras"),
+            *also("log_loss", called=OF_PROBABILITIES),
             *also("tf.log_loss", inputs="probabilities"),
             *also("BCELoss", "torch.binary_cross_entropy", inputs="probabilities"),
             *also(
@@ -35,11 +44,9 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
                 "sigmoid_cross_entropy",
                 "sigmoid_cross_entropy_with_logits",
                 "weighted_cross_entropy_with_logits",
-                "SoftMarginLoss",
-                "soft_margin_loss",
                 inputs="logits",
             ),
-            *also("keras.binary_crossentropy", "keras.BinaryCrossentropy", "keras.bce", weight_convention="keras"),
+            *also("SoftMarginLoss", "soft_margin_loss", called={"labels": "signs"}, inputs="logits"),
         ),
         tasks=("binary", "multilabel", "multiclass", "regression"),
         accepts=ANY_FORM,
@@ -70,9 +77,9 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
             REDUCTION,
         ),
         aliases=(
-            *also(
+            *in_keras(
                 "binary_focal_crossentropy",
-                "BinaryFocalCrossentropy",
+                called=OF_PROBABILITIES,
                 alpha=0.25,
                 apply_class_balancing=False,
                 weight_convention="keras",
@@ -94,7 +101,10 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
         "the boundary (a linear model with weight decay is a support vector machine). It gives no probabilities.",
         source="Cortes and Vapnik 1995, Support-Vector Networks",
         parameters=WEIGHTED,
-        aliases=(*also("hinge_loss", "Hinge"), *also("keras.Hinge", weight_convention="keras")),
+        aliases=(
+            *also("hinge_loss", called=EITHER_LABELS),
+            *in_keras("Hinge", called=EITHER_LABELS, weight_convention="keras"),
+        ),
         tasks=("binary",),
         accepts=("logits",),
         prediction=None,
@@ -106,7 +116,10 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
         when="As hinge, where a smooth gradient helps and labels are clean.",
         source="Lee and Mangasarian 2001, SSVM: A Smooth Support Vector Machine",
         parameters=WEIGHTED,
-        aliases=(*also("SquaredHinge", "squared_hinge_loss"), *also("keras.SquaredHinge", weight_convention="keras")),
+        aliases=(
+            *also("squared_hinge_loss", called=EITHER_LABELS),
+            *in_keras("SquaredHinge", called=EITHER_LABELS, weight_convention="keras"),
+        ),
         tasks=("binary",),
         accepts=("logits",),
         prediction=None,
@@ -140,7 +153,10 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
             Parameter("eps", float, 1e-7, "keeps 0 / 0, no label and no guess, at a loss of 0", above=0),
             REDUCTION,
         ),
-        aliases=also("dice_loss", "DiceLoss", "Dice", "soft_dice"),
+        aliases=(
+            *also("dice_loss", "DiceLoss", "soft_dice"),
+            *in_keras("Dice", called=OF_PROBABILITIES, remark=WHOLE_BATCH),
+        ),
         tasks=("multilabel",),
         accepts=("logits", "probabilities", "log_probabilities"),
         averages_outputs=False,
@@ -164,7 +180,10 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
             Parameter("eps", float, 1e-7, "keeps 0 / 0, no label and no guess, at a loss of 0", above=0),
             REDUCTION,
         ),
-        aliases=also("tversky_loss", "TverskyLoss", "Tversky"),
+        aliases=(
+            *also("tversky_loss", "TverskyLoss"),
+            *in_keras("Tversky", called=OF_PROBABILITIES, remark=WHOLE_BATCH),
+        ),
         tasks=("multilabel",),
         accepts=("logits", "probabilities", "log_probabilities"),
         averages_outputs=False,

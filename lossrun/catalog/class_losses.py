@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from lossrun.catalog.declaration import Loss, Parameter, also
+from lossrun.catalog.declaration import Loss, Parameter, also, in_keras
 from lossrun.catalog.loss_parameters import (
     ANY_FORM,
     CLASS_WEIGHTS,
     GAMMA,
     INPUTS,
+    OF_PROBABILITIES,
     REDUCTION,
     SMOOTHING,
     WEIGHTED,
@@ -38,12 +39,15 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
             REDUCTION,
         ),
         aliases=(
-            *also(
+            *in_keras(
                 "categorical_crossentropy",
                 "sparse_categorical_crossentropy",
                 "categorical_cross_entropy",
                 "sparse_categorical_cross_entropy",
+                called=OF_PROBABILITIES,
+                weight_convention="keras",
             ),
+            *also("keras.cross_entropy", called=OF_PROBABILITIES, weight_convention="keras"),
             *also(
                 "CrossEntropyLoss",
                 "torch.cross_entropy",
@@ -55,7 +59,6 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
                 inputs="logits",
             ),
             *also("NLLLoss", "nll", "nll_loss", "negative_log_likelihood", inputs="log_probabilities"),
-            *also("keras.CategoricalCrossentropy", "keras.SparseCategoricalCrossentropy", weight_convention="keras"),
         ),
         tasks=("multiclass",),
         accepts=ANY_FORM,
@@ -79,9 +82,7 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
         ),
         aliases=(
             *also("focal_loss", "FocalLoss"),
-            *also(
-                "categorical_focal_crossentropy", "CategoricalFocalCrossentropy", alpha=0.25, weight_convention="keras"
-            ),
+            *in_keras("categorical_focal_crossentropy", called=OF_PROBABILITIES, alpha=0.25, weight_convention="keras"),
         ),
         tasks=("multiclass",),
         accepts=ANY_FORM,
@@ -114,7 +115,7 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
         when="As multi_margin, looking at the strongest rival alone, which counts as at least 0, as in Keras.",
         source="Crammer and Singer 2001, On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines",
         parameters=WEIGHTED,
-        aliases=(*also("CategoricalHinge"), *also("keras.CategoricalHinge", weight_convention="keras")),
+        aliases=in_keras("CategoricalHinge", weight_convention="keras"),
         tasks=("multiclass",),
         accepts=("logits",),
         averages_outputs=False,
@@ -129,8 +130,14 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
         source="Kullback and Leibler 1951, On Information and Sufficiency",
         parameters=(INPUTS, *WEIGHTED),
         aliases=(
-            *also("kullback_leibler_divergence", "kld", "KLDivergence", "kl", "KLLoss"),
-            *also("keras.KLDivergence", "keras.kullback_leibler_divergence", "keras.kld", weight_convention="keras"),
+            *also("kl", "KLLoss"),
+            *in_keras(
+                "KLDivergence",
+                "kullback_leibler_divergence",
+                "kld",
+                called=OF_PROBABILITIES,
+                weight_convention="keras",
+            ),
             *also(
                 "KLDivLoss",
                 "kl_div",
@@ -159,11 +166,8 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
         ),
         aliases=(
             *also("gce", "GCELoss", "GeneralizedCrossEntropy"),
-            *also(
-                "categorical_generalized_cross_entropy",
-                "CategoricalGeneralizedCrossEntropy",
-                q=0.5,
-                weight_convention="keras",
+            *in_keras(
+                "categorical_generalized_cross_entropy", called=OF_PROBABILITIES, q=0.5, weight_convention="keras"
             ),
         ),
         tasks=("multiclass",),

@@ -120,15 +120,29 @@ class Alias:
 
     A spelling with a prefix (`keras.Adam`) carries that framework's conventions and is taken only with the prefix.
     `remark`: how that framework's rule differs in more than parameters, one sentence without a full stop.
+    `called`: what the framework's own function assumes when it is called without options, and what a config leaves to
+    the model and the data: the form of the outputs (`inputs`), how labels are written (`labels`). It holds where the
+    function is called from Python.
     """
 
     spelling: str
     implies: dict[str, Any] = field(default_factory=dict)
     remark: str = ""
+    called: dict[str, Any] = field(default_factory=dict)
 
 
-def also(*spellings: str, remark: str = "", **implies: Any) -> tuple[Alias, ...]:
-    return tuple(Alias(spelling, implies, remark) for spelling in spellings)
+def also(
+    *spellings: str, remark: str = "", called: Mapping[str, Any] | None = None, **implies: Any
+) -> tuple[Alias, ...]:
+    return tuple(Alias(spelling, implies, remark, dict(called or {})) for spelling in spellings)
+
+
+def in_keras(
+    *spellings: str, remark: str = "", called: Mapping[str, Any] | None = None, **implies: Any
+) -> tuple[Alias, ...]:
+    """Spellings of Keras that PyTorch does not share: Keras' conventions, with the prefix and without."""
+    both = [name for spelling in spellings for name in (spelling, f"keras.{spelling}")]
+    return also(*both, remark=remark, called=called, **implies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,13 @@
 """From a spelling to a component: canonical names, aliases with their conventions, near misses."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Final
 
 from lossrun.catalog.datasets import DATASETS, NOISES
-from lossrun.catalog.declaration import Component
+from lossrun.catalog.declaration import Alias, Component
 from lossrun.catalog.elsewhere import NONE_OF_OURS
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.metrics import METRICS
@@ -42,15 +42,22 @@ _FRAMEWORKS: Final[dict[str, tuple[str, ...]]] = {
 @dataclass(frozen=True, slots=True)
 class Found:
     """`implies`: parameters that the spelling carries (`BCEWithLogitsLoss`: inputs are logits). `remark`: how else that
-    framework's own differs."""
+    framework's own differs. `called`: what its own function assumes where nothing is stated, as in `Alias`."""
 
     component: Component
     implies: dict[str, Any]
     remark: str = ""
+    called: dict[str, Any] = field(default_factory=dict)
 
 
 def find(kind: str, spelling: str) -> Found | None:
-    """The component that `spelling` means, case, underscores and a framework's prefix aside; None if there is none."""
+    """The component that `spelling` means, case, underscores and a framework's prefix aside; None if there is none.
+
+    Case decides only where a framework's class and a name of ours are the same letters: `KLDivergence` is Keras' class,
+    `kl_divergence` is ours.
+    """
+    if spelling in (classes := _namesakes(kind)):
+        return classes[spelling]
     names = _spellings(kind)
     match = _FRAMEWORK.fullmatch(spelling)
     if not match:
@@ -110,10 +117,26 @@ def _spellings(kind: str) -> dict[str, Found]:
         for alias in component.aliases:
             framework, _, rest = alias.spelling.rpartition(".")
             key = f"{framework}.{_folded(rest)}" if framework else _folded(rest)
-            table[key] = Found(component, alias.implies, alias.remark)
+            table[key] = _found(component, alias)
     # Canonical names last: no alias may hide one.
     table.update({_folded(component.name): Found(component, {}) for component in COMPONENTS[kind]})
     return table
+
+
+@cache
+def _namesakes(kind: str) -> dict[str, Found]:
+    """Frameworks' spellings that differ from one of our names in case and underscores alone, as they are written."""
+    ours = {_folded(component.name): component.name for component in COMPONENTS[kind]}
+    return {
+        alias.spelling: _found(component, alias)
+        for component in COMPONENTS[kind]
+        for alias in component.aliases
+        if alias.spelling != ours.get(_folded(alias.spelling), alias.spelling)
+    }
+
+
+def _found(component: Component, alias: Alias) -> Found:
+    return Found(component, alias.implies, alias.remark, alias.called)
 
 
 def _folded(spelling: str) -> str:

@@ -43,6 +43,8 @@ POSITIVE_WEIGHT: Final = Parameter(
     above=0,
 )
 GAMMA: Final = Parameter("gamma", float, 2.0, "how much less easy samples count; 0: all alike", at_least=0)
+# What a framework's function takes its outputs for when it is called without options.
+OF_PROBABILITIES: Final = {"inputs": "probabilities"}
 # Of the model's outputs; logits are preferred.
 ANY_FORM: Final = ("logits", "probabilities", "log_probabilities")
 WEIGHTED: Final = (CLASS_WEIGHTS, WEIGHTING, REDUCTION)

@@ -3,7 +3,7 @@
 from math import prod
 from typing import Any, Final, Literal
 
-from lossrun.catalog.declaration import Component, Key, Layer, Model, Nested, Parameter, also
+from lossrun.catalog.declaration import Alias, Component, Key, Layer, Model, Nested, Parameter, also, in_keras
 
 ACTIVATION: Final = Parameter(
     "activation",
@@ -28,10 +28,13 @@ STD: Final = Parameter("std", float, 0.05, "standard deviation", above=0)
 BIAS_STD: Final = Parameter("bias_std", float, 0.0, "standard deviation of the biases around `bias`", at_least=0)
 
 
-def _initializer(name: str, meaning: str, *parameters: Key, spellings: tuple[str, ...] = ()) -> Component:
-    return Component(
-        kind="initializer", name=name, meaning=meaning, parameters=(*parameters, BIAS), aliases=also(*spellings)
-    )
+TRUNCATED: Final = Parameter(
+    "truncated", bool, False, "redraw beyond two standard deviations, the variance kept: what Keras does"
+)
+
+
+def _initializer(name: str, meaning: str, *parameters: Key, aliases: tuple[Alias, ...] = ()) -> Component:
+    return Component(kind="initializer", name=name, meaning=meaning, parameters=(*parameters, BIAS), aliases=aliases)
 
 
 INITIALIZERS: Final[tuple[Component, ...]] = (
@@ -41,12 +44,30 @@ INITIALIZERS: Final[tuple[Component, ...]] = (
         meaning="torch's own: uniform within 1/sqrt(fan_in), biases too",
         aliases=also("default"),
     ),
-    _initializer("glorot_uniform", "uniform within sqrt(6 / (fan_in + fan_out))", spellings=("xavier_uniform",)),
-    _initializer("glorot_normal", "normal, variance 2 / (fan_in + fan_out)", spellings=("xavier_normal",)),
-    _initializer("he_uniform", "uniform within sqrt(6 / fan_in)", spellings=("kaiming_uniform",)),
-    _initializer("he_normal", "normal, variance 2 / fan_in", spellings=("kaiming_normal",)),
-    _initializer("normal", "normal around 0", STD, BIAS_STD, spellings=("random_normal",)),
-    _initializer("truncated_normal", "normal around 0, redrawn beyond two standard deviations", STD, BIAS_STD),
+    _initializer("glorot_uniform", "uniform within sqrt(6 / (fan_in + fan_out))", aliases=also("xavier_uniform")),
+    _initializer(
+        "glorot_normal",
+        "normal, variance 2 / (fan_in + fan_out)",
+        TRUNCATED,
+        aliases=(*also("xavier_normal"), *in_keras("GlorotNormal", truncated=True)),
+    ),
+    _initializer("he_uniform", "uniform within sqrt(6 / fan_in)", aliases=also("kaiming_uniform")),
+    _initializer(
+        "he_normal",
+        "normal, variance 2 / fan_in",
+        TRUNCATED,
+        aliases=(*also("kaiming_normal"), *in_keras("HeNormal", truncated=True)),
+    ),
+    _initializer(
+        "normal", "normal around 0", STD, BIAS_STD, aliases=(*also("random_normal"), *also("torch.normal", std=1.0))
+    ),
+    _initializer(
+        "truncated_normal",
+        "normal around 0, redrawn beyond two standard deviations",
+        STD,
+        BIAS_STD,
+        aliases=also("torch.trunc_normal", std=1.0),
+    ),
     _initializer("constant", "the same value everywhere", Parameter("value", float, 0.0, "every weight")),
 )
 
@@ -61,14 +82,19 @@ LAYERS: Final[tuple[Component, ...]] = (
             Parameter("stride", int, 1, "step of the window", unit="pixels", at_least=1),
             Parameter("padding", int | Literal["same", "valid"], "same", "zeros around the image", at_least=0),
         ),
-        aliases=also("conv2d", "convolution"),
+        aliases=(*also("conv2d", padding="valid"), *also("convolution")),
     ),
     Component(
         kind="layer",
         name="max_pool",
         meaning="largest of each window; rounds the size up",
         parameters=(Parameter("size", int, 2, "side of the window and its step", unit="pixels", at_least=1),),
-        aliases=also("MaxPooling2D", "MaxPool2d"),
+        aliases=also(
+            "MaxPooling2D",
+            "MaxPool2d",
+            remark="Keras and PyTorch leave out the last row and column of a side that size does not divide; here they "
+            "form a window of their own",
+        ),
     ),
     Component(
         kind="layer",

@@ -34,6 +34,9 @@ from lossrun.catalog.optimizer_parameters import (
 )
 
 UNDER_THE_ROOT: Final = "Keras adds epsilon under the root, where it holds back small gradients more: sqrt(v + eps)"
+FROM_ONE: Final = (
+    "TensorFlow starts the mean square at 1, so its first steps are smaller, and adds epsilon under the root"
+)
 
 OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
     Optimizer(
@@ -68,9 +71,8 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         source="Kingma and Ba 2015, Adam: A Method for Stochastic Optimization; amsgrad: Reddi, Kale and Kumar 2018",
         parameters=(BETAS, eps(1e-8), WEIGHT_DECAY, AMSGRAD, DECOUPLED),
         aliases=(
-            *also("AdamOptimizer"),
             *also("keras.Adam", eps=1e-7, decoupled_weight_decay=True),
-            *also("tf.AdamOptimizer", eps=1e-8),
+            *also("AdamOptimizer", "tf.AdamOptimizer", eps=1e-8),
         ),
         elementwise=True,
         usual_rates=(1e-5, 3e-2),
@@ -104,7 +106,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         ),
         aliases=(
             *also("keras.RMSprop", alpha=0.9, eps=1e-7, remark=UNDER_THE_ROOT),
-            *also("RMSPropOptimizer", "tf.RMSPropOptimizer", alpha=0.9, eps=1e-10),
+            *also("RMSPropOptimizer", "tf.RMSPropOptimizer", alpha=0.9, eps=1e-10, remark=FROM_ONE),
         ),
         elementwise=True,
         usual_rates=(1e-5, 3e-2),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lossrun.catalog.declaration import Loss, Parameter, also
+from lossrun.catalog.declaration import Loss, Parameter, also, in_keras
 from lossrun.catalog.loss_parameters import REDUCTION
 
 _HUBER: Final = "Huber 1964, Robust Estimation of a Location Parameter, Annals of Mathematical Statistics 35"
@@ -167,7 +167,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         ),
         aliases=(
             *also("PoissonNLLLoss", "log_poisson", "log_poisson_loss"),
-            *also("poisson", "keras.Poisson", log_input=False, eps=1e-7),
+            *in_keras("poisson", log_input=False, eps=1e-7),
         ),
         accepts=("outputs",),
         tasks=("regression",),
@@ -189,7 +189,10 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
             Parameter("eps", float, 1e-6, "least variance", unit="target units squared", above=0),
             REDUCTION,
         ),
-        aliases=also("GaussianNLLLoss"),
+        aliases=also(
+            "GaussianNLLLoss",
+            remark="PyTorch takes the variance as a third argument; here the model gives its logarithm, after the mean",
+        ),
         accepts=("outputs",),
         tasks=("regression",),
         outputs_per_target=2,
@@ -205,7 +208,14 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         "signs.",
         source="Keras 3, CosineSimilarity",
         parameters=(REDUCTION,),
-        aliases=also("CosineSimilarity", "cosine", "cosine_proximity", "cosine_distance", "cosine_loss"),
+        aliases=(
+            *also("CosineSimilarity", "cosine", "cosine_proximity", "cosine_loss"),
+            *also(
+                "cosine_distance",
+                called={"offset": 1.0},
+                remark="TensorFlow's is 1 more, which no output changes (lossrun.loss adds it), of vectors of length 1",
+            ),
+        ),
         accepts=("outputs",),
         averages_outputs=False,
         tasks=("regression",),

@@ -27,6 +27,7 @@ OVER: Final = Parameter(
 FINAL_FRACTION: Final = Parameter(
     "final_fraction", float, 0.0, "share of the rate left at the end", at_least=0, at_most=1, aliases=("alpha",)
 )
+BY_EPOCHS: Final = "PyTorch moves the rate once an epoch, lossrun at every step"
 
 
 def stairs_without_a_share(parameters: Mapping[str, Any]) -> str:
@@ -150,7 +151,7 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
             WARMUP,
         ),
         # With torch's own defaults it is a warm-up.
-        aliases=also("LinearLR", start_fraction=1 / 3, final_fraction=1.0, over_epochs=5.0),
+        aliases=also("LinearLR", start_fraction=1 / 3, final_fraction=1.0, over_epochs=5.0, remark=BY_EPOCHS),
         depends_on_length=True,
     ),
     Schedule(
@@ -165,7 +166,15 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
             OVER,
             WARMUP,
         ),
-        aliases=also("PolynomialLR", "PolynomialDecay", "polynomial_decay", "poly"),
+        aliases=(
+            *also("poly"),
+            *also("PolynomialLR", over_epochs=5.0, remark=BY_EPOCHS),
+            *also(
+                "PolynomialDecay",
+                "polynomial_decay",
+                remark="Keras and TensorFlow end at a rate of 0.0001 unless told otherwise, here at final_fraction, 0",
+            ),
+        ),
         depends_on_length=True,
     ),
     Schedule(
@@ -176,8 +185,10 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         "has not come down.",
         source="Loshchilov and Hutter 2017, SGDR: Stochastic Gradient Descent with Warm Restarts",
         parameters=(WARMUP, FINAL_FRACTION, OVER),
-        # torch's rises again beyond T_max; here, as in Keras, it stays down.
-        aliases=also("CosineAnnealingLR", "CosineDecay", "cosine_decay"),
+        aliases=(
+            *also("CosineDecay", "cosine_decay"),
+            *also("CosineAnnealingLR", remark=f"{BY_EPOCHS}, and rises again after T_max, where it stays down here"),
+        ),
         depends_on_length=True,
     ),
     Schedule(
@@ -197,7 +208,8 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
             WARMUP,
         ),
         aliases=(
-            *also("CosineAnnealingWarmRestarts", "sgdr"),
+            *also("sgdr"),
+            *also("CosineAnnealingWarmRestarts", remark=BY_EPOCHS),
             *also("CosineDecayRestarts", "cosine_decay_restarts", growth=2.0),
         ),
     ),
@@ -220,8 +232,12 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
             Parameter("gamma", float, 1.0, "factor of the tops per epoch, for exp_range", above=0, at_most=1),
             WARMUP,
         ),
-        # torch's gamma is per step, and its learning rate the bottom.
-        aliases=also("CyclicLR", "CyclicalLearningRate"),
+        aliases=also(
+            "CyclicLR",
+            "CyclicalLearningRate",
+            remark="PyTorch and TensorFlow Addons state the bottom and the top as rates, lengths and gamma in steps, "
+            "and PyTorch moves the momentum the other way; here learning_rate is the top",
+        ),
     ),
     Schedule(
         name="one_cycle",
@@ -239,8 +255,10 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
             Parameter("three_phase", bool, False, "down to the start first, as long as the way up, then to the end"),
             WARMUP,
         ),
-        # torch cycles the momentum against the rate unless it is told not to.
-        aliases=also("OneCycleLR", "super_convergence"),
+        aliases=(
+            *also("super_convergence"),
+            *also("OneCycleLR", remark="PyTorch moves the momentum the other way unless told cycle_momentum=False"),
+        ),
         depends_on_length=True,
     ),
     Schedule(
@@ -260,6 +278,13 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
             Parameter("mode", Literal["auto", "min", "max"], "auto", "which way is better; auto: as the metric says"),
             WARMUP,
         ),
-        aliases=also("ReduceLROnPlateau"),
+        aliases=(
+            *also("ReduceLROnPlateau"),
+            *also(
+                "keras.ReduceLROnPlateau",
+                remark="Keras reduces after patience epochs without improvement, PyTorch and lossrun after one more, "
+                "and its min_delta is a difference, where threshold is a share of the value",
+            ),
+        ),
     ),
 )

@@ -16,6 +16,7 @@ from torch import Tensor
 from lossrun.components.loss_arguments import (
     EPSILON,
     Form,
+    Labels,
     Weights,
     binary_log_probabilities,
     binary_probabilities,
@@ -23,6 +24,7 @@ from lossrun.components.loss_arguments import (
     smoothed,
     target_rows,
     weight_tensor,
+    zero_one,
 )
 
 
@@ -34,6 +36,7 @@ def binary_cross_entropy(
     label_smoothing: float = 0.0,
     class_weights: Weights | None = None,
     pos_weight: float | Weights | None = None,
+    labels: Labels = "zero_one",
 ) -> Tensor:
     """Negative log-likelihood of yes-or-no targets: mean over K of -(t ln p + (1 - t) ln(1 - p)), in nats.
 
@@ -42,9 +45,10 @@ def binary_cross_entropy(
     label_smoothing s: t becomes t (1 - s) + s / 2, as Keras' BinaryCrossentropy.
     class_weights with K = 1 make this the weighted cross-entropy of the two classes. pos_weight: what the loss of a yes
     is multiplied by, one number or K, as torch.nn.BCEWithLogitsLoss. In [0, inf).
+    labels: how a yes or no is written; torch.nn.SoftMarginLoss takes -1 and 1.
     Source: Good 1952, Rational Decisions.
     """
-    targets = smoothed(target_rows(outputs, targets), label_smoothing, 2)
+    targets = smoothed(zero_one(target_rows(outputs, targets), labels), label_smoothing, 2)
     if class_weights is None and pos_weight is None and inputs == "logits":
         return F.binary_cross_entropy_with_logits(outputs, targets, reduction="none").mean(dim=1)
     log_yes, log_no = binary_log_probabilities(outputs, inputs)
@@ -93,22 +97,26 @@ def binary_focal(
     return output_weighted(losses, class_weights, hard).mean(dim=1)
 
 
-def hinge(outputs: Tensor, targets: Tensor, *, class_weights: Weights | None = None) -> Tensor:
+def hinge(
+    outputs: Tensor, targets: Tensor, *, class_weights: Weights | None = None, labels: Labels = "zero_one"
+) -> Tensor:
     """Mean over K of max(0, 1 - s y), s = 2 t - 1: how far the output falls short of a margin of 1, in [0, inf).
 
-    outputs: logits. targets 0 and 1 (not -1 and 1). The gradient is -s within the margin and 0 beyond it.
+    outputs: logits. targets t of 0 and 1, or as `labels` says. The gradient is -s within the margin and 0 beyond it.
     Source: Cortes and Vapnik 1995, Support-Vector Networks.
     """
-    targets = target_rows(outputs, targets)
+    targets = zero_one(target_rows(outputs, targets), labels)
     return output_weighted(_shortfall(outputs, targets), class_weights, targets).mean(dim=1)
 
 
-def squared_hinge(outputs: Tensor, targets: Tensor, *, class_weights: Weights | None = None) -> Tensor:
+def squared_hinge(
+    outputs: Tensor, targets: Tensor, *, class_weights: Weights | None = None, labels: Labels = "zero_one"
+) -> Tensor:
     """Mean over K of max(0, 1 - s y)^2, s = 2 t - 1, in [0, inf). As `hinge`, with a gradient without a jump.
 
     Source: Lee and Mangasarian 2001, SSVM: A Smooth Support Vector Machine for Classification.
     """
-    targets = target_rows(outputs, targets)
+    targets = zero_one(target_rows(outputs, targets), labels)
     return output_weighted(_shortfall(outputs, targets).square(), class_weights, targets).mean(dim=1)
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import sqrt
 from typing import Any, Final
 
+import torch
 from torch import Tensor, nn
 
 # Fans include a convolution's window, as in Keras. The gain is 1 for glorot and sqrt(2) for he.
@@ -13,6 +15,10 @@ _BY_FAN: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
     "he_uniform": partial(nn.init.kaiming_uniform_, nonlinearity="relu"),
     "he_normal": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
 }
+
+
+# Standard deviation of a normal of deviation 1 that is cut at 2, as in Keras' VarianceScaling.
+TRUNCATED_STD: Final = 0.87962566103423978
 
 
 def initialise(model: nn.Module, init: Mapping[str, Any]) -> None:
@@ -33,7 +39,14 @@ def initialise(model: nn.Module, init: Mapping[str, Any]) -> None:
 
 def _fill_weights(weights: Tensor, init: Mapping[str, Any]) -> None:
     name = init["name"]
-    if name in _BY_FAN:
+    if init.get("truncated"):
+        nn.init.trunc_normal_(weights, a=-2.0, b=2.0)
+        # A row of the weights is what comes into a unit, a column where an input goes.
+        fan_in, fan_out = weights[0].numel(), weights[:, 0].numel()
+        std = sqrt(2 / fan_in if name == "he_normal" else 2 / (fan_in + fan_out))
+        with torch.no_grad():
+            weights.mul_(std / TRUNCATED_STD)
+    elif name in _BY_FAN:
         _BY_FAN[name](weights)
     elif name == "normal":
         nn.init.normal_(weights, std=init["std"])

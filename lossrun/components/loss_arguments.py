@@ -13,6 +13,8 @@ from torch import Tensor
 
 Form: TypeAlias = Literal["logits", "probabilities", "log_probabilities"]
 Weights: TypeAlias = Tensor | Sequence[float]
+# How a yes or no is written: 0 and 1, -1 and 1, or either of the two, which only the values tell.
+Labels: TypeAlias = Literal["zero_one", "signs", "either"]
 
 # Keras' epsilon: probabilities are kept within [1e-7, 1 - 1e-7] before their logarithm is taken.
 EPSILON: Final = 1e-7
@@ -39,6 +41,22 @@ def same_shape(outputs: Tensor, targets: Tensor) -> Tensor:
             "classes and K is at least 2. A single column is (N, 1): targets.unsqueeze(1)"
         )
     return targets.to(outputs.dtype)
+
+
+def zero_one(targets: Tensor, labels: Labels) -> Tensor:
+    """The targets as 0 and 1. Under "either", a target below 0 says that -1 and 1 are meant, as in Keras' hinges.
+
+    Raises ValueError for "signs" that are neither -1 nor 1, and for an unknown word.
+    """
+    if labels == "zero_one":
+        return targets
+    if labels == "signs":
+        if not bool((targets.abs() == 1).all()):
+            raise ValueError("the targets are not all -1 or 1; for targets of 0 and 1 use BCEWithLogitsLoss")
+        return (targets + 1) / 2
+    if labels == "either":
+        return (targets + 1) / 2 if bool((targets < 0).any()) else targets
+    raise ValueError(f"labels={labels!r} is not known; expected zero_one, signs or either")
 
 
 def are_indices(outputs: Tensor, targets: Tensor) -> bool:

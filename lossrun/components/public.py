@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lossrun.catalog import find, nearest, nearest_name, why_not
-from lossrun.catalog.declaration import Parameter
+from lossrun.catalog.declaration import Loss, Parameter
 from lossrun.components.losses import LOSS_FUNCTIONS
 from lossrun.config import leaves
 from lossrun.errors import UsageError
@@ -18,10 +18,14 @@ from lossrun.errors import UsageError
 def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
     """The loss of that name as a function `(outputs, targets) -> (N,)`, one value per sample before any reduction.
 
-    `name` may be any spelling that a config may hold, and brings what the spelling implies: `loss("BCEWithLogitsLoss")`
-    takes logits, `loss("NLLLoss")` log-probabilities. `parameters` are those of the config, `from_logits` included, and
-    within its bounds; None stands for the default, weights may also be a tuple, an array or a tensor. `inputs: auto`
-    means the form that the loss prefers, logits: there is no model to ask. Shapes: `components/losses.py`.
+    `name` may be any spelling that a config may hold, and the function acts as the framework's own called without
+    options: `loss("BCEWithLogitsLoss")` takes logits, `loss("NLLLoss")` log-probabilities, and
+    `loss("keras.CategoricalCrossentropy")` probabilities, since Keras' `from_logits` is False unless stated. Names of
+    lossrun's own (`cross_entropy`, `dice`) take logits. Hinges take labels of 0 and 1 or of -1 and 1.
+
+    `parameters` are those of the config, `from_logits` included, and within its bounds; None stands for the default,
+    `inputs: auto` for the name's own form, and weights may also be a tuple, an array or a tensor. Shapes:
+    `components/losses.py`.
 
     Raises UsageError for an unknown name or parameter, for a value that the config would refuse, for a reduction, and
     for weights that only data could give.
@@ -30,11 +34,16 @@ def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
     if found is None:
         raise _unknown(name)
     component = found.component
+    assert isinstance(component, Loss)
     function = LOSS_FUNCTIONS[component.name]
-    accepted = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    takes = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    accepted = [name for name in takes if component.parameter(name)]
     values = {p.name: p.default for p in component.parameters if p.name in accepted}
+    if "labels" in takes and component.prediction is None:
+        # A margin: of labels of -1 taken for 0 and 1, nobody would notice the wrong value.
+        values["labels"] = "either"
     # A weight convention only matters once the values are averaged.
-    values |= {key: value for key, value in found.implies.items() if key in accepted}
+    values |= {key: value for key, value in (found.called | found.implies).items() if key in takes}
     given: dict[str, str] = {}
     for key, value in parameters.items():
         from_logits = key == "from_logits" and "inputs" in accepted
@@ -50,7 +59,7 @@ def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
     if stated and values["inputs"] not in (stated, "auto"):
         raise UsageError(f"{name} takes {stated}, but {given['inputs']} says {values['inputs']}; drop one of the two")
     if values.get("inputs") == "auto":
-        values["inputs"] = stated or "logits"
+        values["inputs"] = stated or found.called.get("inputs", "logits")
     if isinstance(values.get("class_weights"), str):
         raise UsageError(
             f"class_weights={values['class_weights']!r} needs a dataset to count classes in; give the weights as a list"

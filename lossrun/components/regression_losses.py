@@ -137,11 +137,13 @@ def gaussian_nll(outputs: Tensor, targets: Tensor, *, full: bool = False, eps: f
     return losses + log(2 * pi) / 2 if full else losses
 
 
-def cosine_similarity(outputs: Tensor, targets: Tensor) -> Tensor:
+def cosine_similarity(outputs: Tensor, targets: Tensor, *, offset: float = 0.0) -> Tensor:
     """Minus the cosine of the angle between output and target: -(t . y) / (|t| |y|), one for all K, in [-1, 1].
 
     Lengths below 1e-7 count as 1e-7, as in Keras, so that the cosine with nothing is 0. The gradient is at a right
-    angle to the output and shrinks with its length. Source: Keras 3, CosineSimilarity.
+    angle to the output and shrinks with its length. offset: added; 1 makes it a distance.
+    Source: Keras 3, CosineSimilarity.
     """
     targets = same_shape(outputs, targets)
-    return -(F.normalize(targets, dim=1, eps=EPSILON) * F.normalize(outputs, dim=1, eps=EPSILON)).sum(dim=1)
+    losses = -(F.normalize(targets, dim=1, eps=EPSILON) * F.normalize(outputs, dim=1, eps=EPSILON)).sum(dim=1)
+    return losses + offset if offset else losses

@@ -173,9 +173,11 @@ class _Checker:
         if given.get("inputs") == "auto":
             del given["inputs"]
         taken = {name: value for name, value in found.implies.items() if not self._gives(component, name, given)}
-        if taken or found.remark:
+        form = "" if "inputs" in given else found.called.get("inputs", "")
+        if taken or found.remark or form:
             brought = ", ".join(f"{name}: {value}" for name, value in taken.items())
             said = f"{spelling} is {component.name}" + (f" with {brought}" if taken else "")
+            said += f"; it is given what model.output says (called without options it takes {form})" if form else ""
             self.notes.append(f"{dotted(path)}: {said}" + (f"; {found.remark}" if found.remark else ""))
         return {**taken, **given}
 

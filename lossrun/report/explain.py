@@ -47,6 +47,8 @@ _LETTERS: Final = {
     },
 }
 
+# How a framework's function takes a yes and a no.
+_LABELS: Final = {"signs": "-1 and 1", "either": "0 and 1, or -1 and 1"}
 # Names that are also words.
 _EVERYDAY: Final = {"step", "constant", "linear"}
 
@@ -68,7 +70,7 @@ def print_topic(console: Console, topic: Topic) -> None:
     _print_heading(console, topic.name, kind)
     _print_paragraph(console, subject.meaning)
     if isinstance(subject, Component):
-        if topic.implies or topic.remark:
+        if topic.implies or topic.remark or topic.called:
             console.print()
             _print_paragraph(console, _conventions(topic, subject))
         sections = list(_component(subject))
@@ -169,6 +171,11 @@ def _conventions(topic: Topic, component: Component) -> str:
         said.append(f"{name}{also} {yaml_text(value)}{instead}")
     text = f"{topic.spelling} is {component.name}"
     text += f" with conventions of its own: {', '.join(said)}." if said else "."
+    if form := topic.called.get("inputs"):
+        text += f" From Python, lossrun.loss({topic.spelling!r}) takes {form} unless told otherwise; in a config "
+        text += "model.output decides."
+    if labels := _LABELS.get(topic.called.get("labels", "")):
+        text += f" From Python, lossrun.loss({topic.spelling!r}) takes targets of {labels}."
     if topic.remark:
         text += f" {topic.remark}."
     bare = find(topic.kind, topic.spelling.rpartition(".")[2])

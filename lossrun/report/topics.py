@@ -23,7 +23,7 @@ KINDS: Final = (*COMPONENTS, "rule", "diagnosis", "key")
 @dataclass(frozen=True, slots=True)
 class Topic:
     """`spelling`: how it was asked for. `implies`: parameters that this spelling carries; `remark`: how else that
-    framework's own differs."""
+    framework's own differs; `called`: what its own function assumes where nothing is stated."""
 
     kind: str
     name: str
@@ -31,6 +31,7 @@ class Topic:
     spelling: str
     implies: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""
+    called: Mapping[str, Any] = field(default_factory=dict)
 
 
 def topics(spelling: str, kind: str | None = None) -> list[Topic]:
@@ -53,7 +54,7 @@ def topics(spelling: str, kind: str | None = None) -> list[Topic]:
 
 def _named(spelling: str) -> list[Topic]:
     found = [
-        Topic(kind, hit.component.name, hit.component, spelling, hit.implies, hit.remark)
+        Topic(kind, hit.component.name, hit.component, spelling, hit.implies, hit.remark, hit.called)
         for kind in COMPONENTS
         if (hit := find(kind, spelling)) is not None
     ]

@@ -85,6 +85,8 @@ def _initial(fan_in: int, init: Mapping[str, Any]) -> list[str]:
     if name == "torch":
         return [f"**torch_init({fan_in})"]
     # Keras' he_normal and glorot_normal are truncated normals, PyTorch's are not.
+    if init.get("truncated"):
+        return [f"kernel_initializer={quoted(name)}", *_bias(bias, bias_std)]
     untruncated = "kernel_initializer=keras.initializers.VarianceScaling"
     if name in ("glorot_normal", "he_normal"):
         scale = ["1.0", '"fan_avg"'] if name == "glorot_normal" else ["2.0", '"fan_in"']

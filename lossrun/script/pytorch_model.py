@@ -125,6 +125,10 @@ def _convolution(layer: Mapping[str, Any], before: tuple[int, ...], after: tuple
     return [f"nn.ZeroPad2d(({left}, {right}, {top}, {bottom}))", call("nn.Conv2d", plain, level=2)]
 
 
+# Of a normal of deviation 1 that is cut at 2.
+TRUNCATED_STD: Final = 0.8796256610342398
+
+
 def _first_weights(init: Mapping[str, Any]) -> list[str]:
     """Lines that refill what torch has drawn for its layers."""
     name = init["name"]
@@ -144,6 +148,11 @@ def _first_weights(init: Mapping[str, Any]) -> list[str]:
         ),
         "constant": f"nn.init.constant_(layer.weight, {number(init.get('value', 0.0))})",
     }[name]
+    if init.get("truncated"):
+        fan = "layer.weight[0].numel()"
+        fan = fan if name == "he_normal" else f"({fan} + layer.weight[:, 0].numel())"
+        filled = "nn.init.trunc_normal_(layer.weight, a=-2.0, b=2.0)\n"
+        filled += f"layer.weight.data *= (2 / {fan}) ** 0.5 / {TRUNCATED_STD}"
     bias, bias_std = init["bias"], init.get("bias_std", 0.0)
     # With a deviation of 0 normal_ takes random numbers all the same, and so does lossrun.
     lines = [filled, f"nn.init.normal_(layer.bias, mean={number(bias)}, std={number(bias_std)})"]

@@ -20,8 +20,10 @@ Problem = Callable[..., str]
         ("F.cross_entropy", "cross_entropy", {"inputs": "logits"}),
         ("F.nll_loss", "cross_entropy", {"inputs": "log_probabilities"}),
         ("NLLLoss", "cross_entropy", {"inputs": "log_probabilities"}),
-        ("categorical_crossentropy", "cross_entropy", {}),
-        ("SparseCategoricalCrossentropy", "cross_entropy", {}),
+        ("categorical_crossentropy", "cross_entropy", {"weight_convention": "keras"}),
+        ("SparseCategoricalCrossentropy", "cross_entropy", {"weight_convention": "keras"}),
+        ("KLDivergence", "kl_divergence", {"weight_convention": "keras"}),
+        ("Hinge", "hinge", {"weight_convention": "keras"}),
         ("tf.nn.softmax_cross_entropy_with_logits", "cross_entropy", {"inputs": "logits"}),
         ("tf.losses.sparse_softmax_cross_entropy", "cross_entropy", {"inputs": "logits"}),
         ("tf.keras.losses.CategoricalCrossentropy", "cross_entropy", {"weight_convention": "keras"}),
@@ -44,7 +46,12 @@ def test_losses(read_text: Read, shortest: str, spelling: str, name: str, implie
     plain = read_text(shortest, f"loss={name}").config.loss
     assert reading.config.loss == plain.replace(**implied)
     brought = ", ".join(f"{key}: {value}" for key, value in implied.items())
-    assert reading.notes == ((f"loss: {spelling} is {name} with {brought}",) if implied else ())
+    assert len(reading.notes) == bool(implied)
+    if implied:
+        assert reading.notes[0].startswith(f"loss: {spelling} is {name} with {brought}")
+        # What called without options takes probabilities, and is given here what the model's output is.
+        told = "Crossentropy" in spelling or "crossentropy" in spelling or spelling == "KLDivergence"
+        assert ("it is given what model.output says" in reading.notes[0]) == told
 
 
 # Defaults of the frameworks: PyTorch 2.x, Keras 3, and TensorFlow 1's `tf.train`.

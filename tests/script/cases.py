@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
-from lossrun.catalog import get
+from lossrun.catalog import find
 from lossrun.catalog.declaration import Loss
 from tests.script.conftest import DATASETS
 
@@ -15,10 +15,14 @@ def keys_of_loss(
     name: str, task: str, loss: dict[str, Any] | None = None, model: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """A config in which the loss has targets that it can take."""
-    declared = get("loss", name)
+    found = find("loss", name)
+    assert found
+    declared = found.component
     assert isinstance(declared, Loss)
     dataset: dict[str, Any] = dict(DATASETS[task])
-    if task == "regression" and (declared.targets_at_least is not None or name in ("mape", "cosine_similarity")):
+    if task == "regression" and (
+        declared.targets_at_least is not None or declared.name in ("mape", "cosine_similarity")
+    ):
         columns = [[0.2 + 0.01 * i, 0.9 - 0.02 * i] for i in range(32)]
         dataset = {"name": "inline", "inputs": [[0.1 * i, (i % 5) / 5] for i in range(32)], "targets": columns}
     return {"dataset": dataset, "loss": loss or name, "model": {**MLP, **(model or {})}}
@@ -77,6 +81,15 @@ LOSS_OPTIONS: Final[list[Any]] = [
     ("regression", {"name": "poisson_nll", "log_input": False, "eps": 1e-7}, {"output": "sigmoid"}),
     ("regression", {"name": "gaussian_nll", "full": True}, {}),
     ("regression", {"name": "mse", "reduction": "half_sum"}, {}),
+    # A framework's name with its conventions.
+    ("multiclass", {"name": "keras.CategoricalCrossentropy", "class_weights": [1, 2, 3, 0.5]}, {"output": "softmax"}),
+    ("multiclass", {"name": "CategoricalFocalCrossentropy", "class_weights": "balanced"}, {}),
+    ("multiclass", {"name": "KLDivergence"}, {}),
+    ("binary", {"name": "SoftMarginLoss"}, {}),
+    ("binary", {"name": "keras.Hinge", "class_weights": [1, 3]}, {}),
+    ("multilabel", {"name": "keras.Dice"}, {}),
+    ("regression", {"name": "keras.Poisson"}, {"output": "sigmoid"}),
+    ("regression", {"name": "cosine_distance"}, {}),
 ]
 
 # Outputs that are read as logits, as probabilities, as plain numbers.
@@ -120,6 +133,8 @@ INITIALIZERS: Final[list[Any]] = [
     "glorot_normal",
     {"name": "he_uniform", "bias": 0.1},
     "he_normal",
+    "keras.HeNormal",
+    {"name": "glorot_normal", "truncated": True, "bias": 0.1},
     {"name": "normal", "std": 0.5, "bias_std": 0.2},
     "truncated_normal",
     {"name": "constant", "value": 0.1},

@@ -129,6 +129,9 @@ FIRST_VALUES = [
     ("glorot_normal", -np.inf, np.inf, (2 / 120) ** 0.5),
     ("he_uniform", -((6 / 50) ** 0.5), (6 / 50) ** 0.5, (2 / 50) ** 0.5),
     ("he_normal", -np.inf, np.inf, (2 / 50) ** 0.5),
+    # Cut at two deviations of a normal that is wider by 1 / 0.8796.
+    ("HeNormal", -2 * 0.2 / 0.8796, 2 * 0.2 / 0.8796, 0.2),
+    ("keras.GlorotNormal", -2 * (2 / 120) ** 0.5 / 0.8796, 2 * (2 / 120) ** 0.5 / 0.8796, (2 / 120) ** 0.5),
     ({"name": "normal", "std": 0.3, "bias": 5.0}, -np.inf, np.inf, 0.3),
     # A normal cut at two deviations has 0.8796 of the deviation.
     ({"name": "truncated_normal", "std": 0.3}, -0.6, 0.6, 0.3 * 0.8796),
