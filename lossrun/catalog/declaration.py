@@ -13,6 +13,8 @@ Task: TypeAlias = Literal["regression", "binary", "multiclass", "multilabel"]
 TASKS: Final[tuple[Task, ...]] = get_args(Task)
 Prediction: TypeAlias = Literal["probabilities", "mean", "log_mean", "mean_and_log_variance"]
 CLASS_TASKS: Final[tuple[Task, ...]] = ("binary", "multiclass", "multilabel")
+# What a loss of numbers needs of its targets to say something as a metric; `catalog/metrics.py` has the rules.
+Scale: TypeAlias = Literal["any", "unit", "counts", "proportion", "logarithm", "direction"]
 
 
 class Required:
@@ -183,6 +185,8 @@ class Loss(Component):
     `resists`: "outliers" where one far target pulls no harder than a near one, its slope staying bounded; "labels"
     where a sample far on the wrong side hardly pulls at all.
     `yardstick`: every run of the task is scored by it; not where another loss gives the same ranking.
+    `scale`: the targets of which its value, at its plain parameters, says something: any, or those whose unit is about
+    their spread, counts, quantities without a value near 0, quantities above 1, or columns of one unit.
     `units`: of its value: the power of the target's unit ("targets", "targets squared"), "per cent", "nats", or "" for
     a plain number."""
 
@@ -199,6 +203,7 @@ class Loss(Component):
     values: str = "from 0, without bound"
     resists: tuple[Literal["outliers", "labels"], ...] = ()
     yardstick: bool = True
+    scale: Scale = "any"
     units: str = ""
     goal: Literal["min", "max"] = "min"
 
@@ -243,12 +248,14 @@ class Metric(Component):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A row of the model's summary: shapes exclude the batch axis."""
+    """A row of the model's summary: shapes exclude the batch axis, () where none is known. `frozen`: so many of the
+    parameters are not trained."""
 
     name: str
     type: str
     output_shape: tuple[int, ...]
     parameters: int
+    frozen: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +278,25 @@ class DatasetDeclaration(Component):
 
 
 @dataclass(frozen=True, slots=True)
+class TargetScale:
+    """The regression targets of all parts of a dataset before any corruption, so that each split of it and each run on
+    it has the same.
+
+    low, high: least and greatest. least, mean: of their absolute values. whole: all are whole numbers. spreads: the
+    smallest and the largest standard deviation of a column that varies. sizes: the smallest and the largest root mean
+    square of a column.
+    """
+
+    low: float
+    high: float
+    least: float
+    mean: float
+    whole: bool
+    spreads: tuple[float, float]
+    sizes: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class DataFacts:
     """What the rest of lossrun needs to know of a dataset before it sees a number of it.
 
@@ -278,6 +304,7 @@ class DataFacts:
     Of the training targets, None where they have not been looked at: `target_range`, least and greatest;
     `least_magnitude`, the target nearest to 0; `class_counts`, samples of each class (binary: of no and of yes;
     multilabel: with each label).
+    Of a regression's validation and test targets: `held_out_range`, `held_out_magnitude`. `target_scale`: of all parts.
     """
 
     task: Task
@@ -289,6 +316,9 @@ class DataFacts:
     target_range: tuple[float, float] | None = None
     least_magnitude: float | None = None
     class_counts: tuple[int, ...] | None = None
+    held_out_range: tuple[float, float] | None = None
+    held_out_magnitude: float | None = None
+    target_scale: TargetScale | None = None
 
 
 def with_article(kind: str) -> str:

@@ -1,8 +1,9 @@
 """The yardsticks beside the losses, and which of them a run is scored by."""
 
+from collections.abc import Callable, Collection
 from typing import Final
 
-from lossrun.catalog.declaration import CLASS_TASKS, Loss, Metric, Prediction, Task, also
+from lossrun.catalog.declaration import CLASS_TASKS, Loss, Metric, Prediction, Scale, TargetScale, Task, also
 from lossrun.catalog.losses import LOSSES
 
 METRICS: Final[tuple[Metric, ...]] = (
@@ -70,6 +71,61 @@ PRIMARY_YARDSTICKS: Final = {
     "multiclass": ("accuracy",),
     "multilabel": ("macro_f1",),
 }
+
+
+# A threshold of 1 lies among the errors of a model where the targets spread about as far.
+UNIT_SPREADS: Final = (0.1, 10.0)
+# A Poisson distribution of this mean spreads by 3 %: larger whole numbers are amounts, hardly ever counts.
+MOST_COUNTED: Final = 1000.0
+# Of the mean size of the targets. Below it a single sample outweighs a hundred others in per cent.
+LEAST_SHARE: Final = 0.01
+# Between the largest and the smallest column of a vector.
+ONE_UNIT: Final = 10.0
+
+
+def _is_proportional(targets: TargetScale) -> bool:
+    one_sign = targets.low > 0 or targets.high < 0
+    return one_sign and targets.least >= LEAST_SHARE * targets.mean
+
+
+# By the scale that a loss declares: which targets it says something about, and that in words.
+SCALES: Final[dict[Scale, tuple[Callable[[TargetScale], bool], str]]] = {
+    "any": (lambda targets: True, ""),
+    "unit": (
+        lambda targets: UNIT_SPREADS[0] <= targets.spreads[0] and targets.spreads[1] <= UNIT_SPREADS[1],
+        f"targets with a standard deviation between {UNIT_SPREADS[0]:g} and {UNIT_SPREADS[1]:g}, since its threshold "
+        "is 1 target unit",
+    ),
+    "counts": (
+        lambda targets: targets.whole and targets.low >= 0 and targets.high <= MOST_COUNTED,
+        f"targets that are counts: whole numbers from 0 to {MOST_COUNTED:g}",
+    ),
+    "proportion": (
+        _is_proportional,
+        f"targets of one sign, none of them below {100 * LEAST_SHARE:g} % of their mean size",
+    ),
+    "logarithm": (
+        lambda targets: targets.low >= 0 and targets.high >= 1,
+        "targets from 0 that reach 1 (below 1 it is close to mse)",
+    ),
+    "direction": (
+        lambda targets: targets.sizes[1] <= ONE_UNIT * targets.sizes[0],
+        f"two targets or more, the largest at most {ONE_UNIT:g} times the size of the smallest",
+    ),
+}
+
+
+def off_scale(targets: TargetScale | None, asked: Collection[str] = ()) -> frozenset[str]:
+    """The losses whose value says nothing about such regression targets, and that a run is not scored by. It is the
+    same for all runs on the same data.
+
+    targets: None where they have not been looked at, or are classes. asked: names that the config itself watches or
+        compares by; they are never left out.
+    """
+    if targets is None:
+        return frozenset()
+    told = {loss.name for loss in LOSSES if "regression" in loss.tasks and not SCALES[loss.scale][0](targets)}
+    return frozenset(told.difference(asked))
 
 
 def task_yardsticks(task: Task) -> list[Loss | Metric]:

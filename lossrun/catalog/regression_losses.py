@@ -58,6 +58,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         prediction="mean",
         resists=("outliers",),
         units="targets squared",
+        scale="unit",
     ),
     Loss(
         name="smooth_l1",
@@ -77,6 +78,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         resists=("outliers",),
         yardstick=False,  # At beta 1 it is huber at delta 1.
         units="targets",
+        scale="unit",
     ),
     Loss(
         name="log_cosh",
@@ -91,6 +93,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         tasks=("regression",),
         prediction="mean",
         resists=("outliers",),
+        scale="unit",
     ),
     Loss(
         name="quantile",
@@ -137,6 +140,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         resists=("outliers",),
         divides_by_target=True,
         units="per cent",
+        scale="proportion",
     ),
     Loss(
         name="msle",
@@ -151,6 +155,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         tasks=("regression",),
         prediction="mean",
         targets_at_least=0,
+        scale="logarithm",
     ),
     Loss(
         name="poisson_nll",
@@ -175,6 +180,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         values="any number: its least value, t - t ln t with log_input, is no loss of 0",
         targets_at_least=0,
         units="nats",
+        scale="counts",
     ),
     Loss(
         name="gaussian_nll",
@@ -223,5 +229,6 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         values="-1 (same direction) to 1 (opposite)",
         resists=("outliers",),
         least_targets=2,
+        scale="direction",
     ),
 )

@@ -12,7 +12,7 @@ Declared in `catalog/`; which of them a run has: `catalog/metrics.py`; computed 
 `regression_yardsticks.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 import torch
@@ -71,6 +71,7 @@ def yardsticks(
     *,
     output: Output,
     reads_as: ReadsAs,
+    left_out: Collection[str] = (),
 ) -> dict[str, Tensor]:
     """The value of each loss and metric of the task, by name and in the catalogue's order.
 
@@ -81,6 +82,8 @@ def yardsticks(
     output: the model's output activation. reads_as: the `prediction` of the loss it was trained on. Logits (output
         none) under a loss that reads them as probabilities go through a softmax (multiclass) or a sigmoid; where the
         loss itself applies a sigmoid to exclusive classes, pass output "sigmoid".
+
+    left_out: names not to compute (`catalog.metrics.off_scale`).
 
     A name that has no meaning for these outputs and targets is left out (`catalog.metrics.yardstick_names`). R2 of
     constant targets is nan. A sample's loss is the mean over K where the catalogue says so, and the N samples count
@@ -101,7 +104,8 @@ def yardsticks(
             least_magnitude=targets.least_magnitude,
             standardized=targets.scale is not None,
         )
-        return regression_yardsticks(raw, targets, output, reads_as, names)
+        wanted = [name for name in names if name not in left_out]
+        return regression_yardsticks(raw, targets, output, reads_as, wanted)
     if task == "multiclass":
         values = exclusive_yardsticks(raw, targets, output, reads_as)
     else:

@@ -98,6 +98,13 @@ def goal(metric: str) -> str:
     return found.component.goal if found and isinstance(found.component, (Metric, Loss)) else "min"
 
 
+def watched_names(config: Config) -> frozenset[str]:
+    """The plain names of the metrics that a config chooses, stops, reduces or compares by."""
+    watched = [config.best.metric, config.early_stopping.metric if config.early_stopping else ""]
+    watched.append(str(config.schedule.parameters.get("metric", "")))
+    return frozenset({metric.partition("_")[2] for metric in watched} | {config.compare_on or ""}) - {""}
+
+
 def _chosen(group: Any, watched: str) -> Any:
     metric = watched if group.metric == "auto" else group.metric
     return replace(group, metric=metric, mode=goal(metric) if group.mode == "auto" else group.mode)

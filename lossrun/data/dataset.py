@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossrun.catalog.declaration import DataFacts, Task
+from lossrun.catalog.declaration import DataFacts, TargetScale, Task
 from lossrun.data.table_inputs import UNNAMED, Layout
 
 _BLOCK: Final = 16_384  # samples moved at a time
@@ -109,6 +109,7 @@ class Data:
     notes: facts worth printing, such as "3 rows with empty cells dropped".
     layout: where a file has its inputs; means: float64 (D,), what replaced missing numbers, None where none may miss.
     given: what a file says about the parts of its rows; brought: the parts that came apart from the training part.
+    target_scale: of a regression, of all parts and before any corruption.
     """
 
     name: str
@@ -127,9 +128,12 @@ class Data:
     means: np.ndarray | None = None
     given: "SplitColumn | None" = None
     brought: tuple[str, ...] = ()
+    target_scale: TargetScale | None = None
 
     @property
     def facts(self) -> DataFacts:
+        regression = self.task == "regression"
+        held_out = [part.targets for part in (self.validation, self.test) if part and regression]
         return DataFacts(
             task=self.task,
             input_shape=self.input_shape,
@@ -142,6 +146,11 @@ class Data:
             class_counts=None
             if self.task == "regression"
             else tuple(class_counts(self.train.targets, self.task, self.target_size).tolist()),
+            held_out_range=(min(float(p.min()) for p in held_out), max(float(p.max()) for p in held_out))
+            if held_out
+            else None,
+            held_out_magnitude=min((float(np.abs(p).min()) for p in held_out), default=None),
+            target_scale=self.target_scale,
         )
 
 

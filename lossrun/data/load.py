@@ -22,6 +22,7 @@ from lossrun.data.scikit_learn import SAMPLES, read_scikit_learn
 from lossrun.data.splits import drawn_sizes, held_out
 from lossrun.data.streams import Purpose
 from lossrun.data.synthetic import synthetic_classification, synthetic_regression
+from lossrun.data.target_scale import target_scale
 from lossrun.errors import DataError
 
 
@@ -53,6 +54,8 @@ def load(
         notes += filled
     for part_name, part in parts.items():
         _check_finite(part_name, part, source.columns)
+    regression = source.task == "regression"
+    scale = target_scale([part.targets for part in parts.values()]) if regression else None
     train = parts["train"]
     if parameters["corrupt"]:
         targets, done = corrupt(train.targets, source.task, source.target_size, parameters["corrupt"])
@@ -107,6 +110,7 @@ def load(
         brought=tuple(
             name for name in ("validation", "test") if name in parts and parts[name].ids is _ids(source, name)
         ),
+        target_scale=scale,
     )
 
 

@@ -1,6 +1,7 @@
 """Rules on what a run is watched by: metrics that choose, stop, reduce and compare."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from lossrun.catalog import DataFacts, nearest
@@ -17,7 +18,9 @@ def watched_metric(case: Case) -> Iterator[Found]:
         if metric in known:
             continue
         near = nearest(metric, known)
-        if metric in of_the_task:
+        if metric in columns(replace(case.facts, held_out_range=None, held_out_magnitude=None), case.config):
+            reason = f"{metric} cannot be watched: the validation and test targets rule it out ({_reach(case.facts)})"
+        elif metric in of_the_task:
             reason = f"{metric} cannot be watched: a model trained with {case.config.loss.name} gives none"
         else:
             hint = f" (did you mean {near}?)" if near else ""
@@ -63,11 +66,25 @@ def columns(facts: DataFacts, config: Config | None = None) -> list[str]:
 
 
 def yardsticks(facts: DataFacts, config: Config | None = None) -> list[str]:
-    """Their names. Those that the targets alone rule out are among them: the held-out ones decide."""
+    """Their names, those among them that say nothing about such targets: what is asked for is given."""
     if config is None:
         return [declared.name for declared in task_yardsticks(facts.task)]
     output, reads_as = outputs_read_as(config, facts)
-    return yardstick_names(facts.task, output=output, reads_as=reads_as, targets=facts.target_size)
+    standardize = config.dataset.parameters.get("standardize")
+    return yardstick_names(
+        facts.task,
+        output=output,
+        reads_as=reads_as,
+        targets=facts.target_size,
+        target_range=facts.held_out_range,
+        least_magnitude=facts.held_out_magnitude,
+        standardized=bool(standardize and standardize["targets"]),
+    )
+
+
+def _reach(facts: DataFacts) -> str:
+    low, high = facts.held_out_range or (0.0, 0.0)
+    return f"from {low:g} to {high:g}, the nearest to 0 being {facts.held_out_magnitude or 0:g}"
 
 
 def _watched(config: Config) -> Iterator[tuple[Path, str, str]]:

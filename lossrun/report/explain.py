@@ -19,7 +19,7 @@ from lossrun.catalog.declaration import (
     with_article,
 )
 from lossrun.catalog.lookup import COMPONENTS, find
-from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
+from lossrun.catalog.metrics import PRIMARY_YARDSTICKS, SCALES
 from lossrun.config.key_paths import KeyPath
 from lossrun.lint.rule import Rule
 from lossrun.report.console import is_unicode, wrapped
@@ -195,6 +195,14 @@ def _component(component: Component) -> Iterator[tuple[str, str]]:
     yield "when", component.when
     if isinstance(component, Loss):
         yield from loss_rows(component)
+        names = f"val_{component.name} and test_{component.name}"
+        yield (
+            "shown",
+            f"as {names} for {SCALES[component.scale][1]}; for other targets only where the config watches or compares "
+            "by it. The loss of a run trained with it is val_loss."
+            if component.scale != "any" and component.yardstick
+            else "",
+        )
     elif isinstance(component, Optimizer):
         low, high = component.usual_rates
         yield "usual rates", f"{number(low)} to {number(high)}; outside of it `check` warns"

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.catalog import DataFacts, Task
+from lossrun.catalog.metrics import off_scale
 from lossrun.components.metrics import PreparedTargets, predictions, prepared_targets, yardsticks
 from lossrun.config import Config
-from lossrun.config.resolve import output_size, outputs_read_as
+from lossrun.config.resolve import output_size, outputs_read_as, watched_names
 from lossrun.training.chunk import Chunk, Single
 from lossrun.training.replayed import Recorder, Replayable
 from lossrun.training.replica import Replica, Samples
@@ -30,12 +31,14 @@ GPU_MOST_RECORDED: Final = 2**21
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How a model's `outputs`, so many per sample, are read: `output` is the activation that has been, or is to be,
-    applied to its pre-activations; `reads_as` what the loss makes of them."""
+    applied to its pre-activations; `reads_as` what the loss makes of them. `left_out`: losses that say nothing about
+    these targets."""
 
     task: Task
     outputs: int
     output: Any
     reads_as: Any
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ def evaluation_batch(device: torch.device) -> int:
 
 def reading_of(config: Config, facts: DataFacts) -> Reading:
     """`config` is resolved."""
-    return Reading(facts.task, output_size(config, facts), *outputs_read_as(config, facts))
+    left_out = off_scale(facts.target_scale, watched_names(config))
+    return Reading(facts.task, output_size(config, facts), *outputs_read_as(config, facts), left_out)
 
 
 @torch.no_grad()
@@ -133,7 +137,14 @@ def _score(
         forwards = [chunk.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, size)]
         outputs, preactivations = (torch.cat(tensors, dim=-2) for tensors in zip(*forwards, strict=True))
         loss = chunk.mean_losses(outputs, samples.targets).double()
-    scores = yardsticks(reading.task, preactivations, targets, output=reading.output, reads_as=reading.reads_as)
+    scores = yardsticks(
+        reading.task,
+        preactivations,
+        targets,
+        output=reading.output,
+        reads_as=reading.reads_as,
+        left_out=reading.left_out,
+    )
     return preactivations, {"loss": loss, **scores}
 
 

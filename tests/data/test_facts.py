@@ -9,7 +9,9 @@ from lossrun.data import Data, known_facts
 from lossrun.errors import DataError
 
 # What only the numbers themselves can tell.
-UNSEEN: dict[str, Any] = {"target_range": None, "least_magnitude": None, "class_counts": None}
+UNSEEN: dict[str, Any] = dict.fromkeys(
+    ("target_range", "least_magnitude", "class_counts", "held_out_range", "held_out_magnitude", "target_scale")
+)
 Filled = Callable[..., dict[str, Any]]
 
 

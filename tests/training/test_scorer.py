@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from lossrun.catalog.metrics import off_scale
 from lossrun.config import from_mapping
 from lossrun.lint import examine
 from lossrun.lint.rules import columns
@@ -17,6 +18,7 @@ from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare
 from tests.training.conftest import Laboratory
 
+OTHERS = ("msle", "poisson_nll", "rmse", "r2")
 HELD_OUT = 1100  # more than one batch of evaluation, and not a multiple of any
 TASKS: dict[str, dict[str, Any]] = {
     "regression": {
@@ -208,12 +210,13 @@ def test_a_class_that_validation_lacks(laboratory: Laboratory, seeds: int) -> No
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_linter_knows_the_columns_beforehand(laboratory: Laboratory, task: str) -> None:
-    """But for what the held-out targets rule out."""
+    """But for what says nothing about such targets, and could still be asked for."""
     examined = examine(from_mapping({**COMMON, **TASKS[task]}, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         (scores,) = session.validate().values()
-    ruled_out = {"regression": ["msle", "poisson_nll"], "variances": ["msle", "poisson_nll"], "counts": ["mape"]}
-    missing = ["train_loss", *(f"val_{name}" for name in ruled_out.get(task, []))]
+    left_out = off_scale(examined.facts.target_scale)
+    assert ("mape" in left_out) == (task in ("regression", "variances", "counts"))
+    missing = ["train_loss", *(f"val_{name}" for name in left_out)]
     assert list(scores) == [name for name in columns(examined.facts, examined.config) if name not in missing]
 
 
@@ -238,12 +241,21 @@ def test_predictions_are_means_in_original_units(laboratory: Laboratory) -> None
 
 
 def test_all_held_out_targets_decide_which_yardsticks_there_are(laboratory: Laboratory) -> None:
-    """A 0 among the test targets: no percentage of it, and none of the validation targets, which have no 0, either."""
+    """A 0 among the test targets: no percentage of it, and none of the validation targets, which have no 0, either.
+
+    Percentages are asked for; unasked there are none on any split of targets with a 0.
+    """
     line = {"name": "inline", "inputs": list(range(20)), "targets": [*range(1, 20), 0], "validation": 5, "test": 5}
     found = []
     for split_seed in range(8):
         config = {**COMMON, "dataset": {**line, "split_seed": split_seed}, "loss": "mse", "epochs": 1}
-        examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+        unasked = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+        with begin(prepare(unasked), laboratory.folder / "runs") as session:
+            (scores,) = session.validate().values()
+            # Also the same columns on every split.
+            assert list(scores) == [f"val_{name}" for name in ("loss", "mse", "mae", "huber", "log_cosh", *OTHERS)]
+        asking = {**config, "compare_on": "mape"}
+        examined = examine(from_mapping(asking, laboratory.folder), laboratory.folder)
         with begin(prepare(examined), laboratory.folder / "runs") as session:
             parts = session.replicas[0].parts
             assert parts.validation is not None
