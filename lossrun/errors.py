@@ -4,6 +4,7 @@
     ├── UsageError                   2  the command line asks for something impossible
     │   └── ConfigError              2  a config file is wrong; carries every problem found
     ├── DataError                    3  data is missing, damaged or does not fit the config
+    │   └── AbsentDataError          3  a public dataset that is not here and could not be downloaded
     ├── RunError                     4  a run directory, a checkpoint or the disk
     │   └── CheckpointError          4  no readable checkpoint, or one that does not fit
     ├── LockedError                  5  another process writes this run
@@ -36,6 +37,10 @@ class ConfigError(UsageError):
 
 class DataError(LossrunError):
     exit_code = 3
+
+
+class AbsentDataError(DataError):
+    pass
 
 
 class RunError(LossrunError):

@@ -8,12 +8,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from lossrun.catalog.declaration import Layer
 from lossrun.config.config import Best
 from lossrun.lint import Examined
 from lossrun.records import history, ledger
 from lossrun.report import training as report
 from lossrun.report.console import abandon_stdout, note, stderr, stdout, warning
-from lossrun.report.facts import facts, layers
+from lossrun.report.facts import facts
+from lossrun.report.facts import layers as summary_rows
 from lossrun.report.names_in_brackets import where_to_read
 from lossrun.shell import run_command
 from lossrun.training.events import EpochRecord
@@ -26,11 +28,18 @@ from lossrun.training.stopping import listening
 STEADY: Final = 3
 
 
-def train_on_screen(session: Session, examined: Examined, *, quiet: bool, tensorboard: Path | None = None) -> None:
+def train_on_screen(
+    session: Session,
+    examined: Examined,
+    *,
+    quiet: bool,
+    layers: Sequence[Layer] = (),
+    tensorboard: Path | None = None,
+) -> None:
     """Train to the end, showing what will be done, a row per epoch, a progress bar, and the result.
 
-    `quiet`: nothing but the run directory, at the end. `tensorboard`: a folder for event files of the epochs, in one
-    named like the run.
+    `layers`: of a user's own model. `quiet`: nothing but the run directory, at the end. `tensorboard`: a folder for
+    event files of the epochs, in one named like the run.
     """
     config, run, err, out = examined.config, session.run.path, stderr(), stdout()
     screen_is_there = not quiet
@@ -45,7 +54,7 @@ def train_on_screen(session: Session, examined: Examined, *, quiet: bool, tensor
                 screen_is_there = False
                 abandon_stdout()
 
-    shown(lambda: _beginning(session, examined))
+    shown(lambda: _beginning(session, examined, layers))
     warned: list[str] = []
     table = report.EpochTable(
         out,
@@ -117,11 +126,12 @@ def _told(findings: Sequence[Finding], seeds: int) -> list[str]:
     return texts
 
 
-def _beginning(session: Session, examined: Examined) -> None:
+def _beginning(session: Session, examined: Examined, own_layers: Sequence[Layer]) -> None:
     """What will be done, and what there is to say about it."""
     config, err = examined.config, stderr()
     machine = {"device": session.where, "run": str(session.run.path)}
-    report.banner(err, {**facts(config, examined.facts, examined.notes), **machine}, layers(config, examined.facts))
+    known = facts(config, examined.facts, examined.notes, own_layers)
+    report.banner(err, {**known, **machine}, summary_rows(config, examined.facts, own_layers))
     for text in examined.reading.notes:
         note(err, text)
     for text in examined.warnings:

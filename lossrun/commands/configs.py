@@ -1,9 +1,10 @@
 """Before a run: configs, what they may name, and data."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -12,12 +13,18 @@ from lossrun.commands.finding import folder_of_data, read_config
 from lossrun.commands.importing import torch_is_imported
 from lossrun.shell import STDIN, command, join
 
+if TYPE_CHECKING:
+    from lossrun.catalog.declaration import Layer
+
 
 def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) -> None:
-    """Check CONFIG against its data without training; print it with every default filled in."""
+    """Check CONFIG against its data without training; print it with every default filled in.
+
+    Your own code is tried on a batch, as train does before it begins.
+    """
     from lossrun.config.plugins import own_component
-    from lossrun.errors import DataError
-    from lossrun.lint import examine, examine_without_data
+    from lossrun.errors import AbsentDataError
+    from lossrun.lint import examine, examine_without_data, only_torch_tells
     from lossrun.records import config_file
     from lossrun.report.console import note, stderr, warning
     from lossrun.report.facts import facts, layers
@@ -25,24 +32,35 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     from lossrun.report.training import banner
 
     reading = read_config(config, set_ or [])
-    for kind in ("model", "loss", "optimizer"):
-        if (choice := getattr(reading.config, kind)).is_plugin:
-            own_component(kind, choice, reading.directory)
-    missing = ""
-    try:
-        examined = examine(reading, folder_of_data(data_dir))
-    except DataError as problem:
-        without = examine_without_data(reading, folder_of_data(data_dir))
-        if without is None:
-            raise
-        examined, missing = without, str(problem).splitlines()[0].rstrip(":")
+    absent = ""
+    tried: list[str] = []
+    own_layers: Sequence[Layer] = ()
+    # What the user's own code prints is no part of the config.
+    with redirect_stdout(sys.stderr):
+        try:
+            examined = examine(reading, folder_of_data(data_dir))
+        except AbsentDataError as problem:
+            without = examine_without_data(reading, folder_of_data(data_dir))
+            if without is None:
+                raise
+            examined, absent = without, str(problem).splitlines()[0].rstrip(":")
+            for kind in ("model", "loss", "optimizer"):
+                if (choice := getattr(reading.config, kind)).is_plugin:
+                    own_component(kind, choice, reading.directory)
+        if not absent and (tried := only_torch_tells(examined)):
+            with torch_is_imported():
+                from lossrun.training.start import prepare
+            own_layers = prepare(examined).layers
     typer.echo(config_file.dumps(examined.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
     console = stderr()
     console.print()
-    banner(console, facts(examined.config, examined.facts, examined.notes), layers(examined.config, examined.facts))
+    known = facts(examined.config, examined.facts, examined.notes, own_layers)
+    banner(console, known, layers(examined.config, examined.facts, own_layers))
     for text in reading.notes:
         note(console, text)
-    warnings = [*examined.warnings, *([f"checked without the data: {missing}"] if missing else [])]
+    if tried:
+        note(console, f"tried on a batch, as train does before it begins: {', '.join(tried)}")
+    warnings = [*examined.warnings, *([f"checked without the data: {absent}"] if absent else [])]
     for text in warnings:
         warning(console, text)
     if more := where_to_read(warnings):

@@ -43,8 +43,9 @@ def train(
         from lossrun.training.start import begin, prepare
 
     _require(tensorboard)
-    with begin(prepare(examined), runs_dir) as session:
-        train_on_screen(session, examined, quiet=quiet, tensorboard=tensorboard)
+    prepared = prepare(examined)
+    with begin(prepared, runs_dir) as session:
+        train_on_screen(session, examined, layers=prepared.layers, quiet=quiet, tensorboard=tensorboard)
 
 
 def resume(
@@ -82,7 +83,7 @@ def resume(
     _require(tensorboard)
     prepared = prepare(examined, resumable)
     with resume_at(prepared, resumable, skipped, lambda text: note(console, text)) as session:
-        train_on_screen(session, examined, quiet=quiet, tensorboard=tensorboard)
+        train_on_screen(session, examined, layers=prepared.layers, quiet=quiet, tensorboard=tensorboard)
 
 
 def _require(tensorboard: Path | None) -> None:

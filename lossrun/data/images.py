@@ -16,7 +16,7 @@ from lossrun.data.array_cache import cached
 from lossrun.data.dataset import Part, Scaling, Source
 from lossrun.data.idx import read_idx
 from lossrun.data.places import array_cache_dir
-from lossrun.errors import DataError
+from lossrun.errors import AbsentDataError, DataError
 
 TRAIN: Final = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 TEST: Final = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
@@ -164,7 +164,7 @@ def _download(name: str, file_name: str, folder: Path) -> Path:
         # OSError: network (requests' errors are such) and disk; ValueError: another digest than the published one.
         except (OSError, ValueError) as error:
             failures.append(f"  {mirror}: {_innermost(error)}")
-    raise DataError(
+    raise AbsentDataError(
         f"{name}: {file_name} is not in {folder} (gzipped or not) and could not be downloaded:\n"
         + "\n".join(failures)
         + f"\nPut {', '.join((*TRAIN, *TEST))} there, or name the folder above {name}/ with --data-dir or "

@@ -68,6 +68,9 @@ def _examined_with_data(reading: Reading, data_dir: Path) -> Examined:
         data = {seed: load(seed) for seed in seeds}
     else:
         data = dict.fromkeys(seeds, load(seeds[0]))
+    # A split of another seed may have no sample of a class; what else it could be warned of is the same.
+    for facts in {id(one): one.facts for one in data.values()}.values():
+        check(reading, facts)
     return _examined(reading, data[seeds[0]].facts, data, data_dir)
 
 

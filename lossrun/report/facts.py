@@ -16,21 +16,24 @@ _ACTIVATED = {"softmax": "probabilities", "sigmoid": "probabilities", "log_softm
 _READINGS = {"log_mean": "logarithms of means", "mean_and_log_variance": "means and log-variances"}
 
 
-def facts(config: Config, known: DataFacts, notes: Sequence[str] = ()) -> dict[str, str]:
-    """Data with notes on them, model, loss and what it expects, optimizer, seed. `config` is resolved."""
+def facts(
+    config: Config, known: DataFacts, notes: Sequence[str] = (), own_layers: Sequence[Layer] = ()
+) -> dict[str, str]:
+    """Data with notes on them, model, loss and what it expects, optimizer, seed. `config` is resolved; `own_layers`
+    are those of a user's own model."""
     return {
         "data": data_line(config, known, notes),
-        "model": model_line(config, known),
+        "model": model_line(config, known, own_layers),
         "loss": loss_line(config, known),
         "optimizer": optimizer_line(config, known),
         "seed": seed_line(config),
     }
 
 
-def layers(config: Config, data_facts: DataFacts) -> list[Layer]:
-    """The summary's rows, from the declaration; none for a user's own model."""
+def layers(config: Config, data_facts: DataFacts, own_layers: Sequence[Layer] = ()) -> list[Layer]:
+    """The summary's rows, from the declaration; for a user's own model those that were seen on a batch."""
     if config.model.is_plugin:
-        return []
+        return list(own_layers)
     model = get("model", config.model.name)
     assert isinstance(model, Model)
     return model.layers(dict(config.model.parameters), data_facts.input_shape, output_size(config, data_facts))
@@ -61,12 +64,12 @@ def _split(config: Config, known: DataFacts) -> str:
     return "; ".join(parts) or "no split"
 
 
-def model_line(config: Config, known: DataFacts) -> str:
+def model_line(config: Config, known: DataFacts, own_layers: Sequence[Layer] = ()) -> str:
     output = config.model["output"]
     gives = (
         "plain values" if known.task == "regression" and output == "none" else "logits" if output == "none" else output
     )
-    total = sum(layer.parameters for layer in layers(config, known))
+    total = sum(layer.parameters for layer in layers(config, known, own_layers))
     count = f", {total:,} parameters" if total else ""
     switched_on = [
         f", {name.replace('_', ' ')}{'' if value is True else f' {value}'}"

@@ -26,16 +26,19 @@ def banner(console: Console, facts: Mapping[str, str], layers: Sequence[Layer]) 
 
 
 def summary(console: Console, layers: Sequence[Layer]) -> None:
-    """The layers, what comes out of each (without the batch axis), and how many parameters it has."""
+    """The layers, what comes out of each (without the batch axis), and how many parameters it has; where some are not
+    trained, how many."""
     if not layers:
         return
-    total = sum(layer.parameters for layer in layers)
+    total, frozen = sum(layer.parameters for layer in layers), sum(layer.frozen for layer in layers)
+    sums = {"total": total} | ({"trained": total - frozen, "not trained": frozen} if frozen else {})
+    empty = ("",) * len(sums)
     columns = (
-        Column("type", (*(layer.type for layer in layers), ""), right=False),
-        Column("output", (*(" x ".join(map(str, layer.output_shape)) for layer in layers), "")),
-        Column("parameters", (*(f"{layer.parameters:,}" for layer in layers), f"{total:,}")),
+        Column("type", (*(layer.type for layer in layers), *empty), right=False),
+        Column("output", (*(" x ".join(map(str, layer.output_shape)) for layer in layers), *empty)),
+        Column("parameters", tuple(f"{n:,}" for n in (*(layer.parameters for layer in layers), *sums.values()))),
     )
-    names = Column("layer", (*(layer.name for layer in layers), "total"), right=False)
+    names = Column("layer", (*(layer.name for layer in layers), *sums), right=False)
     print_line(console, "")
     print_table(console, TextTable("", names, columns))
     print_line(console, "")

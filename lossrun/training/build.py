@@ -47,6 +47,8 @@ def workplace(config: Config, config_dir: Path) -> Workplace:
         raise UsageError(f"device: {name} is not available here (torch {torch.__version__}); use device: auto or cpu")
     if config.precision == "bf16" and not _has_bfloat16(name):
         raise UsageError(f"precision: bf16 is not what this {name} device computes in; use precision: float32")
+    if name == "mps" and config.precision == "float64":
+        raise UsageError("precision: float64 is not what an mps device computes in; use float32, or device: cpu")
     if name == "cuda":
         # Convolutions in the digits that the config asks for, in the same bits each time: torch would take TF32, and
         # kernels whose sums come in any order.

@@ -42,7 +42,7 @@ def try_own(replica: Replica, config: Config, outputs: int) -> None:
     size = config.samples_per_step(len(train))
     last = size if config.drop_last else len(train) % size or size
     batch = _spread(train, max(min(size, SAMPLES), FEWEST), unlike=outputs)
-    with _undone(replica):
+    with undone(replica):
         if model.is_plugin:
             replica.network.train()
             _outputs(model, replica, _spread(train, last), outputs, "the last batch of an epoch")
@@ -91,7 +91,7 @@ def _spread(train: Samples, count: int, unlike: int = 0) -> Samples:
 
 
 @contextmanager
-def _undone(replica: Replica) -> Iterator[None]:
+def undone(replica: Replica) -> Iterator[None]:
     """Weights, buffers and torch's generator put back, gradients removed, the model in training mode."""
     tensors = [
         (module, name, tensor.detach().clone())

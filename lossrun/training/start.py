@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lossrun.catalog.declaration import Layer
 from lossrun.config import Config
 from lossrun.data import Data
 from lossrun.errors import UsageError
@@ -23,12 +24,12 @@ from lossrun.training.resumable import Resumable
 from lossrun.training.session import EpochSums, Session, scheduled_rate
 from lossrun.training.state import capture, restore
 from lossrun.training.step import Step
-from lossrun.training.trial import try_batch, try_recording
+from lossrun.training.trial import own_layers, try_batch, try_recording
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Replicas ready for their first step; nothing is written yet."""
+    """Replicas ready for their first step; nothing is written yet. `layers`: of a user's own model."""
 
     examined: Examined
     place: build.Workplace
@@ -36,6 +37,7 @@ class Prepared:
     plan: Plan
     chunks: Sequence[Chunk]
     step: Step
+    layers: tuple[Layer, ...] = ()
 
     @property
     def config(self) -> Config:
@@ -62,7 +64,7 @@ def prepare(examined: Examined, resumable: Resumable | None = None) -> Prepared:
     if planned.recorder and (config.model.is_plugin or config.loss.is_plugin):
         try_recording(chunks[0], planned.recorder, config)
     step = step_of(planned, chunks, own_randomness=config.model.is_plugin or replicas[0].draws)
-    return Prepared(examined, place, replicas, planned, chunks, step)
+    return Prepared(examined, place, replicas, planned, chunks, step, tuple(own_layers(replicas[0], config)))
 
 
 @contextmanager

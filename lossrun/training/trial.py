@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 
 from lossrun.catalog import DataFacts
+from lossrun.catalog.declaration import Layer
 from lossrun.config import Config
 from lossrun.config.resolve import output_size
 from lossrun.errors import UsageError
 from lossrun.training.chunk import Chunk, minimised
 from lossrun.training.evaluate import evaluate, evaluating, reading_of
-from lossrun.training.own_components import tried, try_own
+from lossrun.training.layers import layers_of
+from lossrun.training.own_components import tried, try_own, undone
 from lossrun.training.randomness import undisturbed
 from lossrun.training.replayed import Recorder
 from lossrun.training.replica import Replica, Samples
@@ -46,6 +48,16 @@ def try_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
                 f"{column} cannot be watched: with {config.loss.name} on outputs of this model there is no {name}; "
                 f"choose one of {', '.join(f'val_{known}' for known in measured)}"
             )
+
+
+def own_layers(replica: Replica, config: Config) -> list[Layer]:
+    """The rows of the summary of a user's own model, seen on one small batch; none for one of ours, which the catalogue
+    describes. Everything is as before afterwards."""
+    if not config.model.is_plugin:
+        return []
+    train = replica.parts.train
+    with undone(replica), evaluating(replica.network), replica.arithmetic():
+        return layers_of(replica.network, train.scaled(train.inputs[:4]).clone())
 
 
 def try_recording(chunk: Chunk, recorder: Recorder, config: Config) -> None:
