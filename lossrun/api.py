@@ -14,7 +14,7 @@ from lossrun.analysis import compare as comparing
 from lossrun.analysis.yardsticks import Moment
 from lossrun.config import Change, Override, Reading, from_mapping, plain, read
 from lossrun.data import default_data_dir
-from lossrun.errors import UsageError
+from lossrun.errors import RunError, UsageError
 from lossrun.lint import examine
 from lossrun.records import recorded
 from lossrun.records.history import History
@@ -172,7 +172,12 @@ def compare(
     no such run.
     """
     labels = [label] if isinstance(label, str) else label
-    found = comparing.compare(_loaded(runs, Path(runs_dir)), metric, at=at, margin=margin, target=target, label=labels)
+    loaded, problems = _loaded(runs, Path(runs_dir))
+    if problems and len(loaded) < 2:
+        raise problems[0]
+    for problem in problems:
+        warnings.warn(f"left out: {problem}", stacklevel=2)
+    found = comparing.compare(loaded, metric, at=at, margin=margin, target=target, label=labels)
     return Comparison(**{field.name: getattr(found, field.name) for field in fields(found)})
 
 
@@ -241,15 +246,23 @@ def export(
     return list(written.files)
 
 
-def _loaded(runs: Sequence[RunLike], runs_dir: Path) -> list[RecordedRun]:
+def _loaded(runs: Sequence[RunLike], runs_dir: Path) -> tuple[list[RecordedRun], list[RunError]]:
+    """The runs, and why others of them cannot be read."""
     loaded: list[RecordedRun] = []
+    problems: list[RunError] = []
     for run in runs:
+        there = {one.path.resolve() for one in loaded}
+        found: list[RunLike]
         if isinstance(run, str) and is_pattern(run):
-            there = {one.path.resolve() for one in loaded}
-            loaded += [load(path) for path in find_all([run], runs_dir) if path.resolve() not in there]
+            found = [path for path in find_all([run], runs_dir) if path.resolve() not in there]
         else:
-            loaded.append(load(run, runs_dir=runs_dir))
-    return loaded
+            found = [run if isinstance(run, RecordedRun) else _path(run, runs_dir)]
+        for one in found:
+            try:
+                loaded.append(load(one))
+            except RunError as error:
+                problems.append(error)
+    return loaded, problems
 
 
 def _reading(config: str | PathLike[str] | Mapping[str, Any], overrides: Overrides) -> Reading:

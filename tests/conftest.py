@@ -13,7 +13,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from lossrun.data import default_data_dir
-from lossrun.records import history, ledger, recorded
+from lossrun.records import history, ledger, recorded, strict_json
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory, create
 
@@ -132,8 +132,9 @@ def write_run(
     """A run whose history holds `rows(epoch, seed)`; `config`, `environment`: whole keys that differ from the usual."""
     settings = CONFIG | {"name": name} | dict(config or {})
     when = datetime(2026, 11, 21, 1, 45, tzinfo=UTC) + timedelta(seconds=len(list(runs_dir.glob("*"))))
-    run = create(runs_dir, name, config=settings, environment=ENVIRONMENT | dict(environment or {}), when=when)
-    ledger.append(run.ledger_path, "started")
+    facts = ENVIRONMENT | dict(environment or {})
+    run = create(runs_dir, name, config=settings, environment=facts, when=when)
+    ledger.start(run.ledger_path, settings, facts)
     done = settings["epochs"] if epochs_done is None else epochs_done
     usual = {"learning_rate": 0.1, "grad_norm": 1.0, "seconds": 0.5, "train_seconds": 0.4}
     for epoch in range(1, done + 1):
@@ -155,6 +156,17 @@ def write_run(
         }
         ledger.append(run.ledger_path, "finished", epoch=done, seeds=seeds, seconds=done * 0.5)
     return run
+
+
+def made_elsewhere(run: RunDirectory, **facts: Any) -> None:
+    """Have the run say that it was made in another environment: `facts` differ from the real one."""
+    (started, *events), found = ledger.read(run.ledger_path), strict_json.loads(run.run_json.read_bytes()) | facts
+    run.run_json.write_text(strict_json.dumps(found))
+    run.ledger_path.unlink()
+    for event in ({**started, "environment": found}, *events):
+        ledger.append(
+            run.ledger_path, event.pop("event"), **{key: fact for key, fact in event.items() if key != "time"}
+        )
 
 
 @pytest.fixture

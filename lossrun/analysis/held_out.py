@@ -130,7 +130,7 @@ def _together(members: Sequence[RecordedRun]) -> tuple[Predictions | None, list[
             problems.append(f"{run.name} has no predictions.npz, which a run with held-out data writes at its end")
             continue
         try:
-            read = predictions.read(path)
+            read = predictions.read(path, (run.finished or {}).get("predictions"))
         except RunError as error:
             problems.append(str(error))
             continue

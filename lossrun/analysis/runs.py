@@ -14,7 +14,7 @@ from lossrun.analysis.remarks import remarks
 from lossrun.analysis.seconds import SECONDS, clock
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.errors import RunError
-from lossrun.records.recorded import RecordedRun
+from lossrun.records.recorded import UNVERIFIED, RecordedRun
 from lossrun.records.rows import Row
 from lossrun.records.status import Status
 from lossrun.records.summary import summed_up
@@ -96,7 +96,9 @@ def listing(paths: Sequence[Path], now: datetime | None = None) -> Listing:
     problems: list[str] = []
     for path in paths:
         try:
-            rows.append(_row(summed_up(path), now or datetime.now(UTC)))
+            run = summed_up(path)
+            problems += [f"{run.name}: {text}" for text in run.edited]
+            rows.append(_row(run, now or datetime.now(UTC)))
         except RunError as error:
             problems.append(str(error))
     return Listing(tuple(rows), tuple(problems))
@@ -120,7 +122,7 @@ def facts(run: RecordedRun) -> RunFacts:
         path=run.path,
         name=run.name,
         status=run.status,
-        remarks=remarks(run),
+        remarks=(*remarks(run), *(() if run.verified else (UNVERIFIED,))),
         epochs_done=readings.epochs_done(run),
         epochs_asked=run.config["epochs"],
         seeds=run.seeds,
@@ -134,7 +136,7 @@ def facts(run: RecordedRun) -> RunFacts:
         environment=run.environment,
         events=run.ledger,
         saved=saved_files(run.path, run.seeds),
-        best_weights=best_weights(run.path, run.seeds),
+        best_weights=best_weights(run),
     )
 
 

@@ -9,6 +9,7 @@ from lossrun.shell import STDIN
 
 if TYPE_CHECKING:
     from lossrun.config import Override, Reading
+    from lossrun.records.recorded import RecordedRun
 
 
 def found_run(run: str, runs_dir: Path) -> Path:
@@ -37,6 +38,29 @@ def found_runs(
             note(stderr(), f"{run} is {path.name}")
 
     return find_all(runs or [], runs_dir, tags or [], told)
+
+
+def loaded_runs(
+    runs: list[str] | None,
+    runs_dir: Path,
+    tags: list[str] | None,
+    specs: dict[str, Path] | None = None,
+    *,
+    at_least: int = 1,
+    tell_edits: bool = False,
+) -> "list[RecordedRun]":
+    """The same runs read back. One that cannot be read is told of and left out, as long as `at_least` so many can."""
+    from lossrun.records.recorded import load_all
+    from lossrun.report.console import stderr, warning
+
+    def told(problem: str) -> None:
+        warning(stderr(), problem)
+
+    loaded = load_all(found_runs(runs, runs_dir, tags, specs), told, at_least=at_least)
+    for run in loaded if tell_edits else ():
+        for text in run.edited:
+            told(f"{run.name}: {text}")
+    return loaded
 
 
 def read_config(config: Path, overrides: Sequence["Override"]) -> "Reading":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from lossrun.arguments import Format, Labels, ListFormat, RunName, RunNames, RunsDir, ScoreFormat, Tags, XAxis, Yes
-from lossrun.commands.finding import found_run, found_runs
+from lossrun.commands.finding import found_run, found_runs, loaded_runs
 from lossrun.errors import RunError
 from lossrun.shell import DEFAULT_RUNS, command
 
@@ -49,7 +49,6 @@ def compare(
     from lossrun.analysis.compare import compare as compared
     from lossrun.analysis.yardsticks import moment_of
     from lossrun.errors import UsageError
-    from lossrun.records import recorded
     from lossrun.records.run_directory import is_pattern
     from lossrun.report import formats
     from lossrun.report.compare import print_comparison, print_metrics, print_per_seed
@@ -61,7 +60,7 @@ def compare(
         other = "--per-seed" if per_seed else f"--format {format_.value}"
         raise UsageError(f"--only-table: {other} prints no other tables anyway; leave out one of the two")
     moment, specs = moment_of(at), dict[str, Path]()
-    loaded = [recorded.load(path) for path in found_runs(runs, runs_dir, tag, specs)]
+    loaded = loaded_runs(runs, runs_dir, tag, specs, at_least=2)
     comparison = compared(loaded, metric, at=moment, margin=margin, target=target, label=label or (), specs=specs)
     if html is not None:
         from lossrun.analysis.report_data import report_data
@@ -179,7 +178,6 @@ def plot(
     """Draw learning curves of runs: means over seeds, and how far the seeds lie apart."""
     from lossrun.analysis.learning_curves import learning_curves
     from lossrun.errors import UsageError
-    from lossrun.records import recorded
     from lossrun.report.console import note, stderr, stdout
 
     if not runs and not tag:
@@ -187,7 +185,7 @@ def plot(
 
     def drawn() -> "LearningCurves":
         specs: dict[str, Path] = {}
-        loaded = [recorded.load(path) for path in found_runs(runs, runs_dir, tag, specs)]
+        loaded = loaded_runs(runs, runs_dir, tag, specs, tell_edits=True)
         return learning_curves(loaded, metric or (), x_axis=x.value, log=log, label=label or (), specs=specs)
 
     if output is None:

@@ -57,6 +57,7 @@ def export(
     if {"safetensors", "torch", "onnx"} & set(formats):
         files, notes = _model_files(path, formats, checkpoint, seed, data_dir)
     run = recorded.load(path)
+    run.refuse_edits()
     if "csv" in formats:
         files[HISTORY] = rows_to_csv(run.history.rows).encode()
     events = folder / EVENTS

@@ -15,9 +15,11 @@ from lossrun.config import Config, from_mapping
 from lossrun.data import Data, default_data_dir
 from lossrun.errors import CheckpointError, DataError, UsageError
 from lossrun.lint import Examined, examine
-from lossrun.records import checkpoints, recorded
+from lossrun.records import best_weights, checkpoints, recorded
+from lossrun.records.belonging import Belonging
+from lossrun.records.best_weights import BestWeights
 from lossrun.records.checkpoints import Checkpoint
-from lossrun.records.recorded import RecordedRun
+from lossrun.records.recorded import UNVERIFIED, RecordedRun
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training import build, environment
 from lossrun.training.evaluate import EVALUATION_BATCH, Reading, evaluating, reading_of
@@ -67,6 +69,7 @@ def find_trained(path: Path, data_dir: Path | None = None) -> Trained:
     Raises RunError where it is none, DataError where the data are not those that it was trained on.
     """
     run = recorded.load(path)
+    run.refuse_edits()
     environments = [run.environment, *(event["environment"] for event in run.ledger if "environment" in event)]
     last = environments[-1]
     reading = from_mapping(run.config, Path(last.get("directory", ".")), name=str(RunDirectory(path).config_path))
@@ -81,6 +84,7 @@ def find_trained(path: Path, data_dir: Path | None = None) -> Trained:
             f"({run.config['dataset']['name']}, last found in {last.get('data_dir', 'an unknown folder')})"
         )
     config, notes = _at_home(examined.config, reading.directory)
+    notes += [] if run.verified else [UNVERIFIED]
     place = build.workplace(config, reading.directory)
     now = {**last, **environment.environment(place.device, reading, examined.data_dir)}
     different = environment.changes(dict(last), now)
@@ -110,12 +114,13 @@ def models(
     there is none of, CheckpointError where weights cannot be read or do not fit.
     """
     run, config = RunDirectory(trained.recorded.path), trained.config
-    state = _state(run, checkpoint, missing)
+    state = _state(trained.recorded, checkpoint, missing)
+    best = best_weights.of_run(run, trained.recorded.ledger, state) if checkpoint == BEST else {}
     shared: dict[int, Parts] = {}
     failures: list[CheckpointError] = []
     for seed in seeds:
         try:
-            tensors, epoch, step = _tensors_of(run, seed, checkpoint, state)
+            tensors, epoch, step = _tensors_of(run, seed, checkpoint, state, best)
         except CheckpointError as error:
             failures.append(error)
             if missing is None or len(failures) == len(seeds):
@@ -154,15 +159,19 @@ def _at_home(config: Config, directory: Path) -> tuple[Config, list[str]]:
     return config, []
 
 
-def _state(run: RunDirectory, checkpoint: str, missing: Callable[[str], None] | None) -> Checkpoint | None:
+def _state(recorded: RecordedRun, checkpoint: str, missing: Callable[[str], None] | None) -> Checkpoint | None:
     """The full state that is asked for; for the best weights the newest one, for what a loss has learned (None where
     none can be read: most losses learn nothing)."""
+    run, belonging = RunDirectory(recorded.path), Belonging.to(recorded)
     if checkpoint in (BEST, LAST):
         length = run.history_path.stat().st_size if run.history_path.exists() else 0
         skipped: list[str] = []
         try:
             path, found = checkpoints.load_newest(
-                run.checkpoints, history_length=length, on_skip=lambda _, why: skipped.append(why)
+                run.checkpoints,
+                history_length=length,
+                on_skip=lambda _, why: skipped.append(why),
+                problem=belonging.problem,
             )
         except CheckpointError:
             if checkpoint == LAST:
@@ -180,11 +189,15 @@ def _state(run: RunDirectory, checkpoint: str, missing: Callable[[str], None] | 
         raise UsageError(
             f"--checkpoint {checkpoint}: expected best, last or a step that {run.name} has kept: {there or 'none'}"
         )
-    return checkpoints.read(by_step[int(checkpoint)])
+    path = by_step[int(checkpoint)]
+    found = checkpoints.read(path)
+    if why := belonging.problem(found.metadata):
+        raise CheckpointError(f"{path.name}: {why}")
+    return found
 
 
 def _tensors_of(
-    run: RunDirectory, seed: int, checkpoint: str, state: Checkpoint | None
+    run: RunDirectory, seed: int, checkpoint: str, state: Checkpoint | None, best: Mapping[int, BestWeights]
 ) -> tuple[dict[str, np.ndarray], int, int]:
     """The seed's tensors under their names in a checkpoint, and the epochs and steps that led to them."""
     tensors: dict[str, np.ndarray] = {}
@@ -202,16 +215,14 @@ def _tensors_of(
     if checkpoint != BEST:
         # A checkpoint at the end of an epoch stands at the beginning of the next one.
         return tensors, facts["epoch"] - (0 if facts["epoch_samples"] else 1), facts["step"]
-    path = run.best_weights_path(seed)
-    if not path.is_file():
+    if seed not in best:
         raise CheckpointError(
             f"{run.name}, seed {seed}: there are no best weights, as no epoch had a finite result; --checkpoint last "
             "takes the last state that was saved"
         )
-    best = checkpoints.read(path)
     tensors = {name: array for name, array in tensors.items() if not name.startswith("model.")}
-    tensors |= {f"model.{name}": array for name, array in best.tensors.items()}
-    return tensors, best.metadata["epoch"], best.metadata["step"]
+    tensors |= {f"model.{name}": array for name, array in best[seed].tensors.items()}
+    return tensors, best[seed].epoch, best[seed].step
 
 
 def _under(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

@@ -23,18 +23,21 @@ from safetensors import SafetensorError
 from lossrun.errors import CheckpointError
 from lossrun.records import durable, strict_json
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2  # 1 kept the best weights in files of their own, which no digest proved
+READABLE: Final = (1, 2)
 FEWEST_KEPT: Final = 2  # a damaged newest one must leave another to go back to
 
 _NAME: Final = re.compile(r"step-(?P<step>\d{8,})-(?P<digest>[0-9a-f]{16})\.safetensors")
+_BEST: Final = re.compile(r"best-(?P<digest>[0-9a-f]{16})\.safetensors")
+_BEST_OF_SEED: Final = re.compile(r"best-seed\d+\.safetensors")  # of older versions, without a digest
 _METADATA_KEY: Final = "lossrun"
 _LARGEST_HEADER: Final = 100_000_000  # bytes; the limit of the safetensors format itself
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """`metadata`: epoch, step, seeds, best so far, elapsed seconds, hashes, `history_length` in bytes; `format_version`
-    is added when it is written."""
+    """`metadata`: epoch, step, seeds, best so far, elapsed seconds, hashes, `history_length` in bytes and its `history`
+    mark, the id of the `run`; `format_version` is added when it is written."""
 
     tensors: dict[str, np.ndarray]
     metadata: dict[str, Any]
@@ -77,13 +80,29 @@ def remove_after(directory: Path, step: int) -> None:
                 path.unlink(missing_ok=True)
 
 
-def save_weights(files: Iterable[tuple[Path, Mapping[str, np.ndarray], Mapping[str, Any]]]) -> None:
-    """Write files of weights alone (`best-seed0.safetensors`), each (path, tensors, metadata) replacing the one before,
-    whole or not at all. `read` reads them.
+def save_best(directory: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Path:
+    """Write a file of weights alone, `best-<first 16 hex digits of its SHA-256>.safetensors`. `read` reads it.
 
-    All are on the disk when this returns: a checkpoint that speaks of them is written afterwards.
+    It is on the disk when this returns; those of earlier ends of the run stay until `remove_best` removes them.
     """
-    durable.replace_all((path, _serialized(tensors, metadata)) for path, tensors, metadata in files)
+    data = _serialized(tensors, metadata)
+    path = directory / f"best-{_digest(data)}.safetensors"
+    durable.replace(path, data)
+    return path
+
+
+def best_files(directory: Path) -> list[Path]:
+    """The files of best weights, those of older versions (a seed each) included."""
+    found = directory.glob("best-*.safetensors")
+    return sorted(path for path in found if _BEST.fullmatch(path.name) or _BEST_OF_SEED.fullmatch(path.name))
+
+
+def remove_best(directory: Path, but: str) -> None:
+    """Remove the files of best weights that are not called `but`."""
+    for path in best_files(directory):
+        if path.name != but:
+            with suppress(OSError):
+                path.unlink()
 
 
 def candidates(directory: Path) -> list[Path]:
@@ -94,11 +113,16 @@ def candidates(directory: Path) -> list[Path]:
 
 
 def load_newest(
-    directory: Path, *, history_length: int, on_skip: Callable[[Path, str], None]
+    directory: Path,
+    *,
+    history_length: int,
+    on_skip: Callable[[Path, str], None],
+    problem: Callable[[Mapping[str, Any]], str] = lambda metadata: "",
 ) -> tuple[Path, Checkpoint]:
     """The newest checkpoint that can be trusted; `on_skip(path, reason)` hears of every newer one that cannot.
 
     `history_length`: bytes of history there are; a checkpoint that knew of more of them belongs to rows that are lost.
+    `problem`: says of a checkpoint's metadata why it cannot be used, nothing if it can.
     Raises CheckpointError where none can be trusted, with each one's reason.
     """
     skipped: list[str] = []
@@ -107,6 +131,8 @@ def load_newest(
             found = read(path)
             if found.metadata["history_length"] > history_length:
                 raise CheckpointError(f"{path.name}: history.jsonl is shorter than when this checkpoint was saved")
+            if why := problem(found.metadata):
+                raise CheckpointError(f"{path.name}: {why}")
             return path, found
         except CheckpointError as error:
             on_skip(path, str(error))
@@ -158,7 +184,7 @@ def _bytes(path: Path) -> bytes:
 
 def _verified_bytes(path: Path) -> bytes:
     data = _bytes(path)
-    match = _NAME.fullmatch(path.name)
+    match = _NAME.fullmatch(path.name) or _BEST.fullmatch(path.name)
     if match and match["digest"] != (found := _digest(data)):
         raise CheckpointError(f"{path.name}: damaged, its content has the digest {found}")
     return data
@@ -172,9 +198,10 @@ def _metadata(path: Path, start: bytes) -> dict[str, Any]:
         version = facts["format_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path.name}: no checkpoint of lossrun's (its header cannot be read)") from error
-    if version != FORMAT_VERSION:
+    if version not in READABLE:
         raise CheckpointError(
-            f"{path.name}: format version {version}, this lossrun reads {FORMAT_VERSION}; use the version that wrote it"
+            f"{path.name}: format version {version}, this lossrun reads {' and '.join(map(str, READABLE))}; use the "
+            "version that wrote it"
         )
     return dict(facts)
 

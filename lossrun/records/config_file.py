@@ -34,10 +34,19 @@ def dumps(config: Mapping[str, Any]) -> str:
 
 def read(path: Path) -> dict[str, Any]:
     """The mapping in the file. Raises RunError where it cannot be read or is none."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror or error}") from error
+    return parsed(path, text)
+
+
+def parsed(path: Path, text: bytes) -> dict[str, Any]:
+    """The mapping in the file at `path`, which holds `text`. Raises RunError where there is none."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        config = yaml.load(text.decode("utf-8-sig"), Loader=loader)
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise RunError(f"cannot read {path}: {error}; the file is damaged: restore it from a copy") from error
     if not isinstance(config, dict):
         raise RunError(f"{path} holds no mapping; the file is damaged: restore it from a copy")

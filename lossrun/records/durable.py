@@ -1,5 +1,6 @@
 """Writes that survive a crash: a file is whole and on the disk, or it is as it was before."""
 
+import errno
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,11 @@ from lossrun.errors import RunError
 
 TEMPORARY_SUFFIX: Final = ".tmp"
 RUN_REMEDY: Final = "a run needs a writable directory with space left: free some, or choose another with --runs-dir"
+# What file systems answer that cannot open or sync a directory: network shares, folders shared with a virtual machine.
+# The files themselves are synced all the same. A failing disk says EIO, which is never ignored.
+NO_DIRECTORY_SYNC: Final = frozenset(
+    {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EPERM, errno.EISDIR}
+)
 MOST_OPEN: Final = 64  # files at a time; more gain nothing, and a process may have no more than 256 (macOS)
 
 
@@ -63,12 +69,16 @@ def replace_all(files: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REMEDY
 
 
 def append(path: Path, data: bytes) -> int:
-    """Add `data` to the end of `path` in one write and fsync it; the file's length in bytes afterwards."""
+    """Add `data` to the end of `path` in one write and fsync it, and the directory of a new file; the file's length in
+    bytes afterwards."""
     with refusals_of_the_disk(path), path.open("ab") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-        return file.tell()
+        length = file.tell()
+        if length == len(data):
+            sync_directory(path.parent)
+        return length
 
 
 def truncate(path: Path, length: int) -> None:
@@ -87,20 +97,25 @@ def write(path: Path, data: bytes) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make renames inside `directory` durable, where the platform can (Windows cannot open a directory)."""
+    """Make renames inside `directory` durable, where platform and file system can (Windows cannot open a directory)."""
     if os.name != "posix":
         return
-    descriptor = os.open(directory, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in NO_DIRECTORY_SYNC:
+            raise
 
 
 def _begin_writing_out(file: BinaryIO) -> None:
     """Have the disk start on what was written, without waiting: Linux's answer to the hint that nobody will read it."""
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        with suppress(OSError):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _finish_writing_out(opened: list[tuple[Path, BinaryIO]], remedy: str) -> None:

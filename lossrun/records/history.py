@@ -4,13 +4,14 @@ A row is a plain dict: epoch, step, seed, train_loss, val_loss, val_<name> ..., 
 step), seconds (wall time of the epoch), train_seconds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lossrun.errors import CheckpointError, RunError
 from lossrun.records import durable, json_lines
+from lossrun.records.digests import Beginning, Mark, Marked, with_unix_lines
 from lossrun.records.rows import Rows
 
 
@@ -20,6 +21,7 @@ class History:
 
     rows: Rows = field(default_factory=Rows)
     torn: bool = False
+    content: Marked = field(default_factory=lambda: Marked(()), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.rows, Rows):
@@ -31,18 +33,51 @@ def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
 
     Keys whose value is None are left out. Raises RunError where the disk refuses.
     """
-    return json_lines.append(path, [{key: item for key, item in row.items() if item is not None} for row in rows])
+    return durable.append(path, _lines(rows))
 
 
-def read(path: Path) -> History:
-    """All rows, in file order. Raises RunError, with the line's number, for a damaged line before the last."""
-    rows = Rows()
-    torn = json_lines.read_plain(path, rows.extend)
+class Written:
+    """history.jsonl as its writer keeps it: `length` in bytes, and `mark`, the digest of what is there so far."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._content = Beginning()
+        if path.exists():
+            self._content.add(path.read_bytes())
+
+    @property
+    def length(self) -> int:
+        return self._content.length
+
+    @property
+    def mark(self) -> Mark:
+        return self._content.mark()
+
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """As the function of that name."""
+        data = _lines(rows)
+        durable.append(self.path, data)
+        self._content.add(data)
+
+
+def read(path: Path, marks: Iterable[Mark] = ()) -> History:
+    """All rows, in file order. Raises RunError, with the line's number, for a damaged line before the last.
+
+    `marks`: what the history's `content` can be asked about.
+    """
+    rows, content = Rows(), Marked(marks)
+    torn = json_lines.read_plain(path, rows.extend, content.add)
     for name in ("seed", "epoch"):
         if sum(map(len, rows.places(name))) < len(rows):
             number = next(number for number, row in enumerate(rows, 1) if name not in row)
             raise RunError(f"{path}, line {number}: no row of a history; the file is damaged: restore it from a copy")
-    return History(rows, torn)
+    return History(rows, torn, content)
+
+
+def restore_line_ends(path: Path) -> None:
+    """Undo what an editor, or git on Windows, made of the line ends: lengths and digests count LF."""
+    if path.exists() and (content := path.read_bytes()) != (original := with_unix_lines(content)):
+        durable.replace(path, original)
 
 
 def cut(path: Path, length: int) -> int:
@@ -59,3 +94,7 @@ def cut(path: Path, length: int) -> int:
     if size > length:
         durable.truncate(path, length)
     return size - length
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    return json_lines.dumps([{key: item for key, item in row.items() if item is not None} for row in rows])

@@ -9,13 +9,18 @@ from typing import Any, Final
 
 from lossrun.errors import RunError
 from lossrun.records import durable, strict_json
+from lossrun.records.digests import with_unix_lines
 
 BLOCK_BYTES: Final = 131_072  # read at a time: larger ones are slower, being fresh memory each
 
 
 def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
     """Add the rows in one durable write; the file's length in bytes afterwards."""
-    return durable.append(path, "".join(strict_json.dumps(dict(row)) + "\n" for row in rows).encode())
+    return durable.append(path, dumps(rows))
+
+
+def dumps(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    return "".join(strict_json.dumps(dict(row)) + "\n" for row in rows).encode()
 
 
 def read(path: Path) -> tuple[list[dict[str, Any]], bool]:
@@ -27,8 +32,13 @@ def read(path: Path) -> tuple[list[dict[str, Any]], bool]:
     return rows, read_plain(path, lambda more: rows.extend(map(strict_json.restored, more)))
 
 
-def read_plain(path: Path, take: Callable[[list[dict[str, Any]]], object]) -> bool:
-    """As `read`, but some hundred rows at a time are handed to `take`, with non-finite numbers still strings."""
+def read_plain(
+    path: Path, take: Callable[[list[dict[str, Any]]], object], raw: Callable[[bytes], object] | None = None
+) -> bool:
+    """As `read`, but some hundred rows at a time are handed to `take`, with non-finite numbers still strings.
+
+    `raw` is given the bytes of all complete lines as well, with LF line ends.
+    """
     count = 0
     rest = b""
     try:
@@ -37,6 +47,8 @@ def read_plain(path: Path, take: Callable[[list[dict[str, Any]]], object]) -> bo
             while block := file.read(max(BLOCK_BYTES, len(rest))):
                 lines, newline, rest = (rest + block).rpartition(b"\n")
                 if newline:
+                    if raw is not None:
+                        raw(with_unix_lines(lines + newline))
                     rows = _rows(path, lines, count + 1)
                     count += len(rows)
                     take(rows)
@@ -59,14 +71,15 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def drop_torn_line(path: Path) -> None:
-    """Remove an incomplete last line, left by a write that was cut short, before more is appended."""
+def whole_lines(path: Path) -> bytes:
+    """The complete lines; an incomplete last one, left by a write that was cut short, is removed from the file."""
     if not path.exists():
-        return
+        return b""
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
         durable.truncate(path, whole)
+    return content[:whole]
 
 
 def _rows(path: Path, lines: bytes, first: int) -> list[dict[str, Any]]:

@@ -3,38 +3,79 @@
 Events: `started`; `resumed` (the epoch and step it went on from, changes {dotted key: [old, new]}, environment);
 `diagnosed` and `diverged` (seed, epoch, step, what was seen); `stopped` (reason, epoch, step); `finished` (epoch, step,
 and per seed the best epoch and test_<name> at best and at last).
+
+Every line ends in a `digest` of the whole file up to there, so that no line can change unnoticed. `started` and
+`resumed` also hold the config and the environment, against which config.yaml and run.json are checked.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lossrun.errors import RunError
-from lossrun.records import json_lines
+from lossrun.records import config_file, durable, json_lines, strict_json
+from lossrun.records.digests import DAMAGED, DIGITS, Beginning, of_text, with_unix_lines
+
+_SEAL: Final = b', "digest": "%s"}'
+_SEAL_LENGTH: Final = len(_SEAL) - len("%s") + DIGITS
 
 
 def append(path: Path, event: str, **facts: Any) -> None:
     """Add an event with the present UTC time. An incomplete last line of a run that was killed is removed first."""
-    json_lines.drop_torn_line(path)
+    before = Beginning()
+    before.add(with_unix_lines(json_lines.whole_lines(path)))
     time = datetime.now(UTC).isoformat(timespec="seconds")
-    json_lines.append(path, [{"event": event, "time": time, **facts}])
+    body = strict_json.dumps({"event": event, "time": time, **facts}).encode().removesuffix(b"}")
+    durable.append(path, body + _SEAL % before.digest_with(body).encode() + b"\n")
+
+
+def start(path: Path, config: Mapping[str, Any], environment: Mapping[str, Any], **facts: Any) -> None:
+    """Add `started`, with what config.yaml and run.json hold: they are held against it whenever the run is read."""
+    config_digest = of_text(config_file.dumps(config).encode())
+    append(path, "started", **facts, config=dict(config), config_digest=config_digest, environment=dict(environment))
 
 
 def read(path: Path) -> tuple[dict[str, Any], ...]:
     """All events, oldest first, without an incomplete last line. Raises RunError for a damaged one before it, and for
     what is no event."""
-    return checked(path, json_lines.read(path)[0])
+    return read_all(path)[0]
 
 
-def checked(path: Path, events: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """The events, each of which must say what happened and when. Raises RunError."""
-    found = tuple(events)
+def read_all(path: Path) -> tuple[tuple[dict[str, Any], ...], bool]:
+    """The same, and whether an incomplete last line was left out."""
+    raw: list[bytes] = []
+    found: list[dict[str, Any]] = []
+    torn = json_lines.read_plain(path, lambda more: found.extend(map(strict_json.restored, more)), raw.append)
     for number, event in enumerate(found, 1):
         if not isinstance(event.get("event"), str) or not isinstance(event.get("time"), str):
             raise RunError(f"{path}, line {number}: no event of a run; the file is damaged: restore it from a copy")
-    return found
+    _check_digests(path, b"".join(raw).splitlines(keepends=True))
+    for event in found:
+        event.pop("digest", None)
+    return tuple(found), torn
+
+
+def _check_digests(path: Path, lines: Iterable[bytes]) -> None:
+    """Older versions wrote lines without a digest; none of these follows one that has it."""
+    before, sealed = Beginning(), False
+    for number, line in enumerate(lines, 1):
+        body, seal = line[: -_SEAL_LENGTH - 1], line[-_SEAL_LENGTH - 1 : -1]
+        digest = seal[len(_SEAL) - 4 : -2]
+        if seal == _SEAL % digest and len(digest) == DIGITS:
+            if before.digest_with(body).encode() != digest:
+                raise RunError(f"{path}, line {number}: it does not agree with its digest; {DAMAGED}")
+            sealed = True
+        elif sealed:
+            raise RunError(f"{path}, line {number}: its digest is missing; {DAMAGED}")
+        before.add(line)
+
+
+def recorded_config(events: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The config that the run was started with; None of a run that was written before the ledger held it."""
+    config = events[0].get("config") if events else None
+    return config if isinstance(config, dict) else None
 
 
 def effective_config(config: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def _remove_files(run: Path, files: Sequence[Path]) -> int:
     if last and last[0] not in files:
         checkpoints.read(last[0])
     elif last:
-        for best in RunDirectory(run).checkpoints.glob("best-seed*.safetensors"):
+        for best in checkpoints.best_files(RunDirectory(run).checkpoints):
             checkpoints.read(best)
     removed = 0
     for file in files:
@@ -247,7 +247,10 @@ def _spare_checkpoints(run: Path, *, keep_best: bool) -> list[Path]:
     if any(facts.get("diverged_epoch") for facts in finished.get("seeds", {}).values()):
         return []
     found = _checkpoints(run)
-    best = [RunDirectory(run).best_weights_path(int(seed)) for seed in finished.get("seeds", {})]
+    files = RunDirectory(run)
+    named = finished.get("best_weights")
+    best = [files.best_weights_path(int(seed)) for seed in finished.get("seeds", {})]
+    best = [files.checkpoints / Path(named).name] if named else best
     if keep_best and best and all(path.is_file() for path in best):
         return found
     return found[1:]

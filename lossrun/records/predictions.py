@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from lossrun.errors import RunError
-from lossrun.records import durable
+from lossrun.records import digests, durable
 from lossrun.shell import run_command
 
 LIMIT_BYTES: Final = 64 * 1024 * 1024
@@ -38,10 +38,11 @@ def save(
     outputs: Mapping[int, np.ndarray],
     part: str,
     limit_bytes: int = LIMIT_BYTES,
-) -> None:
+) -> str:
     """Write the predictions in one step; where they take more than `limit_bytes`, only the first samples of them.
 
-    The file says how many there were. Raises ValueError where the lengths differ, RunError where the disk refuses.
+    Returns the file's digest, which `read` asks for. The file says how many there were. Raises ValueError where
+    the lengths differ, RunError where the disk refuses.
     """
     total = len(ids)
     if any(len(array) != total for array in (targets, *outputs.values())):
@@ -54,12 +55,17 @@ def save(
     # numpy's stub takes every keyword for its own `allow_pickle`
     np.savez(buffer, part=np.array(part), total=np.array(total), **arrays)  # type: ignore[arg-type]
     durable.replace(path, buffer.getvalue())
+    return digests.of_bytes(buffer.getvalue())
 
 
-def read(path: Path) -> Predictions:
-    """What `save` wrote. Raises RunError where the file is missing or damaged."""
+def read(path: Path, digest: str | None = None) -> Predictions:
+    """What `save` wrote. Raises RunError where the file is missing or damaged, or has another digest than the run
+    recorded (None: of a run that older versions wrote, which recorded no digest)."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        data = path.read_bytes()
+        if digest is not None:
+            digests.checked(str(path), data, digest)
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             outputs = {int(key.removeprefix(_OUTPUTS)): archive[key] for key in archive if key.startswith(_OUTPUTS)}
             part, total = str(archive["part"]), int(archive["total"])
             return Predictions(archive["ids"], archive["targets"], outputs, part, total)

@@ -77,10 +77,11 @@ def create(
     config: Mapping[str, Any],
     environment: Mapping[str, Any],
     when: datetime | None = None,
+    begin: Callable[[RunDirectory], object] = lambda run: None,
 ) -> RunDirectory:
-    """A new run directory `<UTC time>-<name>`, with config.yaml and run.json in it.
+    """A new run directory `<UTC time>-<name>`, with config.yaml and run.json in it, and what `begin` writes.
 
-    It is built under a hidden name beside its place and then renamed, so that nobody sees half of it. A name already
+    It is built under a hidden name next to its place and then renamed, so that nobody sees half of it. A name already
     taken gets -2, -3 and so on. Raises RunError where the disk refuses, leaving nothing behind.
     """
     stamped = f"{(when or datetime.now(UTC)).astimezone(UTC):{_STAMP}}-{slug(name)}"
@@ -92,6 +93,7 @@ def create(
             new.checkpoints.mkdir(parents=True)
             durable.write(new.config_path, config_file.dumps(config).encode())
             durable.write(new.run_json, (strict_json.dumps(dict(environment), indent=2) + "\n").encode())
+            begin(new)
             durable.sync_directory(hidden)
             final = _renamed(hidden, stamped)
         except BaseException:
@@ -197,7 +199,9 @@ def has_tags(path: Path, tags: Sequence[str]) -> bool:
     run = RunDirectory(path)
     try:
         if all(_is_written_in(run, tag) for tag in tags):
-            config = ledger.effective_config(config_file.read(run.config_path), ledger.read(run.ledger_path))
+            events = ledger.read(run.ledger_path)
+            config = ledger.recorded_config(events) or config_file.read(run.config_path)
+            config = ledger.effective_config(config, events)
             return set(tags) <= set(config.get("tags") or ())
     except (OSError, RunError):
         pass

@@ -5,7 +5,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
-from lossrun.records import config_file, ledger, recorded, strict_json
+from lossrun.records import recorded, strict_json
+from lossrun.records.digests import Mark, Marked, with_unix_lines
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.rows import Rows
@@ -24,18 +25,24 @@ def summed_up(path: Path) -> RecordedRun:
             return recorded.load(path)
     except OSError:
         return recorded.load(path)
-    events = ledger.read(files.ledger_path)
+    described = recorded.read_description(path)
+    events = described.ledger
     epochs = _best_epochs(events)
-    rows = _rows_of(files.history_path, epochs) if epochs else None
+    rows = _rows_of(files.history_path, epochs, Mark.found_in(events[-1].get("history"))) if epochs else None
     if rows is None:
-        return recorded.load(path)
-    try:
-        environment = strict_json.loads(files.run_json.read_bytes())
-    except (OSError, ValueError):
         return recorded.load(path)  # says what is wrong
-    config = ledger.effective_config(config_file.read(files.config_path), events)
-    name, state = path.resolve().name, status(path, events)
-    return RecordedRun(path, name, config, environment, History(rows), events, state, ())
+    return RecordedRun(
+        path=path,
+        name=path.resolve().name,
+        config=described.config,
+        environment=described.environment,
+        history=History(rows),
+        ledger=events,
+        status=status(path, events),
+        warnings=described.edited,
+        edited=described.edited,
+        verified=described.verified,
+    )
 
 
 def _best_epochs(events: Sequence[dict[str, Any]]) -> set[int] | None:
@@ -53,11 +60,17 @@ def _best_epochs(events: Sequence[dict[str, Any]]) -> set[int] | None:
     return best | last if best and None not in best | last else None
 
 
-def _rows_of(history_path: Path, epochs: set[int]) -> Rows | None:
-    """The history's rows of some epochs, and its last. None where one of them is not where it should be."""
-    content = history_path.read_bytes()
+def _rows_of(history_path: Path, epochs: set[int], mark: Mark | None) -> Rows | None:
+    """The history's rows of some epochs, and its last. None where one of them is not where it should be, or the content
+    is not what was written."""
+    content = with_unix_lines(history_path.read_bytes())
     if not content.endswith(b"\n"):
         return None
+    if mark is not None:
+        marked = Marked([mark])
+        marked.add(content)
+        if not marked.agrees_with(mark):
+            return None
     lines = [content[content.rfind(b"\n", 0, -1) + 1 :]]
     for epoch in epochs:
         start = b'{"epoch": %d,' % epoch

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lossrun.records.leftovers import Leftovers
 
 # Columns of a listing that show what one may sort by.
+# What an event holds for other commands to check files against.
+_DIGESTS: Final = ("config", "config_digest", "history", "predictions", "best_weights")
 _SHOWN: Final = {"run", "status", "epochs_done", "epochs", "seeds", "loss", "optimizer", "learning_rate", "age"}
 CSV_HEADER: Final = (
     "run",
@@ -223,7 +225,7 @@ def _event(event: dict[str, Any]) -> str:
     plain = [
         format_seconds(value) if key == "seconds" else f"{key} {value}"
         for key, value in event.items()
-        if key not in ("event", "time", "changes", "environment", "seeds") and value is not None
+        if key not in ("event", "time", "changes", "environment", "seeds", *_DIGESTS) and value is not None
     ]
     return ", ".join(plain + changes)
 

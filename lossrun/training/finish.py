@@ -6,12 +6,14 @@ import numpy as np
 
 from lossrun.records import checkpoints, ledger, predictions
 from lossrun.training.evaluate import Evaluation, evaluate
+from lossrun.training.replica import Replica
 from lossrun.training.session import Session
-from lossrun.training.state import load_weights, weights
+from lossrun.training.state import best_arrays, load_weights, weights
 
 
 def finish(session: Session) -> None:
-    """Score the held-out data, write predictions.npz, and close the ledger. Leaves each seed at its last weights."""
+    """Score the held-out data, write predictions.npz and the best weights, and close the ledger, which has their
+    digests. Leaves each seed at its last weights."""
     facts: dict[str, dict[str, Any]] = {}
     outputs: dict[int, np.ndarray] = {}
     for replica in session.replicas:
@@ -27,7 +29,7 @@ def finish(session: Session) -> None:
         if replica.parts.test is not None:
             fact["test_at_last"] = _columns(evaluate(replica, replica.parts.test, session.reading))
         if best.epoch:
-            load_weights(replica, checkpoints.read(session.run.best_weights_path(replica.seed)).tensors)
+            load_weights(replica, best_arrays(replica))
         if (held_out := replica.parts.test or replica.parts.validation) is not None:
             at_best = evaluate(replica, held_out, session.reading)
             outputs[replica.seed] = at_best.predictions.cpu().numpy()
@@ -35,7 +37,8 @@ def finish(session: Session) -> None:
                 fact["test_at_best"] = _columns(at_best)
         load_weights(replica, last)
         facts[str(replica.seed)] = fact
-    _save_predictions(session, outputs)
+    predictions_digest = _save_predictions(session, outputs)
+    best_weights = _save_best_weights(session)
     ledger.append(
         session.run.ledger_path,
         "finished",
@@ -43,20 +46,43 @@ def finish(session: Session) -> None:
         step=session.position.step,
         seeds=facts,
         seconds=session.seconds,
+        predictions=predictions_digest,
+        best_weights=best_weights,
+        history=session.history.mark.facts(),
     )
+    checkpoints.remove_best(session.run.checkpoints, but=best_weights or "")
 
 
-def _save_predictions(session: Session, outputs: dict[int, np.ndarray]) -> None:
-    """Where each seed has a split of its own, only the first seed's predictions are kept: a row is one sample."""
+def _save_best_weights(session: Session) -> str | None:
+    """The name of the file that holds the best weights of every seed that has any; None where no seed has."""
+    with_best = [replica for replica in session.replicas if replica.best.epoch]
+    if not with_best:
+        return None
+    each = [best_arrays(replica) for replica in with_best]
+    tensors = {
+        name: np.stack([arrays[name] for arrays in each]) if len(each) > 1 else array for name, array in each[0].items()
+    }
+    facts = {"best": [_best(replica) for replica in with_best]}
+    return checkpoints.save_best(session.run.checkpoints, tensors, facts).name
+
+
+def _best(replica: Replica) -> dict[str, Any]:
+    best = replica.best
+    return {"seed": replica.seed, "epoch": best.epoch, "step": best.step, best.metric: best.value}
+
+
+def _save_predictions(session: Session, outputs: dict[int, np.ndarray]) -> str | None:
+    """The file's digest; None without held-out data. Where each seed has a split of its own, only the first seed's
+    predictions are kept: a row is one sample."""
     parts = session.replicas[0].parts
     samples = parts.test or parts.validation
     if samples is None:
-        return
+        return None
     targets = samples.targets
     if session.facts.task == "regression":
         targets = targets.double() * parts.target_std + parts.target_mean
     shared = {replica.seed for replica in session.replicas if replica.parts is parts}
-    predictions.save(
+    return predictions.save(
         session.run.predictions_path,
         ids=samples.ids.numpy(),
         targets=targets.cpu().numpy(),

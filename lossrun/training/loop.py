@@ -13,14 +13,14 @@ import torch
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
 from lossrun.errors import DivergedError, StoppedError, TerminatedError
-from lossrun.records import checkpoints, history, ledger
+from lossrun.records import checkpoints, ledger
 from lossrun.shell import run_command
 from lossrun.training.events import EpochRecord, StepProgress
 from lossrun.training.finish import finish
 from lossrun.training.health import Finding, examine
 from lossrun.training.replica import Replica
 from lossrun.training.session import Session, Stopwatch
-from lossrun.training.state import capture, weights
+from lossrun.training.state import capture, keep_best
 from lossrun.training.stopping import Request
 
 PROGRESS_INTERVAL: Final = 0.1  # seconds; the eye needs no more, and the step pays for each
@@ -86,11 +86,10 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
         rows = [{**row, "seconds": seconds, "train_seconds": spent.trained} for row in rows]
         findings = examine(session, rows)
         improved = [replica for replica, row in zip(active, rows, strict=True) if _judge(replica, row, session)]
-        # Before the checkpoint, which says which epoch is the best: were it the other way round, a crash between the
-        # two would leave a checkpoint that speaks of weights nobody has.
-        _save_best(improved, session)
+        for replica in improved:
+            keep_best(replica)
 
-        session.history_length = history.append(session.run.history_path, rows)
+        session.history.append(rows)
         _record(findings, session)
         diverged = [finding for finding in findings if finding.diverged]
         if diverged and _ends_by_divergence(session):
@@ -121,17 +120,6 @@ def _judge(replica: Replica, row: Mapping[str, Any], session: Session) -> bool:
     return replica.best.see(row[replica.best.metric], epoch, step)
 
 
-def _save_best(replicas: Sequence[Replica], session: Session) -> None:
-    """Keep the weights of seeds whose epoch was their best so far."""
-    files = []
-    for replica in replicas:
-        best = replica.best
-        facts = {"seed": replica.seed, "epoch": best.epoch, "step": best.step, best.metric: best.value}
-        files.append((session.run.best_weights_path(replica.seed), weights(replica), facts))
-    if files:
-        checkpoints.save_weights(files)
-
-
 def _ends_by_divergence(session: Session) -> bool:
     if session.config.on_divergence == "stop":
         return True
@@ -147,7 +135,8 @@ def _record(findings: Sequence[Finding], session: Session) -> None:
     known = [tuple(map(event.get, names)) for event in ledger.read(path)]
     for finding in findings:
         if tuple(map(finding.facts().get, names)) not in known:
-            ledger.append(path, "diverged" if finding.diverged else "diagnosed", **finding.facts())
+            event = "diverged" if finding.diverged else "diagnosed"
+            ledger.append(path, event, **finding.facts(), history=session.history.mark.facts())
 
 
 def _diverged(findings: Sequence[Finding], session: Session) -> DivergedError:

@@ -107,6 +107,8 @@ class Replica:
 
     `health`: what is remembered of it to tell how it is doing.
 
+    `best_weights`: the model's weights and buffers after its best epoch, on its device; empty before there is one.
+
     `own_optimizer`: it is the user's, and may do more than torch's do.
 
     `mixed`: the model computes in bfloat16 where that is safe (torch's autocast); weights and losses do not.
@@ -129,6 +131,7 @@ class Replica:
     generator_state: Tensor | None = None
     mixed: bool = False
     own_optimizer: bool = False
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
 
     def arithmetic(self) -> AbstractContextManager[object]:
         """To run the model in."""

@@ -10,6 +10,8 @@ from lossrun.catalog.declaration import Schedule
 from lossrun.config import Config, Override, Reading, from_mapping
 from lossrun.errors import UsageError
 from lossrun.records import recorded
+from lossrun.records.belonging import Belonging
+from lossrun.records.edits import differences
 from lossrun.records.run_directory import RunDirectory
 from lossrun.shell import option_set
 
@@ -40,6 +42,7 @@ class Resumable:
     changes: Mapping[str, list[Any]]
     environment: Mapping[str, Any]
     finished: bool
+    belonging: Belonging
     notes: tuple[str, ...]
     overrides: tuple[Override, ...] = ()
 
@@ -66,11 +69,12 @@ class Resumable:
 def find_resumable(path: Path, overrides: Sequence[Override] = ()) -> Resumable:
     """Read a run for resuming it. Raises RunError where it is none, UsageError for a change that cannot be made."""
     recorded_run = recorded.load(path)
+    recorded_run.refuse_edits()
     run = RunDirectory(path)
     directory = Path(recorded_run.environment.get("directory", "."))
     before = from_mapping(recorded_run.config, directory, name=str(run.config_path))
     after = from_mapping(recorded_run.config, directory, overrides, name=str(run.config_path))
-    changes = _changes(before.config.to_mapping(), after.config.to_mapping())
+    changes = differences(before.config.to_mapping(), after.config.to_mapping())
     for key in changes:
         # The bare "optimizer" is a change of its name: its state would mean nothing to another one.
         if key.partition(".")[0] not in CHANGEABLE or key == "optimizer":
@@ -94,7 +98,10 @@ def find_resumable(path: Path, overrides: Sequence[Override] = ()) -> Resumable:
         )
     started = [recorded_run.environment, *(e["environment"] for e in recorded_run.ledger if "environment" in e)]
     finished = recorded_run.status == "finished"
-    return Resumable(run, before.config, after, changes, started[-1], finished, tuple(notes), tuple(overrides))
+    belonging = Belonging.to(recorded_run)
+    return Resumable(
+        run, before.config, after, changes, started[-1], finished, belonging, tuple(notes), tuple(overrides)
+    )
 
 
 def _refuse_new_state(changes: Mapping[str, list[Any]], optimizer: str) -> None:
@@ -106,18 +113,3 @@ def _refuse_new_state(changes: Mapping[str, list[Any]], optimizer: str) -> None:
                 f"{key} cannot become {new} within a run: {optimizer} has kept nothing for it in the steps done so "
                 f"far; train anew with {option_set(key, str(new).lower())}"
             )
-
-
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, list[Any]]:
-    """{dotted key: [old, new]} for every leaf that differs."""
-    changes: dict[str, list[Any]] = {}
-    for key in dict.fromkeys((*old, *new)):
-        before: Any = old.get(key)
-        after: Any = new.get(key)
-        # Another component has other parameters: it is replaced as a whole.
-        mappings = isinstance(before, Mapping) and isinstance(after, Mapping)
-        if mappings and before.get("name") == after.get("name"):
-            changes |= _changes(before, after, f"{prefix}{key}.")
-        elif before != after:
-            changes[prefix + key] = [before, after]
-    return changes

@@ -11,6 +11,7 @@ from torch import Tensor
 from lossrun.catalog import DataFacts
 from lossrun.components.schedules import Plateau, rate
 from lossrun.config import Config
+from lossrun.records.history import Written
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.chunk import Chunk, keep_generator
 from lossrun.training.evaluate import Reading, Scorer
@@ -125,13 +126,14 @@ class Session:
     scorers: Sequence[Scorer]
     device: torch.device
     run: RunDirectory
+    run_id: str | None
+    history: Written
     hashes: Mapping[str, str]
     sums: EpochSums
     plateau: Plateau | None
     good_step: int = 0
     position: Position = field(default_factory=Position)
     known_floors: dict[int, Floors | None] = field(default_factory=dict)
-    history_length: int = 0
     seconds: float = 0.0
     watch: Stopwatch = field(default_factory=Stopwatch)
 

@@ -1,5 +1,7 @@
 """How a session comes to be: a new run, or an old one at its newest good checkpoint."""
 
+import math
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,9 +11,12 @@ from typing import Any
 from lossrun.catalog.declaration import Layer
 from lossrun.config import Config
 from lossrun.data import Data
-from lossrun.errors import UsageError
+from lossrun.errors import CheckpointError, UsageError
 from lossrun.lint import Examined
-from lossrun.records import checkpoints, history, ledger, run_directory
+from lossrun.records import best_weights, checkpoints, history, ledger, run_directory
+from lossrun.records.best_weights import in_old_files, said_by
+from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.history import Written
 from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory
 from lossrun.shell import option_set, run_command
@@ -22,7 +27,7 @@ from lossrun.training.plan import Plan, chunks_of, plan, step_of
 from lossrun.training.replica import Parts, Replica
 from lossrun.training.resumable import Resumable
 from lossrun.training.session import EpochSums, Session, scheduled_rate
-from lossrun.training.state import capture, restore
+from lossrun.training.state import capture, keep_as_best, restore
 from lossrun.training.step import Step
 from lossrun.training.trial import own_layers, try_batch, try_recording
 
@@ -69,15 +74,26 @@ def prepare(examined: Examined, resumable: Resumable | None = None) -> Prepared:
 
 @contextmanager
 def begin(prepared: Prepared, runs_dir: Path) -> Iterator[Session]:
-    """A new run, its directory made and locked. Its state at step 0 is saved: there is always something to resume."""
-    facts = _environment(prepared)
+    """A new run, its directory made and locked. Its state at step 0 is saved: there is always something to resume.
+
+    Raises RunError where the disk refuses; nothing is left behind then.
+    """
+    facts = {"id": secrets.token_hex(8), **_environment(prepared)}
+    config = prepared.config.to_mapping()
+    sessions: list[Session] = []
+
+    def write_beginning(run: RunDirectory) -> None:
+        session = _session(prepared, run, facts["id"])
+        ledger.start(run.ledger_path, config, facts, epochs=prepared.config.epochs)
+        checkpoints.save(run.checkpoints, 0, capture(session), prepared.config.checkpoint.keep)
+        sessions.append(session)
+
     run = run_directory.create(
-        runs_dir, prepared.config.run_name, config=prepared.config.to_mapping(), environment=facts
+        runs_dir, prepared.config.run_name, config=config, environment=facts, begin=write_beginning
     )
     with writing(run.path):
-        ledger.append(run.ledger_path, "started", epochs=prepared.config.epochs)
-        session = _session(prepared, run)
-        checkpoints.save(run.checkpoints, 0, capture(session), prepared.config.checkpoint.keep)
+        (session,) = sessions
+        session.run, session.history = run, Written(run.history_path)
         yield session
 
 
@@ -92,17 +108,22 @@ def resume_at(
     """
     run = resumable.run
     with writing(run.path):
-        session = _session(prepared, run)
-        length = run.history_path.stat().st_size if run.history_path.exists() else 0
-        _, found = checkpoints.load_newest(run.checkpoints, history_length=length, on_skip=on_skip)
+        history.restore_line_ends(run.history_path)
+        session = _session(prepared, run, resumable.belonging.run_id)
+        length = session.history.length
+        _, found = checkpoints.load_newest(
+            run.checkpoints, history_length=length, on_skip=on_skip, problem=resumable.belonging.problem
+        )
         restore(session, found)
+        _take_up_old_best_weights(session, found, note)
         _thaw(session, resumable)
         if resumable.finished and resumable.changes and not session.training:
             raise UsageError(_nothing_to_train(session, resumable.options))
         if not session.training and session.step_in_epoch > 0:
             raise UsageError(_ends_within_an_epoch(session))
-        removed = history.cut(run.history_path, session.history_length)
+        removed = history.cut(run.history_path, found.metadata["history_length"])
         if removed:
+            session.history = Written(run.history_path)
             note(
                 f"history after step {session.position.step} removed ({removed} bytes); those epochs are trained again"
             )
@@ -119,9 +140,31 @@ def resume_at(
             epoch=session.position.epoch,
             step=session.position.step,
             changes=dict(resumable.changes),
+            config=prepared.config.to_mapping(),
             environment=now,
+            history=session.history.mark.facts(),
         )
+        # They speak of rows that have been cut off.
+        checkpoints.remove_after(run.checkpoints, session.position.step)
         yield session
+
+
+def _take_up_old_best_weights(session: Session, found: Checkpoint, note: Callable[[str], None]) -> None:
+    """Older versions kept the best weights in files of their own, which may be those of epochs given up since."""
+    if best_weights.PREFIX_KEY in found.metadata:
+        return
+    expected = said_by(found)
+    for replica in session.replicas:
+        try:
+            old = in_old_files(session.run, {replica.seed: expected[replica.seed]})
+        except CheckpointError as error:
+            note(str(error))
+            old = {}
+        if replica.seed in old:
+            keep_as_best(replica, old[replica.seed].tensors)
+        elif replica.best.epoch:
+            note(f"seed {replica.seed}: its best weights so far are lost; the best epoch is chosen from now on")
+            replica.best.value, replica.best.epoch, replica.best.step = math.nan, 0, 0
 
 
 def _thaw(session: Session, resumable: Resumable) -> None:
@@ -162,7 +205,7 @@ def _jump(resumable: Resumable, session: Session) -> str:
     return "" if before == after else f"the learning rate jumps from {before:g} to {after:g} at step {step}"
 
 
-def _session(prepared: Prepared, run: RunDirectory) -> Session:
+def _session(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Session:
     facts, config = prepared.examined.facts, prepared.config
     replicas, device = prepared.replicas, prepared.place.device
     reading = reading_of(config, facts)
@@ -182,6 +225,8 @@ def _session(prepared: Prepared, run: RunDirectory) -> Session:
         scorers,
         device,
         run,
+        run_id,
+        Written(run.history_path),
         hashes(prepared.examined.data),
         EpochSums.zero(0, len(replicas), device),
         build.plateau(config.schedule),

@@ -1,7 +1,5 @@
 """A session's full state, as arrays and plain values, and back: what a checkpoint holds."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -10,9 +8,10 @@ import torch
 from torch import Tensor
 
 from lossrun.components.schedules import PlateauState
-from lossrun.config import Config
 from lossrun.errors import CheckpointError
+from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, in_checkpoint
 from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.edits import digest
 from lossrun.training.replica import Health, Replica, Watch
 from lossrun.training.session import Position, Session, Stopwatch
 
@@ -23,7 +22,8 @@ _FROZEN: Final = ("stopped_epoch", "diverged_epoch")
 def capture(session: Session) -> Checkpoint:
     """The state between two steps. With several seeds every tensor gains a leading axis, seed by seed."""
     session.step.publish()
-    states = [dict(_tensors(replica)) for replica in session.replicas]
+    best = _where_best_weights_are(session)
+    states = [dict(_tensors(replica, with_best=best == BEST)) for replica in session.replicas]
     tensors = {f"epoch.{name}": _array(value) for name, value in _sums(session).items()}
     for name in dict.fromkeys(name for state in states for name in state):
         # A seed that is frozen may lack what the others' optimizers began to keep afterwards; it never steps again.
@@ -41,12 +41,15 @@ def capture(session: Session) -> Checkpoint:
             "good_step": session.good_step,
             "seeds": [replica.seed for replica in session.replicas],
             "replicas": [_facts(replica) for replica in session.replicas],
+            PREFIX_KEY: best,
             "seconds": session.seconds,
             "epoch_seconds": session.watch.seconds,
-            "config": _digest(session.config),
+            "run": session.run_id,
+            "config": digest(session.config.to_mapping()),
             "device": session.device.type,
             "data": dict(session.hashes),
-            "history_length": session.history_length,
+            "history_length": session.history.length,
+            "history": session.history.mark.facts(),
         },
     )
 
@@ -67,11 +70,11 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
     session.seconds = facts["seconds"]
     # Checkpoints of older versions do not say what the epoch in progress has taken so far.
     session.watch = Stopwatch(facts.get("epoch_seconds", 0.0))
-    session.history_length = facts["history_length"]
     session.good_step = facts["good_step"]
     session.sums.samples = list(facts["epoch_samples"])
     for name, value in _sums(session).items():
         value.copy_(torch.from_numpy(tensors[f"epoch.{name}"]))
+    best = in_checkpoint(checkpoint)
     for index, replica in enumerate(session.replicas):
         own = {
             name: torch.from_numpy(np.array(array[index] if len(seeds) > 1 else array))
@@ -83,6 +86,8 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
             own.pop("rng.state", None)
         try:
             _restore_replica(replica, own, facts["replicas"][index])
+            if replica.seed in best:
+                keep_as_best(replica, best[replica.seed].tensors)
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint does not fit the model or the optimizer: {error}") from error
 
@@ -96,9 +101,38 @@ def load_weights(replica: Replica, arrays: Mapping[str, np.ndarray]) -> None:
     replica.network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
 
 
-def _tensors(replica: Replica) -> Iterator[tuple[str, Tensor]]:
+def best_arrays(replica: Replica) -> dict[str, np.ndarray]:
+    """The weights after the best epoch, as `weights` gives the present ones."""
+    return {name: _array(tensor) for name, tensor in replica.best_weights.items()}
+
+
+def keep_best(replica: Replica) -> None:
+    """Keep the present weights as the best ones: a copy on the device, which is not waited for."""
+    replica.best_weights = {name: tensor.detach().clone() for name, tensor in replica.network.state_dict().items()}
+
+
+def keep_as_best(replica: Replica, arrays: Mapping[str, np.ndarray]) -> None:
+    """Keep weights that were read back as the best ones."""
+    like = replica.network.state_dict()
+    replica.best_weights = {name: torch.from_numpy(array).to(like[name].device) for name, array in arrays.items()}
+
+
+def _where_best_weights_are(session: Session) -> str | None:
+    """The prefix under which the best weights are in a checkpoint; the model's own where each seed's are the present
+    ones. None where there are none."""
+    with_best = [replica for replica in session.replicas if replica.best.epoch]
+    if not with_best:
+        return None
+    current = all(replica.best.step == session.position.step for replica in with_best)
+    return MODEL if current else BEST
+
+
+def _tensors(replica: Replica, *, with_best: bool) -> Iterator[tuple[str, Tensor]]:
     for name, tensor in replica.network.state_dict().items():
-        yield f"model.{name}", tensor
+        yield f"{MODEL}{name}", tensor
+    if with_best:
+        for name, tensor in replica.best_weights.items():
+            yield f"{BEST}{name}", tensor
     for name, tensor in replica.objective.state_dict().items():
         yield f"loss.{name}", tensor
     for index, state in replica.optimizer.state_dict()["state"].items():
@@ -156,11 +190,6 @@ def _watch_state(watch: Watch) -> Tensor:
 def _restore_watch(watch: Watch, state: Tensor) -> None:
     value, epoch, step, bad_epochs = state.tolist()
     watch.value, watch.epoch, watch.step, watch.bad_epochs = value, int(epoch), int(step), int(bad_epochs)
-
-
-def _digest(config: Config) -> str:
-    """SHA-256 (hex) of the effective config: which one this state was reached under."""
-    return hashlib.sha256(json.dumps(config.to_mapping(), sort_keys=True).encode()).hexdigest()
 
 
 def _sums(session: Session) -> dict[str, Tensor]:

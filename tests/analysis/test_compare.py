@@ -449,14 +449,13 @@ def test_no_mark_stands_beside_a_worse_mean(make_run):
 def test_a_run_that_was_taken_up_again_from_before_it_diverged_is_told_to_be_so(make_run):
     runs = [make_run(name, rows=falling(start), config={"loss": loss}) for name, start, loss in TWO]
     path = runs[1].path / "ledger.jsonl"
-    events = path.read_text()
-    path.write_text(events.splitlines(keepends=True)[0])
+    finished = dict(runs[1].finished)
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
     ledger.append(path, "diverged", seed=0, epoch=2, step=6)
     (remark,) = [r for r in compare([runs[0], recorded.load(runs[1].path)]).runs[1].remarks if "diverged" in r]
     assert remark == "seed 0 diverged in epoch 2"
     ledger.append(path, "resumed", step=3, changes={"learning_rate": [0.1, 0.05]})
-    with path.open("a") as file:
-        file.write(events.splitlines(keepends=True)[-1])
+    ledger.append(path, finished.pop("event"), **{key: fact for key, fact in finished.items() if key != "time"})
     comparison = compare([runs[0], recorded.load(runs[1].path)])
     assert "seed 0 diverged in epoch 2; taken up again from before that" in comparison.runs[1].remarks
     assert comparison.runs[1].diverged == ()

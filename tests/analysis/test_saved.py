@@ -1,8 +1,10 @@
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
 from lossrun.analysis.saved import best_weights, saved_files
-from lossrun.records import checkpoints
+from lossrun.records import checkpoints, ledger, recorded
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.run_directory import RunDirectory
 
@@ -14,14 +16,22 @@ def rows(epoch, seed):
 @pytest.fixture
 def run(make_run):
     """A run at step 6 (its third epoch has begun), with best weights of seed 0 from epoch 1."""
-    run = make_run(rows=rows, config={"seeds": [0, 1]})
+    run = make_run(rows=rows, config={"seeds": [0, 1]}, finish=False)
     files = RunDirectory(run.path)
     for step, epoch in ((0, 1), (6, 3)):
         state = Checkpoint({"model.w": np.zeros(3)}, {"epoch": epoch, "step": step})
         checkpoints.save(files.checkpoints, step, state, keep=3)
     line = {"body.output.bias": np.array([1.0]), "body.output.weight": np.array([[2.0, 3.0]])}
-    checkpoints.save_weights([(files.best_weights_path(0), line, {"epoch": 1, "step": 3, "seed": 0})])
-    return run
+    finish(files, line)
+    return recorded.load(run.path)
+
+
+def finish(files: RunDirectory, weights: Mapping[str, np.ndarray]) -> None:
+    facts = {"best": [{"seed": 0, "epoch": 1, "step": 3}]}
+    name = checkpoints.save_best(files.checkpoints, weights, facts).name
+    seeds = {"0": {"best_epoch": 1, "best_step": 3}, "1": {"best_epoch": None, "best_step": None}}
+    ledger.append(files.ledger_path, "finished", epoch=4, seeds=seeds, best_weights=name)
+    checkpoints.remove_best(files.checkpoints, but=name)
 
 
 def test_saved_files_are_described_by_their_headers(run):
@@ -39,14 +49,13 @@ def test_a_damaged_header_is_told_of(run):
 
 
 def test_the_weights_of_a_small_model_are_named_one_by_one_weights_before_biases(run):
-    found = best_weights(run.path, run.seeds)
+    found = best_weights(run)
     assert {seed: list(values.items()) for seed, values in found.items()} == {
         0: [("output.weight[0,0]", 2.0), ("output.weight[0,1]", 3.0), ("output.bias", 1.0)]
     }
 
 
 def test_the_weights_of_a_model_of_more_than_16_parameters_are_not_shown(run):
-    path = RunDirectory(run.path).best_weights_path(0)
     for size, shown in ((16, 16), (17, 0)):
-        checkpoints.save_weights([(path, {"w": np.zeros(size)}, {"epoch": 1, "step": 3})])
-        assert len(best_weights(run.path, (0,)).get(0, {})) == shown
+        finish(RunDirectory(run.path), {"w": np.zeros(size)})
+        assert len(best_weights(recorded.load(run.path)).get(0, {})) == shown

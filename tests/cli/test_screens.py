@@ -61,8 +61,10 @@ def many(make_run):
         facts = {"epoch": 4, "step": 9, "history_length": 0}
         checkpoints.save(files.checkpoints, 9, Checkpoint({"model.w": np.zeros((3, 1))}, facts), keep=3)
         weights = {"body.output.weight": np.array([[-2.5, 0.125]]), "body.output.bias": np.array([SMALL])}
-        for seed in run.seeds:
-            checkpoints.save_weights([(files.best_weights_path(seed), weights, facts | {"seed": seed})])
+        if (count := len(run.seeds)) > 1:
+            weights = {name: np.stack([array] * count) for name, array in weights.items()}
+        best = [{"seed": seed, "epoch": 4, "step": 9} for seed in run.seeds]
+        checkpoints.save_best(files.checkpoints, weights, {"best": best})
     return made
 
 

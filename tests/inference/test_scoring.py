@@ -1,7 +1,5 @@
 """A recorded run scored again: the ledger's own numbers to the bit, any part and any weights, sample by sample."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from lossrun.inference.predicting import predict
 from lossrun.inference.scoring import score
 from lossrun.records import checkpoints, history, ledger
 from lossrun.records.run_directory import RunDirectory
+from tests.conftest import made_elsewhere
 from tests.training.conftest import MOONS, REGRESSION, Laboratory
 
 SPIRALS = {"name": "synthetic_classification", "kind": "spirals", "samples": 150, "classes": 3}
@@ -170,16 +169,16 @@ def test_what_there_is_not(laboratory: Laboratory) -> None:
         score(run.path, checkpoint="newest")
 
 
-def test_a_seed_without_best_weights_is_told(laboratory: Laboratory) -> None:
+def test_without_best_weights_the_last_ones_are_proposed(laboratory: Laboratory) -> None:
+    """The file of best weights may be gone: the last checkpoint has them too; without both there are none."""
     run = laboratory.start(REGRESSION | {"seeds": 2})
-    run.best_weights_path(1).unlink()
     scores = score(run.path)
-    assert list(scores.seeds) == [0]
-    assert any("seed 1: there are no best weights" in text for text in scores.notes)
-    run.best_weights_path(0).unlink()
+    checkpoints.best_files(run.checkpoints)[0].unlink()
+    assert score(run.path).seeds == scores.seeds
+    unfinished = laboratory.start(REGRESSION | {"seeds": 2}, stop_at=1)
     with pytest.raises(CheckpointError, match="--checkpoint last"):
-        score(run.path)
-    assert list(score(run.path, checkpoint="last").seeds) == [0, 1]
+        score(unfinished.path, split="validation")
+    assert list(score(unfinished.path, split="validation", checkpoint="last").seeds) == [0, 1]
 
 
 def test_a_run_that_was_stopped_and_a_newest_checkpoint_that_is_damaged(laboratory: Laboratory) -> None:
@@ -198,8 +197,7 @@ def test_a_run_that_was_stopped_and_a_newest_checkpoint_that_is_damaged(laborato
 
 def test_another_torch_is_noted(laboratory: Laboratory) -> None:
     run = laboratory.start(REGRESSION)
-    facts = json.loads(run.run_json.read_text())
-    Path(run.run_json).write_text(json.dumps(facts | {"torch": "2.12.0"}))
+    made_elsewhere(run, torch="2.12.0")
     assert any("torch 2.12.0 -> " in text for text in score(run.path).notes)
 
 

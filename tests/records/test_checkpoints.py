@@ -52,7 +52,7 @@ def test_arrays_of_any_shape_type_and_memory_order_come_back_bit_for_bit(tmp_pat
 
 def test_metadata_comes_back_with_the_format_version_and_from_the_header_alone(tmp_path):
     path = checkpoints.save(tmp_path, 469, checkpoint(), keep=3)
-    expected = {**METADATA, "format_version": 1}
+    expected = {**METADATA, "format_version": 2}
     assert checkpoints.read(path).metadata == expected
     assert checkpoints.metadata(path) == expected
 
@@ -105,7 +105,7 @@ def test_another_format_version_is_refused_with_both_versions(tmp_path, monkeypa
     path = checkpoints.save(tmp_path, 1, checkpoint(), keep=2)
     monkeypatch.undo()
     for read in (checkpoints.read, checkpoints.metadata):
-        with pytest.raises(CheckpointError, match="format version 7, this lossrun reads 1"):
+        with pytest.raises(CheckpointError, match="format version 7, this lossrun reads 1 and 2"):
             read(path)
 
 
@@ -126,24 +126,31 @@ def test_the_newest_are_kept_and_never_fewer_than_two(tmp_path, keep, kept):
 
 
 def test_best_weights_and_other_files_are_not_pruned(tmp_path):
-    weights = tmp_path / "best-seed0.safetensors"
-    checkpoints.save_weights([(weights, {"w": np.zeros(2)}, {"epoch": 1})])
-    checkpoints.save_weights([(weights, {"w": np.ones(2)}, {"epoch": 2})])
+    weights = checkpoints.save_best(tmp_path, {"w": np.zeros(2)}, {"best": []})
     for step in range(1, 5):
         checkpoints.save(tmp_path, step, checkpoint(step), keep=2)
     read = checkpoints.read(weights)
-    assert read.metadata == {"format_version": 1, "epoch": 2}
-    assert read.tensors["w"].tolist() == [1, 1]
+    assert read.metadata == {"format_version": 2, "best": []}
+    assert read.tensors["w"].tolist() == [0, 0]
 
 
-def test_many_weights_at_once_are_each_as_if_saved_alone(tmp_path):
-    (tmp_path / "alone").mkdir()
-    files = [(f"best-seed{seed}.safetensors", {"w": np.full(3, float(seed))}, {"seed": seed}) for seed in range(3)]
-    checkpoints.save_weights((tmp_path / name, tensors, facts) for name, tensors, facts in files)
-    for name, tensors, facts in files:
-        checkpoints.save_weights([(tmp_path / "alone" / name, tensors, facts)])
-        assert (tmp_path / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
-    assert checkpoints.read(tmp_path / "best-seed2.safetensors").tensors["w"].tolist() == [2, 2, 2]
+def test_best_weights_of_an_earlier_end_go_when_the_new_ones_are_recorded(tmp_path):
+    old, new = (checkpoints.save_best(tmp_path, {"w": np.full(2, value)}, {"best": []}) for value in (0.0, 1.0))
+    (tmp_path / "best-of-mine.safetensors").write_bytes(b"")
+    assert checkpoints.best_files(tmp_path) == sorted([old, new])
+    checkpoints.remove_best(tmp_path, but=new.name)
+    assert checkpoints.best_files(tmp_path) == [new]
+    assert (tmp_path / "best-of-mine.safetensors").exists()
+
+
+@given(st.data())
+def test_one_changed_bit_in_best_weights_is_found(tmp_path_factory, data):
+    path = checkpoints.save_best(tmp_path_factory.mktemp("best"), {"w": np.arange(4.0)}, {"best": []})
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=path.name):
+        checkpoints.read(path)
 
 
 def test_a_checkpoint_of_the_same_step_is_replaced(tmp_path):

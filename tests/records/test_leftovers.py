@@ -23,13 +23,19 @@ def make(make_run):
     """A run with four checkpoints and its best weights."""
 
     def made(name="run", *, steps=STEPS, **options):
-        run = make_run(name, rows=rows, **options)
+        finish = options.pop("finish", True)
+        run = make_run(name, rows=rows, finish=False, **options)
         files = RunDirectory(run.path)
         for step in steps:
             state = Checkpoint({"model.w": np.full(50, float(step))}, {"epoch": 1, "step": step, "history_length": 0})
             checkpoints.save(files.checkpoints, step, state, keep=9)
+        best = None
         if steps:
-            checkpoints.save_weights([(files.best_weights_path(0), {"w": np.zeros(3)}, {"epoch": 1, "step": 3})])
+            facts = {"best": [{"seed": 0, "epoch": 1, "step": 3}]}
+            best = checkpoints.save_best(files.checkpoints, {"w": np.zeros(3)}, facts).name
+        if finish:
+            seeds = {"0": {"best_epoch": 1, "best_step": 3}}
+            ledger.append(files.ledger_path, "finished", epoch=4, seeds=seeds, seconds=2.0, best_weights=best)
         return run
 
     return made
@@ -46,7 +52,7 @@ def test_of_a_finished_run_the_best_weights_and_the_last_state_stay(make, tmp_pa
     assert found.why == "3 checkpoints before the last"
     assert found.size == sum(path.stat().st_size for path in spare) > 3 * 50 * 8
     assert remove(found) == found.size
-    assert names(run) == ["best-seed0.sa", "step-00000009"]
+    assert [name[:5] for name in names(run)] == ["best-", "step-"]
     assert recorded.load(run.path).status == "finished"
     assert superfluous(tmp_path / "runs").found == ()
 
@@ -55,12 +61,12 @@ def test_the_best_weights_alone_stay_where_that_is_asked_for(make, tmp_path):
     run = make()
     for found in superfluous(tmp_path / "runs", keep_best=True).found:
         remove(found)
-    assert names(run) == ["best-seed0.sa"]
+    assert [name[:5] for name in names(run)] == ["best-"]
 
 
 def test_the_last_state_stays_where_there_are_no_best_weights(make, tmp_path):
     run = make()
-    RunDirectory(run.path).best_weights_path(0).unlink()
+    checkpoints.best_files(run.path / "checkpoints")[0].unlink()
     for found in superfluous(tmp_path / "runs", keep_best=True).found:
         remove(found)
     assert names(run) == ["step-00000009"]
@@ -278,7 +284,7 @@ def test_what_other_tools_or_people_put_there_is_not_swept_away(make, tmp_path):
 
 def test_damaged_best_weights_keep_the_checkpoints(make, tmp_path):
     run = make()
-    best = RunDirectory(run.path).best_weights_path(0)
+    (best,) = checkpoints.best_files(run.path / "checkpoints")
     best.write_bytes(best.read_bytes()[:20])
     (found,) = superfluous(tmp_path / "runs", keep_best=True).found
     with pytest.raises(CheckpointError):

@@ -1,6 +1,7 @@
 """Small experiments, trained in this process."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,21 @@ SPIRALS = {"name": "synthetic_classification", "kind": "spirals", "samples": 150
 MOONS = {"name": "synthetic_classification", "kind": "moons", "samples": 120}
 
 
+class KilledError(Exception):
+    """Stands for SIGKILL."""
+
+
 class Laboratory:
     """Starts and resumes runs under one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def start(self, config: dict[str, Any], stop_at: int | None = None) -> RunDirectory:
+    def start(self, config: dict[str, Any], stop_at: int | None = None, kill_at: int | None = None) -> RunDirectory:
+        """`kill_at`: the step before which the run dies without saving anything."""
         examined = examine(from_mapping(config, self.folder), self.folder)
-        with begin(prepare(examined), self.folder / "runs") as session:
-            self.drain(session, stop_at)
+        with suppress(KilledError), begin(prepare(examined), self.folder / "runs") as session:
+            self.drain(session, stop_at, kill_at)
         return session.run
 
     def resume(
@@ -57,10 +63,12 @@ class Laboratory:
         with resume_at(prepared, resumable, skipped, note) as session:
             self.drain(session, stop_at)
 
-    def drain(self, session: Session, stop_at: int | None) -> None:
+    def drain(self, session: Session, stop_at: int | None, kill_at: int | None = None) -> None:
         """Train to the end, or until `stop_at` updates have been done in all."""
 
         def asked() -> Request | None:
+            if session.position.step == kill_at:
+                raise KilledError
             return Request.INTERRUPT if session.position.step == stop_at else None
 
         try:
@@ -94,7 +102,7 @@ def assert_same_bits(one: RunDirectory, other: RunDirectory) -> None:
     for name, tensor in a.tensors.items():
         assert tensor.dtype == b.tensors[name].dtype
         np.testing.assert_array_equal(tensor, b.tensors[name], err_msg=name, strict=True)
-    wall = ("seconds", "epoch_seconds", "history_length")
+    wall = ("seconds", "epoch_seconds", "history_length", "history", "run")  # the history holds wall times
     assert {k: v for k, v in a.metadata.items() if k not in wall} == {
         k: v for k, v in b.metadata.items() if k not in wall
     }

@@ -111,9 +111,12 @@ def test_rows_and_best_weights(laboratory: Laboratory) -> None:
     expected = f"epoch step seed train_loss val_loss {yardsticks} learning_rate grad_norm"
     assert list(found[0]) == expected.split()
     assert found[-1]["step"] == 5 * math.ceil(43 / 16)
+    (path,) = checkpoints.best_files(run.checkpoints)
+    assert ledger.read(run.ledger_path)[-1]["best_weights"] == path.name
+    saved = {facts["seed"]: facts for facts in checkpoints.metadata(path)["best"]}
     for seed in range(3):
         best = min((row for row in found if row["seed"] == seed), key=lambda row: row["val_mae"])
-        facts = checkpoints.metadata(run.best_weights_path(seed))
+        facts = saved[seed]
         assert (facts["epoch"], facts["val_mae"]) == (best["epoch"], best["val_mae"])
 
 

@@ -12,6 +12,7 @@ from lossrun.errors import UsageError
 from lossrun.lint import examine
 from lossrun.records import recorded
 from lossrun.training.start import begin, prepare
+from tests.conftest import made_elsewhere
 from tests.training.conftest import REGRESSION, SPIRALS, Laboratory, assert_same_bits, newest, rows
 
 MODULE = '''
@@ -156,7 +157,7 @@ def test_a_run_of_an_older_version_knows_its_modules_as_one_text(own: Laboratory
     digest = facts["code"]["own_beside"]["own_beside"]
     old = "f" * 16 if changed else digest
     facts["code"] = f"own {facts['code']['own']['own']}, own_beside {old}"
-    run.run_json.write_text(json.dumps(facts))
+    made_elsewhere(run, **facts)
     told: list[str] = []
     own.resume(run, note=told.append)
     assert [text.partition(": code ")[2] for text in told] == [f"own_beside {old} -> own_beside {digest}"] * changed

@@ -1,6 +1,5 @@
 """Resume equals never stopped: the promise that everything else in training serves."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from lossrun.errors import CheckpointError, UsageError
 from lossrun.records import checkpoints, ledger
+from tests.conftest import made_elsewhere
 from tests.training.conftest import REGRESSION, Laboratory, assert_same_bits, newest, rows
 
 # 4 epochs of 24 steps: 96 steps with everything that has a state of its own.
@@ -139,6 +139,20 @@ def test_a_shorter_history_is_damage_and_an_older_checkpoint_is_used(laboratory:
     assert_same_bits(whole, run)
 
 
+def test_best_weights_are_never_those_of_a_future_given_up(laboratory: Laboratory) -> None:
+    """Checkpoints every 10 epochs, killed in epoch 16, taken up at epoch 10 with a rate that changes nothing: the best
+    weights are those after 10 epochs, as a run of 10 epochs has them."""
+    config = {**REGRESSION, "checkpoint": {"every": "10 epochs"}, "epochs": 20}
+    ten = laboratory.start({**config, "epochs": 10})
+    killed = laboratory.start(config, kill_at=16 * 6)
+    assert [row["epoch"] for row in rows(killed)][-1] == 15
+    laboratory.resume(killed, "learning_rate=1e-12", "epochs=22")
+    expected, found = (ledger.read(run.ledger_path)[-1]["seeds"]["0"] for run in (ten, killed))
+    assert expected["best_epoch"] == 10
+    assert found["test_at_best"] == pytest.approx(expected["test_at_best"], rel=1e-6)
+    assert [row["epoch"] for row in rows(killed)] == list(range(1, 23))
+
+
 def test_a_constant_rate_run_extended_equals_the_longer_run(laboratory: Laboratory) -> None:
     config = {**EVERYTHING, "schedule": "constant"}
     longer = laboratory.start({**config, "epochs": 6})
@@ -207,8 +221,7 @@ def test_changed_data_are_refused(laboratory: Laboratory, tmp_path: Path) -> Non
 
 def test_a_changed_environment_is_told_once(laboratory: Laboratory) -> None:
     run = laboratory.start(EVERYTHING, stop_at=4)
-    environment = json.loads(run.run_json.read_text())
-    run.run_json.write_text(json.dumps({**environment, "torch": "1.0", "threads": 99}))
+    made_elsewhere(run, torch="1.0", threads=99)
     told: list[str] = []
     laboratory.resume(run, note=told.append)
     assert len(told) == 1

@@ -1,0 +1,79 @@
+"""A run that was written before runs carried digests (`tests/records/before_digests`, made by lossrun 0.1.0 at commit
+e8838da with torch 2.13: 3 epochs of 3 steps, 2 seeds) is read, scored and taken up again."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lossrun.errors import CheckpointError, RunError
+from lossrun.inference.scoring import score
+from lossrun.records import checkpoints, ledger, recorded
+from lossrun.records.recorded import UNVERIFIED
+from lossrun.records.run_directory import RunDirectory
+from tests.training.conftest import Laboratory
+
+GOLDEN = Path(__file__).parent.parent / "records" / "before_digests"
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> RunDirectory:
+    shutil.copytree(GOLDEN, tmp_path / "old")
+    return RunDirectory(tmp_path / "old")
+
+
+def test_it_is_read_and_scored_with_a_word(old: RunDirectory) -> None:
+    run = recorded.load(old.path)
+    assert (run.status, run.verified, run.edited, run.warnings) == ("finished", False, (), ())
+    assert run.finished is not None
+    scores = score(old.path)
+    assert UNVERIFIED in scores.notes
+    assert scores.epochs == {0: 3, 1: 3}
+    for seed, values in scores.seeds.items():
+        for name, value in run.finished["seeds"][str(seed)]["test_at_best"].items():
+            assert values[name.removeprefix("test_")] == pytest.approx(value, rel=1e-5)
+
+
+def test_it_is_resumed_and_ends_with_digests(old: RunDirectory, laboratory: Laboratory) -> None:
+    laboratory.resume(old, "epochs=5")
+    run = recorded.load(old.path)
+    assert run.finished is not None
+    assert [row["epoch"] for row in run.history.rows] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    (best,) = checkpoints.best_files(old.checkpoints)  # the files of each seed have gone
+    assert run.finished["best_weights"] == best.name
+    assert score(old.path).epochs == {0: 5, 1: 5}
+    assert checkpoints.read(checkpoints.candidates(old.checkpoints)[0]).metadata["run"] is None
+    # The digests of what came later prove what was there before.
+    for name in ("ledger.jsonl", "history.jsonl"):
+        path = old.path / name
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b'"epoch": 3', b'"epoch": 2', 1))
+        with pytest.raises(RunError, match=f"{name}.* digest"):
+            recorded.load(old.path)
+        path.write_bytes(content)
+
+
+def test_its_best_weights_are_held_against_what_the_run_says(old: RunDirectory) -> None:
+    shutil.copy(old.best_weights_path(1), old.best_weights_path(0))
+    with pytest.raises(CheckpointError, match=r"best-seed0\.safetensors: it holds the weights of seed 1"):
+        score(old.path)
+
+
+def test_its_edited_config_is_noticed_by_the_checkpoints(old: RunDirectory, laboratory: Laboratory) -> None:
+    old.config_path.write_text(old.config_path.read_text().replace("batch_size: 16", "batch_size: 8"))
+    with pytest.raises(CheckpointError, match=r"config\.yaml was edited"):
+        laboratory.resume(old, "epochs=5")
+
+
+def test_best_weights_of_epochs_given_up_are_not_taken_up(old: RunDirectory, laboratory: Laboratory) -> None:
+    """As if the run had been killed in its third epoch, after the files of best weights and before the checkpoint."""
+    checkpoints.candidates(old.checkpoints)[0].unlink()
+    old.ledger_path.write_bytes(old.ledger_path.read_bytes().splitlines(keepends=True)[0])
+    with pytest.raises(CheckpointError, match="after epoch 3, step 9, but the best of seed 0 is epoch 2, step 6"):
+        score(old.path)
+    told: list[str] = []
+    laboratory.resume(old, "learning_rate=1e-12", "epochs=4", note=told.append)
+    assert any("best weights so far are lost" in text for text in told)
+    finished = ledger.read(old.ledger_path)[-1]["seeds"]["0"]
+    assert finished["best_epoch"] > 2
+    assert finished["test_at_best"] == pytest.approx(finished["test_at_last"], rel=1e-6)
