@@ -1,20 +1,29 @@
 """One writer per run: a lock held by the kernel, and a note of who holds it for everybody else to read.
 
-The kernel frees the lock when its holder dies, however it dies. The note lies in a file of its own: older versions of
-filelock empty the lock file on opening it, even when they then fail to get the lock, and Windows lets nobody read it.
+The kernel frees the lock when its holder dies, however it dies. The note lies in a file of its own: Windows lets nobody
+read a locked one. Some network file systems have no locks: there the note itself is the lock, which one process alone
+can create, and which is taken over from a process of this host that has died.
 """
 
+import errno
 import os
+import secrets
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from lossrun.errors import LockedError
-from lossrun.records import durable, strict_json
+from lossrun.records import digests, durable, strict_json
 from lossrun.records.run_directory import RunDirectory
+
+# What file systems without locks answer.
+NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
+_HELD: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +40,78 @@ class Owner:
 @contextmanager
 def writing(run: Path) -> Iterator[None]:
     """Hold the run's lock. Raises LockedError at once where another process, or this one, holds it already."""
-    from filelock import FileLock, Timeout
-
     files = RunDirectory(run)
-    lock = FileLock(files.lock_path)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    mine = _note(Owner(os.getpid(), socket.gethostname(), now, process_start(os.getpid())))
     with durable.refusals_of_the_disk(files.lock_path):
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise LockedError(_held_by(run, owner(run))) from None
+        release = _kernel_lock(run)
+        if release is None:
+            _create_note(run, mine)
     try:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        mine = Owner(os.getpid(), socket.gethostname(), now, process_start(os.getpid()))
-        durable.replace(files.owner_path, (strict_json.dumps(asdict(mine)) + "\n").encode())
+        if release is not None:
+            durable.replace(files.owner_path, mine)
         yield
     finally:
         with suppress(OSError):
             files.owner_path.unlink(missing_ok=True)
-        lock.release()
+        if release is not None:
+            release()
+
+
+def _kernel_lock(run: Path) -> Callable[[], object] | None:
+    """Take the lock; what gives it back. None where the file system has no locks. Raises LockedError, OSError."""
+    path = RunDirectory(run).lock_path
+    if sys.platform == "win32":
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(path)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise LockedError(_held_by(run, owner(run))) from None
+        return lock.release
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in _HELD:
+            raise LockedError(_held_by(run, owner(run))) from None
+        if error.errno in NO_LOCKS:
+            return None
+        raise
+    return lambda: os.close(descriptor)
+
+
+def _create_note(run: Path, mine: bytes) -> None:
+    """Be the one who creates the note. Raises LockedError where another has, unless it is known to have died."""
+    path = RunDirectory(run).owner_path
+    for _ in range(2):
+        with suppress(FileExistsError):
+            durable.write(path, mine)
+            return
+        holder = owner(run)
+        if holder is None or is_alive(holder) is not False:
+            break
+        dead = path.with_name(f".{path.name}.{secrets.token_hex(4)}{durable.TEMPORARY_SUFFIX}")
+        with suppress(FileNotFoundError):
+            path.rename(dead)
+            taken = dead.read_bytes()
+            dead.unlink()
+            if taken != _note(holder):  # somebody else took it over first, and this is the new note
+                durable.write(path, taken)
+                break
+    raise LockedError(
+        f"{_held_by(run, owner(run))}. This file system has no locks: if that process has gone, remove {path}"
+    )
+
+
+def _note(holder: Owner) -> bytes:
+    facts = asdict(holder)
+    digest = digests.of_bytes(strict_json.dumps(facts).encode())
+    return (strict_json.dumps({**facts, "digest": digest}) + "\n").encode()
 
 
 def owner(run: Path) -> Owner | None:
@@ -57,9 +120,12 @@ def owner(run: Path) -> Owner | None:
     The lock itself is not touched: trying it would make a real writer fail.
     """
     try:
-        return Owner(**strict_json.loads(RunDirectory(run).owner_path.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        facts = strict_json.loads(RunDirectory(run).owner_path.read_bytes())
+        digest = facts.pop("digest", None)  # older versions wrote none
+        holder = Owner(**facts)
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
+    return holder if digest in (None, digests.of_bytes(strict_json.dumps(facts).encode())) else None
 
 
 def is_alive(process: Owner) -> bool | None:

@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,3 +88,46 @@ def test_contents_that_cannot_be_made_leave_nothing_behind(tmp_path):
     with pytest.raises(TypeError):
         durable.replace_all(files())
     assert list(tmp_path.iterdir()) == []
+
+
+def refusing(monkeypatch, function: str, number: int, *, directories: bool) -> None:
+    """Have `os.<function>` answer `number` for directories, or for files."""
+    real = getattr(os, function)
+
+    def answer(what: int | str, *arguments: int) -> object:
+        found = Path(f"/proc/self/fd/{what}") if isinstance(what, int) else Path(what)
+        if found.is_dir() == directories:
+            raise OSError(number, os.strerror(number))
+        return real(what, *arguments)
+
+    monkeypatch.setattr(os, function, answer)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+@pytest.mark.parametrize("number", sorted(durable.NO_DIRECTORY_SYNC), ids=errno.errorcode.get)
+@pytest.mark.parametrize("function", ["fsync", "open"])
+def test_a_directory_that_cannot_be_synced_is_no_error(tmp_path, monkeypatch, function, number):
+    refusing(monkeypatch, function, number, directories=True)
+    durable.replace(tmp_path / "file", b"new")
+    assert durable.append(tmp_path / "other", b"abc") == 3
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS], ids=errno.errorcode.get)
+@pytest.mark.parametrize("directories", [True, False])
+def test_a_failing_disk_is_an_error_wherever_it_fails(tmp_path, monkeypatch, number, directories):
+    refusing(monkeypatch, "fsync", number, directories=directories)
+    for write in (durable.replace, durable.append):
+        with pytest.raises(RunError, match=os.strerror(number)):
+            write(tmp_path / write.__name__, b"new")
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_hint_to_the_disk_may_be_refused(tmp_path, monkeypatch):
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "posix_fadvise", refuse, raising=False)
+    durable.replace_all((tmp_path / name, b"data") for name in "ab")
+    assert len(list(tmp_path.iterdir())) == 2

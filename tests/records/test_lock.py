@@ -1,3 +1,6 @@
+import errno
+import fcntl
+import json
 import os
 import signal
 import socket
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lossrun.errors import LockedError
+from lossrun.errors import LockedError, RunError
 from lossrun.records import lock
 from lossrun.records.status import status
 
@@ -99,3 +102,51 @@ def test_other_hosts_cannot_be_told():
 def test_an_unreadable_note_names_nobody(tmp_path, note):
     (tmp_path / "owner.json").write_bytes(note)
     assert lock.owner(tmp_path) is None
+
+
+def without_locks(monkeypatch, number: int) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+@pytest.mark.parametrize("number", sorted(lock.NO_LOCKS), ids=errno.errorcode.get)
+def test_where_there_are_no_locks_the_note_is_the_lock(tmp_path, monkeypatch, number):
+    without_locks(monkeypatch, number)
+    with lock.writing(tmp_path):
+        assert lock.owner(tmp_path).pid == os.getpid()
+        with pytest.raises(LockedError, match=r"no locks.*remove .*owner\.json"), lock.writing(tmp_path):
+            pytest.fail("two writers")
+        assert lock.is_alive(lock.owner(tmp_path))
+    assert lock.owner(tmp_path) is None
+    with lock.writing(tmp_path):
+        pass
+
+
+def test_without_locks_the_dead_are_followed_and_other_hosts_are_not(tmp_path, monkeypatch, holder):
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    without_locks(monkeypatch, errno.ENOLCK)
+    with lock.writing(tmp_path):
+        assert lock.owner(tmp_path).pid == os.getpid()
+    note = {"pid": 1, "host": "elsewhere", "since": "2026-11-21T01:45:00+00:00", "process_start": None}
+    (tmp_path / "owner.json").write_text(json.dumps(note))
+    with pytest.raises(LockedError, match="process 1 on elsewhere"), lock.writing(tmp_path):
+        pytest.fail("two writers")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "owner.json"]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.ENOSPC])
+def test_other_refusals_of_a_lock_are_told(tmp_path, monkeypatch, number):
+    without_locks(monkeypatch, number)
+    with pytest.raises(RunError, match=f"cannot write .*lock: {os.strerror(number)}"), lock.writing(tmp_path):
+        pytest.fail("no lock")
+    assert lock.owner(tmp_path) is None
+
+
+def test_a_changed_note_names_nobody(tmp_path):
+    with lock.writing(tmp_path):
+        path = tmp_path / "owner.json"
+        path.write_text(path.read_text().replace(f'"pid": {os.getpid()}', f'"pid": {os.getpid() + 1}'))
+        assert lock.owner(tmp_path) is None
