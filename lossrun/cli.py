@@ -9,6 +9,7 @@ import typer
 from lossrun.commands import configs, models, runs, training
 from lossrun.commands.with_config import WithConfig
 from lossrun.errors import ConfigError, LossrunError, RunError, StoppedError
+from lossrun.output import accept_any_text
 from lossrun.version import __version__
 
 # What a shell reports for a command that SIGPIPE has ended: 128 and the number of the signal.
@@ -64,6 +65,8 @@ def main() -> None:
 
 def _run() -> None:
     """The command, and all of its output. Raises BrokenPipeError where nobody reads it."""
+    for stream in (sys.stdout, sys.stderr):
+        accept_any_text(stream)
     try:
         app()
     except SystemExit as leaving:

@@ -15,7 +15,7 @@ import numpy as np
 from lossrun.data.array_cache import cached
 from lossrun.data.dataset import Part, Scaling, Source
 from lossrun.data.idx import read_idx
-from lossrun.data.places import array_cache_dir
+from lossrun.data.places import array_cache_dir, is_nowhere
 from lossrun.errors import AbsentDataError, DataError
 
 TRAIN: Final = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
@@ -144,6 +144,11 @@ def _check_digest(path: Path, published: str) -> None:
 
 
 def _download(name: str, file_name: str, folder: Path) -> Path:
+    if is_nowhere(folder):
+        raise AbsentDataError(
+            f"{name}: there is no home directory to keep its files in; name the folder above {name}/ with --data-dir "
+            "or LOSSRUN_DATA_DIR"
+        )
     import pooch
 
     # This room prints nothing; what failed is told in one message below.

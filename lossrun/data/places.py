@@ -2,12 +2,28 @@
 
 import os
 from pathlib import Path
+from typing import Final
+
+from lossrun.errors import UsageError
+
+# Where nothing can lie: stands for the cache of somebody who has no home directory.
+_NOWHERE: Final = Path(os.devnull)
 
 
 def default_data_dir() -> Path:
     """`$LOSSRUN_DATA_DIR`, or the platform's cache folder for lossrun."""
     named = os.environ.get("LOSSRUN_DATA_DIR")
-    return Path(named).expanduser() if named else _user_cache()
+    if not named:
+        return _user_cache()
+    try:
+        return Path(named).expanduser()
+    except RuntimeError:
+        raise UsageError(f"LOSSRUN_DATA_DIR={named}: there is no home directory; write the whole path") from None
+
+
+def is_nowhere(folder: Path) -> bool:
+    """Whether `folder` stands for a cache that does not exist, because there is no home directory."""
+    return folder.is_relative_to(_NOWHERE)
 
 
 def array_cache_dir() -> Path:
@@ -18,4 +34,8 @@ def array_cache_dir() -> Path:
 def _user_cache() -> Path:
     from platformdirs import user_cache_path
 
-    return user_cache_path("lossrun", appauthor=False)
+    try:
+        path = user_cache_path("lossrun", appauthor=False)
+    except RuntimeError:  # no HOME, and the user is not in the list of users
+        return _NOWHERE / "lossrun"
+    return _NOWHERE / "lossrun" if path.parts[:1] == ("~",) else path  # as older versions of platformdirs have it

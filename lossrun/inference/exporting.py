@@ -98,5 +98,6 @@ def _model_files(
             files[architecture.PROGRAM] = to_torch(program_of_torch)
         if "onnx" in formats:
             files[architecture.ONNX] = to_onnx(program_of_torch, name)
-    files[README] = architecture.readme(trained, chosen, program, formats).encode()
+    readme = architecture.readme(trained, chosen, program, formats)
+    files[README] = readme.encode(errors="backslashreplace")
     return files, notes

@@ -43,14 +43,21 @@ def read(path: Path) -> dict[str, Any]:
 
 def parsed(path: Path, text: bytes) -> dict[str, Any]:
     """The mapping in the file at `path`, which holds `text`. Raises RunError where there is none."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        config = yaml.load(text.decode("utf-8-sig"), Loader=loader)
+        config = _loaded(text.decode("utf-8-sig"))
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise RunError(f"cannot read {path}: {error}; the file is damaged: restore it from a copy") from error
     if not isinstance(config, dict):
         raise RunError(f"{path} holds no mapping; the file is damaged: restore it from a copy")
     return config
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        # libyaml does not take the half of a surrogate pair, which stands for a byte in a file's name.
+        return yaml.load(text, Loader=yaml.SafeLoader)
 
 
 def _looks_like_a_number(text: str) -> bool:

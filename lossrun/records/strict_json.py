@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from contextlib import suppress
 from types import NoneType
 from typing import Any, Final
@@ -11,15 +12,16 @@ from pydantic_core import from_json
 NON_FINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 _WRITER: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _AS_THEY_ARE: Final = {float, int, bool, NoneType}
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
-    """`value`, a tree of plain Python values, as strict JSON. Raises TypeError for anything else."""
+    """`value`, a tree of plain Python values, as strict JSON, which can be encoded. Raises TypeError for others."""
     if indent is None:
         with suppress(ValueError):  # a non-finite number: only then is a copy needed
-            return _WRITER.encode(value)
-    return json.dumps(_without_non_finite(value), allow_nan=False, ensure_ascii=False, indent=indent)
+            return _encodable(_WRITER.encode(value))
+    return _encodable(json.dumps(_without_non_finite(value), allow_nan=False, ensure_ascii=False, indent=indent))
 
 
 def loads(text: str | bytes) -> Any:
@@ -46,6 +48,11 @@ def restored(value: Any) -> Any:
     if isinstance(value, list):
         return [restored(item) for item in value]
     return value
+
+
+def _encodable(text: str) -> str:
+    """Names of files may hold bytes that are no text; Python has a half of a surrogate pair for each."""
+    return text if text.isascii() else _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _without_non_finite(value: Any) -> Any:

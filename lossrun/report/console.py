@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from lossrun.output import accept_any_text
 from lossrun.shell import PROGRAM
 
 # Wide enough that nothing is ever cut where there is no screen to fit.
@@ -41,9 +42,7 @@ def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     if stream is None:  # closed by whoever started us
         return _Console(file=io.StringIO())
-    if isinstance(stream, io.TextIOWrapper):
-        # A column of a table may have any name: better \xe9 on an ASCII terminal than no output at all.
-        stream.reconfigure(errors="backslashreplace")
+    accept_any_text(stream)
     width = None if stream.isatty() else _PIPE_WIDTH
     return _Console(stderr=stderr, width=width, soft_wrap=not stream.isatty())
 

@@ -66,7 +66,7 @@ def to_html(data: ReportData) -> str:
 
 def save_page(data: ReportData, path: Path) -> None:
     """Write the page. Raises RunError where the disk refuses."""
-    save(to_html(data).encode(), path, "--html")
+    save(to_html(data).encode(errors="backslashreplace"), path, "--html")
 
 
 def _digest(text: str) -> str:

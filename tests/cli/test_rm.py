@@ -89,7 +89,7 @@ def test_tags_that_yaml_writes_with_escapes_are_found(tmp_path):
 
 
 def test_a_damaged_run_has_no_tags(runs, tmp_path):
-    (runs["a"] / "config.yaml").write_text("tags: [lecture")
+    (runs["a"] / "ledger.jsonl").write_text("nonsense lecture\n")
     assert find_all([], tmp_path / "runs", ["lecture"]) == [runs["b"], runs["c"]]
 
 

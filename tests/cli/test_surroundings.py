@@ -1,0 +1,106 @@
+"""Commands in surroundings that nobody tries at home: a folder whose name is no text, an ASCII terminal, no home."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lossrun as package
+from lossrun.records import recorded
+from tests.cli.conftest import CONFIG
+
+# Bytes that are no UTF-8: "caf\xe9" as Latin-1 has it.
+CAFE = os.fsdecode(b"caf\xe9")
+TABLE = "a,b,y\n" + "".join(f"{i},{i * i % 7}.5,{i * 0.5 + 0.1}\n" for i in range(40))
+
+COMMANDS = [
+    ["check", "config.yaml"],
+    ["train", "config.yaml", "--name", "x"],
+    ["train", f"../{CAFE}/config.yaml", "--runs-dir", f"r{CAFE}", "--data-dir", f"../{CAFE}", "--name", "y"],
+    ["ls", "--runs-dir", f"r{CAFE}"],
+    ["ls", "--format", "json"],
+    ["show", "x"],
+    ["evaluate", "x"],
+    ["predict", "x", "--input", "table.csv", "-o", f"{CAFE}.csv"],
+    ["export", "x", "-o", f"exported-{CAFE}"],
+    ["resume", "x", "--set", "epochs=4"],
+    ["compare", "x", f"r{CAFE}/*-y", "--html", f"{CAFE}.html"],
+    ["script", "config.yaml", "--as", "pytorch"],
+    ["gc", "--yes"],
+    ["rm", "x", "--yes"],
+]
+ENCODINGS = {
+    "utf-8": {"PYTHONIOENCODING": "utf-8"},
+    "ascii": {"PYTHONIOENCODING": "ascii"},
+    "c locale": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+}
+NO_HOME = "import pwd\ndef none(uid): raise KeyError(uid)\npwd.getpwuid = none\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / CAFE
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    (folder / "config.yaml").write_text(
+        CONFIG.replace(
+            "{name: synthetic_regression, samples: 100, features: 3}", "{name: csv, path: table.csv, target: y}"
+        )
+    )
+    (folder / "table.csv").write_text(TABLE)
+    return folder
+
+
+def ran(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    root = str(Path(package.__file__).parents[1])
+    path = os.pathsep.join([*variables.pop("first", "").split(), root])
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "OMP_NUM_THREADS", "SYSTEMROOT")}
+    return subprocess.run(
+        [sys.executable, "-m", "lossrun", *arguments],
+        cwd=folder,
+        env={**kept, "PYTHONPATH": path, **variables},
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_folder_whose_name_is_no_text(folder: Path, encoding: str) -> None:
+    for arguments in COMMANDS:
+        result = ran(folder, *arguments, HOME=str(folder), **ENCODINGS[encoding])
+        assert (arguments, result.returncode, result.stderr if result.returncode else b"") == (arguments, 0, b"")
+        assert b"Traceback" not in result.stderr
+
+
+def test_a_printed_path_can_be_used(folder: Path) -> None:
+    result = ran(folder, "train", "config.yaml", "--quiet", "--runs-dir", f"r{CAFE}", HOME=str(folder))
+    run = folder / os.fsdecode(result.stdout.rstrip(b"\n"))
+    loaded = recorded.load(run)
+    assert loaded.environment["directory"] == str(folder)
+    assert loaded.status == "finished"
+
+
+@pytest.mark.parametrize("home", [{"HOME": "/proc/nowhere"}, {"first": "no_home"}], ids=["gone", "unknown user"])
+def test_without_a_home_directory(tmp_path: Path, home: dict[str, str]) -> None:
+    (tmp_path / "no_home").mkdir()
+    (tmp_path / "no_home" / "sitecustomize.py").write_text(NO_HOME)
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    home = {name: str(tmp_path / value) if name == "first" else value for name, value in home.items()}
+    for arguments in (
+        ["check", "config.yaml"],
+        ["train", "config.yaml", "--name", "x"],
+        ["ls"],
+        ["evaluate", "x"],
+        ["resume", "x", "--set", "epochs=4"],
+        ["script", "config.yaml", "--as", "keras"],
+    ):
+        result = ran(tmp_path, *arguments, **home)
+        assert (arguments, result.returncode, result.stderr if result.returncode else b"") == (arguments, 0, b"")
+    refused = ran(tmp_path, "train", "config.yaml", "--set", "dataset=mnist", "--set", "loss=cross_entropy", **home)
+    assert (refused.returncode, b"Traceback" in refused.stderr) == (3, False)
+    assert b"--data-dir" in refused.stderr
+    assert not (tmp_path / "~").exists()
