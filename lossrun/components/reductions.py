@@ -1,6 +1,7 @@
 """From per-sample losses to the one number that training minimises."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, Literal
 
 import torch
@@ -28,6 +29,8 @@ class Objective(nn.Module):
 
     A sum divides by nothing: under `sum` and `half_sum` the mean is over all N, so that the factor gives the sum,
     weighted, over the samples that count.
+
+    Means of several batches become the mean of all their samples by `counted`: what each mean has divided by.
 
     Raises ValueError for an unknown reduction, weight convention or `weights_of`, and where `loss` does not give one
     value per sample.
@@ -66,33 +69,49 @@ class Objective(nn.Module):
             tensor = None if given is None else torch.as_tensor(given, dtype=torch.float64)
             self.register_buffer(name, tensor, persistent=False)
 
-    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss per sample, a scalar: weighted if there are class weights. outputs (N, K)."""
-        weights = {
+    def forward(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """The mean loss per sample, a scalar: weighted if there are class weights or `weights`. outputs (N, K).
+
+        weights: (N,), of the samples; they multiply the losses and, under PyTorch's convention, what these are divided
+            by.
+        """
+        own = {
             name: value
             for name, value in (("class_weights", self.class_weights), ("pos_weight", self.pos_weight))
             if value is not None
         }
-        losses = self._per_sample(self.loss(outputs, targets, **weights), outputs)
-        counted = self._counted(targets)
-        if counted is None or adds_up_samples(self.reduction):
+        losses = self._per_sample(self.loss(outputs, targets, **own), outputs)
+        if weights is not None:
+            losses = losses * weights
+        counted = self.counted(targets, weights)
+        if counted is None:
             return losses.mean()
         total = counted.to(losses.dtype).sum()
-        # A batch in which nothing counts teaches nothing; 0 / 0 would end the run instead.
-        return losses.sum() / total.clamp(min=torch.finfo(total.dtype).tiny)
+        # A batch in which nothing counts teaches nothing; 0 / 0 would end the run instead, and so would a gradient of 0
+        # times the inverse of the least number.
+        return losses.sum() / total.masked_fill(total == 0, 1.0)
 
     def factor(self, batch_size: int) -> float:
         """What the mean is multiplied by before the backward pass, for a batch of so many samples."""
         return factor(self.reduction, batch_size, self.outputs_per_sample)
 
-    def _counted(self, targets: Tensor) -> Tensor | None:
-        """How much each sample counts in the mean, (N,); None: all of them alike."""
-        weights = self.class_weights if self.weight_convention == "pytorch" else None
-        if weights is not None:
-            weigh = _weights_of_classes if self.weights_of == "classes" else _weights_of_outputs
-            counted = weigh(targets, weights)
-            return counted if self.ignore_index is None else counted * _kept(targets, self.ignore_index)
-        return None if self.ignore_index is None else _kept(targets, self.ignore_index)
+    def counted(self, targets: Tensor, weights: Tensor | None = None) -> Tensor | None:
+        """How much each sample counts in what the mean divides by, (N,); None: all of them alike.
+
+        weights: (N,), of the samples.
+        """
+        if adds_up_samples(self.reduction):
+            return None
+        factors = []
+        if self.weight_convention == "pytorch":
+            if self.class_weights is not None:
+                weigh = _weights_of_classes if self.weights_of == "classes" else _weights_of_outputs
+                factors.append(weigh(targets, self.class_weights))
+            if weights is not None:
+                factors.append(weights)
+        if self.ignore_index is not None:
+            factors.append(_kept(targets, self.ignore_index))
+        return prod(factors[1:], start=factors[0]) if factors else None
 
     def _per_sample(self, losses: Tensor, outputs: Tensor) -> Tensor:
         if losses.shape != outputs.shape[:1]:

@@ -125,6 +125,7 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
         output=config.model["output"],
         own_optimizer=config.optimizer.is_plugin,
         mixed=config.precision == "bf16",
+        counted=objective.counted(seed_parts.train.targets, seed_parts.train.weights),
     )
 
 

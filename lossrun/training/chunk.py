@@ -46,16 +46,18 @@ class Chunk(Protocol):
         """The training samples at `[start, stop)` of each active seed's order, one seed after the other, flat."""
         ...
 
-    def losses(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of a training batch, shape `axis`. inputs (*axis, N, ...); targets (*axis, N) or more."""
+    def losses(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """The mean loss of a training batch, shape `axis`. inputs (*axis, N, ...); targets (*axis, N) or more; weights
+        of the samples (*axis, N)."""
         ...
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs and pre-activations, (*axis, N, K), of the same inputs (N, ...) for every seed."""
         ...
 
-    def mean_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The configured objective on outputs (*axis, N, K) and the same targets for every seed, shape `axis`."""
+    def mean_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """The configured objective on outputs (*axis, N, K) and the same targets and weights for every seed, shape
+        `axis`."""
         ...
 
 
@@ -84,17 +86,17 @@ class Single:
     def rows(self, start: int, stop: int) -> Tensor:
         return self.replica.order[start:stop]
 
-    def losses(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def losses(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         with self.replica.arithmetic():
             outputs = self.replica.network(inputs)
-        loss: Tensor = self.replica.objective(outputs.to(inputs.dtype), targets)
+        loss: Tensor = self.replica.objective(outputs.to(inputs.dtype), targets, weights)
         return loss
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         return self.replica.forward(inputs)
 
-    def mean_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        loss: Tensor = self.replica.objective(outputs, targets)
+    def mean_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        loss: Tensor = self.replica.objective(outputs, targets, weights)
         return loss
 
 
@@ -144,16 +146,19 @@ class Stack:
     def rows(self, start: int, stop: int) -> Tensor:
         return self.orders[:, start:stop].reshape(-1)
 
-    def losses(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        losses: Tensor = self._losses(self.parameters, self.states, inputs, targets)
+    def losses(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        each = (inputs, targets) if weights is None else (inputs, targets, weights)
+        losses: Tensor = self._losses(self.parameters, self.states, *each)
         return losses
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         preactivations = self._preactivations(self.parameters, self.states, inputs)
         return activated(preactivations, self.output), preactivations
 
-    def mean_losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        losses: Tensor = vmap(self.active[0].objective, in_dims=(0, None))(outputs, targets)
+    def mean_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        shared = (targets,) if weights is None else (targets, weights)
+        axes = (0, *[None] * len(shared))
+        losses: Tensor = vmap(self.active[0].objective, in_dims=axes)(outputs, *shared)
         return losses
 
     def _stack(self, replicas: Sequence[Replica]) -> None:
@@ -190,9 +195,11 @@ class Stack:
                 result: Tensor = functional_call(network.body, body, (inputs,))
             return result.to(inputs.dtype)
 
-        def loss(parameters: dict[str, Tensor], states: dict[str, Tensor], inputs: Tensor, targets: Tensor) -> Tensor:
+        def loss(
+            parameters: dict[str, Tensor], states: dict[str, Tensor], inputs: Tensor, *targets_and_weights: Tensor
+        ) -> Tensor:
             outputs = activated(preactivations(parameters, states, inputs), network.output)
-            result: Tensor = objective(outputs, targets)
+            result: Tensor = objective(outputs, *targets_and_weights)
             return result
 
         self._losses = vmap(loss, randomness="different")
@@ -212,11 +219,12 @@ class _LinearInTwo(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def gather(chunk: Chunk, samples: Samples, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Raw inputs and targets of these rows, with the chunk's leading axis."""
+def gather(chunk: Chunk, samples: Samples, rows: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Raw inputs, targets and, where samples have them, weights of these rows, with the chunk's leading axis."""
     size = (*chunk.axis, -1)
     inputs, targets = samples.inputs.index_select(0, rows), samples.targets.index_select(0, rows)
-    return inputs.view(*size, *inputs.shape[1:]), targets.view(*size, *targets.shape[1:])
+    weights = None if samples.weights is None else samples.weights.index_select(0, rows).view(size)
+    return inputs.view(*size, *inputs.shape[1:]), targets.view(*size, *targets.shape[1:]), weights
 
 
 def minimised(chunk: Chunk, losses: Tensor, batch_size: int) -> Tensor:

@@ -136,7 +136,7 @@ def _score(
     with evaluating(chunk.network, *(replica.objective for replica in chunk.replicas)):
         forwards = [chunk.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, size)]
         outputs, preactivations = (torch.cat(tensors, dim=-2) for tensors in zip(*forwards, strict=True))
-        loss = chunk.mean_losses(outputs, samples.targets).double()
+        loss = chunk.mean_losses(outputs, samples.targets, samples.weights).double()
     scores = yardsticks(
         reading.task,
         preactivations,

@@ -19,16 +19,17 @@ LOOKED_AT: Final = 4096  # samples, evenly taken from all of them
 STANDARD_ERRORS: Final = 3.0
 
 
-def a_few(replica: Replica) -> tuple[Tensor, Tensor]:
-    """Inputs as the model takes them, and targets."""
+def a_few(replica: Replica) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Inputs as the model takes them, targets, and weights where samples have them."""
     train = replica.parts.train
     apart = -(-len(train) // LOOKED_AT)
-    return train.scaled(train.inputs[::apart]), train.targets[::apart]
+    weights = None if train.weights is None else train.weights[::apart]
+    return train.scaled(train.inputs[::apart]), train.targets[::apart], weights
 
 
 def some_outputs(replica: Replica) -> Tensor:
     """Of those samples, dropout off."""
-    inputs, _ = a_few(replica)
+    inputs, _, _ = a_few(replica)
     with torch.no_grad(), undisturbed(inputs.device), evaluating(replica.network):
         # Not in half precision, in which outputs that are merely near each other look alike.
         return replace(replica, mixed=False).forward(inputs)[0]
@@ -36,7 +37,7 @@ def some_outputs(replica: Replica) -> Tensor:
 
 def outputs_are_alike(replica: Replica) -> bool:
     """Whether the model gives the same to every sample, to the rounding of its numbers."""
-    inputs, _ = a_few(replica)
+    inputs, _, _ = a_few(replica)
     if len(inputs) < 2 or bool((inputs == inputs[:1]).all()):
         return False
     values = some_outputs(replica)
@@ -50,10 +51,10 @@ def nothing_reaches_the_inputs(replica: Replica) -> bool:
     matrices = [weight for weight in replica.network.parameters() if weight.requires_grad and weight.ndim > 1]
     if not matrices:
         return True
-    inputs, targets = a_few(replica)
+    inputs, targets, weights = a_few(replica)
     with torch.enable_grad(), undisturbed(inputs.device), evaluating(replica.network):
         outputs, _ = replace(replica, mixed=False).forward(inputs)
-        loss = deepcopy(replica.objective)(outputs, targets)
+        loss = deepcopy(replica.objective)(outputs, targets, weights)
         (gradient,) = torch.autograd.grad(loss, matrices[0], allow_unused=True)
     return gradient is None or not bool(gradient.any())
 
@@ -62,7 +63,7 @@ def carries_information(replica: Replica, reading: Reading) -> bool:
     """Whether outputs go with their targets more than chance would have it: guesses that are right more often than the
     most frequent class is, or a column whose ranks are correlated with its target's. (Ranks, because a few far outliers
     would outweigh all other samples.)"""
-    outputs, (_, targets) = some_outputs(replica).double(), a_few(replica)
+    outputs, (_, targets, _) = some_outputs(replica).double(), a_few(replica)
     samples = len(outputs)
     if reading.task == "multiclass":
         labels = targets if targets.ndim == 1 else targets.argmax(dim=1)

@@ -51,18 +51,26 @@ def floors(replica: Replica, reading: Reading, config: Config) -> Floors:
     # A user's own loss may keep what it has seen.
     objective = deepcopy(replica.objective)
     last = config.model["output"]
-    targets = samples.targets[:: -(-len(samples) // MOST_TARGETS)]
+    apart = -(-len(samples) // MOST_TARGETS)
+    targets = samples.targets[::apart]
+    weights = None if samples.weights is None else samples.weights[::apart]
     rows = _rows(targets, reading).to(samples.dtype)
 
     def cost(outputs: Tensor) -> float:
-        value: Tensor = objective(outputs.expand(len(targets), -1), targets)
+        value: Tensor = objective(outputs.expand(len(targets), -1), targets, weights)
         return float(value)
 
     def least(outputs: Iterator[Tensor]) -> float:
         return min((value for each in outputs if isfinite(value := cost(each))), default=torch.nan)
 
     classes = reading.task != "regression"
-    constant = least(_constants_of_classes(rows, reading, last) if classes else _constants(rows, reading, last))
+    constants = _constants_of_classes if classes else _constants
+    # The best constant follows the samples that count the most. What they count depends on the convention.
+    counts = [weights, None if replica.counted is None else replica.counted[::apart]]
+    known = [each.double() for each in counts if each is not None and bool(each.any())] or [
+        torch.ones(len(rows)).to(rows)
+    ]
+    constant = least(candidate for each in known for candidate in constants(rows, each, reading, last))
     chance = cost(activated(torch.zeros_like(rows[:1]), last)) if classes else torch.nan
     mistake, best, doubled = _mistake(config, reading, rows), -inf, torch.nan
     if _takes_logits(config):
@@ -74,7 +82,7 @@ def floors(replica: Replica, reading: Reading, config: Config) -> Floors:
     elif mistake == "single_softmax":
         best = cost(torch.ones_like(rows))
     smoothing = torch.nan
-    # Of other losses, and with weights, the smoothed labels are not what costs least.
+    # Of other losses, and with weights of classes, the smoothed labels are not what costs least.
     plain = config.loss.name in ("cross_entropy", "binary_cross_entropy") and not (
         config.loss.parameters["class_weights"] or config.loss.parameters.get("pos_weight")
     )
@@ -113,10 +121,10 @@ def _rows(targets: Tensor, reading: Reading) -> Tensor:
     return targets
 
 
-def _constants_of_classes(rows: Tensor, reading: Reading, last: Output) -> Iterator[Tensor]:
+def _constants_of_classes(rows: Tensor, counts: Tensor, reading: Reading, last: Output) -> Iterator[Tensor]:
     """Outputs (1, K) that do not look at the sample: equal ones, the classes' shares, always the most frequent one."""
     yield activated(torch.zeros_like(rows[:1]), last)
-    shares = rows.mean(dim=0, keepdim=True).clamp(1e-7, 1 - 1e-7)
+    shares = _mean(rows, counts).clamp(1e-7, 1 - 1e-7)
     exclusive = reading.task == "multiclass" and reading.output != "sigmoid"
     logits = shares.log() if exclusive else shares.logit()
     yield activated(logits, last)
@@ -130,16 +138,15 @@ def _constants_of_classes(rows: Tensor, reading: Reading, last: Output) -> Itera
         yield torch.where(leading > 0 if exclusive else shares > 0.5, 1.0, -1.0).to(rows.dtype)
 
 
-def _constants(rows: Tensor, reading: Reading, last: Output) -> Iterator[Tensor]:
+def _constants(rows: Tensor, counts: Tensor, reading: Reading, last: Output) -> Iterator[Tensor]:
     """Outputs (1, K) of a regression that do not look at the sample."""
-    mean = rows.mean(dim=0, keepdim=True)
+    mean = _mean(rows, counts)
     if reading.reads_as == "mean_and_log_variance":
-        yield torch.cat([mean, rows.var(dim=0, correction=0, keepdim=True).log()], dim=1)
+        yield torch.cat([mean, _mean((rows - mean).square(), counts).log()], dim=1)
         return
-    shares = torch.linspace(0, 1, QUANTILES, dtype=torch.float64, device=rows.device)
-    candidates = [mean, *rows.double().quantile(shares, dim=0).unsqueeze(1)]
+    candidates = [mean, *_quantiles(rows.double(), counts).unsqueeze(1)]
     if bool((rows > -1).all()):
-        candidates.append(rows.log1p().mean(dim=0, keepdim=True).expm1())
+        candidates.append(_mean(rows.log1p(), counts).expm1())
     for values in candidates:
         values = values.to(rows.dtype)
         if reading.reads_as == "log_mean":
@@ -147,6 +154,26 @@ def _constants(rows: Tensor, reading: Reading, last: Output) -> Iterator[Tensor]
         else:
             # Within what the last layer can give.
             yield values if last == "none" else values.clamp(0, 1)
+
+
+def _mean(rows: Tensor, counts: Tensor) -> Tensor:
+    """(1, K), each row by how much it counts."""
+    if bool((counts == counts[0]).all()):
+        return rows.mean(dim=0, keepdim=True)
+    return ((rows.double() * counts.unsqueeze(1)).sum(dim=0, keepdim=True) / counts.sum()).to(rows.dtype)
+
+
+def _quantiles(rows: Tensor, counts: Tensor) -> Tensor:
+    """(QUANTILES, K), at even distances, each row by how much it counts."""
+    shares = torch.linspace(0, 1, QUANTILES, dtype=torch.float64, device=rows.device)
+    if bool((counts == counts[0]).all()):
+        return rows.quantile(shares, dim=0)
+    columns = []
+    for column in rows.unbind(1):
+        ascending, order = column.sort()
+        reached = counts.double()[order].cumsum(0)
+        columns.append(ascending[torch.searchsorted(reached, shares * reached[-1]).clamp(max=len(rows) - 1)])
+    return torch.stack(columns, dim=1)
 
 
 def _ideal(rows: Tensor, share: float, inputs: str, *, sigmoids: bool) -> Tensor:

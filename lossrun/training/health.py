@@ -98,7 +98,7 @@ def examine(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Finding
             continue
         health, sums = replica.health, session.sums
         if session.position.epoch == 1:
-            health.first_loss = float(sums.losses[0, index])
+            health.first_loss = sums.first(index)
         name, floor = _diagnosed(session, replica, row, now=sums.recent(index), last=_ends(session, replica, row))
         step, rate = row["step"], row["learning_rate"]
         if name == "non_finite" and (first_bad := sums.first_bad(index)):

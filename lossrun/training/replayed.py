@@ -47,12 +47,14 @@ class Recorder:
 
 @dataclass(slots=True)
 class Program:
-    """The records for one batch size. `inputs`, `targets`: flat, where each batch is put. `descents`: the updates that
+    """The records for one batch size. `inputs`, `targets`, `weights` (None: all samples count alike): flat, where each
+    batch is put. `descents`: the updates that
     are made from what a gradient is the product of, by the weight's position. `update`: of the other weights; None
     until torch's optimizer has made its state, or where its update cannot be recorded."""
 
     inputs: Tensor
     targets: Tensor
+    weights: Tensor | None
     pass_: Replayable
     losses: Tensor
     gradients: Sequence[Tensor]
@@ -88,6 +90,8 @@ class ReplayedStep(ChunkStep):
         samples = chunk.replicas[0].parts.train
         torch.index_select(samples.inputs, 0, rows, out=program.inputs)
         torch.index_select(samples.targets, 0, rows, out=program.targets)
+        if samples.weights is not None and program.weights is not None:
+            torch.index_select(samples.weights, 0, rows, out=program.weights)
         program.pass_.replay()
         self._update(program, rates[0])
         return for_all(chunk, program.losses)
@@ -104,10 +108,10 @@ class ReplayedStep(ChunkStep):
 
     def _recorded(self, rows: Tensor, batch_size: int) -> Program:
         chunk, samples = self.chunk, self.chunk.replicas[0].parts.train
-        inputs, targets = gather(chunk, samples, rows)
+        inputs, targets, weights = gather(chunk, samples, rows)
 
         def forward_and_backward() -> tuple[Tensor, tuple[Tensor, ...]]:
-            losses = chunk.losses(samples.scaled(inputs), targets)
+            losses = chunk.losses(samples.scaled(inputs), targets, weights)
             gradients = torch.autograd.grad(minimised(chunk, losses, batch_size), chunk.weights)
             return losses, tuple(map(_laid_out, gradients, chunk.weights))
 
@@ -122,6 +126,7 @@ class ReplayedStep(ChunkStep):
         return Program(
             inputs.view(flat, *samples.inputs.shape[1:]),
             targets.view(flat, *samples.targets.shape[1:]),
+            None if weights is None else weights.view(flat),
             recording,
             losses,
             gradients,

@@ -19,7 +19,7 @@ class Samples:
     `targets`: what the loss is given (regression: scaled).
 
     `ids` are row numbers in the part's source. `dtype`: of the model's inputs. `scale`: mean (None for 0) and standard
-    deviation of raw inputs.
+    deviation of raw inputs. `weights`: (N,), how much each sample counts; None: all alike.
     """
 
     inputs: Tensor
@@ -27,6 +27,7 @@ class Samples:
     ids: Tensor
     dtype: torch.dtype
     scale: tuple[Tensor | None, Tensor] | None = None
+    weights: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -111,6 +112,8 @@ class Replica:
 
     `own_optimizer`: it is the user's, and may do more than torch's do.
 
+    `counted`: how much each training sample counts in what the loss's mean divides by, (N,); None: all alike.
+
     `mixed`: the model computes in bfloat16 where that is safe (torch's autocast); weights and losses do not.
     """
 
@@ -132,6 +135,7 @@ class Replica:
     mixed: bool = False
     own_optimizer: bool = False
     best_weights: dict[str, Tensor] = field(default_factory=dict)
+    counted: Tensor | None = None
 
     def arithmetic(self) -> AbstractContextManager[object]:
         """To run the model in."""

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from lossrun.catalog import DataFacts
@@ -34,13 +35,16 @@ class Position:
 class EpochSums:
     """The epoch in progress: the mean loss of each step done so far, `losses` (steps, seeds), over so many `samples`,
     and of the last step `rates` and `gradient_norm`, (seeds,) (only once the epoch's last step is done).
-    `first_gradient_norm`: of the first step, for messages. All double precision; all but `rates` on the device."""
+    `first_gradient_norm`: of the first step, for messages. `counted` (steps, seeds): what the mean of each of the
+    epoch's steps divides by, where that is not the number of its samples; it follows from the order of the samples, and
+    no checkpoint holds it. All double precision; all but `rates` on the device."""
 
     losses: Tensor
     gradient_norm: Tensor
     first_gradient_norm: Tensor
     rates: Tensor
     samples: list[int] = field(default_factory=list)
+    counted: Tensor | None = None
 
     @classmethod
     def zero(cls, steps: int, seeds: int, device: torch.device) -> "EpochSums":
@@ -60,14 +64,28 @@ class EpochSums:
         self.samples.append(samples)
 
     def mean(self) -> Tensor:
-        """The loss of a sample so far, (seeds,)."""
+        """The loss of a sample so far, (seeds,): the sum of all losses over all that they count for, which the mean of
+        the steps' means is not."""
+        if self.counted is not None:
+            steps = len(self.samples)
+            return _weighted_mean(self.losses[:steps], self.counted[:steps])
         samples = torch.tensor(self.samples, dtype=torch.float64, device=self.losses.device)
         return samples @ self.losses[: len(samples)] / samples.sum()
 
     def recent(self, seed: int) -> float:
-        """The loss of the seed at that place in the last tenth of the steps so far."""
+        """The loss of the seed at that place in the last tenth of the steps so far; in all of them, where nothing
+        counts in those."""
         steps = len(self.samples)
-        return float(self.losses[steps - max(steps // 10, 1) : steps, seed].mean())
+        first = steps - max(steps // 10, 1)
+        if self.counted is None:
+            return float(self.losses[first:steps, seed].mean())
+        first = first if bool(self.counted[first:steps, seed].any()) else 0
+        return float(_weighted_mean(self.losses[first:steps, seed], self.counted[first:steps, seed]))
+
+    def first(self, seed: int) -> float:
+        """The loss of the seed at that place in the first step in which anything counts."""
+        place = 0 if self.counted is None else int(self.counted[:, seed].ne(0).byte().argmax())
+        return float(self.losses[place, seed])
 
     def first_bad(self, seed: int) -> int | None:
         """The step, from 1, in which the loss of the seed at that place was first no finite number."""
@@ -78,6 +96,11 @@ class EpochSums:
         self.gradient_norm.zero_()
         self.rates.zero_()
         self.samples.clear()
+
+
+def _weighted_mean(losses: Tensor, counted: Tensor) -> Tensor:
+    """Over the first axis; 0 where nothing counts."""
+    return (losses * counted).sum(dim=0) / counted.sum(dim=0).clamp(min=torch.finfo(torch.float64).tiny)
 
 
 @dataclass(slots=True)
@@ -179,12 +202,24 @@ class Session:
         for replica in self.replicas:
             replica.order = replica.order[:0].clone()  # gone before the next is there: a million take 8 MB
             replica.order = order(replica.seed, epoch, self.facts.train, self.config.shuffle).to(self.device)
+        self.sums.counted = self._counted()
         for chunk in self.chunks:
             first = chunk.replicas[0]
             if fresh or first.generator_state is None:
                 seed_torch(first.seed, Purpose.DROPOUT, epoch, self.device)
                 keep_generator(chunk)
         self.step.begin_epoch()
+
+    def _counted(self) -> Tensor | None:
+        """See `EpochSums`. Known beforehand, so that the steps have nothing to add up."""
+        size, steps = self.batch_size, self.steps_per_epoch
+        columns = []
+        for replica in self.replicas:
+            if replica.counted is None:
+                return None
+            each = replica.counted[replica.order[: steps * size]].double()
+            columns.append(F.pad(each, (0, steps * size - len(each))).view(steps, size).sum(dim=1))
+        return torch.stack(columns, dim=1)
 
     def floors(self, replica: Replica) -> Floors | None:
         """Of the seed's training data; None where the loss cannot say, as a user's own may not."""

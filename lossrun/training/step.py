@@ -72,8 +72,8 @@ class EagerStep(ChunkStep):
         for weight in chunk.weights:
             weight.grad = None
         samples = chunk.replicas[0].parts.train
-        inputs, targets = gather(chunk, samples, chunk.rows(start, stop))
-        losses = chunk.losses(samples.scaled(inputs), targets)
+        inputs, targets, weights = gather(chunk, samples, chunk.rows(start, stop))
+        losses = chunk.losses(samples.scaled(inputs), targets, weights)
         minimised(chunk, losses, stop - start).backward()  # type: ignore[no-untyped-call]
         chunk.update()
         return for_all(chunk, losses.detach())

@@ -63,7 +63,7 @@ def estimated_and_taken(laboratory: Laboratory, changes: dict[str, Any]) -> tupl
     size = facts.train if config.batch_size == "full" else min(config.batch_size, facts.train)
 
     def step() -> None:
-        inputs, targets = gather(chunk, train, torch.arange(size))
+        inputs, targets, _ = gather(chunk, train, torch.arange(size))
         losses = chunk.losses(train.scaled(inputs), targets)
         minimised(chunk, losses, size).backward()
 
