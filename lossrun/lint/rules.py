@@ -13,12 +13,14 @@ from lossrun.lint.rates import RATE_RULES
 from lossrun.lint.rule import Rule
 from lossrun.lint.targets import TARGET_RULES
 from lossrun.lint.watching import WATCHING_RULES, columns, yardsticks
+from lossrun.lint.weights import WEIGHT_RULES
 
 __all__ = ["RULES", "columns", "yardsticks"]
 
 RULES: Final[dict[str, Rule]] = {
     **OUTPUT_RULES,
     **TARGET_RULES,
+    **WEIGHT_RULES,
     **WATCHING_RULES,
     **RATE_RULES,
     **COURSE_RULES,
