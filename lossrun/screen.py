@@ -130,7 +130,7 @@ def _beginning(session: Session, examined: Examined, own_layers: Sequence[Layer]
     """What will be done, and what there is to say about it."""
     config, err = examined.config, stderr()
     machine = {"device": session.where, "run": str(session.run.path)}
-    known = facts(config, examined.facts, examined.notes, own_layers)
+    known = facts(config, examined.facts, examined.notes, own_layers, examined.reading.source.written)
     report.banner(err, {**known, **machine}, summary_rows(config, examined.facts, own_layers))
     for text in examined.reading.notes:
         note(err, text)

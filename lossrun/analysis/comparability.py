@@ -33,7 +33,18 @@ def reasons(runs: Sequence[RecordedRun], names: Sequence[str]) -> tuple[str, ...
     for part in ("validation", "test"):
         if len({digest for run in runs if (digest := _data_hash(run, part))}) > 1:
             found.append(f"the {part} data differ, so the values were not measured on the same samples")
+    if len({_ignored(run) for run in runs}) > 1:
+        listed = ", ".join(f"{name}: {_ignored(run) or 'none'}" for name, run in zip(names, runs, strict=True))
+        found.append(f"the runs ignore different labels ({listed}), so they were not scored on the same samples")
     return tuple(found)
+
+
+def _ignored(run: RecordedRun) -> str:
+    """The label whose samples are not scored; "" for none."""
+    loss = run.config["loss"]
+    label = None if ":" in loss["name"] else loss.get("ignore_index")
+    # torch's own default, and what it names, are no samples of any data.
+    return "" if label is None or label == -100 else str(label)
 
 
 def _data_hash(run: RecordedRun, part: str) -> str | None:

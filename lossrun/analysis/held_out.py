@@ -27,11 +27,11 @@ WORST: Final = 12  # examples
 @dataclass(frozen=True, slots=True)
 class Bin:
     """Predictions whose probability lies in (low, high], the first bin with 0. `predicted`: their mean probability;
-    `observed`: how often it was true; both None where `count` is 0."""
+    `observed`: how often it was true; both None where `count` is 0. By the samples' weights, if they have any."""
 
     low: float
     high: float
-    count: int
+    count: float
     predicted: float | None
     observed: float | None
 
@@ -48,10 +48,10 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """`counts[i][j]`: predictions of class j for samples of class i."""
+    """`counts[i][j]`: predictions of class j for samples of class i; sums of weights where samples have any."""
 
     classes: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
+    counts: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,12 @@ def held_out(members: Sequence[RecordedRun], classes: Sequence[str] = ()) -> Hel
     if found is None:
         return _nothing(problems[0])
     finite = {seed: np.asarray(one, np.float64) for seed, one in found.outputs.items() if np.isfinite(one).all()}
+    if found.weights is not None:
+        counting = np.flatnonzero(found.weights)
+        finite = {seed: one[counting] for seed, one in finite.items()}
+        found = replace(
+            found, ids=found.ids[counting], targets=found.targets[counting], weights=found.weights[counting]
+        )
     if task is None or not finite or not len(found.ids):
         return _nothing("its predictions are not finite" if task and found.outputs else "it has no predictions")
     if left_out := sorted(set(found.outputs) - set(finite)):
@@ -106,8 +112,10 @@ def held_out(members: Sequence[RecordedRun], classes: Sequence[str] = ()) -> Hel
         samples=len(found.ids),
         total=found.total,
         seeds=tuple(finite),
-        calibration=_calibration(task, outputs, targets) if probabilities and task != "regression" else None,
-        confusion=_confusion(run.config, task, outputs, targets, names),
+        calibration=_calibration(task, outputs, targets, found.weights)
+        if probabilities and task != "regression"
+        else None,
+        confusion=_confusion(run.config, task, outputs, targets, names, found.weights),
         measure=measure,
         worst=_worst(run.config, task, found, outputs, badness, names),
         problem="; ".join(problems),
@@ -171,7 +179,7 @@ def _decided(config: dict[str, Any], task: Task, outputs: np.ndarray) -> np.ndar
     return yes[..., 0].astype(int) if task == "binary" else yes
 
 
-def _calibration(task: Task, outputs: np.ndarray, targets: np.ndarray) -> Calibration:
+def _calibration(task: Task, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> Calibration:
     if task == "multiclass":
         of, stated = "the likeliest class", outputs.max(axis=-1)
         true = outputs.argmax(axis=-1) == targets
@@ -181,9 +189,10 @@ def _calibration(task: Task, outputs: np.ndarray, targets: np.ndarray) -> Calibr
     # One histogram per seed: their sum is drawn, and the error is each seed's own, as the yardstick has it.
     seeds = len(outputs)
     place = np.searchsorted(np.arange(1, BINS) / BINS, stated.reshape(seeds, -1)) + BINS * np.arange(seeds)[:, None]
+    each = np.ones(stated.shape) if weights is None else np.broadcast_to(_column(weights, stated), stated.shape)
     of_seeds = [
-        np.bincount(place.ravel(), weights, BINS * seeds).reshape(seeds, BINS)
-        for weights in (None, stated.ravel(), true.ravel().astype(np.float64))
+        np.bincount(place.ravel(), (values * each).ravel(), BINS * seeds).reshape(seeds, BINS)
+        for values in (np.ones(stated.shape), stated, true.astype(np.float64))
     ]
     error = np.abs(of_seeds[1] - of_seeds[2]).sum(axis=1) / of_seeds[0].sum(axis=1)
     counts, sums, hits = (one.sum(axis=0) for one in of_seeds)
@@ -191,7 +200,7 @@ def _calibration(task: Task, outputs: np.ndarray, targets: np.ndarray) -> Calibr
         Bin(
             low=index / BINS,
             high=(index + 1) / BINS,
-            count=int(count),
+            count=_whole(count),
             predicted=float(sums[index] / count) if count else None,
             observed=float(hits[index] / count) if count else None,
         )
@@ -201,15 +210,30 @@ def _calibration(task: Task, outputs: np.ndarray, targets: np.ndarray) -> Calibr
 
 
 def _confusion(
-    config: dict[str, Any], task: Task, outputs: np.ndarray, targets: np.ndarray, names: tuple[str, ...]
+    config: dict[str, Any],
+    task: Task,
+    outputs: np.ndarray,
+    targets: np.ndarray,
+    names: tuple[str, ...],
+    weights: np.ndarray | None,
 ) -> Confusion | None:
     if task not in ("binary", "multiclass") or len(names) > MOST_CLASSES:
         return None
     guesses = _decided(config, task, outputs)
     truths = np.broadcast_to(targets.reshape(len(targets)).astype(int), guesses.shape)
-    counts = np.zeros((len(names), len(names)), int)
-    np.add.at(counts, (truths, guesses), 1)
-    return Confusion(names, tuple(tuple(row) for row in counts.tolist()))
+    counts = np.zeros((len(names), len(names)))
+    np.add.at(counts, (truths, guesses), np.broadcast_to(1.0 if weights is None else weights, guesses.shape))
+    return Confusion(names, tuple(tuple(map(_whole, row)) for row in counts.tolist()))
+
+
+def _column(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Weights (N,) beside values (S, N) or (S, N, K)."""
+    return weights if values.ndim == 2 else weights[:, np.newaxis]
+
+
+def _whole(count: float) -> float:
+    """A count as an integer, where it is one: weights need not be."""
+    return int(count) if count == int(count) else float(count)
 
 
 def _badness(config: dict[str, Any], task: Task, outputs: np.ndarray, targets: np.ndarray) -> tuple[str, np.ndarray]:

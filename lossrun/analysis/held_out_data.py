@@ -49,20 +49,23 @@ class HeldOutData:
             return None
         data_dir, directory = Path(environment["data_dir"]), Path(environment.get("directory") or ".")
         recorded, seed = environment.get("data"), run.seeds[0]
-        key = strict_json.dumps([dataset, str(data_dir), str(directory), seed, recorded])
+        ignored = None if ":" in run.config["loss"]["name"] else run.config["loss"].get("ignore_index")
+        key = strict_json.dumps([dataset, str(data_dir), str(directory), seed, recorded, ignored])
         if key not in self._loaded:
-            data = _load(dataset, directory, data_dir, seed)
+            data = _load(dataset, directory, data_dir, seed, ignored)
             self._loaded[key] = data if data and data.hashes == recorded else None
         return self._loaded[key]
 
 
-def _load(dataset: dict[str, Any], directory: Path, data_dir: Path, seed: int) -> Data | None:
+def _load(
+    dataset: dict[str, Any], directory: Path, data_dir: Path, seed: int, ignored: str | float | None
+) -> Data | None:
     name = dataset["name"]
     if name in IMAGE_SETS and not all(_lies_in(data_dir / name, file) for file in (*TRAIN, *TEST)):
         return None
     parameters = {key: value for key, value in dataset.items() if key != "name"}
     try:
-        return load(name, parameters, config_dir=directory, data_dir=data_dir, seed=seed)
+        return load(name, parameters, config_dir=directory, data_dir=data_dir, seed=seed, ignored=ignored)
     except (LossrunError, KeyError, ValueError):
         return None  # gone, changed, or configured for another version: one does without
 

@@ -214,6 +214,9 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
             Parameter("target", _COLUMNS, REQUIRED, "what to predict: a column, or several"),
             Parameter("inputs", _COLUMNS | None, None, "what to predict from; left out: everything else"),
             Parameter("drop", list[str | int], [], "columns to leave out"),
+            Parameter(
+                "weight", _COLUMN | None, None, "a column of weights, how much each row counts; left out: all alike"
+            ),
             TASK,
             Parameter("delimiter", str, ",", "between cells; '\\t' for a tab"),
             Parameter("header", bool, True, "whether the first line names the columns; otherwise they are x1, x2, ..."),
@@ -244,6 +247,9 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
                 "what to predict: an array, or several; left out: y_train beside x_train, as Keras names them",
             ),
             Parameter("inputs", str | list[str] | None, None, "what to predict from; left out: everything else"),
+            Parameter(
+                "weight", str | None, None, "an array of weights, how much each sample counts; left out: all alike"
+            ),
             TASK,
             _split("array"),
             *SPLITS,
@@ -255,6 +261,9 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
         parameters=(
             _points("inputs"),
             _points("targets"),
+            Parameter(
+                "weights", list[float] | None, None, "how much each sample counts; left out: all alike", at_least=0
+            ),
             TASK,
             Parameter("validation", int | float, 0, VALIDATION.meaning, at_least=0),
             Parameter("test", int | float, 0, TEST.meaning, at_least=0),

@@ -24,10 +24,12 @@ SMOOTHING: Final = Parameter(
 )
 CLASS_WEIGHTS: Final = Parameter(
     "class_weights",
-    list[float] | Literal["balanced"] | None,
+    list[float] | dict[str, float] | Literal["balanced"] | None,
     None,
-    "weight of each class; balanced: samples / (classes * samples of the class)",
+    "weight of each class: a list in their order, or {label: weight}, 1 for all others; balanced: samples / (classes * "
+    "samples of the class)",
     at_least=0,
+    form="a list of numbers of at least 0, a mapping of labels to such numbers, or balanced",
 )
 WEIGHTING: Final = Parameter(
     "weight_convention",

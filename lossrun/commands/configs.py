@@ -54,7 +54,7 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     typer.echo(config_file.dumps(examined.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
     console = stderr()
     console.print()
-    known = facts(examined.config, examined.facts, examined.notes, own_layers)
+    known = facts(examined.config, examined.facts, examined.notes, own_layers, reading.source.written)
     banner(console, known, layers(examined.config, examined.facts, own_layers))
     for text in reading.notes:
         note(console, text)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from functools import cache
 from math import isfinite
 from types import UnionType
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeAlias, Union, get_args, get_origin
 
-from pydantic import AllowInfNan, Field, TypeAdapter, ValidationError
+from pydantic import AllowInfNan, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from lossrun.catalog import nearest
 from lossrun.catalog.declaration import Parameter
@@ -49,6 +49,14 @@ def _is_key(part: str | int, value: Any) -> bool:
     return isinstance(value, Mapping) and part in value
 
 
+def _as_word(key: Any) -> Any:
+    """YAML reads the key 1 as a number; as a name it is a word."""
+    return str(key) if isinstance(key, (int, float)) and not isinstance(key, bool) else key
+
+
+_Word: TypeAlias = Annotated[str, Field(strict=True), BeforeValidator(_as_word)]
+
+
 @cache
 def adapter(parameter: Parameter) -> TypeAdapter[Any]:
     """Strict: no bool for a number, no number for a string, no NaN, no infinity."""
@@ -68,8 +76,8 @@ def _bounded(annotation: Any, p: Parameter) -> Any:
     if origin is list:
         return list[_bounded(get_args(annotation)[0], p)]  # type: ignore[misc]
     if origin is dict:
-        key, item = get_args(annotation)
-        return dict[_bounded(key, p), _bounded(item, p)]  # type: ignore[misc]
+        _, item = get_args(annotation)
+        return dict[_Word, _bounded(item, p)]  # type: ignore[misc]
     if origin in (UnionType, Union):
         return Union[tuple(_bounded(option, p) for option in get_args(annotation))]  # noqa: UP007
     return annotation

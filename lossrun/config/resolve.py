@@ -1,7 +1,8 @@
 """What `auto` stands for, once the task and the shapes of the data are known."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from lossrun.catalog import DataFacts, find, get
 from lossrun.catalog.declaration import Loss, Metric, Prediction
@@ -83,6 +84,31 @@ def loss_declaration(loss: Choice) -> Loss | None:
     declared = get("loss", loss.name)
     assert isinstance(declared, Loss)
     return declared
+
+
+def ignored_label(loss: Choice) -> str | float | None:
+    """The label whose samples do not count in the loss, as the data write it; None where all count."""
+    return None if loss.is_plugin else loss.parameters.get("ignore_index")
+
+
+def ignored_class(loss: Choice, facts: DataFacts) -> int | None:
+    """The place of the class whose samples do not count; None where there is no such class: all count, or those that
+    do not are no class and left out of the data."""
+    label = ignored_label(loss)
+    return None if label is None else facts.class_of(label)
+
+
+def class_weights(loss: Choice, facts: DataFacts) -> list[float] | Literal["balanced"] | None:
+    """The weights in the order of the classes; "balanced" where the data decide. Labels that the data do not have are
+    the linter's to tell."""
+    weights = None if loss.is_plugin else loss.parameters.get("class_weights")
+    if not isinstance(weights, Mapping):
+        return weights
+    listed = [1.0] * (2 if facts.task == "binary" else facts.target_size)
+    for label, weight in weights.items():
+        if (place := facts.class_of(label)) is not None:
+            listed[place] = float(weight)
+    return listed
 
 
 def output_size(config: Config, facts: DataFacts) -> int:

@@ -36,6 +36,11 @@ class Source:
     values: Mapping[Path, Mark] = field(default_factory=dict)
     options: Mapping[Path, str] = field(default_factory=dict)
 
+    @property
+    def written(self) -> frozenset[Path]:
+        """The keys that somebody has given a value."""
+        return frozenset((*self.values, *self.options))
+
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> "Problem":
         """A problem at `path`, or at its nearest ancestor that was written down."""
         for length in range(len(path), -1, -1):

@@ -12,10 +12,11 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from lossrun.data.columns import as_names, check_names, split_by
+from lossrun.data.columns import as_names, check_names, check_weights, split_by, weight_column
 from lossrun.data.dataset import Part, Scaling, Source, SplitColumn
 from lossrun.data.given_split import SPELLINGS
 from lossrun.data.inputs import as_inputs, indexed
+from lossrun.data.sample_weights import as_weights
 from lossrun.data.table_inputs import Layout
 from lossrun.data.targets import encode
 from lossrun.errors import DataError
@@ -44,10 +45,11 @@ class _Names:
     inputs: tuple[str, ...]
     targets: tuple[str, ...]
     splits: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
-        return (*self.inputs, *self.targets, *self.splits)
+        return (*self.inputs, *self.targets, *self.splits, *self.weights)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,12 +71,12 @@ class _Block:
         return indexed(f"{self.path}: {', '.join(names)}")(index[:1])
 
 
-def read_npz(parameters: Mapping[str, Any], config_dir: Path) -> Source:
+def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | float | None = None) -> Source:
     """The arrays `inputs` (left out: all others; several are joined as columns) and `target` of the file at `path`;
     or x_train, y_train, x_test and so on, as Keras names them; or those of a split given as files.
 
-    Only these are read. Inputs (N,), (N, D), (N, H, W), (N, C, H, W) or (N, H, W, C); uint8 ones are pixels. Raises
-    DataError for whatever does not fit.
+    Only these are read, and `weight`. Inputs (N,), (N, D), (N, H, W), (N, C, H, W) or (N, H, W, C); uint8 ones are
+    pixels. `ignored`: see `targets.encode`. Raises DataError for whatever does not fit.
     """
     blocks = _blocks(parameters, config_dir)
     for block in blocks.values():
@@ -93,9 +95,9 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path) -> Source:
         return block.target_cell((index[0] - (int(ends[place - 1]) if place else 0), *index[1:]))
 
     where = f"dataset.target: {', '.join(train.names.targets)} of {train.path}"
-    encoded = encode(np.concatenate(list(raw.values())), parameters["task"], where, cell=cell)
+    encoded = encode(np.concatenate(list(raw.values())), parameters["task"], where, cell=cell, ignored=ignored)
     parts = {
-        part: Part(inputs[part], targets, np.arange(len(targets)))
+        part: Part(inputs[part], targets, np.arange(len(targets)), _weights(blocks[part]))
         for part, targets in zip(blocks, np.split(encoded.targets, ends[:-1]), strict=True)
     }
     return Source(
@@ -105,6 +107,8 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path) -> Source:
         test=parts.get("test"),
         target_size=encoded.size,
         classes=encoded.classes,
+        numbered=encoded.numbered,
+        weighted_by=f"array {train.names.weights[0]}" if train.names.weights else "",
         input_scaling=Scaling.divide_by(255.0) if inputs["train"].dtype == np.uint8 else None,
         layout=Layout(arrays=train.names.inputs, targets=train.names.targets),
         given=_split_array(parameters, train) if train.names.splits else None,
@@ -129,10 +133,11 @@ def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block
         if split.get(part) is not None:
             other = config_dir / split[part]
             with _opened(other, f"split.{part}") as archive:
-                for key, wanted in (("target", train.targets), ("inputs", train.inputs)):
+                for key, wanted in (("target", train.targets), ("inputs", train.inputs), ("weight", train.weights)):
                     check_names(wanted, archive.files, key, str(other))
-                arrays = {name: _read_array(other, archive, name) for name in (*train.inputs, *train.targets)}
-            blocks[part] = _Block(other, _Names(train.inputs, train.targets), arrays)
+                same = _Names(train.inputs, train.targets, weights=train.weights)
+                arrays = {name: _read_array(other, archive, name) for name in same.all}
+            blocks[part] = _Block(other, same, arrays)
     return blocks
 
 
@@ -148,6 +153,11 @@ def chosen_arrays(known: Sequence[str], parameters: Mapping[str, Any], where: st
             raise DataError(
                 f"dataset.split: {where} holds x and y of each part, a split of its own; keep one of the two"
             )
+        if parameters.get("weight") is not None:
+            raise DataError(
+                f"dataset.weight: {where} holds x and y of each part, and one array cannot weigh them all; put all "
+                "samples into one x, y and weight"
+            )
         return parts
     if not targets:
         raise DataError(
@@ -155,13 +165,15 @@ def chosen_arrays(known: Sequence[str], parameters: Mapping[str, Any], where: st
             "x_train and y_train)"
         )
     splits = split_by(parameters, known, where)
-    inputs = inputs or [name for name in known if name not in (*targets, *splits)]
+    weights = weight_column(parameters, known, where)
+    inputs = inputs or [name for name in known if name not in (*targets, *splits, *weights)]
     if not inputs:
         raise DataError(f"dataset.inputs: target takes every array of {where}; leave at least one")
     overlap = [name for name in inputs if name in targets]
     if overlap:
         raise DataError(f"dataset.inputs: {overlap[0]} is the target; take it out of one of the two")
-    return {"train": _Names(tuple(inputs), tuple(targets), tuple(splits))}
+    check_weights(weights, inputs, targets)
+    return {"train": _Names(tuple(inputs), tuple(targets), tuple(splits), tuple(weights))}
 
 
 def _parts_by_name(known: Sequence[str]) -> dict[str, _Names]:
@@ -178,6 +190,14 @@ def _parts_by_name(known: Sequence[str]) -> dict[str, _Names]:
         if (part, "x") in found and (part, "y") in found
     }
     return parts if "train" in parts else {}
+
+
+def _weights(block: _Block) -> np.ndarray | None:
+    if not block.names.weights:
+        return None
+    name = block.names.weights[0]
+    where = f"{block.path}: {name}"
+    return as_weights(block.arrays[name], where, len(block), lambda row: indexed(where)((row,)))
 
 
 def _check_lengths(block: _Block) -> None:

@@ -12,30 +12,38 @@ from lossrun.catalog.declaration import TASKS, Task
 from lossrun.config.plugins import check_arguments, load_plugin
 from lossrun.data.dataset import Dataset, Part, Scaling, Source
 from lossrun.data.inputs import Cell, as_array, as_inputs, indexed
+from lossrun.data.sample_weights import as_weights
 from lossrun.data.targets import encode
 from lossrun.errors import DataError
 
 WHAT: Final = ("inputs", "targets")
 
 
-def read_inline(parameters: Mapping[str, Any]) -> Source:
+def read_inline(parameters: Mapping[str, Any], ignored: str | float | None = None) -> Source:
     """The points written in the config. Raises DataError, beginning with the place in the config, for what is no table
-    of finite numbers with a target for each row, or does not fit the task."""
+    of finite numbers with a target for each row, or does not fit the task. `ignored`: see `targets.encode`."""
     at_inputs, at_targets = (f"dataset.{what}" for what in WHAT)
     points, values = as_array(parameters["inputs"], at_inputs), as_array(parameters["targets"], at_targets)
     _check_rows(points, values, at_targets if len(points) else at_inputs)
     inputs = as_inputs(points, at_inputs, _config_place(at_inputs))
-    encoded = encode(values, parameters["task"], at_targets, cell=_config_place(at_targets))
+    encoded = encode(values, parameters["task"], at_targets, cell=_config_place(at_targets), ignored=ignored)
+    weights, at_weights = parameters.get("weights"), "dataset.weights"
+    if weights is not None:
+        weights = as_weights(weights, at_weights, len(inputs), lambda row: f"{at_weights}[{row}]")
     return Source(
         task=encoded.task,
-        train=Part(inputs, encoded.targets, np.arange(len(inputs))),
+        train=Part(inputs, encoded.targets, np.arange(len(inputs)), weights),
+        weighted_by="" if weights is None else at_weights,
+        numbered=encoded.numbered,
         target_size=encoded.size,
         classes=encoded.classes,
         notes=encoded.notes,
     )
 
 
-def read_user_dataset(name: str, parameters: Mapping[str, Any], config_dir: Path) -> Source:
+def read_user_dataset(
+    name: str, parameters: Mapping[str, Any], config_dir: Path, ignored: str | float | None = None
+) -> Source:
     """What the function `module:attribute` returns, given the parameters that lossrun does not use itself.
 
     Raises UsageError where there is no such function or it takes other parameters; DataError where it fails, or
@@ -54,7 +62,7 @@ def read_user_dataset(name: str, parameters: Mapping[str, Any], config_dir: Path
         raise DataError(
             f"dataset {name} returned a {type(dataset).__name__}; expected lossrun.Dataset(train=(inputs, targets))"
         )
-    return from_dataset(dataset, name)
+    return from_dataset(dataset, name, ignored)
 
 
 def own_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,14 +70,19 @@ def own_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in parameters.items() if key not in COMMON_KEYS}
 
 
-def from_dataset(dataset: Dataset, name: str) -> Source:
-    """Arrays of one's own, checked and encoded; the parts together decide on the classes.
+def from_dataset(dataset: Dataset, name: str, ignored: str | float | None = None) -> Source:
+    """Arrays of one's own, checked and encoded; the parts together decide on the classes. `ignored`: see
+    `targets.encode`.
 
     Raises DataError, naming part and place, for what cannot be trained on.
     """
     task, classes = _task(dataset, name), _class_names(dataset, name)
     given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     pairs = {part: _pair(pair, f"{name}, {part}") for part, pair in given.items() if pair is not None}
+    weights = {part: _weights(given[part], f"{name}, {part} weights", len(pairs[part][0])) for part in pairs}
+    if len({each is None for each in weights.values()}) > 1:
+        lacking = next(part for part, each in weights.items() if each is None)
+        raise DataError(f"{name}, {lacking}: no weights, but other parts have some; give each part weights, or none")
     for part, arrays in pairs.items():
         for what, array, first in zip(WHAT, arrays, pairs["train"], strict=True):
             _check_alike(array, first, f"{name}, {part} {what}", what)
@@ -81,9 +94,9 @@ def from_dataset(dataset: Dataset, name: str) -> Source:
         return indexed(f"{name}, {part} targets")((index[0] - starts[part], *index[1:]))
 
     targets = np.concatenate([targets for _, targets in pairs.values()])
-    encoded = encode(targets, task, f"{name}, targets", classes, cell)
+    encoded = encode(targets, task, f"{name}, targets", classes, cell, ignored=ignored)
     parts = {
-        part: Part(inputs, block, np.arange(len(inputs)))
+        part: Part(inputs, block, np.arange(len(inputs)), weights[part])
         for (part, (inputs, _)), block in zip(pairs.items(), np.split(encoded.targets, ends[:-1]), strict=True)
     }
     return Source(
@@ -93,6 +106,8 @@ def from_dataset(dataset: Dataset, name: str) -> Source:
         test=parts.get("test"),
         target_size=encoded.size,
         classes=encoded.classes,
+        numbered=encoded.numbered,
+        weighted_by="" if weights["train"] is None else f"of {name}",
         input_scaling=Scaling.divide_by(255.0) if parts["train"].inputs.dtype == np.uint8 else None,
         notes=encoded.notes,
     )
@@ -115,11 +130,20 @@ def _class_names(dataset: Dataset, name: str) -> tuple[str, ...]:
 
 
 def _pair(pair: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
-    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-        raise DataError(f"{where}: expected a pair (inputs, targets), not {type(pair).__name__}")
-    raw, targets = (as_array(values, f"{where} {what}") for values, what in zip(pair, WHAT, strict=True))
+    if not isinstance(pair, (tuple, list)) or len(pair) not in (2, 3):
+        raise DataError(
+            f"{where}: expected a pair (inputs, targets), or (inputs, targets, weights), not {type(pair).__name__}"
+        )
+    raw, targets = (as_array(values, f"{where} {what}") for values, what in zip(pair[:2], WHAT, strict=True))
     _check_rows(raw, targets, where)
     return as_inputs(raw, f"{where} inputs"), targets
+
+
+def _weights(given: Any, where: str, samples: int) -> np.ndarray | None:
+    """The third of (inputs, targets, weights), where there is one and it is not None, as in Keras."""
+    if len(given) < 3 or given[2] is None:
+        return None
+    return as_weights(given[2], where, samples, lambda row: indexed(where)((row,)))
 
 
 def _check_rows(inputs: np.ndarray, targets: np.ndarray, where: str) -> None:

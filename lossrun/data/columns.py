@@ -41,17 +41,19 @@ def chosen_columns(
     known: Sequence[str], parameters: Mapping[str, Any], where: str
 ) -> tuple[list[str], list[str], list[str]]:
     """Names of the targets, of the inputs, and of the column that splits, if any. A column that splits is an input only
-    where `inputs` says so. Raises DataError for names that do not fit."""
+    where `inputs` says so, one of weights never. Raises DataError for names that do not fit."""
     targets, drop, inputs = (
         named_columns(parameters.get(key), known, key, where) for key in ("target", "drop", "inputs")
     )
     splits = split_by(parameters, known, where)
-    inputs = inputs or [name for name in known if name not in (*targets, *drop, *splits)]
+    weights = weight_column(parameters, known, where)
+    inputs = inputs or [name for name in known if name not in (*targets, *drop, *splits, *weights)]
     for name in inputs:
         if name in targets:
             raise DataError(f"dataset.inputs: {name} is the target; take it out of one of the two")
         if name in drop:
             raise DataError(f"dataset.inputs: {name} is also in drop; take it out of one of the two")
+    check_weights(weights, inputs, targets)
     for name in splits:
         if name in targets:
             raise DataError(f"dataset.split: {name} is the target; split by another column")
@@ -60,6 +62,18 @@ def chosen_columns(
     if not inputs:
         raise DataError(f"dataset.inputs: target and drop take every column of {where}; leave at least one")
     return targets, inputs, splits
+
+
+def weight_column(parameters: Mapping[str, Any], known: Sequence[str], where: str) -> list[str]:
+    """The column of weights, if there is one."""
+    return named_columns(parameters.get("weight"), known, "weight", where)
+
+
+def check_weights(weights: Sequence[str], inputs: Sequence[str], targets: Sequence[str]) -> None:
+    """Raises DataError where a column of weights is anything else besides."""
+    for key, names in (("inputs", inputs), ("target", targets)):
+        if both := [name for name in weights if name in names]:
+            raise DataError(f"dataset.weight: {both[0]} is also in {key}; a weight is neither learned nor learned from")
 
 
 def split_by(parameters: Mapping[str, Any], known: Sequence[str], where: str) -> list[str]:

@@ -8,10 +8,11 @@ import numpy as np
 
 from lossrun.catalog.declaration import Task
 from lossrun.data.cells import CellForm, DisguisedColumn
-from lossrun.data.columns import chosen_columns
+from lossrun.data.columns import chosen_columns, weight_column
 from lossrun.data.dataset import Part, Source
 from lossrun.data.given_split import split_column
 from lossrun.data.inputs import narrowed
+from lossrun.data.sample_weights import EXPECTED, as_weights
 from lossrun.data.table import Table, read_table
 from lossrun.data.table_inputs import InputColumn, Layout, read_inputs
 from lossrun.data.targets import Encoded, are_nearly_all_different, encode
@@ -21,16 +22,17 @@ from lossrun.errors import DataError
 MAX_CATEGORIES: Final = 1000
 
 
-def read_csv(parameters: Mapping[str, Any], config_dir: Path) -> Source:
+def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | float | None = None) -> Source:
     """The table at `path`, and those of a split given as files: inputs (N, columns), targets by task; ids are rows of
     the file, from 0.
 
     missing: mean leaves NaN among the inputs, to be filled once the training part is known; rows without a target are
-    dropped then as well. Raises DataError for whatever does not fit.
+    dropped then as well. `ignored`: see `targets.encode`. Raises DataError for whatever does not fit.
     """
     tables = read_tables(parameters, config_dir)
     table = tables["train"]
     targets, inputs, splits = chosen_columns(list(table.columns), parameters, str(table.path))
+    weighting = weight_column(parameters, list(table.columns), str(table.path))
     notes = _ask_about_disguises(table, inputs, targets, parameters)
     words = [name for name in inputs if table.is_words(name)]
     if words and parameters["encode"] == "refuse":
@@ -41,7 +43,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path) -> Source:
         )
     keeps: dict[str, np.ndarray] = {}
     for part, one in tables.items():
-        _check_columns(one, table, [*inputs, *targets])
+        _check_columns(one, table, [*inputs, *targets, *weighting])
         keeps[part], dropped = _complete_rows(one, inputs, targets, words, parameters["missing"])
         notes += dropped if part == "train" else [f"{part}: {note}" for note in dropped]
     columns: list[InputColumn] = []
@@ -57,13 +59,14 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path) -> Source:
         parameters["header"],
         targets=tuple(targets),
     )
-    encoded = _encoded(tables, keeps, targets, parameters["task"])
+    encoded = _encoded(tables, keeps, targets, parameters["task"], ignored)
     ends = np.cumsum([keep.sum() for keep in keeps.values()])
     parts = {
         part: Part(
             narrowed(read_inputs(tables[part], columns, keep=keep, allow_missing=parameters["missing"] == "mean")),
             block,
             np.flatnonzero(keep),
+            _weights(tables[part], weighting[0], keep) if weighting else None,
         )
         for (part, keep), block in zip(keeps.items(), np.split(encoded.targets, ends[:-1]), strict=True)
     }
@@ -74,6 +77,8 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path) -> Source:
         test=parts.get("test"),
         target_size=encoded.size,
         classes=encoded.classes,
+        numbered=encoded.numbered,
+        weighted_by=f"column {weighting[0]}" if weighting else "",
         columns=layout.input_names,
         layout=layout,
         given=split_column(parameters, table, splits, keeps["train"]) if splits else None,
@@ -203,7 +208,11 @@ def _categories(table: Table, name: str, keep: np.ndarray) -> tuple[str, ...]:
 
 
 def _encoded(
-    tables: Mapping[str, Table], keeps: Mapping[str, np.ndarray], targets: Sequence[str], task: Task | None
+    tables: Mapping[str, Table],
+    keeps: Mapping[str, np.ndarray],
+    targets: Sequence[str],
+    task: Task | None,
+    ignored: str | float | None,
 ) -> Encoded:
     """The targets of all parts, which together decide on the classes."""
     train = tables["train"]
@@ -215,7 +224,23 @@ def _encoded(
         part, row = rows[index[0]]
         return tables[part].place(row, targets[index[1] if len(index) > 1 else 0])
 
-    return encode(raw, task, f"dataset.target: {', '.join(targets)} of {train.path}", cell=cell, form=train.form)
+    where = f"dataset.target: {', '.join(targets)} of {train.path}"
+    return encode(raw, task, where, cell=cell, form=train.form, ignored=ignored)
+
+
+def _weights(table: Table, name: str, keep: np.ndarray) -> np.ndarray:
+    """The weights of the rows that are kept. Raises DataError for a cell that holds none."""
+    rows, missing = np.flatnonzero(keep).tolist(), table.is_missing(name)
+    numbers = [table.form.number(table.columns[name][row]) for row in rows]
+    for row, number in zip(rows, numbers, strict=True):
+        if number is None or missing[row]:
+            raise DataError(f"{table.place(row, name)}: {table.columns[name][row]!r} is no weight; {EXPECTED}")
+    return as_weights(
+        np.array(numbers, np.float64),
+        f"{table.path}: column {name}",
+        len(rows),
+        lambda row: table.place(rows[row], name),
+    )
 
 
 def _raw_targets(

@@ -17,13 +17,15 @@ _BLOCK: Final = 16_384  # samples moved at a time
 class Dataset:
     """What a user's own dataset function returns.
 
-    Each part is (inputs, targets): arrays, CPU tensors or lists, one row per sample. A part left out is split off from
-    `train` as for any dataset. `classes` names the classes; integer labels are then indices into it.
+    Each part is (inputs, targets) or, as in Keras, (inputs, targets, weights): arrays, CPU tensors or lists, one row
+    per sample. A weight says how much its sample counts, in the loss and in every metric; it is at least 0. A part left
+    out is split off from `train` as for any dataset. `classes` names the classes; integer labels are then indices into
+    it.
     """
 
-    train: tuple[Any, Any]
-    validation: tuple[Any, Any] | None = None
-    test: tuple[Any, Any] | None = None
+    train: tuple[Any, ...]
+    validation: tuple[Any, ...] | None = None
+    test: tuple[Any, ...] | None = None
     task: Task | None = None
     classes: tuple[str, ...] = ()
 
@@ -66,17 +68,20 @@ class Part:
     targets: multiclass int64 (N,); binary float32 (N, 1) of 0 and 1; multilabel float32 (N, K) of 0 and 1; regression
     float32 or float64 (N, K), as inputs are.
     ids: int64 (N,), ascending: the row in the source (a test set of its own counts from 0 itself).
+    weights: float64 (N,), how much each sample counts; None where all count alike.
     """
 
     inputs: np.ndarray
     targets: np.ndarray
     ids: np.ndarray
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def rows(self, index: np.ndarray | slice) -> "Part":
-        return Part(self.inputs[index], self.targets[index], self.ids[index])
+        weights = None if self.weights is None else self.weights[index]
+        return Part(self.inputs[index], self.targets[index], self.ids[index], weights)
 
     def sorted_into(self, indices: Sequence[np.ndarray]) -> "list[Part]":
         """Its samples in several parts, by their ascending indices; every sample is in one. The parts lie in the memory
@@ -85,7 +90,7 @@ class Part:
         The first indices may be many; the samples of the others are held twice for a moment.
         """
         first, *others = indices
-        for array in (self.inputs, self.targets, self.ids):
+        for array in (self.inputs, self.targets, self.ids, *(() if self.weights is None else (self.weights,))):
             held_out = [array[index] for index in others]
             # Forwards nothing is written over that is still to be read.
             for start in range(0, len(first), _BLOCK):
@@ -110,6 +115,8 @@ class Data:
     layout: where a file has its inputs; means: float64 (D,), what replaced missing numbers, None where none may miss.
     given: what a file says about the parts of its rows; brought: the parts that came apart from the training part.
     target_scale: of a regression, of all parts and before any corruption.
+    numbered: a label is the place of its class, also where classes have names. void: samples left out because their
+    label is no class and ignored.
     """
 
     name: str
@@ -129,6 +136,8 @@ class Data:
     given: "SplitColumn | None" = None
     brought: tuple[str, ...] = ()
     target_scale: TargetScale | None = None
+    numbered: bool = True
+    void: int = 0
 
     @property
     def facts(self) -> DataFacts:
@@ -151,7 +160,16 @@ class Data:
             else None,
             held_out_magnitude=min((float(np.abs(p).min()) for p in held_out), default=None),
             target_scale=self.target_scale,
+            classes=self.classes,
+            numbered=self.numbered,
+            void=self.void,
+            weights=None if self.train.weights is None else summary_of(self.train.weights),
         )
+
+
+def summary_of(weights: np.ndarray) -> tuple[float, float, float]:
+    """Least, greatest and sum."""
+    return float(weights.min()), float(weights.max()), float(weights.sum())
 
 
 def class_counts(targets: np.ndarray, task: Task, target_size: int) -> np.ndarray:
@@ -183,6 +201,7 @@ class Source:
     columns: names of the input columns, for messages; () where they have none.
     layout: where a file has its inputs.
     given: how a file says which rows are held out; None where they are drawn.
+    numbered: see Data. weighted_by: what the weights of its samples are called, "" where they have none.
     fill_missing: NaN among the inputs means "missing" and is to be replaced by the training mean of its column.
     """
 
@@ -196,5 +215,7 @@ class Source:
     columns: tuple[str, ...] = ()
     layout: Layout = UNNAMED
     given: SplitColumn | None = None
+    numbered: bool = True
+    weighted_by: str = ""
     fill_missing: bool = False
     notes: tuple[str, ...] = ()

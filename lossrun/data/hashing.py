@@ -19,12 +19,13 @@ def array_digest(*arrays: np.ndarray) -> str:
 
 
 def part_digest(part: Part) -> str:
-    """Of inputs and targets, as used in training.
+    """Of inputs and targets, as used in training, and of weights where there are any.
 
     Numbers count as float32, as they always have, so that runs of earlier versions know their data again; only where
     that would make different numbers equal they count in full.
     """
-    return array_digest(*map(_counted, (part.inputs, part.targets)))
+    weights = () if part.weights is None else (part.weights,)
+    return array_digest(*map(_counted, (part.inputs, part.targets)), *weights)
 
 
 def _counted(array: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """From a dataset's name and parameters to numbers that can be trained on."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from lossrun.data.given_split import parts_of
 from lossrun.data.hashing import part_digest
 from lossrun.data.images import IMAGE_SETS, read_images
 from lossrun.data.inputs import GREATEST, blocks, narrowed
+from lossrun.data.sample_weights import weight_notes
 from lossrun.data.scikit_learn import SAMPLES, read_scikit_learn
 from lossrun.data.splits import drawn_sizes, held_out
 from lossrun.data.streams import Purpose
 from lossrun.data.synthetic import synthetic_classification, synthetic_regression
 from lossrun.data.target_scale import target_scale
+from lossrun.data.targets import VOID
 from lossrun.errors import DataError
 
 
@@ -34,20 +37,23 @@ def load(
     data_dir: Path,
     seed: int = 0,
     precision: str = "float32",
+    ignored: str | float | None = None,
 ) -> Data:
     """Read, split, fill, corrupt, check, fit scalings, hash: in this order.
 
     `parameters`: validated, defaults filled in. `config_dir`: where paths and a user's own modules are looked up.
     `data_dir`: where downloads are looked up and put. `seed`: the run's, used only with split_seed: seed. `precision`:
-    the model's, in which numbers may lose their differences.
+    the model's, in which numbers may lose their differences. `ignored`: the label whose samples the loss ignores; they
+    are left out where it is none of the classes.
 
     Raises DataError where the data are missing, damaged or do not fit the parameters; UsageError where `name` is a
     `module:attribute` that cannot be had.
     """
-    source = _read(name, parameters, config_dir, data_dir)
+    source, void = without_void(_read(name, parameters, config_dir, data_dir, ignored))
     split_seed = seed if parameters["split_seed"] == "seed" else parameters["split_seed"]
     parts = _split(source, parameters, split_seed, is_own=":" in name, is_official=name in IMAGE_SETS)
-    notes = list(source.notes)
+    notes = [*source.notes, *_void_notes(void, ignored)]
+    notes += weight_notes(parts, source.weighted_by, standardized=any(parameters["standardize"].values()))
     means: np.ndarray | None = None
     if source.fill_missing:
         parts, means, filled = _fill_missing(parts, source.columns)
@@ -59,7 +65,7 @@ def load(
     train = parts["train"]
     if parameters["corrupt"]:
         targets, done = corrupt(train.targets, source.task, source.target_size, parameters["corrupt"])
-        train = parts["train"] = Part(train.inputs, targets, train.ids)
+        train = parts["train"] = replace(train, targets=targets)
         notes += done
         _check_finite("train", train, ())
     notes += class_notes(parts, source.task, source.target_size, source.classes)
@@ -111,12 +117,42 @@ def load(
             name for name in ("validation", "test") if name in parts and parts[name].ids is _ids(source, name)
         ),
         target_scale=scale,
+        numbered=source.numbered,
+        void=void,
     )
 
 
-def _read(name: str, parameters: Mapping[str, Any], config_dir: Path, data_dir: Path) -> Source:
+def without_void(source: Source) -> tuple[Source, int]:
+    """The source less the samples whose label is ignored and no class (`targets.VOID`), and how many they were."""
+    parts = {"train": source.train, "validation": source.validation, "test": source.test}
+    if source.task != "multiclass":
+        return source, 0
+    kept = {name: part.targets != VOID for name, part in parts.items() if part is not None}
+    count = sum(int((~each).sum()) for each in kept.values())
+    if not count:
+        return source, 0
+    left = {name: part.rows(kept[name]) for name, part in parts.items() if part is not None}
+    given = source.given
+    if given is not None:
+        rows, place = np.flatnonzero(kept["train"]), given.place
+        given = replace(given, values=given.values[rows], place=lambda row: place(int(rows[row])))
+    for name, part in left.items():
+        if not len(part):
+            raise DataError(f"every {name} sample has the ignored label; expected some that count")
+    validation, test = left.get("validation"), left.get("test")
+    return replace(source, train=left["train"], validation=validation, test=test, given=given), count
+
+
+def _void_notes(count: int, ignored: str | float | None) -> list[str]:
+    samples = "1 sample" if count == 1 else f"{count} samples"
+    return [f"{samples} with the ignored label {ignored}, which is no class, left out"] if count else []
+
+
+def _read(
+    name: str, parameters: Mapping[str, Any], config_dir: Path, data_dir: Path, ignored: str | float | None
+) -> Source:
     if ":" in name:
-        return read_user_dataset(name, parameters, config_dir)
+        return read_user_dataset(name, parameters, config_dir, ignored)
     if name in IMAGE_SETS:
         return read_images(name, data_dir)
     if name in SAMPLES:
@@ -127,11 +163,11 @@ def _read(name: str, parameters: Mapping[str, Any], config_dir: Path, data_dir: 
         case "synthetic_classification":
             return synthetic_classification(parameters)
         case "csv":
-            return read_csv(parameters, config_dir)
+            return read_csv(parameters, config_dir, ignored)
         case "npz":
-            return read_npz(parameters, config_dir)
+            return read_npz(parameters, config_dir, ignored)
         case "inline":
-            return read_inline(parameters)
+            return read_inline(parameters, ignored)
     raise KeyError(f"dataset {name}")
 
 
@@ -166,7 +202,7 @@ def _split(
     if not for_training.all():
         indices = [np.flatnonzero(mask) for mask in (for_training, for_validation, for_test)]
         # A user's arrays may be wanted by the user, memory maps cannot be written to, and batches are taken from rows.
-        arrays = (whole.inputs, whole.targets, whole.ids)
+        arrays = (whole.inputs, whole.targets, whole.ids, *(() if whole.weights is None else (whole.weights,)))
         ours = not is_own and all(array.flags.writeable and array.flags.c_contiguous for array in arrays)
         train, *others = whole.sorted_into(indices) if ours else map(whole.rows, indices)
         validation = others[0] if len(others[0]) else validation
@@ -212,7 +248,7 @@ def _fill_missing(parts: Mapping[str, Part], columns: tuple[str, ...]) -> tuple[
     means = np.asarray(np.nanmean(train, axis=0, dtype=np.float64))
     count = sum(int(np.isnan(part.inputs).sum()) for part in parts.values())
     filled = {
-        name: Part(narrowed(np.where(np.isnan(part.inputs), means, part.inputs)), part.targets, part.ids)
+        name: replace(part, inputs=narrowed(np.where(np.isnan(part.inputs), means, part.inputs)))
         for name, part in parts.items()
     }
     return filled, means, [f"{count} empty cells filled with the training mean of their column"] if count else []

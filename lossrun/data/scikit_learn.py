@@ -10,6 +10,13 @@ from lossrun.data.inputs import as_float32, narrowed
 from lossrun.errors import DataError
 
 SAMPLES: Final = {"digits": 1797, "breast_cancer": 569, "diabetes": 442, "wine": 178}
+# The classes' names, () of numbers.
+CLASSES: Final[dict[str, tuple[str, ...]]] = {
+    "digits": tuple("0123456789"),
+    "breast_cancer": ("malignant", "benign"),
+    "diabetes": (),
+    "wine": ("class_0", "class_1", "class_2"),
+}
 
 
 def read_scikit_learn(name: str) -> Source:

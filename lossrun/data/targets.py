@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
 
-from lossrun.catalog.declaration import Task
+from lossrun.catalog.declaration import Task, as_number
 from lossrun.data.cells import PLAIN, CellForm, disguised
 from lossrun.data.inputs import Cell, as_float32, as_numbers, indexed
 from lossrun.errors import DataError
@@ -18,17 +18,21 @@ SHOWN: Final = 8
 At: TypeAlias = Callable[..., str]
 # So few rows may well be all different: a first try, a table of countries.
 FEW_ROWS: Final = 20
+# Stands for a label that is ignored and no class.
+VOID: Final = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """`targets` as in Part; `size`: classes for multiclass, otherwise columns."""
+    """`targets` as in Part, VOID where the label is ignored and no class; `size`: classes for multiclass, otherwise
+    columns. `numbered`: see Data."""
 
     task: Task
     targets: np.ndarray
     size: int
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    numbered: bool = True
 
 
 def encode(
@@ -38,13 +42,15 @@ def encode(
     classes: tuple[str, ...] = (),
     cell: Cell | None = None,
     form: CellForm = PLAIN,
+    ignored: str | float | None = None,
 ) -> Encoded:
     """Targets (N,) or (N, K), numbers or words, made fit for `task`; without one it is inferred.
 
     Words are classes (two: binary, more: multiclass). Numbers with a fraction, or of which none occurs twice, are a
     regression; several columns of 0 and 1 are multilabel. Other integers could be classes or amounts and are refused.
     `classes`: the names of the classes; integers are then indices into them. Otherwise the distinct values, sorted, are
-    the classes. `form`: how words were written that could be numbers.
+    the classes. `form`: how words were written that could be numbers. `ignored`: a label, of one class of several,
+    whose samples do not count; see `void`.
 
     Raises DataError, naming `where`, and the first wrong value as `cell` calls its place.
     """
@@ -76,7 +82,41 @@ def encode(
         if task == "multiclass":
             return _one_hot(columns, words, where, classes, at)
         raise DataError(f"{where}: {columns.shape[1]} columns; a binary task has one (several: task: multilabel)")
-    return _classes(columns[:, 0], task, words, where, classes, at)
+    column = columns[:, 0]
+    left_out = void(column, classes, ignored) if task == "multiclass" else np.zeros(len(column), bool)
+    if not left_out.any():
+        return _classes(column, task, words, where, classes, at)
+    rows = np.flatnonzero(~left_out)
+    if not len(rows):
+        raise DataError(f"{where}: every sample has the ignored label {ignored}; expected some that count")
+    encoded = _classes(column[rows], task, words, where, classes, lambda row, *more: at(int(rows[row]), *more))
+    targets = np.full(len(column), VOID, np.int64)
+    targets[rows] = encoded.targets
+    return replace(encoded, targets=targets)
+
+
+def void(column: np.ndarray, classes: tuple[str, ...], ignored: str | float | None) -> np.ndarray:
+    """bool (N,): the samples with the ignored label, where it is no class.
+
+    It is none of the given `classes`; without these a negative number, or one beyond a gap, where all other labels are
+    indices from 0 or 1 on: -100, -1 or 255, as PyTorch's users write them. Any other label stays a class, with an
+    output of its own, as an index has in PyTorch.
+    """
+    nothing = np.zeros(len(column), bool)
+    if ignored is None:
+        return nothing
+    number = as_number(ignored)
+    if column.dtype.kind == "U":
+        return column == str(ignored) if classes and str(ignored) not in classes else nothing
+    if number is None:
+        return nothing
+    same = column == number
+    if classes:
+        return nothing if number in range(len(classes)) else same
+    others = np.unique(column[~same])
+    if not len(others) or others[0] < 0 or others[-1] > 2 * len(others) or not _is_whole(others):
+        return nothing
+    return same if number < 0 or number > others[-1] + 1 else nothing
 
 
 def are_nearly_all_different(distinct: int, rows: int) -> bool:
@@ -153,7 +193,7 @@ def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: t
         row = int((column != np.floor(column)).argmax())
         raise DataError(f"{at(row)}: {column[row]:g} is no class; a {task} task wants whole numbers or words")
     if classes:
-        indices = _indices(column, words, where, classes, at)
+        indices, numbered = _indices(column, words, where, classes, at), not words
     else:
         distinct, indices = np.unique(column, return_inverse=True)
         if words and are_nearly_all_different(len(distinct), len(column)):
@@ -161,14 +201,14 @@ def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: t
                 f"{where}: {len(distinct)} different words in {len(column)} rows: names, ids or numbers in disguise, "
                 "no classes; choose another target, or write numbers as 0.5"
             )
-        classes = _names(distinct)
+        classes, numbered = _names(distinct), False
     if task == "binary" and len(classes) != 2:
         raise DataError(f"{where}: {len(classes)} classes ({', '.join(classes[:5])}); a binary task has 2")
     if len(classes) < 2:
         raise DataError(f"{where}: only the class {classes[0]}; expected at least 2 classes")
     if task == "binary":
-        return Encoded(task, indices.astype(np.float32)[:, np.newaxis], 1, classes)
-    return Encoded(task, indices.astype(np.int64), len(classes), classes)
+        return Encoded(task, indices.astype(np.float32)[:, np.newaxis], 1, classes, numbered=numbered)
+    return Encoded(task, indices.astype(np.int64), len(classes), classes, numbered=numbered)
 
 
 def _indices(column: np.ndarray, words: bool, where: str, classes: tuple[str, ...], at: At) -> np.ndarray:

@@ -20,7 +20,8 @@ _NAMES: Final = frozenset(loss.name for loss in LOSSES)
 
 
 def objective_losses(replica: Replica, outputs: Tensor, samples: Samples) -> Tensor:
-    """The configured loss of each sample, (N,), its weights included, before any reduction."""
+    """The configured loss of each sample, (N,), weights of classes included and its own left out, before any
+    reduction."""
     objective = replica.objective
     named = (("class_weights", objective.class_weights), ("pos_weight", objective.pos_weight))
     weights = {name: value for name, value in named if value is not None}

@@ -51,7 +51,8 @@ def score(
     """Score every seed. `split` left out: test, or validation where the run has no test data.
 
     checkpoint: "best", "last" or a step. per_sample: `rows` holds one row per sample and seed: id, seed, target,
-    prediction and its probabilities or outputs, `loss` and every loss of the task, unreduced.
+    prediction and its probabilities or outputs, `loss` and every loss of the task, unreduced; `weight` where samples
+    have one.
 
     Regression is in original units. Raises UsageError for a part or a checkpoint that there is none of, DataError where
     the data are no longer those of the run, RunError where it cannot be read.
@@ -97,10 +98,11 @@ def _sample_rows(
     outputs, preactivations = forward(replica, samples)
     losses = {"loss": objective_losses(replica, outputs, samples)}
     losses |= sample_losses(replica, preactivations, samples, reading, yardsticks)
+    weights = {} if samples.weights is None else {"weight": samples.weights}
     columns = {
         **target_columns(samples.targets, replica.parts, reading, names),
         **prediction_columns(preactivations, replica.parts, reading, names),
-        **{name: values.tolist() for name, values in losses.items()},
+        **{name: values.tolist() for name, values in (weights | losses).items()},
     }
     for number, identity in enumerate(samples.ids.tolist()):
         yield {"id": identity, "seed": replica.seed, **{name: values[number] for name, values in columns.items()}}

@@ -9,6 +9,7 @@ from typing import Final
 from lossrun import data as datasets
 from lossrun.catalog import DataFacts
 from lossrun.config import Config, Reading, resolve
+from lossrun.config.resolve import ignored_label
 from lossrun.config.source import Source
 from lossrun.data import Data, known_facts
 from lossrun.errors import DataError
@@ -56,12 +57,18 @@ def _placed(error: DataError, source: Source) -> DataError:
 def _examined_with_data(reading: Reading, data_dir: Path) -> Examined:
     dataset, seeds = reading.config.dataset, reading.config.seeds
     # First with what is known anyway: no mistake in the config should have to wait for a download.
-    if (known := known_facts(dataset.name, dataset.parameters)) is not None:
+    ignored = ignored_label(reading.config.loss)
+    if (known := known_facts(dataset.name, dataset.parameters, ignored)) is not None:
         check(reading, known)
 
     def load(seed: int) -> Data:
         return datasets.load(
-            dataset.name, dataset.parameters, config_dir=reading.directory, data_dir=data_dir, seed=seed
+            dataset.name,
+            dataset.parameters,
+            config_dir=reading.directory,
+            data_dir=data_dir,
+            seed=seed,
+            ignored=ignored,
         )
 
     if dataset.parameters.get("split_seed") == "seed":
@@ -77,7 +84,7 @@ def _examined_with_data(reading: Reading, data_dir: Path) -> Examined:
 def examine_without_data(reading: Reading, data_dir: Path) -> Examined | None:
     """The same from what is known of a dataset before a file is read; None where that is not enough."""
     dataset = reading.config.dataset
-    known = known_facts(dataset.name, dataset.parameters)
+    known = known_facts(dataset.name, dataset.parameters, ignored_label(reading.config.loss))
     return None if known is None else _examined(reading, known, {}, data_dir)
 
 

@@ -1,10 +1,19 @@
 """Rules on what counts in a loss: weights of classes and samples, classes that are ignored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
+from lossrun.catalog import nearest
 from lossrun.catalog.reductions import adds_up_samples
+from lossrun.config.resolve import class_weights as weights_in_order
+from lossrun.config.resolve import ignored_class as class_that_is_ignored
+from lossrun.config.resolve import ignored_label
 from lossrun.lint.rule import Case, Example, Found, Rule
+
+# Of the names of classes in a message.
+_SHOWN: Final = 10
+# torch.nn.CrossEntropyLoss' own ignore_index.
+_NO_LABEL: Final = -100
 
 
 def class_weights(case: Case) -> Iterator[Found]:
@@ -23,8 +32,12 @@ def class_weights(case: Case) -> Iterator[Found]:
         return
     if facts.task == "regression":
         yield Found(path, "regression targets have no classes", "remove class_weights")
-    elif weights == "balanced":
-        ignored = parameters.get("ignore_index")
+        return
+    if isinstance(weights, Mapping):
+        yield from _labels_without_a_class(weights, case)
+    listed = weights_in_order(case.config.loss, facts) or []
+    if listed == "balanced":
+        ignored = class_that_is_ignored(case.config.loss, facts)
         empty = [number for number, count in enumerate(facts.class_counts or ()) if not count and number != ignored]
         if empty:
             yield Found(
@@ -32,18 +45,50 @@ def class_weights(case: Case) -> Iterator[Found]:
                 f"balanced divides by the samples of each class, and {_class(case, empty[0])} has none for training",
                 "list the weights, or keep samples of every class in the training part",
             )
-    elif len(weights) != (wanted := 2 if facts.task == "binary" else facts.target_size):
+    elif len(listed) != (wanted := 2 if facts.task == "binary" else facts.target_size):
         what = "labels" if facts.task == "multilabel" else "classes"
+        names = f" ({', '.join(facts.classes)})" if 0 < len(facts.classes) <= _SHOWN else ""
         yield Found(
-            path, f"{_many(len(weights), 'weight')} for {wanted} {what}", f"give {wanted} weights, in their order"
+            path,
+            f"{_many(len(listed), 'weight')} for {wanted} {what}",
+            f"give {wanted} weights, in the order of the {what}{names}, or a mapping {{label: weight}}",
         )
-    elif not any(weights):
+    elif not any(listed):
         yield Found(path, "every weight is 0", "give at least one class a weight above 0")
 
 
+def _labels_without_a_class(weights: Mapping[str, float], case: Case) -> Iterator[Found]:
+    facts = case.facts
+    seen: dict[int, str] = {}
+    for label in weights:
+        place = facts.class_of(label)
+        if place is None:
+            yield Found(
+                ("loss", "class_weights", label), f"no class has the label {label}", f"expected {_labels(case, label)}"
+            )
+        elif place in seen:
+            yield Found(
+                ("loss", "class_weights", label), f"{seen[place]} and {label} are the same class", "keep one of the two"
+            )
+        else:
+            seen[place] = label
+
+
+def _labels(case: Case, label: str) -> str:
+    """What a label may be, the nearest first."""
+    names = list(case.facts.classes)
+    if case.facts.numbered or not names:
+        last = (2 if case.facts.task == "binary" else case.facts.target_size) - 1
+        return f"0 to {last}" + (f", or one of {', '.join(names[:_SHOWN])}" if names else "")
+    near = nearest(label, names)
+    others = [name for name in names if name != near][: _SHOWN - 1]
+    return f"one of {', '.join([near, *others] if near else others)}" + (", ..." if len(names) > _SHOWN else "")
+
+
 def nothing_counts(case: Case) -> Iterator[Found]:
-    parameters, counts = case.config.loss.parameters, case.facts.class_counts
-    weights, ignored = parameters.get("class_weights"), parameters.get("ignore_index")
+    counts = case.facts.class_counts
+    weights = weights_in_order(case.config.loss, case.facts)
+    ignored = class_that_is_ignored(case.config.loss, case.facts)
     if case.loss is None or not counts or case.facts.task not in ("binary", "multiclass"):
         return
     if weights is None or weights == "balanced":
@@ -60,12 +105,15 @@ def nothing_counts(case: Case) -> Iterator[Found]:
 
 
 def ignored_class(case: Case) -> Iterator[Found]:
-    ignored = case.config.loss.parameters.get("ignore_index")
-    if case.loss and isinstance(ignored, int) and case.facts.task == "multiclass" and ignored >= case.facts.target_size:
+    ignored, facts = ignored_label(case.config.loss), case.facts
+    # PyTorch's default, which names nothing in most data.
+    if ignored is None or ignored == _NO_LABEL or facts.task != "multiclass" or facts.void:
+        return
+    if facts.class_of(ignored) is None:
         yield Found(
             ("loss", "ignore_index"),
-            f"there is no class {ignored}: the {case.facts.target_size} count from 0, and so nothing is ignored",
-            "remove ignore_index, or name a class",
+            f"no sample has the label {ignored}, so nothing is ignored",
+            f"remove ignore_index, or name a label as the data write it: {_labels(case, str(ignored))}",
         )
 
 
@@ -73,6 +121,9 @@ def weights_cancel(case: Case) -> Iterator[Found]:
     parameters, facts = case.config.loss.parameters, case.facts
     if case.batch_size != 1 or adds_up_samples(parameters["reduction"]):
         return
+    by_samples = "use a larger batch"
+    if parameters.get("weight_convention"):
+        by_samples += ", or weight_convention: keras, which divides by the number of samples"
     if parameters.get("weight_convention", "pytorch") != "pytorch":
         return
     # The smoothed shares of cross_entropy have the weights of their own classes: something is left of them.
@@ -81,7 +132,13 @@ def weights_cancel(case: Case) -> Iterator[Found]:
         yield Found(
             ("batch_size",),
             "a batch of one sample divides the weighted loss by that sample's weight, so class_weights change nothing",
-            "use a larger batch, or weight_convention: keras, which divides by the number of samples",
+            by_samples,
+        )
+    elif facts.weights and facts.weights[0] < facts.weights[1]:
+        yield Found(
+            ("batch_size",),
+            "a batch of one sample divides the loss by that sample's weight, so weights above 0 are all the same",
+            by_samples,
         )
 
 
@@ -122,8 +179,8 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
     "ignored_class": Rule(
         check=ignored_class,
         severity="warn",
-        meaning="The class to ignore is one of the classes.",
-        why="A number beyond the last class, such as the 255 of segmentation masks, ignores nothing.",
+        meaning="The label to ignore is one that the data have.",
+        why="ignore_index means a label as the data write it. One that no sample has ignores nothing.",
         example=Example(
             "dataset: {name: synthetic_classification, classes: 3}\nloss: {name: cross_entropy, ignore_index: 255}",
             "dataset: {name: synthetic_classification, classes: 3}\nloss: {name: cross_entropy, ignore_index: 2}",

@@ -21,13 +21,15 @@ _OUTPUTS: Final = "outputs_seed"
 @dataclass(frozen=True, slots=True)
 class Predictions:
     """`ids` (N,): row numbers in the source; `targets` (N, ...); `outputs` per seed (N, ...); `part`: "validation" or
-    "test"; `total`: samples of the part, of which the first N are here."""
+    "test"; `total`: samples of the part, of which the first N are here. `weights` (N,): how much each counts in the
+    metrics, 0 where its class is ignored; None where all count alike."""
 
     ids: np.ndarray
     targets: np.ndarray
     outputs: dict[int, np.ndarray]
     part: str
     total: int
+    weights: np.ndarray | None = None
 
 
 def save(
@@ -37,6 +39,7 @@ def save(
     targets: np.ndarray,
     outputs: Mapping[int, np.ndarray],
     part: str,
+    weights: np.ndarray | None = None,
     limit_bytes: int = LIMIT_BYTES,
 ) -> str:
     """Write the predictions in one step; where they take more than `limit_bytes`, only the first samples of them.
@@ -45,12 +48,14 @@ def save(
     the lengths differ, RunError where the disk refuses.
     """
     total = len(ids)
-    if any(len(array) != total for array in (targets, *outputs.values())):
-        raise ValueError("ids, targets and outputs must have the same length")
-    row_bytes = sum(array.nbytes // total for array in (ids, targets, *outputs.values())) if total else 0
+    arrays = {f"{_OUTPUTS}{seed}": array for seed, array in outputs.items()} | {"ids": ids, "targets": targets}
+    if weights is not None:
+        arrays["weights"] = weights
+    if any(len(array) != total for array in arrays.values()):
+        raise ValueError("ids, targets, weights and outputs must have the same length")
+    row_bytes = sum(array.nbytes // total for array in arrays.values()) if total else 0
     rows = min(total, limit_bytes // row_bytes) if row_bytes else total
     buffer = io.BytesIO()
-    arrays = {f"{_OUTPUTS}{seed}": array for seed, array in outputs.items()} | {"ids": ids, "targets": targets}
     arrays = {name: array[:rows] for name, array in arrays.items()}
     # numpy's stub takes every keyword for its own `allow_pickle`
     np.savez(buffer, part=np.array(part), total=np.array(total), **arrays)  # type: ignore[arg-type]
@@ -68,7 +73,8 @@ def read(path: Path, digest: str | None = None) -> Predictions:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             outputs = {int(key.removeprefix(_OUTPUTS)): archive[key] for key in archive if key.startswith(_OUTPUTS)}
             part, total = str(archive["part"]), int(archive["total"])
-            return Predictions(archive["ids"], archive["targets"], outputs, part, total)
+            weights = archive.get("weights")
+            return Predictions(archive["ids"], archive["targets"], outputs, part, total, weights)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(
             f"cannot read {path}: {error}; restore it from a copy, or score the run again: "

@@ -1,11 +1,12 @@
 """A config and its data in the words of a banner: what will be done, line by line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
-from lossrun.catalog import DataFacts, get
+from lossrun.catalog import DataFacts, find, get
 from lossrun.catalog.declaration import Layer, Model
-from lossrun.config import Config
-from lossrun.config.resolve import loss_declaration, output_size
+from lossrun.config import Choice, Config
+from lossrun.config.resolve import ignored_class, ignored_label, loss_declaration, output_size
+from lossrun.config.source import Path
 
 _FORMS = {
     "logits": "logits",
@@ -17,15 +18,22 @@ _READINGS = {"log_mean": "logarithms of means", "mean_and_log_variance": "means 
 
 
 def facts(
-    config: Config, known: DataFacts, notes: Sequence[str] = (), own_layers: Sequence[Layer] = ()
+    config: Config,
+    known: DataFacts,
+    notes: Sequence[str] = (),
+    own_layers: Sequence[Layer] = (),
+    written: Container[Path] = (),
 ) -> dict[str, str]:
     """Data with notes on them, model, loss and what it expects, optimizer, seed. `config` is resolved; `own_layers`
-    are those of a user's own model."""
+    are those of a user's own model.
+
+    `written`: the keys that the config gives a value; these are shown also where it switches something off.
+    """
     return {
         "data": data_line(config, known, notes),
-        "model": model_line(config, known, own_layers),
-        "loss": loss_line(config, known),
-        "optimizer": optimizer_line(config, known),
+        "model": model_line(config, known, own_layers, written),
+        "loss": loss_line(config, known, written),
+        "optimizer": optimizer_line(config, known, written),
         "seed": seed_line(config),
     }
 
@@ -64,22 +72,24 @@ def _split(config: Config, known: DataFacts) -> str:
     return "; ".join(parts) or "no split"
 
 
-def model_line(config: Config, known: DataFacts, own_layers: Sequence[Layer] = ()) -> str:
+def model_line(
+    config: Config, known: DataFacts, own_layers: Sequence[Layer] = (), written: Container[Path] = ()
+) -> str:
     output = config.model["output"]
     gives = (
         "plain values" if known.task == "regression" and output == "none" else "logits" if output == "none" else output
     )
     total = sum(layer.parameters for layer in layers(config, known, own_layers))
     count = f", {total:,} parameters" if total else ""
-    switched_on = [
-        f", {name.replace('_', ' ')}{'' if value is True else f' {value}'}"
+    switched = [
+        f", {name.replace('_', ' ')}{'' if value is True else ' off' if value is False else f' {value}'}"
         for name in ("dropout", "batch_norm")
-        if (value := config.model.parameters.get(name))
+        if (value := config.model.parameters.get(name)) or ("model", name) in written
     ]
-    return f"{config.model.name}{count}{''.join(switched_on)}, giving {gives}"
+    return f"{config.model.name}{count}{''.join(switched)}, giving {gives}"
 
 
-def loss_line(config: Config, known: DataFacts) -> str:
+def loss_line(config: Config, known: DataFacts, written: Container[Path] = ()) -> str:
     parameters = config.loss.parameters
     form = parameters.get("inputs")
     declared = loss_declaration(config.loss)
@@ -98,8 +108,11 @@ def loss_line(config: Config, known: DataFacts) -> str:
     if read_as == "log_mean" and not parameters["log_input"]:
         outputs = "outputs"
     text = f"{config.loss.name} of {outputs} against {targets}"
-    shown = _shown(parameters, leave_out=("inputs", "reduction", "weight_convention"))
-    return f"{text}, {parameters['reduction']}" + (f" ({shown})" if shown else "")
+    shown = _shown("loss", config.loss, written, leave_out=("inputs", "reduction", "weight_convention"))
+    text = f"{text}, {parameters['reduction']}" + (f" ({shown})" if shown else "")
+    if ignored_class(config.loss, known) is None:
+        return text
+    return f"{text}\nsamples of class {ignored_label(config.loss)} count neither in the loss nor in the metrics"
 
 
 def _has_scaled_targets(config: Config) -> bool:
@@ -107,8 +120,8 @@ def _has_scaled_targets(config: Config) -> bool:
     return bool(isinstance(standardize, Mapping) and standardize["targets"])
 
 
-def optimizer_line(config: Config, known: DataFacts) -> str:
-    shown = _shown(config.optimizer.parameters)
+def optimizer_line(config: Config, known: DataFacts, written: Container[Path] = ()) -> str:
+    shown = _shown("optimizer", config.optimizer, written)
     text = f"{config.optimizer.name}" + (f" ({shown})" if shown else "")
     schedule = config.schedule.name
     size, steps = config.samples_per_step(known.train), config.steps_per_epoch(known.train)
@@ -126,9 +139,24 @@ def _count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def _shown(parameters: Mapping[str, object], leave_out: tuple[str, ...] = ()) -> str:
-    """The parameters that are switched on, `name value` each."""
-    on = {
-        name: value for name, value in parameters.items() if value not in (None, False, 0, []) and name not in leave_out
-    }
-    return ", ".join(f"{name} {'on' if value is True else value}" for name, value in on.items())
+def _shown(kind: str, choice: Choice, written: Container[Path], leave_out: tuple[str, ...] = ()) -> str:
+    """The parameters that are switched on, that are not what they would be by default, or that somebody has written
+    down, `name value` each: a 0 may be a class, or a choice."""
+    found = None if choice.is_plugin else find(kind, choice.name)
+    shown = []
+    for name, value in choice.parameters.items():
+        declared = found.component.parameter(name) if found else None
+        off = value in (False, 0, [])
+        said = any((kind, spelling) in written for spelling in (name, *(declared.aliases if declared else ())))
+        chosen = declared is None or value != declared.default or said
+        if value is not None and name not in leave_out and (chosen or not off):
+            shown.append(f"{name} {_text(value)}")
+    return ", ".join(shown)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {item}' for key, item in value.items())}}}"
+    return '""' if value == "" else str(value)

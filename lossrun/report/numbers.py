@@ -18,6 +18,11 @@ def format_number(value: float, digits: int = 4) -> str:
     return f"{mantissa}e{int(exponent)}" if e else mantissa.removesuffix(".")
 
 
+def format_count(count: float) -> str:
+    """An integer as it is; a sum of weights rounded."""
+    return str(count) if isinstance(count, int) else format_number(count)
+
+
 def format_difference(value: float, digits: int = 4) -> str:
     """The same with its sign, plus included."""
     return f"+{format_number(value, digits)}" if value > 0 else format_number(value, digits)

@@ -8,7 +8,7 @@ from lossrun.analysis.compare import ComparedRun
 from lossrun.analysis.held_out import Bin, Calibration, Confusion, Example
 from lossrun.analysis.report_data import ReportData, RunReport
 from lossrun.report.markup import Markup, element, png_address
-from lossrun.report.numbers import format_number
+from lossrun.report.numbers import format_count, format_number
 from lossrun.report.page_axes import Axis
 from lossrun.report.page_figures import short, style, swatch
 
@@ -94,7 +94,10 @@ def _calibration(run: ComparedRun, calibration: Calibration, index: int) -> Mark
         element(
             "tr",
             element("th", f"{one.low:.2f} to {one.high:.2f}", scope="row"),
-            *(element("td", text) for text in (str(one.count), _rounded(one.predicted), _rounded(one.observed))),
+            *(
+                element("td", text)
+                for text in (format_count(one.count), _rounded(one.predicted), _rounded(one.observed))
+            ),
         )
         for one in filled
     ]
@@ -110,8 +113,8 @@ def _diagram(run: ComparedRun, filled: Sequence[Bin], index: int) -> Markup:
     for one in filled:
         predicted, observed = one.predicted or 0.0, one.observed or 0.0
         x, y = short(side.place(predicted)), short(up.place(observed))
-        told = f"{one.count} predictions of {one.low:.2f} to {one.high:.2f}: {_rounded(predicted)} on average, "
-        told += f"{_rounded(observed)} came true"
+        told = f"{format_count(one.count)} predictions of {one.low:.2f} to {one.high:.2f}: "
+        told += f"{_rounded(predicted)} on average, {_rounded(observed)} came true"
         size = max(1.0, _COUNTS * one.count / most)
         left, right = side.place(one.low), side.place(one.high)
         bar = {
@@ -179,11 +182,11 @@ def _confusion(run: ComparedRun, report: RunReport, index: int) -> Markup:
     )
 
 
-def _cell(count: int, row: Sequence[int], right: bool) -> Markup:
+def _cell(count: float, row: Sequence[float], right: bool) -> Markup:
     """Shaded by its share of the row; of what is wrong, the root of it, so that rare confusions can be seen."""
     share = count / (sum(row) or 1)
     shade = round(_SHADES * (share if right else share**0.5))
-    return element("td", str(count) if count else "·", class_=f"{'right' if right else 'wrong'} s{shade}")
+    return element("td", format_count(count) if count else "·", class_=f"{'right' if right else 'wrong'} s{shade}")
 
 
 def _pairs(confusion: Confusion) -> str:
@@ -196,7 +199,7 @@ def _pairs(confusion: Confusion) -> str:
     found.sort(key=lambda pair: -pair[0])
     if not found:
         return "No class is taken for another."
-    told = ", ".join(f"{truth} for {guess} ({count})" for count, truth, guess in found[:_PAIRS])
+    told = ", ".join(f"{truth} for {guess} ({format_count(count)})" for count, truth, guess in found[:_PAIRS])
     return f"Most often mistaken: {told}."
 
 

@@ -18,7 +18,7 @@ from lossrun.components.reductions import Objective
 from lossrun.components.schedules import Plateau
 from lossrun.config import Choice, Config
 from lossrun.config.plugins import own_component
-from lossrun.config.resolve import loss_declaration, output_size
+from lossrun.config.resolve import class_weights, ignored_class, loss_declaration, output_size
 from lossrun.data import Data, Part
 from lossrun.errors import UsageError
 from lossrun.training.randomness import Purpose, seed_torch
@@ -87,7 +87,8 @@ def parts(data: Data, place: Workplace) -> Parts:
             targets = torch.tensor(part.targets).to(place.device)
         else:
             targets = torch.from_numpy(data.target_scaling.apply(part.targets, precision)).to(place.device, place.dtype)
-        return Samples(inputs, targets, torch.tensor(part.ids), place.dtype, pixels if raw else None)
+        weights = None if part.weights is None else torch.tensor(part.weights).to(place.device, place.dtype)
+        return Samples(inputs, targets, torch.tensor(part.ids), place.dtype, pixels if raw else None, weights)
 
     def scale(values: Any) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float64, device=place.device)
@@ -158,34 +159,38 @@ def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplac
     declared = loss_declaration(loss)
     assert declared is not None
     convention = parameters.pop("weight_convention", "pytorch")
-    weights = parameters.pop("class_weights", None)
+    parameters.pop("class_weights", None)
+    weights, ignored = class_weights(loss, facts), ignored_class(loss, facts)
     pos_weight = parameters.pop("pos_weight", None)
-    ignored = parameters.get("ignore_index")
+    if "ignore_index" in parameters:
+        parameters["ignore_index"] = ignored
     return Objective(
         partial(LOSS_FUNCTIONS[loss.name], **parameters),
         reduction=reduction,
         outputs_per_sample=facts.target_size if declared.averages_outputs else 1,
         weights_of="outputs" if declared.averages_outputs else "classes",
         weight_convention=convention,
-        class_weights=_balanced(train.targets, facts, ignored) if weights == "balanced" else weights,
+        class_weights=_balanced(train, facts, ignored) if weights == "balanced" else weights,
         pos_weight=pos_weight,
         ignore_index=ignored,
     )
 
 
-def _balanced(targets: Tensor, facts: DataFacts, ignored: int | None) -> list[float]:
+def _balanced(train: Samples, facts: DataFacts, ignored: int | None) -> list[float]:
     """samples / (classes * samples of the class), from the training targets as they are, corrupted ones too; the class
-    that is `ignored` has no part in it.
+    that is `ignored` has no part in it. Samples that have weights count by these.
 
     Multilabel: the same for each label's positive cells. Raises UsageError for a class without a sample.
     """
+    targets, weights = train.targets, train.weights
     if facts.task == "multiclass":
-        counts = torch.bincount(targets, minlength=facts.target_size)
+        counts = torch.bincount(targets, weights, minlength=facts.target_size)
     elif facts.task == "binary":
-        positive = targets.sum()
-        counts = torch.stack([len(targets) - positive, positive])
+        targets = targets.flatten()
+        positive = targets.sum() if weights is None else (targets * weights).sum()
+        counts = torch.stack([(len(targets) if weights is None else weights.sum()) - positive, positive])
     else:
-        counts = targets.sum(0)
+        counts = targets.sum(0) if weights is None else (targets * weights.unsqueeze(1)).sum(0)
     counted = torch.arange(len(counts), device=counts.device) != (-1 if ignored is None else ignored)
     empty = ((counts <= 0) & counted).nonzero().flatten().tolist()
     if empty:

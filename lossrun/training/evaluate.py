@@ -116,7 +116,9 @@ def _prepared(samples: Samples, reading: Reading, replica: Replica) -> PreparedT
     """All held-out targets decide which yardsticks have a meaning, so that validation and test have the same ones."""
     parts = replica.parts
     if reading.task != "regression":
-        return prepared_targets(reading.task, samples.targets, reading.outputs)
+        return prepared_targets(
+            reading.task, samples.targets, reading.outputs, weights=weights_that_count(replica, samples)
+        )
     held_out = [part.targets for part in (parts.validation, parts.test) if part is not None]
     return prepared_targets(
         reading.task,
@@ -125,7 +127,18 @@ def _prepared(samples: Samples, reading: Reading, replica: Replica) -> PreparedT
         target_mean=parts.target_mean,
         target_std=parts.target_std,
         deciding=held_out,
+        weights=samples.weights,
     )
+
+
+def weights_that_count(replica: Replica, samples: Samples) -> Tensor | None:
+    """How much each sample counts in the metrics, (N,): by its weight, and not at all where its class is ignored. None:
+    all alike."""
+    ignored = replica.objective.ignore_index
+    if ignored is None:
+        return samples.weights
+    kept = samples.targets != ignored
+    return kept.double() if samples.weights is None else samples.weights * kept
 
 
 def _score(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from lossrun.records import checkpoints, ledger, predictions
-from lossrun.training.evaluate import Evaluation, evaluate
+from lossrun.training.evaluate import Evaluation, evaluate, weights_that_count
 from lossrun.training.replica import Replica
 from lossrun.training.session import Session
 from lossrun.training.state import best_arrays, load_weights, weights
@@ -78,7 +78,7 @@ def _save_predictions(session: Session, outputs: dict[int, np.ndarray]) -> str |
     samples = parts.test or parts.validation
     if samples is None:
         return None
-    targets = samples.targets
+    targets, counts = samples.targets, weights_that_count(session.replicas[0], samples)
     if session.facts.task == "regression":
         targets = targets.double() * parts.target_std + parts.target_mean
     shared = {replica.seed for replica in session.replicas if replica.parts is parts}
@@ -88,6 +88,7 @@ def _save_predictions(session: Session, outputs: dict[int, np.ndarray]) -> str |
         targets=targets.cpu().numpy(),
         outputs={seed: array for seed, array in outputs.items() if seed in shared},
         part="test" if parts.test is not None else "validation",
+        weights=None if counts is None else counts.double().cpu().numpy(),
     )
 
 

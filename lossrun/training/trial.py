@@ -11,7 +11,7 @@ from lossrun.config import Config
 from lossrun.config.resolve import output_size
 from lossrun.errors import UsageError
 from lossrun.training.chunk import Chunk, minimised
-from lossrun.training.evaluate import evaluate, evaluating, reading_of
+from lossrun.training.evaluate import evaluate, evaluating, reading_of, weights_that_count
 from lossrun.training.layers import layers_of
 from lossrun.training.own_components import tried, try_own, undone
 from lossrun.training.randomness import undisturbed
@@ -25,6 +25,7 @@ def try_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
     Raises UsageError where a user's own component gives the wrong shape, nothing finite, no gradient, or an exception,
     and where a column that the config watches would be missing from the history.
     """
+    check_counted(replica, config)
     train, size = replica.parts.train, output_size(config, facts)
     if config.model.is_plugin or config.loss.is_plugin or config.optimizer.is_plugin:
         try_own(replica, config, size)
@@ -58,6 +59,18 @@ def own_layers(replica: Replica, config: Config) -> list[Layer]:
     train = replica.parts.train
     with undone(replica), evaluating(replica.network), replica.arithmetic():
         return layers_of(replica.network, train.scaled(train.inputs[:4]).clone())
+
+
+def check_counted(replica: Replica, config: Config) -> None:
+    """Raises UsageError where no sample of a part counts: there would be nothing to learn, or nothing to choose by."""
+    parts = {name: getattr(replica.parts, name) for name in ("train", "validation", "test")}
+    for name, samples in parts.items():
+        weights = None if samples is None else weights_that_count(replica, samples)
+        if weights is not None and not bool(weights.any()):
+            raise UsageError(
+                f"loss.ignore_index: every {name} sample that has a weight is of the ignored class "
+                f"{config.loss['ignore_index']}, so none counts; use more samples, or remove ignore_index"
+            )
 
 
 def try_recording(chunk: Chunk, recorder: Recorder, config: Config) -> None:

@@ -141,7 +141,7 @@ def test_tensors_are_taken() -> None:
     ("dataset", "complaint"),
     [
         (Dataset(train=([1.0], [0.5]), task="ranking"), "task 'ranking'"),  # type: ignore[arg-type]
-        (Dataset(train=([1.0], [0.5], [1])), "expected a pair"),  # type: ignore[arg-type]
+        (Dataset(train=([1.0],)), "expected a pair"),
         (
             Dataset(train=([1.0], [0.5]), test=([[1.0, 2.0]], [0.5])),
             r"^own, test inputs: .*\(2,\), but those of the tr",
