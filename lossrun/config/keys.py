@@ -144,7 +144,9 @@ HABITS: Final[dict[str, str]] = {
     "dataset.file": "dataset.path",
     "dataset.target_column": "dataset.target",
     "dataset.label": "dataset.target",
-    "dataset.na_values": "dataset.missing",
+    "dataset.na_values": "dataset.missing_values",
+    "dataset.group": "dataset.split.groups",
+    "dataset.groups": "dataset.split.groups",
     "model.output_activation": "model.output",
 }
 

@@ -109,11 +109,22 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         classes=encoded.classes,
         numbered=encoded.numbered,
         weighted_by=f"array {train.names.weights[0]}" if train.names.weights else "",
+        guessed_from=encoded.guessed_from,
         input_scaling=Scaling.divide_by(255.0) if inputs["train"].dtype == np.uint8 else None,
         layout=Layout(arrays=train.names.inputs, targets=train.names.targets),
         given=_split_array(parameters, train) if train.names.splits else None,
-        notes=encoded.notes,
+        notes=(*_notes(blocks), *encoded.notes),
     )
+
+
+def _notes(blocks: Mapping[str, _Block]) -> list[str]:
+    """Which parts an archive brings along."""
+    train = blocks["train"]
+    return [
+        f"{part}: {', '.join((*block.names.inputs, *block.names.targets))} of {block.path.name}"
+        for part, block in blocks.items()
+        if part != "train" and block.path == train.path
+    ]
 
 
 def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block]:

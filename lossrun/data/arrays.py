@@ -37,6 +37,7 @@ def read_inline(parameters: Mapping[str, Any], ignored: str | float | None = Non
         numbered=encoded.numbered,
         target_size=encoded.size,
         classes=encoded.classes,
+        guessed_from=encoded.guessed_from,
         notes=encoded.notes,
     )
 
@@ -108,6 +109,7 @@ def from_dataset(dataset: Dataset, name: str, ignored: str | float | None = None
         classes=encoded.classes,
         numbered=encoded.numbered,
         weighted_by="" if weights["train"] is None else f"of {name}",
+        guessed_from=encoded.guessed_from,
         input_scaling=Scaling.divide_by(255.0) if parts["train"].inputs.dtype == np.uint8 else None,
         notes=encoded.notes,
     )

@@ -62,10 +62,16 @@ def _plain(cell: str) -> float | None:
 
 
 class Disguise(NamedTuple):
-    """What a cell looks like, in words, and how to make numbers of such cells."""
+    """What a cell looks like, in words, and how to make numbers of such cells; `read_with`: the key of a csv file that
+    reads them as they are, if there is one."""
 
     looks_like: str
     fix: str
+    read_with: str = ""
+
+    @property
+    def fix_in_csv(self) -> str:
+        return self.fix + (f", or have them read as they are: {self.read_with}" if self.read_with else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +99,13 @@ def disguised(cells: Sequence[str], form: CellForm = PLAIN) -> DisguisedColumn |
     total = sum(said.values())
     found: Counter[Disguise] = Counter()
     examples: dict[Disguise, str] = {}
-    words = 0
+    words = numbers = 0
+    has_fractions = False
     for cell, count in said.items():
-        if form.number(cell) is not None:
+        number = form.number(cell)
+        if number is not None:
+            numbers += count
+            has_fractions = has_fractions or not number.is_integer()
             continue
         kind = disguise(cell)
         if kind is None:
@@ -108,11 +118,18 @@ def disguised(cells: Sequence[str], form: CellForm = PLAIN) -> DisguisedColumn |
     if len(found) > 1:
         # Of 1,500 and 1,500.50 the second one tells what the comma is.
         del found[_UNCLEAR]
-    if not found or (len(said) <= FEW and _WEAK.issuperset(found)):
+    repeats = len(said) <= 2 * FEW and 3 * len(said) <= total
+    if not found:
+        # Digits come as words often enough, and are classes then.
+        if 2 * numbers <= total or (repeats and not has_fractions):
+            return None
+        cell = next(cell for cell in said if form.number(cell) is not None)
+        return DisguisedColumn(cells.index(cell), cell, _TEXT, repeats)
+    if len(said) <= FEW and _WEAK.issuperset(found):
         return None
     kind = found.most_common(1)[0][0]
     cell = examples[kind]
-    return DisguisedColumn(cells.index(cell), cell, kind, repeats=len(said) <= 2 * FEW and 3 * len(said) <= total)
+    return DisguisedColumn(cells.index(cell), cell, kind, repeats)
 
 
 def disguise(cell: str) -> Disguise | None:
@@ -168,11 +185,12 @@ _DAY: Final = (
 _PARTS: Final = "write a date as numbers, such as a year or days since the first one"
 _NOTHING_BETWEEN: Final = "write numbers as 1500.5, with a decimal point and nothing between the thousands"
 _DATE: Final = Disguise("dates", _PARTS)
-_COMMAS: Final = Disguise(
-    "decimal commas", "write decimal points and nothing between the thousands, or read them as they are: decimal: ','"
-)
+_TEXT: Final = Disguise("numbers written as text", "make them numbers: astype(float)")
+_COMMAS: Final = Disguise("decimal commas", "write decimal points and nothing between the thousands", "decimal: ','")
 _UNCLEAR: Final = Disguise(
-    "numbers with commas", "write 1500 if the comma stands between thousands, or decimal: ',' if it is a decimal comma"
+    "numbers with commas",
+    "write 1500 if the comma stands between thousands, and 1.5 if it is a decimal comma",
+    "decimal: ',' (a decimal comma)",
 )
 _GROUPED: Final = Disguise("numbers with signs between the thousands", _NOTHING_BETWEEN)
 _CURRENCY: Final = Disguise("amounts of money", "write the number alone, and the currency in the name of the column")

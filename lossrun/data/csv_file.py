@@ -79,6 +79,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         classes=encoded.classes,
         numbered=encoded.numbered,
         weighted_by=f"column {weighting[0]}" if weighting else "",
+        guessed_from=encoded.guessed_from,
         columns=layout.input_names,
         layout=layout,
         given=split_column(parameters, table, splits, keeps["train"]) if splits else None,
@@ -147,7 +148,7 @@ def _ask_about_disguises(
 
 
 def _question(found: DisguisedColumn, name: str, parameters: Mapping[str, Any], is_target: bool) -> str:
-    text = f"the column holds {found.disguise.looks_like}, which are words to a program; {found.disguise.fix}"
+    text = f"the column holds {found.disguise.looks_like}, which are words to a program; {found.disguise.fix_in_csv}"
     if is_target:
         alone = parameters["task"] is None and not isinstance(parameters["target"], list)
         return text + ("; or, if these are classes, add task: multiclass" if alone else "")

@@ -113,6 +113,7 @@ class Data:
     hashes: part -> SHA-256 (hex) over dtype, shape and bytes of its inputs and targets as used, corruption included.
     notes: facts worth printing, such as "3 rows with empty cells dropped".
     layout: where a file has its inputs; means: float64 (D,), what replaced missing numbers, None where none may miss.
+    guessed_from: a word among the targets, where nobody said that words are classes.
     given: what a file says about the parts of its rows; brought: the parts that came apart from the training part.
     target_scale: of a regression, of all parts and before any corruption.
     numbered: a label is the place of its class, also where classes have names. void: samples left out because their
@@ -133,6 +134,7 @@ class Data:
     notes: tuple[str, ...]
     layout: Layout = UNNAMED
     means: np.ndarray | None = None
+    guessed_from: str | None = None
     given: "SplitColumn | None" = None
     brought: tuple[str, ...] = ()
     target_scale: TargetScale | None = None
@@ -200,6 +202,7 @@ class Source:
     input_scaling: a fixed one, None for identity.
     columns: names of the input columns, for messages; () where they have none.
     layout: where a file has its inputs.
+    guessed_from: as in Data.
     given: how a file says which rows are held out; None where they are drawn.
     numbered: see Data. weighted_by: what the weights of its samples are called, "" where they have none.
     fill_missing: NaN among the inputs means "missing" and is to be replaced by the training mean of its column.
@@ -214,6 +217,7 @@ class Source:
     input_scaling: Scaling | None = None
     columns: tuple[str, ...] = ()
     layout: Layout = UNNAMED
+    guessed_from: str | None = None
     given: SplitColumn | None = None
     numbered: bool = True
     weighted_by: str = ""

@@ -51,8 +51,8 @@ def load(
     """
     source, void = without_void(_read(name, parameters, config_dir, data_dir, ignored))
     split_seed = seed if parameters["split_seed"] == "seed" else parameters["split_seed"]
-    parts = _split(source, parameters, split_seed, is_own=":" in name, is_official=name in IMAGE_SETS)
-    notes = [*source.notes, *_void_notes(void, ignored)]
+    parts, drawn = _split(source, parameters, split_seed, is_own=":" in name, is_official=name in IMAGE_SETS)
+    notes = [*source.notes, *drawn, *_void_notes(void, ignored)]
     notes += weight_notes(parts, source.weighted_by, standardized=any(parameters["standardize"].values()))
     means: np.ndarray | None = None
     if source.fill_missing:
@@ -112,6 +112,7 @@ def load(
         notes=tuple(notes),
         layout=source.layout,
         means=means,
+        guessed_from=source.guessed_from,
         given=source.given,
         brought=tuple(
             name for name in ("validation", "test") if name in parts and parts[name].ids is _ids(source, name)
@@ -173,8 +174,8 @@ def _read(
 
 def _split(
     source: Source, parameters: Mapping[str, Any], seed: int, *, is_own: bool, is_official: bool
-) -> dict[str, Part]:
-    """train, and validation and test where there are such.
+) -> tuple[dict[str, Part], list[str]]:
+    """train, and validation and test where there are such; and notes.
 
     Parts that the data bring along are used unless the config asks for 0; an official test set only if asked for.
     """
@@ -208,7 +209,12 @@ def _split(
         validation = others[0] if len(others[0]) else validation
         test = others[1] if len(others[1]) else test
     parts = {"train": train, "validation": validation, "test": test}
-    return {name: part for name, part in parts.items() if part is not None}
+    notes = [
+        f"{name}: {size} sample{'s' * (size > 1)} drawn from the training part, as column {given.name} names none"
+        for name, size in (("test", test_size), ("validation", validation_size))
+        if size and given and given.by == "column"
+    ]
+    return {name: part for name, part in parts.items() if part is not None}, notes
 
 
 def _check_split(source: Source, parameters: Mapping[str, Any], named: Mapping[str, np.ndarray]) -> None:

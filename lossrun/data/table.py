@@ -101,7 +101,7 @@ class Table:
         if is_placeholder(cell):
             return f"{what}; if it stands for a missing value, say so: missing_values: [{_in_yaml(cell)}]"
         if found := disguise(cell):
-            fix = f"(it looks like {found.looks_like}); {found.fix}"
+            fix = f"(it looks like {found.looks_like}); {found.fix_in_csv}"
         else:
             fix = f"; correct the cell, or, if it stands for a missing value, add missing_values: [{_in_yaml(cell)}]"
         return f"{what}{' ' if found else ''}{fix} (or, if the column holds classes, add task: multiclass)"

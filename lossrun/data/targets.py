@@ -25,7 +25,7 @@ VOID: Final = -1
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
     """`targets` as in Part, VOID where the label is ignored and no class; `size`: classes for multiclass, otherwise
-    columns. `numbered`: see Data."""
+    columns. `numbered`: see Data. `guessed_from`: the first word, where nobody said that words are classes."""
 
     task: Task
     targets: np.ndarray
@@ -33,6 +33,7 @@ class Encoded:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     numbered: bool = True
+    guessed_from: str | None = None
 
 
 def encode(
@@ -68,6 +69,7 @@ def encode(
     numbers = columns if words else as_numbers(columns, lambda index: at(*index))
     if words:
         _ask(columns, task, at, form)
+    is_guessed = task is None and not classes
     if task is None:
         task = _inferred(columns, words, where, classes)
     if task == "regression":
@@ -85,14 +87,15 @@ def encode(
     column = columns[:, 0]
     left_out = void(column, classes, ignored) if task == "multiclass" else np.zeros(len(column), bool)
     if not left_out.any():
-        return _classes(column, task, words, where, classes, at)
+        encoded = _classes(column, task, words, where, classes, at)
+        return replace(encoded, guessed_from=str(column[0])) if words and is_guessed else encoded
     rows = np.flatnonzero(~left_out)
     if not len(rows):
         raise DataError(f"{where}: every sample has the ignored label {ignored}; expected some that count")
     encoded = _classes(column[rows], task, words, where, classes, lambda row, *more: at(int(rows[row]), *more))
     targets = np.full(len(column), VOID, np.int64)
     targets[rows] = encoded.targets
-    return replace(encoded, targets=targets)
+    return replace(encoded, targets=targets, guessed_from=str(column[0]) if words and is_guessed else None)
 
 
 def void(column: np.ndarray, classes: tuple[str, ...], ignored: str | float | None) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Final
 from lossrun import data as datasets
 from lossrun.catalog import DataFacts
 from lossrun.config import Config, Reading, resolve
-from lossrun.config.resolve import ignored_label
+from lossrun.config.resolve import ignored_label, loss_declaration
 from lossrun.config.source import Source
 from lossrun.data import Data, known_facts
 from lossrun.errors import DataError
@@ -69,16 +69,35 @@ def _examined_with_data(reading: Reading, data_dir: Path) -> Examined:
             data_dir=data_dir,
             seed=seed,
             ignored=ignored,
+            precision=reading.config.precision,
         )
 
     if dataset.parameters.get("split_seed") == "seed":
         data = {seed: load(seed) for seed in seeds}
     else:
         data = dict.fromkeys(seeds, load(seeds[0]))
+    _check_words(reading, data[seeds[0]])
     # A split of another seed may have no sample of a class; what else it could be warned of is the same.
     for facts in {id(one): one.facts for one in data.values()}.values():
         check(reading, facts)
     return _examined(reading, data[seeds[0]].facts, data, data_dir)
+
+
+def _check_words(reading: Reading, data: Data) -> None:
+    """Raises ConfigError for a loss of numbers on targets that were taken for classes because they are words."""
+    loss = loss_declaration(reading.config.loss)
+    if data.guessed_from is None or loss is None or loss.tasks[0] != "regression":
+        return
+    target = f"dataset.target: {', '.join(data.layout.targets)}" if data.layout.targets else "the dataset"
+    raise reading.source.error(
+        [
+            reading.source.problem(
+                ("loss",),
+                f"{loss.name} measures errors of numbers, but {target} holds words such as {data.guessed_from!r}; name "
+                f"a target of numbers, or, if the words are classes, say so: dataset.task: {data.task}",
+            )
+        ]
+    )
 
 
 def examine_without_data(reading: Reading, data_dir: Path) -> Examined | None:

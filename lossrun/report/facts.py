@@ -63,13 +63,28 @@ def data_line(config: Config, known: DataFacts, notes: Sequence[str]) -> str:
 
 def _split(config: Config, known: DataFacts) -> str:
     seed = config.dataset["split_seed"]
-    parts = []
+    drawn_by = "the seed of the run" if seed == "seed" else f"seed {seed}"
+    if given := _given_split(config.dataset.parameters.get("split"), drawn_by):
+        return given
+    parts: list[str] = []
     if known.validation or (known.test and config.dataset["test"] != "official"):
         stratified = ", stratified" if known.task in ("binary", "multiclass") else ""
-        parts.append(f"split by {'the seed of the run' if seed == 'seed' else f'seed {seed}'}{stratified}")
+        parts.append(f"split by {drawn_by}{stratified}")
     if known.test and config.dataset["test"] == "official":
         parts.append("official test set")
     return "; ".join(parts) or "no split"
+
+
+def _given_split(split: Mapping[str, object] | None, drawn_by: str) -> str:
+    """How the data themselves say which samples are held out; "" where they do not."""
+    chosen = {way: value for way, value in (split or {}).items() if value is not None}
+    if "column" in chosen:
+        return f"split by column {chosen['column']}"
+    if "groups" in chosen:
+        return f"split by groups of {chosen['groups']}, {drawn_by}"
+    if "order" in chosen:
+        return f"split in the order of {chosen['order']}"
+    return ", ".join(f"{part} from {path}" for part, path in chosen.items())
 
 
 def model_line(

@@ -31,7 +31,16 @@ def filled_fixture() -> Callable[..., dict[str, Any]]:
 def loaded(tmp_path: Path) -> Callable[..., Data]:
     """`load` with defaults filled in; the config's folder is tmp_path, the data folder tmp_path/data."""
 
-    def call(name: str, *, seed: int = 0, data_dir: Path | None = None, **given: Any) -> Data:
-        return load(name, filled(name, **given), config_dir=tmp_path, data_dir=data_dir or tmp_path / "data", seed=seed)
+    def call(
+        name: str, *, seed: int = 0, data_dir: Path | None = None, precision: str = "float32", **given: Any
+    ) -> Data:
+        return load(
+            name,
+            filled(name, **given),
+            config_dir=tmp_path,
+            data_dir=data_dir or tmp_path / "data",
+            seed=seed,
+            precision=precision,
+        )
 
     return call
