@@ -61,7 +61,9 @@ def csv_reading(experiment: Experiment) -> tuple[Section, Lines]:
         section.functions.append(function("def read_rows(path)", about, [*body, "return x, y"]))
         lines = [f"x{SUFFIXES[part]}, y{SUFFIXES[part]} = read_rows({PATHS[part]})" for part in tables]
         return section, [*lines, *encoded_together([f"y{SUFFIXES[part]}" for part in tables], experiment, ndim)]
-    split = [split_line(experiment, f"table[{quoted(splits[0])}]", table.is_words(splits[0]))] if splits else []
+    split = (
+        [split_line(experiment, f"table[{quoted(splits[0])}]", table.is_words(splits[0]), section)] if splits else []
+    )
     return section, [*lines, *encoded("y", experiment, ndim), *split]
 
 
@@ -159,6 +161,7 @@ def npz_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, L
     for part in ("validation", "test"):
         if split.get(part):
             paths[part], parts[part] = experiment.directory / split[part], first
+    section = Section(constants=[f"{PATHS[part]} = {quoted(_absolute(one))}" for part, one in paths.items()])
     lines: Lines = []
     ndim = arrays[len(first.inputs)].ndim if len(first.targets) == 1 else 2
     kept = {part: names for part, names in parts.items() if part == "train" or part in paths or parameters[part]}
@@ -183,9 +186,8 @@ def npz_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, L
         name = first.splits[0]
         with np.load(path, allow_pickle=False) as archive:
             is_words = archive[name].dtype.kind == "U"
-        lines.append(split_line(experiment, f"archive[{quoted(name)}]", is_words and way != "groups"))
-    constants = [f"{PATHS[part]} = {quoted(_absolute(one))}" for part, one in paths.items()]
-    return Section(constants=constants), lines
+        lines.append(split_line(experiment, f"archive[{quoted(name)}]", is_words and way != "groups", section))
+    return section, lines
 
 
 def _absolute(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from lossrun.data.dataset import SplitColumn
-from lossrun.data.given_split import ISO, SPELLINGS, choose_groups, date_form
+from lossrun.data.given_split import ISO, MOST_SUMS, SPELLINGS, choose_groups, date_form
 from lossrun.data.splits import drawn_sizes
 from lossrun.data.streams import Purpose
 from lossrun.script.experiment import Experiment
@@ -56,10 +56,11 @@ def split_way(experiment: Experiment) -> str:
     return next((way for way in NAMES if split.get(way) is not None), "")
 
 
-def split_line(experiment: Experiment, expression: str, is_words: bool) -> str:
+def split_line(experiment: Experiment, expression: str, is_words: bool, section: Section) -> str:
     """The line that reads the column that the split goes by."""
     way = split_way(experiment)
     if way == "order" and is_words:
+        section.imports.append("from datetime import datetime")
         given = experiment.data.given
         assert given is not None
         form = date_form(given)
@@ -93,7 +94,8 @@ def splitting(experiment: Experiment, given: Iterable[str], section: Section) ->
             functions = [HOLD_OUT_LAST]
         elif way == "groups":
             cuts.append((short, f"hold_out_groups(groups, {size}, stream={int(PURPOSES[short])})"))
-            functions = [inspect.getsource(choose_groups).strip(), HOLD_OUT_GROUPS]
+            source = inspect.getsource(choose_groups).strip()
+            functions = [source.replace("MOST_SUMS", f"{MOST_SUMS:_}"), HOLD_OUT_GROUPS]
         else:
             cuts.append((short, f"hold_out(y, {size}, stream={int(PURPOSES[short])})"))
             functions = [HOLD_OUT if facts.task in ("binary", "multiclass") else HOLD_OUT_PLAIN]

@@ -1,7 +1,9 @@
+import csv
 from pathlib import Path
 
 import pytest
 
+from lossrun.data.cells import CellForm
 from lossrun.data.table import read_table
 from lossrun.errors import DataError
 
@@ -40,6 +42,57 @@ def test_a_tab_may_be_written_out(tmp_path: Path, delimiter: str) -> None:
 def test_what_is_no_table_is_refused(tmp_path: Path, text: str | bytes, complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         read_table(table_of(tmp_path, text), ",")
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("a,b\r1,2\r3,4\r", {"a": ["1", "3"], "b": ["2", "4"]}),  # line ends of old Macs
+        ("a,b\n\n1,2\n   \n3,4\n\n", {"a": ["1", "3"], "b": ["2", "4"]}),
+        ("\ufeffa,b\r\n1,2", {"a": ["1"], "b": ["2"]}),
+        ('a,b\n"x\ny",2\n', {"a": ["x\ny"], "b": ["2"]}),
+        ("a,b\n5'' pipe,2\n", {"a": ["5'' pipe"], "b": ["2"]}),
+        ("a,b\n" + "x" * 200_000 + ",2\n", {"a": ["x" * 200_000], "b": ["2"]}),
+    ],
+)
+def test_dialects(tmp_path: Path, text: str, columns: dict[str, list[str]]) -> None:
+    limit = csv.field_size_limit()
+    assert read_table(table_of(tmp_path, text), ",").columns == columns
+    assert csv.field_size_limit() == limit, "it belongs to the whole process"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (b"a,b\n1,2\n3,\x004\n", r"table.csv:3: a NUL byte"),
+        ("a,b\n1,2\n".encode("utf-16"), "UTF-16 text; save it as UTF-8"),
+        ('a,b\n1,2\n"3,4\n5,6\n7,8\n', r"table.csv:3: a quote \(\"\) opened in this row goes on to line 5"),
+        ('a,b\n1,2\n"3,4\n5,6\n7,"8\n', r"table.csv:3: a quote \(\"\) opened in this row goes on to line 5"),
+        ("a,b\n1,2\n3,4,\n", r"table.csv:3: 3 cells, but the header has 2"),
+        ("a,b\n1,2\n3\n", r"table.csv:3: 1 cell, but the header has 2"),
+    ],
+)
+def test_damaged_text_is_named_with_the_line_where_it_begins(tmp_path: Path, text: str | bytes, complaint: str) -> None:
+    with pytest.raises(DataError, match=complaint):
+        read_table(table_of(tmp_path, text), ",")
+
+
+def test_missing_values_are_words_in_a_column_of_words(tmp_path: Path) -> None:
+    path = table_of(tmp_path, "n,w,q\n1,NA,?\nNA,DE,2\n?,,3\n4,?,-\n5,FR,n/a\n")
+    table = read_table(path, ",", CellForm(missing=frozenset("?-")))
+    assert table.is_missing("n").tolist() == [False, True, True, False, False]
+    assert table.is_missing("q").tolist() == [True, False, False, True, True]
+    assert table.is_missing("w").tolist() == [False, False, True, True, False]
+    assert table.words("w") == ["NA", "DE", "", "", "FR"]
+    with pytest.raises(DataError, match=r"table.csv:2: column q: '\?' is not a number.*missing_values: \[\"\?\"\]"):
+        read_table(path, ",").numbers("q")
+
+
+def test_a_table_without_a_header(tmp_path: Path) -> None:
+    table = read_table(table_of(tmp_path, "1,red\n2,blue\n"), ",", header=False)
+    assert table.columns == {"x1": ["1", "2"], "x2": ["red", "blue"]}
+    with pytest.raises(DataError, match=r"table.csv:3: 1 cell, but the first row \(line 1\) has 2"):
+        read_table(table_of(tmp_path, "1,red\n2,blue\n3\n"), ",", header=False)
 
 
 def test_a_missing_file_and_a_long_delimiter_are_refused(tmp_path: Path) -> None:

@@ -48,6 +48,79 @@ def test_csv_with_other_delimiters(pair: Make, tmp_path: Path, framework: str, d
     check(pair, framework, {"name": "csv", "path": "table.csv", **WHOLE, **keys}, "mse")
 
 
+SPLITTING = """\
+id,size,part,patient,day,colour,price
+1,1.5,train,a,2024-01-05,red,10.5
+2,2.5,train,a,2024-01-02,blue,11.25
+3,,val,b,2024-01-03,red,12.0
+4,4.5,train,b,2024-01-04,,13.5
+5,5.25,test,c,2024-01-01,red,14.5
+6,6.5,train,c,2024-01-09,blue,15.75
+7,7.5,Train,d,2024-01-07,red,16.25
+8,8.5,val,d,2024-01-08,blue,17.5
+9,1700000009.5,test,e,2024-01-06,green,1000000018.0
+10,1700000010.5,train,e,2024-01-10,blue,1000000019.75
+"""
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("keys", "sizes"),
+    [
+        ({"split": {"column": "part"}}, {}),
+        ({"split": {"groups": "patient"}, "split_seed": 3}, WHOLE),
+        ({"split": {"groups": "patient"}, "split_seed": "seed"}, WHOLE),
+        ({"split": {"order": "day"}}, WHOLE),
+        ({"split": {"order": "id"}}, {"test": 3, "validation": 0}),
+        ({"split": {"validation": "v.csv", "test": "v.csv"}}, {}),
+        ({"split": {"test": "v.csv"}}, {"validation": 2}),
+        ({"split": {"column": "part"}, "standardize": {"inputs": True, "targets": True}}, {}),
+    ],
+)
+def test_given_splits(pair: Make, tmp_path: Path, framework: str, keys: dict[str, Any], sizes: dict[str, Any]) -> None:
+    (tmp_path / "t.csv").write_text(SPLITTING)
+    rows = SPLITTING.splitlines(keepends=True)
+    (tmp_path / "v.csv").write_text("".join([rows[0], *rows[3:8]]))
+    dataset = {"name": "csv", "path": "t.csv", "target": "price", "inputs": ["size", "colour"], "encode": "one_hot"}
+    check(pair, framework, {**dataset, "missing": "mean", **sizes, **keys}, "mse")
+
+
+@BOTH
+def test_another_dialect(pair: Make, tmp_path: Path, framework: str) -> None:
+    rows = [f"{i},5;{1 + i}.000,25;{'?' if i % 4 == 0 else i};{'NA' if i % 3 else 'up'}" for i in range(12)]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    keys = {"header": False, "decimal": ",", "delimiter": ";", "missing_values": ["?"], "missing": "mean"}
+    dataset = {"name": "csv", "path": "t.csv", "target": 4, **keys, **WHOLE}
+    check(pair, framework, dataset, "binary_cross_entropy")
+
+
+@BOTH
+@pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
+def test_arrays_of_each_part(pair: Make, tmp_path: Path, framework: str, task: str) -> None:
+    draw = np.random.default_rng(0)
+    arrays: dict[str, np.ndarray] = {}
+    for part, count in (("train", 12), ("val", 4), ("test", 5)):
+        arrays[f"x_{part}"] = draw.normal(size=(count, 3)) + 1.7e9
+        arrays[f"y_{part}"] = np.arange(count) % 2 + (0 if task == "binary" else np.arange(count) % 3)
+    np.savez(tmp_path / "t.npz", **arrays)
+    loss = {"binary": "binary_cross_entropy", "regression": "mse", "multiclass": "cross_entropy"}[task]
+    check(pair, framework, {"name": "npz", "path": "t.npz", "task": task, "standardize": True}, loss)
+
+
+@BOTH
+@pytest.mark.parametrize("way", ["column", "groups", "order"])
+def test_arrays_that_split(pair: Make, tmp_path: Path, framework: str, way: str) -> None:
+    by = {
+        "column": np.array(["train", "val", "test", "train"] * 5),
+        "groups": np.arange(20) // 3,
+        "order": -np.arange(20),
+    }
+    np.savez(tmp_path / "t.npz", x=images(20, 4, 4), y=np.arange(20) % 2, by=by[way])
+    sizes = {} if way == "column" else WHOLE
+    dataset = {"name": "npz", "path": "t.npz", "target": "y", "inputs": "x", "task": "binary", "split": {way: "by"}}
+    check(pair, framework, {**dataset, **sizes}, "binary_cross_entropy")
+
+
 def images(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
 
