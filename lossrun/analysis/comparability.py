@@ -1,10 +1,12 @@
 """What may be said of several runs side by side: which values mean the same, and how far they carry."""
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Final
 
 from lossrun.analysis import readings
 from lossrun.analysis.differences import Difference, component_text
+from lossrun.analysis.splits import Splits, mixed, splits
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.source_code import recorded_source
@@ -30,8 +32,18 @@ def reasons(runs: Sequence[RecordedRun], names: Sequence[str]) -> tuple[str, ...
     if len(set(tasks)) > 1:
         listed = ", ".join(f"{name}: {task or 'unknown'}" for name, task in zip(names, tasks, strict=True))
         found.append(f"the runs have different tasks ({listed}), so their yardsticks measure different things")
+    known = [splits(run) for run in runs]
+    if mixed(known):
+        own = [name for name, one in zip(names, known, strict=True) if one.own]
+        one = [name for name, one in zip(names, known, strict=True) if not one.own]
+        found.append(
+            f"{_together(own)} {'draws' if len(own) == 1 else 'draw'} a new split for each seed (dataset.split_seed: "
+            f"seed), {_together(one)} {'has' if len(one) == 1 else 'have'} one split for all seeds, so the values were "
+            "not measured on the same samples: train all with the same dataset.split_seed"
+        )
+        return tuple(found)
     for part in ("validation", "test"):
-        if len({digest for run in runs if (digest := _data_hash(run, part))}) > 1:
+        if not _same(known, part):
             found.append(f"the {part} data differ, so the values were not measured on the same samples")
     if len({_ignored(run) for run in runs}) > 1:
         listed = ", ".join(f"{name}: {_ignored(run) or 'none'}" for name, run in zip(names, runs, strict=True))
@@ -47,16 +59,21 @@ def _ignored(run: RecordedRun) -> str:
     return "" if label is None or label == -100 else str(label)
 
 
-def _data_hash(run: RecordedRun, part: str) -> str | None:
-    return run.environment.get("data", {}).get(part)  # type: ignore[no-any-return]  # JSON
+def _same(runs: Sequence[Splits], part: str) -> bool:
+    """Whether a part of the data is the same in all runs, seed by seed."""
+    return all(one.same(other, part) for one, other in combinations(runs, 2))
 
 
 def training_data(runs: Sequence[RecordedRun]) -> list[Difference]:
     """The difference between the training data, where there is one, as the beginnings of their hashes."""
-    digests = [_data_hash(run, "train") for run in runs]
-    if len(set(digests)) == 1:
+    known = [splits(run) for run in runs]
+    digests = [next(iter(one.digests.get("train", {}).values()), None) for one in known]
+    if _same(known, "train") and len({digest is None for digest in digests}) == 1:
         return []
-    shown = tuple(digest[:12] if digest else "-" for digest in digests)
+    shown = tuple(
+        "other samples for each seed" if one.own and len(run.seeds) > 1 else digest[:12] if digest else "-"
+        for one, run, digest in zip(known, runs, digests, strict=True)
+    )
     return [Difference("training data (SHA-256)", shown, shown)]
 
 
@@ -147,7 +164,7 @@ def loss_columns(runs: Sequence[RecordedRun]) -> tuple[dict[str, bool], tuple[st
             "different meanings"
         )
         return dict.fromkeys(_LOSS_COLUMNS, False), (sentence,)
-    if len({_data_hash(run, "train") for run in runs}) > 1:
+    if training_data(runs):
         sentence = "train_loss is not ranked: the runs were trained on different data"
         return {**dict.fromkeys(_LOSS_COLUMNS, True), "train_loss": False}, (sentence,)
     return dict.fromkeys(_LOSS_COLUMNS, True), ()
@@ -160,11 +177,6 @@ def notes(runs: Sequence[RecordedRun], deciding: Sequence[str], at: str | int) -
         found.append("the runs are equal but for their seeds: one experiment, and nothing to compare it with")
     elif not deciding and not reasons(runs, [run.name for run in runs]):
         found.append("no verdict: there is no yardstick to decide by that two of the runs have a value for")
-    if len({frozenset(run.seeds) for run in runs}) > 1:
-        found.append(
-            "the runs do not have the same seeds; only those that two have in common are paired, which is fair unless "
-            "somebody chose them by their results, and no mean is marked"
-        )
     if len({run.config["epochs"] for run in runs}) > 1:
         found.append("the runs were asked for different numbers of epochs")
     if any(name.startswith("train_") for name in deciding):

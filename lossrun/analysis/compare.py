@@ -13,6 +13,8 @@ from lossrun.analysis.groups import Group, diverged_elsewhere, grouped
 from lossrun.analysis.labels import labels, named_by_user
 from lossrun.analysis.readings import Spread
 from lossrun.analysis.remarks import remarks
+from lossrun.analysis.shared_seeds import left_out_notes, on_shared_seeds
+from lossrun.analysis.splits import splits
 from lossrun.analysis.targets import Target, reaching
 from lossrun.analysis.verdicts import Decider, Side, Verdict, verdicts
 from lossrun.analysis.yardsticks import Moment, Moments, Yardstick, moments, yardsticks
@@ -27,7 +29,8 @@ from lossrun.shell import command
 class ComparedRun:
     """`letter`: A, B, C ... in the order given; `label`: what differs. `best_epochs`, by the run's own `best_metric`,
     and `last_epochs` are per seed. `remarks`: what to keep in mind, in plain words. `members`: the names of the runs
-    that it is made of, which are equal but for their seeds; mostly its own alone. `diverged`: seeds that did."""
+    that it is made of, which are equal but for their seeds; mostly its own alone. `seeds`: those that its values are
+    over; `left_out`: its others, which the first run does not have. `diverged`: seeds that did."""
 
     name: str
     letter: str
@@ -42,6 +45,7 @@ class ComparedRun:
     remarks: tuple[str, ...]
     members: tuple[str, ...]
     diverged: tuple[int, ...]
+    left_out: tuple[int, ...] = ()
 
     @property
     def called_by_name(self) -> bool:
@@ -64,7 +68,8 @@ class Comparison:
     """`comparable` False: the yardsticks were not taken on the same data, or for the same task, and `reasons` says
     why. `refusals`: single comparisons that would mislead. `warnings`: differences of the environment. `notes`: how
     far the numbers carry. `metric`: asked for to decide, None for the usual. `at`: when the yardsticks' `measured` are,
-    which `verdicts` judge. `labelled`: the labels that the user gave."""
+    which `verdicts` judge. `own_splits`: each seed of a run has its own split. `labelled`: the labels that the user
+    gave."""
 
     runs: tuple[ComparedRun, ...]
     comparable: bool
@@ -79,6 +84,7 @@ class Comparison:
     at: Moment
     margin: float | None
     verdicts: tuple[Verdict, ...]
+    own_splits: bool
     target: Target | None
     labelled: tuple[str, ...] = ()
 
@@ -105,19 +111,21 @@ def compare(
     epoch that none has, and for a margin or target that is none.
     """
     _check(runs, at, margin)
-    groups = grouped(runs)
-    united = [group.run for group in groups]
+    whole = grouped(runs)
+    united = [group.run for group in whole]
+    groups = on_shared_seeds(whole)
+    compared_runs = [group.run for group in groups]
     differences = config_differences([run.config for run in united])
     marks = letters(len(united))
     own = labels(united, differences)
     names = named_by_user(label, [group.members for group in groups], own, specs)
     reasons = comparability.reasons(united, marks)
     ranked, refusals = comparability.loss_columns(united)
-    rows = [moments(run, at) for run in united]
-    compared = tuple(map(_compared, groups, marks, names, rows))
-    pending = [_pending(run, group.run, at) for run, group in zip(compared, groups, strict=True)]
+    rows = [moments(run, at) for run in compared_runs]
+    compared = tuple(map(_compared, whole, groups, marks, names, rows))
+    pending = [_pending(run, group.run, at) for run, group in zip(compared, whole, strict=True)]
     found = yardsticks(
-        united,
+        compared_runs,
         rows,
         pending=list(map(bool, pending)),
         ranked=ranked,
@@ -125,7 +133,7 @@ def compare(
         metric=metric,
         comparable=not reasons,
     )
-    indices = [EpochIndex(run) for run in united]
+    indices = [EpochIndex(run) for run in compared_runs]
     primary = [y.name for y in found if y.primary and y.name.startswith("val_") and y.name not in ranked]
     curves = [
         Curve(name, same and not reasons, CurveRows(name, indices))
@@ -133,10 +141,11 @@ def compare(
     ]
     deciders = [Decider(y.name, y.goal, y.measured.values) for y in found if y.decides and y.goal]
     sides = []
-    for run, group, why in zip(compared, groups, pending, strict=True):
-        elsewhere = diverged_elsewhere(group, groups)
-        sides.append(Side(run.letter, (*run.seeds, *elsewhere), (*run.diverged, *elsewhere), why))
-    members = [(member, mark) for group, mark in zip(groups, marks, strict=True) for member in group.members]
+    for run, group, why in zip(compared, whole, pending, strict=True):
+        elsewhere = diverged_elsewhere(group, whole)
+        seeds = (*group.run.seeds, *elsewhere)
+        sides.append(Side(run.letter, seeds, (*run.diverged, *elsewhere), why, splits(group.run)))
+    members = [(member, mark) for group, mark in zip(whole, marks, strict=True) for member in group.members]
     return Comparison(
         runs=compared,
         comparable=not reasons,
@@ -144,13 +153,17 @@ def compare(
         differences=(*differences, *comparability.training_data(united)),
         warnings=comparability.environment_warnings([run for run, _ in members], [mark for _, mark in members]),
         refusals=refusals,
-        notes=comparability.notes(united, [y.name for y in found if y.decides], at),
+        notes=(
+            *left_out_notes(whole, marks),
+            *comparability.notes(united, [y.name for y in found if y.decides], at),
+        ),
         yardsticks=found,
         curves=tuple(curve for curve in curves if curve.rows),
         metric=metric,
         at=at,
         margin=margin,
         verdicts=verdicts(deciders, sides, margin) if not reasons else (),
+        own_splits=any(side.splits and side.splits.own for side in sides),
         labelled=tuple(name for name in names if name not in own),
         target=reaching(groups, target, ranked) if target is not None else None,
     )
@@ -169,8 +182,8 @@ def _check(runs: Sequence[RecordedRun], at: Moment, margin: float | None) -> Non
         raise UsageError(f"no run has an epoch {at}; expected best, last or an epoch from 1 to {longest}")
 
 
-def _compared(group: Group, letter: str, label: str, rows: Moments) -> ComparedRun:
-    run = group.run
+def _compared(group: Group, shared: Group, letter: str, label: str, rows: Moments) -> ComparedRun:
+    run, seeds = group.run, shared.run.seeds
     return ComparedRun(
         name=run.name,
         letter=letter,
@@ -178,13 +191,14 @@ def _compared(group: Group, letter: str, label: str, rows: Moments) -> ComparedR
         status=run.status,
         epochs_done=readings.epochs_done(run),
         epochs_asked=run.config["epochs"],
-        seeds=run.seeds,
+        seeds=seeds,
         best_metric=run.config["best"]["metric"],
         best_epochs={seed: row["epoch"] for seed, row in rows.best.items()},
         last_epochs={seed: row["epoch"] for seed, row in rows.last.items()},
         remarks=tuple(remark for member in group.members for remark in remarks(member)),
         members=tuple(member.name for member in group.members),
         diverged=readings.diverged_seeds(run),
+        left_out=tuple(seed for seed in run.seeds if seed not in seeds),
     )
 
 

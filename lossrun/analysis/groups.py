@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lossrun.analysis import readings
+from lossrun.analysis.splits import PARTS, splits
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.rows import Rows
@@ -63,9 +64,19 @@ def _is_same(run: RecordedRun, other: RecordedRun) -> bool:
     """Whether they are one experiment but for their seeds, and remained so to their end."""
     return (
         _experiment(run) == _experiment(other)
-        and all(run.environment.get(key) == other.environment.get(key) for key in ("task", "data", "code"))
+        and all(run.environment.get(key) == other.environment.get(key) for key in ("task", "code"))
+        and _have_same_data(run, other)
         and not any(event.get("changes") for event in (*run.ledger, *other.ledger))
     )
+
+
+def _have_same_data(run: RecordedRun, other: RecordedRun) -> bool:
+    """Whether what is known of their data fits one dataset. Splits that were drawn for each seed differ, and only their
+    sizes can be held against each other."""
+    ours, its = splits(run), splits(other)
+    if ours.own and its.own:
+        return ours.total is not None and ours.total == its.total and all(ours.same(its, part) for part in PARTS)
+    return bool(run.environment.get("data") == other.environment.get("data"))
 
 
 def _experiment(run: RecordedRun) -> dict[str, Any]:
@@ -84,6 +95,7 @@ def _united(members: Sequence[RecordedRun]) -> RecordedRun:
     }
     return replace(
         members[0],
+        environment={**members[0].environment, **_joined(members)},
         config={**members[0].config, "seeds": [seed for member in members for seed in member.seeds]},
         history=History(
             Rows(row for member in members for row in member.history.rows),
@@ -92,3 +104,14 @@ def _united(members: Sequence[RecordedRun]) -> RecordedRun:
         ledger=(*(event for member in members for event in member.ledger if event["event"] != "finished"), finished),
         warnings=tuple(warning for member in members for warning in member.warnings),
     )
+
+
+def _joined(members: Sequence[RecordedRun]) -> dict[str, Any]:
+    """The digests and sizes of all seeds' parts, as one run would have recorded them; nothing where they share them."""
+    each = [splits(member) for member in members]
+    if not each[0].own:
+        return {}
+    return {
+        "data": {part: "+".join(str(d) for one in each for d in one.digests.get(part, {}).values()) for part in PARTS},
+        "samples": {part: [n for one in each for n in one.sizes.get(part, {}).values()] for part in PARTS},
+    }

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from lossrun.analysis.splits import DIGITS, Splits, splits
 from lossrun.data.dataset import Data
 from lossrun.data.images import IMAGE_SETS, TEST, TRAIN
 from lossrun.data.load import load
@@ -53,8 +54,14 @@ class HeldOutData:
         key = strict_json.dumps([dataset, str(data_dir), str(directory), seed, recorded, ignored])
         if key not in self._loaded:
             data = _load(dataset, directory, data_dir, seed, ignored)
-            self._loaded[key] = data if data and data.hashes == recorded else None
+            self._loaded[key] = data if data and _is_recorded(data, splits(run), seed) else None
         return self._loaded[key]
+
+
+def _is_recorded(data: Data, recorded: Splits, seed: int) -> bool:
+    """Whether these are the samples that the run had for that seed."""
+    found = {part: digests.get(seed) for part, digests in recorded.digests.items()}
+    return found == {part: digest[:DIGITS] for part, digest in data.hashes.items()}
 
 
 def _load(

@@ -13,6 +13,7 @@ from lossrun.analysis.curves import CurveRows, EpochIndex
 from lossrun.analysis.groups import Group, grouped
 from lossrun.analysis.held_out import HeldOut, held_out
 from lossrun.analysis.held_out_data import HeldOutData
+from lossrun.analysis.shared_seeds import on_shared_seeds
 from lossrun.catalog import Task
 from lossrun.records.recorded import RecordedRun
 from lossrun.shell import PROGRAM
@@ -62,7 +63,7 @@ class ReportData:
 
 def report_data(runs: Sequence[RecordedRun], comparison: Comparison) -> ReportData:
     """Read what the page needs beside the `comparison` of these runs. What cannot be read is left out, and said."""
-    groups = grouped(runs)
+    groups = on_shared_seeds(grouped(runs))
     indices = [EpochIndex(group.run) for group in groups]
     data = HeldOutData()
     tasks = {readings.task(run) for run in runs}

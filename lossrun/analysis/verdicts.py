@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from lossrun.analysis.readings import Goal, Spread
+from lossrun.analysis.splits import Splits, resampled
 from lossrun.analysis.statistics import (
     LEAST_FOR_INTERVAL,
     LEAST_FOR_VERDICT,
     LEVEL,
     PairedDifference,
     holm,
+    needs_more_data,
     paired_difference,
     seeds_to_settle,
     within_margin,
@@ -22,12 +24,13 @@ Word: TypeAlias = Literal["better", "worse", "leaning better", "leaning worse", 
 @dataclass(frozen=True, slots=True)
 class Side:
     """A run as verdicts see it. `diverged`: its seeds that did. `pending`: why its values are not its last word, ""
-    where they are."""
+    where they are. `splits`: which split each seed had; None: one for all."""
 
     letter: str
     seeds: tuple[int, ...]
     diverged: tuple[int, ...]
     pending: str
+    splits: Splits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Verdict:
 
     `difference`: run minus reference on their common seeds, None where they must not be subtracted or share no seed.
     `corrected_p_value`: by Holm's method, over all `comparisons` that have a p-value. `seeds`: about how many would
-    settle it in a fresh comparison, None where it is settled or nobody can say; `hopeless`: more than anybody trains.
+    settle it in a fresh comparison (splits, where `difference.over` says so), None where it is settled or nobody can
+    say; `hopeless`: more than anybody trains; `needs_more_data`: no number of splits of these data would settle it.
     `because`: why it is no firmer, in plain words.
     """
 
@@ -59,6 +63,7 @@ class Verdict:
     comparisons: int
     seeds: int | None
     hopeless: bool
+    needs_more_data: bool
     because: tuple[str, ...]
 
 
@@ -94,7 +99,10 @@ def _subtracted(decider: Decider, sides: Sequence[Side], index: int) -> PairedDi
     ours, theirs = decider.values[index], decider.values[0]
     if ours is None or theirs is None or sides[index].pending or sides[0].pending:
         return None
-    return paired_difference(ours.per_seed, theirs.per_seed, decider.goal)
+    found, mine, its = None, sides[index].splits, sides[0].splits
+    if mine and its:
+        found = resampled(mine, its, decider.name, ours.per_seed.keys() & theirs.per_seed.keys())
+    return paired_difference(ours.per_seed, theirs.per_seed, decider.goal, found)
 
 
 def _verdict(
@@ -108,24 +116,37 @@ def _verdict(
 ) -> Verdict:
     run, reference = sides[index], sides[0]
     lost = _lost(run, reference, difference)
-    because = _limits(run, reference, difference, lost)
+    because = _limits(decider.name, run, reference, difference, lost)
     word: Word = "cannot tell"
     level = LEVEL / max(comparisons, 1)
-    enough = difference is not None and len(difference.per_seed) >= LEAST_FOR_VERDICT
+    enough = difference is not None and difference.count >= LEAST_FOR_VERDICT
     if difference is not None and corrected is not None and not lost:
         better = (difference.mean > 0) == (decider.goal == "max")
         if margin is not None and enough and within_margin(difference, margin, level):
             word = "cannot tell" if run.diverged or reference.diverged else "equivalent"
         elif corrected <= LEVEL and not (run if better else reference).diverged:
             word = ("better" if better else "worse") if enough else ("leaning better" if better else "leaning worse")
-    seeds, hopeless = None, False
+    seeds, hopeless, more_data = None, False, False
     # Where seeds that diverged or were lost forbid the verdict, more seeds are no way out.
     open_ = word not in ("better", "worse", "equivalent") and not (lost or run.diverged or reference.diverged)
     if open_ and difference is not None and corrected is not None and difference.deviation:
-        seeds = seeds_to_settle(difference.mean, difference.deviation, level)
-        hopeless = seeds is None
+        ratio = difference.ratio or 0.0
+        more_data = needs_more_data(difference.mean, difference.deviation, level, ratio)
+        seeds = None if more_data else seeds_to_settle(difference.mean, difference.deviation, level, ratio)
+        hopeless = seeds is None and not more_data
     return Verdict(
-        decider.name, decider.goal, index, 0, word, difference, corrected, comparisons, seeds, hopeless, tuple(because)
+        yardstick=decider.name,
+        goal=decider.goal,
+        run=index,
+        reference=0,
+        word=word,
+        difference=difference,
+        corrected_p_value=corrected,
+        comparisons=comparisons,
+        seeds=seeds,
+        hopeless=hopeless,
+        needs_more_data=more_data,
+        because=tuple(because),
     )
 
 
@@ -138,7 +159,7 @@ def _lost(run: Side, reference: Side, difference: PairedDifference | None) -> in
     return len(common - set(run.diverged) - set(reference.diverged) - set(difference.per_seed))
 
 
-def _limits(run: Side, reference: Side, difference: PairedDifference | None, lost: int) -> list[str]:
+def _limits(name: str, run: Side, reference: Side, difference: PairedDifference | None, lost: int) -> list[str]:
     """What keeps a verdict from being given, or from being firm."""
     pending = [f"{side.letter} {side.pending}" for side in (reference, run) if side.pending]
     if pending:
@@ -151,7 +172,7 @@ def _limits(run: Side, reference: Side, difference: PairedDifference | None, los
     common = set(run.seeds) & set(reference.seeds)
     if not common:
         return [*found, "they have no common seed: train both with the same seeds"]
-    count = len(difference.per_seed) if difference else 0
+    count = difference.count if difference else 0
     if count == 0:
         return [*found, "no common seed has a finite value in both"]
     assert difference is not None
@@ -160,6 +181,12 @@ def _limits(run: Side, reference: Side, difference: PairedDifference | None, los
     if count < LEAST_FOR_INTERVAL:
         seeds = "one common seed proves nothing" if count == 1 else "two common seeds give no interval"
         return [*found, f"{seeds}: train both with `seeds: {LEAST_FOR_VERDICT}`"]
+    if difference.ratio is None:
+        overlap = "the training samples of different splits overlap, and there is no interval for what they themselves"
+        unknown = (
+            "the sizes of the splits were not recorded, so there is no interval: train again to have them recorded"
+        )
+        return [*found, f"{overlap} show" if name.startswith("train_") else unknown]
     if difference.deviation == 0 and difference.mean:
         found.append("the difference is the same on every seed, as if seeds changed nothing")
     if count < LEAST_FOR_VERDICT:

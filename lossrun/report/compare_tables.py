@@ -110,17 +110,17 @@ def seconds_cells(comparison: Comparison, sign: str) -> Iterator[str]:
     """The seconds to the target, with a label where seeds shared them."""
     assert comparison.target is not None
     for found, run in zip(comparison.target.runs, comparison.runs, strict=True):
-        together = shared(found.at_once, len(run.seeds)) if found.seconds else ""
+        together = shared(found.at_once, len(run.seeds) + len(run.left_out)) if found.seconds else ""
         yield format_spread(found.seconds, sign, 3) + (f" ({together})" if together else "")
 
 
 def seconds_note(comparison: Comparison) -> str:
     """What the seconds of runs with several seeds are; nothing where all have one."""
     assert comparison.target is not None
-    if all(len(run.seeds) == 1 for run in comparison.runs):
+    if all(len(run.seeds) + len(run.left_out) == 1 for run in comparison.runs):
         return ""
     pairs = zip(comparison.target.runs, comparison.runs, strict=True)
-    labelled = any(found.seconds and shared(found.at_once, len(run.seeds)) for found, run in pairs)
+    labelled = any(found.seconds and shared(found.at_once, len(run.seeds) + len(run.left_out)) for found, run in pairs)
     return "; seconds: of one seed" + (", or as labelled the wall time that several seeds share" if labelled else "")
 
 
@@ -185,7 +185,8 @@ def _epochs(epochs: Iterable[int]) -> str:
 
 
 def _seeds(run: ComparedRun) -> str:
-    return f"{len(run.seeds)} ({len(run.diverged)} diverged)" if run.diverged else str(len(run.seeds))
+    told = [f"{len(seeds)} {what}" for what, seeds in (("left out", run.left_out), ("diverged", run.diverged)) if seeds]
+    return f"{len(run.seeds)} ({', '.join(told)})" if told else str(len(run.seeds))
 
 
 def _share(some: Sequence[int], every: Sequence[int]) -> str:

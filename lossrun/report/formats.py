@@ -111,7 +111,7 @@ def _csv_rows(comparison: Comparison) -> Iterator[tuple[object, ...]]:
                 for seed, value in _per_seed(spread):
                     yield run.name, run.label, seed, name, "target", first.get(seed, ""), repr(value)
             for seed, epoch in first.items():
-                at_once = 1 if len(run.seeds) == 1 else reached.at_once
+                at_once = reached.at_once
                 yield run.name, run.label, seed, "seeds_at_once", "target", epoch, "" if at_once is None else at_once
         for curve in comparison.curves:
             for epoch, values in curve.rows.items():

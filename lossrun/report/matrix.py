@@ -26,15 +26,24 @@ def matrices(comparison: Comparison, names: Sequence[str], sign: str, *, upright
         ]
         if shown:
             build = _upright if upright else _wide
-            tables.append(build(f"{title} at {moment(comparison)}", shown, names, sign, _legend(shown, sign)))
+            tables.append(
+                build(
+                    f"{title} at {moment(comparison)}",
+                    shown,
+                    names,
+                    sign,
+                    _legend(shown, sign, own_splits=comparison.own_splits),
+                )
+            )
     return tables
 
 
-def _legend(shown: Sequence[Yardstick], sign: str) -> str:
+def _legend(shown: Sequence[Yardstick], sign: str, *, own_splits: bool) -> str:
     spreads = [value for yardstick in shown for value in yardstick.measured.values if value]
     over_seeds = any(value.deviation is not None for value in spreads)
+    over = "seeds, each with its own split" if own_splits else "seeds"
     best = ("* the best mean" if over_seeds else "* the best") if any(y.measured.best for y in shown) else ""
-    return "; ".join(filter(None, (best, f"{sign} the standard deviation over seeds" if over_seeds else "")))
+    return "; ".join(filter(None, (best, f"{sign} the standard deviation over {over}" if over_seeds else "")))
 
 
 def _wide(title: str, shown: Sequence[Yardstick], names: Sequence[str], sign: str, note: str) -> TextTable:

@@ -112,8 +112,9 @@ def _matrix(data: ReportData) -> list[Markup | None]:
     comparison = data.comparison
     if not comparison.yardsticks:
         return []
+    same = "the same held-out data" if not comparison.own_splits else "the same splits, one for each seed,"
     text = (
-        f"Every run on the same held-out data under every loss and metric, at {_moment(comparison)}. {DECIDES} the "
+        f"Every run on {same} under every loss and metric, at {_moment(comparison)}. {DECIDES} the "
         f"best mean where it decides; {DESCRIBES} the best mean where it only describes, which is no verdict: a run "
         "often wins under the loss that it was trained with. – no such value: the run's outputs are not of that kind."
     )

@@ -48,7 +48,10 @@ def confusion_section(data: ReportData) -> list[Markup]:
     ]
     if not panels:
         return []
-    text = "Rows are the true classes, columns the predicted ones; all seeds of a run are counted together."
+    counted = "all seeds of a run are counted together"
+    if data.comparison.own_splits:
+        counted = "of a run whose seeds have their own splits, only the first seed is counted"
+    text = f"Rows are the true classes, columns the predicted ones; {counted}."
     return [element("p", text), element("div", *panels, class_="panels")]
 
 

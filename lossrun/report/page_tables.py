@@ -26,6 +26,7 @@ def runs_table(data: ReportData) -> Markup:
     rows = []
     for index, (run, report) in enumerate(zip(runs, data.runs, strict=True)):
         diverged = f", {len(run.diverged)} diverged" if run.diverged else ""
+        diverged += f", {len(run.left_out)} left out" if run.left_out else ""
         names = [element("div", element("code", name)) for name in run.members]
         tags = dict.fromkeys(tag for member in report.members for tag in member.tags)
         names += [element("span", tag, class_="tag") for tag in tags]

@@ -20,7 +20,7 @@ _SIGNS: Final = {
     "equivalent": "=",
     "cannot tell": "?",
 }
-_DRAWN: Final = "A dot is a seed, the bar their mean, the beam the 95 % interval of the difference, seed by seed."
+_DRAWN: Final = "A dot is a seed{own}, the bar their mean, the beam the 95 % interval of the difference, seed by seed."
 
 
 def verdicts_section(data: ReportData) -> list[Markup | None]:
@@ -40,7 +40,8 @@ def verdicts_section(data: ReportData) -> list[Markup | None]:
         figures = [intervals_figure(yardstick, found, letters, names), seeds_figure(yardstick, letters, names)]
         parts.append(element("div", *figures, class_="panels"))
     if comparison.verdicts:
-        parts.append(element("p", " ".join([_DRAWN, *map(_sentence, basis(comparison))]), class_="note"))
+        drawn = _DRAWN.format(own=" with its own split" if comparison.own_splits else "")
+        parts.append(element("p", " ".join([drawn, *map(_sentence, basis(comparison))]), class_="note"))
     parts.append(notes((*comparison.refusals, *comparison.notes), "hint"))
     parts.append(notes(comparison.warnings, "warning"))
     return parts

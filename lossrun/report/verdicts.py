@@ -47,16 +47,34 @@ def basis(comparison: Comparison) -> list[str]:
         return []
     comparisons = comparison.verdicts[0].comparisons
     text = (
-        "intervals are 95 %, of the mean difference over seeds, on this split and these held-out data"
+        f"intervals are 95 %, of the mean difference over {_population(comparison)}"
         + (f"; p-values are corrected for {comparisons} comparisons (Holm)" if comparisons > 1 else "")
         + (f"; every run is compared with {comparison.runs[0].letter}, the first" if len(comparison.runs) > 2 else "")
     )
     if any(verdict.seeds for verdict in comparison.verdicts):
         text += (
-            "; the seeds that would settle it are those of a fresh comparison: "
+            f"; the {_over(comparison)} that would settle it are those of a fresh comparison: "
             "adding some until there is a verdict errs in one case of four"
         )
     return [text]
+
+
+def _population(comparison: Comparison) -> str:
+    """What the mean difference is a mean over, and on which data."""
+    found = [difference for verdict in comparison.verdicts if (difference := verdict.difference)]
+    split = next((one for one in found if one.over == "splits"), None)
+    if split is None:
+        return "seeds, on this split and these held-out data"
+    drawn = "of the training data, on these held-out data" if split.same_held_out else "of these data"
+    factor = f"1/{split.count} + {format_number(split.ratio or 0, 2)}"
+    return (
+        f"random splits {drawn}, one seed for each split; as the training samples of the splits overlap, the variance "
+        f"is that of the splits times 1/J + n_test/n_train, here {factor} (Nadeau and Bengio 2003)"
+    )
+
+
+def _over(comparison: Comparison) -> str:
+    return next((one.over for verdict in comparison.verdicts if (one := verdict.difference)), "seeds")
 
 
 def verdicts_table(comparison: Comparison) -> TextTable | None:
@@ -72,7 +90,7 @@ def verdicts_table(comparison: Comparison) -> TextTable | None:
         Column("wins", tuple(_or_dash(v.difference, _wins) for v in found)),
         Column("p", tuple("-" if v.corrected_p_value is None else format_p_value(v.corrected_p_value) for v in found)),
         Column("verdict", tuple(v.word for v in found), right=False),
-        Column("settled by", tuple("-" if v.seeds is None else f"{_round(v.seeds)} seeds" for v in found)),
+        Column("settled by", tuple(map(_settled, found))),
     )
     limits = dict.fromkeys(reason for verdict in found for reason in verdict.because)
     title = f"Every run against {first} at {moment(comparison)}"
@@ -118,11 +136,22 @@ def claim(comparison: Comparison, verdict: Verdict) -> str:
 def limits(verdict: Verdict) -> list[str]:
     """Why it is no firmer, and how many seeds would settle it."""
     found = list(verdict.because)
-    if verdict.seeds is not None:
-        found.append(f"about {_round(verdict.seeds)} seeds would settle it")
+    over = verdict.difference.over if verdict.difference else "seeds"
+    if verdict.needs_more_data:
+        found.append("no number of splits of these data would settle it, only more data")
+    elif verdict.seeds is not None:
+        found.append(f"about {_round(verdict.seeds)} {over} would settle it")
     elif verdict.hopeless:
-        found.append(f"not even {MOST_SEEDS} seeds would settle it")
+        found.append(f"not even {MOST_SEEDS} {over} would settle it")
     return found
+
+
+def _settled(verdict: Verdict) -> str:
+    if verdict.needs_more_data:
+        return "more data"
+    if verdict.seeds is None or verdict.difference is None:
+        return "-"
+    return f"{_round(verdict.seeds)} {verdict.difference.over}"
 
 
 def facts(comparison: Comparison, verdict: Verdict) -> list[str]:
@@ -133,9 +162,9 @@ def facts(comparison: Comparison, verdict: Verdict) -> list[str]:
         pairs = ((comparison.runs[index], values[index]) for index in (verdict.reference, verdict.run))
         return [f"{format_number(value.mean)} for {side.letter}" for side, value in pairs if value]
     other = comparison.runs[verdict.reference]
-    count = len(difference.per_seed)
+    count = difference.count
     if difference.ties == count:
-        return [f"equal on all {count} seeds"]
+        return [f"equal on all {count} {difference.over}"]
     found = [
         f"{run.letter} - {other.letter} = {format_difference(difference.mean)}",
         f"95 % interval {_interval(difference)}",
@@ -148,10 +177,10 @@ def facts(comparison: Comparison, verdict: Verdict) -> list[str]:
 
 def _won(difference: PairedDifference, run: str, other: str) -> str:
     """`B better on 4 of 6 seeds, equal on 1`."""
-    count, ties = len(difference.per_seed), difference.ties
+    count, ties = difference.count, difference.ties
     won = round(difference.wins * count - ties / 2)
     better, most = (other, count - ties - won) if 2 * won < count - ties else (run, won)
-    return f"{better} better on {most} of {count} seeds" + (f", equal on {ties}" if ties else "")
+    return f"{better} better on {most} of {count} {difference.over}" + (f", equal on {ties}" if ties else "")
 
 
 def _interval(difference: PairedDifference) -> str:
@@ -168,7 +197,7 @@ def _round(seeds: int) -> int:
 
 def _wins(difference: PairedDifference) -> str:
     """On how many seeds, ties half: `4.5/6`."""
-    count = len(difference.per_seed)
+    count = difference.count
     return f"{difference.wins * count:g}/{count}"
 
 

@@ -250,4 +250,14 @@ def _environment(prepared: Prepared) -> dict[str, Any]:
         "chunks": list(prepared.plan.sizes),
         "task": prepared.examined.facts.task,
         "data": hashes(prepared.examined.data),
+        "samples": _sizes(prepared.examined.data),
     }
+
+
+def _sizes(data: Mapping[int, Data]) -> dict[str, int | list[int]]:
+    """Samples in each part; where the seeds' splits differ in size, of each seed."""
+    found = {
+        part: [len(samples) if (samples := getattr(one, part)) else 0 for one in data.values()]
+        for part in ("train", "validation", "test")
+    }
+    return {part: counts if len(set(counts)) > 1 else counts[0] for part, counts in found.items()}

@@ -42,7 +42,7 @@ def test_runs_that_differ_in_their_seeds_alone_are_one_with_two_members(make_run
     runs = [
         make_run("a", rows=falling, config={"seeds": [0]}),
         make_run("b", rows=falling, config={"seeds": [1]}),
-        make_run("c", rows=falling, config={"learning_rate": 0.2}),
+        make_run("c", rows=falling, config={"learning_rate": 0.2, "seeds": [0, 1]}),
     ]
     for run in runs:
         outputs = {seed: np.array([[1.0 + seed]]) for seed in run.seeds}

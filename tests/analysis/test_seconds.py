@@ -129,7 +129,7 @@ def test_runs_that_count_as_one_have_their_own_groups_each(make_run):
     alike = {"epochs": EPOCHS}
     a = make_run("a", rows=falling, config={**alike, "seeds": [0, 1]}, environment={"chunks": [1, 1]})
     b = make_run("b", rows=falling, config={**alike, "seeds": [2]}, environment={"chunks": [1]})
-    other = make_run("c", rows=falling, config={**alike, "seeds": [0], "learning_rate": 0.2})
+    other = make_run("c", rows=falling, config={**alike, "seeds": [0, 1, 2], "learning_rate": 0.2})
     target = compare([a, b, other], target="val_loss=1").target
     assert target.runs[0].seconds.per_seed == {0: 0.25, 1: 0.25, 2: 0.5}
     assert target.runs[0].at_once == 1

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lossrun.analysis.statistics import holm, paired_difference, seeds_to_settle, within_margin
+from lossrun.analysis.statistics import (
+    Resampled,
+    holm,
+    needs_more_data,
+    paired_difference,
+    seeds_to_settle,
+    within_margin,
+)
 
 A = dict(enumerate([0.910, 0.925, 0.893, 0.911, 0.902, 0.917, 0.898]))
 B = dict(enumerate([0.921, 0.933, 0.899, 0.908, 0.915, 0.925, 0.911]))
@@ -112,3 +119,91 @@ def test_intervals_of_equal_runs_hold_zero_in_93_to_97_per_cent(seeds):
         low, high = paired_difference(b, a, "min").interval
         held += low <= 0 <= high
     assert 0.93 <= held / 2000 <= 0.97
+
+
+def own_splits(count, ratio=0.25):
+    return Resampled({seed: str(seed) for seed in range(count)}, ratio)
+
+
+@pytest.mark.parametrize("count", [3, 5, 7])
+@pytest.mark.parametrize("ratio", [0.0, 0.25, 1.0])
+def test_overlapping_splits_have_the_variance_of_nadeau_and_bengio(count, ratio):
+    a, b = ({seed: values[seed] for seed in range(count)} for values in (A, B))
+    values = np.array([b[seed] - a[seed] for seed in range(count)])
+    error = values.std(ddof=1) * math.sqrt(1 / count + ratio)
+    found = paired_difference(b, a, "max", own_splits(count, ratio))
+    assert found.interval == pytest.approx(stats.t.interval(0.95, count - 1, values.mean(), error), rel=1e-9)
+    assert found.p_value == pytest.approx(2 * stats.t.sf(abs(values.mean()) / error, count - 1), rel=1e-9)
+    assert (found.count, found.over, found.ratio) == (count, "splits", ratio)
+    for margin in (0.01, 0.02, 0.05):
+        bound = abs(values.mean()) + stats.t.ppf(0.95, count - 1) * error
+        assert within_margin(found, margin, 0.05) == (bound < margin)
+
+
+def test_seeds_of_the_same_split_are_averaged_first():
+    split_of = dict(enumerate("xxyyzzz"))
+    found = paired_difference(B, A, "max", Resampled(split_of, 0.25))
+    each = [np.mean([B[s] - A[s] for s in seeds]) for seeds in ((0, 1), (2, 3), (4, 5, 6))]
+    assert (found.count, found.over) == (3, "splits")
+    assert found.mean == pytest.approx(np.mean(each))
+    assert found.deviation == pytest.approx(np.std(each, ddof=1))
+    # All seeds on one split after all: seeds are what there is.
+    assert paired_difference(B, A, "max", Resampled(dict.fromkeys(range(7), "x"), 0.25)) == paired_difference(
+        B, A, "max"
+    )
+
+
+def test_splits_whose_overlap_nobody_knows_have_no_interval():
+    found = paired_difference(B, A, "max", own_splits(7, None))
+    assert (found.interval, found.p_value, found.standard_error) == (None, None, None)
+    assert not within_margin(found, 1.0, 0.05)
+
+
+def test_a_difference_that_is_the_same_on_all_splits_counts_as_so_many_independent_ones():
+    other = dict.fromkeys(range(10), 1.0)
+    run = dict.fromkeys(range(10), 2.0)
+    assert paired_difference(run, other, "max").p_value == 2.0**-9
+    # 1 / (1/10 + 1/4) = 2.857 independent values have a mean of that variance.
+    assert paired_difference(run, other, "max", own_splits(10)).p_value == pytest.approx(2 ** (1 - 1 / 0.35))
+
+
+def test_more_splits_do_not_settle_what_lies_below_their_common_variance():
+    # As n grows the error goes to sqrt(ratio) deviation: 2.802 (1.960 + 0.842) of these are 1.401 with ratio 1/4.
+    assert not needs_more_data(1.41, 1.0, 0.05, 0.25)
+    assert needs_more_data(1.39, 1.0, 0.05, 0.25)
+    assert not needs_more_data(1e-9, 1.0, 0.05, 0.0)
+    assert seeds_to_settle(1.39, 1.0, 0.05, 0.25) is None
+    assert seeds_to_settle(1.0, 1.0, 0.05) < seeds_to_settle(1.0, 1.0, 0.05, 0.02) < 20
+    assert needs_more_data(0.0, 1.0, 0.05, 0.25)
+
+
+def fitted_on_splits(draw, datasets, splits, *, samples=60, test=12, train=48, inputs=5, slope=0.2):
+    """Test rmse of least squares less that of no fit at all, on random splits of each of many small datasets:
+    (datasets, splits)."""
+    x = draw.normal(size=(datasets, samples, inputs))
+    y = slope * x.sum(axis=-1) + draw.normal(size=(datasets, samples))
+    order = np.argsort(draw.random((datasets, splits, samples)), axis=-1)
+    rows = np.arange(datasets)[:, None, None]
+    held_out, trained_on = (rows, order[..., :test]), (rows, order[..., samples - train :])
+    inner = np.einsum("...ni,...nj->...ij", x[trained_on], x[trained_on])
+    outer = np.einsum("...ni,...n->...i", x[trained_on], y[trained_on])
+    weights = np.linalg.solve(inner, outer[..., None])[..., 0]
+    errors = y[held_out] - np.einsum("...ni,...i->...n", x[held_out], weights)
+    return np.sqrt(np.square(errors).mean(-1)) - np.sqrt(np.square(y[held_out]).mean(-1))
+
+
+@pytest.mark.parametrize("count", [5, 6, 10])
+def test_corrected_intervals_over_splits_hold_the_truth_and_students_are_too_narrow(count):
+    draw = np.random.default_rng(3)
+    # The expected difference over datasets; its own error is a fiftieth of the narrowest interval here.
+    truth = np.mean([fitted_on_splits(draw, 1000, 2).mean() for _ in range(20)])
+    held = {"corrected": 0, "plain": 0}
+    differences = fitted_on_splits(draw, 2000, count)
+    for values in differences.tolist():
+        run, other = dict(enumerate(values)), dict.fromkeys(range(count), 0.0)
+        for name, basis in (("corrected", own_splits(count, 12 / 48)), ("plain", None)):
+            low, high = paired_difference(run, other, "min", basis).interval
+            held[name] += low <= truth <= high
+    assert held["corrected"] / 2000 >= 0.94
+    # The control: intervals as for independent seeds hold it 91 times in a hundred at best.
+    assert held["plain"] / 2000 < 0.91

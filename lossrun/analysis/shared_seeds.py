@@ -1,0 +1,82 @@
+"""Runs over different seeds, each cut to the seeds that it shares with the first: what a verdict is over.
+
+A mean beside a verdict is then over the verdict's seeds. With three runs or more the first may share other seeds with
+each: its own values are over all that it shares with any, and where that is more than a verdict is over, it is said.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lossrun.analysis.groups import Group
+from lossrun.records.history import History
+from lossrun.records.recorded import RecordedRun
+from lossrun.records.rows import Rows
+
+
+def on_shared_seeds(groups: Sequence[Group]) -> tuple[Group, ...]:
+    """The groups, their `run` with the history and the end of the shared seeds alone; `members` stay whole. A run that
+    shares no seed with the first stays as it is."""
+    kept = _kept(groups)
+    return tuple(
+        group if len(seeds) == len(group.run.seeds) else Group(_restricted(group.run, seeds), group.members)
+        for group, seeds in zip(groups, kept, strict=True)
+    )
+
+
+def left_out_notes(groups: Sequence[Group], letters: Sequence[str]) -> list[str]:
+    """A sentence for each run of which seeds are left out, and for each that is not compared over the same ones."""
+    first, kept = letters[0], _kept(groups)
+    found = []
+    for group, seeds, letter in zip(groups, kept, letters, strict=True):
+        if left_out := [seed for seed in group.run.seeds if seed not in seeds]:
+            lacking = f"{first} does not have" if letter != first else "no other run has"
+            found.append(
+                f"{letter}: {_listed(left_out)} {'is' if len(left_out) == 1 else 'are'} left out of every number, "
+                f"because {lacking} {'it' if len(left_out) == 1 else 'them'}"
+            )
+        if letter == first:
+            continue
+        if not set(seeds) & set(groups[0].run.seeds):
+            found.append(f"{letter} shares no seed with {first}, so its values are over other seeds")
+        elif set(seeds) != set(kept[0]):
+            found.append(
+                f"{letter} is compared with {first} on {_listed(seeds)}, while the values of {first} are over "
+                f"{_listed(kept[0])}"
+            )
+    if found:
+        found.append("leaving out seeds is fair unless they were chosen by their results")
+    return found
+
+
+def _kept(groups: Sequence[Group]) -> list[tuple[int, ...]]:
+    """The seeds of each run that verdicts are over."""
+    first = groups[0].run.seeds
+    shared = [tuple(seed for seed in group.run.seeds if seed in set(first)) for group in groups[1:]]
+    of_first = tuple(seed for seed in first if any(seed in seeds for seeds in shared))
+    others = [seeds or group.run.seeds for seeds, group in zip(shared, groups[1:], strict=True)]
+    return [of_first or first, *others]
+
+
+def _restricted(run: RecordedRun, seeds: Sequence[int]) -> RecordedRun:
+    kept = set(seeds)
+    return replace(
+        run,
+        config={**run.config, "seeds": list(seeds)},
+        history=History(Rows(row for row in run.history.rows if row["seed"] in kept), run.history.torn),
+        ledger=tuple(
+            {**event, "seeds": {seed: facts for seed, facts in event["seeds"].items() if int(seed) in kept}}
+            if event["event"] == "finished"
+            else event
+            for event in run.ledger
+        ),
+    )
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    """`seed 3`, `seeds 3 and 7`, `seeds 6 to 9`."""
+    ordered = sorted(seeds)
+    if len(ordered) == 1:
+        return f"seed {ordered[0]}"
+    if len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return f"seeds {ordered[0]} to {ordered[-1]}"
+    return f"seeds {', '.join(map(str, ordered[:-1]))} and {ordered[-1]}"
