@@ -217,6 +217,9 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         aliases=(
             *also("CosineSimilarity", "cosine", "cosine_proximity", "cosine_loss"),
             *also(
+                "torch.cosine_similarity", remark="PyTorch's is the cosine itself, which training must not make small"
+            ),
+            *also(
                 "cosine_distance",
                 called={"offset": 1.0},
                 remark="TensorFlow's is 1 more, which no output changes (lossrun.loss adds it), of vectors of length 1",

@@ -31,13 +31,16 @@ def only_torch_tells(examined: Examined) -> list[str]:
     found += ["precision bf16"] if config.precision == "bf16" and config.device != "cpu" else []
     if not config.model.is_plugin and _may_overflow(examined):
         found.append("numbers of this size")
+    if config.loss.parameters.get("log_input") is False and config.model["output"] == "none":
+        found.append("the logarithm of outputs that may be negative")
     return found
 
 
 def _may_overflow(examined: Examined) -> bool:
     config = examined.config
     extreme = any(abs(n) > LARGE or 0 < abs(n) < TINY for n in _numbers([dict(config.loss.parameters), _first(config)]))
-    return extreme or _largest_output(examined) > (LARGE_EXPONENT if _has_exponential(config) else LARGE)
+    outputs, targets = _largest(examined)
+    return extreme or max(outputs, targets) > LARGE or (_has_exponential(config) and outputs > LARGE_EXPONENT)
 
 
 def _first(config: Config) -> Any:
@@ -60,19 +63,19 @@ def _has_exponential(config: Config) -> bool:
     return read_as == "mean_and_log_variance" or (read_as == "log_mean" and bool(config.loss["log_input"]))
 
 
-def _largest_output(examined: Examined) -> float:
-    """A bound that a net of first weights hardly exceeds, and the largest target beside it."""
-    largest = 0.0
+def _largest(examined: Examined) -> tuple[float, float]:
+    """A size that the outputs of a net of first weights hardly exceed, and the largest target."""
+    outputs = targets = 0.0
+    init = _first(examined.config) or {}
+    bias = abs(init.get("bias", 0.0)) + 3 * init.get("bias_std", 0.0)
     for data in {id(data): data for data in examined.data.values()}.values():
         scaling, low, high = data.input_scaling, data.train.inputs.min(axis=0), data.train.inputs.max(axis=0)
         ends = [np.abs((end.astype(np.float64) - scaling.mean) / scaling.std).max() for end in (low, high)]
-        inputs = max(float(end) for end in ends) * _growth(examined)
-        targets = 0.0
-        if data.task == "regression" and not _has_exponential(examined.config):
-            outputs = data.target_scaling
-            targets = float(np.abs((data.train.targets.astype(np.float64) - outputs.mean) / outputs.std).max())
-        largest = max(largest, inputs, targets)
-    return largest
+        outputs = max(outputs, (max(float(end) for end in ends) + bias) * _growth(examined))
+        if data.task == "regression":
+            to = data.target_scaling
+            targets = max(targets, float(np.abs((data.train.targets.astype(np.float64) - to.mean) / to.std).max()))
+    return outputs, targets
 
 
 def _growth(examined: Examined) -> float:

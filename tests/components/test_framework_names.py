@@ -202,6 +202,9 @@ LOSSES: dict[str, Case] = {
         "sparse_softmax_cross_entropy_with_logits",
     ),
     "log_poisson_loss": Case(log_poisson, "positive"),
+    # Minus torch's: a similarity is no loss, and a remark says so.
+    "torch.cosine_similarity": Case(lambda o, t: -F.cosine_similarity(o, t), "numbers"),
+    "nn.CosineSimilarity": Case(lambda o, t: -nn.CosineSimilarity()(o, t), "numbers"),
     "cosine_distance": Case(cosine_distance, "numbers"),
     # Half of the sum of squares: the half and the sum are its reduction.
     **each(Case(squared, "numbers"), "tf.l2_loss", "l2_loss"),
