@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -93,6 +94,9 @@ def _form(name: str, from_logits: Any) -> str:
 
 def _checked(name: str, key: str, declared: Parameter, value: Any) -> Any:
     """The value as the config would hold it. A tensor of weights is checked and kept: it may be on another device."""
+    if declared.name == "ignore_index":
+        # A config names a label as the data write it; here targets are indices.
+        declared = replace(declared, type=int, at_least=0, form="")
     plain = list(value) if isinstance(value, tuple) else value.tolist() if hasattr(value, "tolist") else value
     checked, _, problem = leaves.check(declared, plain)
     if problem:
