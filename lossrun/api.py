@@ -122,10 +122,11 @@ def resume(
     from lossrun.training.resumable import find_resumable
     from lossrun.training.start import prepare, resume_at
 
-    resumable = find_resumable(_path(run, runs_dir), _changes(overrides))
+    where = Path(data_dir) if data_dir is not None else None
+    resumable = find_resumable(_path(run, runs_dir), _changes(overrides), where)
     if not resumable.finished or resumable.changes:
         default = resumable.data_dir(default_data_dir())
-        examined = examine(resumable.reading, Path(data_dir) if data_dir is not None else default)
+        examined = examine(resumable.reading, where or default)
         for text in (*resumable.notes, *examined.warnings):
             warnings.warn(text, stacklevel=2)
 

@@ -1,6 +1,7 @@
 """The samples behind a run's predictions, where its data lie at hand and are still the same. Nothing is downloaded."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,8 +11,8 @@ from lossrun.analysis.splits import DIGITS, Splits, splits
 from lossrun.data.dataset import Data
 from lossrun.data.images import IMAGE_SETS, TEST, TRAIN
 from lossrun.data.load import load
-from lossrun.errors import LossrunError
-from lossrun.records import strict_json
+from lossrun.errors import LossrunError, RunError
+from lossrun.records import prepared, strict_json, whereabouts
 from lossrun.records.recorded import RecordedRun
 
 _LARGEST: Final = 96  # pixels a side; larger images would make a page heavy
@@ -28,6 +29,9 @@ class HeldOutData:
         name = run.config["dataset"]["name"]
         if name in IMAGE_SETS:
             return IMAGE_SETS[name].classes
+        with suppress(RunError):
+            if kept := prepared.of_run(run):
+                return next(iter(kept.values())).form.classes
         data = self._data(run)
         return data.classes if data else ()
 
@@ -48,7 +52,9 @@ class HeldOutData:
         # A user's own dataset is code, which reading a run must not execute.
         if ":" in dataset["name"] or not environment.get("data_dir"):
             return None
-        data_dir, directory = Path(environment["data_dir"]), Path(environment.get("directory") or ".")
+        place = whereabouts.data_places(run)[0]
+        data_dir, directory = whereabouts.data_folder(run, Path(environment["data_dir"])), place.directory
+        dataset = whereabouts.placed(run.config, place)["dataset"]
         recorded, seed = environment.get("data"), run.seeds[0]
         ignored = None if ":" in run.config["loss"]["name"] else run.config["loss"].get("ignore_index")
         key = strict_json.dumps([dataset, str(data_dir), str(directory), seed, recorded, ignored])

@@ -37,7 +37,7 @@ def remarks(run: RecordedRun) -> tuple[str, ...]:
         for event in run.ledger
         if event["event"] == "resumed" and event.get("step")
         for key, (old, new) in event.get("changes", {}).items()
-        if key.partition(".")[0] not in _NO_MATTER
+        if key.partition(".")[0] not in _NO_MATTER and key != "dataset.path"
     ]
     if readings.is_short(run):
         found.append(f"has lost a part of its history since it finished: {progress} are left")

@@ -62,7 +62,7 @@ def resume(
     from lossrun.training.resumable import find_resumable
 
     console = stderr()
-    resumable = find_resumable(found_run(run, runs_dir), set_ or [])
+    resumable = find_resumable(found_run(run, runs_dir), set_ or [], data_dir)
     if resumable.finished and not resumable.changes:
         further = run_command("resume", resumable.run.path, set_=[f"epochs={2 * resumable.before.epochs}"])
         note(console, f"{resumable.run.name} is finished. To train it further:\n  {further}")

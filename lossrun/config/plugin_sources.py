@@ -26,6 +26,16 @@ def read_sources(module_name: str) -> dict[str, str | None]:
     return {name: _digest(path) for name, path in sorted(_files(module_name).items())}
 
 
+def files_to_keep(module_name: str) -> dict[str, Path]:
+    """{relative path: file} of an imported module and what it imports from the same folder: in a folder of their own
+    they can be imported again. Empty for an installed one."""
+    found = {name: path for name, path in _files(module_name).items() if path and not is_installed(path)}
+    return {
+        f"{name.replace('.', '/')}{'/__init__' if path.stem == '__init__' else ''}{path.suffix}": path
+        for name, path in found.items()
+    }
+
+
 def is_installed(path: Path) -> bool:
     """Whether a file belongs to Python itself or was put among the installed packages."""
     paths = sysconfig.get_paths()

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.catalog import nearest
-from lossrun.config.config import Choice
-from lossrun.config.plugin_sources import is_installed, read_sources
+from lossrun.config.config import Choice, Config
+from lossrun.config.plugin_sources import files_to_keep, is_installed, read_sources
 from lossrun.errors import UsageError
 
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -39,8 +39,9 @@ def load_plugin(spec: str, config_dir: Path) -> Any:
             f"{spec}: not a name of the form package.module:attribute; write it so, without .py or slashes"
         )
     folder = config_dir.resolve()
-    _forget_namesake(_top(module_name), folder)
+    # Neighbours first: they are known by the module that is to be forgotten.
     _forget_neighbours(module_name, folder)
+    _forget_namesake(_top(module_name), folder)
     try:
         with _searched_first(folder):
             module = importlib.import_module(module_name)
@@ -74,6 +75,14 @@ def loaded_plugin(spec: str) -> Any:
 def loaded_sources(spec: str) -> dict[str, str | None]:
     """The source that `load_plugin` imported for `spec`: {module: beginning of its file's SHA-256}, as read_sources."""
     return _SOURCES.get(spec.partition(":")[0], {})
+
+
+def own_files(config: Config) -> dict[str, Path]:
+    """{relative path: file} of the modules that the user's own components were imported from, installed ones left
+    out."""
+    choices = (config.dataset, config.model, config.loss, config.optimizer)
+    modules = dict.fromkeys(choice.name.partition(":")[0] for choice in choices if choice.is_plugin)
+    return {name: path for module in modules for name, path in files_to_keep(module).items()}
 
 
 def own_component(kind: str, choice: Choice, config_dir: Path) -> tuple[Any, dict[str, Any]]:

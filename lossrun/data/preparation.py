@@ -8,9 +8,9 @@ import numpy as np
 
 from lossrun.catalog.declaration import Task
 from lossrun.data.cells import CellForm
-from lossrun.data.dataset import Data, Scaling
+from lossrun.data.dataset import Data, Part, Scaling
 from lossrun.data.table import Table
-from lossrun.data.table_inputs import InputColumn, read_inputs
+from lossrun.data.table_inputs import InputColumn, Layout, read_inputs
 from lossrun.errors import DataError
 
 FORMAT: Final = 1
@@ -55,6 +55,35 @@ class Preparation:
         Raises DataError, naming the place, for what is missing, no number, or a word that training had none of.
         """
         return read_inputs(table, self.columns, means=self.means)
+
+    def without_samples(self, name: str) -> Data:
+        """As much of the data as the form says. The training part has no sample."""
+        target = {"multiclass": ((0,), np.int64), "regression": ((0, self.target_size), np.float64)}
+        shape, kind = target.get(self.task, ((0, self.target_size), np.float32))
+        inputs: np.ndarray = np.empty((0, *self.input_shape), self.dtype)
+        return Data(
+            name=name,
+            task=self.task,
+            train=Part(inputs, np.empty(shape, kind), np.empty(0, np.int64)),
+            validation=None,
+            test=None,
+            input_shape=self.input_shape,
+            target_size=self.target_size,
+            classes=self.classes,
+            input_scaling=self.input_scaling,
+            target_scaling=self.target_scaling,
+            hashes={},
+            notes=(),
+            layout=Layout(
+                columns=self.columns,
+                form=self.form,
+                delimiter=self.delimiter,
+                header=self.header,
+                arrays=self.arrays,
+                targets=self.targets,
+            ),
+            means=self.means,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Lists, strings and numbers only."""

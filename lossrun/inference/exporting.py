@@ -75,7 +75,7 @@ def export(
 def _model_files(
     path: Path, formats: Sequence[str], checkpoint: str, seed: int | None, data_dir: Path | None
 ) -> tuple[dict[str, bytes], list[str]]:
-    trained = find_trained(path, data_dir)
+    trained = find_trained(path, data_dir, with_samples=False)
     chosen = model(trained, checkpoint, seed)
     data, seeds, name = trained.data(chosen.replica.seed), trained.config.seeds, trained.config.model.name
     notes = list(trained.notes)
@@ -83,7 +83,7 @@ def _model_files(
         notes.append(f"the model of seed {seeds[0]}, the first of {len(seeds)}; --seed takes another")
     if chosen.replica.mixed:
         notes.append("trained in bfloat16 and exported in float32: the last digits of its predictions differ")
-    program = Program(chosen.replica, data, trained.reading)
+    program = Program(chosen.replica, data, trained.reading, wide=trained.prepared(chosen.replica.seed).wide)
     files: dict[str, bytes] = {}
     if "safetensors" in formats:
         state = program.network.state_dict()

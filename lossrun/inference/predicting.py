@@ -9,7 +9,6 @@ import numpy as np
 
 from lossrun.components.metrics import predictions
 from lossrun.data import Part
-from lossrun.data.preparation import preparation_of
 from lossrun.inference.new_inputs import new_inputs, read_new_inputs
 from lossrun.inference.scoring import decisions, gives_probabilities, labels_of, names_of, prediction_columns
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, model
@@ -48,10 +47,10 @@ def predict(
     and deviation, words one-hot encoded. `seed` left out: the first. Raises what `find_trained` and `model` raise, and
     DataError for samples that are not such as the model was trained on.
     """
-    trained = find_trained(path, data_dir)
+    trained = find_trained(path, data_dir, with_samples=False)
     asked = model(trained, checkpoint, seed)
     data = trained.data(asked.replica.seed)
-    form = preparation_of(data)
+    form = trained.prepared(asked.replica.seed).form
     is_file = isinstance(inputs, str | Path)
     array = read_new_inputs(Path(inputs), form) if is_file else new_inputs(inputs, form, "inputs")
     # As if they were a part of the data: scaled by the very same lines.

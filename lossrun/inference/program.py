@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from lossrun.components.metrics import predictions
 from lossrun.components.models import Network
-from lossrun.data import Data, Scaling
-from lossrun.data.scaling import coarse_columns
+from lossrun.data import Data
 from lossrun.errors import UsageError
 from lossrun.training.evaluate import Reading
 from lossrun.training.replica import Replica
@@ -23,18 +22,19 @@ class Program(nn.Module):
     """Inputs (N, *input_shape) in original units, as `kind` says, to what `predict` gives: numbers in original units
     (N, K), double precision, or probabilities (outputs, where the loss gives none) of classes (N, K).
 
+    `wide`: of numbers that float32 cannot tell apart, such as seconds since 1970, which need more before they are
+    standardized.
+
     Dropout off, batch norm at its running statistics; on the CPU, and never in bfloat16.
     """
 
-    def __init__(self, replica: Replica, data: Data, reading: Reading) -> None:
+    def __init__(self, replica: Replica, data: Data, reading: Reading, *, wide: bool) -> None:
         super().__init__()
         self.network = replica.network.cpu().eval().requires_grad_(False)
         self.reading = reading
         self.output = replica.output
         self.dtype = replica.weights[0].dtype
         self.pixels = data.train.inputs.dtype.kind == "u"
-        # Numbers that float32 cannot tell apart, such as seconds since 1970, need more before they are standardized.
-        wide = not self.pixels and len(coarse_columns(data.train.inputs, Scaling.identity())) > 0
         self.kind = torch.uint8 if self.pixels else torch.float64 if wide else torch.float32
         # Bytes are scaled in single precision, other numbers in double, as in training.
         exact = torch.float32 if self.pixels else torch.float64

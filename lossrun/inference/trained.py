@@ -11,14 +11,16 @@ import torch
 from torch import Tensor
 
 from lossrun.catalog import DataFacts
-from lossrun.config import Config, from_mapping
+from lossrun.config import Config, from_mapping, resolve
 from lossrun.data import Data, default_data_dir
 from lossrun.errors import CheckpointError, DataError, UsageError
 from lossrun.lint import Examined, examine
-from lossrun.records import best_weights, checkpoints, recorded
+from lossrun.records import best_weights, checkpoints, prepared, recorded, whereabouts
 from lossrun.records.belonging import Belonging
 from lossrun.records.best_weights import BestWeights
 from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.own_source import check_copies
+from lossrun.records.prepared import Prepared
 from lossrun.records.recorded import UNVERIFIED, RecordedRun
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training import build, environment
@@ -50,8 +52,12 @@ class Trained:
         return reading_of(self.config, self.facts)
 
     def data(self, seed: int) -> Data:
-        """What the seed was trained on."""
+        """What the seed was trained on; without its samples where it was asked for so."""
         return self.examined.data[seed]
+
+    def prepared(self, seed: int) -> Prepared:
+        """What prediction needs to know of that."""
+        return prepared.of_run(self.recorded).get(seed) or Prepared.of(self.data(seed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,35 +69,76 @@ class Model:
     step: int
 
 
-def find_trained(path: Path, data_dir: Path | None = None) -> Trained:
+def find_trained(path: Path, data_dir: Path | None = None, *, with_samples: bool = True) -> Trained:
     """Read a run and its data. `data_dir`: where datasets lie; None for where the run last found them.
 
-    Raises RunError where it is none, DataError where the data are not those that it was trained on.
+    `with_samples`: False for what the run itself knows of its data, as far as older versions have written it: they may
+    have changed or gone. Raises RunError where it is none, DataError where the data are not those that it was trained
+    on.
     """
     run = recorded.load(path)
     run.refuse_edits()
-    environments = [run.environment, *(event["environment"] for event in run.ledger if "environment" in event)]
-    last = environments[-1]
-    reading = from_mapping(run.config, Path(last.get("directory", ".")), name=str(RunDirectory(path).config_path))
-    remembered = Path(last.get("data_dir", default_data_dir()))
-    examined = examine(reading, data_dir or (remembered if remembered.is_dir() else default_data_dir()))
-    found = hashes(examined.data)
-    changed = [part for part in dict.fromkeys((*last["data"], *found)) if found.get(part) != last["data"].get(part)]
-    if changed:
-        raise DataError(
-            f"the {' and '.join(changed)} data are not those that {run.name} was trained on: their hash has changed. "
-            f"What it learned and how well must be judged by its own data: put them back "
-            f"({run.config['dataset']['name']}, last found in {last.get('data_dir', 'an unknown folder')})"
-        )
+    last = whereabouts.environment(run)
+    known = {} if with_samples else prepared.of_run(run)
+    examined = _without_samples(run, known) if known else _examined(run, last, data_dir)
+    reading = examined.reading
     config, notes = _at_home(examined.config, reading.directory)
     notes += [] if run.verified else [UNVERIFIED]
-    place = build.workplace(config, reading.directory)
+    code = whereabouts.code_place(run)
+    if code.copied:
+        check_copies(run)
+        notes.append(f"your own code is not in {last.get('directory')}; the copy in {code.directory} is used")
+    place = build.workplace(config, code.directory)
     now = {**last, **environment.environment(place.device, reading, examined.data_dir)}
     different = environment.changes(dict(last), now)
     if different:
         listed = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in different.items())
         notes.append(f"the last digits may not be those of the run: {listed}")
     return Trained(run, examined, config, place, tuple(notes))
+
+
+def _without_samples(run: RecordedRun, known: Mapping[int, Prepared]) -> Examined:
+    """What there is to say of the data without looking at them."""
+    directory = whereabouts.code_place(run).directory
+    reading = from_mapping(run.config, directory, name=str(RunDirectory(run.path).config_path))
+    facts = known[reading.config.seeds[0]].facts
+    forms = {id(one.form): one.form.without_samples(reading.config.dataset.name) for one in known.values()}
+    config = resolve(reading.config, facts)
+    if config.loss.parameters.get("class_weights") == "balanced":
+        # They follow from the samples, and a prediction needs no loss.
+        config = replace(config, loss=config.loss.replace(class_weights=None))
+    data = {seed: forms[id(one.form)] for seed, one in known.items()}
+    return Examined(reading, config, facts, data, whereabouts.data_folder(run, default_data_dir()), ())
+
+
+def _examined(run: RecordedRun, last: Mapping[str, Any], data_dir: Path | None) -> Examined:
+    """The data that the run was trained on, wherever they are now. Raises DataError where they are nowhere."""
+    folder = data_dir or whereabouts.data_folder(run, default_data_dir())
+    if problem := whereabouts.where_data_are_not(run, data_dir):
+        raise DataError(problem)
+    problems: list[DataError] = []
+    for place in whereabouts.data_places(run, data_dir):
+        config = whereabouts.placed(run.config, place)
+        reading = from_mapping(config, place.directory, name=str(RunDirectory(run.path).config_path))
+        try:
+            examined = examine(reading, folder)
+        except DataError as error:
+            problems.append(error)
+            continue
+        found = hashes(examined.data)
+        changed = [part for part in dict.fromkeys((*last["data"], *found)) if found.get(part) != last["data"].get(part)]
+        if not changed:
+            return examined
+        where = place.path or place.directory
+        problems.append(
+            DataError(
+                f"the {' and '.join(changed)} data are not those that {run.name} was trained on: their hash has "
+                f"changed ({run.config['dataset']['name']}, found in {where}). What it learned and how well must be "
+                "judged by its own data: put them back, or say with --data-dir where they are; `lossrun predict` and "
+                "`lossrun export` work without them"
+            )
+        )
+    raise problems[0]
 
 
 def model(trained: Trained, checkpoint: str = BEST, seed: int | None = None) -> Model:

@@ -226,7 +226,7 @@ def _others_files(run: Path) -> list[Path]:
     files = RunDirectory(run)
     known = {
         *(files.config_path, files.run_json, files.history_path, files.ledger_path, files.checkpoints),
-        *(files.predictions_path, files.lock_path, files.owner_path),
+        *(files.predictions_path, files.lock_path, files.owner_path, files.preparation_path, files.source),
     }
     return [path for path in run.iterdir() if path not in known and not _HIDDEN_FILE.fullmatch(path.name)]
 

@@ -59,6 +59,15 @@ class RunDirectory:
         return self.path / "predictions.npz"
 
     @property
+    def preparation_path(self) -> Path:
+        return self.path / "preparation.json"
+
+    @property
+    def source(self) -> Path:
+        """Copies of the user's own modules."""
+        return self.path / "source"
+
+    @property
     def lock_path(self) -> Path:
         return self.path / "lock"
 

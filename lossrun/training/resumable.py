@@ -1,18 +1,21 @@
 """A recorded run, and the changes that are asked of it, before anything is loaded: no torch yet."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
 from lossrun.config import Config, Override, Reading, from_mapping
-from lossrun.errors import UsageError
-from lossrun.records import recorded
+from lossrun.errors import DataError, UsageError
+from lossrun.records import recorded, whereabouts
 from lossrun.records.belonging import Belonging
 from lossrun.records.edits import differences
+from lossrun.records.own_source import check_copies
+from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
+from lossrun.records.whereabouts import Place
 from lossrun.shell import option_set
 
 # What may change between the parts of one run. Anything else makes it another experiment.
@@ -42,6 +45,7 @@ class Resumable:
     changes: Mapping[str, list[Any]]
     environment: Mapping[str, Any]
     finished: bool
+    recorded: RecordedRun
     belonging: Belonging
     notes: tuple[str, ...]
     overrides: tuple[Override, ...] = ()
@@ -61,22 +65,30 @@ class Resumable:
         return self.environment.get("chunks")
 
     def data_dir(self, default: Path) -> Path:
-        """The folder that the run last found its data in, if it is still there."""
-        remembered = Path(self.environment.get("data_dir", default))
-        return remembered if remembered.is_dir() else default
+        """The folder that the run last found its data in, if it is still there, or moved along with the run."""
+        return whereabouts.data_folder(self.recorded, default)
 
 
-def find_resumable(path: Path, overrides: Sequence[Override] = ()) -> Resumable:
-    """Read a run for resuming it. Raises RunError where it is none, UsageError for a change that cannot be made."""
+def find_resumable(path: Path, overrides: Sequence[Override] = (), data_dir: Path | None = None) -> Resumable:
+    """Read a run for resuming it. `data_dir`: where its data are looked for first.
+
+    Raises RunError where it is none, UsageError for a change that cannot be made, DataError where its file of data is
+    nowhere.
+    """
     recorded_run = recorded.load(path)
     recorded_run.refuse_edits()
     run = RunDirectory(path)
-    directory = Path(recorded_run.environment.get("directory", "."))
-    before = from_mapping(recorded_run.config, directory, name=str(run.config_path))
-    after = from_mapping(recorded_run.config, directory, overrides, name=str(run.config_path))
+    place = whereabouts.data_places(recorded_run, data_dir)[0]
+    before = from_mapping(recorded_run.config, place.directory, name=str(run.config_path))
+    after = _with_data_found(recorded_run, place, overrides)
+    unmoved = before.config.dataset.parameters.get("path") == after.config.dataset.parameters.get("path")
+    if unmoved and (problem := whereabouts.where_data_are_not(recorded_run, data_dir)):
+        raise DataError(problem)
     changes = differences(before.config.to_mapping(), after.config.to_mapping())
     for key in changes:
         # The bare "optimizer" is a change of its name: its state would mean nothing to another one.
+        if key == "dataset.path":
+            continue  # where the data are, not what they are: their hashes tell
         if key.partition(".")[0] not in CHANGEABLE or key == "optimizer":
             raise UsageError(
                 f"{key} cannot change within a run, which has been trained with another so far; train anew with "
@@ -88,6 +100,11 @@ def find_resumable(path: Path, overrides: Sequence[Override] = ()) -> Resumable:
     if after.config.epochs < done:
         raise UsageError(f"epochs={after.config.epochs}, but {done} epochs are done; a run can only go on, not back")
     notes = []
+    if "dataset.path" in changes:
+        notes.append(f"the data are read from {after.config.dataset['path']}")
+    if place.copied:
+        check_copies(recorded_run)
+        notes.append(f"your own code is no longer where it was; the copy in {place.directory} is used")
     schedule = get("schedule", after.config.schedule.name)
     assert isinstance(schedule, Schedule)
     if "epochs" in changes and schedule.follows_the_run(after.config.schedule.parameters):
@@ -96,12 +113,24 @@ def find_resumable(path: Path, overrides: Sequence[Override] = ()) -> Resumable:
             f"the {schedule.name} schedule depends on the length of the run: the result differs from that of a run of "
             f"{new} epochs, because the first part was trained with a schedule of {old}"
         )
-    started = [recorded_run.environment, *(e["environment"] for e in recorded_run.ledger if "environment" in e)]
+    last = whereabouts.environment(recorded_run)
     finished = recorded_run.status == "finished"
     belonging = Belonging.to(recorded_run)
     return Resumable(
-        run, before.config, after, changes, started[-1], finished, belonging, tuple(notes), tuple(overrides)
+        run, before.config, after, changes, last, finished, recorded_run, belonging, tuple(notes), tuple(overrides)
     )
+
+
+def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Override]) -> Reading:
+    """The config with the overrides, and its file of data where it is now; a path given here may be relative to the
+    current folder."""
+    name = str(RunDirectory(run.path).config_path)
+    reading = from_mapping(whereabouts.placed(run.config, place), place.directory, overrides, name=name)
+    path = reading.config.dataset.parameters.get("path")
+    if path is None or (place.directory / path).is_file() or not Path(path).is_file():
+        return reading
+    dataset = reading.config.dataset.replace(path=str(Path(path).resolve()))
+    return replace(reading, config=replace(reading.config, dataset=dataset))
 
 
 def _refuse_new_state(changes: Mapping[str, list[Any]], optimizer: str) -> None:

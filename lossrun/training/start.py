@@ -1,6 +1,7 @@
 """How a session comes to be: a new run, or an old one at its newest good checkpoint."""
 
 import math
+import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from typing import Any
 
 from lossrun.catalog.declaration import Layer
 from lossrun.config import Config
+from lossrun.config.plugins import own_files
 from lossrun.data import Data
 from lossrun.errors import CheckpointError, UsageError
 from lossrun.lint import Examined
-from lossrun.records import best_weights, checkpoints, history, ledger, run_directory
+from lossrun.records import best_weights, checkpoints, digests, durable, history, ledger, run_directory
+from lossrun.records import prepared as form
 from lossrun.records.best_weights import in_old_files, said_by
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.history import Written
@@ -78,13 +81,14 @@ def begin(prepared: Prepared, runs_dir: Path) -> Iterator[Session]:
 
     Raises RunError where the disk refuses; nothing is left behind then.
     """
-    facts = {"id": secrets.token_hex(8), **_environment(prepared)}
+    facts = {"id": secrets.token_hex(8), **_environment(prepared, runs_dir)}
     config = prepared.config.to_mapping()
     sessions: list[Session] = []
 
     def write_beginning(run: RunDirectory) -> None:
         session = _session(prepared, run, facts["id"])
-        ledger.start(run.ledger_path, config, facts, epochs=prepared.config.epochs)
+        digest = _keep_what_prediction_needs(prepared, run)
+        ledger.start(run.ledger_path, config, facts, epochs=prepared.config.epochs, preparation=digest)
         checkpoints.save(run.checkpoints, 0, capture(session), prepared.config.checkpoint.keep)
         sessions.append(session)
 
@@ -129,7 +133,7 @@ def resume_at(
             )
         if jump := _jump(resumable, session):
             note(jump)
-        now = _environment(prepared)
+        now = _environment(prepared, run.path.parent)
         changed = environment.changes(dict(resumable.environment), now)
         if changed:
             listed = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in changed.items())
@@ -243,8 +247,29 @@ def hashes(data: Mapping[int, Data]) -> dict[str, str]:
     return {part: "+".join(one.hashes[part][:16] for one in distinct) for part in distinct[0].hashes}
 
 
-def _environment(prepared: Prepared) -> dict[str, Any]:
+def _from(runs_dir: Path, folder: Path) -> str | None:
+    """The way to a folder that may move along with the runs; None to another drive."""
+    try:
+        return os.path.relpath(folder.resolve(), runs_dir.resolve())
+    except ValueError:
+        return None
+
+
+def _keep_what_prediction_needs(prepared: Prepared, run: RunDirectory) -> str:
+    """Write the form of the data and copies of the user's own modules; the digest of the first."""
+    for name, path in own_files(prepared.config).items():
+        copy = run.source / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        durable.write(copy, path.read_bytes())
+    content = form.dumps(prepared.examined.data)
+    durable.write(run.preparation_path, content)
+    return digests.of_bytes(content)
+
+
+def _environment(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
     return {
+        "from_runs_dir": _from(runs_dir, prepared.examined.reading.directory),
+        "data_from_runs_dir": _from(runs_dir, prepared.examined.data_dir),
         **environment.environment(prepared.place.device, prepared.examined.reading, prepared.examined.data_dir),
         "step": prepared.step.kind,
         "chunks": list(prepared.plan.sizes),

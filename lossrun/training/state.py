@@ -63,8 +63,8 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
     changed = [part for part, digest in session.hashes.items() if facts["data"].get(part) != digest]
     if changed:
         raise CheckpointError(
-            f"the {' and '.join(changed)} data are not those that the run was started with; put the old data back, "
-            "or train anew"
+            f"the {' and '.join(changed)} data are not those that the run was started with: put them back, say "
+            "where they are with --data-dir or --set dataset.path=, or train anew"
         )
     session.position = Position(facts["epoch"], facts["step"])
     session.seconds = facts["seconds"]

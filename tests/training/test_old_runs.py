@@ -30,8 +30,9 @@ def test_it_is_read_and_scored_with_a_word(old: RunDirectory) -> None:
     assert UNVERIFIED in scores.notes
     assert scores.epochs == {0: 3, 1: 3}
     for seed, values in scores.seeds.items():
-        for name, value in run.finished["seeds"][str(seed)]["test_at_best"].items():
-            assert values[name.removeprefix("test_")] == pytest.approx(value, rel=1e-5)
+        written = run.finished["seeds"][str(seed)]["test_at_best"]
+        for name in ("loss", "mse", "mae", "huber", "rmse", "r2"):
+            assert values[name] == pytest.approx(written[f"test_{name}"], rel=1e-5)
 
 
 def test_it_is_resumed_and_ends_with_digests(old: RunDirectory, laboratory: Laboratory) -> None:
