@@ -9,6 +9,7 @@ from lossrun.script.sources import reading
 from lossrun.script.splitting import splitting
 from lossrun.script.synthetic import stream
 from lossrun.script.text import Section, comment, function, let, literal
+from lossrun.script.weights import has_sample_weights
 
 FIT_SCALING = '''def fit_scaling(values):
     """Mean and standard deviation of each column; 1 for a constant one."""
@@ -31,11 +32,18 @@ def data_section(experiment: Experiment, *, channels_last: bool = False) -> Sect
     lines += _corruption(experiment)
     lines += _scaling(experiment, present, section)
     names = {"val": "validation", "test": "test"}
-    pairs = ['"train": (x, y)', *(f'"{names[short]}": (x_{short}, y_{short})' for short in present)]
+    weighted = has_sample_weights(experiment)
+    if weighted:
+        lines += _for_each("w", present, "{0}.astype(np.float32)")
+    suffixes = {"train": "", **{names[short]: f"_{short}" for short in present}}
+    pairs = [
+        f'"{part}": (x{suffix}, y{suffix}{f", w{suffix}" if weighted else ""})' for part, suffix in suffixes.items()
+    ]
     returned = f"return {{{', '.join(pairs)}}}"
     if len(returned) > 84:
         returned = "return {\n" + "".join(f"    {pair},\n" for pair in pairs) + "}"
-    about = "Inputs and targets of each part, numpy arrays: the very numbers of lossrun."
+    what = "Inputs, targets and weights" if weighted else "Inputs and targets"
+    about = f"{what} of each part, numpy arrays: the very numbers of lossrun."
     section.functions.append(function("def load_data()", about, [*lines, returned]))
     return section
 

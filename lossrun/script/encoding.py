@@ -3,7 +3,10 @@
 Numbers stay as precise as they come; they are rounded last, after they have been standardized.
 """
 
+from lossrun.config.resolve import ignored_label
+from lossrun.errors import UsageError
 from lossrun.script.experiment import Experiment
+from lossrun.script.text import comment
 
 Lines = list[str]
 
@@ -15,7 +18,7 @@ def encoded(name: str, experiment: Experiment, ndim: int) -> Lines:
         return [f"{name} = {name}.argmax(axis=1)"]
     if task in ("binary", "multiclass"):
         flat = f"{name}[:, 0]" if ndim == 2 else name
-        lines = [f"{name} = np.unique({flat}, return_inverse=True)[1]"]
+        lines = [*without_void([name], experiment, ndim), f"{name} = np.unique({flat}, return_inverse=True)[1]"]
         last = f"{name} = {name}[:, None].astype(np.float32)" if task == "binary" else ""
         return [*lines, *([last] if last else [])]
     return _columns(name, experiment, ndim)
@@ -31,10 +34,32 @@ def encoded_together(names: list[str], experiment: Experiment, ndim: int) -> Lin
     flat = [f"{name} = {name}[:, 0]" for name in names] if ndim == 2 else []
     tail = "[:, None].astype(np.float32)" if task == "binary" else ""
     return [
+        *without_void(names, experiment, ndim),
         *flat,
         f"classes = np.unique(np.concatenate([{', '.join(names)}]))",
         *(f"{name} = np.searchsorted(classes, {name}){tail}" for name in names),
     ]
+
+
+def without_void(names: list[str], experiment: Experiment, ndim: int) -> Lines:
+    """Samples whose label is ignored and no class, left out of targets of these names and their inputs."""
+    if not experiment.facts.void:
+        return []
+    if experiment.config.dataset.parameters.get("split"):
+        raise UsageError(
+            "loss.ignore_index: a script does not leave samples out of a split that the data give; leave them out of "
+            "the file"
+        )
+    label = ignored_label(experiment.config.loss)
+    cells = "[:, 0]" if ndim == 2 else ""
+    lines = [*comment(f"Samples labelled {label} count in nothing, and it is no class.")]
+    for name in names:
+        every = [f"x{name[1:]}", name, *([f"w{name[1:]}"] if experiment.facts.weights else [])]
+        lines += [
+            f"kept = {name}{cells} != {label!r}",
+            f"{', '.join(every)} = {', '.join(f'{each}[kept]' for each in every)}",
+        ]
+    return lines
 
 
 def _columns(name: str, experiment: Experiment, ndim: int) -> Lines:

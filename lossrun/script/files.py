@@ -8,7 +8,7 @@ import numpy as np
 
 from lossrun.data.archive import chosen_arrays
 from lossrun.data.cells import BETWEEN_THOUSANDS
-from lossrun.data.columns import chosen_columns
+from lossrun.data.columns import chosen_columns, weight_column
 from lossrun.data.csv_file import read_tables
 from lossrun.data.table import Table
 from lossrun.script.encoding import encoded, encoded_together, oriented
@@ -55,11 +55,14 @@ def csv_reading(experiment: Experiment) -> tuple[Section, Lines]:
     as_words = any(one.has_words(targets[0]) for one in tables.values())
     lines.append(_targets(parameters, targets, as_words=task in ("binary", "multiclass") and as_words))
     ndim = 1 if len(targets) == 1 else 2
+    weights = weight_column(parameters, list(table.columns), str(table.path))
+    lines += [_targets(parameters, weights, as_words=False).replace("y = ", "w = ")] if weights else []
     if len(tables) > 1:
-        about = "Inputs and targets of a table."
+        about = "Inputs, targets and weights of a table." if weights else "Inputs and targets of a table."
+        names = ["x", "y", *(["w"] if weights else [])]
         body = [line.replace("open(DATA", "open(path") for line in lines]
-        section.functions.append(function("def read_rows(path)", about, [*body, "return x, y"]))
-        lines = [f"x{SUFFIXES[part]}, y{SUFFIXES[part]} = read_rows({PATHS[part]})" for part in tables]
+        section.functions.append(function("def read_rows(path)", about, [*body, f"return {', '.join(names)}"]))
+        lines = [f"{', '.join(name + SUFFIXES[part] for name in names)} = read_rows({PATHS[part]})" for part in tables]
         return section, [*lines, *encoded_together([f"y{SUFFIXES[part]}" for part in tables], experiment, ndim)]
     split = (
         [split_line(experiment, f"table[{quoted(splits[0])}]", table.is_words(splits[0]), section)] if splits else []
@@ -180,6 +183,8 @@ def npz_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, L
             lines += [f"y{suffix} = archive[{quoted(names.targets[0])}]"]
         else:
             lines += [f"y{suffix} = np.stack([archive[name] for name in {literal(list(names.targets))}], axis=1)"]
+        if names.weights:
+            lines += [f"w{suffix} = archive[{quoted(names.weights[0])}].reshape(-1)"]
     ys = [f"y{SUFFIXES[part]}" for part in kept]
     lines += encoded_together(ys, experiment, ndim) if len(ys) > 1 else encoded("y", experiment, ndim)
     if way := split_way(experiment):

@@ -11,6 +11,7 @@ from lossrun.script.keras_losses import loss_section
 from lossrun.script.keras_model import layers_section
 from lossrun.script.keras_optimizer import optimizer_section, rate_is_formula
 from lossrun.script.text import Section, call, docstring, function, module, number, quoted
+from lossrun.script.weights import has_sample_weights
 
 SCHEDULE: Final = """class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 ABOUT
@@ -90,13 +91,17 @@ def script(experiment: Experiment) -> str:
     policy = [line for line in section.constants if line.startswith("\n")]
     section = section + loss + layers + optimizer
     section.constants = [line for line in section.constants if line not in policy] + policy
-    metric = _metric(experiment, section)
+    metric, weighted = _metric(experiment, section), has_sample_weights(experiment)
     if rate_is_formula(experiment):
         section.functions.append(_schedule(experiment))
         section.imports.append("from keras import ops")
         optimizer_lines = [line.replace("learning_rate=RATE", "Schedule()") for line in optimizer_lines]
     optimizer_lines = [line.replace("learning_rate=RATE", "LEARNING_RATE") for line in optimizer_lines]
-    section.functions.append(_build(model_lines, optimizer_lines, metric))
+    section.functions.append(_build(model_lines, optimizer_lines, metric, weighted=weighted))
+    if weighted and experiment.drops_last:
+        raise UsageError(
+            "drop_last with weights of samples: the script hands Keras no weights there; take --as pytorch"
+        )
     if experiment.drops_last:
         order = "np.random.permutation" if config.shuffle else "np.arange"
         section.functions.append(DROP_LAST.replace("ORDER", order))
@@ -107,8 +112,8 @@ def script(experiment: Experiment) -> str:
     return module(about, section, 'if __name__ == "__main__":\n    main()')
 
 
-def _build(model_lines: list[str], optimizer_lines: list[str], metric: str) -> str:
-    metrics = [f"metrics=[{metric}]"] if metric else []
+def _build(model_lines: list[str], optimizer_lines: list[str], metric: str, *, weighted: bool) -> str:
+    metrics = [f"{'weighted_' * weighted}metrics=[{metric}]"] if metric else []
     compiled = call("model.compile", ["optimizer", "loss_fn", *metrics], level=1)
     return function("def build_model()", "", [*model_lines, *optimizer_lines, compiled, "return model"])
 
@@ -172,7 +177,13 @@ def _main(experiment: Experiment, section: Section) -> str:
         arguments = [f"monitor={quoted(watched)}", f"mode={quoted(early.mode)}", f"patience={early.patience}"]
         arguments += [f"min_delta={number(early.min_delta)}"] if early.min_delta else []
         callbacks.append(call("keras.callbacks.EarlyStopping", arguments, level=3))
-    fit = ['Batches(*data["train"])'] if experiment.drops_last else ['*data["train"]', "batch_size=BATCH_SIZE"]
+
+    def arguments_of(part: str) -> list[str]:
+        if not has_sample_weights(experiment):
+            return [f'*data["{part}"]']
+        return [f'*data["{part}"][:2]', f'sample_weight=data["{part}"][2]']
+
+    fit = ['Batches(*data["train"])'] if experiment.drops_last else [*arguments_of("train"), "batch_size=BATCH_SIZE"]
     fit.append("epochs=EPOCHS")
     if not config.shuffle and not experiment.drops_last:
         fit.append("shuffle=False")
@@ -185,7 +196,7 @@ def _main(experiment: Experiment, section: Section) -> str:
     if facts.test:
         lines += [
             'model.load_weights("best.weights.h5")',
-            'scores = model.evaluate(*data["test"], verbose=0, return_dict=True)',
+            call("scores = model.evaluate", [*arguments_of("test"), "verbose=0", "return_dict=True"], level=1),
             'print("best weights:", ", ".join(f"test_{k} {v:.6g}" for k, v in scores.items()))',
         ]
     return function("def main()", "", lines)

@@ -21,6 +21,8 @@ def loss_section(experiment: Experiment) -> Section:
             f"backends; take --as pytorch, or a loss from `{command('list', 'losses')}`"
         )
     chosen = options(experiment)
+    if chosen.of_samples:
+        return _weighting_samples(chosen)
     if (own := _class(chosen)) is not None:
         return Section(functions=[f"loss_fn = {own}"])
     lines = [*_prepared(chosen), *LINES[chosen.name](chosen)]
@@ -32,6 +34,31 @@ def loss_section(experiment: Experiment) -> Section:
     text = function("def loss_fn(targets, outputs)", ABOUT, [*lines, *_reduced(chosen)])
     needed = ["from keras import ops"] if "ops." in text else []
     return Section(imports=needed, constants=constants, functions=[text])
+
+
+WEIGHTED: Final = '''class Loss(keras.losses.Loss):
+    """The loss of each sample; Keras multiplies it by the sample's weight and divides by DIVISOR."""
+
+    def call(self, targets, outputs):
+BODY'''
+
+
+def _weighting_samples(o: Options) -> Section:
+    """A loss of which Keras takes the weighted mean: sum of weighted losses over the sum of the weights, or, by Keras'
+    own convention, over the number of samples."""
+    if o.weights is not None or o.parameters.get("ignore_index") is not None or o.reduction != "mean":
+        raise UsageError(
+            "weights of samples together with class_weights, ignore_index or a reduction: Keras multiplies the two "
+            "otherwise than lossrun; take --as pytorch"
+        )
+    lines = [*_prepared(o), *LINES[o.name](o)]
+    lines.append("return losses" if o.per_sample else "return ops.mean(losses, axis=-1)")
+    by_samples = o.parameters.get("weight_convention") == "keras"
+    text = WEIGHTED.replace("DIVISOR", "the number of samples" if by_samples else "the sum of the weights")
+    text = text.replace("BODY", "\n".join(f"        {line}" for line in lines))
+    reduction = "sum_over_batch_size" if by_samples else "mean_with_sample_weight"
+    needed = ["from keras import ops"] if "ops." in text else []
+    return Section(imports=needed, functions=[text, f'loss_fn = Loss(reduction="{reduction}")'])
 
 
 def _class(o: Options) -> str | None:

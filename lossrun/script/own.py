@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from lossrun.data.arrays import own_arguments
-from lossrun.script.encoding import oriented
+from lossrun.script.encoding import oriented, without_void
 from lossrun.script.experiment import Experiment
 from lossrun.script.text import Section, call, literal, quoted
 
@@ -33,7 +33,14 @@ def own_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, L
     lines = [call(f"dataset = {attribute}", written, level=1)]
     for suffix in suffixes:
         part = {"": "train", "_val": "validation", "_test": "test"}[suffix]
-        lines.append(f"x{suffix}, y{suffix} = (np.asarray(part) for part in dataset.{part})")
+        if experiment.data.train.weights is not None:
+            lines.append(f"x{suffix}, y{suffix}, w{suffix} = (np.asarray(part) for part in dataset.{part})")
+            lines.append(f"w{suffix} = w{suffix}.reshape(-1)")
+        elif len(getattr(dataset, part)) > 2:
+            lines.append(f"x{suffix}, y{suffix} = (np.asarray(part) for part in dataset.{part}[:2])")
+        else:
+            lines.append(f"x{suffix}, y{suffix} = (np.asarray(part) for part in dataset.{part})")
+    lines += without_void([f"y{suffix}" for suffix in suffixes], experiment, np.ndim(dataset.train[1]))
     if experiment.facts.task in ("binary", "multiclass"):
         lines += _own_classes(np.asarray(dataset.train[1]), dataset.classes, suffixes)
     shape = experiment.facts.input_shape

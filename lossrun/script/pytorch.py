@@ -3,15 +3,16 @@
 from textwrap import indent
 from typing import Final
 
+from lossrun.config.resolve import ignored_class
 from lossrun.script import rates
 from lossrun.script.data import data_section
 from lossrun.script.experiment import Experiment
 from lossrun.script.heading import heading, settings
-from lossrun.script.pytorch_losses import loss_section
+from lossrun.script.pytorch_losses import batch_count, loss_section, product
 from lossrun.script.pytorch_model import model_section
 from lossrun.script.pytorch_optimizer import optimizer_section
-from lossrun.script.text import Section, call, comment, function, module, number
-from lossrun.script.weights import options
+from lossrun.script.text import Section, call, comment, function, let, module, number
+from lossrun.script.weights import has_sample_weights, options
 
 ORDER: Final = '''def batches(epoch, samples):
     """Indices of each batch, in the order that lossrun takes in this epoch."""
@@ -42,6 +43,8 @@ def script(experiment: Experiment) -> str:
         body = rates.formula(experiment, "np")
         section.functions.append(function("def learning_rate(step)", rates.about(experiment), body))
     section.functions += [_batches(experiment), _train_step(experiment)]
+    if counted := batch_count(experiment):
+        section.functions.append(counted)
     if experiment.facts.validation or experiment.facts.test:
         section.functions.append(_evaluate(experiment))
     section.functions.append(_main(experiment))
@@ -62,6 +65,7 @@ def _mixed(experiment: Experiment) -> bool:
 def _train_step(experiment: Experiment) -> str:
     """One update; gives the batch's mean loss."""
     moving = rates.moves(experiment)
+    weights = ", weights" if has_sample_weights(experiment) else ""
     lines = []
     if moving:
         lines += ["for group in optimizer.param_groups:", '    group["lr"] = float(learning_rate(step))']
@@ -70,10 +74,10 @@ def _train_step(experiment: Experiment) -> str:
         lines += [
             "with torch.autocast(DEVICE, torch.bfloat16):",
             "    outputs = model(inputs)",
-            "loss = loss_fn(outputs.float(), targets)",
+            f"loss = loss_fn(outputs.float(), targets{weights})",
         ]
     else:
-        lines.append("loss = loss_fn(model(inputs), targets)")
+        lines.append(f"loss = loss_fn(model(inputs), targets{weights})")
     factor = "" if experiment.config.loss.is_plugin else options(experiment).factor("len(inputs)")
     if experiment.config.loss.is_plugin and experiment.config.loss["reduction"] != "mean":
         factor = _own_factor(experiment)
@@ -84,7 +88,7 @@ def _train_step(experiment: Experiment) -> str:
     else:
         lines.append("loss.backward()")
     lines += ["optimizer.step()", "return loss.item()"]
-    head = f"def train_step(model, optimizer, inputs, targets{', step' if moving else ''})"
+    head = f"def train_step(model, optimizer, inputs, targets{weights}{', step' if moving else ''})"
     return function(head, "One update of the weights; gives the loss before it.", lines)
 
 
@@ -95,7 +99,14 @@ def _own_factor(experiment: Experiment) -> str:
 
 
 def _evaluate(experiment: Experiment) -> str:
+    weighted = has_sample_weights(experiment)
+    ignored = None if experiment.config.loss.is_plugin else ignored_class(experiment.config.loss, experiment.facts)
+    # What counts in the metrics: samples by their weights, and none of an ignored class.
+    counts = product(["weights"] * weighted + [f"(targets != {ignored})"] * (ignored is not None))
     correct = "correct.float().mean().item()"
+    if counts:
+        flat = "correct" if experiment.facts.task == "multiclass" else "correct.float().mean(dim=1)"
+        correct = f"(({flat} * counts).sum() / counts.sum()).item()"
     match experiment.metric:
         case "accuracy" if experiment.facts.task == "multiclass":
             lines, value = ["correct = outputs.argmax(dim=1) == targets"], correct
@@ -112,7 +123,19 @@ def _evaluate(experiment: Experiment) -> str:
             lines, value = [], "((outputs - targets) ** 2).mean().sqrt().item()"
         case _:
             lines, value = [], ""
-    loss = "loss_fn(outputs, targets).item()"
+    if weighted and experiment.metric == "macro_f1":
+        lines = [
+            lines[0],
+            "hits = (guesses * targets * counts[:, None]).sum(dim=0)",
+            "mentions = ((guesses + targets) * counts[:, None]).sum(dim=0)",
+            "f1 = 2 * hits / mentions.clamp(min=1e-30)",
+        ]
+    if weighted and experiment.metric == "rmse":
+        lines = ["squares = ((outputs - targets) ** 2).mean(dim=1)"]
+        value = "((squares * counts).sum() / counts.sum()).sqrt().item()"
+    if counts and value:
+        lines = [f"counts = {counts}", *lines]
+    loss = f"loss_fn(outputs, targets{', weights' if weighted else ''}).item()"
     forward = "outputs = torch.cat([model(part) for part in inputs.split(1000)])"
     mixed = ["with torch.autocast(DEVICE, torch.bfloat16):", f"    {forward}", "outputs = outputs.float()"]
     body = [
@@ -125,7 +148,9 @@ def _evaluate(experiment: Experiment) -> str:
     parameters = experiment.config.model.parameters
     if parameters.get("dropout") or parameters.get("batch_norm"):
         about = f"{about[:-1]}, dropout off and batch norm at its running statistics."
-    return "@torch.no_grad()\n" + function("def evaluate(model, inputs, targets)", about, body)
+    return "@torch.no_grad()\n" + function(
+        f"def evaluate(model, inputs, targets{', weights' if weighted else ''})", about, body
+    )
 
 
 def _main(experiment: Experiment) -> str:
@@ -134,15 +159,20 @@ def _main(experiment: Experiment) -> str:
     targets = "" if facts.task == "multiclass" else dtype
     names = {"train": "train", **({"validation": "val"} if facts.validation else {})}
     names |= {"test": "test"} if facts.test else {}
+    weighted = has_sample_weights(experiment)
     lines = ["data = load_data()"]
     lines += [
-        f'x_{short}, y_{short} = (torch.from_numpy(part).to(DEVICE) for part in data["{part}"])'
+        let(
+            f"x_{short}, y_{short}{f', w_{short}' if weighted else ''}",
+            f'(torch.from_numpy(part).to(DEVICE) for part in data["{part}"])',
+        )
         for part, short in names.items()
     ]
     if dtype:
         for short in names.values():
             lines.append(f"x_{short} = x_{short}.double()")
             lines += [f"y_{short} = y_{short}.double()"] if targets else []
+            lines += [f"w_{short} = w_{short}.double()"] if weighted else []
     made = "build_model()" if not dtype else "build_model().double()"
     lines += [f"model = {made}", "optimizer = build_optimizer(model)"]
     best = config.best if facts.test else None
@@ -192,29 +222,42 @@ def _main(experiment: Experiment) -> str:
 def _scored(experiment: Experiment, part: str) -> list[str]:
     metric = f"{part}_{experiment.metric}" if experiment.metric else None
     names = f"{part}_loss, {metric}" if metric else f"{part}_loss"
-    return [f"{names} = evaluate(model, x_{part}, y_{part})"]
+    weights = f", w_{part}" if has_sample_weights(experiment) else ""
+    return [f"{names} = evaluate(model, x_{part}, y_{part}{weights})"]
 
 
 def _epoch(experiment: Experiment) -> list[str]:
     dropout = experiment.config.model.parameters.get("dropout") or experiment.config.model.is_plugin
     moving = rates.moves(experiment)
     seen = "x_train"
-    count = f"len({seen})"
-    if experiment.drops_last:
+    count, counted = f"len({seen})", batch_count(experiment)
+    weights = ", w_train[rows]" if has_sample_weights(experiment) else ""
+    adds_up = experiment.drops_last or bool(counted)
+    if adds_up:
         count = "samples"
     step = call(
         "loss = train_step",
-        ["model", "optimizer", "x_train[rows]", "y_train[rows]", *(["step"] if moving else [])],
+        [
+            "model",
+            "optimizer",
+            "x_train[rows]",
+            "y_train[rows]",
+            *(["w_train[rows]"] if has_sample_weights(experiment) else []),
+            *(["step"] if moving else []),
+        ],
         level=3,
     )
     lines = ["model.train()"]
     lines += ["seed_torch(2, epoch)  # dropout"] if dropout else []
-    lines += ["total, samples = 0.0, 0" if experiment.drops_last else "total = 0.0"]
+    lines += ["total, samples = 0.0, 0" if adds_up else "total = 0.0"]
     lines += [
         "for rows in batches(epoch, len(x_train)):",
         indent(step, "    "),
-        "    total += loss * len(rows)",
-        *(["    samples += len(rows)"] if experiment.drops_last else []),
+        *(
+            [f"    count = counted(y_train[rows]{weights})", "    total += loss * count", "    samples += count"]
+            if counted
+            else ["    total += loss * len(rows)", *(["    samples += len(rows)"] if adds_up else [])]
+        ),
         *(["    step += 1"] if moving else []),
         f"train_loss = total / {count}",
     ]

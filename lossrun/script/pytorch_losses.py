@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
+from lossrun.catalog.reductions import adds_up_samples
 from lossrun.script.experiment import Experiment
 from lossrun.script.own import own_import
 from lossrun.script.pytorch_loss_lines import LINES, weighted_within
 from lossrun.script.text import Section, call, comment, function, literal, number
-from lossrun.script.weights import Options, options
+from lossrun.script.weights import Options, has_sample_weights, options
 
 FUNCTIONAL: Final = "import torch.nn.functional as F"
 ABOUT: Final = "What training minimises, a mean over the samples."
@@ -18,7 +19,7 @@ def loss_section(experiment: Experiment) -> Section:
     if experiment.config.loss.is_plugin:
         return _own(experiment)
     chosen = options(experiment)
-    if (own := _class(chosen)) is not None:
+    if not chosen.of_samples and (own := _class(chosen)) is not None:
         notes = [line for text in _NOTES.get(chosen.name, ()) for line in comment(text)]
         return Section(imports=["from torch import nn"], functions=["\n".join([*notes, own])])
     lines = [*_prepared(chosen), *LINES[chosen.name](chosen)]
@@ -27,8 +28,8 @@ def loss_section(experiment: Experiment) -> Section:
         constants.append(call("CLASS_WEIGHTS = torch.tensor", [literal(chosen.weights)], ".to(DEVICE)"))
         if experiment.config.loss["class_weights"] == "balanced":
             constants[:0] = comment("balanced: samples / (classes * samples of the class)")
-    body = [*lines, *_mean(chosen)]
-    text = function("def loss_fn(outputs, targets)", ABOUT, body)
+    body = [*lines, *(_weighted_mean(chosen) if chosen.of_samples else _mean(chosen))]
+    text = function(f"def loss_fn(outputs, targets{', sample_weights' * chosen.of_samples})", ABOUT, body)
     needed = [FUNCTIONAL] if "F." in text else []
     needed += ["import math"] if "math." in text else []
     return Section(imports=needed, constants=constants, functions=[text])
@@ -86,7 +87,7 @@ def _prepared(o: Options) -> list[str]:
     lines = []
     if o.one_hot:
         lines.append(f"targets = F.one_hot(targets, {o.columns}).to(outputs.dtype)")
-    if o.weights is not None and (o.divides_by_weights or not weighted_within(o)):
+    if o.weights is not None and ((o.divides_by_weights and not o.of_samples) or not weighted_within(o)):
         # Of the targets as they are, before any smoothing.
         if o.of_classes:
             lines.append("weights = CLASS_WEIGHTS[targets]")
@@ -118,6 +119,63 @@ def _mean(o: Options) -> list[str]:
     return [f"return {weighted}.mean() / weights.mean()  # PyTorch's convention"]
 
 
+def _weighted_mean(o: Options) -> list[str]:
+    """From `losses` to one number, each sample by its weight."""
+    lines = []
+    if o.weights is not None and not weighted_within(o):
+        lines.append("losses = weights * losses")
+    if not o.per_sample:
+        lines.append("losses = losses.mean(dim=1)")
+    if o.is_sum:
+        return [*lines, "return (sample_weights * losses).mean()"]
+    counted = _counting(o, "sample_weights", "CLASS_WEIGHTS")
+    if o.columns == 1 and o.weights is not None and not weighted_within(o):
+        counted = counted.replace("torch.lerp(CLASS_WEIGHTS[0], CLASS_WEIGHTS[1], targets[:, 0])", "weights[:, 0]")
+    if not counted:
+        return [*lines, "return (sample_weights * losses).mean()"]
+    return [*lines, f"counts = {counted}", "return (sample_weights * losses).sum() / counts.sum()"]
+
+
+def _counting(o: Options, sample_weights: str, class_weights: str) -> str:
+    """How much each sample counts in what a mean divides by, (N,); "" where all count alike."""
+    factors = []
+    if not o.is_sum and o.parameters.get("weight_convention", "pytorch") == "pytorch":
+        factors += [sample_weights] if o.of_samples else []
+        if o.weights is not None and o.of_classes:
+            factors.append(f"{class_weights}[targets]")
+        elif o.weights is not None and o.columns == 1:
+            factors.append(f"torch.lerp({class_weights}[0], {class_weights}[1], targets[:, 0])")
+        elif o.weights is not None and o.of_samples:
+            factors.append(f"{class_weights}.mean()")
+    if not o.is_sum and o.parameters.get("ignore_index") is not None:
+        factors.append(f"(targets != {o['ignore_index']})")
+    return product(factors)
+
+
+def product(factors: list[str]) -> str:
+    """The factors multiplied; a single one in brackets needs none."""
+    if len(factors) == 1 and factors[0].startswith("("):
+        return factors[0][1:-1]
+    return " * ".join(factors)
+
+
+def batch_count(experiment: Experiment) -> str:
+    """The function `counted`: what the mean loss of a batch divides by; "" where that is its number of samples."""
+    weighted = has_sample_weights(experiment)
+    if experiment.config.loss.is_plugin:
+        summed = adds_up_samples(experiment.config.loss["reduction"])
+        counted = "weights" if weighted and not summed else ""
+    else:
+        o = options(experiment)
+        is_class = not o.of_samples and _class(o) is not None
+        counted = _counting(o, "weights", "loss_fn.weight" if is_class else "CLASS_WEIGHTS")
+    if not counted:
+        return ""
+    lines = [f"counts = {counted}", "return counts.sum().item()"]
+    head = f"def counted(targets{', weights' * weighted})"
+    return function(head, "What the mean loss of a batch divides by.", lines)
+
+
 def _own(experiment: Experiment) -> Section:
     """A user's loss: a function of one value per sample, or a module doing so."""
     from lossrun.config.plugins import load_plugin
@@ -132,5 +190,11 @@ def _own(experiment: Experiment) -> Section:
         losses = "own_loss(outputs, targets)"
     else:
         losses = call(attribute, ["outputs", "targets", *written], level=1)
+    if has_sample_weights(experiment):
+        lines = [f"losses = {losses}", "return (sample_weights * losses).sum() / sample_weights.sum()"]
+        if adds_up_samples(loss["reduction"]):
+            lines[-1] = "return (sample_weights * losses).mean()"
+        section.functions.append(function("def loss_fn(outputs, targets, sample_weights)", ABOUT, lines))
+        return section
     section.functions.append(function("def loss_fn(outputs, targets)", ABOUT, [f"return {losses}.mean()"]))
     return section

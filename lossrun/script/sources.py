@@ -82,9 +82,10 @@ def _scikit_learn(experiment: Experiment) -> tuple[Section, Lines]:
 def _inline(experiment: Experiment) -> Lines:
     dataset = experiment.config.dataset
     lines = []
-    for name, key in (("x", "inputs"), ("y", "targets")):
+    weights = [("w", "weights")] if dataset["weights"] is not None else []
+    for name, key in (("x", "inputs"), ("y", "targets"), *weights):
         values = dataset[key]
-        column = "" if name == "y" or isinstance(values[0], list) else "[:, None]"
+        column = "" if name != "x" or isinstance(values[0], list) else "[:, None]"
         before = f"{name} = np.array("
         text = literal(values, before + column)
         if "\n" in text:

@@ -100,10 +100,9 @@ def splitting(experiment: Experiment, given: Iterable[str], section: Section) ->
             cuts.append((short, f"hold_out(y, {size}, stream={int(PURPOSES[short])})"))
             functions = [HOLD_OUT if facts.task in ("binary", "multiclass") else HOLD_OUT_PLAIN]
     for place, (short, mask) in enumerate(cuts):
-        lines += [
-            f"held = {mask}",
-            f"x_{short}, y_{short}, x, y = x[held], y[held], x[~held], y[~held]",
-        ]
+        lines += [f"held = {mask}", f"x_{short}, y_{short}, x, y = x[held], y[held], x[~held], y[~held]"]
+        if experiment.data.train.weights is not None:
+            lines.append(f"w_{short}, w = w[held], w[~held]")
         if way and place < len(cuts) - 1:
             lines.append(f"{NAMES[way]} = {NAMES[way]}[~held]")
     if functions and way != "order":

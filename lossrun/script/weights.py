@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lossrun.catalog.reductions import adds_up_samples
+from lossrun.config.resolve import class_weights, ignored_class
 from lossrun.errors import UsageError
 from lossrun.script.experiment import Experiment
 
@@ -26,13 +27,14 @@ MULTICLASS = frozenset(
 @dataclass(frozen=True, slots=True)
 class Options:
     """The loss's parameters, read for a script. `weights`: one for each class or output, of a single output for no and
-    yes; None where all count alike."""
+    yes; None where all count alike. `of_samples`: samples have weights of their own."""
 
     name: str
     parameters: dict[str, Any]
     task: str
     columns: int
     weights: list[float] | None
+    of_samples: bool = False
 
     def __getitem__(self, name: str) -> Any:
         return self.parameters[name]
@@ -69,7 +71,12 @@ class Options:
 
     @property
     def plain(self) -> bool:
-        return self.weights is None and self.reduction == "mean"
+        return self.weights is None and self.reduction == "mean" and not self.of_samples
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether the lines of the loss give one number for each sample, (N,), and not (N, K)."""
+        return self.of_classes or self.name in ("dice", "tversky", "cosine_similarity")
 
     def factor(self, samples: str) -> str:
         """What the mean per sample is multiplied by before the gradient is taken; "" for the mean itself."""
@@ -87,22 +94,31 @@ class Options:
 
 def options(experiment: Experiment) -> Options:
     loss, facts = experiment.config.loss, experiment.facts
-    parameters = dict(loss.parameters)
-    weights = parameters.get("class_weights")
+    parameters, ignored = dict(loss.parameters), ignored_class(loss, facts)
+    if "ignore_index" in parameters:
+        parameters["ignore_index"] = ignored
+    weights = class_weights(loss, facts)
     if weights == "balanced":
-        weights = _balanced(experiment, parameters.get("ignore_index"))
-    return Options(loss.name, parameters, facts.task, facts.target_size, weights)
+        weights = _balanced(experiment, ignored)
+    return Options(loss.name, parameters, facts.task, facts.target_size, weights, has_sample_weights(experiment))
+
+
+def has_sample_weights(experiment: Experiment) -> bool:
+    return experiment.data.train.weights is not None
 
 
 def _balanced(experiment: Experiment, ignored: int | None) -> list[float]:
     """samples / (classes * samples of the class), to seven digits."""
-    targets, facts = experiment.data.train.targets, experiment.facts
+    train, facts = experiment.data.train, experiment.facts
+    targets = train.targets
+    each = np.ones(len(train)) if train.weights is None else train.weights
     if facts.task == "multiclass":
-        counts = np.bincount(targets, minlength=facts.target_size).astype(float)
+        counts = np.bincount(targets, each, minlength=facts.target_size)
     elif facts.target_size == 1:
-        counts = np.array([len(targets) - targets.sum(dtype=float), targets.sum(dtype=float)])
+        positive = (targets[:, 0] * each).sum(dtype=float)
+        counts = np.array([each.sum() - positive, positive])
     else:
-        counts = targets.sum(axis=0, dtype=float)
+        counts = (targets * each[:, np.newaxis]).sum(axis=0, dtype=float)
     counted = np.arange(len(counts)) != (-1 if ignored is None else ignored)
     if not counts[counted].all():
         raise UsageError(

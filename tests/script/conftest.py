@@ -147,7 +147,7 @@ def assert_same_data(pair: Pair, framework: str) -> None:
     parts = pair.session.replicas[0].parts
     ours = {"train": parts.train, "validation": parts.validation, "test": parts.test}
     assert set(pair.data) == {name for name, part in ours.items() if part is not None}
-    for name, (inputs, targets) in pair.data.items():
+    for name, (inputs, targets, *weights) in pair.data.items():
         part = ours[name]
         assert part is not None
         expected = part.scaled(part.inputs).numpy()
@@ -158,12 +158,14 @@ def assert_same_data(pair: Pair, framework: str) -> None:
         # In place of assert_allclose, which takes seconds for the images.
         assert np.abs(inputs - expected).max() <= 1e-6 * np.abs(expected).max(), name
         np.testing.assert_allclose(targets, part.targets.numpy(), rtol=1e-6, atol=1e-6, err_msg=name)
+        expected_weights = [] if part.weights is None else [part.weights.numpy()]
+        np.testing.assert_allclose(weights, expected_weights, rtol=1e-6, err_msg=name)
 
 
 def pytorch_losses(pair: Pair, most: int = 8) -> tuple[list[float], list[float]]:
     """Loss after loss of the script's own model on its own batches, and lossrun's."""
     script, found, expected = pair.script, [], []
-    inputs, targets = (torch.from_numpy(part) for part in pair.data["train"])
+    inputs, *targets_and_weights = (torch.from_numpy(part) for part in pair.data["train"])
     model = script.build_model()
     optimizer = script.build_optimizer(model)
     model.train()
@@ -178,7 +180,8 @@ def pytorch_losses(pair: Pair, most: int = 8) -> tuple[list[float], list[float]]
             np.testing.assert_array_equal(rows.numpy(), theirs[0])
             step = (len(found),) if hasattr(script, "learning_rate") else ()
             factor = pair.session.replicas[0].objective.factor(len(rows))
-            found.append(script.train_step(model, optimizer, inputs[rows], targets[rows], *step) * factor)
+            batch = [part[rows] for part in (inputs, *targets_and_weights)]
+            found.append(script.train_step(model, optimizer, *batch, *step) * factor)
             expected.append(theirs[1])
     return found, expected
 
@@ -187,10 +190,11 @@ def keras_losses(pair: Pair, most: int = 8) -> tuple[list[float], list[float]]:
     """Loss after loss of the script's model, from lossrun's first weights on lossrun's batches, and lossrun's."""
     model = pair.script.build_model()
     keras_weights(pair.session.replicas[0].network, model)
-    inputs, targets = pair.data["train"]
+    inputs, targets, *weights = pair.data["train"]
     found, expected = [], []
     for rows, loss in pair.batches(most):
         model.reset_metrics()
-        found.append(float(model.train_on_batch(inputs[rows], targets[rows], return_dict=True)["loss"]))
+        batch = [part[rows] for part in (inputs, targets, *weights)]
+        found.append(float(model.train_on_batch(*batch, return_dict=True)["loss"]))
         expected.append(loss)
     return found, expected

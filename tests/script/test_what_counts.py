@@ -1,0 +1,157 @@
+"""Scripts of runs in which samples have weights, and labels are ignored or weighted by their names."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lossrun.errors import UsageError
+from lossrun.training.evaluate import evaluate
+from lossrun.training.events import EpochRecord
+from lossrun.training.loop import train
+from tests.script.conftest import Make, assert_same_data, keras_losses, pytorch_losses
+
+CLOSE = 1e-4
+N = 40
+DRAWN = np.random.default_rng(8)
+INPUTS = DRAWN.normal(size=(N, 3)).round(3).tolist()
+WEIGHTS = DRAWN.uniform(0.1, 5, N).round(2).tolist()
+TARGETS: dict[str, Any] = {
+    "regression": DRAWN.uniform(0.1, 0.9, (N, 2)).round(3).tolist(),
+    "binary": DRAWN.integers(0, 2, N).tolist(),
+    "multiclass": DRAWN.integers(1, 4, N).tolist(),
+    "multilabel": DRAWN.integers(0, 2, (N, 3)).tolist(),
+}
+CASES = [
+    ("regression", "mse"),
+    ("regression", "gaussian_nll"),
+    ("regression", "cosine_similarity"),
+    ("binary", "binary_cross_entropy"),
+    ("binary", "hinge"),
+    ("multiclass", "cross_entropy"),
+    ("multiclass", "focal"),
+    ("multilabel", "binary_cross_entropy"),
+    ("multilabel", "dice"),
+]
+# Labels 1 to 3: none of them is the place of its class.
+OPTIONS: list[dict[str, Any]] = [
+    {"class_weights": {2: 5}},
+    {"class_weights": [1, 2, 0.5]},
+    {"class_weights": "balanced"},
+    {"class_weights": {1: 3}, "weight_convention": "keras"},
+    {"class_weights": {3: 3}, "ignore_index": 1},
+    {"ignore_index": 2, "label_smoothing": 0.1},
+    {"class_weights": {3: 2}, "reduction": "sum"},
+]
+
+
+def config(task: str, loss: Any, *, weighted: bool = True, **changes: Any) -> dict[str, Any]:
+    dataset = {"name": "inline", "inputs": INPUTS, "targets": TARGETS[task], "task": task, "test": 8, "validation": 8}
+    if weighted:
+        dataset["weights"] = WEIGHTS
+    return {"dataset": {**dataset, **changes}, "loss": loss, "batch_size": 5, "epochs": 3}
+
+
+@pytest.mark.parametrize(("task", "loss"), CASES)
+def test_weighted_samples_in_pytorch(pair: Make, task: str, loss: str) -> None:
+    made = pair("pytorch", **config(task, loss))
+    assert_same_data(made, "pytorch")
+    np.testing.assert_allclose(*pytorch_losses(made), rtol=CLOSE)
+
+
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("task", "loss"),
+    [
+        *CASES,
+        ("binary", {"name": "binary_cross_entropy", "weight_convention": "keras"}),
+        ("multiclass", {"name": "cross_entropy", "weight_convention": "keras"}),
+    ],
+)
+def test_weighted_samples_in_keras(pair: Make, task: str, loss: Any) -> None:
+    made = pair("keras", **config(task, loss))
+    assert_same_data(made, "keras")
+    np.testing.assert_allclose(*keras_losses(made), rtol=CLOSE)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("weighted", [True, False])
+def test_labels_in_pytorch(pair: Make, options: dict[str, Any], weighted: bool) -> None:
+    made = pair("pytorch", **config("multiclass", {"name": "cross_entropy", **options}, weighted=weighted))
+    np.testing.assert_allclose(*pytorch_losses(made), rtol=CLOSE)
+
+
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+@pytest.mark.parametrize("options", OPTIONS)
+def test_labels_in_keras(pair: Make, options: dict[str, Any]) -> None:
+    made = pair("keras", **config("multiclass", {"name": "cross_entropy", **options}, weighted=False))
+    np.testing.assert_allclose(*keras_losses(made), rtol=CLOSE)
+
+
+def test_what_keras_would_weigh_otherwise_is_refused(pair: Make) -> None:
+    with pytest.raises(UsageError, match="take --as pytorch"):
+        pair("keras", **config("multiclass", {"name": "cross_entropy", "class_weights": {1: 2}}))
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "keras"])
+def test_a_label_that_is_no_class_is_left_out(pair: Make, framework: str) -> None:
+    labels = [255 if place % 4 == 0 else label for place, label in enumerate(TARGETS["multiclass"])]
+    loss = {"name": "cross_entropy", "ignore_index": 255}
+    made = pair(framework, **config("multiclass", loss, targets=labels))
+    assert_same_data(made, framework)
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz", "own"])
+@pytest.mark.parametrize("framework", ["pytorch", "keras"])
+def test_weights_of_files_and_functions(pair: Make, tmp_path: Path, kind: str, framework: str) -> None:
+    labels = [-1 if place % 5 == 0 else label for place, label in enumerate(TARGETS["multiclass"])]
+    loss = {"name": "cross_entropy", "ignore_index": -1}
+    lines = [f"{a},{w},{b},{c},{y}" for (a, b, c), w, y in zip(INPUTS, WEIGHTS, labels, strict=True)]
+    (tmp_path / "d.csv").write_text("a,w,b,c,y\n" + "\n".join(lines) + "\n")
+    np.savez(tmp_path / "d.npz", x=np.array(INPUTS), y=np.array(labels), w=np.array(WEIGHTS))
+    (tmp_path / "mine.py").write_text(
+        "import lossrun, numpy as np\n"
+        "def data():\n"
+        f"    return lossrun.Dataset(train=(np.array({INPUTS}), {labels}, {WEIGHTS}), task='multiclass')\n"
+    )
+    file = {"target": "y", "weight": "w", "task": "multiclass"}
+    datasets: dict[str, Any] = {
+        "csv": {"name": "csv", "path": "d.csv", **file},
+        "npz": {"name": "npz", "path": "d.npz", **file},
+        "own": {"name": "mine:data"},
+    }
+    made = pair(framework, dataset=datasets[kind], loss=loss, batch_size=5)
+    assert_same_data(made, framework)
+
+
+@pytest.mark.parametrize("task", TARGETS)
+@pytest.mark.parametrize("weighted", [True, False])
+def test_what_is_printed_is_what_lossrun_records(
+    pair: Make, capsys: pytest.CaptureFixture[str], task: str, weighted: bool
+) -> None:
+    """train_loss over unlike batches as well, and the weighted loss and metric of the validation part."""
+    loss: Any = {"regression": "mse", "multiclass": {"name": "cross_entropy", "class_weights": {1: 9}}}
+    made = pair("pytorch", **config(task, loss.get(task, "binary_cross_entropy"), weighted=weighted))
+    made.script.main()
+    printed = re.findall(r"train_loss (\S+), val_loss (\S+), val_(\w+) (\S+)", capsys.readouterr().out)
+    rows = [event.rows[0] for event in train(made.session, lambda: None) if isinstance(event, EpochRecord)]
+    assert len(printed) == len(rows) == 3
+    for (train_loss, val_loss, name, value), row in zip(printed, rows, strict=True):
+        assert float(train_loss) == pytest.approx(row["train_loss"], rel=1e-4)
+        assert float(val_loss) == pytest.approx(row["val_loss"], rel=1e-4)
+        assert float(value) == pytest.approx(row[f"val_{name}"], abs=1e-4)
+
+
+def test_an_ignored_class_is_left_out_of_the_accuracy_that_is_printed(pair: Make) -> None:
+    made = pair("pytorch", **config("multiclass", {"name": "cross_entropy", "ignore_index": 2}, weighted=False))
+    replica = made.session.replicas[0]
+    inputs, targets = (torch.from_numpy(part) for part in made.data["validation"])
+    _, accuracy = made.script.evaluate(made.script.build_model(), inputs, targets)
+    assert replica.parts.validation is not None
+    ours = evaluate(replica, replica.parts.validation, made.session.reading)
+    assert accuracy == pytest.approx(ours.yardsticks["accuracy"])
