@@ -17,8 +17,65 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         name="macro_f1",
         meaning="F1 of each class, averaged over the classes",
-        aliases=also("f1", "f1_macro"),
+        aliases=also("f1_macro"),
         tasks=("multiclass", "multilabel"),
+        goal="max",
+    ),
+    Metric(
+        name="f1",
+        meaning="harmonic mean of precision and recall of class 1",
+        formula="2 hits / (2 hits + false alarms + misses); 0 where there is none of them",
+        when="To judge decisions on a rare class, of which accuracy says next to nothing. It depends on the threshold.",
+        aliases=also("f1_score", "F1Score", "BinaryF1Score", "f_measure", "f1_binary"),
+        tasks=("binary",),
+        goal="max",
+    ),
+    Metric(
+        name="precision",
+        meaning="share of right ones among the samples that are taken for class 1 (several classes: mean over them)",
+        formula="hits / (hits + false alarms), 0 where there is none of them",
+        when="Where a false alarm is dear. It depends on the threshold; average_precision does not.",
+        aliases=also("precision_score", "macro_precision", "BinaryPrecision", "MulticlassPrecision", "ppv"),
+        tasks=CLASS_TASKS,
+        goal="max",
+    ),
+    Metric(
+        name="recall",
+        meaning="share of the samples of class 1 that are found (several classes: mean over them)",
+        formula="hits / (hits + misses), 0 where there is none of them",
+        when="Where a miss is dear. It depends on the threshold: whoever calls everything class 1 has 1.",
+        aliases=also("recall_score", "macro_recall", "sensitivity", "tpr", "BinaryRecall", "MulticlassRecall"),
+        tasks=CLASS_TASKS,
+        goal="max",
+    ),
+    Metric(
+        name="auc",
+        meaning="chance that a sample of class 1 is ranked above one of class 0 (several classes: one against the "
+        "rest, mean over them)",
+        formula="share of pairs of a sample of the class and another in the right order, ties half: the area under "
+        "the ROC curve",
+        when="To judge the order of the outputs whatever the threshold: 0.5 is chance, 1 is perfect. It needs no "
+        "probabilities, so margins have it too. Ranked before rounding, by logits or log-probabilities. Classes "
+        "without a sample have none and are left out of the mean; over 100 classes it is not computed.",
+        source="scikit-learn's roc_auc_score; Hanley and McNeil (1982)",
+        aliases=also(
+            *("roc_auc", "roc_auc_score", "auroc", "macro_auc", "BinaryAUROC", "MulticlassAUROC", "MultilabelAUROC")
+        ),
+        tasks=CLASS_TASKS,
+        goal="max",
+    ),
+    Metric(
+        name="average_precision",
+        meaning="precision at the rank of each sample of class 1, averaged (several classes: mean over them)",
+        formula="mean over samples of the class of the share of right ones among those that rank as high or higher",
+        when="Like auc, for a rare class: always giving the same output has the share of the class, and not 0.5. "
+        "Ranked as auc, with the same classes left out.",
+        source="scikit-learn's average_precision_score",
+        aliases=also(
+            *("ap", "average_precision_score", "macro_average_precision", "BinaryAveragePrecision"),
+            *("MulticlassAveragePrecision", "MultilabelAveragePrecision"),
+        ),
+        tasks=CLASS_TASKS,
         goal="max",
     ),
     Metric(
@@ -64,6 +121,13 @@ METRICS: Final[tuple[Metric, ...]] = (
 
 # Those that judge probabilities: margins, and outputs merely drawn towards 0 and 1, are none.
 _OF_PROBABILITIES: Final = frozenset({"brier", "expected_calibration_error"})
+
+# Those that sort the samples once for each class, and how many classes are worth it in every epoch.
+_OF_RANKS: Final = frozenset({"auc", "average_precision"})
+MOST_RANKED: Final = 100
+
+# What a metric of one class is called where there are several.
+OF_SEVERAL: Final = {"f1": "macro_f1"}
 
 PRIMARY_YARDSTICKS: Final = {
     "regression": ("rmse", "mae"),
@@ -128,10 +192,11 @@ def off_scale(targets: TargetScale | None, asked: Collection[str] = ()) -> froze
     return frozenset(told.difference(asked))
 
 
-def task_yardsticks(task: Task) -> list[Loss | Metric]:
-    """Everything that some run of the task is scored by: losses, then metrics."""
+def task_yardsticks(task: Task, targets: int = 1) -> list[Loss | Metric]:
+    """Everything that some run of the task is scored by: losses, then metrics. `targets`: as of `yardstick_names`."""
     losses = [loss for loss in LOSSES if task in loss.tasks and loss.yardstick]
-    return [*losses, *(metric for metric in METRICS if task in metric.tasks)]
+    metrics = [metric for metric in METRICS if task in metric.tasks]
+    return [*losses, *(one for one in metrics if targets <= MOST_RANKED or one.name not in _OF_RANKS)]
 
 
 def yardstick_names(
@@ -180,4 +245,4 @@ def yardstick_names(
             return reads_probabilities or one.name not in _OF_PROBABILITIES
         return of_numbers(one) if task == "regression" else of_classes(one)
 
-    return [one.name for one in task_yardsticks(task) if has_meaning(one)]
+    return [one.name for one in task_yardsticks(task, targets) if has_meaning(one)]

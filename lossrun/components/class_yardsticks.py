@@ -10,7 +10,9 @@ from torch import Tensor
 
 from lossrun.catalog import Task
 from lossrun.catalog.declaration import Prediction
+from lossrun.catalog.metrics import MOST_RANKED
 from lossrun.components.models import Output, activated
+from lossrun.components.ranks import macro, ranked
 from lossrun.components.sample_means import exact_weights, mean, over_samples, power_of_two
 
 LOWEST: Final = torch.finfo(torch.float64).min
@@ -71,9 +73,11 @@ def exclusive_yardsticks(
     labels = targets.labels.expand_as(guesses)
     weights = targets.weights
     right = guesses == labels
+    ranks = {} if output == "softmax" else _of_ranks(raw, targets)
     if output == "softmax":
         of_right = raw.gather(-2, labels)
         shared = _softmax(raw, top, guesses)
+        ranks = _of_ranks(shared.log_p, targets)
         log_right = shared.log_p.gather(-2, labels)
         values, wrong = _of_right_class(log_right, weights)
         values["binary_cross_entropy"] = -mean(shared.log_no.scatter_(-2, labels, log_right), weights)
@@ -111,8 +115,11 @@ def exclusive_yardsticks(
     hits = torch.zeros_like(counts).scatter_add(-1, labels, hit if weights is None else hit * weights)
     mentions = counts.scatter_add(-1, guesses, ones)
     # Over the classes that are a label or a guess at least once, as scikit-learn's f1_score. Weight 0: no sample.
-    values["macro_f1"] = _f1(hits, mentions).sum(dim=-1) / mentions.count_nonzero(dim=-1)
-    return values
+    decided = _of_decisions(hits, mentions - counts, counts)
+    met = mentions.count_nonzero(dim=-1)
+    values["macro_f1"] = decided.f1.sum(dim=-1) / met
+    values["precision"], values["recall"] = decided.precision.sum(dim=-1) / met, decided.recall.sum(dim=-1) / met
+    return values | ranks
 
 
 def label_yardsticks(
@@ -123,6 +130,7 @@ def label_yardsticks(
     # Of outputs trained towards 0 and 1 the middle decides, of logits and margins the sign.
     plain = output == "none" and reads_as == "mean"
     yeses = raw > (0.5 if plain else 0)
+    ranks = {} if output == "softmax" else _of_ranks(raw, targets)
     if plain:
         values = _of_errors(raw.sub_(targets.values).abs_(), weights)
     else:
@@ -137,6 +145,7 @@ def label_yardsticks(
         elif output == "softmax":
             shared = _softmax(raw, *raw.max(dim=-2, keepdim=True))
             yeses = shared.p > 0.5
+            ranks = _of_ranks(shared.log_p, targets)
             costs = torch.where(targets.truths, shared.log_p, shared.log_no).neg_()
             values |= _of_probabilities(task, shared.p.sub_(targets.values).abs_(), costs, targets)
 
@@ -145,10 +154,10 @@ def label_yardsticks(
         values["accuracy"] = right.sum(dim=(-2, -1), dtype=torch.float64) / targets.truths.numel()
     else:
         values["accuracy"] = mean(right, weights)
-    if task == "multilabel":
-        hits, guessed = _count(yeses & targets.truths, weights), _count(yeses, weights)
-        values["macro_f1"] = _f1(hits, guessed + targets.counts).mean(dim=-1)
-    return values
+    decided = _of_decisions(_count(yeses & targets.truths, weights), _count(yeses, weights), targets.counts)
+    values["macro_f1" if task == "multilabel" else "f1"] = decided.f1.mean(dim=-1)
+    values["precision"], values["recall"] = decided.precision.mean(dim=-1), decided.recall.mean(dim=-1)
+    return values | ranks
 
 
 def softplus(logits: Tensor) -> Tensor:
@@ -281,6 +290,33 @@ def _softmax(raw: Tensor, top: Tensor, likeliest: Tensor) -> _Softmax:
     return _Softmax(p.scatter_(-2, likeliest, p_top), p_top, below.sub_(softplus(against)), log_no, second)
 
 
-def _f1(hits: Tensor, mentions: Tensor) -> Tensor:
-    """2 hits / (labels + guesses) per class, (..., K); 0 for a class that is neither (scikit-learn's zero_division)."""
-    return torch.where(mentions > 0, 2 * hits / mentions, 0.0)
+@dataclass(frozen=True, slots=True)
+class _Decisions:
+    """Of each class, (..., K); 0 where nothing is there to be divided by, as with scikit-learn's zero_division=0."""
+
+    f1: Tensor
+    precision: Tensor
+    recall: Tensor
+
+
+def _of_decisions(hits: Tensor, guessed: Tensor, counts: Tensor) -> _Decisions:
+    """`hits`: samples rightly taken for the class, `guessed`: all that were, (..., K); `counts`: all that are of it."""
+
+    def share(part: Tensor, whole: Tensor) -> Tensor:
+        return torch.where(whole > 0, part.double() / whole.double(), 0.0)
+
+    return _Decisions(share(2 * hits, guessed + counts), share(hits, guessed), share(hits, counts))
+
+
+def _of_ranks(scores: Tensor, targets: ClassTargets) -> dict[str, Tensor]:
+    """Means over the classes that have a value. scores: (..., K, N), left as they are; the finer they are, the fewer
+    ties: logits and log-probabilities still differ where probabilities have been rounded to 0 or 1."""
+    if scores.shape[-2] > MOST_RANKED:
+        return {}
+    found, counts, weights = ranked(scores, targets.values, targets.weights), targets.counts, targets.weights
+    total = targets.values.shape[-1] if weights is None else weights.sum()
+    present = counts > 0
+    return {
+        "auc": macro(found.auc, present & (counts < total)),
+        "average_precision": macro(found.average_precision, present),
+    }

@@ -68,7 +68,7 @@ def columns(facts: DataFacts, config: Config | None = None) -> list[str]:
 def yardsticks(facts: DataFacts, config: Config | None = None) -> list[str]:
     """Their names, those among them that say nothing about such targets: what is asked for is given."""
     if config is None:
-        return [declared.name for declared in task_yardsticks(facts.task)]
+        return [declared.name for declared in task_yardsticks(facts.task, facts.target_size)]
     output, reads_as = outputs_read_as(config, facts)
     standardize = config.dataset.parameters.get("standardize")
     return yardstick_names(

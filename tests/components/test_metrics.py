@@ -2,7 +2,7 @@
 point. Those of regression: `test_metrics_of_numbers.py`."""
 
 from itertools import product
-from math import exp, expm1, inf, isfinite, log, log1p
+from math import exp, expm1, inf, isfinite, log, log1p, nan
 from typing import Any
 
 import pytest
@@ -94,7 +94,8 @@ CALIBRATION = ("brier", "expected_calibration_error")
 def test_what_a_run_of_classes_is_scored_by(task, output, reads_as, losses):
     outputs = outputs_of(task)
     result = scores(task, drawn(SAMPLES, outputs), targets_of(task, outputs), output=output, reads_as=reads_as)
-    metrics = ("accuracy",) if task == "binary" else ("accuracy", "macro_f1")
+    f1 = "f1" if task == "binary" else "macro_f1"
+    metrics = ("accuracy", f1, "precision", "recall", "auc", "average_precision")
     of_probabilities = CALIBRATION if "binary_cross_entropy" in losses else ()
     assert list(result) == [*losses, *metrics, *of_probabilities]
 
@@ -289,12 +290,17 @@ def test_confidently_right_is_exact():
             "symmetric_cross_entropy": 0.1 * tiny + 4 * wrong,
             "accuracy": 1.0,
             "macro_f1": 1.0,
+            "precision": 1.0,
+            "recall": 1.0,
+            "auc": nan,
+            "average_precision": 1.0,
             "brier": 2 * wrong**2,
             # Here p itself is 1, to the last digit.
             "expected_calibration_error": 0.0,
         },
         rel=1e-13,
         abs=0,
+        nan_ok=True,
     )
 
 
@@ -365,10 +371,16 @@ def test_logits_of_100_are_exact():
             "symmetric_cross_entropy": 0.1 * 200 + 4,
             "accuracy": 0.0,
             "macro_f1": 0.0,
+            "precision": 0.0,
+            "recall": 0.0,
+            # Of one sample there are no pairs; it ranks first and last of its class.
+            "auc": nan,
+            "average_precision": 1.0,
             "brier": 2.0,
             "expected_calibration_error": 1.0,
         },
         rel=1e-14,
+        nan_ok=True,
     )
     # Each a sigmoid: wrong, wrong, and 0 for a target of 0, which costs ln 2.
     result = scores("multilabel", logits, torch.tensor([[0.0, 1.0, 0.0]]), output="sigmoid", reads_as="probabilities")
@@ -392,11 +404,18 @@ def test_binary_logits_of_100_are_exact():
             "hinge": 101 / 2,
             "squared_hinge": 101**2 / 2,
             "accuracy": 1 / 2,
+            # One of two found, and no false alarm.
+            "f1": 2 / 3,
+            "precision": 1.0,
+            "recall": 1 / 2,
+            "auc": nan,
+            "average_precision": 1.0,
             "brier": 1 / 2,
             # p = 1 is right and p = 0 is wrong, each in a bin of its own.
             "expected_calibration_error": 1 / 2,
         },
         rel=1e-14,
+        nan_ok=True,
     )
     right = scores("binary", logits[:1], targets[:1], output="none", reads_as="probabilities")
     assert chosen(right, "binary_cross_entropy", "binary_focal", "hinge") == pytest.approx(
