@@ -8,10 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from lossrun.analysis.constant_answers import constant_remark
 from lossrun.catalog.declaration import Layer
 from lossrun.config.config import Best
 from lossrun.lint import Examined
-from lossrun.records import history, ledger
+from lossrun.records import history, ledger, recorded
 from lossrun.report import training as report
 from lossrun.report.console import abandon_stdout, note, stderr, stdout, warning
 from lossrun.report.facts import facts
@@ -157,9 +158,10 @@ def _ending(session: Session, *, still_better: bool) -> None:
     """The result, and what to type next."""
     config, run = session.config, session.run.path
     finished = ledger.read(session.run.ledger_path)[-1]
+    told = constant_remark(recorded.load(run))
     # Where a seed went on to the last epoch, early stopping is not what ended the run.
     stopped = finished["epoch"] < config.epochs
     further = "early_stopping=null" if stopped else f"epochs={2 * config.epochs}"
     best = {"metric": config.best.metric, "mode": config.best.mode}
     commands = [run_command("show", run), run_command("resume", run, set_=[further])]
-    report.ending(stderr(), finished, best, commands, still_better=still_better)
+    report.ending(stderr(), finished, best, commands, still_better=still_better, remark=told)

@@ -167,10 +167,9 @@ def _columns(metric: str, present: Sequence[str]) -> tuple[str, ...]:
             f"--metric {metric}: the test data are scored once, at the end, so they have no curve; "
             "`show` and `compare` show them"
         )
-    declared = readings.declaration(name)
-    part = "train_" if name.startswith("train_") else "val_"
-    if declared and f"{part}{declared.name}" in present:
-        return (f"{part}{declared.name}",)
+    column = readings.meant(name, present, "train_" if name.startswith("train_") else "val_")
+    if column in present:
+        return (column,)
     both = ["loss"] if all(column in present for column in _LOSSES) else []
     raise UsageError(f"--metric {metric}: no run has it; expected one of {', '.join([*both, *present])}")
 
@@ -181,8 +180,7 @@ def _usual(runs: Sequence[RecordedRun], present: Sequence[str]) -> str:
     task = readings.task(runs[0])
     names = [*(PRIMARY_YARDSTICKS[task] if task else ())]
     if len(configured) == 1 and (asked := configured.pop()):
-        declared = readings.declaration(asked)
-        names.insert(0, declared.name if declared else readings.bare(asked))
+        names.insert(0, readings.meant(asked, [readings.bare(name) for name in present], ""))
     wanted = [*(f"val_{name}" for name in names), runs[0].config["best"]["metric"], "train_loss"]
     known = [{name for row in _sample(run) for name in row} for run in runs if run.history.rows]
     shared = [name for name in wanted if all(name in columns for columns in known)]

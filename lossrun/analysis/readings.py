@@ -2,13 +2,14 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Final, Literal, TypeAlias
 
 from lossrun.catalog import Task, find, get
 from lossrun.catalog.declaration import TASKS, DatasetDeclaration, Loss, Metric
+from lossrun.catalog.metrics import OF_SEVERAL
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.rows import Row
 
@@ -132,6 +133,15 @@ def declaration(name: str) -> Loss | Metric | None:
     found = find("metric", bare(name)) or find("loss", bare(name))
     component = found.component if found else None
     return component if isinstance(component, Loss | Metric) else None
+
+
+def meant(asked: str, columns: Collection[str], part: str) -> str:
+    """The column that somebody calls `asked`, of the part `val_` and so on: by its canonical name, and of several
+    classes by the name that it has there, if only that is among `columns`."""
+    declared = declaration(asked)
+    name = declared.name if declared else bare(asked)
+    of_several = OF_SEVERAL.get(name, name)
+    return part + (of_several if part + name not in columns and part + of_several in columns else name)
 
 
 def goal(name: str) -> Goal | None:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from lossrun.analysis import readings
+from lossrun.analysis.constant_answers import constant_remark
 from lossrun.analysis.diagnosis import DIAGNOSES
 from lossrun.analysis.differences import yaml_text
 from lossrun.records.recorded import RecordedRun
@@ -39,6 +40,8 @@ def remarks(run: RecordedRun) -> tuple[str, ...]:
         for key, (old, new) in event.get("changes", {}).items()
         if key.partition(".")[0] not in _NO_MATTER and key != "dataset.path"
     ]
+    if told := constant_remark(run):
+        found.append(told)
     if readings.is_short(run):
         found.append(f"has lost a part of its history since it finished: {progress} are left")
     stops = {

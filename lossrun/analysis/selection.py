@@ -141,8 +141,8 @@ def _resolved(key: str, rows: Sequence[RunRow], option: str) -> str:
     part = key.removesuffix(readings.bare(key)) or "val_"
     if readings.bare(key) == "loss":
         return key
-    if yardstick := readings.declaration(key):
-        return part + yardstick.name
+    if readings.declaration(key):
+        return readings.meant(key, {name for row in rows for name in _columns(row)}, part)
     present = [*_COLUMNS, *(name for row in rows for name in (*_paths(row.config), *_columns(row))), *declared]
     near = nearest(key, list(dict.fromkeys(present)))
     hint = f"did you mean {near}?" if near else f"`{command('show', 'RUN')}` lists a run's keys and metrics"

@@ -53,10 +53,7 @@ def reaching(groups: Sequence[Group], text: str, ranked: Mapping[str, bool]) -> 
     # A run that broke off before its first epoch shares everything.
     histories = [set().union(*last.values()) for run in runs if (last := readings.last_rows(run))]
     columns = set.intersection(*histories) if histories else set()
-    declared = readings.declaration(name)
-    known = declared.name if declared else readings.bare(name)
-    prefix = name.removesuffix(readings.bare(name)) or "val_"
-    column = f"{prefix}{known}"
+    column = readings.meant(name, columns, name.removesuffix(readings.bare(name)) or "val_")
     goal = readings.goal(column)
     if column not in columns or goal is None or not ranked.get(column, True):
         shared = sorted(c for c in columns if c.startswith("val_") and ranked.get(c, True) and readings.goal(c))

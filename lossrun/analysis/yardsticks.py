@@ -155,8 +155,7 @@ def _primary(
         task = readings.task(runs[0])
         names: tuple[str, ...] = PRIMARY_YARDSTICKS[task] if task else ()
         return tuple(column for name in names for column in columns if readings.bare(column) == name)
-    declared = readings.declaration(asked)
-    name = declared.name if declared else readings.bare(asked)
+    name = readings.meant(asked, set(map(readings.bare, columns)), "")
     part = asked.removesuffix(readings.bare(asked))  # "" asks for whichever part decides
     found = tuple(column for column in columns if readings.bare(column) == name and column.startswith(part))
     if not found and metric:

@@ -306,6 +306,7 @@ class DataFacts:
     multilabel: with each label); `weights`, least, greatest and sum of the samples' weights (None also where all count
     alike).
     Of a regression's validation and test targets: `held_out_range`, `held_out_magnitude`. `target_scale`: of all parts.
+    `held_out_counts`: as `class_counts`, of "validation" and "test", where there are such samples.
     `classes`: their names, () where they have none. `numbered`: a label is the place of its class, also where that has
     a name. `void`: samples left out because their label is ignored and no class.
     """
@@ -326,6 +327,7 @@ class DataFacts:
     classes: tuple[str, ...] = ()
     numbered: bool = True
     void: int = 0
+    held_out_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def class_of(self, label: str | float) -> int | None:
         """The place of the class with that label, as the data write it; None where no class has it.

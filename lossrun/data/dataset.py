@@ -166,6 +166,13 @@ class Data:
             numbered=self.numbered,
             void=self.void,
             weights=None if self.train.weights is None else summary_of(self.train.weights),
+            held_out_counts={}
+            if self.task == "regression"
+            else {
+                name: tuple(class_counts(part.targets, self.task, self.target_size).tolist())
+                for name, part in (("validation", self.validation), ("test", self.test))
+                if part is not None
+            },
         )
 
 
@@ -180,6 +187,18 @@ def class_counts(targets: np.ndarray, task: Task, target_size: int) -> np.ndarra
         positive: np.ndarray = targets.sum(axis=0, dtype=np.int64)
         return positive
     return np.bincount(targets.ravel().astype(np.int64), minlength=max(target_size, 2))
+
+
+def class_amounts(part: Part, task: Task, target_size: int) -> tuple[list[float], float]:
+    """What the samples of each class count for, and all of them: their numbers, or where they have weights the sums."""
+    if part.weights is None:
+        return class_counts(part.targets, task, target_size).tolist(), len(part)
+    if task == "multilabel":
+        amounts = (part.targets * part.weights[:, np.newaxis]).sum(axis=0, dtype=np.float64)
+        return amounts.tolist(), float(part.weights.sum())
+    classes = part.targets.ravel().astype(np.int64)
+    weighed = np.bincount(classes, weights=part.weights, minlength=max(target_size, 2))
+    return weighed.tolist(), float(part.weights.sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

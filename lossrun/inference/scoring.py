@@ -8,7 +8,9 @@ from typing import Any, Final, Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from lossrun.analysis.constant_answers import constant_scores, no_better, sentence
 from lossrun.components.metrics import predictions
+from lossrun.data.dataset import class_amounts
 from lossrun.errors import UsageError
 from lossrun.inference.sample_losses import objective_losses, sample_losses
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, models
@@ -77,7 +79,22 @@ def score(
         epochs[replica.seed] = model.epoch
         if per_sample:
             rows += _sample_rows(replica, samples, reading, names_of(trained), list(result.yardsticks))
+    notes += filter(None, [_constant_note(trained, part, seeds)])
     return Scores(trained.recorded.name, part, checkpoint, len(getattr(first, part)), seeds, epochs, tuple(notes), rows)
+
+
+def _constant_note(trained: Trained, part: Split, seeds: Mapping[int, Mapping[str, float]]) -> str:
+    """Where one answer to every sample would score as well, mean over seeds."""
+    each = []
+    for seed in seeds:
+        data = trained.data(seed)
+        samples = getattr(data, part)
+        known = ((), 0) if data.task == "regression" else class_amounts(samples, data.task, data.target_size)
+        each.append(constant_scores(data.task, *known))
+    names = [name for name in each[0] if all(name in values for values in seeds.values())]
+    values = {name: sum(one[name] for one in seeds.values()) / len(seeds) for name in names}
+    constant = {name: sum(one[name] for one in each) / len(each) for name in names}
+    return sentence(no_better(values, constant), part)
 
 
 def _judging(replica: Replica, part: Split) -> Samples:

@@ -8,6 +8,7 @@ from lossrun.lint.rule import Case, Example, Found, Rule
 # Of |target|: from here on a net that begins near 0 is too far off for a likelihood, and for the others.
 FAR_FOR_A_LIKELIHOOD: Final = 100.0
 FAR: Final = 1e4
+SHOWN: Final = 5  # names of classes in a message
 
 
 def target_range(case: Case) -> Iterator[Found]:
@@ -92,6 +93,28 @@ def unscaled_targets(case: Case) -> Iterator[Found]:
         )
 
 
+def missing_class(case: Case) -> Iterator[Found]:
+    facts = case.facts
+    for part, counts in facts.held_out_counts.items():
+        # A class that no training sample has either is told of by the data themselves.
+        pairs = zip(counts, facts.class_counts or (), strict=False)
+        missing = [place for place, (here, trained_on) in enumerate(pairs) if trained_on > here == 0]
+        if missing:
+            what = {"multilabel": "has the label", "binary": "is of class", "multiclass": "is of class"}[facts.task]
+            effect = {
+                "binary": "accuracy is that of the other class alone, and auc is NaN",
+                "multiclass": "no metric says how well it is recognized; auc and macro_f1 are means over the others",
+                "multilabel": "no metric says how well it is recognized; f1 counts as 0, and auc leaves it out",
+            }[facts.task]
+            names = facts.classes if len(facts.classes) == len(counts) else tuple(map(str, range(len(counts))))
+            shown = " or ".join(names[place] for place in missing[:SHOWN]) + ", ..." * (len(missing) > SHOWN)
+            yield Found(
+                ("dataset",),
+                f"no {part} sample {what} {shown}: {effect}",
+                f"hold out more samples for {part}, or merge rare classes",
+            )
+
+
 def zero_loss(case: Case) -> Iterator[Found]:
     parameters = case.config.loss.parameters
     if case.loss and parameters.get("alpha") == 0 and parameters.get("beta") == 0:
@@ -151,6 +174,20 @@ TARGET_RULES: Final[dict[str, Rule]] = {
             f"{_GROWING}[90500.0, 130250.0, 210000.0, 450900.0]}}\nloss: mse",
             "dataset:\n  name: inline\n  inputs: [1, 2, 3, 4]\n  targets: [90500.0, 130250.0, 210000.0, 450900.0]\n"
             "  standardize: {inputs: true, targets: true}\nloss: mse",
+        ),
+    ),
+    "missing_class": Rule(
+        check=missing_class,
+        severity="warn",
+        meaning="Every class that is trained on occurs among the held-out samples.",
+        why="What is not there is not scored: accuracy and the losses are those of the other classes; precision, "
+        "recall, macro_f1, auc and average_precision are means over the classes that occur, or NaN where only one "
+        "does. A model that never recognizes the missing class scores as well.",
+        example=Example(
+            "dataset:\n  name: inline\n  inputs: [1, 2, 3, 4, 5, 6, 7, 8]\n  targets: [0, 0, 0, 1, 1, 1, 1, 2]\n"
+            "  task: multiclass\n  validation: 2\n  test: 0\nloss: cross_entropy",
+            "dataset:\n  name: inline\n  inputs: [1, 2, 3, 4, 5, 6, 7, 8]\n  targets: [0, 0, 0, 1, 1, 1, 2, 2]\n"
+            "  task: multiclass\n  validation: 3\n  test: 0\nloss: cross_entropy",
         ),
     ),
     "zero_loss": Rule(

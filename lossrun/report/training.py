@@ -81,10 +81,12 @@ def ending(
     next_commands: Sequence[str],
     *,
     still_better: bool = False,
+    remark: str = "",
 ) -> None:
     """Best epoch, test yardsticks at best and at last, time, and what to type next.
 
     `finished` is the ledger's last line; `best` the metric and mode that chose; `still_better`: in the last epochs.
+    `remark`: what to keep in mind of the values.
     """
     seeds = list(finished["seeds"].values())
     epochs = [str(seed["best_epoch"] or "none") for seed in seeds]
@@ -106,6 +108,8 @@ def ending(
             print_line(console, f"seed {seed}: diverged in epoch {facts['diverged_epoch']}")
     if still_better:
         note(console, f"{best['metric']} was still getting better: train on, or try a larger learning rate")
+    if remark:
+        note(console, remark)
     tested = {seed: facts for seed, facts in finished["seeds"].items() if "test_at_best" in facts}
     for table in _tested(console, tested):
         print_line(console, "")

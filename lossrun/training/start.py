@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lossrun.catalog.declaration import Layer
 from lossrun.config import Config
 from lossrun.config.plugins import own_files
 from lossrun.data import Data
+from lossrun.data.dataset import class_amounts
 from lossrun.errors import CheckpointError, UsageError
 from lossrun.lint import Examined
 from lossrun.records import best_weights, checkpoints, digests, durable, history, ledger, run_directory
@@ -33,6 +34,8 @@ from lossrun.training.session import EpochSums, Session, scheduled_rate
 from lossrun.training.state import capture, keep_as_best, restore
 from lossrun.training.step import Step
 from lossrun.training.trial import own_layers, try_batch, try_recording
+
+MOST_COUNTED: Final = 1000  # classes whose samples are counted in run.json
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +279,25 @@ def _environment(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
         "task": prepared.examined.facts.task,
         "data": hashes(prepared.examined.data),
         "samples": _sizes(prepared.examined.data),
+        "class_counts": _class_counts(prepared.examined.data),
     }
+
+
+def _class_counts(data: Mapping[int, Data]) -> dict[str, Any]:
+    """What the samples of each class count for in the parts that are scored, and all of them together; where the seeds'
+    splits differ in it, of each seed. {} for regression, and for more classes than anybody reads."""
+    first = next(iter(data.values()))
+    if first.task == "regression" or first.target_size > MOST_COUNTED:
+        return {}
+    found: dict[str, Any] = {}
+    for part in ("validation", "test"):
+        each = []
+        for one in data.values():
+            samples = getattr(one, part)
+            counts, total = class_amounts(samples, one.task, one.target_size) if samples else ([], 0)
+            each.append({"counts": counts, "total": total})
+        found[part] = each[0] if all(counts == each[0] for counts in each) else each
+    return found
 
 
 def _sizes(data: Mapping[int, Data]) -> dict[str, int | list[int]]:

@@ -11,7 +11,7 @@ from lossrun.errors import DataError
 # What only the numbers themselves can tell.
 UNSEEN: dict[str, Any] = dict.fromkeys(
     ("target_range", "least_magnitude", "class_counts", "held_out_range", "held_out_magnitude", "target_scale")
-)
+) | {"held_out_counts": {}}
 Filled = Callable[..., dict[str, Any]]
 
 

@@ -1,0 +1,62 @@
+"""A class that is trained on and does not occur among the held-out samples."""
+
+from pathlib import Path
+
+import pytest
+
+from lossrun.config import from_mapping
+from lossrun.lint import examine
+
+REST = {"model": "mlp", "optimizer": "adam", "learning_rate": 1e-3}
+
+
+def warnings(dataset, loss, directory: Path):
+    reading = from_mapping({**REST, "dataset": {"name": "inline", **dataset}, "loss": loss}, directory)
+    return [line for line in examine(reading, directory).warnings if line.endswith("[missing_class]")]
+
+
+@pytest.mark.parametrize(
+    ("targets", "task", "held_out", "told"),
+    [
+        ([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2], "multiclass", {"validation": 2}, ["no validation sample is of class 2"]),
+        ([0] * 9 + [1] * 3, "binary", {"validation": 1}, ["no validation sample is of class 1"]),
+        ([0] * 9 + [1] * 3, "binary", {"validation": 4, "test": 1}, ["no test sample is of class 1"]),
+        ([0] * 9 + [1] * 3, "binary", {"validation": 4}, []),
+        ([0.5 * number for number in range(12)], "regression", {"validation": 2}, []),
+        ([0] * 9 + [1] * 3, "binary", {"validation": 0}, []),
+    ],
+)
+def test_it_is_named_with_its_part(targets, task, held_out, told, tmp_path):
+    dataset = {"inputs": list(range(12)), "targets": targets, "task": task, "test": 0, **held_out}
+    loss = {"multiclass": "cross_entropy", "binary": "binary_cross_entropy", "regression": "mse"}[task]
+    found = warnings(dataset, loss, tmp_path)
+    assert len(found) == len(told)
+    assert all(text in line for text, line in zip(told, found, strict=True))
+
+
+def test_a_label_that_no_held_out_sample_has_is_missing(tmp_path):
+    targets = [[1, 0], [0, 0], [1, 0], [0, 0], [1, 1], [1, 0]] * 2
+    # Which rows are held out is chosen so that the label 1 is not among them.
+    for seed in range(20):
+        dataset = {"inputs": list(range(12)), "targets": targets, "task": "multilabel", "validation": 2, "test": 0}
+        found = warnings({**dataset, "split_seed": seed}, "binary_cross_entropy", tmp_path)
+        if found:
+            assert "no validation sample has the label" in found[0]
+            return
+    pytest.fail("every split held a sample with both labels")
+
+
+def test_classes_have_their_names(tmp_path):
+    rows = ["x,kind", *(f"{number},{'cat' if number % 2 else 'dog'}" for number in range(10)), "10,emu", "11,emu"]
+    (tmp_path / "animals.csv").write_text("\n".join(rows) + "\n")
+    reading = from_mapping(
+        {
+            **REST,
+            "dataset": {"name": "csv", "path": "animals.csv", "target": "kind", "validation": 2, "test": 2},
+            "loss": "cross_entropy",
+        },
+        tmp_path,
+    )
+    told = [line for line in examine(reading, tmp_path).warnings if line.endswith("[missing_class]")]
+    assert told
+    assert all("is of class emu" in line for line in told)
