@@ -5,17 +5,15 @@ from math import inf
 from typing import Final
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from lossrun.catalog import Task
 from lossrun.catalog.declaration import Prediction
 from lossrun.catalog.metrics import MOST_RANKED
+from lossrun.components.exact_softmax import softmax, softplus
 from lossrun.components.models import Output, activated
 from lossrun.components.ranks import macro, ranked
 from lossrun.components.sample_means import exact_weights, mean, over_samples, power_of_two
-
-LOWEST: Final = torch.finfo(torch.float64).min
 
 # The plain parameters of the losses, as the catalogue declares them (focal: gamma 2).
 MARGIN: Final = 1.0
@@ -76,7 +74,7 @@ def exclusive_yardsticks(
     ranks = {} if output == "softmax" else _of_ranks(raw, targets)
     if output == "softmax":
         of_right = raw.gather(-2, labels)
-        shared = _softmax(raw, top, guesses)
+        shared = softmax(raw, top, guesses)
         ranks = _of_ranks(shared.log_p, targets)
         log_right = shared.log_p.gather(-2, labels)
         values, wrong = _of_right_class(log_right, weights)
@@ -115,7 +113,7 @@ def exclusive_yardsticks(
     hits = torch.zeros_like(counts).scatter_add(-1, labels, hit if weights is None else hit * weights)
     mentions = counts.scatter_add(-1, guesses, ones)
     # Over the classes that are a label or a guess at least once, as scikit-learn's f1_score. Weight 0: no sample.
-    decided = _of_decisions(hits, mentions - counts, counts)
+    decided = decisions(hits, mentions - counts, counts)
     met = mentions.count_nonzero(dim=-1)
     values["macro_f1"] = decided.f1.sum(dim=-1) / met
     values["precision"], values["recall"] = decided.precision.sum(dim=-1) / met, decided.recall.sum(dim=-1) / met
@@ -143,7 +141,7 @@ def label_yardsticks(
             costs = softplus(wrong)
             values |= _of_probabilities(task, wrong.sigmoid_(), costs, targets)
         elif output == "softmax":
-            shared = _softmax(raw, *raw.max(dim=-2, keepdim=True))
+            shared = softmax(raw, *raw.max(dim=-2, keepdim=True))
             yeses = shared.p > 0.5
             ranks = _of_ranks(shared.log_p, targets)
             costs = torch.where(targets.truths, shared.log_p, shared.log_no).neg_()
@@ -154,18 +152,10 @@ def label_yardsticks(
         values["accuracy"] = right.sum(dim=(-2, -1), dtype=torch.float64) / targets.truths.numel()
     else:
         values["accuracy"] = mean(right, weights)
-    decided = _of_decisions(_count(yeses & targets.truths, weights), _count(yeses, weights), targets.counts)
+    decided = decisions(_count(yeses & targets.truths, weights), _count(yeses, weights), targets.counts)
     values["macro_f1" if task == "multilabel" else "f1"] = decided.f1.mean(dim=-1)
     values["precision"], values["recall"] = decided.precision.mean(dim=-1), decided.recall.mean(dim=-1)
     return values | ranks
-
-
-def softplus(logits: Tensor) -> Tensor:
-    """-log(1 - p) of the logits of p: log(1 + exp(logits)). Beyond the threshold that is the logit, to the last bit.
-
-    Of -logits, -log p. (torch's logsigmoid wakes all threads of a CPU even for a handful of numbers.)
-    """
-    return F.softplus(logits, threshold=50)
 
 
 def _count(yeses: Tensor, weights: Tensor | None) -> Tensor:
@@ -257,41 +247,7 @@ def _multi_margin(outputs: Tensor, of_right: Tensor, labels: Tensor, weights: Te
 
 
 @dataclass(frozen=True, slots=True)
-class _Softmax:
-    """`p`, `log_p` and `log_no`, log(1 - p), (..., K, N); `p_top`: of the likeliest class, and `second`: the second
-    greatest logit less the greatest, (..., 1, N)."""
-
-    p: Tensor
-    p_top: Tensor
-    log_p: Tensor
-    log_no: Tensor
-    second: Tensor
-
-
-def _softmax(raw: Tensor, top: Tensor, likeliest: Tensor) -> _Softmax:
-    """A softmax over the classes, (..., K, N). Overwrites the logits `raw`.
-
-    top: the greatest logit; likeliest: its class; both (..., 1, N).
-
-    The likeliest class may have p = 1 but for less than the last digit. So the others are looked at by themselves: how
-    they share what it leaves, and the log-odds against it, from which all else follows.
-    """
-    below = raw.sub_(top)
-    # Not -inf: where all others are that, too, they would have no shares.
-    others = below.scatter(-2, likeliest, LOWEST)
-    second = others.amax(dim=-2, keepdim=True)
-    shares = others.softmax(dim=-2)
-    # The log-sum of the others is the greatest less the logarithm of its share.
-    against = second - shares.amax(dim=-2, keepdim=True).log()
-    left = against.sigmoid()
-    p = shares.mul_(left)
-    log_no = (-p).log1p_().scatter_(-2, likeliest, -softplus(-against))
-    p_top = 1 - left
-    return _Softmax(p.scatter_(-2, likeliest, p_top), p_top, below.sub_(softplus(against)), log_no, second)
-
-
-@dataclass(frozen=True, slots=True)
-class _Decisions:
+class Decisions:
     """Of each class, (..., K); 0 where nothing is there to be divided by, as with scikit-learn's zero_division=0."""
 
     f1: Tensor
@@ -299,13 +255,13 @@ class _Decisions:
     recall: Tensor
 
 
-def _of_decisions(hits: Tensor, guessed: Tensor, counts: Tensor) -> _Decisions:
+def decisions(hits: Tensor, guessed: Tensor, counts: Tensor) -> Decisions:
     """`hits`: samples rightly taken for the class, `guessed`: all that were, (..., K); `counts`: all that are of it."""
 
     def share(part: Tensor, whole: Tensor) -> Tensor:
         return torch.where(whole > 0, part.double() / whole.double(), 0.0)
 
-    return _Decisions(share(2 * hits, guessed + counts), share(hits, guessed), share(hits, counts))
+    return Decisions(share(2 * hits, guessed + counts), share(hits, guessed), share(hits, counts))
 
 
 def _of_ranks(scores: Tensor, targets: ClassTargets) -> dict[str, Tensor]:

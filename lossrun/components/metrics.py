@@ -93,7 +93,7 @@ def yardsticks(
     raw = _where_doubles_are(preactivations.detach()).mT.to(
         torch.float64, copy=True, memory_format=torch.contiguous_format
     )
-    output = _reading(task, output, reads_as)
+    output = reading(task, output, reads_as)
     if isinstance(targets, RegressionTargets):
         names = yardstick_names(
             task,
@@ -120,13 +120,14 @@ def predictions(preactivations: Tensor, *, task: Task, output: Output, reads_as:
 
     (..., N, K), as above; of scaled targets where these were.
     """
-    output = _reading(task, output, reads_as)
+    output = reading(task, output, reads_as)
     if task == "regression":
         return means(preactivations.mT, output, reads_as).mT
     return activated(preactivations, output)
 
 
-def _reading(task: Task, output: Output, reads_as: ReadsAs) -> Output:
+def reading(task: Task, output: Output, reads_as: ReadsAs) -> Output:
+    """The activation whose results are judged: that of the model, or the one that its loss implies."""
     if output == "none" and reads_as == "probabilities":
         return "softmax" if task == "multiclass" else "sigmoid"
     # Log-probabilities are a way of writing probabilities.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lossrun.catalog.declaration import Prediction
-from lossrun.components.class_yardsticks import softplus
+from lossrun.components.exact_softmax import softplus
 from lossrun.components.models import Output, activated
 from lossrun.components.sample_means import exact_weights, mean, over_samples
 

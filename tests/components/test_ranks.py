@@ -10,7 +10,9 @@ from torch import Tensor
 
 from lossrun.catalog import find
 from lossrun.catalog.metrics import MOST_RANKED, yardstick_names
+from lossrun.components.class_yardsticks import ClassTargets
 from lossrun.components.metrics import prepared_targets, yardsticks
+from lossrun.components.per_class import class_scores
 from lossrun.components.ranks import ranked
 from lossrun.training.tape import Recording
 from tests.components.test_metrics import SAMPLES, drawn, measured, outputs_of, scores, targets_of
@@ -231,3 +233,41 @@ def test_other_names(spelling, name):
     assert found is not None
     assert found.component.name == name
     assert found.component.goal == "max"
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("task", "output", "reads_as"),
+    [
+        ("binary", "none", "probabilities"),
+        ("binary", "none", None),
+        ("binary", "none", "mean"),
+        ("multiclass", "none", "probabilities"),
+        ("multiclass", "sigmoid", "mean"),
+        ("multiclass", "none", None),
+        ("multilabel", "sigmoid", "probabilities"),
+        ("multilabel", "softmax", "mean"),
+    ],
+)
+def test_the_values_of_each_class_have_the_means_that_a_run_is_scored_by(task, output, reads_as, weighted):
+    outputs = outputs_of(task)
+    raw, targets = drawn(SAMPLES, outputs), targets_of(task, outputs)
+    weights = torch.arange(SAMPLES) % 3 + 0.5 if weighted else None
+    prepared = prepared_targets(task, targets, outputs, weights=weights)
+    assert isinstance(prepared, ClassTargets)
+    whole = yardsticks(task, raw, prepared, output=output, reads_as=reads_as)
+    each = class_scores(task, raw, prepared, output=output, reads_as=reads_as)
+    assert {value.shape for value in each.values()} == {(outputs,)}
+    for name in ("precision", "recall", *RANKS):
+        assert each[name].mean().item() == pytest.approx(whole[name].item(), **CLOSE)
+    assert each["f1"].mean().item() == pytest.approx(whole["f1" if task == "binary" else "macro_f1"].item(), **CLOSE)
+    assert torch.equal(each["samples"], prepared.counts)
+
+
+def test_each_class_is_scikit_learns_report():
+    raw, labels = drawn(SAMPLES, 4).double(), targets_of("multiclass", 4)
+    prepared = prepared_targets("multiclass", labels, 4)
+    each = class_scores("multiclass", raw, prepared, output="none", reads_as="probabilities")
+    precision, recall, f1, samples = sk.precision_recall_fscore_support(labels, raw.argmax(dim=1))
+    for name, expected in (("precision", precision), ("recall", recall), ("f1", f1), ("samples", samples)):
+        assert each[name].numpy() == pytest.approx(expected, **CLOSE)
