@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from lossrun.catalog import find, nearest, nearest_name, why_not
 from lossrun.catalog.datasets import SPLITS
-from lossrun.catalog.declaration import REQUIRED, Component, Group, Key, Nested, Parameter, with_article
+from lossrun.catalog.declaration import REQUIRED, Component, Group, Key, Loss, Nested, Parameter, with_article
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, Found
 from lossrun.catalog.losses import INPUTS, REDUCTION
 from lossrun.catalog.models import OUTPUT
@@ -179,6 +179,12 @@ class _Checker:
             said = f"{spelling} is {component.name}" + (f" with {brought}" if taken else "")
             said += f"; it is given what model.output says (called without options it takes {form})" if form else ""
             self.notes.append(f"{dotted(path)}: {said}" + (f"; {found.remark}" if found.remark else ""))
+        of_keras = "keras" in spelling.lower() and isinstance(component, Loss) and component.averages_outputs
+        if of_keras and given.get("reduction") == "sum":
+            self.notes.append(
+                f"{dotted(path)}.reduction: Keras' sum adds up the samples' means over the outputs; here the outputs "
+                "are added up as well, as in PyTorch"
+            )
         return {**taken, **given}
 
     @staticmethod

@@ -54,6 +54,16 @@ def test_losses(read_text: Read, shortest: str, spelling: str, name: str, implie
         assert ("it is given what model.output says" in reading.notes[0]) == told
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [("keras.MeanSquaredError", True), ("MSELoss", False), ("keras.CategoricalHinge", False)]
+)
+def test_a_sum_of_keras_is_not_ours_where_there_are_several_outputs(
+    read_text: Read, shortest: str, name: str, told: bool
+) -> None:
+    notes = read_text(shortest, f"loss={{name: {name}, reduction: sum}}").notes
+    assert any("are added up as well" in note for note in notes) == told
+
+
 # Defaults of the frameworks: PyTorch 2.x, Keras 3, and TensorFlow 1's `tf.train`.
 @pytest.mark.parametrize(
     ("spelling", "name", "implied"),
