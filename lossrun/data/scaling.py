@@ -107,12 +107,14 @@ def _different(table: np.ndarray) -> np.ndarray:
 def _moments(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = table.mean(axis=0, dtype=np.float64)
     std = table.std(axis=0, dtype=np.float64)
-    if (np.abs(mean) > FAR_FROM_ZERO * std).any():
-        # The sum of large numbers is rounded; what it is off by shows in a second pass.
-        mean = mean + (table - mean).mean(axis=0, dtype=np.float64)
-        std = np.sqrt(np.square(table - mean).mean(axis=0, dtype=np.float64))
     # Rounding can give a constant column a tiny deviation, so constancy is looked at itself.
-    return mean, np.where(table.max(axis=0) == table.min(axis=0), 1.0, std)
+    constant = table.max(axis=0) == table.min(axis=0)
+    far = (np.abs(mean) > FAR_FROM_ZERO * std) & ~constant
+    if far.any():
+        # The sum of large numbers is rounded; what the mean is off by shows in a second pass.
+        mean = np.where(far, mean + (table - mean).mean(axis=0, dtype=np.float64), mean)
+        std = np.where(far, np.sqrt(np.square(table - mean).mean(axis=0, dtype=np.float64)), std)
+    return mean, np.where(constant, 1.0, std)
 
 
 def _byte_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

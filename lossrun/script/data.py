@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lossrun.data.scaling import FAR_FROM_ZERO
 from lossrun.data.streams import Purpose
 from lossrun.script.experiment import Experiment
 from lossrun.script.own import given_parts
@@ -16,6 +17,17 @@ FIT_SCALING = '''def fit_scaling(values):
     std = values.std(axis=0, dtype=np.float64)
     constant = values.max(axis=0) == values.min(axis=0)
     return values.mean(axis=0, dtype=np.float64), np.where(constant, 1.0, std)'''
+
+FIT_FAR_SCALING = '''def fit_scaling(values):
+    """Mean and standard deviation of each column; 1 for a constant one."""
+    mean = values.mean(axis=0, dtype=np.float64)
+    std = values.std(axis=0, dtype=np.float64)
+    constant = values.max(axis=0) == values.min(axis=0)
+    # The sum of numbers far from 0 is rounded; what it is off by shows in a second pass.
+    far = (np.abs(mean) > 1e6 * std) & ~constant
+    mean = np.where(far, mean + (values - mean).mean(axis=0, dtype=np.float64), mean)
+    again = np.sqrt(np.square(values - mean).mean(axis=0, dtype=np.float64))
+    return mean, np.where(constant, 1.0, np.where(far, again, std))'''
 
 
 def data_section(experiment: Experiment, *, channels_last: bool = False) -> Section:
@@ -120,5 +132,7 @@ def _scaling(experiment: Experiment, present: list[str], section: Section) -> li
     elif experiment.facts.task == "regression" and not is_rounded:
         lines += _for_each("y", present, f"{{0}}.astype({kind})")
     if any("fit_scaling" in line for line in lines):
-        section.functions.append(FIT_SCALING)
+        scalings = [data.input_scaling, data.target_scaling]
+        far = any((np.abs(scaling.mean) > FAR_FROM_ZERO * scaling.std).any() for scaling in scalings)
+        section.functions.append(FIT_FAR_SCALING if far else FIT_SCALING)
     return lines

@@ -88,6 +88,11 @@ def _table(
     else:
         lines.append('table = {f"x{place}": cells for place, cells in enumerate(np.array(rows).T, 1)}')
     missing = _missing(tables, [*inputs, *targets])
+    if parameters["missing"] == "mean":
+        # An empty word is a category as it stands.
+        missing = {
+            name: cells for name, cells in missing.items() if name in targets or _is_to_fill(name, cells, tables)
+        }
     if not missing:
         return lines
     used = {"drop": [*inputs, *targets], "mean": targets}.get(str(parameters["missing"]), [])
@@ -114,6 +119,10 @@ def _table(
                     f'    table[name] = np.where(empty[name], "{filling}", table[name])',
                 ]
     return lines
+
+
+def _is_to_fill(name: str, cells: Sequence[str], tables: Mapping[str, Table]) -> bool:
+    return cells != [""] or not tables["train"].is_words(name)
 
 
 def _missing(tables: Mapping[str, Table], names: Sequence[str]) -> dict[str, list[str]]:
