@@ -229,7 +229,10 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
                 "empty cells: refuse, drop the row, or fill a number with its mean and make an empty word a category",
             ),
             Parameter(
-                "missing_values", list[str], [], "cells that stand for a missing value, besides NA, NaN and null"
+                "missing_values",
+                list[str | int | float],
+                [],
+                "cells that stand for a missing value, besides NA, NaN and null",
             ),
             _split("column"),
             *SPLITS,

@@ -6,7 +6,7 @@ This is the only place that decides it, for text tables and for arrays of words 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 # How a missing number is written, in any case: what pandas reads as such. In a column of words these are words.
@@ -25,15 +25,23 @@ PLACEHOLDERS: Final = frozenset(
 )
 # Classes such as 9:00 and 14:00 come up again and again; amounts rarely do.
 FEW: Final = 5
+# Of a cell in a message, in characters.
+LONGEST: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class CellForm:
     """How cells are written. `decimal`: "." or ","; with "," a point, a blank or an apostrophe may stand between the
-    thousands. `missing`: what stands for a missing value besides MISSING, in columns of words too."""
+    thousands. `missing`: what stands for a missing value besides MISSING, in columns of words too; a number such as
+    -999 in whatever way it is written."""
 
     decimal: str = "."
     missing: frozenset[str] = frozenset()
+    _missing_numbers: frozenset[float] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        numbers = frozenset(number for cell in self.missing if (number := _plain(cell)) is not None)
+        object.__setattr__(self, "_missing_numbers", numbers)
 
     def number(self, cell: str) -> float | None:
         """The number in a cell, NaN for a missing one, None for a word."""
@@ -43,7 +51,8 @@ class CellForm:
             if not _COMMA_NUMBER.fullmatch(cell):
                 return None if any(sign in cell for sign in ".,") else _plain(cell)
             cell = re.sub(BETWEEN_THOUSANDS, "", cell).replace(",", ".")
-        return _plain(cell)
+        number = _plain(cell)
+        return float("nan") if number in self._missing_numbers else number
 
     def is_empty_word(self, cell: str) -> bool:
         """Whether a cell in a column of words says nothing: NA is Namibia there, unless the config says otherwise."""
@@ -108,6 +117,8 @@ def disguised(cells: Sequence[str], form: CellForm = PLAIN) -> DisguisedColumn |
             has_fractions = has_fractions or not number.is_integer()
             continue
         kind = disguise(cell)
+        if kind is None and _plain(cell) is not None:
+            kind = _POINTS  # read as a number, but for the comma that the config asks for
         if kind is None:
             words += count
             if 10 * words > total:
@@ -138,6 +149,11 @@ def disguise(cell: str) -> Disguise | None:
     if not any(character.isnumeric() for character in cell):
         return None
     return next((found for pattern, found in _PATTERNS if pattern.fullmatch(cell)), None)
+
+
+def shown(cell: str) -> str:
+    """A cell in a message, cut where it is long."""
+    return cell if len(cell) <= LONGEST else f"{cell[: LONGEST - 3]}..."
 
 
 def is_placeholder(cell: str) -> bool:
@@ -187,6 +203,7 @@ _NOTHING_BETWEEN: Final = "write numbers as 1500.5, with a decimal point and not
 _DATE: Final = Disguise("dates", _PARTS)
 _TEXT: Final = Disguise("numbers written as text", "make them numbers: astype(float)")
 _COMMAS: Final = Disguise("decimal commas", "write decimal points and nothing between the thousands", "decimal: ','")
+_POINTS: Final = Disguise("decimal points", "leave decimal: ',' out")
 _UNCLEAR: Final = Disguise(
     "numbers with commas",
     "write 1500 if the comma stands between thousands, and 1.5 if it is a decimal comma",

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.catalog.declaration import Task
-from lossrun.data.cells import CellForm, DisguisedColumn
+from lossrun.data.cells import CellForm, DisguisedColumn, shown
 from lossrun.data.columns import chosen_columns, weight_column
 from lossrun.data.dataset import Part, Source
 from lossrun.data.given_split import split_column
@@ -90,7 +90,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
 
 def cell_form(parameters: Mapping[str, Any]) -> CellForm:
     """How the cells are written, as the dataset's keys say."""
-    return CellForm(parameters["decimal"], frozenset(cell.strip() for cell in parameters["missing_values"]))
+    return CellForm(parameters["decimal"], frozenset(str(cell).strip() for cell in parameters["missing_values"]))
 
 
 def read_tables(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, Table]:
@@ -140,7 +140,7 @@ def _ask_about_disguises(
             notes.append(f"column {name} holds {found.disguise.looks_like} and is encoded as categories all the same")
             continue
         asked.append(
-            f"{table.place(found.place, name)}: {found.cell!r}: {_question(found, name, parameters, is_target)}"
+            f"{table.place(found.place, name)}: {shown(found.cell)!r}: {_question(found, name, parameters, is_target)}"
         )
     if asked:
         raise DataError("\n".join(asked))

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from lossrun.data.cells import PLAIN, CellForm, DisguisedColumn, disguise, disguised, is_placeholder
+from lossrun.data.cells import PLAIN, CellForm, DisguisedColumn, disguise, disguised, is_placeholder, shown
 from lossrun.data.inputs import GREATEST
 from lossrun.errors import DataError
 from lossrun.files import open_regular
@@ -63,7 +63,7 @@ class Table:
         beyond = magnitudes > GREATEST
         if beyond.any():
             row = int(beyond.argmax())
-            raise DataError(f"{self.place(row, name)}: {cells[row]}; expected a finite number of at most 3.4e38")
+            raise DataError(f"{self.place(row, name)}: {shown(cells[row])}; expected a finite number of at most 3.4e38")
         self._check_whole_numbers(name, numbers, magnitudes)
         return numbers
 
@@ -97,7 +97,7 @@ class Table:
         return read
 
     def _not_a_number(self, cell: str) -> str:
-        what = f"{cell!r} is not a number, as most of the column is"
+        what = f"{shown(cell)!r} is not a number, as most of the column is"
         if is_placeholder(cell):
             return f"{what}; if it stands for a missing value, say so: missing_values: [{_in_yaml(cell)}]"
         if found := disguise(cell):

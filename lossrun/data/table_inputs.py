@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossrun.data.cells import PLAIN, CellForm
+from lossrun.data.cells import PLAIN, CellForm, shown
 from lossrun.data.table import Table
 from lossrun.errors import DataError
 
@@ -102,7 +102,7 @@ def _one_hot(table: Table, name: str, categories: Sequence[str], rows: np.ndarra
             some = ", ".join(category or EMPTY for category in categories[:SHOWN])
             some += ", ..." * (len(categories) > SHOWN)
             raise DataError(
-                f"{table.place(row, name)}: {table.columns[name][row]!r} was never seen in training; expected one of "
-                f"{some}"
+                f"{table.place(row, name)}: {shown(table.columns[name][row])!r} was never seen in training; expected "
+                f"one of {some}"
             )
     return np.eye(len(categories))[[known[words[row]] for row in rows.tolist()]]

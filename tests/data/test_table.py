@@ -88,6 +88,12 @@ def test_missing_values_are_words_in_a_column_of_words(tmp_path: Path) -> None:
         read_table(path, ",").numbers("q")
 
 
+def test_a_number_that_stands_for_a_missing_value_in_any_spelling(tmp_path: Path) -> None:
+    path = table_of(tmp_path, "n,m\n-999,1\n-999.0,2\n5,-999\n")
+    table = read_table(path, ",", CellForm(missing=frozenset({"-999"})))
+    assert table.is_missing("n").tolist() == [True, True, False]
+
+
 def test_a_table_without_a_header(tmp_path: Path) -> None:
     table = read_table(table_of(tmp_path, "1,red\n2,blue\n"), ",", header=False)
     assert table.columns == {"x1": ["1", "2"], "x2": ["red", "blue"]}
