@@ -219,11 +219,13 @@ def _encoded(
     train = tables["train"]
     as_words = len(targets) == 1 and any(_holds_classes(table, targets[0], task) for table in tables.values())
     raw = np.concatenate([_raw_targets(table, targets, keeps[part], task, as_words) for part, table in tables.items()])
-    rows = [(part, row) for part, keep in keeps.items() for row in np.flatnonzero(keep).tolist()]
 
     def cell(index: tuple[int, ...]) -> str:
-        part, row = rows[index[0]]
-        return tables[part].place(row, targets[index[1] if len(index) > 1 else 0])
+        ends = np.cumsum([int(keep.sum()) for keep in keeps.values()])
+        number = int(np.searchsorted(ends, index[0], side="right"))
+        part = list(keeps)[number]
+        row = np.flatnonzero(keeps[part])[index[0] - (ends[number - 1] if number else 0)]
+        return tables[part].place(int(row), targets[index[1] if len(index) > 1 else 0])
 
     where = f"dataset.target: {', '.join(targets)} of {train.path}"
     return encode(raw, task, where, cell=cell, form=train.form, ignored=ignored)

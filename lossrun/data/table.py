@@ -55,9 +55,9 @@ class Table:
         """
         read = self._numbers(name)
         cells = self.columns[name]
-        for row, number in enumerate(read):
-            if number is None:
-                raise DataError(f"{self.place(row, name)}: {self._not_a_number(cells[row])}")
+        if None in read:
+            row = read.index(None)
+            raise DataError(f"{self.place(row, name)}: {self._not_a_number(cells[row])}")
         numbers = np.array(read, np.float64)
         magnitudes = np.abs(numbers)
         beyond = magnitudes > GREATEST
