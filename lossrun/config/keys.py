@@ -145,8 +145,6 @@ HABITS: Final[dict[str, str]] = {
     "dataset.target_column": "dataset.target",
     "dataset.label": "dataset.target",
     "dataset.na_values": "dataset.missing_values",
-    "dataset.group": "dataset.split.groups",
-    "dataset.groups": "dataset.split.groups",
     "model.output_activation": "model.output",
 }
 

@@ -39,7 +39,7 @@ def test_a_habit_from_elsewhere_gives_one_message_with_our_key(
     }
     if habit in ("optimizer.etas", "optimizer.step_sizes"):
         names["optimizer"] = "rprop"
-    if meant in ("dataset.delimiter", "dataset.path", "dataset.target", "dataset.missing"):
+    if meant in ("dataset.delimiter", "dataset.path", "dataset.target", "dataset.missing_values"):
         names["dataset"] = "csv, path: a.csv, target: y"
     named = f"name: {names[top]}, " if top in names else ""
     line = f"{top}: {{{named}{below}: 1}}" if below else f"{top}: 1"
