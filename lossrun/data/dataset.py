@@ -141,6 +141,11 @@ class Data:
     numbered: bool = True
     void: int = 0
 
+    def _names_of_columns(self) -> tuple[str, ...]:
+        """Of several target columns that are a class or a label each, what the file calls them."""
+        columns = self.layout.targets if self.task in ("multiclass", "multilabel") else ()
+        return columns if len(columns) == self.target_size > 1 else ()
+
     @property
     def facts(self) -> DataFacts:
         regression = self.task == "regression"
@@ -162,7 +167,7 @@ class Data:
             else None,
             held_out_magnitude=min((float(np.abs(p).min()) for p in held_out), default=None),
             target_scale=self.target_scale,
-            classes=self.classes,
+            classes=self.classes or self._names_of_columns(),
             numbered=self.numbered,
             void=self.void,
             weights=None if self.train.weights is None else summary_of(self.train.weights),

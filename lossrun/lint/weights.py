@@ -28,7 +28,7 @@ def class_weights(case: Case) -> Iterator[Found]:
             f"{_many(len(positive), 'weight')} for {_many(facts.target_size, 'output')}",
             f"give one number for all, or {facts.target_size}",
         )
-    if not weights:
+    if weights is None:
         return
     if facts.task == "regression":
         yield Found(path, "regression targets have no classes", "remove class_weights")

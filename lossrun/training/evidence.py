@@ -67,6 +67,9 @@ def carries_information(replica: Replica, reading: Reading) -> bool:
     samples = len(outputs)
     if reading.task == "multiclass":
         labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
+        # Nobody learns to guess what does not count.
+        kept = labels != (-1 if replica.objective.ignore_index is None else replica.objective.ignore_index)
+        labels, outputs, samples = labels[kept], outputs[kept], max(int(kept.sum()), 1)
         share = float(F.one_hot(labels, reading.outputs).double().mean(dim=0).max())
         right = float((outputs.argmax(dim=1) == labels).double().mean())
         return bool(right - share > STANDARD_ERRORS * (share * (1 - share) / samples) ** 0.5)

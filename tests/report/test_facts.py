@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lossrun.config import from_mapping
+from lossrun.config import from_mapping, read
 from lossrun.lint import examine
 from lossrun.report.facts import facts, layers
 
@@ -70,3 +70,40 @@ def test_layers_follow_the_declaration(examined):
         ("hidden1", 16),
         ("output", 5),
     ]
+
+
+CLASSES = {"name": "synthetic_classification", "kind": "blobs", "samples": 100, "classes": 3}
+
+
+@pytest.mark.parametrize(
+    ("loss", "shown"),
+    [
+        # What is not the default, a 0 too.
+        ({"name": "cross_entropy", "ignore_index": 0}, "(ignore_index 0)"),
+        ({"name": "focal", "gamma": 0}, "(gamma 0.0, alpha 1.0)"),
+        ({"name": "cross_entropy", "class_weights": {1: 0, 2: 3}}, "(class_weights {1: 0.0, 2: 3.0})"),
+        ({"name": "cross_entropy", "label_smoothing": 0}, "mean"),
+    ],
+)
+def test_a_banner_shows_a_zero_that_was_chosen(examined, loss, shown):
+    assert banner(examined(dataset=CLASSES, loss=loss))["loss"].splitlines()[0].endswith(shown)
+
+
+def test_a_banner_shows_what_was_written_down(tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {name: synthetic_classification, kind: blobs, samples: 100, classes: 3}\n"
+        "model: {name: mlp, hidden: [4], dropout: 0, batch_norm: false}\n"
+        "loss: {name: cross_entropy, label_smoothing: 0}\n"
+        "optimizer: {name: sgd, momentum: 0, nesterov: false}\nlearning_rate: 0.1\n"
+    )
+    found = examine(read(tmp_path / "c.yaml", ["optimizer.weight_decay=0"]), tmp_path)
+    lines = facts(found.config, found.facts, written=found.reading.source.written)
+    assert ", dropout 0.0, batch norm off, " in lines["model"]
+    assert lines["loss"].endswith("(label_smoothing 0.0)")
+    assert lines["optimizer"].startswith("sgd (momentum 0.0, nesterov off, weight_decay 0.0)")
+    assert "label_smoothing" not in banner(found)["loss"]
+
+
+def test_a_banner_says_what_counts_nowhere(examined):
+    lines = banner(examined(dataset=CLASSES, loss={"name": "cross_entropy", "ignore_index": 2}))
+    assert lines["loss"].splitlines()[1] == "samples of class 2 count neither in the loss nor in the metrics"
