@@ -53,11 +53,11 @@ class Found:
 def find(kind: str, spelling: str) -> Found | None:
     """The component that `spelling` means, case, underscores and a framework's prefix aside; None if there is none.
 
-    Case decides only where a framework's class and a name of ours are the same letters: `KLDivergence` is Keras' class,
-    `kl_divergence` is ours.
+    Case and underscores decide only where a framework's name and one of ours are the same letters: `KLDivergence` and
+    `binary_crossentropy` are Keras', `kl_divergence` and `binary_cross_entropy` ours.
     """
-    if spelling in (classes := _namesakes(kind)):
-        return classes[spelling]
+    if (namesake := _namesake(kind, spelling)) is not None:
+        return namesake
     names = _spellings(kind)
     match = _FRAMEWORK.fullmatch(spelling)
     if not match:
@@ -123,9 +123,19 @@ def _spellings(kind: str) -> dict[str, Found]:
     return table
 
 
+def _namesake(kind: str, spelling: str) -> Found | None:
+    """A framework's name that differs from one of ours in case and underscores alone: as the framework writes it, or
+    else as ours is not written."""
+    if spelling in (written := _namesakes(kind)):
+        return written[spelling]
+    if re.sub(r"[\s\-]", "_", spelling).lower() in {component.name for component in COMPONENTS[kind]}:
+        return None
+    return next((found for name, found in written.items() if _folded(name) == _folded(spelling)), None)
+
+
 @cache
 def _namesakes(kind: str) -> dict[str, Found]:
-    """Frameworks' spellings that differ from one of our names in case and underscores alone, as they are written."""
+    """By the frameworks' spellings, as they are written."""
     ours = {_folded(component.name): component.name for component in COMPONENTS[kind]}
     return {
         alias.spelling: _found(component, alias)

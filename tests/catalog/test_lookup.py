@@ -13,7 +13,11 @@ def folded(spelling: str) -> str:
 
 @pytest.mark.parametrize(("kind", "component"), EVERY, ids=lambda value: getattr(value, "name", value))
 def test_every_name_finds_its_component(kind: str, component: Component) -> None:
-    for spelling in (component.name, component.name.upper(), component.name.replace("_", "-"), folded(component.name)):
+    spellings = [component.name, component.name.upper(), component.name.replace("_", "-"), folded(component.name)]
+    # Without its underscores it may be how a framework writes its own.
+    if any(folded(alias.spelling) == folded(component.name) for alias in component.aliases):
+        spellings.pop()
+    for spelling in spellings:
         found = find(kind, spelling)
         assert found is not None
         assert found.component is component
@@ -84,6 +88,20 @@ def test_nonsense_finds_nothing(spelling: str) -> None:
 @pytest.mark.parametrize("spelling", ["", "qqqqqq", "a" * 10_000, "\x00", "ß"])
 def test_nonsense_is_near_nothing(spelling: str) -> None:
     assert [nearest_name(kind, spelling) for kind in COMPONENTS] == [None] * len(COMPONENTS)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "is_keras"),
+    [
+        *((name, False) for name in ("binary_cross_entropy", "BINARY-CROSS-ENTROPY", "kl_divergence", "dice", "DICE")),
+        *((name, True) for name in ("binary_crossentropy", "BinaryCrossentropy", "binary-crossentropy", "Dice")),
+        *((name, True) for name in ("BINARY_CROSSENTROPY", "binarycrossentropy", "KLDivergence", "kldivergence")),
+    ],
+)
+def test_the_same_letters_are_a_frameworks_or_ours_as_they_are_written(spelling: str, is_keras: bool) -> None:
+    found = find("loss", spelling)
+    assert found is not None
+    assert (found.called.get("inputs") == "probabilities") == is_keras
 
 
 def test_get_knows_canonical_names_alone() -> None:
