@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.analysis import readings
+from lossrun.analysis.class_values import ClassValues, class_values
 from lossrun.analysis.compare import Comparison, Curve
 from lossrun.analysis.curves import CurveRows, EpochIndex
 from lossrun.analysis.groups import Group, grouped
@@ -44,6 +45,7 @@ class RunReport:
 
     members: tuple[Member, ...]
     held_out: HeldOut
+    by_class: ClassValues | None = None
     images: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
 
@@ -84,6 +86,7 @@ def _report(group: Group, data: HeldOutData) -> RunReport:
     return RunReport(
         members=tuple(map(_member, group.members)),
         held_out=found,
+        by_class=class_values(group.run),
         images=data.images(group.members[0], found.part, ids) if ids else {},
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossrun.analysis import readings
+from lossrun.analysis.class_values import ClassValues, class_values
 from lossrun.analysis.differences import component_text
 from lossrun.analysis.learning_curves import LearningCurve, mean_curve, usual_columns
 from lossrun.analysis.readings import Goal, Spread
@@ -67,7 +68,8 @@ class ShownYardstick:
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """Everything `show` says. `seconds`: wall time of all finished epochs,
-    of all seeds together; `arrangement`: how these trained, in words. `best_weights`: per seed, of a model small
+    of all seeds together; `arrangement`: how these trained, in words. `by_class`: at best,
+    of several classes or labels. `best_weights`: per seed, of a model small
     enough to print."""
 
     path: Path
@@ -82,6 +84,7 @@ class RunFacts:
     seconds: float
     arrangement: str
     yardsticks: tuple[ShownYardstick, ...]
+    by_class: ClassValues | None
     curves: tuple[LearningCurve, ...]
     config: dict[str, Any]
     environment: dict[str, Any]
@@ -131,6 +134,7 @@ def facts(run: RecordedRun) -> RunFacts:
         seconds=sum(filter(None, seconds_per_epoch.values())),
         arrangement=clock(run).arrangement,
         yardsticks=tuple(yardsticks),
+        by_class=class_values(run),
         curves=tuple(curve for name in usual_columns(run) if (curve := mean_curve(run, name))),
         config=run.config,
         environment=run.environment,

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from lossrun.analysis.class_values import ClassValues, of_seeds
 from lossrun.analysis.constant_answers import constant_scores, no_better, sentence
 from lossrun.components.metrics import predictions
 from lossrun.data.dataset import class_amounts
@@ -24,7 +25,8 @@ SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
 @dataclass(frozen=True, slots=True)
 class Scores:
     """`seeds`: of each the configured objective as `loss`, and every yardstick by its plain name; `epochs`: of each the
-    epoch whose weights were scored. `samples`: of the part `split`. `notes`: what else there is to say."""
+    epoch whose weights were scored. `samples`: of the part `split`. `notes`: what else there is to say. `classes`: of
+    several classes or labels, the metrics of each by itself."""
 
     run: str
     split: Split
@@ -33,13 +35,15 @@ class Scores:
     seeds: Mapping[int, Mapping[str, float]]
     epochs: Mapping[int, int]
     notes: tuple[str, ...] = ()
+    classes: ClassValues | None = None
     rows: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
     def facts(self) -> dict[str, Any]:
         """What was scored, in plain values."""
         epochs = {str(seed): epoch for seed, epoch in self.epochs.items()}
         what = {"run": self.run, "split": self.split, "checkpoint": self.checkpoint, "samples": self.samples}
-        return {**what, "epochs": epochs, "notes": list(self.notes)}
+        by_class = {"by_class": self.classes.facts()} if self.classes else {}
+        return {**what, "epochs": epochs, "notes": list(self.notes), **by_class}
 
 
 def score(
@@ -70,17 +74,29 @@ def score(
         raise UsageError(f"--split {part}: {trained.recorded.name} has no {part} data; it has {there}")
     seeds: dict[int, dict[str, float]] = {}
     epochs: dict[int, int] = {}
+    classes: dict[int, dict[str, list[float]]] = {}
     rows: list[dict[str, Any]] = []
     for model in models(trained, checkpoint, trained.config.seeds, notes.append):
         replica = model.replica
         samples = _judging(replica, part)
-        result = evaluate(replica, samples, reading)
+        result = evaluate(replica, samples, reading, by_class=True)
+        classes[replica.seed] = result.classes
         seeds[replica.seed] = {"loss": result.loss, **result.yardsticks}
         epochs[replica.seed] = model.epoch
         if per_sample:
             rows += _sample_rows(replica, samples, reading, names_of(trained), list(result.yardsticks))
     notes += filter(None, [_constant_note(trained, part, seeds)])
-    return Scores(trained.recorded.name, part, checkpoint, len(getattr(first, part)), seeds, epochs, tuple(notes), rows)
+    return Scores(
+        run=trained.recorded.name,
+        split=part,
+        checkpoint=checkpoint,
+        samples=len(getattr(first, part)),
+        seeds=seeds,
+        epochs=epochs,
+        notes=tuple(notes),
+        classes=of_seeds(classes, part, names_of(trained)),
+        rows=rows,
+    )
 
 
 def _constant_note(trained: Trained, part: Split, seeds: Mapping[int, Mapping[str, float]]) -> str:

@@ -18,6 +18,7 @@ from lossrun.report.compare_tables import pick, seconds_note
 from lossrun.report.files import save
 from lossrun.report.markup import Markup, element, joined
 from lossrun.report.numbers import format_number
+from lossrun.report.page_classes import classes_section
 from lossrun.report.page_figures import MOST_POINTS, Line, line_figure, style
 from lossrun.report.page_held_out import calibration_section, confusion_section, worst_section
 from lossrun.report.page_tables import DECIDES, DESCRIBES, differences_table, matrix, runs_table, target_table
@@ -231,6 +232,7 @@ _SECTIONS: Final[Sequence[tuple[str, str, Callable[[ReportData], Sequence[Markup
     ("differences", "Differences", _differences),
     ("course", "Learning rate and gradient", _course),
     ("calibration", "Calibration", calibration_section),
+    ("classes", "Class by class", classes_section),
     ("confusion", "Confusion", confusion_section),
     ("worst", "Worst examples", worst_section),
     ("reproduction", "Reproduction", _reproduction),

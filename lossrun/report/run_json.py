@@ -31,6 +31,7 @@ def run_as_json(facts: RunFacts) -> str:
                 "best": {"metric": facts.best_metric, "epochs": {str(s): e for s, e in facts.best_epochs.items()}},
                 "metrics": {name: values for name, values in metrics.items() if not name.startswith("test_")},
                 "test": {name: values for name, values in metrics.items() if name.startswith("test_")},
+                "by_class": facts.by_class.facts() if facts.by_class else {},
                 "history": {curve.column: dict(_summary(curve)) for curve in facts.curves},
                 "config": facts.config,
                 "environment": facts.environment,

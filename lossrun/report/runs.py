@@ -16,6 +16,7 @@ from lossrun.analysis.learning_curves import spans_decades
 from lossrun.analysis.runs import Listing, RunFacts, RunRow
 from lossrun.analysis.selection import value as value_of
 from lossrun.records import strict_json
+from lossrun.report.by_class import class_table
 from lossrun.report.compare_tables import BETTER
 from lossrun.report.console import note, plus_minus, print_text, warning
 from lossrun.report.glyphs import draws_unicode
@@ -200,6 +201,10 @@ def print_facts(facts: RunFacts, console: Console) -> None:
         key = Column("yardstick", tuple(y.name for y in facts.yardsticks), right=False)
         print_line(console, "")
         print_table(console, TextTable("Yardsticks", key, columns))
+    if facts.by_class:
+        print_line(console, "")
+        title = f"By class, {facts.by_class.part} data at best"
+        print_table(console, class_table(facts.by_class, plus_minus(console), title))
     _print_curves(console, facts)
     _print_saved(console, facts)
     _print_section(console, "Config", [(key, component_text(key, value)) for key, value in facts.config.items()])

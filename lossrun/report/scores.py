@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from lossrun.analysis.class_values import ClassValues
 from lossrun.analysis.readings import goal, spread
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.records import strict_json
+from lossrun.report.by_class import class_table
 from lossrun.report.compare_tables import BETTER
 from lossrun.report.console import plus_minus
 from lossrun.report.numbers import format_number, format_spread
@@ -17,9 +19,14 @@ _MOST_SEEDS: Final = 5  # with a column each; of more the table shows mean and d
 
 
 def print_scores(
-    console: Console, heading: str, seeds: Mapping[int, Mapping[str, float]], epochs: Mapping[int, int]
+    console: Console,
+    heading: str,
+    seeds: Mapping[int, Mapping[str, float]],
+    epochs: Mapping[int, int],
+    classes: ClassValues | None = None,
 ) -> None:
-    """A line for each yardstick, the primary ones first. `epochs`: whose weights of each seed were scored."""
+    """A line for each yardstick, the primary ones first, and one for each of several classes. `epochs`: whose weights
+    of each seed were scored."""
     names = ordered(list(dict.fromkeys(name for values in seeds.values() for name in values)))
     print_line(console, heading, style="bold")
     together = [spread({seed: values[name] for seed, values in seeds.items() if name in values}) for name in names]
@@ -32,6 +39,9 @@ def print_scores(
         sign = plus_minus(console)
         columns.append(Column(f"mean {sign} deviation", tuple(format_spread(one, sign) for one in together)))
     print_table(console, TextTable("", Column("yardstick", tuple(names), right=False), tuple(columns)))
+    if classes:
+        print_line(console, "")
+        print_table(console, class_table(classes, plus_minus(console), "By class"))
 
 
 def scores_to_json(facts: Mapping[str, Any], seeds: Mapping[int, Mapping[str, float]]) -> str:

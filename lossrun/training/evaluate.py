@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import torch
@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from lossrun.catalog import DataFacts, Task
 from lossrun.catalog.metrics import off_scale
+from lossrun.components.class_yardsticks import ClassTargets
 from lossrun.components.metrics import PreparedTargets, predictions, prepared_targets, yardsticks
+from lossrun.components.per_class import class_scores
 from lossrun.config import Config
 from lossrun.config.resolve import output_size, outputs_read_as, watched_names
 from lossrun.training.chunk import Chunk, Single
@@ -43,11 +45,13 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`loss` is the configured objective; `yardsticks` go by their plain names; `predictions` are in original units."""
+    """`loss` is the configured objective; `yardsticks` go by their plain names; `predictions` are in original units.
+    `classes`: of several classes or labels, what `class_scores` gives for each; {} elsewhere."""
 
     loss: float
     yardsticks: dict[str, float]
     predictions: Tensor
+    classes: dict[str, list[float]] = field(default_factory=dict)
 
 
 def evaluation_batch(device: torch.device) -> int:
@@ -62,7 +66,7 @@ def reading_of(config: Config, facts: DataFacts) -> Reading:
 
 
 @torch.no_grad()
-def evaluate(replica: Replica, samples: Samples, reading: Reading) -> Evaluation:
+def evaluate(replica: Replica, samples: Samples, reading: Reading, *, by_class: bool = False) -> Evaluation:
     """Score one seed's weights on a part of the data, dropout off, batch norm at its running statistics."""
     targets = _prepared(samples, reading, replica)
     preactivations, scores = _score(Single(replica), samples, targets, reading)
@@ -70,7 +74,19 @@ def evaluate(replica: Replica, samples: Samples, reading: Reading) -> Evaluation
     predicted = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
     if reading.task == "regression":
         predicted = predicted.double() * replica.parts.target_std + replica.parts.target_mean
-    return Evaluation(loss, dict(zip(list(scores)[1:], values, strict=True)), predicted)
+    return Evaluation(
+        loss,
+        dict(zip(list(scores)[1:], values, strict=True)),
+        predicted,
+        _by_class(preactivations, targets, reading) if by_class else {},
+    )
+
+
+def _by_class(preactivations: Tensor, targets: PreparedTargets, reading: Reading) -> dict[str, list[float]]:
+    if not isinstance(targets, ClassTargets) or reading.task == "binary":
+        return {}
+    found = class_scores(reading.task, preactivations, targets, output=reading.output, reads_as=reading.reads_as)
+    return {name: values.tolist() for name, values in found.items()}
 
 
 class Scorer:

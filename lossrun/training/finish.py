@@ -1,6 +1,6 @@
 """The end of a run: the test data scored once, for the best and for the last weights, and predictions kept."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -9,6 +9,9 @@ from lossrun.training.evaluate import Evaluation, evaluate, weights_that_count
 from lossrun.training.replica import Replica
 from lossrun.training.session import Session
 from lossrun.training.state import best_arrays, load_weights, weights
+
+# Beyond, the metrics of each class by itself are left to `lossrun evaluate`.
+MOST_CLASSES: Final = 100
 
 
 def finish(session: Session) -> None:
@@ -31,10 +34,14 @@ def finish(session: Session) -> None:
         if best.epoch:
             load_weights(replica, best_arrays(replica))
         if (held_out := replica.parts.test or replica.parts.validation) is not None:
-            at_best = evaluate(replica, held_out, session.reading)
+            few = session.reading.outputs <= MOST_CLASSES
+            at_best = evaluate(replica, held_out, session.reading, by_class=few)
             outputs[replica.seed] = at_best.predictions.cpu().numpy()
             if held_out is replica.parts.test:
                 fact["test_at_best"] = _columns(at_best)
+            if at_best.classes:
+                part = "test" if held_out is replica.parts.test else "validation"
+                fact["classes_at_best"] = {"part": part, **at_best.classes}
         load_weights(replica, last)
         facts[str(replica.seed)] = fact
     predictions_digest = _save_predictions(session, outputs)

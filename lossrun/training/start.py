@@ -280,6 +280,7 @@ def _environment(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
         "data": hashes(prepared.examined.data),
         "samples": _sizes(prepared.examined.data),
         "class_counts": _class_counts(prepared.examined.data),
+        "classes": list(prepared.examined.facts.classes[:MOST_COUNTED]),
     }
 
 

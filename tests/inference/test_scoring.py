@@ -216,3 +216,15 @@ def test_the_same_from_python(laboratory: Laboratory) -> None:
     with pytest.warns(UserWarning, match="the first of 2"):
         (weights, *_) = api.export(run.path, laboratory.folder / "out")
     assert weights.is_file()
+
+
+def test_each_class_is_scored_by_itself_as_the_end_of_the_run_did(laboratory: Laboratory) -> None:
+    run = laboratory.start(CLASSES | {"seeds": 2})
+    found = score(run.path).classes
+    assert found is not None
+    ends = ledger.read(run.ledger_path)[-1]["seeds"]
+    for name, values in found.values.items():
+        each = [[value.per_seed[seed] for value in values if value] for seed in (0, 1)]
+        assert each == [ends[str(seed)]["classes_at_best"][name] for seed in (0, 1)]
+    binary = laboratory.start(CLASSES | {"dataset": MOONS, "loss": "binary_cross_entropy"})
+    assert score(binary.path).classes is None
