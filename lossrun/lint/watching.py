@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from lossrun.catalog import DataFacts, nearest
-from lossrun.catalog.metrics import task_yardsticks, yardstick_names
+from lossrun.catalog.metrics import OF_SEVERAL, task_yardsticks, yardstick_names
 from lossrun.config import Config
 from lossrun.config.resolve import goal, outputs_read_as
 from lossrun.config.source import Path
@@ -51,7 +51,8 @@ def watched_validation(case: Case) -> Iterator[Found]:
 def compared_yardstick(case: Case) -> Iterator[Found]:
     compare_on, known = case.config.compare_on, yardsticks(case.facts)
     if compare_on is not None and compare_on not in known:
-        near = nearest(compare_on, known)
+        of_several = OF_SEVERAL.get(compare_on)
+        near = of_several if of_several in known else nearest(compare_on, known)
         hint = f" (did you mean {near}?)" if near else ""
         yield Found(
             ("compare_on",),
