@@ -69,8 +69,11 @@ def _largest(examined: Examined) -> tuple[float, float]:
     init = _first(examined.config) or {}
     bias = abs(init.get("bias", 0.0)) + 3 * init.get("bias_std", 0.0)
     for data in {id(data): data for data in examined.data.values()}.values():
-        scaling, low, high = data.input_scaling, data.train.inputs.min(axis=0), data.train.inputs.max(axis=0)
-        ends = [np.abs((end.astype(np.float64) - scaling.mean) / scaling.std).max() for end in (low, high)]
+        scaling, inputs = data.input_scaling, data.train.inputs
+        # Of bytes the bounds are known, and images are many.
+        bytes_ = inputs.dtype == np.uint8
+        bounds = (np.array(0), np.array(255)) if bytes_ else (inputs.min(axis=0), inputs.max(axis=0))
+        ends = [np.abs((end.astype(np.float64) - scaling.mean) / scaling.std).max() for end in bounds]
         outputs = max(outputs, (max(float(end) for end in ends) + bias) * _growth(examined))
         if data.task == "regression":
             to = data.target_scaling
