@@ -15,7 +15,7 @@ from lossrun.data.dataset import class_amounts
 from lossrun.errors import UsageError
 from lossrun.inference.sample_losses import objective_losses, sample_losses
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, models
-from lossrun.training.evaluate import Reading, evaluate
+from lossrun.training.evaluate import Reading, evaluate, weights_that_count
 from lossrun.training.replica import Parts, Replica, Samples
 
 Split: TypeAlias = Literal["train", "validation", "test"]
@@ -57,8 +57,8 @@ def score(
     """Score every seed. `split` left out: test, or validation where the run has no test data.
 
     checkpoint: "best", "last" or a step. per_sample: `rows` holds one row per sample and seed: id, seed, target,
-    prediction and its probabilities or outputs, `loss` and every loss of the task, unreduced; `weight` where samples
-    have one.
+    prediction and its probabilities or outputs, `loss` and every loss of the task, unreduced; `weight` where
+    samples have one, or a class is ignored: 0 for what counts in no metric.
 
     Regression is in original units. Raises UsageError for a part or a checkpoint that there is none of, DataError where
     the data are no longer those of the run, RunError where it cannot be read.
@@ -131,7 +131,8 @@ def _sample_rows(
     outputs, preactivations = forward(replica, samples)
     losses = {"loss": objective_losses(replica, outputs, samples)}
     losses |= sample_losses(replica, preactivations, samples, reading, yardsticks)
-    weights = {} if samples.weights is None else {"weight": samples.weights}
+    counts = weights_that_count(replica, samples)
+    weights = {} if counts is None else {"weight": counts}
     columns = {
         **target_columns(samples.targets, replica.parts, reading, names),
         **prediction_columns(preactivations, replica.parts, reading, names),
