@@ -138,16 +138,14 @@ def _contradicting_splits(split: Mapping[str, Any]) -> str:
     return ""
 
 
-def _split(what: str) -> Group:
+def _split(what: str, kind: Any) -> Group:
     return Group(
         "split",
         (
-            Parameter("column", _COLUMN | None, None, f"the {what} that says train, validation or test for each row"),
-            Parameter(
-                "groups", _COLUMN | None, None, f"the {what} whose rows of one value stay in one part (patients)"
-            ),
-            Parameter("order", _COLUMN | None, None, f"the {what} of dates or numbers; the last rows are held out"),
-            Parameter("validation", str | None, None, "a file of its own for validation, with the same columns"),
+            Parameter("column", kind | None, None, f"the {what} that says train, validation or test for each row"),
+            Parameter("groups", kind | None, None, f"the {what} whose rows of one value stay in one part (patients)"),
+            Parameter("order", kind | None, None, f"the {what} of dates or numbers; the last rows are held out"),
+            Parameter("validation", str | None, None, f"a file of its own for validation, with the same {what}s"),
             Parameter("test", str | None, None, "a file of its own for the test"),
         ),
         None,
@@ -234,7 +232,7 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
                 [],
                 "cells that stand for a missing value, besides NA, NaN and null",
             ),
-            _split("column"),
+            _split("column", _COLUMN),
             *SPLITS,
         ),
     ),
@@ -254,7 +252,7 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
                 "weight", str | None, None, "an array of weights, how much each sample counts; left out: all alike"
             ),
             TASK,
-            _split("array"),
+            _split("array", str),
             *SPLITS,
         ),
     ),

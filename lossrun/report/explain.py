@@ -149,6 +149,18 @@ def yaml_lines(component: Component) -> Iterator[str]:
                 yield f"{kind}: {full}"
 
 
+_LESS_TELLING: Final = (
+    "label_smoothing",
+    "bias",
+    "warmup_epochs",
+    "split_seed",
+    "validation",
+    "test",
+    "seed",
+    "header",
+)
+
+
 def _own_parameters(component: Component) -> str:
     """Those with plain defaults that no other kind of setting overshadows, at their defaults."""
     shown = [
@@ -156,7 +168,8 @@ def _own_parameters(component: Component) -> str:
         for key in component.parameters
         if isinstance(key.default, (int, float, list))
         and key.default != []
-        and key.name not in ("label_smoothing", "bias", "warmup_epochs", "split_seed", "validation", "test", "seed")
+        and key.name
+        not in ("label_smoothing", "bias", "warmup_epochs", "split_seed", "validation", "test", "seed", "header")
     ]
     return ", ".join(shown[:3])
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from lossrun.data.archive import chosen_arrays
+from lossrun.data.array_names import chosen_arrays
 from lossrun.data.cells import BETWEEN_THOUSANDS
 from lossrun.data.columns import chosen_columns, weight_column
 from lossrun.data.csv_file import read_tables
