@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from lossrun.errors import LockedError, RunError, UsageError
 from lossrun.records import checkpoints, durable, ledger, lock, strict_json
@@ -65,7 +65,7 @@ def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Leftovers:
                 f"{run} is no run directory in {runs_dir}, and nothing else is removed; "
                 f"if it is a run, say where it lies: {join(['--runs-dir', run.resolve().parent])}"
             )
-        state = status(run)
+        state = _status_or_damaged(run)
         if state in ("running", "unknown"):
             raise LockedError(f"{run.name} is not removed: {_writer(run, state)}")
         found[run.resolve()] = _leftover(run.resolve(), (), state)
@@ -187,7 +187,17 @@ def _remove_files(run: Path, files: Sequence[Path]) -> int:
     return removed
 
 
-def _writer(run: Path, state: Status) -> str:
+def _status_or_damaged(run: Path) -> Status | Literal["damaged"]:
+    """A damaged run can still be removed, unless somebody may be writing it."""
+    try:
+        return status(run)
+    except RunError:
+        holder = lock.owner(run)
+        alive = False if holder is None else lock.is_alive(holder)
+        return "damaged" if alive is False else "running" if alive else "unknown"
+
+
+def _writer(run: Path, state: str) -> str:
     holder = lock.owner(run)
     who = f"process {holder.pid} on {holder.host}, since {holder.since}" if holder else "another process"
     if state == "running":

@@ -1,5 +1,9 @@
 """The copies of the user's own modules that a run keeps, held against the digests that run.json has of them."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from lossrun.errors import RunError
 from lossrun.records import digests
 from lossrun.records.digests import DAMAGED
@@ -10,10 +14,23 @@ from lossrun.records.source_code import recorded_source
 
 def check_copies(run: RecordedRun) -> None:
     """Raises RunError for a copy that is not what the run was trained with."""
-    folder, code = RunDirectory(run.path).source, run.environment.get("code")
+    for path in changed_files(run, RunDirectory(run.path).source):
+        raise RunError(f"{path}: it does not agree with its digest; {DAMAGED}")
+
+
+def changed_files(run: RecordedRun, folder: Path) -> list[Path]:
+    """The files of the run's own modules in a folder that are not what the run was last trained with."""
+    code = _last_environment(run).get("code")
+    changed = []
     for component in code if isinstance(code, dict) else ():
         for module, digest in recorded_source(code, component).items():
             stem = module.replace(".", "/")
             for path in (folder / f"{stem}.py", folder / stem / "__init__.py"):
                 if path.is_file() and digests.of_bytes(path.read_bytes()) != digest:
-                    raise RunError(f"{path}: it does not agree with its digest; {DAMAGED}")
+                    changed.append(path)
+    return changed
+
+
+def _last_environment(run: RecordedRun) -> Mapping[str, Any]:
+    every = [run.environment, *(event["environment"] for event in run.ledger if "environment" in event)]
+    return dict(every[-1])

@@ -8,7 +8,7 @@ from typing import Any, Final
 from lossrun.errors import CheckpointError, RunError
 from lossrun.records import config_file, history, ledger, strict_json
 from lossrun.records.digests import DAMAGED, Mark, of_text
-from lossrun.records.edits import edits
+from lossrun.records.edits import digest, edits
 from lossrun.records.history import History
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import Status, status
@@ -152,9 +152,29 @@ def read_description(path: Path) -> Description:
     if started:
         edited += edits(files.run_json, started["environment"], environment)
         config, environment = started["config"], dict(started["environment"])
+    elif _is_not_what_was_trained(files, config, events):
+        edited += (f"{files.config_path.name} is not the config that the checkpoints were saved under: it was edited",)
     return Description(
         ledger.effective_config(config, events), environment, events, torn, tuple(edited), verified=bool(started)
     )
+
+
+def _is_not_what_was_trained(
+    files: RunDirectory, config: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Whether a config that the ledger does not hold, as in older versions, has another digest than the checkpoints
+    say. Which config changes led to was not recorded."""
+    from lossrun.records import checkpoints
+
+    if any(event.get("changes") or "config" in event for event in events):
+        return False
+    for path in checkpoints.candidates(files.checkpoints):
+        try:
+            recorded = checkpoints.metadata(path).get("config")
+        except CheckpointError:
+            continue
+        return isinstance(recorded, str) and recorded != digest(config)
+    return False
 
 
 def _marks(files: RunDirectory, events: Sequence[Mapping[str, Any]]) -> list[tuple[Mark, Path | None]]:
@@ -166,9 +186,18 @@ def _marks(files: RunDirectory, events: Sequence[Mapping[str, Any]]) -> list[tup
     said: list[tuple[Mark, Path | None]] = [
         (mark, None) for event in events[resumed:] if (mark := Mark.found_in(event.get("history")))
     ]
-    if not events or events[-1]["event"] != "finished":
+    # The end speaks of the whole history; checkpoints know what should be left of one that has lost rows since.
+    finished = bool(said) and events[-1]["event"] == "finished"
+    if not finished or _size(files.history_path) < said[-1][0].length:
         said += list(_marks_of_checkpoints(files))
     return sorted(said, key=lambda pair: pair[0].length, reverse=True)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _marks_of_checkpoints(files: RunDirectory) -> Iterator[tuple[Mark, Path]]:

@@ -1,11 +1,13 @@
 """Where a run's data and its own code lie now: the project may have moved, or a file have gone elsewhere."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Final
 
+from lossrun.records.own_source import changed_files
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
 
@@ -43,14 +45,17 @@ def data_folder(run: RecordedRun, default: Path) -> Path:
 def code_place(run: RecordedRun) -> Place:
     """Where the run's own modules are; the run's copy where they are nowhere else."""
     folders = _folders(run)
-    tops = {name.partition(":")[0].partition(".")[0] for name in _own_names(run.config)}
-    for folder in folders:
-        if all(PathFinder.find_spec(top, [str(folder)]) for top in tops):
+    modules = [name.partition(":")[0] for name in _own_names(run.config)]
+    if not modules or _has_all(folders[0], modules):
+        return Place(folders[0])
+    # Elsewhere a module of that name may be anybody's: only the source that the run was trained with will do.
+    for folder in folders[1:]:
+        if _has_all(folder, modules) and not changed_files(run, folder):
             return Place(folder)
     copy = RunDirectory(run.path).source
-    if copy.is_dir() and any(PathFinder.find_spec(top) is None for top in tops):
+    if copy.is_dir() and any(PathFinder.find_spec(_top(module)) is None for module in modules):
         return Place(copy, copied=True)
-    return Place(folders[0])
+    return Place(next((folder for folder in folders[1:2] if _has_all(folder, modules)), folders[0]))
 
 
 def data_places(run: RecordedRun, data_dir: Path | None = None) -> list[Place]:
@@ -114,9 +119,18 @@ def _folders(run: RecordedRun) -> Sequence[Path]:
     facts, run_path = environment(run), run.path.resolve()
     recorded = Path(facts.get("directory") or ".")
     moved = facts.get("from_runs_dir")
-    along = [run_path.parent / moved] if moved else []
-    found = [recorded, *along, run_path.parent, run_path.parent.parent, Path.cwd()]
+    found = [recorded, *([run_path.parent / moved] if moved else []), run_path.parent, run_path.parent.parent]
+    with suppress(FileNotFoundError):  # removed under our feet
+        found.append(Path.cwd())
     return [folder.resolve() if folder.exists() else folder for folder in dict.fromkeys(found)]
+
+
+def _has_all(folder: Path, modules: Sequence[str]) -> bool:
+    return all(PathFinder.find_spec(_top(module), [str(folder)]) for module in modules)
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _own_names(config: Mapping[str, Any]) -> list[str]:

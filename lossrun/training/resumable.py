@@ -81,10 +81,11 @@ def find_resumable(path: Path, overrides: Sequence[Override] = (), data_dir: Pat
     place = whereabouts.data_places(recorded_run, data_dir)[0]
     before = from_mapping(recorded_run.config, place.directory, name=str(run.config_path))
     after = _with_data_found(recorded_run, place, overrides)
-    unmoved = before.config.dataset.parameters.get("path") == after.config.dataset.parameters.get("path")
-    if unmoved and (problem := whereabouts.where_data_are_not(recorded_run, data_dir)):
-        raise DataError(problem)
     changes = differences(before.config.to_mapping(), after.config.to_mapping())
+    if "dataset.path" not in changes and (changes or recorded_run.status != "finished"):
+        problem = whereabouts.where_data_are_not(recorded_run, data_dir)
+        if problem:
+            raise DataError(problem)
     for key in changes:
         # The bare "optimizer" is a change of its name: its state would mean nothing to another one.
         if key == "dataset.path":

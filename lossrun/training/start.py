@@ -141,6 +141,7 @@ def resume_at(
         if changed:
             listed = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in changed.items())
             note(f"not bit for bit what an uninterrupted run would give: {listed}")
+        _copy_own_files(prepared, run)
         ledger.append(
             run.ledger_path,
             "resumed",
@@ -260,13 +261,19 @@ def _from(runs_dir: Path, folder: Path) -> str | None:
 
 def _keep_what_prediction_needs(prepared: Prepared, run: RunDirectory) -> str:
     """Write the form of the data and copies of the user's own modules; the digest of the first."""
-    for name, path in own_files(prepared.config).items():
-        copy = run.source / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        durable.write(copy, path.read_bytes())
+    _copy_own_files(prepared, run)
     content = form.dumps(prepared.examined.data)
     durable.write(run.preparation_path, content)
     return digests.of_bytes(content)
+
+
+def _copy_own_files(prepared: Prepared, run: RunDirectory) -> None:
+    """Keep the user's own modules as they are now."""
+    for name, path in own_files(prepared.config).items():
+        copy, content = run.source / name, path.read_bytes()
+        if not copy.is_file() or copy.read_bytes() != content:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            durable.replace(copy, content)
 
 
 def _environment(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:

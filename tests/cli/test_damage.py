@@ -199,3 +199,34 @@ def test_lines_of_the_ledger_cannot_go_or_come(
     result = lossrun("show", "first")
     assert result.code == 4 or "interrupted" in result.out
     assert "test_rmse" not in result.out
+
+
+def test_a_damaged_run_can_be_removed(lossrun: Run, run: Path) -> None:
+    flipped(run / "ledger.jsonl", 40)
+    assert lossrun("show", "first").code == 4
+    assert lossrun("rm", "first", "--yes").code == 0
+    assert not run.exists()
+    assert lossrun("ls").code == 0
+
+
+def test_what_is_left_of_a_history_is_held_against_the_checkpoints(lossrun: Run, run: Path) -> None:
+    """A history that has lost its last rows is told of; one that was changed besides is refused."""
+    path = run / "history.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))
+    assert lossrun("show", "first").code == 0
+    flipped(path, DIGIT["history.jsonl"](path.read_bytes()))
+    shown = lossrun("show", "first")
+    assert (shown.code, "history.jsonl" in shown.err) == (4, True)
+
+
+def test_a_finished_run_without_its_data_is_simply_finished(lossrun: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i}.5\n" for i in range(40)))
+    (tmp_path / "table.yaml").write_text(
+        "dataset: {name: csv, path: t.csv, target: y}\nmodel: linear\nloss: mse\noptimizer: sgd\nlearning_rate: 1e-6\n"
+        "epochs: 1\n"
+    )
+    assert lossrun("train", "table.yaml", "--quiet").code == 0
+    (tmp_path / "t.csv").unlink()
+    assert "is finished" in lossrun("resume", "last").err
+    refused = lossrun("resume", "last", "--set", "epochs=2")
+    assert (refused.code, "--set dataset.path=FILE" in " ".join(refused.err.split())) == (3, True)

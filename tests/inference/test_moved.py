@@ -317,3 +317,33 @@ def test_images_are_predicted_without_the_image_set(mnist_dir: Path, tmp_path: P
     before = lossrun.predict(run, tmp_path / "new.gz").arrays["probabilities"]
     shutil.rmtree(copy)
     np.testing.assert_array_equal(lossrun.predict(run, tmp_path / "new.gz").arrays["probabilities"], before)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_module_of_that_name_elsewhere_is_not_taken_for_the_run_s(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes, _ = KINDS["own"]
+    run = trained(project, changes, monkeypatch)
+    before = lossrun.predict(run, NUMBERS).arrays["prediction"]
+    again = moved(run)
+    current = again.parents[3] / "current"
+    current.mkdir()
+    (current / "own.py").write_text("raise SystemExit('somebody else')\n")
+    monkeypatch.chdir(current)
+    np.testing.assert_array_equal(lossrun.predict(again, NUMBERS).arrays["prediction"], before)
+    (current / "own.py").write_text(OWN)
+    (current / "beside.py").write_text("width = 4\n")
+    found = lossrun.predict(again, NUMBERS)
+    np.testing.assert_array_equal(found.arrays["prediction"], before)
+    assert not any("copy" in text for text in found.notes)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_copy_is_of_the_code_that_the_run_was_resumed_with(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes, new = KINDS["own model"]
+    run = trained(project, changes, monkeypatch)
+    (project / "own.py").write_text(OWN.replace("nn.Tanh()", "nn.ReLU()"))
+    lossrun.resume(run, overrides=["epochs=3"])
+    before = predicted(run, new)
+    np.testing.assert_array_equal(predicted(moved(run), new), before)

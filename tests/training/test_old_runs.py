@@ -62,8 +62,10 @@ def test_its_best_weights_are_held_against_what_the_run_says(old: RunDirectory) 
 
 def test_its_edited_config_is_noticed_by_the_checkpoints(old: RunDirectory, laboratory: Laboratory) -> None:
     old.config_path.write_text(old.config_path.read_text().replace("batch_size: 16", "batch_size: 8"))
-    with pytest.raises(CheckpointError, match=r"config\.yaml was edited"):
-        laboratory.resume(old, "epochs=5")
+    for command in (score, lambda path: laboratory.resume(RunDirectory(path), "epochs=5")):
+        with pytest.raises(RunError, match=r"config\.yaml is not the config .* edited"):
+            command(old.path)
+    assert any("edited" in text for text in recorded.load(old.path).warnings)
 
 
 def test_best_weights_of_epochs_given_up_are_not_taken_up(old: RunDirectory, laboratory: Laboratory) -> None:
