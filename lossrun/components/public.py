@@ -61,9 +61,10 @@ def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
         raise UsageError(f"{name} takes {stated}, but {given['inputs']} says {values['inputs']}; drop one of the two")
     if values.get("inputs") == "auto":
         values["inputs"] = stated or found.called.get("inputs", "logits")
-    if isinstance(values.get("class_weights"), str):
+    if isinstance(values.get("class_weights"), (str, dict)):
         raise UsageError(
-            f"class_weights={values['class_weights']!r} needs a dataset to count classes in; give the weights as a list"
+            f"class_weights={values['class_weights']!r} needs a dataset, which has the classes; give the weights as a "
+            "list, in their order"
         )
     return partial(function, **values)
 
