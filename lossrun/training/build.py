@@ -112,7 +112,8 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
     learnable = [p for p in (*network.parameters(), *objective.parameters()) if p.requires_grad]
     if not learnable:
         raise UsageError(f"model: {config.model.name} has no weights to train; expected at least one parameter")
-    early, rule = config.early_stopping, plateau(config.schedule)
+    best, patience = watches(config)
+    rule = plateau(config.schedule)
     return Replica(
         seed=seed,
         network=network,
@@ -120,14 +121,21 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
         optimizer=optimizer(config, learnable, place),
         weights=learnable,
         parts=seed_parts,
-        best=Watch(config.best.metric, config.best.mode),
-        patience=Watch(early.metric, early.mode, early.min_delta) if early else None,
+        best=best,
+        patience=patience,
         plateau=rule.start() if rule else None,
         output=config.model["output"],
         own_optimizer=config.optimizer.is_plugin,
         mixed=config.precision == "bf16",
         counted=objective.counted(seed_parts.train.targets, seed_parts.train.weights),
     )
+
+
+def watches(config: Config) -> tuple[Watch, Watch | None]:
+    """What chooses a seed's best epoch, and what stops it early, before the first epoch. `config` is resolved."""
+    early = config.early_stopping
+    patience = Watch(early.metric, early.mode, early.min_delta) if early else None
+    return Watch(config.best.metric, config.best.mode), patience
 
 
 def plateau(schedule: Choice) -> Plateau | None:

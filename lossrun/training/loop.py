@@ -15,6 +15,7 @@ from lossrun.catalog.declaration import Optimizer
 from lossrun.errors import DivergedError, StoppedError, TerminatedError
 from lossrun.records import checkpoints, ledger
 from lossrun.shell import run_command
+from lossrun.training.criteria import thaw
 from lossrun.training.events import EpochRecord, StepProgress
 from lossrun.training.finish import finish
 from lossrun.training.health import Finding, examine
@@ -96,6 +97,7 @@ def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord
             raise _diverged(diverged, session)
         position.epoch += 1
         sums.reset()
+        thaw(session.replicas)
         # A state that may be past saving must not take the place of a good one.
         if not session.training or not any(replica.health.suspicious for replica in active):
             session.good_step = position.step

@@ -100,7 +100,8 @@ class Health:
 class Replica:
     """`weights`: all that the optimizer updates, those of a loss that learns included.
 
-    `stopped_epoch`, `diverged_epoch`: the last epoch of a seed that early stopping or divergence has frozen.
+    `stopped_epoch`, `diverged_epoch`: the last epoch of a seed that early stopping or divergence has frozen. `thaws`:
+    it was stopped, and goes on with the next epoch.
 
     `generator_state`: where this seed's dropout stream stands, kept here while another seed is at work.
 
@@ -129,6 +130,7 @@ class Replica:
     plateau: PlateauState | None = None
     stopped_epoch: int | None = None
     diverged_epoch: int | None = None
+    thaws: bool = False
     health: Health = field(default_factory=Health)
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     generator_state: Tensor | None = None

@@ -80,7 +80,8 @@ def find_resumable(path: Path, overrides: Sequence[Override] = (), data_dir: Pat
     run = RunDirectory(path)
     place = whereabouts.data_places(recorded_run, data_dir)[0]
     before = from_mapping(recorded_run.config, place.directory, name=str(run.config_path))
-    after = _with_data_found(recorded_run, place, overrides)
+    with_directions = [*_directions(recorded_run.config, overrides), *overrides]
+    after = _with_data_found(recorded_run, place, with_directions)
     changes = differences(before.config.to_mapping(), after.config.to_mapping())
     if "dataset.path" not in changes and (changes or recorded_run.status != "finished"):
         problem = whereabouts.where_data_are_not(recorded_run, data_dir)
@@ -132,6 +133,17 @@ def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Overrid
         return reading
     dataset = reading.config.dataset.replace(path=str(Path(path).resolve()))
     return replace(reading, config=replace(reading.config, dataset=dataset))
+
+
+def _directions(config: Mapping[str, Any], overrides: Sequence[Override]) -> list[str]:
+    """What leaves it to a new metric whether lower or higher is better: the recorded config holds what was right for
+    the old one."""
+    changed = {override.partition("=")[0].strip() for override in overrides if isinstance(override, str)}
+    return [
+        f"{group}.mode=auto"
+        for group in ("early_stopping", "schedule")
+        if f"{group}.metric" in changed and isinstance(config.get(group), Mapping) and "mode" in config[group]
+    ]
 
 
 def _refuse_new_state(changes: Mapping[str, list[Any]], optimizer: str) -> None:

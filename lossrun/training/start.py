@@ -6,10 +6,12 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import Any, Final
 
 from lossrun.catalog.declaration import Layer
+from lossrun.components.schedules import PlateauState
 from lossrun.config import Config
 from lossrun.config.plugins import own_files
 from lossrun.data import Data
@@ -26,6 +28,7 @@ from lossrun.records.run_directory import RunDirectory
 from lossrun.shell import option_set, run_command
 from lossrun.training import build, environment
 from lossrun.training.chunk import Chunk
+from lossrun.training.criteria import criteria_of, renew
 from lossrun.training.evaluate import Scorer, reading_of
 from lossrun.training.plan import Plan, chunks_of, plan, step_of
 from lossrun.training.replica import Parts, Replica
@@ -123,7 +126,8 @@ def resume_at(
         )
         restore(session, found)
         _take_up_old_best_weights(session, found, note)
-        _thaw(session, resumable)
+        reduced = _rates_by(resumable.before, session, found)
+        renewed = renew(session, criteria_of(found.metadata, resumable.before, session.facts))
         if resumable.finished and resumable.changes and not session.training:
             raise UsageError(_nothing_to_train(session, resumable.options))
         if not session.training and session.step_in_epoch > 0:
@@ -134,7 +138,9 @@ def resume_at(
             note(
                 f"history after step {session.position.step} removed ({removed} bytes); those epochs are trained again"
             )
-        if jump := _jump(resumable, session):
+        for text in renewed:
+            note(text)
+        if jump := _jump(reduced, session):
             note(jump)
         now = _environment(prepared, run.path.parent)
         changed = environment.changes(dict(resumable.environment), now)
@@ -175,16 +181,6 @@ def _take_up_old_best_weights(session: Session, found: Checkpoint, note: Callabl
             replica.best.value, replica.best.epoch, replica.best.step = math.nan, 0, 0
 
 
-def _thaw(session: Session, resumable: Resumable) -> None:
-    """A change of early stopping is a new decision for the seeds that it had stopped."""
-    if not resumable.changes_early_stopping:
-        return
-    early = session.config.early_stopping
-    for replica in session.replicas:
-        if early is None or replica.patience is None or replica.patience.bad_epochs < early.patience:
-            replica.stopped_epoch = None
-
-
 def _nothing_to_train(session: Session, given: Sequence[str]) -> str:
     done, run = session.position.epoch - 1, session.run.path
     given = [option for option in given if option.partition("=")[0].strip() not in ("epochs", "early_stopping")]
@@ -206,11 +202,23 @@ def _ends_within_an_epoch(session: Session) -> str:
     )
 
 
-def _jump(resumable: Resumable, session: Session) -> str:
+def _rates_by(config: Config, session: Session, checkpoint: Checkpoint) -> list[float]:
+    """The learning rate of the very next step by the config that the run was trained by so far, per seed."""
+    scheduled = scheduled_rate(config, session.position.step, session.steps_per_epoch)
+    rule, reductions = build.plateau(config.schedule), checkpoint.tensors.get("schedule.reduction")
+    if rule is None or reductions is None:
+        return [scheduled] * len(session.replicas)
+    # The best value has no say in the rate.
+    return [rule.rate(PlateauState(nan, reduction=float(value)), scheduled) for value in reductions.reshape(-1)]
+
+
+def _jump(before: Sequence[float], session: Session) -> str:
     """What to say where the changes move the learning rate of the very next step."""
-    step, steps_per_epoch = session.position.step, session.steps_per_epoch
-    before, after = (scheduled_rate(config, step, steps_per_epoch) for config in (resumable.before, session.config))
-    return "" if before == after else f"the learning rate jumps from {before:g} to {after:g} at step {step}"
+    step = session.position.step
+    for old, new in zip(before, session.rates(step), strict=True):
+        if old != new:
+            return f"the learning rate jumps from {old:g} to {new:g} at step {step}"
+    return ""
 
 
 def _session(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Session:

@@ -12,6 +12,7 @@ from lossrun.errors import CheckpointError
 from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, in_checkpoint
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.edits import digest
+from lossrun.training.criteria import criteria
 from lossrun.training.replica import Health, Replica, Watch
 from lossrun.training.session import Position, Session, Stopwatch
 
@@ -42,6 +43,7 @@ def capture(session: Session) -> Checkpoint:
             "seeds": [replica.seed for replica in session.replicas],
             "replicas": [_facts(replica) for replica in session.replicas],
             PREFIX_KEY: best,
+            "criteria": criteria(session.config),
             "seconds": session.seconds,
             "epoch_seconds": session.watch.seconds,
             "run": session.run_id,
@@ -171,6 +173,7 @@ def _restore_replica(replica: Replica, tensors: Mapping[str, Tensor], facts: Map
     replica.best.value, replica.best.epoch, replica.best.step = best["value"], best["epoch"], best["step"]
     for name in _FROZEN:
         setattr(replica, name, facts[name])
+    replica.thaws = facts.get("thaws", False)  # older versions thawed at once
     replica.health = Health(**facts["health"])
 
 
@@ -179,6 +182,7 @@ def _facts(replica: Replica) -> dict[str, Any]:
     return {
         "best": {"value": best.value, "epoch": best.epoch, "step": best.step},
         **{name: getattr(replica, name) for name in _FROZEN},
+        "thaws": replica.thaws,
         "health": replica.health.facts(),
     }
 

@@ -1,0 +1,119 @@
+"""State that belongs to a metric: worthless for any other.
+
+Best values, and epochs counted since, mean nothing once another metric is watched, the other direction is the better
+one, or another difference counts as an improvement. Each checkpoint says which criteria its state was reached under;
+whoever goes on under others begins such state anew. Everything that watches a metric is here:
+
+- `best`, which cannot change in an existing run: only the weights of its best epoch are kept, and those of the epoch
+  that another metric would have chosen are gone;
+- early stopping: its best value, its count of epochs, and the seeds that it has stopped;
+- `reduce_on_plateau`: its best value and its count. The reductions made so far stay, and so does a cooldown.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from lossrun.catalog import DataFacts
+from lossrun.components.schedules import PlateauState
+from lossrun.config import Config
+from lossrun.config.resolve import resolve
+from lossrun.errors import CheckpointError
+from lossrun.training.build import plateau, watches
+from lossrun.training.replica import Replica
+from lossrun.training.session import Session
+
+# By who watches, its metric, mode and what counts as an improvement; None for whoever watches nothing.
+Criteria: TypeAlias = Mapping[str, Mapping[str, Any] | None]
+
+
+def criteria(config: Config) -> dict[str, dict[str, Any] | None]:
+    """Those of a resolved config, in plain values, for a checkpoint."""
+    early, schedule = config.early_stopping, config.schedule
+    return {
+        "best": {"metric": config.best.metric, "mode": config.best.mode},
+        "early_stopping": {name: getattr(early, name) for name in ("metric", "mode", "min_delta")} if early else None,
+        "plateau": {name: schedule[name] for name in ("metric", "mode", "threshold")} if plateau(schedule) else None,
+    }
+
+
+def criteria_of(metadata: Mapping[str, Any], before: Config, facts: DataFacts) -> Criteria:
+    """Those of a checkpoint. Older versions wrote none: then those of `before`, what the run was trained by so far."""
+    found: Criteria = metadata.get("criteria") or criteria(resolve(before, facts))
+    return found
+
+
+def renew(session: Session, reached_under: Criteria) -> list[str]:
+    """Begin anew what belongs to other criteria than the config's; what there is to say about it.
+
+    Seeds that early stopping has stopped go on where it would not have stopped them now. In the middle of an epoch they
+    wait for the next: an epoch counts as a whole. Raises CheckpointError where `best` is another.
+    """
+    now = criteria(session.config)
+    if reached_under["best"] != now["best"]:
+        raise CheckpointError(
+            f"the best weights of {session.run.name} were chosen by {_told(reached_under['best'])}, and its config "
+            f"says {_told(now['best'])}; best cannot change in an existing run: put config.yaml back as it was"
+        )
+    return [*_renew_early_stopping(session, reached_under, now), *_renew_plateau(session, reached_under, now)]
+
+
+def thaw(replicas: Iterable[Replica]) -> None:
+    """Let the seeds that have been waiting for an epoch to end go on."""
+    for replica in replicas:
+        if replica.thaws:
+            replica.stopped_epoch, replica.thaws = None, False
+
+
+def _renew_early_stopping(session: Session, before: Criteria, now: Criteria) -> list[str]:
+    early = session.config.early_stopping
+    anew = before["early_stopping"] != now["early_stopping"]
+    thawed = []
+    for replica in session.replicas:
+        if anew:
+            replica.patience = watches(session.config)[1]
+        # Also where the patience alone has changed.
+        stops = early and replica.patience and replica.patience.bad_epochs >= early.patience
+        if replica.stopped_epoch is not None and not stops:
+            replica.thaws = True
+            thawed.append(replica.seed)
+    if session.step_in_epoch == 0:
+        thaw(session.replicas)
+    told = _going_on(thawed, "" if session.step_in_epoch == 0 else f" from epoch {session.position.epoch + 1} on")
+    if not anew or early is None:
+        return [f"early stopping: {told}"] if told else []
+    change = _changed(before["early_stopping"], now["early_stopping"])
+    return [f"early stopping: {change}{'; ' if told else ''}{told}"]
+
+
+def _renew_plateau(session: Session, before: Criteria, now: Criteria) -> list[str]:
+    if session.plateau is None or before["plateau"] is None or before["plateau"] == now["plateau"]:
+        return []
+    for replica in session.replicas:
+        if state := replica.plateau:
+            fresh = session.plateau.start()
+            replica.plateau = PlateauState(fresh.best, 0, state.cooldown_left, state.reduction)
+    reduced = any(replica.plateau and replica.plateau.reduction != 1 for replica in session.replicas)
+    kept = "; the learning rate stays reduced" if reduced else ""
+    return [f"reduce_on_plateau: {_changed(before['plateau'], now['plateau'])}{kept}"]
+
+
+def _changed(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
+    if before is None:
+        return f"starts now, watching {_told(now)}"
+    return f"watches {_told(now)}, so far {_told(before)}; its best value and its count of epochs start anew"
+
+
+def _told(criterion: Mapping[str, Any] | None) -> str:
+    assert criterion is not None
+    metric, mode, *margin = criterion.values()
+    direction = "lower" if mode == "min" else "higher"
+    name = "min_delta" if "min_delta" in criterion else "threshold"
+    return f"{metric} ({direction} is better{f', {name} {margin[0]:g}' if any(margin) else ''})"
+
+
+def _going_on(seeds: list[int], when: str) -> str:
+    if not seeds:
+        return ""
+    several = len(seeds) > 1
+    listed = ", ".join(map(str, seeds))
+    return f"{'seeds' if several else 'seed'} {listed}, which had stopped, {'go' if several else 'goes'} on{when}"
