@@ -2,8 +2,10 @@
 and what the command line warns of is a UserWarning."""
 
 import math
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from importlib import import_module
 from os import PathLike
@@ -97,7 +99,9 @@ def train(
     from lossrun.training.loop import train as run_loop
     from lossrun.training.start import begin, prepare
 
-    examined = examine(_reading(config, overrides), _data_dir(data_dir))
+    reading = _reading(config, overrides)
+    with _apart(reading):
+        examined = examine(reading, _data_dir(data_dir))
     for text in examined.warnings:
         warnings.warn(text, stacklevel=2)
     with begin(prepare(examined), Path(runs_dir)) as session:
@@ -126,7 +130,8 @@ def resume(
     resumable = find_resumable(_path(run, runs_dir), _changes(overrides), where)
     if not resumable.finished or resumable.changes:
         default = resumable.data_dir(default_data_dir())
-        examined = examine(resumable.reading, where or default)
+        with _apart(resumable.reading):
+            examined = examine(resumable.reading, where or default)
         for text in (*resumable.notes, *examined.warnings):
             warnings.warn(text, stacklevel=2)
 
@@ -245,6 +250,16 @@ def export(
     for text in written.notes:
         warnings.warn(text, stacklevel=2)
     return list(written.files)
+
+
+def _apart(reading: Reading) -> AbstractContextManager[object]:
+    """To read data in. A dataset of the user's own may draw from torch's generator, or start it anew; where nothing
+    has imported torch, there is nothing that it could disturb."""
+    if "torch" not in sys.modules and not reading.config.dataset.is_plugin:
+        return nullcontext()
+    from lossrun.training.isolation import isolated
+
+    return isolated()
 
 
 def _loaded(runs: Sequence[RunLike], runs_dir: Path) -> tuple[list[RecordedRun], list[RunError]]:

@@ -21,6 +21,7 @@ from lossrun.report.names_in_brackets import where_to_read
 from lossrun.shell import run_command
 from lossrun.training.events import EpochRecord
 from lossrun.training.health import Finding
+from lossrun.training.isolation import isolated
 from lossrun.training.loop import train
 from lossrun.training.session import Session
 from lossrun.training.stopping import listening
@@ -71,6 +72,8 @@ def train_on_screen(
         listening() as asked,
         report.progress_bar(screen, config.epochs, hidden=quiet) as show_progress,
         _event_files(session, tensorboard) as write_events,
+        # From beginning to end: here nobody else waits for torch between two steps.
+        isolated(session.stream),
     ):
         for event in train(session, asked):
             if isinstance(event, EpochRecord):

@@ -13,9 +13,11 @@ def torch_is_imported() -> Iterator[None]:
     if "torch" in sys.modules:
         yield
         return
+    was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if was_on:
+            gc.enable()

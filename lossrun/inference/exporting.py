@@ -13,6 +13,7 @@ from lossrun.inference.program import Program, exported, to_onnx, to_torch
 from lossrun.inference.trained import BEST, find_trained, model
 from lossrun.records import durable, recorded
 from lossrun.report.rows import rows_to_csv
+from lossrun.training.isolation import isolated
 from lossrun.training.tensorboard import write_history
 
 Format: TypeAlias = Literal["safetensors", "torch", "onnx", "csv", "tensorboard"]
@@ -31,6 +32,7 @@ class Exported:
     notes: tuple[str, ...]
 
 
+@isolated()
 def export(
     path: Path,
     folder: Path,

@@ -16,6 +16,7 @@ from lossrun.errors import UsageError
 from lossrun.inference.sample_losses import objective_losses, sample_losses
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, models
 from lossrun.training.evaluate import Reading, evaluate, weights_that_count
+from lossrun.training.isolation import isolated
 from lossrun.training.replica import Parts, Replica, Samples
 
 Split: TypeAlias = Literal["train", "validation", "test"]
@@ -46,6 +47,7 @@ class Scores:
         return {**what, "epochs": epochs, "notes": list(self.notes), **by_class}
 
 
+@isolated()
 def score(
     path: Path,
     *,

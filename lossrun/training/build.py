@@ -21,6 +21,7 @@ from lossrun.config.plugins import own_component
 from lossrun.config.resolve import class_weights, ignored_class, loss_declaration, output_size
 from lossrun.data import Data, Part
 from lossrun.errors import UsageError
+from lossrun.training.isolation import include_cuda
 from lossrun.training.randomness import Purpose, seed_torch
 from lossrun.training.replica import Parts, Replica, Samples, Watch
 
@@ -50,10 +51,7 @@ def workplace(config: Config, config_dir: Path) -> Workplace:
     if name == "mps" and config.precision == "float64":
         raise UsageError("precision: float64 is not what an mps device computes in; use float32, or device: cpu")
     if name == "cuda":
-        # Convolutions in the digits that the config asks for, in the same bits each time: torch would take TF32, and
-        # kernels whose sums come in any order.
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cudnn.deterministic = True
+        include_cuda()
     return Workplace(torch.device(name), DTYPES[config.precision], config_dir)
 
 

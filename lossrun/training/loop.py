@@ -19,6 +19,7 @@ from lossrun.training.criteria import thaw
 from lossrun.training.events import EpochRecord, StepProgress
 from lossrun.training.finish import finish
 from lossrun.training.health import Finding, examine
+from lossrun.training.isolation import step_by_step
 from lossrun.training.replica import Replica
 from lossrun.training.session import Session, Stopwatch
 from lossrun.training.state import capture, keep_best
@@ -29,6 +30,7 @@ PROGRESS_INTERVAL: Final = 0.1  # seconds; the eye needs no more, and the step p
 Asked = Callable[[], Request | None]
 
 
+@step_by_step(lambda session: session.stream)
 def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord]:
     """Train from where the session stands to the end of the run.
 

@@ -17,6 +17,7 @@ from lossrun.records.run_directory import RunDirectory
 from lossrun.training.chunk import Chunk, keep_generator
 from lossrun.training.evaluate import Reading, Scorer
 from lossrun.training.floors import Floors, floors
+from lossrun.training.isolation import Stream
 from lossrun.training.plan import Plan
 from lossrun.training.randomness import Purpose, order, seed_torch
 from lossrun.training.replica import Replica
@@ -137,7 +138,7 @@ class Stopwatch:
 class Session:
     """`scorers`: one for each chunk, none without validation data. `hashes`: of the training, validation and test data.
     `good_step`: where no seed was last suspected of diverging. `seconds`: time spent on finished epochs; `watch`: on
-    the one in progress."""
+    the one in progress. `stream`: where the generators stand while others have them."""
 
     config: Config
     facts: DataFacts
@@ -159,6 +160,7 @@ class Session:
     known_floors: dict[int, Floors | None] = field(default_factory=dict)
     seconds: float = 0.0
     watch: Stopwatch = field(default_factory=Stopwatch)
+    stream: Stream = field(default_factory=Stream)
 
     @property
     def where(self) -> str:

@@ -4,9 +4,8 @@ import math
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from math import nan
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +29,7 @@ from lossrun.training import build, environment
 from lossrun.training.chunk import Chunk
 from lossrun.training.criteria import criteria_of, renew
 from lossrun.training.evaluate import Scorer, reading_of
+from lossrun.training.isolation import isolated
 from lossrun.training.plan import Plan, chunks_of, plan, step_of
 from lossrun.training.replica import Parts, Replica
 from lossrun.training.resumable import Resumable
@@ -58,6 +58,7 @@ class Prepared:
         return self.examined.config
 
 
+@isolated()
 def prepare(examined: Examined, resumable: Resumable | None = None) -> Prepared:
     """Build every seed and try one on a batch. `resumable`: the run that is to go on.
 
@@ -98,9 +99,10 @@ def begin(prepared: Prepared, runs_dir: Path) -> Iterator[Session]:
         checkpoints.save(run.checkpoints, 0, capture(session), prepared.config.checkpoint.keep)
         sessions.append(session)
 
-    run = run_directory.create(
-        runs_dir, prepared.config.run_name, config=config, environment=facts, begin=write_beginning
-    )
+    with isolated():
+        run = run_directory.create(
+            runs_dir, prepared.config.run_name, config=config, environment=facts, begin=write_beginning
+        )
     with writing(run.path):
         (session,) = sessions
         session.run, session.history = run, Written(run.history_path)
@@ -117,7 +119,8 @@ def resume_at(
     Raises CheckpointError where none can be used, LockedError where another process writes the run.
     """
     run = resumable.run
-    with writing(run.path):
+    with writing(run.path), ExitStack() as apart:
+        apart.enter_context(isolated())
         history.restore_line_ends(run.history_path)
         session = _session(prepared, run, resumable.belonging.run_id)
         length = session.history.length
@@ -160,6 +163,7 @@ def resume_at(
         )
         # They speak of rows that have been cut off.
         checkpoints.remove_after(run.checkpoints, session.position.step)
+        apart.close()
         yield session
 
 
@@ -209,7 +213,7 @@ def _rates_by(config: Config, session: Session, checkpoint: Checkpoint) -> list[
     if rule is None or reductions is None:
         return [scheduled] * len(session.replicas)
     # The best value has no say in the rate.
-    return [rule.rate(PlateauState(nan, reduction=float(value)), scheduled) for value in reductions.reshape(-1)]
+    return [rule.rate(PlateauState(math.nan, reduction=float(value)), scheduled) for value in reductions.reshape(-1)]
 
 
 def _jump(before: Sequence[float], session: Session) -> str:

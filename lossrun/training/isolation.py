@@ -1,0 +1,254 @@
+"""A world of our own within the caller's process: whatever of torch's global state bears on a number is as in a fresh
+process while we compute, and as the caller had it afterwards.
+
+torch's dropout and initialisers draw from one generator for the whole process, and settings such as the default dtype
+hold for all threads. So one piece of lossrun's work has them at a time, under a lock: runs trained in several threads
+take turns, and get the bits that they get alone. What stays open is code of others that draws from torch's generators,
+or changes its settings, in another thread at the very same time.
+
+Not touched: the number of threads, which a run records because its last bits depend on it; numpy's and Python's global
+generators, warnings' filters, the locale, signals and the current folder, on which nothing here depends.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial, wraps
+from typing import Any, Final, ParamSpec, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Parameters = ParamSpec("Parameters")
+Event = TypeVar("Event")
+
+_SEED: Final = 0  # of what is drawn where nothing of ours has seeded; a fresh process would draw it from the system
+_TINY: Final = float(np.finfo(np.float64).smallest_subnormal)
+_ONE: Final = 1.0
+
+
+@dataclass(slots=True)
+class Stream:
+    """Where the random numbers of one piece of work stand while another one has the generators."""
+
+    cpu: Tensor | None = None
+    cuda: list[Tensor] | None = None
+
+    def keep(self) -> None:
+        self.cpu = torch.get_rng_state()
+        self.cuda = torch.cuda.get_rng_state_all() if _cuda_is_used() else None
+
+    def take(self) -> None:
+        """Let the generators go on from here, the first time from a start of their own."""
+        if self.cpu is None:
+            torch.default_generator.manual_seed(_SEED)
+        else:
+            torch.set_rng_state(self.cpu)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state_all(self.cuda)
+
+
+_lock = threading.RLock()
+# Whose the generators are, outermost first, the caller's own before all.
+_streams: list[Stream] = []
+
+
+@contextmanager
+def isolated(stream: Stream | None = None) -> Iterator[None]:
+    """Compute as in a fresh process, and leave nothing behind. `stream`: goes on where it stood; None for a new one.
+
+    May be nested. Other threads wait until the block is done.
+    """
+    own = Stream() if stream is None else stream
+    with _lock, ExitStack() as undo:
+        if _streams and _streams[-1] is own:
+            yield
+            return
+        _fresh_settings(undo)
+        if not _streams:
+            _streams.append(Stream())
+            undo.callback(_streams.pop)
+        before = _streams[-1]
+        before.keep()
+        undo.callback(before.take)
+        _streams.append(own)
+        own.take()
+        try:
+            yield
+        finally:
+            own.keep()
+            _streams.pop()
+
+
+def step_by_step(
+    stream_of: Callable[[Any], Stream],
+) -> Callable[[Callable[Parameters, Iterator[Event]]], Callable[Parameters, Iterator[Event]]]:
+    """A generator that is isolated while it computes, and leaves the world to others while it waits to be asked on.
+
+    `stream_of`: where the random numbers of its first argument stand.
+    """
+
+    def decorator(function: Callable[Parameters, Iterator[Event]]) -> Callable[Parameters, Iterator[Event]]:
+        @wraps(function)
+        def wrapped(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Iterator[Event]:
+            events = iter(function(*arguments, **keywords))
+            stream = stream_of(arguments[0])
+            while True:
+                with isolated(stream):
+                    try:
+                        event = next(events)
+                    except StopIteration:
+                        return
+                yield event
+
+        return wrapped
+
+    return decorator
+
+
+def include_cuda() -> None:
+    """Called before the first use of the GPU within an isolated block: the caller's generators there are kept, too."""
+    if not _cuda_is_used():
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        for stream in _streams[:-1]:
+            stream.cuda = torch.cuda.get_rng_state_all()
+
+
+def _cuda_is_used() -> bool:
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """`fresh`: its value while we compute."""
+
+    read: Callable[[], Any]
+    write: Callable[[Any], object]
+    fresh: Any
+
+
+def _attribute(owner: Any, name: str, fresh: Any) -> _Setting:
+    return _Setting(partial(getattr, owner, name), partial(setattr, owner, name), fresh)
+
+
+def _settings() -> list[_Setting]:
+    backends, future = torch.backends, torch.__future__
+    cudnn, mkldnn, cuda = backends.cudnn, backends.mkldnn, backends.cuda
+    found = [
+        _Setting(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
+        _Setting(_deterministic, _set_deterministic, (False, False)),
+        _Setting(_anomaly, _set_anomaly, (False, True)),
+        _Setting(_flushes_denormals, torch.set_flush_denormal, False),
+        _Setting(torch.is_grad_enabled, torch.set_grad_enabled, True),
+        _Setting(torch.is_autocast_cache_enabled, torch.set_autocast_cache_enabled, True),
+        _Setting(backends.mha.get_fastpath_enabled, backends.mha.set_fastpath_enabled, True),
+        _Setting(cuda.flash_sdp_enabled, cuda.enable_flash_sdp, True),
+        _Setting(cuda.mem_efficient_sdp_enabled, cuda.enable_mem_efficient_sdp, True),
+        _Setting(cuda.math_sdp_enabled, cuda.enable_math_sdp, True),
+        _Setting(cuda.cudnn_sdp_enabled, cuda.enable_cudnn_sdp, True),
+        # They change what moving a model and loading its weights do.
+        _Setting(
+            future.get_overwrite_module_params_on_conversion, future.set_overwrite_module_params_on_conversion, False
+        ),
+        _Setting(future.get_swap_module_params_on_conversion, future.set_swap_module_params_on_conversion, False),
+        _attribute(mkldnn, "enabled", True),
+        _attribute(mkldnn, "deterministic", False),
+        _attribute(cudnn, "enabled", True),
+        # Convolutions on a GPU in the same bits each time: torch would take kernels whose sums come in any order.
+        _attribute(cudnn, "benchmark", False),
+        _attribute(cudnn, "deterministic", True),
+        _attribute(cuda.matmul, "allow_fp16_reduced_precision_reduction", True),
+        _attribute(cuda.matmul, "allow_bf16_reduced_precision_reduction", True),
+    ]
+    for device, dtype in (("cpu", torch.bfloat16), ("cuda", torch.float16)):
+        found += [
+            _Setting(partial(torch.is_autocast_enabled, device), partial(torch.set_autocast_enabled, device), False),
+            _Setting(partial(torch.get_autocast_dtype, device), partial(torch.set_autocast_dtype, device), dtype),
+        ]
+    return found
+
+
+def _fresh_settings(undo: ExitStack) -> None:
+    """Everything as in a fresh process; `undo` puts back what was otherwise."""
+    if torch.is_inference_mode_enabled():
+        undo.enter_context(torch.inference_mode(False))
+    for setting in _SETTINGS:
+        if (before := setting.read()) != setting.fresh:
+            setting.write(setting.fresh)
+            undo.callback(setting.write, before)
+    _fresh_precision(undo)
+    if torch.autocast_increment_nesting() > 1:
+        # Within the caller's autocast nothing empties its cache: each step would compute with the first one's weights.
+        torch.set_autocast_cache_enabled(False)
+        undo.callback(torch.set_autocast_cache_enabled, True)
+    torch.autocast_decrement_nesting()
+    if torch.get_default_device().type != "cpu":
+        undo.enter_context(torch.device("cpu"))
+
+
+def _fresh_precision(undo: ExitStack) -> None:
+    """Products and convolutions in the digits that the config asks for, not in TF32 or bfloat16.
+
+    torch has two ways to say that, by operation and older ones for all of them, and refuses to read the older where
+    they disagree. What an operation says itself can be read once nothing is said for all.
+    """
+    backends: Any = torch.backends
+    operations = [backends.mkldnn.conv, backends.mkldnn.rnn]
+    products = [backends.mkldnn.matmul, backends.cuda.matmul]
+    with_cuda = backends.cuda.is_built()
+    if with_cuda:
+        operations += [backends.cudnn.conv, backends.cudnn.rnn]
+
+    def write(owner: Any, value: str) -> None:
+        undo.callback(setattr, owner, "fp32_precision", owner.fp32_precision)
+        owner.fp32_precision = value
+
+    for owner in (backends, backends.mkldnn, backends.cudnn):
+        if owner.fp32_precision != "none":
+            write(owner, "none")
+    of_products = [product.fp32_precision for product in products]
+    for operation in (*operations, *products):
+        if operation.fp32_precision not in ("none", "ieee"):
+            write(operation, "ieee")
+    if (before := torch.get_float32_matmul_precision()) != "highest":
+        for product, own in zip(products, of_products, strict=True):
+            undo.callback(setattr, product, "fp32_precision", own)
+        undo.callback(torch.set_float32_matmul_precision, before)
+        torch.set_float32_matmul_precision("highest")
+    if with_cuda and _allows_tf32(backends.cudnn):
+        undo.callback(setattr, backends.cudnn, "allow_tf32", True)
+        backends.cudnn.allow_tf32 = False
+
+
+def _allows_tf32(cudnn: Any) -> bool:
+    """What the older way says, while no operation says that it does."""
+    try:
+        return bool(cudnn.allow_tf32)
+    except RuntimeError:
+        return True
+
+
+def _deterministic() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _set_deterministic(value: tuple[bool, bool]) -> None:
+    torch.use_deterministic_algorithms(value[0], warn_only=value[1])
+
+
+def _anomaly() -> tuple[bool, bool]:
+    return torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
+
+
+def _set_anomaly(value: tuple[bool, bool]) -> None:
+    torch.autograd.set_detect_anomaly(*value)
+
+
+def _flushes_denormals() -> bool:
+    """torch does not say; arithmetic does."""
+    return _TINY * _ONE == 0
+
+
+_SETTINGS: Final = _settings()
