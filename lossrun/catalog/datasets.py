@@ -23,7 +23,12 @@ OFFICIAL_TEST: Final = Parameter(
     "test", int | float | Literal["official"], "official", "the official test set, or as above", at_least=0
 )
 SPLIT_SEED: Final = Parameter(
-    "split_seed", int | Literal["seed"], 0, "which random split; seed: each seed of the run draws its own", at_least=0
+    "split_seed",
+    int | Literal["seed"],
+    0,
+    "which random split; seed: each seed of the run draws its own. Intervals of compare are then over random splits, "
+    "and wider, as their training samples overlap; where a few outliers among these decide, they are still too narrow",
+    at_least=0,
 )
 STANDARDIZE: Final = Group(
     "standardize",

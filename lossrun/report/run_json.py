@@ -28,6 +28,7 @@ def run_as_json(facts: RunFacts) -> str:
                 "epochs_done": facts.epochs_done,
                 "epochs": facts.epochs_asked,
                 "seconds": facts.seconds,
+                "seconds_are_of": facts.arrangement or "1 seed",
                 "best": {"metric": facts.best_metric, "epochs": {str(s): e for s, e in facts.best_epochs.items()}},
                 "metrics": {name: values for name, values in metrics.items() if not name.startswith("test_")},
                 "test": {name: values for name, values in metrics.items() if name.startswith("test_")},

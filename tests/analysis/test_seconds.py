@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from lossrun.records.rows import Rows
 from lossrun.records.run_directory import RunDirectory
 from lossrun.report.compare import blocks
 from lossrun.report.formats import to_csv
+from lossrun.report.run_json import run_as_json
 from tests.conftest import write_run
 
 EPOCHS = 4  # of half a second each, for all seeds together
@@ -97,6 +99,7 @@ def test_show_says_for_how_many_seeds_the_time_was_and_ls_sorts_by_that_of_one(c
     run, _, each, _, words = case
     assert facts(run).seconds == EPOCHS * 0.5
     assert facts(run).arrangement == words
+    assert json.loads(run_as_json(facts(run)))["seconds_are_of"] == (words or "1 seed")
     (row,) = listing([run.path]).rows
     assert value(row, "seconds") == pytest.approx(each)
     assert value(row, "train_seconds") == pytest.approx(each * 0.4 / 0.5)
