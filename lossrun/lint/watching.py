@@ -16,6 +16,10 @@ def watched_metric(case: Case) -> Iterator[Found]:
     known, of_the_task = columns(case.facts, case.config), columns(case.facts)
     for path, metric, _ in _watched(case.config):
         if metric in known:
+            if reason := _never_a_number(metric, case.facts):
+                yield Found(
+                    path, f"{metric} is NaN in every epoch: {reason}", "hold out more samples, or take val_loss"
+                )
             continue
         near = nearest(metric, known)
         if metric in columns(replace(case.facts, held_out_range=None, held_out_magnitude=None), case.config):
@@ -26,6 +30,19 @@ def watched_metric(case: Case) -> Iterator[Found]:
             hint = f" (did you mean {near}?)" if near else ""
             reason = f"there is no {metric} for a {case.facts.task} task{hint}"
         yield Found(path, reason, f"choose one of {', '.join(known)}")
+
+
+def _never_a_number(metric: str, facts: DataFacts) -> str:
+    """Why there is nothing to rank among the validation samples; "" where there is."""
+    counts = facts.held_out_counts.get("validation")
+    if not counts or not facts.validation:
+        return ""
+    if metric == "val_auc" and not any(0 < count < facts.validation for count in counts):
+        return "the validation samples are all of one class"
+    ranked = counts[1:] if facts.task == "binary" else counts
+    if metric == "val_average_precision" and not any(ranked):
+        return "no validation sample is of the class to be found"
+    return ""
 
 
 def watched_mode(case: Case) -> Iterator[Found]:

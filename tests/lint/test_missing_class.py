@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lossrun.config import from_mapping
+from lossrun.errors import ConfigError
 from lossrun.lint import examine
 
 REST = {"model": "mlp", "optimizer": "adam", "learning_rate": 1e-3}
@@ -60,3 +61,31 @@ def test_classes_have_their_names(tmp_path):
     told = [line for line in examine(reading, tmp_path).warnings if line.endswith("[missing_class]")]
     assert told
     assert all("is of class emu" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("metric", "targets", "task", "held_out", "told"),
+    [
+        ("val_auc", [0] * 9 + [1] * 3, "binary", 1, "the validation samples are all of one class"),
+        ("val_average_precision", [0] * 9 + [1] * 3, "binary", 1, "no validation sample is of the class to be found"),
+        ("val_auc", [0] * 9 + [1] * 3, "binary", 4, None),
+        ("val_f1", [0] * 9 + [1] * 3, "binary", 1, None),
+        ("val_auc", [0] * 6 + [1] * 4 + [2] * 2, "multiclass", 1, "the validation samples are all of one class"),
+        ("val_average_precision", [0] * 6 + [1] * 4 + [2] * 2, "multiclass", 1, None),
+    ],
+)
+@pytest.mark.parametrize("key", ["best", "early_stopping", "schedule"])
+def test_what_would_be_nan_in_every_epoch_cannot_be_watched(metric, targets, task, held_out, told, key, tmp_path):
+    watched = {
+        "best": {"best": metric},
+        "early_stopping": {"early_stopping": {"metric": metric, "patience": 2}},
+        "schedule": {"schedule": {"name": "reduce_on_plateau", "metric": metric}},
+    }[key]
+    dataset = {"name": "inline", "inputs": list(range(12)), "targets": targets, "task": task, "test": 0}
+    loss = "binary_cross_entropy" if task == "binary" else "cross_entropy"
+    reading = from_mapping({**REST, "dataset": {**dataset, "validation": held_out}, "loss": loss, **watched}, tmp_path)
+    if told is None:
+        examine(reading, tmp_path)
+        return
+    with pytest.raises(ConfigError, match=told):
+        examine(reading, tmp_path)
