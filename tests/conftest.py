@@ -45,6 +45,24 @@ ENVIRONMENT: dict[str, Any] = {
 }
 
 
+# Relative to this folder. Together they take two thirds of the time; what a room promises is mostly in the others too.
+SLOW = (
+    "browser",
+    "inference/test_exporting.py",
+    "script/test_data.py",
+    "script/test_keras.py",
+    "script/test_pytorch.py",
+    "test_configs.py",
+    "test_docs.py",
+    "training/test_all_optimizers.py",
+    "training/test_health.py",
+    "training/test_health_cases.py",
+    "training/test_loop.py",
+    "training/test_plan.py",
+    "training/test_plugins.py",
+    "training/test_replayed.py",
+    "training/test_resume.py",
+)
 MNIST = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
 DOWNLOAD_SECONDS = 120  # the four files are 11 MB together
 
@@ -104,6 +122,20 @@ def mnist_dir(
 def _holds_mnist(data_dir: Path) -> bool:
     files = [data_dir / "mnist" / name for name in MNIST]
     return all(path.is_file() or path.with_name(f"{path.name}.gz").is_file() for path in files)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Several processes on a core each: a second thread in each of them would only wait for the first of another.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow = tuple(Path(__file__).parent / name for name in SLOW)
+    for item in items:
+        if any(item.path.is_relative_to(path) for path in slow):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

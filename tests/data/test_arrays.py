@@ -130,7 +130,7 @@ def test_the_parts_together_decide_on_the_classes() -> None:
 
 
 def test_tensors_are_taken() -> None:
-    import torch
+    torch = pytest.importorskip("torch")
 
     source = from_dataset(Dataset(train=(torch.ones(2, 1, 4, 4), torch.tensor([0.5, 1.0]))), "own")
     assert source.train.inputs.shape == (2, 1, 4, 4)

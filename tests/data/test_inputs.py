@@ -47,7 +47,7 @@ def test_ragged_rows_are_refused(value: Any) -> None:
 
 
 def test_a_tensor_that_needs_gradients_becomes_an_array() -> None:
-    import torch
+    torch = pytest.importorskip("torch")
 
     assert as_array(torch.ones(2, 3, requires_grad=True), "x").tolist() == [[1, 1, 1], [1, 1, 1]]
 

@@ -1,0 +1,51 @@
+"""Print what a job of `.ci/run` needs, one a line.
+
+lowest            every direct dependency at its lower bound, as constraints for pip
+torch-free        requirements of the tests of the torch-free rooms
+torch-free-tests  the files of these tests
+"""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DEPENDENCIES = PROJECT["project"]["dependencies"]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+# Last tried by hand in November 2026: torch 2.11.0 on Python 3.11, and torch 2.13.0 on Python 3.13.
+TORCH = "torch"
+# Of the extra `test`; its other packages need torch, or check style and types.
+TESTING = ("pytest", "pytest-xdist", "hypothesis")
+# Ruff formats and mypy checks otherwise from release to release: they are used with their newest ones alone.
+STYLE = ("ruff", "mypy")
+NEEDS_TORCH = re.compile(r"^(import|from) (torch|lossrun\.(components|training|inference))\b", re.MULTILINE)
+
+
+def name(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement)[0]
+
+
+def lowest() -> list[str]:
+    extras = [line for extra in EXTRAS.values() for line in extra]
+    stated = [*PROJECT["build-system"]["requires"], *DEPENDENCIES, *extras]
+    bounds = [re.fullmatch(r"([\w.-]+)>=([\d.]+)(,.*)?", line) for line in stated]
+    return [f"{found[1]}=={found[2]}" for found in bounds if found and found[1] not in (TORCH, *STYLE)]
+
+
+def torch_free() -> list[str]:
+    base = [line for line in DEPENDENCIES if name(line) != TORCH]
+    return [*base, *EXTRAS["data"], *EXTRAS["plot"], *(line for line in EXTRAS["test"] if name(line) in TESTING)]
+
+
+def torch_free_tests() -> list[str]:
+    contracts = PROJECT["tool"]["importlinter"]["contracts"]
+    wing = next(one["source_modules"] for one in contracts if TORCH in one.get("forbidden_modules", ()))
+    # What `script` writes is run with Keras and PyTorch.
+    rooms = [ROOT / "tests" / module.partition(".")[2] for module in wing if module != "lossrun.script"]
+    files = [path for room in rooms for path in sorted(room.glob("test_*.py"))]
+    return [str(path.relative_to(ROOT)) for path in files if not NEEDS_TORCH.search(path.read_text(encoding="utf-8"))]
+
+
+print("\n".join({"lowest": lowest, "torch-free": torch_free, "torch-free-tests": torch_free_tests}[sys.argv[1]]()))
