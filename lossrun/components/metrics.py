@@ -85,9 +85,9 @@ def yardsticks(
 
     left_out: names not to compute (`catalog.metrics.off_scale`).
 
-    A name that has no meaning for these outputs and targets is left out (`catalog.metrics.yardstick_names`). R2 of
-    constant targets is nan. A sample's loss is the mean over K where the catalogue says so, and the N samples count
-    alike, or by their weights.
+    A name that has no meaning for these outputs and targets is left out (`catalog.metrics.yardstick_names`). Where an
+    output is NaN, every value is. R2 of constant targets is NaN. A sample's loss is the mean over K where the catalogue
+    says so, and the N samples count alike, or by their weights.
     """
     # Turned and converted in one pass; a copy even of float64, which would else keep its memory order.
     raw = _where_doubles_are(preactivations.detach()).mT.to(
@@ -106,13 +106,15 @@ def yardsticks(
         )
         wanted = [name for name in names if name not in left_out]
         return regression_yardsticks(raw, targets, output, reads_as, wanted)
+    # What counts decisions would take the first class, or "no", for the answer of NaN, and give a diverged model the
+    # accuracy of that class. A maximum passes NaN on. `raw` is overwritten below.
+    broken = raw.amax(dim=(-2, -1)).isnan()
     if task == "multiclass":
         values = exclusive_yardsticks(raw, targets, output, reads_as)
     else:
         values = label_yardsticks(task, raw, targets, output, reads_as)
-    return {
-        name: values[name] for name in yardstick_names(task, output=output, reads_as=reads_as, targets=raw.shape[-2])
-    }
+    names = yardstick_names(task, output=output, reads_as=reads_as, targets=raw.shape[-2])
+    return {name: values[name].masked_fill(broken, torch.nan) for name in names}
 
 
 def predictions(preactivations: Tensor, *, task: Task, output: Output, reads_as: ReadsAs) -> Tensor:

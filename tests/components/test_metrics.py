@@ -2,7 +2,7 @@
 point. Those of regression: `test_metrics_of_numbers.py`."""
 
 from itertools import product
-from math import exp, expm1, inf, isfinite, log, log1p, nan
+from math import exp, expm1, inf, isfinite, isnan, log, log1p, nan
 from typing import Any
 
 import pytest
@@ -306,11 +306,22 @@ def test_confidently_right_is_exact():
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("bad", [float("nan"), inf])
-def test_a_diverged_model_is_scored_without_an_error(task, bad):
-    outputs = 1 if task == "binary" else 4
-    preactivations = torch.full((SAMPLES, outputs), bad)
-    result = scores(task, preactivations, targets_of(task, outputs), output="none", reads_as="probabilities")
-    assert set(result) <= set(declared_names(task))
+@pytest.mark.parametrize("reads_as", ["probabilities", "mean", None])
+def test_a_diverged_model_has_no_score_that_looks_like_one(task, bad, reads_as):
+    outputs = outputs_of(task)
+    whole, sound = torch.full((SAMPLES, outputs), bad), drawn(SAMPLES, outputs)
+    single = sound.clone()
+    single[SAMPLES // 2, -1] = bad
+    many = torch.stack([whole, sound, single])
+    values = measured(task, many, targets_of(task, outputs), output="none", reads_as=reads_as)
+    assert values
+    assert set(values) <= set(declared_names(task))
+    alone = scores(task, sound, targets_of(task, outputs), output="none", reads_as=reads_as)
+    for name, (of_whole, of_sound, of_single) in ((name, value.tolist()) for name, value in values.items()):
+        if isnan(bad):  # infinity may be a probability of 1, or far from the target
+            assert isnan(of_whole), name
+            assert isnan(of_single), name
+        assert of_sound == pytest.approx(alone[name], rel=1e-12), name
 
 
 @pytest.mark.parametrize(
