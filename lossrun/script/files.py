@@ -14,7 +14,7 @@ from lossrun.data.table import Table
 from lossrun.script.encoding import encoded, encoded_together, oriented
 from lossrun.script.experiment import Experiment
 from lossrun.script.splitting import split_line, split_way
-from lossrun.script.text import Section, call, function, literal, quoted
+from lossrun.script.text import Section, assigned, call, function, literal, quoted
 
 Lines = list[str]
 # What the parts of a split given as files are called in a script.
@@ -36,7 +36,7 @@ def csv_reading(experiment: Experiment) -> tuple[Section, Lines]:
     section = Section(
         imports=["import csv"],
         constants=[
-            *(f"{PATHS[part]} = {quoted(_absolute(one.path))}" for part, one in tables.items()),
+            *(assigned(PATHS[part], _absolute(one.path)) for part, one in tables.items()),
             f"INPUTS = {literal(inputs, 'INPUTS = ')}",
         ],
     )
@@ -173,7 +173,7 @@ def npz_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, L
     for part in ("validation", "test"):
         if split.get(part):
             paths[part], parts[part] = experiment.directory / split[part], first
-    section = Section(constants=[f"{PATHS[part]} = {quoted(_absolute(one))}" for part, one in paths.items()])
+    section = Section(constants=[assigned(PATHS[part], _absolute(one)) for part, one in paths.items()])
     lines: Lines = []
     ndim = arrays[len(first.inputs)].ndim if len(first.targets) == 1 else 2
     kept = {part: names for part, names in parts.items() if part == "train" or part in paths or parameters[part]}

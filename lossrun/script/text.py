@@ -57,6 +57,12 @@ def quoted(text: str) -> str:
     return f'"{plain[1:-1]}"' if plain[0] == "'" and '"' not in plain else plain
 
 
+def assigned(name: str, text: str) -> str:
+    """A constant that holds a text: in parentheses where it fits into a line only by itself."""
+    flat, alone = f"{name} = {quoted(text)}", f"    {quoted(text)}"
+    return f"{name} = (\n{alone}\n)" if len(alone) <= WIDTH < len(flat) else flat
+
+
 def call(head: str, arguments: Sequence[str], tail: str = "", level: int = 0) -> str:
     """`head(arguments)tail` on one line where it fits at that level of indentation, else an argument a line. Its
     further lines are indented from 0, and so are those of the arguments."""
