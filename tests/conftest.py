@@ -138,7 +138,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Name what was skipped, by reason: pytest itself tells only how many."""
     names: dict[str, list[str]] = {}
     for report in terminalreporter.stats.get("skipped", []):
