@@ -21,7 +21,7 @@ from lossrun.report.numbers import format_number
 from lossrun.report.page_classes import classes_section
 from lossrun.report.page_figures import MOST_POINTS, Line, line_figure, style
 from lossrun.report.page_held_out import calibration_section, confusion_section, worst_section
-from lossrun.report.page_tables import DECIDES, DESCRIBES, differences_table, matrix, runs_table, target_table
+from lossrun.report.page_tables import DECIDES, DESCRIBES, absences, differences_table, matrix, runs_table, target_table
 from lossrun.report.page_verdicts import notes, verdicts_section
 from lossrun.report.verdicts import called
 from lossrun.shell import command, run_word
@@ -117,8 +117,10 @@ def _matrix(data: ReportData) -> list[Markup | None]:
     text = (
         f"Every run on {same} under every loss and metric, at {_moment(comparison)}. {DECIDES} the "
         f"best mean where it decides; {DESCRIBES} the best mean where it only describes, which is no verdict: a run "
-        "often wins under the loss that it was trained with. – no such value: the run's outputs are not of that kind."
+        "often wins under the loss that it was trained with."
     )
+    absent = "; ".join(f"{', '.join(letters)}: {why}" for why, letters in absences(comparison).items())
+    text += f" – no value. {absent}." if absent else ""
     target = comparison.target
     reached = []
     if target:
@@ -138,6 +140,8 @@ def _curves(data: ReportData) -> list[Markup | None]:
     described = [_figure(curve, comparison, _FEW_POINTS) for curve in data.described]
     several = any(len(run.seeds) > 1 for run in comparison.runs)
     band = " with a band of one standard deviation over the seeds" if several else ""
+    fewer = any(epoch < run.epochs_done for run in comparison.runs for epoch in run.last_epochs.values())
+    band += "; after a seed has diverged or stopped, of the seeds that are left" if fewer else ""
     text = f"Means{band}. Point at a figure, or choose it with Tab and use the arrow keys, to read the values."
     told = " Losses with different meanings have a figure each: their shapes may be compared, their heights not."
     parts = [
@@ -153,7 +157,9 @@ def _curves(data: ReportData) -> list[Markup | None]:
 def _figure(curve: Curve, comparison: Comparison, most: int) -> Markup | None:
     epochs = _epochs([curve], comparison, most)
     lines = [
-        Line(called(run), run.letter, style(i), tuple(_varying(curve.rows[epoch][i]) for epoch in epochs))
+        Line(
+            called(run), run.letter, style(i), tuple(_varying(curve.rows[epoch][i]) for epoch in epochs), len(run.seeds)
+        )
         for i, run in enumerate(comparison.runs)
     ]
     return line_figure(curve.name, epochs, lines, _thinned(epochs, len(curve.rows)))
@@ -173,7 +179,7 @@ def _of_one_run(curves: Sequence[Curve], comparison: Comparison, index: int) -> 
         part, _, _ = curve.name.partition("_")
         classes = style(index) + (" training" if part == "train" else "")
         values = tuple(curve.rows[epoch][index] if epoch in curve.rows else None for epoch in epochs)
-        lines.append(Line(curve.name, part, classes, values))
+        lines.append(Line(curve.name, part, classes, values, len(comparison.runs[index].seeds)))
     return line_figure(called(comparison.runs[index]), epochs, lines, _thinned(epochs, len(curves[0].rows)))
 
 

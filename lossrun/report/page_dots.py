@@ -9,7 +9,7 @@ from lossrun.analysis.yardsticks import Yardstick
 from lossrun.report.markup import Markup, element
 from lossrun.report.numbers import format_difference, format_number, format_spread
 from lossrun.report.page_axes import Axis, opened
-from lossrun.report.page_figures import short, style
+from lossrun.report.page_figures import short, style, text_width
 
 _WIDE: Final = 440  # units of a drawing
 _LEFT, _RIGHT, _TOP = 34, 424, 10
@@ -75,10 +75,10 @@ def _drawing(x: Axis, rows: Sequence[Markup], beneath: Sequence[Markup], foot: M
     height = _TOP + _ROW * len(rows)
     ticks = [
         part
-        for place, text in ((short(x.place(value)), text) for value, text in x.ticks(6))
+        for place, value, text in ((short(x.place(value)), value, text) for value, text in _apart(x))
         for part in (
             element("line", x1=place, x2=place, y1=_TOP - 4, y2=height, class_="grid"),
-            element("text", text, x=place, y=height + 16, text_anchor="middle"),
+            element("text", text, x=_inside(x.place(value), text), y=height + 16, text_anchor="middle"),
         )
     ]
     return element(
@@ -91,6 +91,21 @@ def _drawing(x: Axis, rows: Sequence[Markup], beneath: Sequence[Markup], foot: M
         role="img",
         aria_label=f"{what}; the numbers are in the tables",
     )
+
+
+def _apart(x: Axis) -> list[tuple[float, str]]:
+    """As many ticks as have room beside each other."""
+    for most in (6, 4, 3, 2):
+        ticks = x.ticks(most)
+        if sum(text_width(text) + 10 for _, text in ticks) <= _WIDE:
+            break
+    return ticks
+
+
+def _inside(place: float, text: str) -> str:
+    """Where the middle of a text stands: below its tick, but for what would reach beyond the drawing."""
+    half = text_width(text) / 2
+    return short(min(max(place, half), _WIDE - half))
 
 
 def _letter(letter: str, y: int) -> Markup:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from lossrun.analysis.readings import Spread
 from lossrun.report.markup import Markup, element, json_block
@@ -16,7 +16,7 @@ MOST_POINTS: Final = 160  # of a curve: about one to three units of the drawing
 _COLOURS: Final = 6  # then the dashes change
 _WIDE: Final = 440  # units of a drawing, about a pixel each on a small screen
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 402, 12, 236
-_HEIGHT: Final = 274
+_HEIGHT: Final = 278
 _LABEL_GAP: Final = 12.0  # between the letters at the ends of curves
 _LOG_FROM: Final = 1e3  # ratio of largest to least value from which a figure opens with its log scale
 
@@ -29,6 +29,16 @@ class Line:
     end: str
     style: str
     values: tuple[Spread | None, ...]
+    seeds: int  # of the run; an epoch has fewer after some have diverged or stopped
+
+    def text(self, place: int) -> str:
+        value = self.values[place]
+        return format_spread(value, "±") + (of_seeds(value, self.seeds) if value else "")
+
+
+def of_seeds(value: Spread, seeds: int) -> str:
+    """Over how many of a run's seeds a mean is, where it is not over all."""
+    return f" ({len(value.per_seed)} of {seeds} seeds)" if len(value.per_seed) < seeds else ""
 
 
 def style(index: int) -> str:
@@ -52,7 +62,7 @@ def line_figure(title: str, epochs: Sequence[int], lines: Sequence[Line], note: 
         "x": places,
         "lines": [
             {
-                "text": [format_spread(value, "±") for value in line.values],
+                "text": [line.text(place) for place in range(len(line.values))],
                 **{name: [_place(axis, value) for value in line.values] for name, axis in scales.items()},
             }
             for line in lines
@@ -111,7 +121,15 @@ def _scale(name: str, axis: Axis, places: Sequence[float], lines: Sequence[Line]
             element(
                 "line", x1=_LEFT, x2=_RIGHT, y1=short(axis.place(value)), y2=short(axis.place(value)), class_="grid"
             ),
-            element("text", text, x=_LEFT - 7, y=short(axis.place(value) + 4), text_anchor="end", class_="tick"),
+            element(
+                "text",
+                text,
+                x=_LEFT - 7,
+                y=short(axis.place(value) + 4),
+                text_anchor="end",
+                class_="tick",
+                **squeezed(text, _LEFT - 9),
+            ),
         )
     ]
     curves = [_curve(axis, places, line) for line in lines]
@@ -175,12 +193,24 @@ def _legend(epochs: Sequence[int], lines: Sequence[Line]) -> Markup:
             "li",
             swatch(line.style),
             element("span", line.name, class_="name"),
-            element("output", format_spread(line.values[-1], "±")),
+            element("output", line.text(-1)),
         )
         for line in lines
     ]
     at = element("p", "epoch ", element("output", str(epochs[-1])), class_="at")
     return element("div", at, element("ul", *entries), class_="legend")
+
+
+def squeezed(text: str, room: float) -> dict[str, Any]:
+    """Attributes of a text that would be wider than `room` units, to make it fit; none for others."""
+    if text_width(text) <= room:
+        return {}
+    return {"textLength": short(room), "lengthAdjust": "spacingAndGlyphs"}
+
+
+def text_width(text: str) -> float:
+    """About the units that a tick's text takes in the widest of the fonts, at most."""
+    return sum(4.5 if char in ".,-+ " else 7.7 for char in text)
 
 
 def swatch(classes: str) -> Markup:

@@ -17,6 +17,7 @@ _LEFT, _TOP = 34, 10
 _COUNTS: Final = 44  # height of the counts below it
 _FOOT: Final = _TOP + _SIDE + 16 + _COUNTS
 _SHADES: Final = 9  # of a confusion matrix
+_MANY: Final = 6  # classes, more than half the width of a sheet of paper has room for
 _PAIRS: Final = 5  # most confused classes that are told in words
 
 
@@ -29,13 +30,17 @@ def calibration_section(data: ReportData) -> list[Markup]:
         _calibration(data.comparison.runs[i], calibration, i) for i, calibration in found if calibration is not None
     ]
     of = next(calibration.of for _, calibration in found if calibration)
-    without = [data.comparison.runs[i].letter for i, calibration in found if calibration is None]
+    # A run without predictions may well have probabilities: it has diverged, or is not finished.
+    letters = [run.letter for run in data.comparison.runs]
+    without = [letters[i] for i, calibration in found if not calibration and data.runs[i].held_out.part]
+    silent = [letters[i] for i, _ in found if not data.runs[i].held_out.part]
     text = (
         f"Of all predictions that gave {of} a probability of about 0.8, eight in ten should be true: the closer the "
         "dots to the diagonal, the better a probability can be believed. Bars and the size of the dots say how many "
         "predictions there are."
     )
     missing = f" Without probabilities: {', '.join(without)}." if without else ""
+    missing += f" Without predictions: {', '.join(silent)}." if silent else ""
     return [element("p", text + missing), element("div", *panels, class_="panels small")]
 
 
@@ -180,8 +185,13 @@ def _confusion(run: ComparedRun, report: RunReport, index: int) -> Markup:
     held_out = report.held_out
     seeds = f", {len(held_out.seeds)} seeds" if len(held_out.seeds) > 1 else ""
     text = f"{held_out.part}, {held_out.samples} samples{seeds}. {_pairs(confusion)}"
+    # On paper nothing scrolls: a matrix of many classes has the whole width to itself.
     return element(
-        "div", _heading(run, index), element("div", table, class_="scroll"), element("p", text, class_="note")
+        "div",
+        _heading(run, index),
+        element("div", table, class_="scroll"),
+        element("p", text, class_="note"),
+        class_="many" if len(names) > _MANY else None,
     )
 
 

@@ -1,9 +1,9 @@
 """The page's tables: the runs, the matrix of runs and yardsticks, what differs, and how soon a target is reached."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from lossrun.analysis.compare import Comparison
+from lossrun.analysis.compare import ComparedRun, Comparison
 from lossrun.analysis.readings import Spread
 from lossrun.analysis.report_data import ReportData
 from lossrun.analysis.targets import Target
@@ -11,7 +11,7 @@ from lossrun.analysis.yardsticks import Yardstick
 from lossrun.report.compare_tables import seconds_cells
 from lossrun.report.markup import Markup, element
 from lossrun.report.numbers import format_number, format_spread
-from lossrun.report.page_figures import style, swatch
+from lossrun.report.page_figures import of_seeds, style, swatch
 
 DECIDES: Final = "★"
 DESCRIBES: Final = "☆"
@@ -53,13 +53,40 @@ def matrix(comparison: Comparison) -> Markup:
         [y for y in comparison.yardsticks if y.descriptive],
     ]
     bodies = [
-        element("tbody", *map(_matrix_row, group), class_=kind)
+        element("tbody", *(_matrix_row(yardstick, runs) for yardstick in group), class_=kind)
         for group, kind in zip(groups, ("deciding", "describing"), strict=True)
         if group
     ]
     return element(
         "div", element("table", element("thead", head), *bodies, class_="matrix"), class_="scroll", tabindex="0"
     )
+
+
+def absences(comparison: Comparison) -> dict[str, list[str]]:
+    """Why cells of the matrix have no value, and the letters of the runs that each reason holds for."""
+    found: dict[str, list[str]] = {}
+    for index, run in enumerate(comparison.runs):
+        has = {y.name: y.measured.values[index] is not None for y in comparison.yardsticks}
+        for why in dict.fromkeys(_absence(name, has, run, comparison) for name in has if not has[name]):
+            found.setdefault(why, []).append(run.letter)
+    return found
+
+
+def _absence(name: str, has: Mapping[str, bool], run: ComparedRun, comparison: Comparison) -> str:
+    """Why a run has no value of the yardstick `name`. `has`: which ones it has."""
+    if not run.last_epochs:
+        return "diverged in its first epoch" if run.diverged else "no epoch is finished yet"
+    if not any(has.values()):
+        if comparison.at != "best":
+            return f"there is no epoch {comparison.at}"
+        never = f"{run.best_metric} was never finite"
+        return f"diverged, {never}" if run.diverged else never
+    if name.startswith("test_") and not any(has[other] for other in has if other.startswith("test_")):
+        ended = "diverged" if run.diverged else "not finished"
+        return (
+            "there are no test values" if run.status == "finished" else f"{ended}, and test data are scored at the end"
+        )
+    return "the outputs are not of that kind"
 
 
 def differences_table(comparison: Comparison) -> Markup:
@@ -102,23 +129,27 @@ def _head(letter: str, index: int, label: str) -> Markup:
     return element("th", swatch(style(index)), f" {letter}", element("small", label), scope="col")
 
 
-def _matrix_row(yardstick: Yardstick) -> Markup:
+def _matrix_row(yardstick: Yardstick, runs: Sequence[ComparedRun]) -> Markup:
     units = [element("small", f" [{yardstick.units}]")] if yardstick.units else []
     best = yardstick.measured.best
     mark = DECIDES if yardstick.decides else DESCRIBES
-    cells = [_value(value, mark if index in best else "") for index, value in enumerate(yardstick.measured.values)]
+    cells = [
+        _value(value, mark if index in best else "", len(run.seeds))
+        for index, (value, run) in enumerate(zip(yardstick.measured.values, runs, strict=True))
+    ]
     goal = element("td", _BETTER[yardstick.goal])
     return element("tr", element("th", yardstick.name, *units, scope="row"), goal, *cells)
 
 
-def _value(value: Spread | None, mark: str) -> Markup:
+def _value(value: Spread | None, mark: str, seeds_of_run: int) -> Markup:
     """Hovering tells the value of each seed."""
     if value is None:
         return element("td", "–", class_="number none")
     seeds = ", ".join(f"seed {seed}: {format_number(one)}" for seed, one in value.per_seed.items())
     text = format_number(value.mean)
     spread = format_spread(value, "±").removeprefix(text).strip()
-    quiet = [element("span", f" {spread}", class_="spread")] if spread else []
+    spread += of_seeds(value, seeds_of_run)
+    quiet = [element("span", f" {spread.strip()}", class_="spread")] if spread else []
     star = element(
         "span", mark or None, class_="mark", aria_label="best" if mark else None, role="img" if mark else None
     )

@@ -217,3 +217,87 @@ def _luminance(colour: str) -> float:
 def _contrast(one: float, other: float) -> float:
     high, low = max(one, other), min(one, other)
     return (high + 0.05) / (low + 0.05)
+
+
+# The width of A4 and of Letter at 96 units an inch, less Chromium's own margins of 0.4 inches.
+PAPER = {"A4": 8.27 - 0.8, "Letter": 8.5 - 0.8}
+
+
+@pytest.fixture
+def large_page(make_run, tmp_path) -> Path:
+    """Eight runs of twelve classes with long names, one of which has diverged; values far from 1."""
+    classes = 12
+    runs = []
+    for number, name in enumerate(("plain", "a-very-long-name-" * 5, *"cdefg", "diverged")):
+        rows = {
+            "train_loss": lambda epoch, seed: 1234.5678 + 0.0001 * epoch,
+            "val_loss": lambda epoch, seed: 0.000125 / epoch,
+            "val_accuracy": lambda epoch, seed: 0.999925 + 0.00001 * seed,
+            "val_mse": lambda epoch, seed: 1e-7 * (epoch + seed),
+        }
+        loss = {"name": "cross_entropy", "reduction": "mean", "label_smoothing": 0.0123456789 * number}
+        broken = name == "diverged"
+        run = make_run(
+            name,
+            rows=lambda epoch, seed, rows=rows: {key: value(epoch, seed) for key, value in rows.items()},
+            config={"loss": loss, "seeds": [0, 1, 2], "epochs": 6, "tags": [HOSTILE]},
+            environment={"task": "multiclass"},
+            epochs_done=3 if broken else None,
+            finish=not broken,
+        )
+        if not broken:
+            predictions.save(
+                RunDirectory(run.path).predictions_path,
+                ids=np.arange(600),
+                targets=np.arange(600) % classes,
+                outputs=dict(enumerate(np.random.default_rng(number).dirichlet(np.ones(classes), (3, 600)))),
+                part="test",
+            )
+        runs.append(run)
+    path = tmp_path / "large.html"
+    save_page(report_data(runs, compare(runs)), path)
+    return path
+
+
+@pytest.mark.parametrize("paper", PAPER)
+def test_nothing_is_cut_off_on_paper(opened, large_page, paper):
+    width = int(PAPER[paper] * 96)
+    tab = opened(large_page, width=width)
+    tab.ask("Emulation.setEmulatedMedia", media="print")
+    tab.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert tab.value("document.querySelectorAll('.confusion').length") == 7
+    outside = tab.value(
+        "[...document.querySelectorAll('td, th, pre, svg, figure, .verdict, h1, h2, li')]"
+        f".filter((one) => one.getBoundingClientRect().right > {width} + 0.5 || one.scrollWidth > one.clientWidth + 1 "
+        "&& one.clientWidth && getComputedStyle(one).display != 'inline')"
+        ".map((one) => one.outerHTML.replace(/<svg.*?<.svg>/, '').slice(0, 90))"
+    )
+    assert outside == []
+    assert tab.value("document.documentElement.scrollWidth") <= width
+
+
+def test_on_paper_no_heading_is_left_alone(opened, large_page):
+    tab = opened(large_page)
+    tab.ask("Emulation.setEmulatedMedia", media="print")
+    kept = "['h2', 'h3', 'section > p'].map((kind) => [...document.querySelectorAll(kind)].map((one) => "
+    after = tab.value(kept + "getComputedStyle(one).breakAfter))")
+    assert [set(kind) for kind in after] == [{"avoid"}] * 3
+    inside = tab.value(
+        "['figure', '.panels > div', 'tr', 'section > p'].map((kind) => [...document.querySelectorAll(kind)]"
+        ".map((one) => getComputedStyle(one).breakInside))"
+    )
+    assert [set(kind) for kind in inside] == [{"avoid"}] * 4
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_no_text_of_a_figure_is_clipped(opened, large_page, log):
+    tab = opened(large_page)
+    tab.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    tab.value(f"document.querySelectorAll('input.log').forEach((one) => {{ one.checked = {str(log).lower()}; }})")
+    clipped = tab.value(
+        "[...document.querySelectorAll('figure > svg')].flatMap((svg) => { const all = svg.getBoundingClientRect(); "
+        "return [...svg.querySelectorAll('text')].filter((text) => { const one = text.getBoundingClientRect(); "
+        "return one.width && (one.left < all.left - 0.5 || one.right > all.right + 0.5 || one.top < all.top - 0.5 || "
+        "one.bottom > all.bottom + 0.5); }).map((text) => svg.getAttribute('aria-label') + text.outerHTML); })"
+    )
+    assert clipped == []

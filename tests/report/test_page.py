@@ -248,7 +248,7 @@ def test_the_command_that_repeats_the_page_has_its_options(make):
 
 def test_letters_at_the_ends_of_curves_stay_in_the_drawing():
     """Five curves that end together at the bottom, and one at the top."""
-    lines = [Line(name, name, "r1", (spread({0: end}),)) for name, end in zip("ABCDEF", (1, *[0] * 5), strict=True)]
+    lines = [Line(name, name, "r1", (spread({0: end}),), 1) for name, end in zip("ABCDEF", (1, *[0] * 5), strict=True)]
     axis = Axis(0.0, 1.0, page_figures._BOTTOM, page_figures._TOP)
     places = [float(y) for y in re.findall(r'y="([-.\d]+)"', "".join(map(str, page_figures._ends(axis, lines))))]
     assert places[0] == page_figures._TOP + 4
@@ -272,3 +272,55 @@ def test_a_page_that_cannot_be_written_is_told(make, tmp_path):
         save_page(data, tmp_path / "no" / "report.html")
     save_page(data, tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == to_html(data)
+
+
+def explanation(runs, **options):
+    """What the page says of the matrix and of calibration."""
+    texts = " ".join(" ".join(Parsed(to_html(report_data(runs, compare(runs, **options)))).texts["p"]).split())
+    return texts.partition("– no value. ")[2].partition(". ")[0]
+
+
+def test_a_dash_is_explained_run_by_run(make_run):
+    def broken(epoch, seed):
+        return {"train_loss": math.nan, "val_loss": math.nan, "val_accuracy": math.nan, "val_cross_entropy": math.nan}
+
+    def margins(epoch, seed):
+        return {"train_loss": 1.0, "val_loss": 1.0, "val_accuracy": 0.5}
+
+    environment = {"task": "multiclass"}
+    options = {"environment": environment, "finish": False}
+    whole = make_run("whole", rows=rising(0.5), environment=environment)
+    cases = {
+        "the outputs are not of that kind": make_run("margins", rows=margins, environment=environment),
+        "val_loss was never finite": make_run("nan", rows=broken, epochs_done=1, **options),
+        "not finished, and test data are scored at the end": make_run(
+            "unfinished", rows=rising(0.5), epochs_done=2, **options
+        ),
+        "no epoch is finished yet": make_run("young", rows=rising(0.5), epochs_done=0, **options),
+    }
+    for why, run in cases.items():
+        assert explanation([whole, run, whole_again(make_run, why)]).startswith(f"B: {why}"), why
+    assert explanation([whole, whole_again(make_run, "alike")]) == ""
+
+
+def whole_again(make_run, name):
+    config = {"optimizer": {"name": "adam"}}
+    return make_run(f"again-{len(name)}", rows=rising(0.4), environment={"task": "multiclass"}, config=config)
+
+
+def test_a_mean_over_fewer_seeds_says_so(make_run):
+    """Two of three seeds diverge: the curve goes on with the third, and every later value names how many it is of."""
+
+    def rows(epoch, seed):
+        return rising(0.5)(epoch, seed)
+
+    run = make_run("run", rows=rows, config={"seeds": [0, 1, 2]}, environment={"task": "multiclass"})
+    kept = [row for row in run.history.rows if row["seed"] == 0 or row["epoch"] < 3]
+    run = replace(run, history=History(Rows(kept)))
+    other = make_run("other", rows=rows, config={"seeds": [0, 1, 2]}, environment={"task": "multiclass"})
+    page = Parsed(to_html(report_data([run, other], compare([run, other]))))
+    values = next(json.loads(text) for text in page.texts["script"] if text.startswith('{"epochs"'))
+    texts = [line["text"] for line in values["lines"]]
+    assert [" (1 of 3 seeds)" in text for text in texts[0]] == [False, False, True, True]
+    assert not any("of 3 seeds" in text for text in texts[1])
+    assert "of the seeds that are left" in " ".join(page.texts["p"])
