@@ -82,8 +82,9 @@ class Table:
         return 2 * sum(number is not None for number in said) < len(said)
 
     def has_words(self, name: str) -> bool:
-        """Whether any cell is no number."""
-        return None in self._numbers(name)
+        """Whether any cell is no number, or a code such as 01234, which is another than 1234."""
+        codes = (cell[:1] == "0" and len(cell) > 1 and cell.isdecimal() for cell in self.columns[name])
+        return None in self._numbers(name) or any(codes)
 
     def disguised(self, name: str) -> DisguisedColumn | None:
         """What to ask about a column of words; None for one of numbers."""

@@ -56,6 +56,12 @@ def test_asked_for_classes_may_mix_words_and_numbers(read: Callable[..., Source]
         read(text, target="y")
 
 
+def test_codes_keep_their_zeros_as_classes(read: Callable[..., Source]) -> None:
+    source = read("x,y\n1,01234\n2,10115\n3,01234\n", target="y", task="multiclass")
+    assert source.classes == ("01234", "10115")
+    assert read("x,y\n1,0\n2,1\n3,0\n", target="y", task="binary").classes == ("0", "1")
+
+
 def test_several_targets(read: Callable[..., Source]) -> None:
     text = "x,a,b\n1,0,1\n2,1,0\n3,1,0\n"
     assert read(text, target=["a", "b"]).task == "multilabel"
