@@ -36,7 +36,7 @@ class Table:
     columns: dict[str, list[str]]
     lines: list[int]
     form: CellForm = PLAIN
-    _read: dict[str, list[float | None]] = field(default_factory=dict, compare=False, repr=False)
+    _read: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -45,7 +45,9 @@ class Table:
         """bool (N,): the cells that say nothing."""
         if self.is_words(name):
             return np.array([self.form.is_empty_word(cell) for cell in self.columns[name]], bool)
-        return np.array([number is not None and number != number for number in self._numbers(name)], bool)
+        numbers, words = self._numbers(name)
+        missing: np.ndarray = np.isnan(numbers) & ~words
+        return missing
 
     def numbers(self, name: str) -> np.ndarray:
         """float64 (N,): the numbers of a column, NaN where missing.
@@ -53,12 +55,11 @@ class Table:
         Raises DataError with line and column for any other cell, for numbers beyond float32, and for whole numbers
         that float64 cannot tell apart.
         """
-        read = self._numbers(name)
+        numbers, words = self._numbers(name)
         cells = self.columns[name]
-        if None in read:
-            row = read.index(None)
+        if words.any():
+            row = int(words.argmax())
             raise DataError(f"{self.place(row, name)}: {self._not_a_number(cells[row])}")
-        numbers = np.array(read, np.float64)
         magnitudes = np.abs(numbers)
         beyond = magnitudes > GREATEST
         if beyond.any():
@@ -77,25 +78,31 @@ class Table:
 
     def is_words(self, name: str) -> bool:
         """Whether less than half of the cells that say something are numbers."""
-        numbers = self._numbers(name)
-        said = [number for number in numbers if number is None or number == number]
-        return 2 * sum(number is not None for number in said) < len(said)
+        numbers, words = self._numbers(name)
+        said = ~np.isnan(numbers) | words
+        return bool(2 * (said & ~words).sum() < said.sum())
 
     def has_words(self, name: str) -> bool:
         """Whether any cell is no number, or a code such as 01234, which is another than 1234."""
         codes = (cell[:1] == "0" and len(cell) > 1 and cell.isdecimal() for cell in self.columns[name])
-        return None in self._numbers(name) or any(codes)
+        return bool(self._numbers(name)[1].any()) or any(codes)
 
     def disguised(self, name: str) -> DisguisedColumn | None:
         """What to ask about a column of words; None for one of numbers."""
         return disguised(self.columns[name], self.form) if self.is_words(name) else None
 
-    def _numbers(self, name: str) -> list[float | None]:
-        read = self._read.get(name)
-        if read is None:
-            number = self.form.number
-            read = self._read[name] = [number(cell) for cell in self.columns[name]]
-        return read
+    def _numbers(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """float64 (N,), NaN for what is missing or a word; and bool (N,), which are words."""
+        if name not in self._read:
+            cells, number = self.columns[name], self.form.number
+            numbers, words = np.empty(len(cells)), np.zeros(len(cells), bool)
+            for row, cell in enumerate(cells):
+                found = number(cell)
+                words[row] = found is None
+                numbers[row] = np.nan if found is None else found
+            numbers.flags.writeable = False
+            self._read[name] = numbers, words
+        return self._read[name]
 
     def _not_a_number(self, cell: str) -> str:
         what = f"{shown(cell)!r} is not a number, as most of the column is"
