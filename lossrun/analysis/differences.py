@@ -46,7 +46,9 @@ def component_text(key: str, value: Any) -> str:
 
 
 def yaml_text(value: Any) -> str:
-    """A value as one would write it in a config: null, true, 1e-8."""
+    """A value as one would write it in a config: null, true, 1e-8, and "" for a word of no letters."""
+    if value == "":
+        return '""'
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):

@@ -37,6 +37,17 @@ def test_groups_and_absent_keys():
     ]
 
 
+def test_a_zero_and_an_empty_word_are_seen():
+    ignoring = {"name": "cross_entropy", "ignore_index": 0}
+    for one, other, shown in ((0, None, "0"), ("", None, '""'), (0, "", "0")):
+        ((key, values),) = found(
+            {"loss": ignoring | {"ignore_index": one}}, {"loss": ignoring | {"ignore_index": other}}
+        )
+        assert (key, values[0]) == ("loss.ignore_index", shown)
+    assert component_text("loss", ignoring) == "cross_entropy(ignore_index=0)"
+    assert component_text("loss", {"name": "focal", "gamma": 0.0}) == "focal(gamma=0.0)"
+
+
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
