@@ -45,13 +45,11 @@ ENVIRONMENT: dict[str, Any] = {
 }
 
 
-# Relative to this folder. Together they take two thirds of the time; what a room promises is mostly in the others too.
+# Relative to this folder. Together they take most of the time.
 SLOW = (
     "browser",
     "inference/test_exporting.py",
-    "script/test_data.py",
-    "script/test_keras.py",
-    "script/test_pytorch.py",
+    "script",
     "test_configs.py",
     "test_docs.py",
     "training/test_all_optimizers.py",
