@@ -21,7 +21,8 @@ def template_text(name: str, file: Path = Path("FILE")) -> str:
         hint = f"did you mean {near}?" if near else f"expected one of {', '.join(names)}"
         raise UsageError(f"there is no template {name!r}; {hint}")
     text = (files("lossrun.config") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
-    if len(str(file).splitlines()) == 1:  # a line break would end the comment that the command stands in
+    # A line break would end the comment that the command stands in, and bytes that are no text cannot be written.
+    if str(file).isprintable():
         for told in ("train", "check"):
             text = text.replace(f"{PROGRAM} {told} FILE", command(told, file))
     return text

@@ -67,6 +67,10 @@ def tag(column: str) -> str:
 def require_tensorboard(folder: Path) -> None:
     """Find out before anything is trained: raises UsageError where it is not installed, or there can be no folder."""
     _summary_writer()
+    if not str(folder).isprintable():
+        raise UsageError(
+            f"--tensorboard {folder}: TensorBoard's writer takes only printable text as a folder's name; choose another"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

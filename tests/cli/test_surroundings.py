@@ -28,6 +28,7 @@ COMMANDS = [
     ["resume", "x", "--set", "epochs=4"],
     ["compare", "x", f"r{CAFE}/*-y", "--html", f"{CAFE}.html"],
     ["script", "config.yaml", "--as", "pytorch"],
+    ["new", "-o", f"new-{CAFE}.yaml"],
     ["gc", "--yes"],
     ["rm", "x", "--yes"],
 ]
@@ -74,6 +75,19 @@ def test_a_folder_whose_name_is_no_text(folder: Path, encoding: str) -> None:
         result = ran(folder, *arguments, HOME=str(folder), **ENCODINGS[encoding])
         assert (arguments, result.returncode, result.stderr if result.returncode else b"") == (arguments, 0, b"")
         assert b"Traceback" not in result.stderr
+
+
+def test_what_cannot_be_text_is_refused_in_one_message(folder: Path) -> None:
+    """A config is text, and TensorBoard's own writer encodes the name of its folder."""
+    for arguments in (
+        ["train", "config.yaml", "--tensorboard", CAFE],
+        ["train", "config.yaml", "--name", CAFE],
+        ["train", "config.yaml", "--set", f"dataset.path={CAFE}.csv"],
+        ["train", "config.yaml", "--set", f"{CAFE}=3"],
+    ):
+        result = ran(folder, *arguments, HOME=str(folder))
+        assert (arguments, result.returncode, b"Traceback" in result.stderr) == (arguments, 2, False)
+    assert not (folder / "runs").exists()
 
 
 def test_a_printed_path_can_be_used(folder: Path) -> None:
