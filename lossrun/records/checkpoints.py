@@ -8,9 +8,8 @@ Tensors are numpy arrays by name (`model.`, `optimizer.`, `rng.` ...); everythin
 """
 
 import hashlib
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +21,15 @@ from safetensors import SafetensorError
 
 from lossrun.errors import CheckpointError
 from lossrun.records import durable, strict_json
+from lossrun.records.checkpoint_headers import METADATA_KEY, NAME, newest_first, parsed_header, step_of
+from lossrun.records.checkpoint_headers import candidates as candidates
+from lossrun.records.checkpoint_headers import metadata as metadata
 
 FORMAT_VERSION: Final = 2  # 1 kept the best weights in files of their own, which no digest proved
-READABLE: Final = (1, 2)
 FEWEST_KEPT: Final = 2  # a damaged newest one must leave another to go back to
 
-_NAME: Final = re.compile(r"step-(?P<step>\d{8,})-(?P<digest>[0-9a-f]{16})\.safetensors")
 _BEST: Final = re.compile(r"best-(?P<digest>[0-9a-f]{16})\.safetensors")
 _BEST_OF_SEED: Final = re.compile(r"best-seed\d+\.safetensors")  # of older versions, without a digest
-_METADATA_KEY: Final = "lossrun"
-_LARGEST_HEADER: Final = 100_000_000  # bytes; the limit of the safetensors format itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +56,11 @@ def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int, *, also_
     if _bytes(path) != data:  # as good as its digest, which the name has, and ten times as fast
         raise CheckpointError(f"{path.name}: damaged, it reads back other bytes than were written")
     present = list(directory.iterdir())
-    found = _newest_first(present)
-    earlier = [old for old in found if _step(old) < step]
+    found = newest_first(present)
+    earlier = [old for old in found if step_of(old) < step]
     kept = {path, *earlier[: max(keep, FEWEST_KEPT) - 1]}
     if also_keep is not None:
-        kept |= set([old for old in earlier if _step(old) <= also_keep][:1])
+        kept |= set([old for old in earlier if step_of(old) <= also_keep][:1])
     leavings = [left for left in present if left.name.startswith(".") and left.suffix == durable.TEMPORARY_SUFFIX]
     for old in (*found, *leavings):
         if old not in kept:
@@ -74,9 +72,9 @@ def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int, *, also_
 def remove_after(directory: Path, step: int) -> None:
     """Remove the checkpoints of later steps, if there is one of that step or before to go back to."""
     found = candidates(directory)
-    if any(_step(path) <= step for path in found):
+    if any(step_of(path) <= step for path in found):
         for path in found:
-            if _step(path) > step:
+            if step_of(path) > step:
                 path.unlink(missing_ok=True)
 
 
@@ -103,13 +101,6 @@ def remove_best(directory: Path, but: str) -> None:
         if path.name != but:
             with suppress(OSError):
                 path.unlink()
-
-
-def candidates(directory: Path) -> list[Path]:
-    """The checkpoints in `directory` by their names, newest step first, unread."""
-    if not directory.is_dir():
-        return []
-    return _newest_first(directory.iterdir())
 
 
 def load_newest(
@@ -147,7 +138,7 @@ def load_newest(
 def read(path: Path) -> Checkpoint:
     """The checkpoint or weights in `path`, arrays writable. Raises CheckpointError where it cannot be trusted."""
     data = _verified_bytes(path)
-    header = _metadata(path, data)
+    header = parsed_header(path, data)
     try:
         arrays = safetensors.numpy.load(data)
     except (SafetensorError, KeyError, ValueError) as error:
@@ -157,22 +148,12 @@ def read(path: Path) -> Checkpoint:
     )
 
 
-def metadata(path: Path) -> dict[str, Any]:
-    """What `path` says of itself, from its header alone; the digest is not checked. Raises CheckpointError."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-            return _metadata(path, start + file.read(min(int.from_bytes(start, "little"), _LARGEST_HEADER)))
-    except OSError as error:
-        raise CheckpointError(f"{path.name}: cannot be read ({error.strerror or error})") from error
-
-
 def _serialized(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> bytes:
     # Safetensors copies the memory as it lies: a transposed array would come back scrambled, without a word.
     # `asarray`, because `ascontiguousarray` makes a 1-d array of a 0-d one.
     contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     text = strict_json.dumps({"format_version": FORMAT_VERSION, **facts})
-    return bytes(safetensors.numpy.save(contiguous, metadata={_METADATA_KEY: text}))
+    return bytes(safetensors.numpy.save(contiguous, metadata={METADATA_KEY: text}))
 
 
 def _bytes(path: Path) -> bytes:
@@ -184,38 +165,11 @@ def _bytes(path: Path) -> bytes:
 
 def _verified_bytes(path: Path) -> bytes:
     data = _bytes(path)
-    match = _NAME.fullmatch(path.name) or _BEST.fullmatch(path.name)
+    match = NAME.fullmatch(path.name) or _BEST.fullmatch(path.name)
     if match and match["digest"] != (found := _digest(data)):
         raise CheckpointError(f"{path.name}: damaged, its content has the digest {found}")
     return data
 
 
-def _metadata(path: Path, start: bytes) -> dict[str, Any]:
-    """The metadata in the beginning of a file: eight bytes of length, then a JSON header."""
-    length = int.from_bytes(start[:8], "little")
-    try:
-        facts = strict_json.loads(json.loads(start[8 : 8 + length])["__metadata__"][_METADATA_KEY])
-        version = facts["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path.name}: no checkpoint of lossrun's (its header cannot be read)") from error
-    if version not in READABLE:
-        raise CheckpointError(
-            f"{path.name}: format version {version}, this lossrun reads {' and '.join(map(str, READABLE))}; use the "
-            "version that wrote it"
-        )
-    return dict(facts)
-
-
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _newest_first(paths: Iterable[Path]) -> list[Path]:
-    """The checkpoints among `paths`."""
-    return sorted((path for path in paths if _NAME.fullmatch(path.name)), key=_step, reverse=True)
-
-
-def _step(path: Path) -> int:
-    match = _NAME.fullmatch(path.name)
-    assert match, path
-    return int(match["step"])

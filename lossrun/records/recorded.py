@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import CheckpointError, RunError
-from lossrun.records import config_file, history, ledger, strict_json
+from lossrun.records import checkpoint_headers, config_file, history, ledger, strict_json
 from lossrun.records.digests import DAMAGED, Mark, of_text
 from lossrun.records.edits import digest, edits
 from lossrun.records.history import History
@@ -164,13 +164,11 @@ def _is_not_what_was_trained(
 ) -> bool:
     """Whether a config that the ledger does not hold, as in older versions, has another digest than the checkpoints
     say. Which config changes led to was not recorded."""
-    from lossrun.records import checkpoints
-
     if any(event.get("changes") or "config" in event for event in events):
         return False
-    for path in checkpoints.candidates(files.checkpoints):
+    for path in checkpoint_headers.candidates(files.checkpoints):
         try:
-            recorded = checkpoints.metadata(path).get("config")
+            recorded = checkpoint_headers.metadata(path).get("config")
         except CheckpointError:
             continue
         return isinstance(recorded, str) and recorded != digest(config)
@@ -201,11 +199,9 @@ def _size(path: Path) -> int:
 
 
 def _marks_of_checkpoints(files: RunDirectory) -> Iterator[tuple[Mark, Path]]:
-    from lossrun.records import checkpoints
-
-    for path in checkpoints.candidates(files.checkpoints):
+    for path in checkpoint_headers.candidates(files.checkpoints):
         try:
-            mark = Mark.found_in(checkpoints.metadata(path).get("history"))
+            mark = Mark.found_in(checkpoint_headers.metadata(path).get("history"))
         except CheckpointError:
             continue  # whoever wants the checkpoint itself hears of it
         if mark:

@@ -1,0 +1,59 @@
+"""What checkpoints say of themselves, from their names and headers alone: no numpy, which listing runs does without."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from lossrun.errors import CheckpointError
+from lossrun.records import strict_json
+
+READABLE: Final = (1, 2)  # format versions
+NAME: Final = re.compile(r"step-(?P<step>\d{8,})-(?P<digest>[0-9a-f]{16})\.safetensors")
+METADATA_KEY: Final = "lossrun"
+_LARGEST_HEADER: Final = 100_000_000  # bytes; the limit of the safetensors format itself
+
+
+def candidates(directory: Path) -> list[Path]:
+    """The checkpoints in `directory` by their names, newest step first, unread."""
+    if not directory.is_dir():
+        return []
+    return newest_first(directory.iterdir())
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """What `path` says of itself, from its header alone; the digest is not checked. Raises CheckpointError."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            return parsed_header(path, start + file.read(min(int.from_bytes(start, "little"), _LARGEST_HEADER)))
+    except OSError as error:
+        raise CheckpointError(f"{path.name}: cannot be read ({error.strerror or error})") from error
+
+
+def parsed_header(path: Path, start: bytes) -> dict[str, Any]:
+    """The metadata in the beginning of a file: eight bytes of length, then a JSON header."""
+    length = int.from_bytes(start[:8], "little")
+    try:
+        facts = strict_json.loads(json.loads(start[8 : 8 + length])["__metadata__"][METADATA_KEY])
+        version = facts["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path.name}: no checkpoint of lossrun's (its header cannot be read)") from error
+    if version not in READABLE:
+        raise CheckpointError(
+            f"{path.name}: format version {version}, this lossrun reads {' and '.join(map(str, READABLE))}; use the "
+            "version that wrote it"
+        )
+    return dict(facts)
+
+
+def newest_first(paths: Iterable[Path]) -> list[Path]:
+    """The checkpoints among `paths`."""
+    return sorted((path for path in paths if NAME.fullmatch(path.name)), key=step_of, reverse=True)
+
+
+def step_of(path: Path) -> int:
+    match = NAME.fullmatch(path.name)
+    assert match, path
+    return int(match["step"])
