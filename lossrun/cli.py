@@ -1,5 +1,6 @@
 """The command line: which commands there are, and the one place where errors become text and an exit code."""
 
+import os
 import sys
 from inspect import signature
 from typing import Annotated, Final
@@ -10,6 +11,7 @@ from lossrun.commands import configs, models, runs, training
 from lossrun.commands.with_config import WithConfig
 from lossrun.errors import ConfigError, LossrunError, RunError, StoppedError
 from lossrun.output import accept_any_text
+from lossrun.shell import is_a_width
 from lossrun.version import __version__
 
 # What a shell reports for a command that SIGPIPE has ended: 128 and the number of the signal.
@@ -25,6 +27,8 @@ app = typer.Typer(
 
 def main() -> None:
     """The entry point: every error of ours becomes one message on stderr and its exit code."""
+    if not is_a_width(os.environ.get("COLUMNS", "")):
+        os.environ.pop("COLUMNS", None)  # rich would take a 0 at its word
     try:
         _run()
     except BrokenPipeError:

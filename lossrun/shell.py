@@ -75,6 +75,11 @@ def quoted(word: str) -> str:
     return f'"{text}"' if _SPECIAL_IN_CMD.search(text) and not text.startswith('"') else text
 
 
+def is_a_width(columns: str) -> bool:
+    """Whether COLUMNS says how wide the screen is. Below 20 no line could be read."""
+    return columns.isascii() and columns.isdecimal() and len(columns) < 10 and int(columns) >= 20
+
+
 def _positional(word: str | Path) -> str:
     """A file whose name begins with a dash is no option."""
     text = str(word)

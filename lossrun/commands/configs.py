@@ -220,9 +220,11 @@ def fetch(
     from lossrun.data import fetch as fetched
     from lossrun.data.images import IMAGE_SETS
     from lossrun.errors import UsageError
+    from lossrun.nearby import nearest_first
 
     found = find("dataset", dataset)
     if found is None or found.component.name not in IMAGE_SETS:
-        raise UsageError(f"{dataset} is not among the datasets to download; expected {', '.join(IMAGE_SETS)}")
+        near = nearest_first(dataset, list(IMAGE_SETS), "dataset", "to download")
+        raise UsageError(f"{dataset} is not among the datasets to download{near}")
     for path in fetched(found.component.name, folder_of_data(data_dir)):
         typer.echo(path)

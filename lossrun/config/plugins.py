@@ -15,6 +15,7 @@ from lossrun.catalog import nearest
 from lossrun.config.config import Choice, Config
 from lossrun.config.plugin_sources import files_to_keep, is_installed, read_sources
 from lossrun.errors import UsageError
+from lossrun.nearby import nearby, nearest_first
 
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED: Final = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
@@ -47,9 +48,10 @@ def load_plugin(spec: str, config_dir: Path) -> Any:
             module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+            file = f"{module_name.replace('.', '/')}.py"
             raise UsageError(
                 f"{spec}: there is no module {error.name}; looked in {folder} and among the installed packages. "
-                f"Put {module_name.replace('.', '/')}.py beside the config, or mend the name"
+                f"Put {file} next to the config, or fix the name{nearby(folder / file, ('.py',), 'Python file')}"
             ) from error
         place = traceback.extract_tb(error.__traceback__)[-1]
         raise UsageError(
@@ -60,10 +62,11 @@ def load_plugin(spec: str, config_dir: Path) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError as error:
-        public = [name for name in vars(module) if not name.startswith("_")]
-        near = nearest(attribute, public)
-        hint = f"did you mean {near}?" if near else f"it has {', '.join(public) or 'no public names'}"
-        raise UsageError(f"{spec}: {module.__file__ or module_name} has no {attribute}; {hint}") from error
+        public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+        # What it only imports is seldom meant.
+        own = [name for name, value in public.items() if getattr(value, "__module__", None) == module.__name__]
+        near = nearest_first(attribute, own or list(public), "public name", "there")
+        raise UsageError(f"{spec}: {module.__file__ or module_name} has no {attribute}{near}") from error
 
 
 def loaded_plugin(spec: str) -> Any:

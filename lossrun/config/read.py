@@ -5,7 +5,7 @@ from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lossrun.config.config import Config
 from lossrun.config.overrides import Override, apply
@@ -14,7 +14,10 @@ from lossrun.config.source import Source
 from lossrun.config.validate import validate
 from lossrun.errors import ConfigError
 from lossrun.files import read_at_most
+from lossrun.nearby import about, joined
 from lossrun.shell import command
+
+ENDINGS: Final = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,13 @@ def read(path: Path, overrides: Sequence[Override] = ()) -> Reading:
         text = content.decode("utf-8-sig", errors).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"]) from None
-    except FileNotFoundError:
-        near = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-        there = f"; there {'is' if len(near) == 1 else 'are'} {', '.join(near[:8])}" if near else ""
-        raise ConfigError([f"{path}: no such file{there}; `{command('new')}` writes one to start from"]) from None
+    except FileNotFoundError as error:
+        there = about(path, error, ENDINGS, "YAML file")
+        writes = f"`{command('new')}` writes one to start from"
+        raise ConfigError([joined(f"{path}: no such file{there}", writes)]) from None
     except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+        there = about(path, error, ENDINGS, "YAML file")
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}{there}"]) from None
     raw, source = parse(text, str(path))
     return _reading(raw, source, path.resolve().parent, overrides)
 

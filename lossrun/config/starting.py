@@ -3,8 +3,8 @@
 from importlib.resources import files
 from pathlib import Path
 
-from lossrun.catalog import nearest
 from lossrun.errors import UsageError
+from lossrun.nearby import nearest_first
 from lossrun.shell import PROGRAM, command
 
 
@@ -17,9 +17,7 @@ def template_text(name: str, file: Path = Path("FILE")) -> str:
     """The template; `file` is what its first line says to train. Raises UsageError for an unknown name."""
     names = template_names()
     if name not in names:
-        near = nearest(name, names)
-        hint = f"did you mean {near}?" if near else f"expected one of {', '.join(names)}"
-        raise UsageError(f"there is no template {name!r}; {hint}")
+        raise UsageError(f"there is no template {name!r}{nearest_first(name, names, 'template')}")
     text = (files("lossrun.config") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
     # A line break would end the comment that the command stands in, and bytes that are no text cannot be written.
     if str(file).isprintable():

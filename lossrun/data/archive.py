@@ -20,6 +20,7 @@ from lossrun.data.table_inputs import Layout
 from lossrun.data.targets import encode
 from lossrun.errors import DataError
 from lossrun.files import open_regular
+from lossrun.nearby import about, joined
 
 # What numpy and zipfile raise for objects, damage, encryption and unknown compression.
 UNREADABLE: Final = (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error)
@@ -177,7 +178,10 @@ def _opened(path: Path, key: str = "path") -> Iterator[NpzFile]:
         stream = open_regular(path)
     except OSError as error:
         raise DataError(
-            f"dataset.{key}: {path} cannot be read: {error.strerror}; the path is relative to the config"
+            joined(
+                f"dataset.{key}: {path} cannot be read: {error.strerror}{about(path, error, ('.npz',), 'npz file')}",
+                "the path is relative to the config",
+            )
         ) from error
     with stream:
         try:

@@ -17,6 +17,7 @@ from lossrun.data.dataset import Part, Scaling, Source
 from lossrun.data.idx import read_idx
 from lossrun.data.places import array_cache_dir, is_nowhere
 from lossrun.errors import AbsentDataError, DataError
+from lossrun.nearby import nearby
 
 TRAIN: Final = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 TEST: Final = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
@@ -143,6 +144,11 @@ def _check_digest(path: Path, published: str) -> None:
         )
 
 
+def _elsewhere(folder: Path) -> str:
+    """The folder that may be meant, where this one is misspelt."""
+    return "" if folder.is_dir() else nearby(folder / TRAIN[0])
+
+
 def _download(name: str, file_name: str, folder: Path) -> Path:
     if is_nowhere(folder):
         raise AbsentDataError(
@@ -170,7 +176,7 @@ def _download(name: str, file_name: str, folder: Path) -> Path:
         except (OSError, ValueError) as error:
             failures.append(f"  {mirror}: {_innermost(error)}")
     raise AbsentDataError(
-        f"{name}: {file_name} is not in {folder} (gzipped or not) and could not be downloaded:\n"
+        f"{name}: {file_name} is not in {folder} (gzipped or not){_elsewhere(folder)} and could not be downloaded:\n"
         + "\n".join(failures)
         + f"\nPut {', '.join((*TRAIN, *TEST))} there, or name the folder above {name}/ with --data-dir or "
         "LOSSRUN_DATA_DIR."

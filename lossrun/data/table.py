@@ -17,6 +17,9 @@ from lossrun.data.cells import PLAIN, CellForm, DisguisedColumn, disguise, disgu
 from lossrun.data.inputs import GREATEST
 from lossrun.errors import DataError
 from lossrun.files import open_regular
+from lossrun.nearby import about, joined
+
+TABLES: Final = (".csv", ".tsv", ".txt")  # what the names of tables end in
 
 # What cells are also set apart by.
 _DELIMITERS: Final = (";", "\t", "|", ",")
@@ -203,9 +206,11 @@ def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[i
 
 
 def _unreadable(path: Path, key: str, error: OSError) -> str:
+    there = about(path, error, TABLES, "table")
     if key == "input":
-        return f"--input {path}: cannot be read: {error.strerror}"
-    return f"dataset.{key}: {path} cannot be read: {error.strerror}; the path is relative to the config"
+        return f"--input {path}: cannot be read: {error.strerror}{there}"
+    told = f"dataset.{key}: {path} cannot be read: {error.strerror}{there}"
+    return joined(told, "the path is relative to the config")
 
 
 def _text_lines(stream: TextIOWrapper, path: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
@@ -12,12 +12,11 @@ from lossrun.data.archive import UNREADABLE
 from lossrun.data.idx import read_idx
 from lossrun.data.inputs import as_array, as_float32, as_inputs
 from lossrun.data.preparation import Preparation
-from lossrun.data.table import Table, read_table
+from lossrun.data.table import TABLES, Table, read_table
 from lossrun.data.table_inputs import InputColumn, read_inputs
 from lossrun.errors import DataError, UsageError
 from lossrun.files import open_regular
-
-TABLES: Final = (".csv", ".tsv", ".txt")
+from lossrun.nearby import nearby
 
 
 def read_new_inputs(path: Path, form: Preparation) -> np.ndarray:
@@ -31,7 +30,8 @@ def read_new_inputs(path: Path, form: Preparation) -> np.ndarray:
     training.
     """
     if not path.exists():
-        raise DataError(f"--input {path}: there is no such file")
+        near = nearby(path, (*TABLES, ".npz", ".idx", ".gz"), "input file")
+        raise DataError(f"--input {path}: there is no such file{near}")
     if path.suffix.lower() in TABLES:
         return _of_kind(_from_table(path, form), form, str(path), is_table=True)
     if path.suffix.lower() == ".npz":

@@ -8,13 +8,13 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import RunError
+from lossrun.nearby import joined, nearby, nearest_first
 from lossrun.records import config_file, durable, ledger, strict_json
 from lossrun.shell import command
 
@@ -159,7 +159,8 @@ def find(spec: str, runs_dir: Path) -> Path:
     if "/" in spec or os.sep in spec:
         if named := _called(spec, runs):
             return named
-        raise RunError(f"{spec} is no run directory: it has no {' and no '.join(_missing(path))}")
+        near = "" if path.is_dir() else _near_path(path)
+        raise RunError(f"{spec} is no run directory: it has no {' and no '.join(_missing(path))}{near}")
     if recent := _RECENT.fullmatch(spec):
         return _recent(int(recent["back"] or 0), runs, runs_dir)
     for path in runs:
@@ -266,10 +267,23 @@ def _by_beginning(spec: str, runs: list[Path], runs_dir: Path) -> Path:
         raise RunError(
             f"{spec} is the beginning of {len(matches)} runs; write more of the one you mean:{_listed(matches)}"
         )
-    names = [name for path in runs for name in (path.name, bare_name(path))]
-    near = list(dict.fromkeys(get_close_matches(spec, names, n=3)))
-    hint = f"did you mean {' or '.join(near)}?" if near else f"`{command('ls', runs_dir=runs_dir)}` lists the runs"
-    raise RunError(f"no run {spec} in {runs_dir}; {hint}")
+    if not runs_dir.is_dir():
+        raise RunError(f"no run {spec}{nearby(runs_dir / spec)}")
+    lists = f"`{command('ls', runs_dir=runs_dir)}` lists the runs"
+    if not runs:
+        raise RunError(f"no run {spec} in {runs_dir}, which holds no runs; {lists}")
+    # By its name, or where somebody began with the time, by the directory's.
+    names = [path.name if spec[:1].isdigit() else bare_name(path) for path in reversed(runs)]
+    near = nearest_first(spec, list(dict.fromkeys(names)), "run", "there", count=len(runs))
+    raise RunError(joined(f"no run {spec} in {runs_dir}{near}", lists))
+
+
+def _near_path(path: Path) -> str:
+    """The run beside where this one was looked for that may be meant."""
+    if not path.parent.is_dir():
+        return nearby(path)
+    runs = all_runs(path.parent)
+    return nearest_first(path.name, [run.name for run in reversed(runs)], "run", f"in {path.parent}")
 
 
 def _by_pattern(spec: str, runs_dir: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from lossrun.report.compare_tables import (
     runs_table,
     target_table,
 )
-from lossrun.report.console import note, plus_minus, warning
+from lossrun.report.console import is_bounded, note, plus_minus, warning
 from lossrun.report.matrix import matrices
 from lossrun.report.text_table import TextTable, print_line, print_pairs, print_table
 from lossrun.report.verdicts import sentences, verdicts_table
@@ -67,7 +67,7 @@ def print_metrics(comparison: Comparison, console: Console) -> None:
     ):
         if number:
             print_line(console, "")
-        fits = not console.is_terminal or long.width <= console.width
+        fits = not is_bounded(console) or long.width <= console.width
         print_table(console, long if fits else upright)
 
 
@@ -105,7 +105,7 @@ def _print_runs(console: Console, comparison: Comparison) -> None:
     """The legend. What there is no room for stands below it: the directories' names, or also what differs."""
 
     def fits(table: TextTable) -> bool:
-        return not console.is_terminal or table.width <= console.width
+        return not is_bounded(console) or table.width <= console.width
 
     if fits(table := runs_table(comparison)):
         print_table(console, table)
@@ -124,7 +124,7 @@ def _print_runs(console: Console, comparison: Comparison) -> None:
 def _print_differences(console: Console, comparison: Comparison) -> None:
     """A table, or where the values are too long for one, a list."""
     (table,) = _named(console, comparison, lambda names: [differences_table(comparison, names)])
-    if not console.is_terminal or table.width <= console.width:
+    if not is_bounded(console) or table.width <= console.width:
         print_table(console, table)
         return
     print_line(console, table.title, style="bold")
@@ -141,7 +141,7 @@ def _named(
 ) -> Iterator[TextTable]:
     """Each table with long headers if it fits like that, else with letters."""
     for long, short in zip(build(headers(comparison)), build(letters(comparison)), strict=True):
-        yield long if not console.is_terminal or long.width <= console.width else short
+        yield long if not is_bounded(console) or long.width <= console.width else short
 
 
 def _print_verdicts(console: Console, comparison: Comparison) -> None:
@@ -163,7 +163,7 @@ def _matrices(console: Console, comparison: Comparison, sign: str) -> Iterator[T
         matrices(comparison, names, sign, upright=upright) for upright in (False, True) for names in (long, short)
     ]
     for each in zip(*shapes, strict=True):
-        yield next((table for table in each if not console.is_terminal or table.width <= console.width), each[-1])
+        yield next((table for table in each if not is_bounded(console) or table.width <= console.width), each[-1])
 
 
 def _further(comparison: Comparison, names: Sequence[str], sign: str, *, curves: bool) -> list[TextTable]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lossrun.output import accept_any_text
-from lossrun.shell import PROGRAM
+from lossrun.shell import PROGRAM, is_a_width
 
 # Wide enough that nothing is ever cut where there is no screen to fit.
 _PIPE_WIDTH = 10_000
@@ -43,8 +43,19 @@ def _console(*, stderr: bool) -> Console:
     if stream is None:  # closed by whoever started us
         return _Console(file=io.StringIO())
     accept_any_text(stream)
-    width = None if stream.isatty() else _PIPE_WIDTH
+    width = None if stream.isatty() else _asked_width()
     return _Console(stderr=stderr, width=width, soft_wrap=not stream.isatty())
+
+
+def _asked_width() -> int:
+    """Of a pipe: what COLUMNS says, where that is a number of columns."""
+    asked = os.environ.get("COLUMNS", "")
+    return min(int(asked), _PIPE_WIDTH) if is_a_width(asked) else _PIPE_WIDTH
+
+
+def is_bounded(console: Console) -> bool:
+    """Whether there is a width to keep to: a terminal's, or for a pipe what COLUMNS says."""
+    return console.is_terminal or console.width < _PIPE_WIDTH
 
 
 def in_memory() -> Console:
@@ -73,7 +84,7 @@ def plus_minus(console: Console) -> str:
 
 def print_text(console: Console, text: Text) -> None:
     """Print a line, wrapped at blanks in a terminal and left whole in a pipe; a word is never broken."""
-    for line in wrapped(text, console.width) if console.is_terminal else [text]:
+    for line in wrapped(text, console.width) if is_bounded(console) else [text]:
         console.print(line, soft_wrap=True)
 
 

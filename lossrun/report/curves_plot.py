@@ -9,7 +9,7 @@ from rich.text import Text
 
 from lossrun.analysis.differences import letters
 from lossrun.analysis.learning_curves import LearningCurve, LearningCurves, Panel
-from lossrun.report.console import note
+from lossrun.report.console import is_bounded, note
 from lossrun.report.glyphs import draws_unicode
 from lossrun.report.line_plot import MARKS, Band, Series, line_plot
 from lossrun.report.text_table import print_line, print_pairs
@@ -26,7 +26,7 @@ _BETTER: Final = {"min": "lower is better", "max": "higher is better", None: ""}
 
 def print_learning_curves(curves: LearningCurves, console: Console) -> None:
     """Each panel, no wider than the terminal, and the notes."""
-    width = min(console.width, _WIDEST) - 1 if console.is_terminal else _PIPE_WIDTH - 1
+    width = min(console.width, _WIDEST) - 1 if is_bounded(console) else _PIPE_WIDTH - 1
     called = _legend_names(curves.labels, width)
     for panel in curves.panels:
         _print_panel(console, curves, panel, called, width)

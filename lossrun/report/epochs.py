@@ -87,7 +87,8 @@ class EpochTable:
                 self.columns.remove(name)
 
     def _too_wide(self) -> bool:
-        return len(self._header()) > self.console.width
+        # In a pipe the rows are data, whatever COLUMNS says.
+        return self.console.is_terminal and len(self._header()) > self.console.width
 
     def _header(self) -> str:
         names = [f"{_short(name):>{self._width(name)}}" for name in self.columns]

@@ -21,7 +21,7 @@ from lossrun.catalog.declaration import (
     Parameter,
 )
 from lossrun.catalog.lookup import COMPONENTS
-from lossrun.report.console import wrapped
+from lossrun.report.console import is_bounded, wrapped
 from lossrun.report.loss_facts import last_layer, robust_to
 from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
 from lossrun.shell import command
@@ -134,7 +134,7 @@ def _table(console: Console, components: Sequence[Component], task: str | None, 
     columns = tuple(Column(name, tuple(fact[name] or "-" for fact in facts), right=False) for name in names)
     what = tuple(short(component.meaning) for component in components)
     room = console.width - TextTable(title, key, columns).width - 2
-    if console.is_terminal and room >= LEAST_ROOM:
+    if is_bounded(console) and room >= LEAST_ROOM:
         what = tuple("\n".join(line.plain for line in wrapped(Text(text), room)) for text in what)
     return TextTable(title, key, (*columns, Column("what it is", what, right=False)))
 

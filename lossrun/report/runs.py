@@ -18,7 +18,7 @@ from lossrun.analysis.selection import value as value_of
 from lossrun.records import strict_json
 from lossrun.report.by_class import class_table
 from lossrun.report.compare_tables import BETTER
-from lossrun.report.console import note, plus_minus, print_text, warning
+from lossrun.report.console import is_bounded, note, plus_minus, print_text, warning
 from lossrun.report.glyphs import draws_unicode
 from lossrun.report.numbers import format_number, format_seconds, format_size, format_spread
 from lossrun.report.sparkline import sparkline
@@ -69,7 +69,7 @@ def print_listing(listing: Listing, console: Console, *, nothing: str = "") -> N
             *_sorted_by(listing),
         )
         table = TextTable("", Column("run", tuple(row.name for row in rows), right=False), columns)
-        if not console.is_terminal or table.width <= console.width:
+        if not is_bounded(console) or table.width <= console.width:
             print_table(console, table)
         else:
             _print_blocks(console, listing, sign)
@@ -154,7 +154,7 @@ def print_leftovers(leftovers: "Leftovers", console: Console) -> None:
         )
         runs = Column("run", tuple(one.path.name for one in leftovers.found), right=False)
         table = TextTable("", runs, columns, note=f"together {format_size(leftovers.size)}")
-        if not console.is_terminal or table.width <= console.width:
+        if not is_bounded(console) or table.width <= console.width:
             print_table(console, table)
         else:
             for one in leftovers.found:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from lossrun.report.console import is_unicode, print_text, wrapped
+from lossrun.report.console import is_bounded, is_unicode, print_text, wrapped
 
 _GAP: Final = 2  # blanks between columns
 _INDENT: Final = 4  # blanks before a value that has a line of its own
@@ -49,7 +49,7 @@ class TextTable:
 
 def print_table(console: Console, table: TextTable) -> None:
     """Print the table, in as many blocks as the terminal's width asks for. A pipe's console is wide enough for all."""
-    blocks = packed(table, console.width) if console.is_terminal else [table.columns]
+    blocks = packed(table, console.width) if is_bounded(console) else [table.columns]
     for number, columns in enumerate(blocks):
         if table.title or number:
             print_line(console, table.title if number == 0 else f"{table.title} (continued)".strip(), style="bold")
@@ -72,7 +72,7 @@ def print_pairs(console: Console, pairs: Sequence[tuple[str, str]], *, style: st
     for name, text in pairs:
         head = Text(" " * indent + name + " " * (width - cell_len(name)))
         head.stylize(style, indent, indent + len(name))
-        room = console.width - indent - width if console.is_terminal else console.width
+        room = console.width - indent - width if is_bounded(console) else console.width
         lines = wrapped(Text(text), room)
         if any(line.cell_len > room for line in lines):
             console.print(_stripped(head), soft_wrap=True)
@@ -104,7 +104,7 @@ def packed(table: TextTable, width: int) -> list[Sequence[Column]]:
 def _print_block(console: Console, columns: Sequence[Column]) -> None:
     """Headers, a rule and the rows. Only a lone column that is too wide has its cells wrapped, at blanks."""
     widths = [column.width for column in columns]
-    if console.is_terminal and (spare := console.width - sum(widths) - _GAP * (len(widths) - 1)) < 0:
+    if is_bounded(console) and (spare := console.width - sum(widths) - _GAP * (len(widths) - 1)) < 0:
         widths[-1] = max(widths[-1] + spare, 1)
     rule = ("─" if is_unicode(console) else "-") * min(sum(widths) + _GAP * (len(widths) - 1), console.width)
     _print_row(console, columns, [Text(column.header) for column in columns], widths, foot=True)

@@ -32,7 +32,7 @@ def test_the_names() -> None:
     assert template_names() == ["classification", "regression", "table"]
     with pytest.raises(UsageError, match=r"there is no template 'regresion'; did you mean regression\?"):
         template_text("regresion")
-    with pytest.raises(UsageError, match="expected one of classification, regression, table"):
+    with pytest.raises(UsageError, match="3 templates: classification, regression, table"):
         template_text("zzz")
 
 

@@ -1,0 +1,132 @@
+"""What lies where a file was looked for in vain: the nearest name first, and how many there are in all."""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Final
+
+_CLOSE: Final = 0.6  # likeness from which on a name may be meant
+_SHOWN: Final = 5  # names in a message
+_MOST: Final = 2000  # names that are compared; there may be any number of files
+
+
+def nearby(path: Path, endings: Sequence[str] = (), kind: str = "file") -> str:
+    """What to say behind "no such file": `; did you mean base.yaml? 12 YAML files here, nearest first: ...`.
+
+    endings: of the files that could be meant, such as `.yaml`; none: any. kind: what to call one of them.
+    """
+    if not path.parent.is_dir():
+        return _no_folder(path)
+    names = names_in(path.parent, endings)
+    below = [] if path.name in names else _one_folder_below(path)
+    if below:
+        return f"; did you mean {_shown(str(below[0]))}?" + _counted(len(names), kind, joined=False)
+    return nearest_first(path.name, names, kind, "here", ignore=endings)
+
+
+def nearest_first(
+    word: str,
+    names: Sequence[str],
+    kind: str,
+    where: str = "",
+    *,
+    ignore: Sequence[str] = (),
+    count: int | None = None,
+) -> str:
+    """The same of any names: `; did you mean base.yaml? 12 YAML files here, nearest first: base.yaml, ...`.
+
+    ignore: endings that count neither for nor against a name. count: of what there is, where several have one name.
+    """
+    count = len(names) if count is None else count
+    word = word.strip() or word
+    ranked = sorted(names[:_MOST], key=lambda name: (-_likeness(word, name, ignore), name))
+    if not ranked:
+        return _counted(count, kind, where)
+    close = _likeness(word, ranked[0], ignore) >= _CLOSE
+    meant = f"; did you mean {_shown(ranked[0])}?" if close else ""
+    if count == 1 and close:
+        return f"{meant}{_counted(count, kind, where, joined=False)}"
+    listed = ", ".join(map(_shown, ranked[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
+    return f"{meant}{_counted(count, kind, where, joined=not close)}{', nearest first' * close}: {listed}"
+
+
+def inside(folder: Path, endings: Sequence[str] = (), kind: str = "file") -> str:
+    """What lies in a folder that was given for a file: `; 2 YAML files in it: a.yaml, b.yaml`."""
+    names = names_in(folder, endings)
+    listed = ", ".join(map(_shown, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
+    return _counted(len(names), kind, "in it") + (f": {listed}" if names else "")
+
+
+def joined(text: str, more: str) -> str:
+    """Both as one message; a question has its mark already."""
+    return f"{text} {more[:1].upper()}{more[1:]}" if text.endswith("?") else f"{text}; {more}"
+
+
+def names_in(folder: Path, endings: Sequence[str] = ()) -> list[str]:
+    """Names of the files in a folder that end so, sorted; nothing of one that cannot be read."""
+    try:
+        found = [one.name for one in folder.iterdir() if not one.name.startswith(".")]
+        return sorted(name for name in found if _ends(name, endings) and not (folder / name).is_dir())
+    except OSError:
+        return []
+
+
+def _no_folder(path: Path) -> str:
+    """The first folder on the way that is not there, and the one that may be meant."""
+    missing = next(part for part in reversed((path, *path.parents)) if not part.exists())
+    try:
+        folders = [one.name for one in missing.parent.iterdir() if one.is_dir() and not one.name.startswith(".")]
+    except OSError:
+        folders = []
+    close = max(folders, key=lambda name: _likeness(missing.name, name), default="")
+    if not close or _likeness(missing.name, close) < _CLOSE:
+        return f"; there is no folder {_shown(str(missing))}"
+    meant = missing.parent / close / path.relative_to(missing)
+    meant = meant if meant.exists() else missing.parent / close
+    return f"; there is no folder {_shown(str(missing))}: did you mean {_shown(str(meant))}?"
+
+
+def _one_folder_below(path: Path) -> list[Path]:
+    try:
+        folders = [one for one in path.parent.iterdir() if one.is_dir() and not one.name.startswith(".")]
+        return sorted(one / path.name for one in folders if (one / path.name).is_file())
+    except OSError:
+        return []
+
+
+def _counted(count: int, kind: str, where: str = "here", *, joined: bool = True) -> str:
+    many = f"{count or 'no'} {kind}{'' if count == 1 else 's'} {where}".rstrip()
+    return f"; {many}" if joined else f" {many}"
+
+
+def _likeness(one: str, other: str, ignore: Sequence[str] = ()) -> float:
+    """From 0 to 1, case, dashes and underscores aside; letters in another order, the commonest slip, count as one."""
+    first, second = (_folded(text, ignore) for text in (one, other))
+    if first == second:
+        return 1.0
+    if sorted(first) == sorted(second):
+        return 0.95
+    return SequenceMatcher(None, first, second).ratio()
+
+
+def _folded(text: str, ignore: Sequence[str]) -> str:
+    for ending in ignore:
+        text = text.removesuffix(ending)
+    return re.sub(r"[\s_\-]", "", text).lower()
+
+
+def _ends(name: str, endings: Sequence[str]) -> bool:
+    return not endings or name.lower().endswith(tuple(endings))
+
+
+def _shown(name: str) -> str:
+    """Without what would move the cursor or colour the terminal."""
+    return name if name.isprintable() else ascii(name)
+
+
+def about(path: Path, error: OSError, endings: Sequence[str] = (), kind: str = "file") -> str:
+    """What helps with a file that could not be opened: `nearby` for one that is not there, `inside` for a folder."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return nearby(path, endings, kind)
+    return inside(path, endings, kind) if path.is_dir() else ""

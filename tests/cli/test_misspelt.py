@@ -1,0 +1,94 @@
+"""Whatever names a file, a folder or a run: what is near comes first, and all of it is counted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import CONFIG, Run
+
+CSV = ("--set", "dataset={name: csv, target: y, path: houses.csv}")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, config: Path) -> Path:
+    (tmp_path / "houses.csv").write_text("x,y\n" + "\n".join(f"{n},{n * 0.5}" for n in range(60)))
+    np.savez(tmp_path / "houses.npz", x=np.ones((30, 2)), y=np.arange(30) / 7)
+    (tmp_path / "mine.py").write_text(
+        "import torch\n\n\ndef my_loss(outputs, targets):\n    return outputs - targets\n"
+    )
+    (tmp_path / "data").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("train", "confg.yaml"), 2, "did you mean config.yaml? 1 YAML file here"),
+        (("check", "config.yml"), 2, "did you mean config.yaml?"),
+        (("script", "config", "--as", "keras"), 2, "did you mean config.yaml?"),
+        (("train", "data"), 2, "no YAML files in it"),
+        (("check", "config.yaml", "--set", "dataset={name: csv, target: y, path: huoses.csv}"), 3,
+         "did you mean houses.csv? 1 table here"),
+        (("check", "config.yaml", "--set", "dataset={name: csv, target: y, path: dtaa/houses.csv}"), 3,
+         "there is no folder"),
+        (("check", "config.yaml", "--set", "dataset={name: npz, target: y, path: house.npz}"), 3,
+         "did you mean houses.npz? 1 npz file here"),
+        (("check", "config.yaml", "--set", "loss=mine:my_los"), 2, "did you mean my_loss? 1 public name there"),
+        (("check", "config.yaml", "--set", "loss=miine:my_loss"), 2, "did you mean mine.py? 1 Python file here"),
+        (("new", "tabel"), 2, "did you mean table? 3 templates, nearest first: table, "),
+        (("fetch", "mnits"), 2, "did you mean mnist? 3 datasets to download"),
+        (("show", "a", "--runs-dir", "rusn"), 4, "there is no folder rusn: did you mean runs"),
+        (("show", "rusn/a"), 4, "there is no folder rusn: did you mean runs"),
+        (("show", "hosues"), 4, "did you mean houses? 2 runs there, nearest first: houses, other"),
+        (("compare", "hosues", "other"), 4, "did you mean houses?"),
+        (("predict", "houses", "--input", "huoses.csv"), 3, "did you mean houses.csv? 2 input files here"),
+    ],
+)  # fmt: skip
+def test_every_entry(lossrun: Run, folder: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
+    if arguments[0] in ("show", "compare", "predict"):
+        for name in ("houses", "other"):
+            assert lossrun("train", "config.yaml", "--set", "lint=warn", "--name", name, *CSV, "--quiet").code == 0
+    result = lossrun(*arguments)
+    assert (result.code, said in result.err) == (code, True), result.err
+    assert "?;" not in result.err
+    assert CONFIG
+
+
+def test_columns_is_honoured_in_a_pipe(lossrun: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a-long-name-of-a-run", "another-long-name-of-a-run"):
+        monkeypatch.delenv("COLUMNS", raising=False)
+        lossrun("train", "config.yaml", "--name", name, "--set", "seeds=2", "--quiet")
+    screens = (("ls",), ("show", "last"), ("compare", "last", "last~1"), ("list", "losses"), ("list", "rules"),
+               ("explain", "huber"), ("plot", "last"), ("--help",), ("train", "--help"))  # fmt: skip
+
+    def widest(*arguments: str) -> int:
+        return max(map(len, lossrun(*arguments).out.splitlines()))
+
+    usual = {arguments: widest(*arguments) for arguments in screens}
+    assert max(usual.values()) > 110  # in a pipe nothing is cut
+    for columns in ("0", "-5", "abc", "5", "1e2", "", "99999999999999", "１００"):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert {arguments: widest(*arguments) for arguments in screens} == usual, columns
+    for columns in (80, 100):
+        for arguments in screens:
+            monkeypatch.setenv("COLUMNS", str(columns))
+            wide = [line for line in lossrun(*arguments).out.splitlines() if len(line) > columns]
+            # A single word may be longer: a hash, a path, a command to copy.
+            assert all(len(line.split()) <= 2 or "lossrun " in line for line in wide), (columns, arguments, wide)
+
+
+def test_rows_of_epochs_keep_all_their_columns(lossrun: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    header = lossrun("train", "config.yaml").out.splitlines()[0]
+    assert header.split() == [
+        "epoch",
+        "train_loss",
+        "val_loss",
+        "val_rmse",
+        "val_mae",
+        "lr",
+        "grad_norm",
+        "time",
+        "best",
+    ]
