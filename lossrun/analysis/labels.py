@@ -29,7 +29,7 @@ def labels(runs: Sequence[RecordedRun], differences: Sequence[Difference]) -> tu
     texts = [_text(chosen, index) for index in range(len(runs))]
     if len(set(texts)) == len(runs) and all(texts):
         return tuple(texts)
-    names = [bare_name(run.path.resolve()) for run in runs]
+    names = [str(run.config.get("name") or bare_name(run.path.resolve())) for run in runs]
     told = [", ".join(filter(None, pair)) for pair in zip(texts, names, strict=True)]
     if len(set(names)) == len(runs) and not any(texts):
         return tuple(names)
