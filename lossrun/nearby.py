@@ -58,6 +58,11 @@ def inside(folder: Path, endings: Sequence[str] = (), kind: str = "file") -> str
     return _counted(len(names), kind, "in it") + (f": {listed}" if names else "")
 
 
+def about_folder(path: Path) -> str:
+    """Of a file that cannot be written, that its folder is not there, and which may be meant."""
+    return "" if path.absolute().parent.is_dir() else _no_folder(path)
+
+
 def joined(text: str, more: str) -> str:
     """Both as one message; a question has its mark already."""
     return f"{text} {more[:1].upper()}{more[1:]}" if text.endswith("?") else f"{text}; {more}"

@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from lossrun.errors import UsageError
-from lossrun.nearby import nearest_first
+from lossrun.nearby import about_folder, nearest_first
 from lossrun.shell import PROGRAM, command
 
 
@@ -35,4 +35,4 @@ def write_template(name: str, path: Path) -> None:
     except FileExistsError:
         raise UsageError(f"{path} exists already and is left alone; choose another file with --output") from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+        raise UsageError(f"{path} cannot be written: {error.strerror}{about_folder(path)}") from None

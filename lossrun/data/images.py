@@ -146,7 +146,7 @@ def _check_digest(path: Path, published: str) -> None:
 
 def _elsewhere(folder: Path) -> str:
     """The folder that may be meant, where this one is misspelt."""
-    return "" if folder.is_dir() else nearby(folder / TRAIN[0])
+    return "" if folder.parent.is_dir() else nearby(folder)
 
 
 def _download(name: str, file_name: str, folder: Path) -> Path:
@@ -159,7 +159,7 @@ def _download(name: str, file_name: str, folder: Path) -> Path:
 
     # This room prints nothing; what failed is told in one message below.
     pooch.get_logger().setLevel("ERROR")
-    image_set = IMAGE_SETS[name]
+    image_set, elsewhere = IMAGE_SETS[name], _elsewhere(folder)  # the download makes the folder
     failures: list[str] = []
     for mirror in image_set.mirrors:
         try:
@@ -176,7 +176,7 @@ def _download(name: str, file_name: str, folder: Path) -> Path:
         except (OSError, ValueError) as error:
             failures.append(f"  {mirror}: {_innermost(error)}")
     raise AbsentDataError(
-        f"{name}: {file_name} is not in {folder} (gzipped or not){_elsewhere(folder)} and could not be downloaded:\n"
+        f"{name}: {file_name} is not in {folder} (gzipped or not){elsewhere} and could not be downloaded:\n"
         + "\n".join(failures)
         + f"\nPut {', '.join((*TRAIN, *TEST))} there, or name the folder above {name}/ with --data-dir or "
         "LOSSRUN_DATA_DIR."

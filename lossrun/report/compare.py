@@ -17,6 +17,7 @@ from lossrun.report.compare_tables import (
 )
 from lossrun.report.console import is_bounded, note, plus_minus, warning
 from lossrun.report.matrix import matrices
+from lossrun.report.names_in_brackets import where_to_read
 from lossrun.report.text_table import TextTable, print_line, print_pairs, print_table
 from lossrun.report.verdicts import sentences, verdicts_table
 
@@ -119,6 +120,8 @@ def _print_runs(console: Console, comparison: Comparison) -> None:
         )
     for remark in remarks(comparison):
         note(console, remark)
+    if more := where_to_read(remarks(comparison)):
+        note(console, more)
 
 
 def _print_differences(console: Console, comparison: Comparison) -> None:

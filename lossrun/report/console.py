@@ -95,7 +95,7 @@ def wrapped(text: Text, width: int) -> list[Text]:
     """
     lines: list[Text] = []
     for paragraph in text.split("\n", allow_blank=True):
-        if paragraph.plain.startswith(f"  {PROGRAM} "):
+        if paragraph.plain.startswith((f"  {PROGRAM} ", "  python ")):
             lines.append(paragraph)  # to be copied; the terminal itself breaks it, and copies it whole
             continue
         breaks, start = [], 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lossrun.analysis.learning_curves import LearningCurve, LearningCurves, Panel
 from lossrun.errors import UsageError
+from lossrun.nearby import about_folder, joined
 from lossrun.report.files import save
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def check_output(path: Path) -> None:
         expected = ", ".join(f".{name}" for name in FORMATS)
         raise UsageError(f"--output {path}: the name says what to draw; expected it to end in one of {expected}")
     if not path.absolute().parent.is_dir():
-        raise UsageError(f"--output {path}: there is no folder {path.parent}; make it, or give another --output")
+        raise UsageError(joined(f"--output {path}{about_folder(path)}", "make the folder, or give another --output"))
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:

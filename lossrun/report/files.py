@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lossrun.errors import RunError
+from lossrun.nearby import about_folder, joined
 from lossrun.records import durable
 
 
@@ -11,10 +12,11 @@ def save(data: bytes, path: Path, option: str) -> None:
 
     Raises RunError where the disk refuses.
     """
+    remedy = joined(about_folder(path), f"name another file with {option}").removeprefix("; ")
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)  # a pipe, say, or /dev/stdout
         else:
-            durable.replace(path, data, remedy=f"name another file with {option}")
+            durable.replace(path, data, remedy=remedy)
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}; name another file with {option}") from error
+        raise RunError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error

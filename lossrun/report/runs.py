@@ -20,6 +20,7 @@ from lossrun.report.by_class import class_table
 from lossrun.report.compare_tables import BETTER
 from lossrun.report.console import is_bounded, note, plus_minus, print_text, warning
 from lossrun.report.glyphs import draws_unicode
+from lossrun.report.names_in_brackets import where_to_read
 from lossrun.report.numbers import format_number, format_seconds, format_size, format_spread
 from lossrun.report.sparkline import sparkline
 from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
@@ -191,6 +192,8 @@ def print_facts(facts: RunFacts, console: Console) -> None:
     print_pairs(console, list(lines.items()))
     for remark in facts.remarks:
         note(console, remark)
+    if more := where_to_read(facts.remarks):
+        note(console, more)
     if facts.yardsticks:
         sign = plus_minus(console)
         columns = (

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lossrun.errors import RunError, UsageError
+from lossrun.nearby import about_folder, joined
 from lossrun.script import keras, pytorch
 from lossrun.script.experiment import FRAMEWORKS, Experiment
 
@@ -27,4 +28,5 @@ def save(text: str, path: Path) -> None:
     except FileExistsError as error:
         raise UsageError(f"{path} exists already; give another --output, or remove it") from error
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}; give another --output") from error
+        told = f"cannot write {path}: {error.strerror or error}{about_folder(path)}"
+        raise RunError(joined(told, "give another --output")) from error

@@ -63,7 +63,11 @@ def asked(folder: Path, shell: str, line: str) -> str:
         ("lossrun explain hub", ["huber"]),
         ("lossrun explain double_act", ["double_activation"]),  # a lint rule
         ("lossrun explain SmoothL", ["SmoothL1Loss"]),
+        ("lossrun explain batch_s", ["batch_size"]),  # a key of the config
+        ("lossrun explain early_stopping.p", ["early_stopping.patience"]),
         ("lossrun list lo", ["losses"]),
+        ("lossrun list r", ["rules"]),
+        ("lossrun show --format ", ["table", "json"]),
         ("lossrun ls --format ", ["table", "json", "csv"]),
     ],
 )

@@ -42,11 +42,15 @@ def folder(tmp_path: Path, config: Path) -> Path:
         (("show", "rusn/a"), 4, "there is no folder rusn: did you mean runs"),
         (("show", "hosues"), 4, "did you mean houses? 2 runs there, nearest first: houses, other"),
         (("compare", "hosues", "other"), 4, "did you mean houses?"),
+        (("script", "config.yaml", "--as", "keras", "-o", "dtaa/x.py"), 4, "did you mean data?"),
+        (("plot", "houses", "-o", "dtaa/x.svg"), 2, "there is no folder dtaa: did you mean data? Make the folder, or"),
+        (("compare", "houses", "other", "--html", "dtaa/x.html"), 4, "did you mean data? Name"),
+        (("new", "--output", "dtaa/x.yaml"), 2, "did you mean data?"),
         (("predict", "houses", "--input", "huoses.csv"), 3, "did you mean houses.csv? 2 input files here"),
     ],
 )  # fmt: skip
 def test_every_entry(lossrun: Run, folder: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
-    if arguments[0] in ("show", "compare", "predict"):
+    if arguments[0] in ("show", "compare", "predict", "plot"):
         for name in ("houses", "other"):
             assert lossrun("train", "config.yaml", "--set", "lint=warn", "--name", name, *CSV, "--quiet").code == 0
     result = lossrun(*arguments)
