@@ -12,11 +12,10 @@ from lossrun.records.edits import digest, edits
 from lossrun.records.history import History
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import Status, status
-from lossrun.shell import command
+from lossrun.shell import command, run_command
 
 # Without these there is nothing to be said of a run.
 _KEYS: Final = {"dataset", "model", "loss", "optimizer", "learning_rate", "epochs", "best"}
-UNDO: Final = "undo the edit; to change a run: lossrun resume RUN --set KEY=VALUE"
 UNVERIFIED: Final = "written before runs carried digests: its files cannot be verified"
 
 
@@ -64,7 +63,8 @@ class RecordedRun:
     def refuse_edits(self) -> None:
         """Raises RunError where config.yaml or run.json was edited: what is computed now would not be this run's."""
         if self.edited:
-            raise RunError(f"{self.path}: {'; '.join(self.edited)}; {UNDO}")
+            changes = run_command("resume", self.path, set_=["KEY=VALUE"])
+            raise RunError(f"{self.path}: {'; '.join(self.edited)}; undo the edit; to change a run: `{changes}`")
 
 
 def load(path: Path) -> RecordedRun:
