@@ -139,11 +139,29 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
-RunsDir = Annotated[Path, typer.Option("--runs-dir", envvar="LOSSRUN_RUNS_DIR", help="Where runs lie.")]
+
+
+def folder(text: str | Path) -> Path:
+    """A folder as an option names it. An empty name, as an unset variable of a shell leaves it, is no folder: it would
+    mean the current one."""
+    if not str(text):
+        raise typer.BadParameter("the name is empty; leave the option out, or name a folder")
+    return Path(text)
+
+
+RunsDir = Annotated[
+    Path,
+    typer.Option("--runs-dir", envvar="LOSSRUN_RUNS_DIR", parser=folder, metavar="PATH", help="Folder of the runs."),
+]
 DataDir = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(
-        "--data-dir", envvar="LOSSRUN_DATA_DIR", help="Where datasets lie or go.", show_default="the platform's cache"
+        "--data-dir",
+        envvar="LOSSRUN_DATA_DIR",
+        parser=folder,
+        metavar="PATH",
+        help="Where datasets lie or go.",
+        show_default="the platform's cache",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory alone.")]

@@ -7,7 +7,6 @@ words are quoted by that shell's rules, and what the user gave and the command n
 import os
 import re
 import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -71,7 +70,9 @@ def quoted(word: str) -> str:
     """One word for the shell of this platform: POSIX, or cmd.exe."""
     if os.name != "nt":
         return shlex.quote(word)
-    text = subprocess.list2cmdline([word])
+    from subprocess import list2cmdline  # where it is needed alone: importing takes its time
+
+    text = list2cmdline([word])
     return f'"{text}"' if _SPECIAL_IN_CMD.search(text) and not text.startswith('"') else text
 
 

@@ -58,6 +58,15 @@ def test_an_empty_text_is_refused(lossrun: Run, config: Path, option: str, text:
     assert f"{option} '{text}': the text is empty" in result.err
 
 
+@pytest.mark.parametrize("option", ["--runs-dir", "--data-dir"])
+def test_an_empty_folder_is_not_the_current_one(lossrun: Run, config: Path, option: str) -> None:
+    """It is what an unset variable of a shell leaves."""
+    result = lossrun("train", "config.yaml", option, "")
+    assert result.code == 2
+    assert "the name is empty" in " ".join(result.err.replace("│", " ").split())
+    assert not list(config.parent.glob("2*"))
+
+
 CSV = {"dataset": {"name": "csv", "path": "x.csv", "target": "y"}, "model": "mlp", "loss": "mse", "optimizer": "adam",
        "learning_rate": 0.1}  # fmt: skip
 
