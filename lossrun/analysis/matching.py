@@ -23,8 +23,8 @@ def matches(found: Any, wanted: str, key: str) -> bool:
         return _is_component(found, wanted, key.removesuffix(".name"), {})
     if isinstance(found, str):
         return found == wanted or fnmatchcase(found, wanted)
-    if isinstance(found, list | tuple) and found and all(isinstance(item, str) for item in found):
-        return found == _texts(wanted)
+    if isinstance(found, list | tuple) and any(isinstance(item, str) for item in found):
+        return [str(item) for item in found] == _texts(wanted)
     return _same(found, literal(wanted))
 
 
@@ -51,7 +51,7 @@ def _texts(written: str) -> list[str] | None:
     from lossrun.config.reader import parse_value
 
     try:
-        return parse_value(written, "--where", words=True)  # type: ignore[no-any-return]
+        return parse_value(written, "--where", plain=str)  # type: ignore[no-any-return]
     except ConfigError:
         raise UsageError(f"--where ...{written}: no list; expected for example [area, rooms]") from None
 

@@ -17,6 +17,9 @@ CLASS_TASKS: Final[tuple[Task, ...]] = ("binary", "multiclass", "multilabel")
 Scale: TypeAlias = Literal["any", "unit", "counts", "proportion", "logarithm", "direction"]
 
 
+_TEXTS: Final = frozenset({str, list[str], list[str | int]})
+
+
 class Required:
     """The default of a parameter that has none."""
 
@@ -57,12 +60,18 @@ class Parameter:
 
     @property
     def is_text(self) -> bool:
-        """Whether its values are texts, or lists of texts: no number and no truth value can be meant."""
-        return _options(self.type) <= {str, list[str]}
+        """Whether its values are texts, or lists of texts: no truth value can be meant, and no number but a place."""
+        options = _options(self.type)
+        return bool(options & _TEXTS) and options <= {*_TEXTS, int}
 
     @property
     def takes_lists(self) -> bool:
-        return list[str] in _options(self.type)
+        return bool(_options(self.type) & {list[str], list[str | int]})
+
+    @property
+    def takes_places(self) -> bool:
+        """Whether a whole number is the place of what a text would name: a column of a table without a header."""
+        return bool(_options(self.type) & {int, list[str | int]})
 
 
 @dataclass(frozen=True, slots=True)

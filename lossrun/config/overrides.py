@@ -73,7 +73,8 @@ def _read_of(override: Override) -> tuple[str, _Read, str]:
     def read(declared: Key | None) -> Any:
         if isinstance(declared, Parameter) and declared.is_text:
             # Who puts blanks around the sign does not mean the one behind it.
-            return parse_text(text.lstrip(" ") if name.endswith(" ") else text, option, lists=declared.takes_lists)
+            written = text.lstrip(" ") if name.endswith(" ") else text
+            return parse_text(written, option, lists=declared.takes_lists, places=declared.takes_places)
         return parse_value(text, option)
 
     return name if equals else "", read, option

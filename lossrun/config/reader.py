@@ -5,7 +5,7 @@ depth and node count are checked on the parser's events, before anything is buil
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -26,6 +26,7 @@ _Event: TypeAlias = Any
 _UNPRINTABLE: Final = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
+_PLACE: Final = re.compile(r"-?[1-9][0-9]{0,8}|0")
 _RADIX: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL: Final = {
@@ -38,16 +39,16 @@ _SPECIAL: Final = {
 }
 
 
-def parse(text: str, name: str, *, words: bool = False) -> tuple[Any, Source]:
+def parse(text: str, name: str, *, plain: Callable[[str], Any] | None = None) -> tuple[Any, Source]:
     """The value that `text` holds, and where each part of it stands.
 
-    `name` is what messages call the text. `words`: a scalar without quotes is the text that stands there, also where
-    it looks like a number. Raises ConfigError for anything that is not one strict YAML document.
+    `name` is what messages call the text. `plain` makes a value of a scalar without quotes, left out: as YAML 1.2 has
+    it. Raises ConfigError for anything that is not one strict YAML document.
     """
     # A lone surrogate can come from the command line; it is refused below, with its place.
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise ConfigError([f"{name}: larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"])
-    builder = _Builder(Source(name, text.splitlines(), {}, {}, {}), words)
+    builder = _Builder(Source(name, text.splitlines(), {}, {}, {}), plain or _scalar)
     if bad := _UNPRINTABLE.search(text):
         reason = f"not YAML: the character U+{ord(bad[0]):04X}; only printable ones are allowed"
         raise ConfigError([builder.source.problem_at(_place(text, bad.start()), reason).text])
@@ -58,7 +59,9 @@ def parse(text: str, name: str, *, words: bool = False) -> tuple[Any, Source]:
         # ours. The text up to that place does not go past the parser's limit, so the builder has its say about it.
         if error.problem_mark and error.problem_mark.index < len(text):
             with suppress(yaml.YAMLError):
-                _Builder(Source(name, builder.source.lines)).document(_events(text[: error.problem_mark.index]))
+                _Builder(Source(name, builder.source.lines), _scalar).document(
+                    _events(text[: error.problem_mark.index])
+                )
         place, reason = mistake(error, text.splitlines())
         raise ConfigError([builder.source.problem_at(place, f"not YAML: {reason}").text]) from None
     except yaml.YAMLError as error:
@@ -68,31 +71,36 @@ def parse(text: str, name: str, *, words: bool = False) -> tuple[Any, Source]:
     return value, builder.source
 
 
-def parse_value(text: str, name: str, *, words: bool = False) -> Any:
+def parse_value(text: str, name: str, *, plain: Callable[[str], Any] | None = None) -> Any:
     """One value from the command line, read by the same rules. Raises ConfigError, naming the option `name`."""
     try:
-        return parse(text, "", words=words)[0]
+        return parse(text, "", plain=plain)[0]
     except ConfigError as error:
         # The place in so short a text is left out, and with it the line and the caret.
         first = error.problems[0].splitlines()[0]
         raise ConfigError([f"{name}: {first.partition(': ')[2]}"]) from None
 
 
-def parse_text(text: str, name: str, *, lists: bool = False) -> Any:
+def parse_text(text: str, name: str, *, lists: bool = False, places: bool = False) -> Any:
     """The value of a key that holds text, from the command line: the text as it is written, byte for byte.
 
     What stands in quotes as a whole is read as YAML; so is a list, where `lists` are allowed, its items as they are
-    written. `null`, `~` and nothing at all are None, which restores the default. Raises ConfigError.
+    written. `places`: a whole number, as one would write it, is a number. `null`, `~` and nothing at all are None,
+    which restores the default. Raises ConfigError.
     """
     if text in ("", "null", "~"):
         return None
     if lists and text.startswith("["):
-        return parse_value(text, name, words=True)
+        return parse_value(text, name, plain=_place_or_text if places else str)
     if len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]:
         with suppress(ConfigError):
             if isinstance(value := parse_value(text, name), str):
                 return value
-    return printable(text, name)
+    return _place_or_text(text) if places and _PLACE.fullmatch(text) else printable(text, name)
+
+
+def _place_or_text(text: str) -> int | str:
+    return int(text) if _PLACE.fullmatch(text) else text
 
 
 def printable(text: str, name: str) -> str:
@@ -107,7 +115,7 @@ def printable(text: str, name: str) -> str:
 @dataclass
 class _Builder:
     source: Source  # with mappings of its own, which the builder fills
-    words: bool = False
+    plain_value: Callable[[str], Any]
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
 
@@ -134,7 +142,7 @@ class _Builder:
             return None
         self.values[path] = _mark(event)
         if isinstance(event, yaml.ScalarEvent):
-            return _scalar(event.value) if event.implicit[0] and not self.words else event.value
+            return self.plain_value(event.value) if event.implicit[0] else event.value
         if isinstance(event, yaml.SequenceStartEvent):
             return self.sequence(events, path, depth)
         return self.mapping(events, path, depth)

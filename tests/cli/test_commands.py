@@ -143,7 +143,7 @@ def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
     again = lossrun("new", "regression", "--output", "regression.yaml")
     assert again.code == 2
     assert "exists already" in again.err
-    assert lossrun("new", "regresion", "-o", "-").err.rstrip().endswith("did you mean regression?")
+    assert lossrun("new", "regresion", "-o", "-").err.count("did you mean regression?") == 1
     trained = lossrun("train", "regression.yaml", "--set", "epochs=1", "--set", "seeds=2")
     assert trained.code == 0
     assert "±" in trained.out or "+-" in trained.out

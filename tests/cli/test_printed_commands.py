@@ -77,9 +77,11 @@ def test_after_a_divergence(folder: Path, lossrun: Run, paste: Paste) -> None:
     diverged = lossrun("train", "my config.yaml", "--runs-dir", "my runs", "--set", "optimizer=sgd", "--set",
                        "learning_rate=1e12")  # fmt: skip
     assert diverged.code == 6
-    (again,) = commands(diverged.err)
-    result = paste(again)
-    assert result.returncode == 0, result.stderr
+    told = commands(diverged.err)
+    assert [command.split()[1] for command in told] == ["explain", "resume", "explain"]
+    for command in told:
+        result = paste(command)
+        assert result.returncode == 0, (command, result.stderr)
 
 
 def test_before_there_is_a_run(folder: Path, lossrun: Run, paste: Paste) -> None:

@@ -90,11 +90,15 @@ CSV = {"dataset": {"name": "csv", "path": "x.csv", "target": "y"}, "model": "mlp
         ("compare_on=1e3", "compare_on", "1e3"),
         ("best.metric=on", "best.metric", "on"),
         ("early_stopping.metric=0x10", "early_stopping.metric", "0x10"),
-        ("dataset.target=1", "dataset.target", "1"),
+        ("dataset.target=1", "dataset.target", 1),  # a place, or the column called so
+        ("dataset.target='1'", "dataset.target", "1"),
+        ("dataset.target=007", "dataset.target", "007"),
+        ("dataset.target=1e3", "dataset.target", "1e3"),
+        ("dataset.target=on", "dataset.target", "on"),
         ("dataset.target=2024-01-02", "dataset.target", "2024-01-02"),
-        ("dataset.target=[1, 02]", "dataset.target", ["1", "02"]),
-        ("dataset.inputs=[1, true]", "dataset.inputs", ["1", "true"]),
-        ("dataset.drop=[1, 1.50]", "dataset.drop", ["1", "1.50"]),
+        ("dataset.target=[1, 02]", "dataset.target", [1, "02"]),
+        ("dataset.inputs=[1, true]", "dataset.inputs", [1, "true"]),
+        ("dataset.drop=[1, 1.50]", "dataset.drop", [1, "1.50"]),
         ("dataset.path=2024", "dataset.path", "2024"),
         ("dataset.path=a #b: c.csv", "dataset.path", "a #b: c.csv"),
         ("dataset.delimiter=#", "dataset.delimiter", "#"),
@@ -115,9 +119,9 @@ def test_keys_that_hold_text_take_it_as_it_is_written(option: str, key: str, val
 
 def test_a_column_is_no_number_before_its_dataset_is_named() -> None:
     base = {**CSV, "dataset": "mnist"}
-    options = ["dataset.target=1", "dataset.path=7", "dataset.name=csv"]
+    options = ["dataset.target=01", "dataset.path=7", "dataset.name=csv"]
     dataset = from_mapping(base, Path(), options).config.dataset
-    assert (dataset["target"], dataset["path"]) == ("1", "7")
+    assert (dataset["target"], dataset["path"]) == ("01", "7")
 
 
 @pytest.mark.parametrize("name", ["name=\x1b[31m", "name=a\x00b", "tags=[\u200b\udc80]"])
