@@ -65,6 +65,11 @@ class Parameter:
         return bool(options & _TEXTS) and options <= {*_TEXTS, int}
 
     @property
+    def may_be_text(self) -> bool:
+        """Whether any text is a value, besides numbers: a class, by its label."""
+        return str in _options(self.type)
+
+    @property
     def takes_lists(self) -> bool:
         return bool(_options(self.type) & {list[str], list[str | int]})
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from lossrun.catalog import COMPONENTS, find
 from lossrun.catalog.declaration import Group, Key, Nested, Parameter
 from lossrun.config.keys import KEYS
-from lossrun.config.reader import parse_text, parse_value, printable
+from lossrun.config.reader import parse_text, parse_value, place_or_text, printable, scalar
 from lossrun.config.source import Path, Source
 from lossrun.config.validate import PLUGIN_KEYS, expand
 from lossrun.errors import ConfigError
@@ -71,10 +71,11 @@ def _read_of(override: Override) -> tuple[str, _Read, str]:
     option = f"--set {override}"
 
     def read(declared: Key | None) -> Any:
-        if isinstance(declared, Parameter) and declared.is_text:
+        if isinstance(declared, Parameter) and (declared.is_text or declared.may_be_text):
             # Who puts blanks around the sign does not mean the one behind it.
             written = text.lstrip(" ") if name.endswith(" ") else text
-            return parse_text(written, option, lists=declared.takes_lists, places=declared.takes_places)
+            plain = scalar if not declared.is_text else place_or_text if declared.takes_places else str
+            return parse_text(written, option, lists=declared.takes_lists, plain=plain)
         return parse_value(text, option)
 
     return name if equals else "", read, option

@@ -48,7 +48,7 @@ def parse(text: str, name: str, *, plain: Callable[[str], Any] | None = None) ->
     # A lone surrogate can come from the command line; it is refused below, with its place.
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise ConfigError([f"{name}: larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"])
-    builder = _Builder(Source(name, text.splitlines(), {}, {}, {}), plain or _scalar)
+    builder = _Builder(Source(name, text.splitlines(), {}, {}, {}), plain or scalar)
     if bad := _UNPRINTABLE.search(text):
         reason = f"not YAML: the character U+{ord(bad[0]):04X}; only printable ones are allowed"
         raise ConfigError([builder.source.problem_at(_place(text, bad.start()), reason).text])
@@ -59,9 +59,7 @@ def parse(text: str, name: str, *, plain: Callable[[str], Any] | None = None) ->
         # ours. The text up to that place does not go past the parser's limit, so the builder has its say about it.
         if error.problem_mark and error.problem_mark.index < len(text):
             with suppress(yaml.YAMLError):
-                _Builder(Source(name, builder.source.lines), _scalar).document(
-                    _events(text[: error.problem_mark.index])
-                )
+                _Builder(Source(name, builder.source.lines), scalar).document(_events(text[: error.problem_mark.index]))
         place, reason = mistake(error, text.splitlines())
         raise ConfigError([builder.source.problem_at(place, f"not YAML: {reason}").text]) from None
     except yaml.YAMLError as error:
@@ -81,25 +79,26 @@ def parse_value(text: str, name: str, *, plain: Callable[[str], Any] | None = No
         raise ConfigError([f"{name}: {first.partition(': ')[2]}"]) from None
 
 
-def parse_text(text: str, name: str, *, lists: bool = False, places: bool = False) -> Any:
+def parse_text(text: str, name: str, *, lists: bool = False, plain: Callable[[str], Any] = str) -> Any:
     """The value of a key that holds text, from the command line: the text as it is written, byte for byte.
 
     What stands in quotes as a whole is read as YAML; so is a list, where `lists` are allowed, its items as they are
-    written. `places`: a whole number, as one would write it, is a number. `null`, `~` and nothing at all are None,
-    which restores the default. Raises ConfigError.
+    written. `plain` makes a value of what is not in quotes: `str`, or `place_or_text` and `scalar` where numbers may be
+    meant. `null`, `~` and nothing at all are None, which restores the default. Raises ConfigError.
     """
     if text in ("", "null", "~"):
         return None
     if lists and text.startswith("["):
-        return parse_value(text, name, plain=_place_or_text if places else str)
+        return parse_value(text, name, plain=plain)
     if len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]:
         with suppress(ConfigError):
             if isinstance(value := parse_value(text, name), str):
                 return value
-    return _place_or_text(text) if places and _PLACE.fullmatch(text) else printable(text, name)
+    return plain(printable(text, name))
 
 
-def _place_or_text(text: str) -> int | str:
+def place_or_text(text: str) -> int | str:
+    """The place of a column, or its name: a whole number as one would write it, and any other text."""
     return int(text) if _PLACE.fullmatch(text) else text
 
 
@@ -211,7 +210,7 @@ def _mark(event: _Event) -> Mark:
     return Mark(event.start_mark.line, event.start_mark.column)
 
 
-def _scalar(text: str) -> Any:
+def scalar(text: str) -> Any:
     """A plain scalar by the YAML 1.2 core schema. A float may lack its point (`1e-3`), unlike in YAML 1.1."""
     if text in _SPECIAL:
         return _SPECIAL[text]

@@ -104,13 +104,19 @@ CSV = {"dataset": {"name": "csv", "path": "x.csv", "target": "y"}, "model": "mlp
         ("dataset.delimiter=#", "dataset.delimiter", "#"),
         ("dataset.delimiter=|", "dataset.delimiter", "|"),
         ("dataset.delimiter= ", "dataset.delimiter", " "),
+        ("loss.ignore_index=a #b: c", "loss.ignore_index", "a #b: c"),
+        ("loss.ignore_index=3", "loss.ignore_index", 3),
+        ("dataset.missing_values=[NA, 999, null, -]", "dataset.missing_values", ["NA", "999", "null", "-"]),
+        ("dataset.split.column=1", "dataset.split.column", 1),
+        ("dataset.split.groups=a #b", "dataset.split.groups", "a #b"),
         ("learning_rate=1e3", "learning_rate", 1000.0),  # elsewhere YAML 1.2
         ("epochs=010", "epochs", 10),
         ("dataset.validation=0x10", "dataset.validation", 16),
     ],
 )
 def test_keys_that_hold_text_take_it_as_it_is_written(option: str, key: str, value: object) -> None:
-    config = from_mapping(CSV, Path(), [option, *(["dataset.validation=0.1"] if "validation" not in option else [])])
+    base = {**CSV, "loss": "cross_entropy"} if key.startswith("loss") else CSV
+    config = from_mapping(base, Path(), [option, *(["dataset.validation=0.1"] if "validation" not in option else [])])
     found = config.config.to_mapping()
     for part in key.split("."):
         found = found[part]
