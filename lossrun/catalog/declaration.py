@@ -17,9 +17,6 @@ CLASS_TASKS: Final[tuple[Task, ...]] = ("binary", "multiclass", "multilabel")
 Scale: TypeAlias = Literal["any", "unit", "counts", "proportion", "logarithm", "direction"]
 
 
-_TEXTS: Final = frozenset({str, list[str], list[str | int]})
-
-
 class Required:
     """The default of a parameter that has none."""
 
@@ -59,24 +56,27 @@ class Parameter:
         return self.form or _describe(self.type, self)
 
     @property
-    def is_text(self) -> bool:
-        """Whether its values are texts, or lists of texts: no truth value can be meant, and no number but a place."""
-        options = _options(self.type)
-        return bool(options & _TEXTS) and options <= {*_TEXTS, int}
-
-    @property
     def may_be_text(self) -> bool:
-        """Whether any text is a value, besides numbers: a class, by its label."""
-        return str in _options(self.type)
+        """Whether any text is a value, or an item of one: a name, a path, a column."""
+        return str in self._leaves
 
     @property
     def takes_lists(self) -> bool:
-        return bool(_options(self.type) & {list[str], list[str | int]})
+        return any(get_origin(option) is list for option in _options(self.type))
 
     @property
-    def takes_places(self) -> bool:
-        """Whether a whole number is the place of what a text would name: a column of a table without a header."""
-        return bool(_options(self.type) & {int, list[str | int]})
+    def numbers(self) -> Literal["none", "whole", "any"]:
+        """Which numbers are values too. Beside text a whole one is a place: of a column in a table without a header."""
+        return "any" if float in self._leaves else "whole" if int in self._leaves else "none"
+
+    @property
+    def _leaves(self) -> set[Any]:
+        """The types of a value, or of the items of a list."""
+        return {
+            leaf
+            for option in _options(self.type)
+            for leaf in (_options(get_args(option)[0]) if get_origin(option) is list else {option})
+        }
 
 
 @dataclass(frozen=True, slots=True)

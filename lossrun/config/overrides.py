@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from lossrun.catalog import COMPONENTS, find
 from lossrun.catalog.declaration import Group, Key, Nested, Parameter
 from lossrun.config.keys import KEYS
-from lossrun.config.reader import parse_text, parse_value, place_or_text, printable, scalar
+from lossrun.config.reader import number_or_text, parse_text, parse_value, place_or_text, printable
 from lossrun.config.source import Path, Source
 from lossrun.config.validate import PLUGIN_KEYS, expand
 from lossrun.errors import ConfigError
@@ -61,6 +61,8 @@ def apply(raw: Any, source: Source, overrides: Sequence[Override]) -> tuple[Any,
 
 
 _Read: TypeAlias = Callable[[Key | None], Any]
+# What makes a value of a text that is not in quotes, by the numbers that are values too.
+_PLAIN: Final[dict[str, Callable[[str], Any]]] = {"none": str, "whole": place_or_text, "any": number_or_text}
 
 
 def _read_of(override: Override) -> tuple[str, _Read, str]:
@@ -71,10 +73,10 @@ def _read_of(override: Override) -> tuple[str, _Read, str]:
     option = f"--set {override}"
 
     def read(declared: Key | None) -> Any:
-        if isinstance(declared, Parameter) and (declared.is_text or declared.may_be_text):
+        if isinstance(declared, Parameter) and declared.may_be_text:
             # Who puts blanks around the sign does not mean the one behind it.
             written = text.lstrip(" ") if name.endswith(" ") else text
-            plain = scalar if not declared.is_text else place_or_text if declared.takes_places else str
+            plain = _PLAIN[declared.numbers]
             return parse_text(written, option, lists=declared.takes_lists, plain=plain)
         return parse_value(text, option)
 
@@ -123,8 +125,8 @@ def _text_keys(kind: str) -> list[Parameter]:
     """Keys that hold text in every component of the kind that has them: also before `--set dataset.name=csv` says
     which component it is, a column called 1 is no number."""
     every = [key for component in COMPONENTS[kind] for key in component.parameters]
-    texts = {key.name for key in every if isinstance(key, Parameter) and key.is_text}
-    others = {key.name for key in every if not (isinstance(key, Parameter) and key.is_text)}
+    texts = {key.name for key in every if isinstance(key, Parameter) and key.may_be_text}
+    others = {key.name for key in every if not (isinstance(key, Parameter) and key.may_be_text)}
     return [key for key in every if isinstance(key, Parameter) and key.name in texts - others]
 
 

@@ -83,8 +83,8 @@ def parse_text(text: str, name: str, *, lists: bool = False, plain: Callable[[st
     """The value of a key that holds text, from the command line: the text as it is written, byte for byte.
 
     What stands in quotes as a whole is read as YAML; so is a list, where `lists` are allowed, its items as they are
-    written. `plain` makes a value of what is not in quotes: `str`, or `place_or_text` and `scalar` where numbers may be
-    meant. `null`, `~` and nothing at all are None, which restores the default. Raises ConfigError.
+    written. `plain` makes a value of what is not in quotes: `str`, or `place_or_text` and `number_or_text` where
+    numbers may be meant. `null`, `~` and nothing at all are None, which restores the default. Raises ConfigError.
     """
     if text in ("", "null", "~"):
         return None
@@ -95,6 +95,12 @@ def parse_text(text: str, name: str, *, lists: bool = False, plain: Callable[[st
             if isinstance(value := parse_value(text, name), str):
                 return value
     return plain(printable(text, name))
+
+
+def number_or_text(text: str) -> float | str:
+    """The number that is written there by YAML 1.2, and any other text: `true` and `null` are words."""
+    value = scalar(text)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else text
 
 
 def place_or_text(text: str) -> int | str:
