@@ -134,8 +134,8 @@ def _examined(run: RecordedRun, last: Mapping[str, Any], data_dir: Path | None) 
             DataError(
                 f"the {' and '.join(changed)} data are not those that {run.name} was trained on: their hash has "
                 f"changed ({run.config['dataset']['name']}, found in {where}). What it learned and how well must be "
-                "judged by its own data: put them back, or say with --data-dir where they are; `lossrun predict` and "
-                "`lossrun export` work without them"
+                "judged by its own data: put them back, or say with --data-dir where they are; `predict` and "
+                "`export` work without them"
             )
         )
     raise problems[0]
