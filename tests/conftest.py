@@ -72,6 +72,7 @@ def data_dirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
     named = os.environ.get("LOSSRUN_DATA_DIR")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("LOSSRUN_DATA_DIR", raising=False)
+        patch.delenv("COLUMNS", raising=False)  # as wide as the test says, and not as whoever runs it
         found = [Path(named)] if named else []
         try:
             found.append(default_data_dir().absolute())

@@ -43,7 +43,8 @@ def _console(*, stderr: bool) -> Console:
     if stream is None:  # closed by whoever started us
         return _Console(file=io.StringIO())
     accept_any_text(stream)
-    width = None if stream.isatty() else _asked_width()
+    # Messages stay whole, for whoever looks for words in them.
+    width = None if stream.isatty() else _PIPE_WIDTH if stderr else _asked_width()
     return _Console(stderr=stderr, width=width, soft_wrap=not stream.isatty())
 
 
