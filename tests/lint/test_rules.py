@@ -74,11 +74,11 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "class_weights", "loss: {name: cross_entropy, class_weights: [1, 2]}", ("multiclass", {}),
-        "1:44: loss.class_weights", "2 weights for 10 classes", "give 10 weights, in their order",
+        "1:44: loss.class_weights", "2 weights for 10 classes", "give 10 weights, in the order of the classes",
     ),
     (
         "class_weights", "loss: {name: bce, class_weights: [1]}", ("binary", {}),
-        "1:34: loss.class_weights", "1 weight for 2 classes", "give 2 weights, in their order",
+        "1:34: loss.class_weights", "1 weight for 2 classes", "give 2 weights, in the order of the classes",
     ),
     (
         "class_weights", "loss: {name: bce, class_weights: [0, 0.0]}", ("binary", {}), "1:34: loss.class_weights",
@@ -338,7 +338,7 @@ WARNS: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "ignored_class", "loss: {name: cross_entropy, ignore_class: 10}", ("multiclass", {}), "1:7: loss.ignore_index",
-        "there is no class 10: the 10 count from 0", "or name a class",
+        "no sample has the label 10, so nothing is ignored", "or name a label as the data write it: 0 to 9",
     ),
     (   # 32 samples, one value each: 0.1 * 32, and back.
         "reduction_rate", "loss: {name: cross_entropy, reduction: sum}", ("multiclass", {}), "5:16: learning_rate",
