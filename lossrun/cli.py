@@ -9,7 +9,7 @@ import typer
 
 from lossrun.commands import configs, models, runs, training
 from lossrun.commands.with_config import WithConfig
-from lossrun.errors import ConfigError, LossrunError, RunError, StoppedError
+from lossrun.errors import ConfigError, LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
 from lossrun.output import accept_any_text
 from lossrun.shell import is_a_width
 from lossrun.version import __version__
@@ -38,9 +38,14 @@ def main() -> None:
         # code runs, so nobody could tell whether it had been ignored by whoever started us.
         abandon_stdout()
         sys.exit(READER_GONE)
-    except OSError as problem:
+    except (MemoryError, RuntimeError, OSError) as problem:
         from lossrun.report.console import abandon_stdout, error, stderr
 
+        if ran_out_of_memory(problem):
+            error(stderr(), "not enough memory; end other programs, or take a machine with more")
+            sys.exit(OutOfMemoryError.exit_code)
+        if not isinstance(problem, OSError):
+            raise
         # The rooms turn what they know of into errors of ours: what is left is our own output, which has no name, or
         # a file that went away under our hands.
         if problem.filename is None:

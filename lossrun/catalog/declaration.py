@@ -229,6 +229,7 @@ class Optimizer(Component):
     `scales_with_gradient`: its steps are as large as the gradient, so a loss twice as large asks for half the rate;
     the others divide the gradient's size out.
     `full_batch`: its rule makes sense for the gradient of all samples only.
+    `keeps`: numbers for each weight that it remembers from step to step, without those that a parameter adds.
     `contradiction`: what is wrong with the parameters taken together, empty where nothing is."""
 
     kind: str = "optimizer"
@@ -236,6 +237,7 @@ class Optimizer(Component):
     usual_rates: tuple[float, float]
     scales_with_gradient: bool = False
     full_batch: bool = False
+    keeps: int = 0
     contradiction: Contradiction = no_contradiction
 
 

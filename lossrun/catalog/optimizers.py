@@ -76,6 +76,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         ),
         elementwise=True,
         usual_rates=(1e-5, 3e-2),
+        keeps=2,
         contradiction=TWO_BETAS,
     ),
     Optimizer(
@@ -88,6 +89,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         aliases=also("keras.AdamW", eps=1e-7, weight_decay=4e-3),
         elementwise=True,
         usual_rates=(1e-5, 3e-2),
+        keeps=2,
         contradiction=TWO_BETAS,
     ),
     Optimizer(
@@ -110,6 +112,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         ),
         elementwise=True,
         usual_rates=(1e-5, 3e-2),
+        keeps=1,
     ),
     Optimizer(
         name="adagrad",
@@ -130,6 +133,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         ),
         elementwise=True,
         usual_rates=(1e-4, 1.0),
+        keeps=1,
     ),
     Optimizer(
         name="adadelta",
@@ -150,6 +154,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         elementwise=True,
         # Keras' default of 0.001 is the classic way to see nothing happen.
         usual_rates=(0.05, 10.0),
+        keeps=2,
     ),
     Optimizer(
         name="adamax",
@@ -162,6 +167,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         aliases=also("keras.Adamax", eps=1e-7),
         elementwise=True,
         usual_rates=(1e-5, 5e-2),
+        keeps=2,
         contradiction=TWO_BETAS,
     ),
     Optimizer(
@@ -185,6 +191,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         ),
         elementwise=True,
         usual_rates=(1e-5, 3e-2),
+        keeps=2,
         contradiction=TWO_BETAS,
     ),
     Optimizer(
@@ -198,6 +205,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         aliases=also("rectified_adam"),
         elementwise=True,
         usual_rates=(1e-5, 3e-2),
+        keeps=2,
         contradiction=TWO_BETAS,
     ),
     Optimizer(
@@ -216,6 +224,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         aliases=also("averaged_sgd"),
         elementwise=True,
         usual_rates=(1e-4, 5.0),
+        keeps=1,
         scales_with_gradient=True,
     ),
     Optimizer(
@@ -238,6 +247,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         aliases=also("resilient_propagation", "resilient_backpropagation"),
         elementwise=True,
         usual_rates=(1e-5, 1.0),
+        keeps=2,
         full_batch=True,
         contradiction=crossed_step_sizes,
     ),

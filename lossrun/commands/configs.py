@@ -25,6 +25,7 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     from lossrun.config.plugins import own_component
     from lossrun.errors import AbsentDataError
     from lossrun.lint import examine, examine_without_data, only_torch_tells
+    from lossrun.lint.size import size_of
     from lossrun.records import config_file
     from lossrun.report.console import note, stderr, warning
     from lossrun.report.facts import facts, layers
@@ -55,6 +56,8 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     console = stderr()
     console.print()
     known = facts(examined.config, examined.facts, examined.notes, own_layers, reading.source.written)
+    if not examined.config.model.is_plugin:
+        known["size"] = str(size_of(examined.config, examined.facts))
     banner(console, known, layers(examined.config, examined.facts, own_layers))
     for text in reading.notes:
         note(console, text)
@@ -92,7 +95,7 @@ def script(
     written_by = command("script", config, "--as", framework.value, set_=set_ or (), data_dir=data_dir)
     # What the user's own code prints must not get into the script.
     with redirect_stdout(sys.stderr):
-        examined = examine(read_config(config, set_ or []), folder_of_data(data_dir))
+        examined = examine(read_config(config, set_ or []), folder_of_data(data_dir), trains=False)
         given = ("standard input",) if config == STDIN else (str(config), written_by)
         text = write(experiment(examined, *given), framework.value)
     for told in examined.reading.notes:

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 import safetensors.torch
 
-from lossrun.errors import RunError, UsageError
+from lossrun.errors import RunError, UsageError, memory_told
 from lossrun.inference import architecture
 from lossrun.inference.program import Program, exported, to_onnx, to_torch
 from lossrun.inference.trained import BEST, find_trained, model
@@ -32,6 +32,7 @@ class Exported:
     notes: tuple[str, ...]
 
 
+@memory_told("to export the run", "end other programs, or take a machine with more")
 @isolated()
 def export(
     path: Path,

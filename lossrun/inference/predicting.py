@@ -9,6 +9,7 @@ import numpy as np
 
 from lossrun.components.metrics import predictions
 from lossrun.data import Part
+from lossrun.errors import memory_told
 from lossrun.inference.new_inputs import new_inputs, read_new_inputs
 from lossrun.inference.scoring import decisions, gives_probabilities, labels_of, names_of, prediction_columns
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, model
@@ -39,6 +40,7 @@ class Predictions:
         return len(self.arrays["prediction"])
 
 
+@memory_told("to predict", "end other programs, or take a machine with more")
 @isolated()
 def predict(
     path: Path, inputs: Any, *, checkpoint: str = BEST, seed: int | None = None, data_dir: Path | None = None

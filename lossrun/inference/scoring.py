@@ -12,7 +12,7 @@ from lossrun.analysis.class_values import ClassValues, of_seeds
 from lossrun.analysis.constant_answers import constant_scores, no_better, sentence
 from lossrun.components.metrics import predictions
 from lossrun.data.dataset import class_amounts
-from lossrun.errors import UsageError
+from lossrun.errors import UsageError, memory_told
 from lossrun.inference.sample_losses import objective_losses, sample_losses
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, models
 from lossrun.training.evaluate import Reading, evaluate, weights_that_count
@@ -47,6 +47,7 @@ class Scores:
         return {**what, "epochs": epochs, "notes": list(self.notes), **by_class}
 
 
+@memory_told("to evaluate the run", "end other programs, or take a machine with more")
 @isolated()
 def score(
     path: Path,

@@ -121,7 +121,7 @@ def _examined(run: RecordedRun, last: Mapping[str, Any], data_dir: Path | None) 
         config = whereabouts.placed(run.config, place)
         reading = from_mapping(config, place.directory, name=str(RunDirectory(run.path).config_path))
         try:
-            examined = examine(reading, folder)
+            examined = examine(reading, folder, trains=False)
         except DataError as error:
             problems.append(error)
             continue

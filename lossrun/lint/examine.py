@@ -12,8 +12,9 @@ from lossrun.config import Config, Reading, resolve
 from lossrun.config.resolve import ignored_label, loss_declaration
 from lossrun.config.source import Source
 from lossrun.data import Data, known_facts
-from lossrun.errors import DataError
+from lossrun.errors import DataError, memory_told
 from lossrun.lint.check import check
+from lossrun.lint.size import too_large
 
 # dataset.inputs[1][0]: what a data error begins with where a key of the config is to blame.
 _KEY: Final = re.compile(r"dataset(?:\.\w+|\[\d+\])*(?=: )")
@@ -37,10 +38,14 @@ class Examined:
         return next(iter(self.data.values())).notes if self.data else ()
 
 
-def examine(reading: Reading, data_dir: Path) -> Examined:
-    """Load the data, apply the lint rules, resolve what was left to `auto`. Raises DataError and ConfigError."""
+def examine(reading: Reading, data_dir: Path, *, trains: bool = True) -> Examined:
+    """Load the data, apply the lint rules, resolve what was left to `auto`. Raises DataError and ConfigError.
+
+    `trains`: the config is to be trained here, and is refused where it asks for more than the machine has.
+    """
     try:
-        return _examined_with_data(reading, data_dir)
+        with memory_told("to read the data", "use fewer samples or fewer columns", DataError):
+            return _examined_with_data(reading, data_dir, trains)
     except DataError as error:
         raise _placed(error, reading.source) from error
 
@@ -54,12 +59,14 @@ def _placed(error: DataError, source: Source) -> DataError:
     return DataError(source.problem(path, text[key.end() + 2 :]).text)
 
 
-def _examined_with_data(reading: Reading, data_dir: Path) -> Examined:
+def _examined_with_data(reading: Reading, data_dir: Path, trains: bool) -> Examined:
     dataset, seeds = reading.config.dataset, reading.config.seeds
     # First with what is known anyway: no mistake in the config should have to wait for a download.
     ignored = ignored_label(reading.config.loss)
     if (known := known_facts(dataset.name, dataset.parameters, ignored)) is not None:
         check(reading, known)
+        if trains:
+            _refuse_too_large(reading, known)
 
     def load(seed: int) -> Data:
         return datasets.load(
@@ -80,6 +87,8 @@ def _examined_with_data(reading: Reading, data_dir: Path) -> Examined:
     # A split of another seed may have no sample of a class; what else it could be warned of is the same.
     for facts in {id(one): one.facts for one in data.values()}.values():
         check(reading, facts)
+    if trains:
+        _refuse_too_large(reading, data[seeds[0]].facts)
     return _examined(reading, data[seeds[0]].facts, data, data_dir)
 
 
@@ -98,6 +107,12 @@ def _check_words(reading: Reading, data: Data) -> None:
             )
         ]
     )
+
+
+def _refuse_too_large(reading: Reading, facts: DataFacts) -> None:
+    """Before anything is allocated."""
+    if found := too_large(resolve(reading.config, facts), facts):
+        raise reading.source.error([reading.source.problem(*found)])
 
 
 def examine_without_data(reading: Reading, data_dir: Path) -> Examined | None:

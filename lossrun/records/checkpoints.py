@@ -9,8 +9,8 @@ Tensors are numpy arrays by name (`model.`, `optimizer.`, `rng.` ...); everythin
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -140,7 +140,8 @@ def read(path: Path) -> Checkpoint:
     data = _verified_bytes(path)
     header = parsed_header(path, data)
     try:
-        arrays = safetensors.numpy.load(data)
+        with _memory_for(2 * len(data)):
+            arrays = safetensors.numpy.load(data)
     except (SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path.name}: no safetensors file ({error})") from error
     return Checkpoint(
@@ -153,7 +154,21 @@ def _serialized(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> 
     # `asarray`, because `ascontiguousarray` makes a 1-d array of a 0-d one.
     contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     text = strict_json.dumps({"format_version": FORMAT_VERSION, **facts})
-    return bytes(safetensors.numpy.save(contiguous, metadata={METADATA_KEY: text}))
+    with _memory_for(2 * sum(array.nbytes for array in contiguous.values())):
+        return bytes(safetensors.numpy.save(contiguous, metadata={METADATA_KEY: text}))
+
+
+@contextmanager
+def _memory_for(count: int) -> Iterator[None]:
+    """Raises MemoryError where so many bytes are not to be had: safetensors would end the process, or panic."""
+    np.empty(count, np.uint8)
+    try:
+        yield
+    except BaseException as error:
+        # Not an Exception of Python's, nor one of safetensors' own.
+        if type(error).__name__ == "PanicException":
+            raise MemoryError(str(error)) from error
+        raise
 
 
 def _bytes(path: Path) -> bytes:

@@ -6,13 +6,14 @@ A generator of `StepProgress | EpochRecord`. It persists, then yields: a row on 
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from functools import wraps
+from typing import Any, Final, TypeAlias
 
 import torch
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
-from lossrun.errors import DivergedError, StoppedError, TerminatedError
+from lossrun.errors import DivergedError, OutOfMemoryError, StoppedError, TerminatedError, ran_out_of_memory
 from lossrun.records import checkpoints, ledger
 from lossrun.shell import run_command
 from lossrun.training.criteria import thaw
@@ -28,10 +29,35 @@ from lossrun.training.stopping import Request
 PROGRESS_INTERVAL: Final = 0.1  # seconds; the eye needs no more, and the step pays for each
 
 Asked = Callable[[], Request | None]
+Event: TypeAlias = StepProgress | EpochRecord
+Loop: TypeAlias = Callable[[Session, Asked], Iterator[Event]]
 
 
+def saying_what_is_saved(
+    function: Callable[[Session, Asked], Iterator[Event]],
+) -> Callable[[Session, Asked], Iterator[Event]]:
+    """Where memory runs out, the newest checkpoint is what there is to go on from."""
+
+    @wraps(function)
+    def wrapped(session: Session, asked: Asked) -> Iterator[Event]:
+        events = function(session, asked)
+        while True:
+            try:
+                event = next(events)
+            except StopIteration:
+                return
+            except (MemoryError, RuntimeError, OSError) as error:
+                if not ran_out_of_memory(error):
+                    raise
+                raise _without_memory(session) from error
+            yield event
+
+    return wrapped
+
+
+@saying_what_is_saved
 @step_by_step(lambda session: session.stream)
-def train(session: Session, asked: Asked) -> Iterator[StepProgress | EpochRecord]:
+def train(session: Session, asked: Asked) -> Iterator[Event]:
     """Train from where the session stands to the end of the run.
 
     `asked` tells before every step whether somebody wants a checkpoint or a stop. Raises StoppedError (its state saved)
@@ -161,6 +187,15 @@ def _diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
         f"{first.gradient_norm:.4g} (the last finite one): {first.diagnosis.why} [{first.name}].\n"
         f"To go on from {where} with {what}:\n"
         f"  {run_command('resume', session.run.path, set_=[f'learning_rate={rate:g}'])}"
+    )
+
+
+def _without_memory(session: Session) -> OutOfMemoryError:
+    run = session.run
+    saved = checkpoints.metadata(checkpoints.candidates(run.checkpoints)[0])["step"]
+    return OutOfMemoryError(
+        f"not enough memory after step {session.position.step}; the state of step {saved} is saved. "
+        f"End other programs, or go on where there is more memory:\n  {run_command('resume', run.path)}"
     )
 
 

@@ -1,15 +1,14 @@
 """How much memory there is, and how much a seed will take."""
 
-import os
-from pathlib import Path
 from typing import Final
 
 import torch
 
-from lossrun.catalog import DataFacts, get
-from lossrun.catalog.declaration import Model
+from lossrun.catalog import DataFacts
 from lossrun.config import Config
 from lossrun.config.resolve import output_size
+from lossrun.lint.machine import free_memory
+from lossrun.lint.size import layers
 from lossrun.training.evaluate import evaluation_batch
 from lossrun.training.replica import Replica
 
@@ -21,12 +20,6 @@ COPIES_OF_WEIGHTS: Final = 5
 COPIES_OF_OUTPUTS: Final = 4
 # Double-precision tensors as large as the outputs of the evaluated part while the yardsticks are computed.
 COPIES_OF_PREDICTIONS: Final = 6
-UNLIMITED: Final = 2**63 - 1
-# Limit and use of a Linux control group, version 2 and version 1.
-CONTROL_GROUP_FILES: Final = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-)
 
 
 def available(device: torch.device) -> int:
@@ -34,7 +27,7 @@ def available(device: torch.device) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
     else:
-        free = min(_free_on_the_machine(), _free_in_the_container())
+        free = free_memory()
     return int(free * SHARE)
 
 
@@ -59,30 +52,4 @@ def of_a_step(config: Config, facts: DataFacts, batch_size: int, itemsize: int) 
 
 def _outputs(config: Config, facts: DataFacts) -> list[int]:
     """Numbers that each layer gives for a sample."""
-    model = get("model", config.model.name)
-    assert isinstance(model, Model)
-    layers = model.layers(dict(config.model.parameters), facts.input_shape, output_size(config, facts))
-    return [torch.Size(layer.output_shape).numel() for layer in layers]
-
-
-def _free_on_the_machine() -> int:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        # Not Linux: all of the memory there is, where the platform says, else what any machine has.
-        names = getattr(os, "sysconf_names", {})
-        if "SC_PHYS_PAGES" in names:
-            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return 4 * 2**30
-
-
-def _free_in_the_container() -> int:
-    """Limit less use of the control group, where Linux has set one."""
-    for limit_file, used_file in CONTROL_GROUP_FILES:
-        try:
-            limit, used = (Path(file).read_text(encoding="ascii").strip() for file in (limit_file, used_file))
-            return int(limit) - int(used) if limit != "max" else UNLIMITED
-        except (OSError, ValueError):
-            continue
-    return UNLIMITED
+    return [torch.Size(layer.output_shape).numel() for layer in layers(config, facts)]

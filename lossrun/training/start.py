@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any, Final
 
 from lossrun.catalog.declaration import Layer
@@ -15,8 +16,9 @@ from lossrun.config import Config
 from lossrun.config.plugins import own_files
 from lossrun.data import Data
 from lossrun.data.dataset import class_amounts
-from lossrun.errors import CheckpointError, UsageError
+from lossrun.errors import CheckpointError, RunError, UsageError, memory_told
 from lossrun.lint import Examined
+from lossrun.lint.size import in_units, size_of
 from lossrun.records import best_weights, checkpoints, digests, durable, history, ledger, run_directory
 from lossrun.records import prepared as form
 from lossrun.records.best_weights import in_old_files, said_by
@@ -39,6 +41,8 @@ from lossrun.training.step import Step
 from lossrun.training.trial import own_layers, try_batch, try_recording
 
 MOST_COUNTED: Final = 1000  # classes whose samples are counted in run.json
+_SMALLER: Final = "make the model, batch_size or the number of seeds smaller"
+_ELSEWHERE: Final = "end other programs, or go on where there is more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Prepared:
         return self.examined.config
 
 
+@memory_told("to build the model and try a batch", _SMALLER, UsageError)
 @isolated()
 def prepare(examined: Examined, resumable: Resumable | None = None) -> Prepared:
     """Build every seed and try one on a batch. `resumable`: the run that is to go on.
@@ -86,8 +91,9 @@ def prepare(examined: Examined, resumable: Resumable | None = None) -> Prepared:
 def begin(prepared: Prepared, runs_dir: Path) -> Iterator[Session]:
     """A new run, its directory made and locked. Its state at step 0 is saved: there is always something to resume.
 
-    Raises RunError where the disk refuses; nothing is left behind then.
+    Raises RunError where the disk refuses, or has no room for the run's checkpoints; nothing is left behind then.
     """
+    _refuse_full_disk(prepared, runs_dir)
     facts = {"id": secrets.token_hex(8), **_environment(prepared, runs_dir)}
     config = prepared.config.to_mapping()
     sessions: list[Session] = []
@@ -99,7 +105,7 @@ def begin(prepared: Prepared, runs_dir: Path) -> Iterator[Session]:
         checkpoints.save(run.checkpoints, 0, capture(session), prepared.config.checkpoint.keep)
         sessions.append(session)
 
-    with isolated():
+    with memory_told("to begin the run", _SMALLER), isolated():
         run = run_directory.create(
             runs_dir, prepared.config.run_name, config=config, environment=facts, begin=write_beginning
         )
@@ -107,6 +113,19 @@ def begin(prepared: Prepared, runs_dir: Path) -> Iterator[Session]:
         (session,) = sessions
         session.run, session.history = run, Written(run.history_path)
         yield session
+
+
+def _refuse_full_disk(prepared: Prepared, runs_dir: Path) -> None:
+    """Before anything is written. The state of step 0, a full one and the best weights are sure to come: numbers for
+    each weight are as many as memory holds."""
+    needed = size_of(prepared.config, prepared.examined.facts).weights
+    there = next(folder for folder in (runs_dir.absolute(), *runs_dir.absolute().parents) if folder.is_dir())
+    free = disk_usage(there).free
+    if needed > free:
+        raise RunError(
+            f"{runs_dir}: the checkpoints of this run take at least {in_units(needed)}, and {in_units(free)} are free "
+            "there; make room, name another --runs-dir, or make the model or the number of seeds smaller"
+        )
 
 
 @contextmanager
@@ -120,6 +139,7 @@ def resume_at(
     """
     run = resumable.run
     with writing(run.path), ExitStack() as apart:
+        apart.enter_context(memory_told("to go on with the run", _ELSEWHERE))
         apart.enter_context(isolated())
         history.restore_line_ends(run.history_path)
         session = _session(prepared, run, resumable.belonging.run_id)

@@ -13,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._pytree import tree_leaves
 
 from lossrun.config import from_mapping
-from lossrun.lint import examine
+from lossrun.lint import examine, machine
 from lossrun.training import memory
 from lossrun.training.build import optimizer
 from lossrun.training.chunk import Single, gather, minimised
@@ -123,7 +123,7 @@ def linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
         place(path).parent.mkdir(parents=True, exist_ok=True)
         place(path).write_text(text)
 
-    monkeypatch.setattr(memory, "Path", place)
+    monkeypatch.setattr(machine, "Path", place)
     return write
 
 

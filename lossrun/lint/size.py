@@ -1,0 +1,185 @@
+"""How much memory and disk a config asks for, from its shapes alone, before anything is allocated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Final
+
+from lossrun.catalog import DataFacts, get
+from lossrun.catalog.declaration import Layer, Model, Optimizer
+from lossrun.config import Config
+from lossrun.config.resolve import output_size
+from lossrun.config.source import Path, dotted
+from lossrun.lint.machine import may_have_a_gpu, whole_memory
+
+# Optimizer parameters that, switched on, keep one more tensor as large as the weights.
+MORE_STATE: Final = ("momentum", "amsgrad", "centered")
+# The name of a class, a string, and its place in a list.
+OF_A_CLASS: Final = 58
+# Datasets whose inputs are floats; those of others may be bytes.
+FLOATS: Final = ("synthetic_regression", "synthetic_classification", "inline", "csv")
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Bytes, all seeds together. `data`: every sample once, and the names of the classes. `weights`: with gradients,
+    optimizer state and the best ones so far. `step`: what each layer gives for a batch of one seed, once.
+    `evaluation`: the outputs for the largest held-out part. `epoch`: the order of the samples, and the loss of each
+    step. `checkpoint`: weights and optimizer state."""
+
+    data: int
+    weights: int
+    step: int
+    evaluation: int
+    epoch: int
+    checkpoint: int
+
+    @property
+    def about(self) -> int:
+        """What training takes, roughly: the data twice, as they were read and as they are split and scaled; outputs
+        before and after each activation and the gradients of both; a checkpoint twice, as it is written and read
+        back."""
+        at_a_time = max(4 * self.step, 6 * self.evaluation, 2 * self.checkpoint)
+        return 2 * self.data + self.weights + self.epoch + at_a_time
+
+    def least(self, *, on_cpu: bool) -> dict[str, int]:
+        """What training cannot do without, part by part. With a GPU weights and steps lie there; they pass through
+        memory when a checkpoint is made."""
+        always = {"data": self.data, "epoch": self.epoch}
+        if not on_cpu:
+            return {**always, "weights": 2 * self.checkpoint}
+        in_turn = {"weights": self.checkpoint, "step": self.step, "evaluation": self.evaluation}
+        largest = max(in_turn, key=lambda name: in_turn[name])
+        parts = {**always, "weights": self.weights}
+        return {**parts, largest: parts.get(largest, 0) + in_turn[largest]}
+
+    def __str__(self) -> str:
+        weights, about, checkpoint = map(in_units, (self.weights, self.about, self.checkpoint))
+        return f"{weights} of weights and optimizer state, about {about} in all; {checkpoint} a checkpoint"
+
+
+def size_of(config: Config, facts: DataFacts) -> Size:
+    """What a resolved config asks for. The weights and steps of a model whose layers nobody knows, the user's own or
+    one that does not fit, count as nothing."""
+    item = 8 if config.precision == "float64" else 4
+    seeds, outputs = len(config.seeds), output_size(config, facts)
+    rows = layers(config, facts)
+    parameters = item * seeds * sum(row.parameters for row in rows)
+    state = _state_copies(config)
+    own_splits = seeds if config.dataset.parameters.get("split_seed") == "seed" else 1
+    of_a_sample = prod(facts.input_shape) * (4 if config.dataset.name in FLOATS else 1)
+    classes = outputs * OF_A_CLASS if facts.task == "multiclass" else 0
+    steps = config.steps_per_epoch(facts.train)
+    return Size(
+        data=own_splits * (facts.train + facts.validation + facts.test) * of_a_sample + classes,
+        weights=parameters * (3 + state),
+        step=item * config.samples_per_step(facts.train) * sum(prod(row.output_shape) for row in rows),
+        evaluation=item * max(facts.validation, facts.test) * outputs,
+        epoch=8 * seeds * (facts.train + steps),
+        checkpoint=parameters * (1 + state),
+    )
+
+
+def layers(config: Config, facts: DataFacts) -> list[Layer]:
+    """The rows of the model's summary; none where nobody knows them."""
+    if config.model.is_plugin:
+        return []
+    declared = get("model", config.model.name)
+    assert isinstance(declared, Model)
+    try:
+        return declared.layers(dict(config.model.parameters), facts.input_shape, output_size(config, facts))
+    except ValueError:
+        return []
+
+
+def too_large(config: Config, facts: DataFacts) -> tuple[Path, str] | None:
+    """The key to change and what to say of it, where this machine cannot hold what the config asks for, even if
+    nothing else were running; None where it may."""
+    on_cpu = config.device == "cpu" or (config.device == "auto" and not may_have_a_gpu())
+    size, there = size_of(config, facts), whole_memory()
+    parts = size.least(on_cpu=on_cpu)
+    needed = sum(parts.values())
+    if needed <= there:
+        return None
+    part = max(parts, key=lambda name: parts[name])
+    path, what = _culprit(part, config, facts, there / parts[part])
+    return path, (
+        f"this config needs at least {in_units(needed)} of memory, {in_units(parts[part])} of it for {what}; this "
+        f"machine has {in_units(there)}; make {dotted(path)} smaller"
+    )
+
+
+def in_units(count: int) -> str:
+    """Bytes in decimal units: 12 MB, 1.2 GB."""
+    place = 0
+    while count >= 1000 ** (place + 1) and place < len(_UNITS) - 1:
+        place += 1
+    value = count / 1000**place if count < 10**40 else float("inf")
+    if value >= 1e6:
+        return f"more than {10**6:,} {_UNITS[place]}"
+    return f"{value:,.1f} {_UNITS[place]}" if value < 9.95 and place else f"{value:,.0f} {_UNITS[place]}"
+
+
+def _culprit(part: str, config: Config, facts: DataFacts, fits: float) -> tuple[Path, str]:
+    """The key that makes a part so large, and what the part is. `fits`: the share of it that memory holds."""
+    seeds, rows = len(config.seeds), layers(config, facts)
+    if part == "weights":
+        what = f"{sum(row.parameters for row in rows):,} weights, their gradients and the optimizer's state"
+        if seeds > 1 and fits * seeds >= 1:
+            return ("seeds",), f"{what}, {seeds} times"
+        return _of_layer(config, facts, rows, max(rows, key=lambda row: row.parameters)), what
+    if part == "step":
+        what = f"what the layers give for a batch of {config.samples_per_step(facts.train):,} samples"
+        if fits * config.samples_per_step(facts.train) >= 1:
+            return ("batch_size",), what
+        return _of_layer(config, facts, rows, max(rows, key=lambda row: prod(row.output_shape))), what
+    if part == "epoch":
+        return ("seeds",), f"the order of {facts.train:,} samples for each of {seeds} seeds"
+    if part == "evaluation":
+        return _of_outputs(config), f"{output_size(config, facts):,} outputs for each held-out sample"
+    total = facts.train + facts.validation + facts.test
+    if facts.task == "multiclass" and output_size(config, facts) > total * prod(facts.input_shape):
+        return _of_outputs(config), f"{output_size(config, facts):,} classes"
+    wide = prod(facts.input_shape) > total
+    return _of_inputs(config) if wide else _of_samples(config), f"{total:,} samples of {prod(facts.input_shape):,}"
+
+
+def _of_layer(config: Config, facts: DataFacts, rows: Sequence[Layer], row: Layer) -> Path:
+    """The key that gives a layer its width: its own, or that of what it reads, whichever is the larger."""
+    sized = [one for one in rows if one.type != "batch_norm"]
+    place = next((number for number, one in enumerate(sized) if one.name == row.name), None)
+    if place is None:
+        return ("model",)
+    read = prod(sized[place - 1].output_shape) if place else prod(facts.input_shape)
+    if row.type == "dense" and read > prod(row.output_shape):
+        if place == 0:
+            return _of_inputs(config)
+        row = sized[place - 1]
+    digits = row.name.lstrip("abcdefghijklmnopqrstuvwxyz_")
+    if not digits:
+        return _of_outputs(config)
+    key = "layers" if "layers" in config.model.parameters else "hidden"
+    return ("model", key, int(digits) - 1)
+
+
+def _of_inputs(config: Config) -> Path:
+    return ("dataset", "features") if "features" in config.dataset.parameters else ("dataset",)
+
+
+def _of_samples(config: Config) -> Path:
+    return ("dataset", "samples") if "samples" in config.dataset.parameters else ("dataset",)
+
+
+def _of_outputs(config: Config) -> Path:
+    return ("dataset", "classes") if "classes" in config.dataset.parameters else ("dataset",)
+
+
+def _state_copies(config: Config) -> int:
+    """How many numbers the optimizer keeps for each weight, at least."""
+    if config.optimizer.is_plugin:
+        return 0
+    declared = get("optimizer", config.optimizer.name)
+    assert isinstance(declared, Optimizer)
+    parameters = config.optimizer.parameters
+    return declared.keeps + sum(bool(parameters.get(name)) for name in MORE_STATE)
