@@ -63,8 +63,9 @@ def find(kind: str, spelling: str) -> Found | None:
     if not match:
         return names.get(_folded(spelling))
     rest = _folded(match["rest"])
-    # tf.keras.losses.X is Keras; tf.train.X is old TensorFlow.
-    framework = "keras" if "keras." in spelling.lower() else match["framework"].lower()
+    # tf.keras.losses.X and tf.initializers.X are Keras; tf.train.X and tf.random.X are TensorFlow's own.
+    of_keras = "keras." in spelling.lower() or "initializers." in spelling.lower()
+    framework = "keras" if of_keras else match["framework"].lower()
     spellings = [*(f"{framework}.{rest}" for framework in _FRAMEWORKS[framework]), rest]
     return next((names[spelling] for spelling in spellings if spelling in names), None)
 

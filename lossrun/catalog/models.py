@@ -59,14 +59,21 @@ INITIALIZERS: Final[tuple[Component, ...]] = (
         aliases=(*also("kaiming_normal"), *in_keras("HeNormal", truncated=True)),
     ),
     _initializer(
-        "normal", "normal around 0", STD, BIAS_STD, aliases=(*also("random_normal"), *also("torch.normal", std=1.0))
+        "normal",
+        "normal around 0",
+        STD,
+        BIAS_STD,
+        aliases=(
+            *also("random_normal"),
+            *also("normal_", "torch.normal", "tf.normal", "tf.random_normal", std=1.0),
+        ),
     ),
     _initializer(
         "truncated_normal",
         "normal around 0, redrawn beyond two standard deviations",
         STD,
         BIAS_STD,
-        aliases=also("torch.trunc_normal", std=1.0),
+        aliases=also("trunc_normal", "torch.trunc_normal", "tf.truncated_normal", std=1.0),
     ),
     _initializer("constant", "the same value everywhere", Parameter("value", float, 0.0, "every weight")),
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
-from lossrun.catalog.declaration import Parameter
+from lossrun.catalog.declaration import Optimizer, Parameter
 
 MOMENTUM: Final = Parameter("momentum", float, 0.0, "share of the last update kept", at_least=0, below=1)
 WEIGHT_DECAY: Final = Parameter("weight_decay", float, 0.0, "L2 penalty added to the gradient", at_least=0)
@@ -22,6 +22,14 @@ def eps(default: float) -> Parameter:
 def decay_of_weights(default: float, name: str = "weight_decay", aliases: tuple[str, ...] = ()) -> Parameter:
     meaning = "share of the weights removed per unit of learning rate"
     return Parameter(name, float, default, meaning, at_least=0, aliases=aliases)
+
+
+def decays_through_gradient(optimizer: Optimizer, parameters: Mapping[str, Any]) -> bool:
+    """Whether a weight decay is set that can only join the gradient, where Keras takes it off the weights themselves.
+    In descent without momentum the two are the same."""
+    coupled = optimizer.parameter("weight_decay") == WEIGHT_DECAY and optimizer.parameter(DECOUPLED.name) is None
+    plain = optimizer.scales_with_gradient and not parameters.get("momentum")
+    return coupled and not plain and bool(parameters.get("weight_decay"))
 
 
 def nesterov_without_momentum(parameters: Mapping[str, Any]) -> str:

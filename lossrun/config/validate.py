@@ -7,10 +7,21 @@ from typing import Any, Final
 
 from lossrun.catalog import find, nearest, nearest_name, why_not
 from lossrun.catalog.datasets import SPLITS
-from lossrun.catalog.declaration import REQUIRED, Component, Group, Key, Loss, Nested, Parameter, with_article
+from lossrun.catalog.declaration import (
+    REQUIRED,
+    Component,
+    Group,
+    Key,
+    Loss,
+    Nested,
+    Optimizer,
+    Parameter,
+    with_article,
+)
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, Found
 from lossrun.catalog.losses import INPUTS, REDUCTION
 from lossrun.catalog.models import OUTPUT
+from lossrun.catalog.optimizer_parameters import decays_through_gradient
 from lossrun.config import leaves
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
 from lossrun.config.keys import ANSWERS, HABITS, KEYS
@@ -179,8 +190,14 @@ class _Checker:
             said = f"{spelling} is {component.name}" + (f" with {brought}" if taken else "")
             said += f"; it is given what model.output says (called without options it takes {form})" if form else ""
             self.notes.append(f"{dotted(path)}: {said}" + (f"; {found.remark}" if found.remark else ""))
-        of_keras = "keras" in spelling.lower() and isinstance(component, Loss) and component.averages_outputs
-        if of_keras and given.get("reduction") == "sum":
+        of_keras = "keras" in spelling.lower()
+        if of_keras and isinstance(component, Optimizer) and decays_through_gradient(component, {**taken, **given}):
+            self.notes.append(
+                f"{dotted(path)}.weight_decay: Keras takes the decay off the weights themselves; here {component.name} "
+                "adds it to the gradient, as PyTorch does; for Keras' decay use adamw, or keras.Adam"
+            )
+        averages = isinstance(component, Loss) and component.averages_outputs
+        if of_keras and averages and given.get("reduction") == "sum":
             self.notes.append(
                 f"{dotted(path)}.reduction: Keras' sum adds up the samples' means over the outputs; here the outputs "
                 "are added up as well, as in PyTorch"

@@ -96,6 +96,53 @@ def test_optimizers(read_text: Read, shortest: str, spelling: str, name: str, im
     assert bool(reading.notes) == bool(implied)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "told"),
+    [
+        # Keras 3's BaseOptimizer._apply_weight_decay: w - rate weight_decay w, in every optimizer.
+        ("{name: keras.SGD, momentum: 0.9, weight_decay: 0.01}", True),
+        ("{name: keras.RMSprop, weight_decay: 0.01}", True),
+        ("{name: tf.keras.optimizers.Adagrad, weight_decay: 0.01}", True),
+        ("{name: keras.Adadelta, weight_decay: 0.01}", True),
+        ("{name: keras.Adamax, weight_decay: 0.01}", True),
+        ("{name: keras.SGD, weight_decay: 0.01}", False),
+        ("{name: keras.Adam, weight_decay: 0.01}", False),
+        ("{name: keras.AdamW, weight_decay: 0.01}", False),
+        ("{name: keras.RMSprop}", False),
+        ("{name: RMSprop, weight_decay: 0.01}", False),
+    ],
+)
+def test_a_weight_decay_of_keras_is_not_ours_where_it_joins_the_gradient(
+    read_text: Read, shortest: str, optimizer: str, told: bool
+) -> None:
+    notes = read_text(shortest, f"optimizer={optimizer}").notes
+    assert any("takes the decay off the weights themselves" in note for note in notes) == told
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name", "std"),
+    [
+        # torch.nn.init's std is 1, Keras' stddev 0.05; tf.random.normal's and tf.truncated_normal's stddev is 1.
+        ("normal_", "normal", 1.0),
+        ("nn.init.normal_", "normal", 1.0),
+        ("trunc_normal_", "truncated_normal", 1.0),
+        ("torch.nn.init.trunc_normal_", "truncated_normal", 1.0),
+        ("tf.random_normal", "normal", 1.0),
+        ("tf.random.normal", "normal", 1.0),
+        ("tf.truncated_normal", "truncated_normal", 1.0),
+        ("normal", "normal", 0.05),
+        ("Normal", "normal", 0.05),
+        ("RandomNormal", "normal", 0.05),
+        ("TruncatedNormal", "truncated_normal", 0.05),
+        ("tf.keras.initializers.RandomNormal", "normal", 0.05),
+        ("tf.initializers.TruncatedNormal", "truncated_normal", 0.05),
+    ],
+)
+def test_initializers(read_text: Read, shortest: str, spelling: str, name: str, std: float) -> None:
+    init = read_text(shortest, f"model={{name: mlp, init: {spelling}}}").config.model.parameters["init"]
+    assert (init["name"], init["std"]) == (name, std)
+
+
 def test_what_is_given_beats_what_the_spelling_implies(read_text: Read, shortest: str) -> None:
     given = read_text(shortest, "optimizer={name: keras.Adamax, epsilon: 1e-3}")
     assert given.config.optimizer["eps"] == 1e-3
