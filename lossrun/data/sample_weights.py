@@ -1,7 +1,7 @@
 """How much each sample counts: what a dataset gives as weights, checked."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -9,7 +9,11 @@ from lossrun.data.dataset import Part, summary_of
 from lossrun.data.inputs import as_array
 from lossrun.errors import DataError
 
-EXPECTED = "expected a finite number of at least 0"
+# In float32 the sum of a batch's weighted losses must neither overflow nor vanish. Weights that come smaller or larger
+# say the same after all of them are multiplied by one number.
+LEAST: Final = 1e-20
+MOST: Final = 1e20
+EXPECTED: Final = f"expected 0, or a number from {LEAST:g} to {MOST:g}"
 
 
 def as_weights(value: Any, where: str, samples: int, place: Callable[[int], str]) -> np.ndarray:
@@ -26,8 +30,7 @@ def as_weights(value: Any, where: str, samples: int, place: Callable[[int], str]
             "sample"
         )
     weights = array.reshape(samples).astype(np.float64)
-    # Beyond float32 a weighted loss would be infinite.
-    wrong = ~((weights >= 0) & (weights <= np.finfo(np.float32).max))
+    wrong = ~((weights == 0) | ((weights >= LEAST) & (weights <= MOST)))
     if wrong.any():
         row = int(wrong.argmax())
         raise DataError(f"{place(row)}: the weight {weights[row]:g}; {EXPECTED}")

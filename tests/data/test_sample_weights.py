@@ -50,10 +50,13 @@ def test_data_that_weigh_otherwise_are_other_data(tmp_path):
     ("weights", "message"),
     [
         ([1.0] * 11, r"dataset.weights: shape \(11,\) for 12 samples"),
-        ([*[1.0] * 11, -1.0], r"dataset.weights\[11\]: the weight -1; expected a finite number of at least 0"),
+        ([*[1.0] * 11, -1.0], r"dataset.weights\[11\]: the weight -1; expected 0, or a number from 1e-20 to 1e\+20"),
         ([*[1.0] * 3, float("nan"), *[1.0] * 8], r"dataset.weights\[3\]: the weight nan"),
         ([float("inf"), *[1.0] * 11], r"dataset.weights\[0\]: the weight inf"),
         ([1e300, *[1.0] * 11], r"dataset.weights\[0\]: the weight 1e\+300"),
+        # Each is a float32, but the sum of a batch is infinite, or its product with a loss is 0.
+        ([1e38] * 12, r"dataset.weights\[0\]: the weight 1e\+38"),
+        ([1e-42] * 12, r"dataset.weights\[0\]: the weight 1e-42"),
         ([0.0] * 12, "every weight is 0"),
     ],
 )
