@@ -3,42 +3,56 @@
 Numbers stay as precise as they come; they are rounded last, after they have been standardized.
 """
 
+from collections.abc import Sequence
+
 from lossrun.config.resolve import ignored_label
 from lossrun.errors import UsageError
 from lossrun.script.experiment import Experiment
 from lossrun.script.text import comment
 
 Lines = list[str]
+Shape = tuple[int, ...]
 
 
-def encoded(name: str, experiment: Experiment, ndim: int) -> Lines:
-    """Raw targets turned into what the task wants."""
+def encoded(name: str, experiment: Experiment, shape: Shape) -> Lines:
+    """Raw targets of this shape, (N,) or (N, K), turned into what the task wants."""
     task = experiment.facts.task
-    if task == "multiclass" and ndim == 2 and experiment.facts.target_size > 1:
+    if task == "multiclass" and _is_one_hot(shape):
         return [f"{name} = {name}.argmax(axis=1)"]
     if task in ("binary", "multiclass"):
-        flat = f"{name}[:, 0]" if ndim == 2 else name
-        lines = [*without_void([name], experiment, ndim), f"{name} = np.unique({flat}, return_inverse=True)[1]"]
+        flat = f"{name}[:, 0]" if len(shape) == 2 else name
+        lines = [*without_void([name], experiment, len(shape)), f"{name} = np.unique({flat}, return_inverse=True)[1]"]
         last = f"{name} = {name}[:, None].astype(np.float32)" if task == "binary" else ""
         return [*lines, *([last] if last else [])]
-    return _columns(name, experiment, ndim)
+    return _columns(name, experiment, shape)
 
 
-def encoded_together(names: list[str], experiment: Experiment, ndim: int) -> Lines:
-    """The same of several parts, which together decide on the classes."""
+def encoded_together(names: list[str], experiment: Experiment, shape: Shape, unused: Sequence[str] = ()) -> Lines:
+    """The same of several parts, which together decide on the classes; `unused`: arrays of labels of parts that the
+    experiment leaves out, whose classes count nevertheless."""
     task = experiment.facts.task
     if task not in ("binary", "multiclass"):
-        return [line for name in names for line in _columns(name, experiment, ndim)]
-    if task == "multiclass" and ndim == 2 and experiment.facts.target_size > 1:
+        return [line for name in names for line in _columns(name, experiment, shape)]
+    if task == "multiclass" and _is_one_hot(shape):
         return [f"{name} = {name}.argmax(axis=1)" for name in names]
-    flat = [f"{name} = {name}[:, 0]" for name in names] if ndim == 2 else []
+    column = "[:, 0]" if len(shape) == 2 else ""
+    flat = [f"{name} = {name}{column}" for name in names] if column else []
+    labels = [*names, *(f"{each}{column}" for each in unused)]
+    classes = [f"classes = np.unique(np.concatenate([{', '.join(labels)}]))"]
+    if unused and experiment.facts.void:
+        classes.append(f"classes = classes[classes != {ignored_label(experiment.config.loss)!r}]")
     tail = "[:, None].astype(np.float32)" if task == "binary" else ""
     return [
-        *without_void(names, experiment, ndim),
+        *without_void(names, experiment, len(shape)),
         *flat,
-        f"classes = np.unique(np.concatenate([{', '.join(names)}]))",
+        *classes,
         *(f"{name} = np.searchsorted(classes, {name}){tail}" for name in names),
     ]
+
+
+def _is_one_hot(shape: Shape) -> bool:
+    """Whether the targets of several classes have a column each; a single column holds labels."""
+    return len(shape) == 2 and shape[1] > 1
 
 
 def without_void(names: list[str], experiment: Experiment, ndim: int) -> Lines:
@@ -62,8 +76,8 @@ def without_void(names: list[str], experiment: Experiment, ndim: int) -> Lines:
     return lines
 
 
-def _columns(name: str, experiment: Experiment, ndim: int) -> Lines:
-    column = "[:, None]" if ndim == 1 else ""
+def _columns(name: str, experiment: Experiment, shape: Shape) -> Lines:
+    column = "[:, None]" if len(shape) == 1 else ""
     if experiment.facts.task == "multilabel":
         return [f"{name} = {name}{column}.astype(np.float32)"]
     return [f"{name} = {name}{column}"] if column else []

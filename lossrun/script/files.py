@@ -54,7 +54,7 @@ def csv_reading(experiment: Experiment) -> tuple[Section, Lines]:
     task = experiment.facts.task
     as_words = any(one.has_words(targets[0]) for one in tables.values())
     lines.append(_targets(parameters, targets, as_words=task in ("binary", "multiclass") and as_words))
-    ndim = 1 if len(targets) == 1 else 2
+    shape = (len(table),) if len(targets) == 1 else (len(table), len(targets))
     weights = weight_column(parameters, list(table.columns), str(table.path))
     lines += [_targets(parameters, weights, as_words=False).replace("y = ", "w = ")] if weights else []
     if len(tables) > 1:
@@ -63,11 +63,11 @@ def csv_reading(experiment: Experiment) -> tuple[Section, Lines]:
         body = [line.replace("open(DATA", "open(path") for line in lines]
         section.functions.append(function("def read_rows(path)", about, [*body, f"return {', '.join(names)}"]))
         lines = [f"{', '.join(name + SUFFIXES[part] for name in names)} = read_rows({PATHS[part]})" for part in tables]
-        return section, [*lines, *encoded_together([f"y{SUFFIXES[part]}" for part in tables], experiment, ndim)]
+        return section, [*lines, *encoded_together([f"y{SUFFIXES[part]}" for part in tables], experiment, shape)]
     split = (
         [split_line(experiment, f"table[{quoted(splits[0])}]", table.is_words(splits[0]), section)] if splits else []
     )
-    return section, [*lines, *encoded("y", experiment, ndim), *split]
+    return section, [*lines, *encoded("y", experiment, shape), *split]
 
 
 def _table(
@@ -175,7 +175,8 @@ def npz_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, L
             paths[part], parts[part] = experiment.directory / split[part], first
     section = Section(constants=[assigned(PATHS[part], _absolute(one)) for part, one in paths.items()])
     lines: Lines = []
-    ndim = arrays[len(first.inputs)].ndim if len(first.targets) == 1 else 2
+    several = (len(arrays[-1]), len(first.targets))
+    shape = arrays[len(first.inputs)].shape if len(first.targets) == 1 else several
     kept = {part: names for part, names in parts.items() if part == "train" or part in paths or parameters[part]}
     for part in kept:
         names, suffix = parts[part], SUFFIXES[part]
@@ -195,7 +196,11 @@ def npz_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, L
         if names.weights:
             lines += [f"w{suffix} = archive[{quoted(names.weights[0])}].reshape(-1)"]
     ys = [f"y{SUFFIXES[part]}" for part in kept]
-    lines += encoded_together(ys, experiment, ndim) if len(ys) > 1 else encoded("y", experiment, ndim)
+    unused = [f"archive[{quoted(names.targets[0])}]" for part, names in parts.items() if part not in kept]
+    if len(ys) > 1 or unused:
+        lines += encoded_together(ys, experiment, shape, unused)
+    else:
+        lines += encoded("y", experiment, shape)
     if way := split_way(experiment):
         name = first.splits[0]
         with np.load(path, allow_pickle=False) as archive:

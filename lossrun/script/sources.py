@@ -92,4 +92,4 @@ def _inline(experiment: Experiment) -> Lines:
             lines.append(call(f"{name} = np.array", [literal(values, level=1)], column, level=1))
         else:
             lines.append(f"{before}{text}){column}")
-    return [*lines, *encoded("y", experiment, ndim=np.ndim(dataset["targets"]))]
+    return [*lines, *encoded("y", experiment, np.shape(dataset["targets"]))]

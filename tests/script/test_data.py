@@ -108,6 +108,18 @@ def test_arrays_of_each_part(pair: Make, tmp_path: Path, framework: str, task: s
 
 
 @BOTH
+@pytest.mark.parametrize("labels", ["column", "words"])
+def test_classes_that_only_an_unused_part_has(pair: Make, tmp_path: Path, framework: str, labels: str) -> None:
+    """Labels in a column (N, 1), as Keras has those of CIFAR-10, and a class that only the test part has."""
+    names = np.array(["ant", "bee", "cat", "dog"]) if labels == "words" else np.array([[2], [4], [5], [9]])
+    y_train, y_test = names[np.array([0, 2, 3] * 4)], names[[1, 0]]
+    inputs = np.random.default_rng(0).normal(size=(14, 3))
+    np.savez(tmp_path / "t.npz", x_train=inputs[:12], y_train=y_train, x_test=inputs[12:], y_test=y_test)
+    dataset = {"name": "npz", "path": "t.npz", "task": "multiclass", "test": 0, "validation": 3}
+    check(pair, framework, dataset, "cross_entropy")
+
+
+@BOTH
 @pytest.mark.parametrize("way", ["column", "groups", "order"])
 def test_arrays_that_split(pair: Make, tmp_path: Path, framework: str, way: str) -> None:
     by = {
@@ -132,6 +144,7 @@ def images(*shape: int) -> np.ndarray:
         ({"x": np.arange(24.0).reshape(12, 2), "y": np.arange(12) / 7}, {"task": "regression"}, "mse"),
         ({"a": np.arange(12.0), "b": np.arange(24.0).reshape(12, 2), "y": np.arange(12) / 7}, {}, "mse"),
         ({"x": images(12, 6, 6), "y": np.arange(12) % 3 + 5}, {"task": "multiclass"}, "cross_entropy"),
+        ({"x": images(12, 5), "y": np.arange(12)[:, np.newaxis] % 3}, {"task": "multiclass"}, "cross_entropy"),
         ({"x": images(12, 6, 6, 3), "y": np.array(["up", "down"] * 6)}, {}, "binary_cross_entropy"),
         ({"x": images(12, 3, 6, 6), "y": np.arange(24) % 2}, {"task": "multilabel"}, "binary_cross_entropy"),
         ({"x": images(12, 3, 6, 6), "y": np.arange(12) % 2}, {"task": "binary", "standardize": True}, "hinge"),
