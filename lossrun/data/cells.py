@@ -40,19 +40,22 @@ class CellForm:
     _missing_numbers: frozenset[float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        numbers = frozenset(number for cell in self.missing if (number := _plain(cell)) is not None)
+        numbers = frozenset(number for cell in self.missing if (number := self._read(cell)) is not None)
         object.__setattr__(self, "_missing_numbers", numbers)
 
     def number(self, cell: str) -> float | None:
         """The number in a cell, NaN for a missing one, None for a word."""
         if cell.lower() in MISSING or cell in self.missing:
             return float("nan")
+        number = self._read(cell)
+        return float("nan") if number in self._missing_numbers else number
+
+    def _read(self, cell: str) -> float | None:
         if self.decimal == ",":
             if not _COMMA_NUMBER.fullmatch(cell):
                 return None if any(sign in cell for sign in ".,") else _plain(cell)
             cell = re.sub(BETWEEN_THOUSANDS, "", cell).replace(",", ".")
-        number = _plain(cell)
-        return float("nan") if number in self._missing_numbers else number
+        return _plain(cell)
 
     def is_empty_word(self, cell: str) -> bool:
         """Whether a cell in a column of words says nothing: NA is Namibia there, unless the config says otherwise."""
@@ -164,8 +167,10 @@ def is_placeholder(cell: str) -> bool:
 _SPACE: Final = "[ \u00a0\u2007\u2009\u202f]"
 _BETWEEN: Final = f"(?:{_SPACE}|[,.'’_])"
 BETWEEN_THOUSANDS: Final = f"{_SPACE}|[.'’]"
+# No number begins with a group of zeros: 0.123 is a decimal point where commas are expected.
 _COMMA_NUMBER: Final = re.compile(
-    rf"[-+]?([0-9]+|[0-9]{{1,3}}(\.[0-9]{{3}})+|[0-9]{{1,3}}(({_SPACE}|['’])[0-9]{{3}})+)?(,[0-9]*)?(e[-+]?[0-9]+)?(?<=[0-9,])",
+    rf"[-+]?([0-9]+|[1-9][0-9]{{0,2}}((\.[0-9]{{3}})+|(({_SPACE}|['’])[0-9]{{3}})+))?"
+    r"(,[0-9]*)?(e[-+]?[0-9]+)?(?<=[0-9,])",
     re.IGNORECASE,
 )
 _SIGN: Final = "[-+\u2212\u2013]?"

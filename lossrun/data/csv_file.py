@@ -90,7 +90,12 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
 
 def cell_form(parameters: Mapping[str, Any]) -> CellForm:
     """How the cells are written, as the dataset's keys say."""
-    return CellForm(parameters["decimal"], frozenset(str(cell).strip() for cell in parameters["missing_values"]))
+    decimal = parameters["decimal"]
+    missing = (
+        str(cell).replace(".", decimal) if isinstance(cell, float) else str(cell).strip()
+        for cell in parameters["missing_values"]
+    )
+    return CellForm(decimal, frozenset(missing))
 
 
 def read_tables(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, Table]:

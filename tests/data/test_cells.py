@@ -1,5 +1,7 @@
 """What a cell is: what is asked about, and what is a word whatever digits it has."""
 
+import math
+
 import pytest
 
 from lossrun.data.cells import CellForm, disguise, disguised
@@ -67,9 +69,16 @@ def test_decimal_commas_with_signs_between_the_thousands(cell: str, number: floa
     assert CellForm(",").number(cell) == number
 
 
-@pytest.mark.parametrize("cell", ["1.5", "1,234.5", "1.23,4", "1,2,3"])
+@pytest.mark.parametrize("cell", ["1.5", "1,234.5", "1.23,4", "1,2,3", "0.123", "-0.500", "012.345"])
 def test_what_is_no_number_with_a_decimal_comma(cell: str) -> None:
     assert CellForm(",").number(cell) is None
+
+
+def test_a_number_that_stands_for_a_missing_one_is_read_with_its_decimal_comma() -> None:
+    form = CellForm(",", frozenset({"-9,9"}))
+    for cell in ("-9,9", "-9,90", "-09,9"):
+        assert math.isnan(form.number(cell) or 0)
+    assert form.number("-99") == -99
 
 
 @pytest.mark.parametrize("cells", [[word] * 3 for word in WORDS] + [["<=50K", ">50K"] * 20, ["9:00", "14:00"] * 9])
