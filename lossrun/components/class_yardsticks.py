@@ -75,7 +75,7 @@ def exclusive_yardsticks(
     if output == "softmax":
         of_right = raw.gather(-2, labels)
         shared = softmax(raw, top, guesses)
-        ranks = _of_ranks(shared.log_p, targets)
+        ranks = _of_ranks(shared.order(), targets)
         log_right = shared.log_p.gather(-2, labels)
         values, wrong = _of_right_class(log_right, weights)
         values["binary_cross_entropy"] = -mean(shared.log_no.scatter_(-2, labels, log_right), weights)
@@ -143,7 +143,7 @@ def label_yardsticks(
         elif output == "softmax":
             shared = softmax(raw, *raw.max(dim=-2, keepdim=True))
             yeses = shared.p > 0.5
-            ranks = _of_ranks(shared.log_p, targets)
+            ranks = _of_ranks(shared.order(), targets)
             costs = torch.where(targets.truths, shared.log_p, shared.log_no).neg_()
             values |= _of_probabilities(task, shared.p.sub_(targets.values).abs_(), costs, targets)
 
@@ -265,8 +265,8 @@ def decisions(hits: Tensor, guessed: Tensor, counts: Tensor) -> Decisions:
 
 
 def _of_ranks(scores: Tensor, targets: ClassTargets) -> dict[str, Tensor]:
-    """Means over the classes that have a value. scores: (..., K, N), left as they are; the finer they are, the fewer
-    ties: logits and log-probabilities still differ where probabilities have been rounded to 0 or 1."""
+    """Means over the classes that have a value. scores: (..., K, N), left as they are. Probabilities would tie where
+    they have been rounded to 0 or 1; their log-odds don't."""
     if scores.shape[-2] > MOST_RANKED:
         return {}
     found, counts, weights = ranked(scores, targets.values, targets.weights), targets.counts, targets.weights

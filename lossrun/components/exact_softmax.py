@@ -8,6 +8,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 LOWEST: Final = torch.finfo(torch.float64).min
+# Far above the error of log-odds near 0, far below what float32 logits of size 1 can tell apart.
+RANKS_PER_UNIT: Final = 2.0**30
 
 
 def softplus(logits: Tensor) -> Tensor:
@@ -28,6 +30,14 @@ class Softmax:
     log_p: Tensor
     log_no: Tensor
     second: Tensor
+
+    def order(self) -> Tensor:
+        """Scores that put samples in order by `p`, (..., K, N), float32: the log-odds of p, up to a factor.
+
+        Equal logits tie: rounded to what float32 logits can tell apart, as the last bits of a double depend on where
+        in memory a sample lies. Log-odds still differ where p itself has been rounded to 0 or 1.
+        """
+        return (self.log_p - self.log_no).mul_(RANKS_PER_UNIT).round_().float()
 
 
 def softmax(raw: Tensor, top: Tensor, likeliest: Tensor) -> Softmax:

@@ -26,7 +26,7 @@ def class_scores(
     scores = raw
     if output == "softmax":
         found = softmax(raw.clone(), *raw.max(dim=-2, keepdim=True))
-        scores, yeses = found.log_p, found.p > 0.5
+        scores, yeses = found.order(), found.p > 0.5
     if task == "multiclass":
         yeses = torch.zeros_like(targets.truths).scatter(-2, raw.argmax(dim=-2, keepdim=True), True)
     counted = targets.values if targets.weights is None else targets.values * targets.weights

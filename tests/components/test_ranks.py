@@ -1,5 +1,7 @@
 """Ranks and decisions of classes against scikit-learn: AUC, average precision, F1, precision, recall."""
 
+import itertools
+
 import numpy as np
 import pytest
 import sklearn.metrics as sk
@@ -155,6 +157,27 @@ def test_outputs_that_are_all_the_same_rank_nothing(task, chance):
     found = scores(task, torch.full((SAMPLES, outputs), 0.3), truths, output="none", reads_as="probabilities")
     assert found["auc"] == 0.5
     assert found["average_precision"] == pytest.approx(truths.double().mean().item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+@pytest.mark.parametrize("kinds", [1, 5])
+def test_samples_with_the_same_logits_tie(task, kinds):
+    # As of a dead network, or of categorical inputs; wherever in memory a sample lies, and at any scale.
+    for classes, size in itertools.product((2, 3, 7, 11), (0.0, 1e-3, 1.0, 1e3)):
+        generator = torch.Generator().manual_seed(classes)
+        rows = torch.randn(kinds, classes, generator=generator) * size
+        of = torch.randint(0, kinds, (1001,), generator=generator)
+        labels = torch.randint(0, classes, (1001,), generator=generator)
+        truths = torch.nn.functional.one_hot(labels, classes)
+        found = scores(task, rows[of], labels if task == "multiclass" else truths, output="softmax", reads_as="mean")
+        # The log-odds of a class: its logit less the log-sum of the others'. One number for each row.
+        others = rows.double().expand(classes, -1, -1).masked_fill(torch.eye(classes).bool()[:, None], -np.inf)
+        odds = (rows.double() - others.logsumexp(dim=-1).T)[of]
+        each = [(truths[:, k].numpy(), odds[:, k].numpy()) for k in range(classes)]
+        auc = np.mean([sk.roc_auc_score(*one) for one in each])
+        average_precision = np.mean([sk.average_precision_score(*one) for one in each])
+        assert found["auc"] == pytest.approx(auc, **CLOSE)
+        assert found["average_precision"] == pytest.approx(average_precision, **CLOSE)
 
 
 def test_classes_without_a_sample_are_left_out_of_the_mean():
