@@ -13,7 +13,7 @@ from lossrun.analysis.groups import Group, diverged_elsewhere, grouped
 from lossrun.analysis.labels import labels, named_by_user
 from lossrun.analysis.readings import Spread
 from lossrun.analysis.remarks import remarks
-from lossrun.analysis.shared_seeds import left_out_notes, on_shared_seeds
+from lossrun.analysis.shared_seeds import left_out_notes, on_shared_seeds, without_epoch
 from lossrun.analysis.splits import splits
 from lossrun.analysis.targets import Target, reaching
 from lossrun.analysis.verdicts import Decider, Side, Verdict, verdicts
@@ -155,6 +155,7 @@ def compare(
         refusals=refusals,
         notes=(
             *left_out_notes(whole, marks),
+            *(without_epoch(groups, marks, at) if isinstance(at, int) else ()),
             *comparability.notes(united, [y.name for y in found if y.decides], at),
         ),
         yardsticks=found,

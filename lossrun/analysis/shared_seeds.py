@@ -7,6 +7,7 @@ each: its own values are over all that it shares with any, and where that is mor
 from collections.abc import Sequence
 from dataclasses import replace
 
+from lossrun.analysis import readings
 from lossrun.analysis.groups import Group
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
@@ -43,8 +44,19 @@ def left_out_notes(groups: Sequence[Group], letters: Sequence[str]) -> list[str]
                 f"{letter} is compared with {first} on {_listed(seeds)}, while the values of {first} are over "
                 f"{_listed(kept[0])}"
             )
-    if found:
+    if any(len(seeds) < len(group.run.seeds) for seeds, group in zip(kept, groups, strict=True)):
         found.append("leaving out seeds is fair unless they were chosen by their results")
+    return found
+
+
+def without_epoch(groups: Sequence[Group], letters: Sequence[str], epoch: int) -> list[str]:
+    """A sentence for each run whose values at an epoch are over fewer seeds than it has."""
+    found = []
+    for group, letter in zip(groups, letters, strict=True):
+        reached = readings.rows_at(group.run, epoch)
+        if without := [seed for seed in group.run.seeds if seed not in reached]:
+            told = f"{letter}: {_listed(without)} {'has' if len(without) == 1 else 'have'} no epoch {epoch}"
+            found.append(f"{told}, so the values of {letter} are over {_listed(list(reached))}" if reached else told)
     return found
 
 

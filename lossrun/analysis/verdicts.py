@@ -177,7 +177,10 @@ def _limits(name: str, run: Side, reference: Side, difference: PairedDifference 
         return [*found, "no common seed has a finite value in both"]
     assert difference is not None
     if lost:
-        found.append(f"{lost} of {len(common)} common seeds have no value in one of them, so the others prove nothing")
+        have = "has" if lost == 1 else "have"
+        found.append(
+            f"{lost} of {len(common)} common seeds {have} no value in one of them, so the others prove nothing"
+        )
     if count < LEAST_FOR_INTERVAL:
         seeds = "one common seed proves nothing" if count == 1 else "two common seeds give no interval"
         return [*found, f"{seeds}: train both with `seeds: {LEAST_FOR_VERDICT}`"]

@@ -1,28 +1,53 @@
 """All rules over one config: warnings to show, or an error that holds everything that must be mended."""
 
+from collections.abc import Mapping
+
 from lossrun.catalog import DataFacts, nearest
 from lossrun.config import Reading, resolve
 from lossrun.config.source import Problem
-from lossrun.lint.rule import Case, Rule
+from lossrun.lint.rule import Case, Found, Rule
 from lossrun.lint.rules import RULES
 
 
 def check(reading: Reading, facts: DataFacts) -> list[str]:
     """The warnings. Raises ConfigError with all errors, where there are any."""
+    return check_splits(reading, {0: facts})
+
+
+def check_splits(reading: Reading, splits: Mapping[int, DataFacts]) -> list[str]:
+    """The same where seeds have splits of their own, by seed: each rule is told of once, as the first split that breaks
+    it does, and by how many others do where not all say the same."""
+    each = {seed: _warnings(reading, facts) for seed, facts in splits.items()}
+    warnings: list[Problem] = []
+    for name in dict.fromkeys(name for found in each.values() for name in found):
+        broken = {seed: found[name] for seed, found in each.items() if name in found}
+        seed, first = next(iter(broken.items()))
+        alike = all(each[other].get(name) == first for other in each)
+        where = "" if alike else f"seed {seed}" + (f" and {len(broken) - 1} more of {len(each)}" * (len(broken) > 1))
+        for found in first:
+            reason = f"{found.reason} (split of {where})" if where else found.reason
+            warnings.append(reading.source.problem(found.path, f"{reason}; {found.fix} [{name}]"))
+    return [problem.text for problem in sorted(warnings)]
+
+
+def _warnings(reading: Reading, facts: DataFacts) -> dict[str, list[Found]]:
+    """By the names of the rules."""
     config = resolve(reading.config, facts)
     case = Case.of(config, facts)
     errors = _unknown_rules(reading)
-    warnings: list[Problem] = []
+    warnings: dict[str, list[Found]] = {}
     for name, rule in RULES.items():
         severity = _severity(name, rule, config.lint)
         if severity == "off":
             continue
         for found in rule.check(case):
-            problem = reading.source.problem(found.path, f"{found.reason}; {found.fix} [{name}]")
-            (errors if severity == "error" else warnings).append(problem)
+            if severity == "error":
+                errors.append(reading.source.problem(found.path, f"{found.reason}; {found.fix} [{name}]"))
+            else:
+                warnings.setdefault(name, []).append(found)
     if errors:
         raise reading.source.error(errors)
-    return [problem.text for problem in sorted(warnings)]
+    return warnings
 
 
 def _severity(name: str, rule: Rule, lint: object) -> str:

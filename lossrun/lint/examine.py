@@ -13,7 +13,7 @@ from lossrun.config.resolve import ignored_label, loss_declaration
 from lossrun.config.source import Source
 from lossrun.data import Data, known_facts
 from lossrun.errors import DataError, memory_told
-from lossrun.lint.check import check
+from lossrun.lint.check import check, check_splits
 from lossrun.lint.size import too_large
 
 # dataset.inputs[1][0]: what a data error begins with where a key of the config is to blame.
@@ -79,17 +79,11 @@ def _examined_with_data(reading: Reading, data_dir: Path, trains: bool) -> Exami
             precision=reading.config.precision,
         )
 
-    if dataset.parameters.get("split_seed") == "seed":
-        data = {seed: load(seed) for seed in seeds}
-    else:
-        data = dict.fromkeys(seeds, load(seeds[0]))
+    own_split = dataset.parameters.get("split_seed") == "seed"
+    data = {seed: load(seed) for seed in (seeds if own_split else seeds[:1])}
     _check_words(reading, data[seeds[0]])
-    # A split of another seed may have no sample of a class; what else it could be warned of is the same.
-    for facts in {id(one): one.facts for one in data.values()}.values():
-        check(reading, facts)
-    if trains:
-        _refuse_too_large(reading, data[seeds[0]].facts)
-    return _examined(reading, data[seeds[0]].facts, data, data_dir)
+    splits = {seed: one.facts for seed, one in data.items()}
+    return _examined(reading, splits, data if own_split else dict.fromkeys(seeds, data[seeds[0]]), data_dir)
 
 
 def _check_words(reading: Reading, data: Data) -> None:
@@ -119,9 +113,9 @@ def examine_without_data(reading: Reading, data_dir: Path) -> Examined | None:
     """The same from what is known of a dataset before a file is read; None where that is not enough."""
     dataset = reading.config.dataset
     known = known_facts(dataset.name, dataset.parameters, ignored_label(reading.config.loss))
-    return None if known is None else _examined(reading, known, {}, data_dir)
+    return None if known is None else _examined(reading, {reading.config.seeds[0]: known}, {}, data_dir)
 
 
-def _examined(reading: Reading, facts: DataFacts, data: Mapping[int, Data], data_dir: Path) -> Examined:
-    warnings = check(reading, facts)
+def _examined(reading: Reading, splits: Mapping[int, DataFacts], data: Mapping[int, Data], data_dir: Path) -> Examined:
+    warnings, facts = check_splits(reading, splits), next(iter(splits.values()))
     return Examined(reading, resolve(reading.config, facts), facts, data, data_dir, tuple(warnings))

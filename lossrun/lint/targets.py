@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from lossrun.config.resolve import ignored_class
 from lossrun.lint.rule import Case, Example, Found, Rule
 
 # Of |target|: from here on a net that begins near 0 is too far off for a likelihood, and for the others.
@@ -95,22 +96,36 @@ def unscaled_targets(case: Case) -> Iterator[Found]:
 
 def missing_class(case: Case) -> Iterator[Found]:
     facts = case.facts
-    for part, counts in facts.held_out_counts.items():
-        # A class that no training sample has either is told of by the data themselves.
-        pairs = zip(counts, facts.class_counts or (), strict=False)
-        missing = [place for place, (here, trained_on) in enumerate(pairs) if trained_on > here == 0]
+    held_out, trained_on = facts.held_out_counts, facts.class_counts or ()
+    names = facts.classes if len(facts.classes) == len(trained_on) else tuple(map(str, range(len(trained_on))))
+    ignored = ignored_class(case.config.loss, facts)
+    places = [place for place in range(len(trained_on)) if place != ignored]
+    one, several, of = ("has", "have", "the label") if facts.task == "multilabel" else ("is", "are", "of class")
+
+    def shown(places: list[int]) -> str:
+        return " or ".join(names[place] for place in places[:SHOWN]) + ", ..." * (len(places) > SHOWN)
+
+    unseen = [n for n in places if not trained_on[n] and any(counts[n] for counts in held_out.values())]
+    if unseen:
+        amounts = {part: sum(counts[place] for place in unseen) for part, counts in held_out.items()}
+        told = " and ".join(f"{n} {part} sample{'s' * (n > 1)}" for part, n in amounts.items() if n)
+        verb = several if sum(amounts.values()) > 1 else one
+        yield Found(
+            ("dataset",),
+            f"{told} {verb} {of} {shown(unseen)}, but no training sample {one}: no model can learn that",
+            "hold out fewer samples, or leave that class out",
+        )
+    for part, counts in held_out.items():
+        missing = [place for place in places if trained_on[place] > counts[place] == 0]
         if missing:
-            what = {"multilabel": "has the label", "binary": "is of class", "multiclass": "is of class"}[facts.task]
             effect = {
                 "binary": "accuracy is that of the other class alone, and auc is NaN",
                 "multiclass": "no metric says how well it is recognized; auc and macro_f1 are means over the others",
                 "multilabel": "no metric says how well it is recognized; f1 counts as 0, and auc leaves it out",
             }[facts.task]
-            names = facts.classes if len(facts.classes) == len(counts) else tuple(map(str, range(len(counts))))
-            shown = " or ".join(names[place] for place in missing[:SHOWN]) + ", ..." * (len(missing) > SHOWN)
             yield Found(
                 ("dataset",),
-                f"no {part} sample {what} {shown}: {effect}",
+                f"no {part} sample {one} {of} {shown(missing)}: {effect}",
                 f"hold out more samples for {part}, or merge rare classes",
             )
 
@@ -179,10 +194,11 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     "missing_class": Rule(
         check=missing_class,
         severity="warn",
-        meaning="Every class that is trained on occurs among the held-out samples.",
-        why="What is not there is not scored: accuracy and the losses are those of the other classes; precision, "
-        "recall, macro_f1, auc and average_precision are means over the classes that occur, or NaN where only one "
-        "does. A model that never recognizes the missing class scores as well.",
+        meaning="Every class occurs in each part of the data: to train on, to validate and to test.",
+        why="A class without a training sample cannot be learned. One without a held-out sample is not scored: "
+        "accuracy and the losses are those of the other classes; precision, recall, macro_f1, auc and "
+        "average_precision are means over the classes that occur, or NaN where only one does. A model that never "
+        "recognizes the missing class scores as well.",
         example=Example(
             "dataset:\n  name: inline\n  inputs: [1, 2, 3, 4, 5, 6, 7, 8]\n  targets: [0, 0, 0, 1, 1, 1, 1, 2]\n"
             "  task: multiclass\n  validation: 2\n  test: 0\nloss: cross_entropy",

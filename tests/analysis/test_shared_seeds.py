@@ -2,11 +2,14 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
 from lossrun.analysis.compare import compare
 from lossrun.analysis.report_data import report_data
+from lossrun.records.history import History
+from lossrun.records.rows import Rows
 from lossrun.report.compare import blocks
 from lossrun.report.formats import to_csv, written
 from lossrun.report.page import to_html
@@ -95,6 +98,7 @@ def test_runs_without_a_common_seed_keep_their_values_and_have_no_verdict(made):
     comparison = compare([made("a", (0, 1), 0.1), made("b", (2, 3), 0.2)], "val_rmse")
     assert comparison.verdicts[0].difference is None
     assert "B shares no seed with A, so its values are over other seeds" in comparison.notes
+    assert not [note for note in comparison.notes if "leaving out seeds" in note]
     (rmse,) = [y for y in comparison.yardsticks if y.name == "val_rmse"]
     assert [sorted(value.per_seed) for value in rmse.measured.values] == [[0, 1], [2, 3]]
     assert rmse.measured.best == ()
@@ -117,3 +121,23 @@ def test_a_divergence_among_the_seeds_that_are_left_out_still_counts(made, tmp_p
     comparison = compare([a, recorded.load(b.path)], "val_rmse")
     assert comparison.verdicts[0].because == ("1 of 9 seeds of B diverged",)
     assert comparison.verdicts[0].word == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("epoch", "told"),
+    [
+        (2, []),
+        (3, ["B: seed 0 has no epoch 3, so the values of B are over seeds 1 and 2"]),
+        (4, ["B: seeds 0 and 2 have no epoch 4, so the values of B are over seed 1"]),
+        (5, ["B: seeds 0 to 2 have no epoch 5"]),
+    ],
+)
+def test_an_epoch_that_some_seeds_have_not_reached_is_told_of(make_run, epoch, told):
+    ends, config = {0: 2, 1: 4, 2: 3}, {"seeds": [0, 1, 2], "epochs": 5}
+    whole, run = (
+        make_run(name, rows=lambda number, seed: {"val_loss": 1 / number, "val_rmse": seed}, config=config)
+        for name in ("a", "b")
+    )
+    kept = Rows(row for row in run.history.rows if row["epoch"] <= ends[row["seed"]])
+    comparison = compare([whole, replace(run, history=History(kept, False))], "val_rmse", at=epoch)
+    assert [note for note in comparison.notes if "no epoch" in note] == told

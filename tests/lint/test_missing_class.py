@@ -23,14 +23,25 @@ def warnings(dataset, loss, directory: Path):
         ([0] * 9 + [1] * 3, "binary", {"validation": 1}, ["no validation sample is of class 1"]),
         ([0] * 9 + [1] * 3, "binary", {"validation": 4, "test": 1}, ["no test sample is of class 1"]),
         ([0] * 9 + [1] * 3, "binary", {"validation": 4}, []),
+        # Of 5 samples 3 are held out, 1 of them from each class of the largest remainder: 2 has but one.
+        (
+            [0, 0, 1, 1, 2],
+            "multiclass",
+            {"validation": 3},
+            ["1 validation sample is of class 2, but no training sample is: no model can learn that"],
+        ),
+        # A class that nothing counts of is missed by nobody.
+        ([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2], "multiclass", {"validation": 2, "ignore_index": 2}, []),
         ([0.5 * number for number in range(12)], "regression", {"validation": 2}, []),
         ([0] * 9 + [1] * 3, "binary", {"validation": 0}, []),
     ],
 )
 def test_it_is_named_with_its_part(targets, task, held_out, told, tmp_path):
-    dataset = {"inputs": list(range(12)), "targets": targets, "task": task, "test": 0, **held_out}
+    ignored = {name: value for name, value in held_out.items() if name == "ignore_index"}
+    held_out = {name: value for name, value in held_out.items() if name not in ignored}
+    dataset = {"inputs": list(range(len(targets))), "targets": targets, "task": task, "test": 0, **held_out}
     loss = {"multiclass": "cross_entropy", "binary": "binary_cross_entropy", "regression": "mse"}[task]
-    found = warnings(dataset, loss, tmp_path)
+    found = warnings(dataset, {"name": loss, **ignored}, tmp_path)
     assert len(found) == len(told)
     assert all(text in line for text, line in zip(told, found, strict=True))
 
@@ -45,6 +56,31 @@ def test_a_label_that_no_held_out_sample_has_is_missing(tmp_path):
             assert "no validation sample has the label" in found[0]
             return
     pytest.fail("every split held a sample with both labels")
+
+
+def test_every_split_is_looked_at_where_seeds_have_their_own(tmp_path):
+    def told(split_seed, seeds, rare):
+        targets = [[number % 2, int(number < rare)] for number in range(12)]
+        dataset = {"name": "inline", "inputs": list(range(12)), "targets": targets, "task": "multilabel"}
+        held_out = {"validation": 4, "test": 0, "split_seed": split_seed}
+        config = {**REST, "dataset": {**dataset, **held_out}, "loss": "binary_cross_entropy", "seeds": seeds}
+        return [line for line in examine(from_mapping(config, tmp_path), tmp_path).warnings if "missing_class" in line]
+
+    # A label of one sample is missing from one part or the other.
+    each = [told(seed, [0], rare=1) for seed in range(8)]
+    untrained = [seed for seed, (line,) in enumerate(each) if "1 validation sample has the label 1, but no" in line]
+    unscored = [seed for seed, (line,) in enumerate(each) if "no validation sample has the label 1" in line]
+    assert sorted(untrained + unscored) == list(range(8))
+    (line,) = told("seed", [unscored[0], *untrained], rare=1)
+    assert f"(split of seed {unscored[0]} and {len(untrained)} more of {len(untrained) + 1})" in line
+    # Where all say the same there is no need to say which.
+    (line,) = told("seed", unscored, rare=1)
+    assert "split of" not in line
+    # One of three samples is nearly always on both sides; the first split need not be the one that is told of.
+    broken = [seed for seed in range(40) if told(seed, [0], rare=3)]
+    sound = [seed for seed in range(40) if seed not in broken]
+    (line,) = told("seed", [sound[0], broken[0]], rare=3)
+    assert f"(split of seed {broken[0]})" in line
 
 
 def test_classes_have_their_names(tmp_path):

@@ -79,9 +79,15 @@ def _labels(laboratory: Laboratory) -> None:
         TASKS[task]["dataset"]["validation"] = HELD_OUT
 
 
-def differences(laboratory: Laboratory, config: dict[str, Any]) -> tuple[float, list[int]]:
+# Two samples whose outputs differ in the last digit may tie or change places: a pair of about 300,000 for the AUC of a
+# class, of average precision 1 / (367 * rank) for a sample among 367.
+FEW_PAIRS = 1e-5
+
+
+def differences(laboratory: Laboratory, config: dict[str, Any], *, of_ranks: float = 0.0) -> tuple[float, list[int]]:
     """Largest relative difference of any column of any epoch and seed from the lone evaluation of that seed, and how
-    many seeds were scored in each epoch. Columns and their order are compared as well."""
+    many seeds were scored in each epoch. Columns and their order are compared as well. `of_ranks`: how much AUC and
+    average precision may differ before it counts."""
     largest, scored = 0.0, []
     examined = examine(from_mapping({**COMMON, **config}, laboratory.folder), laboratory.folder)
 
@@ -97,8 +103,10 @@ def differences(laboratory: Laboratory, config: dict[str, Any]) -> tuple[float, 
             expected = {"val_loss": alone.loss, **{f"val_{name}": value for name, value in alone.yardsticks.items()}}
             assert list(columns[replica.seed]) == list(expected)
             for name, value in expected.items():
-                difference = abs(columns[replica.seed][name] - value) / max(abs(value), 1e-9)
-                largest = max(largest, difference)
+                difference = abs(columns[replica.seed][name] - value)
+                if name in ("val_auc", "val_average_precision"):
+                    difference = max(difference - of_ranks, 0.0)
+                largest = max(largest, difference / max(abs(value), 1e-9))
         return columns
 
     original = Session.validate
@@ -123,7 +131,7 @@ def test_of_one_seed_it_is_the_evaluation(laboratory: Laboratory, task: str, ste
 @pytest.mark.parametrize("task", TASKS)
 def test_of_a_stack_it_is_each_seeds_evaluation(laboratory: Laboratory, task: str) -> None:
     """To the rounding of outputs in single precision; accuracy would differ by 1 / 1100 or not at all."""
-    largest, scored = differences(laboratory, {**TASKS[task], "seeds": 3})
+    largest, scored = differences(laboratory, {**TASKS[task], "seeds": 3}, of_ranks=FEW_PAIRS)
     assert largest < 1e-6
     assert scored == [3, 3, 3]
     largest, _ = differences(laboratory, {**TASKS[task], "seeds": 3, "precision": "float64"})
@@ -133,7 +141,7 @@ def test_of_a_stack_it_is_each_seeds_evaluation(laboratory: Laboratory, task: st
 def test_running_statistics_and_dropout_are_those_of_each_seed(laboratory: Laboratory) -> None:
     model = {"name": "mlp", "hidden": [8], "batch_norm": True, "dropout": 0.3}
     assert differences(laboratory, {**TASKS["multiclass"], "model": model, "step": "recorded"})[0] == 0
-    assert differences(laboratory, {**TASKS["multiclass"], "model": model, "seeds": 3})[0] < 1e-6
+    assert differences(laboratory, {**TASKS["multiclass"], "model": model, "seeds": 3}, of_ranks=FEW_PAIRS)[0] < 1e-6
 
 
 @pytest.mark.parametrize("standardize", [False, True])
