@@ -123,27 +123,26 @@ def resume(
     changed environment, a jump of the rate) is a UserWarning.
     """
     from lossrun.training.loop import train as run_loop
-    from lossrun.training.resumable import find_resumable
+    from lossrun.training.resumable import resuming
     from lossrun.training.start import prepare, resume_at
 
+    def skipped(_path: Path, reason: str) -> None:
+        warnings.warn(f"checkpoint skipped: {reason}", stacklevel=2)
+
+    def note(text: str) -> None:
+        warnings.warn(text, stacklevel=2)
+
     where = Path(data_dir) if data_dir is not None else None
-    resumable = find_resumable(_path(run, runs_dir), _changes(overrides), where)
-    if not resumable.finished or resumable.changes:
-        default = resumable.data_dir(default_data_dir())
-        with _apart(resumable.reading):
-            examined = examine(resumable.reading, where or default)
-        for text in (*resumable.notes, *examined.warnings):
-            warnings.warn(text, stacklevel=2)
-
-        def skipped(_path: Path, reason: str) -> None:
-            warnings.warn(f"checkpoint skipped: {reason}", stacklevel=2)
-
-        def note(text: str) -> None:
-            warnings.warn(text, stacklevel=2)
-
-        with resume_at(prepare(examined, resumable), resumable, skipped, note) as session:
-            for _ in run_loop(session, lambda: None):
-                pass
+    with resuming(_path(run, runs_dir), _changes(overrides), where) as resumable:
+        if not resumable.finished or resumable.changes:
+            default = resumable.data_dir(default_data_dir())
+            with _apart(resumable.reading):
+                examined = examine(resumable.reading, where or default)
+            for text in (*resumable.notes, *examined.warnings):
+                warnings.warn(text, stacklevel=2)
+            with resume_at(prepare(examined, resumable), resumable, skipped, note) as session:
+                for _ in run_loop(session, lambda: None):
+                    pass
     return load(resumable.run.path)
 
 

@@ -14,6 +14,7 @@ from lossrun.data.load import load
 from lossrun.errors import LossrunError, RunError
 from lossrun.records import prepared, strict_json, whereabouts
 from lossrun.records.recorded import RecordedRun
+from lossrun.records.whereabouts import Place
 
 _LARGEST: Final = 96  # pixels a side; larger images would make a page heavy
 
@@ -48,11 +49,14 @@ class HeldOutData:
         return {int(found.ids[row]): _pixels(found.inputs[row]) for row in rows}
 
     def _data(self, run: RecordedRun) -> Data | None:
-        dataset, environment = run.config["dataset"], run.environment
         # A user's own dataset is code, which reading a run must not execute.
-        if ":" in dataset["name"] or not environment.get("data_dir"):
+        if ":" in run.config["dataset"]["name"] or not run.environment.get("data_dir"):
             return None
-        place = whereabouts.data_places(run)[0]
+        found = (self._data_in(place, run) for place in whereabouts.data_places(run))
+        return next((data for data in found if data), None)
+
+    def _data_in(self, place: Place, run: RecordedRun) -> Data | None:
+        environment = run.environment
         data_dir, directory = whereabouts.data_folder(run, Path(environment["data_dir"])), place.directory
         dataset = whereabouts.placed(run.config, place)["dataset"]
         recorded, seed = environment.get("data"), run.seeds[0]

@@ -59,31 +59,32 @@ def resume(
     """Go on with RUN from its newest good checkpoint, to the bits that it would have reached without a stop."""
     from lossrun.lint import examine
     from lossrun.report.console import note, stderr, warning
-    from lossrun.training.resumable import find_resumable
+    from lossrun.training.resumable import resuming
 
     console = stderr()
-    resumable = find_resumable(found_run(run, runs_dir), set_ or [], data_dir)
-    if resumable.finished and not resumable.changes:
-        further = run_command("resume", resumable.run.path, set_=[f"epochs={2 * resumable.before.epochs}"])
-        note(console, f"{resumable.run.name} is finished. To train it further:\n  {further}")
-        if quiet:
-            typer.echo(resumable.run.path)
-        return
-    for text in resumable.notes:
-        note(console, text)
-    examined = examine(resumable.reading, data_dir or resumable.data_dir(folder_of_data(None)))
-
-    with torch_is_imported():
-        from lossrun.screen import train_on_screen
-        from lossrun.training.start import prepare, resume_at
 
     def skipped(_path: Path, reason: str) -> None:
         warning(console, f"checkpoint skipped: {reason}")
 
-    _require(tensorboard)
-    prepared = prepare(examined, resumable)
-    with resume_at(prepared, resumable, skipped, lambda text: note(console, text)) as session:
-        train_on_screen(session, examined, layers=prepared.layers, quiet=quiet, tensorboard=tensorboard)
+    with resuming(found_run(run, runs_dir), set_ or [], data_dir) as resumable:
+        if resumable.finished and not resumable.changes:
+            further = run_command("resume", resumable.run.path, set_=[f"epochs={2 * resumable.before.epochs}"])
+            note(console, f"{resumable.run.name} is finished. To train it further:\n  {further}")
+            if quiet:
+                typer.echo(resumable.run.path)
+            return
+        for text in resumable.notes:
+            note(console, text)
+        examined = examine(resumable.reading, data_dir or resumable.data_dir(folder_of_data(None)))
+
+        with torch_is_imported():
+            from lossrun.screen import train_on_screen
+            from lossrun.training.start import prepare, resume_at
+
+        _require(tensorboard)
+        prepared = prepare(examined, resumable)
+        with resume_at(prepared, resumable, skipped, lambda text: note(console, text)) as session:
+            train_on_screen(session, examined, layers=prepared.layers, quiet=quiet, tensorboard=tensorboard)
 
 
 def _require(tensorboard: Path | None) -> None:

@@ -1,10 +1,11 @@
 """SHA-256 of arrays: two parts with one digest hold the same numbers in the same order."""
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 
-from lossrun.data.dataset import Part, Scaling
+from lossrun.data.dataset import Data, Part, Scaling
 from lossrun.data.inputs import as_float32
 from lossrun.data.scaling import coarse_columns
 
@@ -26,6 +27,14 @@ def part_digest(part: Part) -> str:
     """
     weights = () if part.weights is None else (part.weights,)
     return array_digest(*map(_counted, (part.inputs, part.targets)), *weights)
+
+
+def hashes(data: Mapping[int, Data]) -> dict[str, str]:
+    """The hash of each part; where each seed has a split of its own, of all seeds' parts together."""
+    distinct = list({id(one): one for one in data.values()}.values())
+    if len(distinct) == 1:
+        return dict(distinct[0].hashes)
+    return {part: "+".join(one.hashes[part][:16] for one in distinct) for part in distinct[0].hashes}
 
 
 def _counted(array: np.ndarray) -> np.ndarray:

@@ -13,9 +13,9 @@ from torch import Tensor
 from lossrun.catalog import DataFacts
 from lossrun.config import Config, from_mapping, resolve
 from lossrun.data import Data, default_data_dir
-from lossrun.errors import CheckpointError, DataError, UsageError
-from lossrun.lint import Examined, examine
-from lossrun.records import best_weights, checkpoints, prepared, recorded, whereabouts
+from lossrun.errors import CheckpointError, UsageError
+from lossrun.lint import Examined
+from lossrun.records import best_weights, checkpoints, original_data, prepared, recorded, whereabouts
 from lossrun.records.belonging import Belonging
 from lossrun.records.best_weights import BestWeights
 from lossrun.records.checkpoints import Checkpoint
@@ -26,7 +26,6 @@ from lossrun.records.run_directory import RunDirectory
 from lossrun.training import build, environment
 from lossrun.training.evaluate import EVALUATION_BATCH, Reading, evaluating, reading_of
 from lossrun.training.replica import Parts, Replica, Samples
-from lossrun.training.start import hashes
 
 BEST: Final = "best"
 LAST: Final = "last"
@@ -80,7 +79,7 @@ def find_trained(path: Path, data_dir: Path | None = None, *, with_samples: bool
     run.refuse_edits()
     last = whereabouts.environment(run)
     known = {} if with_samples else prepared.of_run(run)
-    examined = _without_samples(run, known) if known else _examined(run, last, data_dir)
+    examined = _without_samples(run, known) if known else original_data.find(run, data_dir)[1]
     reading = examined.reading
     config, notes = _at_home(examined.config, reading.directory)
     notes += [] if run.verified else [UNVERIFIED]
@@ -109,36 +108,6 @@ def _without_samples(run: RecordedRun, known: Mapping[int, Prepared]) -> Examine
         config = replace(config, loss=config.loss.replace(class_weights=None))
     data = {seed: forms[id(one.form)] for seed, one in known.items()}
     return Examined(reading, config, facts, data, whereabouts.data_folder(run, default_data_dir()), ())
-
-
-def _examined(run: RecordedRun, last: Mapping[str, Any], data_dir: Path | None) -> Examined:
-    """The data that the run was trained on, wherever they are now. Raises DataError where they are nowhere."""
-    folder = data_dir or whereabouts.data_folder(run, default_data_dir())
-    if problem := whereabouts.where_data_are_not(run, data_dir):
-        raise DataError(problem)
-    problems: list[DataError] = []
-    for place in whereabouts.data_places(run, data_dir):
-        config = whereabouts.placed(run.config, place)
-        reading = from_mapping(config, place.directory, name=str(RunDirectory(run.path).config_path))
-        try:
-            examined = examine(reading, folder, trains=False)
-        except DataError as error:
-            problems.append(error)
-            continue
-        found = hashes(examined.data)
-        changed = [part for part in dict.fromkeys((*last["data"], *found)) if found.get(part) != last["data"].get(part)]
-        if not changed:
-            return examined
-        where = place.path or place.directory
-        problems.append(
-            DataError(
-                f"the {' and '.join(changed)} data are not those that {run.name} was trained on: their hash has "
-                f"changed ({run.config['dataset']['name']}, found in {where}). What it learned and how well must be "
-                "judged by its own data: put them back, or say with --data-dir where they are; `predict` and "
-                "`export` work without them"
-            )
-        )
-    raise problems[0]
 
 
 def model(trained: Trained, checkpoint: str = BEST, seed: int | None = None) -> Model:

@@ -1,6 +1,7 @@
 """A recorded run, and the changes that are asked of it, before anything is loaded: no torch yet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -8,13 +9,15 @@ from typing import Any, Final
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
 from lossrun.config import Config, Override, Reading, from_mapping
-from lossrun.errors import DataError, UsageError
-from lossrun.records import recorded, whereabouts
+from lossrun.errors import ConfigError, DataError, UsageError
+from lossrun.records import original_data, recorded, whereabouts
 from lossrun.records.belonging import Belonging
 from lossrun.records.edits import differences
+from lossrun.records.lock import writing
 from lossrun.records.own_source import check_copies
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
+from lossrun.records.status import status
 from lossrun.records.whereabouts import Place
 from lossrun.shell import option_set
 
@@ -69,21 +72,32 @@ class Resumable:
         return whereabouts.data_folder(self.recorded, default)
 
 
-def find_resumable(path: Path, overrides: Sequence[Override] = (), data_dir: Path | None = None) -> Resumable:
-    """Read a run for resuming it. `data_dir`: where its data are looked for first.
+@contextmanager
+def resuming(path: Path, overrides: Sequence[Override] = (), data_dir: Path | None = None) -> Iterator[Resumable]:
+    """Lock a run, so that no other process changes it meanwhile, and read it for going on with it. `data_dir`: where
+    its data are looked for first.
 
-    Raises RunError where it is none, UsageError for a change that cannot be made, DataError where its file of data is
-    nowhere.
+    Raises LockedError at once where another process writes the run, RunError where it is none, UsageError for a change
+    that cannot be made, DataError where its file of data is nowhere.
     """
+    if not overrides and status(path) == "finished":
+        yield _read(path, overrides, data_dir)  # nothing is going to be written: its disk may be read-only
+        return
+    with writing(path):
+        yield _read(path, overrides, data_dir)
+
+
+def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> Resumable:
     recorded_run = recorded.load(path)
     recorded_run.refuse_edits()
-    run = RunDirectory(path)
-    place = whereabouts.data_places(recorded_run, data_dir)[0]
+    run, events = RunDirectory(path), recorded_run.ledger
+    finished = bool(events) and events[-1]["event"] == "finished"
+    place = _place(recorded_run, data_dir)
     before = from_mapping(recorded_run.config, place.directory, name=str(run.config_path))
     with_directions = [*_directions(recorded_run.config, overrides), *overrides]
     after = _with_data_found(recorded_run, place, with_directions)
     changes = differences(before.config.to_mapping(), after.config.to_mapping())
-    if "dataset.path" not in changes and (changes or recorded_run.status != "finished"):
+    if "dataset.path" not in changes and (changes or not finished):
         problem = whereabouts.where_data_are_not(recorded_run, data_dir)
         if problem:
             raise DataError(problem)
@@ -116,11 +130,19 @@ def find_resumable(path: Path, overrides: Sequence[Override] = (), data_dir: Pat
             f"{new} epochs, because the first part was trained with a schedule of {old}"
         )
     last = whereabouts.environment(recorded_run)
-    finished = recorded_run.status == "finished"
     belonging = Belonging.to(recorded_run)
     return Resumable(
         run, before.config, after, changes, last, finished, recorded_run, belonging, tuple(notes), tuple(overrides)
     )
+
+
+def _place(run: RecordedRun, data_dir: Path | None) -> Place:
+    """Where the run's data are: of several files of that name, the one that it was trained on."""
+    places = whereabouts.data_places(run, data_dir)
+    if len(places) > 1:
+        with suppress(DataError, ConfigError):  # what is wrong with the likeliest file is said when it is read
+            return original_data.find(run, data_dir)[0]
+    return places[0]
 
 
 def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Override]) -> Reading:

@@ -16,6 +16,7 @@ from lossrun.config import Config
 from lossrun.config.plugins import own_files
 from lossrun.data import Data
 from lossrun.data.dataset import class_amounts
+from lossrun.data.hashing import hashes
 from lossrun.errors import CheckpointError, RunError, UsageError, memory_told
 from lossrun.lint import Examined
 from lossrun.lint.size import in_units, size_of
@@ -132,13 +133,13 @@ def _refuse_full_disk(prepared: Prepared, runs_dir: Path) -> None:
 def resume_at(
     prepared: Prepared, resumable: Resumable, on_skip: Callable[[Path, str], None], note: Callable[[str], None]
 ) -> Iterator[Session]:
-    """The run at its newest good checkpoint, locked, its history cut back to there.
+    """The run, which `resuming` has locked, at its newest good checkpoint, its history cut back to there.
 
     `on_skip(path, reason)` hears of each newer checkpoint that cannot be used, `note` of what else deserves a line.
-    Raises CheckpointError where none can be used, LockedError where another process writes the run.
+    Raises CheckpointError where none can be used.
     """
     run = resumable.run
-    with writing(run.path), ExitStack() as apart:
+    with ExitStack() as apart:
         apart.enter_context(memory_told("to go on with the run", _ELSEWHERE))
         apart.enter_context(isolated())
         history.restore_line_ends(run.history_path)
@@ -273,14 +274,6 @@ def _session(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Sessi
     )
     session.sums = EpochSums.zero(session.steps_per_epoch, len(replicas), device)
     return session
-
-
-def hashes(data: Mapping[int, Data]) -> dict[str, str]:
-    """The hash of each part; where each seed has a split of its own, of all seeds' parts together."""
-    distinct = list({id(one): one for one in data.values()}.values())
-    if len(distinct) == 1:
-        return dict(distinct[0].hashes)
-    return {part: "+".join(one.hashes[part][:16] for one in distinct) for part in distinct[0].hashes}
 
 
 def _from(runs_dir: Path, folder: Path) -> str | None:

@@ -249,6 +249,31 @@ def test_data_are_found_where_they_are(
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("other", [TABLE + "61,red,99\n", "rooms,colour,rent\n1,red,2\n", "", TABLE.replace(",", ";")])
+@pytest.mark.parametrize("place", ["moved along", "current folder"])
+def test_another_file_of_that_name_is_passed_over(
+    project: Path, monkeypatch: pytest.MonkeyPatch, place: str, other: str
+) -> None:
+    run = trained(project, KINDS["csv"][0], monkeypatch)
+    before = lossrun.evaluate(run).seeds
+    again = moved(run)
+    decoys, right = [again.parents[1] / "data", again.parent], again.parents[1]
+    if place == "current folder":
+        right = project.with_name("current") / "data"
+        monkeypatch.chdir(project.parent)
+        right.mkdir(parents=True)
+        decoys.append(again.parents[1])
+        monkeypatch.chdir(right.parent)
+    for decoy in decoys:
+        decoy.mkdir(exist_ok=True)
+        (decoy / "t.csv").write_text(other)
+    (right / "t.csv").write_text(TABLE)
+    assert lossrun.evaluate(again).seeds == before
+    assert lossrun.resume(again, overrides=["epochs=3"]).status == "finished"
+    assert lossrun.evaluate(again).split == "test"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_path_given_to_resume_is_remembered(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = trained(project, KINDS["csv"][0], monkeypatch)
     (project.parent / "else.csv").write_text(TABLE)

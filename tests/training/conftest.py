@@ -15,7 +15,7 @@ from lossrun.records import checkpoints, history
 from lossrun.records.rows import Rows
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.loop import train
-from lossrun.training.resumable import find_resumable
+from lossrun.training.resumable import resuming
 from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare, resume_at
 from lossrun.training.stopping import Request
@@ -58,10 +58,10 @@ class Laboratory:
         skipped: Callable[[Path, str], None] = lambda path, reason: None,
         note: Callable[[str], None] = lambda text: None,
     ) -> None:
-        resumable = find_resumable(run.path, overrides)
-        prepared = prepare(examine(resumable.reading, self.folder), resumable)
-        with resume_at(prepared, resumable, skipped, note) as session:
-            self.drain(session, stop_at)
+        with resuming(run.path, overrides) as resumable:
+            prepared = prepare(examine(resumable.reading, self.folder), resumable)
+            with resume_at(prepared, resumable, skipped, note) as session:
+                self.drain(session, stop_at)
 
     def drain(self, session: Session, stop_at: int | None, kill_at: int | None = None) -> None:
         """Train to the end, or until `stop_at` updates have been done in all."""

@@ -22,7 +22,7 @@ from lossrun.records import checkpoints, history, ledger, predictions, recorded
 from lossrun.records.lock import writing
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
-from lossrun.training.resumable import find_resumable
+from lossrun.training.resumable import resuming
 from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare, resume_at
 from lossrun.training.stopping import Request
@@ -198,6 +198,24 @@ def test_a_run_in_use_is_locked(laboratory: Laboratory) -> None:
         laboratory.resume(run)
 
 
+def test_a_run_is_locked_before_it_is_read(laboratory: Laboratory) -> None:
+    """What another process changes after the reading would be unknown to the changes that go into the ledger."""
+    run = laboratory.start(SMALL, stop_at=2)
+    with resuming(run.path, ["learning_rate=0.01"]), pytest.raises(LockedError):
+        laboratory.resume(run, "learning_rate=0.02")
+    laboratory.resume(run, "learning_rate=0.03")
+    assert [event.get("changes", {}) for event in ledger.read(run.ledger_path) if event["event"] == "resumed"] == [
+        {"learning_rate": [SMALL["learning_rate"], 0.03]}
+    ]
+
+
+def test_a_finished_run_is_looked_at_without_a_lock(laboratory: Laboratory) -> None:
+    run = laboratory.start(SMALL)
+    with resuming(run.path) as resumable, writing(run.path):
+        assert resumable.finished
+        assert not resumable.changes
+
+
 def test_checkpoints_come_in_the_rhythm_asked_for(laboratory: Laboratory) -> None:
     def steps(every: str) -> list[int]:
         run = laboratory.start({**SMALL, "checkpoint": {"every": every, "keep": 99}})
@@ -318,10 +336,10 @@ def test_an_interrupted_epoch_counts_the_seconds_of_all_its_parts(
         assert session.steps_per_epoch == 6
         clock.run(session, stops[0] if stops else None)
     for stop in [*stops[1:], None] if stops else []:
-        resumable = find_resumable(session.run.path)
-        prepared = prepare(examine(resumable.reading, laboratory.folder), resumable)
-        with resume_at(prepared, resumable, lambda *_: None, lambda _: None) as session:
-            clock.run(session, stop)
+        with resuming(session.run.path) as resumable:
+            prepared = prepare(examine(resumable.reading, laboratory.folder), resumable)
+            with resume_at(prepared, resumable, lambda *_: None, lambda _: None) as session:
+                clock.run(session, stop)
     rows = history.read(session.run.history_path).rows
     assert {(row["epoch"], row["seconds"], row["train_seconds"]) for row in rows} == {(1, 7.0, 7.0), (2, 7.0, 7.0)}
     assert ledger.read(session.run.ledger_path)[-1]["seconds"] == 14.0
