@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lossrun.config import from_mapping
 from lossrun.lint import examine
+from lossrun.records.belonging import Belonging
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training import memory
 from lossrun.training import plan as planning
@@ -72,7 +73,10 @@ def prepared(laboratory: Laboratory, changes: dict[str, Any], sizes: list[int] |
     if sizes is None:
         return prepare(examined)
     reading = examined.reading
-    return prepare(examined, Resumable(RunDirectory(Path()), reading.config, reading, {}, {"chunks": sizes}, False, ()))
+    run, belonging = RunDirectory(Path()), Belonging(Path(), None, None)
+    unread: Any = None
+    resumable = Resumable(run, reading.config, reading, {}, {"chunks": sizes}, False, unread, belonging, ())
+    return prepare(examined, resumable)
 
 
 def room_for(monkeypatch: pytest.MonkeyPatch, seeds: int) -> None:
