@@ -27,6 +27,11 @@ class Change:
 Override: TypeAlias = str | Change
 
 
+def key_of(override: Override) -> str:
+    """The dotted key that an override changes."""
+    return (override.key if isinstance(override, Change) else override.partition("=")[0]).strip()
+
+
 def text_option(option: str, key: str, text: str, *, adds: bool = False) -> Change:
     """An option that sets a key to a text, or adds one: `--name 2024`. Raises ConfigError for an empty one."""
     if not text.strip():

@@ -9,6 +9,7 @@ from typing import Any, Final
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
 from lossrun.config import Config, Override, Reading, from_mapping
+from lossrun.config.overrides import key_of
 from lossrun.errors import ConfigError, DataError, UsageError
 from lossrun.records import original_data, recorded, whereabouts
 from lossrun.records.belonging import Belonging
@@ -160,7 +161,7 @@ def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Overrid
 def _directions(config: Mapping[str, Any], overrides: Sequence[Override]) -> list[str]:
     """What leaves it to a new metric whether lower or higher is better: the recorded config holds what was right for
     the old one."""
-    changed = {override.partition("=")[0].strip() for override in overrides if isinstance(override, str)}
+    changed = set(map(key_of, overrides))
     return [
         f"{group}.mode=auto"
         for group in ("early_stopping", "schedule")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossrun.config import from_mapping
+from lossrun.config import Override, from_mapping
 from lossrun.errors import StoppedError
 from lossrun.lint import examine
 from lossrun.records import checkpoints, history
@@ -53,7 +53,7 @@ class Laboratory:
     def resume(
         self,
         run: RunDirectory,
-        *overrides: str,
+        *overrides: Override,
         stop_at: int | None = None,
         skipped: Callable[[Path, str], None] = lambda path, reason: None,
         note: Callable[[str], None] = lambda text: None,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lossrun.config import Change, Override
 from lossrun.errors import UsageError
 from lossrun.records import checkpoints, history
 from lossrun.records.checkpoints import Checkpoint
@@ -191,10 +192,11 @@ def test_another_schedule_and_back_starts_anew_and_each_jump_is_told(laboratory:
         (["early_stopping.metric=val_accuracy", "early_stopping.mode=min", "lint=warn"], "min"),
         (["early_stopping.mode=min", "early_stopping.metric=val_accuracy", "lint=warn"], "min"),
         (["early_stopping={metric: val_accuracy}"], "max"),
+        ([Change("early_stopping.metric", "val_accuracy", "overrides")], "max"),  # a mapping from Python
         (["early_stopping.patience=2"], "min"),
     ],
 )
-def test_the_direction_follows_the_metric(laboratory: Laboratory, overrides: list[str], mode: str) -> None:
+def test_the_direction_follows_the_metric(laboratory: Laboratory, overrides: list[Override], mode: str) -> None:
     run = laboratory.start({**WANDERING, "seeds": 1}, stop_at=2)
     laboratory.resume(run, *overrides, stop_at=3)
     assert newest(run).metadata["criteria"]["early_stopping"]["mode"] == mode
