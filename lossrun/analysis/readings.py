@@ -78,14 +78,20 @@ def test_rows(run: RecordedRun, when: Literal["test_at_best", "test_at_last"]) -
 
 def is_short(run: RecordedRun) -> bool:
     """Whether the history of a finished run lacks epochs that its end speaks of: lines were lost since."""
+    return bool(lost_epochs(run))
+
+
+def lost_epochs(run: RecordedRun) -> dict[int, tuple[int, int]]:
+    """{seed: (epochs left, epochs trained)} of the seeds that have lost some."""
     if run.status != "finished" or run.finished is None:
-        return False
+        return {}
     last = last_rows(run)
     ends = {
         int(seed): facts.get("stopped_epoch") or facts.get("diverged_epoch") or run.finished.get("epoch", 0)
         for seed, facts in run.finished["seeds"].items()
     }
-    return any(seed not in last or last[seed]["epoch"] < epoch for seed, epoch in ends.items() if epoch)
+    left = {seed: last[seed]["epoch"] if seed in last else 0 for seed in ends}
+    return {seed: (left[seed], epoch) for seed, epoch in ends.items() if left[seed] < epoch}
 
 
 def rows_at(run: RecordedRun, epoch: int) -> dict[int, Row]:

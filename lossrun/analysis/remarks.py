@@ -1,6 +1,6 @@
 """What to keep in mind about one run before believing its numbers, in plain words."""
 
-from typing import Final
+from typing import Any, Final
 
 from lossrun.analysis import readings
 from lossrun.analysis.constant_answers import constant_remark
@@ -34,16 +34,14 @@ def remarks(run: RecordedRun) -> tuple[str, ...]:
     if run.extended:
         found.append("extended after it had finished: its length was chosen with its results known")
     found += [
-        f"{key}: {yaml_text(old)} until step {event['step']}, then {yaml_text(new)}"
-        for event in run.ledger
-        if event["event"] == "resumed" and event.get("step")
-        for key, (old, new) in event.get("changes", {}).items()
-        if key.partition(".")[0] not in _NO_MATTER and key != "dataset.path"
+        f"{key}: {yaml_text(old)} until step {step}, then {yaml_text(new)}"
+        for (key, step), (old, new) in _changes(run).items()
+        if step and key.partition(".")[0] not in _NO_MATTER and key != "dataset.path"
     ]
     if told := constant_remark(run):
         found.append(told)
-    if readings.is_short(run):
-        found.append(f"has lost a part of its history since it finished: {progress} are left")
+    if told := lost_history(run):
+        found.append(told)
     stops = {
         seed: facts["stopped_epoch"]
         for seed, facts in (run.finished or {}).get("seeds", {}).items()
@@ -51,6 +49,32 @@ def remarks(run: RecordedRun) -> tuple[str, ...]:
     }
     found += [f"seed {seed} stopped early, after epoch {epoch}" for seed, epoch in stops.items()]
     return (*dict.fromkeys(found), *run.warnings)
+
+
+def lost_history(run: RecordedRun) -> str:
+    """What to say of a finished run whose history has lost rows since; empty if it has not."""
+    lost = readings.lost_epochs(run)
+    if not lost:
+        return ""
+    left = [f"{some} of {all_} epochs" for some, all_ in lost.values()]
+    if set(lost) == set(run.seeds) and len(set(left)) == 1:
+        which = f"{left[0]} are left"
+    else:
+        which = ", ".join(f"of seed {seed} {some} are left" for seed, some in zip(lost, left, strict=True))
+    return f"has lost a part of its history since it finished: {which}"
+
+
+def _changes(run: RecordedRun) -> dict[tuple[str, int], tuple[Any, Any]]:
+    """{(key, step from which on its change holds): (old, new)}. A resume from a checkpoint before the step of an
+    earlier change takes that change along."""
+    resumed = [event for event in run.ledger if event["event"] == "resumed"]
+    found: dict[tuple[str, int], tuple[Any, Any]] = {}
+    for place, event in enumerate(resumed):
+        step = min((later["step"] for later in resumed[place:] if "step" in later), default=0)
+        for key, (old, new) in event.get("changes", {}).items():
+            first, _ = found.get((key, step), (old, new))
+            found[key, step] = (first, new)
+    return found
 
 
 def _divergence(event: dict[str, object]) -> str:

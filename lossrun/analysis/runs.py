@@ -11,7 +11,7 @@ from lossrun.analysis.class_values import ClassValues, class_values
 from lossrun.analysis.differences import component_text
 from lossrun.analysis.learning_curves import LearningCurve, mean_curve, usual_columns
 from lossrun.analysis.readings import Goal, Spread
-from lossrun.analysis.remarks import remarks
+from lossrun.analysis.remarks import lost_history, remarks
 from lossrun.analysis.seconds import SECONDS, clock
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
 from lossrun.errors import RunError
@@ -101,6 +101,8 @@ def listing(paths: Sequence[Path], now: datetime | None = None) -> Listing:
         try:
             run = summed_up(path)
             problems += [f"{run.name}: {text}" for text in run.edited]
+            if lost := lost_history(run):
+                problems.append(f"{run.name} {lost}")
             rows.append(_row(run, now or datetime.now(UTC)))
         except RunError as error:
             problems.append(str(error))

@@ -66,6 +66,7 @@ class Marked:
         self._waiting = sorted({mark.length for mark in marks}, reverse=True)
         self._beginning = Beginning()
         self._found: dict[int, str] = {}
+        self.goes_on = False  # beyond the greatest of the lengths
         self._reached()
 
     def add(self, data: bytes) -> None:
@@ -78,6 +79,7 @@ class Marked:
             self._reached()
             if not rest:
                 return
+        self.goes_on |= bool(rest)
 
     def agrees_with(self, mark: Mark) -> bool | None:
         """Whether the content has that mark; None where it is shorter."""

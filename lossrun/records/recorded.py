@@ -75,6 +75,8 @@ def load(path: Path) -> RecordedRun:
     marks = _marks(files, described.ledger)
     rows = history.read(files.history_path, [mark for mark, _ in marks])
     check_history(files.history_path, rows.content.agrees_with, marks)
+    if marks and rows.content.goes_on and described.ledger[-1]["event"] == "finished":
+        raise RunError(f"{files.history_path}: it goes on after the {marks[0][0].length} bytes at the end; {DAMAGED}")
     torn = [files.history_path.name] if rows.torn else []
     torn += [files.ledger_path.name] if described.torn else []
     return RecordedRun(
@@ -149,6 +151,8 @@ def read_description(path: Path) -> Description:
         raise RunError(
             f"{path} is no run of lossrun's, or its config.yaml or run.json is damaged: restore it from a copy"
         )
+    if not started and "id" in environment:  # no version wrote one into run.json without the other
+        raise RunError(f"{files.ledger_path} is missing or has lost its beginning; restore it from a copy")
     if started:
         edited += edits(files.run_json, started["environment"], environment)
         config, environment = started["config"], dict(started["environment"])

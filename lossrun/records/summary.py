@@ -69,7 +69,7 @@ def _rows_of(history_path: Path, epochs: set[int], mark: Mark | None) -> Rows | 
     if mark is not None:
         marked = Marked([mark])
         marked.add(content)
-        if not marked.agrees_with(mark):
+        if not marked.agrees_with(mark) or marked.goes_on:
             return None
     lines = [content[content.rfind(b"\n", 0, -1) + 1 :]]
     for epoch in epochs:

@@ -10,6 +10,7 @@ from pathlib import Path
 from shutil import disk_usage
 from typing import Any, Final
 
+from lossrun.analysis.differences import yaml_text
 from lossrun.catalog.declaration import Layer
 from lossrun.components.schedules import PlateauState
 from lossrun.config import Config
@@ -162,7 +163,7 @@ def resume_at(
             note(
                 f"history after step {session.position.step} removed ({removed} bytes); those epochs are trained again"
             )
-        for text in renewed:
+        for text in (*renewed, *_taken_along(resumable.recorded.ledger, session.position.step)):
             note(text)
         if jump := _jump(reduced, session):
             note(jump)
@@ -204,6 +205,18 @@ def _take_up_old_best_weights(session: Session, found: Checkpoint, note: Callabl
         elif replica.best.epoch:
             note(f"seed {replica.seed}: its best weights so far are lost; the best epoch is chosen from now on")
             replica.best.value, replica.best.epoch, replica.best.step = math.nan, 0, 0
+
+
+def _taken_along(events: Sequence[Mapping[str, Any]], step: int) -> list[str]:
+    """What to say of earlier changes that were made after the step from which the run goes on."""
+    return [
+        f"{key}: {yaml_text(new)} holds from step {step} on; it had been {yaml_text(old)} until step {event['step']}, "
+        "whose checkpoints are lost"
+        for event in events
+        if event["event"] == "resumed" and (event.get("step") or 0) > step
+        for key, (old, new) in event.get("changes", {}).items()
+        if key.partition(".")[0] in ("learning_rate", "schedule", "optimizer", "early_stopping")
+    ]
 
 
 def _nothing_to_train(session: Session, given: Sequence[str]) -> str:

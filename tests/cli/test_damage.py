@@ -219,6 +219,31 @@ def test_what_is_left_of_a_history_is_held_against_the_checkpoints(lossrun: Run,
     assert (shown.code, "history.jsonl" in shown.err) == (4, True)
 
 
+def test_a_finished_history_has_no_more_rows(lossrun: Run, run: Path) -> None:
+    path = run / "history.jsonl"
+    content = path.read_bytes()
+    path.write_bytes(content + content.splitlines(keepends=True)[-1])
+    for name, result in commands(lossrun, run).items():
+        assert (name, result.code) == (name, 0 if name in ("ls", "compare") else 4)
+        assert "history.jsonl: it goes on after" in " ".join((result.out + result.err).split())
+
+
+def test_one_row_that_is_lost_is_told_of_everywhere(lossrun: Run, run: Path) -> None:
+    path = run / "history.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    for name, result in commands(lossrun, run).items():
+        if name in ("show", "compare", "ls"):
+            assert "of seed 1 2 of 3 epochs are left" in " ".join((result.out + result.err).split()), name
+
+
+def test_a_ledger_that_is_gone_does_not_make_a_run_an_old_one(lossrun: Run, run: Path) -> None:
+    """Runs of versions without digests are believed; this one has only lost them."""
+    (run / "ledger.jsonl").unlink()
+    for name, result in commands(lossrun, run).items():
+        assert (name, result.code) == (name, 0 if name in ("ls", "compare") else 4)
+        assert "ledger.jsonl is missing" in " ".join((result.out + result.err).split())
+
+
 def test_a_finished_run_without_its_data_is_simply_finished(lossrun: Run, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i}.5\n" for i in range(40)))
     (tmp_path / "table.yaml").write_text(

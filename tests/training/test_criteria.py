@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from lossrun.analysis.remarks import remarks
 from lossrun.config import Change, Override
 from lossrun.errors import UsageError
-from lossrun.records import checkpoints, history
+from lossrun.records import checkpoints, history, recorded
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.run_directory import RunDirectory
 from tests.training.conftest import MOONS, REGRESSION, Laboratory, assert_same_bits, newest, rows
@@ -210,3 +211,19 @@ def test_what_chooses_the_best_epoch_cannot_change(laboratory: Laboratory, overr
     with pytest.raises(UsageError, match="best"):
         laboratory.resume(run, override, "lint=warn")
     assert history.read(run.history_path) == before
+
+
+def test_a_change_is_taken_along_to_an_older_checkpoint(laboratory: Laboratory) -> None:
+    """The checkpoints of steps 4 and 6 are lost, and with them the part that was trained at the old rate."""
+    run = laboratory.start({**STILL, "checkpoint": {"keep": 9}}, stop_at=2)
+    laboratory.resume(run, stop_at=4)
+    laboratory.resume(run, "learning_rate=2e-30", stop_at=6)
+    for path in checkpoints.candidates(run.checkpoints)[:2]:
+        path.unlink()
+    notes: list[str] = []
+    laboratory.resume(run, "tags=[x]", note=notes.append)
+    assert [note for note in notes if note.startswith("learning_rate: ")] == [
+        "learning_rate: 2e-30 holds from step 2 on; it had been 1e-30 until step 4, whose checkpoints are lost"
+    ]
+    told = [text for text in remarks(recorded.load(run.path)) if text.startswith("learning_rate")]
+    assert told == ["learning_rate: 1e-30 until step 2, then 2e-30"]
