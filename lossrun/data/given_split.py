@@ -1,6 +1,6 @@
 """Splits that the data give themselves: a column of parts, groups that must stay together, an order in time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -44,9 +44,21 @@ def split_column(parameters: Mapping[str, Any], table: Table, names: list[str], 
     def place(index: int) -> str:
         return table.place(rows[index], name)
 
-    if way == "order" and not table.is_words(name):
-        return SplitColumn(way, name, table.numbers(name)[keep], place)
-    return SplitColumn(way, name, np.array(table.columns[name])[keep], place)
+    cells = [table.columns[name][row] for row in rows]
+    if way != "order" or table.is_words(name):
+        return SplitColumn(way, name, np.array(cells), place)
+    whole = whole_numbers(cells)
+    return SplitColumn(way, name, table.numbers(name)[keep] if whole is None else whole, place)
+
+
+def whole_numbers(cells: Sequence[str]) -> np.ndarray | None:
+    """int64 (N,), where all cells are whole numbers: float64 cannot tell nanoseconds of this century apart."""
+    if not all(cell.isascii() and cell.lstrip("+-").isdecimal() for cell in cells):
+        return None
+    try:
+        return np.array([int(cell) for cell in cells], np.int64)
+    except (ValueError, OverflowError):
+        return None
 
 
 def parts_of(given: SplitColumn) -> dict[str, np.ndarray]:
@@ -78,9 +90,10 @@ def last_rows(given: SplitColumn, rows: np.ndarray, size: int) -> np.ndarray:
 
 
 def times_of(given: SplitColumn) -> np.ndarray:
-    """float64 (N,), ascending with time. Raises DataError for what is neither a number nor a date."""
+    """float64 (N,), or integers as they are; ascending with time. Raises DataError for what is neither a number nor a
+    date."""
     if given.values.dtype.kind != "U":
-        return given.values.astype(np.float64)
+        return given.values if given.values.dtype.kind in "iu" else given.values.astype(np.float64)
     form = date_form(given)
     different, inverse = np.unique(given.values, return_inverse=True)
     times = np.array([_seconds(cell, form) for cell in different.tolist()], np.float64)

@@ -67,6 +67,9 @@ def split_line(experiment: Experiment, expression: str, is_words: bool, section:
         read = "datetime.fromisoformat(cell)" if form == ISO else f"datetime.strptime(cell, {literal(form)})"
         return let("times", f"np.array([{read}.timestamp() for cell in {expression}])")
     if way == "order" and experiment.config.dataset.name == "csv":
+        assert experiment.data.given is not None
+        if experiment.data.given.values.dtype.kind == "i":
+            return f"times = {expression}.astype(np.int64)"
         if experiment.config.dataset["decimal"] == ",":
             expression = f"decimal_points({expression})"
         return f"times = {expression}.astype(float)"

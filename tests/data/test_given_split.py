@@ -146,6 +146,17 @@ def test_rows_of_one_time_stay_together(csv: Load, tmp_path: Path) -> None:
         csv(split=split(order="year"))
 
 
+@pytest.mark.parametrize("name", ["csv", "npz"])
+def test_nanoseconds_are_told_apart(loaded: Load, csv: Load, tmp_path: Path, name: str) -> None:
+    """Steps of 1 at 1.7e18, where float64 has steps of 256."""
+    nanoseconds = [1_700_000_000_000_000_000 - i for i in range(20)]
+    table(tmp_path, nanoseconds, "time")
+    np.savez(tmp_path / "t.npz", a=np.arange(20.0), time=np.array(nanoseconds), y=np.arange(20) / 2 + 0.25)
+    order, sizes = split(order="time"), {"test": 4, "validation": 0}
+    data = csv(split=order, **sizes) if name == "csv" else loaded("npz", path="t.npz", target="y", split=order, **sizes)
+    assert ids(data)["test"] == [0, 1, 2, 3]
+
+
 def test_dates_that_could_be_read_in_two_ways_or_none(csv: Load, tmp_path: Path) -> None:
     table(tmp_path, ["1/2/2024", "2/1/2024", "3/4/2024"], "date")
     with pytest.raises(DataError, match=r"t\.csv:2: column date: '1/2/2024': the day or the month could come first"):
