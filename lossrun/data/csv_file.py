@@ -258,13 +258,14 @@ def _raw_targets(
     if as_words:
         words: np.ndarray = np.array(table.columns[targets[0]])[keep]
         return words
+    may_be_classes = task is None and len(targets) == 1
     worded = [name for name in targets if table.is_words(name)]
     if worded:
         what = f"the target column {worded[0]} of {table.path} holds words"
         if task == "regression":
             raise DataError(f"dataset.task: {what}; a regression needs numbers")
         raise DataError(f"dataset.target: {what}; several must be numbers")
-    return np.stack([table.numbers(name)[keep] for name in targets], axis=1)
+    return np.stack([table.numbers(name, may_be_classes=may_be_classes)[keep] for name in targets], axis=1)
 
 
 def _holds_classes(table: Table, name: str, task: Task | None) -> bool:

@@ -3,7 +3,6 @@
 import csv
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import numpy as np
 
 from lossrun.data.cells import PLAIN, CellForm, DisguisedColumn, disguise, disguised, is_placeholder, shown
 from lossrun.data.inputs import GREATEST
+from lossrun.data.table_header import check_first_row, check_header
 from lossrun.errors import DataError
 from lossrun.files import open_regular
 from lossrun.nearby import about, joined
@@ -52,8 +52,8 @@ class Table:
         missing: np.ndarray = np.isnan(numbers) & ~words
         return missing
 
-    def numbers(self, name: str) -> np.ndarray:
-        """float64 (N,): the numbers of a column, NaN where missing.
+    def numbers(self, name: str, *, may_be_classes: bool = False) -> np.ndarray:
+        """float64 (N,): the numbers of a column, NaN where missing. `may_be_classes`: of a target without a task.
 
         Raises DataError with line and column for any other cell, for numbers beyond float32, and for whole numbers
         that float64 cannot tell apart.
@@ -62,7 +62,7 @@ class Table:
         cells = self.columns[name]
         if words.any():
             row = int(words.argmax())
-            raise DataError(f"{self.place(row, name)}: {self._not_a_number(cells[row])}")
+            raise DataError(f"{self.place(row, name)}: {_not_a_number(cells[row], may_be_classes)}")
         magnitudes = np.abs(numbers)
         beyond = magnitudes > GREATEST
         if beyond.any():
@@ -106,16 +106,6 @@ class Table:
             numbers.flags.writeable = False
             self._read[name] = numbers, words
         return self._read[name]
-
-    def _not_a_number(self, cell: str) -> str:
-        what = f"{shown(cell)!r} is not a number, as most of the column is"
-        if is_placeholder(cell):
-            return f"{what}; if it stands for a missing value, say so: missing_values: [{_in_yaml(cell)}]"
-        if found := disguise(cell):
-            fix = f"(it looks like {found.looks_like}); {found.fix_in_csv}"
-        else:
-            fix = f"; correct the cell, or, if it stands for a missing value, add missing_values: [{_in_yaml(cell)}]"
-        return f"{what}{' ' if found else ''}{fix} (or, if the column holds classes, add task: multiclass)"
 
     def _check_whole_numbers(self, name: str, numbers: np.ndarray, magnitudes: np.ndarray) -> None:
         """Raises DataError for whole numbers that differ in the file and are one number in float64."""
@@ -161,12 +151,12 @@ def read_table(
         raise DataError(f"{path}: empty; expected rows")
     if header:
         names = rows.pop(0)
-        _check_header(path, lines[0], names, form)
+        check_header(path, lines[0], names, form)
     else:
         names = [f"x{number}" for number in range(1, len(rows[0]) + 1)]
-    first = names if header else rows[0]
+    first, first_line = names if header else rows[0], lines[0]
     if len(first) == 1 and not (may_be_one_column and not any(sign in first[0] for sign in _DELIMITERS)):
-        raise DataError(_one_column(path, lines[0], first[0], delimiter))
+        raise DataError(_one_column(path, first_line, first[0], delimiter))
     if header:
         del lines[0]
     for line, row in zip(lines, rows, strict=True):
@@ -174,6 +164,7 @@ def read_table(
             what = "the header has" if header else f"the first row (line {lines[0]}) has"
             raise DataError(f"{path}:{line}: {_cells(len(row))}, but {what} {len(names)}; expected as many")
     columns = {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
+    check_first_row(path, first_line, columns, form, header=header)
     return Table(path, columns, lines, form)
 
 
@@ -247,6 +238,17 @@ def _cells_of_any_length() -> Iterator[None]:
             csv.field_size_limit(before)
 
 
+def _not_a_number(cell: str, may_be_classes: bool) -> str:
+    what = f"{shown(cell)!r} is not a number, as most of the column is"
+    if is_placeholder(cell):
+        fix = f"; if it stands for a missing value, say so: missing_values: [{_in_yaml(cell)}]"
+    elif found := disguise(cell):
+        fix = f" (it looks like {found.looks_like}); {found.fix_in_csv}"
+    else:
+        fix = f"; correct the cell, or, if it stands for a missing value, add missing_values: [{_in_yaml(cell)}]"
+    return what + fix + (" (or, if the column holds classes, add task: multiclass)" if may_be_classes else "")
+
+
 def _in_yaml(cell: str) -> str:
     """A cell as an item of a list in YAML."""
     return f'"{cell}"' if '"' not in cell else f"'{cell}'"
@@ -254,26 +256,6 @@ def _in_yaml(cell: str) -> str:
 
 def _cells(count: int) -> str:
     return f"{count} cell{'' if count == 1 else 's'}"
-
-
-def _check_header(path: Path, line: int, names: list[str], form: CellForm) -> None:
-    if all(form.number(name) is not None for name in names):
-        given = ",".join(f"x{number}" for number in range(1, len(names))) + ",y"
-        raise DataError(
-            f"{path}:{line}: the first line holds only numbers; expected the names of the columns: put a line like "
-            f"{given if len(names) <= 6 else 'x1,x2,...,y'} before it, or say that there is none: header: false"
-        )
-    if "" in names:
-        raise DataError(f"{path}:{line}: column {names.index('') + 1} has no name; give it one")
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise DataError(
-            f"{path}:{line}: {repeated[0]!r} names the columns {_places(names, repeated[0])}; expected different names"
-        )
-
-
-def _places(names: list[str], name: str) -> str:
-    return " and ".join(str(place) for place, other in enumerate(names, 1) if other == name)
 
 
 def _one_column(path: Path, line: int, first: str, delimiter: str) -> str:

@@ -33,7 +33,10 @@ def test_a_tab_may_be_written_out(tmp_path: Path, delimiter: str) -> None:
         ("a,b\n1,2\n1,2,3\n", r"table.csv:3: 3 cells, but the header has 2"),
         ("a,b,a\n1,2,3\n", "'a' names the columns 1 and 3"),
         ("a,\n1,2\n", "column 2 has no name"),
+        (",a\n0,2\n", r"column 1 has no name.*index=False"),
         ("1,2\n3,4\n", "only numbers"),
+        ("0,1,2\n3,4,5\n", r"numbers the columns from 0.*x0,x1"),
+        ("5.1,3.5,setosa\n4.9,3,setosa\n6.1,2,virginica\n", r"table.csv:1: .* a row of data \(5.1, 3.5, setosa\)"),
         ("a;b\n1;2\n", "only one column, 'a;b'"),
         ('a,b\n"1"x,2\n', r"table.csv:2: "),
         (b"a,b\n\xff,2\n", "not UTF-8 text"),
@@ -42,6 +45,19 @@ def test_a_tab_may_be_written_out(tmp_path: Path, delimiter: str) -> None:
 def test_what_is_no_table_is_refused(tmp_path: Path, text: str | bytes, complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         read_table(table_of(tmp_path, text), ",")
+
+
+def test_names_are_no_row_of_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"table.csv:1: .* names of columns \(a, species\), but header is false"):
+        read_table(table_of(tmp_path, "a,species\n4.9,setosa\n6.1,virginica\n"), ",", header=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [("land,2019,2020\nDE,1,2\nFR,3,4\n", True), ("?,setosa\n6.1,virginica\n", False), ("x,a\no,b\n", False)],
+)
+def test_first_lines_that_may_be_either_are_taken_as_said(tmp_path: Path, text: str, header: bool) -> None:
+    assert len(read_table(table_of(tmp_path, text), ",", header=header)) == 2
 
 
 @pytest.mark.parametrize(
