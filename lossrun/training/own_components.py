@@ -18,6 +18,7 @@ from lossrun.config import Choice, Config
 from lossrun.config.plugin_sources import is_installed
 from lossrun.config.plugins import loaded_plugin
 from lossrun.errors import UsageError
+from lossrun.training.evaluate import evaluating, evaluation_batch
 from lossrun.training.pairs import NoPairs
 from lossrun.training.randomness import undisturbed
 from lossrun.training.replica import Replica, Samples
@@ -50,12 +51,17 @@ def try_own(replica: Replica, config: Config, outputs: int) -> None:
         computed = _outputs(model, replica, batch, outputs, "a first batch")
         if loss.is_plugin:
             _check_loss(loss, replica.objective.loss, computed.detach(), batch)
+            for count in sorted({size, last}):
+                leaf = computed.detach().requires_grad_()
+                _check_size(loss, replica, leaf, batch.targets, count, f"a batch of {count} samples")
         # A squeeze() takes the axis of samples away as well where there is but one.
         if last == 1 or any(len(part) == 1 for part in held_out):
             one = _spread(train, 1)
             alone = _outputs(model, replica, one, outputs, "a single sample").detach()
             if loss.is_plugin:
                 _losses(loss, replica.objective.loss, alone, one.targets)
+        for part in (*held_out, train):
+            _check_scored(model, loss, replica, part)
         if model.is_plugin or optimizer.is_plugin:
             tried("loss", loss, lambda: replica.objective(computed, batch.targets).backward())
         if model.is_plugin:
@@ -153,11 +159,33 @@ def _outputs(choice: Choice, replica: Replica, batch: Samples, size: int, on: st
     return outputs.to(inputs.dtype)
 
 
-def _losses(choice: Choice, loss: Callable[..., Any], outputs: Tensor, targets: Tensor) -> Tensor:
+@torch.no_grad()
+def _check_scored(model: Choice, loss: Choice, replica: Replica, part: Samples) -> None:
+    """Score a part as an epoch's end does: no gradient, evaluation mode, other sizes than a training batch. The model
+    gets its samples in large batches, the loss all of them at once."""
+    batch = _spread(part, evaluation_batch(part.inputs.device))
+    scored = "samples, which are scored without a gradient (torch.no_grad())"
+    with evaluating(replica.network, replica.objective), replica.arithmetic():
+        inputs = batch.scaled(batch.inputs)
+        outputs = tried("model", model, replica.network, inputs.clone(), on=f"{len(batch)} {scored}")
+        if loss.is_plugin:
+            computed = outputs.to(inputs.dtype)
+            _check_size(loss, replica, computed, batch.targets, len(part), f"{len(part)} {scored}")
+
+
+def _check_size(choice: Choice, replica: Replica, outputs: Tensor, targets: Tensor, count: int, on: str) -> None:
+    """Try the loss on `count` samples: rows repeated, since their number alone matters."""
+    rows = torch.arange(count, device=outputs.device) % len(targets)
+    _losses(choice, replica.objective.loss, outputs[rows], targets[rows], on)
+
+
+def _losses(
+    choice: Choice, loss: Callable[..., Any], outputs: Tensor, targets: Tensor, on: str = "a first batch"
+) -> Tensor:
     """What the loss gives, one real number for each sample."""
     size = len(targets)
     with NoPairs(size):
-        losses = tried("loss", choice, loss, outputs, targets)
+        losses = tried("loss", choice, loss, outputs, targets, on=on)
     wanted = f"one value per sample, shape ({size},)"
     if not isinstance(losses, Tensor):
         raise UsageError(f"loss: {choice.name} gives {type(losses).__name__}, no tensor; expected {wanted}")

@@ -87,6 +87,14 @@ def changes_targets(o, t): return (o - t.sub_(1)).square().mean(dim=1)
 def changes_outputs(o, t): return o.sub_(t).square().mean(dim=1)
 def exits(o, t): raise SystemExit(0)
 def squeezes(o, t): return F.mse_loss(o.squeeze(), t.squeeze(), reduction="none")
+def penalty(o, t):
+    losses = (o - t).square().mean(dim=1)
+    return losses + torch.autograd.grad(losses.sum(), o, create_graph=True)[0].square().sum(dim=1)
+def mean_unless_trained(o, t):
+    losses = (o - t).square().mean(dim=1)
+    return losses if torch.is_grad_enabled() else losses.mean()
+def of_eight(o, t): return (o - t).square().mean(dim=1) * torch.linspace(1, 2, 8)[: len(o)]
+def of_a_whole_batch(o, t): return (o - t).square().mean(dim=1) * torch.ones(8 if len(o) == 3 else len(o))
 class Unmeant:
     def __init__(self): pass
 class LearnsButDetaches(nn.Module):
@@ -209,6 +217,13 @@ def own(laboratory: Laboratory) -> Laboratory:
             {"loss": "wrong:Unmeant"},
             "wrong:Unmeant failed on a first batch: TypeError: 'Unmeant' object is not callable",
         ),
+        ({"loss": "wrong:penalty"}, "wrong:penalty failed on 5 samples, which are scored without a gradient"),
+        (
+            {"loss": "wrong:mean_unless_trained"},
+            "wrong:mean_unless_trained gives shape () for outputs of shape (5, 1)",
+        ),
+        ({"loss": "wrong:of_eight"}, "wrong:of_eight failed on 12 samples, which are scored without a gradient"),
+        ({"loss": "wrong:of_a_whole_batch"}, "wrong:of_a_whole_batch failed on a batch of 3 samples: RuntimeError"),
         ({"loss": "wrong:exits"}, "wrong:exits failed on a first batch: SystemExit: 0"),
         (
             {"loss": "wrong:squeezes", "batch_size": 3},
