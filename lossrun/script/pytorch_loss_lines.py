@@ -66,6 +66,24 @@ def _mae(_: Options) -> list[str]:
     return ["losses = (outputs - targets).abs()"]
 
 
+def _huber(o: Options) -> list[str]:
+    return _each("huber_loss", f"delta={number(o['delta'])}")
+
+
+def _smooth_l1(o: Options) -> list[str]:
+    return _each("smooth_l1_loss", f"beta={number(o['beta'])}")
+
+
+def _poisson_nll(o: Options) -> list[str]:
+    values = (f"log_input={o['log_input']}", f"full={o['full']}", f"eps={number(o['eps'])}")
+    return _each("poisson_nll_loss", *values)
+
+
+def _each(function: str, *options: str) -> list[str]:
+    """PyTorch's own function, for the loss of each output."""
+    return call(f"losses = F.{function}", ["outputs", "targets", *options, 'reduction="none"'], level=1).splitlines()
+
+
 def _log_cosh(_: Options) -> list[str]:
     return [
         "errors = (outputs - targets).abs()",
@@ -255,6 +273,9 @@ def _tversky(o: Options) -> list[str]:
 LINES: Final[Mapping[str, Callable[[Options], list[str]]]] = {
     "mse": _mse,
     "mae": _mae,
+    "huber": _huber,
+    "smooth_l1": _smooth_l1,
+    "poisson_nll": _poisson_nll,
     "log_cosh": _log_cosh,
     "quantile": _quantile,
     "mape": _mape,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from lossrun.catalog.losses import LOSSES
 from lossrun.errors import UsageError
 from lossrun.training.evaluate import evaluate
 from lossrun.training.events import EpochRecord
@@ -25,17 +26,7 @@ TARGETS: dict[str, Any] = {
     "multiclass": DRAWN.integers(1, 4, N).tolist(),
     "multilabel": DRAWN.integers(0, 2, (N, 3)).tolist(),
 }
-CASES = [
-    ("regression", "mse"),
-    ("regression", "gaussian_nll"),
-    ("regression", "cosine_similarity"),
-    ("binary", "binary_cross_entropy"),
-    ("binary", "hinge"),
-    ("multiclass", "cross_entropy"),
-    ("multiclass", "focal"),
-    ("multilabel", "binary_cross_entropy"),
-    ("multilabel", "dice"),
-]
+CASES = [(task, loss.name) for task in TARGETS for loss in LOSSES if task in loss.tasks]
 # Labels 1 to 3: none of them is the place of its class.
 OPTIONS: list[dict[str, Any]] = [
     {"class_weights": {2: 5}},
