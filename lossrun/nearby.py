@@ -116,8 +116,10 @@ def _likeness(one: str, other: str, ignore: Sequence[str] = ()) -> float:
 
 
 def _folded(text: str, ignore: Sequence[str]) -> str:
-    for ending in ignore:
-        text = text.removesuffix(ending)
+    stem, dot, ending = text.rpartition(".")
+    # An ending may be misspelt itself, as in houses.cvs.
+    if dot and any(_likeness(dot + ending, known) >= _CLOSE for known in ignore):
+        text = stem
     return re.sub(r"[\s_\-]", "", text).lower()
 
 

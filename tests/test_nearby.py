@@ -23,6 +23,8 @@ def folder(tmp_path: Path) -> Path:
     [
         ("bsae.yaml", "; did you mean base.yaml? 4 YAML files here, nearest first: base.yaml, "),
         ("base.yml", "; did you mean base.yaml? 4 YAML files"),
+        ("base.ymal", "; did you mean base.yaml? 4 YAML files"),
+        ("base_line.yam", "; did you mean base_line.yml? 4 YAML files"),
         ("base", "; did you mean base.yaml? 4 YAML files"),
         ("BASE.yaml", "; did you mean base.yaml? 4 YAML files"),
         ("base-line.yaml", "; did you mean base_line.yml? 4 YAML files"),
