@@ -86,7 +86,8 @@ def find_trained(path: Path, data_dir: Path | None = None, *, with_samples: bool
     code = whereabouts.code_place(run)
     if code.copied:
         check_copies(run)
-        notes.append(f"your own code is not in {last.get('directory')}; the copy in {code.directory} is used")
+        there = last.get("directory")
+        notes.append(f"your own code in {there} has changed or gone; the copy in {code.directory} is used")
     place = build.workplace(config, code.directory)
     now = {**last, **environment.environment(place.device, reading, examined.data_dir)}
     different = environment.changes(dict(last), now)

@@ -5,7 +5,7 @@ from pathlib import Path
 from lossrun.config import from_mapping
 from lossrun.data import default_data_dir
 from lossrun.data.hashing import hashes
-from lossrun.errors import ConfigError, DataError
+from lossrun.errors import DataError, UsageError
 from lossrun.lint import Examined, examine
 from lossrun.records import whereabouts
 from lossrun.records.recorded import RecordedRun
@@ -13,8 +13,8 @@ from lossrun.records.run_directory import RunDirectory
 from lossrun.records.whereabouts import Place
 
 
-def find(run: RecordedRun, data_dir: Path | None = None) -> tuple[Place, Examined]:
-    """Where the data are now, and what they are. `data_dir`: where to look first.
+def find(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool = False) -> tuple[Place, Examined]:
+    """Where the data are now, and what they are. `data_dir`: where to look first. `goes_on`: as for `code_place`.
 
     Raises DataError where they are nowhere: of the likeliest place, what is wrong with what is there.
     """
@@ -22,13 +22,13 @@ def find(run: RecordedRun, data_dir: Path | None = None) -> tuple[Place, Examine
         raise DataError(problem)
     folder = data_dir or whereabouts.data_folder(run, default_data_dir())
     recorded = whereabouts.environment(run)["data"]
-    problems: list[DataError | ConfigError] = []
-    for place in whereabouts.data_places(run, data_dir):
+    problems: list[DataError | UsageError] = []
+    for place in whereabouts.data_places(run, data_dir, goes_on=goes_on):
         config = whereabouts.placed(run.config, place)
         reading = from_mapping(config, place.directory, name=str(RunDirectory(run.path).config_path))
         try:
             examined = examine(reading, folder, trains=False)
-        except (DataError, ConfigError) as error:  # other data may not even fit the config
+        except (DataError, UsageError) as error:  # other data may not even fit the config
             problems.append(error)
             continue
         found = hashes(examined.data)

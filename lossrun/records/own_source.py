@@ -19,14 +19,18 @@ def check_copies(run: RecordedRun) -> None:
 
 
 def changed_files(run: RecordedRun, folder: Path) -> list[Path]:
-    """The files of the run's own modules in a folder that are not what the run was last trained with."""
-    code = _last_environment(run).get("code")
+    """The files of the run's own modules in a folder that are not what the run was last trained with, or not there."""
+    code, copies = _last_environment(run).get("code"), RunDirectory(run.path).source
     changed = []
     for component in code if isinstance(code, dict) else ():
         for module, digest in recorded_source(code, component).items():
             stem = module.replace(".", "/")
-            for path in (folder / f"{stem}.py", folder / stem / "__init__.py"):
-                if path.is_file() and digests.of_bytes(path.read_bytes()) != digest:
+            for name in (f"{stem}.py", f"{stem}/__init__.py"):
+                path = folder / name
+                if path.is_file():
+                    if digests.of_bytes(path.read_bytes()) != digest:
+                        changed.append(path)
+                elif (copies / name).is_file():
                     changed.append(path)
     return changed
 

@@ -42,31 +42,37 @@ def data_folder(run: RecordedRun, default: Path) -> Path:
     return moved.resolve() if moved.is_dir() else default
 
 
-def code_place(run: RecordedRun) -> Place:
-    """Where the run's own modules are; the run's copy where they are nowhere else."""
-    folders = _folders(run)
-    modules = [name.partition(":")[0] for name in _own_names(run.config)]
-    if not modules or _has_all(folders[0], modules):
+def code_place(run: RecordedRun, *, goes_on: bool = False) -> Place:
+    """Where the run's own modules are as it was trained with them: the run's copy where they are nowhere else.
+
+    `goes_on`: the run is to be trained further, with what has become of them where it was started.
+    """
+    folders, copy = _folders(run), RunDirectory(run.path).source
+    modules = _own_modules(run)
+    if not modules or (goes_on and _has_all(folders[0], modules)):
         return Place(folders[0])
-    # Elsewhere a module of that name may be anybody's: only the source that the run was trained with will do.
-    for folder in folders[1:]:
+    # Elsewhere a module of that name may be anybody's, and weights say nothing to a model that was changed.
+    for folder in folders:
         if _has_all(folder, modules) and not changed_files(run, folder):
             return Place(folder)
-    copy = RunDirectory(run.path).source
-    if copy.is_dir() and any(PathFinder.find_spec(_top(module)) is None for module in modules):
+    if _has_all(copy, modules):
         return Place(copy, copied=True)
-    return Place(next((folder for folder in folders[1:2] if _has_all(folder, modules)), folders[0]))
+    return Place(next((folder for folder in folders[:2] if _has_all(folder, modules)), folders[0]))
 
 
-def data_places(run: RecordedRun, data_dir: Path | None = None) -> list[Place]:
+def data_places(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool = False) -> list[Place]:
     """Where the dataset's file is found, the likeliest place first; where the run was started, if it is nowhere.
 
     Looked at: `data_dir`, the config's folder as it was and as it moved along with the run, the folders above the run,
-    the current folder.
+    the current folder. `goes_on`: as for `code_place`.
     """
-    code = code_place(run)
+    code = code_place(run, goes_on=goes_on)
     dataset = run.config["dataset"]
     named = dataset.get("path")
+    if code.copied and ":" in dataset["name"]:
+        # It may read files beside it, which were not copied; whether its data are the same, their hash says.
+        there = [folder for folder in _folders(run)[:2] if _has_all(folder, _own_modules(run))]
+        return [*map(Place, there), code]
     if dataset["name"] not in _FILES or not isinstance(named, str):
         return [code]
     own, found = bool(_own_names(run.config)), list(_files(run, named, data_dir))
@@ -126,11 +132,19 @@ def _folders(run: RecordedRun) -> Sequence[Path]:
 
 
 def _has_all(folder: Path, modules: Sequence[str]) -> bool:
-    return all(PathFinder.find_spec(_top(module), [str(folder)]) for module in modules)
+    return all(_has(folder, module) for module in modules)
 
 
-def _top(module: str) -> str:
-    return module.partition(".")[0]
+def _has(folder: Path, module: str) -> bool:
+    *packages, _ = module.split(".")
+    return PathFinder.find_spec(module, [str(folder.joinpath(*packages))]) is not None
+
+
+def _own_modules(run: RecordedRun) -> list[str]:
+    """Of the user's own components, installed ones left out: of these there are no copies."""
+    modules = [name.partition(":")[0] for name in _own_names(run.config)]
+    copy = RunDirectory(run.path).source
+    return [module for module in modules if _has(copy, module)] or modules
 
 
 def _own_names(config: Mapping[str, Any]) -> list[str]:

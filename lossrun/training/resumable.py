@@ -10,7 +10,7 @@ from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
 from lossrun.config import Config, Override, Reading, from_mapping
 from lossrun.config.overrides import key_of
-from lossrun.errors import ConfigError, DataError, UsageError
+from lossrun.errors import DataError, UsageError
 from lossrun.records import original_data, recorded, whereabouts
 from lossrun.records.belonging import Belonging
 from lossrun.records.edits import differences
@@ -139,10 +139,10 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
 
 def _place(run: RecordedRun, data_dir: Path | None) -> Place:
     """Where the run's data are: of several files of that name, the one that it was trained on."""
-    places = whereabouts.data_places(run, data_dir)
+    places = whereabouts.data_places(run, data_dir, goes_on=True)
     if len(places) > 1:
-        with suppress(DataError, ConfigError):  # what is wrong with the likeliest file is said when it is read
-            return original_data.find(run, data_dir)[0]
+        with suppress(DataError, UsageError):  # what is wrong with the likeliest file is said when it is read
+            return original_data.find(run, data_dir, goes_on=True)[0]
     return places[0]
 
 

@@ -372,3 +372,32 @@ def test_the_copy_is_of_the_code_that_the_run_was_resumed_with(project: Path, mo
     lossrun.resume(run, overrides=["epochs=3"])
     before = predicted(run, new)
     np.testing.assert_array_equal(predicted(moved(run), new), before)
+
+
+EDITS = {
+    "another activation": lambda folder: edited(folder / "own.py", "nn.Tanh()", "nn.ReLU()"),
+    "another width": lambda folder: edited(folder / "beside.py", "4", "7"),
+    "a comment": lambda folder: edited(folder / "own.py", "import torch\n", "import torch  # 2.13\n"),
+    "half written": lambda folder: edited(folder / "own.py", "):", "(:"),
+    "a neighbour gone": lambda folder: (folder / "beside.py").unlink(),
+    "gone": lambda folder: (folder / "own.py").unlink(),
+}
+
+
+def edited(path: Path, old: str, new: str) -> None:
+    path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("kind", ["own model", "own"])
+def test_a_model_is_asked_with_the_code_that_it_was_trained_with(
+    project: Path, monkeypatch: pytest.MonkeyPatch, kind: str, edit: str
+) -> None:
+    changes, new = KINDS[kind]
+    run = trained(project, changes, monkeypatch)
+    before, scores = predicted(run, new), lossrun.evaluate(run).seeds
+    EDITS[edit](project)
+    np.testing.assert_array_equal(predicted(run, new), before)
+    assert lossrun.evaluate(run).seeds == scores
+    assert lossrun.export(run, project.parent / "exported")
