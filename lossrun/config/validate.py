@@ -186,7 +186,7 @@ class _Checker:
         taken = {name: value for name, value in found.implies.items() if not self._gives(component, name, given)}
         form = "" if "inputs" in given else found.called.get("inputs", "")
         if taken or found.remark or form:
-            brought = ", ".join(f"{name}: {value}" for name, value in taken.items())
+            brought = ", ".join(f"{name}: {_in_yaml(str(value))}" for name, value in taken.items())
             said = f"{spelling} is {component.name}" + (f" with {brought}" if taken else "")
             said += f"; it is given what model.output says (called without options it takes {form})" if form else ""
             self.notes.append(f"{dotted(path)}: {said}" + (f"; {found.remark}" if found.remark else ""))
