@@ -152,7 +152,7 @@ def _first_weights(init: Mapping[str, Any]) -> list[str]:
         fan = "layer.weight[0].numel()"
         fan = fan if name == "he_normal" else f"({fan} + layer.weight[:, 0].numel())"
         filled = "nn.init.trunc_normal_(layer.weight, a=-2.0, b=2.0)\n"
-        filled += f"layer.weight.data *= (2 / {fan}) ** 0.5 / {TRUNCATED_STD}"
+        filled += f"std = (2 / {fan}) ** 0.5\nlayer.weight.data *= std / {TRUNCATED_STD}"
     bias, bias_std = init["bias"], init.get("bias_std", 0.0)
     # With a deviation of 0 normal_ takes random numbers all the same, and so does lossrun.
     lines = [filled, f"nn.init.normal_(layer.bias, mean={number(bias)}, std={number(bias_std)})"]

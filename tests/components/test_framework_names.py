@@ -558,9 +558,15 @@ INITIALIZERS: dict[str, Callable[[], Tensor]] = {
     },
     "torch.normal": lambda: nn.init.normal_(torch.empty(FAN_OUT, FAN_IN)),
     "nn.init.normal_": lambda: nn.init.normal_(torch.empty(FAN_OUT, FAN_IN)),
-    "torch.trunc_normal": lambda: nn.init.trunc_normal_(torch.empty(FAN_OUT, FAN_IN)),
+    **dict.fromkeys(
+        ("torch.trunc_normal", "trunc_normal_"), lambda: nn.init.trunc_normal_(torch.empty(FAN_OUT, FAN_IN))
+    ),
+    # Of TensorFlow's two functions the documented defaults: deviation 1, and a truncated one cut at 2 deviations.
+    **dict.fromkeys(("tf.normal", "tf.random_normal"), lambda: torch.randn(FAN_OUT, FAN_IN)),
+    "tf.truncated_normal": lambda: nn.init.trunc_normal_(torch.empty(FAN_OUT, FAN_IN), a=-2.0, b=2.0),
 }
-NOBODYS_INITIALIZERS = {"default"}
+# Other tools' words for ours, and ours.
+NOBODYS_INITIALIZERS = {"default", "normal"}
 
 
 def test_every_spelling_of_an_initializer_is_compared_or_nobodys():
@@ -591,13 +597,50 @@ def macro_f1(targets: np.ndarray, predicted: np.ndarray) -> float:
     return float(sklearn.metrics.f1_score(targets, predicted.argmax(axis=1), average="macro"))
 
 
+def of_decisions(name: str) -> dict[str, Callable[[np.ndarray, np.ndarray], float]]:
+    """sklearn's function of labels, by task."""
+    function = getattr(sklearn.metrics, name)
+    return {
+        "binary": lambda t, p: float(function(t[:, 0], p[:, 0] > 0.5)),
+        "multiclass": lambda t, p: float(function(t, p.argmax(axis=1), average="macro")),
+    }
+
+
+def of_ranks(name: str) -> dict[str, Callable[[np.ndarray, np.ndarray], float]]:
+    """sklearn's function of scores, by task."""
+    function = getattr(sklearn.metrics, name)
+    return {
+        "binary": lambda t, p: float(function(t[:, 0], p[:, 0])),
+        "multiclass": lambda t, p: float(function(np.eye(3)[t], p, average="macro")),
+        "multilabel": lambda t, p: float(function(t, p, average="macro")),
+    }
+
+
+F1, PRECISION, RECALL = map(of_decisions, ("f1_score", "precision_score", "recall_score"))
+AUC, AVERAGE_PRECISION = map(of_ranks, ("roc_auc_score", "average_precision_score"))
+
+
 # Spelling -> (task, (targets, predictions) -> value).
 METRICS: dict[str, tuple[Any, Callable[[np.ndarray, np.ndarray], float]]] = {
     "binary_accuracy": ("binary", of_keras("BinaryAccuracy")),
     "categorical_accuracy": ("multiclass", lambda t, p: of_keras("CategoricalAccuracy")(np.eye(3)[t], p)),
     "sparse_categorical_accuracy": ("multiclass", of_keras("SparseCategoricalAccuracy")),
     "acc": ("multiclass", of_keras("SparseCategoricalAccuracy")),
-    "f1": ("multiclass", macro_f1),
+    **dict.fromkeys(("f1_score", "F1Score", "f_measure", "f1_binary", "BinaryF1Score"), ("binary", F1["binary"])),
+    **dict.fromkeys(("precision_score", "BinaryPrecision", "ppv"), ("binary", PRECISION["binary"])),
+    **dict.fromkeys(("macro_precision", "MulticlassPrecision"), ("multiclass", PRECISION["multiclass"])),
+    **dict.fromkeys(("recall_score", "BinaryRecall", "sensitivity", "tpr"), ("binary", RECALL["binary"])),
+    **dict.fromkeys(("macro_recall", "MulticlassRecall"), ("multiclass", RECALL["multiclass"])),
+    **dict.fromkeys(("roc_auc", "roc_auc_score", "auroc", "BinaryAUROC"), ("binary", AUC["binary"])),
+    **dict.fromkeys(("macro_auc", "MulticlassAUROC"), ("multiclass", AUC["multiclass"])),
+    "MultilabelAUROC": ("multilabel", AUC["multilabel"]),
+    **dict.fromkeys(
+        ("ap", "average_precision_score", "BinaryAveragePrecision"), ("binary", AVERAGE_PRECISION["binary"])
+    ),
+    **dict.fromkeys(
+        ("macro_average_precision", "MulticlassAveragePrecision"), ("multiclass", AVERAGE_PRECISION["multiclass"])
+    ),
+    "MultilabelAveragePrecision": ("multilabel", AVERAGE_PRECISION["multilabel"]),
     "f1_macro": ("multiclass", macro_f1),
     **dict.fromkeys(
         ("brier_score", "BrierScore", "brier_score_loss"),
@@ -619,7 +662,9 @@ def test_a_metric_is_its_frameworks(name):
     task, reference = METRICS[name]
     found = find("metric", name)
     assert found
-    outputs, targets = drawn({"binary": "labels", "multiclass": "classes", "regression": "numbers"}[task])
+    outputs, targets = drawn(
+        {"binary": "labels", "multilabel": "labels", "multiclass": "classes", "regression": "numbers"}[task]
+    )
     if task == "binary":
         outputs, targets = outputs[:, :1], targets[:, :1]
     prepared = prepared_targets(task, targets, outputs.shape[1])
