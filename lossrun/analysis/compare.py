@@ -196,7 +196,7 @@ def _compared(group: Group, shared: Group, letter: str, label: str, rows: Moment
         best_metric=run.config["best"]["metric"],
         best_epochs={seed: row["epoch"] for seed, row in rows.best.items()},
         last_epochs={seed: row["epoch"] for seed, row in rows.last.items()},
-        remarks=tuple(remark for member in group.members for remark in remarks(member)),
+        remarks=tuple(remark for member in group.members for remark in remarks(member, seeds)),
         members=tuple(member.name for member in group.members),
         diverged=readings.diverged_seeds(run),
         left_out=tuple(seed for seed in run.seeds if seed not in seeds),

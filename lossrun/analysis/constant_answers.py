@@ -66,9 +66,9 @@ def sentence(found: Mapping[str, tuple[float, float]], part: str) -> str:
     return f"one answer to every sample would score as well on the {part} data: {', '.join(told)}{more}"
 
 
-def constant_remark(run: RecordedRun) -> str:
-    """The same of a finished run, at its best epochs, mean over seeds: on its test data, or without those on its
-    validation data."""
+def constant_remark(run: RecordedRun, seeds: Sequence[int] | None = None) -> str:
+    """The same of a finished run, at its best epochs, mean over its seeds or some of them: on its test data, or without
+    those on its validation data."""
     task = readings.task(run)
     # Not by the status: at the end of training the run is still locked.
     last = next((event["event"] for event in reversed(run.ledger) if event["event"] in ("finished", "resumed")), "")
@@ -77,6 +77,7 @@ def constant_remark(run: RecordedRun) -> str:
     rows, part = readings.test_rows(run, "test_at_best"), "test"
     if not rows:
         rows, part = readings.best_rows(run), "validation"
+    rows = rows if seeds is None else {seed: row for seed, row in rows.items() if seed in seeds}
     prefix = {"test": "test_", "validation": "val_"}[part]
     each = {seed: constant_scores(task, *_counts(run, part, seed)) for seed in rows}
     names = [name for name in next(iter(each.values()), {}) if all(prefix + name in row for row in rows.values())]

@@ -1,5 +1,6 @@
 """What to keep in mind about one run before believing its numbers, in plain words."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from lossrun.analysis import readings
@@ -13,8 +14,9 @@ from lossrun.shell import run_command
 _NO_MATTER: Final = {"epochs", "checkpoint", "tags", "name", "lint", "device"}
 
 
-def remarks(run: RecordedRun) -> tuple[str, ...]:
-    """One sentence for each thing about the run that is not as a plain finished run would have it."""
+def remarks(run: RecordedRun, seeds: Sequence[int] | None = None) -> tuple[str, ...]:
+    """One sentence for each thing about the run that is not as a plain finished run would have it. `seeds`: those that
+    means are over, where not all."""
     done, asked = readings.epochs_done(run), run.config["epochs"]
     progress = f"{done} of {asked} epochs"
     sentences = {
@@ -38,7 +40,7 @@ def remarks(run: RecordedRun) -> tuple[str, ...]:
         for (key, step), (old, new) in _changes(run).items()
         if step and key.partition(".")[0] not in _NO_MATTER and key != "dataset.path"
     ]
-    if told := constant_remark(run):
+    if told := constant_remark(run, seeds):
         found.append(told)
     if told := lost_history(run):
         found.append(told)

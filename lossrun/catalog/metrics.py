@@ -73,7 +73,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         source="scikit-learn's average_precision_score",
         aliases=also(
             *("ap", "average_precision_score", "macro_average_precision", "BinaryAveragePrecision"),
-            *("MulticlassAveragePrecision", "MultilabelAveragePrecision"),
+            *("MulticlassAveragePrecision", "MultilabelAveragePrecision", "pr_auc", "auprc"),
         ),
         tasks=CLASS_TASKS,
         goal="max",

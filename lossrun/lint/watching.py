@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from lossrun.catalog import DataFacts, nearest
+from lossrun.catalog import DataFacts, find, nearest
 from lossrun.catalog.metrics import OF_SEVERAL, task_yardsticks, yardstick_names
 from lossrun.config import Config
 from lossrun.config.resolve import goal, outputs_read_as
@@ -21,15 +21,24 @@ def watched_metric(case: Case) -> Iterator[Found]:
                     path, f"{metric} is NaN in every epoch: {reason}", "hold out more samples, or take val_loss"
                 )
             continue
-        near = nearest(metric, known)
         if metric in columns(replace(case.facts, held_out_range=None, held_out_magnitude=None), case.config):
             reason = f"{metric} cannot be watched: the validation and test targets rule it out ({_reach(case.facts)})"
         elif metric in of_the_task:
             reason = f"{metric} cannot be watched: a model trained with {case.config.loss.name} gives none"
         else:
-            hint = f" (did you mean {near}?)" if near else ""
-            reason = f"there is no {metric} for a {case.facts.task} task{hint}"
+            reason = f"there is no {metric} for a {case.facts.task} task{_hint(metric, known, 'val_')}"
         yield Found(path, reason, f"choose one of {', '.join(known)}")
+
+
+def _hint(asked: str, known: list[str], part: str = "") -> str:
+    """Which of the known names was probably meant: that of the same metric by another spelling, of another part, or for
+    several classes; else the nearest."""
+    bare = asked.removeprefix("val_").removeprefix("test_")
+    found = find("metric", bare) or find("loss", bare)
+    name = found.component.name if found else bare
+    near = next((column for n in (name, OF_SEVERAL.get(name)) if n and (column := part + n) in known), None)
+    near = near or nearest(asked, known)
+    return f" (did you mean {near}?)" if near else ""
 
 
 def _never_a_number(metric: str, facts: DataFacts) -> str:
@@ -68,12 +77,9 @@ def watched_validation(case: Case) -> Iterator[Found]:
 def compared_yardstick(case: Case) -> Iterator[Found]:
     compare_on, known = case.config.compare_on, yardsticks(case.facts)
     if compare_on is not None and compare_on not in known:
-        of_several = OF_SEVERAL.get(compare_on)
-        near = of_several if of_several in known else nearest(compare_on, known)
-        hint = f" (did you mean {near}?)" if near else ""
         yield Found(
             ("compare_on",),
-            f"there is no yardstick {compare_on} for a {case.facts.task} task{hint}",
+            f"there is no yardstick {compare_on} for a {case.facts.task} task{_hint(compare_on, known)}",
             f"choose one of {', '.join(known)}",
         )
 

@@ -162,6 +162,13 @@ def test_each_seed_has_the_counts_of_its_own_split(binary):
     assert "accuracy 0.75 = 0.75" in constant_remark(binary("b", *tests, counts=([3, 1], [1, 3])))
 
 
+def test_of_a_comparison_on_shared_seeds_the_means_are_over_those(binary):
+    run = binary("a", {"test_accuracy": 0.7}, {"test_accuracy": 0.9}, counts=([3, 1], [3, 1]))
+    assert constant_remark(run) == ""
+    assert constant_remark(run, seeds=[1]) == ""
+    assert "accuracy 0.7 < 0.75" in constant_remark(run, seeds=[0])
+
+
 def test_a_regression_is_held_against_the_mean(tmp_path):
     run = write_run(tmp_path, rows=lambda epoch, seed: {"val_loss": 1 / epoch, "val_r2": -0.1}, finish=False)
     ledger.append(run.ledger_path, "finished", epoch=4, seeds={"0": {}}, seconds=1.0)

@@ -246,7 +246,11 @@ def test_over_a_hundred_classes_are_not_sorted_in_every_epoch(task):
     ("spelling", "name"),
     [
         *(("roc_auc", "auc"), ("AUROC", "auc"), ("roc_auc_score", "auc"), ("macro_auc", "auc"), ("AUC", "auc")),
-        *(("ap", "average_precision"), ("average_precision_score", "average_precision")),
+        *(
+            ("ap", "average_precision"),
+            ("pr_auc", "average_precision"),
+            ("average_precision_score", "average_precision"),
+        ),
         *(("f1", "f1"), ("f1_score", "f1"), ("F1Score", "f1"), ("macro_f1", "macro_f1"), ("f1_macro", "macro_f1")),
         *(("precision_score", "precision"), ("recall_score", "recall"), ("sensitivity", "recall")),
     ],

@@ -93,6 +93,10 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
         "there is no val_acuracy for a binary task (did you mean val_accuracy?)", "choose one of train_loss, val_loss",
     ),
     (
+        "watched_metric", "loss: mse\nbest: test_roc_auc", ("binary", {}), "2:7: best.metric",
+        "there is no test_roc_auc for a binary task (did you mean val_auc?)", "choose one of train_loss, val_loss",
+    ),
+    (
         "watched_metric", "loss: mse\nearly_stopping: {metric: val_accuracy}", ("regression", {}),
         "2:26: early_stopping.metric", "no val_accuracy for a regression task", "val_rmse",
     ),
