@@ -81,9 +81,12 @@ class Disguise(NamedTuple):
     fix: str
     read_with: str = ""
 
-    @property
-    def fix_in_csv(self) -> str:
-        return self.fix + (f", or have them read as they are: {self.read_with}" if self.read_with else "")
+    def fix_in_csv(self, form: CellForm) -> str:
+        if not self.read_with:
+            return self.fix
+        if form.decimal == ",":
+            return "write numbers as 1234,5 or 1.234,5"
+        return f"{self.fix}, or have them read as they are: {self.read_with}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,11 @@ _DAY: Final = (
     rf"(?:[0-9]{{4}}[-/.][0-9]{{1,2}}[-/.][0-9]{{1,2}}|[0-9]{{1,2}}[-/.][0-9]{{1,2}}[-/.](?:[0-9]{{4}}|[0-9]{{2}})"
     rf"|[0-9]{{1,2}}[- .]{{1,2}}{_MONTH}[- ,]{{1,2}}[0-9]{{2,4}}|{_MONTH}[- ]?[0-9]{{1,2}},? [0-9]{{4}})"
 )
+# Whole names only: Marker 12 and Decoder 10 are no months.
+_PERIOD: Final = (
+    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?[- /]'?(?:[0-9]{4}|[0-9]{2})|[0-9]{4}[- ]?q[1-4]|q[1-4][- /][0-9]{4}"
+)
 
 _PARTS: Final = "write a date as numbers, such as a year or days since the first one"
 _NOTHING_BETWEEN: Final = "write numbers as 1500.5, with a decimal point and nothing between the thousands"
@@ -233,7 +241,7 @@ _WEAK: Final = frozenset({_RATIO, _CLOCK, _BOUND, _HEXADECIMAL, _SHORT})
 
 _PATTERNS: Final[tuple[tuple[re.Pattern[str], Disguise], ...]] = (
     (re.compile(rf"{_DAY}(?:[T ,]+{_TIME}(?:Z| ?[-+][0-9]{{2}}:?[0-9]{{2}}| [A-Z]{{3,4}})?)?", re.IGNORECASE), _DATE),
-    (re.compile(r"[0-9]{4}[-/](?:0[1-9]|1[0-2])"), _DATE),
+    (re.compile(rf"[0-9]{{4}}[-/](?:0[1-9]|1[0-2])|{_PERIOD}", re.IGNORECASE), _DATE),
     (re.compile(r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+"), _UNCLEAR),
     (re.compile(r"[-+]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+(?:[eE][-+]?[0-9]+)?|[-+]?,[0-9]+"), _COMMAS),
     (re.compile(rf"{_SIGN}[0-9]{{1,3}}(?:{_BETWEEN}[0-9]{{2,3}})*{_BETWEEN}[0-9]{{3}}(?:[.,][0-9]+)?"), _GROUPED),
@@ -246,7 +254,7 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], Disguise], ...]] = (
         ),
         _CURRENCY,
     ),
-    (re.compile(rf"{_AMOUNT}(?:{'|'.join(_UNITS)})"), _UNIT),
+    (re.compile(rf"{_AMOUNT}(?:{'|'.join(_UNITS)})|[0-9]+' ?[0-9]{{1,2}}(?:\"|'')"), _UNIT),
     (re.compile(rf"\({_SPACE}?(?:{_DIGITS}){_SPACE}?\)|(?:{_DIGITS}){_SPACE}?-"), _ACCOUNTING),
     (re.compile(rf"[\u2212\u2013]{_SPACE}?(?:{_DIGITS})|[-+] (?:{_DIGITS})"), _MINUS),
     (re.compile(rf"{_SIGN}(?:[0-9]+{_SPACE}?)?[¼-¾⅐-⅞]"), _VULGAR),

@@ -153,7 +153,8 @@ def _ask_about_disguises(
 
 
 def _question(found: DisguisedColumn, name: str, parameters: Mapping[str, Any], is_target: bool) -> str:
-    text = f"the column holds {found.disguise.looks_like}, which are words to a program; {found.disguise.fix_in_csv}"
+    fix = found.disguise.fix_in_csv(cell_form(parameters))
+    text = f"the column holds {found.disguise.looks_like}, which are words to a program; {fix}"
     if is_target:
         alone = parameters["task"] is None and not isinstance(parameters["target"], list)
         return text + ("; or, if these are classes, add task: multiclass" if alone else "")

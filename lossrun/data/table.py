@@ -62,7 +62,7 @@ class Table:
         cells = self.columns[name]
         if words.any():
             row = int(words.argmax())
-            raise DataError(f"{self.place(row, name)}: {_not_a_number(cells[row], may_be_classes)}")
+            raise DataError(f"{self.place(row, name)}: {_not_a_number(cells[row], self.form, may_be_classes)}")
         magnitudes = np.abs(numbers)
         beyond = magnitudes > GREATEST
         if beyond.any():
@@ -238,12 +238,12 @@ def _cells_of_any_length() -> Iterator[None]:
             csv.field_size_limit(before)
 
 
-def _not_a_number(cell: str, may_be_classes: bool) -> str:
+def _not_a_number(cell: str, form: CellForm, may_be_classes: bool) -> str:
     what = f"{shown(cell)!r} is not a number, as most of the column is"
     if is_placeholder(cell):
         fix = f"; if it stands for a missing value, say so: missing_values: [{_in_yaml(cell)}]"
     elif found := disguise(cell):
-        fix = f" (it looks like {found.looks_like}); {found.fix_in_csv}"
+        fix = f" (it looks like {found.looks_like}); {found.fix_in_csv(form)}"
     else:
         fix = f"; correct the cell, or, if it stands for a missing value, add missing_values: [{_in_yaml(cell)}]"
     return what + fix + (" (or, if the column holds classes, add task: multiclass)" if may_be_classes else "")

@@ -12,10 +12,16 @@ DISGUISES = {
     "numbers with signs between the thousands": ["1,500.50", "1 234", "1\u202f234,5", "1'234", "1,50,000", "1_000"],
     "decimal commas": ["0,5", "1.500,50", "-1234,5", ",5", "2,5e-3"],
     "numbers with commas": ["1,500", "12,345,678"],
-    "numbers with a unit": ["12 km", "3.5kg", "7h", "20°C", "5 years", "3,5 m²", "100 km/h", "8GB", "90 mmHg"],
+    "numbers with a unit": [
+        *("12 km", "3.5kg", "7h", "20°C", "5 years", "3,5 m²"),
+        *("100 km/h", "8GB", "90 mmHg", "5'10\""),
+    ],
     "numbers with an accountant's sign": ["(123)", "(1,234.5)", "5-"],
     "numbers with a typographic minus": ["\u22125", "\u22120.5", "- 5"],
-    "dates": ["2024-01-05", "05.01.2024", "1/5/24", "2024-01-05T10:00:00Z", "5 Jan 2024", "Jan 5, 2024", "2024-01"],
+    "dates": [
+        *("2024-01-05", "05.01.2024", "1/5/24", "2024-01-05T10:00:00Z", "5 Jan 2024"),
+        *("Jan 5, 2024", "2024-01", "Jan-24", "2024Q1"),
+    ],
     "fractions": ["½", "3½", "2 ¾"],
     "ratios": ["1/2", "3 1/2"],
     "times of day": ["12:30", "9:05:11", "9:05 pm"],
@@ -25,7 +31,10 @@ DISGUISES = {
     "telephone numbers": ["+49 170 1234567"],
     "numbers in other digits": ["٣٫٥"],
 }
-WORDS = ["class 1", "3+", "0-5", "18-25", "A4", "AB-12", "1st", "3A", "2D", "v1.2", "1.2.3", "10115-2", "4x4", "B12"]
+WORDS = [
+    *("class 1", "3+", "0-5", "18-25", "A4", "AB-12", "1st", "3A"),
+    *("2D", "v1.2", "1.2.3", "10115-2", "4x4", "B12", "Marker 12", "Decoder 24"),
+]
 
 
 @pytest.mark.parametrize(("looks_like", "cell"), [(kind, cell) for kind, cells in DISGUISES.items() for cell in cells])

@@ -104,6 +104,16 @@ def test_missing_values_are_words_in_a_column_of_words(tmp_path: Path) -> None:
         read_table(path, ",").numbers("q")
 
 
+def test_no_decimal_comma_is_proposed_where_there_is_one(tmp_path: Path) -> None:
+    table = read_table(table_of(tmp_path, "n;m\n1.5,25;1\n2,5;1\n3,5;1\n"), ";", CellForm(","))
+    with pytest.raises(DataError, match=r"column n: '1.5,25' is not a number, as most of the column is") as raised:
+        table.numbers("n")
+    assert "decimal:" not in str(raised.value)
+    table = read_table(table_of(tmp_path, "n;m\n0.225,25;1\n2,5;1\n3,5;1\n"), ";", CellForm(","))
+    with pytest.raises(DataError, match=r"write numbers as 1234,5 or 1\.234,5$"):
+        table.numbers("n")
+
+
 def test_a_number_that_stands_for_a_missing_value_in_any_spelling(tmp_path: Path) -> None:
     path = table_of(tmp_path, "n,m\n-999,1\n-999.0,2\n5,-999\n")
     table = read_table(path, ",", CellForm(missing=frozenset({"-999"})))
