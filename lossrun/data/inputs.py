@@ -36,7 +36,11 @@ def as_array(value: Any, where: str) -> np.ndarray:
     try:
         # A tensor that needs gradients, or lies on another device, is no array yet. Torch is not imported for it.
         detach = getattr(value, "detach", None)
-        array = np.asarray(detach().cpu().numpy() if callable(detach) else value)
+        if callable(detach):
+            tensor = detach().cpu()
+            # numpy has no bfloat16, and float32 holds each of its numbers.
+            value = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+        array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         _check_rows(value, where)
         raise DataError(f"{where}: cannot be made an array: {error}; expected equally long rows of numbers") from error

@@ -52,6 +52,13 @@ def test_a_tensor_that_needs_gradients_becomes_an_array() -> None:
     assert as_array(torch.ones(2, 3, requires_grad=True), "x").tolist() == [[1, 1, 1], [1, 1, 1]]
 
 
+def test_bfloat16_becomes_float32_which_holds_each_of_its_numbers() -> None:
+    torch = pytest.importorskip("torch")
+    array = as_array(torch.tensor([[1.0, -0.15625], [3e38, 1e-40]], dtype=torch.bfloat16), "x")
+    assert array.dtype == "float32"
+    assert array[0].tolist() == [1.0, -0.15625]
+
+
 def test_words_and_numbers_that_came_as_objects_are_taken() -> None:
     """As `to_numpy()` gives them for a column of words, or for numbers of several kinds."""
     assert as_array(np.array(["a", "bc"], object), "x").tolist() == ["a", "bc"]
