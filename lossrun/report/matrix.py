@@ -1,6 +1,6 @@
 """The cross-loss matrix: every run by every yardstick that it was scored by, on one part of the data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lossrun.analysis.compare import Comparison
@@ -32,18 +32,27 @@ def matrices(comparison: Comparison, names: Sequence[str], sign: str, *, upright
                     shown,
                     names,
                     sign,
-                    _legend(shown, sign, own_splits=comparison.own_splits),
+                    _legend(shown, sign, comparison),
                 )
             )
     return tables
 
 
-def _legend(shown: Sequence[Yardstick], sign: str, *, own_splits: bool) -> str:
+def _legend(shown: Sequence[Yardstick], sign: str, comparison: Comparison) -> str:
     spreads = [value for yardstick in shown for value in yardstick.measured.values if value]
     over_seeds = any(value.deviation is not None for value in spreads)
-    over = "seeds, each with its own split" if own_splits else "seeds"
+    over = "seeds, each with its own split" if comparison.own_splits else "seeds"
     best = ("* the best mean" if over_seeds else "* the best") if any(y.measured.best for y in shown) else ""
-    return "; ".join(filter(None, (best, f"{sign} the standard deviation over {over}" if over_seeds else "")))
+    spread = f"{sign} the standard deviation over {over}" if over_seeds else ""
+    return "; ".join(filter(None, (best, spread, *_of_fewer_seeds(shown, comparison))))
+
+
+def _of_fewer_seeds(shown: Sequence[Yardstick], comparison: Comparison) -> Iterator[str]:
+    """For each run whose means are not over all of its seeds, as some have diverged or stopped: over how many."""
+    for index, run in enumerate(comparison.runs):
+        counts = {len(value.per_seed) for y in shown if (value := y.measured.values[index])} - {len(run.seeds)}
+        if counts:
+            yield f"{run.letter} over {' or '.join(map(str, sorted(counts)))} of {len(run.seeds)} seeds"
 
 
 def _wide(title: str, shown: Sequence[Yardstick], names: Sequence[str], sign: str, note: str) -> TextTable:

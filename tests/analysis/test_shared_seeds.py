@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from lossrun.records.history import History
 from lossrun.records.rows import Rows
 from lossrun.report.compare import blocks
 from lossrun.report.formats import to_csv, written
+from lossrun.report.matrix import matrices
 from lossrun.report.page import to_html
 
 
@@ -141,3 +143,9 @@ def test_an_epoch_that_some_seeds_have_not_reached_is_told_of(make_run, epoch, t
     kept = Rows(row for row in run.history.rows if row["epoch"] <= ends[row["seed"]])
     comparison = compare([whole, replace(run, history=History(kept, False))], "val_rmse", at=epoch)
     assert [note for note in comparison.notes if "no epoch" in note] == told
+    reached = sum(end >= epoch for end in ends.values())
+    over = {f"{reached} of 3"} if 0 < reached < 3 else set()
+    for upright in (True, False):
+        tables = matrices(comparison, ("A", "B"), "±", upright=upright)
+        assert {found for table in tables for found in re.findall("B over (.*) seeds", table.note)} == over
+        assert not any("A over" in table.note for table in tables)
