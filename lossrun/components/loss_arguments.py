@@ -44,7 +44,8 @@ def same_shape(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def zero_one(targets: Tensor, labels: Labels) -> Tensor:
-    """The targets as 0 and 1. Under "either", a target below 0 says that -1 and 1 are meant, as in Keras' hinges.
+    """The targets as 0 and 1. Under "either", any target that is neither 0 nor 1 says that -1 and 1 are meant, as in
+    Keras' hinges.
 
     Raises ValueError for "signs" that are neither -1 nor 1, and for an unknown word.
     """
@@ -55,7 +56,7 @@ def zero_one(targets: Tensor, labels: Labels) -> Tensor:
             raise ValueError("the targets are not all -1 or 1; for targets of 0 and 1 use BCEWithLogitsLoss")
         return (targets + 1) / 2
     if labels == "either":
-        return (targets + 1) / 2 if bool((targets < 0).any()) else targets
+        return targets if bool(((targets == 0) | (targets == 1)).all()) else (targets + 1) / 2
     raise ValueError(f"labels={labels!r} is not known; expected zero_one, signs or either")
 
 

@@ -292,6 +292,14 @@ def test_keras_hinges_take_labels_of_both_kinds(name, prefix):
     torch.testing.assert_close(lossrun.loss(prefix + name)(outputs, (targets + 1) / 2), expected)
 
 
+@pytest.mark.parametrize("name", ["Hinge", "SquaredHinge"])
+def test_keras_hinges_take_softened_labels_as_they_are(name):
+    outputs, targets = drawn("labels")
+    softened = 0.1 + 0.8 * targets
+    expected = in_keras(name, "").reference(outputs, softened)
+    torch.testing.assert_close(lossrun.loss(name)(outputs, softened), expected)
+
+
 def test_labels_that_a_name_does_not_take_are_refused():
     outputs, targets = drawn("labels")
     with pytest.raises(ValueError, match="not all -1 or 1; for targets of 0 and 1 use BCEWithLogitsLoss"):
