@@ -643,7 +643,8 @@ METRICS: dict[str, tuple[Any, Callable[[np.ndarray, np.ndarray], float]]] = {
     **dict.fromkeys(("macro_auc", "MulticlassAUROC"), ("multiclass", AUC["multiclass"])),
     "MultilabelAUROC": ("multilabel", AUC["multilabel"]),
     **dict.fromkeys(
-        ("ap", "average_precision_score", "BinaryAveragePrecision"), ("binary", AVERAGE_PRECISION["binary"])
+        ("ap", "average_precision_score", "BinaryAveragePrecision", "pr_auc", "auprc"),
+        ("binary", AVERAGE_PRECISION["binary"]),
     ),
     **dict.fromkeys(
         ("macro_average_precision", "MulticlassAveragePrecision"), ("multiclass", AVERAGE_PRECISION["multiclass"])
