@@ -138,3 +138,21 @@ def test_csv_has_the_epoch_and_the_target_that_were_asked_for(make_run):
         assert (run.name, "1", "epochs_to_target") not in target
         # By hand: (1/2 + 1/2 + 1/3 + 1/8) / 3, and 1 more for seed 1, that never gets there.
         assert float(target[run.name, "1", "mean_height"][1]) == pytest.approx((1 / 2 + 1 / 2 + 1 / 3 + 1 / 8) / 3 + 1)
+
+
+def test_metrics_of_classes_in_every_format_and_nan_where_there_is_no_auc(make_run):
+    def rows(epoch, seed):
+        found = {"val_accuracy": 0.5, "val_f1": 0.25, "val_precision": 0.125, "val_recall": 0.75}
+        return {"val_loss": 1 / epoch, **found, "val_auc": math.nan, "val_average_precision": 0.625}
+
+    compared = compare([make_run(name, rows=rows, environment={"task": "binary"}) for name in "ab"])
+    read = json.loads(to_json(compared), parse_constant=refuse)
+    means = {y["name"]: y["at_best"]["values"][0]["mean"] for y in read["yardsticks"]}
+    assert means["val_auc"] == "nan"
+    assert (means["val_f1"], means["val_average_precision"]) == (0.25, 0.625)
+    lines = [line for line in csv.DictReader(io.StringIO(to_csv(compared))) if line["at"] == "best"]
+    assert {line["value"] for line in lines if line["metric"] == "val_auc"} == {"nan"}
+    assert {line["value"] for line in lines if line["metric"] == "val_recall"} == {"0.75"}
+    assert r"val\_average\_precision & higher & 0.6250 & 0.6250" in to_latex(compared)
+    assert r"val\_auc & higher & nan & nan" in to_latex(compared)
+    assert "val_auc higher" in to_markdown(compared)
