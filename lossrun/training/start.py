@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import disk_usage
+from shutil import disk_usage, rmtree
 from typing import Any, Final
 
 from lossrun.analysis.differences import yaml_text
@@ -18,7 +18,7 @@ from lossrun.config.plugins import own_files
 from lossrun.data import Data
 from lossrun.data.dataset import class_amounts
 from lossrun.data.hashing import hashes
-from lossrun.errors import CheckpointError, RunError, UsageError, memory_told
+from lossrun.errors import CheckpointError, LossrunError, RunError, UsageError, memory_told
 from lossrun.lint import Examined
 from lossrun.lint.size import in_units, size_of
 from lossrun.records import best_weights, checkpoints, digests, durable, history, ledger, run_directory
@@ -111,7 +111,12 @@ def begin(prepared: Prepared, runs_dir: Path) -> Iterator[Session]:
         run = run_directory.create(
             runs_dir, prepared.config.run_name, config=config, environment=facts, begin=write_beginning
         )
-    with writing(run.path):
+    with ExitStack() as held:
+        try:
+            held.enter_context(writing(run.path))
+        except LossrunError:
+            rmtree(run.path, ignore_errors=True)
+            raise
         (session,) = sessions
         session.run, session.history = run, Written(run.history_path)
         yield session

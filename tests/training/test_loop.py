@@ -1,5 +1,6 @@
 """What a run does besides ending at the right bits: rows, best, stopping, divergence, signals."""
 
+import errno
 import json
 import math
 import os
@@ -16,7 +17,7 @@ import pytest
 import torch
 
 from lossrun.config import from_mapping
-from lossrun.errors import ConfigError, DivergedError, LockedError, StoppedError, UsageError
+from lossrun.errors import ConfigError, DivergedError, LockedError, RunError, StoppedError, UsageError
 from lossrun.lint import examine
 from lossrun.records import checkpoints, history, ledger, predictions, recorded
 from lossrun.records.lock import writing
@@ -196,6 +197,19 @@ def test_a_run_in_use_is_locked(laboratory: Laboratory) -> None:
     run = laboratory.start(SMALL, stop_at=2)
     with writing(run.path), pytest.raises(LockedError):
         laboratory.resume(run)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="fcntl is POSIX's")
+def test_a_run_that_cannot_be_locked_is_not_left_behind(
+    laboratory: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(descriptor: int, operation: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    with pytest.raises(RunError, match="lock: Input/output error"):
+        laboratory.start(SMALL)
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_a_run_is_locked_before_it_is_read(laboratory: Laboratory) -> None:
