@@ -3,6 +3,7 @@
 import csv
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ _DELIMITERS: Final = (";", "\t", "|", ",")
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 # Integers beyond are rounded when they become floating-point numbers.
 _EXACT: Final = 2**53
+# A column of so few different cells, words among them, may be one of categories.
+MOST_CATEGORIES: Final = 10
 # The limit of the csv module belongs to the whole process.
 _LIMIT = threading.Lock()
 
@@ -80,10 +83,22 @@ class Table:
         return f"{self.path}:{self.lines[row]}: column {name}"
 
     def is_words(self, name: str) -> bool:
-        """Whether less than half of the cells that say something are numbers."""
+        """Whether less than half of the cells that say something are numbers, or all are few categories, such as 0, 1,
+        2 and 3+."""
         numbers, words = self._numbers(name)
         said = ~np.isnan(numbers) | words
-        return bool(2 * (said & ~words).sum() < said.sum())
+        return bool(2 * (said & ~words).sum() < said.sum()) or self._is_category(name, said, words)
+
+    def _is_category(self, name: str, said: np.ndarray, words: np.ndarray) -> bool:
+        """A word that comes up again and again among few different cells is a category and no slip of the pen."""
+        if not words.any():
+            return False
+        cells = self.columns[name]
+        counts = Counter(cells[row] for row in np.flatnonzero(said).tolist())
+        if len(counts) > MOST_CATEGORIES or 3 * len(counts) > said.sum():
+            return False
+        placeholders = any(is_placeholder(word) for word in counts)
+        return not placeholders and all(counts[cells[row]] > 1 for row in np.flatnonzero(words).tolist())
 
     def has_words(self, name: str) -> bool:
         """Whether any cell is no number, or a code such as 01234, which is another than 1234."""

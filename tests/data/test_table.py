@@ -142,6 +142,23 @@ def test_a_word_among_numbers_is_named_with_its_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["0", "1", "2", "3+"] * 6, True),
+        (["0", "1", "2"] * 6 + ["3+"] * 2, True),
+        (["0", "1", "2"] * 6 + ["3+"], False),  # once: a slip of the pen
+        (["0", "1", "2"] * 6 + ["?"] * 2, False),  # a missing value, as a rule
+        ([*map(str, range(30)), "other", "other"], False),  # too many for categories
+    ],
+)
+def test_few_cells_that_come_again_are_categories_with_a_word_among_them(
+    tmp_path: Path, cells: list[str], words: bool
+) -> None:
+    table = read_table(table_of(tmp_path, "a,b\n" + "".join(f"{cell},1\n" for cell in cells)), ",")
+    assert table.is_words("a") == words
+
+
+@pytest.mark.parametrize(
     ("cells", "found"),
     [
         (["0,5", "-1,25", "3", "NA"], "0,5"),
