@@ -15,6 +15,7 @@ PROGRAM: Final = "lossrun"
 DEFAULT_RUNS: Final = Path("runs")
 STDIN: Final = Path("-")  # a config that is read from standard input
 _ENVIRONMENT: Final = {"--runs-dir": "LOSSRUN_RUNS_DIR", "--data-dir": "LOSSRUN_DATA_DIR"}
+_SHORT_ESCAPES: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 # What cmd.exe gives a meaning of its own outside of quotes.
 _SPECIAL_IN_CMD: Final = re.compile(r"[\s&|<>^()%!,;`']")
 
@@ -67,9 +68,13 @@ def join(words: Sequence[str | Path]) -> str:
 
 
 def quoted(word: str) -> str:
-    """One word for the shell of this platform: POSIX, or cmd.exe."""
+    """One word for the shell of this platform: POSIX, or cmd.exe.
+
+    A character that a screen does not show as it is (a line break, a tab, an escape, a byte of a name that is not
+    UTF-8) is written as an escape in `$'...'`, which bash, zsh, ksh and POSIX 2024 read.
+    """
     if os.name != "nt":
-        return shlex.quote(word)
+        return shlex.quote(word) if word.isprintable() else f"$'{''.join(map(_escaped, word))}'"
     from subprocess import list2cmdline  # where it is needed alone: importing takes its time
 
     text = list2cmdline([word])
@@ -85,6 +90,16 @@ def _positional(word: str | Path) -> str:
     """A file whose name begins with a dash is no option."""
     text = str(word)
     return f".{os.sep}{text}" if text.startswith("-") and isinstance(word, Path) and word != STDIN else text
+
+
+def _escaped(char: str) -> str:
+    """A character between `$'` and `'`."""
+    if char.isprintable():
+        return f"\\{char}" if char in "'\\" else char
+    if char in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[char]
+    # Octal digits are always three, so that a digit behind them is a character of its own.
+    return "".join(f"\\{byte:03o}" for byte in char.encode("utf-8", "surrogateescape"))
 
 
 def _is_usual(option: str, folder: Path | None, usual: Path | None) -> bool:

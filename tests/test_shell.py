@@ -4,11 +4,12 @@ import ast
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import lossrun
@@ -16,18 +17,29 @@ from lossrun.cli import app
 from lossrun.shell import command, join, quoted, run_word
 
 PACKAGE = Path(lossrun.__file__).parent
-WORDS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20)
+ANY = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20)
+BASH = shutil.which("bash")
 
 
-@given(st.lists(WORDS, min_size=1, max_size=4))
-def test_any_words_come_back(words: list[str]) -> None:
+@given(st.lists(ANY.filter(str.isprintable), min_size=1, max_size=4))
+def test_printable_words_come_back(words: list[str]) -> None:
     assert shlex.split(join(words)) == words
     assert shlex.split(command("show", *words)) == ["lossrun", "show", *words]
 
 
+@pytest.mark.skipif(BASH is None, reason="needs bash")
+@given(st.lists(ANY, min_size=1, max_size=4))
+@example(["a\nb", "tab\t1", "\x1b[31m0", "\u202eabc", "it's\n\\", "\xa0", '\n$HOME`id`!"', "f\udcfcr\udce9e"])
+def test_any_words_come_back_from_one_printable_line(words: list[str]) -> None:
+    line = join(words)
+    assert line.isprintable()
+    found = subprocess.run([str(BASH), "-c", rf"printf '%s\0' {line}"], capture_output=True, check=True).stdout
+    assert [os.fsdecode(word) for word in found.split(b"\0")[:-1]] == words
+
+
 @pytest.mark.parametrize(
     "word",
-    ["my config.yaml", "it's", '"', "$HOME", "*", "~", "~root", "a\nb", "größe", "#", "`id`", "!x", "a;b", "", "{a,b}"],
+    ["my config.yaml", "it's", '"', "$HOME", "*", "~", "~root", "größe", "#", "`id`", "!x", "a;b", "", "{a,b}"],
 )
 def test_a_shell_gives_the_word_itself(word: str) -> None:
     script = f"printf %s {quoted(word)}"

@@ -382,7 +382,8 @@ def _options(annotation: Any) -> set[Any]:
 def _describe(annotation: Any, bounds: Parameter) -> str:
     origin = get_origin(annotation)
     if origin is Literal:
-        words = ", ".join(str(word) for word in get_args(annotation))
+        # A word of punctuation would be lost among the commas.
+        words = ", ".join(word if str(word)[-1:].isalnum() else repr(word) for word in map(str, get_args(annotation)))
         return f"one of {words}" if len(get_args(annotation)) > 1 else words
     if origin in (UnionType, Union):
         options = [_describe(a, bounds) for a in get_args(annotation) if a is not type(None)]

@@ -24,7 +24,20 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
         return adapter(parameter).validate_python(value), (), ""
     except ValidationError as error:
         at, wrong = _innermost(error, value)
-        return None, at, f"{shown(wrong)} {_verdict(parameter, wrong)}; expected {parameter.expected}"
+        verdict = _verdict(parameter, wrong)
+        return None, at, f"{shown(wrong)} {verdict}; expected {parameter.expected}{_in_a_list(parameter, value)}"
+
+
+def _in_a_list(parameter: Parameter, value: Any) -> str:
+    """How to write a value that would be right as the only item of a list: of text or whole numbers, as lists of others
+    may need a certain length."""
+    if not parameter.takes_lists or not isinstance(value, str | int):
+        return ""
+    try:
+        adapter(parameter).validate_python([value])
+    except ValidationError:
+        return ""
+    return f"; write it as [{shown(value)}]"
 
 
 def _innermost(error: ValidationError, value: Any) -> tuple[Path, Any]:
@@ -99,10 +112,10 @@ _ELSEWHERE: Final = {"gpu": "cuda", "linear": "none"}
 
 def _verdict(parameter: Parameter, value: Any) -> str:
     """What is wrong with a refused value: its kind where that may surprise, or that it is out of bounds."""
-    words = _words(parameter.type)
-    if isinstance(value, str) and words:
+    known = words(parameter.type)
+    if isinstance(value, str) and known:
         meant = _ELSEWHERE.get(value.lower())
-        near = meant if meant in words else nearest(value, words)
+        near = meant if meant in known else nearest(value, known)
         return "is not known" + (f"; did you mean {near}?" if near else "")
     if isinstance(value, bool):
         return "is a truth value"
@@ -112,10 +125,10 @@ def _verdict(parameter: Parameter, value: Any) -> str:
     return kinds.get(type(value), "is not allowed")
 
 
-def _words(annotation: Any) -> list[str]:
+def words(annotation: Any) -> list[str]:
     """The words that may stand for the whole value."""
     if get_origin(annotation) in (list, dict):
         return []
     if get_origin(annotation) is Literal:
         return [word for word in get_args(annotation) if isinstance(word, str)]
-    return [word for option in get_args(annotation) for word in _words(option)]
+    return [word for option in get_args(annotation) for word in words(option)]

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 
 from lossrun.catalog import COMPONENTS, find
 from lossrun.catalog.declaration import Group, Key, Nested, Parameter
+from lossrun.config import leaves
 from lossrun.config.keys import KEYS
 from lossrun.config.reader import number_or_text, parse_text, parse_value, place_or_text, printable
 from lossrun.config.source import Path, Source
@@ -83,6 +84,8 @@ def _read_of(override: Override) -> tuple[str, _Read, str]:
             written = text.lstrip(" ") if name.endswith(" ") else text
             plain = _PLAIN[declared.numbers]
             return parse_text(written, option, lists=declared.takes_lists, plain=plain)
+        if isinstance(declared, Parameter) and text.strip() in leaves.words(declared.type):
+            return text.strip()  # a word as the help lists it, even one like `,` that YAML reads otherwise
         return parse_value(text, option)
 
     return name if equals else "", read, option

@@ -97,6 +97,14 @@ def test_errors_name_the_option(problem: Problem, option: str, complaint: str) -
         assert lines.startswith(f"--set {option}: {complaint}")
 
 
+@pytest.mark.parametrize("written", [",", "','", '","', " ,"])
+def test_a_word_that_is_punctuation_is_taken_as_it_is(written: str) -> None:
+    dataset = {"name": "csv", "path": "a.csv", "target": "y"}
+    raw = {"dataset": dataset, "model": "mlp", "loss": "mse", "optimizer": "adam", "learning_rate": 0.1}
+    reading = from_mapping(raw, Path(), [f"dataset.decimal={written}"])
+    assert reading.config.dataset["decimal"] == ","
+
+
 def test_a_missing_parameter_of_a_component_set_by_an_option(problems: Problems, shortest: str) -> None:
     found = problems(shortest, "dataset=csv")
     assert [problem.split(": ")[:3] for problem in found] == [
