@@ -160,7 +160,7 @@ DataDir = Annotated[
         envvar="LOSSRUN_DATA_DIR",
         parser=folder,
         metavar="PATH",
-        help="Where datasets lie or go.",
+        help="Folder of the datasets; downloads go there too.",
         show_default="the platform's cache",
     ),
 ]

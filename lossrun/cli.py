@@ -42,7 +42,7 @@ def main() -> None:
         from lossrun.report.console import abandon_stdout, error, stderr
 
         if ran_out_of_memory(problem):
-            error(stderr(), "not enough memory; end other programs, or take a machine with more")
+            error(stderr(), "not enough memory; close other programs, or use a machine with more memory")
             sys.exit(OutOfMemoryError.exit_code)
         if not isinstance(problem, OSError):
             raise

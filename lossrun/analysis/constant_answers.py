@@ -63,7 +63,7 @@ def sentence(found: Mapping[str, tuple[float, float]], part: str) -> str:
         return ""
     told = [f"{name} {_compared(*pair, readings.goal(name))}" for name, pair in list(found.items())[:_SHOWN]]
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return f"one answer to every sample would score as well on the {part} data: {', '.join(told)}{more}"
+    return f"always giving the same answer would score as well on the {part} data: {', '.join(told)}{more}"
 
 
 def constant_remark(run: RecordedRun, seeds: Sequence[int] | None = None) -> str:

@@ -67,7 +67,7 @@ def named_by_user(
                 raise UsageError(f"--label {text}: that run has the label {by_place[places[name]]} already")
             by_place[places[name]] = label
         elif equals and name in letters(52):
-            raise UsageError(f"--label {text}: there is no run {name}; the runs are A to {letters(len(runs))[-1]}")
+            raise UsageError(f"--label {text}: there is no run {name}; the runs are {', '.join(letters(len(runs)))}")
         else:
             positional.append(text)
     free = [place for place in range(len(runs)) if place not in by_place]
@@ -79,7 +79,7 @@ def named_by_user(
         if not label.strip() or not label.isprintable():
             raise UsageError(f"--label {label!r}: expected a few words, without line breaks")
         if labelled.count(label) > 1:
-            raise UsageError(f"--label {label}: two runs would be called so; give each a label of its own")
+            raise UsageError(f"--label {label}: two runs would have this label; give each its own")
     return labelled
 
 

@@ -148,10 +148,15 @@ def _split(what: str, kind: Any) -> Group:
         "split",
         (
             Parameter("column", kind | None, None, f"the {what} that says train, validation or test for each row"),
-            Parameter("groups", kind | None, None, f"the {what} whose rows of one value stay in one part (patients)"),
+            Parameter(
+                "groups",
+                kind | None,
+                None,
+                f"the {what} whose equal values keep rows together in one part, such as a patient",
+            ),
             Parameter("order", kind | None, None, f"the {what} of dates or numbers; the last rows are held out"),
-            Parameter("validation", str | None, None, f"a file of its own for validation, with the same {what}s"),
-            Parameter("test", str | None, None, "a file of its own for the test"),
+            Parameter("validation", str | None, None, f"a separate file for validation, with the same {what}s"),
+            Parameter("test", str | None, None, "a separate file for the test"),
         ),
         None,
         "how rows are held out; left out: at random",

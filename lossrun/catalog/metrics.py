@@ -25,16 +25,16 @@ METRICS: Final[tuple[Metric, ...]] = (
         name="f1",
         meaning="harmonic mean of precision and recall of class 1",
         formula="2 hits / (2 hits + false alarms + misses); 0 where there is none of them",
-        when="To judge decisions on a rare class, of which accuracy says next to nothing. It depends on the threshold.",
+        when="To judge decisions on a rare class, where accuracy says next to nothing. It depends on the threshold.",
         aliases=also("f1_score", "F1Score", "BinaryF1Score", "f_measure", "f1_binary"),
         tasks=("binary",),
         goal="max",
     ),
     Metric(
         name="precision",
-        meaning="share of right ones among the samples that are taken for class 1 (several classes: mean over them)",
+        meaning="share of class 1 among the samples predicted as class 1 (several classes: mean over them)",
         formula="hits / (hits + false alarms), 0 where there is none of them",
-        when="Where a false alarm is dear. It depends on the threshold; average_precision does not.",
+        when="Where a false alarm is costly. It depends on the threshold; average_precision does not.",
         aliases=also("precision_score", "macro_precision", "BinaryPrecision", "MulticlassPrecision", "ppv"),
         tasks=CLASS_TASKS,
         goal="max",
@@ -43,7 +43,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         name="recall",
         meaning="share of the samples of class 1 that are found (several classes: mean over them)",
         formula="hits / (hits + misses), 0 where there is none of them",
-        when="Where a miss is dear. It depends on the threshold: whoever calls everything class 1 has 1.",
+        when="Where a miss is costly. It depends on the threshold: a model that always predicts class 1 scores 1.",
         aliases=also("recall_score", "macro_recall", "sensitivity", "tpr", "BinaryRecall", "MulticlassRecall"),
         tasks=CLASS_TASKS,
         goal="max",
@@ -55,7 +55,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         formula="share of pairs of a sample of the class and another in the right order, ties half: the area under "
         "the ROC curve",
         when="To judge the order of the outputs whatever the threshold: 0.5 is chance, 1 is perfect. It needs no "
-        "probabilities, so margins have it too. Ranked before rounding, by logits or log-probabilities. Classes "
+        "probabilities, so it works for margins too. Ranked before rounding, by logits or log-probabilities. Classes "
         "without a sample have none and are left out of the mean; over 100 classes it is not computed.",
         source="scikit-learn's roc_auc_score; Hanley and McNeil (1982)",
         aliases=also(
@@ -68,7 +68,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         name="average_precision",
         meaning="precision at the rank of each sample of class 1, averaged (several classes: mean over them)",
         formula="mean over samples of the class of the share of right ones among those that rank as high or higher",
-        when="Like auc, for a rare class: always giving the same output has the share of the class, and not 0.5. "
+        when="Like auc, for a rare class: a constant output scores the share of the class, not 0.5. "
         "Ranked as auc, with the same classes left out.",
         source="scikit-learn's average_precision_score",
         aliases=also(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) -> None:
     """Check CONFIG against its data without training; print it with every default filled in.
 
-    Your own code is tried on a batch, as train does before it begins.
+    Your own code is tried on a batch, as `train` does before it starts.
     """
     from lossrun.config.plugins import own_component
     from lossrun.errors import AbsentDataError
@@ -62,7 +62,7 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     for text in reading.notes:
         note(console, text)
     if tried:
-        note(console, f"tried on a batch, as train does before it begins: {', '.join(tried)}")
+        note(console, f"tried on a batch, as `train` does before it starts: {', '.join(tried)}")
     warnings = [*examined.warnings, *([f"checked without the data: {absent}"] if absent else [])]
     for text in warnings:
         warning(console, text)

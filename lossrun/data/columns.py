@@ -73,7 +73,9 @@ def check_weights(weights: Sequence[str], inputs: Sequence[str], targets: Sequen
     """Raises DataError where a column of weights is anything else besides."""
     for key, names in (("inputs", inputs), ("target", targets)):
         if both := [name for name in weights if name in names]:
-            raise DataError(f"dataset.weight: {both[0]} is also in {key}; a weight is neither learned nor learned from")
+            raise DataError(
+                f"dataset.weight: {both[0]} is also in {key}; a column of weights cannot be an input or a target"
+            )
 
 
 def split_by(parameters: Mapping[str, Any], known: Sequence[str], where: str) -> list[str]:

@@ -257,7 +257,8 @@ def _fill_missing(parts: Mapping[str, Part], columns: tuple[str, ...]) -> tuple[
         name: replace(part, inputs=narrowed(np.where(np.isnan(part.inputs), means, part.inputs)))
         for name, part in parts.items()
     }
-    return filled, means, [f"{count} empty cells filled with the training mean of their column"] if count else []
+    told = f"{count} empty {'cell' if count == 1 else 'cells'} filled with the training mean of the column"
+    return filled, means, [told] if count else []
 
 
 def _check_finite(name: str, part: Part, columns: tuple[str, ...]) -> None:

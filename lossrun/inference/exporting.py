@@ -32,7 +32,7 @@ class Exported:
     notes: tuple[str, ...]
 
 
-@memory_told("to export the run", "end other programs, or take a machine with more")
+@memory_told("to export the run", "close other programs, or use a machine with more memory")
 @isolated()
 def export(
     path: Path,

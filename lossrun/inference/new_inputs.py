@@ -58,7 +58,8 @@ def _of_kind(inputs: np.ndarray, form: Preparation, where: str, *, is_table: boo
     """Raises DataError unless shape and kind are those that the run was trained on."""
     if inputs.shape[1:] != form.input_shape:
         raise DataError(
-            f"{where}: samples of shape {inputs.shape[1:]}; the model was trained on such of shape {form.input_shape}"
+            f"{where}: samples of shape {inputs.shape[1:]}; the model was trained on samples of shape "
+            f"{form.input_shape}"
         )
     pixels, given = form.dtype == "uint8", inputs.dtype == np.uint8
     if pixels and is_table and np.isin(inputs, np.arange(256)).all():
@@ -70,8 +71,8 @@ def _of_kind(inputs: np.ndarray, form: Preparation, where: str, *, is_table: boo
         )
     if given and not pixels and inputs.ndim == 4:
         raise DataError(
-            f"{where}: pixels of uint8; the model was trained on images of other numbers, {form.reach[0]:g} to "
-            f"{form.reach[1]:g}; expected such, as float32"
+            f"{where}: uint8 pixels; the model was trained on images with values from {form.reach[0]:g} to "
+            f"{form.reach[1]:g}; expected such values, as float32"
         )
     return inputs if pixels or not given else as_float32(inputs)
 

@@ -40,7 +40,7 @@ class Predictions:
         return len(self.arrays["prediction"])
 
 
-@memory_told("to predict", "end other programs, or take a machine with more")
+@memory_told("to predict", "close other programs, or use a machine with more memory")
 @isolated()
 def predict(
     path: Path, inputs: Any, *, checkpoint: str = BEST, seed: int | None = None, data_dir: Path | None = None

@@ -47,7 +47,7 @@ class Scores:
         return {**what, "epochs": epochs, "notes": list(self.notes), **by_class}
 
 
-@memory_told("to evaluate the run", "end other programs, or take a machine with more")
+@memory_told("to evaluate the run", "close other programs, or use a machine with more memory")
 @isolated()
 def score(
     path: Path,

@@ -101,7 +101,7 @@ COURSE_RULES: Final[dict[str, Rule]] = {
     "schedule_length": Rule(
         check=schedule_length,
         severity="warn",
-        meaning="What the schedule plans comes to pass within the run.",
+        meaning="The schedule fits into the length of the run.",
         why="A stair after epoch 30 changes nothing in a run of 10 epochs, and half a decay ends at half the rate.",
         example=Example(
             f"{_BLOBS}epochs: 20\nschedule: {{name: step, every: 30}}",

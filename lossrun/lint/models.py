@@ -109,7 +109,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
     "never_seen": Rule(
         check=never_seen,
         severity="warn",
-        meaning="Every training sample comes up.",
+        meaning="Every training sample is used.",
         why="drop_last leaves out other samples in each epoch if they are shuffled, and always the same if not.",
         example=Example(
             "dataset: {name: synthetic_regression, samples: 100}\nloss: mse\nbatch_size: 32\ndrop_last: true\n"

@@ -56,7 +56,7 @@ class Size:
 
     def __str__(self) -> str:
         weights, about, checkpoint = map(in_units, (self.weights, self.about, self.checkpoint))
-        return f"{weights} of weights and optimizer state, about {about} in all; {checkpoint} a checkpoint"
+        return f"{weights} of weights and optimizer state, about {about} in all; {checkpoint} per checkpoint"
 
 
 def size_of(config: Config, facts: DataFacts) -> Size:
@@ -104,9 +104,11 @@ def too_large(config: Config, facts: DataFacts) -> tuple[Path, str] | None:
         return None
     part = max(parts, key=lambda name: parts[name])
     path, what = _culprit(part, config, facts, there / parts[part])
+    in_all, for_part = in_units(needed), in_units(parts[part])
+    share = "most" if for_part == in_all else for_part
     return path, (
-        f"this config needs at least {in_units(needed)} of memory, {in_units(parts[part])} of it for {what}; this "
-        f"machine has {in_units(there)}; make {dotted(path)} smaller"
+        f"this config needs at least {in_all} of memory, {share} of it for {what}; this machine has "
+        f"{in_units(there)}; make {dotted(path)} smaller"
     )
 
 

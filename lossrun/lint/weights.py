@@ -189,7 +189,7 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
     "weights_cancel": Rule(
         check=weights_cancel,
         severity="warn",
-        meaning="Weights are divided by more than themselves.",
+        meaning="A batch's weighted loss is divided by the weights of several samples.",
         why="PyTorch's weighted mean divides by the weights of the batch. In a batch of one sample its weight cancels: "
         "every step is the step of an unweighted loss.",
         example=Example(

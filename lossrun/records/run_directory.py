@@ -298,7 +298,7 @@ def _by_pattern(spec: str, runs_dir: Path) -> list[Path]:
             if fnmatchcase(path.name.lower(), folded) or fnmatchcase(bare_name(path).lower(), folded)
         ]
     if not matches:
-        raise RunError(f"no run in {runs_dir} is like {spec}; `{command('ls', runs_dir=runs_dir)}` lists the runs")
+        raise RunError(f"no run in {runs_dir} matches {spec}; `{command('ls', runs_dir=runs_dir)}` lists the runs")
     return matches
 
 

@@ -138,7 +138,7 @@ def limits(verdict: Verdict) -> list[str]:
     found = list(verdict.because)
     over = verdict.difference.over if verdict.difference else "seeds"
     if verdict.needs_more_data:
-        found.append("no number of splits of these data would settle it, only more data")
+        found.append("more splits of these data cannot settle it, only more data")
     elif verdict.seeds is not None:
         found.append(f"about {_round(verdict.seeds)} {over} would settle it")
     elif verdict.hopeless:

@@ -110,10 +110,10 @@ def test_the_user_calls_them(make_run):
     assert named("last=new", specs={"last": c.path}) == ("x", "y", "new")
     for given, said in (
         (["a", "b", "c", "d"], "there are 3 runs"),
-        (["D=x"], "there is no run D; the runs are A to C"),
+        (["D=x"], "there is no run D; the runs are A, B, C"),
         (["A=x", "one=y"], "has the label x already"),
-        (["A=y"], "two runs would be called so"),
-        (["s", "s"], "two runs would be called so"),
+        (["A=y"], "two runs would have this label"),
+        (["s", "s"], "two runs would have this label"),
         (["A="], "expected a few words"),
         (["a\x1b[31m"], "expected a few words"),
     ):

@@ -126,7 +126,7 @@ def test_what_cannot_be_drawn_is_refused(make_run):
         learning_curves([run, run])
     with pytest.raises(UsageError, match="no epoch is finished yet"):
         learning_curves([make_run("new", rows=rows, epochs_done=0)])
-    with pytest.raises(UsageError, match="never finite"):
+    with pytest.raises(UsageError, match="NaN or infinity in every epoch"):
         learning_curves([make_run("lost", rows=lambda epoch, seed: {"val_rmse": inf})])
 
 

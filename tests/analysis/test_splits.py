@@ -121,7 +121,7 @@ def test_where_no_number_of_splits_settles_it_more_data_are_asked_for(made):
         None,
         False,
     )
-    assert "no number of splits of these data would settle it, only more data" in sentences(comparison)[0]
+    assert "more splits of these data cannot settle it, only more data" in sentences(comparison)[0]
     # On one split, more seeds do.
     other = compare([made("c", WORSE, split_seed=0), made("d", slight, rate=0.2, split_seed=0)], "val_rmse")
     assert other.verdicts[0].seeds is not None

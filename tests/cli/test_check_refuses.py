@@ -194,7 +194,7 @@ TRIED = {
 def test_check_says_what_it_tried(lossrun: Run, config: Path, change: str) -> None:
     result = lossrun("check", "config.yaml", "--set", change)
     assert result.code == 0
-    assert f"note: tried on a batch, as train does before it begins: {TRIED[change]}" in result.err
+    assert f"note: tried on a batch, as `train` does before it starts: {TRIED[change]}" in result.err
     # stdout is the config and nothing else.
     assert "printed by" not in result.out
     (config.parent / "resolved.yaml").write_text(result.out)

@@ -62,7 +62,7 @@ def test_a_pattern_of_paths_is_what_a_shell_would_make_of_it(runs, tmp_path):
 @pytest.mark.parametrize(
     ("specs", "tags", "message"),
     [
-        (["kmnist-*"], [], r"no run in .* is like kmnist-\*"),
+        (["kmnist-*"], [], r"no run in .* matches kmnist-\*"),
         (["mnist"], [], "is the beginning of 3 runs"),
         (["mnist-*", "kmnist"], [], "no run kmnist"),
         ([], ["exam"], "no run in .* has the tag exam"),

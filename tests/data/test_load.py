@@ -113,7 +113,7 @@ def test_missing_cells_are_filled_from_the_training_part_only(loaded: Callable[.
         assert part is not None
         expected = [mean if i % 4 == 0 else i * i for i in part.ids]
         assert part.inputs.ravel() == pytest.approx(np.array(expected))
-    assert data.notes == ("10 empty cells filled with the training mean of their column",)
+    assert data.notes == ("10 empty cells filled with the training mean of the column",)
 
 
 def test_a_column_without_a_training_value_has_no_mean(loaded: Callable[..., Data], tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_pixels_from_an_archive_and_from_idx(laboratory: Laboratory) -> None:
     [
         (
             np.zeros((3, 5, 5), np.uint8),
-            r"samples of shape \(1, 5, 5\); the model was trained on such of shape \(1, 6, 5\)",
+            r"samples of shape \(1, 5, 5\); the model was trained on samples of shape \(1, 6, 5\)",
         ),
         (np.zeros((3, 6, 5), np.float32), "float32 numbers; the model was trained on pixels"),
         (np.full((3, 6, 5), np.nan), r"inputs\[0, 0, 0\]: nan; expected a finite number"),
