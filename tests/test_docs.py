@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from lossrun.catalog.lookup import COMPONENTS
 from lossrun.cli import app
 from lossrun.config import read
+from lossrun.lint.rules import RULES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,6 +26,19 @@ def test_the_readme_names_every_command() -> None:
     assert len(names) >= 10
     for name in names:
         assert re.search(rf"`lossrun {name}\b", README), name
+
+
+@pytest.mark.parametrize(
+    ("what", "count"),
+    [
+        ("rules", len(RULES)),
+        ("losses", len(COMPONENTS["loss"])),
+        ("optimizers", len(COMPONENTS["optimizer"])),
+        ("schedules", len(COMPONENTS["schedule"])),
+    ],
+)
+def test_the_readme_counts_right(what: str, count: int) -> None:
+    assert set(re.findall(rf"\b(\d+) {what}\b", README)) == {str(count)}
 
 
 def test_the_test_command_is_the_one_that_ci_runs() -> None:
