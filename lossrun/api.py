@@ -124,7 +124,8 @@ def resume(
     """
     from lossrun.training.loop import train as run_loop
     from lossrun.training.resumable import resuming
-    from lossrun.training.start import prepare, resume_at
+    from lossrun.training.resume import resume_at
+    from lossrun.training.start import prepare
 
     def skipped(_path: Path, reason: str) -> None:
         warnings.warn(f"checkpoint skipped: {reason}", stacklevel=2)

@@ -79,7 +79,8 @@ def resume(
 
         with torch_is_imported():
             from lossrun.screen import train_on_screen
-            from lossrun.training.start import prepare, resume_at
+            from lossrun.training.resume import resume_at
+            from lossrun.training.start import prepare
 
         _require(tensorboard)
         prepared = prepare(examined, resumable)

@@ -16,8 +16,9 @@ from lossrun.records.rows import Rows
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.loop import train
 from lossrun.training.resumable import resuming
+from lossrun.training.resume import resume_at
 from lossrun.training.session import Session
-from lossrun.training.start import begin, prepare, resume_at
+from lossrun.training.start import begin, prepare
 from lossrun.training.stopping import Request
 
 REGRESSION: dict[str, Any] = {

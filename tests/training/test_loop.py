@@ -24,8 +24,9 @@ from lossrun.records.lock import writing
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
 from lossrun.training.resumable import resuming
+from lossrun.training.resume import resume_at
 from lossrun.training.session import Session
-from lossrun.training.start import begin, prepare, resume_at
+from lossrun.training.start import begin, prepare
 from lossrun.training.stopping import Request
 from tests.training.conftest import REGRESSION, Laboratory, newest, rows
 

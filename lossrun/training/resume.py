@@ -1,0 +1,155 @@
+"""How a run goes on: its session at the newest good checkpoint, and what there is to say about the changes."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from lossrun.analysis.differences import yaml_text
+from lossrun.components.schedules import PlateauState
+from lossrun.config import Config
+from lossrun.errors import CheckpointError, UsageError, memory_told
+from lossrun.records import best_weights, checkpoints, history, ledger
+from lossrun.records.best_weights import in_old_files, said_by
+from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.history import Written
+from lossrun.shell import option_set, run_command
+from lossrun.training import build, environment
+from lossrun.training.criteria import criteria_of, renew
+from lossrun.training.isolation import isolated
+from lossrun.training.resumable import Resumable
+from lossrun.training.session import Session, scheduled_rate
+from lossrun.training.start import Prepared, copy_own_files, environment_of, session_of
+from lossrun.training.state import keep_as_best, restore
+
+_ELSEWHERE: Final = "end other programs, or go on where there is more"
+
+
+@contextmanager
+def resume_at(
+    prepared: Prepared, resumable: Resumable, on_skip: Callable[[Path, str], None], note: Callable[[str], None]
+) -> Iterator[Session]:
+    """The run, which `resuming` has locked, at its newest good checkpoint, its history cut back to there.
+
+    `on_skip(path, reason)` hears of each newer checkpoint that cannot be used, `note` of what else deserves a line.
+    Raises CheckpointError where none can be used.
+    """
+    run = resumable.run
+    with ExitStack() as apart:
+        apart.enter_context(memory_told("to go on with the run", _ELSEWHERE))
+        apart.enter_context(isolated())
+        history.restore_line_ends(run.history_path)
+        session = session_of(prepared, run, resumable.belonging.run_id)
+        length = session.history.length
+        _, found = checkpoints.load_newest(
+            run.checkpoints, history_length=length, on_skip=on_skip, problem=resumable.belonging.problem
+        )
+        restore(session, found)
+        _take_up_old_best_weights(session, found, note)
+        reduced = _rates_by(resumable.before, session, found)
+        renewed = renew(session, criteria_of(found.metadata, resumable.before, session.facts))
+        if resumable.finished and resumable.changes and not session.training:
+            raise UsageError(_nothing_to_train(session, resumable.options))
+        if not session.training and session.step_in_epoch > 0:
+            raise UsageError(_ends_within_an_epoch(session))
+        removed = history.cut(run.history_path, found.metadata["history_length"])
+        if removed:
+            session.history = Written(run.history_path)
+            note(
+                f"history after step {session.position.step} removed ({removed} bytes); those epochs are trained again"
+            )
+        for text in (*renewed, *_taken_along(resumable.recorded.ledger, session.position.step)):
+            note(text)
+        if jump := _jump(reduced, session):
+            note(jump)
+        now = environment_of(prepared, run.path.parent)
+        changed = environment.changes(dict(resumable.environment), now)
+        if changed:
+            listed = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in changed.items())
+            note(f"not bit for bit what an uninterrupted run would give: {listed}")
+        copy_own_files(prepared, run)
+        ledger.append(
+            run.ledger_path,
+            "resumed",
+            epoch=session.position.epoch,
+            step=session.position.step,
+            changes=dict(resumable.changes),
+            config=prepared.config.to_mapping(),
+            environment=now,
+            history=session.history.mark.facts(),
+        )
+        # They speak of rows that have been cut off.
+        checkpoints.remove_after(run.checkpoints, session.position.step)
+        apart.close()
+        yield session
+
+
+def _take_up_old_best_weights(session: Session, found: Checkpoint, note: Callable[[str], None]) -> None:
+    """Older versions kept the best weights in files of their own, which may be those of epochs given up since."""
+    if best_weights.PREFIX_KEY in found.metadata:
+        return
+    expected = said_by(found)
+    for replica in session.replicas:
+        try:
+            old = in_old_files(session.run, {replica.seed: expected[replica.seed]})
+        except CheckpointError as error:
+            note(str(error))
+            old = {}
+        if replica.seed in old:
+            keep_as_best(replica, old[replica.seed].tensors)
+        elif replica.best.epoch:
+            note(f"seed {replica.seed}: its best weights so far are lost; the best epoch is chosen from now on")
+            replica.best.value, replica.best.epoch, replica.best.step = math.nan, 0, 0
+
+
+def _taken_along(events: Sequence[Mapping[str, Any]], step: int) -> list[str]:
+    """What to say of earlier changes that were made after the step from which the run goes on."""
+    return [
+        f"{key}: {yaml_text(new)} holds from step {step} on; it had been {yaml_text(old)} until step {event['step']}, "
+        "whose checkpoints are lost"
+        for event in events
+        if event["event"] == "resumed" and (event.get("step") or 0) > step
+        for key, (old, new) in event.get("changes", {}).items()
+        if key.partition(".")[0] in ("learning_rate", "schedule", "optimizer", "early_stopping")
+    ]
+
+
+def _nothing_to_train(session: Session, given: Sequence[str]) -> str:
+    done, run = session.position.epoch - 1, session.run.path
+    given = [option for option in given if option.partition("=")[0].strip() not in ("epochs", "early_stopping")]
+    message = f"{session.run.name} is finished, and these changes leave nothing to train; nothing is recorded of them. "
+    if done < session.config.epochs:
+        lets = run_command("resume", run, set_=[*given, "early_stopping=null"])
+        return f"{message}Early stopping ended it after epoch {done}. To let it go on:\n  {lets}"
+    further = run_command("resume", run, set_=[*given, f"epochs={2 * done}"])
+    return f"{message}All of its {done} epochs are done. To train further:\n  {further}"
+
+
+def _ends_within_an_epoch(session: Session) -> str:
+    """Its weights belong to no epoch: called the last, they would be compared with those of whole ones."""
+    asked, begun = session.config.epochs, session.position.epoch
+    enough = option_set("epochs", str(begun))
+    return (
+        f"epochs={asked}, but epoch {begun} has begun: the newest checkpoint is of step {session.position.step}, "
+        f"{session.step_in_epoch} steps into it; a run ends with a whole epoch: {enough} or more"
+    )
+
+
+def _rates_by(config: Config, session: Session, checkpoint: Checkpoint) -> list[float]:
+    """The learning rate of the very next step by the config that the run was trained by so far, per seed."""
+    scheduled = scheduled_rate(config, session.position.step, session.steps_per_epoch)
+    rule, reductions = build.plateau(config.schedule), checkpoint.tensors.get("schedule.reduction")
+    if rule is None or reductions is None:
+        return [scheduled] * len(session.replicas)
+    # The best value has no say in the rate.
+    return [rule.rate(PlateauState(math.nan, reduction=float(value)), scheduled) for value in reductions.reshape(-1)]
+
+
+def _jump(before: Sequence[float], session: Session) -> str:
+    """What to say where the changes move the learning rate of the very next step."""
+    step = session.position.step
+    for old, new in zip(before, session.rates(step), strict=True):
+        if old != new:
+            return f"the learning rate jumps from {old:g} to {new:g} at step {step}"
+    return ""
