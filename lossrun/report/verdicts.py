@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lossrun.analysis.compare import ComparedRun, Comparison
+from lossrun.analysis.readings import spread
 from lossrun.analysis.statistics import MOST_SEEDS, PairedDifference
 from lossrun.analysis.verdicts import Verdict
 from lossrun.report.compare_tables import moment
@@ -159,8 +160,17 @@ def facts(comparison: Comparison, verdict: Verdict) -> list[str]:
     difference, run = verdict.difference, comparison.runs[verdict.run]
     if difference is None or difference.interval is None:
         values = next(y for y in comparison.yardsticks if y.name == verdict.yardstick).measured.values
-        pairs = ((comparison.runs[index], values[index]) for index in (verdict.reference, verdict.run))
-        return [f"{format_number(value.mean)} for {side.letter}" for side, value in pairs if value]
+        found = []
+        for index in (verdict.reference, verdict.run):
+            if value := values[index]:
+                # The same seeds on both sides, as everywhere in a verdict.
+                shared = spread({seed: value.per_seed[seed] for seed in difference.per_seed}) if difference else value
+                assert shared is not None
+                of = (
+                    f" (over {len(shared.per_seed)} of its seeds)" if len(shared.per_seed) < len(value.per_seed) else ""
+                )
+                found.append(f"{format_number(shared.mean)} for {comparison.runs[index].letter}{of}")
+        return found
     other = comparison.runs[verdict.reference]
     count = difference.count
     if difference.ties == count:

@@ -78,6 +78,21 @@ def test_one_seed_has_two_values_and_no_interval(pair):
     assert basis(comparison) == []
 
 
+def test_values_without_an_interval_are_over_the_seeds_of_both(make_run):
+    """Of three runs the third has two of the others' five seeds: 0 and 1."""
+    runs = [
+        make_run(
+            str(number),
+            rows=lambda epoch, seed, values=values: {"val_loss": 1 / epoch, "val_rmse": values[seed]},
+            config={"seeds": list(range(len(values))), "learning_rate": 0.1 * (number + 1)},
+        )
+        for number, values in enumerate((WORSE[:5], CLOSE[:5], BETTER[:2]))
+    ]
+    said = next(text for text in sentences(compare(runs, "val_rmse")) if text.startswith("cannot tell C"))
+    # (1.00 + 1.10) / 2 and (0.50 + 0.58) / 2
+    assert "val_rmse: 1.050 for A (over 2 of its seeds), 0.5400 for C; " in said
+
+
 def test_a_divergence_is_told_beside_a_verdict_and_instead_of_one(pair):
     assert sentences(pair(WORSE, BETTER, diverged=2))[0].startswith("cannot tell B")
     assert "1 of 6 seeds of B diverged" in sentences(pair(WORSE, BETTER, diverged=2))[0]
