@@ -1,12 +1,13 @@
 """What to keep in mind about one run before believing its numbers, in plain words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lossrun.analysis import readings
 from lossrun.analysis.constant_answers import constant_remark
 from lossrun.analysis.diagnosis import DIAGNOSES
 from lossrun.analysis.differences import yaml_text
+from lossrun.analysis.shared_seeds import listed
 from lossrun.records.recorded import RecordedRun
 from lossrun.shell import run_command
 
@@ -27,12 +28,8 @@ def remarks(run: RecordedRun, seeds: Sequence[int] | None = None) -> tuple[str, 
     }
     found = [sentences[run.status]] if run.status in sentences else []
     gone = readings.diverged_seeds(run)
-    found += [
-        _divergence(event) + ("" if event.get("seed", run.seeds[0]) in gone else "; taken up again from before that")
-        for event in run.ledger
-        if event["event"] == "diverged"
-    ]
-    found += [_diagnosis(event) for event in run.ledger if event["event"] == "diagnosed"]
+    found += _divergences([event for event in run.ledger if event["event"] == "diverged"], run.seeds[0], gone)
+    found += _diagnoses([event for event in run.ledger if event["event"] == "diagnosed"])
     if run.extended:
         found.append("extended after it had finished: its length was chosen with its results known")
     found += [
@@ -44,12 +41,11 @@ def remarks(run: RecordedRun, seeds: Sequence[int] | None = None) -> tuple[str, 
         found.append(told)
     if told := lost_history(run):
         found.append(told)
-    stops = {
-        seed: facts["stopped_epoch"]
-        for seed, facts in (run.finished or {}).get("seeds", {}).items()
-        if facts.get("stopped_epoch")
-    }
-    found += [f"seed {seed} stopped early, after epoch {epoch}" for seed, epoch in stops.items()]
+    stops: dict[int, list[int]] = {}
+    for seed, facts in (run.finished or {}).get("seeds", {}).items():
+        if facts.get("stopped_epoch"):
+            stops.setdefault(facts["stopped_epoch"], []).append(int(seed))
+    found += [f"{listed(seeds)} stopped early, after epoch {epoch}" for epoch, seeds in stops.items()]
     return (*dict.fromkeys(found), *run.warnings)
 
 
@@ -79,14 +75,36 @@ def _changes(run: RecordedRun) -> dict[tuple[str, int], tuple[Any, Any]]:
     return found
 
 
-def _divergence(event: dict[str, object]) -> str:
-    who = f"seed {event['seed']}" if "seed" in event else "it"
-    where = f" in epoch {event['epoch']}" if "epoch" in event else ""
-    how = DIAGNOSES.get(str(event.get("diagnosis")))
-    return f"{who} diverged{where}" + (f": {how.meaning} [{how.name}]" if how else "")
+def _divergences(events: Sequence[Mapping[str, Any]], first: int, gone: Sequence[int]) -> list[str]:
+    """One sentence for all seeds that diverged alike. `first`: the seed of a run of one, whose events may name none.
+    `gone`: the seeds that were not taken up again."""
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for event in events:
+        likeness = (event.get("diagnosis"), event.get("seed", first) in gone, "seed" in event, "epoch" in event)
+        groups.setdefault(likeness, []).append(event)
+    found = []
+    for (diagnosis, is_gone, has_seed, has_epoch), alike in groups.items():
+        who = listed({event["seed"] for event in alike}) if has_seed else "it"
+        where = f" in {_epochs(alike)}" if has_epoch else ""
+        how = DIAGNOSES.get(str(diagnosis))
+        why = f": {how.meaning} [{how.name}]" if how else ""
+        found.append(f"{who} diverged{where}{why}" + ("" if is_gone else "; taken up again from before that"))
+    return found
 
 
-def _diagnosis(event: dict[str, object]) -> str:
-    found = DIAGNOSES.get(str(event["diagnosis"]))
-    meaning = found.meaning if found else "diagnosed by another version"
-    return f"seed {event['seed']}, epoch {event['epoch']}: {meaning} [{event['diagnosis']}]"
+def _diagnoses(events: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One sentence for all seeds with one diagnosis."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for event in events:
+        groups.setdefault(event["diagnosis"], []).append(event)
+    return [
+        f"{listed({event['seed'] for event in alike})}, {_epochs(alike)}: "
+        f"{DIAGNOSES[name].meaning if name in DIAGNOSES else 'diagnosed by another version'} [{name}]"
+        for name, alike in groups.items()
+    ]
+
+
+def _epochs(events: Sequence[Mapping[str, Any]]) -> str:
+    """`epoch 3`; of several `epochs 3 to 8`, the first and the last."""
+    epochs = [event["epoch"] for event in events]
+    return f"epoch {epochs[0]}" if len(set(epochs)) == 1 else f"epochs {min(epochs)} to {max(epochs)}"

@@ -4,7 +4,7 @@ A mean beside a verdict is then over the verdict's seeds. With three runs or mor
 each: its own values are over all that it shares with any, and where that is more than a verdict is over, it is said.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from lossrun.analysis import readings
@@ -32,7 +32,7 @@ def left_out_notes(groups: Sequence[Group], letters: Sequence[str]) -> list[str]
         if left_out := [seed for seed in group.run.seeds if seed not in seeds]:
             lacking = f"{first} does not have" if letter != first else "no other run has"
             found.append(
-                f"{letter}: {_listed(left_out)} {'is' if len(left_out) == 1 else 'are'} left out of every number, "
+                f"{letter}: {listed(left_out)} {'is' if len(left_out) == 1 else 'are'} left out of every number, "
                 f"because {lacking} {'it' if len(left_out) == 1 else 'them'}"
             )
         if letter == first:
@@ -41,8 +41,8 @@ def left_out_notes(groups: Sequence[Group], letters: Sequence[str]) -> list[str]
             found.append(f"{letter} shares no seed with {first}, so its values are over other seeds")
         elif set(seeds) != set(kept[0]):
             found.append(
-                f"{letter} is compared with {first} on {_listed(seeds)}, while the values of {first} are over "
-                f"{_listed(kept[0])}"
+                f"{letter} is compared with {first} on {listed(seeds)}, while the values of {first} are over "
+                f"{listed(kept[0])}"
             )
     if any(len(seeds) < len(group.run.seeds) for seeds, group in zip(kept, groups, strict=True)):
         found.append("leaving out seeds is fair unless they were chosen by their results")
@@ -55,8 +55,8 @@ def without_epoch(groups: Sequence[Group], letters: Sequence[str], epoch: int) -
     for group, letter in zip(groups, letters, strict=True):
         reached = readings.rows_at(group.run, epoch)
         if without := [seed for seed in group.run.seeds if seed not in reached]:
-            told = f"{letter}: {_listed(without)} {'has' if len(without) == 1 else 'have'} no epoch {epoch}"
-            found.append(f"{told}, so the values of {letter} are over {_listed(list(reached))}" if reached else told)
+            told = f"{letter}: {listed(without)} {'has' if len(without) == 1 else 'have'} no epoch {epoch}"
+            found.append(f"{told}, so the values of {letter} are over {listed(list(reached))}" if reached else told)
     return found
 
 
@@ -84,7 +84,7 @@ def _restricted(run: RecordedRun, seeds: Sequence[int]) -> RecordedRun:
     )
 
 
-def _listed(seeds: Sequence[int]) -> str:
+def listed(seeds: Iterable[int]) -> str:
     """`seed 3`, `seeds 3 and 7`, `seeds 6 to 9`."""
     ordered = sorted(seeds)
     if len(ordered) == 1:

@@ -460,3 +460,16 @@ def test_a_run_that_was_taken_up_again_from_before_it_diverged_is_told_to_be_so(
     comparison = compare([runs[0], recorded.load(runs[1].path)])
     assert "seed 0 diverged in epoch 2; taken up again from before that" in comparison.runs[1].remarks
     assert comparison.runs[1].diverged == ()
+
+
+def test_seeds_that_diverged_alike_are_one_remark(make_run):
+    good = make_run("a", rows=by_seed([1.0] * 4), config={"seeds": [0, 1, 2, 3]})
+    bad = make_run("b", rows=by_seed([0.5] * 4), config={"seeds": [0, 1, 2, 3], "loss": HUBER})
+    for seed, epoch in ((0, 2), (1, 2), (2, 3)):
+        ledger.append(bad.path / "ledger.jsonl", "diverged", seed=seed, epoch=epoch, step=6, diagnosis="nan")
+    ledger.append(bad.path / "ledger.jsonl", "diverged", seed=3, epoch=2, step=6, diagnosis="exploded")
+    remarks = [told for told in compare([good, recorded.load(bad.path)]).runs[1].remarks if "diverged" in told]
+    assert [told.partition(":")[0] for told in remarks] == [
+        "seeds 0 to 2 diverged in epochs 2 to 3",
+        "seed 3 diverged in epoch 2",
+    ]
