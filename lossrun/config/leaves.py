@@ -25,7 +25,8 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
     except ValidationError as error:
         at, wrong = _innermost(error, value)
         verdict = _verdict(parameter, wrong)
-        return None, at, f"{shown(wrong)} {verdict}; expected {parameter.expected}{_in_a_list(parameter, value)}"
+        hint = _as_an_integer(parameter, wrong) or _in_a_list(parameter, value)
+        return None, at, f"{shown(wrong)} {verdict}; expected {parameter.expected}{hint}"
 
 
 def _in_a_list(parameter: Parameter, value: Any) -> str:
@@ -38,6 +39,20 @@ def _in_a_list(parameter: Parameter, value: Any) -> str:
     except ValidationError:
         return ""
     return f"; write it as [{shown(value)}]"
+
+
+def _as_an_integer(parameter: Parameter, value: Any) -> str:
+    """How to write a float that would be right as an integer: 1e3 and 1000.0 are floats, in YAML as in Python."""
+    if not isinstance(value, float) or not value.is_integer() or abs(value) >= LARGEST:
+        return ""
+    whole = int(value)
+    for candidate in (whole, [whole]):
+        try:
+            adapter(parameter).validate_python(candidate)
+        except ValidationError:
+            continue
+        return f"; write {whole}"
+    return ""
 
 
 def _innermost(error: ValidationError, value: Any) -> tuple[Path, Any]:
@@ -106,6 +121,8 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+# From here on the reader of YAML itself makes floats of integers.
+LARGEST: Final = 10**20
 # Words for values that are another word here: Keras' `linear` is no activation at all.
 _ELSEWHERE: Final = {"gpu": "cuda", "linear": "none"}
 
@@ -121,8 +138,18 @@ def _verdict(parameter: Parameter, value: Any) -> str:
         return "is a truth value"
     if isinstance(value, float) and not isfinite(value):
         return "is not a finite number"
+    if isinstance(value, int | float) and abs(value) >= LARGEST and _takes_integers(parameter.type):
+        return "is too large" if value > 0 else "is not allowed"
     kinds = {dict: "is a mapping", list: "is a list", str: "is a string", type(None): "is nothing"}
     return kinds.get(type(value), "is not allowed")
+
+
+def _takes_integers(annotation: Any) -> bool:
+    """Whether its numbers are integers, within lists too."""
+    options = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return False
+    return annotation is int or (any(map(_takes_integers, options)) and float not in options)
 
 
 def words(annotation: Any) -> list[str]:

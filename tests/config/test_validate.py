@@ -144,7 +144,12 @@ def test_required_keys(problem: OneProblem, key: str) -> None:
     ("line", "complaint"),
     [
         ("epochs: true", "epochs: true is a truth value; expected an integer at least 1"),
-        ("epochs: 2.0", "epochs: 2.0 is not allowed; expected an integer at least 1"),
+        ("epochs: 2.0", "epochs: 2.0 is not allowed; expected an integer at least 1; write 2"),
+        ("epochs: 1e3", "epochs: 1000.0 is not allowed; expected an integer at least 1; write 1000"),
+        ("model: {name: mlp, hidden: [1e3]}", "expected a list, each an integer at least 1; write 1000"),
+        ("epochs: 1" + 30 * "0", "epochs: 1e+30 is too large; expected an integer at least 1"),
+        ("epochs: 1e308", "epochs: 1e+308 is too large; expected an integer at least 1"),
+        ("seeds: [1e30]", "seeds[0]: 1e+30 is too large; expected an integer"),
         ("epochs: '3'", "epochs: '3' is a string; expected an integer at least 1"),
         ("epochs: 0", "epochs: 0 is not allowed; expected an integer at least 1"),
         ("epochs: [3]", "epochs: [3] is a list; expected an integer at least 1"),
