@@ -10,6 +10,7 @@ NO_LOSSES: Final[dict[str, str]] = {
             "HingeEmbeddingLoss",
             "MarginRankingLoss",
             "TripletMarginLoss",
+            "TripletLoss",
             "TripletMarginWithDistanceLoss",
             "Circle",
             "mean_pairwise_squared_error",
@@ -40,6 +41,10 @@ NO_LOSSES: Final[dict[str, str]] = {
         ("rmse", "RMSELoss", "root_mean_squared_error"),
         "it is a metric; mse has the same minimum and a smooth gradient",
     ),
+    "rmsle": "msle has the same minimum and a smooth gradient",
+    **dict.fromkeys(
+        ("sse", "rss", "sum_of_squared_errors", "residual_sum_of_squares"), "it is {name: mse, reduction: sum}"
+    ),
 }
 
 NO_OPTIMIZERS: Final[dict[str, str]] = {
@@ -60,6 +65,16 @@ NO_OPTIMIZERS: Final[dict[str, str]] = {
     "SOAP": "torch has no SOAP; muon is nearest",
     "LossScaleOptimizer": "scaling the loss is for float16, and none is trained in here; name the one inside: adam",
     "MultiOptimizer": "one optimizer trains all weights here; muon is two in one",
+    **dict.fromkeys(("nesterov", "nag"), "it is {name: sgd, momentum: 0.9, nesterov: true}"),
+    **dict.fromkeys(
+        ("sgdm", "sgd_momentum", "sgd+momentum", "sgd_with_momentum", "heavy_ball"), "it is {name: sgd, momentum: 0.9}"
+    ),
+    "amsgrad": "it is {name: adam, amsgrad: true}",
+    **dict.fromkeys(("bgd", "batch_gradient_descent"), "it is sgd with batch_size: full"),
+    **dict.fromkeys(
+        ("BFGS", "newton"),
+        "no optimizer here uses second derivatives; rprop with batch_size: full is nearest",
+    ),
 }
 
 NO_SCHEDULES: Final[dict[str, str]] = {
@@ -72,6 +87,93 @@ NO_SCHEDULES: Final[dict[str, str]] = {
     "natural_exp_decay": "it is exponential with gamma: exp(-decay_rate) and staircase: false",
     "noam_decay": "not here; linear or cosine with warmup_epochs are nearest",
     "linear_cosine_decay": "not here; cosine is nearest",
+    **{
+        name: f"every schedule can begin with a warm-up: {{name: {base}, warmup_epochs: 1}}"
+        for name, base in (
+            ("warmup", "constant"),
+            ("constant_with_warmup", "constant"),
+            ("linear_warmup", "constant"),
+            ("linear_with_warmup", "linear"),
+            ("warmup_cosine", "cosine"),
+            ("cosine_warmup", "cosine"),
+            ("cosine_with_warmup", "cosine"),
+        )
+    },
 }
 
-NONE_OF_OURS: Final = {"loss": NO_LOSSES, "optimizer": NO_OPTIMIZERS, "schedule": NO_SCHEDULES}
+_OWN_MODEL: Final = "write it as a model of your own, `module:attribute`"
+NO_MODELS: Final[dict[str, str]] = {
+    **dict.fromkeys(
+        ("resnet", "resnet18", "resnet34", "resnet50", "vgg", "vgg16", "alexnet", "densenet", "unet", "mobilenet"),
+        f"cnn is nearest; or {_OWN_MODEL}",
+    ),
+    **dict.fromkeys(("rnn", "lstm", "gru", "transformer", "vit", "bert"), _OWN_MODEL),
+}
+
+_AS_CSV: Final = "{name: csv, path: FILE.csv, target: COLUMN}"
+NO_DATASETS: Final[dict[str, str]] = {
+    **dict.fromkeys(
+        ("iris", "boston", "boston_housing", "california_housing", "california", "housing", "titanic", "adult"),
+        f"save it as a csv file and write {_AS_CSV}",
+    ),
+    **dict.fromkeys(
+        ("pandas", "dataframe", "excel", "xls", "xlsx", "parquet", "json"),
+        f"save the table as a csv file and write {_AS_CSV}",
+    ),
+    **dict.fromkeys(
+        ("cifar", "cifar10", "cifar100", "svhn", "emnist", "imagenet", "stl10", "celeba", "numpy", "hdf5", "h5"),
+        "save its arrays in an npz file and write {name: npz, path: FILE.npz}",
+    ),
+    **{
+        name: f"it is {{name: synthetic_classification, kind: {kind}}}"
+        for kind in ("blobs", "moons", "circles", "spirals", "xor")
+        for name in (kind, f"make_{kind}", f"two_{kind}", kind.rstrip("s"))
+    },
+    **{
+        name: f"it is {{name: synthetic_regression, kind: {kind}}}"
+        for name, kind in (
+            ("sine", "sinusoid"),
+            ("sin", "sinusoid"),
+            ("sinus", "sinusoid"),
+            ("sinusoid", "sinusoid"),
+            ("friedman1", "friedman1"),
+            ("make_friedman1", "friedman1"),
+            ("polynomial", "polynomial"),
+        )
+    },
+}
+
+NONE_OF_OURS: Final = {
+    "loss": NO_LOSSES,
+    "optimizer": NO_OPTIMIZERS,
+    "schedule": NO_SCHEDULES,
+    "model": NO_MODELS,
+    "dataset": NO_DATASETS,
+}
+
+# Short and loose names, which are too far from the component they mean to be found by their letters.
+MEANT: Final[dict[str, dict[str, str]]] = {
+    "loss": {
+        **dict.fromkeys(
+            ("ce", "cce", "scce", "xent", "xe", "cross_ent", "softmax", "softmax_loss", "categorical", "multiclass"),
+            "cross_entropy",
+        ),
+        "perplexity": "cross_entropy",
+        **dict.fromkeys(("logistic", "logistic_loss", "binary", "bxent", "sigmoid"), "binary_cross_entropy"),
+        **dict.fromkeys(("squared", "least_squares", "ols", "error", "euclidean"), "mse"),
+        **dict.fromkeys(("lad", "absolute", "manhattan"), "mae"),
+        **dict.fromkeys(("svm", "max_margin"), "hinge"),
+    },
+    "optimizer": {"rms": "rmsprop", "fused_adam": "adam", "adam8bit": "adam"},
+    "schedule": {"cos": "cosine", "exp": "exponential", "plateau": "reduce_on_plateau"},
+    "model": {
+        **dict.fromkeys(
+            ("fc", "fcn", "fcnn", "dnn", "ann", "nn", "ffn", "ffnn", "fully_connected", "neural_network", "sequential"),
+            "mlp",
+        ),
+        **dict.fromkeys(("mlp_classifier", "mlp_regressor"), "mlp"),
+        **dict.fromkeys(("logistic", "logreg", "linreg", "lr", "softmax"), "linear"),
+        **dict.fromkeys(("conv", "conv2d", "conv_net_2d"), "cnn"),
+    },
+    "dataset": {"file": "csv", "table": "csv", "npy": "npz"},
+}

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from lossrun.catalog.datasets import DATASETS, NOISES
 from lossrun.catalog.declaration import Alias, Component
-from lossrun.catalog.elsewhere import NONE_OF_OURS
+from lossrun.catalog.elsewhere import MEANT, NONE_OF_OURS
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.metrics import METRICS
 from lossrun.catalog.models import INITIALIZERS, LAYERS, MODELS
@@ -92,7 +92,9 @@ def nearest(word: str, candidates: list[str]) -> str | None:
 
 
 def nearest_name(kind: str, spelling: str) -> str | None:
-    """The canonical name whose own or other spelling is nearest to `spelling`."""
+    """The canonical name that a loose word usually means, or whose own or other spelling is nearest to `spelling`."""
+    if meant := _meant(kind).get(_folded(spelling)):
+        return meant
     spellings = _spellings(kind)
     match = _FRAMEWORK.fullmatch(spelling)
     close = _closest(_folded(match["rest"] if match else spelling), list(spellings))
@@ -109,6 +111,11 @@ def _closest(word: str, candidates: list[str]) -> str | None:
 @cache
 def _reasons(kind: str) -> dict[str, str]:
     return {_folded(name): reason for name, reason in NONE_OF_OURS.get(kind, {}).items()}
+
+
+@cache
+def _meant(kind: str) -> dict[str, str]:
+    return {_folded(word): name for word, name in MEANT.get(kind, {}).items()}
 
 
 @cache

@@ -1,7 +1,8 @@
 import pytest
 
-from lossrun.catalog import COMPONENTS, find, get, nearest, nearest_name
+from lossrun.catalog import COMPONENTS, find, get, nearest, nearest_name, why_not
 from lossrun.catalog.declaration import Component
+from lossrun.catalog.elsewhere import MEANT, NONE_OF_OURS
 
 EVERY = [(kind, component) for kind, members in COMPONENTS.items() for component in members]
 ALIASES = [(kind, component, alias) for kind, component in EVERY for alias in component.aliases]
@@ -72,6 +73,18 @@ def test_no_alias_is_given_twice_with_different_conventions(kind: str) -> None:
         ("dataset", "fashion-mnits", "fashion_mnist"),
         ("schedule", "CosineAnnealing", "cosine"),
         ("model", "lineer", "linear"),
+        ("loss", "CE", "cross_entropy"),
+        ("loss", "xent", "cross_entropy"),
+        ("loss", "logloss", "binary_cross_entropy"),
+        ("loss", "least_squares", "mse"),
+        ("optimizer", "rms", "rmsprop"),
+        ("optimizer", "adam_w", "adamw"),
+        ("schedule", "cos", "cosine"),
+        ("model", "cnn2d", "cnn"),
+        ("model", "dnn", "mlp"),
+        ("model", "fc", "mlp"),
+        ("model", "logistic", "linear"),
+        ("dataset", "mnist_784", "mnist"),
     ],
 )
 def test_names_that_tutorials_get_wrong(kind: str, spelling: str, name: str) -> None:
@@ -120,3 +133,33 @@ def test_nearest() -> None:
 @pytest.mark.parametrize(("typed", "meant"), [("adma", "adam"), ("sdg", "sgd"), ("adamx", "adamax")])
 def test_letters_in_another_order_are_the_first_guess(typed: str, meant: str) -> None:
     assert nearest_name("optimizer", typed) == meant
+
+
+def test_loose_words_lead_to_components_and_hide_none() -> None:
+    for kind, words in MEANT.items():
+        for word, name in words.items():
+            assert find(kind, word) is None, word
+            assert get(kind, name).name == nearest_name(kind, word) == name
+            assert why_not(kind, word) is None, word
+
+
+def test_what_is_none_of_ours_hides_nothing() -> None:
+    for kind, names in NONE_OF_OURS.items():
+        for name in names:
+            assert find(kind, name) is None, name
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "part"),
+    [
+        ("optimizer", "nesterov", "{name: sgd, momentum: 0.9, nesterov: true}"),
+        ("optimizer", "sgdm", "{name: sgd, momentum: 0.9}"),
+        ("schedule", "warmup", "warmup_epochs: 1"),
+        ("dataset", "iris", "csv"),
+        ("dataset", "CIFAR-10", "npz"),
+        ("dataset", "make_moons", "kind: moons"),
+        ("loss", "sse", "{name: mse, reduction: sum}"),
+    ],
+)
+def test_what_is_an_option_of_another_component_says_how_to_write_it(kind: str, name: str, part: str) -> None:
+    assert part in (why_not(kind, name) or "")
