@@ -1,7 +1,7 @@
 """What is known of a dataset before a file is read."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import DataFacts, DatasetDeclaration, Task
@@ -11,6 +11,8 @@ from lossrun.data.load import without_void
 from lossrun.data.scikit_learn import CLASSES, SAMPLES
 from lossrun.data.splits import drawn_sizes
 from lossrun.data.synthetic import check_regression, classification_shape
+
+MOST_NAMED: Final = 1_000_000  # classes
 
 
 def known_facts(name: str, parameters: Mapping[str, Any], ignored: str | float | None = None) -> DataFacts | None:
@@ -42,7 +44,8 @@ def known_facts(name: str, parameters: Mapping[str, Any], ignored: str | float |
         task, features, count = classification_shape(parameters)
         input_shape, samples = (features,), parameters["samples"]
         target_size = 1 if task == "binary" else count
-        classes = tuple(map(str, range(count)))
+        # No machine holds a model of more classes: the config is refused for its size, before its classes have names.
+        classes = tuple(map(str, range(count))) if count <= MOST_NAMED else ()
     elif name == "inline":
         source, void = without_void(read_inline(parameters, ignored))
         classes, numbered = source.classes, source.numbered
