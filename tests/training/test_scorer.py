@@ -79,9 +79,10 @@ def _labels(laboratory: Laboratory) -> None:
         TASKS[task]["dataset"]["validation"] = HELD_OUT
 
 
-# Two samples whose outputs differ in the last digit may tie or change places: a pair of about 300,000 for the AUC of a
-# class, of average precision 1 / (367 * rank) for a sample among 367.
-FEW_PAIRS = 1e-5
+# Two samples whose outputs differ in the last digit may tie or change places. That moves the AUC of a class by one of
+# about 300,000 pairs, and its average precision by 1 / (367 * rank): at most by 1 / 367 at the very top, a third of it
+# in the mean over three classes. The ranks themselves are tested in components/test_ranks.py.
+ONE_PAIR = 1e-3
 
 
 def differences(laboratory: Laboratory, config: dict[str, Any], *, of_ranks: float = 0.0) -> tuple[float, list[int]]:
@@ -131,7 +132,7 @@ def test_of_one_seed_it_is_the_evaluation(laboratory: Laboratory, task: str, ste
 @pytest.mark.parametrize("task", TASKS)
 def test_of_a_stack_it_is_each_seeds_evaluation(laboratory: Laboratory, task: str) -> None:
     """To the rounding of outputs in single precision; accuracy would differ by 1 / 1100 or not at all."""
-    largest, scored = differences(laboratory, {**TASKS[task], "seeds": 3}, of_ranks=FEW_PAIRS)
+    largest, scored = differences(laboratory, {**TASKS[task], "seeds": 3}, of_ranks=ONE_PAIR)
     assert largest < 1e-6
     assert scored == [3, 3, 3]
     largest, _ = differences(laboratory, {**TASKS[task], "seeds": 3, "precision": "float64"})
@@ -141,7 +142,7 @@ def test_of_a_stack_it_is_each_seeds_evaluation(laboratory: Laboratory, task: st
 def test_running_statistics_and_dropout_are_those_of_each_seed(laboratory: Laboratory) -> None:
     model = {"name": "mlp", "hidden": [8], "batch_norm": True, "dropout": 0.3}
     assert differences(laboratory, {**TASKS["multiclass"], "model": model, "step": "recorded"})[0] == 0
-    assert differences(laboratory, {**TASKS["multiclass"], "model": model, "seeds": 3}, of_ranks=FEW_PAIRS)[0] < 1e-6
+    assert differences(laboratory, {**TASKS["multiclass"], "model": model, "seeds": 3}, of_ranks=ONE_PAIR)[0] < 1e-6
 
 
 @pytest.mark.parametrize("standardize", [False, True])
