@@ -1,0 +1,75 @@
+"""The size that is computed beforehand, against what training really takes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BASE: dict[str, Any] = {
+    "dataset": {"name": "synthetic_regression", "samples": 200},
+    "model": {"name": "mlp", "hidden": [8]},
+    "loss": "mse",
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "epochs": 2,
+}
+
+PROGRAM = """
+import sys, json
+import lossrun
+from lossrun.config import from_mapping, resolve
+from lossrun.data import known_facts
+from lossrun.lint.size import size_of
+from pathlib import Path
+
+def peak():
+    # Bytes, of this program alone: getrusage counts from what the process was forked from.
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+config = json.loads(sys.argv[1])
+lossrun.train({**config, "model": {"name": "linear"}, "dataset": {"name": "synthetic_regression", "samples": 50}},
+              runs_dir="runs", overrides=["lint=warn"])
+before = peak()
+lossrun.train(config, runs_dir="runs", overrides=["lint=warn"])
+taken = peak() - before
+config = from_mapping(config, Path(".")).config
+facts = known_facts(config.dataset.name, config.dataset.parameters)
+size = size_of(resolve(config, facts), facts)
+print(sum(size.least(on_cpu=True).values()), taken, size.about)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": {"name": "mlp", "hidden": [2000, 2000]}},
+        {"model": {"name": "mlp", "hidden": [2000, 2000]}, "optimizer": "sgd"},
+        {"model": {"name": "mlp", "hidden": [1000, 1000]}, "seeds": 3, "optimizer": "rmsprop"},
+        {"dataset": {"name": "synthetic_regression", "samples": 100_000, "features": 300}, "batch_size": 5000},
+        {
+            "dataset": {"name": "synthetic_regression", "samples": 20_000, "features": 5},
+            "model": {"name": "mlp", "hidden": [1000, 1000]},
+            "batch_size": "full",
+        },
+    ],
+    ids=str,
+)
+def test_training_takes_more_than_the_least_and_not_much_more_than_about(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    """Measured in a process of its own, beyond what it takes anyway."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM, json.dumps({**BASE, "epochs": 1, **changes})],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    least, taken, about = map(int, done.stdout.split())
+    assert least < taken < 3 * about
