@@ -6,7 +6,7 @@ from string import ascii_uppercase
 from typing import Any, Final
 
 from lossrun.catalog import COMPONENTS, get
-from lossrun.catalog.declaration import Group, Key, Nested
+from lossrun.catalog.parameter import Group, Key, Nested
 
 # They name a run and change nothing in it.
 _NAMES: Final = {"name", "tags"}

@@ -12,7 +12,7 @@ from lossrun.analysis.differences import component_text
 from lossrun.analysis.matching import is_number, literal, matches, number, rank
 from lossrun.analysis.runs import RunRow
 from lossrun.catalog import COMPONENTS, find, nearest, nearest_name, why_not
-from lossrun.catalog.declaration import Group, Key, Nested, Parameter
+from lossrun.catalog.parameter import Group, Key, Nested, Parameter
 from lossrun.errors import UsageError
 from lossrun.records.run_directory import bare_name
 from lossrun.records.status import Status

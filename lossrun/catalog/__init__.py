@@ -1,6 +1,7 @@
 """What a config may name, declared once."""
 
-from lossrun.catalog.declaration import DataFacts, Task
+from lossrun.catalog.data_facts import DataFacts
+from lossrun.catalog.declaration import Task
 from lossrun.catalog.lookup import COMPONENTS, find, get, nearest, nearest_name, why_not
 
 __all__ = ["COMPONENTS", "DataFacts", "Task", "find", "get", "nearest", "nearest_name", "why_not"]

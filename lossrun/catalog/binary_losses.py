@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lossrun.catalog.declaration import Loss, Parameter, also, in_keras
+from lossrun.catalog.declaration import Loss, also, in_keras
 from lossrun.catalog.loss_parameters import (
     ANY_FORM,
     CLASS_WEIGHTS,
@@ -15,6 +15,7 @@ from lossrun.catalog.loss_parameters import (
     WEIGHTED,
     WEIGHTING,
 )
+from lossrun.catalog.parameter import Parameter
 
 # Keras' hinges take labels of 0 and 1, or of -1 and 1.
 EITHER_LABELS: Final = {"labels": "either"}

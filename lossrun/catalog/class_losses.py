@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lossrun.catalog.declaration import Loss, Parameter, also, in_keras
+from lossrun.catalog.declaration import Loss, also, in_keras
 from lossrun.catalog.loss_parameters import (
     ANY_FORM,
     CLASS_WEIGHTS,
@@ -14,6 +14,7 @@ from lossrun.catalog.loss_parameters import (
     WEIGHTED,
     WEIGHTING,
 )
+from lossrun.catalog.parameter import Parameter
 
 CLASS_LOSSES: Final[tuple[Loss, ...]] = (
     Loss(

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from lossrun.catalog.declaration import REQUIRED, Component, DatasetDeclaration, Group, Key, Nested, Parameter, also
+from lossrun.catalog.declaration import Component, DatasetDeclaration, also
+from lossrun.catalog.parameter import REQUIRED, Group, Key, Nested, Parameter
 
 VALIDATION: Final = Parameter(
     "validation",

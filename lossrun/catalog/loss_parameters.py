@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from lossrun.catalog.declaration import Parameter
+from lossrun.catalog.parameter import Parameter
 from lossrun.catalog.reductions import Reduction
 
 REDUCTION: Final = Parameter(

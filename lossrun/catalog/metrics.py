@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection
 from typing import Final
 
-from lossrun.catalog.declaration import CLASS_TASKS, Loss, Metric, Prediction, Scale, TargetScale, Task, also
+from lossrun.catalog.data_facts import TargetScale
+from lossrun.catalog.declaration import CLASS_TASKS, Loss, Metric, Prediction, Scale, Task, also
 from lossrun.catalog.losses import LOSSES
 
 METRICS: Final[tuple[Metric, ...]] = (

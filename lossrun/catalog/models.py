@@ -3,7 +3,8 @@
 from math import prod
 from typing import Any, Final, Literal
 
-from lossrun.catalog.declaration import Alias, Component, Key, Layer, Model, Nested, Parameter, also, in_keras
+from lossrun.catalog.declaration import Alias, Component, Layer, Model, also, in_keras
+from lossrun.catalog.parameter import Key, Nested, Parameter
 
 ACTIVATION: Final = Parameter(
     "activation",

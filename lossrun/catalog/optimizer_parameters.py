@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
-from lossrun.catalog.declaration import Optimizer, Parameter
+from lossrun.catalog.declaration import Optimizer
+from lossrun.catalog.parameter import Parameter
 
 MOMENTUM: Final = Parameter("momentum", float, 0.0, "share of the last update kept", at_least=0, below=1)
 WEIGHT_DECAY: Final = Parameter("weight_decay", float, 0.0, "L2 penalty added to the gradient", at_least=0)

@@ -18,7 +18,7 @@ A `keras.` spelling brings Keras 3's defaults. What it cannot bring, because tor
 from functools import partial
 from typing import Final, Literal
 
-from lossrun.catalog.declaration import Optimizer, Parameter, also
+from lossrun.catalog.declaration import Optimizer, also
 from lossrun.catalog.optimizer_parameters import (
     AMSGRAD,
     BETAS,
@@ -32,6 +32,7 @@ from lossrun.catalog.optimizer_parameters import (
     nesterov_without_momentum,
     wrong_count,
 )
+from lossrun.catalog.parameter import Parameter
 
 UNDER_THE_ROOT: Final = "Keras adds epsilon under the root, where it holds back small gradients more: sqrt(v + eps)"
 FROM_ONE: Final = (

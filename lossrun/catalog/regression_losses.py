@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from lossrun.catalog.declaration import Loss, Parameter, also, in_keras
+from lossrun.catalog.declaration import Loss, also, in_keras
 from lossrun.catalog.loss_parameters import REDUCTION
+from lossrun.catalog.parameter import Parameter
 
 _HUBER: Final = "Huber 1964, Robust Estimation of a Location Parameter, Annals of Mathematical Statistics 35"
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Final, Literal
 
-from lossrun.catalog.declaration import REQUIRED, Parameter, Schedule, also
+from lossrun.catalog.declaration import Schedule, also
+from lossrun.catalog.parameter import REQUIRED, Parameter
 
 WARMUP: Final = Parameter(
     "warmup_epochs", float, 0.0, "rate rises in a straight line from near 0, step by step", unit="epochs", at_least=0

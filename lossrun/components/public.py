@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from lossrun.catalog import find, nearest, nearest_name, why_not
-from lossrun.catalog.declaration import Loss, Parameter
+from lossrun.catalog.declaration import Loss
+from lossrun.catalog.parameter import Parameter
 from lossrun.components.losses import LOSS_FUNCTIONS
 from lossrun.config import leaves
 from lossrun.errors import UsageError

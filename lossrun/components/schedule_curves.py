@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from lossrun.catalog import get
-from lossrun.catalog.declaration import REQUIRED
+from lossrun.catalog.parameter import REQUIRED
 from lossrun.components.schedules import rate
 
 # (name, epochs, shares of the learning rate)

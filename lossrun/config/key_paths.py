@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
-from lossrun.catalog.declaration import Group, Key, Nested
 from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.parameter import Group, Key, Nested
 from lossrun.config.keys import HABITS, KEYS
 
 _DEEPEST: Final = 3  # components within components: dataset, noise

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from lossrun.catalog.declaration import REQUIRED, Group, Key, Nested, Parameter
+from lossrun.catalog.parameter import REQUIRED, Group, Key, Nested, Parameter
 
 AUTO_MODE: Final = Parameter(
     "mode", Literal["auto", "min", "max"], "auto", "which way is better; auto: as the metric says"

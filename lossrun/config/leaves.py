@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, Union, get_args, g
 from pydantic import AllowInfNan, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from lossrun.catalog import nearest
-from lossrun.catalog.declaration import Parameter
+from lossrun.catalog.parameter import Parameter
 from lossrun.config.source import Path
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from lossrun.catalog import COMPONENTS, find
-from lossrun.catalog.declaration import Group, Key, Nested, Parameter
+from lossrun.catalog.parameter import Group, Key, Nested, Parameter
 from lossrun.config import leaves
 from lossrun.config.keys import KEYS
 from lossrun.config.reader import number_or_text, parse_text, parse_value, place_or_text, printable

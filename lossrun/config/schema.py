@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lossrun.catalog.declaration import REQUIRED, Component, Group, Key, Parameter
+from lossrun.catalog.declaration import Component
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS
+from lossrun.catalog.parameter import REQUIRED, Group, Key, Parameter
 from lossrun.config.keys import KEYS
 from lossrun.config.leaves import adapter
 

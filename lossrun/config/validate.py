@@ -7,21 +7,12 @@ from typing import Any, Final
 
 from lossrun.catalog import find, nearest, nearest_name, why_not
 from lossrun.catalog.datasets import SPLITS
-from lossrun.catalog.declaration import (
-    REQUIRED,
-    Component,
-    Group,
-    Key,
-    Loss,
-    Nested,
-    Optimizer,
-    Parameter,
-    with_article,
-)
+from lossrun.catalog.declaration import Component, Loss, Optimizer
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, Found
 from lossrun.catalog.losses import INPUTS, REDUCTION
 from lossrun.catalog.models import OUTPUT
 from lossrun.catalog.optimizer_parameters import decays_through_gradient
+from lossrun.catalog.parameter import REQUIRED, Group, Key, Nested, Parameter, with_article
 from lossrun.config import leaves
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
 from lossrun.config.keys import ANSWERS, HABITS, KEYS

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossrun.catalog.declaration import DataFacts, TargetScale, Task
+from lossrun.catalog.data_facts import DataFacts, TargetScale
+from lossrun.catalog.declaration import Task
 from lossrun.data.table_inputs import UNNAMED, Layout
 
 _BLOCK: Final = 16_384  # samples moved at a time

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from lossrun.catalog import get
-from lossrun.catalog.declaration import DataFacts, DatasetDeclaration, Task
+from lossrun.catalog.data_facts import DataFacts
+from lossrun.catalog.declaration import DatasetDeclaration, Task
 from lossrun.data.arrays import read_inline
 from lossrun.data.images import IMAGE_SETS
 from lossrun.data.load import without_void

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lossrun.catalog.declaration import TargetScale
+from lossrun.catalog.data_facts import TargetScale
 
 
 def target_scale(parts: Sequence[np.ndarray]) -> TargetScale:

@@ -7,7 +7,8 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from lossrun.catalog.declaration import Task, as_number
+from lossrun.catalog.data_facts import as_number
+from lossrun.catalog.declaration import Task
 from lossrun.data.cells import PLAIN, CellForm, disguised
 from lossrun.data.inputs import Cell, as_float32, as_numbers, indexed
 from lossrun.errors import DataError

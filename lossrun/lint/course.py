@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from lossrun.catalog import get
-from lossrun.catalog.declaration import Parameter
+from lossrun.catalog.parameter import Parameter
 from lossrun.lint.rule import Case, Example, Found, Rule
 
 # They have rules of their own, or wait for something that may never be.

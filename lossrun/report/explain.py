@@ -9,17 +9,10 @@ from rich.text import Text
 
 from lossrun.analysis.diagnosis import Diagnosis
 from lossrun.analysis.differences import yaml_text
-from lossrun.catalog.declaration import (
-    Component,
-    DatasetDeclaration,
-    Loss,
-    Metric,
-    Optimizer,
-    Schedule,
-    with_article,
-)
+from lossrun.catalog.declaration import Component, DatasetDeclaration, Loss, Metric, Optimizer, Schedule
 from lossrun.catalog.lookup import COMPONENTS, find
 from lossrun.catalog.metrics import PRIMARY_YARDSTICKS, SCALES
+from lossrun.catalog.parameter import with_article
 from lossrun.config.key_paths import KeyPath
 from lossrun.lint.rule import Rule
 from lossrun.report.console import is_unicode, wrapped

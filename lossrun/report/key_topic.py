@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any, Final, Literal, get_args, get_origin
 
 from lossrun.analysis.differences import yaml_text
-from lossrun.catalog.declaration import REQUIRED, Group, Key, Nested, Parameter
 from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.parameter import REQUIRED, Group, Key, Nested, Parameter
 from lossrun.config.key_paths import KeyPath, key_paths
 from lossrun.config.reader import parse
 from lossrun.lint.rules import RULES

@@ -7,20 +7,9 @@ from rich.console import Console
 from rich.text import Text
 
 from lossrun.analysis.differences import yaml_text
-from lossrun.catalog.declaration import (
-    CLASS_TASKS,
-    REQUIRED,
-    TASKS,
-    Component,
-    DatasetDeclaration,
-    Group,
-    Key,
-    Loss,
-    Metric,
-    Optimizer,
-    Parameter,
-)
+from lossrun.catalog.declaration import CLASS_TASKS, TASKS, Component, DatasetDeclaration, Loss, Metric, Optimizer
 from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.parameter import REQUIRED, Group, Key, Parameter
 from lossrun.report.console import is_bounded, wrapped
 from lossrun.report.loss_facts import last_layer, robust_to
 from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lossrun.analysis.diagnosis import DIAGNOSES, Diagnosis
-from lossrun.catalog.declaration import Component, with_article
+from lossrun.catalog.declaration import Component
 from lossrun.catalog.lookup import COMPONENTS, find, nearest, why_not
+from lossrun.catalog.parameter import with_article
 from lossrun.config.key_paths import KeyPath, key_paths
 from lossrun.config.keys import ANSWERS, KEYS
 from lossrun.errors import UsageError

@@ -5,7 +5,7 @@ from textwrap import indent
 from typing import Final
 
 from lossrun.catalog import get
-from lossrun.catalog.declaration import Parameter
+from lossrun.catalog.parameter import Parameter
 from lossrun.errors import UsageError
 from lossrun.script.experiment import Experiment
 from lossrun.script.own import own_import

@@ -1,66 +1,19 @@
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
 
 from lossrun.catalog import COMPONENTS, find
 from lossrun.catalog.datasets import DATASETS
-from lossrun.catalog.declaration import (
-    CLASS_TASKS,
-    REQUIRED,
-    TASKS,
-    Component,
-    Group,
-    Key,
-    Loss,
-    Model,
-    Nested,
-    Optimizer,
-    Parameter,
-    Schedule,
-)
+from lossrun.catalog.declaration import TASKS, Component, Loss, Model, Optimizer, Schedule
 from lossrun.catalog.losses import LOSSES, REDUCTION
 from lossrun.catalog.metrics import METRICS, PRIMARY_YARDSTICKS
 from lossrun.catalog.models import MODELS, convolved
 from lossrun.catalog.optimizers import OPTIMIZERS
+from lossrun.catalog.parameter import Group, Nested
 from lossrun.catalog.reductions import REDUCTIONS
 from lossrun.config.keys import HABITS, KEYS
-from lossrun.config.leaves import check
 
 EVERY = [component for members in COMPONENTS.values() for component in members]
-
-
-def below(keys: tuple[Key, ...]) -> Iterator[Key]:
-    for key in keys:
-        yield key
-        if isinstance(key, Group):
-            yield from below(key.parameters)
-
-
-KEY_IDS = [("config", key) for key in below(KEYS)] + [
-    (f"{component.kind} {component.name}", key) for component in EVERY for key in below(component.parameters)
-]
-
-
-@pytest.mark.parametrize(("owner", "key"), KEY_IDS, ids=[f"{owner} {key.name}" for owner, key in KEY_IDS])
-def test_every_default_is_valid_under_its_own_declaration(owner: str, key: Key) -> None:
-    assert key.meaning, f"{owner}: {key.name} has no meaning"
-    assert key.expected
-    if key.default in (None, REQUIRED):
-        return
-    if isinstance(key, Parameter):
-        value, at, problem = check(key, key.default)
-        assert (value, at, problem) == (key.default, (), "")
-        # A number is declared as what it is: `0` as the default of a float would be written into configs as 0.
-        assert type(value) is type(key.default)
-    elif isinstance(key, Group):
-        names = {p.name for p in key.parameters}
-        assert set(key.default) <= names
-        assert key.short_for is None or key.short_for in names
-    elif isinstance(key, Nested) and not key.many:
-        assert find(key.kind, key.default if isinstance(key.default, str) else key.default["name"])
-    else:
-        assert key.default in key.presets
 
 
 @pytest.mark.parametrize("component", EVERY, ids=lambda component: f"{component.kind} {component.name}")
@@ -183,26 +136,3 @@ def test_parameter_counts_of_published_nets(
 def test_convolved(side: int, kernel: int, stride: int, padding: int | str, expected: int) -> None:
     # floor((side + 2 padding - kernel) / stride) + 1; `same` gives ceil(side / stride).
     assert convolved(side, kernel, stride, padding) == expected
-
-
-def test_required_is_told_from_none() -> None:
-    assert repr(REQUIRED) == "required"
-    assert CLASS_TASKS == ("binary", "multiclass", "multilabel")
-
-
-@pytest.mark.parametrize(
-    ("annotation", "bounds", "expected"),
-    [
-        (int, {"at_least": 1}, "an integer at least 1"),
-        (float, {"above": 0, "at_most": 1}, "a number above 0 and at most 1"),
-        (float, {"below": 1}, "a number below 1"),
-        (bool, {}, "true or false"),
-        (str | None, {}, "a string"),
-        (list[int], {"at_least": 1}, "a list, each an integer at least 1"),
-        (int | Literal["full"], {"at_least": 1}, "an integer at least 1 or full"),
-        (Literal["a", "b"], {}, "one of a, b"),
-        (str, {"form": "a length"}, "a length"),
-    ],
-)
-def test_what_a_right_value_looks_like(annotation: Any, bounds: dict[str, Any], expected: str) -> None:
-    assert Parameter("p", annotation, None, "it", **bounds).expected == expected

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from lossrun.catalog.declaration import Loss, Parameter
+from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import LOSSES
+from lossrun.catalog.parameter import Parameter
 from lossrun.components.losses import LOSS_FUNCTIONS
 from lossrun.training.tape import Recording
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from torch.optim import SGD, lr_scheduler
 
 from lossrun.catalog import find, get
-from lossrun.catalog.declaration import REQUIRED, Schedule
+from lossrun.catalog.declaration import Schedule
 from lossrun.catalog.elsewhere import NO_SCHEDULES
 from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.parameter import REQUIRED
 from lossrun.catalog.schedules import SCHEDULES
 from lossrun.components.schedules import SHARES, Plateau, PlateauState, rate
 

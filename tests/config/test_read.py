@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lossrun.catalog import COMPONENTS
-from lossrun.catalog.declaration import REQUIRED, Group, Key, Parameter
+from lossrun.catalog.parameter import REQUIRED, Group, Key, Parameter
 from lossrun.config import Reading, from_mapping, read
 from lossrun.config.keys import KEYS
 from lossrun.errors import ConfigError

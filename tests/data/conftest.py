@@ -8,7 +8,7 @@ import pytest
 
 from lossrun.catalog import get
 from lossrun.catalog.datasets import SPLITS
-from lossrun.catalog.declaration import REQUIRED
+from lossrun.catalog.parameter import REQUIRED
 from lossrun.data import Data, load
 
 CORRUPT = {"label_noise": 0.0, "outliers": 0.0, "outlier_scale": 10.0, "seed": 0}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lossrun.catalog.declaration import TargetScale
+from lossrun.catalog.data_facts import TargetScale
 from lossrun.data.target_scale import target_scale
 
 

@@ -4,8 +4,8 @@ import pytest
 from rich.console import Console
 
 from lossrun.analysis.diagnosis import DIAGNOSES
-from lossrun.catalog.declaration import Group, Parameter
 from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.parameter import Group, Parameter
 from lossrun.config import read
 from lossrun.errors import UsageError
 from lossrun.lint.rules import RULES

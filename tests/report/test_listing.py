@@ -4,8 +4,9 @@ import json
 import pytest
 from rich.console import Console
 
-from lossrun.catalog.declaration import Component, Group, Parameter
+from lossrun.catalog.declaration import Component
 from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.parameter import Group, Parameter
 from lossrun.report.listing import listing, overview, records
 
 KINDS = ["loss", "optimizer", "model", "dataset", "metric", "schedule"]

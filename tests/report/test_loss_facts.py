@@ -5,7 +5,7 @@ import torch
 
 from lossrun import loss
 from lossrun.catalog import get
-from lossrun.catalog.declaration import DataFacts
+from lossrun.catalog.data_facts import DataFacts
 from lossrun.catalog.losses import LOSSES
 from lossrun.components.loss_curves import pictures
 from lossrun.config import from_mapping, resolve

@@ -10,8 +10,8 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from lossrun.catalog.declaration import Group, Key, Nested, Parameter
 from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.parameter import Group, Key, Nested, Parameter
 from lossrun.config.keys import KEYS
 from tests.cli.conftest import Result, Run, lossrun  # noqa: F401  # a fixture
 

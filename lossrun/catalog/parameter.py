@@ -1,0 +1,152 @@
+"""The words in which a config's keys are declared: plain values with bounds and units, components, groups of keys."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin
+
+
+class Required:
+    """The default of a parameter that has none."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED: Final = Required()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A leaf of the config tree: one value of a plain type.
+
+    `type` is an ordinary annotation (`int`, `float | Literal["full"]`, `list[int]`); the bounds hold for each number
+    in it, the regular expression `pattern` for each string, `form` saying in words what it asks for. A default of None
+    means "absent". `spellings`: what other frameworks call some of the values.
+    """
+
+    name: str
+    type: Any
+    default: Any = field(hash=False)  # may be a list
+    meaning: str
+    unit: str = ""
+    above: float | None = None
+    at_least: float | None = None
+    below: float | None = None
+    at_most: float | None = None
+    aliases: tuple[str, ...] = ()
+    pattern: str = ""
+    form: str = ""
+    spellings: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def expected(self) -> str:
+        """What a right value looks like, for messages and listings: 'a number above 0'."""
+        return self.form or _describe(self.type, self)
+
+    @property
+    def may_be_text(self) -> bool:
+        """Whether any text is a value, or an item of one: a name, a path, a column."""
+        return str in self._leaves
+
+    @property
+    def takes_lists(self) -> bool:
+        return any(get_origin(option) is list for option in _options(self.type))
+
+    @property
+    def numbers(self) -> Literal["none", "whole", "any"]:
+        """Which numbers are values too. Beside text a whole one is a place: of a column in a table without a header."""
+        return "any" if float in self._leaves else "whole" if int in self._leaves else "none"
+
+    @property
+    def _leaves(self) -> set[Any]:
+        """The types of a value, or of the items of a list."""
+        return {
+            leaf
+            for option in _options(self.type)
+            for leaf in (_options(get_args(option)[0]) if get_origin(option) is list else {option})
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """A key whose value is another component: a word, or a mapping with a `name`. `many` makes it a list of such.
+
+    `presets` are words that stand for a whole list.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    meaning: str
+    many: bool = False
+    presets: dict[str, list[Any]] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        if not self.many:
+            return with_article(self.kind)
+        presets = f", or one of {', '.join(self.presets)}" if self.presets else ""
+        return f"a list of {self.kind}s{presets}"
+
+
+Contradiction: TypeAlias = Callable[[Mapping[str, Any]], str]
+
+
+def no_contradiction(parameters: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A key whose value is a fixed mapping; a plain value is short for `{short_for: value}`. `contradiction`: what is
+    wrong with its values taken together, empty where nothing is."""
+
+    name: str
+    parameters: tuple["Key", ...]
+    default: Any
+    meaning: str
+    short_for: str | None = None
+    aliases: tuple[str, ...] = ()
+    contradiction: Contradiction = no_contradiction
+
+    @property
+    def expected(self) -> str:
+        return f"a mapping with {', '.join(p.name for p in self.parameters)}"
+
+
+Key: TypeAlias = Parameter | Nested | Group
+
+
+def with_article(kind: str) -> str:
+    """`an optimizer`, `a loss`."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _options(annotation: Any) -> set[Any]:
+    """The types that a value may have, None aside."""
+    options = get_args(annotation) if get_origin(annotation) in (UnionType, Union) else (annotation,)
+    return {option for option in options if option is not type(None)}
+
+
+def _describe(annotation: Any, bounds: Parameter) -> str:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        # A word of punctuation would be lost among the commas.
+        words = ", ".join(word if str(word)[-1:].isalnum() else repr(word) for word in map(str, get_args(annotation)))
+        return f"one of {words}" if len(get_args(annotation)) > 1 else words
+    if origin in (UnionType, Union):
+        options = [_describe(a, bounds) for a in get_args(annotation) if a is not type(None)]
+        return " or ".join(options)
+    if origin is list:
+        return f"a list, each {_describe(get_args(annotation)[0], bounds)}"
+    if annotation in (int, float):
+        return ("an integer" if annotation is int else "a number") + _bounds(bounds)
+    return {bool: "true or false", str: "a string"}.get(annotation, "a value")
+
+
+def _bounds(p: Parameter) -> str:
+    low = f"above {p.above:g}" if p.above is not None else f"at least {p.at_least:g}" if p.at_least is not None else ""
+    high = f"below {p.below:g}" if p.below is not None else f"at most {p.at_most:g}" if p.at_most is not None else ""
+    return (" " + " and ".join(part for part in (low, high) if part)).rstrip()
