@@ -1,16 +1,21 @@
 """The history as TensorBoard's event files, epoch by epoch or afterwards. The one place that imports TensorBoard."""
 
+import os
 import re
-from collections.abc import Iterable, Mapping
+import socket
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun
 
 _PART: Final = re.compile("(train|val|test)_(?!seconds)")
+_NAME: Final = re.compile(r"events\.out\.tfevents\.(\d+)\.")
 _KEYS: Final = ("seed", "step")  # what a row is about; the rest is measured
 
 
@@ -22,41 +27,86 @@ class EventFiles:
     """
 
     def __init__(self, folder: Path, seeds: Iterable[int]) -> None:
-        """What older event files in the folder hold no longer counts: whoever goes on with a run adds its history.
+        """Open the files. TensorBoard ignores what older event files in the folder hold: to go on with a run, add its
+        history first.
 
         Raises UsageError where TensorBoard is not installed, or the folder cannot be written.
         """
-        make = _summary_writer()
+        _require_package()
         several = list(seeds)
-        try:
-            self._writers = {
-                seed: make(
-                    log_dir=str(folder / f"seed{seed}" if len(several) > 1 else folder),
-                    # TensorBoard forgets this step and all later ones of older files.
-                    purge_step=0,
-                )
+        with ExitStack() as opened, _refusals_of_the_disk(folder):
+            self._files = {
+                seed: opened.enter_context(_EventFile(folder / f"seed{seed}" if len(several) > 1 else folder))
                 for seed in several
             }
-        except OSError as error:
-            raise _unwritable(folder, error) from error
+            self._opened = opened.pop_all()
 
     def add(self, rows: Iterable[Mapping[str, Any]], wall_time: float | None = None) -> None:
         """The rows of an epoch. `wall_time`: seconds since 1970; None for now."""
+        now = time.time() if wall_time is None else wall_time
         for row in rows:
             for name, value in row.items():
                 if name not in _KEYS:
-                    self._writers[row["seed"]].add_scalar(tag(name), value, row["step"], walltime=wall_time)
-        for writer in self._writers.values():
-            writer.flush()
+                    self._files[row["seed"]].add_scalar(tag(name), value, row["step"], now)
+        for file in self._files.values():
+            file.flush()
 
-    def __enter__(self) -> "EventFiles":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for writer in self._writers.values():
-            writer.close()
+        self._opened.close()
+
+
+class _EventFile:
+    """An event file that TensorBoard reads after all event files already in its folder, and that replaces their values.
+
+    TensorBoard reads the files of a folder in the order of their names, and a name begins with the second in which the
+    file was made. torch's SummaryWriter takes that second from the clock alone, so of two files made within one second
+    either may be read last, and so may a file made before the clock was set back. The older file would then replace
+    the values of the newer one. Here the second is at least one more than that of the newest file in the folder, even
+    if this lies in the future: only the name says so, and the events bear the time of the clock.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        folder.mkdir(parents=True, exist_ok=True)
+        seconds = [int(found[1]) for path in folder.iterdir() if (found := _NAME.match(path.name))]
+        second = max([int(time.time()), *(second + 1 for second in seconds)])
+        name = f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}.0"
+        self._file = (folder / name).open("xb")
+        self._records = RecordWriter(self._file)
+        self._add(wall_time=time.time(), file_version="brain.Event:2")
+        # Has TensorBoard forget the values of older files from this step on.
+        self._add(wall_time=time.time(), step=0, session_log=SessionLog(status=SessionLog.START))
+        self.flush()
+
+    def add_scalar(self, tag: str, value: float, step: int, wall_time: float) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        scalar = Summary.Value(tag=tag, simple_value=value)
+        self._add(wall_time=wall_time, step=step, summary=Summary(value=[scalar]))
+
+    def _add(self, **fields: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self._records.write(Event(**fields).SerializeToString())
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):  # what could not be written has been told when it was flushed
+            self._file.close()
 
 
 def tag(column: str) -> str:
@@ -66,15 +116,13 @@ def tag(column: str) -> str:
 
 def require_tensorboard(folder: Path) -> None:
     """Find out before anything is trained: raises UsageError where it is not installed, or there can be no folder."""
-    _summary_writer()
+    _require_package()
     if not str(folder).isprintable():
         raise UsageError(
-            f"--tensorboard {folder}: TensorBoard's writer takes only printable text as a folder's name; choose another"
+            f"--tensorboard {folder}: TensorBoard takes only printable text as a folder's name; choose another"
         )
-    try:
+    with _refusals_of_the_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
 
 
 def write_history(run: RecordedRun, folder: Path) -> None:
@@ -96,15 +144,20 @@ def add_history(files: EventFiles, rows: Iterable[Mapping[str, Any]], events: It
         files.add(alike, now)
 
 
-def _unwritable(folder: Path, error: OSError) -> UsageError:
-    return UsageError(f"cannot write event files into {folder}: {error.strerror or error}; choose another folder")
-
-
-def _summary_writer() -> Any:
+@contextmanager
+def _refusals_of_the_disk(folder: Path) -> Iterator[None]:
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"cannot write event files into {folder}: {error.strerror or error}; choose another folder"
+        ) from error
+
+
+def _require_package() -> None:
+    try:
+        import tensorboard.summary.writer.record_writer  # noqa: F401
     except ImportError as error:
         raise UsageError(
             f'TensorBoard is not installed ({error}); it comes with: pip install "lossrun[tensorboard]"'
         ) from error
-    return SummaryWriter

@@ -78,7 +78,7 @@ def test_a_folder_whose_name_is_no_text(folder: Path, encoding: str) -> None:
 
 
 def test_what_cannot_be_text_is_refused_in_one_message(folder: Path) -> None:
-    """A config is text, and TensorBoard's own writer encodes the name of its folder."""
+    """A config is text, and TensorBoard encodes the name of its folder."""
     for arguments in (
         ["train", "config.yaml", "--tensorboard", CAFE],
         ["train", "config.yaml", "--name", CAFE],

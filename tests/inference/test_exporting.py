@@ -227,7 +227,7 @@ def test_nothing_is_overwritten(laboratory: Laboratory) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "module", "extra"),
-    [("onnx", "onnxscript", "onnx"), ("tensorboard", "torch.utils.tensorboard", "tensorboard")],
+    [("onnx", "onnxscript", "onnx"), ("tensorboard", "tensorboard.summary.writer.record_writer", "tensorboard")],
 )
 def test_a_missing_package_is_told(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, wanted: str, module: str, extra: str

@@ -1,6 +1,7 @@
 """Event files, read back by TensorBoard's own reader."""
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -58,11 +59,37 @@ def test_epoch_by_epoch_and_what_is_no_number(tmp_path: Path) -> None:
 
 
 def test_without_tensorboard_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard.summary.writer.record_writer", None)
     with pytest.raises(UsageError, match=r'pip install "lossrun\[tensorboard\]"'):
         require_tensorboard(tmp_path)
     with pytest.raises(UsageError, match="TensorBoard is not installed"):
         EventFiles(tmp_path, [0])
+
+
+@pytest.mark.parametrize("seeds", [[0], [3, 5]])
+@pytest.mark.parametrize("made", [-1, 0, 1, 3600], ids="{} seconds later".format)
+def test_the_newest_event_file_is_read_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: int, seeds: list[int]
+) -> None:
+    """TensorBoard reads files in the order of their names, which begin with a second. The older file may have been made
+    in the same second, by another process, or before the clock was set back; for the rest of its name it is last."""
+    now = 1_800_000_000
+    monkeypatch.setattr(time, "time", lambda: now + 0.5)
+
+    def folder(seed: int) -> Path:
+        return tmp_path / f"seed{seed}" if len(seeds) > 1 else tmp_path
+
+    for value in (1.0, 2.0, 3.0):
+        with EventFiles(tmp_path, seeds) as files:
+            files.add([{"seed": seed, "step": step, "val_loss": value} for seed in seeds for step in (4, 8)])
+        if value == 1.0:
+            for seed in seeds:
+                (file,) = folder(seed).iterdir()
+                file.rename(folder(seed) / f"events.out.tfevents.{now + made}.zzz.9.9")
+    for seed in seeds:
+        assert len(list(folder(seed).iterdir())) == 3
+        scalars = read(folder(seed)).Scalars("val/loss")
+        assert [(scalar.step, scalar.value) for scalar in scalars] == [(4, 3.0), (8, 3.0)]
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
