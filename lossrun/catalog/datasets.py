@@ -260,7 +260,11 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
             ),
             Parameter("inputs", str | list[str] | None, None, "what to predict from; left out: everything else"),
             Parameter(
-                "weight", str | None, None, "an array of weights, how much each sample counts; left out: all alike"
+                "weight",
+                str | None,
+                None,
+                "an array of weights, how much each sample counts (w_train: w_test weighs the test part); left out: "
+                "all alike",
             ),
             TASK,
             _split("array", str),

@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from lossrun.data.array_names import ArrayNames, chosen_arrays
+from lossrun.data.array_names import ArrayNames, chosen_arrays, unread_note, weights_as_inputs_note
 from lossrun.data.columns import check_names
 from lossrun.data.dataset import Part, Scaling, Source, SplitColumn
 from lossrun.data.inputs import as_inputs, indexed
@@ -28,11 +28,12 @@ UNREADABLE: Final = (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zl
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Block:
-    """The arrays of one part, and where they come from."""
+    """The arrays of one part, and where they come from. `known`: all that the archive holds."""
 
     path: Path
     names: ArrayNames
     arrays: Mapping[str, np.ndarray]
+    known: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.arrays[self.names.inputs[0]])
@@ -49,8 +50,8 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
     """The arrays `inputs` (left out: all others; several are joined as columns) and `target` of the file at `path`;
     or x_train, y_train, x_test and so on, as Keras names them; or those of a split given as files.
 
-    Only these are read, and `weight`. Inputs (N,), (N, D), (N, H, W), (N, C, H, W) or (N, H, W, C); uint8 ones are
-    pixels. `ignored`: see `targets.encode`. Raises DataError for whatever does not fit.
+    Only these are read, and `weight`; a note names the others. Inputs (N,), (N, D), (N, H, W), (N, C, H, W) or
+    (N, H, W, C); uint8 ones are pixels. `ignored`: see `targets.encode`. Raises DataError for whatever does not fit.
     """
     blocks = _blocks(parameters, config_dir)
     for block in blocks.values():
@@ -87,7 +88,7 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         input_scaling=Scaling.divide_by(255.0) if inputs["train"].dtype == np.uint8 else None,
         layout=Layout(arrays=train.names.inputs, targets=train.names.targets),
         given=_split_array(parameters, train) if train.names.splits else None,
-        notes=(*_notes(blocks), *encoded.notes),
+        notes=(*_notes(blocks), *_unread_notes(blocks, named=parameters["inputs"] is not None), *encoded.notes),
     )
 
 
@@ -95,10 +96,22 @@ def _notes(blocks: Mapping[str, _Block]) -> list[str]:
     """Which parts an archive brings along."""
     train = blocks["train"]
     return [
-        f"{part}: {', '.join((*block.names.inputs, *block.names.targets))} of {block.path.name}"
+        f"{part}: {', '.join(block.names.all)} of {block.path.name}"
         for part, block in blocks.items()
         if part != "train" and block.path == train.path
     ]
+
+
+def _unread_notes(blocks: Mapping[str, _Block], *, named: bool) -> list[str]:
+    """What is left unread of each file, and weights that are read as inputs because nobody has `named` the inputs."""
+    notes = []
+    for path in dict.fromkeys(block.path for block in blocks.values()):
+        there = [block for block in blocks.values() if block.path == path]
+        notes.append(unread_note(there[0].known, {name for block in there for name in block.names.all}, path.name))
+    train = blocks["train"]
+    if not named and not train.names.weights:
+        notes.append(weights_as_inputs_note(train.names.inputs, train.path.name))
+    return [note for note in notes if note]
 
 
 def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block]:
@@ -110,7 +123,7 @@ def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block
             held_out = ", ".join(one.inputs[0] for part, one in names.items() if part != "train")
             raise DataError(f"dataset.split: {path} holds {held_out}, a split of its own; keep one of the two")
         blocks = {
-            part: _Block(path, one, {name: _read_array(path, archive, name) for name in one.all})
+            part: _Block(path, one, {name: _read_array(path, archive, name) for name in one.all}, tuple(archive.files))
             for part, one in names.items()
         }
     train = names["train"]
@@ -122,7 +135,7 @@ def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block
                     check_names(wanted, archive.files, key, str(other))
                 same = ArrayNames(train.inputs, train.targets, weights=train.weights)
                 arrays = {name: _read_array(other, archive, name) for name in same.all}
-            blocks[part] = _Block(other, same, arrays)
+                blocks[part] = _Block(other, same, arrays, tuple(archive.files))
     return blocks
 
 

@@ -215,13 +215,14 @@ def test_a_word_that_the_training_file_does_not_have(csv: Load, tmp_path: Path) 
             {"split": split(order="a"), "inputs": "a", "drop": [], "split_seed": 3},
             r"^dataset\.split_seed: 3, but nothing is drawn",
         ),
-        ({"split": split(validation="t.csv"), "validation": 0.2}, "given by the file t.csv"),
+        ({"split": split(validation="v.csv"), "validation": 0.2}, "given by the file v.csv"),
         ({"split": split(column="prat")}, r"^dataset\.split\.column: .* no 'prat'; did you mean part\?"),
         ({"split": split(column="y")}, r"^dataset\.split: y is the target"),
     ],
 )
 def test_contradictions(csv: Load, tmp_path: Path, given: Any, complaint: str) -> None:
     table(tmp_path, ["train", "test", "val", "train"] * 5)
+    (tmp_path / "v.csv").write_text((tmp_path / "t.csv").read_text().replace("val", "test"))
     with pytest.raises(DataError, match=complaint):
         csv(**{"drop": ["part"] if given["split"]["column"] is None else [], **given})
 
@@ -290,3 +291,83 @@ def test_an_archive_without_such_names_wants_a_target(loaded: Load, tmp_path: Pa
     np.savez(tmp_path / "t.npz", x=X, y=Y)
     with pytest.raises(DataError, match=r"^dataset\.target: names no array of .*; name one of x, y"):
         loaded("npz", path="t.npz")
+
+
+@pytest.mark.parametrize(
+    ("weights", "noted"),
+    [
+        ({"w_train": 20, "w_test": 8}, "w_train"),
+        ({"weights_train": 20}, "weights_train"),
+        ({"train_sample_weight": 20, "test_sample_weight": 8}, "train_sample_weight"),
+        ({"W_train": 20}, "W_train"),
+        ({"extra": 3}, ""),
+        ({"w_test": 8}, ""),  # nothing that the key could name
+    ],
+)
+def test_arrays_that_nobody_reads_are_named(loaded: Load, tmp_path: Path, weights: dict[str, int], noted: str) -> None:
+    parts = {"x_train": X, "y_train": Y, "x_test": X[:8], "y_test": Y[:8]}
+    np.savez(tmp_path / "t.npz", **parts, **{name: np.ones(size) for name, size in weights.items()})
+    data = loaded("npz", path="t.npz", task="binary")
+    assert data.train.weights is None
+    told = next(note for note in data.notes if "not used" in note)
+    assert told.startswith(", ".join(weights) + " of t.npz")
+    assert ("add weight: " in told) == bool(noted)
+    assert told.endswith(f"add weight: {noted}" if noted else "not used")
+
+
+def test_nothing_is_said_where_every_array_is_read(loaded: Load, tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", x_train=X, y_train=Y, x_test=X[:8], y_test=Y[:8])
+    assert not [note for note in loaded("npz", path="t.npz", task="binary").notes if "not used" in note]
+
+
+@pytest.mark.parametrize("style", ["{}_{}", "{1}_{0}"])
+@pytest.mark.parametrize("word", ["w", "sample_weight", "importance"])
+def test_weights_of_each_part_by_the_name_of_the_training_parts(
+    loaded: Load, tmp_path: Path, style: str, word: str
+) -> None:
+    sizes = {"train": 20, "val": 6, "test": 8}
+    arrays: dict[str, np.ndarray] = {}
+    for part, size in sizes.items():
+        arrays |= {f"x_{part}": X[:size], f"y_{part}": Y[:size], style.format(word, part): np.arange(1.0, size + 1)}
+    np.savez(tmp_path / "t.npz", **arrays)
+    data = loaded("npz", path="t.npz", task="binary", weight=style.format(word, "train"))
+    for part, size in zip((data.train, data.validation, data.test), sizes.values(), strict=True):
+        assert part is not None
+        assert part.weights is not None
+        assert part.weights.tolist() == list(range(1, size + 1))
+    assert not [note for note in data.notes if "not used" in note]
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"weight": "w_train"}, r"^dataset\.weight: w_train holds the weights of the training part, .* for x_test"),
+        ({"weight": "w"}, r"^dataset\.weight: w does not name the weights of one part"),
+        ({"weight": "w_val"}, r"^dataset\.weight: w_val does not name the weights of one part"),
+        ({"weight": "x_train"}, r"^dataset\.weight: x_train is also in inputs"),
+        ({"weight": "w_trian"}, r"^dataset\.weight: .* no 'w_trian'; did you mean w_train\?"),
+    ],
+)
+def test_weights_that_do_not_name_each_part(
+    loaded: Load, tmp_path: Path, given: dict[str, Any], complaint: str
+) -> None:
+    parts = {"x_train": X, "y_train": Y, "x_test": X[:8], "y_test": Y[:8]}
+    np.savez(tmp_path / "t.npz", **parts, w_train=np.ones(20), w=np.ones(20), w_val=np.ones(3))
+    with pytest.raises(DataError, match=complaint):
+        loaded("npz", path="t.npz", task="binary", **given)
+
+
+def test_a_part_that_is_not_used_needs_no_weights(loaded: Load, tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", x_train=X, y_train=Y, x_test=X[:8], y_test=Y[:8], w_train=np.ones(20))
+    data = loaded("npz", path="t.npz", task="binary", weight="w_train", test=0)
+    assert data.test is None
+    assert data.train.weights is not None
+
+
+def test_weights_that_are_read_as_inputs_are_named(loaded: Load, tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", x=X, y=Y, w=np.ones(20))
+    given = {"path": "t.npz", "target": "y", "task": "binary"}
+    told = "w of t.npz is one of the inputs; if it holds a weight for each sample, add weight: w"
+    assert told in loaded("npz", **given).notes
+    assert told not in loaded("npz", inputs=["x", "w"], **given).notes  # as it was asked for
+    assert told not in loaded("npz", weight="w", **given).notes

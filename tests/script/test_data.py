@@ -96,15 +96,18 @@ def test_another_dialect(pair: Make, tmp_path: Path, framework: str) -> None:
 
 @BOTH
 @pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
-def test_arrays_of_each_part(pair: Make, tmp_path: Path, framework: str, task: str) -> None:
+@pytest.mark.parametrize("weighted", [False, True])
+def test_arrays_of_each_part(pair: Make, tmp_path: Path, framework: str, task: str, weighted: bool) -> None:
     draw = np.random.default_rng(0)
     arrays: dict[str, np.ndarray] = {}
     for part, count in (("train", 12), ("val", 4), ("test", 5)):
         arrays[f"x_{part}"] = draw.normal(size=(count, 3)) + 1.7e9
         arrays[f"y_{part}"] = np.arange(count) % 2 + (0 if task == "binary" else np.arange(count) % 3)
+        arrays[f"w_{part}"] = draw.uniform(0.5, 2, count)
     np.savez(tmp_path / "t.npz", **arrays)
     loss = {"binary": "binary_cross_entropy", "regression": "mse", "multiclass": "cross_entropy"}[task]
-    check(pair, framework, {"name": "npz", "path": "t.npz", "task": task, "standardize": True}, loss)
+    dataset = {"name": "npz", "path": "t.npz", "task": task, "standardize": True}
+    check(pair, framework, {**dataset, "weight": "w_train"} if weighted else dataset, loss)
 
 
 @BOTH
