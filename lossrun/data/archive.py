@@ -16,6 +16,7 @@ from lossrun.data.columns import check_names
 from lossrun.data.dataset import Part, Scaling, Source, SplitColumn
 from lossrun.data.inputs import as_inputs, indexed
 from lossrun.data.sample_weights import as_weights
+from lossrun.data.separate_parts import part_files
 from lossrun.data.table_inputs import Layout
 from lossrun.data.targets import encode
 from lossrun.errors import DataError
@@ -116,7 +117,8 @@ def _unread_notes(blocks: Mapping[str, _Block], *, named: bool) -> list[str]:
 
 def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block]:
     """The arrays of every part that the files hold."""
-    path, split = config_dir / parameters["path"], parameters["split"] or {}
+    files = part_files(parameters, config_dir)
+    path, split = files["train"], parameters["split"] or {}
     with _opened(path) as archive:
         names = chosen_arrays(archive.files, parameters, str(path))
         if split and len(names) > 1:
@@ -128,8 +130,8 @@ def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block
         }
     train = names["train"]
     for part in ("validation", "test"):
-        if split.get(part) is not None:
-            other = config_dir / split[part]
+        if part in files:
+            other = files[part]
             with _opened(other, f"split.{part}") as archive:
                 for key, wanted in (("target", train.targets), ("inputs", train.inputs), ("weight", train.weights)):
                     check_names(wanted, archive.files, key, str(other))

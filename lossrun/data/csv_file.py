@@ -13,6 +13,7 @@ from lossrun.data.dataset import Part, Source
 from lossrun.data.given_split import split_column
 from lossrun.data.inputs import narrowed
 from lossrun.data.sample_weights import EXPECTED, as_weights
+from lossrun.data.separate_parts import part_files
 from lossrun.data.table import Table, read_table
 from lossrun.data.table_inputs import InputColumn, Layout, read_inputs
 from lossrun.data.targets import Encoded, are_nearly_all_different, encode
@@ -100,18 +101,15 @@ def cell_form(parameters: Mapping[str, Any]) -> CellForm:
 
 def read_tables(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, Table]:
     """The training part's file, and those of the other parts where the split is given as files."""
-    split = parameters["split"] or {}
-    paths = {"train": parameters["path"], "validation": split.get("validation"), "test": split.get("test")}
     return {
         part: read_table(
-            config_dir / path,
+            path,
             parameters["delimiter"],
             cell_form(parameters),
             header=parameters["header"],
             key="path" if part == "train" else f"split.{part}",
         )
-        for part, path in paths.items()
-        if path is not None
+        for part, path in part_files(parameters, config_dir).items()
     }
 
 

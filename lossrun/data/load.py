@@ -21,6 +21,7 @@ from lossrun.data.images import IMAGE_SETS, read_images
 from lossrun.data.inputs import GREATEST, blocks, narrowed
 from lossrun.data.sample_weights import weight_notes
 from lossrun.data.scikit_learn import SAMPLES, read_scikit_learn
+from lossrun.data.separate_parts import HELD_OUT, repeated_notes
 from lossrun.data.splits import drawn_sizes, held_out
 from lossrun.data.streams import Purpose
 from lossrun.data.synthetic import synthetic_classification, synthetic_regression
@@ -50,9 +51,11 @@ def load(
     `module:attribute` that cannot be had.
     """
     source, void = without_void(_read(name, parameters, config_dir, data_dir, ignored))
+    # The split reorders the arrays of the training part.
+    notes = [*source.notes, *repeated_notes(source, [part for part in HELD_OUT if parameters[part]])]
     split_seed = seed if parameters["split_seed"] == "seed" else parameters["split_seed"]
     parts, drawn = _split(source, parameters, split_seed, is_own=":" in name, is_official=name in IMAGE_SETS)
-    notes = [*source.notes, *drawn, *_void_notes(void, ignored)]
+    notes += [*drawn, *_void_notes(void, ignored)]
     notes += weight_notes(parts, source.weighted_by, standardized=any(parameters["standardize"].values()))
     means: np.ndarray | None = None
     if source.fill_missing:
