@@ -18,7 +18,7 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 # a replayed step (of cumprod, sort and topk together), which differed in its last bits.
 TORCH = "torch"
 # Of the extra `test`; its other packages need torch, or check style and types.
-TESTING = ("pytest", "pytest-xdist", "hypothesis")
+TESTING = ("pytest", "pytest-xdist", "hypothesis", "scipy")
 # Ruff formats and mypy checks otherwise from release to release: they are used with their newest ones alone.
 STYLE = ("ruff", "mypy")
 NEEDS_TORCH = re.compile(r"^(import|from) (torch|lossrun\.(components|training|inference))\b", re.MULTILINE)

@@ -43,6 +43,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from lossrun.analysis.readings import Goal
+from lossrun.analysis.student import critical_t, two_sided_p
 
 LEVEL: Final = 0.05  # of all false verdicts of a comparison together; intervals are of 1 - LEVEL
 POWER: Final = 0.8  # with which a fresh comparison is to find the difference
@@ -132,10 +133,8 @@ def paired_difference(
         return found
     if deviation == 0:
         return replace(found, interval=(mean, mean), p_value=2.0 ** (1 - 1 / (1 / count + ratio)) if mean else 1.0)
-    from scipy.special import stdtr, stdtrit
-
-    half = float(stdtrit(count - 1, 1 - LEVEL / 2)) * error
-    p_value = 2 * float(stdtr(count - 1, -abs(mean) / error))
+    half = critical_t(LEVEL, count - 1) * error
+    p_value = two_sided_p(mean / error, count - 1)
     return replace(found, interval=(mean - half, mean + half), p_value=p_value)
 
 
@@ -161,9 +160,7 @@ def within_margin(found: PairedDifference, margin: float, level: float) -> bool:
     error = found.standard_error
     if error is None or found.interval is None:
         return False
-    from scipy.special import stdtrit
-
-    return abs(found.mean) + float(stdtrit(found.count - 1, 1 - level)) * error < margin
+    return abs(found.mean) + critical_t(2 * level, found.count - 1) * error < margin
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -188,10 +185,9 @@ def seeds_to_settle(mean: float, deviation: float, level: float, ratio: float = 
     """
     if not mean:
         return None
-    from scipy.special import stdtrit
 
     def enough(count: int) -> bool:
-        quantiles = float(stdtrit(count - 1, 1 - level / 2)) + float(stdtrit(count - 1, POWER))
+        quantiles = critical_t(level, count - 1) + critical_t(2 * (1 - POWER), count - 1)
         return 1 / (1 / count + ratio) >= (quantiles * deviation / mean) ** 2
 
     low, high = LEAST_FOR_VERDICT, MOST_SEEDS
@@ -208,7 +204,8 @@ def needs_more_data(mean: float, deviation: float, level: float, ratio: float) -
     `ratio`, however many there are, as all draw on the same samples."""
     if not ratio:
         return False
-    from scipy.special import ndtri
+    from statistics import NormalDist  # only here: importing takes its time
 
-    quantiles = float(ndtri(1 - level / 2)) + float(ndtri(POWER))
+    normal = NormalDist()
+    quantiles = normal.inv_cdf(1 - level / 2) + normal.inv_cdf(POWER)
     return ratio * (quantiles * deviation) ** 2 > mean * mean

@@ -1,4 +1,4 @@
-"""Expected numbers come from scipy.stats, which the package itself does not import, or from a closed form."""
+"""Expected numbers come from scipy.stats, which lossrun itself does not use, or from a closed form."""
 
 import math
 
