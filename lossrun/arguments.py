@@ -10,6 +10,7 @@ from typing import Annotated, Final, Optional
 
 import typer
 
+from lossrun.packaged import packaged_configs
 from lossrun.shell import DEFAULT_RUNS
 
 Weights = Annotated[
@@ -39,7 +40,8 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_configs(incomplete: str) -> list[str]:
-    """YAML files where the path leads so far, and one folder below. None: the shell completes files itself."""
+    """YAML files where the path leads so far and one folder below, then packaged configs by name. None: the shell
+    completes files itself."""
     folder = Path(incomplete.rpartition("/")[0] + "/") if "/" in incomplete else Path()
     found = [
         path
@@ -47,7 +49,12 @@ def complete_configs(incomplete: str) -> list[str]:
         for ending in ("yaml", "yml")
         for path in sorted(folder.glob(f"{depth}.{ending}"))
     ]
-    return [text for path in found if (text := str(path)).startswith(incomplete) and "/." not in f"/{text}"]
+    files = [text for path in found if "/." not in f"/{(text := str(path))}"]
+    return [text for text in (*files, *packaged_configs()) if text.startswith(incomplete)]
+
+
+def complete_packaged(incomplete: str) -> list[str]:
+    return [name for name in packaged_configs() if name.startswith(incomplete)]
 
 
 # What `list` lists, and what one of it is called in the catalogue.
@@ -89,7 +96,10 @@ def complete_names(incomplete: str) -> list[str]:
 ConfigFile = Annotated[
     Path,
     typer.Argument(
-        metavar="CONFIG", help="A YAML file; - for standard input.", show_default=False, autocompletion=complete_configs
+        metavar="CONFIG",
+        help="A YAML file, or the name of a config that comes with lossrun, such as quickstart; - for standard input.",
+        show_default=False,
+        autocompletion=complete_configs,
     ),
 ]
 RunName = Annotated[

@@ -39,16 +39,21 @@ def nearest_first(
     ignore: endings that count neither for nor against a name. count: of what there is, where several have one name.
     """
     count = len(names) if count is None else count
-    word = word.strip() or word
-    ranked = sorted(names[:_MOST], key=lambda name: (-_likeness(word, name, ignore), name))
+    ranked = _ranked(word, names, ignore)
     if not ranked:
         return _counted(count, kind, where)
-    close = _likeness(word, ranked[0], ignore) >= _CLOSE
+    close = nearest(word, names, ignore) is not None
     meant = f"; did you mean {_shown(ranked[0])}?" if close else ""
     if count == 1 and close:
         return f"{meant}{_counted(count, kind, where, joined=False)}"
     listed = ", ".join(map(_shown, ranked[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
     return f"{meant}{_counted(count, kind, where, joined=not close)}{', nearest first' * close}: {listed}"
+
+
+def nearest(word: str, names: Sequence[str], ignore: Sequence[str] = ()) -> str | None:
+    """The one of the names that `word` is likely to mean."""
+    first = next(iter(_ranked(word, names, ignore)), None)
+    return first if first is not None and _likeness(word.strip() or word, first, ignore) >= _CLOSE else None
 
 
 def inside(folder: Path, endings: Sequence[str] = (), kind: str = "file") -> str:
@@ -98,6 +103,11 @@ def _one_folder_below(path: Path) -> list[Path]:
         return sorted(one / path.name for one in folders if (one / path.name).is_file())
     except OSError:
         return []
+
+
+def _ranked(word: str, names: Sequence[str], ignore: Sequence[str]) -> list[str]:
+    word = word.strip() or word
+    return sorted(names[:_MOST], key=lambda name: (-_likeness(word, name, ignore), name))
 
 
 def _counted(count: int, kind: str, where: str = "here", *, joined: bool = True) -> str:

@@ -35,7 +35,7 @@ def test_there_is_one_for_every_classic_exercise() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_it_opens_with_its_command_and_the_result_to_expect(path: Path) -> None:
     command, expectation, *_ = path.read_text(encoding="utf-8").splitlines()
-    assert shlex.split(command.removeprefix("# ")) == ["lossrun", "train", f"configs/{path.name}"]
+    assert shlex.split(command.removeprefix("# ")) == ["lossrun", "train", path.stem]
     assert expectation.startswith("# Expect ")
     assert re.search(r"\d", expectation), "a result is a number"
 

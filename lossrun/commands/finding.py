@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lossrun.shell import STDIN
+from lossrun.packaged import packaged_config
+from lossrun.shell import STDIN, command
 
 if TYPE_CHECKING:
     from lossrun.config import Override, Reading
@@ -64,10 +65,18 @@ def loaded_runs(
 
 
 def read_config(config: Path, overrides: Sequence["Override"]) -> "Reading":
-    """The config in a file, or for `-` on standard input; whoever sits before it is told what is waited for."""
+    """The config in a file, the packaged one of that name, or for `-` the one on standard input.
+
+    Says which config is taken where CONFIG is no file, and what is waited for where somebody sits at standard input.
+    """
     from lossrun.config import read, read_standard_input
 
     if config != STDIN:
+        if packaged_config(config):
+            from lossrun.report.console import note, stderr
+
+            copies = f"`{command('new', str(config))}` writes a copy to edit"
+            note(stderr(), f"{config} is no file here, but a config that comes with lossrun; {copies}")
         return read(config, overrides)
     if sys.stdin and sys.stdin.isatty():
         from lossrun.report.console import note, stderr

@@ -14,7 +14,8 @@ from lossrun.config.source import Source
 from lossrun.config.validate import validate
 from lossrun.errors import ConfigError
 from lossrun.files import read_at_most
-from lossrun.nearby import about, joined
+from lossrun.nearby import about, joined, nearest, nearest_first
+from lossrun.packaged import packaged_config, packaged_configs
 from lossrun.shell import command
 
 ENDINGS: Final = (".yaml", ".yml")
@@ -31,23 +32,25 @@ class Reading:
 
 
 def read(path: Path, overrides: Sequence[Override] = ()) -> Reading:
-    """Read a config file. Raises ConfigError with every mistake in it."""
+    """Read a config file, or the config of that name that comes with lossrun where there is no such file.
+
+    Paths in a packaged config start from the current folder. Raises ConfigError with every mistake in it.
+    """
+    packaged = packaged_config(path)
     try:
         # As `open` would read it, line ends included; what is too long is refused by the parser.
-        content = read_at_most(path, MAX_BYTES + len(BOM_UTF8))
+        content = read_at_most(packaged or path, MAX_BYTES + len(BOM_UTF8))
         errors = "replace" if len(content) > MAX_BYTES + len(BOM_UTF8) else "strict"  # the cut may split a character
         text = content.decode("utf-8-sig", errors).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"]) from None
     except FileNotFoundError as error:
-        there = about(path, error, ENDINGS, "YAML file")
-        writes = f"`{command('new')}` writes one to start from"
-        raise ConfigError([joined(f"{path}: no such file{there}", writes)]) from None
+        raise ConfigError([_absent(path, error)]) from None
     except OSError as error:
         there = about(path, error, ENDINGS, "YAML file")
         raise ConfigError([f"{path}: cannot be read: {error.strerror}{there}"]) from None
     raw, source = parse(text, str(path))
-    return _reading(raw, source, path.resolve().parent, overrides)
+    return _reading(raw, source, Path.cwd() if packaged else path.resolve().parent, overrides)
 
 
 def read_standard_input(overrides: Sequence[Override] = ()) -> Reading:
@@ -72,6 +75,16 @@ def from_mapping(
 ) -> Reading:
     """The same for a mapping; messages call it `name`. Raises ConfigError."""
     return _reading(raw, Source(name), directory, overrides)
+
+
+def _absent(path: Path, error: FileNotFoundError) -> str:
+    """What to say of a file that is not there: which files and which packaged configs may be meant."""
+    text, names = f"{path}: no such file{about(path, error, ENDINGS, 'YAML file')}", sorted(packaged_configs())
+    could_be_a_name = not path.suffix and path.parent == Path()
+    if could_be_a_name or nearest(path.name, names, ENDINGS):
+        packaged = nearest_first(path.name, names, "config", "come with lossrun", ignore=ENDINGS)
+        text = joined(text, packaged.removeprefix("; "))
+    return joined(text, f"`{command('new')}` writes one to start from")
 
 
 def _reading(raw: Any, source: Source, directory: Path, overrides: Sequence[Override]) -> Reading:

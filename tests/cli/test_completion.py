@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lossrun.packaged import packaged_configs
 from tests.conftest import write_run
 
 PROGRAM = "import sys; sys.argv[0] = 'lossrun'; from lossrun.cli import main; main()"
@@ -58,7 +59,9 @@ def asked(folder: Path, shell: str, line: str) -> str:
         ("lossrun compare --runs-dir elsewhere ", ["last", "houses"]),
         ("lossrun show runs/", []),  # paths are the shell's own
         ("lossrun show --runs-dir nowhere m", []),
-        ("lossrun train ", ["mine.yaml", "configs/other.yml"]),
+        ("lossrun train ", ["mine.yaml", "configs/other.yml", *packaged_configs()]),
+        ("lossrun check qui", ["quickstart"]),
+        ("lossrun new ta", ["table"]),
         ("lossrun check configs/", ["configs/other.yml"]),
         ("lossrun explain hub", ["huber"]),
         ("lossrun explain double_act", ["double_activation"]),  # a lint rule
