@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lossrun.arguments import LISTS, ConfigFile, DataDir, Framework, Overrides, complete_lists, complete_names
+from lossrun.arguments import (
+    LISTS,
+    ConfigFile,
+    DataDir,
+    Framework,
+    Overrides,
+    complete_lists,
+    complete_names,
+    complete_packaged,
+)
 from lossrun.commands.finding import folder_of_data, read_config
 from lossrun.commands.importing import torch_is_imported
 from lossrun.shell import STDIN, command, join
@@ -192,26 +201,30 @@ def explain(
 
 def schema() -> None:
     """Print the JSON Schema of config files, for editors."""
-    import json
+    from lossrun.config.starting import schema_text
 
-    from lossrun.config.schema import json_schema
-
-    typer.echo(json.dumps(json_schema(), indent=2))
+    typer.echo(schema_text(), nl=False)
 
 
 def new(
-    template: Annotated[str, typer.Argument(help="regression, classification or table.")] = "regression",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="regression, classification, table, or another config that comes with lossrun.",
+            autocompletion=complete_packaged,
+        ),
+    ] = "regression",
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write; - for stdout.")] = Path("config.yaml"),
 ) -> None:
-    """Write a commented config to start from."""
-    from lossrun.config.starting import template_text, write_template
+    """Write a commented config to start from, and next to it the JSON Schema by which editors complete and check it."""
+    from lossrun.config.starting import starting_text, write_config
     from lossrun.report.console import note, stderr
 
     if str(output) == "-":
-        typer.echo(template_text(template), nl=False)
+        typer.echo(starting_text(name), nl=False)
         return
-    write_template(template, output)
-    note(stderr(), f"{output} written. Next:\n  {command('train', output)}")
+    schema = write_config(name, output)
+    note(stderr(), f"{output} written, and {schema} for your editor. Next:\n  {command('train', output)}")
 
 
 def fetch(

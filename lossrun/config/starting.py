@@ -1,34 +1,40 @@
-"""`lossrun new`: commented configs to start from, kept as files beside this module."""
+"""`lossrun new`: a copy of a packaged config to start from, and the schema that an editor checks it by."""
 
-from importlib.resources import files
+import json
+import re
 from pathlib import Path
+from typing import Final
 
+from lossrun.config.schema import json_schema
 from lossrun.errors import UsageError
 from lossrun.nearby import about_folder, nearest_first
+from lossrun.packaged import packaged_configs
 from lossrun.shell import PROGRAM, command
 
-
-def template_names() -> list[str]:
-    folder = files("lossrun.config") / "templates"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+SCHEMA: Final = ".lossrun.schema.json"
 
 
-def template_text(name: str, file: Path = Path("FILE")) -> str:
-    """The template; `file` is what its first line says to train. Raises UsageError for an unknown name."""
-    names = template_names()
-    if name not in names:
-        raise UsageError(f"there is no template {name!r}{nearest_first(name, names, 'template')}")
-    text = (files("lossrun.config") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
-    # A line break would end the comment that the command stands in, and bytes that are no text cannot be written.
-    if str(file).isprintable():
-        for told in ("train", "check"):
-            text = text.replace(f"{PROGRAM} {told} FILE", command(told, file))
-    return text
+def starting_text(name: str) -> str:
+    """The packaged config. Raises UsageError for an unknown name."""
+    configs = packaged_configs()
+    if name not in configs:
+        near = nearest_first(name, list(configs), "config", "to start from")
+        raise UsageError(f"there is no config {name!r} to start from{near}")
+    return configs[name].read_text(encoding="utf-8")
 
 
-def write_template(name: str, path: Path) -> None:
-    """Write the template to a file that does not exist yet. Raises UsageError."""
-    text = template_text(name, path)
+def schema_text() -> str:
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
+def write_config(name: str, path: Path) -> Path:
+    """Write the packaged config to a file that does not exist yet, and next to it the schema, which is returned.
+
+    The first line tells editors where the schema is, and the commands in the comments name the new file.
+    Raises UsageError.
+    """
+    text = f"# yaml-language-server: $schema=./{SCHEMA}\n{_about(path, name, starting_text(name))}"
+    schema = path.with_name(SCHEMA)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -36,3 +42,16 @@ def write_template(name: str, path: Path) -> None:
         raise UsageError(f"{path} exists already and is left alone; choose another file with --output") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}{about_folder(path)}") from None
+    try:
+        schema.write_text(schema_text(), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} is written, but {schema} cannot be: {error.strerror}; move what is there") from None
+    return schema
+
+
+def _about(path: Path, name: str, text: str) -> str:
+    """The text with its commands about `path`."""
+    # A line break would end the comment that the command stands in, and bytes that are no text cannot be written.
+    if not str(path).isprintable():
+        return text
+    return re.sub(rf"{PROGRAM} (train|check) {re.escape(name)}(?![\w-])", lambda told: command(told[1], path), text)

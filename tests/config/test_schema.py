@@ -11,10 +11,9 @@ from lossrun.config import Reading, read
 from lossrun.config.keys import KEYS
 from lossrun.config.reader import parse
 from lossrun.config.schema import json_schema
-from lossrun.config.starting import template_names, template_text
 from lossrun.errors import ConfigError
+from lossrun.packaged import packaged_configs
 
-SHIPPED = sorted(Path(__file__).parents[2].glob("configs/*.yaml"))
 # Draft 2020-12: the words that the schema uses, and what each of them may hold.
 KEYWORDS = {
     "$schema": str, "title": str, "description": str, "default": object, "$ref": str, "$defs": dict, "type": str,
@@ -99,19 +98,11 @@ def test_it_lists_every_key_and_component() -> None:
             assert spellings <= set(by_name[member.name]["properties"])
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_it_accepts_the_shipped_configs_as_written_and_resolved(path: Path) -> None:
+@pytest.mark.parametrize("path", packaged_configs().values(), ids=lambda path: path.stem)
+def test_it_accepts_the_packaged_configs_as_written_and_resolved(path: Path) -> None:
     schema = json_schema()
     assert accepts(schema, parse(path.read_text(), path.name)[0], schema)
     assert accepts(schema, read(path).config.to_mapping(), schema)
-
-
-@pytest.mark.parametrize("name", template_names())
-def test_it_accepts_the_templates(name: str, read_text: Callable[..., Reading]) -> None:
-    schema = json_schema()
-    text = template_text(name)
-    assert accepts(schema, parse(text, name)[0], schema)
-    assert accepts(schema, read_text(text).config.to_mapping(), schema)
 
 
 @pytest.mark.parametrize(
