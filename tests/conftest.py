@@ -52,6 +52,7 @@ SLOW = (
     "script",
     "test_configs.py",
     "test_docs.py",
+    "test_wheel.py",
     "training/test_all_optimizers.py",
     "training/test_health.py",
     "training/test_health_cases.py",
