@@ -1,5 +1,6 @@
 """What differs between the configs of several runs, in short."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
@@ -8,6 +9,10 @@ from typing import Any, Final
 from lossrun.catalog import COMPONENTS, get
 from lossrun.catalog.parameter import Group, Key, Nested
 
+# Text that would end early, begin something else, or be a number; nothing and `~` are null.
+_NEEDS_QUOTES: Final = re.compile(
+    r"""[,\[\]{}]|:(\s|$)|\s\#|^[\s\#:&*!|>'"%@`~?-]|\s$|^$|^[+.]*\d[\w.+-]*$|^[+-]?\.(inf|nan)$""", re.IGNORECASE
+)
 # They name a run and change nothing in it.
 _NAMES: Final = {"name", "tags"}
 
@@ -46,9 +51,9 @@ def component_text(key: str, value: Any) -> str:
 
 
 def yaml_text(value: Any) -> str:
-    """A value as one would write it in a config: null, true, 1e-8, and "" for a word of no letters."""
-    if value == "":
-        return '""'
+    """A value as one would write it in a config: null, true, 1e-8. Text that YAML would read otherwise is in quotes."""
+    if isinstance(value, str):
+        return value if _is_plain(value) else _quoted(value)
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):
@@ -56,6 +61,18 @@ def yaml_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(yaml_text(item) for item in value) + "]"
     return str(value).replace("e-0", "e-") if isinstance(value, float) else str(value)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether the text stands for itself in a config, within a list too."""
+    return text.isprintable() and not _NEEDS_QUOTES.search(text) and text.lower() not in ("null", "true", "false")
+
+
+def _quoted(text: str) -> str:
+    """In double quotes, what does not show as it is written as its number."""
+    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+    shown = (char if char.isprintable() else rf"\U{ord(char):08x}" for char in escaped)
+    return f'"{"".join(shown)}"'
 
 
 def _differences(prefix: str, values: Sequence[Mapping[str, Any]]) -> list[Difference]:

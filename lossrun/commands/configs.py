@@ -177,8 +177,9 @@ def explain(
 ) -> None:
     """Explain a loss, optimizer, schedule, model, dataset, metric, lint rule, diagnosis or key of the config."""
     from lossrun.report.console import stdout
-    from lossrun.report.explain import examples, print_topic
+    from lossrun.report.explain import print_topic
     from lossrun.report.pictures import print_loss, print_rates
+    from lossrun.report.reference.examples import values_without_default
     from lossrun.report.topics import topics
 
     console, found = stdout(), topics(name, kind)
@@ -188,7 +189,7 @@ def explain(
         if topic.kind == "schedule":
             from lossrun.components.schedule_curves import rate_curves
 
-            if curves := rate_curves(topic.name, examples(topic.name) | dict(topic.implies)):
+            if curves := rate_curves(topic.name, values_without_default(topic.name) | dict(topic.implies)):
                 print_rates(console, topic.name, curves)
         if topic.kind == "loss":
             # Only now, with the text on the screen, is torch worth its second.

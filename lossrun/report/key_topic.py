@@ -1,20 +1,20 @@
 """What `lossrun explain` tells of a key of the config: what it takes, its default, where it stands, lines to copy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, Literal, get_args, get_origin
 
 from lossrun.analysis.differences import yaml_text
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.parameter import REQUIRED, Group, Key, Nested, Parameter
-from lossrun.config.key_paths import KeyPath, key_paths
+from lossrun.config.key_paths import KeyPath, Variant, key_paths
 from lossrun.config.reader import parse
 from lossrun.lint.rules import RULES
-from lossrun.report.listing import PLURALS
+from lossrun.report.listing import LISTED, PLURALS
+from lossrun.report.reference.article import Example, Fact, Piece, Reference, fact, listed
+from lossrun.report.reference.examples import values_without_default
 from lossrun.shell import command, option_set
 
-# Kinds that have a list of their own.
-_LISTED: Final = ("loss", "optimizer", "model", "dataset", "schedule")
 # What a declaration alone does not say: a word that makes sense, and a component that has the key.
 _VALUES: Final[Mapping[str, Any]] = {
     "name": "mnist-mlp",
@@ -31,51 +31,74 @@ _VALUES: Final[Mapping[str, Any]] = {
     "dataset.inputs": ["rooms", "area"],
     "dataset.targets": [3, 5, 7, 9],
     "dataset.drop": ["id"],
+    "dataset.weight": "count",
+    "dataset.missing_values": ["?"],
+    "dataset.split.column": "part",
+    "dataset.split.groups": "patient",
+    "dataset.split.order": "date",
+    "dataset.split.validation": "validation.csv",
+    "dataset.split.test": "test.csv",
     "dataset.delimiter": ";",
     "loss.class_weights": "balanced",
     "model.hidden": [300, 100],
     "optimizer.betas": [0.9, 0.99],
+    "schedule.boundaries": [10, 20],
+    "schedule.fractions": [0.5, 0.1],
 }
 _WORDS: Final = {"layer": "lenet5"}
 
 
-def key_rows(subject: KeyPath) -> Iterator[tuple[str, str]]:
-    """Sections of a name and a text."""
-    several = len(subject.variants) > 1
+def key_facts(subject: KeyPath) -> Iterator[Fact]:
+    """In the order to read them. A fact may have nothing to say."""
     for variant in subject.variants:
-        of = f" ({', '.join(variant.components)})" if several else ""
-        yield "takes", _takes(variant.key) + of
+        yield fact("takes", _takes(variant.key), *_of(variant, subject))
     key = subject.variants[0].key
-    yield "unit", key.unit if isinstance(key, Parameter) else ""
+    yield fact("unit", key.unit if isinstance(key, Parameter) else "")
     for variant in subject.variants:
-        of = f" ({', '.join(variant.components)})" if several else ""
-        yield "default", _default(variant.key) + of
+        yield fact("default", _default(variant.key), *_of(variant, subject))
     if isinstance(key, Group):
-        yield "keys in it", ", ".join(f"{subject.path}.{inner.name}" for inner in key.parameters)
+        yield fact("keys in it", *_keys(f"{subject.path}.{inner.name}" for inner in key.parameters))
     if isinstance(key, Nested) and key.kind in COMPONENTS:
-        yield "names", ", ".join(component.name for component in COMPONENTS[key.kind])
+        yield fact("names", *listed(Reference(key.kind, component.name) for component in COMPONENTS[key.kind]))
     if subject.kind:
-        yield "belongs to", f"{subject.kind}: " + ", ".join(_components(subject))
-    yield "also", ", ".join(subject.spellings)
-    yield "rules", ", ".join(_rules().get(subject.path, ()))
-    yield "see also", "; ".join(filter(None, (_below(subject.path), _listed(key))))
+        owners = (Reference(subject.kind, name) for name in _components(subject))
+        yield fact("belongs to", f"{subject.kind}: ", *listed(owners))
+    yield fact("also", ", ".join(subject.spellings))
+    yield fact("rules", *listed(Reference("rule", name) for name in _rules().get(subject.path, ())))
 
 
-def key_examples(subject: KeyPath) -> list[str]:
-    """Lines of a config, and the same on the command line."""
+def key_example(subject: KeyPath) -> Example:
+    """A line of a config and, where the value is a plain one, the same on the command line."""
     value = example_value(subject)
     parts = subject.path.split(".")
     text: Any = value
     for depth in range(len(parts) - 1, 0, -1):
         named = _named(subject, ".".join(parts[:depth]))
         inner = {parts[depth]: text}
-        text = {"name": named, **inner} if named else inner
+        text = {"name": named, **values_without_default(named), **inner} if named else inner
         declared = key_paths()[".".join(parts[:depth])].variants[0].key
         if isinstance(declared, Nested) and declared.many:
             text = [text]
-    lines = [f"{parts[0]}: {yaml_text(text)}"]
+    if len(parts) == 1 and isinstance(value, str) and (needed := values_without_default(value)):
+        text = {"name": value, **needed}
+    line = f"{parts[0]}: {yaml_text(text)}"
     several = isinstance(value, Mapping | list) or any(_is_many(".".join(parts[:d])) for d in range(1, len(parts)))
-    return lines if several else [*lines, option_set(subject.path, yaml_text(value))]
+    return Example("in a config", (line,), "" if several else option_set(subject.path, yaml_text(value)))
+
+
+def keys_like_it(subject: KeyPath) -> tuple[Reference, ...]:
+    """Keys of the same last part elsewhere: seed and dataset.seed."""
+    leaf = subject.path.rpartition(".")[2]
+    others = (path for path in key_paths() if path != subject.path and path.rpartition(".")[2] == leaf)
+    return tuple(Reference("key", path) for path in others)
+
+
+def list_of(subject: KeyPath) -> str:
+    """The command that lists what the key may name; "" where it names nothing that has a list."""
+    key = subject.variants[0].key
+    if not isinstance(key, Nested) or key.kind not in LISTED:
+        return ""
+    return command("list", PLURALS.get(key.kind, f"{key.kind}s"))
 
 
 def example_value(subject: KeyPath) -> Any:
@@ -133,6 +156,17 @@ def _default(key: Key) -> str:
     return "not set" if key.default is None else yaml_text(key.default)
 
 
+def _of(variant: Variant, subject: KeyPath) -> tuple[Piece, ...]:
+    """Whose key it is, where components differ in it."""
+    if len(subject.variants) < 2:
+        return ()
+    return (" (", *listed(Reference(subject.kind, name) for name in variant.components), ")")
+
+
+def _keys(paths: Iterable[str]) -> Iterator[Piece]:
+    return listed(Reference("key", path) for path in paths)
+
+
 def _components(subject: KeyPath) -> list[str]:
     return list(dict.fromkeys(name for variant in subject.variants for name in variant.components))
 
@@ -149,18 +183,6 @@ def _named(subject: KeyPath, path: str) -> str:
 def _is_many(path: str) -> bool:
     declared = key_paths()[path].variants[0].key
     return isinstance(declared, Nested) and declared.many
-
-
-def _below(path: str) -> str:
-    """Keys of the same last part elsewhere: seed and dataset.seed."""
-    leaf = path.rpartition(".")[2]
-    return ", ".join(other for other in key_paths() if other != path and other.rpartition(".")[2] == leaf)
-
-
-def _listed(key: Key) -> str:
-    if not isinstance(key, Nested) or key.kind not in _LISTED:
-        return ""
-    return command("list", PLURALS.get(key.kind, key.kind + "s"))
 
 
 @cache

@@ -6,12 +6,20 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from lossrun.analysis.differences import yaml_text
-from lossrun.catalog.declaration import CLASS_TASKS, TASKS, Component, DatasetDeclaration, Loss, Metric, Optimizer
+from lossrun.catalog.declaration import (
+    CLASS_TASKS,
+    TASKS,
+    Component,
+    DatasetDeclaration,
+    Loss,
+    Metric,
+    Optimizer,
+)
 from lossrun.catalog.lookup import COMPONENTS
-from lossrun.catalog.parameter import REQUIRED, Group, Key, Parameter
+from lossrun.catalog.parameter import REQUIRED, Key
 from lossrun.report.console import is_bounded, wrapped
 from lossrun.report.loss_facts import last_layer, robust_to
+from lossrun.report.reference.article import Spellings, parameter_rows, spelling_groups
 from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
 from lossrun.shell import command
 
@@ -20,6 +28,8 @@ LEAST_ROOM: Final = 24  # cells for a sentence in a column
 # Kinds that components of another kind name in turn.
 _INNER: Final = {"model": ("initializer", "layer"), "dataset": ("noise",)}
 PLURALS: Final = {"loss": "losses"}
+# Kinds that have a list of their own.
+LISTED: Final = ("loss", "optimizer", "schedule", "model", "dataset", "metric")
 
 TASK_HEADINGS: Final = {
     "regression": "regression: targets are numbers",
@@ -27,7 +37,7 @@ TASK_HEADINGS: Final = {
     "multiclass": "multiclass: one class of several",
     "multilabel": "multilabel: several labels, each yes or no",
 }
-_USUAL: Final = {
+USUAL_LOSSES: Final = {
     "regression": "mse",
     "binary": "binary_cross_entropy",
     "multiclass": "cross_entropy",
@@ -54,7 +64,7 @@ def overview(console: Console, kind: str, task: str | None = None) -> None:
             print_table(console, _table(console, COMPONENTS[inner], None, f"{inner}s"))
     print_line(console, "")
     plural = PLURALS.get(kind, kind + "s")
-    first = _USUAL[task or "regression"] if kind == "loss" else COMPONENTS[kind][0].name
+    first = USUAL_LOSSES[task or "regression"] if kind == "loss" else COMPONENTS[kind][0].name
     print_line(console, f"all about one: {command('explain', first)}")
     print_line(console, f"parameters of all: {command('list', plural, '--full')}")
 
@@ -111,7 +121,7 @@ def _by_use(task: str) -> list[Loss]:
     """The losses of a task: the usual one, those made for its logits or numbers, then those that take probabilities."""
     losses = [component for component in _fitting("loss", task) if isinstance(component, Loss)]
     return sorted(
-        losses, key=lambda loss: (loss.name != _USUAL[task], last_layer(loss, task) in ("softmax", "sigmoid"))
+        losses, key=lambda loss: (loss.name != USUAL_LOSSES[task], last_layer(loss, task) in ("softmax", "sigmoid"))
     )
 
 
@@ -151,7 +161,7 @@ def _print_components(console: Console, components: Sequence[Component]) -> None
         print_line(console, "")
     if shared:
         print_line(console, "shared parameters", style="bold")
-        print_pairs(console, [row for key in shared for row in parameter_rows(key)], style="cyan", indent=2)
+        print_pairs(console, [row for key in shared for row in _parameter_rows(key)], style="cyan", indent=2)
         print_line(console, "")
 
 
@@ -174,31 +184,24 @@ def _rows(component: Component, shared: Sequence[Key]) -> Iterator[tuple[str, st
         yield "better", "lower" if component.goal == "min" else "higher"
     for key in component.parameters:
         if key not in shared:
-            yield from parameter_rows(key)
+            yield from _parameter_rows(key)
     if common := [key.name for key in component.parameters if key in shared]:
         yield "shared", ", ".join(common)
     if component.aliases:
-        yield "also", spellings(component)
+        yield "also", spellings(spelling_groups(component))
 
 
-def spellings(component: Component, between: str = "; ") -> str:
+def _parameter_rows(key: Key) -> Iterator[tuple[str, str]]:
+    for row in parameter_rows(key):
+        yield row.name, row.text
+
+
+def spellings(groups: Sequence[Spellings], between: str = "; ") -> str:
     """Every other spelling; those that imply the same parameters together, `between` them and the next."""
-    groups: dict[str, list[str]] = {}
-    for alias in component.aliases:
-        implied = ", ".join(f"{name}: {yaml_text(value)}" for name, value in alias.implies.items())
-        groups.setdefault(implied, []).append(alias.spelling)
-    return between.join(", ".join(names) + (f" ({implied})" if implied else "") for implied, names in groups.items())
-
-
-def parameter_rows(key: Key, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Name and explanation: meaning, unit, bounds, default."""
-    if isinstance(key, Group):
-        for inner in key.parameters:
-            yield from parameter_rows(inner, f"{key.name}.")
-        return
-    unit = f" [{key.unit}]" if isinstance(key, Parameter) and key.unit else ""
-    default = "required" if key.default is REQUIRED else f"default {yaml_text(key.default)}"
-    yield prefix + key.name, f"{key.meaning}{unit}; {key.expected}; {default}"
+    found: dict[str, list[str]] = {}
+    for group in groups:
+        found.setdefault(group.implied, []).extend(group.names)
+    return between.join(", ".join(names) + (f" ({implied})" if implied else "") for implied, names in found.items())
 
 
 def number(value: float) -> str:

@@ -1,7 +1,10 @@
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from lossrun.analysis.differences import component_text, config_differences, letters
+from lossrun.analysis.differences import component_text, config_differences, letters, yaml_text
 from lossrun.catalog.models import LENET5, TWO_CONV
+from lossrun.config.reader import parse
 
 MSE = {"name": "mse", "reduction": "mean"}
 HUBER = {"name": "huber", "delta": 1.0, "reduction": "mean"}
@@ -84,3 +87,22 @@ def test_letters_are_distinct_and_begin_with_the_alphabet():
     assert found[:3] == ("A", "B", "C")
     assert (found[25], found[26], found[52]) == ("Z", "A2", "A3")
     assert len(set(found)) == 60
+
+
+WRITABLE = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
+
+
+@given(st.recursive(WRITABLE | st.none() | st.booleans() | st.integers(-(10**9), 10**9), st.lists))
+@example(",")
+@example("2024")
+@example("1e5")
+@example("-.inf")
+@example("a: b")
+@example("a #b")
+def test_a_value_is_written_as_yaml_reads_it_in_a_list(value):
+    assert parse(f"[{yaml_text(value)}]", "text")[0] == [value]
+
+
+@pytest.mark.parametrize("text", ["mnist-mlp", "own.losses:huber", "200 steps", "houses (1).csv", "../a/b.csv", ";"])
+def test_ordinary_text_needs_no_quotes(text):
+    assert yaml_text(text) == text

@@ -15,8 +15,7 @@ from lossrun.config.keys import ANSWERS, HABITS
 from lossrun.config.reader import parse
 from lossrun.config.schema import json_schema
 from lossrun.lint.rules import RULES
-from lossrun.report.explain import examples
-from lossrun.report.key_topic import key_examples
+from lossrun.report.key_topic import example_value, key_example
 from lossrun.report.names_in_brackets import where_to_read
 from lossrun.report.topics import topics
 from tests.cli.conftest import Run
@@ -50,16 +49,19 @@ def test_every_key_of_the_schema_is_there() -> None:
 def test_each_is_explained_with_an_example_that_is_valid(key: KeyPath) -> None:
     (topic,) = [topic for topic in topics(key.path) if topic.kind == "key"]
     assert topic.name == key.path
-    line, *options = key_examples(key)
-    raw = parse(line, "example")[0]
-    given = raw[key.path.split(".")[0]]
-    if isinstance(given, dict) and "name" in given:  # keys that such a component cannot do without
-        raw = {key.path.split(".")[0]: {**examples(given["name"]), **given}}
-    elif key.path == "dataset":
-        raw = {"dataset": "synthetic_regression"}
+    example = key_example(key)
+    raw = parse("\n".join(example.lines), "example")[0]
     from_mapping({**BASE, **raw}, Path())
-    if options and "." not in key.path:
-        from_mapping(BASE, Path(), [shlex.split(options[0])[1]])
+    assert example_value(key) in values_at(raw, key.path.split("."))
+    if example.options and "." not in key.path:
+        from_mapping(BASE, Path(), [shlex.split(example.options)[1]])
+
+
+def values_at(raw: Any, path: list[str]) -> list[Any]:
+    """The value there, as a word and as a mapping that holds nothing else of interest."""
+    for part in path:
+        raw = raw[0][part] if isinstance(raw, list) else raw[part]
+    return [raw, raw["name"]] if isinstance(raw, dict) and "name" in raw else [raw]
 
 
 @pytest.mark.parametrize(("habit", "path"), HABITS.items())

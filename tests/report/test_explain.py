@@ -9,8 +9,9 @@ from lossrun.catalog.parameter import Group, Parameter
 from lossrun.config import read
 from lossrun.errors import UsageError
 from lossrun.lint.rules import RULES
-from lossrun.report.explain import MEASURE, print_topic, yaml_lines
+from lossrun.report.explain import MEASURE, print_topic
 from lossrun.report.pictures import print_loss, print_rates
+from lossrun.report.reference.examples import yaml_lines
 from lossrun.report.topics import topics
 
 EVERYTHING = [
@@ -69,6 +70,7 @@ def test_nothing_that_is_declared_is_left_out(component):
         if isinstance(key, Parameter):
             assert words(key.meaning) in text
             assert key.expected in text
+            assert not key.aliases or f"also {', '.join(key.aliases)}" in text
 
 
 def test_rules_and_diagnoses_are_told_in_full():
