@@ -4,6 +4,7 @@
     run = lossrun.train("config.yaml")
     lossrun.compare(run, lossrun.load("runs/..."))
 
+Every error that lossrun raises on purpose is a `lossrun.LossrunError`; `lossrun.errors` draws the tree.
 Names are imported when they are first used, so that `import lossrun` stays free of torch.
 """
 
@@ -16,10 +17,36 @@ if TYPE_CHECKING:
     from lossrun.api import Run, compare, evaluate, export, load, predict, resume, train
     from lossrun.components.public import loss
     from lossrun.data import Dataset
+    from lossrun.errors import (
+        AbsentDataError,
+        CheckpointError,
+        ConfigError,
+        DataError,
+        DivergedError,
+        LockedError,
+        LossrunError,
+        OutOfMemoryError,
+        RunError,
+        StoppedError,
+        TerminatedError,
+        UsageError,
+    )
 
 __all__ = [
+    "AbsentDataError",
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
     "Dataset",
+    "DivergedError",
+    "LockedError",
+    "LossrunError",
+    "OutOfMemoryError",
     "Run",
+    "RunError",
+    "StoppedError",
+    "TerminatedError",
+    "UsageError",
     "__version__",
     "compare",
     "evaluate",
@@ -31,18 +58,26 @@ __all__ = [
     "train",
 ]
 
-_HOMES = {
-    "Dataset": "lossrun.data",
-    "Run": "lossrun.api",
-    "compare": "lossrun.api",
-    "evaluate": "lossrun.api",
-    "export": "lossrun.api",
-    "load": "lossrun.api",
-    "loss": "lossrun.components.public",
-    "predict": "lossrun.api",
-    "resume": "lossrun.api",
-    "train": "lossrun.api",
+_NAMES = {
+    "lossrun.api": ("Run", "compare", "evaluate", "export", "load", "predict", "resume", "train"),
+    "lossrun.components.public": ("loss",),
+    "lossrun.data": ("Dataset",),
+    "lossrun.errors": (
+        "AbsentDataError",
+        "CheckpointError",
+        "ConfigError",
+        "DataError",
+        "DivergedError",
+        "LockedError",
+        "LossrunError",
+        "OutOfMemoryError",
+        "RunError",
+        "StoppedError",
+        "TerminatedError",
+        "UsageError",
+    ),
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

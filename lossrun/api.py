@@ -94,16 +94,18 @@ def train(
     """Train as a config file, or a mapping like one, says; the finished run, as `load` reads it.
 
     `overrides` are `KEY=VALUE` as for `--set`, or a mapping from keys to values. Lint warnings are UserWarnings.
-    Raises the errors of `lossrun.errors`; Ctrl-C is KeyboardInterrupt and leaves the last checkpoint.
+    Raises a `lossrun.LossrunError`; Ctrl-C is KeyboardInterrupt and leaves the last checkpoint.
     """
-    from lossrun.training.loop import train as run_loop
-    from lossrun.training.start import begin, prepare
-
     reading = _reading(config, overrides)
     with _apart(reading):
         examined = examine(reading, _data_dir(data_dir))
     for text in examined.warnings:
         warnings.warn(text, stacklevel=2)
+
+    # Only now, with every mistake of the config told, is torch worth its second.
+    from lossrun.training.loop import train as run_loop
+    from lossrun.training.start import begin, prepare
+
     with begin(prepare(examined), Path(runs_dir)) as session:
         for _ in run_loop(session, lambda: None):
             pass
