@@ -9,7 +9,7 @@ import typer
 
 from lossrun.commands import configs, models, runs, training
 from lossrun.commands.with_config import WithConfig
-from lossrun.errors import ConfigError, LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
+from lossrun.errors import LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
 from lossrun.output import accept_any_text
 from lossrun.shell import is_a_width
 from lossrun.version import __version__
@@ -62,11 +62,9 @@ def main() -> None:
         console = stderr()
         if isinstance(problem, StoppedError):
             note(console, str(problem))
-        elif isinstance(problem, ConfigError):
+        else:
             for text in problem.problems:
                 error(console, text)
-        else:
-            error(console, str(problem))
         if more := where_to_read([str(problem)]):
             note(console, more)
         sys.exit(problem.exit_code)

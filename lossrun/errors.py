@@ -25,7 +25,13 @@ from typing import ClassVar, Final
 
 
 class LossrunError(Exception):
+    """One or more things that are wrong; `problems` holds one text for each."""
+
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(problems))
 
 
 class UsageError(LossrunError):
@@ -33,11 +39,10 @@ class UsageError(LossrunError):
 
 
 class ConfigError(UsageError):
-    """One or more mistakes in a config; `problems` holds one text for each, in file order."""
+    """One or more mistakes in a config, in file order."""
 
     def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
+        super().__init__(*problems)
 
 
 class DataError(LossrunError):
