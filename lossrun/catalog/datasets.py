@@ -230,6 +230,14 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
             Parameter("delimiter", str, ",", "between cells; '\\t' for a tab"),
             Parameter("header", bool, True, "whether the first line names the columns; otherwise they are x1, x2, ..."),
             Parameter("decimal", Literal[".", ","], ".", "the decimal sign; with ',' 1.234,5 is a number too"),
+            Parameter(
+                "thousands",
+                Literal[",", ".", " ", "'", "_"] | None,
+                None,
+                "the sign between thousands, as the comma of 1,234.5; left out: none, or with decimal ',' a point, a "
+                "blank or an apostrophe",
+                spellings={"space": " ", "\u00a0": " ", "\u202f": " ", "’": "'"},
+            ),
             Parameter("encode", Literal["refuse", "one_hot"], "refuse", "what to do with columns of words"),
             Parameter(
                 "missing",

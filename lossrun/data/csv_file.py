@@ -7,9 +7,10 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.catalog.declaration import Task
-from lossrun.data.cells import CellForm, DisguisedColumn, shown
+from lossrun.data.cells import CellForm, shown
 from lossrun.data.columns import chosen_columns, weight_column
 from lossrun.data.dataset import Part, Source
+from lossrun.data.disguises import DisguisedColumn, fix_in_csv
 from lossrun.data.given_split import split_column
 from lossrun.data.inputs import narrowed
 from lossrun.data.sample_weights import EXPECTED, as_weights
@@ -32,6 +33,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
     """
     tables = read_tables(parameters, config_dir)
     table = tables["train"]
+    _check_thousands(tables, parameters)
     targets, inputs, splits = chosen_columns(list(table.columns), parameters, str(table.path))
     weighting = weight_column(parameters, list(table.columns), str(table.path))
     notes = _ask_about_disguises(table, inputs, targets, parameters)
@@ -90,13 +92,19 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
 
 
 def cell_form(parameters: Mapping[str, Any]) -> CellForm:
-    """How the cells are written, as the dataset's keys say."""
-    decimal = parameters["decimal"]
+    """How the cells are written, as the dataset's keys say. Raises DataError where these contradict each other."""
+    decimal, thousands = parameters["decimal"], parameters["thousands"] or ""
+    if thousands == decimal:
+        both = " (for numbers such as 1.234,5 add decimal: ',')" if decimal == "." else ""
+        raise DataError(
+            f"dataset.thousands: {thousands!r} is also the decimal sign{both}; name what stands between the thousands, "
+            "or leave thousands out"
+        )
     missing = (
         str(cell).replace(".", decimal) if isinstance(cell, float) else str(cell).strip()
         for cell in parameters["missing_values"]
     )
-    return CellForm(decimal, frozenset(missing))
+    return CellForm(decimal, frozenset(missing), thousands)
 
 
 def read_tables(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, Table]:
@@ -111,6 +119,18 @@ def read_tables(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, Ta
         )
         for part, path in part_files(parameters, config_dir).items()
     }
+
+
+def _check_thousands(tables: Mapping[str, Table], parameters: Mapping[str, Any]) -> None:
+    """Raises DataError where the delimiter must have parted numbers between their thousands."""
+    sign = parameters["thousands"]
+    if sign is None or sign != parameters["delimiter"]:
+        return
+    if not any(sign in cell for table in tables.values() for cells in table.columns.values() for cell in cells):
+        raise DataError(
+            f"dataset.thousands: {sign!r} is also the delimiter, and no cell holds one: a number such as 1{sign}500 is "
+            f'read as two cells; put such cells in quotes ("1{sign}500"), or write another delimiter between cells'
+        )
 
 
 def _check_columns(table: Table, first: Table, wanted: Sequence[str]) -> None:
@@ -131,7 +151,8 @@ def _ask_about_disguises(
     task, one_hot = parameters["task"], parameters["encode"] == "one_hot"
     asked: list[str] = []
     notes: list[str] = []
-    for name in dict.fromkeys([*inputs, *targets]):
+    used = list(dict.fromkeys([*inputs, *targets]))
+    for name in used:
         is_target = name in targets
         # Whoever states the task knows what the target is.
         if is_target and len(targets) == 1 and task in ("binary", "multiclass"):
@@ -142,17 +163,16 @@ def _ask_about_disguises(
         if not is_target and one_hot and found.repeats:
             notes.append(f"column {name} holds {found.disguise.looks_like} and is encoded as categories all the same")
             continue
-        asked.append(
-            f"{table.place(found.place, name)}: {shown(found.cell)!r}: {_question(found, name, parameters, is_target)}"
-        )
+        fix = fix_in_csv(found.disguise, table.number_cells(used), table.form)
+        question = _question(found, name, fix, parameters, is_target)
+        asked.append(f"{table.place(found.place, name)}: {shown(found.cell)!r}: {question}")
     if asked:
-        raise DataError("\n".join(asked))
+        raise DataError(*asked)
     return notes
 
 
-def _question(found: DisguisedColumn, name: str, parameters: Mapping[str, Any], is_target: bool) -> str:
-    fix = found.disguise.fix_in_csv(cell_form(parameters))
-    text = f"the column holds {found.disguise.looks_like}, which are words to a program; {fix}"
+def _question(found: DisguisedColumn, name: str, fix: str, parameters: Mapping[str, Any], is_target: bool) -> str:
+    text = f"the column seems to hold {found.disguise.looks_like}, which would be read as words; {fix}"
     if is_target:
         alone = parameters["task"] is None and not isinstance(parameters["target"], list)
         return text + ("; or, if these are classes, add task: multiclass" if alone else "")

@@ -9,7 +9,8 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from lossrun.data.cells import PLAIN, disguised
+from lossrun.data.cells import PLAIN
+from lossrun.data.disguises import disguised
 from lossrun.errors import DataError
 
 # Beyond float32 there is nothing to train on.

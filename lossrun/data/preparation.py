@@ -97,7 +97,11 @@ class Preparation:
             "target_scaling": _scaling_to_json(self.target_scaling),
             "columns": [column.to_json() for column in self.columns],
             "means": None if self.means is None else self.means.tolist(),
-            "cells": {"decimal": self.form.decimal, "missing_values": sorted(self.form.missing)},
+            "cells": {
+                "decimal": self.form.decimal,
+                "thousands": self.form.thousands,
+                "missing_values": sorted(self.form.missing),
+            },
             "delimiter": self.delimiter,
             "header": self.header,
             "arrays": list(self.arrays),
@@ -122,7 +126,11 @@ class Preparation:
                 target_scaling=_scaling_from_json(tree["target_scaling"]),
                 columns=tuple(map(InputColumn.from_json, tree["columns"])),
                 means=None if means is None else np.array(means, np.float64),
-                form=CellForm(str(cells["decimal"]), frozenset(map(str, cells["missing_values"]))),
+                form=CellForm(
+                    str(cells["decimal"]),
+                    frozenset(map(str, cells["missing_values"])),
+                    str(cells.get("thousands", "")),  # runs of earlier versions have none
+                ),
                 delimiter=str(tree["delimiter"]),
                 header=bool(tree["header"]),
                 arrays=tuple(map(str, tree["arrays"])),

@@ -4,7 +4,7 @@ import csv
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
@@ -13,7 +13,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from lossrun.data.cells import PLAIN, CellForm, DisguisedColumn, disguise, disguised, is_placeholder, shown
+from lossrun.data.cells import PLAIN, CellForm, is_placeholder, shown
+from lossrun.data.disguises import DisguisedColumn, disguise, disguised, fix_in_csv
 from lossrun.data.inputs import GREATEST
 from lossrun.data.table_header import check_first_row, check_header
 from lossrun.errors import DataError
@@ -65,7 +66,7 @@ class Table:
         cells = self.columns[name]
         if words.any():
             row = int(words.argmax())
-            raise DataError(f"{self.place(row, name)}: {_not_a_number(cells[row], self.form, may_be_classes)}")
+            raise DataError(f"{self.place(row, name)}: {self._not_a_number(name, row, may_be_classes)}")
         magnitudes = np.abs(numbers)
         beyond = magnitudes > GREATEST
         if beyond.any():
@@ -109,6 +110,27 @@ class Table:
         """What to ask about a column of words; None for one of numbers."""
         return disguised(self.columns[name], self.form) if self.is_words(name) else None
 
+    def number_cells(self, names: Iterable[str]) -> list[str]:
+        """The cells of those of the columns that hold numbers, or would if numbers were written in another form."""
+        cells: list[str] = []
+        for name in names:
+            found = self.disguised(name)
+            if found.disguise.by_form if found else not self.is_words(name):
+                cells += self.columns[name]
+        return cells
+
+    def _not_a_number(self, name: str, row: int, may_be_classes: bool) -> str:
+        cell = self.columns[name][row]
+        what = f"{shown(cell)!r} is not a number, as most of the column is"
+        if is_placeholder(cell):
+            fix = f"; if it stands for a missing value, say so: missing_values: [{_in_yaml(cell)}]"
+        elif found := disguise(cell):
+            how = fix_in_csv(found, self.number_cells(self.columns), self.form)
+            fix = f" (it looks like {found.looks_like}); {how}"
+        else:
+            fix = f"; correct the cell, or, if it stands for a missing value, add missing_values: [{_in_yaml(cell)}]"
+        return what + fix + (" (or, if the column holds classes, add task: multiclass)" if may_be_classes else "")
+
     def _numbers(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """float64 (N,), NaN for what is missing or a word; and bool (N,), which are words."""
         if name not in self._read:
@@ -129,7 +151,7 @@ class Table:
         written: dict[float, tuple[int, int]] = {}
         for row in large.tolist():
             try:
-                whole = int(cells[row])
+                whole = int(self.form.plain(cells[row]) or "")
             except ValueError:
                 continue
             first, at = written.setdefault(float(numbers[row]), (whole, row))
@@ -177,7 +199,10 @@ def read_table(
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(names):
             what = "the header has" if header else f"the first row (line {lines[0]}) has"
-            raise DataError(f"{path}:{line}: {_cells(len(row))}, but {what} {len(names)}; expected as many")
+            fix = ""
+            if len(row) > len(names) and delimiter in (form.decimal, form.thousands):
+                fix = f'; put cells that hold the delimiter in quotes, such as "1{delimiter}500"'
+            raise DataError(f"{path}:{line}: {_cells(len(row))}, but {what} {len(names)}; expected as many{fix}")
     columns = {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
     check_first_row(path, first_line, columns, form, header=header)
     return Table(path, columns, lines, form)
@@ -251,17 +276,6 @@ def _cells_of_any_length() -> Iterator[None]:
             yield
         finally:
             csv.field_size_limit(before)
-
-
-def _not_a_number(cell: str, form: CellForm, may_be_classes: bool) -> str:
-    what = f"{shown(cell)!r} is not a number, as most of the column is"
-    if is_placeholder(cell):
-        fix = f"; if it stands for a missing value, say so: missing_values: [{_in_yaml(cell)}]"
-    elif found := disguise(cell):
-        fix = f" (it looks like {found.looks_like}); {found.fix_in_csv(form)}"
-    else:
-        fix = f"; correct the cell, or, if it stands for a missing value, add missing_values: [{_in_yaml(cell)}]"
-    return what + fix + (" (or, if the column holds classes, add task: multiclass)" if may_be_classes else "")
 
 
 def _in_yaml(cell: str) -> str:

@@ -6,12 +6,18 @@ Numbers stay as precise as they come; they are rounded last, after they have bee
 from collections.abc import Sequence
 
 from lossrun.config.resolve import ignored_label
+from lossrun.data.cells import CellForm
 from lossrun.errors import UsageError
 from lossrun.script.experiment import Experiment
 from lossrun.script.text import comment
 
 Lines = list[str]
 Shape = tuple[int, ...]
+
+
+def as_numbers(cells: str, form: CellForm) -> str:
+    """The expression that makes numbers of the cells of a column."""
+    return f"{cells}.astype(float)" if form.is_plain else f"plain_numbers({cells}).astype(float)"
 
 
 def encoded(name: str, experiment: Experiment, shape: Shape) -> Lines:

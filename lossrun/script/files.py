@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 
 from lossrun.data.array_names import chosen_arrays
-from lossrun.data.cells import BETWEEN_THOUSANDS
+from lossrun.data.cells import CellForm
 from lossrun.data.columns import chosen_columns, weight_column
 from lossrun.data.csv_file import read_tables
 from lossrun.data.table import Table
-from lossrun.script.encoding import encoded, encoded_together, oriented
+from lossrun.script.encoding import as_numbers, encoded, encoded_together, oriented
 from lossrun.script.experiment import Experiment
 from lossrun.script.splitting import split_line, split_way
 from lossrun.script.text import Section, assigned, call, function, literal, quoted
@@ -21,9 +21,9 @@ Lines = list[str]
 SUFFIXES: Final = {"train": "", "validation": "_val", "test": "_test"}
 PATHS: Final = {"train": "DATA", "validation": "VALIDATION_DATA", "test": "TEST_DATA"}
 
-DECIMAL_COMMAS: Final = '''def decimal_points(cells):
-    """1.234,5 -> 1234.5"""
-    return np.array([re.sub(THOUSANDS, "", cell).replace(",", ".") for cell in cells])'''
+PLAIN_NUMBERS: Final = '''def plain_numbers(cells):
+    """EXAMPLE -> 1234.5"""
+    return np.array([re.sub(THOUSANDS, "", cell) for cell in cells])'''
 
 
 def csv_reading(experiment: Experiment) -> tuple[Section, Lines]:
@@ -46,17 +46,17 @@ def csv_reading(experiment: Experiment) -> tuple[Section, Lines]:
         known = {column.name: list(column.categories or ()) for column in experiment.data.layout.columns}
         chosen = {name: known[name] for name in words}
         section.constants.append(f"WORDS = {literal(chosen, 'WORDS = ')}  # one-hot")
-    if parameters["decimal"] == ",":
+    if not table.form.is_plain:
         section.imports.append("import re")
-        section.constants.append(f"THOUSANDS = {quoted(BETWEEN_THOUSANDS)}")
-        section.functions.append(DECIMAL_COMMAS)
-    lines = [*_table(parameters, tables, inputs, targets), *_inputs(parameters, words, one_file=len(tables) == 1)]
+        section.constants.append(f"THOUSANDS = {quoted(table.form.between)}")
+        section.functions.append(_plain_numbers(table.form))
+    lines = [*_table(parameters, tables, inputs, targets), *_inputs(table.form, words, one_file=len(tables) == 1)]
     task = experiment.facts.task
     as_words = any(one.has_words(targets[0]) for one in tables.values())
-    lines.append(_targets(parameters, targets, as_words=task in ("binary", "multiclass") and as_words))
+    lines.append(_targets(table.form, targets, as_words=task in ("binary", "multiclass") and as_words))
     shape = (len(table),) if len(targets) == 1 else (len(table), len(targets))
     weights = weight_column(parameters, list(table.columns), str(table.path))
-    lines += [_targets(parameters, weights, as_words=False).replace("y = ", "w = ")] if weights else []
+    lines += [_targets(table.form, weights, as_words=False).replace("y = ", "w = ")] if weights else []
     if len(tables) > 1:
         about = "Inputs, targets and weights of a table." if weights else "Inputs and targets of a table."
         names = ["x", "y", *(["w"] if weights else [])]
@@ -135,10 +135,14 @@ def _missing(tables: Mapping[str, Table], names: Sequence[str]) -> dict[str, lis
     return {name: sorted(found[name]) for name in dict.fromkeys(names) if name in found}
 
 
-def _inputs(parameters: Mapping[str, object], words: Sequence[str], *, one_file: bool) -> Lines:
-    read = "decimal_points({0}).astype(float)" if parameters["decimal"] == "," else "{0}.astype(float)"
+def _plain_numbers(form: CellForm) -> str:
+    text = PLAIN_NUMBERS.replace("EXAMPLE", form.examples.rpartition(" or ")[2])
+    return text.replace('"", cell)', '"", cell).replace(",", ".")') if form.decimal == "," else text
+
+
+def _inputs(form: CellForm, words: Sequence[str], *, one_file: bool) -> Lines:
     if not words:
-        return [f"x = np.stack([{read.format('table[name]')} for name in INPUTS], axis=1)"]
+        return [f"x = np.stack([{as_numbers('table[name]', form)} for name in INPUTS], axis=1)"]
     categories = "np.unique(column)" if one_file else "WORDS[name]"
     return [
         "columns = []",
@@ -147,18 +151,17 @@ def _inputs(parameters: Mapping[str, object], words: Sequence[str], *, one_file:
         "    if name in WORDS:",
         f"        columns.append(column[:, None] == {categories})",
         "    else:",
-        f"        columns.append({read.format('column')}[:, None])",
+        f"        columns.append({as_numbers('column', form)}[:, None])",
         "x = np.concatenate(columns, axis=1, dtype=float)",
     ]
 
 
-def _targets(parameters: Mapping[str, object], names: Sequence[str], *, as_words: bool) -> str:
+def _targets(form: CellForm, names: Sequence[str], *, as_words: bool) -> str:
     if as_words:
         return f"y = table[{quoted(names[0])}]"
-    read = "decimal_points({0}).astype(float)" if parameters["decimal"] == "," else "{0}.astype(float)"
     if len(names) == 1:
-        return f"y = {read.format(f'table[{quoted(names[0])}]')}"
-    return f"y = np.stack([{read.format('table[name]')} for name in {literal(list(names))}], axis=1)"
+        return f"y = {as_numbers(f'table[{quoted(names[0])}]', form)}"
+    return f"y = np.stack([{as_numbers('table[name]', form)} for name in {literal(list(names))}], axis=1)"
 
 
 def npz_reading(experiment: Experiment, channels_last: bool) -> tuple[Section, Lines]:

@@ -10,6 +10,7 @@ from lossrun.data.dataset import SplitColumn
 from lossrun.data.given_split import ISO, MOST_SUMS, SPELLINGS, choose_groups, date_form
 from lossrun.data.splits import drawn_sizes
 from lossrun.data.streams import Purpose
+from lossrun.script.encoding import as_numbers
 from lossrun.script.experiment import Experiment
 from lossrun.script.text import Section, let, literal
 
@@ -70,9 +71,7 @@ def split_line(experiment: Experiment, expression: str, is_words: bool, section:
         assert experiment.data.given is not None
         if experiment.data.given.values.dtype.kind == "i":
             return f"times = {expression}.astype(np.int64)"
-        if experiment.config.dataset["decimal"] == ",":
-            expression = f"decimal_points({expression})"
-        return f"times = {expression}.astype(float)"
+        return f"times = {as_numbers(expression, experiment.data.layout.form)}"
     return f"{NAMES[way]} = {expression}"
 
 

@@ -275,3 +275,15 @@ def test_the_data_folder_of_a_run_is_remembered(
     assert lossrun("train", "config.yaml", *options, "--data-dir", str(mnist_dir)).code == 0
     monkeypatch.delenv("LOSSRUN_DATA_DIR", raising=False)
     assert lossrun("resume", "last", "--set", "epochs=2").code == 0
+
+
+@pytest.mark.parametrize("command", ["check", "train"])
+def test_each_problem_of_a_table_is_an_error_of_its_own(lossrun: Run, tmp_path: Path, command: str) -> None:
+    (tmp_path / "t.csv").write_text("size;share;price\n" + "".join(f"{i},5;{i}%;{i},25\n" for i in range(30)))
+    dataset = "{name: csv, path: t.csv, target: price, delimiter: ;}"
+    (tmp_path / "c.yaml").write_text(CONFIG.replace(CONFIG.splitlines()[0], f"dataset: {dataset}"))
+    ended = lossrun(command, "c.yaml")
+    assert ended.code == 3
+    columns = [line.partition(": column ")[2].partition(":")[0] for line in ended.err.splitlines()]
+    assert columns == ["size", "share", "price"]
+    assert all(line.startswith("error: ") for line in ended.err.splitlines())

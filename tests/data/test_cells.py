@@ -1,53 +1,10 @@
-"""What a cell is: what is asked about, and what is a word whatever digits it has."""
+"""What a cell is: a number, a missing value or a word."""
 
 import math
 
 import pytest
 
-from lossrun.data.cells import CellForm, disguise, disguised
-
-DISGUISES = {
-    "percentages": ["56%", "56 %", "-3.5 %", "12,5%", "7 percent"],
-    "amounts of money": ["$850", "-$5", "($5)", "€ 12", "0,99 €", "CHF 1'100.50", "USD 5", "₹1,50,000", "€110.5M"],
-    "numbers with signs between the thousands": ["1,500.50", "1 234", "1\u202f234,5", "1'234", "1,50,000", "1_000"],
-    "decimal commas": ["0,5", "1.500,50", "-1234,5", ",5", "2,5e-3"],
-    "numbers with commas": ["1,500", "12,345,678"],
-    "numbers with a unit": [
-        *("12 km", "3.5kg", "7h", "20°C", "5 years", "3,5 m²"),
-        *("100 km/h", "8GB", "90 mmHg", "5'10\""),
-    ],
-    "numbers with an accountant's sign": ["(123)", "(1,234.5)", "5-"],
-    "numbers with a typographic minus": ["\u22125", "\u22120.5", "- 5"],
-    "dates": [
-        *("2024-01-05", "05.01.2024", "1/5/24", "2024-01-05T10:00:00Z", "5 Jan 2024"),
-        *("Jan 5, 2024", "2024-01", "Jan-24", "2024Q1"),
-    ],
-    "fractions": ["½", "3½", "2 ¾"],
-    "ratios": ["1/2", "3 1/2"],
-    "times of day": ["12:30", "9:05:11", "9:05 pm"],
-    "bounds of numbers": ["<5", ">100", "~3", "≤ 0.5", "<5 mg"],
-    "hexadecimal numbers": ["0x1F"],
-    "numbers shortened by a letter": ["5K", "1.5M", "2 bn"],
-    "telephone numbers": ["+49 170 1234567"],
-    "numbers in other digits": ["٣٫٥"],
-}
-WORDS = [
-    *("class 1", "3+", "0-5", "18-25", "A4", "AB-12", "1st", "3A"),
-    *("2D", "v1.2", "1.2.3", "10115-2", "4x4", "B12", "Marker 12", "Decoder 24"),
-]
-
-
-@pytest.mark.parametrize(("looks_like", "cell"), [(kind, cell) for kind, cells in DISGUISES.items() for cell in cells])
-def test_a_number_in_disguise(looks_like: str, cell: str) -> None:
-    found = disguise(cell)
-    assert found is not None
-    assert found.looks_like == looks_like
-    assert CellForm().number(cell) is None
-
-
-@pytest.mark.parametrize("cell", [*WORDS, "", "NA", "red", "inf and nan"])
-def test_a_word(cell: str) -> None:
-    assert disguise(cell) is None
+from lossrun.data.cells import CellForm
 
 
 @pytest.mark.parametrize(("cell", "number"), [("1e3", 1000), (" 5".strip(), 5), ("٣", 3), ("３", 3), (".5", 0.5)])
@@ -90,26 +47,52 @@ def test_a_number_that_stands_for_a_missing_one_is_read_with_its_decimal_comma()
     assert form.number("-99") == -99
 
 
-@pytest.mark.parametrize("cells", [[word] * 3 for word in WORDS] + [["<=50K", ">50K"] * 20, ["9:00", "14:00"] * 9])
-def test_classes_are_not_asked_about(cells: list[str]) -> None:
-    assert disguised(cells) is None
+# The value of `thousands`, and numbers that it reads.
+GROUPED = {
+    ",": {"1,500.50": 1500.5, "12,345,678": 12345678, "-1,234": -1234, "1,50,000": 150000, "+1,000e3": 1e6},
+    " ": {"1 234": 1234, "1\u202f234.5": 1234.5, "1\u00a0234\u00a0567": 1234567},
+    "'": {"1'100.50": 1100.5, "1’234’567": 1234567},
+    "_": {"1_000": 1000, "1_000_000.5": 1000000.5},
+}
+PLAIN = {"1500": 1500, "0.5": 0.5, ".5": 0.5, "-2e-3": -0.002, "7.": 7}
 
 
-def test_the_column_is_asked_about_by_its_commonest_kind() -> None:
-    found = disguised(["?", "1,500", "n/a", "1,500.50", "2,750.25", "12"])
-    assert found is not None
-    assert (found.place, found.cell, found.disguise.looks_like) == (
-        3,
-        "1,500.50",
-        "numbers with signs between the thousands",
-    )
-    assert not found.repeats
+@pytest.mark.parametrize(
+    ("thousands", "cell", "number"),
+    [(sign, cell, number) for sign, cells in GROUPED.items() for cell, number in (cells | PLAIN).items()],
+)
+def test_numbers_with_signs_between_the_thousands(thousands: str, cell: str, number: float) -> None:
+    assert CellForm(thousands=thousands).number(cell) == number
+    if cell not in PLAIN:
+        assert CellForm().number(cell) is None
+    others = [sign for sign in GROUPED if sign != thousands]
+    assert cell in PLAIN or all(CellForm(thousands=sign).number(cell) is None for sign in others)
 
 
-def test_numbers_written_as_text_are_asked_about_unless_they_repeat() -> None:
-    """Labels such as those of OpenML's MNIST are the words "0" to "9"."""
-    assert disguised([str(i % 10) for i in range(60)]) is None
-    for cells in ([str(i) for i in range(30)], ["0.5", "1.5"] * 30):
-        found = disguised(cells)
-        assert found is not None
-        assert found.disguise.looks_like == "numbers written as text"
+@pytest.mark.parametrize("thousands", ["", ".", " ", "'", "_"])
+@pytest.mark.parametrize(("cell", "number"), [("1{}234,5", 1234.5), ("1{}234{}567", 1234567), ("0,5", 0.5), ("7", 7)])
+def test_decimal_commas_with_a_sign_between_the_thousands(thousands: str, cell: str, number: float) -> None:
+    sign = thousands or "."
+    assert CellForm(",", thousands=thousands).number(cell.replace("{}", sign)) == number
+
+
+@pytest.mark.parametrize(
+    ("thousands", "cell"),
+    [
+        *(
+            (",", cell)
+            for cell in ("1,5", "1,5000", "12,34", "0,500", ",500", "1,,500", "1.500,5", "1,234,56", "1 500")
+        ),
+        *((" ", cell) for cell in ("1  500", "1 50", "1,5", "Bern 5")),
+        *(("_", cell) for cell in ("_500", "1__500", "1_5")),
+    ],
+)
+def test_what_is_no_number_with_signs_between_the_thousands(thousands: str, cell: str) -> None:
+    """A comma before other than three digits may well be a decimal comma: such cells are asked about."""
+    assert CellForm(thousands=thousands).number(cell) is None
+
+
+@pytest.mark.parametrize("thousands", [",", " ", "'", "_"])
+def test_a_number_that_stands_for_a_missing_one_may_be_grouped(thousands: str) -> None:
+    form = CellForm(missing=frozenset({"-9999"}), thousands=thousands)
+    assert math.isnan(form.number(f"-9{thousands}999") or 0)

@@ -162,3 +162,64 @@ def test_nearly_as_many_words_as_rows_are_no_categories(read: Callable[..., Sour
     for rows, words in ((40, 20), (20, 20)):
         assert len(read(table(rows, words), target="y", encode="one_hot").columns) == words + 1
         assert len(read(table(rows, words), target="name", task=task).classes) == words
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("sign", [",", " ", "'", "_"])
+def test_signs_between_the_thousands(read: Callable[..., Source], delimiter: str, sign: str) -> None:
+    plain = [(f"{1000 * i}", f"{1500 * i}.5") for i in range(1, 9)]
+    cells = [(f"{i}{sign}000", f"{f'{1500 * i:,}'.replace(',', sign)}.5") for i in range(1, 9)]
+    quote = '"' if sign == delimiter else ""
+
+    def text(rows: list[tuple[str, str]], quote: str = "") -> str:
+        return "".join(f"{quote}{a}{quote}{delimiter}{quote}{b}{quote}\n" for a, b in [("size", "price"), *rows])
+
+    given = {"target": "price", "delimiter": delimiter}
+    with pytest.raises(DataError, match="thousands"):
+        read(text(cells, quote), **given)
+    found, expected = read(text(cells, quote), thousands=sign, **given), read(text(plain), **given)
+    assert np.array_equal(found.train.inputs, expected.train.inputs)
+    assert np.array_equal(found.train.targets, expected.train.targets)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "complaint"),
+    [
+        (HOUSES, {"thousands": "."}, r"^dataset\.thousands: '\.' is also the decimal sign .*add decimal: ','"),
+        (HOUSES, {"thousands": ",", "decimal": ","}, r"^dataset\.thousands: ',' is also the decimal sign; name"),
+        (HOUSES, {"thousands": ","}, r"^dataset\.thousands: ',' is also the delimiter, and no cell holds one"),
+        (
+            "a,price\n1,500,2\n",
+            {"thousands": ","},
+            r":2: 3 cells, but the header has 2; .* in quotes, such as \"1,500\"",
+        ),
+        ("a,price\n1,5,2\n", {"decimal": ","}, r":2: 3 cells, but the header has 2; .* in quotes, such as \"1,500\""),
+        ("a,price\n1,5,2\n", {}, r":2: 3 cells, but the header has 2; expected as many$"),
+    ],
+)
+def test_thousands_that_contradict_other_keys(
+    read: Callable[..., Source], text: str, given: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(DataError, match=complaint):
+        read(text, target="price", **given)
+
+
+def test_whole_numbers_that_float64_cannot_tell_apart_are_found_in_every_form(read: Callable[..., Source]) -> None:
+    for sign, given in (("", {}), (" ", {"thousands": " "}), (".", {"decimal": ","})):
+        cells = [f"{9_007_199_254_740_992 + i:,}".replace(",", sign) for i in range(2)]
+        with pytest.raises(DataError, match="the same number to 53 bits"):
+            read(f"a;y\n{cells[0]};1\n{cells[1]};2\n", target="y", delimiter=";", task="regression", **given)
+
+
+def test_a_key_is_offered_where_it_reads_every_column(read: Callable[..., Source]) -> None:
+    """Of itself `1,500` may have a decimal comma; beside a column of 2,750.5 it has not."""
+    rows = "".join(f"1,{i}00;{i},750.5\n" for i in range(1, 9))
+    with pytest.raises(DataError, match="add thousands: ','") as asked:
+        read("size;price\n" + rows, target="price", delimiter=";")
+    assert "add decimal" not in str(asked.value)
+    assert len(asked.value.problems) == 2
+    for points, offered in (("2.5", False), ("2", True)):
+        table = "size;price\n" + "".join(f"{i},5;{points}\n" for i in range(9))
+        with pytest.raises(DataError, match="decimal commas") as asked:
+            read(table, target="price", delimiter=";", task="regression")
+        assert ("add decimal: ','" in str(asked.value)) == offered
