@@ -48,6 +48,7 @@ ENVIRONMENT: dict[str, Any] = {
 # Relative to this folder. Together they take most of the time.
 SLOW = (
     "browser",
+    "cli/test_own_code.py",
     "inference/test_exporting.py",
     "script",
     "test_configs.py",

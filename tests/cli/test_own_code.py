@@ -1,0 +1,99 @@
+"""Which commands run code that a config or a run names: those that SECURITY.md says, and no other."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from lossrun.cli import app
+from tests.cli.conftest import Run
+
+SECURITY = (Path(__file__).parents[2] / "SECURITY.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| (`lossrun .*?) \| (.*) \|$", SECURITY, re.MULTILINE)
+TOLD = {name: said for commands, said in ROWS for name in re.findall(r"`lossrun (\w+)`", commands)}
+# Two runs are there before each command on runs.
+ARGUMENTS = {
+    "train": ("mine.yaml",),
+    "check": ("mine.yaml",),
+    "script": ("mine.yaml", "--as", "pytorch"),
+    "resume": ("last", "--set", "epochs=2"),
+    "evaluate": ("last",),
+    "predict": ("last", "--input", "new.csv"),
+    "export": ("last", "--output", "exported"),
+    "compare": ("last~1", "last", "--html", "page.html"),
+    "plot": ("last", "--output", "curves.svg"),
+    "ls": (),
+    "show": ("last",),
+    "rm": ("last", "--yes"),
+    "gc": ("--yes",),
+}
+# Leaves a mark whenever it is imported.
+CODE = """\
+import pathlib
+
+import torch
+
+import lossrun
+
+pathlib.Path("mark").touch()
+
+
+def points():
+    inputs = torch.linspace(-1, 1, 40)[:, None]
+    return lossrun.Dataset(train=(inputs, 2 * inputs), task="regression")
+
+
+def line(input_shape, output_size):
+    return torch.nn.Linear(input_shape[0], output_size)
+
+
+def squares(outputs, targets):
+    return (outputs - targets).square().mean(1)
+
+
+def descent(params, lr):
+    return torch.optim.SGD(params, lr)
+"""
+CONFIG = """\
+dataset: {name: "own_code:points"}
+model: {name: "own_code:line"}
+loss: {name: "own_code:squares"}
+optimizer: {name: "own_code:descent"}
+learning_rate: 0.1
+epochs: 1
+"""
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> Path:
+    (tmp_path / "own_code.py").write_text(CODE)
+    (tmp_path / "mine.yaml").write_text(CONFIG)
+    (tmp_path / "new.csv").write_text("x\n0.5\n")
+    return tmp_path / "mark"
+
+
+def test_every_command_is_told_of_and_tried() -> None:
+    names = {one.callback.__name__.rstrip("_") for one in app.registered_commands if one.callback}
+    assert set(TOLD) == names
+    assert set(ARGUMENTS) == {name for name in names if not TOLD[name].startswith("take neither")}
+
+
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_own_code_runs_where_the_policy_says_so_and_nowhere_else(command: str, mark: Path, lossrun: Run) -> None:
+    if command not in ("train", "check", "script"):
+        for _ in range(2):
+            assert lossrun("train", "mine.yaml", "--quiet").code == 0
+        mark.unlink()
+    sys.modules.pop("own_code", None)  # imported by another test, it would not be imported again
+    result = lossrun(command, *ARGUMENTS[command])
+    assert result.code == 0, result.err
+    assert mark.exists() == TOLD[command].startswith("run the code")
+
+
+def test_a_config_can_call_what_is_installed_without_a_file_beside_it(lossrun: Run, tmp_path: Path) -> None:
+    assert 'dataset: {name: "os:system", command: ...}' in SECURITY
+    config = CONFIG.replace('{name: "own_code:points"}', '{name: "os:system", command: touch called}')
+    (tmp_path / "other.yaml").write_text(config)
+    assert lossrun("check", "other.yaml").code == 3  # what it gives is no dataset, but it was called
+    assert (tmp_path / "called").exists()
