@@ -9,6 +9,7 @@ import typer
 
 from lossrun.commands import configs, models, runs, training
 from lossrun.commands.with_config import WithConfig
+from lossrun.commands.words import Command, Group
 from lossrun.errors import LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
 from lossrun.output import accept_any_text
 from lossrun.shell import is_a_width
@@ -18,6 +19,7 @@ from lossrun.version import __version__
 READER_GONE: Final = 141
 
 app = typer.Typer(
+    cls=Group,
     help="Which loss, which optimizer, which learning rate: train from YAML, resume exactly, compare honestly.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -113,4 +115,4 @@ for command in (
     configs.fetch,
 ):
     takes_keys = "set_" in signature(command).parameters
-    app.command(command.__name__.rstrip("_"), cls=WithConfig if takes_keys else None)(command)
+    app.command(command.__name__.rstrip("_"), cls=WithConfig if takes_keys else Command)(command)

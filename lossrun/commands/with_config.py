@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from typer.core import TyperCommand
+from lossrun.commands.words import Command
 
 
-class WithConfig(TyperCommand):
+class WithConfig(Command):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, args)

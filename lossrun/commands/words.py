@@ -1,0 +1,73 @@
+"""Arguments that are words as they are typed, and so need no conversion.
+
+typer passes every argument, also one that was not given, through pydantic, and importing pydantic takes as long as all
+the rest of `lossrun ls`. What is not text already, or wrong, is still left to typer.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from inspect import signature
+from types import NoneType
+from typing import Annotated, Any, Final, get_args, get_origin
+
+from typer.core import TyperCommand, TyperGroup
+
+_NOT_READY: Final = object()
+
+
+class Command(TyperCommand):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        _leave_words_alone(self, ctx)
+        return super().parse_args(ctx, args)
+
+
+class Group(TyperGroup):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        _leave_words_alone(self, ctx)
+        return super().parse_args(ctx, args)
+
+
+def _leave_words_alone(command: Any, ctx: Any) -> None:
+    declared = {name: parameter.annotation for name, parameter in signature(command.callback).parameters.items()}
+    for param in command.get_params(ctx):
+        param.process_value = _processing(param, param.process_value, declared.get(param.name))
+
+
+def _processing(param: Any, usual: Callable[[Any, Any], Any], annotation: Any) -> Callable[[Any, Any], Any]:
+    many = param.multiple or param.nargs == -1
+
+    def process_value(ctx: Any, given: Any) -> Any:
+        value = _ready(given, annotation, many=many)
+        if value is _NOT_READY or (param.required and not value):
+            return usual(ctx, given)
+        return value if param.callback is None else param.callback(ctx, param, value)
+
+    return process_value
+
+
+def _ready(given: Any, annotation: Any, *, many: bool) -> Any:
+    """What the command is to get: text where it takes text, a member of its enumeration, what the parser makes of it,
+    its own default; _NOT_READY where typer has to say."""
+    if given is None:
+        return () if many else None
+    kind, parser = _kind(annotation)
+    try:
+        items = [item if parser is None else parser(item) for item in (given if many else [given])]
+    except ValueError:
+        return _NOT_READY
+    if kind is None or not all(isinstance(item, kind) for item in items):
+        return _NOT_READY
+    return items if many else items[0]
+
+
+def _kind(annotation: Any) -> tuple[type | None, Callable[[Any], Any] | None]:
+    """The class of a value, or of an item of a list, and what makes one from text where that is not plain."""
+    parser = None
+    if get_origin(annotation) is Annotated:
+        annotation, option = get_args(annotation)
+        parser = option.parser
+    while len(inner := [one for one in get_args(annotation) if one is not NoneType]) == 1:
+        annotation = inner[0]
+    if not isinstance(annotation, type) or inner:
+        return None, None
+    return annotation, parser or (annotation if issubclass(annotation, Enum) else None)
