@@ -17,7 +17,7 @@ from lossrun.analysis.yardsticks import Moment
 from lossrun.config import Change, Override, Reading, from_mapping, plain, read
 from lossrun.data import default_data_dir
 from lossrun.errors import RunError, UsageError
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import recorded
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun

@@ -11,7 +11,7 @@ from typing import Any, Final
 from lossrun.analysis.constant_answers import constant_remark
 from lossrun.catalog.declaration import Layer
 from lossrun.config.config import Best
-from lossrun.lint import Examined
+from lossrun.lint.examine import Examined
 from lossrun.records import history, ledger, recorded
 from lossrun.report import training as report
 from lossrun.report.console import abandon_stdout, note, stderr, stdout, warning

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lossrun.config import read
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import history
 from lossrun.training.loop import train
 from lossrun.training.start import begin, prepare

@@ -33,8 +33,9 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     """
     from lossrun.config.plugins import own_component
     from lossrun.errors import AbsentDataError
-    from lossrun.lint import examine, examine_without_data, only_torch_tells
+    from lossrun.lint.examine import examine, examine_without_data
     from lossrun.lint.size import size_of
+    from lossrun.lint.untold import only_torch_tells
     from lossrun.records import config_file
     from lossrun.report.console import note, stderr, warning
     from lossrun.report.facts import facts, layers
@@ -95,7 +96,7 @@ def script(
     ] = None,
 ) -> None:
     """Write CONFIG as a plain script in PyTorch or Keras that does the same experiment."""
-    from lossrun.lint import examine
+    from lossrun.lint.examine import examine
     from lossrun.report.console import note, stderr, warning
     from lossrun.report.names_in_brackets import where_to_read
     from lossrun.script import experiment, save, write

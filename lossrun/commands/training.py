@@ -30,7 +30,7 @@ def train(
 ) -> None:
     """Train as CONFIG says, into a new directory under --runs-dir."""
     from lossrun.config import Override, text_option
-    from lossrun.lint import examine
+    from lossrun.lint.examine import examine
 
     named = [] if name is None else [text_option("--name", "name", name)]
     tags = [text_option("--tag", "tags", text, adds=True) for text in tag or []]
@@ -57,7 +57,7 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Go on with RUN from its newest good checkpoint, to the bits that it would have reached without a stop."""
-    from lossrun.lint import examine
+    from lossrun.lint.examine import examine
     from lossrun.report.console import note, stderr, warning
     from lossrun.training.resumable import resuming
 

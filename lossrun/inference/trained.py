@@ -14,7 +14,7 @@ from lossrun.catalog import DataFacts
 from lossrun.config import Config, from_mapping, resolve
 from lossrun.data import Data, default_data_dir
 from lossrun.errors import CheckpointError, UsageError
-from lossrun.lint import Examined
+from lossrun.lint.examine import Examined
 from lossrun.records import best_weights, checkpoints, original_data, prepared, recorded, whereabouts
 from lossrun.records.belonging import Belonging
 from lossrun.records.best_weights import BestWeights

@@ -6,7 +6,7 @@ from lossrun.config import from_mapping
 from lossrun.data import default_data_dir
 from lossrun.data.hashing import hashes
 from lossrun.errors import DataError, UsageError
-from lossrun.lint import Examined, examine
+from lossrun.lint.examine import Examined, examine
 from lossrun.records import whereabouts
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory

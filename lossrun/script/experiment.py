@@ -12,7 +12,7 @@ from lossrun.config.resolve import loss_declaration, output_size
 from lossrun.data import Data, Dataset
 from lossrun.data.arrays import own_arguments
 from lossrun.errors import UsageError
-from lossrun.lint import Examined
+from lossrun.lint.examine import Examined
 from lossrun.shell import option_set
 
 FRAMEWORKS: Final = ("pytorch", "keras")

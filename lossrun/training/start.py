@@ -16,7 +16,7 @@ from lossrun.data import Data
 from lossrun.data.dataset import class_amounts
 from lossrun.data.hashing import hashes
 from lossrun.errors import LossrunError, RunError, UsageError, memory_told
-from lossrun.lint import Examined
+from lossrun.lint.examine import Examined
 from lossrun.lint.size import in_units, size_of
 from lossrun.records import checkpoints, digests, durable, ledger, run_directory
 from lossrun.records import prepared as form

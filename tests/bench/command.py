@@ -12,7 +12,7 @@ import numpy as np
 
 from lossrun.config import from_mapping
 from lossrun.data import default_data_dir
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import history
 from lossrun.records.run_directory import RunDirectory, all_runs
 from tests.bench.child import ask

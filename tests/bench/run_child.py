@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from lossrun.config import from_mapping
 from lossrun.data import default_data_dir
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import checkpoints
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lossrun.config import from_mapping
 from lossrun.data import Part, Scaling, default_data_dir
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 
 MNIST: Final[dict[str, Any]] = {"name": "mnist", "validation": 5000}
 # 1,000 samples to train on, 200 to validate on.

@@ -8,7 +8,7 @@ import pytest
 from lossrun.catalog import DataFacts, Task
 from lossrun.config import read
 from lossrun.errors import ConfigError
-from lossrun.lint import check
+from lossrun.lint.check import check
 
 USUAL = {"dataset": "own:data", "model": "mlp", "optimizer": "sgd", "learning_rate": "0.1"}
 

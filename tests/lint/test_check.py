@@ -4,7 +4,7 @@ import pytest
 
 from lossrun.catalog import DataFacts
 from lossrun.errors import ConfigError
-from lossrun.lint import RULES
+from lossrun.lint.rules import RULES
 
 Lint = Callable[..., list[str]]
 Facts = Callable[..., DataFacts]

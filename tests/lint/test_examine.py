@@ -5,7 +5,7 @@ import pytest
 
 from lossrun.config import from_mapping
 from lossrun.errors import ConfigError, DataError
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 
 RAW: dict[str, Any] = {
     "dataset": {"name": "inline", "inputs": [[1], [2], [3], [4]], "targets": [3, 5, 7, 9]},

@@ -7,7 +7,8 @@ import pytest
 from lossrun.config import from_mapping
 from lossrun.config.reader import parse
 from lossrun.errors import ConfigError
-from lossrun.lint import RULES, examine
+from lossrun.lint.examine import examine
+from lossrun.lint.rules import RULES
 
 # What an example leaves out because it does not matter to the rule.
 REST = {"model": "mlp", "optimizer": "adam", "learning_rate": 1e-3}

@@ -8,7 +8,7 @@ import pytest
 
 from lossrun.config import from_mapping
 from lossrun.errors import ConfigError
-from lossrun.lint import Examined, examine
+from lossrun.lint.examine import Examined, examine
 
 OWN = """
 import lossrun

@@ -6,7 +6,7 @@ import pytest
 
 from lossrun.config import from_mapping
 from lossrun.errors import ConfigError
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 
 REST = {"model": "mlp", "optimizer": "adam", "learning_rate": 1e-3}
 

@@ -6,7 +6,8 @@ import pytest
 
 from lossrun.config import read
 from lossrun.data import known_facts
-from lossrun.lint import check, examine
+from lossrun.lint.check import check
+from lossrun.lint.examine import examine
 
 MOONS = "dataset: {name: synthetic_classification, kind: moons}"
 BLOBS = "dataset: {name: synthetic_classification, kind: blobs, classes: 5, features: 8}"

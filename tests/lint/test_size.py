@@ -14,7 +14,8 @@ import pytest
 from lossrun.catalog import DataFacts
 from lossrun.config import from_mapping, read, resolve
 from lossrun.errors import ConfigError, DataError
-from lossrun.lint import examine, machine
+from lossrun.lint import machine
+from lossrun.lint.examine import examine
 from lossrun.lint.size import in_units, layers, size_of, too_large
 
 BASE: dict[str, Any] = {

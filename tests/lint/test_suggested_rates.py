@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lossrun.config import from_mapping
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import history
 from lossrun.training.loop import train
 from lossrun.training.start import begin, prepare

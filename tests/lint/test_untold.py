@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from lossrun.config import from_mapping
-from lossrun.lint import Examined, examine, only_torch_tells
+from lossrun.lint.examine import Examined, examine
+from lossrun.lint.untold import only_torch_tells
 from lossrun.training.start import prepare
 
 LINE: dict[str, Any] = {"name": "inline", "inputs": [[1], [2], [3], [4], [5], [6]], "targets": [3, 5.5, 7, 9, 11, 13]}

@@ -8,7 +8,7 @@ import pytest
 
 from lossrun.config import from_mapping
 from lossrun.errors import ConfigError
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 
 X = [[float(i)] for i in range(12)]
 REST = {"model": "mlp", "optimizer": "adam", "learning_rate": 1e-3}

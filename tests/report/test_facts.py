@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from lossrun.config import from_mapping, read
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.report.facts import facts, layers
 
 SHORT = {

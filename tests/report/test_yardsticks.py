@@ -10,7 +10,7 @@ from rich.console import Console
 from lossrun.analysis.compare import compare
 from lossrun.analysis.readings import spread
 from lossrun.config import from_mapping
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.report.compare import print_comparison
 from lossrun.report.facts import facts
 from lossrun.report.formats import to_csv, to_markdown

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from lossrun.config import from_mapping, read
-from lossrun.lint import Examined, examine
+from lossrun.lint.examine import Examined, examine
 from lossrun.script import experiment, write
 from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare

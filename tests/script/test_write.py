@@ -10,7 +10,7 @@ import pytest
 
 from lossrun.config import from_mapping, read
 from lossrun.errors import UsageError
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import history
 from lossrun.script import experiment, write
 from lossrun.training.loop import train

@@ -10,7 +10,7 @@ import pytest
 
 from lossrun.config import Override, from_mapping
 from lossrun.errors import StoppedError
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import checkpoints, history
 from lossrun.records.rows import Rows
 from lossrun.records.run_directory import RunDirectory

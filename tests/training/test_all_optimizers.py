@@ -10,7 +10,7 @@ import torch
 from lossrun.catalog.declaration import Optimizer
 from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.config import from_mapping
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import recorded
 from lossrun.training.start import begin, prepare
 from tests.training.conftest import Laboratory, assert_same_bits, newest, rows

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lossrun.config import from_mapping
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.training.start import begin, prepare
 from tests.training.conftest import Laboratory, assert_same_bits
 from tests.training.test_replayed import steps_of

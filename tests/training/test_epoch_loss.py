@@ -13,7 +13,7 @@ from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import LOSSES
 from lossrun.config import from_mapping
 from lossrun.errors import DivergedError
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.training.evaluate import evaluate
 from lossrun.training.loop import train
 from lossrun.training.start import begin, prepare

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lossrun.config import from_mapping
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.training.evaluate import reading_of
 from lossrun.training.floors import Floors, floors
 from lossrun.training.start import prepare

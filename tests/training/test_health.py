@@ -14,7 +14,7 @@ from lossrun.analysis.diagnosis import DIAGNOSES
 from lossrun.analysis.remarks import remarks
 from lossrun.config import from_mapping, read
 from lossrun.errors import DivergedError
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import checkpoints, history, ledger, recorded
 from lossrun.training import evidence
 from lossrun.training.events import EpochRecord

@@ -22,7 +22,7 @@ from torch import nn
 
 import lossrun
 from lossrun.config import from_mapping
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import checkpoints
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.events import EpochRecord

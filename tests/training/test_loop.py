@@ -18,7 +18,7 @@ import torch
 
 from lossrun.config import from_mapping
 from lossrun.errors import ConfigError, DivergedError, LockedError, RunError, StoppedError, UsageError
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import checkpoints, history, ledger, predictions, recorded
 from lossrun.records.lock import writing
 from lossrun.training.events import EpochRecord

@@ -13,7 +13,8 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._pytree import tree_leaves
 
 from lossrun.config import from_mapping
-from lossrun.lint import examine, machine
+from lossrun.lint import machine
+from lossrun.lint.examine import examine
 from lossrun.training import memory
 from lossrun.training.build import optimizer
 from lossrun.training.chunk import Single, gather, minimised

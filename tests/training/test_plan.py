@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossrun.config import from_mapping
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records.belonging import Belonging
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training import memory

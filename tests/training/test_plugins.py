@@ -9,7 +9,7 @@ import pytest
 
 from lossrun.config import from_mapping
 from lossrun.errors import UsageError
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import recorded
 from lossrun.training.start import begin, prepare
 from tests.conftest import made_elsewhere

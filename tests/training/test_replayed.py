@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lossrun.config import from_mapping
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.training import descent, products
 from lossrun.training.replayed import ReplayedStep
 from lossrun.training.session import Session

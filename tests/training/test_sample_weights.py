@@ -12,7 +12,7 @@ from lossrun.components.class_losses import cross_entropy
 from lossrun.components.reductions import Objective
 from lossrun.components.regression_losses import mse
 from lossrun.config import from_mapping
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import predictions, recorded
 from lossrun.training.evaluate import evaluate, reading_of
 from lossrun.training.floors import floors

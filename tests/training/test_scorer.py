@@ -8,7 +8,7 @@ import torch
 
 from lossrun.catalog.metrics import off_scale
 from lossrun.config import from_mapping
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.lint.rules import columns
 from lossrun.training import descent, products
 from lossrun.training import plan as planning

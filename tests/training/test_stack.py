@@ -10,7 +10,7 @@ import torch
 
 from lossrun.config import from_mapping
 from lossrun.errors import DivergedError
-from lossrun.lint import examine
+from lossrun.lint.examine import examine
 from lossrun.records import ledger, recorded
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training import plan as planning
