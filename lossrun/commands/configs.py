@@ -31,6 +31,8 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
 
     Your own code is tried on a batch, as `train` does before it starts.
     """
+    reading = read_config(config, set_ or [])
+    # Data need numpy: a mistake in the file is told before that is imported.
     from lossrun.config.plugins import own_component
     from lossrun.errors import AbsentDataError
     from lossrun.lint.examine import examine, examine_without_data
@@ -42,7 +44,6 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     from lossrun.report.names_in_brackets import where_to_read
     from lossrun.report.training import banner
 
-    reading = read_config(config, set_ or [])
     absent = ""
     tried: list[str] = []
     own_layers: Sequence[Layer] = ()
@@ -96,6 +97,9 @@ def script(
     ] = None,
 ) -> None:
     """Write CONFIG as a plain script in PyTorch or Keras that does the same experiment."""
+    with redirect_stdout(sys.stderr):
+        reading = read_config(config, set_ or [])
+    # Data need numpy: a mistake in the file is told before that is imported.
     from lossrun.lint.examine import examine
     from lossrun.report.console import note, stderr, warning
     from lossrun.report.names_in_brackets import where_to_read
@@ -105,7 +109,7 @@ def script(
     written_by = command("script", config, "--as", framework.value, set_=set_ or (), data_dir=data_dir)
     # What the user's own code prints must not get into the script.
     with redirect_stdout(sys.stderr):
-        examined = examine(read_config(config, set_ or []), folder_of_data(data_dir), trains=False)
+        examined = examine(reading, folder_of_data(data_dir), trains=False)
         given = ("standard input",) if config == STDIN else (str(config), written_by)
         text = write(experiment(examined, *given), framework.value)
     for told in examined.reading.notes:

@@ -30,13 +30,15 @@ def train(
 ) -> None:
     """Train as CONFIG says, into a new directory under --runs-dir."""
     from lossrun.config import Override, text_option
-    from lossrun.lint.examine import examine
 
     named = [] if name is None else [text_option("--name", "name", name)]
     tags = [text_option("--tag", "tags", text, adds=True) for text in tag or []]
     overrides: list[Override] = [*(set_ or []), *named, *tags]
-    examined = examine(read_config(config, overrides), folder_of_data(data_dir))
+    reading = read_config(config, overrides)
+    # Data need numpy: a mistake in the file is told before that is imported.
+    from lossrun.lint.examine import examine
 
+    examined = examine(reading, folder_of_data(data_dir))
     # Only now, with every mistake of the config told, is torch worth its second.
     with torch_is_imported():
         from lossrun.screen import train_on_screen
