@@ -21,7 +21,9 @@ TORCH = "torch"
 TESTING = ("pytest", "pytest-xdist", "hypothesis", "scipy")
 # Ruff formats and mypy checks otherwise from release to release: they are used with their newest ones alone.
 STYLE = ("ruff", "mypy")
-NEEDS_TORCH = re.compile(r"^(import|from) (torch|lossrun\.(components|training|inference))\b", re.MULTILINE)
+NEEDS_TORCH = re.compile(
+    r"^(import|from) (torch|lossrun\.(components|steps|replay|health|training|inference))\b", re.MULTILINE
+)
 
 
 def name(requirement: str) -> str:
@@ -45,7 +47,7 @@ def torch_free_tests() -> list[str]:
     wing = next(one["source_modules"] for one in contracts if TORCH in one.get("forbidden_modules", ()))
     # What `script` writes is run with Keras and PyTorch.
     rooms = [ROOT / "tests" / module.partition(".")[2] for module in wing if module != "lossrun.script"]
-    files = [path for room in rooms for path in sorted(room.glob("test_*.py"))]
+    files = [path for room in rooms for path in sorted(room.rglob("test_*.py"))]
     return [str(path.relative_to(ROOT)) for path in files if not NEEDS_TORCH.search(path.read_text(encoding="utf-8"))]
 
 

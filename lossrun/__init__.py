@@ -15,7 +15,7 @@ from lossrun.version import __version__
 
 if TYPE_CHECKING:
     from lossrun.api import Run, compare, evaluate, export, load, predict, resume, train
-    from lossrun.components.public import loss
+    from lossrun.components.losses.public import loss
     from lossrun.data import Dataset
     from lossrun.errors import (
         AbsentDataError,
@@ -60,7 +60,7 @@ __all__ = [
 
 _NAMES = {
     "lossrun.api": ("Run", "compare", "evaluate", "export", "load", "predict", "resume", "train"),
-    "lossrun.components.public": ("loss",),
+    "lossrun.components.losses.public": ("loss",),
     "lossrun.data": ("Dataset",),
     "lossrun.errors": (
         "AbsentDataError",

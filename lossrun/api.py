@@ -12,12 +12,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lossrun.analysis import compare as comparing
-from lossrun.analysis.yardsticks import Moment
-from lossrun.config import Change, Override, Reading, from_mapping, plain, read
+from lossrun.analysis.comparison import compare as comparing
+from lossrun.analysis.comparison.metrics import Moment
+from lossrun.config import Change, Override, SourcedConfig, from_mapping, plain, read
 from lossrun.data import default_data_dir
 from lossrun.errors import RunError, UsageError
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.records import recorded
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
@@ -59,7 +59,7 @@ class RunHistory(History):
 @dataclass(frozen=True, slots=True)
 class Run(RecordedRun):
     """A run as it is on the disk: `path`, `name`, `status`, `config` (the effective one), `history`, `ledger` (what
-    happened), `environment` (run.json), `seeds`, `finished` (test yardsticks per seed; None before the end), and
+    happened), `environment` (run.json), `seeds`, `finished` (test metrics per seed; None before the end), and
     `warnings`, what could not be read. It does not change while training goes on: `load` it again."""
 
     history: RunHistory
@@ -71,12 +71,12 @@ class Run(RecordedRun):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(comparing.Comparison):
+class Comparison(comparing.ComparedRuns):
     """What `compare` finds. `print` shows what the command shows."""
 
     def __str__(self) -> str:
-        from lossrun.report.compare import print_comparison
-        from lossrun.report.console import in_memory
+        from lossrun.report.comparison.compare import print_comparison
+        from lossrun.report.layout.console import in_memory
 
         console = in_memory()
         print_comparison(self, console, curves=False)
@@ -98,15 +98,15 @@ def train(
     """
     reading = _reading(config, overrides)
     with _apart(reading):
-        examined = examine(reading, _data_dir(data_dir))
-    for text in examined.warnings:
+        experiment = load_experiment(reading, _data_dir(data_dir))
+    for text in experiment.warnings:
         warnings.warn(text, stacklevel=2)
 
     # Only now, with every mistake of the config told, is torch worth its second.
     from lossrun.training.loop import train as run_loop
     from lossrun.training.start import begin, prepare
 
-    with begin(prepare(examined), Path(runs_dir)) as session:
+    with begin(prepare(experiment), Path(runs_dir)) as session:
         for _ in run_loop(session, lambda: None):
             pass
     return load(session.run.path)
@@ -140,10 +140,10 @@ def resume(
         if not resumable.finished or resumable.changes:
             default = resumable.data_dir(default_data_dir())
             with _apart(resumable.reading):
-                examined = examine(resumable.reading, where or default)
-            for text in (*resumable.notes, *examined.warnings):
+                experiment = load_experiment(resumable.reading, where or default)
+            for text in (*resumable.notes, *experiment.warnings):
                 warnings.warn(text, stacklevel=2)
-            with resume_at(prepare(examined, resumable), resumable, skipped, note) as session:
+            with resume_at(prepare(experiment, resumable), resumable, skipped, note) as session:
                 for _ in run_loop(session, lambda: None):
                     pass
     return load(resumable.run.path)
@@ -171,9 +171,9 @@ def compare(
     label: str | Sequence[str] = (),
     runs_dir: str | PathLike[str] = "runs",
 ) -> Comparison:
-    """What differs between runs, which is better by which yardstick, and how sure that is: `verdicts`.
+    """What differs between runs, which is better by which metric, and how sure that is: `verdicts`.
 
-    The options are those of the command: `metric` decides instead of the primary yardstick; `at`: "best", "last" or an
+    The options are those of the command: `metric` decides instead of the primary metric; `at`: "best", "last" or an
     epoch; a difference surely smaller than `margin` is equivalent; `target`: `val_accuracy=0.97`; `label`: what to call
     the runs, in their order, or `A=TEXT`. A pattern such as
     "mnist-*" stands for all runs that are like it. Raises UsageError for fewer than two runs, RunError where there is
@@ -198,7 +198,7 @@ def evaluate(
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
 ) -> "Scores":
-    """Score a run again: `seeds`, of each its loss and every yardstick by name; with `per_sample` also `rows`, one per
+    """Score a run again: `seeds`, of each its loss and every metric by name; with `per_sample` also `rows`, one per
     sample and seed. Writes nothing.
 
     `split`: "train", "validation" or "test" (left out: test, if there is one). `checkpoint`: "best", "last" or a step.
@@ -254,7 +254,7 @@ def export(
     return list(written.files)
 
 
-def _apart(reading: Reading) -> AbstractContextManager[object]:
+def _apart(reading: SourcedConfig) -> AbstractContextManager[object]:
     """To read data in. A dataset of the user's own may draw from torch's generator, or start it anew; where nothing
     has imported torch, there is nothing that it could disturb."""
     if "torch" not in sys.modules and not reading.config.dataset.is_plugin:
@@ -283,7 +283,7 @@ def _loaded(runs: Sequence[RunLike], runs_dir: Path) -> tuple[list[RecordedRun],
     return loaded, problems
 
 
-def _reading(config: str | PathLike[str] | Mapping[str, Any], overrides: Overrides) -> Reading:
+def _reading(config: str | PathLike[str] | Mapping[str, Any], overrides: Overrides) -> SourcedConfig:
     changes = _changes(overrides)
     if isinstance(config, Mapping):
         return from_mapping(plain(config), Path.cwd(), changes)

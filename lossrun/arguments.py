@@ -84,7 +84,7 @@ def complete_names(incomplete: str) -> list[str]:
     others = [alias.spelling for component in every for alias in component.aliases]
     if not any(name.startswith(incomplete) for name in ours):
         # The rules take longer to import than one likes to wait for a key.
-        from lossrun.analysis.diagnosis import DIAGNOSES
+        from lossrun.catalog.diagnoses import DIAGNOSES
         from lossrun.config.key_paths import key_paths
         from lossrun.lint.rules import RULES
 

@@ -34,14 +34,14 @@ def main() -> None:
     try:
         _run()
     except BrokenPipeError:
-        from lossrun.report.console import abandon_stdout
+        from lossrun.report.layout.console import abandon_stdout
 
         # `lossrun ls | head` ends quietly. By this error, never by a signal: Python ignores SIGPIPE before any of our
         # code runs, so nobody could tell whether it had been ignored by whoever started us.
         abandon_stdout()
         sys.exit(READER_GONE)
     except (MemoryError, RuntimeError, OSError) as problem:
-        from lossrun.report.console import abandon_stdout, error, stderr
+        from lossrun.report.layout.console import abandon_stdout, error, stderr
 
         if ran_out_of_memory(problem):
             error(stderr(), "not enough memory; close other programs, or use a machine with more memory")
@@ -58,8 +58,8 @@ def main() -> None:
         error(stderr(), text)
         sys.exit(RunError.exit_code)
     except LossrunError as problem:
-        from lossrun.report.console import error, note, stderr
-        from lossrun.report.names_in_brackets import where_to_read
+        from lossrun.report.layout.console import error, note, stderr
+        from lossrun.report.reference.names_in_brackets import where_to_read
 
         console = stderr()
         if isinstance(problem, StoppedError):

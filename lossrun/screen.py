@@ -8,19 +8,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from lossrun.analysis.constant_answers import constant_remark
+from lossrun.analysis.values.constant_answers import constant_remark
 from lossrun.catalog.declaration import Layer
 from lossrun.config.config import Best
-from lossrun.lint.examine import Examined
+from lossrun.experiment import Experiment
+from lossrun.health.examine import Finding
 from lossrun.records import history, ledger, recorded
 from lossrun.report import training as report
-from lossrun.report.console import abandon_stdout, note, stderr, stdout, warning
 from lossrun.report.facts import facts
 from lossrun.report.facts import layers as summary_rows
-from lossrun.report.names_in_brackets import where_to_read
+from lossrun.report.layout.console import abandon_stdout, note, stderr, stdout, warning
+from lossrun.report.reference.names_in_brackets import where_to_read
 from lossrun.shell import run_command
 from lossrun.training.events import EpochRecord
-from lossrun.training.health import Finding
 from lossrun.training.isolation import isolated
 from lossrun.training.loop import train
 from lossrun.training.session import Session
@@ -32,7 +32,7 @@ STEADY: Final = 3
 
 def train_on_screen(
     session: Session,
-    examined: Examined,
+    experiment: Experiment,
     *,
     quiet: bool,
     layers: Sequence[Layer] = (),
@@ -43,7 +43,7 @@ def train_on_screen(
     `layers`: of a user's own model. `quiet`: nothing but the run directory, at the end. `tensorboard`: a folder for
     event files of the epochs, in one named like the run.
     """
-    config, run, err, out = examined.config, session.run.path, stderr(), stdout()
+    config, run, err, out = experiment.config, session.run.path, stderr(), stdout()
     screen_is_there = not quiet
 
     def shown(draw: Callable[[], None]) -> None:
@@ -56,11 +56,11 @@ def train_on_screen(
                 screen_is_there = False
                 abandon_stdout()
 
-    shown(lambda: _beginning(session, examined, layers))
+    shown(lambda: _beginning(session, experiment, layers))
     warned: list[str] = []
     table = report.EpochTable(
         out,
-        task=examined.facts.task,
+        task=experiment.facts.task,
         epochs=config.epochs,
         seeds=len(config.seeds),
         constant_rate=config.schedule.name == "constant" and not config.schedule["warmup_epochs"],
@@ -98,7 +98,7 @@ def _event_files(session: Session, folder: Path | None) -> Iterator[Callable[[Se
     if folder is None:
         yield lambda rows: None
         return
-    from lossrun.training.tensorboard import EventFiles, add_history
+    from lossrun.inference.tensorboard import EventFiles, add_history
 
     open_ = True
 
@@ -130,17 +130,17 @@ def _told(findings: Sequence[Finding], seeds: int) -> list[str]:
     return texts
 
 
-def _beginning(session: Session, examined: Examined, own_layers: Sequence[Layer]) -> None:
+def _beginning(session: Session, experiment: Experiment, own_layers: Sequence[Layer]) -> None:
     """What will be done, and what there is to say about it."""
-    config, err = examined.config, stderr()
+    config, err = experiment.config, stderr()
     machine = {"device": session.where, "run": str(session.run.path)}
-    known = facts(config, examined.facts, examined.notes, own_layers, examined.reading.source.written)
-    report.banner(err, {**known, **machine}, summary_rows(config, examined.facts, own_layers))
-    for text in examined.reading.notes:
+    known = facts(config, experiment.facts, experiment.notes, own_layers, experiment.reading.source.written)
+    report.banner(err, {**known, **machine}, summary_rows(config, experiment.facts, own_layers))
+    for text in experiment.reading.notes:
         note(err, text)
-    for text in examined.warnings:
+    for text in experiment.warnings:
         warning(err, text)
-    if more := where_to_read(examined.warnings):
+    if more := where_to_read(experiment.warnings):
         note(err, more)
 
 

@@ -13,7 +13,8 @@ from filelock import FileLock
 from hypothesis import settings
 
 from lossrun.data import default_data_dir
-from lossrun.records import history, ledger, recorded, strict_json
+from lossrun.records import history, ledger, recorded
+from lossrun.records.files import strict_json
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory, create
 
@@ -55,12 +56,12 @@ SLOW = (
     "test_docs.py",
     "test_wheel.py",
     "training/test_all_optimizers.py",
-    "training/test_health.py",
-    "training/test_health_cases.py",
+    "health/test_examine.py",
+    "health/test_cases.py",
     "training/test_loop.py",
-    "training/test_plan.py",
+    "training/test_scheduling.py",
     "training/test_plugins.py",
-    "training/test_replayed.py",
+    "replay/test_recorded_step.py",
     "training/test_resume.py",
 )
 MNIST = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]

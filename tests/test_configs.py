@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lossrun.config import read
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.records import history
 from lossrun.training.loop import train
 from lossrun.training.start import begin, prepare
@@ -44,8 +44,8 @@ def test_it_opens_with_its_command_and_the_result_to_expect(path: Path) -> None:
 def test_it_is_free_of_lint_and_trains_for_an_epoch(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     reading = read(path)
     data_dir = request.getfixturevalue("mnist_dir") if reading.config.dataset.name == "mnist" else tmp_path
-    assert examine(reading, data_dir).warnings == ()
-    examined = examine(read(path, ["epochs=1"]), data_dir)
+    assert load_experiment(reading, data_dir).warnings == ()
+    examined = load_experiment(read(path, ["epochs=1"]), data_dir)
     assert examined.warnings == (), "an epoch is enough to try it out"
     with begin(prepare(examined), tmp_path) as session:
         for _ in train(session, lambda: None):

@@ -3,9 +3,9 @@
 import pytest
 
 from lossrun.config.config import Best
+from lossrun.health.examine import Finding
 from lossrun.screen import STEADY, _still_better
 from lossrun.training.events import EpochRecord
-from lossrun.training.health import Finding
 
 
 def epochs(*losses: tuple[float, ...], findings: tuple[Finding, ...] = ()) -> list[EpochRecord]:

@@ -1,4 +1,4 @@
-"""What predictions.npz says beyond the yardsticks: calibration, confusion of classes, and the worst examples.
+"""What predictions.npz says beyond the metrics: calibration, confusion of classes, and the worst examples.
 
 The seeds of a run are taken together: their predictions are counted side by side, and an example is as bad as it is on
 average over the seeds.
@@ -10,16 +10,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossrun.analysis import readings
+from lossrun.analysis.values import readings
 from lossrun.catalog import Task, find
 from lossrun.catalog.declaration import Loss
 from lossrun.errors import RunError
 from lossrun.records import predictions
-from lossrun.records.predictions import Predictions
+from lossrun.records.predictions import RecordedPredictions
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
 
-BINS: Final = 15  # as many as the yardstick expected_calibration_error has
+BINS: Final = 15  # as many as the metric expected_calibration_error has
 MOST_CLASSES: Final = 30  # of a confusion matrix that can still be read
 WORST: Final = 12  # examples
 
@@ -39,7 +39,7 @@ class Bin:
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """`of`: whose probability it is. `bins`: of all seeds together. `error`: sum of count |predicted - observed| over
-    a seed's bins, divided by all, mean over the seeds: the yardstick expected_calibration_error."""
+    a seed's bins, divided by all, mean over the seeds: the metric expected_calibration_error."""
 
     of: str
     bins: tuple[Bin, ...]
@@ -55,7 +55,7 @@ class Confusion:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class HeldOutSample:
     """`id`: row in the source. `truth`, `guess`: class names, or numbers. `badness`: as `HeldOut.measure` says.
     `wrong`: seeds that decide wrongly, None where nothing is decided."""
 
@@ -78,7 +78,7 @@ class HeldOut:
     calibration: Calibration | None
     confusion: Confusion | None
     measure: str
-    worst: tuple[Example, ...]
+    worst: tuple[HeldOutSample, ...]
     problem: str
 
 
@@ -128,9 +128,9 @@ def has_probabilities(config: dict[str, Any]) -> bool:
     return config["model"].get("output", "none") != "none" or _read_as(config) == "probabilities"
 
 
-def _together(members: Sequence[RecordedRun]) -> tuple[Predictions | None, list[str]]:
+def _together(members: Sequence[RecordedRun]) -> tuple[RecordedPredictions | None, list[str]]:
     """The predictions of all members as if one run had made them, and what could not be read."""
-    found: Predictions | None = None
+    found: RecordedPredictions | None = None
     problems = []
     for run in members:
         path = RunDirectory(run.path).predictions_path
@@ -186,7 +186,7 @@ def _calibration(task: Task, outputs: np.ndarray, targets: np.ndarray, weights: 
     else:
         of = "class 1" if task == "binary" else "each label"
         stated, true = outputs, np.broadcast_to(targets, outputs.shape)
-    # One histogram per seed: their sum is drawn, and the error is each seed's own, as the yardstick has it.
+    # One histogram per seed: their sum is drawn, and the error is each seed's own, as the metric has it.
     seeds = len(outputs)
     place = np.searchsorted(np.arange(1, BINS) / BINS, stated.reshape(seeds, -1)) + BINS * np.arange(seeds)[:, None]
     each = np.ones(stated.shape) if weights is None else np.broadcast_to(_column(weights, stated), stated.shape)
@@ -262,24 +262,26 @@ def _badness(config: dict[str, Any], task: Task, outputs: np.ndarray, targets: n
 def _worst(
     config: dict[str, Any],
     task: Task,
-    found: Predictions,
+    found: RecordedPredictions,
     outputs: np.ndarray,
     badness: np.ndarray,
     names: tuple[str, ...],
-) -> tuple[Example, ...]:
+) -> tuple[HeldOutSample, ...]:
     first = np.argsort(-badness, kind="stable")[:WORST]
     outputs, targets = outputs[:, first], np.asarray(found.targets)[first]
     mean = outputs.mean(axis=0, keepdims=True)
     if task == "regression":
         return tuple(
-            Example(int(found.ids[row]), _numbers(target), _numbers(guess), float(badness[row]), None)
+            HeldOutSample(int(found.ids[row]), _numbers(target), _numbers(guess), float(badness[row]), None)
             for row, target, guess in zip(first, targets, mean[0], strict=True)
         )
     truths = targets > 0.5 if task == "multilabel" else targets.reshape(len(first)).astype(int)
     each = _decided(config, task, outputs)
     wrong = (each != truths).any(axis=-1).sum(axis=0) if task == "multilabel" else (each != truths).sum(axis=0)
     return tuple(
-        Example(int(found.ids[row]), _classes(truth, names), _classes(guess, names), float(badness[row]), int(seeds))
+        HeldOutSample(
+            int(found.ids[row]), _classes(truth, names), _classes(guess, names), float(badness[row]), int(seeds)
+        )
         for row, truth, guess, seeds in zip(first, truths, _decided(config, task, mean)[0], wrong, strict=True)
     )
 

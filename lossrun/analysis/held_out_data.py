@@ -7,14 +7,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossrun.analysis.splits import DIGITS, Splits, splits
-from lossrun.data.dataset import Data
-from lossrun.data.images import IMAGE_SETS, TEST, TRAIN
+from lossrun.analysis.values.splits import DIGITS, Splits, splits
 from lossrun.data.load import load
+from lossrun.data.samples.dataset import Data
+from lossrun.data.sources.images import IMAGE_SETS, TEST, TRAIN
 from lossrun.errors import LossrunError, RunError
-from lossrun.records import prepared, strict_json, whereabouts
+from lossrun.records.files import strict_json
+from lossrun.records.provenance import prepared, whereabouts
+from lossrun.records.provenance.whereabouts import Place
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.whereabouts import Place
 
 _LARGEST: Final = 96  # pixels a side; larger images would make a page heavy
 

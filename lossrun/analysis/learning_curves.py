@@ -9,16 +9,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-from lossrun.analysis import comparability, readings
-from lossrun.analysis.differences import component_text, config_differences
-from lossrun.analysis.labels import labels, named_by_user
-from lossrun.analysis.readings import Goal
-from lossrun.analysis.remarks import remarks
-from lossrun.analysis.seconds import SECONDS, clock, shared
-from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
+from lossrun.analysis.comparison import comparability
+from lossrun.analysis.comparison.differences import component_text, config_differences
+from lossrun.analysis.comparison.labels import labels, named_by_user
+from lossrun.analysis.comparison.remarks import remarks
+from lossrun.analysis.values import readings
+from lossrun.analysis.values.readings import Goal
+from lossrun.analysis.values.seconds import SECONDS, clock, shared
+from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.errors import UsageError
+from lossrun.records.files.rows import Row
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.rows import Row
 from lossrun.shell import command
 
 XAxis: TypeAlias = Literal["epoch", "step", "seconds"]
@@ -51,7 +52,7 @@ class LearningCurve:
 class Panel:
     """Curves that one axis may hold. `name`: a column, or `loss` for val_loss and train_loss together; `loss`: the
     configured one, where it or its gradient is what is drawn; `units`: as in the catalogue, of a regression's
-    yardsticks, "" elsewhere; `log`: whether the axis is to be logarithmic."""
+    metrics, "" elsewhere; `log`: whether the axis is to be logarithmic."""
 
     name: str
     goal: Goal | None
@@ -86,8 +87,8 @@ def learning_curves(
 ) -> LearningCurves:
     """The course of each metric: a panel for each, and more where the runs' values do not mean the same.
 
-    `metrics`: columns of the history or yardsticks in any spelling; `loss` is validation and training loss together;
-    by default the task's primary yardstick on the validation data. `log`: whether the axes are logarithmic, by default
+    `metrics`: columns of the history or metrics in any spelling; `loss` is validation and training loss together;
+    by default the task's primary metric on the validation data. `log`: whether the axes are logarithmic, by default
     where all values are above 0 and span more than two decades. `label`, `specs`: what the user calls runs, as
     `named_by_user` takes them. Raises UsageError for a run given twice, a metric that
     no run has, and where there is nothing to draw.
@@ -126,10 +127,10 @@ def mean_curve(run: RecordedRun, column: str, x_axis: XAxis = "epoch", place: in
 
 
 def usual_columns(run: RecordedRun) -> list[str]:
-    """The columns that tell most of a run: both losses, then the primary yardsticks; those that it has."""
+    """The columns that tell most of a run: both losses, then the primary metrics; those that it has."""
     task = readings.task(run)
     present = {name for row in _sample(run) for name in row}
-    names = ("train_loss", "val_loss", *(f"val_{name}" for name in (PRIMARY_YARDSTICKS[task] if task else ())))
+    names = ("train_loss", "val_loss", *(f"val_{name}" for name in (PRIMARY_METRICS[task] if task else ())))
     return [name for name in names if name in present]
 
 
@@ -175,10 +176,10 @@ def _columns(metric: str, present: Sequence[str]) -> tuple[str, ...]:
 
 
 def _usual(runs: Sequence[RecordedRun], present: Sequence[str]) -> str:
-    """What all configs say to compare on, else the primary yardstick, else what chose the best epochs."""
+    """What all configs say to compare on, else the primary metric, else what chose the best epochs."""
     configured = {run.config.get("compare_on") for run in runs}
     task = readings.task(runs[0])
-    names = [*(PRIMARY_YARDSTICKS[task] if task else ())]
+    names = [*(PRIMARY_METRICS[task] if task else ())]
     if len(configured) == 1 and (asked := configured.pop()):
         names.insert(0, readings.meant(asked, [readings.bare(name) for name in present], ""))
     wanted = [*(f"val_{name}" for name in names), runs[0].config["best"]["metric"], "train_loss"]
@@ -258,7 +259,7 @@ def _points(run: RecordedRun, column: str, x_axis: XAxis) -> Iterator[tuple[floa
     by_epoch = itemgetter("epoch")
     for epoch, rows in groupby(sorted(run.history.rows, key=by_epoch), key=by_epoch):
         group = list(rows)
-        # Of one seed: see analysis/seconds.py.
+        # Of one seed: see analysis/values/seconds.py.
         turns = its.turns(epoch, {row["seed"] for row in group})
         elapsed += group[0].get("seconds", 0.0) / turns
         if column in SECONDS:

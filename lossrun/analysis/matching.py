@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final, TypeGuard
 
-from lossrun.analysis.differences import component_text, yaml_text
+from lossrun.analysis.comparison.differences import component_text, yaml_text
 from lossrun.catalog import COMPONENTS, find
 from lossrun.errors import ConfigError, UsageError
 

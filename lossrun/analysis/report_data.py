@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossrun.analysis import readings
-from lossrun.analysis.class_values import ClassValues, class_values
-from lossrun.analysis.compare import Comparison, Curve
-from lossrun.analysis.curves import CurveRows, EpochIndex
-from lossrun.analysis.groups import Group, grouped
+from lossrun.analysis.comparison.compare import ComparedRuns, Curve
 from lossrun.analysis.held_out import HeldOut, held_out
 from lossrun.analysis.held_out_data import HeldOutData
-from lossrun.analysis.shared_seeds import on_shared_seeds
+from lossrun.analysis.values import readings
+from lossrun.analysis.values.class_values import ClassValues, class_values
+from lossrun.analysis.values.curves import CurveRows, EpochIndex
+from lossrun.analysis.values.groups import RunGroup, grouped
+from lossrun.analysis.values.shared_seeds import on_shared_seeds
 from lossrun.catalog import Task
 from lossrun.records.recorded import RecordedRun
 from lossrun.shell import PROGRAM
@@ -52,10 +52,10 @@ class RunReport:
 @dataclass(frozen=True, slots=True)
 class ReportData:
     """`runs`: in the comparison's order. `task`, `dataset`: None and "" where the runs do not share it.
-    `course`: learning rate and gradient norm, epoch by epoch. `described`: curves of the yardsticks that only describe
+    `course`: learning rate and gradient norm, epoch by epoch. `described`: curves of the metrics that only describe
     and that all runs have."""
 
-    comparison: Comparison
+    comparison: ComparedRuns
     runs: tuple[RunReport, ...]
     task: Task | None
     dataset: str
@@ -63,7 +63,7 @@ class ReportData:
     described: tuple[Curve, ...]
 
 
-def report_data(runs: Sequence[RecordedRun], comparison: Comparison) -> ReportData:
+def report_data(runs: Sequence[RecordedRun], comparison: ComparedRuns) -> ReportData:
     """Read what the page needs beside the `comparison` of these runs. What cannot be read is left out, and said."""
     groups = on_shared_seeds(grouped(runs))
     indices = [EpochIndex(group.run) for group in groups]
@@ -80,7 +80,7 @@ def report_data(runs: Sequence[RecordedRun], comparison: Comparison) -> ReportDa
     )
 
 
-def _report(group: Group, data: HeldOutData) -> RunReport:
+def _report(group: RunGroup, data: HeldOutData) -> RunReport:
     found = held_out(group.members, data.classes(group.members[0]))
     ids = [example.id for example in found.worst]
     return RunReport(
@@ -107,15 +107,15 @@ def _command(recorded: str) -> str:
     return f"{PROGRAM}{recorded.removeprefix(_AS_MODULE)}" if recorded.startswith(_AS_MODULE) else recorded
 
 
-def _described(comparison: Comparison) -> list[str]:
+def _described(comparison: ComparedRuns) -> list[str]:
     shown = {curve.name for curve in comparison.curves}
     return [
-        yardstick.name
-        for yardstick in comparison.yardsticks
-        if yardstick.descriptive
-        and yardstick.name.startswith("val_")
-        and yardstick.name not in shown
-        and all(yardstick.at_last.values)
+        metric.name
+        for metric in comparison.metrics
+        if metric.descriptive
+        and metric.name.startswith("val_")
+        and metric.name not in shown
+        and all(metric.at_last.values)
     ]
 
 

@@ -6,27 +6,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossrun.analysis import readings
-from lossrun.analysis.class_values import ClassValues, class_values
-from lossrun.analysis.differences import component_text
+from lossrun.analysis.comparison.differences import component_text
+from lossrun.analysis.comparison.remarks import lost_history, remarks
 from lossrun.analysis.learning_curves import LearningCurve, mean_curve, usual_columns
-from lossrun.analysis.readings import Goal, Spread
-from lossrun.analysis.remarks import lost_history, remarks
-from lossrun.analysis.seconds import SECONDS, clock
-from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
+from lossrun.analysis.values import readings
+from lossrun.analysis.values.class_values import ClassValues, class_values
+from lossrun.analysis.values.readings import Goal, Spread
+from lossrun.analysis.values.seconds import SECONDS, clock
+from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.errors import RunError
+from lossrun.records.files.rows import Row
 from lossrun.records.recorded import UNVERIFIED, RecordedRun
-from lossrun.records.rows import Row
 from lossrun.records.status import Status
 from lossrun.records.summary import summed_up
 
 if TYPE_CHECKING:
-    from lossrun.analysis.saved import SavedFile
+    from lossrun.analysis.checkpoint_listing import SavedFile
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A line of `ls`. `yardstick`, `value`: the task's first primary one, or without validation data what chose the
+    """A line of `ls`. `metric`, `value`: the task's first primary one, or without validation data what chose the
     best epochs, at those epochs. `started`: ISO time, and `age`, seconds since then; None where its ledger does not
     say. `config`: the effective one. `at_best`: everything measured at each seed's best epoch, test included."""
 
@@ -39,7 +39,7 @@ class RunRow:
     loss: str
     optimizer: str
     learning_rate: float
-    yardstick: str | None
+    metric: str | None
     value: Spread | None
     age: float | None
     started: str | None
@@ -50,7 +50,7 @@ class RunRow:
 @dataclass(frozen=True, slots=True)
 class Listing:
     """`problems`: why a directory that looks like a run could not be read, one sentence each. `sorted_by`: the key or
-    yardstick by which the rows are sorted, None where they are in the order of their making."""
+    metric by which the rows are sorted, None where they are in the order of their making."""
 
     rows: tuple[RunRow, ...]
     problems: tuple[str, ...]
@@ -58,7 +58,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownYardstick:
+class ShownMetric:
     name: str
     goal: Goal | None
     at_best: Spread | None
@@ -83,7 +83,7 @@ class RunFacts:
     best_epochs: dict[int, int]
     seconds: float
     arrangement: str
-    yardsticks: tuple[ShownYardstick, ...]
+    metrics: tuple[ShownMetric, ...]
     by_class: ClassValues | None
     curves: tuple[LearningCurve, ...]
     config: dict[str, Any]
@@ -112,14 +112,14 @@ def listing(paths: Sequence[Path], now: datetime | None = None) -> Listing:
 def facts(run: RecordedRun) -> RunFacts:
     """What there is to say about one run."""
     # Reads tensors, and so imports numpy, which `ls` does without.
-    from lossrun.analysis.saved import best_weights, saved_files
+    from lossrun.analysis.checkpoint_listing import best_weights, saved_files
 
     best, last = readings.best_rows(run), readings.last_rows(run)
     tests_at_best, tests_at_last = (readings.test_rows(run, when) for when in ("test_at_best", "test_at_last"))
-    yardsticks = [
-        ShownYardstick(name, readings.goal(name), readings.column(at_best, name), readings.column(at_last, name))
+    metrics = [
+        ShownMetric(name, readings.goal(name), readings.column(at_best, name), readings.column(at_last, name))
         for at_best, at_last in ((best, last), (tests_at_best, tests_at_last))
-        for name in readings.yardstick_columns(at_last)
+        for name in readings.metric_columns(at_last)
     ]
     rows = run.history.rows
     seconds_per_epoch = dict(zip(rows.column("epoch"), rows.column("seconds"), strict=True))
@@ -135,7 +135,7 @@ def facts(run: RecordedRun) -> RunFacts:
         best_epochs={seed: row["epoch"] for seed, row in best.items()},
         seconds=sum(filter(None, seconds_per_epoch.values())),
         arrangement=clock(run).arrangement,
-        yardsticks=tuple(yardsticks),
+        metrics=tuple(metrics),
         by_class=class_values(run),
         curves=tuple(curve for name in usual_columns(run) if (curve := mean_curve(run, name))),
         config=run.config,
@@ -150,8 +150,8 @@ def _row(run: RecordedRun, now: datetime) -> RunRow:
     best = readings.best_rows(run)
     tests = readings.test_rows(run, "test_at_best")
     task = readings.task(run)
-    names = [*(f"val_{name}" for name in (PRIMARY_YARDSTICKS[task] if task else ())), run.config["best"]["metric"]]
-    yardstick = next((name for name in names if readings.column(best, name)), None)
+    names = [*(f"val_{name}" for name in (PRIMARY_METRICS[task] if task else ())), run.config["best"]["metric"]]
+    metric = next((name for name in names if readings.column(best, name)), None)
     started = run.ledger[0]["time"] if run.ledger else None
     return RunRow(
         path=run.path,
@@ -163,8 +163,8 @@ def _row(run: RecordedRun, now: datetime) -> RunRow:
         loss=component_text("loss", run.config["loss"]),
         optimizer=component_text("optimizer", run.config["optimizer"]),
         learning_rate=run.config["learning_rate"],
-        yardstick=yardstick,
-        value=readings.column(best, yardstick) if yardstick else None,
+        metric=metric,
+        value=readings.column(best, metric) if metric else None,
         age=(now - datetime.fromisoformat(started)).total_seconds() if started else None,
         started=started,
         config=run.config,

@@ -1,4 +1,4 @@
-"""Which runs of a listing, and in which order: `val_loss<0.1`, `loss=mse`, sorted by any key, column or yardstick."""
+"""Which runs of a listing, and in which order: `val_loss<0.1`, `loss=mse`, sorted by any key, column or metric."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -7,12 +7,12 @@ from datetime import timedelta
 from operator import itemgetter
 from typing import Any, Final, get_args
 
-from lossrun.analysis import readings
-from lossrun.analysis.differences import component_text
+from lossrun.analysis.comparison.differences import component_text
 from lossrun.analysis.matching import is_number, literal, matches, number, rank
 from lossrun.analysis.runs import RunRow
+from lossrun.analysis.values import readings
 from lossrun.catalog import COMPONENTS, find, nearest, nearest_name, why_not
-from lossrun.catalog.parameter import Group, Key, Nested, Parameter
+from lossrun.catalog.parameter import Key, KeyGroup, Nested, Parameter
 from lossrun.errors import UsageError
 from lossrun.records.run_directory import bare_name
 from lossrun.records.status import Status
@@ -25,7 +25,7 @@ _UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w
 
 _ABSENT: Final = object()
 
-# What a listing knows of a run beside its config and its yardsticks. `seeds` counts them.
+# What a listing knows of a run beside its config and its metrics. `seeds` counts them.
 _COLUMNS: Final[dict[str, Callable[[RunRow], Any]]] = {
     "run": lambda row: row.name,
     "status": lambda row: row.status,
@@ -64,7 +64,7 @@ def duration(text: str) -> timedelta:
 def chosen(rows: Sequence[RunRow], conditions: Sequence[Condition]) -> tuple[RunRow, ...]:
     """The rows for which all conditions hold, in their order.
 
-    A key is a column of the listing, a dotted key of the config, or a yardstick, taken at the best epoch as a mean
+    A key is a column of the listing, a dotted key of the config, or a metric, taken at the best epoch as a mean
     over seeds; old and foreign spellings mean the same as in a config. `=` compares numbers as numbers, components by
     any spelling of their name, and text by patterns (`run=mnist-*`); `tags` holds a tag. What a run has not is neither
     less nor greater. Raises UsageError for an unknown key and for a comparison without meaning.
@@ -80,7 +80,7 @@ def chosen(rows: Sequence[RunRow], conditions: Sequence[Condition]) -> tuple[Run
 def ordered(
     rows: Sequence[RunRow], by: str | None = None, *, reverse: bool = False, limit: int | None = None
 ) -> tuple[tuple[RunRow, ...], str | None]:
-    """The rows from least to greatest in `by`, a key as for `chosen`, a yardstick from best to worst; the key's name.
+    """The rows from least to greatest in `by`, a key as for `chosen`, a metric from best to worst; the key's name.
 
     Runs without a value come last either way, equal ones stay as they were. `limit`: the first that many; without `by`
     the newest, which are last, unless reversed. Raises UsageError for an unknown key.
@@ -92,7 +92,7 @@ def ordered(
         return (), by
     key = _resolved(by, rows, f"--sort {by}")
     keyed = [(rank(value(row, key)), row) for row in rows]
-    descending = reverse != (_is_yardstick(key, rows) and readings.goal(key) == "max")
+    descending = reverse != (_is_metric(key, rows) and readings.goal(key) == "max")
     present = [(place, row) for place, row in keyed if place is not None]
     # reverse=True keeps equal ones in their order too.
     present.sort(key=itemgetter(0), reverse=descending)
@@ -101,7 +101,7 @@ def ordered(
 
 
 def value(row: RunRow, key: str) -> Any:
-    """What a run has under a key; None where it has nothing of that name. A yardstick is the mean over its seeds."""
+    """What a run has under a key; None where it has nothing of that name. A metric is the mean over its seeds."""
     if key in _COLUMNS:
         return _COLUMNS[key](row)
     configured = _at(row.config, key)
@@ -120,14 +120,14 @@ def _at(config: Mapping[str, Any], dotted: str) -> Any:
     return found
 
 
-def _is_yardstick(key: str, rows: Sequence[RunRow]) -> bool:
+def _is_metric(key: str, rows: Sequence[RunRow]) -> bool:
     return key not in _COLUMNS and all(_at(row.config, key) is _ABSENT for row in rows)
 
 
 def _resolved(key: str, rows: Sequence[RunRow], option: str) -> str:
     """The key that a spelling means."""
     if key == "best":
-        return _shown_yardstick(rows, option)
+        return _shown_metric(rows, option)
     if key == "name":
         return "run"
     if key in _COLUMNS or any(_at(row.config, key) is not _ABSENT or _has_column(row, key) for row in rows):
@@ -146,7 +146,7 @@ def _resolved(key: str, rows: Sequence[RunRow], option: str) -> str:
     present = [*_COLUMNS, *(name for row in rows for name in (*_paths(row.config), *_columns(row))), *declared]
     near = nearest(key, list(dict.fromkeys(present)))
     hint = f"did you mean {near}?" if near else f"`{command('show', 'RUN')}` lists a run's keys and metrics"
-    raise UsageError(f"{option}: there is no key or yardstick {key}; {hint}")
+    raise UsageError(f"{option}: there is no key or metric {key}; {hint}")
 
 
 def _declared(keys: Sequence[Key], before: str = "", meant: str = "", depth: int = 3) -> dict[str, str]:
@@ -154,7 +154,7 @@ def _declared(keys: Sequence[Key], before: str = "", meant: str = "", depth: int
     found: dict[str, str] = {}
     for key in keys:
         inner: Sequence[Key] = ()
-        if isinstance(key, Group):
+        if isinstance(key, KeyGroup):
             inner = key.parameters
         elif isinstance(key, Nested) and depth:
             name = Parameter("name", str, None, "")
@@ -165,16 +165,16 @@ def _declared(keys: Sequence[Key], before: str = "", meant: str = "", depth: int
     return found
 
 
-def _shown_yardstick(rows: Sequence[RunRow], option: str) -> str:
+def _shown_metric(rows: Sequence[RunRow], option: str) -> str:
     """The one that the listing's last column shows, if it is the same for all."""
-    names = list(dict.fromkeys(row.yardstick for row in rows if row.yardstick))
+    names = list(dict.fromkeys(row.metric for row in rows if row.metric))
     if len(names) > 1:
-        raise UsageError(f"{option}: the runs are not shown by the same yardstick; name one of {', '.join(names)}")
+        raise UsageError(f"{option}: the runs are not shown by the same metric; name one of {', '.join(names)}")
     return names[0] if names else "val_loss"
 
 
 def _columns(row: RunRow) -> list[str]:
-    return readings.yardstick_columns(row.at_best)
+    return readings.metric_columns(row.at_best)
 
 
 def _has_column(row: RunRow, key: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from lossrun.catalog.declaration import Component, DatasetDeclaration, also
-from lossrun.catalog.parameter import REQUIRED, Group, Key, Nested, Parameter
+from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter
 
 VALIDATION: Final = Parameter(
     "validation",
@@ -31,7 +31,7 @@ SPLIT_SEED: Final = Parameter(
     "and wider, as their training samples overlap; where a few outliers among these decide, they are still too narrow",
     at_least=0,
 )
-STANDARDIZE: Final = Group(
+STANDARDIZE: Final = KeyGroup(
     "standardize",
     (
         Parameter("inputs", bool, False, "to mean 0 and deviation 1, per column (images: all pixels alike)"),
@@ -41,7 +41,7 @@ STANDARDIZE: Final = Group(
     "fitted on the training part",
     short_for="inputs",
 )
-CORRUPT: Final = Group(
+CORRUPT: Final = KeyGroup(
     "corrupt",
     (
         Parameter("label_noise", float, 0.0, "share of labels replaced by another class", at_least=0, at_most=1),
@@ -144,8 +144,8 @@ def _contradicting_splits(split: Mapping[str, Any]) -> str:
     return ""
 
 
-def _split(what: str, kind: Any) -> Group:
-    return Group(
+def _split(what: str, kind: Any) -> KeyGroup:
+    return KeyGroup(
         "split",
         (
             Parameter("column", kind | None, None, f"the {what} that says train, validation or test for each row"),

@@ -86,7 +86,7 @@ class Loss(Component):
     `values`: what a sample's loss can be, at any parameters that a config may give it but weights.
     `resists`: "outliers" where one far target pulls no harder than a near one, its slope staying bounded; "labels"
     where a sample far on the wrong side hardly pulls at all.
-    `yardstick`: every run of the task is scored by it; not where another loss gives the same ranking.
+    `metric`: every run of the task is scored by it; not where another loss gives the same ranking.
     `scale`: the targets of which its value, at its plain parameters, says something: any, or those whose unit is about
     their spread, counts, quantities without a value near 0, quantities above 1, or columns of one unit.
     `units`: of its value: the power of the target's unit ("targets", "targets squared"), "per cent", "nats", or "" for
@@ -104,7 +104,7 @@ class Loss(Component):
     divides_by_target: bool = False
     values: str = "from 0, without bound"
     resists: tuple[Literal["outliers", "labels"], ...] = ()
-    yardstick: bool = True
+    metric: bool = True
     scale: Scale = "any"
     units: str = ""
     goal: Literal["min", "max"] = "min"

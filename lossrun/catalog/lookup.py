@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from lossrun.catalog.datasets import DATASETS, NOISES
 from lossrun.catalog.declaration import Alias, Component
-from lossrun.catalog.elsewhere import MEANT, NONE_OF_OURS
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.metrics import METRICS
 from lossrun.catalog.models import INITIALIZERS, LAYERS, MODELS
 from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.catalog.schedules import SCHEDULES
+from lossrun.catalog.unsupported import MEANT, NONE_OF_OURS
 
 COMPONENTS: Final[dict[str, tuple[Component, ...]]] = {
     "loss": LOSSES,
@@ -40,7 +40,7 @@ _FRAMEWORKS: Final[dict[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LookupResult:
     """`implies`: parameters that the spelling carries (`BCEWithLogitsLoss`: inputs are logits). `remark`: how else that
     framework's own differs. `called`: what its own function assumes where nothing is stated, as in `Alias`."""
 
@@ -50,7 +50,7 @@ class Found:
     called: dict[str, Any] = field(default_factory=dict)
 
 
-def find(kind: str, spelling: str) -> Found | None:
+def find(kind: str, spelling: str) -> LookupResult | None:
     """The component that `spelling` means, case, underscores and a framework's prefix aside; None if there is none.
 
     Case and underscores decide only where a framework's name and one of ours are the same letters: `KLDivergence` and
@@ -119,19 +119,19 @@ def _meant(kind: str) -> dict[str, str]:
 
 
 @cache
-def _spellings(kind: str) -> dict[str, Found]:
-    table: dict[str, Found] = {}
+def _spellings(kind: str) -> dict[str, LookupResult]:
+    table: dict[str, LookupResult] = {}
     for component in COMPONENTS[kind]:
         for alias in component.aliases:
             framework, _, rest = alias.spelling.rpartition(".")
             key = f"{framework}.{_folded(rest)}" if framework else _folded(rest)
             table[key] = _found(component, alias)
     # Canonical names last: no alias may hide one.
-    table.update({_folded(component.name): Found(component, {}) for component in COMPONENTS[kind]})
+    table.update({_folded(component.name): LookupResult(component, {}) for component in COMPONENTS[kind]})
     return table
 
 
-def _namesake(kind: str, spelling: str) -> Found | None:
+def _namesake(kind: str, spelling: str) -> LookupResult | None:
     """A framework's name that differs from one of ours in case and underscores alone: as the framework writes it, or
     else as ours is not written."""
     if spelling in (written := _namesakes(kind)):
@@ -142,7 +142,7 @@ def _namesake(kind: str, spelling: str) -> Found | None:
 
 
 @cache
-def _namesakes(kind: str) -> dict[str, Found]:
+def _namesakes(kind: str) -> dict[str, LookupResult]:
     """By the frameworks' spellings, as they are written."""
     ours = {_folded(component.name): component.name for component in COMPONENTS[kind]}
     return {
@@ -153,8 +153,8 @@ def _namesakes(kind: str) -> dict[str, Found]:
     }
 
 
-def _found(component: Component, alias: Alias) -> Found:
-    return Found(component, alias.implies, alias.remark, alias.called)
+def _found(component: Component, alias: Alias) -> LookupResult:
+    return LookupResult(component, alias.implies, alias.remark, alias.called)
 
 
 def _folded(spelling: str) -> str:

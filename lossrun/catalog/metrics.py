@@ -1,4 +1,4 @@
-"""The yardsticks beside the losses, and which of them a run is scored by."""
+"""The metrics beside the losses, and which of them a run is scored by."""
 
 from collections.abc import Callable, Collection
 from typing import Final
@@ -130,7 +130,7 @@ MOST_RANKED: Final = 100
 # What a metric of one class is called where there are several.
 OF_SEVERAL: Final = {"f1": "macro_f1"}
 
-PRIMARY_YARDSTICKS: Final = {
+PRIMARY_METRICS: Final = {
     "regression": ("rmse", "mae"),
     "binary": ("accuracy",),
     "multiclass": ("accuracy",),
@@ -193,14 +193,14 @@ def off_scale(targets: TargetScale | None, asked: Collection[str] = ()) -> froze
     return frozenset(told.difference(asked))
 
 
-def task_yardsticks(task: Task, targets: int = 1) -> list[Loss | Metric]:
-    """Everything that some run of the task is scored by: losses, then metrics. `targets`: as of `yardstick_names`."""
-    losses = [loss for loss in LOSSES if task in loss.tasks and loss.yardstick]
+def task_metrics(task: Task, targets: int = 1) -> list[Loss | Metric]:
+    """Everything that some run of the task is scored by: losses, then metrics. `targets`: as of `metric_names`."""
+    losses = [loss for loss in LOSSES if task in loss.tasks and loss.metric]
     metrics = [metric for metric in METRICS if task in metric.tasks]
     return [*losses, *(one for one in metrics if targets <= MOST_RANKED or one.name not in _OF_RANKS)]
 
 
-def yardstick_names(
+def metric_names(
     task: Task,
     *,
     output: str,
@@ -210,7 +210,7 @@ def yardstick_names(
     least_magnitude: float | None = None,
     standardized: bool = False,
 ) -> list[str]:
-    """The yardsticks that have a meaning for a run, in the order of `task_yardsticks`.
+    """The metrics that have a meaning for a run, in the order of `task_metrics`.
 
     output: the activation between the model's pre-activations and what is judged. reads_as: the `prediction` of the
         loss. targets: numbers, classes or labels per sample.
@@ -246,4 +246,4 @@ def yardstick_names(
             return reads_probabilities or one.name not in _OF_PROBABILITIES
         return of_numbers(one) if task == "regression" else of_classes(one)
 
-    return [one.name for one in task_yardsticks(task, targets) if has_meaning(one)]
+    return [one.name for one in task_metrics(task, targets) if has_meaning(one)]

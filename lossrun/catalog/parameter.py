@@ -99,7 +99,7 @@ def no_contradiction(parameters: Mapping[str, Any]) -> str:  # noqa: ARG001
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class KeyGroup:
     """A key whose value is a fixed mapping; a plain value is short for `{short_for: value}`. `contradiction`: what is
     wrong with its values taken together, empty where nothing is."""
 
@@ -116,7 +116,7 @@ class Group:
         return f"a mapping with {', '.join(p.name for p in self.parameters)}"
 
 
-Key: TypeAlias = Parameter | Nested | Group
+Key: TypeAlias = Parameter | Nested | KeyGroup
 
 
 def with_article(kind: str) -> str:

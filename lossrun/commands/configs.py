@@ -18,8 +18,8 @@ from lossrun.arguments import (
     complete_names,
     complete_packaged,
 )
-from lossrun.commands.finding import folder_of_data, read_config
 from lossrun.commands.importing import torch_is_imported
+from lossrun.commands.run_lookup import folder_of_data, read_config
 from lossrun.shell import STDIN, command, join
 
 if TYPE_CHECKING:
@@ -33,15 +33,15 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     """
     reading = read_config(config, set_ or [])
     # Data need numpy: a mistake in the file is told before that is imported.
-    from lossrun.config.plugins import own_component
     from lossrun.errors import AbsentDataError
-    from lossrun.lint.examine import examine, examine_without_data
+    from lossrun.experiment import experiment_without_data, load_experiment
     from lossrun.lint.size import size_of
     from lossrun.lint.untold import only_torch_tells
-    from lossrun.records import config_file
-    from lossrun.report.console import note, stderr, warning
+    from lossrun.plugins.loading import own_component
+    from lossrun.records.files import config_file
     from lossrun.report.facts import facts, layers
-    from lossrun.report.names_in_brackets import where_to_read
+    from lossrun.report.layout.console import note, stderr, warning
+    from lossrun.report.reference.names_in_brackets import where_to_read
     from lossrun.report.training import banner
 
     absent = ""
@@ -50,31 +50,31 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     # What the user's own code prints is no part of the config.
     with redirect_stdout(sys.stderr):
         try:
-            examined = examine(reading, folder_of_data(data_dir))
+            experiment = load_experiment(reading, folder_of_data(data_dir))
         except AbsentDataError as problem:
-            without = examine_without_data(reading, folder_of_data(data_dir))
+            without = experiment_without_data(reading, folder_of_data(data_dir))
             if without is None:
                 raise
-            examined, absent = without, str(problem).splitlines()[0].rstrip(":")
+            experiment, absent = without, str(problem).splitlines()[0].rstrip(":")
             for kind in ("model", "loss", "optimizer"):
                 if (choice := getattr(reading.config, kind)).is_plugin:
                     own_component(kind, choice, reading.directory)
-        if not absent and (tried := only_torch_tells(examined)):
+        if not absent and (tried := only_torch_tells(experiment.config, experiment.facts, experiment.data.values())):
             with torch_is_imported():
                 from lossrun.training.start import prepare
-            own_layers = prepare(examined).layers
-    typer.echo(config_file.dumps(examined.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
+            own_layers = prepare(experiment).layers
+    typer.echo(config_file.dumps(experiment.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
     console = stderr()
     console.print()
-    known = facts(examined.config, examined.facts, examined.notes, own_layers, reading.source.written)
-    if not examined.config.model.is_plugin:
-        known["size"] = str(size_of(examined.config, examined.facts))
-    banner(console, known, layers(examined.config, examined.facts, own_layers))
+    known = facts(experiment.config, experiment.facts, experiment.notes, own_layers, reading.source.written)
+    if not experiment.config.model.is_plugin:
+        known["size"] = str(size_of(experiment.config, experiment.facts))
+    banner(console, known, layers(experiment.config, experiment.facts, own_layers))
     for text in reading.notes:
         note(console, text)
     if tried:
         note(console, f"tried on a batch, as `train` does before it starts: {', '.join(tried)}")
-    warnings = [*examined.warnings, *([f"checked without the data: {absent}"] if absent else [])]
+    warnings = [*experiment.warnings, *([f"checked without the data: {absent}"] if absent else [])]
     for text in warnings:
         warning(console, text)
     if more := where_to_read(warnings):
@@ -100,23 +100,23 @@ def script(
     with redirect_stdout(sys.stderr):
         reading = read_config(config, set_ or [])
     # Data need numpy: a mistake in the file is told before that is imported.
-    from lossrun.lint.examine import examine
-    from lossrun.report.console import note, stderr, warning
-    from lossrun.report.names_in_brackets import where_to_read
-    from lossrun.script import experiment, save, write
+    from lossrun.experiment import load_experiment
+    from lossrun.report.layout.console import note, stderr, warning
+    from lossrun.report.reference.names_in_brackets import where_to_read
+    from lossrun.script import save, script_input, write
 
     console = stderr()
     written_by = command("script", config, "--as", framework.value, set_=set_ or (), data_dir=data_dir)
     # What the user's own code prints must not get into the script.
     with redirect_stdout(sys.stderr):
-        examined = examine(reading, folder_of_data(data_dir), trains=False)
+        experiment = load_experiment(reading, folder_of_data(data_dir), trains=False)
         given = ("standard input",) if config == STDIN else (str(config), written_by)
-        text = write(experiment(examined, *given), framework.value)
-    for told in examined.reading.notes:
+        text = write(script_input(experiment, *given), framework.value)
+    for told in experiment.reading.notes:
         note(console, told)
-    for told in examined.warnings:
+    for told in experiment.warnings:
         warning(console, told)
-    if more := where_to_read(examined.warnings):
+    if more := where_to_read(experiment.warnings):
         note(console, more)
     if output is None:
         typer.echo(text, nl=False)
@@ -144,9 +144,9 @@ def list_(
 
     from lossrun.catalog.declaration import TASKS
     from lossrun.errors import UsageError
-    from lossrun.report.advice_listing import ADVICE, advice_records, print_advice
-    from lossrun.report.console import stdout
-    from lossrun.report.listing import listing, overview, records
+    from lossrun.report.layout.console import stdout
+    from lossrun.report.reference.advice_listing import ADVICE, advice_records, print_advice
+    from lossrun.report.reference.listing import listing, overview, records
 
     if task is not None and task not in TASKS:
         raise UsageError(f"--task {task}: there is no such task; expected one of {', '.join(TASKS)}")
@@ -181,11 +181,11 @@ def explain(
     ] = None,
 ) -> None:
     """Explain a loss, optimizer, schedule, model, dataset, metric, lint rule, diagnosis or key of the config."""
-    from lossrun.report.console import stdout
-    from lossrun.report.explain import print_topic
-    from lossrun.report.pictures import print_loss, print_rates
+    from lossrun.report.layout.console import stdout
     from lossrun.report.reference.examples import values_without_default
-    from lossrun.report.topics import topics
+    from lossrun.report.reference.explain import print_topic
+    from lossrun.report.reference.pictures import print_loss, print_rates
+    from lossrun.report.reference.topics import topics
 
     console, found = stdout(), topics(name, kind)
     for topic in found:
@@ -199,7 +199,7 @@ def explain(
         if topic.kind == "loss":
             # Only now, with the text on the screen, is torch worth its second.
             with torch_is_imported():
-                from lossrun.components.loss_curves import pictures
+                from lossrun.components.losses.curves import pictures
 
             for picture in pictures(topic.name, topic.implies):
                 print_loss(console, picture.name, picture.axis, picture.rows, picture.curves, picture.limits)
@@ -224,7 +224,7 @@ def new(
 ) -> None:
     """Write a commented config to start from, and next to it the JSON Schema by which editors complete and check it."""
     from lossrun.config.starting import starting_text, write_config
-    from lossrun.report.console import note, stderr
+    from lossrun.report.layout.console import note, stderr
 
     if str(output) == "-":
         typer.echo(starting_text(name), nl=False)
@@ -240,7 +240,7 @@ def fetch(
     """Download DATASET ahead of its first run, checked by its published digests."""
     from lossrun.catalog import find
     from lossrun.data import fetch as fetched
-    from lossrun.data.images import IMAGE_SETS
+    from lossrun.data.sources.images import IMAGE_SETS
     from lossrun.errors import UsageError
     from lossrun.nearby import nearest_first
 

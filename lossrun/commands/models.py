@@ -15,8 +15,8 @@ from lossrun.arguments import (
     Split,
     Weights,
 )
-from lossrun.commands.finding import found_run
 from lossrun.commands.importing import torch_is_imported
+from lossrun.commands.run_lookup import found_run
 from lossrun.shell import DEFAULT_RUNS
 
 
@@ -36,8 +36,8 @@ def evaluate(
     data_dir: DataDir = None,
 ) -> None:
     """Score RUN again: every loss and metric, per seed and together. Nothing is written into the run."""
-    from lossrun.report.console import note, stderr, stdout
-    from lossrun.report.rows import save_csv
+    from lossrun.report.layout.console import note, stderr, stdout
+    from lossrun.report.layout.rows import save_csv
     from lossrun.report.scores import print_scores, scores_to_json
 
     with torch_is_imported():
@@ -78,8 +78,8 @@ def predict(
 ) -> None:
     """Ask the model of RUN about new samples, which are prepared as its training data were."""
     from lossrun.errors import UsageError
-    from lossrun.report.console import note, stderr
-    from lossrun.report.rows import rows_to_csv, save_csv, save_npz
+    from lossrun.report.layout.console import note, stderr
+    from lossrun.report.layout.rows import rows_to_csv, save_csv, save_npz
 
     if output is not None and output.suffix not in (".csv", ".npz"):
         raise UsageError(f"--output {output}: expected a name that ends in .csv or .npz")
@@ -114,7 +114,7 @@ def export(
     data_dir: DataDir = None,
 ) -> None:
     """Write the model of RUN, or its history, for other programs; a README there says how to load it."""
-    from lossrun.report.console import note, stderr
+    from lossrun.report.layout.console import note, stderr
 
     with torch_is_imported():
         from lossrun.inference.exporting import export as exported

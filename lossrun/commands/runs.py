@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from lossrun.arguments import Format, Labels, ListFormat, RunName, RunNames, RunsDir, ScoreFormat, Tags, XAxis, Yes
-from lossrun.commands.finding import found_run, found_runs, loaded_runs
+from lossrun.commands.run_lookup import found_run, found_runs, loaded_runs
 from lossrun.errors import RunError
 from lossrun.shell import DEFAULT_RUNS, command
 
@@ -23,10 +23,10 @@ def compare(
     metric: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
-            help="The yardstick that decides, such as rmse or val_rmse.", show_default="the task's, on test data"
+            help="The metric that decides, such as rmse or val_rmse.", show_default="the task's, on test data"
         ),
     ] = None,
-    at: Annotated[str, typer.Option(metavar="best|last|EPOCH", help="When to read the yardsticks.")] = "best",
+    at: Annotated[str, typer.Option(metavar="best|last|EPOCH", help="When to read the metrics.")] = "best",
     margin: Annotated[
         Optional[float],  # noqa: UP045
         typer.Option(help="A difference surely smaller than this is called equivalent.", show_default=False),
@@ -45,14 +45,14 @@ def compare(
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
 ) -> None:
-    """Say what differs between runs, which is better by which yardstick, and how sure that is."""
-    from lossrun.analysis.compare import compare as compared
-    from lossrun.analysis.yardsticks import moment_of
+    """Say what differs between runs, which is better by which metric, and how sure that is."""
+    from lossrun.analysis.comparison.compare import compare as compared
+    from lossrun.analysis.comparison.metrics import moment_of
     from lossrun.errors import UsageError
     from lossrun.records.run_directory import is_pattern
-    from lossrun.report import formats
-    from lossrun.report.compare import print_comparison, print_metrics, print_per_seed
-    from lossrun.report.console import stdout
+    from lossrun.report.comparison import formats
+    from lossrun.report.comparison.compare import print_comparison, print_metrics, print_per_seed
+    from lossrun.report.layout.console import stdout
 
     if len(runs or []) < 2 and not tag and not any(map(is_pattern, runs or [])):
         raise UsageError(f"compare needs at least two runs, not {len(runs or [])}; {_lists(runs_dir)}")
@@ -64,8 +64,8 @@ def compare(
     comparison = compared(loaded, metric, at=moment, margin=margin, target=target, label=label or (), specs=specs)
     if html is not None:
         from lossrun.analysis.report_data import report_data
-        from lossrun.report.console import note, stderr
-        from lossrun.report.page import save_page
+        from lossrun.report.html.page import save_page
+        from lossrun.report.layout.console import note, stderr
 
         save_page(report_data(loaded, comparison), html)
         note(stderr(), f"{html} written")
@@ -95,7 +95,7 @@ def ls(
         Optional[str],  # noqa: UP045
         typer.Option(
             metavar="KEY",
-            help="A column, a key of the config, or a yardstick, best first.",
+            help="A column, a key of the config, or a metric, best first.",
             show_default="oldest first",
         ),
     ] = None,
@@ -112,7 +112,7 @@ def ls(
     from lossrun.analysis.runs import Listing, listing
     from lossrun.analysis.selection import chosen, condition, ordered
     from lossrun.records.run_directory import all_runs, has_tags
-    from lossrun.report.console import stderr, stdout, warning
+    from lossrun.report.layout.console import stderr, stdout, warning
     from lossrun.report.runs import listing_as_csv, listing_as_json, print_listing
 
     conditions = [condition(text) for text in where or []]
@@ -142,7 +142,7 @@ def show(
     """Show one run: config, results, checkpoints, what happened to it."""
     from lossrun.analysis.runs import facts
     from lossrun.records import recorded
-    from lossrun.report.console import stdout
+    from lossrun.report.layout.console import stdout
     from lossrun.report.run_json import run_as_json
     from lossrun.report.runs import print_facts
 
@@ -159,8 +159,8 @@ def plot(
     metric: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            help="What to draw: a column of the history, a yardstick, or loss for both of them; may be repeated.",
-            show_default="the primary yardstick",
+            help="What to draw: a column of the history, a metric, or loss for both of them; may be repeated.",
+            show_default="the primary metric",
         ),
     ] = None,
     label: Labels = None,
@@ -178,7 +178,7 @@ def plot(
     """Draw learning curves of runs: means over seeds, and how far the seeds lie apart."""
     from lossrun.analysis.learning_curves import learning_curves
     from lossrun.errors import UsageError
-    from lossrun.report.console import note, stderr, stdout
+    from lossrun.report.layout.console import note, stderr, stdout
 
     if not runs and not tag:
         raise UsageError(f"plot needs a run, a pattern such as 'mnist-*', or --tag TAG; {_lists(runs_dir)}")
@@ -189,11 +189,11 @@ def plot(
         return learning_curves(loaded, metric or (), x_axis=x.value, log=log, label=label or (), specs=specs)
 
     if output is None:
-        from lossrun.report.curves_plot import print_learning_curves
+        from lossrun.report.plots.curves_plot import print_learning_curves
 
         print_learning_curves(drawn(), stdout())
         return
-    from lossrun.report.figure import check_output, save_figure
+    from lossrun.report.plots.figure import check_output, save_figure
 
     check_output(output)
     curves = drawn()
@@ -242,8 +242,8 @@ def _remove(leftovers: "Leftovers", *, yes: bool) -> None:
     """Show what is about to go, ask, and let it go; what cannot go is told of, and does not keep the rest."""
     from lossrun.errors import LockedError, UsageError
     from lossrun.records.leftovers import remove
-    from lossrun.report.console import note, stderr, warning
-    from lossrun.report.numbers import format_size
+    from lossrun.report.layout.console import note, stderr, warning
+    from lossrun.report.layout.numbers import format_size
     from lossrun.report.runs import print_leftovers
 
     console = stderr()

@@ -6,8 +6,8 @@ from typing import Annotated, Optional
 import typer
 
 from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, Quiet, RunName, RunsDir
-from lossrun.commands.finding import folder_of_data, found_run, read_config
 from lossrun.commands.importing import torch_is_imported
+from lossrun.commands.run_lookup import folder_of_data, found_run, read_config
 from lossrun.shell import DEFAULT_RUNS, run_command
 
 TensorBoard = Annotated[
@@ -36,18 +36,18 @@ def train(
     overrides: list[Override] = [*(set_ or []), *named, *tags]
     reading = read_config(config, overrides)
     # Data need numpy: a mistake in the file is told before that is imported.
-    from lossrun.lint.examine import examine
+    from lossrun.experiment import load_experiment
 
-    examined = examine(reading, folder_of_data(data_dir))
+    experiment = load_experiment(reading, folder_of_data(data_dir))
     # Only now, with every mistake of the config told, is torch worth its second.
     with torch_is_imported():
         from lossrun.screen import train_on_screen
         from lossrun.training.start import begin, prepare
 
     _require(tensorboard)
-    prepared = prepare(examined)
+    prepared = prepare(experiment)
     with begin(prepared, runs_dir) as session:
-        train_on_screen(session, examined, layers=prepared.layers, quiet=quiet, tensorboard=tensorboard)
+        train_on_screen(session, experiment, layers=prepared.layers, quiet=quiet, tensorboard=tensorboard)
 
 
 def resume(
@@ -59,8 +59,8 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Go on with RUN from its newest good checkpoint, to the bits that it would have reached without a stop."""
-    from lossrun.lint.examine import examine
-    from lossrun.report.console import note, stderr, warning
+    from lossrun.experiment import load_experiment
+    from lossrun.report.layout.console import note, stderr, warning
     from lossrun.training.resumable import resuming
 
     console = stderr()
@@ -77,7 +77,7 @@ def resume(
             return
         for text in resumable.notes:
             note(console, text)
-        examined = examine(resumable.reading, data_dir or resumable.data_dir(folder_of_data(None)))
+        experiment = load_experiment(resumable.reading, data_dir or resumable.data_dir(folder_of_data(None)))
 
         with torch_is_imported():
             from lossrun.screen import train_on_screen
@@ -85,14 +85,14 @@ def resume(
             from lossrun.training.start import prepare
 
         _require(tensorboard)
-        prepared = prepare(examined, resumable)
+        prepared = prepare(experiment, resumable)
         with resume_at(prepared, resumable, skipped, lambda text: note(console, text)) as session:
-            train_on_screen(session, examined, layers=prepared.layers, quiet=quiet, tensorboard=tensorboard)
+            train_on_screen(session, experiment, layers=prepared.layers, quiet=quiet, tensorboard=tensorboard)
 
 
 def _require(tensorboard: Path | None) -> None:
     """Raises UsageError, before anything is trained, where no event files can be written."""
     if tensorboard is not None:
-        from lossrun.training.tensorboard import require_tensorboard
+        from lossrun.inference.tensorboard import require_tensorboard
 
         require_tensorboard(tensorboard)

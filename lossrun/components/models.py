@@ -31,7 +31,7 @@ ACTIVATIONS: Final[Mapping[str, type[nn.Module]]] = {
 
 
 class Network(nn.Module):
-    """A body that gives pre-activations, and the activation of its last layer, kept apart so that a yardstick can be
+    """A body that gives pre-activations, and the activation of its last layer, kept apart so that a metric can be
     computed from the pre-activations, where it is stable.
 
     Inputs (N, *input_shape); pre-activations and outputs (N, output_size).

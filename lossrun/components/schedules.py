@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class SchedulePosition:
     """`step`: updates done so far, warm-up included. `epochs`: of the whole run. `warmup`: its length in steps."""
 
     step: int
@@ -65,31 +65,31 @@ def rate(
     if name not in SHARES:
         raise ValueError(f"unknown schedule {name!r}; expected one of {', '.join(SHARES)}")
     warmup = round(warmup_epochs * steps_per_epoch)
-    share = SHARES[name](Position(step, steps_per_epoch, epochs, warmup), **parameters)
+    share = SHARES[name](SchedulePosition(step, steps_per_epoch, epochs, warmup), **parameters)
     ramp = (step + 1) / warmup if step < warmup else 1.0
     return learning_rate * share * ramp
 
 
-def constant(at: Position) -> float:  # noqa: ARG001
+def constant(at: SchedulePosition) -> float:  # noqa: ARG001
     return 1.0
 
 
-def plateau(at: Position, **parameters: Any) -> float:  # noqa: ARG001
+def plateau(at: SchedulePosition, **parameters: Any) -> float:  # noqa: ARG001
     """What the position has to say on reduce_on_plateau."""
     return 1.0
 
 
-def stairs(at: Position, *, every: int, gamma: float) -> float:
+def stairs(at: SchedulePosition, *, every: int, gamma: float) -> float:
     """gamma^(completed epochs // every)."""
     return float(gamma ** (at.completed_epochs // every))
 
 
-def multi_step(at: Position, *, milestones: Sequence[int], gamma: float) -> float:
+def multi_step(at: SchedulePosition, *, milestones: Sequence[int], gamma: float) -> float:
     """gamma^(milestones reached), in completed epochs; one that is named twice counts twice."""
     return float(gamma ** sum(milestone <= at.completed_epochs for milestone in milestones))
 
 
-def piecewise_constant(at: Position, *, boundaries: Sequence[float], fractions: Sequence[float]) -> float:
+def piecewise_constant(at: SchedulePosition, *, boundaries: Sequence[float], fractions: Sequence[float]) -> float:
     """1, and from each boundary (epochs, rising) on its fraction. Raises ValueError where not each has one."""
     if len(boundaries) != len(fractions):
         raise ValueError(f"{len(boundaries)} boundaries and {len(fractions)} fractions; expected as many of both")
@@ -97,30 +97,30 @@ def piecewise_constant(at: Position, *, boundaries: Sequence[float], fractions: 
     return (1.0, *fractions)[reached]
 
 
-def reduced_start(at: Position, *, factor: float, for_epochs: float) -> float:
+def reduced_start(at: SchedulePosition, *, factor: float, for_epochs: float) -> float:
     return factor if at.step < at.steps(for_epochs) else 1.0
 
 
-def exponential(at: Position, *, gamma: float, every: float, staircase: bool) -> float:
+def exponential(at: SchedulePosition, *, gamma: float, every: float, staircase: bool) -> float:
     """gamma^(time / every), of which only the whole part counts in stairs."""
     return float(gamma ** at.times(every, staircase))
 
 
-def inverse_time(at: Position, *, decay: float, every: float, staircase: bool) -> float:
+def inverse_time(at: SchedulePosition, *, decay: float, every: float, staircase: bool) -> float:
     """1 / (1 + decay time / every)."""
     return 1 / (1 + decay * at.times(every, staircase))
 
 
-def linear(at: Position, *, start_fraction: float, final_fraction: float, over_epochs: float | None) -> float:
+def linear(at: SchedulePosition, *, start_fraction: float, final_fraction: float, over_epochs: float | None) -> float:
     return start_fraction + (final_fraction - start_fraction) * at.progress(over_epochs)
 
 
-def polynomial(at: Position, *, power: float, final_fraction: float, over_epochs: float | None) -> float:
+def polynomial(at: SchedulePosition, *, power: float, final_fraction: float, over_epochs: float | None) -> float:
     """final + (1 - final) (1 - progress)^power."""
     return float(final_fraction + (1 - final_fraction) * (1 - at.progress(over_epochs)) ** power)
 
 
-def cosine(at: Position, *, final_fraction: float, over_epochs: float | None) -> float:
+def cosine(at: SchedulePosition, *, final_fraction: float, over_epochs: float | None) -> float:
     """Half a cosine from 1 down to final_fraction; flat before and beyond.
 
     Source: Loshchilov and Hutter 2017, SGDR, equation 5, without restarts.
@@ -129,7 +129,7 @@ def cosine(at: Position, *, final_fraction: float, over_epochs: float | None) ->
 
 
 def cosine_restarts(
-    at: Position, *, first_epochs: float, growth: float, peak_factor: float, final_fraction: float
+    at: SchedulePosition, *, first_epochs: float, growth: float, peak_factor: float, final_fraction: float
 ) -> float:
     """Cycle i (from 0) takes first_epochs growth^i epochs, from final + (1 - final) peak_factor^i down to final.
 
@@ -149,7 +149,7 @@ def cosine_restarts(
 
 
 def cyclic(
-    at: Position,
+    at: SchedulePosition,
     *,
     base_fraction: float,
     up_epochs: float,
@@ -172,7 +172,7 @@ def cyclic(
 
 
 def one_cycle(
-    at: Position,
+    at: SchedulePosition,
     *,
     pct_start: float,
     div_factor: float,

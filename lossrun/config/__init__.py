@@ -3,7 +3,7 @@
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
 from lossrun.config.overrides import Change, Override, text_option
 from lossrun.config.plain import plain
-from lossrun.config.read import Reading, from_mapping, read, read_standard_input
+from lossrun.config.read import SourcedConfig, from_mapping, read, read_standard_input
 from lossrun.config.resolve import resolve
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "Config",
     "EarlyStopping",
     "Override",
-    "Reading",
+    "SourcedConfig",
     "from_mapping",
     "plain",
     "read",

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Final
 
 from lossrun.catalog.lookup import COMPONENTS
-from lossrun.catalog.parameter import Group, Key, Nested
+from lossrun.catalog.parameter import Key, KeyGroup, Nested
 from lossrun.config.keys import HABITS, KEYS
 
 _DEEPEST: Final = 3  # components within components: dataset, noise
@@ -54,7 +54,7 @@ def _walk(keys: Sequence[Key], before: str, kind: str, components: tuple[str, ..
         path = before + key.name
         aliases = tuple(before + alias for alias in key.aliases)
         yield KeyPath(path, kind, (Variant(key, components),), aliases)
-        if isinstance(key, Group):
+        if isinstance(key, KeyGroup):
             yield from _walk(key.parameters, f"{path}.", kind, components, depth)
         elif isinstance(key, Nested) and depth < _DEEPEST:
             for component in COMPONENTS[key.kind]:

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from lossrun.catalog.parameter import REQUIRED, Group, Key, Nested, Parameter
+from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter
 
 AUTO_MODE: Final = Parameter(
     "mode", Literal["auto", "min", "max"], "auto", "which way is better; auto: as the metric says"
@@ -27,7 +27,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Parameter(
         "seeds", int | list[int] | None, None, "how many seeds to train (seed, seed+1, ...), or which", at_least=0
     ),
-    Group(
+    KeyGroup(
         "checkpoint",
         (
             Parameter(
@@ -44,7 +44,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "when to save the full state",
         short_for="every",
     ),
-    Group(
+    KeyGroup(
         "early_stopping",
         (
             Parameter("metric", str, "auto", "what to watch; auto: val_loss"),
@@ -56,7 +56,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "when to stop before the last epoch",
         short_for="patience",
     ),
-    Group(
+    KeyGroup(
         "best",
         (
             Parameter("metric", str, "auto", "what chooses; auto: val_loss, or train_loss without validation"),
@@ -89,7 +89,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "how updates are computed; recorded: once, then replayed; auto: recorded but for models and losses of your own",
     ),
     Parameter("device", Literal["auto", "cpu", "cuda", "mps"], "auto", "where to train; auto: cuda if there, else cpu"),
-    Parameter("compare_on", str | None, None, "the yardstick that comparisons are decided by"),
+    Parameter("compare_on", str | None, None, "the metric that comparisons are decided by"),
 )
 
 # What people write who come from elsewhere, by path, and the key that they mean.

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from lossrun.catalog import COMPONENTS, find
-from lossrun.catalog.parameter import Group, Key, Nested, Parameter
+from lossrun.catalog.parameter import Key, KeyGroup, Nested, Parameter
 from lossrun.config import leaves
 from lossrun.config.keys import KEYS
 from lossrun.config.reader import number_or_text, parse_text, parse_value, place_or_text, printable
-from lossrun.config.source import Path, Source
+from lossrun.config.source import ConfigSource, Path
 from lossrun.config.validate import PLUGIN_KEYS, expand
 from lossrun.errors import ConfigError
 
@@ -40,7 +40,7 @@ def text_option(option: str, key: str, text: str, *, adds: bool = False) -> Chan
     return Change(key, printable(text, option), f"{option} {text}", adds)
 
 
-def apply(raw: Any, source: Source, overrides: Sequence[Override]) -> tuple[Any, Source]:
+def apply(raw: Any, source: ConfigSource, overrides: Sequence[Override]) -> tuple[Any, ConfigSource]:
     """The mapping with each override in it, and a source that names the option in messages.
 
     `loss=huber` replaces the whole loss; `loss.delta=2` changes one key of it; `null` removes the key, which restores
@@ -119,7 +119,7 @@ def _default(key: Key) -> Any:
 
 
 def _keys_below(declared: Key | None, inner: Mapping[str, Any]) -> Sequence[Key]:
-    if isinstance(declared, Group):
+    if isinstance(declared, KeyGroup):
         return declared.parameters
     if isinstance(declared, Nested) and isinstance(inner.get("name"), str):
         if ":" in inner["name"]:
@@ -138,7 +138,7 @@ def _text_keys(kind: str) -> list[Parameter]:
     return [key for key in every if isinstance(key, Parameter) and key.name in texts - others]
 
 
-def _moved(source: Source, path: Path, option: str) -> Source:
+def _moved(source: ConfigSource, path: Path, option: str) -> ConfigSource:
     """The source with everything at and below `path` coming from the option."""
 
     def kept(origins: Mapping[Path, Any]) -> dict[Path, Any]:

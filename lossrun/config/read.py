@@ -10,7 +10,7 @@ from typing import Any, Final
 from lossrun.config.config import Config
 from lossrun.config.overrides import Override, apply
 from lossrun.config.reader import MAX_BYTES, parse
-from lossrun.config.source import Source
+from lossrun.config.source import ConfigSource
 from lossrun.config.validate import validate
 from lossrun.errors import ConfigError
 from lossrun.files import read_at_most
@@ -22,16 +22,16 @@ ENDINGS: Final = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SourcedConfig:
     """A config, where its values stand, the folder that its paths start from, and notes on spellings."""
 
     config: Config
-    source: Source
+    source: ConfigSource
     directory: Path
     notes: tuple[str, ...] = ()
 
 
-def read(path: Path, overrides: Sequence[Override] = ()) -> Reading:
+def read(path: Path, overrides: Sequence[Override] = ()) -> SourcedConfig:
     """Read a config file, or the config of that name that comes with lossrun where there is no such file.
 
     Paths in a packaged config start from the current folder. Raises ConfigError with every mistake in it.
@@ -53,7 +53,7 @@ def read(path: Path, overrides: Sequence[Override] = ()) -> Reading:
     return _reading(raw, source, Path.cwd() if packaged else path.resolve().parent, overrides)
 
 
-def read_standard_input(overrides: Sequence[Override] = ()) -> Reading:
+def read_standard_input(overrides: Sequence[Override] = ()) -> SourcedConfig:
     """The same for what is typed or piped in; paths in it start from the current folder."""
     name = "standard input"
     try:
@@ -72,9 +72,9 @@ def read_standard_input(overrides: Sequence[Override] = ()) -> Reading:
 
 def from_mapping(
     raw: Mapping[str, Any], directory: Path, overrides: Sequence[Override] = (), name: str = "config"
-) -> Reading:
+) -> SourcedConfig:
     """The same for a mapping; messages call it `name`. Raises ConfigError."""
-    return _reading(raw, Source(name), directory, overrides)
+    return _reading(raw, ConfigSource(name), directory, overrides)
 
 
 def _absent(path: Path, error: FileNotFoundError) -> str:
@@ -87,7 +87,7 @@ def _absent(path: Path, error: FileNotFoundError) -> str:
     return joined(text, f"`{command('new')}` writes one to start from")
 
 
-def _reading(raw: Any, source: Source, directory: Path, overrides: Sequence[Override]) -> Reading:
+def _reading(raw: Any, source: ConfigSource, directory: Path, overrides: Sequence[Override]) -> SourcedConfig:
     raw, source = apply(raw, source, overrides)
     config, notes = validate(raw, source)
-    return Reading(config, source, directory, tuple(notes))
+    return SourcedConfig(config, source, directory, tuple(notes))

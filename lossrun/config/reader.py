@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
-from lossrun.config.source import MAX_PROBLEMS, Mark, Path, Problem, Source, dotted
+from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, Problem, TextPosition, dotted
 from lossrun.config.syntax import mistake
 from lossrun.errors import ConfigError
 
@@ -39,7 +39,7 @@ _SPECIAL: Final = {
 }
 
 
-def parse(text: str, name: str, *, plain: Callable[[str], Any] | None = None) -> tuple[Any, Source]:
+def parse(text: str, name: str, *, plain: Callable[[str], Any] | None = None) -> tuple[Any, ConfigSource]:
     """The value that `text` holds, and where each part of it stands.
 
     `name` is what messages call the text. `plain` makes a value of a scalar without quotes, left out: as YAML 1.2 has
@@ -48,7 +48,7 @@ def parse(text: str, name: str, *, plain: Callable[[str], Any] | None = None) ->
     # A lone surrogate can come from the command line; it is refused below, with its place.
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise ConfigError([f"{name}: larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"])
-    builder = _Builder(Source(name, text.splitlines(), {}, {}, {}), plain or scalar)
+    builder = _Builder(ConfigSource(name, text.splitlines(), {}, {}, {}), plain or scalar)
     if bad := _UNPRINTABLE.search(text):
         reason = f"not YAML: the character U+{ord(bad[0]):04X}; only printable ones are allowed"
         raise ConfigError([builder.source.problem_at(_place(text, bad.start()), reason).text])
@@ -59,7 +59,9 @@ def parse(text: str, name: str, *, plain: Callable[[str], Any] | None = None) ->
         # ours. The text up to that place does not go past the parser's limit, so the builder has its say about it.
         if error.problem_mark and error.problem_mark.index < len(text):
             with suppress(yaml.YAMLError):
-                _Builder(Source(name, builder.source.lines), scalar).document(_events(text[: error.problem_mark.index]))
+                _Builder(ConfigSource(name, builder.source.lines), scalar).document(
+                    _events(text[: error.problem_mark.index])
+                )
         place, reason = mistake(error, text.splitlines())
         raise ConfigError([builder.source.problem_at(place, f"not YAML: {reason}").text]) from None
     except yaml.YAMLError as error:
@@ -119,7 +121,7 @@ def printable(text: str, name: str) -> str:
 
 @dataclass
 class _Builder:
-    source: Source  # with mappings of its own, which the builder fills
+    source: ConfigSource  # with mappings of its own, which the builder fills
     plain_value: Callable[[str], Any]
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
@@ -190,11 +192,11 @@ class _Builder:
         return items
 
     @property
-    def keys(self) -> dict[Path, Mark]:
+    def keys(self) -> dict[Path, TextPosition]:
         return self.source.keys  # type: ignore[return-value]  # the builder made it, as a dict
 
     @property
-    def values(self) -> dict[Path, Mark]:
+    def values(self) -> dict[Path, TextPosition]:
         return self.source.values  # type: ignore[return-value]
 
     def refuse(self, event: _Event, message: str) -> None:
@@ -212,8 +214,8 @@ def _events(text: str) -> Iterator[_Event]:
         raise yaml.YAMLError(f"an escape or a number that cannot be read ({error})") from error
 
 
-def _mark(event: _Event) -> Mark:
-    return Mark(event.start_mark.line, event.start_mark.column)
+def _mark(event: _Event) -> TextPosition:
+    return TextPosition(event.start_mark.line, event.start_mark.column)
 
 
 def scalar(text: str) -> Any:
@@ -230,9 +232,9 @@ def scalar(text: str) -> Any:
     return text
 
 
-def _place(text: str, index: int) -> Mark:
+def _place(text: str, index: int) -> TextPosition:
     """Where the character at `index` stands, in lines as `str.splitlines` counts them."""
     before = text[:index].splitlines(keepends=True)
     if not before or before[-1].splitlines()[0] != before[-1]:
-        return Mark(len(before), 0)
-    return Mark(len(before) - 1, len(before[-1]))
+        return TextPosition(len(before), 0)
+    return TextPosition(len(before) - 1, len(before[-1]))

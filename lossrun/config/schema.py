@@ -5,7 +5,7 @@ from typing import Any
 
 from lossrun.catalog.declaration import Component
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS
-from lossrun.catalog.parameter import REQUIRED, Group, Key, Parameter
+from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Parameter
 from lossrun.config.keys import KEYS
 from lossrun.config.leaves import adapter
 
@@ -37,7 +37,7 @@ def _key(key: Key) -> dict[str, Any]:
         schema = adapter(key).json_schema()
         if key.spellings:
             schema = {"anyOf": [schema, {"enum": list(key.spellings)}]}
-    elif isinstance(key, Group):
+    elif isinstance(key, KeyGroup):
         short = next((_key(p) for p in key.parameters if p.name == key.short_for), None)
         schema = {"anyOf": [_mapping(key.parameters), *([short] if short else [])]}
     else:

@@ -16,7 +16,7 @@ MAX_PROBLEMS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class TextPosition:
     """A place in a text; line and column count from 0."""
 
     line: int
@@ -24,7 +24,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ConfigSource:
     """The text that a config was read from, in lines.
 
     `keys` and `values` say where each key and value stands; `options` which `--set` option gave a value.
@@ -32,8 +32,8 @@ class Source:
 
     name: str
     lines: Sequence[str] = ()
-    keys: Mapping[Path, Mark] = field(default_factory=dict)
-    values: Mapping[Path, Mark] = field(default_factory=dict)
+    keys: Mapping[Path, TextPosition] = field(default_factory=dict)
+    values: Mapping[Path, TextPosition] = field(default_factory=dict)
     options: Mapping[Path, str] = field(default_factory=dict)
 
     @property
@@ -54,7 +54,7 @@ class Source:
                 return Problem((-1, 0), f"{option}: {_dotted(path)}{message}")
         return Problem((0, 0), f"{self.name}: {_dotted(path)}{message}")
 
-    def problem_at(self, mark: Mark, message: str) -> "Problem":
+    def problem_at(self, mark: TextPosition, message: str) -> "Problem":
         """`file:line:column: message`, the line, and a caret under the place."""
         before, after = _around(self.lines[mark.line] if mark.line < len(self.lines) else "", mark.column)
         place = f"{self.name}:{mark.line + 1}:{mark.column + 1}"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from lossrun.config.source import Mark
+from lossrun.config.source import TextPosition
 
 _NO_COLON: Final = "no key here: after a key comes a colon, and after that a space"
 _NOT_CLOSED: Final = "this {} is not closed, or a comma is missing after it"
@@ -29,7 +29,7 @@ _WANTS_QUOTES: Final = "quote a value that begins with this character"
 _INDICATORS: Final = "@`%&*!|>?,]}"
 
 
-def mistake(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[Mark, str]:
+def mistake(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[TextPosition, str]:
     """Where to look, and what is wrong there."""
     noticed = _mark(error.problem_mark or error.context_mark)
     began = _mark(error.context_mark or error.problem_mark)
@@ -42,7 +42,7 @@ def mistake(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[Mark, str]:
     return noticed, _said(error)
 
 
-def _of_a_token(noticed: Mark, began: Mark, lines: list[str]) -> tuple[Mark, str] | None:
+def _of_a_token(noticed: TextPosition, began: TextPosition, lines: list[str]) -> tuple[TextPosition, str] | None:
     """The characters make no word of YAML."""
     here, first = _character(lines, noticed), _character(lines, began)
     if first and first in "'\"" and began != noticed:
@@ -57,7 +57,7 @@ def _of_a_token(noticed: Mark, began: Mark, lines: list[str]) -> tuple[Mark, str
     return (began, _NO_COLON) if began != noticed else None
 
 
-def _of_the_structure(noticed: Mark, began: Mark, lines: list[str]) -> tuple[Mark, str]:
+def _of_the_structure(noticed: TextPosition, began: TextPosition, lines: list[str]) -> tuple[TextPosition, str]:
     """The words of YAML do not fit together."""
     here, first = _character(lines, noticed), _character(lines, began)
     if first and first in "[{":
@@ -73,11 +73,11 @@ def _said(error: yaml.MarkedYAMLError) -> str:
     return ": ".join(str(part) for part in (error.context, error.problem) if part) or "it cannot be parsed"
 
 
-def _mark(mark: Any) -> Mark:
-    return Mark(mark.line, mark.column) if mark else Mark(0, 0)
+def _mark(mark: Any) -> TextPosition:
+    return TextPosition(mark.line, mark.column) if mark else TextPosition(0, 0)
 
 
-def _character(lines: list[str], place: Mark) -> str:
+def _character(lines: list[str], place: TextPosition) -> str:
     """The character at a place; nothing at the end of the text, a newline at the end of a line."""
     if place.line >= len(lines):
         return ""
@@ -85,6 +85,6 @@ def _character(lines: list[str], place: Mark) -> str:
     return line[place.column] if place.column < len(line) else "\n" if place.line + 1 < len(lines) else ""
 
 
-def _indentation(lines: list[str], place: Mark) -> str:
+def _indentation(lines: list[str], place: TextPosition) -> str:
     line = lines[place.line] if place.line < len(lines) else ""
     return line[: len(line) - len(line.lstrip())]

@@ -8,15 +8,15 @@ from typing import Any, Final
 from lossrun.catalog import find, nearest, nearest_name, why_not
 from lossrun.catalog.datasets import SPLITS
 from lossrun.catalog.declaration import Component, Loss, Optimizer
-from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, Found
+from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, LookupResult
 from lossrun.catalog.losses import INPUTS, REDUCTION
 from lossrun.catalog.models import OUTPUT
 from lossrun.catalog.optimizer_parameters import decays_through_gradient
-from lossrun.catalog.parameter import REQUIRED, Group, Key, Nested, Parameter, with_article
+from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter, with_article
 from lossrun.config import leaves
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
 from lossrun.config.keys import ANSWERS, HABITS, KEYS
-from lossrun.config.source import MAX_PROBLEMS, Path, Problem, Source, dotted
+from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, Problem, dotted
 from lossrun.errors import ConfigError
 
 MAX_SEEDS: Final = 10_000
@@ -29,7 +29,7 @@ PLUGIN_KEYS: Final[dict[str, tuple[Key, ...]]] = {
 }
 
 
-def validate(raw: Any, source: Source) -> tuple[Config, list[str]]:
+def validate(raw: Any, source: ConfigSource) -> tuple[Config, list[str]]:
     """The config, and notes on spellings that brought conventions along.
 
     Raises ConfigError with all problems, in the order of their places.
@@ -56,14 +56,14 @@ def expand(key: Key, value: Any) -> Any:
         return value
     if isinstance(key, Nested):
         return {"name": value}
-    if isinstance(key, Group) and key.short_for:
+    if isinstance(key, KeyGroup) and key.short_for:
         return {key.short_for: value}
     return value
 
 
 @dataclass
 class _Checker:
-    source: Source
+    source: ConfigSource
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     # Kept apart: a key that an unknown one seems to mean is not called missing as well.
@@ -112,7 +112,7 @@ class _Checker:
                 self.refuse((*path, *at), problem)
             return checked
         value = expand(key, value)
-        if isinstance(key, Group):
+        if isinstance(key, KeyGroup):
             if isinstance(value, Mapping):
                 before = len(self.problems)
                 values = self.group(key.parameters, value, path)
@@ -154,7 +154,7 @@ class _Checker:
         parameters = self.conventions(found, name, parameters, path)
         return {"name": found.component.name, **self.group(found.component.parameters, parameters, path)}
 
-    def conventions(self, found: Found, spelling: str, given: dict[str, Any], path: Path) -> dict[str, Any]:
+    def conventions(self, found: LookupResult, spelling: str, given: dict[str, Any], path: Path) -> dict[str, Any]:
         """`given`, with `from_logits` turned into `inputs` and with what the spelling implies."""
         component = found.component
         # Null restores the default: the spelling's own.

@@ -1,9 +1,9 @@
 """Datasets as numpy arrays: read, split, corrupted on request, checked, scaled and hashed."""
 
-from lossrun.data.dataset import Data, Dataset, Part, Scaling
 from lossrun.data.facts import known_facts
-from lossrun.data.images import fetch
 from lossrun.data.load import load
-from lossrun.data.places import default_data_dir
+from lossrun.data.samples.dataset import Data, Dataset, Part, Scaling
+from lossrun.data.sources.images import fetch
+from lossrun.data.sources.places import default_data_dir
 
 __all__ = ["Data", "Dataset", "Part", "Scaling", "default_data_dir", "fetch", "known_facts", "load"]

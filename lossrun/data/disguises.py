@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from lossrun.data.cells import PLAIN, SPACE, CellForm, as_plain_number, shown
+from lossrun.data.tables.cells import PLAIN, SPACE, CellForm, as_plain_number, shown
 
 # Classes such as 9:00 and 14:00 come up again and again; amounts rarely do.
 FEW: Final = 5

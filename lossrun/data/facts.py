@@ -6,12 +6,12 @@ from typing import Any, Final
 from lossrun.catalog import get
 from lossrun.catalog.data_facts import DataFacts
 from lossrun.catalog.declaration import DatasetDeclaration, Task
-from lossrun.data.arrays import read_inline
-from lossrun.data.images import IMAGE_SETS
 from lossrun.data.load import without_void
-from lossrun.data.scikit_learn import CLASSES, SAMPLES
-from lossrun.data.splits import drawn_sizes
-from lossrun.data.synthetic import check_regression, classification_shape
+from lossrun.data.samples.splits import drawn_sizes
+from lossrun.data.sources.arrays import read_inline
+from lossrun.data.sources.images import IMAGE_SETS
+from lossrun.data.sources.scikit_learn import CLASSES, SAMPLES
+from lossrun.data.sources.synthetic import check_regression, classification_shape
 
 MOST_NAMED: Final = 1_000_000  # classes
 

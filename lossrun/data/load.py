@@ -8,25 +8,25 @@ from typing import Any
 import numpy as np
 
 from lossrun.catalog.datasets import SPLIT_SEED, TEST, VALIDATION
-from lossrun.data import scaling
-from lossrun.data.archive import read_npz
-from lossrun.data.arrays import read_inline, read_user_dataset
-from lossrun.data.balance import class_notes
-from lossrun.data.corruption import corrupt
-from lossrun.data.csv_file import read_csv
-from lossrun.data.dataset import Data, Part, Scaling, Source
-from lossrun.data.given_split import parts_of
-from lossrun.data.hashing import part_digest
-from lossrun.data.images import IMAGE_SETS, read_images
-from lossrun.data.inputs import GREATEST, blocks, narrowed
-from lossrun.data.sample_weights import weight_notes
-from lossrun.data.scikit_learn import SAMPLES, read_scikit_learn
-from lossrun.data.separate_parts import HELD_OUT, repeated_notes
-from lossrun.data.splits import drawn_sizes, held_out
-from lossrun.data.streams import Purpose
-from lossrun.data.synthetic import synthetic_classification, synthetic_regression
-from lossrun.data.target_scale import target_scale
-from lossrun.data.targets import VOID
+from lossrun.data.samples import scaling
+from lossrun.data.samples.balance import class_notes
+from lossrun.data.samples.corruption import corrupt
+from lossrun.data.samples.dataset import Data, Part, Scaling, UnsplitData
+from lossrun.data.samples.given_split import parts_of
+from lossrun.data.samples.hashing import part_digest
+from lossrun.data.samples.sample_weights import weight_notes
+from lossrun.data.samples.splits import drawn_sizes, held_out
+from lossrun.data.samples.streams import DataStream
+from lossrun.data.samples.target_scale import target_scale
+from lossrun.data.samples.targets import VOID
+from lossrun.data.sources.archive import read_npz
+from lossrun.data.sources.arrays import read_inline, read_user_dataset
+from lossrun.data.sources.csv_file import read_csv
+from lossrun.data.sources.images import IMAGE_SETS, read_images
+from lossrun.data.sources.scikit_learn import SAMPLES, read_scikit_learn
+from lossrun.data.sources.separate_parts import HELD_OUT, repeated_notes
+from lossrun.data.sources.synthetic import synthetic_classification, synthetic_regression
+from lossrun.data.tables.inputs import GREATEST, blocks, narrowed
 from lossrun.errors import DataError
 
 
@@ -126,7 +126,7 @@ def load(
     )
 
 
-def without_void(source: Source) -> tuple[Source, int]:
+def without_void(source: UnsplitData) -> tuple[UnsplitData, int]:
     """The source less the samples whose label is ignored and no class (`targets.VOID`), and how many they were."""
     parts = {"train": source.train, "validation": source.validation, "test": source.test}
     if source.task != "multiclass":
@@ -154,7 +154,7 @@ def _void_notes(count: int, ignored: str | float | None) -> list[str]:
 
 def _read(
     name: str, parameters: Mapping[str, Any], config_dir: Path, data_dir: Path, ignored: str | float | None
-) -> Source:
+) -> UnsplitData:
     if ":" in name:
         return read_user_dataset(name, parameters, config_dir, ignored)
     if name in IMAGE_SETS:
@@ -176,7 +176,7 @@ def _read(
 
 
 def _split(
-    source: Source, parameters: Mapping[str, Any], seed: int, *, is_own: bool, is_official: bool
+    source: UnsplitData, parameters: Mapping[str, Any], seed: int, *, is_own: bool, is_official: bool
 ) -> tuple[dict[str, Part], list[str]]:
     """train, and validation and test where there are such; and notes.
 
@@ -198,9 +198,9 @@ def _split(
         own_validation=validation is not None or "validation" in named,
     )
     # All draws first, so that no sample is copied twice.
-    drawn = held_out(source, for_training, test_size, seed, Purpose.TEST_SPLIT)
+    drawn = held_out(source, for_training, test_size, seed, DataStream.TEST_SPLIT)
     for_test, for_training = for_test | drawn, for_training & ~drawn
-    drawn = held_out(source, for_training, validation_size, seed, Purpose.VALIDATION_SPLIT)
+    drawn = held_out(source, for_training, validation_size, seed, DataStream.VALIDATION_SPLIT)
     for_validation, for_training = for_validation | drawn, for_training & ~drawn
     train = whole
     if not for_training.all():
@@ -220,7 +220,7 @@ def _split(
     return {name: part for name, part in parts.items() if part is not None}, notes
 
 
-def _check_split(source: Source, parameters: Mapping[str, Any], named: Mapping[str, np.ndarray]) -> None:
+def _check_split(source: UnsplitData, parameters: Mapping[str, Any], named: Mapping[str, np.ndarray]) -> None:
     """Raises DataError for keys that contradict a split that the data give."""
     split = parameters.get("split")
     if not split:
@@ -277,7 +277,7 @@ def _check_finite(name: str, part: Part, columns: tuple[str, ...]) -> None:
         )
 
 
-def _ids(source: Source, name: str) -> np.ndarray | None:
+def _ids(source: UnsplitData, name: str) -> np.ndarray | None:
     part = source.validation if name == "validation" else source.test
     return part.ids if part else None
 

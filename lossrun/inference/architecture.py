@@ -9,10 +9,10 @@ from torch import nn
 from lossrun.components.models import Network
 from lossrun.config import Choice
 from lossrun.data import Data
-from lossrun.inference.program import INPUTS, PREDICTIONS, Program
+from lossrun.inference.program import INPUTS, PREDICTIONS, PredictionModule
 from lossrun.inference.scoring import gives_probabilities, names_of
-from lossrun.inference.trained import Model, Trained
-from lossrun.records import strict_json
+from lossrun.inference.trained import Trained, TrainedModel
+from lossrun.records.files import strict_json
 from lossrun.version import __version__
 
 WEIGHTS: Final = "model.safetensors"
@@ -21,12 +21,12 @@ PROGRAM: Final = "model.pt2"
 ONNX: Final = "model.onnx"
 
 
-def prefix(program: Program) -> str:
+def prefix(program: PredictionModule) -> str:
     """What lossrun's own models put before the names of their weights, and an export leaves out."""
     return "body." if isinstance(program.network, Network) else ""
 
 
-def architecture(trained: Trained, model: Model, program: Program) -> str:
+def architecture(trained: Trained, model: TrainedModel, program: PredictionModule) -> str:
     """Everything that is needed beside the weights, as strict JSON."""
     seed = model.replica.seed
     data, reading = trained.data(seed), program.reading
@@ -57,7 +57,7 @@ def architecture(trained: Trained, model: Model, program: Program) -> str:
     return strict_json.dumps(tree, indent=2) + "\n"
 
 
-def readme(trained: Trained, model: Model, program: Program, formats: Collection[str]) -> str:
+def readme(trained: Trained, model: TrainedModel, program: PredictionModule, formats: Collection[str]) -> str:
     """How to load what was exported, in code that runs as it stands, without lossrun."""
     data = trained.data(model.replica.seed)
     shape = ", ".join(("N", *map(str, data.input_shape)))
@@ -129,7 +129,7 @@ predictions = predict(inputs)
 """
 
 
-def _weights(chosen: Choice, program: Program, data: Data) -> list[str]:
+def _weights(chosen: Choice, program: PredictionModule, data: Data) -> list[str]:
     if isinstance(program.network, Network) and not _is_plain(program.network):
         return [
             "Among the layers are some that torch has not, so that a few lines here cannot build it; "
@@ -161,7 +161,7 @@ def _is_plain(network: Network) -> bool:
     )
 
 
-def _model_code(program: Program) -> str:
+def _model_code(program: PredictionModule) -> str:
     """The layers by name. What torch prints of them is what makes them."""
     assert isinstance(program.network, Network)
     children = program.network.body.named_children()
@@ -169,14 +169,14 @@ def _model_code(program: Program) -> str:
     return f"model = nn.Sequential(\n    OrderedDict(\n        [\n{layers}        ]\n    )\n)"
 
 
-def _own_model_code(chosen: Choice, program: Program, data: Data) -> str:
+def _own_model_code(chosen: Choice, program: PredictionModule, data: Data) -> str:
     module, _, attribute = chosen.name.partition(":")
     own = [f", {name}={value!r}" for name, value in chosen.parameters.items() if name != "output"]
     arguments = f"{tuple(data.input_shape)}, {program.reading.outputs}{''.join(own)}"
     return f"from {module} import {attribute}\n\nmodel = {attribute}({arguments})"
 
 
-def _reading_code(program: Program) -> str:
+def _reading_code(program: PredictionModule) -> str:
     """From what the layers give to predictions, as `components.metrics.predictions`."""
     reading = program.reading
     applied = {"none": "outputs", "sigmoid": "outputs.sigmoid()", "softmax": "outputs.softmax(dim=1)"}
@@ -195,12 +195,12 @@ def _reading_code(program: Program) -> str:
     return f"{values}.double() * moment('output', 'std') + moment('output', 'mean')".replace("'", '"')
 
 
-def _example(program: Program, data: Data) -> str:
+def _example(program: PredictionModule, data: Data) -> str:
     shape = ", ".join(map(str, (3, *data.input_shape)))
     return f"torch.zeros({shape}, dtype={program.kind})"
 
 
-def _outputs_in_words(trained: Trained, program: Program) -> str:
+def _outputs_in_words(trained: Trained, program: PredictionModule) -> str:
     names, reading = names_of(trained), program.reading
     what = "Predictions in original units" if reading.task == "regression" else "One output for each class"
     if gives_probabilities(reading):

@@ -9,12 +9,13 @@ import safetensors.torch
 
 from lossrun.errors import RunError, UsageError, memory_told
 from lossrun.inference import architecture
-from lossrun.inference.program import Program, exported, to_onnx, to_torch
+from lossrun.inference.program import PredictionModule, exported, to_onnx, to_torch
+from lossrun.inference.tensorboard import write_history
 from lossrun.inference.trained import BEST, find_trained, model
-from lossrun.records import durable, recorded
-from lossrun.report.rows import rows_to_csv
+from lossrun.records import recorded
+from lossrun.records.files import durable
+from lossrun.report.layout.rows import rows_to_csv
 from lossrun.training.isolation import isolated
-from lossrun.training.tensorboard import write_history
 
 Format: TypeAlias = Literal["safetensors", "torch", "onnx", "csv", "tensorboard"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -86,7 +87,7 @@ def _model_files(
         notes.append(f"the model of seed {seeds[0]}, the first of {len(seeds)}; --seed takes another")
     if chosen.replica.mixed:
         notes.append("trained in bfloat16 and exported in float32: the last digits of its predictions differ")
-    program = Program(chosen.replica, data, trained.reading, wide=trained.prepared(chosen.replica.seed).wide)
+    program = PredictionModule(chosen.replica, data, trained.reading, wide=trained.prepared(chosen.replica.seed).wide)
     files: dict[str, bytes] = {}
     if "safetensors" in formats:
         state = program.network.state_dict()

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from lossrun.catalog import nearest
-from lossrun.data.archive import UNREADABLE
-from lossrun.data.idx import read_idx
-from lossrun.data.inputs import as_array, as_float32, as_inputs
-from lossrun.data.preparation import Preparation
-from lossrun.data.table import TABLES, Table, read_table
-from lossrun.data.table_inputs import InputColumn, read_inputs
+from lossrun.data.samples.preparation import Preparation
+from lossrun.data.sources.archive import UNREADABLE
+from lossrun.data.sources.idx import read_idx
+from lossrun.data.tables.inputs import as_array, as_float32, as_inputs
+from lossrun.data.tables.table import TABLES, Table, read_table
+from lossrun.data.tables.table_inputs import InputColumn, read_inputs
 from lossrun.errors import DataError, UsageError
 from lossrun.files import open_regular
 from lossrun.nearby import nearby

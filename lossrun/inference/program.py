@@ -12,13 +12,13 @@ from lossrun.components.metrics import predictions
 from lossrun.components.models import Network
 from lossrun.data import Data
 from lossrun.errors import UsageError
-from lossrun.training.evaluate import Reading
-from lossrun.training.replica import Replica
+from lossrun.steps.evaluate import OutputSpec
+from lossrun.steps.replica import Replica
 
 INPUTS, PREDICTIONS = "inputs", "predictions"
 
 
-class Program(nn.Module):
+class PredictionModule(nn.Module):
     """Inputs (N, *input_shape) in original units, as `kind` says, to what `predict` gives: numbers in original units
     (N, K), double precision, or probabilities (outputs, where the loss gives none) of classes (N, K).
 
@@ -28,7 +28,7 @@ class Program(nn.Module):
     Dropout off, batch norm at its running statistics; on the CPU, and never in bfloat16.
     """
 
-    def __init__(self, replica: Replica, data: Data, reading: Reading, *, wide: bool) -> None:
+    def __init__(self, replica: Replica, data: Data, reading: OutputSpec, *, wide: bool) -> None:
         super().__init__()
         self.network = replica.network.cpu().eval().requires_grad_(False)
         self.reading = reading
@@ -66,7 +66,7 @@ class Program(nn.Module):
         return torch.zeros(2, *input_shape, dtype=self.kind)
 
 
-def exported(program: Program, input_shape: tuple[int, ...], name: str) -> Any:
+def exported(program: PredictionModule, input_shape: tuple[int, ...], name: str) -> Any:
     """The program as `torch.export` records it, for any number of samples. Raises UsageError for a user's model that
     cannot be recorded."""
     example = program.example(input_shape)

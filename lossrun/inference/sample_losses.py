@@ -1,4 +1,4 @@
-"""The yardsticks that are losses, sample by sample: what `metrics.yardsticks` gives the mean of."""
+"""The metrics that are losses, sample by sample: what `metrics.compute_metrics` gives the mean of."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -12,9 +12,9 @@ from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import LOSSES
 from lossrun.components.losses import LOSS_FUNCTIONS
 from lossrun.components.metrics import predictions, prepared_targets
-from lossrun.components.regression_yardsticks import LEAST_VALUE, RegressionTargets
-from lossrun.training.evaluate import Reading
-from lossrun.training.replica import Replica, Samples
+from lossrun.components.metrics.regression import LEAST_VALUE, RegressionTargets
+from lossrun.steps.evaluate import OutputSpec
+from lossrun.steps.replica import Replica, Samples
 
 _NAMES: Final = frozenset(loss.name for loss in LOSSES)
 
@@ -30,7 +30,7 @@ def objective_losses(replica: Replica, outputs: Tensor, samples: Samples) -> Ten
 
 
 def sample_losses(
-    replica: Replica, preactivations: Tensor, samples: Samples, reading: Reading, names: Iterable[str]
+    replica: Replica, preactivations: Tensor, samples: Samples, reading: OutputSpec, names: Iterable[str]
 ) -> dict[str, Tensor]:
     """Those of `names` that are losses, each (N,), at their plain parameters; regression in original units.
 
@@ -43,7 +43,7 @@ def sample_losses(
     return {name: _of_classes(name, raw, samples.targets, reading) for name in wanted}
 
 
-def _of_classes(name: str, raw: Tensor, targets: Tensor, reading: Reading) -> Tensor:
+def _of_classes(name: str, raw: Tensor, targets: Tensor, reading: OutputSpec) -> Tensor:
     probabilities = predictions(raw, task=reading.task, output=reading.output, reads_as=reading.reads_as)
     function, declared = LOSS_FUNCTIONS[name], get("loss", name)
     assert isinstance(declared, Loss)
@@ -72,7 +72,7 @@ def _odds(logits: Tensor) -> Tensor:
 
 
 def _of_numbers(
-    replica: Replica, raw: Tensor, samples: Samples, reading: Reading, names: Iterable[str]
+    replica: Replica, raw: Tensor, samples: Samples, reading: OutputSpec, names: Iterable[str]
 ) -> dict[str, Tensor]:
     mean, std = replica.parts.target_mean, replica.parts.target_std
     prepared = prepared_targets(

@@ -8,16 +8,16 @@ from typing import Any, Final, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from lossrun.analysis.class_values import ClassValues, of_seeds
-from lossrun.analysis.constant_answers import constant_scores, no_better, sentence
+from lossrun.analysis.values.class_values import ClassValues, of_seeds
+from lossrun.analysis.values.constant_answers import constant_scores, no_better, sentence
 from lossrun.components.metrics import predictions
-from lossrun.data.dataset import class_amounts
+from lossrun.data.samples.dataset import class_amounts
 from lossrun.errors import UsageError, memory_told
 from lossrun.inference.sample_losses import objective_losses, sample_losses
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, models
-from lossrun.training.evaluate import Reading, evaluate, weights_that_count
+from lossrun.steps.evaluate import OutputSpec, evaluate, weights_that_count
+from lossrun.steps.replica import Parts, Replica, Samples
 from lossrun.training.isolation import isolated
-from lossrun.training.replica import Parts, Replica, Samples
 
 Split: TypeAlias = Literal["train", "validation", "test"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
@@ -25,7 +25,7 @@ SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """`seeds`: of each the configured objective as `loss`, and every yardstick by its plain name; `epochs`: of each the
+    """`seeds`: of each the configured objective as `loss`, and every metric by its plain name; `epochs`: of each the
     epoch whose weights were scored. `samples`: of the part `split`. `notes`: what else there is to say. `classes`: of
     several classes or labels, the metrics of each by itself."""
 
@@ -84,10 +84,10 @@ def score(
         samples = _judging(replica, part)
         result = evaluate(replica, samples, reading, by_class=True)
         classes[replica.seed] = result.classes
-        seeds[replica.seed] = {"loss": result.loss, **result.yardsticks}
+        seeds[replica.seed] = {"loss": result.loss, **result.metrics}
         epochs[replica.seed] = model.epoch
         if per_sample:
-            rows += _sample_rows(replica, samples, reading, names_of(trained), list(result.yardsticks))
+            rows += _sample_rows(replica, samples, reading, names_of(trained), list(result.metrics))
     notes += filter(None, [_constant_note(trained, part, seeds)])
     return Scores(
         run=trained.recorded.name,
@@ -117,7 +117,7 @@ def _constant_note(trained: Trained, part: Split, seeds: Mapping[int, Mapping[st
 
 
 def _judging(replica: Replica, part: Split) -> Samples:
-    """The samples of the part. Which yardsticks have a meaning is decided by the targets that are held out: training
+    """The samples of the part. Which metrics have a meaning is decided by the targets that are held out: training
     targets are, where they themselves are scored."""
     parts = replica.parts
     samples = getattr(parts, part)
@@ -129,11 +129,11 @@ def _judging(replica: Replica, part: Split) -> Samples:
 
 @torch.no_grad()
 def _sample_rows(
-    replica: Replica, samples: Samples, reading: Reading, names: Sequence[str], yardsticks: Sequence[str]
+    replica: Replica, samples: Samples, reading: OutputSpec, names: Sequence[str], metrics: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     outputs, preactivations = forward(replica, samples)
     losses = {"loss": objective_losses(replica, outputs, samples)}
-    losses |= sample_losses(replica, preactivations, samples, reading, yardsticks)
+    losses |= sample_losses(replica, preactivations, samples, reading, metrics)
     counts = weights_that_count(replica, samples)
     weights = {} if counts is None else {"weight": counts}
     columns = {
@@ -145,7 +145,7 @@ def _sample_rows(
         yield {"id": identity, "seed": replica.seed, **{name: values[number] for name, values in columns.items()}}
 
 
-def target_columns(targets: Tensor, parts: Parts, reading: Reading, names: Sequence[str]) -> dict[str, list[Any]]:
+def target_columns(targets: Tensor, parts: Parts, reading: OutputSpec, names: Sequence[str]) -> dict[str, list[Any]]:
     """`target`, a class by its name or a number in original units; several have a column each.
 
     `names`: see `names_of`.
@@ -160,7 +160,7 @@ def target_columns(targets: Tensor, parts: Parts, reading: Reading, names: Seque
 
 
 def prediction_columns(
-    preactivations: Tensor, parts: Parts, reading: Reading, names: Sequence[str]
+    preactivations: Tensor, parts: Parts, reading: OutputSpec, names: Sequence[str]
 ) -> dict[str, list[Any]]:
     """`prediction`: a class by its name, or a number in original units. Beside a class `p_<class>`, or `output_<class>`
     where the model was trained to give no probabilities."""
@@ -181,7 +181,7 @@ def prediction_columns(
     return columns | {f"{word}_{label}": predicted[:, k].tolist() for k, label in enumerate(labels)}
 
 
-def decisions(preactivations: Tensor, reading: Reading) -> Tensor:
+def decisions(preactivations: Tensor, reading: OutputSpec) -> Tensor:
     """The class of each sample, (N,); binary and multilabel: 0 or 1 for each output, (N, K). As accuracy judges it."""
     if reading.task == "multiclass":
         return preactivations.argmax(dim=1)
@@ -192,7 +192,7 @@ def decisions(preactivations: Tensor, reading: Reading) -> Tensor:
     return (preactivations > (0.5 if plain else 0)).long()
 
 
-def gives_probabilities(reading: Reading) -> bool:
+def gives_probabilities(reading: OutputSpec) -> bool:
     return reading.task != "regression" and (reading.output != "none" or reading.reads_as == "probabilities")
 
 
@@ -203,7 +203,7 @@ def names_of(trained: Trained) -> tuple[str, ...]:
     return data.classes or (columns if len(columns) > 1 else ())
 
 
-def labels_of(reading: Reading, names: Sequence[str]) -> list[str]:
+def labels_of(reading: OutputSpec, names: Sequence[str]) -> list[str]:
     """The classes' names, or their numbers."""
     count = 2 if reading.task == "binary" else reading.outputs
     return list(names) or [str(number) for number in range(count)]

@@ -14,18 +14,19 @@ from lossrun.catalog import DataFacts
 from lossrun.config import Config, from_mapping, resolve
 from lossrun.data import Data, default_data_dir
 from lossrun.errors import CheckpointError, UsageError
-from lossrun.lint.examine import Examined
-from lossrun.records import best_weights, checkpoints, original_data, prepared, recorded, whereabouts
-from lossrun.records.belonging import Belonging
+from lossrun.experiment import Experiment
+from lossrun.records import best_weights, checkpoints, recorded
 from lossrun.records.best_weights import BestWeights
 from lossrun.records.checkpoints import Checkpoint
-from lossrun.records.own_source import check_copies
-from lossrun.records.prepared import Prepared
+from lossrun.records.provenance import original_data, prepared, whereabouts
+from lossrun.records.provenance.belonging import Belonging
+from lossrun.records.provenance.own_source import check_copies
+from lossrun.records.provenance.prepared import RecordedPreparation
 from lossrun.records.recorded import UNVERIFIED, RecordedRun
 from lossrun.records.run_directory import RunDirectory
+from lossrun.steps.evaluate import EVALUATION_BATCH, OutputSpec, evaluating, reading_of
+from lossrun.steps.replica import Parts, Replica, Samples
 from lossrun.training import build, environment
-from lossrun.training.evaluate import EVALUATION_BATCH, Reading, evaluating, reading_of
-from lossrun.training.replica import Parts, Replica, Samples
 
 BEST: Final = "best"
 LAST: Final = "last"
@@ -37,30 +38,30 @@ class Trained:
     own to the bit."""
 
     recorded: RecordedRun
-    examined: Examined
+    experiment: Experiment
     config: Config
     place: build.Workplace
     notes: tuple[str, ...]
 
     @property
     def facts(self) -> DataFacts:
-        return self.examined.facts
+        return self.experiment.facts
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> OutputSpec:
         return reading_of(self.config, self.facts)
 
     def data(self, seed: int) -> Data:
         """What the seed was trained on; without its samples where it was asked for so."""
-        return self.examined.data[seed]
+        return self.experiment.data[seed]
 
-    def prepared(self, seed: int) -> Prepared:
+    def prepared(self, seed: int) -> RecordedPreparation:
         """What prediction needs to know of that."""
-        return prepared.of_run(self.recorded).get(seed) or Prepared.of(self.data(seed))
+        return prepared.of_run(self.recorded).get(seed) or RecordedPreparation.of(self.data(seed))
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class TrainedModel:
     """A seed's replica, its weights those after `epoch` and `step` (0: not known)."""
 
     replica: Replica
@@ -79,9 +80,9 @@ def find_trained(path: Path, data_dir: Path | None = None, *, with_samples: bool
     run.refuse_edits()
     last = whereabouts.environment(run)
     known = {} if with_samples else prepared.of_run(run)
-    examined = _without_samples(run, known) if known else original_data.find(run, data_dir)[1]
-    reading = examined.reading
-    config, notes = _at_home(examined.config, reading.directory)
+    experiment = _without_samples(run, known) if known else original_data.find(run, data_dir)[1]
+    reading = experiment.reading
+    config, notes = _at_home(experiment.config, reading.directory)
     notes += [] if run.verified else [UNVERIFIED]
     code = whereabouts.code_place(run)
     if code.copied:
@@ -89,15 +90,15 @@ def find_trained(path: Path, data_dir: Path | None = None, *, with_samples: bool
         there = last.get("directory")
         notes.append(f"your own code in {there} has changed or gone; the copy in {code.directory} is used")
     place = build.workplace(config, code.directory)
-    now = {**last, **environment.environment(place.device, reading, examined.data_dir)}
+    now = {**last, **environment.environment(place.device, reading, experiment.data_dir)}
     different = environment.changes(dict(last), now)
     if different:
         listed = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in different.items())
         notes.append(f"the last digits may not be those of the run: {listed}")
-    return Trained(run, examined, config, place, tuple(notes))
+    return Trained(run, experiment, config, place, tuple(notes))
 
 
-def _without_samples(run: RecordedRun, known: Mapping[int, Prepared]) -> Examined:
+def _without_samples(run: RecordedRun, known: Mapping[int, RecordedPreparation]) -> Experiment:
     """What there is to say of the data without looking at them."""
     directory = whereabouts.code_place(run).directory
     reading = from_mapping(run.config, directory, name=str(RunDirectory(run.path).config_path))
@@ -108,10 +109,10 @@ def _without_samples(run: RecordedRun, known: Mapping[int, Prepared]) -> Examine
         # They follow from the samples, and a prediction needs no loss.
         config = replace(config, loss=config.loss.replace(class_weights=None))
     data = {seed: forms[id(one.form)] for seed, one in known.items()}
-    return Examined(reading, config, facts, data, whereabouts.data_folder(run, default_data_dir()), ())
+    return Experiment(reading, config, facts, data, whereabouts.data_folder(run, default_data_dir()), ())
 
 
-def model(trained: Trained, checkpoint: str = BEST, seed: int | None = None) -> Model:
+def model(trained: Trained, checkpoint: str = BEST, seed: int | None = None) -> TrainedModel:
     """One seed's model; the first's, unless another is asked for. Raises as `models` does, and UsageError for a seed
     that the run was not trained with."""
     seeds = trained.config.seeds
@@ -123,7 +124,7 @@ def model(trained: Trained, checkpoint: str = BEST, seed: int | None = None) -> 
 
 def models(
     trained: Trained, checkpoint: str, seeds: Sequence[int], missing: Callable[[str], None] | None = None
-) -> Iterator[Model]:
+) -> Iterator[TrainedModel]:
     """Each seed's model, one after the other: at its "best" weights, at the "last" ones, or at those after a step.
 
     `missing(reason)` hears of each seed whose weights cannot be had, if there are others, and of a last checkpoint that
@@ -153,7 +154,7 @@ def models(
             replica.objective.load_state_dict(_under("loss.", tensors))
         except RuntimeError as error:
             raise CheckpointError(f"the weights do not fit the model of {run.name}: {error}") from error
-        yield Model(replica, epoch, step)
+        yield TrainedModel(replica, epoch, step)
 
 
 @torch.no_grad()

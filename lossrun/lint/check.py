@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 
 from lossrun.catalog import DataFacts, nearest
-from lossrun.config import Reading, resolve
+from lossrun.config import SourcedConfig, resolve
 from lossrun.config.source import Problem
-from lossrun.lint.rule import Case, Found, Rule
+from lossrun.lint.rule import Case, Rule, Violation
 from lossrun.lint.rules import RULES
 
 
-def check(reading: Reading, facts: DataFacts) -> list[str]:
+def check(reading: SourcedConfig, facts: DataFacts) -> list[str]:
     """The warnings. Raises ConfigError with all errors, where there are any."""
     return check_splits(reading, {0: facts})
 
 
-def check_splits(reading: Reading, splits: Mapping[int, DataFacts]) -> list[str]:
+def check_splits(reading: SourcedConfig, splits: Mapping[int, DataFacts]) -> list[str]:
     """The same where seeds have splits of their own, by seed: each rule is told of once, as the first split that breaks
     it does, and by how many others do where not all say the same."""
     each = {seed: _warnings(reading, facts) for seed, facts in splits.items()}
@@ -30,12 +30,12 @@ def check_splits(reading: Reading, splits: Mapping[int, DataFacts]) -> list[str]
     return [problem.text for problem in sorted(warnings)]
 
 
-def _warnings(reading: Reading, facts: DataFacts) -> dict[str, list[Found]]:
+def _warnings(reading: SourcedConfig, facts: DataFacts) -> dict[str, list[Violation]]:
     """By the names of the rules."""
     config = resolve(reading.config, facts)
     case = Case.of(config, facts)
     errors = _unknown_rules(reading)
-    warnings: dict[str, list[Found]] = {}
+    warnings: dict[str, list[Violation]] = {}
     for name, rule in RULES.items():
         severity = _severity(name, rule, config.lint)
         if severity == "off":
@@ -59,7 +59,7 @@ def _severity(name: str, rule: Rule, lint: object) -> str:
     return "warn" if lint == "warn" else rule.severity
 
 
-def _unknown_rules(reading: Reading) -> list[Problem]:
+def _unknown_rules(reading: SourcedConfig) -> list[Problem]:
     lint = reading.config.lint
     unknown = [name for name in lint if name not in RULES] if isinstance(lint, dict) else []
     problems = []

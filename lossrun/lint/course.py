@@ -5,23 +5,23 @@ from typing import Any, Final
 
 from lossrun.catalog import get
 from lossrun.catalog.parameter import Parameter
-from lossrun.lint.rule import Case, Example, Found, Rule
+from lossrun.lint.rule import Case, Example, Rule, Violation
 
 # They have rules of their own, or wait for something that may never be.
 _OTHER_LENGTHS: Final = ("warmup_epochs", "cooldown", "patience")
 
 
-def long_warmup(case: Case) -> Iterator[Found]:
+def long_warmup(case: Case) -> Iterator[Violation]:
     warmup, epochs = case.config.schedule.parameters.get("warmup_epochs", 0), case.config.epochs
     if warmup >= epochs:
-        yield Found(
+        yield Violation(
             ("schedule", "warmup_epochs"),
             f"a warm-up of {_epochs(warmup)} leaves nothing of the {epochs}: the rate rises to the end",
             "shorten schedule.warmup_epochs, or ask for more epochs",
         )
 
 
-def schedule_length(case: Case) -> Iterator[Found]:
+def schedule_length(case: Case) -> Iterator[Violation]:
     schedule, epochs = case.config.schedule, case.config.epochs
     # By a single epoch a config is tried out.
     if epochs == 1:
@@ -35,7 +35,7 @@ def schedule_length(case: Case) -> Iterator[Found]:
             continue
         beyond = _beyond(declared, value, epochs)
         if beyond is not None:
-            yield Found(
+            yield Violation(
                 ("schedule", name),
                 f"{schedule.name} with {name}: {value} reaches beyond the run, which ends after epoch {epochs}",
                 f"shorten schedule.{name}, or set epochs above {beyond:g}",
@@ -51,7 +51,7 @@ def _beyond(declared: Parameter, value: Any, epochs: int) -> float | None:
     return longest if longest > epochs or (counts and longest == epochs) else None
 
 
-def long_patience(case: Case) -> Iterator[Found]:
+def long_patience(case: Case) -> Iterator[Violation]:
     early, schedule, epochs = case.config.early_stopping, case.config.schedule, case.config.epochs
     if epochs == 1:
         return
@@ -60,20 +60,20 @@ def long_patience(case: Case) -> Iterator[Found]:
         patient.append((("schedule", "patience"), schedule.name, schedule["patience"]))
     for path, who, patience in patient:
         if patience >= epochs:
-            yield Found(
+            yield Violation(
                 path,
                 f"{who} with a patience of {_epochs(patience)} can do nothing in a run of {epochs}",
                 f"set a smaller {path[0]}.patience, or epochs above {patience}",
             )
 
 
-def stopped_before_reduced(case: Case) -> Iterator[Found]:
+def stopped_before_reduced(case: Case) -> Iterator[Violation]:
     early, schedule = case.config.early_stopping, case.config.schedule
     if early is None or "patience" not in schedule.parameters or early.metric != schedule["metric"]:
         return
     # It stops after as many epochs as its patience; the rate falls after one more than its own, too late if then.
     if early.patience <= schedule["patience"] + 1 and early.patience < case.config.epochs:
-        yield Found(
+        yield Violation(
             ("early_stopping", "patience"),
             f"{early.metric} that has not improved for {_epochs(early.patience)} stops the run, and {schedule.name} "
             f"lowers the rate after {_epochs(schedule['patience'] + 1)}",

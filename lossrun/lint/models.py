@@ -7,7 +7,7 @@ from typing import Final
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Layer, Model
 from lossrun.config.resolve import output_size
-from lossrun.lint.rule import Case, Example, Found, Rule
+from lossrun.lint.rule import Case, Example, Rule, Violation
 
 
 def _layers(case: Case) -> list[Layer]:
@@ -28,21 +28,23 @@ def _fitting_layers(case: Case) -> list[Layer]:
         return []
 
 
-def model_shape(case: Case) -> Iterator[Found]:
+def model_shape(case: Case) -> Iterator[Violation]:
     try:
         _layers(case)
     except ValueError as error:
-        yield Found(("model",), str(error), "use mlp or linear for tables; for images, fewer pools or smaller kernels")
+        yield Violation(
+            ("model",), str(error), "use mlp or linear for tables; for images, fewer pools or smaller kernels"
+        )
 
 
-def lone_last_batch(case: Case) -> Iterator[Found]:
+def lone_last_batch(case: Case) -> Iterator[Violation]:
     samples, size = case.facts.train, case.batch_size
     if case.config.drop_last and size > 1:
         return
     # Over an image's own places the mean can be taken, over a single number not.
     single = [row for row in _fitting_layers(case) if row.type == "batch_norm" and prod(row.output_shape[1:]) == 1]
     if single and (samples % size or size) == 1:
-        yield Found(
+        yield Violation(
             ("batch_size",),
             f"the last batch of {samples} samples in batches of {size} has one sample, which batch norm cannot "
             "normalise",
@@ -52,30 +54,30 @@ def lone_last_batch(case: Case) -> Iterator[Found]:
         )
 
 
-def no_batch(case: Case) -> Iterator[Found]:
+def no_batch(case: Case) -> Iterator[Violation]:
     if case.config.drop_last and case.batch_size > case.facts.train:
-        yield Found(
+        yield Violation(
             ("drop_last",),
             f"{case.facts.train} samples do not fill one batch of {case.batch_size}, and drop_last leaves it out",
             "set drop_last: false, or a smaller batch_size",
         )
 
 
-def never_seen(case: Case) -> Iterator[Found]:
+def never_seen(case: Case) -> Iterator[Violation]:
     left_out = case.facts.train % case.batch_size
     if case.config.drop_last and not case.config.shuffle and 0 < left_out < case.facts.train:
-        yield Found(
+        yield Violation(
             ("drop_last",),
             f"without shuffling, the last {left_out} of {case.facts.train} samples are left out of every epoch",
             "set shuffle: true, or drop_last: false",
         )
 
 
-def same_weights(case: Case) -> Iterator[Found]:
+def same_weights(case: Case) -> Iterator[Violation]:
     init = case.config.model.parameters.get("init")
     hidden = [row for row in _fitting_layers(case)[:-1] if row.parameters and row.type != "batch_norm"]
     if init and init["name"] == "constant" and hidden and not case.config.model.parameters.get("dropout"):
-        yield Found(
+        yield Violation(
             ("model", "init"),
             "units that begin with the same weights get the same gradient and stay the same: each hidden layer is "
             "worth one unit",

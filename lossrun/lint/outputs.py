@@ -5,7 +5,7 @@ from typing import Final
 
 from lossrun.catalog.declaration import Loss
 from lossrun.config.resolve import output_size
-from lossrun.lint.rule import Case, Example, Found, Rule
+from lossrun.lint.rule import Case, Example, Rule, Violation
 from lossrun.shell import command
 
 _SQUASHED: Final = ("sigmoid", "softmax", "log_softmax")
@@ -24,13 +24,13 @@ _PLAIN_CHOICE: Final = {
 }
 
 
-def loss_task(case: Case) -> Iterator[Found]:
+def loss_task(case: Case) -> Iterator[Violation]:
     facts, declared = case.facts, case.loss
     if declared is None or facts.task in declared.tasks:
         return
     plain = _PLAIN_CHOICE[facts.task]
     others = command("list", "losses", options={"--task": facts.task})
-    yield Found(
+    yield Violation(
         ("loss",),
         f"{declared.name} is made for {' and '.join(declared.tasks)} targets, but {case.config.dataset.name} has "
         f"{facts.task} ones",
@@ -49,7 +49,7 @@ def _other_task(case: Case, declared: Loss) -> str:
     return f", or set dataset.task: {other}" if other in declared.tasks else ""
 
 
-def double_activation(case: Case) -> Iterator[Found]:
+def double_activation(case: Case) -> Iterator[Violation]:
     loss, output = case.config.loss, case.output
     told = loss.parameters.get("inputs")
     # A loss that knows no other form than logits, and reads probabilities from them.
@@ -58,12 +58,14 @@ def double_activation(case: Case) -> Iterator[Found]:
         return
     option = "" if always else " with inputs: logits (from_logits: true)"
     fix = "set model.output: logits" + ("" if always else " (better), or loss.from_logits: false")
-    yield Found(("loss",), f"the model already ends in {output}, and {loss.name}{option} applies it a second time", fix)
+    yield Violation(
+        ("loss",), f"the model already ends in {output}, and {loss.name}{option} applies it a second time", fix
+    )
 
 
-def needless_log_softmax(case: Case) -> Iterator[Found]:
+def needless_log_softmax(case: Case) -> Iterator[Violation]:
     if case.config.loss.parameters.get("inputs") == "logits" and _is_harmless(case):
-        yield Found(
+        yield Violation(
             ("loss",),
             f"the model already ends in log_softmax, and {case.config.loss.name} with inputs: logits applies it again, "
             "which changes nothing",
@@ -80,58 +82,60 @@ def _has_softmax(declared: Loss) -> bool:
     return declared.prediction == "probabilities" and not declared.sigmoid
 
 
-def missing_activation(case: Case) -> Iterator[Found]:
+def missing_activation(case: Case) -> Iterator[Violation]:
     loss, output, declared = case.config.loss, case.output, case.loss
     told = loss.parameters.get("inputs")
     softmax = case.facts.task == "multiclass" if declared is None else _has_softmax(declared)
     if told == "probabilities" and output in ("none", "log_softmax"):
-        yield Found(
+        yield Violation(
             ("loss",),
             f"{loss.name} is told to expect probabilities, but the model gives {_GIVES[output]}",
             f"set loss.from_logits: true (better), or model.output: {'softmax' if softmax else 'sigmoid'}",
         )
     if told == "log_probabilities" and output != "log_softmax":
-        yield Found(
+        yield Violation(
             ("loss",),
             f"{loss.name} is told to expect log-probabilities, but the model gives {_GIVES[output]}",
             "set model.output: log_softmax, or leave loss.inputs out" if softmax else "leave loss.inputs out",
         )
     # mse and mae on classes: what they compare with is 0 and 1.
     if declared and declared.prediction == "mean" and output == "log_softmax":
-        yield Found(
+        yield Violation(
             ("model", "output"),
             f"{loss.name} compares log-probabilities, which are 0 at most, with the targets",
             "set model.output: " + ("none" if case.facts.task == "regression" else "softmax"),
         )
 
 
-def margin_on_probabilities(case: Case) -> Iterator[Found]:
+def margin_on_probabilities(case: Case) -> Iterator[Violation]:
     margin = case.loss is not None and case.loss.accepts == ("logits",) and case.loss.prediction is None
     if margin and case.output in _SQUASHED:
-        yield Found(
+        yield Violation(
             ("model", "output"),
             f"{case.config.loss.name} asks for a margin of 1 and more, but the model ends in {case.output}",
             "set model.output: logits",
         )
 
 
-def output_shape(case: Case) -> Iterator[Found]:
+def output_shape(case: Case) -> Iterator[Violation]:
     config, facts, output, declared = case.config, case.facts, case.output, case.loss
     size = output_size(config, facts)
     if output in ("softmax", "log_softmax") and size == 1:
         constant = "1" if output == "softmax" else "0"
         fix = "none" if facts.task == "regression" else "sigmoid, or logits"
-        yield Found(("model", "output"), f"a {output} over one output is always {constant}", f"set model.output: {fix}")
+        yield Violation(
+            ("model", "output"), f"a {output} over one output is always {constant}", f"set model.output: {fix}"
+        )
     elif facts.task == "multiclass" and size == 1 and declared and _has_softmax(declared):
-        yield Found(("dataset",), f"one class alone makes {declared.name} always 0", "look at the targets")
+        yield Violation(("dataset",), f"one class alone makes {declared.name} always 0", "look at the targets")
     if facts.task == "multilabel" and output in ("softmax", "log_softmax"):
-        yield Found(
+        yield Violation(
             ("model", "output"),
             f"a softmax makes {size} labels exclude each other, and here several can be true at once",
             "set model.output: logits (better) or sigmoid",
         )
     if facts.task == "multiclass" and output == "sigmoid" and declared and _has_softmax(declared):
-        yield Found(
+        yield Violation(
             ("model", "output"),
             f"{size} classes that exclude each other want one softmax; {size} sigmoids do not add up to 1",
             "set model.output: logits (better) or softmax",
@@ -140,7 +144,7 @@ def output_shape(case: Case) -> Iterator[Found]:
         yield from _squashed_numbers(case)
 
 
-def _squashed_numbers(case: Case) -> Iterator[Found]:
+def _squashed_numbers(case: Case) -> Iterator[Violation]:
     """Outputs of a regression that the last layer keeps from where they have to go."""
     output, declared = case.output, case.loss
     if declared and (
@@ -148,7 +152,7 @@ def _squashed_numbers(case: Case) -> Iterator[Found]:
         or (declared.prediction == "log_mean" and case.config.loss.parameters.get("log_input"))
     ):
         what = "logarithms of the mean" if declared.prediction == "log_mean" else "means and logarithms of variances"
-        yield Found(
+        yield Violation(
             ("model", "output"),
             f"the outputs for {declared.name} are {what}, which {output} cuts off",
             "set model.output: none",
@@ -156,7 +160,7 @@ def _squashed_numbers(case: Case) -> Iterator[Found]:
         return
     gives = f"{output} gives values {'of at most 0' if output == 'log_softmax' else 'in [0, 1]'}"
     if case.targets_are_standardized:
-        yield Found(
+        yield Violation(
             ("model", "output"),
             f"{gives}, but standardized targets lie on both sides of 0",
             "set model.output: none, or dataset.standardize: {targets: false}",
@@ -164,18 +168,18 @@ def _squashed_numbers(case: Case) -> Iterator[Found]:
     elif case.facts.target_range:
         low, high = case.facts.target_range
         if high > 0 if output == "log_softmax" else low < 0 or high > 1:
-            yield Found(
+            yield Violation(
                 ("model", "output"),
                 f"{gives}, but the targets reach from {low:g} to {high:g}",
                 "set model.output: none",
             )
 
 
-def negative_mean(case: Case) -> Iterator[Found]:
+def negative_mean(case: Case) -> Iterator[Violation]:
     # What a model of the user's own ends in is not known.
     told_mean = case.config.loss.parameters.get("log_input") is False
     if told_mean and case.output == "none" and not case.config.model.is_plugin:
-        yield Found(
+        yield Violation(
             ("loss",),
             f"{case.config.loss.name} with log_input: false takes the outputs for means, but they can be negative",
             "set loss.log_input: true, which makes them logarithms",

@@ -5,9 +5,9 @@ from typing import Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
-from lossrun.catalog.reductions import adds_up_samples, factor
+from lossrun.catalog.losses.reductions import adds_up_samples, factor
 from lossrun.config.source import Path
-from lossrun.lint.rule import Case, Example, Found, Rule
+from lossrun.lint.rule import Case, Example, Rule, Violation
 
 # The largest rates that are usual are for losses that saturate, whose gradients are small. A sum over the batch is
 # hardly ever meant to go so far; a sum over the outputs alone often is (the classic quadratic cost, at a rate of 3).
@@ -37,7 +37,7 @@ def rate_under_the_mean(case: Case) -> float:
     return case.config.learning_rate * (summed(case) if scales else 1.0)
 
 
-def reduction_rate(case: Case) -> Iterator[Found]:
+def reduction_rate(case: Case) -> Iterator[Violation]:
     if case.optimizer is None or summed(case) <= 1:
         return
     reduction, rate, acts_like = case.config.loss["reduction"], case.config.learning_rate, rate_under_the_mean(case)
@@ -51,7 +51,7 @@ def reduction_rate(case: Case) -> Iterator[Found]:
     batch, outputs = _terms(case)
     terms = ([f"batches of {batch}"] if over_batch else []) + ([f"{outputs} outputs"] if outputs > 1 else [])
     halved = " and halves that" if reduction.startswith("half") else ""
-    yield Found(
+    yield Violation(
         ("learning_rate",),
         f"{reduction} adds up {' and '.join(terms)}{halved}: {rate:g} acts like {acts_like:.3g} under reduction: mean",
         f"set learning_rate: {min(rate, limit) / summed(case):.3g}, which acts like {min(rate, limit):g} there; or "
@@ -59,14 +59,14 @@ def reduction_rate(case: Case) -> Iterator[Found]:
     )
 
 
-def unusual_rate(case: Case) -> Iterator[Found]:
+def unusual_rate(case: Case) -> Iterator[Violation]:
     if case.optimizer is None:
         return
     low, high = case.optimizer.usual_rates
     # Of a loss that is summed, the rate as it stands or as under the mean may be the usual one.
     least, most = sorted((case.config.learning_rate, rate_under_the_mean(case)))
     if most < low or least > high:
-        yield Found(
+        yield Violation(
             ("learning_rate",),
             f"{case.config.learning_rate:g} is far {'below' if most < low else 'above'} what {case.optimizer.name} is "
             f"usually given ({low:g} to {high:g})",
@@ -74,7 +74,7 @@ def unusual_rate(case: Case) -> Iterator[Found]:
         )
 
 
-def momentum_rate(case: Case) -> Iterator[Found]:
+def momentum_rate(case: Case) -> Iterator[Violation]:
     if case.optimizer is None or not case.optimizer.scales_with_gradient:
         return
     parameters = case.config.optimizer.parameters
@@ -85,7 +85,7 @@ def momentum_rate(case: Case) -> Iterator[Found]:
     # Gradients that agree add up to 1 / (1 - momentum) of one.
     acts_like = rate * (1 - dampening) / (1 - momentum)
     if rate <= high < acts_like:
-        yield Found(
+        yield Violation(
             ("optimizer", "momentum"),
             f"a momentum of {momentum:g} lets steps that agree grow by {1 / (1 - momentum):.3g}: "
             f"{case.config.learning_rate:g} acts like {acts_like:.3g}",
@@ -93,14 +93,14 @@ def momentum_rate(case: Case) -> Iterator[Found]:
         )
 
 
-def coupled_decay(case: Case) -> Iterator[Found]:
+def coupled_decay(case: Case) -> Iterator[Violation]:
     parameters = case.config.optimizer.parameters
     if case.optimizer is None or parameters.get("decoupled_weight_decay") is not False:
         return
     decay = parameters["weight_decay"]
     if decay >= DECAY_OF_WEIGHTS:
         other = ", or optimizer: adamw" if case.optimizer.name == "adam" else ""
-        yield Found(
+        yield Violation(
             ("optimizer", "weight_decay"),
             f"{case.optimizer.name} adds the decay of {decay:g} to the gradient and then divides its size out, so it "
             "is no decay of the weights",
@@ -108,9 +108,9 @@ def coupled_decay(case: Case) -> Iterator[Found]:
         )
 
 
-def nesterov(case: Case) -> Iterator[Found]:
+def nesterov(case: Case) -> Iterator[Violation]:
     if _needs_momentum(case):
-        yield Found(
+        yield Violation(
             ("optimizer", "nesterov"),
             "Nesterov momentum needs a momentum above 0 and a dampening of 0",
             "set optimizer.momentum: 0.9, or remove nesterov",
@@ -123,7 +123,7 @@ def _needs_momentum(case: Case) -> bool:
     return plain and not (parameters["momentum"] and not parameters["dampening"])
 
 
-def contradiction(case: Case) -> Iterator[Found]:
+def contradiction(case: Case) -> Iterator[Violation]:
     if case.optimizer and not _needs_momentum(case):
         yield from _contradicted(("optimizer",), case.optimizer.contradiction(case.config.optimizer.parameters))
     schedule = case.config.schedule
@@ -132,15 +132,15 @@ def contradiction(case: Case) -> Iterator[Found]:
     yield from _contradicted(("schedule",), declared.contradiction(schedule.parameters))
 
 
-def _contradicted(path: Path, wrong: str) -> Iterator[Found]:
+def _contradicted(path: Path, wrong: str) -> Iterator[Violation]:
     if wrong:
         reason, _, fix = wrong.partition("; ")
-        yield Found(path, reason, fix or "change one of them")
+        yield Violation(path, reason, fix or "change one of them")
 
 
-def noisy_signs(case: Case) -> Iterator[Found]:
+def noisy_signs(case: Case) -> Iterator[Violation]:
     if case.optimizer and case.optimizer.full_batch and case.batch_size < case.facts.train:
-        yield Found(
+        yield Violation(
             ("optimizer",),
             f"{case.optimizer.name} goes by the signs of the gradient of all {case.facts.train} samples; those of "
             f"{case.batch_size} turn by chance",

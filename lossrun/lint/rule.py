@@ -47,7 +47,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Violation:
     """The place, the reason in one sentence, and the fix."""
 
     path: Path
@@ -67,7 +67,7 @@ class Rule:
     """`meaning`: what it looks for. `why`: what happens to those who do it all the same.
     `runnable`: a config that breaks it can still be run, to show the mistake to a class."""
 
-    check: Callable[[Case], Iterator[Found]]
+    check: Callable[[Case], Iterator[Violation]]
     meaning: str
     why: str
     example: Example

@@ -12,10 +12,10 @@ from lossrun.lint.outputs import OUTPUT_RULES
 from lossrun.lint.rates import RATE_RULES
 from lossrun.lint.rule import Rule
 from lossrun.lint.targets import TARGET_RULES
-from lossrun.lint.watching import WATCHING_RULES, columns, yardsticks
+from lossrun.lint.watching import WATCHING_RULES, columns, metrics
 from lossrun.lint.weights import WEIGHT_RULES
 
-__all__ = ["RULES", "columns", "yardsticks"]
+__all__ = ["RULES", "columns", "metrics"]
 
 RULES: Final[dict[str, Rule]] = {
     **OUTPUT_RULES,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lossrun.config.resolve import ignored_class
-from lossrun.lint.rule import Case, Example, Found, Rule
+from lossrun.lint.rule import Case, Example, Rule, Violation
 
 # Of |target|: from here on a net that begins near 0 is too far off for a likelihood, and for the others.
 FAR_FOR_A_LIKELIHOOD: Final = 100.0
@@ -12,7 +12,7 @@ FAR: Final = 1e4
 SHOWN: Final = 5  # names of classes in a message
 
 
-def target_range(case: Case) -> Iterator[Found]:
+def target_range(case: Case) -> Iterator[Violation]:
     declared, facts = case.loss, case.facts
     if declared is None or facts.task != "regression":
         return
@@ -26,7 +26,7 @@ def target_range(case: Case) -> Iterator[Found]:
     )
     other = "use mse, mae or huber"
     if case.targets_are_standardized:
-        yield Found(
+        yield Violation(
             ("dataset", "standardize"),
             f"{declared.name} wants {wanted}, and standardized ones lie on both sides of 0",
             f"set dataset.standardize: {{targets: false}}, or {other}",
@@ -34,33 +34,35 @@ def target_range(case: Case) -> Iterator[Found]:
     elif facts.target_range:
         low, high = facts.target_range
         if (least is not None and low < least) or (most is not None and high > most):
-            yield Found(("loss",), f"{declared.name} wants {wanted}, but these reach from {low:g} to {high:g}", other)
+            yield Violation(
+                ("loss",), f"{declared.name} wants {wanted}, but these reach from {low:g} to {high:g}", other
+            )
 
 
-def zero_target(case: Case) -> Iterator[Found]:
+def zero_target(case: Case) -> Iterator[Violation]:
     declared, facts = case.loss, case.facts
     if declared is None or not declared.divides_by_target or facts.task != "regression":
         return
     if case.targets_are_standardized:
-        yield Found(
+        yield Violation(
             ("dataset", "standardize"),
             f"{declared.name} is in proportion to the targets, and standardized ones lie around 0",
             "set dataset.standardize: {targets: false}, or use mse, mae or huber",
         )
     elif facts.least_magnitude is not None and facts.least_magnitude <= float(case.config.loss["eps"]):
-        yield Found(
+        yield Violation(
             ("loss",),
             f"{declared.name} divides by the target, and one is {facts.least_magnitude:g}: it outweighs all others",
             "use mae, or msle where none is negative",
         )
 
 
-def targets_across_zero(case: Case) -> Iterator[Found]:
+def targets_across_zero(case: Case) -> Iterator[Violation]:
     declared, reach = case.loss, case.facts.target_range
     if case.facts.task != "regression" or not reach:
         return
     if declared and declared.divides_by_target and reach[0] < 0 < reach[1]:
-        yield Found(
+        yield Violation(
             ("loss",),
             f"{declared.name} is in proportion to the targets, which reach from {reach[0]:g} to {reach[1]:g}: those "
             "nearest to 0 decide",
@@ -68,17 +70,17 @@ def targets_across_zero(case: Case) -> Iterator[Found]:
         )
 
 
-def few_targets(case: Case) -> Iterator[Found]:
+def few_targets(case: Case) -> Iterator[Violation]:
     declared, facts = case.loss, case.facts
     if declared and facts.task == "regression" and facts.target_size < declared.least_targets:
-        yield Found(
+        yield Violation(
             ("loss",),
             f"{declared.name} compares directions, and {facts.target_size} number has only a sign",
             "use mse, mae or huber",
         )
 
 
-def unscaled_targets(case: Case) -> Iterator[Found]:
+def unscaled_targets(case: Case) -> Iterator[Violation]:
     declared, reach = case.loss, case.facts.target_range
     if declared is None or case.facts.task != "regression" or reach is None or case.targets_are_standardized:
         return
@@ -87,14 +89,14 @@ def unscaled_targets(case: Case) -> Iterator[Found]:
     minds = declared.prediction == "mean" and declared.targets_at_least is None and not declared.divides_by_target
     largest = max(abs(end) for end in reach)
     if (likelihood and largest > FAR_FOR_A_LIKELIHOOD) or (minds and declared.averages_outputs and largest > FAR):
-        yield Found(
+        yield Violation(
             ("dataset", "standardize"),
             f"targets reach from {reach[0]:g} to {reach[1]:g}, and a net begins near 0",
             "set dataset.standardize: {inputs: true, targets: true}; metrics stay in original units",
         )
 
 
-def missing_class(case: Case) -> Iterator[Found]:
+def missing_class(case: Case) -> Iterator[Violation]:
     facts = case.facts
     held_out, trained_on = facts.held_out_counts, facts.class_counts or ()
     names = facts.classes if len(facts.classes) == len(trained_on) else tuple(map(str, range(len(trained_on))))
@@ -110,7 +112,7 @@ def missing_class(case: Case) -> Iterator[Found]:
         amounts = {part: sum(counts[place] for place in unseen) for part, counts in held_out.items()}
         told = " and ".join(f"{n} {part} sample{'s' * (n > 1)}" for part, n in amounts.items() if n)
         verb = several if sum(amounts.values()) > 1 else one
-        yield Found(
+        yield Violation(
             ("dataset",),
             f"{told} {verb} {of} {shown(unseen)}, but no training sample {one}: no model can learn that",
             "hold out fewer samples, or leave that class out",
@@ -123,17 +125,17 @@ def missing_class(case: Case) -> Iterator[Found]:
                 "multiclass": "no metric says how well it is recognized; auc and macro_f1 are means over the others",
                 "multilabel": "no metric says how well it is recognized; f1 counts as 0, and auc leaves it out",
             }[facts.task]
-            yield Found(
+            yield Violation(
                 ("dataset",),
                 f"no {part} sample {one} {of} {shown(missing)}: {effect}",
                 f"hold out more samples for {part}, or merge rare classes",
             )
 
 
-def zero_loss(case: Case) -> Iterator[Found]:
+def zero_loss(case: Case) -> Iterator[Violation]:
     parameters = case.config.loss.parameters
     if case.loss and parameters.get("alpha") == 0 and parameters.get("beta") == 0:
-        yield Found(
+        yield Violation(
             ("loss",),
             f"{case.loss.name} with alpha and beta both 0 leaves nothing to minimise",
             "give one of them a value above 0",

@@ -5,19 +5,19 @@ from dataclasses import replace
 from typing import Final
 
 from lossrun.catalog import DataFacts, find, nearest
-from lossrun.catalog.metrics import OF_SEVERAL, task_yardsticks, yardstick_names
+from lossrun.catalog.metrics import OF_SEVERAL, metric_names, task_metrics
 from lossrun.config import Config
 from lossrun.config.resolve import goal, outputs_read_as
 from lossrun.config.source import Path
-from lossrun.lint.rule import Case, Example, Found, Rule
+from lossrun.lint.rule import Case, Example, Rule, Violation
 
 
-def watched_metric(case: Case) -> Iterator[Found]:
+def watched_metric(case: Case) -> Iterator[Violation]:
     known, of_the_task = columns(case.facts, case.config), columns(case.facts)
     for path, metric, _ in _watched(case.config):
         if metric in known:
             if reason := _never_a_number(metric, case.facts):
-                yield Found(
+                yield Violation(
                     path, f"{metric} is NaN in every epoch: {reason}", "hold out more samples, or take val_loss"
                 )
             continue
@@ -27,7 +27,7 @@ def watched_metric(case: Case) -> Iterator[Found]:
             reason = f"{metric} cannot be watched: a model trained with {case.config.loss.name} gives none"
         else:
             reason = f"there is no {metric} for a {case.facts.task} task{_hint(metric, known, 'val_')}"
-        yield Found(path, reason, f"choose one of {', '.join(known)}")
+        yield Violation(path, reason, f"choose one of {', '.join(known)}")
 
 
 def _hint(asked: str, known: list[str], part: str = "") -> str:
@@ -54,48 +54,48 @@ def _never_a_number(metric: str, facts: DataFacts) -> str:
     return ""
 
 
-def watched_mode(case: Case) -> Iterator[Found]:
+def watched_mode(case: Case) -> Iterator[Violation]:
     known = columns(case.facts)
     for path, metric, mode in _watched(case.config):
         if metric in known and mode != goal(metric):
             better = "higher" if goal(metric) == "max" else "lower"
-            yield Found(
+            yield Violation(
                 (*path[:-1], "mode"),
                 f"{metric} is better the {better} it is, and mode: {mode} looks for the worst",
                 f"set mode: {goal(metric)}, or leave it out",
             )
 
 
-def watched_validation(case: Case) -> Iterator[Found]:
+def watched_validation(case: Case) -> Iterator[Violation]:
     for path, metric, _ in _watched(case.config):
         if metric.startswith("val_") and case.facts.validation == 0:
-            yield Found(
+            yield Violation(
                 path, f"{metric} needs validation data, and there are none", "set dataset.validation, or train_loss"
             )
 
 
-def compared_yardstick(case: Case) -> Iterator[Found]:
-    compare_on, known = case.config.compare_on, yardsticks(case.facts)
+def compared_metric(case: Case) -> Iterator[Violation]:
+    compare_on, known = case.config.compare_on, metrics(case.facts)
     if compare_on is not None and compare_on not in known:
-        yield Found(
+        yield Violation(
             ("compare_on",),
-            f"there is no yardstick {compare_on} for a {case.facts.task} task{_hint(compare_on, known)}",
+            f"there is no metric {compare_on} for a {case.facts.task} task{_hint(compare_on, known)}",
             f"choose one of {', '.join(known)}",
         )
 
 
 def columns(facts: DataFacts, config: Config | None = None) -> list[str]:
     """The columns of the history that can be watched: of some run of the task, or of a resolved config's."""
-    return ["train_loss", "val_loss", *(f"val_{name}" for name in yardsticks(facts, config))]
+    return ["train_loss", "val_loss", *(f"val_{name}" for name in metrics(facts, config))]
 
 
-def yardsticks(facts: DataFacts, config: Config | None = None) -> list[str]:
+def metrics(facts: DataFacts, config: Config | None = None) -> list[str]:
     """Their names, those among them that say nothing about such targets: what is asked for is given."""
     if config is None:
-        return [declared.name for declared in task_yardsticks(facts.task, facts.target_size)]
+        return [declared.name for declared in task_metrics(facts.task, facts.target_size)]
     output, reads_as = outputs_read_as(config, facts)
     standardize = config.dataset.parameters.get("standardize")
-    return yardstick_names(
+    return metric_names(
         facts.task,
         output=output,
         reads_as=reads_as,
@@ -150,10 +150,10 @@ WATCHING_RULES: Final[dict[str, Rule]] = {
             "dataset: {name: synthetic_regression, validation: 0.1}\nloss: mse\nearly_stopping: {metric: val_loss}",
         ),
     ),
-    "compared_yardstick": Rule(
-        check=compared_yardstick,
+    "compared_metric": Rule(
+        check=compared_metric,
         runnable=False,
-        meaning="The yardstick that comparisons are decided by is one of the task's.",
+        meaning="The metric that comparisons are decided by is one of the task's.",
         why="Runs are compared by what all runs of a task are scored by, whatever their loss.",
         example=Example(
             "dataset: synthetic_regression\nloss: mse\ncompare_on: accuracy",

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from lossrun.catalog import nearest
-from lossrun.catalog.reductions import adds_up_samples
+from lossrun.catalog.losses.reductions import adds_up_samples
 from lossrun.config.resolve import class_weights as weights_in_order
 from lossrun.config.resolve import ignored_class as class_that_is_ignored
 from lossrun.config.resolve import ignored_label
-from lossrun.lint.rule import Case, Example, Found, Rule
+from lossrun.lint.rule import Case, Example, Rule, Violation
 
 # Of the names of classes in a message.
 _SHOWN: Final = 10
@@ -16,14 +16,14 @@ _SHOWN: Final = 10
 _NO_LABEL: Final = -100
 
 
-def class_weights(case: Case) -> Iterator[Found]:
+def class_weights(case: Case) -> Iterator[Violation]:
     parameters, facts = case.config.loss.parameters, case.facts
     if case.loss is None:
         return  # A user's own parameters are the user's affair.
     weights, positive = parameters.get("class_weights"), parameters.get("pos_weight")
     path = ("loss", "class_weights")
     if isinstance(positive, list) and len(positive) != facts.target_size:
-        yield Found(
+        yield Violation(
             ("loss", "pos_weight"),
             f"{_many(len(positive), 'weight')} for {_many(facts.target_size, 'output')}",
             f"give one number for all, or {facts.target_size}",
@@ -31,7 +31,7 @@ def class_weights(case: Case) -> Iterator[Found]:
     if weights is None:
         return
     if facts.task == "regression":
-        yield Found(path, "regression targets have no classes", "remove class_weights")
+        yield Violation(path, "regression targets have no classes", "remove class_weights")
         return
     if isinstance(weights, Mapping):
         yield from _labels_without_a_class(weights, case)
@@ -40,7 +40,7 @@ def class_weights(case: Case) -> Iterator[Found]:
         ignored = class_that_is_ignored(case.config.loss, facts)
         empty = [number for number, count in enumerate(facts.class_counts or ()) if not count and number != ignored]
         if empty:
-            yield Found(
+            yield Violation(
                 path,
                 f"balanced divides by the samples of each class, and {_class(case, empty[0])} has none for training",
                 "list the weights, or keep samples of every class in the training part",
@@ -48,26 +48,26 @@ def class_weights(case: Case) -> Iterator[Found]:
     elif len(listed) != (wanted := 2 if facts.task == "binary" else facts.target_size):
         what = "labels" if facts.task == "multilabel" else "classes"
         names = f" ({', '.join(facts.classes)})" if 0 < len(facts.classes) <= _SHOWN else ""
-        yield Found(
+        yield Violation(
             path,
             f"{_many(len(listed), 'weight')} for {wanted} {what}",
             f"give {wanted} weights, in the order of the {what}{names}, or a mapping {{label: weight}}",
         )
     elif not any(listed):
-        yield Found(path, "every weight is 0", "give at least one class a weight above 0")
+        yield Violation(path, "every weight is 0", "give at least one class a weight above 0")
 
 
-def _labels_without_a_class(weights: Mapping[str, float], case: Case) -> Iterator[Found]:
+def _labels_without_a_class(weights: Mapping[str, float], case: Case) -> Iterator[Violation]:
     facts = case.facts
     seen: dict[int, str] = {}
     for label in weights:
         place = facts.class_of(label)
         if place is None:
-            yield Found(
+            yield Violation(
                 ("loss", "class_weights", label), f"no class has the label {label}", f"expected {_labels(case, label)}"
             )
         elif place in seen:
-            yield Found(
+            yield Violation(
                 ("loss", "class_weights", label), f"{seen[place]} and {label} are the same class", "keep one of the two"
             )
         else:
@@ -85,7 +85,7 @@ def _labels(case: Case, label: str) -> str:
     return f"one of {', '.join([near, *others] if near else others)}" + (", ..." if len(names) > _SHOWN else "")
 
 
-def nothing_counts(case: Case) -> Iterator[Found]:
+def nothing_counts(case: Case) -> Iterator[Violation]:
     counts = case.facts.class_counts
     weights = weights_in_order(case.config.loss, case.facts)
     ignored = class_that_is_ignored(case.config.loss, case.facts)
@@ -97,27 +97,27 @@ def nothing_counts(case: Case) -> Iterator[Found]:
     if len(weights) == len(counts) and any(weights):
         counting = (n for n, count in enumerate(counts) if count and weights[n] and n != ignored)
         if next(counting, None) is None:
-            yield Found(
+            yield Violation(
                 ("loss",),
                 "every class that has training samples is ignored or weighs 0",
                 "give one of them a weight above 0, or remove ignore_index",
             )
 
 
-def ignored_class(case: Case) -> Iterator[Found]:
+def ignored_class(case: Case) -> Iterator[Violation]:
     ignored, facts = ignored_label(case.config.loss), case.facts
     # PyTorch's default, which names nothing in most data.
     if ignored is None or ignored == _NO_LABEL or facts.task != "multiclass" or facts.void:
         return
     if facts.class_of(ignored) is None:
-        yield Found(
+        yield Violation(
             ("loss", "ignore_index"),
             f"no sample has the label {ignored}, so nothing is ignored",
             f"remove ignore_index, or name a label as the data write it: {_labels(case, str(ignored))}",
         )
 
 
-def weights_cancel(case: Case) -> Iterator[Found]:
+def weights_cancel(case: Case) -> Iterator[Violation]:
     parameters, facts = case.config.loss.parameters, case.facts
     if case.batch_size != 1 or adds_up_samples(parameters["reduction"]):
         return
@@ -129,13 +129,13 @@ def weights_cancel(case: Case) -> Iterator[Found]:
     # The smoothed shares of cross_entropy have the weights of their own classes: something is left of them.
     smoothed = case.config.loss.name == "cross_entropy" and parameters["label_smoothing"]
     if case.loss and parameters.get("class_weights") and facts.task in ("binary", "multiclass") and not smoothed:
-        yield Found(
+        yield Violation(
             ("batch_size",),
             "a batch of one sample divides the weighted loss by that sample's weight, so class_weights change nothing",
             by_samples,
         )
     elif facts.weights and facts.weights[0] < facts.weights[1]:
-        yield Found(
+        yield Violation(
             ("batch_size",),
             "a batch of one sample divides the loss by that sample's weight, so weights above 0 are all the same",
             by_samples,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import CheckpointError
-from lossrun.records import strict_json
+from lossrun.records.files import strict_json
 
 READABLE: Final = (1, 2)  # format versions
 NAME: Final = re.compile(r"step-(?P<step>\d{8,})-(?P<digest>[0-9a-f]{16})\.safetensors")

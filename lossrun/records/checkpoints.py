@@ -20,10 +20,10 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from lossrun.errors import CheckpointError
-from lossrun.records import durable, strict_json
 from lossrun.records.checkpoint_headers import METADATA_KEY, NAME, newest_first, parsed_header, step_of
 from lossrun.records.checkpoint_headers import candidates as candidates
 from lossrun.records.checkpoint_headers import metadata as metadata
+from lossrun.records.files import durable, strict_json
 
 FORMAT_VERSION: Final = 2  # 1 kept the best weights in files of their own, which no digest proved
 FEWEST_KEPT: Final = 2  # a damaged newest one must leave another to go back to

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from lossrun.errors import CheckpointError, RunError
-from lossrun.records import durable, json_lines
-from lossrun.records.digests import Beginning, Mark, Marked, with_unix_lines
-from lossrun.records.rows import Rows
+from lossrun.records.files import durable, json_lines
+from lossrun.records.files.digests import Beginning, Marked, PrefixDigest, with_unix_lines
+from lossrun.records.files.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Written:
         return self._content.length
 
     @property
-    def mark(self) -> Mark:
+    def mark(self) -> PrefixDigest:
         return self._content.mark()
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -60,7 +60,7 @@ class Written:
         self._content.add(data)
 
 
-def read(path: Path, marks: Iterable[Mark] = ()) -> History:
+def read(path: Path, marks: Iterable[PrefixDigest] = ()) -> History:
     """All rows, in file order. Raises RunError, with the line's number, for a damaged line before the last.
 
     `marks`: what the history's `content` can be asked about.

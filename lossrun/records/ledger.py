@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import RunError
-from lossrun.records import config_file, durable, json_lines, strict_json
-from lossrun.records.digests import DAMAGED, DIGITS, Beginning, of_text, with_unix_lines
+from lossrun.records.files import config_file, durable, json_lines, strict_json
+from lossrun.records.files.digests import DAMAGED, DIGITS, Beginning, of_text, with_unix_lines
 
 _SEAL: Final = b', "digest": "%s"}'
 _SEAL_LENGTH: Final = len(_SEAL) - len("%s") + DIGITS

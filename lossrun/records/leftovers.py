@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from lossrun.errors import LockedError, RunError, UsageError
-from lossrun.records import checkpoints, durable, ledger, lock, strict_json
+from lossrun.records import checkpoints, ledger, lock
+from lossrun.records.files import durable, strict_json
 from lossrun.records.run_directory import RunDirectory, all_runs, is_run
 from lossrun.records.status import Status, status
 from lossrun.shell import join

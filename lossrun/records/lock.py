@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from lossrun.errors import LockedError
-from lossrun.records import digests, durable, strict_json
+from lossrun.records.files import digests, durable, strict_json
 from lossrun.records.run_directory import RunDirectory
 
 # What file systems without locks answer.

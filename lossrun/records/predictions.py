@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from lossrun.errors import RunError
-from lossrun.records import digests, durable
+from lossrun.records.files import digests, durable
 from lossrun.shell import run_command
 
 LIMIT_BYTES: Final = 64 * 1024 * 1024
@@ -19,7 +19,7 @@ _OUTPUTS: Final = "outputs_seed"
 
 
 @dataclass(frozen=True, slots=True)
-class Predictions:
+class RecordedPredictions:
     """`ids` (N,): row numbers in the source; `targets` (N, ...); `outputs` per seed (N, ...); `part`: "validation" or
     "test"; `total`: samples of the part, of which the first N are here. `weights` (N,): how much each counts in the
     metrics, 0 where its class is ignored; None where all count alike."""
@@ -63,7 +63,7 @@ def save(
     return digests.of_bytes(buffer.getvalue())
 
 
-def read(path: Path, digest: str | None = None) -> Predictions:
+def read(path: Path, digest: str | None = None) -> RecordedPredictions:
     """What `save` wrote. Raises RunError where the file is missing or damaged, or has another digest than the run
     recorded (None: of a run that older versions wrote, which recorded no digest)."""
     try:
@@ -74,7 +74,7 @@ def read(path: Path, digest: str | None = None) -> Predictions:
             outputs = {int(key.removeprefix(_OUTPUTS)): archive[key] for key in archive if key.startswith(_OUTPUTS)}
             part, total = str(archive["part"]), int(archive["total"])
             weights = archive.get("weights")
-            return Predictions(archive["ids"], archive["targets"], outputs, part, total, weights)
+            return RecordedPredictions(archive["ids"], archive["targets"], outputs, part, total, weights)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(
             f"cannot read {path}: {error}; restore it from a copy, or score the run again: "

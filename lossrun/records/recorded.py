@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import CheckpointError, RunError
-from lossrun.records import checkpoint_headers, config_file, history, ledger, strict_json
-from lossrun.records.digests import DAMAGED, Mark, of_text
-from lossrun.records.edits import digest, edits
+from lossrun.records import checkpoint_headers, history, ledger
+from lossrun.records.files import config_file, strict_json
+from lossrun.records.files.digests import DAMAGED, PrefixDigest, of_text
+from lossrun.records.files.edits import digest, edits
 from lossrun.records.history import History
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import Status, status
@@ -57,7 +58,7 @@ class RecordedRun:
 
     @property
     def finished(self) -> dict[str, Any] | None:
-        """The last `finished` event: best epochs and test yardsticks per seed. None before the end."""
+        """The last `finished` event: best epochs and test metrics per seed. None before the end."""
         return next((event for event in reversed(self.ledger) if event["event"] == "finished"), None)
 
     def refuse_edits(self) -> None:
@@ -179,14 +180,14 @@ def _is_not_what_was_trained(
     return False
 
 
-def _marks(files: RunDirectory, events: Sequence[Mapping[str, Any]]) -> list[tuple[Mark, Path | None]]:
+def _marks(files: RunDirectory, events: Sequence[Mapping[str, Any]]) -> list[tuple[PrefixDigest, Path | None]]:
     """What the history must agree with, greatest length first, and the checkpoint that says so; None for the ledger.
 
     What was recorded before the run was last resumed may speak of rows that were cut off then.
     """
     resumed = max((place for place, event in enumerate(events) if event["event"] == "resumed"), default=0)
-    said: list[tuple[Mark, Path | None]] = [
-        (mark, None) for event in events[resumed:] if (mark := Mark.found_in(event.get("history")))
+    said: list[tuple[PrefixDigest, Path | None]] = [
+        (mark, None) for event in events[resumed:] if (mark := PrefixDigest.found_in(event.get("history")))
     ]
     # The end speaks of the whole history; checkpoints know what should be left of one that has lost rows since.
     finished = bool(said) and events[-1]["event"] == "finished"
@@ -202,17 +203,19 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _marks_of_checkpoints(files: RunDirectory) -> Iterator[tuple[Mark, Path]]:
+def _marks_of_checkpoints(files: RunDirectory) -> Iterator[tuple[PrefixDigest, Path]]:
     for path in checkpoint_headers.candidates(files.checkpoints):
         try:
-            mark = Mark.found_in(checkpoint_headers.metadata(path).get("history"))
+            mark = PrefixDigest.found_in(checkpoint_headers.metadata(path).get("history"))
         except CheckpointError:
             continue  # whoever wants the checkpoint itself hears of it
         if mark:
             yield mark, path
 
 
-def check_history(path: Path, agrees: Callable[[Mark], bool | None], marks: Sequence[tuple[Mark, Path | None]]) -> None:
+def check_history(
+    path: Path, agrees: Callable[[PrefixDigest], bool | None], marks: Sequence[tuple[PrefixDigest, Path | None]]
+) -> None:
     """Raises RunError where the history's content is not what was written. `marks`: greatest length first."""
     for mark, checkpoint in marks:
         agreed = agrees(mark)

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from lossrun.errors import RunError
 from lossrun.nearby import joined, nearby, nearest_first
-from lossrun.records import config_file, durable, ledger, strict_json
+from lossrun.records import ledger
+from lossrun.records.files import config_file, durable, strict_json
 from lossrun.shell import command
 
 _STAMP: Final = "%Y%m%d-%H%M%S"

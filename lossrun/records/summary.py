@@ -5,11 +5,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
-from lossrun.records import recorded, strict_json
-from lossrun.records.digests import Mark, Marked, with_unix_lines
+from lossrun.records import recorded
+from lossrun.records.files import strict_json
+from lossrun.records.files.digests import Marked, PrefixDigest, with_unix_lines
+from lossrun.records.files.rows import Rows
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.rows import Rows
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import status
 
@@ -28,7 +29,7 @@ def summed_up(path: Path) -> RecordedRun:
     described = recorded.read_description(path)
     events = described.ledger
     epochs = _best_epochs(events)
-    rows = _rows_of(files.history_path, epochs, Mark.found_in(events[-1].get("history"))) if epochs else None
+    rows = _rows_of(files.history_path, epochs, PrefixDigest.found_in(events[-1].get("history"))) if epochs else None
     if rows is None:
         return recorded.load(path)  # says what is wrong
     return RecordedRun(
@@ -60,7 +61,7 @@ def _best_epochs(events: Sequence[dict[str, Any]]) -> set[int] | None:
     return best | last if best and None not in best | last else None
 
 
-def _rows_of(history_path: Path, epochs: set[int], mark: Mark | None) -> Rows | None:
+def _rows_of(history_path: Path, epochs: set[int], mark: PrefixDigest | None) -> Rows | None:
     """The history's rows of some epochs, and its last. None where one of them is not where it should be, or the content
     is not what was written."""
     content = with_unix_lines(history_path.read_bytes())

@@ -6,10 +6,10 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from lossrun.analysis.readings import spread
-from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
-from lossrun.report.console import plus_minus
-from lossrun.report.numbers import format_clock, format_number, format_spread
+from lossrun.analysis.values.readings import spread
+from lossrun.catalog.metrics import PRIMARY_METRICS
+from lossrun.report.layout.console import plus_minus
+from lossrun.report.layout.numbers import format_clock, format_number, format_spread
 
 MOST_EPOCHS: Final = 100  # that are all shown on a terminal
 ROWS: Final = 50  # shown of more than that
@@ -34,7 +34,7 @@ class EpochTable:
         self.console = console
         self.epochs = epochs
         self.seeds = seeds
-        self.primary = [f"val_{name}" for name in PRIMARY_YARDSTICKS[task]]
+        self.primary = [f"val_{name}" for name in PRIMARY_METRICS[task]]
         self.columns = ["train_loss", "val_loss", *self.primary]
         if not (constant_rate and console.is_terminal):
             self.columns.append("learning_rate")

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lossrun.analysis.learning_curves import LearningCurve
-from lossrun.analysis.readings import Spread
 from lossrun.analysis.runs import RunFacts
-from lossrun.records import strict_json
+from lossrun.analysis.values.readings import Spread
+from lossrun.records.files import strict_json
 
 
 def run_as_json(facts: RunFacts) -> str:
@@ -15,7 +15,7 @@ def run_as_json(facts: RunFacts) -> str:
     rows are in history.jsonl. Non-finite numbers are the strings "nan", "inf" and "-inf"."""
     metrics = {
         shown.name: {"goal": shown.goal, "at_best": _spread(shown.at_best), "at_last": _spread(shown.at_last)}
-        for shown in facts.yardsticks
+        for shown in facts.metrics
     }
     return (
         strict_json.dumps(

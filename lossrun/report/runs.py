@@ -10,20 +10,20 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from lossrun.analysis import readings
-from lossrun.analysis.differences import component_text, yaml_text
+from lossrun.analysis.comparison.differences import component_text, yaml_text
 from lossrun.analysis.learning_curves import spans_decades
 from lossrun.analysis.runs import Listing, RunFacts, RunRow
 from lossrun.analysis.selection import value as value_of
-from lossrun.records import strict_json
-from lossrun.report.by_class import class_table
-from lossrun.report.compare_tables import BETTER
-from lossrun.report.console import is_bounded, note, plus_minus, print_text, warning
-from lossrun.report.glyphs import draws_unicode
-from lossrun.report.names_in_brackets import where_to_read
-from lossrun.report.numbers import format_number, format_seconds, format_size, format_spread
-from lossrun.report.sparkline import sparkline
-from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
+from lossrun.analysis.values import readings
+from lossrun.records.files import strict_json
+from lossrun.report.comparison.by_class import class_table
+from lossrun.report.comparison.compare_tables import BETTER
+from lossrun.report.layout.console import is_bounded, note, plus_minus, print_text, warning
+from lossrun.report.layout.glyphs import draws_unicode
+from lossrun.report.layout.numbers import format_number, format_seconds, format_size, format_spread
+from lossrun.report.layout.text_table import Column, TextTable, print_line, print_pairs, print_table
+from lossrun.report.plots.sparkline import sparkline
+from lossrun.report.reference.names_in_brackets import where_to_read
 from lossrun.shell import command, run_command
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def print_listing(listing: Listing, console: Console, *, nothing: str = "") -> N
             Column("lr", tuple(f"{row.learning_rate:g}" for row in rows)),
             Column(
                 "best",
-                tuple(f"{row.yardstick} {format_spread(row.value, sign)}" if row.yardstick else "-" for row in rows),
+                tuple(f"{row.metric} {format_spread(row.value, sign)}" if row.metric else "-" for row in rows),
                 right=False,
             ),
             Column("age", tuple("-" if row.age is None else format_age(row.age) for row in rows)),
@@ -87,7 +87,7 @@ def _print_blocks(console: Console, listing: Listing, sign: str) -> None:
         facts = [
             f"{row.status} {row.epochs_done}/{row.epochs_asked}{seeds}",
             f"{row.loss}, {row.optimizer}, lr {row.learning_rate:g}",
-            *([f"{row.yardstick} {format_spread(row.value, sign)}"] if row.yardstick else []),
+            *([f"{row.metric} {format_spread(row.value, sign)}"] if row.metric else []),
             *(f"{column.header} {column.cells[number]}" for column in extra if column.cells[number] != "-"),
         ]
         print_line(console, row.name + age)
@@ -98,7 +98,7 @@ def _print_blocks(console: Console, listing: Listing, sign: str) -> None:
 def _sorted_by(listing: Listing) -> list[Column]:
     """What the rows are sorted by, where no other column shows it."""
     key, rows = listing.sorted_by, listing.rows
-    if key is None or key in _SHOWN or all(row.yardstick == key for row in rows):
+    if key is None or key in _SHOWN or all(row.metric == key for row in rows):
         return []
     cells = []
     for row in rows:
@@ -114,9 +114,9 @@ def listing_as_json(listing: Listing) -> str:
 
 
 def listing_as_csv(listing: Listing) -> str:
-    """A line for each run, in full precision: what the table shows, tags, and a column for each yardstick at the best
+    """A line for each run, in full precision: what the table shows, tags, and a column for each metric at the best
     epoch, the mean over seeds. What a run has not is left empty."""
-    names = list(dict.fromkeys(name for row in listing.rows for name in readings.yardstick_columns(row.at_best)))
+    names = list(dict.fromkeys(name for row in listing.rows for name in readings.metric_columns(row.at_best)))
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow((*CSV_HEADER, *names))
@@ -131,7 +131,7 @@ def listing_as_csv(listing: Listing) -> str:
 
 
 def _record(row: RunRow) -> dict[str, Any]:
-    yardsticks = {name: readings.column(row.at_best, name) for name in readings.yardstick_columns(row.at_best)}
+    metrics = {name: readings.column(row.at_best, name) for name in readings.metric_columns(row.at_best)}
     return {
         "run": row.name,
         "path": str(row.path),
@@ -141,7 +141,7 @@ def _record(row: RunRow) -> dict[str, Any]:
         "seeds": row.seeds,
         "started": row.started,
         "tags": row.config.get("tags") or [],
-        "at_best": {name: asdict(spread) for name, spread in yardsticks.items() if spread},
+        "at_best": {name: asdict(spread) for name, spread in metrics.items() if spread},
         "config": row.config,
     }
 
@@ -178,7 +178,7 @@ def _filled(pieces: Sequence[str], width: int) -> Iterator[str]:
 
 
 def print_facts(facts: RunFacts, console: Console) -> None:
-    """Everything about one run: state, yardsticks, saved files, config, environment, events."""
+    """Everything about one run: state, metrics, saved files, config, environment, events."""
     print_line(console, facts.name, style="bold")
     arranged = f" for {facts.arrangement}" if facts.arrangement else ""
     lines = {
@@ -194,16 +194,16 @@ def print_facts(facts: RunFacts, console: Console) -> None:
         note(console, remark)
     if more := where_to_read(facts.remarks):
         note(console, more)
-    if facts.yardsticks:
+    if facts.metrics:
         sign = plus_minus(console)
         columns = (
-            Column("better", tuple(BETTER[y.goal] for y in facts.yardsticks), right=False),
-            Column("at best", tuple(format_spread(y.at_best, sign) for y in facts.yardsticks)),
-            Column("at last", tuple(format_spread(y.at_last, sign) for y in facts.yardsticks)),
+            Column("better", tuple(BETTER[y.goal] for y in facts.metrics), right=False),
+            Column("at best", tuple(format_spread(y.at_best, sign) for y in facts.metrics)),
+            Column("at last", tuple(format_spread(y.at_last, sign) for y in facts.metrics)),
         )
-        key = Column("yardstick", tuple(y.name for y in facts.yardsticks), right=False)
+        key = Column("metric", tuple(y.name for y in facts.metrics), right=False)
         print_line(console, "")
-        print_table(console, TextTable("Yardsticks", key, columns))
+        print_table(console, TextTable("Metrics", key, columns))
     if facts.by_class:
         print_line(console, "")
         title = f"By class, {facts.by_class.part} data at best"

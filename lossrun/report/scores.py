@@ -5,15 +5,15 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from lossrun.analysis.class_values import ClassValues
-from lossrun.analysis.readings import goal, spread
-from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
-from lossrun.records import strict_json
-from lossrun.report.by_class import class_table
-from lossrun.report.compare_tables import BETTER
-from lossrun.report.console import plus_minus
-from lossrun.report.numbers import format_number, format_spread
-from lossrun.report.text_table import Column, TextTable, print_line, print_table
+from lossrun.analysis.values.class_values import ClassValues
+from lossrun.analysis.values.readings import goal, spread
+from lossrun.catalog.metrics import PRIMARY_METRICS
+from lossrun.records.files import strict_json
+from lossrun.report.comparison.by_class import class_table
+from lossrun.report.comparison.compare_tables import BETTER
+from lossrun.report.layout.console import plus_minus
+from lossrun.report.layout.numbers import format_number, format_spread
+from lossrun.report.layout.text_table import Column, TextTable, print_line, print_table
 
 _MOST_SEEDS: Final = 5  # with a column each; of more the table shows mean and deviation alone
 
@@ -25,7 +25,7 @@ def print_scores(
     epochs: Mapping[int, int],
     classes: ClassValues | None = None,
 ) -> None:
-    """A line for each yardstick, the primary ones first, and one for each of several classes. `epochs`: whose weights
+    """A line for each metric, the primary ones first, and one for each of several classes. `epochs`: whose weights
     of each seed were scored."""
     names = ordered(list(dict.fromkeys(name for values in seeds.values() for name in values)))
     print_line(console, heading, style="bold")
@@ -38,7 +38,7 @@ def print_scores(
     if several:
         sign = plus_minus(console)
         columns.append(Column(f"mean {sign} deviation", tuple(format_spread(one, sign) for one in together)))
-    print_table(console, TextTable("", Column("yardstick", tuple(names), right=False), tuple(columns)))
+    print_table(console, TextTable("", Column("metric", tuple(names), right=False), tuple(columns)))
     if classes:
         print_line(console, "")
         print_table(console, class_table(classes, plus_minus(console), "By class"))
@@ -58,8 +58,8 @@ def scores_to_json(facts: Mapping[str, Any], seeds: Mapping[int, Mapping[str, fl
 
 
 def ordered(names: Sequence[str]) -> list[str]:
-    """The primary yardsticks of the task, the configured loss, and the others as they come."""
+    """The primary metrics of the task, the configured loss, and the others as they come."""
     # Classes have an mae too, but no rmse.
-    whole = [primary for primary in PRIMARY_YARDSTICKS.values() if set(primary) <= set(names)]
+    whole = [primary for primary in PRIMARY_METRICS.values() if set(primary) <= set(names)]
     first = [name for name in (*(name for primary in whole for name in primary), "loss") if name in names]
     return [*dict.fromkeys(first), *(name for name in names if name not in first)]

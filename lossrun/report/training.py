@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from lossrun.analysis.readings import bare, spread
+from lossrun.analysis.values.readings import bare, spread
 from lossrun.catalog.declaration import Layer
-from lossrun.catalog.metrics import PRIMARY_YARDSTICKS
-from lossrun.report.console import note, plus_minus
+from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.report.epochs import EpochTable
-from lossrun.report.numbers import format_seconds, format_spread
-from lossrun.report.text_table import Column, TextTable, print_line, print_pairs, print_table
+from lossrun.report.layout.console import note, plus_minus
+from lossrun.report.layout.numbers import format_seconds, format_spread
+from lossrun.report.layout.text_table import Column, TextTable, print_line, print_pairs, print_table
 
 __all__ = ["EpochTable", "banner", "ending", "progress_bar", "summary"]
 
@@ -83,7 +83,7 @@ def ending(
     still_better: bool = False,
     remark: str = "",
 ) -> None:
-    """Best epoch, test yardsticks at best and at last, time, and what to type next.
+    """Best epoch, test metrics at best and at last, time, and what to type next.
 
     `finished` is the ledger's last line; `best` the metric and mode that chose; `still_better`: in the last epochs.
     `remark`: what to keep in mind of the values.
@@ -121,7 +121,7 @@ def ending(
 
 
 def _tested(console: Console, seeds: Mapping[str, Mapping[str, Any]]) -> list[TextTable]:
-    """Test yardsticks: the primary ones and the configured loss, then the others. One column where the best weights are
+    """Test metrics: the primary ones and the configured loss, then the others. One column where the best weights are
     the last ones."""
     # Seeds with splits of their own need not all have the same ones: a target of 0 rules out percentages.
     names = list(dict.fromkeys(name for facts in seeds.values() for name in facts["test_at_best"]))
@@ -140,18 +140,18 @@ def _tested(console: Console, seeds: Mapping[str, Mapping[str, Any]]) -> list[Te
         return TextTable("", Column(title, tuple(f"{name:{width}}" for name in shown), right=False), tuple(columns))
 
     if not deciding:
-        return [table("yardstick", describing)] if describing else []
-    return [table("yardstick", deciding), *([table("others", describing)] if describing else [])]
+        return [table("metric", describing)] if describing else []
+    return [table("metric", deciding), *([table("others", describing)] if describing else [])]
 
 
 def _parted(names: Sequence[str]) -> tuple[list[str], list[str]]:
     """What decides, and what describes.
 
-    Whatever some task decides by is primary if all its primary yardsticks are there: classes have an mae too, but no
+    Whatever some task decides by is primary if all its primary metrics are there: classes have an mae too, but no
     rmse.
     """
     present = {bare(name) for name in names}
-    first = [name for primary in PRIMARY_YARDSTICKS.values() if present.issuperset(primary) for name in primary]
+    first = [name for primary in PRIMARY_METRICS.values() if present.issuperset(primary) for name in primary]
     order = [*first, "loss"]
     deciding = sorted((name for name in names if bare(name) in order), key=lambda name: order.index(bare(name)))
     return deciding, [name for name in names if name not in deciding]

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from lossrun.errors import RunError, UsageError
 from lossrun.nearby import about_folder, joined
-from lossrun.script import keras, pytorch
-from lossrun.script.experiment import FRAMEWORKS, Experiment
+from lossrun.script.keras import program as keras
+from lossrun.script.lines.script_input import FRAMEWORKS, ScriptInput
+from lossrun.script.pytorch import program as pytorch
 
 
-def write(experiment: Experiment, framework: str) -> str:
+def write(experiment: ScriptInput, framework: str) -> str:
     """A complete script that does the same experiment, one seed of it: data, model, loss, optimizer, epochs.
 
     Raises UsageError for an unknown framework, and for what the framework cannot do as lossrun does.

@@ -12,18 +12,18 @@ from torch import Tensor, nn
 
 from lossrun.catalog import DataFacts
 from lossrun.components.losses import LOSS_FUNCTIONS
+from lossrun.components.losses.reductions import Objective
 from lossrun.components.models import MODEL_FUNCTIONS
 from lossrun.components.optimizers import build_optimizer
-from lossrun.components.reductions import Objective
 from lossrun.components.schedules import Plateau
 from lossrun.config import Choice, Config
-from lossrun.config.plugins import own_component
 from lossrun.config.resolve import class_weights, ignored_class, loss_declaration, output_size
 from lossrun.data import Data, Part
 from lossrun.errors import UsageError
+from lossrun.plugins.loading import own_component
+from lossrun.steps.randomness import Purpose, seed_torch
+from lossrun.steps.replica import Parts, Replica, Samples, Watch
 from lossrun.training.isolation import include_cuda
-from lossrun.training.randomness import Purpose, seed_torch
-from lossrun.training.replica import Parts, Replica, Samples, Watch
 
 # Of weights, data, losses and sums. In bf16 only the models compute in half precision.
 DTYPES: Final = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}

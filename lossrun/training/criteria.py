@@ -18,8 +18,8 @@ from lossrun.components.schedules import PlateauState
 from lossrun.config import Config
 from lossrun.config.resolve import resolve
 from lossrun.errors import CheckpointError
+from lossrun.steps.replica import Replica
 from lossrun.training.build import plateau, watches
-from lossrun.training.replica import Replica
 from lossrun.training.session import Session
 
 # By who watches, its metric, mode and what counts as an improvement; None for whoever watches nothing.

@@ -11,11 +11,11 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from lossrun.config import Config, Reading
-from lossrun.config.plugins import loaded_sources
-from lossrun.records.source_code import recorded_source
+from lossrun.config import Config, SourcedConfig
+from lossrun.plugins.loading import loaded_sources
+from lossrun.records.provenance.source_code import recorded_source
+from lossrun.replay.products import one_dnn_is_faster
 from lossrun.shell import join
-from lossrun.training.products import one_dnn_is_faster
 from lossrun.version import __version__
 
 # A change of any of these may change the last bits of a result.
@@ -33,7 +33,7 @@ EXACT: Final = (
 )
 
 
-def environment(device: torch.device, reading: Reading, data_dir: Path) -> dict[str, Any]:
+def environment(device: torch.device, reading: SourcedConfig, data_dir: Path) -> dict[str, Any]:
     """Versions, hardware and origin, in plain values."""
     return {
         "lossrun": __version__,

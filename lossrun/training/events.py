@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lossrun.training.health import Finding
+from lossrun.health.examine import Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.records import checkpoints, ledger, predictions
-from lossrun.training.evaluate import Evaluation, evaluate, weights_that_count
-from lossrun.training.replica import Replica
+from lossrun.steps.evaluate import Evaluation, evaluate, weights_that_count
+from lossrun.steps.replica import Replica
 from lossrun.training.session import Session
 from lossrun.training.state import best_arrays, load_weights, weights
 
@@ -100,4 +100,4 @@ def _save_predictions(session: Session, outputs: dict[int, np.ndarray]) -> str |
 
 
 def _columns(result: Evaluation) -> dict[str, float]:
-    return {"test_loss": result.loss, **{f"test_{name}": value for name, value in result.yardsticks.items()}}
+    return {"test_loss": result.loss, **{f"test_{name}": value for name, value in result.metrics.items()}}

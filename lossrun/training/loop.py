@@ -14,14 +14,14 @@ import torch
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
 from lossrun.errors import DivergedError, OutOfMemoryError, StoppedError, TerminatedError, ran_out_of_memory
+from lossrun.health.examine import Finding, examine
 from lossrun.records import checkpoints, ledger
 from lossrun.shell import run_command
+from lossrun.steps.replica import Replica
 from lossrun.training.criteria import thaw
 from lossrun.training.events import EpochRecord, StepProgress
 from lossrun.training.finish import finish
-from lossrun.training.health import Finding, examine
 from lossrun.training.isolation import step_by_step
-from lossrun.training.replica import Replica
 from lossrun.training.session import Session, Stopwatch
 from lossrun.training.state import capture, keep_best
 from lossrun.training.stopping import Request

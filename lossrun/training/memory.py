@@ -9,8 +9,8 @@ from lossrun.config import Config
 from lossrun.config.resolve import output_size
 from lossrun.lint.machine import free_memory
 from lossrun.lint.size import layers
-from lossrun.training.evaluate import evaluation_batch
-from lossrun.training.replica import Replica
+from lossrun.steps.evaluate import evaluation_batch
+from lossrun.steps.replica import Replica
 
 # Of what is free: the rest is for the data still to be read, the operating system, and estimates that are too low.
 SHARE: Final = 0.5
@@ -18,7 +18,7 @@ SHARE: Final = 0.5
 COPIES_OF_WEIGHTS: Final = 5
 # Tensors as large as each layer's output: before and after its activation, and their gradients.
 COPIES_OF_OUTPUTS: Final = 4
-# Double-precision tensors as large as the outputs of the evaluated part while the yardsticks are computed.
+# Double-precision tensors as large as the outputs of the evaluated part while the metrics are computed.
 COPIES_OF_PREDICTIONS: Final = 6
 
 

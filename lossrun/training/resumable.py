@@ -8,18 +8,19 @@ from typing import Any, Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
-from lossrun.config import Config, Override, Reading, from_mapping
+from lossrun.config import Config, Override, SourcedConfig, from_mapping
 from lossrun.config.overrides import key_of
 from lossrun.errors import DataError, UsageError
-from lossrun.records import original_data, recorded, whereabouts
-from lossrun.records.belonging import Belonging
-from lossrun.records.edits import differences
+from lossrun.records import recorded
+from lossrun.records.files.edits import differences
 from lossrun.records.lock import writing
-from lossrun.records.own_source import check_copies
+from lossrun.records.provenance import original_data, whereabouts
+from lossrun.records.provenance.belonging import Belonging
+from lossrun.records.provenance.own_source import check_copies
+from lossrun.records.provenance.whereabouts import Place
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import status
-from lossrun.records.whereabouts import Place
 from lossrun.shell import option_set
 
 # What may change between the parts of one run. Anything else makes it another experiment.
@@ -45,7 +46,7 @@ class Resumable:
 
     run: RunDirectory
     before: Config
-    reading: Reading
+    reading: SourcedConfig
     changes: Mapping[str, list[Any]]
     environment: Mapping[str, Any]
     finished: bool
@@ -146,7 +147,7 @@ def _place(run: RecordedRun, data_dir: Path | None) -> Place:
     return places[0]
 
 
-def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Override]) -> Reading:
+def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Override]) -> SourcedConfig:
     """The config with the overrides, and its file of data where it is now; a path given here may be relative to the
     current folder."""
     name = str(RunDirectory(run.path).config_path)

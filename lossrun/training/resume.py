@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from lossrun.analysis.differences import yaml_text
+from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.components.schedules import PlateauState
 from lossrun.config import Config
 from lossrun.errors import CheckpointError, UsageError, memory_told

@@ -12,16 +12,16 @@ from torch import Tensor
 from lossrun.catalog import DataFacts
 from lossrun.components.schedules import Plateau, rate
 from lossrun.config import Config
+from lossrun.health.floors import Floors, floors
 from lossrun.records.history import Written
 from lossrun.records.run_directory import RunDirectory
-from lossrun.training.chunk import Chunk, keep_generator
-from lossrun.training.evaluate import Reading, Scorer
-from lossrun.training.floors import Floors, floors
+from lossrun.steps.evaluate import OutputSpec, Scorer
+from lossrun.steps.randomness import Purpose, order, seed_torch
+from lossrun.steps.replica import Replica
+from lossrun.steps.seed_group import Chunk, keep_generator
+from lossrun.steps.step import Step
 from lossrun.training.isolation import Stream
-from lossrun.training.plan import Plan
-from lossrun.training.randomness import Purpose, order, seed_torch
-from lossrun.training.replica import Replica
-from lossrun.training.step import Step
+from lossrun.training.scheduling import Plan
 
 
 @dataclass(slots=True)
@@ -142,7 +142,7 @@ class Session:
 
     config: Config
     facts: DataFacts
-    reading: Reading
+    reading: OutputSpec
     replicas: Sequence[Replica]
     plan: Plan
     chunks: Sequence[Chunk]

@@ -11,29 +11,30 @@ from typing import Any, Final
 
 from lossrun.catalog.declaration import Layer
 from lossrun.config import Config
-from lossrun.config.plugins import own_files
 from lossrun.data import Data
-from lossrun.data.dataset import class_amounts
-from lossrun.data.hashing import hashes
+from lossrun.data.samples.dataset import class_amounts
+from lossrun.data.samples.hashing import hashes
 from lossrun.errors import LossrunError, RunError, UsageError, memory_told
-from lossrun.lint.examine import Examined
+from lossrun.experiment import Experiment
 from lossrun.lint.size import in_units, size_of
-from lossrun.records import checkpoints, digests, durable, ledger, run_directory
-from lossrun.records import prepared as form
+from lossrun.plugins.loading import own_files
+from lossrun.records import checkpoints, ledger, run_directory
+from lossrun.records.files import digests, durable
 from lossrun.records.history import Written
 from lossrun.records.lock import writing
+from lossrun.records.provenance import prepared as form
 from lossrun.records.run_directory import RunDirectory
+from lossrun.steps.evaluate import Scorer, reading_of
+from lossrun.steps.replica import Parts, Replica
+from lossrun.steps.seed_group import Chunk
+from lossrun.steps.step import Step
 from lossrun.training import build, environment
-from lossrun.training.chunk import Chunk
-from lossrun.training.evaluate import Scorer, reading_of
 from lossrun.training.isolation import isolated
-from lossrun.training.plan import Plan, chunks_of, plan, step_of
-from lossrun.training.replica import Parts, Replica
+from lossrun.training.preflight.trial import own_layers, try_batch, try_recording
 from lossrun.training.resumable import Resumable
+from lossrun.training.scheduling import Plan, chunks_of, plan, step_of
 from lossrun.training.session import EpochSums, Session
 from lossrun.training.state import capture
-from lossrun.training.step import Step
-from lossrun.training.trial import own_layers, try_batch, try_recording
 
 MOST_COUNTED: Final = 1000  # classes whose samples are counted in run.json
 _SMALLER: Final = "make the model, batch_size or the number of seeds smaller"
@@ -43,7 +44,7 @@ _SMALLER: Final = "make the model, batch_size or the number of seeds smaller"
 class Prepared:
     """Replicas ready for their first step; nothing is written yet. `layers`: of a user's own model."""
 
-    examined: Examined
+    experiment: Experiment
     place: build.Workplace
     replicas: Sequence[Replica]
     plan: Plan
@@ -53,23 +54,23 @@ class Prepared:
 
     @property
     def config(self) -> Config:
-        return self.examined.config
+        return self.experiment.config
 
 
 @memory_told("to build the model and try a batch", _SMALLER, UsageError)
 @isolated()
-def prepare(examined: Examined, resumable: Resumable | None = None) -> Prepared:
+def prepare(experiment: Experiment, resumable: Resumable | None = None) -> Prepared:
     """Build every seed and try one on a batch. `resumable`: the run that is to go on.
 
     Raises UsageError for what cannot be built or does not fit.
     """
-    config, facts = examined.config, examined.facts
-    place = build.workplace(config, examined.reading.directory)
+    config, facts = experiment.config, experiment.facts
+    place = build.workplace(config, experiment.reading.directory)
     shared: dict[int, Parts] = {}
-    for data in examined.data.values():
+    for data in experiment.data.values():
         if id(data) not in shared:
             shared[id(data)] = build.parts(data, place)
-    replicas = [build.replica(config, facts, seed, shared[id(data)], place) for seed, data in examined.data.items()]
+    replicas = [build.replica(config, facts, seed, shared[id(data)], place) for seed, data in experiment.data.items()]
     # With a split for each seed, a column that one seed has may be ruled out by another one's targets.
     for replica in {id(replica.parts): replica for replica in reversed(replicas)}.values():
         try_batch(replica, config, facts)
@@ -78,7 +79,7 @@ def prepare(examined: Examined, resumable: Resumable | None = None) -> Prepared:
     if planned.recorder and (config.model.is_plugin or config.loss.is_plugin):
         try_recording(chunks[0], planned.recorder, config)
     step = step_of(planned, chunks, own_randomness=config.model.is_plugin or replicas[0].draws)
-    return Prepared(examined, place, replicas, planned, chunks, step, tuple(own_layers(replicas[0], config)))
+    return Prepared(experiment, place, replicas, planned, chunks, step, tuple(own_layers(replicas[0], config)))
 
 
 @contextmanager
@@ -117,7 +118,7 @@ def begin(prepared: Prepared, runs_dir: Path) -> Iterator[Session]:
 def _refuse_full_disk(prepared: Prepared, runs_dir: Path) -> None:
     """Before anything is written. The state of step 0, a full one and the best weights are sure to come: numbers for
     each weight are as many as memory holds."""
-    needed = size_of(prepared.config, prepared.examined.facts).weights
+    needed = size_of(prepared.config, prepared.experiment.facts).weights
     there = next(folder for folder in (runs_dir.absolute(), *runs_dir.absolute().parents) if folder.is_dir())
     free = disk_usage(there).free
     if needed > free:
@@ -129,7 +130,7 @@ def _refuse_full_disk(prepared: Prepared, runs_dir: Path) -> None:
 
 def session_of(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Session:
     """The session of a run before its first step."""
-    facts, config = prepared.examined.facts, prepared.config
+    facts, config = prepared.experiment.facts, prepared.config
     replicas, device = prepared.replicas, prepared.place.device
     reading = reading_of(config, facts)
     scorers = [
@@ -150,7 +151,7 @@ def session_of(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Ses
         run,
         run_id,
         Written(run.history_path),
-        hashes(prepared.examined.data),
+        hashes(prepared.experiment.data),
         EpochSums.zero(0, len(replicas), device),
         build.plateau(config.schedule),
     )
@@ -169,7 +170,7 @@ def _from(runs_dir: Path, folder: Path) -> str | None:
 def _keep_what_prediction_needs(prepared: Prepared, run: RunDirectory) -> str:
     """Write the form of the data and copies of the user's own modules; the digest of the first."""
     copy_own_files(prepared, run)
-    content = form.dumps(prepared.examined.data)
+    content = form.dumps(prepared.experiment.data)
     durable.write(run.preparation_path, content)
     return digests.of_bytes(content)
 
@@ -186,16 +187,16 @@ def copy_own_files(prepared: Prepared, run: RunDirectory) -> None:
 def environment_of(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
     """What run.json and the ledger keep of the machine, the versions and the data."""
     return {
-        "from_runs_dir": _from(runs_dir, prepared.examined.reading.directory),
-        "data_from_runs_dir": _from(runs_dir, prepared.examined.data_dir),
-        **environment.environment(prepared.place.device, prepared.examined.reading, prepared.examined.data_dir),
+        "from_runs_dir": _from(runs_dir, prepared.experiment.reading.directory),
+        "data_from_runs_dir": _from(runs_dir, prepared.experiment.data_dir),
+        **environment.environment(prepared.place.device, prepared.experiment.reading, prepared.experiment.data_dir),
         "step": prepared.step.kind,
         "chunks": list(prepared.plan.sizes),
-        "task": prepared.examined.facts.task,
-        "data": hashes(prepared.examined.data),
-        "samples": _sizes(prepared.examined.data),
-        "class_counts": _class_counts(prepared.examined.data),
-        "classes": list(prepared.examined.facts.classes[:MOST_COUNTED]),
+        "task": prepared.experiment.facts.task,
+        "data": hashes(prepared.experiment.data),
+        "samples": _sizes(prepared.experiment.data),
+        "class_counts": _class_counts(prepared.experiment.data),
+        "classes": list(prepared.experiment.facts.classes[:MOST_COUNTED]),
     }
 
 

@@ -11,9 +11,9 @@ from lossrun.components.schedules import PlateauState
 from lossrun.errors import CheckpointError
 from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, in_checkpoint
 from lossrun.records.checkpoints import Checkpoint
-from lossrun.records.edits import digest
+from lossrun.records.files.edits import digest
+from lossrun.steps.replica import Health, Replica, Watch
 from lossrun.training.criteria import criteria
-from lossrun.training.replica import Health, Replica, Watch
 from lossrun.training.session import Position, Session, Stopwatch
 
 # Facts about a replica that are not tensors, and live in the metadata.

@@ -4,7 +4,7 @@ import torch
 from sklearn.metrics import confusion_matrix
 
 from lossrun.analysis.held_out import held_out
-from lossrun.components.metrics import prepared_targets, yardsticks
+from lossrun.components.metrics import compute_metrics, prepared_targets
 from lossrun.records import predictions
 from lossrun.records.run_directory import RunDirectory
 
@@ -50,13 +50,13 @@ def test_the_calibration_of_four_predictions(predicted):
         ("multilabel", "binary_cross_entropy", 3),
     ],
 )
-def test_the_calibration_error_is_the_yardstick(predicted, task, loss, columns):
+def test_the_calibration_error_is_the_metric(predicted, task, loss, columns):
     rng = np.random.default_rng(0)
     logits = torch.tensor(rng.normal(size=(2, 300, columns)) * 2)
     labels = rng.integers(0, 4, 300) if task == "multiclass" else rng.integers(0, 2, (300, columns)).astype(np.float32)
     output = "softmax" if task == "multiclass" else "sigmoid"
     targets = prepared_targets(task, torch.tensor(labels), columns)
-    values = yardsticks(task, logits, targets, output=output, reads_as="probabilities")
+    values = compute_metrics(task, logits, targets, output=output, reads_as="probabilities")
     outputs = logits.softmax(-1) if task == "multiclass" else logits.sigmoid()
     run = predicted(labels, {0: outputs[0].numpy(), 1: outputs[1].numpy()}, task=task, loss=loss)
     # The torch implementation that training scores with, mean over the seeds as in every table.

@@ -6,8 +6,8 @@ import pytest
 
 from lossrun.analysis.held_out_data import HeldOutData
 from lossrun.config import from_mapping
-from lossrun.data import images
 from lossrun.data.load import load
+from lossrun.data.sources import images
 
 ROWS = {"rows": lambda epoch, seed: {"val_loss": 1.0 / epoch}}
 

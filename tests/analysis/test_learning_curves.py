@@ -54,7 +54,7 @@ def test_where_a_seed_stops_the_mean_is_over_the_others_and_that_is_said(make_ru
     assert "where a seed stops, the mean goes on over those that are left" in found.notes
 
 
-def test_the_usual_metric_is_the_primary_yardstick_unless_the_configs_say_otherwise(make_run):
+def test_the_usual_metric_is_the_primary_metric_unless_the_configs_say_otherwise(make_run):
     assert [panel.name for panel in learning_curves([make_run(rows=rows)]).panels] == ["val_rmse"]
     asked = make_run("asked", rows=rows, config={"compare_on": "L1Loss"})
     assert [panel.name for panel in learning_curves([asked]).panels] == ["val_mae"]
@@ -82,7 +82,7 @@ def test_unlike_losses_never_share_an_axis(make_run):
     assert [sorted({curve.run for curve in panel.curves}) for panel in found.panels] == [[0, 2], [1]]
     assert [panel.loss for panel in found.panels] == ["mse", "huber(delta=1.0)"]
     assert any("are different losses" in note for note in found.notes)
-    # Yardsticks mean the same for all.
+    # Metrics mean the same for all.
     assert len(learning_curves([mse, huber, other]).panels) == 1
     # The gradient's norm is that of the loss.
     assert len(learning_curves([mse, huber, other], ["grad_norm"]).panels) == 2

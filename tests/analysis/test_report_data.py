@@ -1,6 +1,6 @@
 import numpy as np
 
-from lossrun.analysis.compare import compare
+from lossrun.analysis.comparison.compare import compare
 from lossrun.analysis.report_data import report_data
 from lossrun.records import predictions
 from lossrun.records.run_directory import RunDirectory
@@ -23,7 +23,7 @@ def test_the_course_of_training_and_what_describes_are_curves_of_their_own(make_
     assert (data.task, data.dataset) == ("regression", "synthetic_regression")
 
 
-def test_yardsticks_of_other_data_are_not_described(make_run):
+def test_metrics_of_other_data_are_not_described(make_run):
     elsewhere = {"data": {"train": "a" * 64, "validation": "d" * 64, "test": "c" * 64}}
     data = of([make_run("a", rows=falling), make_run("b", rows=falling, environment=elsewhere)])
     assert not data.comparison.comparable

@@ -19,7 +19,7 @@ def test_a_row_sums_a_run_up(make_run):
     assert (row.name, row.status, row.epochs_done, row.epochs_asked, row.seeds) == (run.name, "interrupted", 3, 4, 2)
     assert (row.loss, row.optimizer, row.learning_rate, row.age) == ("mse", "sgd", 0.1, 60)
     # Epoch 2 is best: 0.5 for seed 0, 2.5 for seed 2.
-    assert (row.yardstick, row.value.mean) == ("val_rmse", 1.5)
+    assert (row.metric, row.value.mean) == ("val_rmse", 1.5)
 
 
 def test_a_damaged_run_does_not_hide_the_others(make_run):
@@ -32,12 +32,12 @@ def test_a_damaged_run_does_not_hide_the_others(make_run):
 
 def test_a_run_that_has_not_begun_has_no_value(make_run):
     (row,) = runs.listing([make_run(rows=rows, epochs_done=0, finish=False).path]).rows
-    assert (row.yardstick, row.value) == (None, None)
+    assert (row.metric, row.value) == (None, None)
 
 
-def test_facts_hold_best_and_last_of_every_yardstick(make_run):
+def test_facts_hold_best_and_last_of_every_metric(make_run):
     facts = runs.facts(make_run(rows=rows))
-    shown = {y.name: y for y in facts.yardsticks}
+    shown = {y.name: y for y in facts.metrics}
     assert (shown["val_rmse"].at_best.mean, shown["val_rmse"].at_last.mean) == (0.5, 0.25)
     assert (shown["test_rmse"].at_best.mean, shown["test_rmse"].at_last.mean) == (0.5, 0.75)
     assert facts.best_epochs == {0: 2}
@@ -48,13 +48,13 @@ def test_a_run_without_validation_is_summed_up_by_what_chose_its_best_epoch(make
     best = {"metric": "train_loss", "mode": "min"}
     run = make_run(rows=lambda epoch, seed: {"train_loss": 1.0 / epoch}, config={"best": best})
     (row,) = runs.listing([run.path]).rows
-    assert (row.yardstick, row.value.mean) == ("train_loss", 0.25)
+    assert (row.metric, row.value.mean) == ("train_loss", 0.25)
 
 
-def test_the_recorded_task_says_which_yardstick_comes_first(make_run):
+def test_the_recorded_task_says_which_metric_comes_first(make_run):
     run = make_run(rows=lambda epoch, seed: {"val_loss": 1.0, "val_accuracy": 0.5}, environment={"task": "binary"})
     (row,) = runs.listing([run.path]).rows
-    assert (row.yardstick, row.value.mean) == ("val_accuracy", 0.5)
+    assert (row.metric, row.value.mean) == ("val_accuracy", 0.5)
 
 
 def test_of_a_long_history_the_listing_says_the_same_from_few_rows(make_run, monkeypatch):

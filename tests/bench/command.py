@@ -12,7 +12,7 @@ import numpy as np
 
 from lossrun.config import from_mapping
 from lossrun.data import default_data_dir
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.records import history
 from lossrun.records.run_directory import RunDirectory, all_runs
 from tests.bench.child import ask
@@ -36,7 +36,7 @@ def measure(peers: Sequence[str], rounds: int, epochs: int) -> None:
 def write_archive(path: str) -> dict[str, Any]:
     """MNIST as Keras's own mnist.npz has it (uint8 pixels, no validation part), uncompressed. In a child: memory."""
     config = TASKS["mnist-128"].config(1) | {"dataset": MNIST | {"validation": 0}}
-    data = examine(from_mapping(config, Path(path).parent), default_data_dir()).data[0]
+    data = load_experiment(from_mapping(config, Path(path).parent), default_data_dir()).data[0]
     assert data.test is not None
     arrays = {
         f"{axis}_{name}": array

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from lossrun.config import from_mapping
 from lossrun.data import default_data_dir
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.records import checkpoints
 
 
@@ -40,7 +40,7 @@ def run(config: Mapping[str, Any], time_checkpoints: bool = False) -> dict[str, 
         from lossrun.training.start import begin, prepare
 
         started = time.perf_counter()
-        examined = examine(from_mapping(config, Path(folder)), default_data_dir())
+        examined = load_experiment(from_mapping(config, Path(folder)), default_data_dir())
         data_there = time.perf_counter()
         records, ends, written = [], [], []
         with begin(prepare(examined), Path(folder)) as session:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lossrun.config import from_mapping
 from lossrun.data import Part, Scaling, default_data_dir
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 
 MNIST: Final[dict[str, Any]] = {"name": "mnist", "validation": 5000}
 # 1,000 samples to train on, 200 to validate on.
@@ -139,7 +139,7 @@ def write_arrays(task: str, folder: str) -> dict[str, Any]:
     """The very samples that lossrun trains and validates on, scaled, as float32 for its peers: `x_train` and `x_val`
     (N, features), `y_train` and `y_val` (N,) or (N, 1). In a child: it takes memory."""
     chosen = TASKS[task]
-    data = examine(from_mapping(chosen.config(1), Path(folder)), default_data_dir()).data[0]
+    data = load_experiment(from_mapping(chosen.config(1), Path(folder)), default_data_dir()).data[0]
     assert data.validation is not None
     arrays: dict[str, np.ndarray] = {}
     for part_name, part in (("train", data.train), ("val", data.validation)):

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lossrun.analysis.compare import compare
+from lossrun.analysis.comparison.compare import compare
 from lossrun.analysis.report_data import report_data
 from lossrun.config import from_mapping
 from lossrun.data.load import load
 from lossrun.records import predictions
 from lossrun.records.run_directory import RunDirectory
-from lossrun.report.page import save_page
+from lossrun.report.html.page import save_page
 
 pytestmark = pytest.mark.browser
 

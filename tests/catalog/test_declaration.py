@@ -6,11 +6,11 @@ from lossrun.catalog import COMPONENTS, find
 from lossrun.catalog.datasets import DATASETS
 from lossrun.catalog.declaration import TASKS, Component, Loss, Model, Optimizer, Schedule
 from lossrun.catalog.losses import LOSSES, REDUCTION
-from lossrun.catalog.metrics import METRICS, PRIMARY_YARDSTICKS
+from lossrun.catalog.losses.reductions import REDUCTIONS
+from lossrun.catalog.metrics import METRICS, PRIMARY_METRICS
 from lossrun.catalog.models import MODELS, convolved
 from lossrun.catalog.optimizers import OPTIMIZERS
-from lossrun.catalog.parameter import Group, Nested
-from lossrun.catalog.reductions import REDUCTIONS
+from lossrun.catalog.parameter import KeyGroup, Nested
 from lossrun.config.keys import HABITS, KEYS
 
 EVERY = [component for members in COMPONENTS.values() for component in members]
@@ -43,7 +43,7 @@ def test_every_habit_leads_to_a_key() -> None:
         key = next(key for key in KEYS if key.name == top)
         if not rest:
             continue
-        if isinstance(key, Group):
+        if isinstance(key, KeyGroup):
             assert rest in {p.name for p in key.parameters}, habit
         else:
             assert isinstance(key, Nested)
@@ -64,9 +64,9 @@ def test_losses_say_what_they_take_and_give() -> None:
     assert REDUCTIONS == ("mean", "sum", "half_sum", "sample_mean", "half_sample_mean")
 
 
-def test_every_task_has_losses_and_its_primary_yardsticks() -> None:
-    assert set(PRIMARY_YARDSTICKS) == set(TASKS)
-    for task, names in PRIMARY_YARDSTICKS.items():
+def test_every_task_has_losses_and_its_primary_metrics() -> None:
+    assert set(PRIMARY_METRICS) == set(TASKS)
+    for task, names in PRIMARY_METRICS.items():
         assert any(task in loss.tasks for loss in LOSSES)
         for name in names:
             assert any(component.name == name and task in component.tasks for component in (*METRICS, *LOSSES))

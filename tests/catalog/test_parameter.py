@@ -4,7 +4,7 @@ from typing import Any, Literal
 import pytest
 
 from lossrun.catalog import COMPONENTS, find
-from lossrun.catalog.parameter import REQUIRED, Group, Key, Nested, Parameter
+from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter
 from lossrun.config.keys import KEYS
 from lossrun.config.leaves import check
 
@@ -14,7 +14,7 @@ EVERY = [component for members in COMPONENTS.values() for component in members]
 def below(keys: tuple[Key, ...]) -> Iterator[Key]:
     for key in keys:
         yield key
-        if isinstance(key, Group):
+        if isinstance(key, KeyGroup):
             yield from below(key.parameters)
 
 
@@ -34,7 +34,7 @@ def test_every_default_is_valid_under_its_own_declaration(owner: str, key: Key) 
         assert (value, at, problem) == (key.default, (), "")
         # A number is declared as what it is: `0` as the default of a float would be written into configs as 0.
         assert type(value) is type(key.default)
-    elif isinstance(key, Group):
+    elif isinstance(key, KeyGroup):
         names = {p.name for p in key.parameters}
         assert set(key.default) <= names
         assert key.short_for is None or key.short_for in names

@@ -5,7 +5,7 @@ import pytest
 
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.metrics import SCALES, off_scale
-from lossrun.data.target_scale import target_scale
+from lossrun.data.samples.target_scale import target_scale
 
 DRAW = np.random.default_rng(0)
 # What people have -> the losses that are left out.
@@ -52,6 +52,6 @@ def test_whoever_has_a_threshold_in_target_units_says_so() -> None:
     """A parameter in target units, or a number of target units in the formula, is a scale."""
     for loss in LOSSES:
         in_units = [p for p in loss.parameters if getattr(p, "unit", "") == "target units"]
-        if in_units and loss.yardstick:
+        if in_units and loss.metric:
             assert loss.scale != "any", loss.name
     assert {loss.scale for loss in LOSSES} == SCALES.keys()

@@ -164,7 +164,7 @@ def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
         ),
         (("train", "config.yaml", "--set", "model=mine:net"), 2, "no module mine"),
         (("train", "config.yaml", "--set", "device=mps"), 2, "device"),
-        (("train", "config.yaml", "--set", "compare_on=accuracy"), 2, "compared_yardstick"),
+        (("train", "config.yaml", "--set", "compare_on=accuracy"), 2, "compared_metric"),
         (("train", "config.yaml", "--set", "best=val_binary_cross_entropy"), 2, "cannot be watched"),
         (("train", "config.yaml", "--set", "learning_rate=1e9", "--set", "optimizer=sgd"), 6, "diverged in epoch"),
         (("train", "config.yaml", "--runs-dir", "config.yaml"), 4, "config.yaml"),

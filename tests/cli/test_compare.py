@@ -40,9 +40,9 @@ def test_every_format_and_option_works_together(trained, lossrun):
     assert "**Validation data at epoch 2**" in lossrun("compare", "mse", "mae", *options, "--format", "md").out
 
 
-def test_tidy_rows_hold_every_seed_of_every_yardstick(trained, lossrun):
+def test_tidy_rows_hold_every_seed_of_every_metric(trained, lossrun):
     text = lossrun("compare", "mse", "mae", "--per-seed", "--format", "csv").out
-    lines = [line for line in csv.DictReader(io.StringIO(text)) if line["yardstick"] == "test_rmse"]
+    lines = [line for line in csv.DictReader(io.StringIO(text)) if line["metric"] == "test_rmse"]
     assert [line["seed"] for line in lines] == ["0", "1", "2", "3", "4", "5"] * 2
     assert len({line["value"] for line in lines}) == 12
     assert lossrun("compare", "mse", "mae", "--per-seed").out.count("test_rmse") == 12
@@ -104,6 +104,6 @@ def test_only_the_tables_of_metrics(trained, lossrun):
     assert "interval" not in result.out
     text = lossrun("compare", "mse", "mae", "--only-table", "--format", "md").out
     assert text.startswith("**Test data at")
-    assert text.count("| run |") + text.count("| yardstick |") == text.count("**Test") + text.count("**Validation")
+    assert text.count("| run |") + text.count("| metric |") == text.count("**Test") + text.count("**Validation")
     for other in (["--per-seed"], ["--format", "json"], ["--format", "csv"]):
         assert lossrun("compare", "mse", "mae", "--only-table", *other).code == 2

@@ -22,7 +22,7 @@ seeds: 2
 """
 
 
-def test_a_table_of_every_yardstick(lossrun: Run, tmp_path: Path) -> None:
+def test_a_table_of_every_metric(lossrun: Run, tmp_path: Path) -> None:
     (tmp_path / "moons.yaml").write_text(MOONS)
     run = Path(lossrun("train", "moons.yaml", "-q").out.strip())
     result = lossrun("evaluate", "last")

@@ -20,7 +20,7 @@ def test_a_loss_is_told_computed_and_drawn(lossrun: Run) -> None:
 
 
 def test_the_words_come_before_torch_does(lossrun: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lossrun.components import loss_curves
+    from lossrun.components.losses import curves as loss_curves
     from lossrun.errors import DataError
 
     def pictures(*arguments: object) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lossrun.analysis.diagnosis import DIAGNOSES
+from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.config import from_mapping
 from lossrun.config.key_paths import KeyPath, key_paths
@@ -15,9 +15,9 @@ from lossrun.config.keys import ANSWERS, HABITS
 from lossrun.config.reader import parse
 from lossrun.config.schema import json_schema
 from lossrun.lint.rules import RULES
-from lossrun.report.key_topic import example_value, key_example
-from lossrun.report.names_in_brackets import where_to_read
-from lossrun.report.topics import topics
+from lossrun.report.reference.key_topic import example_value, key_example
+from lossrun.report.reference.names_in_brackets import where_to_read
+from lossrun.report.reference.topics import topics
 from tests.cli.conftest import Run
 
 KEYS = list(key_paths().values())

@@ -107,7 +107,7 @@ def test_json_has_everything_in_full_precision(lossrun: Run, runs) -> None:
     assert json.loads(lossrun("ls", "--format", "json", "--where", "val_rmse>100").out) == []
 
 
-def test_csv_has_a_line_for_each_run_and_a_column_for_each_yardstick(lossrun: Run, runs) -> None:
+def test_csv_has_a_line_for_each_run_and_a_column_for_each_metric(lossrun: Run, runs) -> None:
     rows = list(csv.DictReader(io.StringIO(lossrun("ls", "--format", "csv", "--sort", "rmse").out)))
     assert [row["run"] for row in rows] == [runs[2], runs[0], runs[1]]
     assert [float(row["val_rmse"]) for row in rows] == [0.2, 1 / 3, 1.1]

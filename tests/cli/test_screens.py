@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from lossrun.analysis import runs as analysis
-from lossrun.analysis.compare import compare
+from lossrun.analysis.comparison.compare import compare
 from lossrun.records import checkpoints
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.run_directory import RunDirectory
-from lossrun.report.compare import print_comparison
+from lossrun.report.comparison.compare import print_comparison
 from lossrun.report.runs import print_facts, print_listing
 
 CROSS_ENTROPY = {"name": "cross_entropy", "inputs": "logits", "label_smoothing": 0.1, "reduction": "mean"}
@@ -124,12 +124,12 @@ def test_comparing_and_listing_need_no_heavy_package(many):
     spy = """
 import sys
 from pathlib import Path
-from lossrun.analysis.compare import compare
+from lossrun.analysis.comparison.compare import compare
 from lossrun.analysis.runs import listing
 from lossrun.records import recorded
-from lossrun.report.compare import print_comparison
-from lossrun.report.console import stdout
-from lossrun.report.formats import to_markdown
+from lossrun.report.comparison.compare import print_comparison
+from lossrun.report.layout.console import stdout
+from lossrun.report.comparison.formats import to_markdown
 from lossrun.report.runs import print_listing
 paths = [Path(argument) for argument in sys.argv[1:]]
 comparison = compare([recorded.load(path) for path in paths])

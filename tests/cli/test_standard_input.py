@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lossrun.records import config_file
+from lossrun.records.files import config_file
 from tests.cli.conftest import CONFIG, Run
 
 

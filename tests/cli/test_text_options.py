@@ -10,7 +10,7 @@ import yaml
 import lossrun as package
 from lossrun.config import from_mapping, read
 from lossrun.errors import ConfigError
-from lossrun.records import config_file
+from lossrun.records.files import config_file
 from tests.cli.conftest import CONFIG, Run
 
 TEXTS = ["2024", "007", "1e3", "0x10", "1_000", "true", "null", "~", "yes", "on", "2024-01-02", "12:30", "a #b", "#",

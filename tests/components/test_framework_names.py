@@ -23,7 +23,7 @@ from torch import Tensor, nn
 import lossrun
 from lossrun.catalog import COMPONENTS, find
 from lossrun.components.initializers import initialise
-from lossrun.components.metrics import predictions, prepared_targets, yardsticks
+from lossrun.components.metrics import compute_metrics, predictions, prepared_targets
 from lossrun.components.optimizers import build_optimizer
 from lossrun.components.schedules import Plateau, rate
 
@@ -678,7 +678,7 @@ def test_a_metric_is_its_frameworks(name):
         outputs, targets = outputs[:, :1], targets[:, :1]
     prepared = prepared_targets(task, targets, outputs.shape[1])
     read_as = "mean" if task == "regression" else "probabilities"
-    ours = yardsticks(task, outputs, prepared, output="none", reads_as=read_as)[found.component.name].item()
+    ours = compute_metrics(task, outputs, prepared, output="none", reads_as=read_as)[found.component.name].item()
     judged = predictions(outputs, task=task, output="none", reads_as=read_as)
     assert ours == pytest.approx(reference(targets.numpy(), judged.numpy()), rel=1e-6)
 

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from lossrun.catalog import find, why_not
 from lossrun.catalog.declaration import Loss
-from lossrun.components.public import loss as loss_of
-from lossrun.components.reductions import Objective
+from lossrun.components.losses.public import loss as loss_of
+from lossrun.components.losses.reductions import Objective
 
 pytestmark = [
     pytest.mark.keras,

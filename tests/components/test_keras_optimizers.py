@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lossrun.catalog import find
-from lossrun.catalog.elsewhere import NO_OPTIMIZERS, NO_SCHEDULES
+from lossrun.catalog.unsupported import NO_OPTIMIZERS, NO_SCHEDULES
 from lossrun.components.optimizers import build_optimizer
 from lossrun.components.schedules import rate
 

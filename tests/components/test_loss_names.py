@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from lossrun.catalog import find, nearest_name, why_not
-from lossrun.catalog.elsewhere import NO_LOSSES
 from lossrun.catalog.losses import LOSSES
+from lossrun.catalog.unsupported import NO_LOSSES
 
 LOGITS = {"inputs": "logits"}
 BY_SAMPLES = {"weight_convention": "keras"}

@@ -12,9 +12,9 @@ from torch import Tensor, optim
 
 from lossrun.catalog import find, get
 from lossrun.catalog.declaration import Optimizer
-from lossrun.catalog.elsewhere import NO_OPTIMIZERS
 from lossrun.catalog.optimizers import OPTIMIZERS as DECLARED
 from lossrun.catalog.parameter import Parameter
+from lossrun.catalog.unsupported import NO_OPTIMIZERS
 from lossrun.components.muon import Muon
 from lossrun.components.optimizers import OPTIMIZERS, build_optimizer, fused_available
 from lossrun.config.leaves import check

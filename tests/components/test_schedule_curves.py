@@ -4,7 +4,7 @@ import pytest
 
 from lossrun.catalog.schedules import SCHEDULES
 from lossrun.components.schedule_curves import EPOCHS, rate_curves
-from lossrun.report.explain import examples
+from lossrun.report.reference.examples import values_without_default
 
 NAMES = [schedule.name for schedule in SCHEDULES]
 
@@ -34,7 +34,7 @@ def test_parameters_are_those_given():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_schedule_has_curves_unless_it_waits_for_results(name):
-    curves = rate_curves(name, examples(name))
+    curves = rate_curves(name, values_without_default(name))
     assert len(curves) == (0 if name == "reduce_on_plateau" else 2)
     for _, epochs, shares in curves:
         assert (epochs[0], epochs[-1], len(epochs)) == (0.0, EPOCHS, len(shares))

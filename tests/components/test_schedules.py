@@ -11,10 +11,10 @@ from torch.optim import SGD, lr_scheduler
 
 from lossrun.catalog import find, get
 from lossrun.catalog.declaration import Schedule
-from lossrun.catalog.elsewhere import NO_SCHEDULES
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.parameter import REQUIRED
 from lossrun.catalog.schedules import SCHEDULES
+from lossrun.catalog.unsupported import NO_SCHEDULES
 from lossrun.components.schedules import SHARES, Plateau, PlateauState, rate
 
 LEARNING_RATE = 0.2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lossrun.config import Reading, read
+from lossrun.config import SourcedConfig, read
 from lossrun.errors import ConfigError
 
 SHORTEST = """\
@@ -24,11 +24,11 @@ def shortest() -> str:
 
 
 @pytest.fixture(scope="session")
-def read_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Reading]:
+def read_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., SourcedConfig]:
     """`read` of a file that holds the text, with overrides."""
     path = tmp_path_factory.mktemp("config") / "c.yaml"
 
-    def read_text(text: str, *overrides: str) -> Reading:
+    def read_text(text: str, *overrides: str) -> SourcedConfig:
         path.write_bytes(text.encode("utf-8", "surrogatepass"))
         return read(path, overrides)
 
@@ -36,7 +36,7 @@ def read_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Reading
 
 
 @pytest.fixture(scope="session")
-def problems(read_text: Callable[..., Reading]) -> Callable[..., list[str]]:
+def problems(read_text: Callable[..., SourcedConfig]) -> Callable[..., list[str]]:
     """What `read` finds wrong with a text; its file is called c.yaml."""
 
     def problems(text: str, *overrides: str) -> list[str]:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from lossrun.config import Reading, from_mapping
+from lossrun.config import SourcedConfig, from_mapping
 
-Read = Callable[..., Reading]
+Read = Callable[..., SourcedConfig]
 Problem = Callable[..., str]
 Problems = Callable[..., list[str]]
 

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lossrun.catalog import COMPONENTS
-from lossrun.catalog.parameter import REQUIRED, Group, Key, Parameter
-from lossrun.config import Reading, from_mapping, read
+from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Parameter
+from lossrun.config import SourcedConfig, from_mapping, read
 from lossrun.config.keys import KEYS
 from lossrun.errors import ConfigError
-from lossrun.records import config_file
+from lossrun.records.files import config_file
 
-Read = Callable[..., Reading]
+Read = Callable[..., SourcedConfig]
 
 
 # Any config that the declarations allow, as a mapping.
@@ -64,7 +64,7 @@ def texts() -> st.SearchStrategy[str]:
 def values(key: Key) -> st.SearchStrategy[Any]:
     if isinstance(key, Parameter):
         return leaves(key.type, key)
-    if isinstance(key, Group):
+    if isinstance(key, KeyGroup):
         return mappings(key.parameters).map(partial(consistent, key))
     one = st.sampled_from(COMPONENTS[key.kind]).flatmap(
         lambda component: mappings(component.parameters, name=component.name)
@@ -72,7 +72,7 @@ def values(key: Key) -> st.SearchStrategy[Any]:
     return st.lists(one, max_size=2) | st.sampled_from(sorted(key.presets)) if key.many else one
 
 
-def consistent(group: Group, given: dict[str, Any]) -> dict[str, Any] | None:
+def consistent(group: KeyGroup, given: dict[str, Any]) -> dict[str, Any] | None:
     """The mapping, cut to its first value where its values contradict one another; None where there is none."""
     if not group.contradiction({**dict.fromkeys(p.name for p in group.parameters), **given}):
         return given

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lossrun.catalog import COMPONENTS
-from lossrun.config import Reading, read
+from lossrun.config import SourcedConfig, read
 from lossrun.config.keys import KEYS
 from lossrun.config.reader import parse
 from lossrun.config.schema import json_schema
@@ -134,7 +134,9 @@ def test_it_accepts_the_packaged_configs_as_written_and_resolved(path: Path) -> 
         ("model: {name: cnn, layers: [{name: conv, kernel: 0}]}", False),
     ],
 )
-def test_it_agrees_with_validation(shortest: str, read_text: Callable[..., Reading], line: str, right: bool) -> None:
+def test_it_agrees_with_validation(
+    shortest: str, read_text: Callable[..., SourcedConfig], line: str, right: bool
+) -> None:
     key = line.partition(":")[0]
     text = "\n".join([*(old for old in shortest.splitlines() if not old.startswith(f"{key}:")), line])
     schema = json_schema()

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from lossrun.config import Reading
+from lossrun.config import SourcedConfig
 
-Read = Callable[..., Reading]
+Read = Callable[..., SourcedConfig]
 Problem = Callable[..., str]
 
 

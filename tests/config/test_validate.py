@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from lossrun.config import Choice, Reading, from_mapping
+from lossrun.config import Choice, SourcedConfig, from_mapping
 from lossrun.config.source import MAX_PROBLEMS
 from lossrun.config.validate import MAX_SEEDS
 from lossrun.errors import ConfigError
 
-Read = Callable[..., Reading]
+Read = Callable[..., SourcedConfig]
 Problems = Callable[..., list[str]]
 OneProblem = Callable[..., str]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lossrun.data import Dataset, load
-from lossrun.data.arrays import from_dataset
-from lossrun.data.targets import VOID, encode
+from lossrun.data.samples.targets import VOID, encode
+from lossrun.data.sources.arrays import from_dataset
 from lossrun.errors import DataError
 from tests.data.conftest import filled
 

@@ -12,7 +12,7 @@ import pytest
 import lossrun
 from lossrun.errors import DataError, LossrunError, RunError
 from lossrun.records import recorded
-from tests.data.test_images import idx
+from tests.data.sources.test_images import idx
 
 CSV: dict[str, Any] = {"name": "csv", "path": "data/t.csv", "target": "price"}
 NPZ: dict[str, Any] = {"name": "npz", "path": "data/a.npz", "target": "y", "task": "regression"}

@@ -125,7 +125,7 @@ def test_sample_by_sample(laboratory: Laboratory, dataset: dict[str, Any], loss:
         assert len({row["id"] for row in rows}) == len(rows)
         per_sample = {name for name in values if name in rows[0]}
         assert per_sample >= {"loss", "mse"} or loss in ("multi_margin", "hinge")
-        # A yardstick is the mean of its samples; they are rounded differently on the way.
+        # A metric is the mean of its samples; they are rounded differently on the way.
         for name in per_sample:
             assert np.mean([row[name] for row in rows]) == pytest.approx(values[name], rel=2e-6, abs=1e-7), name
         if "accuracy" in values and "target" in rows[0]:

@@ -7,7 +7,7 @@ import pytest
 from lossrun.config import from_mapping
 from lossrun.config.reader import parse
 from lossrun.errors import ConfigError
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.lint.rules import RULES
 
 # What an example leaves out because it does not matter to the rule.
@@ -19,7 +19,7 @@ def problems(fragment: str, directory: Path) -> tuple[list[str], list[str]]:
     given, _ = parse(fragment, "example")
     reading = from_mapping({**REST, **given}, directory)
     try:
-        return [], [warning.splitlines()[0] for warning in examine(reading, directory).warnings]
+        return [], [warning.splitlines()[0] for warning in load_experiment(reading, directory).warnings]
     except ConfigError as error:
         return [problem.splitlines()[0] for problem in error.problems], []
 

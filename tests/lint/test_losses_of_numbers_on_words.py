@@ -8,7 +8,7 @@ import pytest
 
 from lossrun.config import from_mapping
 from lossrun.errors import ConfigError
-from lossrun.lint.examine import Examined, examine
+from lossrun.experiment import Experiment, load_experiment
 
 OWN = """
 import lossrun
@@ -26,9 +26,9 @@ def _data(tmp_path: Path) -> None:
     (tmp_path / "own_words.py").write_text(OWN)
 
 
-def examined(folder: Path, loss: str, dataset: dict[str, Any]) -> Examined:
+def examined(folder: Path, loss: str, dataset: dict[str, Any]) -> Experiment:
     config = {"dataset": dataset, "model": "mlp", "loss": loss, "optimizer": "adam", "learning_rate": 1e-3}
-    return examine(from_mapping(config, folder), folder)
+    return load_experiment(from_mapping(config, folder), folder)
 
 
 FILES = [{"name": "csv", "path": "t.csv", "target": "y"}, {"name": "npz", "path": "t.npz", "target": "y"}]

@@ -6,14 +6,14 @@ import pytest
 
 from lossrun.config import from_mapping
 from lossrun.errors import ConfigError
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 
 REST = {"model": "mlp", "optimizer": "adam", "learning_rate": 1e-3}
 
 
 def warnings(dataset, loss, directory: Path):
     reading = from_mapping({**REST, "dataset": {"name": "inline", **dataset}, "loss": loss}, directory)
-    return [line for line in examine(reading, directory).warnings if line.endswith("[missing_class]")]
+    return [line for line in load_experiment(reading, directory).warnings if line.endswith("[missing_class]")]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,11 @@ def test_every_split_is_looked_at_where_seeds_have_their_own(tmp_path):
         dataset = {"name": "inline", "inputs": list(range(12)), "targets": targets, "task": "multilabel"}
         held_out = {"validation": 4, "test": 0, "split_seed": split_seed}
         config = {**REST, "dataset": {**dataset, **held_out}, "loss": "binary_cross_entropy", "seeds": seeds}
-        return [line for line in examine(from_mapping(config, tmp_path), tmp_path).warnings if "missing_class" in line]
+        return [
+            line
+            for line in load_experiment(from_mapping(config, tmp_path), tmp_path).warnings
+            if "missing_class" in line
+        ]
 
     # A label of one sample is missing from one part or the other.
     each = [told(seed, [0], rare=1) for seed in range(8)]
@@ -94,7 +98,7 @@ def test_classes_have_their_names(tmp_path):
         },
         tmp_path,
     )
-    told = [line for line in examine(reading, tmp_path).warnings if line.endswith("[missing_class]")]
+    told = [line for line in load_experiment(reading, tmp_path).warnings if line.endswith("[missing_class]")]
     assert told
     assert all("is of class emu" in line for line in told)
 
@@ -121,7 +125,7 @@ def test_what_would_be_nan_in_every_epoch_cannot_be_watched(metric, targets, tas
     loss = "binary_cross_entropy" if task == "binary" else "cross_entropy"
     reading = from_mapping({**REST, "dataset": {**dataset, "validation": held_out}, "loss": loss, **watched}, tmp_path)
     if told is None:
-        examine(reading, tmp_path)
+        load_experiment(reading, tmp_path)
         return
     with pytest.raises(ConfigError, match=told):
-        examine(reading, tmp_path)
+        load_experiment(reading, tmp_path)

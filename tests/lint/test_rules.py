@@ -105,8 +105,8 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
         "2:45: schedule.metric", "there is no loss for a regression task", "choose one of",
     ),
     (
-        "compared_yardstick", "loss: mse\ncompare_on: acuracy", ("binary", {}), "2:13: compare_on",
-        "there is no yardstick acuracy for a binary task (did you mean accuracy?)", "choose one of",
+        "compared_metric", "loss: mse\ncompare_on: acuracy", ("binary", {}), "2:13: compare_on",
+        "there is no metric acuracy for a binary task (did you mean accuracy?)", "choose one of",
     ),
     (
         "watched_validation", "loss: mse\nbest: val_rmse", ("regression", {"validation": 0}), "2:7: best.metric",
@@ -508,7 +508,7 @@ def test_sensible_configs_pass_in_silence(
     assert lint(lines, facts(data[0], **data[1])) == []
 
 
-def test_columns_are_the_yardsticks_of_the_task(facts: Facts) -> None:
+def test_columns_are_the_metrics_of_the_task(facts: Facts) -> None:
     assert columns(facts("regression"))[:3] == ["train_loss", "val_loss", "val_mse"]
     assert {"val_rmse", "val_r2", "val_mae"} <= set(columns(facts("regression")))
     assert "val_accuracy" in columns(facts("multilabel"))

@@ -6,8 +6,8 @@ import pytest
 
 from lossrun.config import read
 from lossrun.data import known_facts
+from lossrun.experiment import load_experiment
 from lossrun.lint.check import check
-from lossrun.lint.examine import examine
 
 MOONS = "dataset: {name: synthetic_classification, kind: moons}"
 BLOBS = "dataset: {name: synthetic_classification, kind: blobs, classes: 5, features: 8}"
@@ -548,4 +548,4 @@ def test_a_sensible_config_passes_in_silence(title: str, tmp_path: Path) -> None
         assert facts is not None
         assert check(reading, facts) == []
     else:
-        assert examine(reading, tmp_path).warnings == ()
+        assert load_experiment(reading, tmp_path).warnings == ()

@@ -14,8 +14,8 @@ import pytest
 from lossrun.catalog import DataFacts
 from lossrun.config import from_mapping, read, resolve
 from lossrun.errors import ConfigError, DataError
+from lossrun.experiment import load_experiment
 from lossrun.lint import machine
-from lossrun.lint.examine import examine
 from lossrun.lint.size import in_units, layers, size_of, too_large
 
 BASE: dict[str, Any] = {
@@ -80,7 +80,7 @@ def test_what_no_machine_has_is_refused_before_anything_is_allocated(
     tracemalloc.start()
     try:
         with pytest.raises(ConfigError) as refused:
-            examine(from_mapping({**BASE, **changes}, tmp_path), tmp_path)
+            load_experiment(from_mapping({**BASE, **changes}, tmp_path), tmp_path)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -111,7 +111,7 @@ def test_what_no_machine_has_is_refused_before_anything_is_allocated(
 def test_numbers_beyond_all_machines_are_one_message_or_harmless(tmp_path: Path, path: str, number: int) -> None:
     value = f"[{number}]" if path == "model.hidden" else number
     with suppress(ConfigError, DataError):
-        examine(from_mapping(BASE, tmp_path, [f"{path}={value}"]), tmp_path)
+        load_experiment(from_mapping(BASE, tmp_path, [f"{path}={value}"]), tmp_path)
 
 
 def test_a_config_that_this_machine_holds_is_not_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

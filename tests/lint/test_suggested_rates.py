@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lossrun.config import from_mapping
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.records import history
 from lossrun.training.loop import train
 from lossrun.training.start import begin, prepare
@@ -16,7 +16,7 @@ from lossrun.training.start import begin, prepare
 def trained(raw: dict[str, Any], directory: Path) -> list[float]:
     """The validation losses of the epochs, of a config that draws no warning."""
     directory.mkdir()
-    examined = examine(from_mapping(raw, directory), directory)
+    examined = load_experiment(from_mapping(raw, directory), directory)
     assert examined.warnings == ()
     with begin(prepare(examined), directory) as session:
         for _ in train(session, lambda: None):
@@ -39,7 +39,7 @@ def test_it_takes_the_steps_of_the_mean(loss: str, reduction: str, tmp_path: Pat
         "batch_size": 40,
         "epochs": 3,
     }
-    (warning,) = examine(from_mapping(raw, tmp_path), tmp_path).warnings
+    (warning,) = load_experiment(from_mapping(raw, tmp_path), tmp_path).warnings
     suggested = re.search(r"set learning_rate: (\S+), which acts like 0.5", warning)
     assert suggested
     losses = trained({**raw, "learning_rate": float(suggested[1])}, tmp_path / "suggested")

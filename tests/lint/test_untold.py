@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lossrun.config import from_mapping
-from lossrun.lint.examine import Examined, examine
+from lossrun.experiment import Experiment, load_experiment
 from lossrun.lint.untold import only_torch_tells
 from lossrun.training.start import prepare
 
@@ -24,8 +24,8 @@ LARGE = ["numbers of this size"]
 THOUSANDS = {**LINE, "inputs": [[1000 * n] for n in range(6)]}
 
 
-def examined(changes: dict[str, Any]) -> Examined:
-    return examine(from_mapping({**PLAIN, **changes}, Path()), Path())
+def examined(changes: dict[str, Any]) -> Experiment:
+    return load_experiment(from_mapping({**PLAIN, **changes}, Path()), Path())
 
 
 def initialised(**init: Any) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def initialised(**init: Any) -> dict[str, Any]:
 )
 def test_what_has_to_be_tried(changes: dict[str, Any], told: list[str]) -> None:
     found = examined(changes)
-    assert only_torch_tells(found) == told
+    assert only_torch_tells(found.config, found.facts, found.data.values()) == told
     if not told:
         assert prepare(found).layers == ()
 
@@ -71,9 +71,9 @@ def test_each_component_of_the_users_own_is_named(tmp_path: Path) -> None:
     )
     own = {kind: f"own_untold:{kind}" for kind in ("model", "loss", "optimizer")}
     config = {**PLAIN, **own, "dataset": "own_untold:data"}
-    found = examine(from_mapping(config, tmp_path), tmp_path)
+    found = load_experiment(from_mapping(config, tmp_path), tmp_path)
     # The dataset's function has been called; the others are only known by name.
-    assert only_torch_tells(found) == [
+    assert only_torch_tells(found.config, found.facts, found.data.values()) == [
         "dataset own_untold:data",
         "model own_untold:model",
         "loss own_untold:loss",

@@ -8,7 +8,7 @@ import pytest
 
 from lossrun.config import from_mapping
 from lossrun.errors import ConfigError
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 
 X = [[float(i)] for i in range(12)]
 REST = {"model": "mlp", "optimizer": "adam", "learning_rate": 1e-3}
@@ -22,7 +22,7 @@ def told(folder: Path, labels: list[Any], loss: dict[str, Any], **more: Any) -> 
     dataset = {"name": "npz", "path": "d.npz", "target": "y", "task": task, "validation": 0, "test": 0}
     try:
         reading = from_mapping({**REST, "dataset": dataset, "loss": {"name": name, **loss}, **more}, folder)
-        return "\n".join(examine(reading, folder).warnings)
+        return "\n".join(load_experiment(reading, folder).warnings)
     except ConfigError as error:
         return "\n".join(error.problems)
 
@@ -78,7 +78,7 @@ def test_names_of_columns_are_labels(tmp_path):
     dataset = {"name": "csv", "path": "d.csv", "target": ["rain", "wind"], "task": "multilabel"}
     loss = {"name": "binary_cross_entropy", "class_weights": {"rain": 3}}
     reading = from_mapping({**REST, "dataset": dataset, "loss": loss}, tmp_path)
-    assert examine(reading, tmp_path).facts.class_of("wind") == 1
+    assert load_experiment(reading, tmp_path).facts.class_of("wind") == 1
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,4 @@ def test_so_do_weights_of_samples(tmp_path, weights, fires):
     targets = [0.5 * i for i in range(12)]
     dataset = {"name": "inline", "inputs": X, "targets": targets, "weights": weights, "task": "regression"}
     reading = from_mapping({**REST, "dataset": dataset, "loss": "mse", "batch_size": 1}, tmp_path)
-    assert any("[weights_cancel]" in text for text in examine(reading, tmp_path).warnings) == fires
+    assert any("[weights_cancel]" in text for text in load_experiment(reading, tmp_path).warnings) == fires

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lossrun.errors import CheckpointError, RunError
-from lossrun.records import checkpoints, durable
+from lossrun.records import checkpoints
 from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.files import durable
 
 METADATA = {"epoch": 1, "step": 469, "history_length": 1234, "best": {"0": float("inf")}}
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lossrun.errors import CheckpointError, RunError
 from lossrun.records import history
-from lossrun.records.rows import Rows
+from lossrun.records.files.rows import Rows
 
 
 def row(epoch: int, **values: float | None) -> dict:

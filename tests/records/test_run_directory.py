@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossrun.errors import RunError
-from lossrun.records import config_file, run_directory
+from lossrun.records import run_directory
+from lossrun.records.files import config_file
 from lossrun.records.run_directory import all_runs, create, find, slug
 
 WHEN = datetime(2026, 11, 21, 1, 45, tzinfo=UTC)

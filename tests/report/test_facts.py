@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from lossrun.config import from_mapping, read
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.report.facts import facts, layers
 
 SHORT = {
@@ -18,7 +18,7 @@ SHORT = {
 
 @pytest.fixture
 def examined(tmp_path: Path):
-    return lambda **changes: examine(from_mapping({**SHORT, **changes}, tmp_path, []), tmp_path)
+    return lambda **changes: load_experiment(from_mapping({**SHORT, **changes}, tmp_path, []), tmp_path)
 
 
 def banner(found):
@@ -96,7 +96,7 @@ def test_a_banner_shows_what_was_written_down(tmp_path):
         "loss: {name: cross_entropy, label_smoothing: 0}\n"
         "optimizer: {name: sgd, momentum: 0, nesterov: false}\nlearning_rate: 0.1\n"
     )
-    found = examine(read(tmp_path / "c.yaml", ["optimizer.weight_decay=0"]), tmp_path)
+    found = load_experiment(read(tmp_path / "c.yaml", ["optimizer.weight_decay=0"]), tmp_path)
     lines = facts(found.config, found.facts, written=found.reading.source.written)
     assert ", dropout 0.0, batch norm off, " in lines["model"]
     assert lines["loss"].endswith("(label_smoothing 0.0)")

@@ -74,7 +74,7 @@ def test_a_command_is_never_broken():
         (["test_loss", "test_mae", "test_macro_f1", "test_accuracy"], ["test_accuracy", "test_macro_f1"]),
     ],
 )
-def test_primary_yardsticks_come_first(names, first):
+def test_primary_metrics_come_first(names, first):
     lines = ended(finished(dict.fromkeys(names, 0.5))).splitlines()
     shown = [line.split()[0] for line in lines if line.startswith("test_")]
     assert shown[: len(first)] == first
@@ -82,7 +82,7 @@ def test_primary_yardsticks_come_first(names, first):
 
 
 def test_best_and_last_are_one_column_where_they_are_equal():
-    assert "yardstick  at best = at last" in ended(finished({"test_rmse": 0.5}))
+    assert "metric     at best = at last" in ended(finished({"test_rmse": 0.5}))
 
 
 def test_several_seeds_show_spread_and_their_best_epochs():
@@ -96,7 +96,7 @@ def test_a_run_without_test_data_ends_without_a_table():
     facts = finished({})
     for seed in facts["seeds"].values():
         del seed["test_at_best"], seed["test_at_last"]
-    assert "yardstick" not in ended(facts)
+    assert "metric" not in ended(facts)
 
 
 def feed(console, *, hidden=False):

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from lossrun.config import from_mapping, read
-from lossrun.lint.examine import Examined, examine
-from lossrun.script import experiment, write
+from lossrun.experiment import Experiment, load_experiment
+from lossrun.script import script_input, write
 from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare
 
@@ -46,7 +46,7 @@ class Pair:
     text: str
     script: ModuleType
     session: Session
-    examined: Examined
+    examined: Experiment
 
     @cached_property
     def data(self) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
@@ -100,8 +100,8 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
             if config
             else from_mapping({**TINY, **keys}, tmp_path, [*overrides, *eager])
         )
-        examined = examine(reading, data_dir)
-        text = write(experiment(examined, "config.yaml"), framework)
+        examined = load_experiment(reading, data_dir)
+        text = write(script_input(examined, "config.yaml"), framework)
         session = begin(prepare(examined), tmp_path / "runs")
         opened.append(session)
         return Pair(text, as_module(text), session.__enter__(), examined)

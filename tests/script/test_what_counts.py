@@ -10,7 +10,7 @@ import torch
 
 from lossrun.catalog.losses import LOSSES
 from lossrun.errors import UsageError
-from lossrun.training.evaluate import evaluate
+from lossrun.steps.evaluate import evaluate
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
 from tests.script.conftest import Make, assert_same_data, keras_losses, pytorch_losses
@@ -145,4 +145,4 @@ def test_an_ignored_class_is_left_out_of_the_accuracy_that_is_printed(pair: Make
     _, accuracy = made.script.evaluate(made.script.build_model(), inputs, targets)
     assert replica.parts.validation is not None
     ours = evaluate(replica, replica.parts.validation, made.session.reading)
-    assert accuracy == pytest.approx(ours.yardsticks["accuracy"])
+    assert accuracy == pytest.approx(ours.metrics["accuracy"])

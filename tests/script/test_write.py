@@ -10,9 +10,9 @@ import pytest
 
 from lossrun.config import from_mapping, read
 from lossrun.errors import UsageError
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.records import history
-from lossrun.script import experiment, write
+from lossrun.script import script_input, write
 from lossrun.training.loop import train
 from lossrun.training.start import begin, prepare
 from tests.script.cases import INITIALIZERS, LOSS_OPTIONS, OPTIMIZER_OPTIONS, SCHEDULES, SHIPPED, keys_of_loss
@@ -25,8 +25,8 @@ Text = Callable[..., str]
 @pytest.fixture
 def text(tmp_path: Path) -> Text:
     def make(framework: str, *overrides: str, **keys: Any) -> str:
-        examined = examine(from_mapping({**TINY, **keys}, tmp_path, overrides), tmp_path)
-        return write(experiment(examined, "config.yaml"), framework)
+        examined = load_experiment(from_mapping({**TINY, **keys}, tmp_path, overrides), tmp_path)
+        return write(script_input(examined, "config.yaml"), framework)
 
     return make
 
@@ -46,7 +46,7 @@ def tidy(folder: Path) -> None:
 @pytest.mark.parametrize("framework", ["pytorch", "keras"])
 def test_shipped_configs_are_tidy_and_short(framework: str, mnist_dir: Path, tmp_path: Path) -> None:
     for path in SHIPPED:
-        written = write(experiment(examine(read(path), mnist_dir), f"configs/{path.name}"), framework)
+        written = write(script_input(load_experiment(read(path), mnist_dir), f"configs/{path.name}"), framework)
         (tmp_path / f"{path.stem}.py").write_text(written)
         assert written.count("\n") <= (170 if framework == "pytorch" else 140), path
         assert f"configs/{path.name}" in written
@@ -110,8 +110,8 @@ def test_the_script_prints_the_losses_that_lossrun_trains_to(tmp_path: Path) -> 
         "early_stopping": 1,
         "seeds": 2,
     }
-    examined = examine(from_mapping(config, tmp_path), tmp_path)
-    (tmp_path / "experiment.py").write_text(write(experiment(examined, "config.yaml"), "pytorch"))
+    examined = load_experiment(from_mapping(config, tmp_path), tmp_path)
+    (tmp_path / "experiment.py").write_text(write(script_input(examined, "config.yaml"), "pytorch"))
     result = subprocess.run(
         [sys.executable, "experiment.py"], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -10,9 +10,9 @@ import pytest
 
 from lossrun.config import Override, from_mapping
 from lossrun.errors import StoppedError
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.records import checkpoints, history
-from lossrun.records.rows import Rows
+from lossrun.records.files.rows import Rows
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.loop import train
 from lossrun.training.resumable import resuming
@@ -46,7 +46,7 @@ class Laboratory:
 
     def start(self, config: dict[str, Any], stop_at: int | None = None, kill_at: int | None = None) -> RunDirectory:
         """`kill_at`: the step before which the run dies without saving anything."""
-        examined = examine(from_mapping(config, self.folder), self.folder)
+        examined = load_experiment(from_mapping(config, self.folder), self.folder)
         with suppress(KilledError), begin(prepare(examined), self.folder / "runs") as session:
             self.drain(session, stop_at, kill_at)
         return session.run
@@ -60,7 +60,7 @@ class Laboratory:
         note: Callable[[str], None] = lambda text: None,
     ) -> None:
         with resuming(run.path, overrides) as resumable:
-            prepared = prepare(examine(resumable.reading, self.folder), resumable)
+            prepared = prepare(load_experiment(resumable.reading, self.folder), resumable)
             with resume_at(prepared, resumable, skipped, note) as session:
                 self.drain(session, stop_at)
 

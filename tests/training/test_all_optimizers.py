@@ -10,7 +10,7 @@ import torch
 from lossrun.catalog.declaration import Optimizer
 from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.config import from_mapping
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.records import recorded
 from lossrun.training.start import begin, prepare
 from tests.training.conftest import Laboratory, assert_same_bits, newest, rows
@@ -53,7 +53,7 @@ ELEMENTWISE = [o.name for o in OPTIMIZERS if o.elementwise]
 def steps_of(laboratory: Laboratory, config: dict[str, Any]) -> list[list[torch.Tensor]]:
     """All weights of all seeds after each step."""
     seen: list[list[torch.Tensor]] = []
-    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    examined = load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         for _ in range(session.config.epochs):
             session.begin_epoch()
@@ -66,7 +66,7 @@ def steps_of(laboratory: Laboratory, config: dict[str, Any]) -> list[list[torch.
 
 
 def of_kind(laboratory: Laboratory, config: dict[str, Any], kind: str) -> list[list[torch.Tensor]]:
-    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    examined = load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "looked at") as session:
         assert session.step.kind == kind
     return steps_of(laboratory, config)
@@ -103,7 +103,7 @@ def test_stacked_seeds_take_the_steps_of_the_lone_ones(laboratory: Laboratory, o
     """To 1e-5 of the network's largest weight, below which the roundings of a sum are not a single bias' own."""
     config = {**SMALL, "optimizer": optimizer, "seeds": 3, "epochs": 5}
     together = steps_of(laboratory, config)
-    assert prepare(examine(from_mapping(config, laboratory.folder), laboratory.folder)).plan.sizes == (3,)
+    assert prepare(load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)).plan.sizes == (3,)
     assert len(together) == 20
     for seed in range(3):
         alone = steps_of(laboratory, {**config, "seeds": [seed]})
@@ -117,7 +117,7 @@ def test_stacked_seeds_take_the_steps_of_the_lone_ones(laboratory: Laboratory, o
 @pytest.mark.parametrize("optimizer", [case for case in CASES if case["name"] not in ELEMENTWISE], ids=str)
 def test_the_others_go_seed_by_seed_and_say_why(laboratory: Laboratory, optimizer: dict[str, Any]) -> None:
     config = {**SMALL, "optimizer": optimizer, "seeds": 3}
-    plan = prepare(examine(from_mapping(config, laboratory.folder), laboratory.folder)).plan
+    plan = prepare(load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)).plan
     assert (plan.sizes, plan.one_by_one) == ((1, 1, 1), f"{optimizer['name']} looks at whole weight matrices")
     together = rows(laboratory.start(config))
     for seed in range(3):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lossrun.catalog.lookup import COMPONENTS
-from lossrun.catalog.parameter import Group, Key, Nested, Parameter
+from lossrun.catalog.parameter import Key, KeyGroup, Nested, Parameter
 from lossrun.config.keys import KEYS
 from tests.cli.conftest import Result, Run, lossrun  # noqa: F401  # a fixture
 
@@ -52,7 +52,7 @@ def bounded(keys: tuple[Key, ...], path: tuple[str, ...] = ()) -> Iterator[tuple
         if isinstance(key, Parameter):
             if {key.above, key.at_least, key.below, key.at_most} != {None}:
                 yield "", at, key
-        elif isinstance(key, Group):
+        elif isinstance(key, KeyGroup):
             yield from bounded(key.parameters, at)
         else:
             yield from in_components(key, at)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lossrun.analysis.remarks import remarks
+from lossrun.analysis.comparison.remarks import remarks
 from lossrun.config import Change, Override
 from lossrun.errors import UsageError
 from lossrun.records import checkpoints, history, recorded

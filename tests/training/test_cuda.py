@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from lossrun.config import from_mapping
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.training.start import begin, prepare
+from tests.replay.test_recorded_step import steps_of
 from tests.training.conftest import Laboratory, assert_same_bits
-from tests.training.test_replayed import steps_of
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
@@ -55,7 +55,7 @@ def test_resume_is_bit_equal(laboratory: Laboratory, changes: dict[str, Any]) ->
 
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 def test_an_epoch_does_not_wait_for_the_device(laboratory: Laboratory) -> None:
-    examined = examine(from_mapping({**CONFIG, "seeds": 3}, laboratory.folder), laboratory.folder)
+    examined = load_experiment(from_mapping({**CONFIG, "seeds": 3}, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         session.begin_epoch()
         batches = list(session.remaining_batches())

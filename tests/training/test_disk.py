@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from lossrun.errors import RunError
-from lossrun.records import checkpoints, durable, ledger, lock, run_directory
+from lossrun.records import checkpoints, ledger, lock, run_directory
+from lossrun.records.files import durable
 from tests.training.conftest import REGRESSION, Laboratory
 
 CONFIG = {**REGRESSION, "epochs": 1}

@@ -13,8 +13,8 @@ from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import LOSSES
 from lossrun.config import from_mapping
 from lossrun.errors import DivergedError
-from lossrun.lint.examine import examine
-from lossrun.training.evaluate import evaluate
+from lossrun.experiment import load_experiment
+from lossrun.steps.evaluate import evaluate
 from lossrun.training.loop import train
 from lossrun.training.start import begin, prepare
 from tests.training.conftest import Laboratory, newest, rows
@@ -58,7 +58,7 @@ def still(task: str, loss: Any, **changes: Any) -> dict[str, Any]:
 
 def both(laboratory: Laboratory, config: dict[str, Any]) -> list[tuple[float, float]]:
     """train_loss, and the loss of the training part scored afterwards, of each seed."""
-    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    examined = load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         # A first epoch that stands still may look like an explosion: some untrained outputs are far off.
         with suppress(DivergedError):

@@ -22,7 +22,7 @@ from torch import nn
 
 import lossrun
 from lossrun.config import from_mapping
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.records import checkpoints
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.events import EpochRecord
@@ -281,7 +281,7 @@ def test_runs_that_take_turns_in_one_thread(folder: Path, clean: Callable[[str],
     drawn: list[float] = []
     sessions = {}
     for name in ("dropout", "eager", "own"):
-        examined = examine(from_mapping({**CONFIGS[name], "lint": "warn"}, folder), folder)
+        examined = load_experiment(from_mapping({**CONFIGS[name], "lint": "warn"}, folder), folder)
         prepared = prepare(examined)
         manager = begin(prepared, folder / "runs")
         session = manager.__enter__()
@@ -307,7 +307,7 @@ def test_runs_that_take_turns_in_one_thread(folder: Path, clean: Callable[[str],
 def test_the_stream_of_an_interrupted_run_is_its_own(folder: Path) -> None:
     """Whoever abandons a run half way gets torch back as it was."""
     before = state()
-    examined = examine(from_mapping(DROPOUT, folder), folder)
+    examined = load_experiment(from_mapping(DROPOUT, folder), folder)
     with begin(prepare(examined), folder / "runs") as session:
         events = train(session, lambda: None)
         while not isinstance(next(events), EpochRecord):

@@ -18,7 +18,7 @@ import torch
 
 from lossrun.config import from_mapping
 from lossrun.errors import ConfigError, DivergedError, LockedError, RunError, StoppedError, UsageError
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.records import checkpoints, history, ledger, predictions, recorded
 from lossrun.records.lock import writing
 from lossrun.training.events import EpochRecord
@@ -61,7 +61,7 @@ def test_a_line_is_found_through_four_points(laboratory: Laboratory) -> None:
 def test_train_loss_is_the_sample_weighted_mean_of_the_batches(laboratory: Laboratory) -> None:
     """Against a plain loop written here, in float64 to leave rounding out: 43 samples in batches of 16, 16 and 11."""
     config = {**SMALL, "precision": "float64", "epochs": 1, "shuffle": False}
-    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    examined = load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)
     replica = prepare(examined).replicas[0]
     inputs, targets = replica.parts.train.inputs, replica.parts.train.targets
     optimizer = torch.optim.SGD(replica.network.parameters(), lr=0.05)
@@ -95,7 +95,9 @@ def test_a_reduction_is_a_mean_at_another_rate(laboratory: Laboratory, reduction
 
 def test_the_same_seed_gives_the_same_start_and_batches_whatever_the_loss(laboratory: Laboratory) -> None:
     def replica(**changes: Any) -> Any:
-        return prepare(examine(from_mapping({**SMALL, **changes}, laboratory.folder), laboratory.folder)).replicas[0]
+        return prepare(
+            load_experiment(from_mapping({**SMALL, **changes}, laboratory.folder), laboratory.folder)
+        ).replicas[0]
 
     one = replica()
     for changes in ({"loss": "huber"}, {"optimizer": "adam"}, {"seeds": [0, 1]}):
@@ -109,8 +111,8 @@ def test_rows_and_best_weights(laboratory: Laboratory) -> None:
     run = laboratory.start({**SMALL, "seeds": 3, "best": {"metric": "val_mae"}})
     found = rows(run)
     assert [(row["epoch"], row["seed"]) for row in found] == [(e, s) for e in range(1, 6) for s in range(3)]
-    yardsticks = "val_mse val_mae val_huber val_log_cosh val_rmse val_r2"
-    expected = f"epoch step seed train_loss val_loss {yardsticks} learning_rate grad_norm"
+    metrics = "val_mse val_mae val_huber val_log_cosh val_rmse val_r2"
+    expected = f"epoch step seed train_loss val_loss {metrics} learning_rate grad_norm"
     assert list(found[0]) == expected.split()
     assert found[-1]["step"] == 5 * math.ceil(43 / 16)
     (path,) = checkpoints.best_files(run.checkpoints)
@@ -147,7 +149,7 @@ def test_early_stopping_freezes_one_seed_and_not_the_others(laboratory: Laborato
 
 def test_divergence_keeps_the_last_good_checkpoint(laboratory: Laboratory) -> None:
     config = {**SMALL, "learning_rate": 1e6}
-    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    examined = load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session, pytest.raises(DivergedError, match="resume"):
         list(train(session, lambda: None))
     run = session.run
@@ -245,7 +247,7 @@ def test_checkpoints_come_in_the_rhythm_asked_for(laboratory: Laboratory) -> Non
 
 def test_events_are_rows_on_disk(laboratory: Laboratory) -> None:
     """Persist, then yield: when an event arrives, its row can be read."""
-    examined = examine(from_mapping(SMALL, laboratory.folder), laboratory.folder)
+    examined = load_experiment(from_mapping(SMALL, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         for event in train(session, lambda: None):
             if isinstance(event, EpochRecord):
@@ -346,13 +348,13 @@ def test_an_interrupted_epoch_counts_the_seconds_of_all_its_parts(
     """2 epochs of 6 steps. The loop asks for requests before each step and once after the last one: 7 seconds."""
     config = {**REGRESSION, "epochs": 2, "seeds": seeds, "checkpoint": "2 steps"}
     clock = Clock(monkeypatch)
-    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    examined = load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         assert session.steps_per_epoch == 6
         clock.run(session, stops[0] if stops else None)
     for stop in [*stops[1:], None] if stops else []:
         with resuming(session.run.path) as resumable:
-            prepared = prepare(examine(resumable.reading, laboratory.folder), resumable)
+            prepared = prepare(load_experiment(resumable.reading, laboratory.folder), resumable)
             with resume_at(prepared, resumable, lambda *_: None, lambda _: None) as session:
                 clock.run(session, stop)
     rows = history.read(session.run.history_path).rows

@@ -13,12 +13,12 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._pytree import tree_leaves
 
 from lossrun.config import from_mapping
+from lossrun.experiment import load_experiment
 from lossrun.lint import machine
-from lossrun.lint.examine import examine
+from lossrun.steps.evaluate import Scorer, reading_of
+from lossrun.steps.seed_group import Single, gather, minimised
 from lossrun.training import memory
 from lossrun.training.build import optimizer
-from lossrun.training.chunk import Single, gather, minimised
-from lossrun.training.evaluate import Scorer, reading_of
 from lossrun.training.start import prepare
 from tests.training.conftest import Laboratory
 
@@ -53,7 +53,7 @@ def estimated_and_taken(laboratory: Laboratory, changes: dict[str, Any]) -> tupl
     draw = np.random.default_rng(0)
     images, labels = draw.integers(0, 256, (200, 16, 16), dtype=np.uint8), draw.integers(0, 3, 200)
     np.savez(laboratory.folder / "images.npz", images=images, targets=labels)
-    examined = examine(from_mapping({**REGRESSION, **changes}, laboratory.folder), laboratory.folder)
+    examined = load_experiment(from_mapping({**REGRESSION, **changes}, laboratory.folder), laboratory.folder)
     config, facts = examined.config, examined.facts
     ready = prepare(examined)
     (replica,) = ready.replicas

@@ -9,7 +9,7 @@ import pytest
 
 from lossrun.config import from_mapping
 from lossrun.errors import UsageError
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
 from lossrun.records import recorded
 from lossrun.training.start import begin, prepare
 from tests.conftest import made_elsewhere
@@ -255,7 +255,7 @@ def test_a_loss_with_a_state_learns_from_training_alone(laboratory: Laboratory) 
         "epochs": 2,
         "step": "eager",
     }
-    examined = examine(from_mapping(config, laboratory.folder), laboratory.folder)
+    examined = load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         (replica,) = session.replicas
         assert replica.objective.factor(16) == 16

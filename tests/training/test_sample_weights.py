@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from lossrun.analysis.comparability import reasons
-from lossrun.components.class_losses import cross_entropy
-from lossrun.components.reductions import Objective
-from lossrun.components.regression_losses import mse
+from lossrun.analysis.comparison.comparability import reasons
+from lossrun.components.losses.classes import cross_entropy
+from lossrun.components.losses.reductions import Objective
+from lossrun.components.losses.regression import mse
 from lossrun.config import from_mapping
-from lossrun.lint.examine import examine
+from lossrun.experiment import load_experiment
+from lossrun.health.floors import floors
 from lossrun.records import predictions, recorded
-from lossrun.training.evaluate import evaluate, reading_of
-from lossrun.training.floors import floors
+from lossrun.steps.evaluate import evaluate, reading_of
 from lossrun.training.loop import train
 from lossrun.training.start import begin, prepare
 from tests.training.conftest import Laboratory, rows
@@ -63,12 +63,12 @@ def config(task: str, *, often: bool = False, **changes: Any) -> dict[str, Any]:
 
 
 def trained(laboratory: Laboratory, given: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    examined = examine(from_mapping(given, laboratory.folder), laboratory.folder)
+    examined = load_experiment(from_mapping(given, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         for _ in train(session, lambda: None):
             pass
         scored = evaluate(session.replicas[0], session.replicas[0].parts.train, session.reading)
-    return list(rows(session.run)), {"loss": scored.loss, **scored.yardsticks}
+    return list(rows(session.run)), {"loss": scored.loss, **scored.metrics}
 
 
 @pytest.mark.parametrize("task", TARGETS)
@@ -98,7 +98,9 @@ def test_balanced_weights_count_samples_by_their_weights(laboratory):
     given = config("multiclass", loss={"name": "cross_entropy", "class_weights": "balanced"})
     often = config("multiclass", often=True, loss={"name": "cross_entropy", "class_weights": "balanced"})
     found = [
-        prepare(examine(from_mapping(each, laboratory.folder), laboratory.folder)).replicas[0].objective.class_weights
+        prepare(load_experiment(from_mapping(each, laboratory.folder), laboratory.folder))
+        .replicas[0]
+        .objective.class_weights
         for each in (given, often)
     ]
     torch.testing.assert_close(*found)
@@ -108,7 +110,7 @@ def test_balanced_weights_count_samples_by_their_weights(laboratory):
 def test_the_best_constant_is_that_of_the_samples_as_often_as_they_weigh(laboratory, task):
     found = []
     for often in (False, True):
-        examined = examine(from_mapping(config(task, often=often), laboratory.folder), laboratory.folder)
+        examined = load_experiment(from_mapping(config(task, often=often), laboratory.folder), laboratory.folder)
         replica = prepare(examined).replicas[0]
         found.append(floors(replica, reading_of(examined.config, examined.facts), examined.config).constant)
     assert found[0] == pytest.approx(found[1], rel=1e-3)

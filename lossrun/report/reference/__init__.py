@@ -1,0 +1,1 @@
+"""What the catalogue holds, explained: lists, single topics, pictures of losses and schedules."""

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from lossrun.analysis.differences import yaml_text
+from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.catalog.declaration import Component
-from lossrun.catalog.parameter import REQUIRED, Group, Key, Parameter
+from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def listed(references: Iterable[Reference]) -> Iterator[Piece]:
 
 def parameter_rows(key: Key, prefix: str = "") -> Iterator[ParameterRow]:
     """One row for a parameter; one for each of a group's."""
-    if isinstance(key, Group):
+    if isinstance(key, KeyGroup):
         for inner in key.parameters:
             yield from parameter_rows(inner, f"{prefix}{key.name}.")
         return

@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from lossrun.analysis.diagnosis import Diagnosis
-from lossrun.analysis.differences import yaml_text
+from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.catalog.declaration import Component, Loss
+from lossrun.catalog.diagnoses import Diagnosis
 from lossrun.catalog.lookup import find
 from lossrun.config.key_paths import KeyPath
 from lossrun.errors import DivergedError
 from lossrun.lint.rule import Rule
-from lossrun.report.key_topic import key_example, key_facts, keys_like_it, list_of
-from lossrun.report.listing import LISTED, PLURALS
 from lossrun.report.reference.article import Article, Example, Fact, fact, parameter_rows, spelling_groups, told
 from lossrun.report.reference.component_facts import component_facts, letters, see_also
 from lossrun.report.reference.examples import yaml_lines
-from lossrun.report.topics import Topic
+from lossrun.report.reference.key_topic import key_example, key_facts, keys_like_it, list_of
+from lossrun.report.reference.listing import LISTED, PLURALS
+from lossrun.report.reference.topics import Topic
 from lossrun.shell import command
 
 # How a framework's function takes a yes and a no.

@@ -6,10 +6,10 @@ from typing import Final
 
 from lossrun.catalog.declaration import Component, DatasetDeclaration, Loss, Metric, Optimizer, Schedule
 from lossrun.catalog.lookup import COMPONENTS
-from lossrun.catalog.metrics import PRIMARY_YARDSTICKS, SCALES
-from lossrun.report.listing import number
-from lossrun.report.loss_facts import loss_rows
+from lossrun.catalog.metrics import PRIMARY_METRICS, SCALES
 from lossrun.report.reference.article import Fact, Reference, fact
+from lossrun.report.reference.listing import number
+from lossrun.report.reference.loss_facts import loss_rows
 
 _LETTERS: Final = {
     "loss": {
@@ -75,7 +75,7 @@ def see_also(component: Component) -> tuple[Reference, ...]:
 def _loss(loss: Loss) -> Iterator[Fact]:
     for label, text in loss_rows(loss):
         yield fact(label, text)
-    if loss.scale != "any" and loss.yardstick:
+    if loss.scale != "any" and loss.metric:
         yield fact(
             "shown",
             f"as val_{loss.name} and test_{loss.name} for {SCALES[loss.scale][1]}; for other targets only where the "
@@ -116,7 +116,7 @@ def _schedule(schedule: Schedule) -> Iterator[Fact]:
 def _metric(metric: Metric) -> Iterator[Fact]:
     yield fact("tasks", ", ".join(metric.tasks))
     yield fact("better", "lower" if metric.goal == "min" else "higher")
-    judged = [task for task, names in PRIMARY_YARDSTICKS.items() if metric.name in names]
+    judged = [task for task, names in PRIMARY_METRICS.items() if metric.name in names]
     if judged:
         yield fact("verdicts", f"`compare` judges {' and '.join(judged)} runs by it")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from lossrun.analysis.differences import yaml_text
+from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.catalog.declaration import Component
 
 # What stands for a value that has no default, in the lines to copy.

@@ -1,0 +1,105 @@
+"""The state that a run has saved: its checkpoints by their headers, and the weights of a model small enough to read."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from lossrun.errors import CheckpointError
+from lossrun.records import best_weights as stored
+from lossrun.records import checkpoints
+from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.provenance.belonging import Belonging
+from lossrun.records.recorded import RecordedRun
+from lossrun.records.run_directory import RunDirectory
+
+MOST_PARAMETERS: Final = 16  # of a model whose weights are shown
+_LARGEST_FILE: Final = 16_384  # bytes; 16 numbers and a header are far below
+_LARGEST_CHECKPOINT: Final = 2**20  # bytes; with the losses of the epoch in progress
+
+# What our own models call themselves: it stands before every name and says nothing.
+_BODY: Final = "body."
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFile:
+    """A file in checkpoints/. `epochs`: how many are finished in it; `size` in bytes; `seed`: whose best weights, None
+    for those of several seeds and for the state of the whole run. `problem`: why its header cannot be read, empty where
+    it can."""
+
+    name: str
+    size: int
+    epochs: int | None
+    step: int | None
+    seed: int | None
+    problem: str = ""
+
+
+def saved_files(run: Path, seeds: tuple[int, ...]) -> tuple[SavedFile, ...]:
+    """The run's checkpoints, oldest first, then the best weights, of each seed where older versions wrote them. Only
+    headers are read."""
+    directory = RunDirectory(run)
+    full = [_described(path, None) for path in reversed(checkpoints.candidates(directory.checkpoints))]
+    old = [directory.best_weights_path(seed) for seed in seeds]
+    together = [_described(path, None) for path in checkpoints.best_files(directory.checkpoints) if path not in old]
+    best = [_described(path, seed) for path, seed in zip(old, seeds, strict=True)]
+    return tuple(file for file in (*full, *together, *best) if file)
+
+
+def best_weights(run: RecordedRun) -> dict[int, dict[str, float]]:
+    """Each seed's weights at its best epoch, a name for each number (`output.weight[0,1]`). Empty for a model of more
+    than MOST_PARAMETERS."""
+    files = RunDirectory(run.path)
+    finished = bool(run.ledger) and run.ledger[-1]["event"] == "finished"
+    every = checkpoints.best_files(files.checkpoints) if finished else checkpoints.candidates(files.checkpoints)[:1]
+    try:
+        if any(path.stat().st_size > (_LARGEST_FILE if finished else _LARGEST_CHECKPOINT) for path in every):
+            return {}
+        found = stored.of_run(files, run.ledger, None if finished else _newest(files, run))
+    except (OSError, CheckpointError):
+        return {}  # `saved_files` says what is wrong with it
+    return {seed: values for seed in run.seeds if seed in found and (values := _weights(found[seed].tensors))}
+
+
+def _newest(files: RunDirectory, run: RecordedRun) -> Checkpoint:
+    length = files.history_path.stat().st_size if files.history_path.exists() else 0
+    problem = Belonging.to(run).problem
+    return checkpoints.load_newest(files.checkpoints, history_length=length, on_skip=lambda *_: None, problem=problem)[
+        1
+    ]
+
+
+def _described(path: Path, seed: int | None) -> SavedFile | None:
+    try:
+        size = path.stat().st_size
+    except OSError:  # there is none yet, or its writer has just removed it
+        return None
+    try:
+        header = checkpoints.metadata(path)
+    except CheckpointError as error:
+        return SavedFile(path.name, size, None, None, seed, str(error))
+    if isinstance(each := header.get("best"), list) and each:
+        epochs, steps = ({one["epoch"] for one in each}, {one["step"] for one in each})
+        same, only = len(epochs) == 1, each[0]["seed"] if len(each) == 1 else None
+        return SavedFile(path.name, size, epochs.pop() if same else None, steps.pop() if same else None, only)
+    # A checkpoint names the epoch in progress, a file of best weights the one that gave them.
+    return SavedFile(path.name, size, header["epoch"] - (seed is None), header["step"], seed)
+
+
+def _weights(arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
+    if sum(array.size for array in arrays.values()) > MOST_PARAMETERS:
+        return {}
+    return {name: value for key in sorted(arrays, key=_weight_first) for name, value in _numbers(key, arrays[key])}
+
+
+def _weight_first(name: str) -> tuple[str, bool, str]:
+    layer, _, kind = name.rpartition(".")
+    return layer, kind != "weight", kind
+
+
+def _numbers(name: str, array: np.ndarray) -> Iterator[tuple[str, float]]:
+    for index in np.ndindex(array.shape):
+        place = f"[{','.join(map(str, index))}]" if array.size > 1 else ""
+        yield name.removeprefix(_BODY) + place, float(array[index])

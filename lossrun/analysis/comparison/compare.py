@@ -1,0 +1,217 @@
+"""Several runs side by side: what differs, what may be compared, and which is better by which metric."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from lossrun.analysis.comparison import comparability
+from lossrun.analysis.comparison.differences import Difference, config_differences, letters
+from lossrun.analysis.comparison.labels import labels, named_by_user
+from lossrun.analysis.comparison.metrics import ComparedMetric, Moment, Moments, compared_metrics, moments
+from lossrun.analysis.comparison.remarks import remarks
+from lossrun.analysis.comparison.targets import Target, reaching
+from lossrun.analysis.comparison.verdicts import Decider, Side, Verdict, verdicts
+from lossrun.analysis.values import readings
+from lossrun.analysis.values.curves import CurveRows, EpochIndex
+from lossrun.analysis.values.groups import RunGroup, diverged_elsewhere, grouped
+from lossrun.analysis.values.readings import Spread
+from lossrun.analysis.values.shared_seeds import left_out_notes, on_shared_seeds, without_epoch
+from lossrun.analysis.values.splits import splits
+from lossrun.errors import UsageError
+from lossrun.records.recorded import RecordedRun
+from lossrun.records.run_directory import bare_name
+from lossrun.records.status import Status
+from lossrun.shell import command
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """`letter`: A, B, C ... in the order given; `label`: what differs. `best_epochs`, by the run's own `best_metric`,
+    and `last_epochs` are per seed. `remarks`: what to keep in mind, in plain words. `members`: the names of the runs
+    that it is made of, which are equal but for their seeds; mostly its own alone. `seeds`: those that its values are
+    over; `left_out`: its others, which the first run does not have. `diverged`: seeds that did."""
+
+    name: str
+    letter: str
+    label: str
+    status: Status
+    epochs_done: int
+    epochs_asked: int
+    seeds: tuple[int, ...]
+    best_metric: str
+    best_epochs: dict[int, int]
+    last_epochs: dict[int, int]
+    remarks: tuple[str, ...]
+    members: tuple[str, ...]
+    diverged: tuple[int, ...]
+    left_out: tuple[int, ...] = ()
+
+    @property
+    def called_by_name(self) -> bool:
+        """Whether the label says no more than the directory's name."""
+        return self.label in (self.name, bare_name(Path(self.name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A column of the history, epoch by epoch. `rows`: per epoch one spread per run, None where it has no such epoch.
+    `ranked`: whether the runs' values have the same meaning."""
+
+    name: str
+    ranked: bool
+    rows: Mapping[int, tuple[Spread | None, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRuns:
+    """`comparable` False: the metrics were not taken on the same data, or for the same task, and `reasons` says
+    why. `refusals`: single comparisons that would mislead. `warnings`: differences of the environment. `notes`: how
+    far the numbers carry. `metric`: asked for to decide, None for the usual. `at`: when the metrics' `measured` are,
+    which `verdicts` judge. `own_splits`: each seed of a run has its own split. `labelled`: the labels that the user
+    gave."""
+
+    runs: tuple[ComparedRun, ...]
+    comparable: bool
+    reasons: tuple[str, ...]
+    differences: tuple[Difference, ...]
+    warnings: tuple[str, ...]
+    refusals: tuple[str, ...]
+    notes: tuple[str, ...]
+    metrics: tuple[ComparedMetric, ...]
+    curves: tuple[Curve, ...]
+    metric: str | None
+    at: Moment
+    margin: float | None
+    verdicts: tuple[Verdict, ...]
+    own_splits: bool
+    target: Target | None
+    labelled: tuple[str, ...] = ()
+
+
+def compare(
+    runs: Sequence[RecordedRun],
+    metric: str | None = None,
+    *,
+    at: Moment = "best",
+    margin: float | None = None,
+    target: str | None = None,
+    label: Sequence[str] = (),
+    specs: Mapping[str, Path] = MappingProxyType({}),
+) -> ComparedRuns:
+    """Compare two runs or more; the first is what the others are judged against. Those that are equal but for their
+    seeds count as one (`grouped`).
+
+    metric: decides instead of the task's primary metric: `rmse`, `val_rmse`, any spelling of it.
+    at: each run's best epoch, its last, or the epoch of that number.
+    margin: a difference surely smaller than this, in the units of what decides, is "equivalent".
+    target: `val_accuracy=0.97`; how soon each run gets there.
+    label, specs: what the user calls runs, as `named_by_user` takes them.
+    Raises UsageError for fewer than two runs, for the same one twice, for a metric that the runs do not share, for an
+    epoch that none has, and for a margin or target that is none.
+    """
+    _check(runs, at, margin)
+    whole = grouped(runs)
+    united = [group.run for group in whole]
+    groups = on_shared_seeds(whole)
+    compared_runs = [group.run for group in groups]
+    differences = config_differences([run.config for run in united])
+    marks = letters(len(united))
+    own = labels(united, differences)
+    names = named_by_user(label, [group.members for group in groups], own, specs)
+    reasons = comparability.reasons(united, marks)
+    ranked, refusals = comparability.loss_columns(united)
+    rows = [moments(run, at) for run in compared_runs]
+    compared = tuple(map(_compared, whole, groups, marks, names, rows))
+    pending = [_pending(run, group.run, at) for run, group in zip(compared, whole, strict=True)]
+    found = compared_metrics(
+        compared_runs,
+        rows,
+        pending=list(map(bool, pending)),
+        ranked=ranked,
+        refusals=refusals,
+        metric=metric,
+        comparable=not reasons,
+    )
+    indices = [EpochIndex(run) for run in compared_runs]
+    primary = [y.name for y in found if y.primary and y.name.startswith("val_") and y.name not in ranked]
+    curves = [
+        Curve(name, same and not reasons, CurveRows(name, indices))
+        for name, same in {**ranked, **dict.fromkeys(primary, True)}.items()
+    ]
+    deciders = [Decider(y.name, y.goal, y.measured.values) for y in found if y.decides and y.goal]
+    sides = []
+    for run, group, why in zip(compared, whole, pending, strict=True):
+        elsewhere = diverged_elsewhere(group, whole)
+        seeds = (*group.run.seeds, *elsewhere)
+        sides.append(Side(run.letter, seeds, (*run.diverged, *elsewhere), why, splits(group.run)))
+    members = [(member, mark) for group, mark in zip(whole, marks, strict=True) for member in group.members]
+    return ComparedRuns(
+        runs=compared,
+        comparable=not reasons,
+        reasons=reasons,
+        differences=(*differences, *comparability.training_data(united)),
+        warnings=comparability.environment_warnings([run for run, _ in members], [mark for _, mark in members]),
+        refusals=refusals,
+        notes=(
+            *left_out_notes(whole, marks),
+            *(without_epoch(groups, marks, at) if isinstance(at, int) else ()),
+            *comparability.notes(united, [y.name for y in found if y.decides], at),
+        ),
+        metrics=found,
+        curves=tuple(curve for curve in curves if curve.rows),
+        metric=metric,
+        at=at,
+        margin=margin,
+        verdicts=verdicts(deciders, sides, margin) if not reasons else (),
+        own_splits=any(side.splits and side.splits.own for side in sides),
+        labelled=tuple(name for name in names if name not in own),
+        target=reaching(groups, target, ranked) if target is not None else None,
+    )
+
+
+def _check(runs: Sequence[RecordedRun], at: Moment, margin: float | None) -> None:
+    if len(runs) < 2:
+        raise UsageError(f"compare needs two runs or more, got {len(runs)}; `{command('ls')}` lists the runs")
+    paths = [run.path.resolve() for run in runs]
+    if repeated := next((path for path in paths if paths.count(path) > 1), None):
+        raise UsageError(f"{repeated.name} is given twice; compare needs different runs")
+    if margin is not None and not (math.isfinite(margin) and margin > 0):
+        raise UsageError(f"margin {margin}: expected a number above 0, in the units of the metric that decides")
+    if isinstance(at, int) and not any(at in run.history.rows.column("epoch") for run in runs):
+        longest = max(map(readings.epochs_done, runs))
+        raise UsageError(f"no run has an epoch {at}; expected best, last or an epoch from 1 to {longest}")
+
+
+def _compared(group: RunGroup, shared: RunGroup, letter: str, label: str, rows: Moments) -> ComparedRun:
+    run, seeds = group.run, shared.run.seeds
+    return ComparedRun(
+        name=run.name,
+        letter=letter,
+        label=label,
+        status=run.status,
+        epochs_done=readings.epochs_done(run),
+        epochs_asked=run.config["epochs"],
+        seeds=seeds,
+        best_metric=run.config["best"]["metric"],
+        best_epochs={seed: row["epoch"] for seed, row in rows.best.items()},
+        last_epochs={seed: row["epoch"] for seed, row in rows.last.items()},
+        remarks=tuple(remark for member in group.members for remark in remarks(member, seeds)),
+        members=tuple(member.name for member in group.members),
+        diverged=readings.diverged_seeds(run),
+        left_out=tuple(seed for seed in run.seeds if seed not in seeds),
+    )
+
+
+def _pending(run: ComparedRun, recorded: RecordedRun, at: Moment) -> str:
+    """Why the run's values are not its last word. At an epoch of a number they are, whatever comes after."""
+    if isinstance(at, int):
+        return ""
+    if readings.is_short(recorded):
+        return "has lost a part of its history"
+    if run.status == "finished":
+        return ""
+    if run.status == "diverged":
+        return f"diverged and ended after {run.epochs_done} of {run.epochs_asked} epochs"
+    return f"is not finished ({run.epochs_done} of {run.epochs_asked} epochs)"

@@ -1,0 +1,129 @@
+"""What to call runs beside each other: by the most telling of what differs, or as the user calls them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from lossrun.analysis.comparison.differences import Difference, letters
+from lossrun.errors import UsageError
+from lossrun.records.recorded import RecordedRun
+from lossrun.records.run_directory import bare_name
+
+# What tells most about a run comes first; keys that are not here come between these and the last ones.
+_FIRST: Final = ("loss", "optimizer", "learning_rate", "model", "schedule", "batch_size", "epochs", "early_stopping")
+# They follow from the loss, are said elsewhere, or change nothing that is measured; a path says least.
+_LAST: Final = ("best", "compare_on", "seed", "seeds", "model.output", "loss.inputs", "checkpoint", "lint", "device",
+                "step", "dataset.path")  # fmt: skip
+_SHORT_KEYS: Final = {"learning_rate": "lr"}
+_LONGEST: Final = 60  # characters
+_MOST_PARTS: Final = 3
+
+
+def labels(runs: Sequence[RecordedRun], differences: Sequence[Difference]) -> tuple[str, ...]:
+    """What to call each run: by what differs (`loss=mae`), at most three keys of it, the most telling ones first.
+
+    Runs that no key tells apart are called by their names without the time, or where these are the same too, `run 1`,
+    `run 2`: when a run was made says nothing about it.
+    """
+    chosen = _chosen(differences, len(runs))
+    texts = [_text(chosen, index) for index in range(len(runs))]
+    if len(set(texts)) == len(runs) and all(texts):
+        return tuple(texts)
+    names = [str(run.config.get("name") or bare_name(run.path.resolve())) for run in runs]
+    told = [", ".join(filter(None, pair)) for pair in zip(texts, names, strict=True)]
+    if len(set(names)) == len(runs) and not any(texts):
+        return tuple(names)
+    if len(set(told)) == len(runs):
+        # The name only where it is needed.
+        return tuple(told[i] if texts.count(text) > 1 else text for i, text in enumerate(texts))
+    numbered = []
+    for index, text in enumerate(texts):
+        number = texts[: index + 1].count(text)
+        numbered.append(", ".join(filter(None, (text, f"run {number}"))) if texts.count(text) > 1 else text)
+    return tuple(numbered)
+
+
+def named_by_user(
+    given: Sequence[str], runs: Sequence[Sequence[RecordedRun]], found: Sequence[str], specs: Mapping[str, Path]
+) -> tuple[str, ...]:
+    """The labels `found`, with those in their place that `--label` gave: `A=TEXT` by the run's letter, `RUN=TEXT` by
+    what the run was called on the command line (`specs`) or by its name, `TEXT` alone for the first, the second run.
+
+    `runs`: of each label the runs that it stands for. Raises UsageError for a label too many or twice, an empty one,
+    and a run that is not there.
+    """
+    places: dict[str, int] = dict(zip(letters(len(runs)), range(len(runs)), strict=True))
+    for place, members in enumerate(runs):
+        for run in members:
+            paths = {spec for spec, path in specs.items() if path.resolve() == run.path.resolve()}
+            for name in (run.name, bare_name(run.path.resolve()), str(run.path), *paths):
+                places.setdefault(name, place)
+    by_place: dict[int, str] = {}
+    positional: list[str] = []
+    for text in given:
+        name, equals, label = text.partition("=")
+        if equals and name in places:
+            if places[name] in by_place:
+                raise UsageError(f"--label {text}: that run has the label {by_place[places[name]]} already")
+            by_place[places[name]] = label
+        elif equals and name in letters(52):
+            raise UsageError(f"--label {text}: there is no run {name}; the runs are {', '.join(letters(len(runs)))}")
+        else:
+            positional.append(text)
+    free = [place for place in range(len(runs)) if place not in by_place]
+    if len(positional) > len(free):
+        raise UsageError(f"--label {positional[len(free)]}: there are {len(runs)} runs, and each has a label already")
+    by_place |= dict(zip(free, positional, strict=False))
+    labelled = tuple(by_place.get(place, label) for place, label in enumerate(found))
+    for label in by_place.values():
+        if not label.strip() or not label.isprintable():
+            raise UsageError(f"--label {label!r}: expected a few words, without line breaks")
+        if labelled.count(label) > 1:
+            raise UsageError(f"--label {label}: two runs would have this label; give each its own")
+    return labelled
+
+
+def _chosen(differences: Sequence[Difference], runs: int) -> list[Difference]:
+    """As few keys as tell most runs apart, most telling first; further ones while there is room for them."""
+    ranked = sorted(differences, key=lambda difference: _rank(difference.key))
+    primary = [difference for difference in ranked if _rank(difference.key) <= len(_FIRST)]
+    chosen: list[Difference] = []
+    for candidates in (primary, ranked):
+        for one in candidates:
+            if one not in chosen and _distinct([*chosen, one], runs) > _distinct(chosen, runs):
+                if len(chosen) == _MOST_PARTS:
+                    break
+                chosen.append(one)
+    for one in primary:
+        if one not in chosen and len(chosen) < _MOST_PARTS:
+            both = sorted([*chosen, one], key=lambda difference: _rank(difference.key))
+            if max(len(_text(both, index)) for index in range(runs)) <= _LONGEST:
+                chosen = both
+    return sorted(chosen, key=lambda difference: _rank(difference.key))
+
+
+def _distinct(chosen: Sequence[Difference], runs: int) -> int:
+    return len({_text(chosen, index) for index in range(runs)})
+
+
+def _rank(key: str) -> int:
+    """The place of a key in the order of what it tells; a key of a component has the component's."""
+    for place, last in enumerate(_LAST):
+        if key == last or key.startswith(f"{last}."):
+            return len(_FIRST) + 1 + place
+    top = key.partition(".")[0]
+    return _FIRST.index(top) if top in _FIRST else len(_FIRST)
+
+
+def _text(chosen: Sequence[Difference], index: int) -> str:
+    return ", ".join(f"{_SHORT_KEYS.get(one.key, one.key)}={_value(one, index)}" for one in chosen)
+
+
+def _value(difference: Difference, index: int) -> str:
+    """Of components the name alone, of paths the file alone, where that tells the runs apart as well."""
+    values = difference.values
+    files = tuple(value.replace("\\", "/").rpartition("/")[2] for value in values)
+    for shorter in (difference.names, *([files] if difference.key.endswith("path") else [])):
+        if len(set(shorter)) == len(set(values)):
+            values = shorter
+    return values[index]

@@ -1,0 +1,1 @@
+"""What was measured of a run: values per seed, their spread and their statistics."""

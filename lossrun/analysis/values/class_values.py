@@ -1,0 +1,65 @@
+"""The metrics of each class by itself, over the seeds of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lossrun.analysis.values import readings
+from lossrun.analysis.values.readings import Spread, spread
+from lossrun.records.recorded import RecordedRun
+
+NAMES: Final = ("samples", "f1", "precision", "recall", "auc", "average_precision")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassValues:
+    """`part`: the part of the data. `classes`: their names. `values`: of each metric, and of `samples`, one for each
+    class, over the seeds; None where no seed has one."""
+
+    part: str
+    classes: tuple[str, ...]
+    values: Mapping[str, tuple[Spread | None, ...]]
+
+    def facts(self) -> dict[str, Any]:
+        """In plain values: {class: {metric: mean, deviation and each seed's}}."""
+        return {
+            name: {metric: _plain(values[place]) for metric, values in self.values.items()}
+            for place, name in enumerate(self.classes)
+        }
+
+
+def class_values(run: RecordedRun) -> ClassValues | None:
+    """At each seed's best epoch, as the end of the run has recorded it. None for a run that is not finished, has one
+    output or very many, or is of an older version."""
+    last = next((event for event in reversed(run.ledger) if event["event"] in ("finished", "resumed")), None)
+    if last is None or last["event"] != "finished" or readings.is_short(run):
+        return None
+    found = {int(seed): end["classes_at_best"] for seed, end in last["seeds"].items() if end.get("classes_at_best")}
+    part = next((values["part"] for values in found.values()), "")
+    return of_seeds(found, part, run.environment.get("classes") or ())
+
+
+def of_seeds(found: Mapping[int, Mapping[str, Any]], part: str, names: Sequence[str]) -> ClassValues | None:
+    """From each seed's lists, a value for each class. `names`: of the classes; where they do not fit, their numbers."""
+    found = {seed: values for seed, values in found.items() if values}
+    if not found:
+        return None
+    count = len(next(iter(found.values()))["samples"])
+    return ClassValues(
+        part=part,
+        classes=tuple(names) if len(names) == count else tuple(map(str, range(count))),
+        values={
+            name: tuple(
+                spread({seed: values[name][place] for seed, values in found.items() if len(values[name]) == count})
+                for place in range(count)
+            )
+            for name in NAMES
+        },
+    )
+
+
+def _plain(value: Spread | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    per_seed = {str(seed): one for seed, one in value.per_seed.items()}
+    return {"mean": value.mean, "deviation": value.deviation, "per_seed": per_seed}

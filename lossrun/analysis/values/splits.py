@@ -1,0 +1,118 @@
+"""Which split of the data each seed of a run had, as its files tell.
+
+With `dataset.split_seed: seed` every seed draws a split of its own. Then the seeds of a run differ in their data too,
+values are comparable seed by seed, and the mean over them says something about random splits of the data and not about
+one split. Whatever else the config says (a fixed seed, an official test set, parts that the data bring along): if all
+seeds had the same training samples, they shared one split.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lossrun.analysis.values.statistics import Resampled
+from lossrun.records.recorded import RecordedRun
+
+PARTS: Final = ("train", "validation", "test")
+_COLUMNS: Final = {"val_": "validation", "test_": "test"}
+DIGITS: Final = 16  # of a digest, in hex: as many as run.json keeps of each seed's
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """`own`: each seed drew its own split. `digests`: per part, the beginning of the SHA-256 of each seed's samples;
+    `sizes`: per part, how many there are. Seeds of which a part is not recorded are missing there."""
+
+    own: bool
+    digests: Mapping[str, Mapping[int, str]]
+    sizes: Mapping[str, Mapping[int, float]]
+
+    def same(self, other: "Splits", part: str) -> bool:
+        """Whether the samples of a part are the same in both runs, seed by seed; what nobody knows may be the same."""
+        mine, its = self.digests.get(part, {}), other.digests.get(part, {})
+        if self.own or other.own:
+            return all(mine[seed] == its[seed] for seed in mine.keys() & its.keys())
+        return len({*mine.values(), *its.values()}) <= 1
+
+    @property
+    def total(self) -> float | None:
+        """All samples of the first seed's parts together; None where they are not known."""
+        counts = [next(iter(found.values()), 0) for found in self.sizes.values()]
+        return sum(counts) if counts else None
+
+
+def splits(run: RecordedRun) -> Splits:
+    """As run.json has them."""
+    seeds, dataset = run.seeds, run.config["dataset"]
+    recorded = run.environment.get("data") or {}
+    digests = {part: _of_seeds(str(recorded[part]).split("+"), seeds) for part in PARTS if recorded.get(part)}
+    shortened = {part: {seed: digest[:DIGITS] for seed, digest in found.items()} for part, found in digests.items()}
+    trained_on = shortened.get("train", {})
+    given = len(seeds) > 1 and len(trained_on) == len(seeds) and len(set(trained_on.values())) == 1
+    sizes = run.environment.get("samples") or _shares(dataset)
+    return Splits(
+        own=dataset.get("split_seed") == "seed" and not given,
+        digests=shortened,
+        sizes={
+            part: _of_seeds(count if isinstance(count, list) else [count], seeds)
+            for part, count in sizes.items()
+            if count
+        },
+    )
+
+
+def resampled(ours: Splits, theirs: Splits, column: str, seeds: Collection[int]) -> Resampled | None:
+    """How the values of `column` of two runs on their common `seeds` depend on each other; None where all seeds share
+    one split, and nothing but chance in training tells them apart."""
+    if not (ours.own or theirs.own):
+        return None
+    trained_on = {**theirs.digests.get("train", {}), **ours.digests.get("train", {})}
+    part = next((part for prefix, part in _COLUMNS.items() if column.startswith(prefix)), "")
+    held_out = {**theirs.digests.get(part, {}), **ours.digests.get(part, {})}
+    ratios = [_ratio(side.sizes, part, seeds) for side in (ours, theirs)]
+    known = [ratio for ratio in ratios if ratio is not None]
+    return Resampled(
+        # Without digests each seed counts as a split: that is what the config asked for.
+        split_of={seed: trained_on.get(seed, str(seed)) for seed in seeds},
+        ratio=max(known) if len(known) == 2 else None,
+        same_held_out=len(seeds) > 1 and len({held_out.get(seed, seed) for seed in seeds}) == 1,
+    )
+
+
+def mixed(runs: Sequence[Splits]) -> bool:
+    """Whether some runs have a split for each seed, others one for all, and their samples do not agree all the same."""
+    one = next((found for found in runs if not found.own), None)
+    if one is None or not any(found.own for found in runs):
+        return False
+    return not all(_agree(found, one) for found in runs if found.own)
+
+
+def _agree(own: Splits, one: Splits) -> bool:
+    shared = own.digests.get("train", {}).keys() & one.digests.get("train", {}).keys()
+    return bool(shared) and all(own.same(one, part) for part in PARTS)
+
+
+def _of_seeds(values: Sequence[Any], seeds: Sequence[int]) -> dict[int, Any]:
+    """One value for all seeds, or one for each; none where the numbers do not fit."""
+    if len(values) == 1:
+        return dict.fromkeys(seeds, values[0])
+    return dict(zip(seeds, values, strict=True)) if len(values) == len(seeds) else {}
+
+
+def _ratio(sizes: Mapping[str, Mapping[int, float]], part: str, seeds: Collection[int]) -> float | None:
+    """Held-out samples to training samples, mean over the seeds; None where a size is not known."""
+    held_out, trained_on = sizes.get(part, {}), sizes.get("train", {})
+    if not seeds or not all(seed in held_out and seed in trained_on for seed in seeds):
+        return None
+    return sum(held_out[seed] / trained_on[seed] for seed in seeds) / len(seeds)
+
+
+def _shares(dataset: Mapping[str, Any]) -> dict[str, float]:
+    """The parts as shares of all samples, for runs whose version recorded no sizes; {} where the config has counts."""
+    test, validation = dataset.get("test"), dataset.get("validation")
+    if not all(isinstance(share, float) or share == 0 for share in (test, validation)):
+        return {}
+    assert test is not None
+    assert validation is not None
+    rest = 1 - test
+    return {"train": rest * (1 - validation), "validation": rest * validation, "test": test}

@@ -1,0 +1,93 @@
+"""From what the command line is given to paths."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lossrun.packaged import packaged_config
+from lossrun.shell import STDIN, command
+
+if TYPE_CHECKING:
+    from lossrun.config import Override, SourcedConfig
+    from lossrun.records.recorded import RecordedRun
+
+
+def found_run(run: str, runs_dir: Path) -> Path:
+    """The run's directory; says which where the argument left room for doubt."""
+    from lossrun.records.run_directory import find
+    from lossrun.report.layout.console import note, stderr
+
+    path = find(run, runs_dir)
+    if path.name != Path(run).name:
+        note(stderr(), f"{run} is {path.name}")
+    return path
+
+
+def found_runs(
+    runs: list[str] | None, runs_dir: Path, tags: list[str] | None, specs: dict[str, Path] | None = None
+) -> list[Path]:
+    """The directories of all runs that the arguments mean; says which where one left room for doubt. `specs` is filled
+    with what each argument that is no pattern means."""
+    from lossrun.records.run_directory import find_all
+    from lossrun.report.layout.console import note, stderr
+
+    def told(run: str, path: Path) -> None:
+        if specs is not None:
+            specs[run] = path
+        if path.name != Path(run).name:
+            note(stderr(), f"{run} is {path.name}")
+
+    return find_all(runs or [], runs_dir, tags or [], told)
+
+
+def loaded_runs(
+    runs: list[str] | None,
+    runs_dir: Path,
+    tags: list[str] | None,
+    specs: dict[str, Path] | None = None,
+    *,
+    at_least: int = 1,
+    tell_edits: bool = False,
+) -> "list[RecordedRun]":
+    """The same runs read back. One that cannot be read is told of and left out, as long as `at_least` so many can."""
+    from lossrun.records.recorded import load_all
+    from lossrun.report.layout.console import stderr, warning
+
+    def told(problem: str) -> None:
+        warning(stderr(), problem)
+
+    loaded = load_all(found_runs(runs, runs_dir, tags, specs), told, at_least=at_least)
+    for run in loaded if tell_edits else ():
+        for text in run.edited:
+            told(f"{run.name}: {text}")
+    return loaded
+
+
+def read_config(config: Path, overrides: Sequence["Override"]) -> "SourcedConfig":
+    """The config in a file, the packaged one of that name, or for `-` the one on standard input.
+
+    Says which config is taken where CONFIG is no file, and what is waited for where somebody sits at standard input.
+    """
+    from lossrun.config import read, read_standard_input
+
+    if config != STDIN:
+        if packaged_config(config):
+            from lossrun.report.layout.console import note, stderr
+
+            copies = f"`{command('new', str(config))}` writes a copy to edit"
+            note(stderr(), f"{config} is no file here, but a config that comes with lossrun; {copies}")
+        return read(config, overrides)
+    if sys.stdin and sys.stdin.isatty():
+        from lossrun.report.layout.console import note, stderr
+
+        note(stderr(), "type the config, or paste it; Ctrl-D on an empty line ends it")
+    return read_standard_input(overrides)
+
+
+def folder_of_data(given: Path | None) -> Path:
+    if given is not None:
+        return given
+    from lossrun.data import default_data_dir
+
+    return default_data_dir()

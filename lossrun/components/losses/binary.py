@@ -1,0 +1,174 @@
+"""The losses of yes-or-no targets, one or several at once: outputs first, targets second, one value per sample.
+
+Shapes, where a docstring gives no others: outputs (N, K), of the form that `inputs` says: logits (the stable form),
+probabilities, or log_probabilities (of yes); targets (N, K) in [0, 1], or class indices (N,), which stand for their
+one-hot rows. Returned are (N,), each the mean over the K outputs.
+
+class_weights: with K = 1 the weights of no and of yes, with more outputs one weight for each output.
+
+ValueError is raised for shapes, weights or `inputs` that do not fit; nothing is broadcast.
+"""
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from lossrun.components.losses.arguments import (
+    EPSILON,
+    Form,
+    Labels,
+    Weights,
+    binary_log_probabilities,
+    binary_probabilities,
+    output_weighted,
+    smoothed,
+    target_rows,
+    weight_tensor,
+    zero_one,
+)
+
+
+def binary_cross_entropy(
+    outputs: Tensor,
+    targets: Tensor,
+    *,
+    inputs: Form = "logits",
+    label_smoothing: float = 0.0,
+    class_weights: Weights | None = None,
+    pos_weight: float | Weights | None = None,
+    labels: Labels = "zero_one",
+) -> Tensor:
+    """Negative log-likelihood of yes-or-no targets: mean over K of -(t ln p + (1 - t) ln(1 - p)), in nats.
+
+    probabilities are clipped to [1e-7, 1 - 1e-7], as Keras (the gradient is 0 where they are clipped);
+    log_probabilities kept above -100, as torch.nn.BCELoss. From logits the gradient is p - t.
+    label_smoothing s: t becomes t (1 - s) + s / 2, as Keras' BinaryCrossentropy.
+    class_weights with K = 1 make this the weighted cross-entropy of the two classes. pos_weight: what the loss of a yes
+    is multiplied by, one number or K, as torch.nn.BCEWithLogitsLoss. In [0, inf).
+    labels: how a yes or no is written; torch.nn.SoftMarginLoss takes -1 and 1.
+    Source: Good 1952, Rational Decisions.
+    """
+    targets = smoothed(zero_one(target_rows(outputs, targets), labels), label_smoothing, 2)
+    if class_weights is None and pos_weight is None and inputs == "logits":
+        return F.binary_cross_entropy_with_logits(outputs, targets, reduction="none").mean(dim=1)
+    log_yes, log_no = binary_log_probabilities(outputs, inputs)
+    yes, no = -targets * log_yes, -(1 - targets) * log_no
+    if pos_weight is not None:
+        yes = yes * _positive_weight(pos_weight, outputs)
+    if class_weights is None:
+        return (yes + no).mean(dim=1)
+    count = outputs.shape[1]
+    weights = weight_tensor(class_weights, outputs, count=2 if count == 1 else count)
+    if count == 1:
+        return (weights[0] * no + weights[1] * yes).mean(dim=1)
+    return (weights * (yes + no)).mean(dim=1)
+
+
+def binary_focal(
+    outputs: Tensor,
+    targets: Tensor,
+    *,
+    inputs: Form = "logits",
+    gamma: float = 2.0,
+    alpha: float | None = None,
+    apply_class_balancing: bool = True,
+    label_smoothing: float = 0.0,
+    class_weights: Weights | None = None,
+) -> Tensor:
+    """Binary cross-entropy times (1 - q)^gamma, q = t p + (1 - t) (1 - p), in nats: mean over K, in [0, inf).
+
+    gamma: at least 0; 0 is `binary_cross_entropy`. alpha: times alpha for yes and 1 - alpha for no; for a target in
+    between, their mixture; without apply_class_balancing it does not count. label_smoothing and the clipping of
+    probabilities as there.
+    From logits nothing is clipped, so logits of any size give the true value and a finite gradient. Keras goes by way
+    of probabilities clipped to [1e-7, 1 - 1e-7]: there a sample that is wrong by a logit of 100 costs 16.1 instead of
+    100, and has no gradient.
+    Source: Lin and others 2017, Focal Loss for Dense Object Detection.
+    """
+    hard = target_rows(outputs, targets)
+    targets = smoothed(hard, label_smoothing, 2)
+    log_yes, log_no = binary_log_probabilities(outputs, inputs)
+    yes, no = binary_probabilities(outputs, inputs)
+    # 1 - q. At 0 the power with gamma < 1 has an infinite slope.
+    misses = (targets * no + (1 - targets) * yes).clamp(min=torch.finfo(outputs.dtype).tiny)
+    losses = misses.pow(gamma) * -(targets * log_yes + (1 - targets) * log_no)
+    if alpha is not None and apply_class_balancing:
+        losses = losses * (targets * alpha + (1 - targets) * (1 - alpha))
+    return output_weighted(losses, class_weights, hard).mean(dim=1)
+
+
+def hinge(
+    outputs: Tensor, targets: Tensor, *, class_weights: Weights | None = None, labels: Labels = "zero_one"
+) -> Tensor:
+    """Mean over K of max(0, 1 - s y), s = 2 t - 1: how far the output falls short of a margin of 1, in [0, inf).
+
+    outputs: logits. targets t of 0 and 1, or as `labels` says. The gradient is -s within the margin and 0 beyond it.
+    Source: Cortes and Vapnik 1995, Support-Vector Networks.
+    """
+    targets = zero_one(target_rows(outputs, targets), labels)
+    return output_weighted(_shortfall(outputs, targets), class_weights, targets).mean(dim=1)
+
+
+def squared_hinge(
+    outputs: Tensor, targets: Tensor, *, class_weights: Weights | None = None, labels: Labels = "zero_one"
+) -> Tensor:
+    """Mean over K of max(0, 1 - s y)^2, s = 2 t - 1, in [0, inf). As `hinge`, with a gradient without a jump.
+
+    Source: Lee and Mangasarian 2001, SSVM: A Smooth Support Vector Machine for Classification.
+    """
+    targets = zero_one(target_rows(outputs, targets), labels)
+    return output_weighted(_shortfall(outputs, targets).square(), class_weights, targets).mean(dim=1)
+
+
+def multilabel_soft_margin(outputs: Tensor, targets: Tensor, *, class_weights: Weights | None = None) -> Tensor:
+    """`binary_cross_entropy` of logits under the name that PyTorch gives it for several labels, in nats."""
+    return binary_cross_entropy(outputs, targets, class_weights=class_weights)
+
+
+def dice(outputs: Tensor, targets: Tensor, *, inputs: Form = "logits", eps: float = EPSILON) -> Tensor:
+    """1 - (2 TP + eps) / (sum of t + sum of p + eps), TP = sum of t p: one value for all K of a sample, in [0, 1].
+
+    eps: above 0; it makes no label and no guess a loss of 0. Computed as the part that does not overlap, which keeps
+    its digits where nearly all does. Keras' Dice has no eps above the line, so that nothing rightly guessed costs 1
+    there, and takes the sums over the whole batch unless axis=-1 asks for each sample's own.
+    Source: Milletari, Navab and Ahmadi 2016, V-Net, which squares p and t in the denominator; here they are not.
+    """
+    hits, missed, false_alarms = _overlap(outputs, targets, inputs)
+    apart = missed + false_alarms
+    return apart / (2 * hits + apart + eps)
+
+
+def tversky(
+    outputs: Tensor,
+    targets: Tensor,
+    *,
+    inputs: Form = "logits",
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    eps: float = EPSILON,
+) -> Tensor:
+    """1 - (TP + eps) / (TP + alpha M + beta F + eps), one value for all K of a sample, in [0, 1].
+
+    TP = sum of t p; M = sum of t (1 - p), missed; F = sum of (1 - t) p, false alarms. alpha, beta: at least 0.
+    eps, and Keras' Tversky, as in `dice`. Source: Salehi, Erdogmus and Gholipour 2017 (alpha and beta exchanged).
+    """
+    hits, missed, false_alarms = _overlap(outputs, targets, inputs)
+    apart = alpha * missed + beta * false_alarms
+    return apart / (hits + apart + eps)
+
+
+def _overlap(outputs: Tensor, targets: Tensor, inputs: Form) -> tuple[Tensor, Tensor, Tensor]:
+    """Hits, missed labels and false alarms of each sample, (N,) each, counted by their probabilities."""
+    targets = target_rows(outputs, targets)
+    yes, no = binary_probabilities(outputs, inputs)
+    return (targets * yes).sum(dim=1), (targets * no).sum(dim=1), ((1 - targets) * yes).sum(dim=1)
+
+
+def _shortfall(outputs: Tensor, targets: Tensor) -> Tensor:
+    return F.relu(1 - (2 * targets - 1) * outputs)
+
+
+def _positive_weight(pos_weight: float | Weights, outputs: Tensor) -> float | Tensor:
+    if isinstance(pos_weight, (float, int)) or (isinstance(pos_weight, Tensor) and pos_weight.ndim == 0):
+        return pos_weight
+    return weight_tensor(pos_weight, outputs, count=outputs.shape[1], name="pos_weight")

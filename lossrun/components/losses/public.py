@@ -1,0 +1,106 @@
+"""`lossrun.loss`: the very functions that training uses, by any known spelling."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lossrun.catalog import find, nearest, nearest_name, why_not
+from lossrun.catalog.declaration import Loss
+from lossrun.catalog.parameter import Parameter
+from lossrun.components.losses import LOSS_FUNCTIONS
+from lossrun.config import leaves
+from lossrun.errors import UsageError
+
+
+def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
+    """The loss of that name as a function `(outputs, targets) -> (N,)`, one value per sample before any reduction.
+
+    `name` may be any spelling that a config may hold, and the function acts as the framework's own called without
+    options: `loss("BCEWithLogitsLoss")` takes logits, `loss("NLLLoss")` log-probabilities, and
+    `loss("keras.CategoricalCrossentropy")` probabilities, since Keras' `from_logits` is False unless stated. Names of
+    lossrun's own (`cross_entropy`, `dice`) take logits. Hinges take labels of 0 and 1 or of -1 and 1.
+
+    `parameters` are those of the config, `from_logits` included, and within its bounds; None stands for the default,
+    `inputs: auto` for the name's own form, and weights may also be a tuple, an array or a tensor. Shapes:
+    `components/losses/`.
+
+    Raises UsageError for an unknown name or parameter, for a value that the config would refuse, for a reduction, and
+    for weights that only data could give.
+    """
+    found = find("loss", name)
+    if found is None:
+        raise _unknown(name)
+    component = found.component
+    assert isinstance(component, Loss)
+    function = LOSS_FUNCTIONS[component.name]
+    takes = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    accepted = [name for name in takes if component.parameter(name)]
+    values = {p.name: p.default for p in component.parameters if p.name in accepted}
+    if "labels" in takes and component.prediction is None:
+        # A margin: of labels of -1 taken for 0 and 1, nobody would notice the wrong value.
+        values["labels"] = "either"
+    # A weight convention only matters once the values are averaged.
+    values |= {key: value for key, value in (found.called | found.implies).items() if key in takes}
+    given: dict[str, str] = {}
+    for key, value in parameters.items():
+        from_logits = key == "from_logits" and "inputs" in accepted
+        declared = component.parameter("inputs" if from_logits else key)
+        if not isinstance(declared, Parameter) or declared.name not in accepted:
+            raise _unaccepted(component.name, key, accepted)
+        if declared.name in given:
+            raise UsageError(f"{name}: {key} and {given[declared.name]} say the same thing; keep one of the two")
+        given[declared.name] = key
+        if value is not None:
+            values[declared.name] = _form(name, value) if from_logits else _checked(name, key, declared, value)
+    stated = found.implies.get("inputs")
+    if stated and values["inputs"] not in (stated, "auto"):
+        raise UsageError(f"{name} takes {stated}, but {given['inputs']} says {values['inputs']}; drop one of the two")
+    if values.get("inputs") == "auto":
+        values["inputs"] = stated or found.called.get("inputs", "logits")
+    if isinstance(values.get("class_weights"), (str, dict)):
+        raise UsageError(
+            f"class_weights={values['class_weights']!r} needs a dataset, which has the classes; give the weights as a "
+            "list, in their order"
+        )
+    return partial(function, **values)
+
+
+def _unknown(name: str) -> UsageError:
+    if reason := why_not("loss", name):
+        return UsageError(f"there is no loss called {name!r}: {reason}")
+    near = nearest_name("loss", name)
+    hint = f"did you mean {near!r}? " if near else ""
+    return UsageError(f"there is no loss called {name!r}; {hint}There are: {', '.join(LOSS_FUNCTIONS)}")
+
+
+def _unaccepted(name: str, key: str, accepted: list[str]) -> UsageError:
+    if key in ("reduction", "weight_convention"):
+        return UsageError(
+            f"{name} gives one value per sample, so it takes no {key}; reduce the values: .mean(), .sum()"
+        )
+    near = nearest(key, accepted)
+    hint = f"did you mean {near!r}? " if near else ""
+    return UsageError(f"{name} has no parameter {key!r}; {hint}It takes: {', '.join(accepted) or 'none'}")
+
+
+def _form(name: str, from_logits: Any) -> str:
+    if not isinstance(from_logits, bool):
+        raise UsageError(f"{name}: from_logits={leaves.shown(from_logits)}; expected true or false")
+    return "logits" if from_logits else "probabilities"
+
+
+def _checked(name: str, key: str, declared: Parameter, value: Any) -> Any:
+    """The value as the config would hold it. A tensor of weights is checked and kept: it may be on another device."""
+    if declared.name == "ignore_index":
+        # A config names a label as the data write it; here targets are indices.
+        declared = replace(declared, type=int, at_least=0, form="")
+    plain = list(value) if isinstance(value, tuple) else value.tolist() if hasattr(value, "tolist") else value
+    checked, _, problem = leaves.check(declared, plain)
+    if problem:
+        raise UsageError(f"{name}: {key}: {problem}")
+    return value if isinstance(value, torch.Tensor) else checked

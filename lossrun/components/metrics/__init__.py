@@ -1,0 +1,135 @@
+"""The metrics: every loss and metric of a task at its plain parameters, whatever the run was trained on.
+
+Everything is computed from the pre-activations, in double precision: logarithms of probabilities are exact there where
+the probabilities themselves have long been rounded to 0 or 1. Any number of seeds is scored at once. No value is read
+back to Python and no shape depends on a value: on a GPU each read would wait for the device, and the same list of
+kernels can be replayed on other values. What the targets alone decide is found out beforehand, in `prepared_targets`.
+
+Inside, the samples are the last axis, (..., K, N): a CPU then works on many samples at a time, and a softmax over a few
+classes takes a tenth of the time.
+
+Declared in `catalog/`; which of them a run has: `catalog/metrics.py`; computed in `class_metrics.py` and
+`regression_metrics.py`.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from lossrun.catalog import Task
+from lossrun.catalog.declaration import Prediction
+from lossrun.catalog.metrics import metric_names
+from lossrun.components.metrics.classes import ClassTargets, class_targets, exclusive_metrics, label_metrics
+from lossrun.components.metrics.regression import RegressionTargets, means, regression_metrics, regression_targets
+from lossrun.components.models import Output, activated
+
+ReadsAs: TypeAlias = Prediction | None
+PreparedTargets: TypeAlias = RegressionTargets | ClassTargets
+
+
+def prepared_targets(
+    task: Task,
+    targets: Tensor,
+    outputs: int,
+    *,
+    target_mean: float | Tensor = 0.0,
+    target_std: float | Tensor = 1.0,
+    deciding: Sequence[Tensor] = (),
+    weights: Tensor | None = None,
+) -> PreparedTargets:
+    """What `compute_metrics` needs of targets, to be computed once for many calls.
+
+    targets: (N, K), but for regression of 0 and 1; for multiclass also class indices (N,). outputs: K of classes.
+    target_mean, target_std: what standardized regression targets were reduced by and divided by, () or (K,): the
+        metrics are in original units.
+    deciding: the regression targets that decide which metrics have a meaning, where these are not `targets` alone;
+        so several parts of the data can have the same ones.
+    weights: (N,), how much each sample counts: at least 0, and not all 0. A sample of weight 2 counts as two, one of
+        weight 0 as none.
+    Kept on the targets' device, or on the CPU for "mps", which has no float64. Of regression targets some values are
+    read back: whether they were standardized, the least, the greatest, and the nearest to 0.
+    """
+    targets = _where_doubles_are(targets.detach())
+    weights = None if weights is None else _where_doubles_are(weights.detach())
+    if task != "regression":
+        return class_targets(targets, outputs, weights)
+    others = [_where_doubles_are(other.detach()) for other in deciding]
+    return regression_targets(targets, mean=target_mean, std=target_std, deciding=others, weights=weights)
+
+
+def compute_metrics(
+    task: Task,
+    preactivations: Tensor,
+    targets: PreparedTargets,
+    *,
+    output: Output,
+    reads_as: ReadsAs,
+    left_out: Collection[str] = (),
+) -> dict[str, Tensor]:
+    """The value of each loss and metric of the task, by name and in the catalogue's order.
+
+    preactivations: (..., N, K). Leading axes are models (seeds), and the shape of each value: (...), float64, on the
+        same device (for "mps", which has no float64, on the CPU). K means beside K logarithms of variances: (..., N,
+        2 K).
+    targets: shared by the models.
+    output: the model's output activation. reads_as: the `prediction` of the loss it was trained on. Logits (output
+        none) under a loss that reads them as probabilities go through a softmax (multiclass) or a sigmoid; where the
+        loss itself applies a sigmoid to exclusive classes, pass output "sigmoid".
+
+    left_out: names not to compute (`catalog.metrics.off_scale`).
+
+    A name that has no meaning for these outputs and targets is left out (`catalog.metrics.metric_names`). Where an
+    output is NaN, every value is. R2 of constant targets is NaN. A sample's loss is the mean over K where the catalogue
+    says so, and the N samples count alike, or by their weights.
+    """
+    # Turned and converted in one pass; a copy even of float64, which would else keep its memory order.
+    raw = _where_doubles_are(preactivations.detach()).mT.to(
+        torch.float64, copy=True, memory_format=torch.contiguous_format
+    )
+    output = reading(task, output, reads_as)
+    if isinstance(targets, RegressionTargets):
+        names = metric_names(
+            task,
+            output=output,
+            reads_as=reads_as,
+            targets=len(targets.values),
+            target_range=targets.range,
+            least_magnitude=targets.least_magnitude,
+            standardized=targets.scale is not None,
+        )
+        wanted = [name for name in names if name not in left_out]
+        return regression_metrics(raw, targets, output, reads_as, wanted)
+    # What counts decisions would take the first class, or "no", for the answer of NaN, and give a diverged model the
+    # accuracy of that class. A maximum passes NaN on. `raw` is overwritten below.
+    broken = raw.amax(dim=(-2, -1)).isnan()
+    if task == "multiclass":
+        values = exclusive_metrics(raw, targets, output, reads_as)
+    else:
+        values = label_metrics(task, raw, targets, output, reads_as)
+    names = metric_names(task, output=output, reads_as=reads_as, targets=raw.shape[-2])
+    return {name: values[name].masked_fill(broken, torch.nan) for name in names}
+
+
+def predictions(preactivations: Tensor, *, task: Task, output: Output, reads_as: ReadsAs) -> Tensor:
+    """What the metrics judge: probabilities where there are any, means of regression, else the outputs.
+
+    (..., N, K), as above; of scaled targets where these were.
+    """
+    output = reading(task, output, reads_as)
+    if task == "regression":
+        return means(preactivations.mT, output, reads_as).mT
+    return activated(preactivations, output)
+
+
+def reading(task: Task, output: Output, reads_as: ReadsAs) -> Output:
+    """The activation whose results are judged: that of the model, or the one that its loss implies."""
+    if output == "none" and reads_as == "probabilities":
+        return "softmax" if task == "multiclass" else "sigmoid"
+    # Log-probabilities are a way of writing probabilities.
+    return "softmax" if output == "log_softmax" else output
+
+
+def _where_doubles_are(tensor: Tensor) -> Tensor:
+    return tensor.cpu() if tensor.device.type == "mps" else tensor

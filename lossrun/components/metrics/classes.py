@@ -1,0 +1,278 @@
+"""The metrics of classes. Called by `metrics.metrics`, which says what is what."""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from lossrun.catalog import Task
+from lossrun.catalog.declaration import Prediction
+from lossrun.catalog.metrics import MOST_RANKED
+from lossrun.components.metrics.exact_softmax import softmax, softplus
+from lossrun.components.metrics.ranks import macro, ranked
+from lossrun.components.metrics.sample_means import exact_weights, mean, over_samples, power_of_two
+from lossrun.components.models import Output, activated
+
+# The plain parameters of the losses, as the catalogue declares them (focal: gamma 2).
+MARGIN: Final = 1.0
+DICE_EPS: Final = 1e-7
+GENERALIZED_Q: Final = 0.7
+SYMMETRIC_ALPHA: Final = 0.1
+SYMMETRIC_BETA: Final = 1.0
+LOG_ZERO: Final = -4.0
+# Of the expected calibration error, as in Guo et al. (2017).
+BINS: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTargets:
+    """`truths` (K, N), bool: which classes or labels are true of a sample; `values`: the same as numbers 0 and 1.
+
+    `signs` (K, N): -1 where true, else 1; a logit times its sign is the logit of being wrong. `counts` (K,): samples of
+    which each is true, by weight if there are `weights`. `labels` (1, N): the one true class, of exclusive classes.
+    `mentions` (N,): labels true of each sample. `weights` (N,), float64: how much each sample counts, at least 0; sums
+    of some of them are exact in any order. None: all samples count alike.
+    """
+
+    truths: Tensor
+    values: Tensor
+    signs: Tensor
+    counts: Tensor
+    labels: Tensor
+    mentions: Tensor
+    weights: Tensor | None = None
+
+
+def class_targets(targets: Tensor, outputs: int, weights: Tensor | None = None) -> ClassTargets:
+    """See `metrics.prepared_targets`."""
+    if targets.ndim == 1:
+        labels = targets.long().unsqueeze(0)
+        truths = labels == torch.arange(outputs, device=targets.device).unsqueeze(-1)
+    else:
+        truths = (targets > 0.5).mT.contiguous()
+        labels = truths.byte().argmax(dim=0, keepdim=True)
+    values = truths.double()
+    if weights is not None:
+        weights = exact_weights(weights)
+    counts = values.sum(dim=1) if weights is None else (values * weights).sum(dim=1)
+    return ClassTargets(truths, values, 1 - 2 * values, counts, labels, values.sum(dim=0), weights)
+
+
+# From here on most is done in place: for arrays beyond the caches fresh memory costs more than the arithmetic.
+
+
+def exclusive_metrics(
+    raw: Tensor, targets: ClassTargets, output: Output, reads_as: Prediction | None
+) -> dict[str, Tensor]:
+    """Of one class of several. Overwrites `raw` (..., K, N)."""
+    top, guesses = raw.max(dim=-2, keepdim=True)
+    labels = targets.labels.expand_as(guesses)
+    weights = targets.weights
+    right = guesses == labels
+    ranks = {} if output == "softmax" else _of_ranks(raw, targets)
+    if output == "softmax":
+        of_right = raw.gather(-2, labels)
+        shared = softmax(raw, top, guesses)
+        ranks = _of_ranks(shared.order(), targets)
+        log_right = shared.log_p.gather(-2, labels)
+        values, wrong = _of_right_class(log_right, weights)
+        values["binary_cross_entropy"] = -mean(shared.log_no.scatter_(-2, labels, log_right), weights)
+        # The right class is short of 1 by what all others have together.
+        values["mse"] = mean(shared.p.scatter_(-2, labels, wrong).square_(), weights)
+        sure = shared.p_top
+        values["mae"] = mean(wrong, weights) * (2 / raw.shape[-2])
+        values["categorical_hinge"] = _categorical_hinge(
+            of_right, torch.where(right, top + shared.second, top), weights
+        )
+        values["multi_margin"] = _multi_margin(shared.log_p, log_right, labels, weights)
+    elif output == "sigmoid":
+        # A cross-entropy wants probabilities that sum to 1.
+        values, _ = _of_right_class((-softplus(-raw)).log_softmax(dim=-2).gather(-2, labels), weights)
+        wrong_logits = raw * targets.signs
+        values["binary_cross_entropy"] = mean(softplus(wrong_logits), weights)
+        sure = top.sigmoid()
+        values |= _of_errors(wrong_logits.sigmoid_(), weights)
+        values |= _of_margins(raw, top, guesses, labels, weights)
+    elif reads_as is None:
+        values = _of_margins(raw, top, guesses, labels, weights)
+    else:
+        values = _of_errors(activated(raw, output).sub_(targets.values).abs_(), weights)
+
+    guesses, labels = guesses.squeeze(-2), labels.squeeze(-2)
+    hit = right.squeeze(-2).double()
+    values["accuracy"] = over_samples(hit, weights)
+    if output != "none":
+        values["brier"] = values["mse"] * raw.shape[-2]
+        sure = sure.squeeze(-2)
+        values["expected_calibration_error"] = _calibration_error(sure, sure - hit, weights)
+    counts = targets.counts.expand(*hit.shape[:-1], -1)
+    # Exact in whatever order a GPU adds: whole numbers. (Sums over one-hot rows would cost K times as much.)
+    ones = torch.ones_like(hit) if weights is None else weights.expand_as(hit)
+    hits = torch.zeros_like(counts).scatter_add(-1, labels, hit if weights is None else hit * weights)
+    mentions = counts.scatter_add(-1, guesses, ones)
+    # Over the classes that are a label or a guess at least once, as scikit-learn's f1_score. Weight 0: no sample.
+    decided = decisions(hits, mentions - counts, counts)
+    met = mentions.count_nonzero(dim=-1)
+    values["macro_f1"] = decided.f1.sum(dim=-1) / met
+    values["precision"], values["recall"] = decided.precision.sum(dim=-1) / met, decided.recall.sum(dim=-1) / met
+    return values | ranks
+
+
+def label_metrics(
+    task: Task, raw: Tensor, targets: ClassTargets, output: Output, reads_as: Prediction | None
+) -> dict[str, Tensor]:
+    """Of one yes or no, and of several. Overwrites `raw` (..., K, N)."""
+    values, weights = {}, targets.weights
+    # Of outputs trained towards 0 and 1 the middle decides, of logits and margins the sign.
+    plain = output == "none" and reads_as == "mean"
+    yeses = raw > (0.5 if plain else 0)
+    ranks = {} if output == "softmax" else _of_ranks(raw, targets)
+    if plain:
+        values = _of_errors(raw.sub_(targets.values).abs_(), weights)
+    else:
+        wrong = raw * targets.signs
+        if task == "binary":
+            shortfalls = (wrong + MARGIN).clamp_(min=0)
+            values["hinge"] = mean(shortfalls, weights)
+            values["squared_hinge"] = mean(shortfalls.square_(), weights)
+        if output == "sigmoid":
+            costs = softplus(wrong)
+            values |= _of_probabilities(task, wrong.sigmoid_(), costs, targets)
+        elif output == "softmax":
+            shared = softmax(raw, *raw.max(dim=-2, keepdim=True))
+            yeses = shared.p > 0.5
+            ranks = _of_ranks(shared.order(), targets)
+            costs = torch.where(targets.truths, shared.log_p, shared.log_no).neg_()
+            values |= _of_probabilities(task, shared.p.sub_(targets.values).abs_(), costs, targets)
+
+    right = yeses == targets.truths
+    if weights is None:
+        values["accuracy"] = right.sum(dim=(-2, -1), dtype=torch.float64) / targets.truths.numel()
+    else:
+        values["accuracy"] = mean(right, weights)
+    decided = decisions(_count(yeses & targets.truths, weights), _count(yeses, weights), targets.counts)
+    values["macro_f1" if task == "multilabel" else "f1"] = decided.f1.mean(dim=-1)
+    values["precision"], values["recall"] = decided.precision.mean(dim=-1), decided.recall.mean(dim=-1)
+    return values | ranks
+
+
+def _count(yeses: Tensor, weights: Tensor | None) -> Tensor:
+    """How many samples each is true of, by their weights, (..., K)."""
+    return yeses.sum(dim=-1) if weights is None else (yeses * weights).sum(dim=-1)
+
+
+def _of_errors(errors: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
+    """From |p - t| (..., K, N), which it overwrites."""
+    return {"mae": mean(errors, weights), "mse": mean(errors.square_(), weights)}
+
+
+def _of_probabilities(task: Task, errors: Tensor, costs: Tensor, targets: ClassTargets) -> dict[str, Tensor]:
+    """From |p - t|, which is overwritten, and -ln(1 - |p - t|), both (..., K, N)."""
+    weights = targets.weights
+    values = {"binary_cross_entropy": mean(costs, weights)}
+    if task == "multilabel":
+        missing = errors.sum(dim=-2)
+        # sum of t + sum of p - 2 (sum of t p) is the sum of |p - t|, as t is 0 or 1: nothing cancels near 0.
+        both = (errors * targets.signs).sum(dim=-2).add_(targets.mentions, alpha=2).add_(DICE_EPS)
+        values["dice"] = over_samples(missing / both, weights)
+    gaps = errors * targets.signs  # p - t
+    values["expected_calibration_error"] = _calibration_error(
+        (gaps + targets.values).flatten(-2),
+        gaps.flatten(-2),
+        None if weights is None else weights.repeat(gaps.shape[-2]),
+    )
+    values |= _of_errors(errors, weights)
+    values["brier"] = values["mse"] * errors.shape[-2]
+    # Squared by now, which is the power gamma.
+    values["binary_focal"] = mean(errors.mul_(costs), weights)
+    return values
+
+
+def _calibration_error(probabilities: Tensor, gaps: Tensor, weights: Tensor | None) -> Tensor:
+    """Equal bins of the probabilities, each with its upper edge, the first with 0 as well. The gaps p - t are summed in
+    each, by their weights (N,); sums over bins of |sum|, divided by the number of all, or the sum of the weights. Both
+    (..., N), the result (...), to about 1e-11.
+
+    Whole multiples of a power of 2 are summed, so large a power that no sum is rounded: it is exact in whatever order a
+    GPU adds.
+    """
+    edges = torch.arange(1, BINS, dtype=probabilities.dtype, device=probabilities.device) / BINS
+    bins = torch.bucketize(probabilities, edges)
+    if weights is not None:
+        total = weights.sum()
+        gaps, power = gaps * weights, power_of_two(total)
+        sums = gaps.new_zeros(*gaps.shape[:-1], BINS).scatter_add(-1, bins, (gaps / power).round_())
+        return sums.abs_().sum(dim=-1) * (power / total)
+    samples = gaps.shape[-1]
+    unit = 2.0 ** (samples.bit_length() - 52)
+    sums = gaps.new_zeros(*gaps.shape[:-1], BINS).scatter_add(-1, bins, (gaps / unit).round_())
+    return sums.abs_().sum(dim=-1) * (unit / samples)
+
+
+def _of_right_class(log_right: Tensor, weights: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
+    """What follows from the right class' log-probability alone, and 1 - its probability; (..., 1, N)."""
+    wrong = log_right.expm1().neg_()
+    cross_entropy = -mean(log_right, weights)
+    values = {
+        "cross_entropy": cross_entropy,
+        "focal": -mean(wrong.square().mul_(log_right), weights),
+        "generalized_cross_entropy": mean((log_right * GENERALIZED_Q).expm1_(), weights) / -GENERALIZED_Q,
+        # The reverse cross-entropy: each wrong class' probability times the logarithm of 0.
+        "symmetric_cross_entropy": SYMMETRIC_ALPHA * cross_entropy - SYMMETRIC_BETA * LOG_ZERO * mean(wrong, weights),
+    }
+    return values, wrong
+
+
+def _of_margins(raw: Tensor, top: Tensor, guesses: Tensor, labels: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
+    """Overwrites `raw` (..., K, N)."""
+    of_right = raw.gather(-2, labels)
+    second = raw.scatter(-2, guesses, -inf).amax(dim=-2, keepdim=True)
+    rival = torch.where(guesses == labels, second, top)
+    return {
+        "categorical_hinge": _categorical_hinge(of_right, rival, weights),
+        "multi_margin": _multi_margin(raw, of_right, labels, weights),
+    }
+
+
+def _categorical_hinge(of_right: Tensor, rival: Tensor, weights: Tensor | None) -> Tensor:
+    """rival: the greatest output of a wrong class, which counts as at least 0, as in Keras. (..., 1, N)."""
+    return mean((rival.clamp(min=0) - of_right).add_(MARGIN).clamp_(min=0), weights)
+
+
+def _multi_margin(outputs: Tensor, of_right: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+    """Overwrites the outputs (..., K, N); any number may have been added to all of a sample's."""
+    return mean(outputs.sub_(of_right - MARGIN).clamp_(min=0).scatter_(-2, labels, 0.0), weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Of each class, (..., K); 0 where nothing is there to be divided by, as with scikit-learn's zero_division=0."""
+
+    f1: Tensor
+    precision: Tensor
+    recall: Tensor
+
+
+def decisions(hits: Tensor, guessed: Tensor, counts: Tensor) -> Decisions:
+    """`hits`: samples rightly taken for the class, `guessed`: all that were, (..., K); `counts`: all that are of it."""
+
+    def share(part: Tensor, whole: Tensor) -> Tensor:
+        return torch.where(whole > 0, part.double() / whole.double(), 0.0)
+
+    return Decisions(share(2 * hits, guessed + counts), share(hits, guessed), share(hits, counts))
+
+
+def _of_ranks(scores: Tensor, targets: ClassTargets) -> dict[str, Tensor]:
+    """Means over the classes that have a value. scores: (..., K, N), left as they are. Probabilities would tie where
+    they have been rounded to 0 or 1; their log-odds don't."""
+    if scores.shape[-2] > MOST_RANKED:
+        return {}
+    found, counts, weights = ranked(scores, targets.values, targets.weights), targets.counts, targets.weights
+    total = targets.values.shape[-1] if weights is None else weights.sum()
+    present = counts > 0
+    return {
+        "auc": macro(found.auc, present & (counts < total)),
+        "average_precision": macro(found.average_precision, present),
+    }

@@ -1,0 +1,44 @@
+"""The metrics of each class by itself, of which `metrics.compute_metrics` gives the means."""
+
+import torch
+from torch import Tensor
+
+from lossrun.catalog import Task
+from lossrun.components.metrics import ReadsAs, reading
+from lossrun.components.metrics.classes import ClassTargets, decisions
+from lossrun.components.metrics.exact_softmax import softmax
+from lossrun.components.metrics.ranks import ranked
+from lossrun.components.models import Output
+
+
+def class_scores(
+    task: Task, preactivations: Tensor, targets: ClassTargets, *, output: Output, reads_as: ReadsAs
+) -> dict[str, Tensor]:
+    """`samples` (or their weights), `f1`, `precision`, `recall`, `auc` and `average_precision` of each class, (K,).
+
+    preactivations: (N, K), of one model. Everything else as for `metrics.compute_metrics`. Ranks of a class without
+    samples
+    are NaN.
+    """
+    raw = preactivations.detach().to(targets.values.device).mT.double().contiguous()
+    output = reading(task, output, reads_as)
+    # Of outputs trained towards 0 and 1 the middle decides, of logits and margins the sign.
+    yeses = raw > (0.5 if output == "none" and reads_as == "mean" else 0)
+    scores = raw
+    if output == "softmax":
+        found = softmax(raw.clone(), *raw.max(dim=-2, keepdim=True))
+        scores, yeses = found.order(), found.p > 0.5
+    if task == "multiclass":
+        yeses = torch.zeros_like(targets.truths).scatter(-2, raw.argmax(dim=-2, keepdim=True), True)
+    counted = targets.values if targets.weights is None else targets.values * targets.weights
+    guessed = yeses.double() if targets.weights is None else yeses * targets.weights
+    decided = decisions((counted * yeses).sum(dim=-1), guessed.sum(dim=-1), targets.counts)
+    ranks = ranked(scores, targets.values, targets.weights)
+    return {
+        "samples": targets.counts,
+        "f1": decided.f1,
+        "precision": decided.precision,
+        "recall": decided.recall,
+        "auc": ranks.auc,
+        "average_precision": ranks.average_precision,
+    }

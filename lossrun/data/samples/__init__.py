@@ -1,0 +1,1 @@
+"""Samples in memory: targets, weights, splits, scaling, corruption, hashes."""

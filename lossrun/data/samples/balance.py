@@ -1,0 +1,37 @@
+"""Which classes the data hold. A class that one part alone lacks is for the rule `missing_class` to tell of."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from lossrun.catalog.declaration import Task
+from lossrun.data.samples.dataset import Part, class_counts
+from lossrun.errors import DataError
+
+# Of class names in a note.
+SHOWN: Final = 5
+
+
+def class_notes(parts: Mapping[str, Part], task: Task, target_size: int, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """What to know of classes without a sample. `classes`: their names, () where they have none.
+
+    Raises DataError where all training samples are of one class and there is nothing to tell apart.
+    """
+    if task == "regression":
+        return ()
+    counts = {name: class_counts(part.targets, task, target_size) for name, part in parts.items()}
+    names = classes or tuple(map(str, range(len(counts["train"]))))
+    present = np.flatnonzero(counts["train"])
+    if task != "multilabel" and len(present) < 2:
+        raise DataError(
+            f"every training sample is of the class {names[present[0]]}; expected at least 2 classes to tell apart: "
+            "hold out fewer samples, or add some of the others"
+        )
+    nowhere = np.flatnonzero(sum(counts.values()) == 0)
+    return (f"{_listed(names, nowhere)} in no sample at all",) if len(nowhere) else ()
+
+
+def _listed(names: tuple[str, ...], places: np.ndarray) -> str:
+    shown = ", ".join(names[place] for place in places[:SHOWN]) + ", ..." * (len(places) > SHOWN)
+    return f"the class {shown} occurs" if len(places) == 1 else f"the classes {shown} occur"

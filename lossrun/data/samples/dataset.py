@@ -1,0 +1,250 @@
+"""The types of the room: what a user's function returns, and what training gets."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any, Final
+
+import numpy as np
+
+from lossrun.catalog.data_facts import DataFacts, TargetScale
+from lossrun.catalog.declaration import Task
+from lossrun.data.tables.table_inputs import UNNAMED, Layout
+
+_BLOCK: Final = 16_384  # samples moved at a time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """What a user's own dataset function returns.
+
+    Each part is (inputs, targets) or, as in Keras, (inputs, targets, weights): arrays, CPU tensors or lists, one row
+    per sample. A weight says how much its sample counts, in the loss and in every metric; it is at least 0. A part left
+    out is split off from `train` as for any dataset. `classes` names the classes; integer labels are then indices into
+    it.
+    """
+
+    train: tuple[Any, ...]
+    validation: tuple[Any, ...] | None = None
+    test: tuple[Any, ...] | None = None
+    task: Task | None = None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scaling:
+    """scaled = (raw - mean) / std; both float64 and broadcastable to one sample."""
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    @classmethod
+    def identity(cls) -> "Scaling":
+        return cls.divide_by(1.0)
+
+    @classmethod
+    def divide_by(cls, divisor: float) -> "Scaling":
+        return cls(np.array(0.0), np.array(divisor))
+
+    def apply(self, raw: np.ndarray, precision: Any = np.float32) -> np.ndarray:
+        """(N, ...) in original units -> the same shape, scaled, and rounded to `precision` last; `raw` itself where
+        nothing is to be done."""
+        if not np.any(self.mean) and np.all(self.std == 1):
+            return raw.astype(precision, copy=False)
+        # Bytes need no more than float32, which halves the memory of a large image set.
+        work = np.float32 if raw.dtype == np.uint8 else np.float64
+        scaled = np.empty(raw.shape, precision)
+        for start in range(0, len(raw), _BLOCK):
+            block: np.ndarray = np.subtract(raw[start : start + _BLOCK], self.mean, dtype=work)
+            np.divide(block, self.std, out=block, casting="same_kind")
+            scaled[start : start + _BLOCK] = block
+        return scaled
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Samples in original units. Arrays may be read-only memory maps.
+
+    inputs: (N, *input_shape), uint8 for pixels, float32 where it holds each number exactly, otherwise float64.
+    targets: multiclass int64 (N,); binary float32 (N, 1) of 0 and 1; multilabel float32 (N, K) of 0 and 1; regression
+    float32 or float64 (N, K), as inputs are.
+    ids: int64 (N,), ascending: the row in the source (a test set of its own counts from 0 itself).
+    weights: float64 (N,), how much each sample counts; None where all count alike.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    ids: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, index: np.ndarray | slice) -> "Part":
+        weights = None if self.weights is None else self.weights[index]
+        return Part(self.inputs[index], self.targets[index], self.ids[index], weights)
+
+    def sorted_into(self, indices: Sequence[np.ndarray]) -> "list[Part]":
+        """Its samples in several parts, by their ascending indices; every sample is in one. The parts lie in the memory
+        of this one, which is of no use any more: a copy of a large dataset would double what a run needs.
+
+        The first indices may be many; the samples of the others are held twice for a moment.
+        """
+        first, *others = indices
+        for array in (self.inputs, self.targets, self.ids, *(() if self.weights is None else (self.weights,))):
+            held_out = [array[index] for index in others]
+            # Forwards nothing is written over that is still to be read.
+            for start in range(0, len(first), _BLOCK):
+                block = first[start : start + _BLOCK]
+                array[start : start + len(block)] = array[block]
+            place = len(first)
+            for part in held_out:
+                array[place : place + len(part)] = part
+                place += len(part)
+        return [self.rows(slice(*bounds)) for bounds in pairwise(accumulate(map(len, indices), initial=0))]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """A dataset, ready to train on.
+
+    target_size: classes for multiclass, otherwise columns of the target.
+    classes: their names, () where unknown.
+    input_scaling, target_scaling: fitted on the training part, or fixed (pixels are divided by 255).
+    hashes: part -> SHA-256 (hex) over dtype, shape and bytes of its inputs and targets as used, corruption included.
+    notes: facts worth printing, such as "3 rows with empty cells dropped".
+    layout: where a file has its inputs; means: float64 (D,), what replaced missing numbers, None where none may miss.
+    guessed_from: a word among the targets, where nobody said that words are classes.
+    given: what a file says about the parts of its rows; brought: the parts that came apart from the training part.
+    target_scale: of a regression, of all parts and before any corruption.
+    numbered: a label is the place of its class, also where classes have names. void: samples left out because their
+    label is no class and ignored.
+    """
+
+    name: str
+    task: Task
+    train: Part
+    validation: Part | None
+    test: Part | None
+    input_shape: tuple[int, ...]
+    target_size: int
+    classes: tuple[str, ...]
+    input_scaling: Scaling
+    target_scaling: Scaling
+    hashes: dict[str, str]
+    notes: tuple[str, ...]
+    layout: Layout = UNNAMED
+    means: np.ndarray | None = None
+    guessed_from: str | None = None
+    given: "SplitColumn | None" = None
+    brought: tuple[str, ...] = ()
+    target_scale: TargetScale | None = None
+    numbered: bool = True
+    void: int = 0
+
+    def _names_of_columns(self) -> tuple[str, ...]:
+        """Of several target columns that are a class or a label each, what the file calls them."""
+        columns = self.layout.targets if self.task in ("multiclass", "multilabel") else ()
+        return columns if len(columns) == self.target_size > 1 else ()
+
+    @property
+    def facts(self) -> DataFacts:
+        regression = self.task == "regression"
+        held_out = [part.targets for part in (self.validation, self.test) if part and regression]
+        return DataFacts(
+            task=self.task,
+            input_shape=self.input_shape,
+            target_size=self.target_size,
+            train=len(self.train),
+            validation=len(self.validation) if self.validation else 0,
+            test=len(self.test) if self.test else 0,
+            target_range=(float(self.train.targets.min()), float(self.train.targets.max())),
+            least_magnitude=float(np.abs(self.train.targets).min()),
+            class_counts=None
+            if self.task == "regression"
+            else tuple(class_counts(self.train.targets, self.task, self.target_size).tolist()),
+            held_out_range=(min(float(p.min()) for p in held_out), max(float(p.max()) for p in held_out))
+            if held_out
+            else None,
+            held_out_magnitude=min((float(np.abs(p).min()) for p in held_out), default=None),
+            target_scale=self.target_scale,
+            classes=self.classes or self._names_of_columns(),
+            numbered=self.numbered,
+            void=self.void,
+            weights=None if self.train.weights is None else summary_of(self.train.weights),
+            held_out_counts={}
+            if self.task == "regression"
+            else {
+                name: tuple(class_counts(part.targets, self.task, self.target_size).tolist())
+                for name, part in (("validation", self.validation), ("test", self.test))
+                if part is not None
+            },
+        )
+
+
+def summary_of(weights: np.ndarray) -> tuple[float, float, float]:
+    """Least, greatest and sum."""
+    return float(weights.min()), float(weights.max()), float(weights.sum())
+
+
+def class_counts(targets: np.ndarray, task: Task, target_size: int) -> np.ndarray:
+    """Samples of each class; binary: of no and of yes; multilabel: with each label."""
+    if task == "multilabel":
+        positive: np.ndarray = targets.sum(axis=0, dtype=np.int64)
+        return positive
+    return np.bincount(targets.ravel().astype(np.int64), minlength=max(target_size, 2))
+
+
+def class_amounts(part: Part, task: Task, target_size: int) -> tuple[list[float], float]:
+    """What the samples of each class count for, and all of them: their numbers, or where they have weights the sums."""
+    if part.weights is None:
+        return class_counts(part.targets, task, target_size).tolist(), len(part)
+    if task == "multilabel":
+        amounts = (part.targets * part.weights[:, np.newaxis]).sum(axis=0, dtype=np.float64)
+        return amounts.tolist(), float(part.weights.sum())
+    classes = part.targets.ravel().astype(np.int64)
+    weighed = np.bincount(classes, weights=part.weights, minlength=max(target_size, 2))
+    return weighed.tolist(), float(part.weights.sum())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SplitColumn:
+    """What each sample of the training source says about its part. `by`: "column" (the values are parts), "groups" (no
+    value in two parts) or "order" (the last ones are held out). `name`: of the column or array; `place` calls a row's
+    cell. `values`: words or numbers (N,)."""
+
+    by: str
+    name: str
+    values: np.ndarray
+    place: Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnsplitData:
+    """What a reader gives: encoded samples, not yet split.
+
+    validation, test: only where the source has such parts of its own.
+    input_scaling: a fixed one, None for identity.
+    columns: names of the input columns, for messages; () where they have none.
+    layout: where a file has its inputs.
+    guessed_from: as in Data.
+    given: how a file says which rows are held out; None where they are drawn.
+    numbered: see Data. weighted_by: what the weights of its samples are called, "" where they have none.
+    fill_missing: NaN among the inputs means "missing" and is to be replaced by the training mean of its column.
+    """
+
+    task: Task
+    train: Part
+    target_size: int
+    validation: Part | None = None
+    test: Part | None = None
+    classes: tuple[str, ...] = ()
+    input_scaling: Scaling | None = None
+    columns: tuple[str, ...] = ()
+    layout: Layout = UNNAMED
+    guessed_from: str | None = None
+    given: SplitColumn | None = None
+    numbered: bool = True
+    weighted_by: str = ""
+    fill_missing: bool = False
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,43 @@
+"""SHA-256 of arrays: two parts with one digest hold the same numbers in the same order."""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from lossrun.data.samples.dataset import Data, Part, Scaling
+from lossrun.data.samples.scaling import coarse_columns
+from lossrun.data.tables.inputs import as_float32
+
+
+def array_digest(*arrays: np.ndarray) -> str:
+    """Hex digest over dtype, shape and bytes of each array."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def part_digest(part: Part) -> str:
+    """Of inputs and targets, as used in training, and of weights where there are any.
+
+    Numbers count as float32, as they always have, so that runs of earlier versions know their data again; only where
+    that would make different numbers equal they count in full.
+    """
+    weights = () if part.weights is None else (part.weights,)
+    return array_digest(*map(_counted, (part.inputs, part.targets)), *weights)
+
+
+def hashes(data: Mapping[int, Data]) -> dict[str, str]:
+    """The hash of each part; where each seed has a split of its own, of all seeds' parts together."""
+    distinct = list({id(one): one for one in data.values()}.values())
+    if len(distinct) == 1:
+        return dict(distinct[0].hashes)
+    return {part: "+".join(one.hashes[part][:16] for one in distinct) for part in distinct[0].hashes}
+
+
+def _counted(array: np.ndarray) -> np.ndarray:
+    if array.dtype != np.float64 or coarse_columns(array, Scaling.identity()).size:
+        return array
+    return as_float32(array)

@@ -1,0 +1,172 @@
+"""What training made of the form of its data, so that new samples can be given the same form without the old ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from lossrun.catalog.declaration import Task
+from lossrun.data.samples.dataset import Data, Part, Scaling
+from lossrun.data.tables.cells import CellForm
+from lossrun.data.tables.table import Table
+from lossrun.data.tables.table_inputs import InputColumn, Layout, read_inputs
+from lossrun.errors import DataError
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Preparation:
+    """Everything that a model needs to know of its data to predict; plain JSON and back, without losing a digit.
+
+    columns: of a table with named columns, in the order of the inputs; () where inputs have no names.
+    means: float64 (D,), what a missing number is replaced by; None where it is an error.
+    form, delimiter, header: how the cells of its table were written.
+    arrays: what the archive calls the inputs; () for other datasets.
+    targets: what a file calls the targets; () where they have no names.
+    dtype: of the inputs in original units, "uint8", "float32" or "float64"; reach: their least and greatest number.
+    """
+
+    task: Task
+    input_shape: tuple[int, ...]
+    target_size: int
+    classes: tuple[str, ...]
+    input_scaling: Scaling
+    target_scaling: Scaling
+    columns: tuple[InputColumn, ...]
+    means: np.ndarray | None
+    form: CellForm
+    delimiter: str
+    header: bool
+    arrays: tuple[str, ...]
+    targets: tuple[str, ...]
+    dtype: str
+    reach: tuple[float, float]
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """One for each input of a table with named columns; a word's is `column=word`."""
+        return tuple(name for column in self.columns for name in column.input_names)
+
+    def inputs_of(self, table: Table) -> np.ndarray:
+        """float64 (N, D): the inputs in a table's named columns, whatever other columns it has.
+
+        Raises DataError, naming the place, for what is missing, no number, or a word that training had none of.
+        """
+        return read_inputs(table, self.columns, means=self.means)
+
+    def without_samples(self, name: str) -> Data:
+        """As much of the data as the form says. The training part has no sample."""
+        target = {"multiclass": ((0,), np.int64), "regression": ((0, self.target_size), np.float64)}
+        shape, kind = target.get(self.task, ((0, self.target_size), np.float32))
+        inputs: np.ndarray = np.empty((0, *self.input_shape), self.dtype)
+        return Data(
+            name=name,
+            task=self.task,
+            train=Part(inputs, np.empty(shape, kind), np.empty(0, np.int64)),
+            validation=None,
+            test=None,
+            input_shape=self.input_shape,
+            target_size=self.target_size,
+            classes=self.classes,
+            input_scaling=self.input_scaling,
+            target_scaling=self.target_scaling,
+            hashes={},
+            notes=(),
+            layout=Layout(
+                columns=self.columns,
+                form=self.form,
+                delimiter=self.delimiter,
+                header=self.header,
+                arrays=self.arrays,
+                targets=self.targets,
+            ),
+            means=self.means,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Lists, strings and numbers only."""
+        return {
+            "format": FORMAT,
+            "task": self.task,
+            "input_shape": list(self.input_shape),
+            "target_size": self.target_size,
+            "classes": list(self.classes),
+            "input_scaling": _scaling_to_json(self.input_scaling),
+            "target_scaling": _scaling_to_json(self.target_scaling),
+            "columns": [column.to_json() for column in self.columns],
+            "means": None if self.means is None else self.means.tolist(),
+            "cells": {
+                "decimal": self.form.decimal,
+                "thousands": self.form.thousands,
+                "missing_values": sorted(self.form.missing),
+            },
+            "delimiter": self.delimiter,
+            "header": self.header,
+            "arrays": list(self.arrays),
+            "targets": list(self.targets),
+            "dtype": self.dtype,
+            "reach": list(self.reach),
+        }
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> "Preparation":
+        """What `to_json` gave. Raises DataError where it is anything else."""
+        try:
+            if tree["format"] != FORMAT:
+                raise DataError(f"the form of the data is of version {tree['format']!r}; expected {FORMAT}")
+            cells, means = tree["cells"], tree["means"]
+            return cls(
+                task=tree["task"],
+                input_shape=tuple(map(int, tree["input_shape"])),
+                target_size=int(tree["target_size"]),
+                classes=tuple(map(str, tree["classes"])),
+                input_scaling=_scaling_from_json(tree["input_scaling"]),
+                target_scaling=_scaling_from_json(tree["target_scaling"]),
+                columns=tuple(map(InputColumn.from_json, tree["columns"])),
+                means=None if means is None else np.array(means, np.float64),
+                form=CellForm(
+                    str(cells["decimal"]),
+                    frozenset(map(str, cells["missing_values"])),
+                    str(cells.get("thousands", "")),  # runs of earlier versions have none
+                ),
+                delimiter=str(tree["delimiter"]),
+                header=bool(tree["header"]),
+                arrays=tuple(map(str, tree["arrays"])),
+                targets=tuple(map(str, tree["targets"])),
+                dtype=str(tree["dtype"]),
+                reach=(float(tree["reach"][0]), float(tree["reach"][1])),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise DataError(f"the form of the data cannot be read: {type(error).__name__}: {error}") from error
+
+
+def preparation_of(data: Data) -> Preparation:
+    """What the training part made of the data."""
+    inputs = data.train.inputs
+    return Preparation(
+        task=data.task,
+        input_shape=tuple(data.input_shape),
+        target_size=data.target_size,
+        classes=data.classes,
+        input_scaling=data.input_scaling,
+        target_scaling=data.target_scaling,
+        columns=data.layout.columns,
+        means=data.means,
+        form=data.layout.form,
+        delimiter=data.layout.delimiter,
+        header=data.layout.header,
+        arrays=data.layout.arrays,
+        targets=data.layout.targets,
+        dtype=inputs.dtype.name,
+        reach=(float(inputs.min()), float(inputs.max())),
+    )
+
+
+def _scaling_to_json(scaling: Scaling) -> dict[str, Any]:
+    return {"mean": scaling.mean.tolist(), "std": scaling.std.tolist()}
+
+
+def _scaling_from_json(tree: Mapping[str, float | Sequence[float]]) -> Scaling:
+    return Scaling(np.array(tree["mean"], np.float64), np.array(tree["std"], np.float64))

@@ -1,0 +1,58 @@
+"""How much each sample counts: what a dataset gives as weights, checked."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from lossrun.data.samples.dataset import Part, summary_of
+from lossrun.data.tables.inputs import as_array
+from lossrun.errors import DataError
+
+# In float32 the sum of a batch's weighted losses must neither overflow nor vanish. Weights that come smaller or larger
+# say the same after all of them are multiplied by one number.
+LEAST: Final = 1e-20
+MOST: Final = 1e20
+EXPECTED: Final = f"expected 0, or a number from {LEAST:g} to {MOST:g}"
+
+
+def as_weights(value: Any, where: str, samples: int, place: Callable[[int], str]) -> np.ndarray:
+    """float64 (samples,), from numbers (samples,) or (samples, 1).
+
+    where: what messages call all of them; place: what they call one. Raises DataError for whatever is no weight.
+    """
+    array = as_array(value, where)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{where}: holds {array.dtype} values; expected one number of at least 0 for each sample")
+    if array.shape not in ((samples,), (samples, 1)):
+        raise DataError(
+            f"{where}: shape {array.shape} for {samples} sample{'s' * (samples != 1)}; expected one weight for each "
+            "sample"
+        )
+    weights = array.reshape(samples).astype(np.float64)
+    wrong = ~((weights == 0) | ((weights >= LEAST) & (weights <= MOST)))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError(f"{place(row)}: the weight {weights[row]:g}; {EXPECTED}")
+    if not weights.any():
+        raise DataError(f"{where}: every weight is 0, so no sample counts; expected some weights above 0")
+    return weights
+
+
+def weight_notes(parts: Mapping[str, Part], called: str, *, standardized: bool) -> tuple[str, ...]:
+    """A line on the weights of all parts. `called`: where they come from.
+
+    Raises DataError where nothing in a part counts.
+    """
+    given = {name: part.weights for name, part in parts.items() if part.weights is not None}
+    if not given:
+        return ()
+    for name, weights in given.items():
+        if not weights.any():
+            raise DataError(
+                f"{called}: every weight of the {name} part is 0, so no sample in it counts; use another split_seed or "
+                "more samples"
+            )
+    low, high, total = summary_of(np.concatenate(list(given.values())))
+    note = f"weights: {called}, {low:g} to {high:g}, sum {total:g}"
+    return (f"{note}; standardize does not look at them" if standardized else note,)

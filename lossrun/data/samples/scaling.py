@@ -1,0 +1,128 @@
+"""Scalings fitted on the training part."""
+
+from typing import Final
+
+import numpy as np
+
+from lossrun.catalog import Task
+from lossrun.data.samples.dataset import Scaling
+
+# Images counted at a time: bounds the memory that 8-byte counting takes to some tens of MB.
+BLOCK: Final = 4096
+# Beyond these the usual first weights and learning rates no longer suit all columns.
+LARGE: Final = 100.0
+FAR_APART: Final = 100.0
+# Of a mean, in standard deviations: from here on its last digits matter.
+FAR_FROM_ZERO: Final = 1e6
+# What is looked at to see whether numbers keep their differences, and how much of them may be lost.
+LOOKED_AT: Final = 4096
+NUMBERS_LOOKED_AT: Final = 1 << 22
+LOST: Final = 0.1
+# Of columns in a note.
+SHOWN: Final = 5
+
+
+def fit(array: np.ndarray) -> Scaling:
+    """To mean 0 and standard deviation 1: per column of (N, D), over all pixels of (N, C, H, W).
+
+    What is constant gets std 1.
+    """
+    if array.ndim == 4:
+        mean, std = _byte_moments(array) if array.dtype == np.uint8 else _moments(array.reshape(-1, 1))
+        return Scaling(mean.reshape(()), std.reshape(()))
+    return Scaling(*_moments(array))
+
+
+def scale_notes(table: np.ndarray, task: Task) -> tuple[str, ...]:
+    """What speaks for standardizing the inputs (N, D): large numbers, or columns whose widths are far apart."""
+    least, greatest = table.min(axis=0).astype(np.float64), table.max(axis=0).astype(np.float64)
+    low, high = least.min(), greatest.max()
+    # Widths rather than deviations: those of 0 and 1 are alike however rare the 1 is.
+    widths = (greatest - least)[greatest > least]
+    found: list[str] = []
+    if max(-low, high) > LARGE:
+        found.append(f"reach from {low:.4g} to {high:.4g}")
+    if len(widths) and widths.max() > FAR_APART * widths.min():
+        found.append(f"come in columns {widths.min():.4g} to {widths.max():.4g} wide")
+    # Whose inputs need it has targets that need it, mostly.
+    how = "{inputs: true, targets: true}" if task == "regression" else "true"
+    return (f"inputs {' and '.join(found)}: standardize: {how} usually helps",) if found else ()
+
+
+def constant_notes(table: np.ndarray, columns: tuple[str, ...], *, standardized: bool) -> tuple[str, ...]:
+    """What to know of columns of training inputs (N, D) that hold one number only. `columns`: their names, if any."""
+    constant = np.flatnonzero(table.max(axis=0) == table.min(axis=0))
+    if len(constant) == table.shape[1]:
+        return ("every input is constant in the training part: there is nothing to tell samples apart by",)
+    if not len(constant) or not standardized:
+        return ()
+    names = ", ".join(str(columns[place] if columns else place) for place in constant[:SHOWN])
+    more = ", ..." if len(constant) > SHOWN else ""
+    what = f"input column {names} is" if len(constant) == 1 else f"input columns {names}{more} are"
+    return (f"{what} constant in the training part: standardize moves it to 0 and has no width to scale by",)
+
+
+def coarse_columns(array: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """Which columns of (N, D) come out of the scaling, rounded to float32, with fewer different numbers than they had
+    before; images (N, C, H, W) count as one column. Judged by some thousand rows."""
+    most = max(2, min(LOOKED_AT, NUMBERS_LOOKED_AT // max(1, array[:1].size)))
+    rows = array[:: max(1, len(array) // most)]
+    rounded = scaling.apply(rows)
+    if array.ndim != 2:
+        rows, rounded = rows.reshape(-1, 1), rounded.reshape(-1, 1)
+    before, after = _different(rows), _different(rounded)
+    return np.flatnonzero(after < (1 - LOST) * before)
+
+
+def coarse_notes(
+    array: np.ndarray, scaling: Scaling, columns: tuple[str, ...], *, what: str, standardized: bool
+) -> tuple[str, ...]:
+    """What to know of columns of `what`, inputs or targets, whose numbers become equal in float32."""
+    if array.dtype == np.uint8 or (array.dtype == np.float32 and not standardized):
+        return ()
+    coarse = coarse_columns(array, scaling)
+    if not len(coarse):
+        return ()
+    table = array if array.ndim == 2 else array.reshape(-1, 1)
+    fix = f"standardize: {{{what}: true}}"
+    if standardized:
+        fix = "take the logarithm, leave out what lies far from the rest, or train with precision: float64"
+    found = []
+    for place in coarse[:SHOWN]:
+        low, high = table[:, place].min(), table[:, place].max()
+        name = f"{what[:-1]} column {columns[place] if columns else place}" if array.ndim == 2 else what
+        found.append(
+            f"{name}, from {low:.12g} to {high:.12g}, loses differences: float32 makes many of its numbers equal; {fix}"
+        )
+    return tuple(found)
+
+
+def _different(table: np.ndarray) -> np.ndarray:
+    """How many different numbers each column holds."""
+    ordered = np.sort(table, axis=0)
+    different: np.ndarray = 1 + (ordered[1:] != ordered[:-1]).sum(axis=0)
+    return different
+
+
+def _moments(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mean = table.mean(axis=0, dtype=np.float64)
+    std = table.std(axis=0, dtype=np.float64)
+    # Rounding can give a constant column a tiny deviation, so constancy is looked at itself.
+    constant = table.max(axis=0) == table.min(axis=0)
+    far = (np.abs(mean) > FAR_FROM_ZERO * std) & ~constant
+    if far.any():
+        # The sum of large numbers is rounded; what the mean is off by shows in a second pass.
+        mean = np.where(far, mean + (table - mean).mean(axis=0, dtype=np.float64), mean)
+        std = np.where(far, np.sqrt(np.square(table - mean).mean(axis=0, dtype=np.float64)), std)
+    return mean, np.where(constant, 1.0, std)
+
+
+def _byte_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Exact, from a histogram of the 256 values."""
+    histogram = np.zeros(256, np.int64)
+    for start in range(0, len(images), BLOCK):
+        histogram += np.bincount(images[start : start + BLOCK].ravel(), minlength=256)
+    values = np.arange(256)
+    mean = np.average(values, weights=histogram)
+    std = np.sqrt(np.average((values - mean) ** 2, weights=histogram))
+    return np.array(mean), np.array(std or 1.0)

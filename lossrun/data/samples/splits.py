@@ -1,0 +1,86 @@
+"""Which samples are held out: exact counts, shuffled, in proportion to the classes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lossrun.catalog.declaration import Task
+from lossrun.data.samples.dataset import UnsplitData
+from lossrun.data.samples.given_split import last_rows, whole_groups
+from lossrun.data.samples.streams import DataStream, generator
+from lossrun.errors import DataError
+
+
+def part_size(asked: int | float, samples: int, key: str, left_by: str = "") -> int:
+    """How many of `samples` the value of the key `key` asks for: an integer is a count, a float a share. `left_by`: in
+    words, what has taken others before.
+
+    A share above 0 gives at least one. Raises DataError where nothing would be left to train on.
+    """
+    if isinstance(asked, float) and asked >= 1:
+        raise DataError(
+            f"dataset.{key}: {asked} is no share; expected below 1 (a whole number is a count: {asked:.0f})"
+        )
+    size = asked if isinstance(asked, int) else max(1, round(asked * samples)) if asked else 0
+    if size >= samples:
+        raise DataError(
+            f"dataset.{key}: {asked} takes {size} of {samples} samples{left_by} and leaves nothing to train on; "
+            "ask for less"
+        )
+    return size
+
+
+def drawn_sizes(
+    asked: Mapping[str, Any], samples: int, *, own_test: bool, own_validation: bool = False
+) -> tuple[int, int]:
+    """How many samples to draw for test and then, from what remains, for validation; none for a part of its own.
+
+    Raises DataError for `test: official` where there is no such part.
+    """
+    if asked["test"] == "official" and not own_test:
+        raise DataError("dataset.test: official, but this dataset has no official test set; give a share or a count")
+    test = 0 if own_test else part_size(asked["test"], samples, "test")
+    left_by = f", which test: {asked['test']} leaves of {samples}," if test else ""
+    validation = 0 if own_validation else part_size(asked["validation"], samples - test, "validation", left_by)
+    return test, validation
+
+
+def draw(targets: np.ndarray, size: int, task: Task, seed: int, purpose: DataStream) -> np.ndarray:
+    """Which samples are held out, bool (N,), `size` of them True.
+
+    Binary and multiclass: every class in proportion, to the sample, by largest remainder.
+    """
+    drawn = np.zeros(len(targets), bool)
+    if size == 0:
+        return drawn
+    rng = generator(seed, purpose)
+    members = [np.arange(len(targets))]
+    if task in ("binary", "multiclass"):
+        members = [np.flatnonzero(targets.ravel() == value) for value in np.unique(targets)]
+    for indices, share in zip(members, _shares([len(indices) for indices in members], size), strict=True):
+        drawn[rng.permutation(indices)[:share]] = True
+    return drawn
+
+
+def held_out(source: UnsplitData, rows: np.ndarray, size: int, seed: int, purpose: DataStream) -> np.ndarray:
+    """bool (N,): which of the `rows` (bool) of the training source are held out: the last in time, whole groups, or
+    single samples, drawn by the seed."""
+    given = source.given
+    if size and given and given.by == "order":
+        return last_rows(given, rows, size)
+    if size and given and given.by == "groups":
+        return whole_groups(given, rows, size, seed, purpose)
+    held = np.zeros(len(rows), bool)
+    held[np.flatnonzero(rows)[draw(source.train.targets[rows], size, source.task, seed, purpose)]] = True
+    return held
+
+
+def _shares(counts: list[int], size: int) -> list[int]:
+    """`size` divided in proportion to `counts`: rounded down, then one more each to the largest remainders."""
+    total = sum(counts)
+    shares = [count * size // total for count in counts]
+    by_remainder = sorted(range(len(counts)), key=lambda i: -(counts[i] * size % total))
+    for i in by_remainder[: size - sum(shares)]:
+        shares[i] += 1
+    return shares

@@ -1,0 +1,252 @@
+"""Raw targets -> a task, and targets in the form of that task."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from lossrun.catalog.data_facts import as_number
+from lossrun.catalog.declaration import Task
+from lossrun.data.disguises import disguised
+from lossrun.data.tables.cells import PLAIN, CellForm
+from lossrun.data.tables.inputs import Cell, as_float32, as_numbers, indexed
+from lossrun.errors import DataError
+
+# Of a row in a message: more values say no more.
+SHOWN: Final = 8
+# What a message calls a row of the targets, or its cell in a column.
+At: TypeAlias = Callable[..., str]
+# So few rows may well be all different: a first try, a table of countries.
+FEW_ROWS: Final = 20
+# Stands for a label that is ignored and no class.
+VOID: Final = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """`targets` as in Part, VOID where the label is ignored and no class; `size`: classes for multiclass, otherwise
+    columns. `numbered`: see Data. `guessed_from`: the first word, where nobody said that words are classes."""
+
+    task: Task
+    targets: np.ndarray
+    size: int
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    numbered: bool = True
+    guessed_from: str | None = None
+
+
+def encode(
+    raw: np.ndarray,
+    task: Task | None,
+    where: str,
+    classes: tuple[str, ...] = (),
+    cell: Cell | None = None,
+    form: CellForm = PLAIN,
+    ignored: str | float | None = None,
+) -> Encoded:
+    """Targets (N,) or (N, K), numbers or words, made fit for `task`; without one it is inferred.
+
+    Words are classes (two: binary, more: multiclass). Numbers with a fraction, or of which none occurs twice, are a
+    regression; several columns of 0 and 1 are multilabel. Other integers could be classes or amounts and are refused.
+    `classes`: the names of the classes; integers are then indices into them. Otherwise the distinct values, sorted, are
+    the classes. `form`: how words were written that could be numbers. `ignored`: a label, of one class of several,
+    whose samples do not count; see `void`.
+
+    Raises DataError, naming `where`, and the first wrong value as `cell` calls its place.
+    """
+    if raw.dtype.kind not in "biufU":
+        raise DataError(f"{where}: holds {raw.dtype} values; expected numbers or words")
+    if raw.ndim not in (1, 2) or 0 in raw.shape[1:]:
+        raise DataError(f"{where}: has the shape {raw.shape}; expected one row or value per sample")
+    columns = raw[:, np.newaxis] if raw.ndim == 1 else raw
+    words = raw.dtype.kind == "U"
+    called = cell or indexed(where)
+
+    def at(row: int, column: int | None = None) -> str:
+        return called((row,) if raw.ndim == 1 or column is None else (row, column))
+
+    numbers = columns if words else as_numbers(columns, lambda index: at(*index))
+    if words:
+        _ask(columns, task, at, form)
+    is_guessed = task is None and not classes
+    if task is None:
+        task = _inferred(columns, words, where, classes)
+    if task == "regression":
+        if words:
+            raise DataError(f"{where}: holds words such as {str(columns[0, 0])!r}; a regression needs numbers")
+        if classes:
+            raise DataError(f"{where}: classes are named, but the task is regression; drop the one or the other")
+        return Encoded(task, numbers, columns.shape[1])  # rounded last, as inputs are
+    if task == "multilabel":
+        return _multilabel(columns, words, where, classes, at)
+    if columns.shape[1] > 1:
+        if task == "multiclass":
+            return _one_hot(columns, words, where, classes, at)
+        raise DataError(f"{where}: {columns.shape[1]} columns; a binary task has one (several: task: multilabel)")
+    column = columns[:, 0]
+    left_out = void(column, classes, ignored) if task == "multiclass" else np.zeros(len(column), bool)
+    if not left_out.any():
+        encoded = _classes(column, task, words, where, classes, at)
+        return replace(encoded, guessed_from=str(column[0])) if words and is_guessed else encoded
+    rows = np.flatnonzero(~left_out)
+    if not len(rows):
+        raise DataError(f"{where}: every sample has the ignored label {ignored}; expected some that count")
+    encoded = _classes(column[rows], task, words, where, classes, lambda row, *more: at(int(rows[row]), *more))
+    targets = np.full(len(column), VOID, np.int64)
+    targets[rows] = encoded.targets
+    return replace(encoded, targets=targets, guessed_from=str(column[0]) if words and is_guessed else None)
+
+
+def void(column: np.ndarray, classes: tuple[str, ...], ignored: str | float | None) -> np.ndarray:
+    """bool (N,): the samples with the ignored label, where it is no class.
+
+    It is none of the given `classes`; without these a negative number, or one beyond a gap, where all other labels are
+    indices from 0 or 1 on: -100, -1 or 255, as PyTorch's users write them. Any other label stays a class, with an
+    output of its own, as an index has in PyTorch.
+    """
+    nothing = np.zeros(len(column), bool)
+    if ignored is None:
+        return nothing
+    number = as_number(ignored)
+    if column.dtype.kind == "U":
+        return column == str(ignored) if classes and str(ignored) not in classes else nothing
+    if number is None:
+        return nothing
+    same = column == number
+    if classes:
+        return nothing if number in range(len(classes)) else same
+    others = np.unique(column[~same])
+    if not len(others) or others[0] < 0 or others[-1] > 2 * len(others) or not _is_whole(others):
+        return nothing
+    return same if number < 0 or number > others[-1] + 1 else nothing
+
+
+def are_nearly_all_different(distinct: int, rows: int) -> bool:
+    """Whether words, `distinct` of them in `rows` rows, are names or ids: classes would come up again and again."""
+    return rows > FEW_ROWS and 2 * distinct > rows
+
+
+def _ask(columns: np.ndarray, task: Task | None, at: At, form: CellForm) -> None:
+    """Raises DataError where words look like numbers and nobody has said that they are classes."""
+    if task in ("binary", "multiclass"):
+        return
+    for column in range(columns.shape[1]):
+        found = disguised(columns[:, column].tolist(), form)
+        if found:
+            fix = found.disguise.fix
+            if task is None and columns.shape[1] == 1:
+                fix += "; or, if these are classes, add task: multiclass"
+            raise DataError(f"{at(found.place, column)}: {found.cell!r}: {found.disguise.looks_like}; {fix}")
+
+
+def _inferred(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...]) -> Task:
+    if columns.shape[1] > 1:
+        if words:
+            raise DataError(f"{where}: several columns of words; expected one, or columns of numbers")
+        return "multilabel" if _is_zero_one(columns) else "regression"
+    distinct = np.unique(columns)
+    if words or classes or columns.dtype.kind == "b":
+        return "binary" if (len(classes) or len(distinct)) == 2 else "multiclass"
+    if not _is_whole(columns) or len(distinct) == len(columns) > 1:
+        return "regression"
+    task = "binary" if len(distinct) == 2 else "multiclass"
+    raise DataError(
+        f"{where}: whole numbers ({', '.join(_names(distinct[:3]))}{', ...' if len(distinct) > 3 else ''}) could be "
+        f"amounts or classes; add task: regression or task: {task}"
+    )
+
+
+def _multilabel(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...], at: At) -> Encoded:
+    if words:
+        raise DataError(
+            f"{where}: holds words such as {str(columns[0, 0])!r}; multilabel targets are columns of 0 and 1"
+        )
+    if not _is_zero_one(columns):
+        row, column = np.argwhere((columns != 0) & (columns != 1))[0].tolist()
+        raise DataError(f"{at(row, column)}: {columns[row, column]:g}; multilabel targets are columns of 0 and 1")
+    if columns.shape[1] == 1:
+        raise DataError(f"{where}: one column; multilabel wants several (one: task: binary)")
+    if classes and len(classes) != columns.shape[1]:
+        raise DataError(f"{where}: {columns.shape[1]} columns, but {len(classes)} names of classes")
+    exclusive = bool((columns.sum(axis=1) == 1).all())
+    note = "every row of the targets holds exactly one 1: task: multiclass would read them as one-hot classes"
+    return Encoded("multilabel", as_float32(columns), columns.shape[1], classes, (note,) if exclusive else ())
+
+
+def _one_hot(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...], at: At) -> Encoded:
+    expected = (
+        "several target columns with task: multiclass must be one-hot, one 1 in each row and 0 besides (task: "
+        "multilabel allows any 0 and 1)"
+    )
+    if words:
+        raise DataError(f"{where}: holds words such as {str(columns[0, 0])!r}; {expected}")
+    wrong = ~((columns == 0) | (columns == 1)).all(axis=1) | (columns.sum(axis=1) != 1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        found = ", ".join(f"{value:g}" for value in columns[row, :SHOWN]) + ", ..." * (columns.shape[1] > SHOWN)
+        raise DataError(f"{at(row)}: the row [{found}]; {expected}")
+    if classes and len(classes) != columns.shape[1]:
+        raise DataError(f"{where}: {columns.shape[1]} columns, but {len(classes)} names of classes")
+    return Encoded("multiclass", columns.argmax(axis=1).astype(np.int64), columns.shape[1], classes)
+
+
+def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: tuple[str, ...], at: At) -> Encoded:
+    if not words and not _is_whole(column):
+        row = int((column != np.floor(column)).argmax())
+        raise DataError(f"{at(row)}: {column[row]:g} is no class; a {task} task wants whole numbers or words")
+    if classes:
+        indices, numbered = _indices(column, words, where, classes, at), not words
+    else:
+        distinct, indices = np.unique(column, return_inverse=True)
+        if words and are_nearly_all_different(len(distinct), len(column)):
+            raise DataError(
+                f"{where}: {len(distinct)} different words in {len(column)} rows: names, ids or numbers in disguise, "
+                "no classes; choose another target, or write numbers as 0.5"
+            )
+        classes, numbered = _names(distinct), False
+    if task == "binary" and len(classes) != 2:
+        raise DataError(f"{where}: {len(classes)} classes ({', '.join(classes[:5])}); a binary task has 2")
+    if len(classes) < 2:
+        raise DataError(f"{where}: only the class {classes[0]}; expected at least 2 classes")
+    if task == "binary":
+        return Encoded(task, indices.astype(np.float32)[:, np.newaxis], 1, classes, numbered=numbered)
+    return Encoded(task, indices.astype(np.int64), len(classes), classes, numbered=numbered)
+
+
+def _indices(column: np.ndarray, words: bool, where: str, classes: tuple[str, ...], at: At) -> np.ndarray:
+    """The place of each label in the given class names."""
+    repeated = [name for name, count in Counter(classes).items() if count > 1]
+    if repeated:
+        raise DataError(f"{where}: the class {repeated[0]} is named twice; expected different names")
+    if not words:
+        beyond = (column < 0) | (column >= len(classes))
+        if beyond.any():
+            row = int(beyond.argmax())
+            raise DataError(
+                f"{at(row)}: label {int(column[row])}; expected 0 to {len(classes) - 1}, one for each class name"
+            )
+        return column
+    place = {name: index for index, name in enumerate(classes)}
+    unknown = next((row for row, word in enumerate(column.tolist()) if word not in place), None)
+    if unknown is not None:
+        raise DataError(
+            f"{at(unknown)}: the label {str(column[unknown])!r} is none of the classes {', '.join(classes)}"
+        )
+    return np.array([place[word] for word in column.tolist()])
+
+
+def _names(distinct: np.ndarray) -> tuple[str, ...]:
+    if distinct.dtype.kind == "U":
+        return tuple(distinct.tolist())
+    return tuple(str(int(value)) if value == int(value) else str(value) for value in distinct.tolist())
+
+
+def _is_whole(values: np.ndarray) -> bool:
+    return values.dtype.kind != "f" or bool((values == np.floor(values)).all())
+
+
+def _is_zero_one(values: np.ndarray) -> bool:
+    return bool(((values == 0) | (values == 1)).all())

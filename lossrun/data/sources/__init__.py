@@ -1,0 +1,1 @@
+"""Where samples come from: files, official datasets, generators, a user's own function."""

@@ -1,0 +1,250 @@
+"""The dataset `npz`: arrays in a numpy archive. Nothing in it is ever unpickled."""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+
+from lossrun.data.samples.dataset import Part, Scaling, SplitColumn, UnsplitData
+from lossrun.data.samples.sample_weights import as_weights
+from lossrun.data.samples.targets import encode
+from lossrun.data.sources.array_names import ArrayNames, chosen_arrays, unread_note, weights_as_inputs_note
+from lossrun.data.sources.separate_parts import part_files
+from lossrun.data.tables.columns import check_names
+from lossrun.data.tables.inputs import as_inputs, indexed
+from lossrun.data.tables.table_inputs import Layout
+from lossrun.errors import DataError
+from lossrun.files import open_regular
+from lossrun.nearby import about, joined
+
+# What numpy and zipfile raise for objects, damage, encryption and unknown compression.
+UNREADABLE: Final = (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """The arrays of one part, and where they come from. `known`: all that the archive holds."""
+
+    path: Path
+    names: ArrayNames
+    arrays: Mapping[str, np.ndarray]
+    known: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.arrays[self.names.inputs[0]])
+
+    def target_cell(self, index: tuple[int, ...]) -> str:
+        targets = self.names.targets
+        if len(targets) == 1:
+            return indexed(f"{self.path}: {targets[0]}")(index)
+        names = [targets[index[1]]] if len(index) > 1 else targets
+        return indexed(f"{self.path}: {', '.join(names)}")(index[:1])
+
+
+def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | float | None = None) -> UnsplitData:
+    """The arrays `inputs` (left out: all others; several are joined as columns) and `target` of the file at `path`;
+    or x_train, y_train, x_test and so on, as Keras names them; or those of a split given as files.
+
+    Only these are read, and `weight`; a note names the others. Inputs (N,), (N, D), (N, H, W), (N, C, H, W) or
+    (N, H, W, C); uint8 ones are pixels. `ignored`: see `targets.encode`. Raises DataError for whatever does not fit.
+    """
+    blocks = _blocks(parameters, config_dir)
+    for block in blocks.values():
+        _check_lengths(block)
+    train = blocks["train"]
+    inputs = {part: _joined(block.path, block.arrays, list(block.names.inputs)) for part, block in blocks.items()}
+    raw = {part: _columns(block.path, block.arrays, list(block.names.targets)) for part, block in blocks.items()}
+    for part in blocks:
+        _check_alike(blocks[part], "inputs", inputs[part], inputs["train"])
+        _check_alike(blocks[part], "targets", raw[part], raw["train"])
+    ends = np.cumsum([len(array) for array in raw.values()])
+
+    def cell(index: tuple[int, ...]) -> str:
+        place = int(np.searchsorted(ends, index[0], side="right"))
+        block = list(blocks.values())[place]
+        return block.target_cell((index[0] - (int(ends[place - 1]) if place else 0), *index[1:]))
+
+    where = f"dataset.target: {', '.join(train.names.targets)} of {train.path}"
+    encoded = encode(np.concatenate(list(raw.values())), parameters["task"], where, cell=cell, ignored=ignored)
+    parts = {
+        part: Part(inputs[part], targets, np.arange(len(targets)), _weights(blocks[part]))
+        for part, targets in zip(blocks, np.split(encoded.targets, ends[:-1]), strict=True)
+    }
+    return UnsplitData(
+        task=encoded.task,
+        train=parts["train"],
+        validation=parts.get("validation"),
+        test=parts.get("test"),
+        target_size=encoded.size,
+        classes=encoded.classes,
+        numbered=encoded.numbered,
+        weighted_by=f"array {train.names.weights[0]}" if train.names.weights else "",
+        guessed_from=encoded.guessed_from,
+        input_scaling=Scaling.divide_by(255.0) if inputs["train"].dtype == np.uint8 else None,
+        layout=Layout(arrays=train.names.inputs, targets=train.names.targets),
+        given=_split_array(parameters, train) if train.names.splits else None,
+        notes=(*_notes(blocks), *_unread_notes(blocks, named=parameters["inputs"] is not None), *encoded.notes),
+    )
+
+
+def _notes(blocks: Mapping[str, _Block]) -> list[str]:
+    """Which parts an archive brings along."""
+    train = blocks["train"]
+    return [
+        f"{part}: {', '.join(block.names.all)} of {block.path.name}"
+        for part, block in blocks.items()
+        if part != "train" and block.path == train.path
+    ]
+
+
+def _unread_notes(blocks: Mapping[str, _Block], *, named: bool) -> list[str]:
+    """What is left unread of each file, and weights that are read as inputs because nobody has `named` the inputs."""
+    notes = []
+    for path in dict.fromkeys(block.path for block in blocks.values()):
+        there = [block for block in blocks.values() if block.path == path]
+        notes.append(unread_note(there[0].known, {name for block in there for name in block.names.all}, path.name))
+    train = blocks["train"]
+    if not named and not train.names.weights:
+        notes.append(weights_as_inputs_note(train.names.inputs, train.path.name))
+    return [note for note in notes if note]
+
+
+def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block]:
+    """The arrays of every part that the files hold."""
+    files = part_files(parameters, config_dir)
+    path, split = files["train"], parameters["split"] or {}
+    with _opened(path) as archive:
+        names = chosen_arrays(archive.files, parameters, str(path))
+        if split and len(names) > 1:
+            held_out = ", ".join(one.inputs[0] for part, one in names.items() if part != "train")
+            raise DataError(f"dataset.split: {path} holds {held_out}, a split of its own; keep one of the two")
+        blocks = {
+            part: _Block(path, one, {name: _read_array(path, archive, name) for name in one.all}, tuple(archive.files))
+            for part, one in names.items()
+        }
+    train = names["train"]
+    for part in ("validation", "test"):
+        if part in files:
+            other = files[part]
+            with _opened(other, f"split.{part}") as archive:
+                for key, wanted in (("target", train.targets), ("inputs", train.inputs), ("weight", train.weights)):
+                    check_names(wanted, archive.files, key, str(other))
+                same = ArrayNames(train.inputs, train.targets, weights=train.weights)
+                arrays = {name: _read_array(other, archive, name) for name in same.all}
+                blocks[part] = _Block(other, same, arrays, tuple(archive.files))
+    return blocks
+
+
+def _weights(block: _Block) -> np.ndarray | None:
+    if not block.names.weights:
+        return None
+    name = block.names.weights[0]
+    where = f"{block.path}: {name}"
+    return as_weights(block.arrays[name], where, len(block), lambda row: indexed(where)((row,)))
+
+
+def _check_lengths(block: _Block) -> None:
+    arrays = block.arrays
+    lengths = {name: len(arrays[name]) if arrays[name].ndim else 0 for name in block.names.all}
+    if len(set(lengths.values())) > 1 or not min(lengths.values()):
+        shapes = ", ".join(f"{name} {arrays[name].shape}" for name in lengths)
+        raise DataError(
+            f"{block.path}: arrays of different lengths or none: {shapes}; expected one row of each for every sample "
+            "(name the right ones with target and inputs)"
+        )
+
+
+def _check_alike(block: _Block, what: str, array: np.ndarray, first: np.ndarray) -> None:
+    """Raises DataError where a part's samples are not of the kind and shape of the training part's."""
+    kinds = [one.dtype == np.uint8 if what == "inputs" else one.dtype.kind == "U" for one in (array, first)]
+    if array.shape[1:] != first.shape[1:] or kinds[0] != kinds[1]:
+        names = ", ".join(block.names.inputs if what == "inputs" else block.names.targets)
+        raise DataError(
+            f"{block.path}: {names}: {array.dtype} samples of shape {array.shape[1:]}, but those of the training part "
+            f"are {first.dtype} of shape {first.shape[1:]}; expected the parts to be alike"
+        )
+
+
+def _split_array(parameters: Mapping[str, Any], block: _Block) -> SplitColumn:
+    """The array that the split goes by. Raises DataError for one that is not one value per sample."""
+    name = block.names.splits[0]
+    way = next(way for way in ("column", "groups", "order") if parameters["split"][way] is not None)
+    values = block.arrays[name]
+    if values.ndim != 1 or values.dtype.kind not in "biufUM":
+        raise DataError(
+            f"dataset.split.{way}: {name} of {block.path} holds {values.dtype} of shape {values.shape}; expected one "
+            "number or word for each sample"
+        )
+    if values.dtype.kind == "M":
+        values = values.astype("datetime64[us]").astype(np.int64)
+    return SplitColumn(way, name, values, lambda row: indexed(f"{block.path}: {name}")((row,)))
+
+
+@contextmanager
+def _opened(path: Path, key: str = "path") -> Iterator[NpzFile]:
+    try:
+        # Opened here: given a path, np.load leaves the file open where it finds a damaged archive.
+        stream = open_regular(path)
+    except OSError as error:
+        raise DataError(
+            joined(
+                f"dataset.{key}: {path} cannot be read: {error.strerror}{about(path, error, ('.npz',), 'npz file')}",
+                "the path is relative to the config",
+            )
+        ) from error
+    with stream:
+        try:
+            archive = np.load(stream, allow_pickle=False)
+        except UNREADABLE as error:
+            raise DataError(f"{path}: not a numpy archive, or damaged; expected what numpy.savez writes") from error
+        if not isinstance(archive, NpzFile):
+            raise DataError(f"{path}: a single array (.npy); expected an archive, as numpy.savez writes it")
+        with archive:
+            yield archive
+
+
+def _read_array(path: Path, archive: NpzFile, name: str) -> np.ndarray:
+    try:
+        array = archive[name]
+    except UNREADABLE as error:
+        raise DataError(_unreadable(path, name)) from error
+    # A member of the zip file that is not in numpy's format comes as its bytes.
+    if not isinstance(array, np.ndarray):
+        raise DataError(_unreadable(path, name))
+    return array
+
+
+def _unreadable(path: Path, name: str) -> str:
+    return (
+        f"{path}: {name} is no array, holds Python objects or is damaged; expected numbers or words. "
+        "Save it as such, or leave it alone by naming the arrays to read: inputs: [...]"
+    )
+
+
+def _joined(path: Path, arrays: Mapping[str, np.ndarray], names: list[str]) -> np.ndarray:
+    blocks = [as_inputs(arrays[name], f"{path}: {name}") for name in names]
+    if len(blocks) == 1:
+        return blocks[0]
+    images = [name for name, block in zip(names, blocks, strict=True) if block.ndim == 4]
+    if images:
+        raise DataError(
+            f"dataset.inputs: {images[0]} of {path} holds images and cannot be joined with others; name one array"
+        )
+    return np.concatenate(blocks, axis=1)
+
+
+def _columns(path: Path, arrays: Mapping[str, np.ndarray], names: list[str]) -> np.ndarray:
+    if len(names) == 1:
+        return arrays[names[0]]
+    deep = [name for name in names if arrays[name].ndim != 1]
+    if deep:
+        raise DataError(
+            f"dataset.target: {deep[0]} of {path} has the shape {arrays[deep[0]].shape}; several must be (N,) each"
+        )
+    return np.stack([arrays[name] for name in names], axis=1)

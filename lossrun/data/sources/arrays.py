@@ -1,0 +1,175 @@
+"""Datasets given as arrays: written in the config, or returned by a user's own function."""
+
+import traceback
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from lossrun.catalog.datasets import COMMON_KEYS
+from lossrun.catalog.declaration import TASKS, Task
+from lossrun.data.samples.dataset import Dataset, Part, Scaling, UnsplitData
+from lossrun.data.samples.sample_weights import as_weights
+from lossrun.data.samples.targets import encode
+from lossrun.data.tables.inputs import Cell, as_array, as_inputs, indexed
+from lossrun.errors import DataError
+from lossrun.plugins.loading import check_arguments, load_plugin
+
+WHAT: Final = ("inputs", "targets")
+
+
+def read_inline(parameters: Mapping[str, Any], ignored: str | float | None = None) -> UnsplitData:
+    """The points written in the config. Raises DataError, beginning with the place in the config, for what is no table
+    of finite numbers with a target for each row, or does not fit the task. `ignored`: see `targets.encode`."""
+    at_inputs, at_targets = (f"dataset.{what}" for what in WHAT)
+    points, values = as_array(parameters["inputs"], at_inputs), as_array(parameters["targets"], at_targets)
+    _check_rows(points, values, at_targets if len(points) else at_inputs)
+    inputs = as_inputs(points, at_inputs, _config_place(at_inputs))
+    encoded = encode(values, parameters["task"], at_targets, cell=_config_place(at_targets), ignored=ignored)
+    weights, at_weights = parameters.get("weights"), "dataset.weights"
+    if weights is not None:
+        weights = as_weights(weights, at_weights, len(inputs), lambda row: f"{at_weights}[{row}]")
+    return UnsplitData(
+        task=encoded.task,
+        train=Part(inputs, encoded.targets, np.arange(len(inputs)), weights),
+        weighted_by="" if weights is None else at_weights,
+        numbered=encoded.numbered,
+        target_size=encoded.size,
+        classes=encoded.classes,
+        guessed_from=encoded.guessed_from,
+        notes=encoded.notes,
+    )
+
+
+def read_user_dataset(
+    name: str, parameters: Mapping[str, Any], config_dir: Path, ignored: str | float | None = None
+) -> UnsplitData:
+    """What the function `module:attribute` returns, given the parameters that lossrun does not use itself.
+
+    Raises UsageError where there is no such function or it takes other parameters; DataError where it fails, or
+    returns something other than a Dataset.
+    """
+    function, arguments = load_plugin(name, config_dir), own_arguments(parameters)
+    check_arguments(function, arguments, leading=0, what=f"dataset {name}")
+    try:
+        dataset = function(**arguments)
+    except (Exception, SystemExit) as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise DataError(
+            f"dataset {name} raised {type(error).__name__}: {error} ({place.filename}:{place.lineno})"
+        ) from error
+    if not isinstance(dataset, Dataset):
+        raise DataError(
+            f"dataset {name} returned a {type(dataset).__name__}; expected lossrun.Dataset(train=(inputs, targets))"
+        )
+    return from_dataset(dataset, name, ignored)
+
+
+def own_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a user's function is given of the dataset's parameters: those that lossrun does not use itself."""
+    return {key: value for key, value in parameters.items() if key not in COMMON_KEYS}
+
+
+def from_dataset(dataset: Dataset, name: str, ignored: str | float | None = None) -> UnsplitData:
+    """Arrays of one's own, checked and encoded; the parts together decide on the classes. `ignored`: see
+    `targets.encode`.
+
+    Raises DataError, naming part and place, for what cannot be trained on.
+    """
+    task, classes = _task(dataset, name), _class_names(dataset, name)
+    given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    pairs = {part: _pair(pair, f"{name}, {part}") for part, pair in given.items() if pair is not None}
+    weights = {part: _weights(given[part], f"{name}, {part} weights", len(pairs[part][0])) for part in pairs}
+    if len({each is None for each in weights.values()}) > 1:
+        lacking = next(part for part, each in weights.items() if each is None)
+        raise DataError(f"{name}, {lacking}: no weights, but other parts have some; give each part weights, or none")
+    for part, arrays in pairs.items():
+        for what, array, first in zip(WHAT, arrays, pairs["train"], strict=True):
+            _check_alike(array, first, f"{name}, {part} {what}", what)
+    ends = np.cumsum([len(inputs) for inputs, _ in pairs.values()])
+    starts = dict(zip(pairs, [0, *ends[:-1].tolist()], strict=True))
+
+    def cell(index: tuple[int, ...]) -> str:
+        part = next(part for part in reversed(starts) if starts[part] <= index[0])
+        return indexed(f"{name}, {part} targets")((index[0] - starts[part], *index[1:]))
+
+    targets = np.concatenate([targets for _, targets in pairs.values()])
+    encoded = encode(targets, task, f"{name}, targets", classes, cell, ignored=ignored)
+    parts = {
+        part: Part(inputs, block, np.arange(len(inputs)), weights[part])
+        for (part, (inputs, _)), block in zip(pairs.items(), np.split(encoded.targets, ends[:-1]), strict=True)
+    }
+    return UnsplitData(
+        task=encoded.task,
+        train=parts["train"],
+        validation=parts.get("validation"),
+        test=parts.get("test"),
+        target_size=encoded.size,
+        classes=encoded.classes,
+        numbered=encoded.numbered,
+        weighted_by="" if weights["train"] is None else f"of {name}",
+        guessed_from=encoded.guessed_from,
+        input_scaling=Scaling.divide_by(255.0) if parts["train"].inputs.dtype == np.uint8 else None,
+        notes=encoded.notes,
+    )
+
+
+def _task(dataset: Dataset, name: str) -> Task | None:
+    if dataset.task not in (None, *TASKS):
+        raise DataError(f"{name}: task {dataset.task!r}; expected one of {', '.join(TASKS)}")
+    return dataset.task
+
+
+def _class_names(dataset: Dataset, name: str) -> tuple[str, ...]:
+    """The names as given; None is as good as none."""
+    given: Any = () if dataset.classes is None else dataset.classes
+    # A word is a sequence of words too, letter by letter.
+    names = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    if names == [given] or not all(isinstance(one, str) for one in names):
+        raise DataError(f"{name}: classes {given!r}; expected a sequence of names, such as ('cat', 'dog')")
+    return tuple(str(one) for one in names)
+
+
+def _pair(pair: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(pair, (tuple, list)) or len(pair) not in (2, 3):
+        raise DataError(
+            f"{where}: expected a pair (inputs, targets), or (inputs, targets, weights), not {type(pair).__name__}"
+        )
+    raw, targets = (as_array(values, f"{where} {what}") for values, what in zip(pair[:2], WHAT, strict=True))
+    _check_rows(raw, targets, where)
+    return as_inputs(raw, f"{where} inputs"), targets
+
+
+def _weights(given: Any, where: str, samples: int) -> np.ndarray | None:
+    """The third of (inputs, targets, weights), where there is one and it is not None, as in Keras."""
+    if len(given) < 3 or given[2] is None:
+        return None
+    return as_weights(given[2], where, samples, lambda row: indexed(where)((row,)))
+
+
+def _check_rows(inputs: np.ndarray, targets: np.ndarray, where: str) -> None:
+    """Raises DataError unless there is one target for each of at least one input."""
+    counts = [len(array) if array.ndim else 0 for array in (inputs, targets)]
+    if counts[0] != counts[1] or not counts[0]:
+        transposed = targets.ndim == 2 and targets.shape[1] == counts[0] > 0
+        raise DataError(
+            f"{where}: {counts[0] or 'no'} inputs and {counts[1] or 'no'} targets; expected one target for each of at "
+            "least one input" + (", so these seem to lie across: one row for each input" if transposed else "")
+        )
+
+
+def _check_alike(array: np.ndarray, first: np.ndarray, where: str, what: str) -> None:
+    """Raises DataError where a part's samples are not of the kind and shape of the training part's."""
+    # Pixels are scaled and other numbers are not; words and numbers are never one kind of target.
+    kinds = [one.dtype == np.uint8 if what == "inputs" else one.dtype.kind == "U" for one in (array, first)]
+    if array.shape[1:] != first.shape[1:] or kinds[0] != kinds[1]:
+        raise DataError(
+            f"{where}: {array.dtype} samples of shape {array.shape[1:]}, but those of the training part are "
+            f"{first.dtype} of shape {first.shape[1:]}; expected the parts to be alike"
+        )
+
+
+def _config_place(where: str) -> Cell:
+    """`where[2][0]`, as the messages about a config write it."""
+    return lambda index: where + "".join(f"[{i}]" for i in index)

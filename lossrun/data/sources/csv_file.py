@@ -1,0 +1,296 @@
+"""The dataset `csv`: which columns of a text table are inputs and targets, and how their cells become numbers."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from lossrun.catalog.declaration import Task
+from lossrun.data.disguises import DisguisedColumn, fix_in_csv
+from lossrun.data.samples.dataset import Part, UnsplitData
+from lossrun.data.samples.given_split import split_column
+from lossrun.data.samples.sample_weights import EXPECTED, as_weights
+from lossrun.data.samples.targets import Encoded, are_nearly_all_different, encode
+from lossrun.data.sources.separate_parts import part_files
+from lossrun.data.tables.cells import CellForm, shown
+from lossrun.data.tables.columns import chosen_columns, weight_column
+from lossrun.data.tables.inputs import narrowed
+from lossrun.data.tables.table import Table, read_table
+from lossrun.data.tables.table_inputs import InputColumn, Layout, read_inputs
+from lossrun.errors import DataError
+
+# More categories than this are names or ids, and their columns would fill the memory.
+MAX_CATEGORIES: Final = 1000
+
+
+def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | float | None = None) -> UnsplitData:
+    """The table at `path`, and those of a split given as files: inputs (N, columns), targets by task; ids are rows of
+    the file, from 0.
+
+    missing: mean leaves NaN among the inputs, to be filled once the training part is known; rows without a target are
+    dropped then as well. `ignored`: see `targets.encode`. Raises DataError for whatever does not fit.
+    """
+    tables = read_tables(parameters, config_dir)
+    table = tables["train"]
+    _check_thousands(tables, parameters)
+    targets, inputs, splits = chosen_columns(list(table.columns), parameters, str(table.path))
+    weighting = weight_column(parameters, list(table.columns), str(table.path))
+    notes = _ask_about_disguises(table, inputs, targets, parameters)
+    words = [name for name in inputs if table.is_words(name)]
+    if words and parameters["encode"] == "refuse":
+        drop = ", ".join([*map(str, parameters["drop"]), *words])
+        raise DataError(
+            f"{table.path}: words in the column{'s' * (len(words) > 1)} {', '.join(words)}; expected numbers. Leave "
+            f"them out:\n    drop: [{drop}]\nor turn each word into an input of its own:\n    encode: one_hot"
+        )
+    keeps: dict[str, np.ndarray] = {}
+    for part, one in tables.items():
+        _check_columns(one, table, [*inputs, *targets, *weighting])
+        keeps[part], dropped = _complete_rows(one, inputs, targets, words, parameters["missing"])
+        notes += dropped if part == "train" else [f"{part}: {note}" for note in dropped]
+    columns: list[InputColumn] = []
+    for name in inputs:
+        categories = _categories(table, name, keeps["train"]) if name in words else None
+        columns.append(InputColumn(name, categories))
+        if categories is not None:
+            notes.append(f"column {name} one-hot encoded as {len(categories)} inputs")
+    layout = Layout(
+        tuple(columns),
+        table.form,
+        parameters["delimiter"],
+        parameters["header"],
+        targets=tuple(targets),
+    )
+    encoded = _encoded(tables, keeps, targets, parameters["task"], ignored)
+    ends = np.cumsum([keep.sum() for keep in keeps.values()])
+    parts = {
+        part: Part(
+            narrowed(read_inputs(tables[part], columns, keep=keep, allow_missing=parameters["missing"] == "mean")),
+            block,
+            np.flatnonzero(keep),
+            _weights(tables[part], weighting[0], keep) if weighting else None,
+        )
+        for (part, keep), block in zip(keeps.items(), np.split(encoded.targets, ends[:-1]), strict=True)
+    }
+    return UnsplitData(
+        task=encoded.task,
+        train=parts["train"],
+        validation=parts.get("validation"),
+        test=parts.get("test"),
+        target_size=encoded.size,
+        classes=encoded.classes,
+        numbered=encoded.numbered,
+        weighted_by=f"column {weighting[0]}" if weighting else "",
+        guessed_from=encoded.guessed_from,
+        columns=layout.input_names,
+        layout=layout,
+        given=split_column(parameters, table, splits, keeps["train"]) if splits else None,
+        fill_missing=parameters["missing"] == "mean",
+        notes=(*notes, *encoded.notes),
+    )
+
+
+def cell_form(parameters: Mapping[str, Any]) -> CellForm:
+    """How the cells are written, as the dataset's keys say. Raises DataError where these contradict each other."""
+    decimal, thousands = parameters["decimal"], parameters["thousands"] or ""
+    if thousands == decimal:
+        both = " (for numbers such as 1.234,5 add decimal: ',')" if decimal == "." else ""
+        raise DataError(
+            f"dataset.thousands: {thousands!r} is also the decimal sign{both}; name what stands between the thousands, "
+            "or leave thousands out"
+        )
+    missing = (
+        str(cell).replace(".", decimal) if isinstance(cell, float) else str(cell).strip()
+        for cell in parameters["missing_values"]
+    )
+    return CellForm(decimal, frozenset(missing), thousands)
+
+
+def read_tables(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, Table]:
+    """The training part's file, and those of the other parts where the split is given as files."""
+    return {
+        part: read_table(
+            path,
+            parameters["delimiter"],
+            cell_form(parameters),
+            header=parameters["header"],
+            key="path" if part == "train" else f"split.{part}",
+        )
+        for part, path in part_files(parameters, config_dir).items()
+    }
+
+
+def _check_thousands(tables: Mapping[str, Table], parameters: Mapping[str, Any]) -> None:
+    """Raises DataError where the delimiter must have parted numbers between their thousands."""
+    sign = parameters["thousands"]
+    if sign is None or sign != parameters["delimiter"]:
+        return
+    if not any(sign in cell for table in tables.values() for cells in table.columns.values() for cell in cells):
+        raise DataError(
+            f"dataset.thousands: {sign!r} is also the delimiter, and no cell holds one: a number such as 1{sign}500 is "
+            f'read as two cells; put such cells in quotes ("1{sign}500"), or write another delimiter between cells'
+        )
+
+
+def _check_columns(table: Table, first: Table, wanted: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in table.columns]
+    if missing:
+        raise DataError(
+            f"{table.path}: no column {', '.join(missing)}; expected the columns of {first.path}: {', '.join(wanted)}"
+        )
+
+
+def _ask_about_disguises(
+    table: Table, inputs: Sequence[str], targets: Sequence[str], parameters: Mapping[str, Any]
+) -> list[str]:
+    """Notes on columns that are encoded although they look like numbers, because so few of them are different.
+
+    Raises DataError about all others: read as words, such numbers would become a class or an input each.
+    """
+    task, one_hot = parameters["task"], parameters["encode"] == "one_hot"
+    asked: list[str] = []
+    notes: list[str] = []
+    used = list(dict.fromkeys([*inputs, *targets]))
+    for name in used:
+        is_target = name in targets
+        # Whoever states the task knows what the target is.
+        if is_target and len(targets) == 1 and task in ("binary", "multiclass"):
+            continue
+        found = table.disguised(name)
+        if found is None:
+            continue
+        if not is_target and one_hot and found.repeats:
+            notes.append(f"column {name} holds {found.disguise.looks_like} and is encoded as categories all the same")
+            continue
+        fix = fix_in_csv(found.disguise, table.number_cells(used), table.form)
+        question = _question(found, name, fix, parameters, is_target)
+        asked.append(f"{table.place(found.place, name)}: {shown(found.cell)!r}: {question}")
+    if asked:
+        raise DataError(*asked)
+    return notes
+
+
+def _question(found: DisguisedColumn, name: str, fix: str, parameters: Mapping[str, Any], is_target: bool) -> str:
+    text = f"the column seems to hold {found.disguise.looks_like}, which would be read as words; {fix}"
+    if is_target:
+        alone = parameters["task"] is None and not isinstance(parameters["target"], list)
+        return text + ("; or, if these are classes, add task: multiclass" if alone else "")
+    if found.repeats:
+        return text + "; or, if these are categories, add encode: one_hot"
+    drop = ", ".join([*map(str, parameters["drop"]), name])
+    return text + f"; or leave the column out: drop: [{drop}]"
+
+
+def _complete_rows(
+    table: Table, inputs: Sequence[str], targets: Sequence[str], words: Sequence[str], missing: str
+) -> tuple[np.ndarray, list[str]]:
+    """bool (N,): the rows to use; and notes."""
+    used = [*inputs, *targets]
+    # A mean can stand in for a number, and an empty word is a category; a row without a target is dropped.
+    refused = used if missing == "refuse" else []
+    dropping = {"refuse": [], "drop": used, "mean": targets}[missing]
+    for name in refused:
+        empty = table.is_missing(name)
+        if empty.any():
+            row = int(empty.argmax())
+            count = int(empty.sum())
+            fix = "missing: drop leaves such rows out"
+            if name in inputs:
+                filled = "makes them a category of their own" if name in words else "fills them with the training mean"
+                fix += f", missing: mean {filled}"
+            what = f"holds {table.columns[name][row]!r}, a missing value," if table.columns[name][row] else "is empty"
+            raise DataError(
+                f"{table.place(row, name)} {what} in this row ({count} row{'s' * (count > 1)} affected); {fix}"
+            )
+    keep = np.ones(len(table), bool)
+    for name in dropping:
+        keep &= ~table.is_missing(name)
+    if not keep.any():
+        raise DataError(
+            f"{table.path}: every row has an empty cell in {', '.join(dropping)}; fill them or drop columns"
+        )
+    dropped = int((~keep).sum())
+    what = "an empty target" if missing == "mean" else "empty cells"
+    return keep, [f"{dropped} row{'s' * (dropped > 1)} with {what} dropped"] if dropped else []
+
+
+def _categories(table: Table, name: str, keep: np.ndarray) -> tuple[str, ...]:
+    """The sorted words of a column; "" stands for empty cells."""
+    words = [word for word, kept in zip(table.words(name), keep.tolist(), strict=True) if kept]
+    categories = sorted(set(words))
+    if are_nearly_all_different(len(categories), len(words)):
+        raise DataError(
+            f"{table.path}: column {name} holds {len(categories)} different words in {len(words)} rows: names, ids or "
+            f"numbers in disguise, nothing to encode; leave it out: drop: [{name}], or write numbers as 0.5"
+        )
+    if len(categories) > MAX_CATEGORIES:
+        raise DataError(
+            f"{table.path}: column {name} holds {len(categories)} different words, too many to encode "
+            f"(at most {MAX_CATEGORIES}); leave it out: drop: [{name}]"
+        )
+    return tuple(categories)
+
+
+def _encoded(
+    tables: Mapping[str, Table],
+    keeps: Mapping[str, np.ndarray],
+    targets: Sequence[str],
+    task: Task | None,
+    ignored: str | float | None,
+) -> Encoded:
+    """The targets of all parts, which together decide on the classes."""
+    train = tables["train"]
+    as_words = len(targets) == 1 and any(_holds_classes(table, targets[0], task) for table in tables.values())
+    raw = np.concatenate([_raw_targets(table, targets, keeps[part], task, as_words) for part, table in tables.items()])
+
+    def cell(index: tuple[int, ...]) -> str:
+        ends = np.cumsum([int(keep.sum()) for keep in keeps.values()])
+        number = int(np.searchsorted(ends, index[0], side="right"))
+        part = list(keeps)[number]
+        row = np.flatnonzero(keeps[part])[index[0] - (ends[number - 1] if number else 0)]
+        return tables[part].place(int(row), targets[index[1] if len(index) > 1 else 0])
+
+    where = f"dataset.target: {', '.join(targets)} of {train.path}"
+    return encode(raw, task, where, cell=cell, form=train.form, ignored=ignored)
+
+
+def _weights(table: Table, name: str, keep: np.ndarray) -> np.ndarray:
+    """The weights of the rows that are kept. Raises DataError for a cell that holds none."""
+    rows, missing = np.flatnonzero(keep).tolist(), table.is_missing(name)
+    numbers = [table.form.number(table.columns[name][row]) for row in rows]
+    for row, number in zip(rows, numbers, strict=True):
+        if number is None or missing[row]:
+            raise DataError(f"{table.place(row, name)}: {table.columns[name][row]!r} is no weight; {EXPECTED}")
+    return as_weights(
+        np.array(numbers, np.float64),
+        f"{table.path}: column {name}",
+        len(rows),
+        lambda row: table.place(rows[row], name),
+    )
+
+
+def _raw_targets(
+    table: Table, targets: Sequence[str], keep: np.ndarray, task: Task | None, as_words: bool
+) -> np.ndarray:
+    """Words (N,), or numbers (N, K)."""
+    if as_words:
+        words: np.ndarray = np.array(table.columns[targets[0]])[keep]
+        return words
+    may_be_classes = task is None and len(targets) == 1
+    worded = [name for name in targets if table.is_words(name)]
+    if worded:
+        what = f"the target column {worded[0]} of {table.path} holds words"
+        if task == "regression":
+            raise DataError(f"dataset.task: {what}; a regression needs numbers")
+        raise DataError(f"dataset.target: {what}; several must be numbers")
+    return np.stack([table.numbers(name, may_be_classes=may_be_classes)[keep] for name in targets], axis=1)
+
+
+def _holds_classes(table: Table, name: str, task: Task | None) -> bool:
+    """Whether the cells are to be read as words. Where classes are asked for, a single word makes all of them words."""
+    if task == "regression":
+        return False
+    if task in ("binary", "multiclass"):
+        return table.has_words(name)
+    return table.is_words(name)

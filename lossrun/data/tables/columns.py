@@ -1,0 +1,101 @@
+"""Which columns of a table, or arrays of an archive, a dataset's keys name."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lossrun.catalog import nearest
+from lossrun.data.tables.cells import PLAIN
+from lossrun.errors import DataError
+
+
+def as_names(value: str | Sequence[str] | None) -> list[str]:
+    """A key that takes one name or several."""
+    return [value] if isinstance(value, str) else list(value or ())
+
+
+def named_columns(value: Any, known: Sequence[str], key: str, where: str) -> list[str]:
+    """The columns that a key names, or counts: from 1, and from the end by -1.
+
+    Raises DataError, with the nearest known name, for one that `where` does not have, or that comes twice.
+    """
+    asked = list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
+    names = [_name(one, known, key, where) for one in asked]
+    check_names(names, known, key, where)
+    return names
+
+
+def check_names(names: Sequence[str], known: Sequence[str], key: str, where: str) -> None:
+    """Raises DataError, with the nearest known name, for one that `where` does not have, or that comes twice."""
+    for name in names:
+        if name not in known:
+            near = nearest(name, list(known))
+            hint = f"did you mean {near}?" if near else f"there are: {', '.join(known)}"
+            if not near and any(PLAIN.number(column) is not None for column in known):
+                hint += "; if the first line is a row of data, say so: header: false"
+            raise DataError(f"dataset.{key}: {where} has no {name!r}; {hint}")
+        if names.count(name) > 1:
+            raise DataError(f"dataset.{key}: {name!r} is named twice; once is enough")
+
+
+def chosen_columns(
+    known: Sequence[str], parameters: Mapping[str, Any], where: str
+) -> tuple[list[str], list[str], list[str]]:
+    """Names of the targets, of the inputs, and of the column that splits, if any. A column that splits is an input only
+    where `inputs` says so, one of weights never. Raises DataError for names that do not fit."""
+    targets, drop, inputs = (
+        named_columns(parameters.get(key), known, key, where) for key in ("target", "drop", "inputs")
+    )
+    splits = split_by(parameters, known, where)
+    weights = weight_column(parameters, known, where)
+    inputs = inputs or [name for name in known if name not in (*targets, *drop, *splits, *weights)]
+    for name in inputs:
+        if name in targets:
+            raise DataError(f"dataset.inputs: {name} is the target; take it out of one of the two")
+        if name in drop:
+            raise DataError(f"dataset.inputs: {name} is also in drop; take it out of one of the two")
+    check_weights(weights, inputs, targets)
+    for name in splits:
+        if name in targets:
+            raise DataError(f"dataset.split: {name} is the target; split by another column")
+    if not targets:
+        raise DataError(f"dataset.target: names no column of {where}; name at least one")
+    if not inputs:
+        raise DataError(f"dataset.inputs: target and drop take every column of {where}; leave at least one")
+    return targets, inputs, splits
+
+
+def weight_column(parameters: Mapping[str, Any], known: Sequence[str], where: str) -> list[str]:
+    """The column of weights, if there is one."""
+    return named_columns(parameters.get("weight"), known, "weight", where)
+
+
+def check_weights(weights: Sequence[str], inputs: Sequence[str], targets: Sequence[str]) -> None:
+    """Raises DataError where a column of weights is anything else besides."""
+    for key, names in (("inputs", inputs), ("target", targets)):
+        if both := [name for name in weights if name in names]:
+            raise DataError(
+                f"dataset.weight: {both[0]} is also in {key}; a column of weights cannot be an input or a target"
+            )
+
+
+def split_by(parameters: Mapping[str, Any], known: Sequence[str], where: str) -> list[str]:
+    """The column, if any, that a given split goes by."""
+    split = parameters.get("split") or {}
+    return next(
+        (
+            named_columns(split[way], known, f"split.{way}", where)
+            for way in ("column", "groups", "order")
+            if split.get(way) is not None
+        ),
+        [],
+    )
+
+
+def _name(asked: str | int, known: Sequence[str], key: str, where: str) -> str:
+    if isinstance(asked, str) or str(asked) in known:
+        return str(asked)
+    if asked == 0 or abs(asked) > len(known):
+        raise DataError(
+            f"dataset.{key}: {asked}; the {len(known)} columns of {where} are counted from 1, and from the end by -1"
+        )
+    return known[asked - 1 if asked > 0 else asked]

@@ -1,0 +1,190 @@
+"""Arrays of any origin -> numbers that have lost nothing yet, and inputs: tables (N, D) or images (N, C, H, W).
+
+Numbers are rounded to the precision of the model last, after they have been standardized: what distinguishes
+1700000000 from 1700000010 is gone in float32.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from lossrun.data.disguises import disguised
+from lossrun.data.tables.cells import PLAIN
+from lossrun.errors import DataError
+
+# Beyond float32 there is nothing to train on.
+GREATEST: Final = float(np.finfo(np.float32).max)
+_NUMBERS: Final = "biuf"
+_EXACT_IN_SINGLE: Final = 2**24
+_EXACT_IN_DOUBLE: Final = 2**53
+_BLOCK: Final = 1 << 20  # numbers looked at at a time
+CHANNELS: Final = (1, 3)
+# What a message calls the cell at an index (row, ...) of an array.
+Cell: TypeAlias = Callable[[tuple[int, ...]], str]
+
+
+def indexed(where: str) -> Cell:
+    """`where[2, 0]`, as numpy writes it."""
+    return lambda index: f"{where}[{', '.join(map(str, index))}]"
+
+
+def as_array(value: Any, where: str) -> np.ndarray:
+    """An array of numbers or words from lists, arrays or tensors.
+
+    Raises DataError, naming `where`, for ragged or masked ones, and for other values.
+    """
+    try:
+        # A tensor that needs gradients, or lies on another device, is no array yet. Torch is not imported for it.
+        detach = getattr(value, "detach", None)
+        if callable(detach):
+            tensor = detach().cpu()
+            # numpy has no bfloat16, and float32 holds each of its numbers.
+            value = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        _check_rows(value, where)
+        raise DataError(f"{where}: cannot be made an array: {error}; expected equally long rows of numbers") from error
+    if np.ma.is_masked(value):
+        index = tuple(np.argwhere(np.ma.getmaskarray(value))[0].tolist())
+        raise DataError(f"{indexed(where)(index)}: masked out, which is no number; leave such rows out or fill them")
+    return _plain(array, where) if array.dtype == object and array.ndim else array
+
+
+def _plain(array: np.ndarray, where: str) -> np.ndarray:
+    """Numbers or words that came as Python objects, as tables of pandas hold them. Raises DataError for any others."""
+    wanted = (str,) if array.size and isinstance(array.flat[0], str) else (int, float, np.integer, np.floating)
+    for place, value in enumerate(array.flat):
+        if not isinstance(value, wanted):
+            index = tuple(int(i) for i in np.unravel_index(place, array.shape))
+            kind = "word" if str in wanted else "number"
+            raise DataError(f"{indexed(where)(index)}: {value!r} is no {kind}; expected numbers alone, or words alone")
+    if str in wanted:
+        return array.astype(str)
+    if all(isinstance(value, int | np.integer) for value in array.flat):
+        for whole in (np.int64, np.uint64):
+            try:
+                return array.astype(whole)
+            except OverflowError:
+                continue
+    return array.astype(np.float64)
+
+
+def as_inputs(array: np.ndarray, where: str, cell: Cell | None = None) -> np.ndarray:
+    """Inputs (N, D) or (N, C, H, W): uint8 stays as it is, other numbers become what `as_numbers` makes of them.
+
+    (N,) becomes one column; (N, H, W) one channel; (N, H, W, C) is turned to (N, C, H, W) where only one of the two
+    readings gives 1 or 3 channels. Raises DataError where there is no such reading, or both, and for the first number
+    that is not finite, as `cell` calls it.
+    """
+    called = cell or indexed(where)
+    if array.dtype.kind not in _NUMBERS:
+        raise DataError(_no_numbers(array, where, called))
+    array = array if array.dtype == np.uint8 else as_numbers(array, called)
+    if array.ndim in (1, 3):
+        array = array[:, np.newaxis]
+    elif array.ndim == 4:
+        array = _channels_first(array, where)
+    elif array.ndim != 2:
+        raise DataError(f"{where}: has the shape {array.shape}; expected (N,), (N, D) or images (N, C, H, W)")
+    if 0 in array.shape[1:]:
+        raise DataError(f"{where}: has the shape {array.shape}, so there is nothing to learn from")
+    return array
+
+
+def as_numbers(array: np.ndarray, cell: Cell) -> np.ndarray:
+    """float32 where that holds every number exactly, otherwise float64.
+
+    Raises DataError for the first number that is not finite or beyond float32, and for whole numbers beyond 2**53 that
+    become equal.
+    """
+    if array.dtype.kind in "biu" and (array.dtype.itemsize < 4 or not array.size):
+        return array.astype(np.float32)
+    if array.dtype.kind == "f" and array.dtype.itemsize <= 4:
+        numbers = array.astype(np.float32, copy=False)
+    else:
+        numbers = array.astype(np.float64, copy=False)
+        if array.dtype.kind in "iu":
+            _check_large(array, numbers, cell)
+    _check_finite(numbers, cell)
+    return narrowed(numbers)
+
+
+def narrowed(numbers: np.ndarray) -> np.ndarray:
+    """The same numbers in float32 where it holds each exactly, in half the memory; NaN is allowed."""
+    if numbers.dtype != np.float64:
+        return numbers
+    exact = all(np.array_equal(as_float32(block), block, equal_nan=True) for _, block in blocks(numbers))
+    return as_float32(numbers) if exact else numbers
+
+
+def blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Rows of an array, some MB at a time, and where each block begins: a whole copy would double the memory."""
+    rows = max(1, _BLOCK // max(1, array[:1].size)) if array.ndim else 1
+    for start in range(0, len(array) if array.ndim else 0, rows):
+        yield start, array[start : start + rows]
+
+
+def _check_finite(numbers: np.ndarray, cell: Cell) -> None:
+    for start, block in blocks(numbers):
+        with np.errstate(invalid="ignore"):
+            finite = np.abs(block) <= GREATEST
+        if not finite.all():
+            row, *rest = np.argwhere(~finite)[0].tolist()
+            raise DataError(
+                f"{cell((start + row, *rest))}: {block[row, *rest]:g}; expected a finite number of at most 3.4e38"
+            )
+
+
+def _check_large(whole: np.ndarray, numbers: np.ndarray, cell: Cell) -> None:
+    """Raises DataError where different whole numbers of a column are one in float64."""
+    if not (np.abs(numbers) >= _EXACT_IN_DOUBLE).any():
+        return
+    table = whole.reshape(len(whole), -1)
+    for column in range(table.shape[1]):
+        different, first = np.unique(table[:, column], return_index=True)
+        same = np.flatnonzero(np.diff(different.astype(np.float64)) == 0)
+        if len(same):
+            row, other = int(first[same[0] + 1]), int(first[same[0]])
+            index = tuple(int(i) for i in np.unravel_index(row * table.shape[1] + column, whole.shape))
+            raise DataError(
+                f"{cell(index)}: {table[row, column]} and {table[other, column]} (row {other}) are the same number to "
+                "53 bits, the most that floating-point numbers hold; subtract what the column has in common"
+            )
+
+
+def _no_numbers(array: np.ndarray, where: str, cell: Cell) -> str:
+    if array.dtype.kind == "U" and array.size and (found := disguised(array.ravel().tolist(), PLAIN)):
+        index = tuple(int(i) for i in np.unravel_index(found.place, array.shape))
+        return f"{cell(index)}: {found.cell!r}: {found.disguise.looks_like}, not numbers; {found.disguise.fix}"
+    return f"{where}: holds {array.dtype} values; expected numbers"
+
+
+def as_float32(array: np.ndarray) -> np.ndarray:
+    """Numbers beyond float32 become infinite, which the check for finite values then reports with their place."""
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32, copy=False)
+
+
+def _check_rows(value: Any, where: str) -> None:
+    """Raises DataError for the first row that is not as long as the one before."""
+    if not isinstance(value, (list, tuple)):
+        return
+    lengths = [len(row) if isinstance(row, (list, tuple)) else None for row in value]
+    for row, length in enumerate(lengths):
+        if length != lengths[0]:
+            found = ["a number" if n is None else f"{n} number{'s' * (n != 1)}" for n in (length, lengths[0])]
+            raise DataError(
+                f"{where}[{row}]: {found[0]}, but the first row is {found[1]}; expected equally long rows of numbers"
+            )
+
+
+def _channels_first(array: np.ndarray, where: str) -> np.ndarray:
+    first, last = array.shape[1] in CHANNELS, array.shape[3] in CHANNELS
+    if first == last:
+        problem = "both the second and the last axis could be" if first else "neither the second nor the last axis is"
+        raise DataError(
+            f"{where}: has the shape {array.shape}: {problem} 1 or 3 channels; "
+            "expected (N, channels, height, width) or (N, height, width, channels)"
+        )
+    return array if first else np.moveaxis(array, 3, 1)

@@ -1,0 +1,75 @@
+"""Whether the first line of a table holds the names of its columns."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lossrun.data.tables.cells import CellForm, is_placeholder, shown
+from lossrun.errors import DataError
+
+
+def check_header(path: Path, line: int, names: list[str], form: CellForm) -> None:
+    """Raises DataError where the names of columns are numbers, empty or not different."""
+    if all(form.number(name) is not None for name in names):
+        if names == [str(number) for number in range(len(names))]:
+            raise DataError(
+                f"{path}:{line}: the first line numbers the columns from 0, as pandas does with columns that have no "
+                f"names; write names instead: x0,x1,... (or, if it is a row of data, say so: header: false)"
+            )
+        given = ",".join(f"x{number}" for number in range(1, len(names))) + ",y"
+        raise DataError(
+            f"{path}:{line}: the first line holds only numbers; expected the names of the columns: put a line like "
+            f"{given if len(names) <= 6 else 'x1,x2,...,y'} before it, or say that there is none: header: false"
+        )
+    if "" in names:
+        place = names.index("") + 1
+        numbered = ", or, if it numbers the rows, write the file without it: to_csv(..., index=False)" * (place == 1)
+        raise DataError(f"{path}:{line}: column {place} has no name; give it one{numbered}")
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(
+            f"{path}:{line}: {repeated[0]!r} names the columns {_places(names, repeated[0])}; expected different names"
+        )
+
+
+def _places(names: list[str], name: str) -> str:
+    return " and ".join(str(place) for place, other in enumerate(names, 1) if other == name)
+
+
+def check_first_row(
+    path: Path, line: int, columns: Mapping[str, Sequence[str]], form: CellForm, *, header: bool
+) -> None:
+    """Raises DataError where the first line is data although `header` says names, or the other way round: a row would
+    be lost, or a sample made of names."""
+    if header and _is_row_of_data(columns, form):
+        raise DataError(
+            f"{path}:{line}: the first line looks like a row of data ({_some(list(columns))}), not like names of "
+            "columns; put a line of names before it, or say that there is none: header: false"
+        )
+    cells = [column[0] for column in columns.values()]
+    if not header and _is_header(columns, form):
+        raise DataError(
+            f"{path}:{line}: the first line looks like names of columns ({_some(cells)}), but header is false; leave "
+            "header: false out, or delete the line"
+        )
+
+
+def _is_row_of_data(columns: Mapping[str, Sequence[str]], form: CellForm) -> bool:
+    """Whether the names of columns are cells of a first row: numbers, and words that the columns hold again."""
+    numbers = [form.number(name) is not None for name in columns]
+    return any(numbers) and all(
+        is_number or name in cells for is_number, (name, cells) in zip(numbers, columns.items(), strict=True)
+    )
+
+
+def _is_header(columns: Mapping[str, Sequence[str]], form: CellForm) -> bool:
+    """Whether the first row holds words only, in a column of numbers as well."""
+    if any(form.number(cells[0]) is not None or is_placeholder(cells[0]) for cells in columns.values()):
+        return False
+    return any(
+        len(cells) > 1 and all(form.number(cell) is not None for cell in cells[1:]) for cells in columns.values()
+    )
+
+
+def _some(cells: Sequence[str]) -> str:
+    return ", ".join(shown(cell) for cell in cells[:6]) + (", ..." if len(cells) > 6 else "")

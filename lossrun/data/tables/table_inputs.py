@@ -1,0 +1,108 @@
+"""The columns of a table that are inputs, and how their cells become numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from lossrun.data.tables.cells import PLAIN, CellForm, shown
+from lossrun.data.tables.table import Table
+from lossrun.errors import DataError
+
+# What the category of an empty cell is called.
+EMPTY: Final = "(empty)"
+SHOWN: Final = 8  # words in a message
+
+
+@dataclass(frozen=True, slots=True)
+class InputColumn:
+    """`categories`: the sorted words of a column of words, an input each, "" for an empty cell; None: numbers."""
+
+    name: str
+    categories: tuple[str, ...] | None = None
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        if self.categories is None:
+            return (self.name,)
+        return tuple(f"{self.name}={category or EMPTY}" for category in self.categories)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "categories": None if self.categories is None else list(self.categories)}
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> "InputColumn":
+        categories = tree["categories"]
+        return cls(str(tree["name"]), None if categories is None else tuple(map(str, categories)))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where inputs lie in a file, as `Preparation` keeps it: of a table its columns and how its cells are written, of
+    an archive the names of its arrays. `targets`: what the targets are called."""
+
+    columns: tuple[InputColumn, ...] = ()
+    form: CellForm = PLAIN
+    delimiter: str = ","
+    header: bool = True
+    arrays: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """One for each input, () where inputs have no names."""
+        return tuple(name for column in self.columns for name in column.input_names)
+
+
+UNNAMED: Final = Layout()
+
+
+def read_inputs(
+    table: Table,
+    columns: Sequence[InputColumn],
+    *,
+    keep: np.ndarray | None = None,
+    means: np.ndarray | None = None,
+    allow_missing: bool = False,
+) -> np.ndarray:
+    """float64 (N, inputs) of the rows to `keep` (bool; all). A missing number becomes one of the `means` (inputs,).
+
+    Raises DataError with the place of a missing number where there are none, unless `allow_missing` leaves it NaN; and
+    of a word that is none of its column's categories.
+    """
+    rows = np.arange(len(table)) if keep is None else np.flatnonzero(keep)
+    inputs = np.empty((len(rows), sum(len(column.input_names) for column in columns)))
+    place = 0
+    for column in columns:
+        end = place + len(column.input_names)
+        if column.categories is None:
+            numbers = table.numbers(column.name)[rows]
+            missing = np.isnan(numbers)
+            if means is not None:
+                numbers = np.where(missing, means[place], numbers)
+            elif missing.any() and not allow_missing:
+                row = int(rows[missing.argmax()])
+                raise DataError(
+                    f"{table.place(row, column.name)}: {table.columns[column.name][row] or 'empty'}; expected a "
+                    "number, as in training (a run with missing: mean fills such cells)"
+                )
+            inputs[:, place] = numbers
+        else:
+            inputs[:, place:end] = _one_hot(table, column.name, column.categories, rows)
+        place = end
+    return inputs
+
+
+def _one_hot(table: Table, name: str, categories: Sequence[str], rows: np.ndarray) -> np.ndarray:
+    known = {category: place for place, category in enumerate(categories)}
+    words = table.words(name)
+    for row in rows.tolist():
+        if words[row] not in known:
+            some = ", ".join(category or EMPTY for category in categories[:SHOWN])
+            some += ", ..." * (len(categories) > SHOWN)
+            raise DataError(
+                f"{table.place(row, name)}: {shown(table.columns[name][row])!r} was never seen in training; expected "
+                f"one of {some}"
+            )
+    return np.eye(len(categories))[[known[words[row]] for row in rows.tolist()]]

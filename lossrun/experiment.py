@@ -1,0 +1,123 @@
+"""A config held against its data, without torch: what `lossrun check` shows and what training starts from."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lossrun import data as datasets
+from lossrun.catalog import DataFacts
+from lossrun.config import Config, SourcedConfig, resolve
+from lossrun.config.resolve import ignored_label, loss_declaration
+from lossrun.config.source import ConfigSource
+from lossrun.data import Data, known_facts
+from lossrun.errors import DataError, memory_told
+from lossrun.lint.check import check, check_splits
+from lossrun.lint.size import too_large
+
+# dataset.inputs[1][0]: what a data error begins with where a key of the config is to blame.
+_KEY: Final = re.compile(r"dataset(?:\.\w+|\[\d+\])*(?=: )")
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """`config` is resolved. `data` holds each seed's, one object for all unless the split goes by the seed; it is empty
+    where the data were not to be had. `data_dir`: where they were looked for."""
+
+    reading: SourcedConfig
+    config: Config
+    facts: DataFacts
+    data: Mapping[int, Data]
+    data_dir: Path
+    warnings: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the data have to say about themselves; names, shapes and sizes are the same for all seeds."""
+        return next(iter(self.data.values())).notes if self.data else ()
+
+
+def load_experiment(reading: SourcedConfig, data_dir: Path, *, trains: bool = True) -> Experiment:
+    """Load the data, apply the lint rules, resolve what was left to `auto`. Raises DataError and ConfigError.
+
+    `trains`: the config is to be trained here, and is refused where it asks for more than the machine has.
+    """
+    try:
+        with memory_told("to read the data", "use fewer samples or fewer columns", DataError):
+            return _with_data(reading, data_dir, trains)
+    except DataError as error:
+        raise _placed(error, reading.source) from error
+
+
+def _placed(error: DataError, source: ConfigSource) -> DataError:
+    """A data error that begins with a key of the config, shown where that key stands."""
+    key = _KEY.match(text := str(error))
+    if key is None:
+        return error
+    path = tuple(int(part) if part.isdigit() else part for part in re.findall(r"\w+", key[0]))
+    return DataError(source.problem(path, text[key.end() + 2 :]).text)
+
+
+def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool) -> Experiment:
+    dataset, seeds = reading.config.dataset, reading.config.seeds
+    # First with what is known anyway: no mistake in the config should have to wait for a download.
+    ignored = ignored_label(reading.config.loss)
+    if (known := known_facts(dataset.name, dataset.parameters, ignored)) is not None:
+        check(reading, known)
+        if trains:
+            _refuse_too_large(reading, known)
+
+    def load(seed: int) -> Data:
+        return datasets.load(
+            dataset.name,
+            dataset.parameters,
+            config_dir=reading.directory,
+            data_dir=data_dir,
+            seed=seed,
+            ignored=ignored,
+            precision=reading.config.precision,
+        )
+
+    own_split = dataset.parameters.get("split_seed") == "seed"
+    data = {seed: load(seed) for seed in (seeds if own_split else seeds[:1])}
+    _check_words(reading, data[seeds[0]])
+    splits = {seed: one.facts for seed, one in data.items()}
+    return _checked(reading, splits, data if own_split else dict.fromkeys(seeds, data[seeds[0]]), data_dir)
+
+
+def _check_words(reading: SourcedConfig, data: Data) -> None:
+    """Raises ConfigError for a loss of numbers on targets that were taken for classes because they are words."""
+    loss = loss_declaration(reading.config.loss)
+    if data.guessed_from is None or loss is None or loss.tasks[0] != "regression":
+        return
+    target = f"dataset.target: {', '.join(data.layout.targets)}" if data.layout.targets else "the dataset"
+    raise reading.source.error(
+        [
+            reading.source.problem(
+                ("loss",),
+                f"{loss.name} measures errors of numbers, but {target} holds words such as {data.guessed_from!r}; name "
+                f"a target of numbers, or, if the words are classes, say so: dataset.task: {data.task}",
+            )
+        ]
+    )
+
+
+def _refuse_too_large(reading: SourcedConfig, facts: DataFacts) -> None:
+    """Before anything is allocated."""
+    if found := too_large(resolve(reading.config, facts), facts):
+        raise reading.source.error([reading.source.problem(*found)])
+
+
+def experiment_without_data(reading: SourcedConfig, data_dir: Path) -> Experiment | None:
+    """The same from what is known of a dataset before a file is read; None where that is not enough."""
+    dataset = reading.config.dataset
+    known = known_facts(dataset.name, dataset.parameters, ignored_label(reading.config.loss))
+    return None if known is None else _checked(reading, {reading.config.seeds[0]: known}, {}, data_dir)
+
+
+def _checked(
+    reading: SourcedConfig, splits: Mapping[int, DataFacts], data: Mapping[int, Data], data_dir: Path
+) -> Experiment:
+    warnings, facts = check_splits(reading, splits), next(iter(splits.values()))
+    return Experiment(reading, resolve(reading.config, facts), facts, data, data_dir, tuple(warnings))

@@ -1,0 +1,185 @@
+"""The values of the loss at which a run may come to rest, and what each means: `catalog/diagnoses.py`.
+
+Nothing is typed in: the run's own objective is applied to the outputs that a model without information, or one that
+does its best in spite of a mistake, would give. So the floors are right for every loss, reduction, weight and number of
+classes. Closed forms, where there are any, stand in the tests.
+"""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Final
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from lossrun.components.models import Output, activated
+from lossrun.config import Config
+from lossrun.config.resolve import loss_declaration
+from lossrun.steps.evaluate import OutputSpec
+from lossrun.steps.replica import Replica
+
+# Targets that are looked at, evenly taken from all of them: floors are compared to a per cent or two.
+MOST_TARGETS: Final = 20_000
+# Constants that are tried as outputs of a regression: quantiles of the targets.
+QUANTILES: Final = 101
+# A logit of which a sigmoid is 0 or 1 to the last digit.
+SURE: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """Values of the mean loss. `constant`: of the best constant output. `chance`: of equal probabilities, nan in
+    regression. `mistake`: the diagnosis of a mistake that the config makes knowingly, "" for none, and `best` the least
+    value it allows, -inf where none is known. `doubled`: what perfect probabilities cost that are taken for logits, nan
+    where the loss takes none. `smoothing`: of ideal outputs under label smoothing, nan without."""
+
+    constant: float
+    chance: float
+    mistake: str = ""
+    best: float = -inf
+    doubled: float = torch.nan
+    smoothing: float = torch.nan
+
+
+@torch.no_grad()
+def floors(replica: Replica, reading: OutputSpec, config: Config) -> Floors:
+    """Of the training data. `config` is resolved."""
+    samples = replica.parts.train
+    # A user's own loss may keep what it has seen.
+    objective = deepcopy(replica.objective)
+    last = config.model["output"]
+    apart = -(-len(samples) // MOST_TARGETS)
+    targets = samples.targets[::apart]
+    weights = None if samples.weights is None else samples.weights[::apart]
+    rows = _rows(targets, reading).to(samples.dtype)
+
+    def cost(outputs: Tensor) -> float:
+        value: Tensor = objective(outputs.expand(len(targets), -1), targets, weights)
+        return float(value)
+
+    def least(outputs: Iterator[Tensor]) -> float:
+        return min((value for each in outputs if isfinite(value := cost(each))), default=torch.nan)
+
+    classes = reading.task != "regression"
+    constants = _constants_of_classes if classes else _constants
+    # The best constant follows the samples that count the most. What they count depends on the convention.
+    counts = [weights, None if replica.counted is None else replica.counted[::apart]]
+    known = [each.double() for each in counts if each is not None and bool(each.any())] or [
+        torch.ones(len(rows)).to(rows)
+    ]
+    constant = least(candidate for each in known for candidate in constants(rows, each, reading, last))
+    chance = cost(activated(torch.zeros_like(rows[:1]), last)) if classes else torch.nan
+    mistake, best, doubled = _mistake(config, reading, rows), -inf, torch.nan
+    if _takes_logits(config):
+        doubled = cost(rows)
+    if mistake in ("double_softmax", "double_sigmoid"):
+        best = doubled
+    elif mistake == "squashed":
+        best = cost(rows.clamp(0, 1))
+    elif mistake == "single_softmax":
+        best = cost(torch.ones_like(rows))
+    smoothing = torch.nan
+    # Of other losses, and with weights of classes, the smoothed labels are not what costs least.
+    plain = config.loss.name in ("cross_entropy", "binary_cross_entropy") and not (
+        config.loss.parameters["class_weights"] or config.loss.parameters.get("pos_weight")
+    )
+    if plain and not mistake and (share := config.loss["label_smoothing"]):
+        smoothing = cost(_ideal(rows, share, config.loss["inputs"], sigmoids=reading.output == "sigmoid"))
+    return Floors(constant, chance, mistake, best, doubled, smoothing)
+
+
+def _takes_logits(config: Config) -> bool:
+    """Whether the loss applies a softmax or a sigmoid itself."""
+    declared = loss_declaration(config.loss)
+    if declared is None or declared.prediction != "probabilities":
+        return False
+    return bool(config.loss.parameters.get("inputs", declared.accepts[0]) == "logits")
+
+
+def _mistake(config: Config, reading: OutputSpec, rows: Tensor) -> str:
+    """The mistake that the config makes (the linter says so as well, but may have been told to let it pass)."""
+    inputs, last = config.loss.parameters.get("inputs"), config.model["output"]
+    if last in ("softmax", "log_softmax") and reading.outputs == 1:
+        return "single_softmax"
+    if _takes_logits(config) and last in ("softmax", "sigmoid"):
+        declared = loss_declaration(config.loss)
+        sigmoids = reading.task != "multiclass" or (declared is not None and declared.sigmoid)
+        return "double_sigmoid" if sigmoids else "double_softmax"
+    if inputs in ("probabilities", "log_probabilities") and last == "none" and reading.reads_as == "probabilities":
+        return "clipped" if inputs == "probabilities" else "impossible"
+    beyond = reading.task == "regression" and not bool(((rows >= 0) & (rows <= 1)).all())
+    return "squashed" if beyond and last in ("softmax", "sigmoid") else ""
+
+
+def _rows(targets: Tensor, reading: OutputSpec) -> Tensor:
+    """Targets (N, K), class indices as one-hot rows."""
+    if reading.task == "multiclass" and targets.ndim == 1:
+        return F.one_hot(targets.long(), reading.outputs)
+    return targets
+
+
+def _constants_of_classes(rows: Tensor, counts: Tensor, reading: OutputSpec, last: Output) -> Iterator[Tensor]:
+    """Outputs (1, K) that do not look at the sample: equal ones, the classes' shares, always the most frequent one."""
+    yield activated(torch.zeros_like(rows[:1]), last)
+    shares = _mean(rows, counts).clamp(1e-7, 1 - 1e-7)
+    exclusive = reading.task == "multiclass" and reading.output != "sigmoid"
+    logits = shares.log() if exclusive else shares.logit()
+    yield activated(logits, last)
+    # Sure of itself: all of them, none of them, always the most frequent one.
+    leading = torch.zeros_like(shares).scatter(1, shares.argmax(dim=1, keepdim=True), 1.0)
+    for answer in (torch.ones_like(shares), torch.zeros_like(shares), leading):
+        yield activated(SURE * (2 * answer - 1), last)
+    if last == "none":
+        yield shares
+        # For margins: one way or the other, with none to spare.
+        yield torch.where(leading > 0 if exclusive else shares > 0.5, 1.0, -1.0).to(rows.dtype)
+
+
+def _constants(rows: Tensor, counts: Tensor, reading: OutputSpec, last: Output) -> Iterator[Tensor]:
+    """Outputs (1, K) of a regression that do not look at the sample."""
+    mean = _mean(rows, counts)
+    if reading.reads_as == "mean_and_log_variance":
+        yield torch.cat([mean, _mean((rows - mean).square(), counts).log()], dim=1)
+        return
+    candidates = [mean, *_quantiles(rows.double(), counts).unsqueeze(1)]
+    if bool((rows > -1).all()):
+        candidates.append(_mean(rows.log1p(), counts).expm1())
+    for values in candidates:
+        values = values.to(rows.dtype)
+        if reading.reads_as == "log_mean":
+            yield values.clamp(min=1e-7).log()
+        else:
+            # Within what the last layer can give.
+            yield values if last == "none" else values.clamp(0, 1)
+
+
+def _mean(rows: Tensor, counts: Tensor) -> Tensor:
+    """(1, K), each row by how much it counts."""
+    if bool((counts == counts[0]).all()):
+        return rows.mean(dim=0, keepdim=True)
+    return ((rows.double() * counts.unsqueeze(1)).sum(dim=0, keepdim=True) / counts.sum()).to(rows.dtype)
+
+
+def _quantiles(rows: Tensor, counts: Tensor) -> Tensor:
+    """(QUANTILES, K), at even distances, each row by how much it counts."""
+    shares = torch.linspace(0, 1, QUANTILES, dtype=torch.float64, device=rows.device)
+    if bool((counts == counts[0]).all()):
+        return rows.quantile(shares, dim=0)
+    columns = []
+    for column in rows.unbind(1):
+        ascending, order = column.sort()
+        reached = counts.double()[order].cumsum(0)
+        columns.append(ascending[torch.searchsorted(reached, shares * reached[-1]).clamp(max=len(rows) - 1)])
+    return torch.stack(columns, dim=1)
+
+
+def _ideal(rows: Tensor, share: float, inputs: str, *, sigmoids: bool) -> Tensor:
+    """The outputs that cost least under label smoothing: those that give the smoothed labels."""
+    spread = 2 if sigmoids else rows.shape[1]
+    probabilities = rows * (1 - share) + share / spread
+    if inputs == "probabilities":
+        return probabilities
+    return probabilities.logit() if sigmoids and inputs == "logits" else probabilities.log()

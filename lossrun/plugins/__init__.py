@@ -1,0 +1,1 @@
+"""The user's own components: finding, loading and checking them, without torch."""

@@ -1,0 +1,46 @@
+"""The data that a run was trained on, told from other files of the same name by their hashes."""
+
+from pathlib import Path
+
+from lossrun.config import from_mapping
+from lossrun.data import default_data_dir
+from lossrun.data.samples.hashing import hashes
+from lossrun.errors import DataError, UsageError
+from lossrun.experiment import Experiment, load_experiment
+from lossrun.records.provenance import whereabouts
+from lossrun.records.provenance.whereabouts import Place
+from lossrun.records.recorded import RecordedRun
+from lossrun.records.run_directory import RunDirectory
+
+
+def find(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool = False) -> tuple[Place, Experiment]:
+    """Where the data are now, and what they are. `data_dir`: where to look first. `goes_on`: as for `code_place`.
+
+    Raises DataError where they are nowhere: of the likeliest place, what is wrong with what is there.
+    """
+    if problem := whereabouts.where_data_are_not(run, data_dir):
+        raise DataError(problem)
+    folder = data_dir or whereabouts.data_folder(run, default_data_dir())
+    recorded = whereabouts.environment(run)["data"]
+    problems: list[DataError | UsageError] = []
+    for place in whereabouts.data_places(run, data_dir, goes_on=goes_on):
+        config = whereabouts.placed(run.config, place)
+        reading = from_mapping(config, place.directory, name=str(RunDirectory(run.path).config_path))
+        try:
+            experiment = load_experiment(reading, folder, trains=False)
+        except (DataError, UsageError) as error:  # other data may not even fit the config
+            problems.append(error)
+            continue
+        found = hashes(experiment.data)
+        changed = [part for part in dict.fromkeys((*recorded, *found)) if found.get(part) != recorded.get(part)]
+        if not changed:
+            return place, experiment
+        problems.append(
+            DataError(
+                f"the {' and '.join(changed)} data are not those that {run.name} was trained on: their hash has "
+                f"changed ({run.config['dataset']['name']}, found in {place.path or place.directory}). What it learned "
+                "and how well must be judged by its own data: put them back, or say with --data-dir where they are; "
+                "`predict` and `export` work without them"
+            )
+        )
+    raise problems[0]

@@ -1,0 +1,193 @@
+"""Batches that lie in memory with their samples innermost: what is computed of one number is computed of all samples
+side by side.
+
+torch keeps the numbers of a sample together. Products of a batch with larger weights are faster the other way round,
+softmax over a few classes takes a quarter of the time, convolutions of few channels become products
+(`replay/convolutions.py`), and what goes element by element keeps the order. Shapes do not change, only strides.
+
+Products add up in another order than torch's: about 1e-7 relative apart. Times: tests/bench/README.md.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch._ops import OpOverload
+
+from lossrun.components.models import ACTIVATIONS, Network
+from lossrun.replay import pools
+from lossrun.replay.convolutions import Convolutions, has_few_channels
+from lossrun.replay.kernels import Planned, storage
+
+# Of a dense network. Products of fewer samples are slower turned round; with more, nothing is gained.
+FEWEST_SAMPLES: Final = 16
+MOST_SAMPLES: Final = 512
+# Multiplications of the largest layer. Below it a step is all overhead, and its numbers may as well be torch's own.
+LEAST_MULTIPLICATIONS: Final = 200_000
+
+_IMAGES: Final = (nn.Conv2d, nn.AvgPool2d, nn.ZeroPad2d)
+_DENSE: Final = (nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.Dropout, *ACTIVATIONS.values())
+
+
+def suits(network: nn.Module, batch_size: int) -> bool:
+    """Whether every layer keeps the order, and there is something to gain. With torch's own kernels among images, what
+    is gained is lost by turning them round and back."""
+    layers = [module for module in network.modules() if not isinstance(module, nn.Sequential | Network)]
+    if any(isinstance(layer, nn.Conv2d) for layer in layers):
+        return all(
+            has_few_channels(layer) if isinstance(layer, nn.Conv2d) else isinstance(layer, (*_IMAGES, *_DENSE))
+            for layer in layers
+        )
+    dense = [layer.weight for layer in layers if isinstance(layer, nn.Linear)]
+    return (
+        all(isinstance(layer, _DENSE) for layer in layers)
+        and FEWEST_SAMPLES <= batch_size <= MOST_SAMPLES
+        and max(weight.numel() for weight in dense) * batch_size >= LEAST_MULTIPLICATIONS
+    )
+
+
+class Innermost:
+    """The operations of one recording, of one of these networks, all alike, that this order suits."""
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        layers = [layer for network in networks for layer in network.modules()]
+        self.weights = {storage(layer.weight) for layer in layers if isinstance(layer, nn.Linear)}
+        self.of_images = any(isinstance(layer, nn.Conv2d) for layer in layers)
+        self.convolutions = Convolutions()
+        self.rectified: set[int] = set()
+        self.masked: set[int] = set()
+        aten = torch.ops.aten
+        self.plans: dict[OpOverload, Callable[..., Planned | None]] = {
+            aten._to_copy.default: self._pixels,
+            aten.clone.default: self._flattened,
+            aten.relu.default: self._relu,
+            aten.avg_pool2d_backward.default: self._pool_backward,
+            aten.threshold_backward.default: self._relu_backward,
+            aten.addmm.default: self._affine,
+            aten.mm.default: self._product,
+            aten.bernoulli_.float: self._mask,
+            aten.native_batch_norm.default: self._batch_norm,
+            aten.native_batch_norm_backward.default: self._batch_norm_backward,
+        }
+        for op in (aten._softmax.default, aten._log_softmax.default):
+            self.plans[op] = partial(self._softmax, op)
+        for op in (aten._softmax_backward_data.default, aten._log_softmax_backward_data.default):
+            self.plans[op] = partial(self._softmax_backward, op)
+
+    def decomposed(self, op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Planned | None:
+        """See `tape.Decompose`."""
+        plan = self.plans.get(op)
+        return (
+            (plan and plan(*args, **kwargs))
+            or self.convolutions.decomposed(op, args, kwargs)
+            or pools.decomposed(op, args, kwargs)
+        )
+
+    def _pixels(self, images: Tensor, **how: Any) -> Planned | None:
+        """Bytes that become floats are turned on the way."""
+        if not self.of_images or images.ndim != 4 or images.is_floating_point() or how.keys() != {"dtype"}:
+            return None
+        return partial(_turned, images, how["dtype"])
+
+    def _flattened(self, images: Tensor, **how: Any) -> Planned | None:
+        """The copy that flattening makes: in an order in which a sample's numbers become one axis."""
+        turned = images.ndim == 4 and images.stride(0) == 1 and len(images) > 1
+        return partial(_turned, images, images.dtype) if self.of_images and turned and how else None
+
+    def _relu(self, images: Tensor) -> Planned | None:
+        if images.ndim != 4:
+            return None
+
+        def rectified() -> Tensor:
+            result = torch.clamp_min(images, 0)
+            self.rectified.add(storage(result))
+            return result
+
+        return rectified
+
+    def _pool_backward(self, gradient: Tensor, images: Tensor, *how: Any) -> Planned | None:
+        """Less what relu's own backward pass would take out, in one go. Layers in a row: nobody else reads its result
+        or adds to the gradient."""
+        plan = pools.average_backward(gradient, images, *how, rectified=True)
+        if plan is None or storage(images) not in self.rectified:
+            return None
+
+        def masked() -> Tensor:
+            result: Tensor = plan()
+            self.masked.add(storage(result))
+            return result
+
+        return masked
+
+    def _relu_backward(self, gradient: Tensor, result: Tensor, threshold: float) -> Planned | None:
+        del result, threshold
+        return (lambda: gradient) if storage(gradient) in self.masked else None
+
+    def _affine(self, bias: Tensor, inputs: Tensor, weight: Tensor, **scales: Any) -> Planned | None:
+        if scales or storage(weight) not in self.weights:
+            return None
+        return lambda: torch.addmm(bias.unsqueeze(1), weight.t(), inputs.t()).t()
+
+    def _product(self, gradient: Tensor, weight: Tensor) -> Planned | None:
+        if storage(weight) not in self.weights:
+            return None
+        return lambda: torch.mm(weight.t(), gradient.t()).t()
+
+    def _softmax(self, op: OpOverload, inputs: Tensor, axis: int, half: bool) -> Planned | None:
+        if not _is_turned(inputs) or axis % 2 == 0:
+            return None
+        return lambda: op(inputs.t(), 0, half).t()
+
+    def _softmax_backward(
+        self, op: OpOverload, gradient: Tensor, outputs: Tensor, axis: int, dtype: torch.dtype
+    ) -> Planned | None:
+        if not _is_turned(outputs) or axis % 2 == 0:
+            return None
+        return lambda: op(_across(gradient), outputs.t(), 0, dtype).t()
+
+    def _mask(self, mask: Tensor, share: float = 0.5) -> Planned | None:
+        """Dropout's, drawn in torch's order: the numbers that each sample would get anyway. A recording leaves out what
+        is the operation's own default."""
+        if not _is_turned(mask):
+            return None
+        return lambda: mask.copy_(torch.empty(mask.shape, dtype=mask.dtype, device=mask.device).bernoulli_(share))
+
+    def _batch_norm(self, inputs: Tensor, *rest: Any) -> Planned | None:
+        """As of one image whose pixels are the samples."""
+        if not _is_turned(inputs):
+            return None
+
+        def normalised() -> tuple[Tensor, ...]:
+            result, *statistics = torch.ops.aten.native_batch_norm(inputs.t().unsqueeze(0), *rest)
+            return result.squeeze(0).t(), *statistics
+
+        return normalised
+
+    def _batch_norm_backward(self, gradient: Tensor, inputs: Tensor, *rest: Any) -> Planned | None:
+        if not _is_turned(inputs):
+            return None
+
+        def gradients() -> tuple[Tensor, ...]:
+            image = _across(gradient).unsqueeze(0), inputs.t().unsqueeze(0)
+            first, *others = torch.ops.aten.native_batch_norm_backward(*image, *rest)
+            return first.squeeze(0).t(), *others
+
+        return gradients
+
+
+def _turned(images: Tensor, dtype: torch.dtype) -> Tensor:
+    """A copy of images (N, C, H, W) that lies as (C, H, W, N)."""
+    result = torch.empty((*images.shape[1:], len(images)), dtype=dtype, device=images.device)
+    return result.copy_(images.permute(1, 2, 3, 0)).permute(3, 0, 1, 2)
+
+
+def _across(matrix: Tensor) -> Tensor:
+    """(N, K) -> (K, N), contiguous."""
+    return matrix.t() if _is_turned(matrix) else matrix.t().clone(memory_format=torch.contiguous_format)
+
+
+def _is_turned(tensor: Tensor) -> bool:
+    """Whether it is a matrix (N, K) that lies as (K, N)."""
+    return tensor.ndim == 2 and tensor.stride() == (1, len(tensor)) and min(tensor.shape) > 1

@@ -1,0 +1,91 @@
+"""Average pooling of a recording as sums of strided slices: torch's own kernel takes its windows one by one.
+
+6 channels of 28 x 28, 128 images: 80 us instead of 740 forward, 200 instead of 720 backward. The sums are added up in
+another order. Results lie in memory in the order of the images.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+
+from lossrun.replay.kernels import Planned
+
+
+def decomposed(op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Planned | None:
+    """See `tape.Decompose`. For windows that tile the image side by side; other pools are left as they are."""
+    plan = None if kwargs else _PLANS.get(op)
+    return plan(*args) if plan else None
+
+
+def _average(images: Tensor, window: list[int], *how: Any) -> Planned | None:
+    return partial(_averaged, images, window[0]) if _tiles(images, window, *how) else None
+
+
+def average_backward(
+    gradient: Tensor, images: Tensor, window: list[int], *how: Any, rectified: bool = False
+) -> Planned | None:
+    """`rectified`: with what relu does to the gradient of `images`, its results."""
+    if not _tiles(images, window, *how):
+        return None
+    return partial(_spread_where_positive if rectified else _spread, gradient, images, window[0])
+
+
+def _tiles(
+    images: Tensor,
+    window: list[int],
+    stride: list[int] | None = None,
+    padding: Any = (0,),
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor: int | None = None,
+) -> bool:
+    """Whether square windows cover every pixel once. `ceil_mode` and `count_include_pad` change nothing then."""
+    del ceil_mode, count_include_pad
+    side = window[0]
+    square = all(value == side for value in (*window, *(stride or ())))
+    fits = images.shape[-2] % side == 0 and images.shape[-1] % side == 0
+    # In bfloat16 torch adds up in float32.
+    exact = images.dtype in (torch.float32, torch.float64)
+    return exact and square and fits and divisor is None and not any(padding) and images.ndim == 4
+
+
+def _averaged(images: Tensor, side: int) -> Tensor:
+    if side == 1:
+        return images.clone()
+    bands = _sum([images[:, :, row::side] for row in range(side)])
+    return _sum([bands[..., column::side] for column in range(side)]).mul_(1 / side**2)
+
+
+def _sum(parts: list[Tensor]) -> Tensor:
+    total = parts[0] + parts[1]
+    for part in parts[2:]:
+        total.add_(part)
+    return total
+
+
+def _spread(gradient: Tensor, images: Tensor, side: int) -> Tensor:
+    result = torch.empty_like(images)
+    height, width = gradient.shape[2:]
+    windows = result.view(*result.shape[:2], height, side, width, side)
+    torch.mul(gradient.unsqueeze(3).unsqueeze(5).expand_as(windows), 1 / side**2, out=windows)
+    return result
+
+
+def _spread_where_positive(gradient: Tensor, images: Tensor, side: int) -> Tensor:
+    result = torch.empty_like(images)
+    share = gradient * (1 / side**2)
+    for row in range(side):
+        for column in range(side):
+            read, written = images[..., row::side, column::side], result[..., row::side, column::side]
+            torch.ops.aten.threshold_backward.grad_input(share, read, 0, grad_input=written)
+    return result
+
+
+_PLANS: Final[dict[OpOverload, Callable[..., Planned | None]]] = {
+    torch.ops.aten.avg_pool2d.default: _average,
+    torch.ops.aten.avg_pool2d_backward.default: average_backward,
+}

@@ -1,0 +1,89 @@
+"""Matrix products of a recording on faster kernels than the ones torch chooses for them.
+
+The sums are added up in another order: about 1e-7 relative apart. Times: tests/bench/README.md.
+"""
+
+import re
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from lossrun.replay.kernels import Call, Kernel
+
+# Multiplications below which oneDNN's fixed cost of about 17 us a call is more than it saves.
+LEAST_MULTIPLICATIONS: Final = 3_000_000
+# The longer side of a result over its shorter one, from which on products stay with MKL: few samples, many weights.
+ELONGATED: Final = 4
+_ZEN_5: Final = 26  # AMD's number of the family
+
+
+def faster_product(call: Call) -> Kernel | None:
+    """A kernel for products that there is a better one for; None for everything else."""
+    if call.op is torch.ops.aten.bmm.default:
+        left, right = call.args
+        return _of_stacks(left, right, call.result)
+    if call.op is torch.ops.aten.addmm.default and len(call.args) == 3 and not call.kwargs:
+        bias, left, right = call.args
+        return _large(bias, left, right, call.result)
+    if call.op is torch.ops.aten.mm.default:
+        left, right = call.args
+        return _large(None, left, right, call.result)
+    return None
+
+
+def _large(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> Kernel | None:
+    """Large float32 products on the CPU."""
+    rows, columns = len(left), right.shape[1]
+    elongated = max(rows, columns) >= ELONGATED * min(rows, columns)
+    if not is_large(left, right) or elongated or not one_dnn_is_faster():
+        return None
+    linear: Any = torch.ops.mkldnn._linear_pointwise.default
+    weight = right.t()
+    # oneDNN reads the bias without looking at its shape.
+    if bias is None or (bias.shape == right.shape[1:] and bias.is_contiguous()):
+        return lambda: result.copy_(linear(left, weight, bias, "none", [], ""))
+    return lambda: torch.add(linear(left, weight, None, "none", [], ""), bias, out=result)
+
+
+@cache
+def one_dnn_is_faster() -> bool:
+    """Whether oneDNN multiplies large matrices faster than what torch uses for them, MKL: on AMD's processors whose
+    units are 512 bits wide, of which MKL uses half. 784 x 300 weights and a batch of 128: 190 us instead of 360 on
+    Zen 5; on Zen 4, whose units are half as wide, 340 either way, and oneDNN's result has yet to be copied."""
+    there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return there and hasattr(torch.ops.mkldnn, "_linear_pointwise") and _amd_family() >= _ZEN_5
+
+
+def _amd_family() -> int:
+    """Of an AMD processor, as Linux has it; 0 elsewhere."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return 0
+    family = re.search(r"^cpu family\s*: (\d+)$", text, re.MULTILINE)
+    return int(family[1]) if family and "AuthenticAMD" in text else 0
+
+
+def is_large(left: Tensor, right: Tensor, least: int = LEAST_MULTIPLICATIONS) -> bool:
+    """Whether a product is in float32, on the CPU, and large enough to be worth a kernel of its own choice."""
+    return (
+        left.device.type == "cpu"
+        and left.dtype == right.dtype == torch.float32
+        and left.shape[0] * left.shape[1] * right.shape[1] >= least
+    )
+
+
+def _of_stacks(left: Tensor, right: Tensor, result: Tensor) -> Kernel | None:
+    """Products of stacked networks with one output: of a column and a row, and of a transposed matrix and a column.
+
+    Of 64 of them, 32 x 1 by 1 x 20 takes 7 us as elements times elements instead of 16, and 20 x 32 by 32 x 1 takes
+    7 us as a row times a matrix instead of 25.
+    """
+    if left.shape[2] == 1:
+        return partial(torch.mul, left, right, out=result)
+    if right.shape[2] == 1 and left.stride(1) == 1:
+        return partial(torch.bmm, right.mT, left.mT, out=result.mT)
+    return None

@@ -1,0 +1,251 @@
+"""A computation recorded once and replayed into the same memory: what a CUDA graph is, for the CPU.
+
+A step of a small network spends more time in autograd, in Python modules and in allocating than in arithmetic. None of
+that changes from one step to the next: the same kernels run on tensors of the same shapes. So the function runs once
+while every kernel call below autograd is written down, with the tensors it read and wrote; from then on only these
+kernels are called, each writing where it wrote the first time.
+
+What is left out of the list: views (their memory is written by others) and constants (nothing they come from changes).
+Memory of a result that nobody needs any more is given to later ones.
+
+The numbers are the recorded function's own, bit for bit, unless `decompose` puts several kernels in the place of one,
+or `substitute` another.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+
+from lossrun.replay.kernels import Call, Kernel, Planned, kernel, storage, tensors_in
+
+Result = TypeVar("Result")
+Pool: TypeAlias = list[torch.UntypedStorage]
+
+
+class NotReplayableError(Exception):
+    """The function reads a value back to Python, or makes shapes that depend on values: a replay would repeat the
+    first time's decisions."""
+
+
+# Which calls are left to whoever replays.
+Chooses: TypeAlias = Callable[[Call], bool]
+# A kernel that gives (nearly) the numbers of the call, reading and writing the call's tensors; None: no better one.
+Substitute: TypeAlias = Callable[[Call], Kernel | None]
+# A function of other operations that gives (nearly) what the operation gives of these arguments; None: no better one.
+# Its result may lie in another memory order. What is allocated before it runs outlives the recording, and is kept.
+Decompose: TypeAlias = Callable[[OpOverload, tuple[Any, ...], Mapping[str, Any]], Planned | None]
+
+
+class Recording(Generic[Result]):
+    """`outputs` is what `function` returned; `replay()` computes them anew, in place, from the tensors that it read.
+
+    What the function changes in place (buffers, the generator's state) is changed by the recording as well. The tensors
+    that it reads must stay where they are; what they hold may change. Raises NotReplayableError.
+
+    `deferred`: calls that a replay does not make, though outputs are their results. What they read holds until the next
+    replay.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[], Result],
+        substitute: Substitute | None = None,
+        pool: Pool | None = None,
+        defer: Chooses | None = None,
+        decompose: Callable[[], Decompose] | None = None,
+    ) -> None:
+        """`pool`: memory for results that nobody needs after a replay, shared by records that run one after the other;
+        it grows as needed. `defer`: which calls may be deferred; those are whose results are outputs and no more."""
+        with _Recorder(decompose and decompose()) as recorder:
+            outputs = function()
+        self.outputs: Result = tree_map_only(Tensor, Tensor.detach, outputs)
+        self.kernels, self.deferred = _compile(
+            recorder.calls, self.outputs, substitute, [] if pool is None else pool, defer
+        )
+
+    def replay(self) -> None:
+        # The calls were recorded below autograd, and are made there: its part of the dispatch is 1 us of each.
+        with torch._C._AutoDispatchBelowAutograd():
+            for kernel in self.kernels:
+                kernel()
+
+
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Keeps every tensor of every call alive, so that no two of them can have lain in the same memory."""
+
+    def __init__(self, decompose: Decompose | None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.calls: list[Call] = []
+        self.decompose = decompose
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: saying to torch's compiler that it may skip this class would import it, which takes over a second."""
+        return False
+
+    def __torch_dispatch__(
+        self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if _cannot_be_replayed(func, args):
+            raise NotReplayableError(f"{func} depends on the values of a step")
+        if self.decompose and (decomposed := self.decompose(func, args, kwargs or {})):
+            with self:
+                return decomposed()
+        result = func(*args, **(kwargs or {}))
+        self.calls.append(Call(func, args, kwargs or {}, result))
+        return result
+
+
+_NOT_REPLAYABLE: Final = (
+    torch.Tag.data_dependent_output,
+    torch.Tag.dynamic_output_shape,
+    torch.Tag.inplace_view,
+)
+
+
+def _cannot_be_replayed(op: OpOverload, args: tuple[Any, ...]) -> bool:
+    """Whether a value is read back to Python, or the shape of the result depends on values; or whether the call changes
+    what a tensor is without writing to its memory, which a replay would not repeat."""
+    if op is torch.ops.aten.index.Tensor:
+        # By numbers its result has their shape; by a mask, as many elements as are True.
+        return any(index.dtype in (torch.bool, torch.uint8) for index in tensors_in(args[1]))
+    if any(tensor.is_conj() or tensor.is_neg() for tensor in tensors_in(args)):
+        return True
+    return any(tag in op.tags for tag in _NOT_REPLAYABLE)
+
+
+def _compile(
+    calls: Sequence[Call], outputs: Any, substitute: Substitute | None, pool: Pool, defer: Chooses | None
+) -> tuple[list[Kernel], list[Call]]:
+    """The kernels of a replay, and the deferred calls."""
+    _refuse_written_literals(calls)
+    needed = [call for call in calls if not _is_view(call)]
+    needed = _without_constants(needed)
+    kept = {storage(tensor) for tensor in tensors_in(outputs)}
+    deferred = [call for call in _last_words(needed, outputs) if defer(call)] if defer else []
+    kept |= {storage(tensor) for call in deferred for tensor in call.read}
+    unfilled = {storage(t): t.untyped_storage() for call in calls if _is_unfilled(call) for t in call.results}
+    homes = _shared_memory(needed, unfilled, kept, pool)
+
+    def placed(tensor: Tensor) -> Tensor:
+        """The same view of the memory where it now lives, without its autograd history."""
+        home = homes.get(storage(tensor))
+        if home is None:
+            return tensor.detach()
+        view = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+        return view.set_(home, tensor.storage_offset(), tensor.shape, tensor.stride())
+
+    kernels: list[Kernel] = []
+    left: list[Call] = []
+    for call in needed:
+        args, kwargs, result = tree_map_only(Tensor, placed, (call.args, dict(call.kwargs), call.result))
+        moved = Call(call.op, args, kwargs, result)
+        if call in deferred:
+            left.append(moved)
+        else:
+            kernels.append((substitute and substitute(moved)) or kernel(moved))
+    return kernels, left
+
+
+def _last_words(calls: Sequence[Call], outputs: Any) -> list[Call]:
+    """The calls that may as well be made at the end: each of their results is an output as it is, no other call touches
+    it, and nothing that they read is written to later."""
+    layouts: dict[int, set[Any]] = {}
+    for tensor in tensors_in(outputs):
+        layouts.setdefault(storage(tensor), set()).add(_layout(tensor))
+    touched: Counter[int] = Counter()
+    written: dict[int, int] = {}
+    for place, call in enumerate(calls):
+        touched.update({storage(tensor) for tensor in (*call.read, *call.results)})
+        written |= {storage(tensor): place for tensor in (*call.written, *call.results)}
+    return [
+        call
+        for place, call in enumerate(calls)
+        if all(layouts.get(storage(t)) == {_layout(t)} and touched[storage(t)] == 1 for t in call.results)
+        and all(written.get(storage(t), -1) < place for t in call.read)
+    ]
+
+
+def _layout(tensor: Tensor) -> tuple[Any, ...]:
+    return tensor.storage_offset(), tensor.shape, tensor.stride()
+
+
+def _refuse_written_literals(calls: Sequence[Call]) -> None:
+    """A tensor made of numbers in the function, and changed there, would not be made anew by a replay."""
+    written = {storage(tensor) for call in calls for tensor in call.written}
+    for call in calls:
+        if call.op.overloadpacket is torch.ops.aten.lift_fresh and written & {storage(t) for t in call.results}:
+            raise NotReplayableError("a tensor made of numbers is changed in place")
+
+
+def _is_view(call: Call) -> bool:
+    """Whether all results lie in the memory of an argument, and nothing was written."""
+    results = [storage(tensor) for tensor in call.results]
+    return bool(results) and not call.op._schema.is_mutable and {*map(storage, call.read)}.issuperset(results)
+
+
+# They give memory and no values: the memory is there.
+_UNFILLED: Final = ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided")
+
+
+def _is_unfilled(call: Call) -> bool:
+    return call.op.overloadpacket.__name__ in _UNFILLED
+
+
+def _without_constants(calls: Sequence[Call]) -> list[Call]:
+    """Less the calls whose results come from no tensor outside the recording, and are never written to."""
+    written = {storage(tensor) for call in calls for tensor in call.written}
+    constant: set[int] = set()
+    kept = []
+    for call in calls:
+        results = {storage(tensor) for tensor in call.results}
+        name = call.op.overloadpacket.__name__
+        if _is_unfilled(call):
+            continue
+        random = torch.Tag.nondeterministic_seeded in call.op.tags
+        shape_only = name.endswith("_like") or name.startswith("new_")
+        fixed = shape_only or all(storage(tensor) in constant for tensor in call.read)
+        if fixed and not random and not results & written:
+            constant |= results
+        else:
+            kept.append(call)
+    return kept
+
+
+def _shared_memory(
+    calls: Sequence[Call], unfilled: dict[int, torch.UntypedStorage], kept: set[int], pool: Pool
+) -> dict[int, torch.UntypedStorage]:
+    """Where results lie instead, by the address of their own memory: in the smallest piece of the pool that is large
+    enough, to which it returns once its last reader has run. `unfilled`: memory that the function has taken by itself,
+    to write into. `kept`: addresses that outlive a replay."""
+    created = dict(unfilled)
+    last: dict[int, int] = {}
+    for place, call in enumerate(calls):
+        outside = {storage(tensor) for tensor in call.read} - created.keys()
+        for tensor in call.results:
+            if storage(tensor) not in outside:
+                created.setdefault(storage(tensor), tensor.untyped_storage())
+        for tensor in (*call.read, *call.results):
+            last[storage(tensor)] = place
+
+    homes: dict[int, torch.UntypedStorage] = {}
+    living: set[int] = set()
+    for place, call in enumerate(calls):
+        touched = {storage(tensor) for tensor in (*call.results, *call.written)}
+        for address in touched & created.keys() - living - kept:
+            living.add(address)
+            size, device = created[address].nbytes(), created[address].device
+            fitting = [piece for piece in pool if piece.nbytes() >= size and piece.device == device]
+            homes[address] = min(fitting, key=torch.UntypedStorage.nbytes, default=created[address])
+            if fitting:
+                pool[:] = [piece for piece in pool if piece is not homes[address]]
+        for address in [address for address in living if last[address] == place]:
+            pool.append(homes[address])
+            living.remove(address)
+    return homes

@@ -1,0 +1,1 @@
+"""A comparison as tables, sentences, csv, JSON and LaTeX."""

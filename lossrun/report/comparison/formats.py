@@ -1,0 +1,152 @@
+"""A comparison for programs and documents: JSON and CSV in full precision, Markdown and LaTeX rounded like
+the tables."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Final
+
+from lossrun.analysis.comparison.compare import ComparedRuns
+from lossrun.analysis.values.readings import Spread
+from lossrun.records.files import strict_json
+from lossrun.report.comparison.compare import blocks
+from lossrun.report.comparison.compare_tables import MARK, per_seed_rows, per_seed_table, runs_table
+from lossrun.report.comparison.latex import latex
+from lossrun.report.layout.text_table import Column, TextTable
+
+_MARKUP: Final = re.compile(r"[\\*|<]|(?<!\w)_|_(?!\w)")
+CSV_HEADER: Final = ("run", "label", "seed", "metric", "at", "epoch", "value")
+PER_SEED_HEADER: Final = ("run", "seed", "metric", "value", "label")
+MOST_UPRIGHT: Final = 6  # runs that a page has room for side by side
+
+
+def written(comparison: ComparedRuns, format_: str, *, curves: bool, per_seed: bool, only_table: bool = False) -> str:
+    """The comparison as `json`, `csv`, `md` or `latex`. `per_seed`: only each seed's values, a value a row. `curves`:
+    in documents also the losses epoch by epoch, `only_table`: the tables of metrics alone; data are always whole."""
+    if per_seed:
+        tidy = {"json": per_seed_json, "csv": per_seed_csv, "md": per_seed_markdown, "latex": per_seed_latex}
+        return tidy[format_](comparison)
+    if format_ in ("md", "latex"):
+        return (to_markdown if format_ == "md" else to_latex)(comparison, curves=curves, only_table=only_table)
+    return (to_json if format_ == "json" else to_csv)(comparison)
+
+
+def to_json(comparison: ComparedRuns) -> str:
+    """The whole comparison as strict JSON; non-finite numbers are the strings "nan", "inf" and "-inf"."""
+    return strict_json.dumps(asdict(comparison), indent=2) + "\n"
+
+
+def to_csv(comparison: ComparedRuns) -> str:
+    """One value per line. `at`: "epoch", and every epoch is there; "best"; "last"; "given", the epoch that the
+    comparison was asked for by number; "target", for how soon a seed got there (`value` in epochs, or in seconds of one
+    seed that `seeds_at_once` seeds share, empty where that is not known) and the mean height of its curve."""
+    return _csv(CSV_HEADER, _csv_rows(comparison))
+
+
+def to_markdown(comparison: ComparedRuns, *, curves: bool = True, only_table: bool = False) -> str:
+    """The tables and sentences that people see, as GitHub's Markdown; what is best is bold."""
+    return "\n".join(map(_markdown_block, blocks(comparison, curves=curves, only_table=only_table)))
+
+
+def to_latex(comparison: ComparedRuns, *, curves: bool = True, only_table: bool = False) -> str:
+    """The same as LaTeX. The matrices of few runs have metrics as rows, as a page is narrower than a screen."""
+    upright = len(comparison.runs) <= MOST_UPRIGHT
+    return latex(blocks(comparison, curves=curves, upright=upright, only_table=only_table))
+
+
+def per_seed_json(comparison: ComparedRuns) -> str:
+    """Tidy data: a list of records of run, seed, metric, value and label, at the comparison's moment."""
+    rows = [dict(zip(PER_SEED_HEADER, row, strict=True)) for row in per_seed_rows(comparison)]
+    return strict_json.dumps(rows, indent=2) + "\n"
+
+
+def per_seed_csv(comparison: ComparedRuns) -> str:
+    """The same, a line each."""
+    return _csv(PER_SEED_HEADER, ((*row[:3], repr(row[3]), row[4]) for row in per_seed_rows(comparison)))
+
+
+def per_seed_markdown(comparison: ComparedRuns) -> str:
+    """The same as a table, rounded, below the legend."""
+    return "\n".join(map(_markdown_block, (runs_table(comparison), per_seed_table(comparison))))
+
+
+def per_seed_latex(comparison: ComparedRuns) -> str:
+    """The same."""
+    return latex((runs_table(comparison), per_seed_table(comparison)))
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _markdown_block(block: TextTable | Sequence[str]) -> str:
+    if isinstance(block, TextTable):
+        return _markdown_table(block)
+    return "".join(f"- {_escaped(sentence)}\n" for sentence in block)
+
+
+def _csv_rows(comparison: ComparedRuns) -> Iterator[tuple[object, ...]]:
+    for index, run in enumerate(comparison.runs):
+        for metric in comparison.metrics:
+            moments = [("best", metric.at_best, run.best_epochs), ("last", metric.at_last, run.last_epochs)]
+            if isinstance(comparison.at, int):
+                moments.append(("given", metric.measured, dict.fromkeys(run.seeds, comparison.at)))
+            for at, measured, epochs in moments:
+                for seed, value in _per_seed(measured.values[index]):
+                    yield run.name, run.label, seed, metric.name, at, epochs.get(seed, ""), repr(value)
+        if comparison.target:
+            reached = comparison.target.runs[index]
+            first = reached.epochs.per_seed if reached.epochs else {}
+            for name, spread in (
+                ("epochs_to_target", reached.epochs),
+                ("seconds_to_target", reached.seconds),
+                ("mean_height", reached.area),
+            ):
+                for seed, value in _per_seed(spread):
+                    yield run.name, run.label, seed, name, "target", first.get(seed, ""), repr(value)
+            for seed, epoch in first.items():
+                at_once = reached.at_once
+                yield run.name, run.label, seed, "seeds_at_once", "target", epoch, "" if at_once is None else at_once
+        for curve in comparison.curves:
+            for epoch, values in curve.rows.items():
+                for seed, value in _per_seed(values[index]):
+                    yield run.name, run.label, seed, curve.name, "epoch", epoch, repr(value)
+
+
+def _per_seed(spread: Spread | None) -> list[tuple[int, float]]:
+    return list(spread.per_seed.items()) if spread else []
+
+
+def _markdown_table(table: TextTable) -> str:
+    columns = (table.key, *table.columns)
+    lines = [
+        f"**{_escaped(table.title)}**\n",
+        _markdown_row([_escaped(column.header.replace("\n", " ")) for column in columns]),
+        "|" + "".join(" ---: |" if column.right else " --- |" for column in columns),
+        *(_markdown_row([_markdown_cell(column, row) for column in columns]) for row in range(len(table.key.cells))),
+    ]
+    if table.note:
+        mark = MARK.strip()
+        note = _escaped(table.note.removeprefix(mark))
+        lines.append(f"\n**bold**:{note}" if table.note.startswith(mark) else f"\n{note}")
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _markdown_cell(column: Column, row: int) -> str:
+    text = _escaped(column.cells[row].removesuffix(MARK).strip())
+    return f"**{text}**" if row in column.emphasis else text
+
+
+def _escaped(text: str) -> str:
+    """What would be read as markup. Underscores and hyphens within a word, and brackets without a link, are not."""
+    return _MARKUP.sub(r"\\\g<0>", text)

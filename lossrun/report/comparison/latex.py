@@ -1,0 +1,63 @@
+"""Tables and sentences as LaTeX, for the booktabs package."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from lossrun.report.comparison.compare_tables import MARK
+from lossrun.report.layout.text_table import Column, TextTable
+
+_SPECIAL: Final = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "<": "$<$",
+    ">": "$>$",
+    "|": r"\textbar{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+_ESCAPED: Final = re.compile("|".join(map(re.escape, _SPECIAL)))
+_MINUS: Final = re.compile(r"(?<![\w.)\]-])-(?=\d)")
+
+
+def latex(blocks: Sequence[TextTable | Sequence[str]]) -> str:
+    """The blocks in their order: a table each as a float, sentences as a list."""
+    parts = [_table(block) if isinstance(block, TextTable) else _list(block) for block in blocks]
+    return "\n".join(["% needs \\usepackage{booktabs}\n", *parts])
+
+
+def escaped(text: str) -> str:
+    """What LaTeX would read as a command, as characters; a minus is one."""
+    return _ESCAPED.sub(lambda found: _SPECIAL[found[0]], _MINUS.sub("\0", text)).replace("\0", "$-$")
+
+
+def _table(table: TextTable) -> str:
+    columns = (table.key, *table.columns)
+    rows = [" & ".join(_cell(column, row) for column in columns) + r" \\" for row in range(len(table.key.cells))]
+    mark = MARK.strip()
+    note = escaped(table.note.removeprefix(mark))
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{escaped(table.title)}}}",
+        rf"\begin{{tabular}}{{{''.join('r' if column.right else 'l' for column in columns)}}}",
+        r"\toprule",
+        " & ".join(escaped(column.header.replace("\n", " ")) for column in columns) + r" \\",
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}",
+        *([rf"\par\smallskip {'Bold:' if table.note.startswith(mark) else ''}{note}"] if note else []),
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(column: Column, row: int) -> str:
+    text = escaped(column.cells[row].removesuffix(MARK).strip())
+    return rf"\textbf{{{text}}}" if row in column.emphasis else text
+
+
+def _list(sentences: Sequence[str]) -> str:
+    return "\n".join([r"\begin{itemize}", *(rf"\item {escaped(text)}" for text in sentences), r"\end{itemize}"]) + "\n"

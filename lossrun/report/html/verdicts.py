@@ -1,0 +1,71 @@
+"""The page's verdicts: which run is better, how sure that is, and what it rests on."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from lossrun.analysis.comparison.compare import ComparedRuns
+from lossrun.analysis.comparison.verdicts import Verdict
+from lossrun.analysis.report_data import ReportData
+from lossrun.report.comparison.verdicts import basis, called, claim, facts, limits
+from lossrun.report.html.dots import intervals_figure, seeds_figure
+from lossrun.report.html.figures import style
+from lossrun.report.html.markup import Markup, element
+from lossrun.report.layout.numbers import format_spread
+
+_SIGNS: Final = {
+    "better": "▲",
+    "worse": "▲",
+    "leaning better": "△",
+    "leaning worse": "△",
+    "equivalent": "=",
+    "cannot tell": "?",
+}
+_DRAWN: Final = "A dot is a seed{own}, the bar their mean, the beam the 95 % interval of the difference, seed by seed."
+
+
+def verdicts_section(data: ReportData) -> list[Markup | None]:
+    """For each metric that decides: the best mean, a verdict for each run against the first, and both drawn."""
+    comparison = data.comparison
+    parts: list[Markup | None] = [notes([f"Not comparable: {reason}" for reason in comparison.reasons], "warning")]
+    letters, names = [run.letter for run in comparison.runs], _names(comparison)
+    for metric in comparison.metrics:
+        if not metric.decides:
+            continue
+        found = [verdict for verdict in comparison.verdicts if verdict.metric == metric.name]
+        best = " and ".join(names[index] for index in metric.measured.best)
+        lead = metric.measured.values[metric.measured.best[0]] if best else None
+        told = f"{metric.name}: the best mean is {format_spread(lead, '±')}, of {best}." if lead else None
+        parts.append(element("p", told, class_="lead") if told else None)
+        parts.append(element("ul", *(_verdict(one, comparison) for one in found), class_="verdicts") if found else None)
+        figures = [intervals_figure(metric, found, letters, names), seeds_figure(metric, letters, names)]
+        parts.append(element("div", *figures, class_="panels"))
+    if comparison.verdicts:
+        drawn = _DRAWN.format(own=" with its own split" if comparison.own_splits else "")
+        parts.append(element("p", " ".join([drawn, *map(_sentence, basis(comparison))]), class_="note"))
+    parts.append(notes((*comparison.refusals, *comparison.notes), "hint"))
+    parts.append(notes(comparison.warnings, "warning"))
+    return parts
+
+
+def _verdict(verdict: Verdict, comparison: ComparedRuns) -> Markup:
+    parts = ("; ".join(said) for said in (facts(comparison, verdict), limits(verdict)) if said)
+    named = verdict.reference if verdict.word.endswith("worse") else verdict.run
+    return element(
+        "li",
+        element("span", _SIGNS[verdict.word], class_="sign", aria_hidden="true"),
+        element("div", element("strong", claim(comparison, verdict)), *(element("p", part) for part in parts)),
+        class_=f"verdict {verdict.word.rpartition(' ')[2]} {style(named)}",
+    )
+
+
+def notes(sentences: Sequence[str], kind: str) -> Markup | None:
+    """A list of sentences, nothing where there are none. `kind`: hint or warning."""
+    return element("ul", *(element("li", one) for one in sentences), class_=f"notes {kind}") if sentences else None
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _names(comparison: ComparedRuns) -> list[str]:
+    return [called(run) for run in comparison.runs]

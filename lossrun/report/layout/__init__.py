@@ -1,0 +1,1 @@
+"""How anything is laid out: the console, numbers, tables of text, files."""

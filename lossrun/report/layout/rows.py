@@ -1,0 +1,32 @@
+"""Rows of plain values as CSV, in full precision, and arrays as an archive of numpy's."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lossrun.report.layout.files import save
+
+
+def rows_to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A header of all keys in the order in which they first come, and a line for each row; what it lacks is empty."""
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def save_csv(rows: Sequence[Mapping[str, Any]], path: Path, option: str) -> None:
+    """The same into a file, as `files.save`."""
+    save(rows_to_csv(rows).encode(), path, option)
+
+
+def save_npz(arrays: Mapping[str, np.ndarray], path: Path, option: str) -> None:
+    """As `numpy.savez`, into a file as `files.save`."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **dict(arrays))  # type: ignore[arg-type]  # numpy's stub takes every keyword for allow_pickle
+    save(buffer.getvalue(), path, option)

@@ -1,0 +1,1 @@
+"""Lines drawn in the terminal and as image files."""

@@ -1,0 +1,209 @@
+"""`lossrun list`: what a config may name, as declared. First what there is to choose from, then each in full."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from lossrun.catalog.declaration import (
+    CLASS_TASKS,
+    TASKS,
+    Component,
+    DatasetDeclaration,
+    Loss,
+    Metric,
+    Optimizer,
+)
+from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.parameter import REQUIRED, Key
+from lossrun.report.layout.console import is_bounded, wrapped
+from lossrun.report.layout.text_table import Column, TextTable, print_line, print_pairs, print_table
+from lossrun.report.reference.article import Spellings, parameter_rows, spelling_groups
+from lossrun.report.reference.loss_facts import last_layer, robust_to
+from lossrun.shell import command
+
+LEAST_ROOM: Final = 24  # cells for a sentence in a column
+
+# Kinds that components of another kind name in turn.
+_INNER: Final = {"model": ("initializer", "layer"), "dataset": ("noise",)}
+PLURALS: Final = {"loss": "losses"}
+# Kinds that have a list of their own.
+LISTED: Final = ("loss", "optimizer", "schedule", "model", "dataset", "metric")
+
+TASK_HEADINGS: Final = {
+    "regression": "regression: targets are numbers",
+    "binary": "binary: one yes or no",
+    "multiclass": "multiclass: one class of several",
+    "multilabel": "multilabel: several labels, each yes or no",
+}
+USUAL_LOSSES: Final = {
+    "regression": "mse",
+    "binary": "binary_cross_entropy",
+    "multiclass": "cross_entropy",
+    "multilabel": "binary_cross_entropy",
+}
+_LOSS_COLUMNS: Final = (
+    "last layer: what model.output: auto makes of it. robust to outliers: one far target pulls no harder than a near "
+    "one. robust to labels: a wrong label soon stops pulling."
+)
+
+
+def overview(console: Console, kind: str, task: str | None = None) -> None:
+    """One row for each component: its name, what one chooses it by, what it is. Losses stand by task, the usual one
+    first."""
+    if kind == "loss":
+        for heading in (task,) if task else TASKS:
+            print_table(console, _table(console, _by_use(heading), heading, TASK_HEADINGS[heading]))
+            print_line(console, "")
+        print_line(console, _LOSS_COLUMNS)
+    else:
+        print_table(console, _table(console, _fitting(kind, task), task))
+        for inner in _INNER.get(kind, ()):
+            print_line(console, "")
+            print_table(console, _table(console, COMPONENTS[inner], None, f"{inner}s"))
+    print_line(console, "")
+    plural = PLURALS.get(kind, kind + "s")
+    first = USUAL_LOSSES[task or "regression"] if kind == "loss" else COMPONENTS[kind][0].name
+    print_line(console, f"all about one: {command('explain', first)}")
+    print_line(console, f"parameters of all: {command('list', plural, '--full')}")
+
+
+def listing(console: Console, kind: str, task: str | None = None) -> None:
+    """Every component of a kind: meaning, tasks, parameters with bounds and defaults, other spellings. What several
+    have in common is explained once, below them."""
+    _print_components(console, _fitting(kind, task))
+    for inner in _INNER.get(kind, ()):
+        print_line(console, f"{inner}s", style="bold underline")
+        print_line(console, "")
+        _print_components(console, COMPONENTS[inner])
+
+
+def records(kind: str, task: str | None = None) -> list[dict[str, object]]:
+    """The same as plain values, for JSON."""
+    return [
+        {
+            "name": component.name,
+            "meaning": component.meaning,
+            "formula": component.formula,
+            "when": component.when,
+            "source": component.source,
+            "tasks": list(component.tasks),
+            "parameters": [
+                {
+                    "name": key.name,
+                    "default": None if key.default is REQUIRED else key.default,
+                    "required": key.default is REQUIRED,
+                    "expected": key.expected,
+                    "meaning": key.meaning,
+                }
+                for key in component.parameters
+            ],
+            "aliases": [alias.spelling for alias in component.aliases],
+        }
+        for component in _fitting(kind, task)
+    ]
+
+
+def short(meaning: str) -> str:
+    """The beginning of a meaning that can stand alone."""
+    sentence = meaning.partition("; ")[0]
+    beginning = sentence.partition(": ")[0]
+    # A colon in brackets would leave one of them open.
+    return beginning if beginning.count("(") == beginning.count(")") else sentence
+
+
+def _fitting(kind: str, task: str | None) -> list[Component]:
+    return [component for component in COMPONENTS[kind] if task is None or task in component.tasks]
+
+
+def _by_use(task: str) -> list[Loss]:
+    """The losses of a task: the usual one, those made for its logits or numbers, then those that take probabilities."""
+    losses = [component for component in _fitting("loss", task) if isinstance(component, Loss)]
+    return sorted(
+        losses, key=lambda loss: (loss.name != USUAL_LOSSES[task], last_layer(loss, task) in ("softmax", "sigmoid"))
+    )
+
+
+def _table(console: Console, components: Sequence[Component], task: str | None, title: str = "") -> TextTable:
+    """In a terminal the last column is as wide as there is room; in a pipe nothing is wrapped."""
+    facts = [_facts(component, task) for component in components]
+    names = list(dict.fromkeys(name for fact in facts for name, text in fact.items() if text))
+    key = Column("name", tuple(component.name for component in components), right=False)
+    columns = tuple(Column(name, tuple(fact[name] or "-" for fact in facts), right=False) for name in names)
+    what = tuple(short(component.meaning) for component in components)
+    room = console.width - TextTable(title, key, columns).width - 2
+    if is_bounded(console) and room >= LEAST_ROOM:
+        what = tuple("\n".join(line.plain for line in wrapped(Text(text), room)) for text in what)
+    return TextTable(title, key, (*columns, Column("what it is", what, right=False)))
+
+
+def _facts(component: Component, task: str | None) -> dict[str, str]:
+    """What one chooses a component by, in the order of the columns."""
+    if isinstance(component, Loss) and task:
+        twice = f" x {component.outputs_per_target}" if component.outputs_per_target > 1 else ""
+        return {"last layer": last_layer(component, task) + twice, "robust to": robust_to(component, task)}
+    if isinstance(component, Optimizer):
+        return {"usual rates": " to ".join(number(rate) for rate in component.usual_rates)}
+    if isinstance(component, Metric):
+        return {"better": "lower" if component.goal == "min" else "higher"}
+    if isinstance(component, DatasetDeclaration):
+        several = "classes" if component.tasks == CLASS_TASKS else "any"
+        return {"task": component.task or several, "samples": component.samples}
+    return {}
+
+
+def _print_components(console: Console, components: Sequence[Component]) -> None:
+    shared = _shared(components)
+    for component in components:
+        print_pairs(console, [(component.name, component.meaning)], style="bold")
+        print_pairs(console, list(_rows(component, shared)), style="cyan", indent=2)
+        print_line(console, "")
+    if shared:
+        print_line(console, "shared parameters", style="bold")
+        print_pairs(console, [row for key in shared for row in _parameter_rows(key)], style="cyan", indent=2)
+        print_line(console, "")
+
+
+def _shared(components: Sequence[Component]) -> list[Key]:
+    """The parameters declared alike in more than one component; of several declarations of a name, the commonest."""
+    every = [key for component in components for key in component.parameters]
+    found: dict[str, Key] = {}
+    for key in every:
+        if every.count(key) > max(1, every.count(found[key.name]) if key.name in found else 1):
+            found[key.name] = key
+    return list(found.values())
+
+
+def _rows(component: Component, shared: Sequence[Key]) -> Iterator[tuple[str, str]]:
+    if component.kind in ("loss", "metric", "dataset"):
+        yield "tasks", ", ".join(component.tasks)
+    if isinstance(component, Loss):
+        yield "takes", ", ".join(component.accepts)
+    if isinstance(component, (Loss, Metric)):
+        yield "better", "lower" if component.goal == "min" else "higher"
+    for key in component.parameters:
+        if key not in shared:
+            yield from _parameter_rows(key)
+    if common := [key.name for key in component.parameters if key in shared]:
+        yield "shared", ", ".join(common)
+    if component.aliases:
+        yield "also", spellings(spelling_groups(component))
+
+
+def _parameter_rows(key: Key) -> Iterator[tuple[str, str]]:
+    for row in parameter_rows(key):
+        yield row.name, row.text
+
+
+def spellings(groups: Sequence[Spellings], between: str = "; ") -> str:
+    """Every other spelling; those that imply the same parameters together, `between` them and the next."""
+    found: dict[str, list[str]] = {}
+    for group in groups:
+        found.setdefault(group.implied, []).extend(group.names)
+    return between.join(", ".join(names) + (f" ({implied})" if implied else "") for implied, names in found.items())
+
+
+def number(value: float) -> str:
+    """In six digits, without the zero that Python puts into an exponent: 1e-8."""
+    return f"{value:g}".replace("e-0", "e-")

@@ -1,0 +1,24 @@
+"""Messages end in the name of the rule or diagnosis that found something: where to read more about it."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from lossrun.shell import command
+
+_NAME: Final = re.compile(r"\[([a-z][a-z_]*)\](?=\.?$)", re.MULTILINE)
+
+
+def where_to_read(texts: Iterable[str]) -> str:
+    """One sentence for all of the messages; "" where none of them names a rule or a diagnosis."""
+    written = dict.fromkeys(name for text in texts for name in _NAME.findall(text))
+    if not written:
+        return ""
+    from lossrun.catalog.diagnoses import DIAGNOSES
+    from lossrun.lint.rules import RULES
+
+    names = [name for name in written if name in RULES or name in DIAGNOSES]
+    if not names:
+        return ""
+    others = f", and so for {', '.join(names[1:])}" if len(names) > 1 else ""
+    return f"`{command('explain', names[0])}` says more{others}"

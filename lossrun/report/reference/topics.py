@@ -1,0 +1,124 @@
+"""What a name may mean to `lossrun explain`: components of any kind, lint rules, diagnoses of a run in trouble, keys
+of the config."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lossrun.catalog.declaration import Component
+from lossrun.catalog.diagnoses import DIAGNOSES, Diagnosis
+from lossrun.catalog.lookup import COMPONENTS, find, nearest, why_not
+from lossrun.catalog.parameter import with_article
+from lossrun.config.key_paths import KeyPath, key_paths
+from lossrun.config.keys import ANSWERS, KEYS
+from lossrun.errors import UsageError
+from lossrun.lint.rule import Rule
+from lossrun.lint.rules import RULES
+from lossrun.report.reference.listing import PLURALS
+from lossrun.shell import command
+
+KINDS: Final = (*COMPONENTS, "rule", "diagnosis", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """`spelling`: how it was asked for. `implies`: parameters that this spelling carries; `remark`: how else that
+    framework's own differs; `called`: what its own function assumes where nothing is stated."""
+
+    kind: str
+    name: str
+    subject: Component | Rule | Diagnosis | KeyPath
+    spelling: str
+    implies: Mapping[str, Any] = field(default_factory=dict)
+    remark: str = ""
+    called: Mapping[str, Any] = field(default_factory=dict)
+
+
+def topics(spelling: str, kind: str | None = None) -> list[Topic]:
+    """Everything of that name, in any known spelling; what is called so itself before what is also called so.
+
+    Raises UsageError for an unknown kind, and where there is nothing of that name.
+    """
+    wanted = kind and _singular(kind)
+    if wanted and wanted not in KINDS:
+        raise UsageError(f"--kind {kind}: there is no such kind; expected one of {', '.join(KINDS)}")
+    every = _named(spelling)
+    found = [topic for topic in every if wanted in (None, topic.kind)]
+    if found:
+        return sorted(found, key=lambda topic: _folded(topic.name) != _folded(spelling))
+    if every:
+        kinds = " and ".join(with_article(topic.kind) for topic in every)
+        raise UsageError(f"there is no {wanted} called {spelling}; it is {kinds}: leave out --kind")
+    raise UsageError(_unknown(spelling, wanted))
+
+
+def _named(spelling: str) -> list[Topic]:
+    found = [
+        Topic(kind, hit.component.name, hit.component, spelling, hit.implies, hit.remark, hit.called)
+        for kind in COMPONENTS
+        if (hit := find(kind, spelling)) is not None
+    ]
+    named: tuple[tuple[str, Mapping[str, Rule | Diagnosis]], ...] = (("rule", RULES), ("diagnosis", DIAGNOSES))
+    found += [
+        Topic(kind, name, subject, spelling)
+        for kind, subjects in named
+        for name, subject in subjects.items()
+        if _folded(name) == _folded(spelling)
+    ]
+    return [*found, *(Topic("key", key.path, key, spelling) for key in _keys(spelling, others=bool(found)))]
+
+
+def _keys(spelling: str, *, others: bool) -> list[KeyPath]:
+    """The key of that path; else those that are also called so; else, where nothing else is, those that end so."""
+    every = key_paths()
+    folded = _folded(spelling)
+    if exactly := [key for path, key in every.items() if _folded(path) == folded]:
+        return exactly
+    if also := [key for key in every.values() if any(_folded(one) == folded for one in key.spellings)]:
+        return also
+    ending = [key for path, key in every.items() if _folded(path.rpartition(".")[2]) == folded]
+    return [] if others else ending
+
+
+def _unknown(spelling: str, kind: str | None) -> str:
+    called = f"there is no {kind}" if kind else "there is nothing"
+    if kind in (None, "key") and (answer := ANSWERS.get(spelling.lower())):
+        return f"there is no key {spelling}: {answer}"
+    for home in (kind,) if kind else COMPONENTS:
+        if reason := why_not(home, spelling):
+            return f"there is no {home} called {spelling} in lossrun: {reason}"
+    homes = {name: home for home in reversed(KINDS) for name in _spellings(home) if kind in (None, home)}
+    near = nearest(spelling.rpartition(".")[2], list(homes)) or nearest(spelling, list(homes))
+    if near:
+        home = homes[near]
+        canonical = hit.component.name if home in COMPONENTS and (hit := find(home, near)) else near
+        if home == "key":
+            canonical = next(key.path for key in key_paths().values() if near in (key.path, *key.spellings))
+        known = "" if canonical == near else f", another name of {canonical}"
+        return f"{called} called {spelling}; did you mean {near}{known} ({with_article(home)})?"
+    keys = ", ".join(key.name for key in KEYS)
+    lists = ", ".join(command("list", PLURALS.get(each, each + "s")) for each in list(COMPONENTS)[:6])
+    return f"{called} called {spelling}; what there is: {lists}; rules: {', '.join(RULES)}; keys: {keys}"
+
+
+def _spellings(kind: str) -> list[str]:
+    if kind == "rule":
+        return list(RULES)
+    if kind == "diagnosis":
+        return list(DIAGNOSES)
+    if kind == "key":
+        return [one for key in key_paths().values() for one in (key.path, *key.spellings)]
+    return [
+        name for component in COMPONENTS[kind] for name in (component.name, *(a.spelling for a in component.aliases))
+    ]
+
+
+def _singular(kind: str) -> str:
+    """`--kind losses` is what `lossrun list` calls them."""
+    plurals = {PLURALS.get(each, each + "s"): each for each in KINDS} | {"diagnoses": "diagnosis"}
+    return plurals.get(kind, kind)
+
+
+def _folded(spelling: str) -> str:
+    return re.sub(r"[\s_\-]", "", spelling).lower()

@@ -1,0 +1,1 @@
+"""Lines of code that PyTorch and Keras scripts share."""

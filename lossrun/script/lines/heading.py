@@ -1,0 +1,49 @@
+"""What a script says of itself, and the settings at its top."""
+
+from textwrap import wrap
+
+from lossrun.data.sources.scikit_learn import SAMPLES
+from lossrun.script.lines import rates
+from lossrun.script.lines.script_input import TITLES, ScriptInput
+from lossrun.script.lines.text import number
+
+
+def heading(experiment: ScriptInput, framework: str, packages: list[str]) -> str:
+    """The module's docstring, without its quotes."""
+    config = experiment.config
+    if config.dataset.name in SAMPLES:
+        packages = [*packages, "scikit-learn"]
+    parts = (config.dataset, config.model, config.loss, config.optimizer)
+    what = ", ".join(part.name.rpartition(":")[2] for part in parts)
+    same = {
+        "pytorch": "Data, split, first weights and batches are those of lossrun, and so are the losses, but for "
+        "rounding.",
+        "keras": "Data and split are those of lossrun; first weights and batches are Keras' own draws.",
+    }[framework]
+    seeds = len(config.seeds)
+    one = f" It trains the first of {seeds} seeds; change SEED for the others." if seeds > 1 else ""
+    text = (
+        f"The experiment of {experiment.source}, as `script` wrote it. {same}{one} "
+        f"Needs {', '.join(packages[:-1])} and {packages[-1]}."
+    )
+    if framework == "keras":
+        text += " Keras computes with TensorFlow unless KERAS_BACKEND=torch (or jax) is set."
+    about = "\n".join(wrap(text, 88, break_on_hyphens=False))
+    # It stands in a docstring.
+    again = experiment.command.replace("\\", "\\\\").replace('"', '\\"')
+    return f"{what}, in {TITLES[framework]}.\n\n{about}\n" + (f"\n    {again}\n" if again else "")
+
+
+def settings(experiment: ScriptInput) -> list[str]:
+    """Constants that both frameworks have."""
+    config = experiment.config
+    full = "  # all samples in every step" if config.batch_size == "full" else ""
+    lines = [
+        f"SEED = {experiment.seed}",
+        f"EPOCHS = {config.epochs}",
+        f"BATCH_SIZE = {experiment.batch_size}{full}",
+        f"LEARNING_RATE = {number(config.learning_rate)}",
+    ]
+    if rates.moves(experiment):
+        lines[-1] += "  # the schedule's greatest" if config.schedule.name != "constant" else ""
+    return lines

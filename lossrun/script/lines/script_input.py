@@ -1,0 +1,110 @@
+"""What a script is written from: a resolved config, its data, and what follows from both."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lossrun.catalog import DataFacts
+from lossrun.catalog.declaration import Loss
+from lossrun.config import Config
+from lossrun.config.resolve import loss_declaration, output_size
+from lossrun.data import Data, Dataset
+from lossrun.data.sources.arrays import own_arguments
+from lossrun.errors import UsageError
+from lossrun.experiment import Experiment
+from lossrun.plugins.loading import load_plugin
+from lossrun.shell import option_set
+
+FRAMEWORKS: Final = ("pytorch", "keras")
+TITLES: Final = {"pytorch": "PyTorch", "keras": "Keras"}
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptInput:
+    """`config` is resolved. `source`: the config file as the command line named it, `directory`: where paths in it
+    start from, `data_dir`: where official data lie. `own_dataset`: what a user's function returned. `command`: what
+    writes the script again, "" where it is not known."""
+
+    config: Config
+    facts: DataFacts
+    data: Data
+    source: str
+    directory: Path
+    data_dir: Path
+    own_dataset: Dataset | None
+    command: str = ""
+
+    @property
+    def seed(self) -> int:
+        return self.config.seeds[0]
+
+    @property
+    def batch_size(self) -> int:
+        return self.config.samples_per_step(self.facts.train)
+
+    @property
+    def drops_last(self) -> bool:
+        """Whether there is a smaller last batch to leave out."""
+        return self.config.drop_last and self.facts.train % self.batch_size > 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.config.steps_per_epoch(self.facts.train)
+
+    @property
+    def outputs(self) -> int:
+        return output_size(self.config, self.facts)
+
+    @property
+    def loss(self) -> Loss | None:
+        """Its declaration; None for a user's own."""
+        return loss_declaration(self.config.loss)
+
+    @property
+    def metric(self) -> str | None:
+        """The metric that is printed beside the loss, by its plain name; None where none is simple."""
+        task = self.facts.task
+        if task == "multilabel":
+            return "macro_f1"
+        if task != "regression":
+            return "accuracy"
+        scaled = self.config.dataset["standardize"]["targets"]
+        is_mean = self.loss is None or self.loss.prediction == "mean"
+        return "rmse" if is_mean and not scaled else None
+
+    @property
+    def yes(self) -> str:
+        """What an output of a yes-or-no task is compared with: "> 0" for a logit, "> 0.5" for a probability."""
+        prediction = self.loss.prediction if self.loss else "probabilities"
+        plain = self.config.model["output"] == "none"
+        return "> 0" if plain and prediction in ("probabilities", None) else "> 0.5"
+
+    def monitored(self, key: str, metric: str) -> str:
+        """A config's metric to watch, if the script computes it. Raises UsageError otherwise."""
+        known = ["train_loss"]
+        if self.facts.validation:
+            known += ["val_loss", *([f"val_{self.metric}"] if self.metric else [])]
+        if metric not in known:
+            raise UsageError(
+                f"{key}: the script would have to compute {metric}, and computes {', '.join(known)}; take one of these "
+                f"({option_set(key, known[-1])})"
+            )
+        return metric
+
+
+def script_input(experiment: Experiment, source: str, command: str = "") -> ScriptInput:
+    """Calls a user's dataset function once more: what it returns as such says what a script has left to do."""
+    config, directory = experiment.config, experiment.reading.directory
+    dataset = config.dataset
+    own = load_plugin(dataset.name, directory)(**own_arguments(dataset.parameters)) if dataset.is_plugin else None
+    return ScriptInput(
+        config,
+        experiment.facts,
+        experiment.data[config.seeds[0]],
+        # It stands in a docstring, where a backslash would begin an escape.
+        Path(source).as_posix(),
+        directory,
+        experiment.data_dir,
+        own,
+        command,
+    )

@@ -1,0 +1,95 @@
+"""Lines of `load_data` that read or make all samples, x and y, and the official x_test and y_test where asked for.
+
+Inputs come out as in `lossrun.data`: numbers (N, D), or bytes or numbers (N, C, H, W), for Keras (N, H, W, C).
+"""
+
+import numpy as np
+
+from lossrun.data.sources.images import IMAGE_SETS, TEST, TRAIN
+from lossrun.data.sources.scikit_learn import SAMPLES
+from lossrun.script.lines.encoding import encoded
+from lossrun.script.lines.files import csv_reading, npz_reading
+from lossrun.script.lines.own import own_reading
+from lossrun.script.lines.script_input import ScriptInput
+from lossrun.script.lines.synthetic import synthetic_classification, synthetic_regression
+from lossrun.script.lines.text import Section, call, literal, quoted
+
+Lines = list[str]
+
+
+def reading(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:
+    """What stands outside `load_data`, and the lines in it."""
+    dataset = experiment.config.dataset
+    if dataset.is_plugin:
+        return own_reading(experiment, channels_last)
+    if dataset.name in IMAGE_SETS:
+        return _official(experiment, channels_last)
+    if dataset.name in SAMPLES:
+        return _scikit_learn(experiment)
+    match dataset.name:
+        case "synthetic_regression":
+            return Section(), synthetic_regression(dataset.parameters)
+        case "synthetic_classification":
+            return Section(), synthetic_classification(dataset.parameters)
+        case "csv":
+            return csv_reading(experiment)
+        case "npz":
+            return npz_reading(experiment, channels_last)
+        case _:
+            return Section(), _inline(experiment)
+
+
+READ_IDX = '''def read_idx(name):
+    """The array in an IDX file: 4 bytes, of which the last counts the axes, sizes, data."""
+    with OPEN(DATA_DIR / name, "rb") as file:
+        content = file.read()
+    axes = content[3]
+    shape = np.frombuffer(content, ">u4", axes, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)'''
+
+
+def _official(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:
+    folder = (experiment.data_dir / experiment.config.dataset.name).resolve()
+    zipped = (folder / TRAIN[0]).is_file()
+    section = Section(
+        imports=["from pathlib import Path", *(["import gzip"] if zipped else [])],
+        constants=[f"DATA_DIR = Path({quoted(folder.as_posix())})  # the four official files"],
+        functions=[READ_IDX.replace("OPEN", "gzip.open" if zipped else "open")],
+    )
+    channel = "[..., None]" if channels_last else "[:, None]"
+    lines = []
+    for suffix, names in (("", TRAIN), ("_test", TEST)):
+        if suffix and experiment.config.dataset["test"] != "official":
+            continue
+        images, labels = (name if zipped else name.removesuffix(".gz") for name in names)
+        lines += [
+            f'x{suffix} = read_idx("{images}"){channel}',
+            f'y{suffix} = read_idx("{labels}").astype(np.int64)',
+        ]
+    return section, lines
+
+
+def _scikit_learn(experiment: ScriptInput) -> tuple[Section, Lines]:
+    loader = f"load_{experiment.config.dataset.name}"
+    columns = {"multiclass": "", "binary": "[:, None].astype(np.float32)", "regression": "[:, None]"}
+    targets = f"y{columns[experiment.facts.task]}"
+    return Section(imports=[f"from sklearn.datasets import {loader}"]), [
+        f"x, y = {loader}(return_X_y=True)",
+        *([f"y = {targets}"] if targets != "y" else []),
+    ]
+
+
+def _inline(experiment: ScriptInput) -> Lines:
+    dataset = experiment.config.dataset
+    lines = []
+    weights = [("w", "weights")] if dataset["weights"] is not None else []
+    for name, key in (("x", "inputs"), ("y", "targets"), *weights):
+        values = dataset[key]
+        column = "" if name != "x" or isinstance(values[0], list) else "[:, None]"
+        before = f"{name} = np.array("
+        text = literal(values, before + column)
+        if "\n" in text:
+            lines.append(call(f"{name} = np.array", [literal(values, level=1)], column, level=1))
+        else:
+            lines.append(f"{before}{text}){column}")
+    return [*lines, *encoded("y", experiment, np.shape(dataset["targets"]))]

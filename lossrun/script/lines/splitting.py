@@ -1,0 +1,124 @@
+"""Lines of `load_data` that hold samples out, as the config asks: at random, by a column, by groups or by time."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+
+from lossrun.data.samples.dataset import SplitColumn
+from lossrun.data.samples.given_split import ISO, MOST_SUMS, SPELLINGS, choose_groups, date_form
+from lossrun.data.samples.splits import drawn_sizes
+from lossrun.data.samples.streams import DataStream
+from lossrun.script.lines.encoding import as_numbers
+from lossrun.script.lines.script_input import ScriptInput
+from lossrun.script.lines.text import Section, let, literal
+
+Lines = list[str]
+PURPOSES: Final = {"test": DataStream.TEST_SPLIT, "val": DataStream.VALIDATION_SPLIT}
+PARTS: Final = {"test": "test", "val": "validation"}
+# What a script calls the column that the split goes by.
+NAMES: Final = {"column": "part", "groups": "groups", "order": "times"}
+
+HOLD_OUT: Final = '''def hold_out(y, size, stream):
+    """Which samples to hold out, a mask: `size` of them, every class in proportion."""
+    rng = np.random.default_rng([SPLIT_SEED, stream])
+    classes, counts = np.unique(y, return_counts=True)
+    shares, remainders = np.divmod(counts * size, len(y))
+    largest = np.argsort(-remainders, kind="stable")
+    shares[largest[: size - shares.sum()]] += 1
+    mask = np.zeros(len(y), bool)
+    for label, share in zip(classes, shares):
+        mask[rng.permutation(np.flatnonzero(y == label))[:share]] = True
+    return mask'''
+
+HOLD_OUT_PLAIN: Final = '''def hold_out(y, size, stream):
+    """Which samples to hold out, a mask: `size` of them."""
+    mask = np.zeros(len(y), bool)
+    mask[np.random.default_rng([SPLIT_SEED, stream]).permutation(len(y))[:size]] = True
+    return mask'''
+
+HOLD_OUT_GROUPS: Final = '''def hold_out_groups(groups, size, stream):
+    """Which samples to hold out, a mask: whole groups, about `size` samples in all."""
+    rng = np.random.default_rng([SPLIT_SEED, stream])
+    names, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return np.isin(index, choose_groups(counts, size, rng))'''
+
+HOLD_OUT_LAST: Final = '''def hold_out_last(times, size):
+    """Which samples to hold out, a mask: the last `size` of them."""
+    mask = np.zeros(len(times), bool)
+    mask[np.argsort(times, kind="stable")[-size:]] = True
+    return mask'''
+
+
+def split_way(experiment: ScriptInput) -> str:
+    """column, groups or order; "" where no column says how to split."""
+    split = experiment.config.dataset.parameters.get("split") or {}
+    return next((way for way in NAMES if split.get(way) is not None), "")
+
+
+def split_line(experiment: ScriptInput, expression: str, is_words: bool, section: Section) -> str:
+    """The line that reads the column that the split goes by."""
+    way = split_way(experiment)
+    if way == "order" and is_words:
+        section.imports.append("from datetime import datetime")
+        given = experiment.data.given
+        assert given is not None
+        form = date_form(given)
+        read = "datetime.fromisoformat(cell)" if form == ISO else f"datetime.strptime(cell, {literal(form)})"
+        return let("times", f"np.array([{read}.timestamp() for cell in {expression}])")
+    if way == "order" and experiment.config.dataset.name == "csv":
+        assert experiment.data.given is not None
+        if experiment.data.given.values.dtype.kind == "i":
+            return f"times = {expression}.astype(np.int64)"
+        return f"times = {as_numbers(expression, experiment.data.layout.form)}"
+    return f"{NAMES[way]} = {expression}"
+
+
+def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -> Lines:
+    """Test first, then validation from what remains. `given`: parts that have been read already."""
+    dataset, facts, way = experiment.config.dataset, experiment.facts, split_way(experiment)
+    named = _named(experiment.data.given) if way == "column" else {}
+    own_test, own_validation = ("test" in given or "test" in named), ("val" in given or "val" in named)
+    total = facts.train + (0 if own_validation else facts.validation) + (0 if own_test else facts.test)
+    sizes = drawn_sizes(
+        {key: dataset[key] for key in ("test", "validation")}, total, own_test=own_test, own_validation=own_validation
+    )
+    lines: Lines = []
+    cuts = [(short, f"np.isin(part, {literal(words)})") for short, words in named.items()]
+    functions: list[str] = []
+    for short, size in zip(("test", "val"), sizes, strict=True):
+        if not size:
+            continue
+        if way == "order":
+            part = experiment.data.test if short == "test" else experiment.data.validation
+            cuts.append((short, f"hold_out_last(times, {len(part) if part else 0})"))
+            functions = [HOLD_OUT_LAST]
+        elif way == "groups":
+            cuts.append((short, f"hold_out_groups(groups, {size}, stream={int(PURPOSES[short])})"))
+            source = inspect.getsource(choose_groups).strip()
+            functions = [source.replace("MOST_SUMS", f"{MOST_SUMS:_}"), HOLD_OUT_GROUPS]
+        else:
+            cuts.append((short, f"hold_out(y, {size}, stream={int(PURPOSES[short])})"))
+            functions = [HOLD_OUT if facts.task in ("binary", "multiclass") else HOLD_OUT_PLAIN]
+    for place, (short, mask) in enumerate(cuts):
+        lines += [f"held = {mask}", f"x_{short}, y_{short}, x, y = x[held], y[held], x[~held], y[~held]"]
+        if experiment.data.train.weights is not None:
+            lines.append(f"w_{short}, w = w[held], w[~held]")
+        if way and place < len(cuts) - 1:
+            lines.append(f"{NAMES[way]} = {NAMES[way]}[~held]")
+    if functions and way != "order":
+        seed = "SEED" if dataset["split_seed"] == "seed" else dataset["split_seed"]
+        section.constants.append(f"SPLIT_SEED = {seed}")
+    section.functions += functions
+    return lines
+
+
+def _named(given: SplitColumn | None) -> Mapping[str, list[str]]:
+    """The words of a column of parts for each part that is held out."""
+    assert given is not None
+    words = np.unique(given.values).tolist()
+    found = {
+        short: [word for word in words if SPELLINGS[str(word).strip().lower()] == part] for short, part in PARTS.items()
+    }
+    return {short: named for short, named in found.items() if named}

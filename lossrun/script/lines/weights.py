@@ -1,0 +1,131 @@
+"""What both frameworks' losses have in common: which options are on, the numbers of class weights, the factor that a
+reduction other than the mean puts before the gradient."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossrun.catalog.losses.reductions import adds_up_samples
+from lossrun.config.resolve import class_weights, ignored_class
+from lossrun.errors import UsageError
+from lossrun.script.lines.script_input import ScriptInput
+
+MULTICLASS = frozenset(
+    {
+        "cross_entropy",
+        "focal",
+        "multi_margin",
+        "categorical_hinge",
+        "kl_divergence",
+        "generalized_cross_entropy",
+        "symmetric_cross_entropy",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The loss's parameters, read for a script. `weights`: one for each class or output, of a single output for no and
+    yes; None where all count alike. `of_samples`: samples have weights of their own."""
+
+    name: str
+    parameters: dict[str, Any]
+    task: str
+    columns: int
+    weights: list[float] | None
+    of_samples: bool = False
+
+    def __getitem__(self, name: str) -> Any:
+        return self.parameters[name]
+
+    @property
+    def form(self) -> str:
+        return str(self.parameters.get("inputs", "logits"))
+
+    @property
+    def smoothing(self) -> float:
+        return float(self.parameters.get("label_smoothing", 0.0))
+
+    @property
+    def reduction(self) -> str:
+        return str(self.parameters["reduction"])
+
+    @property
+    def is_sum(self) -> bool:
+        return adds_up_samples(self.reduction)
+
+    @property
+    def divides_by_weights(self) -> bool:
+        """Whether the mean is over the weights rather than the samples."""
+        return self.weights is not None and self["weight_convention"] == "pytorch" and not self.is_sum
+
+    @property
+    def one_hot(self) -> bool:
+        """Whether class indices have to become rows first."""
+        return self.task == "multiclass" and self.name not in MULTICLASS
+
+    @property
+    def of_classes(self) -> bool:
+        return self.name in MULTICLASS
+
+    @property
+    def plain(self) -> bool:
+        return self.weights is None and self.reduction == "mean" and not self.of_samples
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether the lines of the loss give one number for each sample, (N,), and not (N, K)."""
+        return self.of_classes or self.name in ("dice", "tversky", "cosine_similarity")
+
+    def factor(self, samples: str) -> str:
+        """What the mean per sample is multiplied by before the gradient is taken; "" for the mean itself."""
+        averages = self.name not in MULTICLASS and self.name not in ("dice", "tversky", "cosine_similarity")
+        outputs = self.columns if averages else 1
+        half = "half" in self.reduction
+        if self.is_sum:
+            count = f"{samples} * {outputs}" if outputs > 1 else samples
+            return f"{count} / 2" if half else count
+        if self.reduction == "mean":
+            return ""
+        value = outputs / 2 if half else outputs
+        return "" if value == 1 else f"{value:g}"
+
+
+def options(experiment: ScriptInput) -> Options:
+    loss, facts = experiment.config.loss, experiment.facts
+    parameters, ignored = dict(loss.parameters), ignored_class(loss, facts)
+    if "ignore_index" in parameters:
+        parameters["ignore_index"] = ignored
+    weights = class_weights(loss, facts)
+    if weights == "balanced":
+        weights = _balanced(experiment, ignored)
+    return Options(loss.name, parameters, facts.task, facts.target_size, weights, has_sample_weights(experiment))
+
+
+def has_sample_weights(experiment: ScriptInput) -> bool:
+    return experiment.data.train.weights is not None
+
+
+def _balanced(experiment: ScriptInput, ignored: int | None) -> list[float]:
+    """samples / (classes * samples of the class), to seven digits."""
+    train, facts = experiment.data.train, experiment.facts
+    targets = train.targets
+    each = np.ones(len(train)) if train.weights is None else train.weights
+    if facts.task == "multiclass":
+        counts = np.bincount(targets, each, minlength=facts.target_size)
+    elif facts.target_size == 1:
+        positive = (targets[:, 0] * each).sum(dtype=float)
+        counts = np.array([each.sum() - positive, positive])
+    else:
+        counts = (targets * each[:, np.newaxis]).sum(axis=0, dtype=float)
+    counted = np.arange(len(counts)) != (-1 if ignored is None else ignored)
+    if not counts[counted].all():
+        raise UsageError(
+            "loss.class_weights: balanced: a class has no training sample, so its weight would be infinite; list the "
+            "weights"
+        )
+    counts *= counted
+    with np.errstate(divide="ignore"):
+        weights = np.where(counted, counts.sum() / (counted.sum() * counts), 0.0)
+    return [float(f"{weight:.7g}") for weight in weights]

@@ -1,0 +1,299 @@
+"""The losses written out in PyTorch: lines that end in `losses`, one for each sample (N,) or each output (N, K).
+
+They speak of `outputs` and `targets`; of classes the targets are indices.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from lossrun.script.lines.text import call, comment, literal, number
+from lossrun.script.lines.weights import Options
+
+
+def weighted_within(o: Options) -> bool:
+    smoothed_binary = o.name == "binary_cross_entropy" and o.columns == 1 and bool(o.smoothing)
+    return o.weights is not None and (smoothed_binary or o.name == "cross_entropy")
+
+
+def _log_p(o: Options) -> list[str]:
+    """`log_p` (N, K) of exclusive classes."""
+    match o.form:
+        case "logits":
+            return ["log_p = F.log_softmax(outputs, dim=1)"]
+        case "probabilities":
+            return [
+                "p = outputs / outputs.sum(dim=1, keepdim=True)",
+                "log_p = p.clamp(1e-7, 1 - 1e-7).log()  # clipped as Keras does",
+            ]
+        case _:
+            return ["log_p = outputs"]
+
+
+def _right(name: str = "log_p") -> str:
+    return f"{name}.gather(1, targets[:, None])[:, 0]"
+
+
+def _binary_logarithms(o: Options) -> list[str]:
+    match o.form:
+        case "logits":
+            return ["log_yes, log_no = F.logsigmoid(outputs), F.logsigmoid(-outputs)"]
+        case "probabilities":
+            return [
+                "p = outputs.clamp(1e-7, 1 - 1e-7)  # clipped as Keras does",
+                "log_yes, log_no = p.log(), torch.log1p(-p)",
+            ]
+        case _:
+            return [
+                "log_yes = outputs.clamp(min=-100)",
+                "log_no = (-torch.expm1(outputs)).clamp(min=1e-7).log()",
+            ]
+
+
+def _probabilities(o: Options) -> list[str]:
+    return [f"p = {({'logits': 'outputs.sigmoid()', 'probabilities': 'outputs'}).get(o.form, 'outputs.exp()')}"]
+
+
+def _smoothed(o: Options) -> list[str]:
+    s = o.smoothing
+    return [f"targets = targets * {number(1 - s)} + {number(s / 2)}  # smoothed"] if s else []
+
+
+def _mse(_: Options) -> list[str]:
+    return ["losses = (outputs - targets) ** 2"]
+
+
+def _mae(_: Options) -> list[str]:
+    return ["losses = (outputs - targets).abs()"]
+
+
+def _huber(o: Options) -> list[str]:
+    return _each("huber_loss", f"delta={number(o['delta'])}")
+
+
+def _smooth_l1(o: Options) -> list[str]:
+    return _each("smooth_l1_loss", f"beta={number(o['beta'])}")
+
+
+def _poisson_nll(o: Options) -> list[str]:
+    values = (f"log_input={o['log_input']}", f"full={o['full']}", f"eps={number(o['eps'])}")
+    return _each("poisson_nll_loss", *values)
+
+
+def _each(function: str, *options: str) -> list[str]:
+    """PyTorch's own function, for the loss of each output."""
+    return call(f"losses = F.{function}", ["outputs", "targets", *options, 'reduction="none"'], level=1).splitlines()
+
+
+def _log_cosh(_: Options) -> list[str]:
+    return [
+        "errors = (outputs - targets).abs()",
+        "losses = errors + F.softplus(-2 * errors) - math.log(2)  # log(cosh(e)), stable",
+    ]
+
+
+def _quantile(o: Options) -> list[str]:
+    q = o["quantile"]
+    return [
+        "lacking = targets - outputs",
+        f"losses = torch.maximum({number(q)} * lacking, {number(q - 1)} * lacking)",
+    ]
+
+
+def _mape(o: Options) -> list[str]:
+    return [f"losses = 100 * ((outputs - targets) / targets.abs().clamp(min={number(o['eps'])})).abs()"]
+
+
+def _msle(_: Options) -> list[str]:
+    return [
+        "logarithms = torch.log1p(outputs.clamp(min=1e-7))  # at least 1e-7, as Keras",
+        "losses = (logarithms - torch.log1p(targets.clamp(min=1e-7))) ** 2",
+    ]
+
+
+def _gaussian_nll(o: Options) -> list[str]:
+    head = "losses = F.gaussian_nll_loss"
+    arguments = ["mean", "targets", "log_variance.exp()", f"full={o['full']}", f"eps={number(o['eps'])}"]
+    return [
+        "mean, log_variance = outputs.chunk(2, dim=1)",
+        call(head, [*arguments, 'reduction="none"'], level=1),
+    ]
+
+
+def _cosine_similarity(_: Options) -> list[str]:
+    return ["losses = -F.cosine_similarity(outputs, targets)"]
+
+
+def _binary_cross_entropy(o: Options) -> list[str]:
+    pos = o["pos_weight"]
+    smoothed = _smoothed(o)
+    if o.form == "logits" and not weighted_within(o):
+        arguments = ["outputs", "targets", 'reduction="none"']
+        lines = []
+        if pos is not None:
+            lines = [f"pos_weight = torch.tensor({literal(pos)}, device=outputs.device)"]
+            arguments.append("pos_weight=pos_weight")
+        return [*smoothed, *lines, call("losses = F.binary_cross_entropy_with_logits", arguments, level=1)]
+    yes = "targets * log_yes"
+    lines = _binary_logarithms(o)
+    if pos is not None:
+        lines.append(f"pos_weight = torch.tensor({literal(pos)}, device=outputs.device)")
+        yes = f"pos_weight * {yes}"
+    if weighted_within(o):
+        lines += [f"yes, no = -{yes}, -(1 - targets) * log_no"]
+        return [*smoothed, *lines, "losses = CLASS_WEIGHTS[0] * no + CLASS_WEIGHTS[1] * yes"]
+    return [*smoothed, *lines, f"losses = -({yes} + (1 - targets) * log_no)"]
+
+
+def _binary_focal(o: Options) -> list[str]:
+    lines = [*_smoothed(o), *_binary_logarithms(o)]
+    lines += [
+        "miss = targets * log_no.exp() + (1 - targets) * log_yes.exp()",
+        f"losses = -(miss**{number(o['gamma'])}) * (targets * log_yes + (1 - targets) * log_no)",
+    ]
+    if (alpha := o["alpha"]) is not None and o["apply_class_balancing"]:
+        lines.append(f"losses = losses * ({number(alpha)} * targets + {number(1 - alpha)} * (1 - targets))")
+    return lines
+
+
+def _hinge(_: Options) -> list[str]:
+    return ["losses = F.relu(1 - (2 * targets - 1) * outputs)"]
+
+
+def _squared_hinge(_: Options) -> list[str]:
+    return ["losses = F.relu(1 - (2 * targets - 1) * outputs) ** 2"]
+
+
+def _cross_entropy(o: Options) -> list[str]:
+    ignored = o["ignore_index"]
+    keyed = [
+        *(["weight=CLASS_WEIGHTS"] if o.weights else []),
+        *([f"ignore_index={ignored}"] if ignored is not None else []),
+    ]
+    if o.form == "logits":
+        if o.smoothing:
+            keyed.append(f"label_smoothing={number(o.smoothing)}")
+        return [call("losses = F.cross_entropy", ["outputs", "targets", *keyed, 'reduction="none"'], level=1)]
+    if not o.smoothing:
+        return [*_log_p(o), call("losses = F.nll_loss", ["log_p", "targets", *keyed, 'reduction="none"'], level=1)]
+    lines = [*_log_p(o), *_smoothed_rows(o)]
+    shares = "CLASS_WEIGHTS * shares" if o.weights else "shares"
+    lines.append(f"losses = -({shares} * log_p).sum(dim=1)")
+    return [*lines, f"losses = losses * (targets != {ignored})"] if ignored is not None else lines
+
+
+def _smoothed_rows(o: Options) -> list[str]:
+    s, k = o.smoothing, o.columns
+    return [f"shares = F.one_hot(targets, {k}) * {number(1 - s)} + {number(s / k)}  # smoothed"]
+
+
+def _focal(o: Options) -> list[str]:
+    gamma, alpha = number(o["gamma"]), o["alpha"]
+    times = "" if alpha == 1 else f"{number(alpha)} * "
+    if o.smoothing:
+        return [
+            *_log_p(o),
+            *_smoothed_rows(o),
+            f"losses = -{times}(shares * (1 - log_p.exp()) ** {gamma} * log_p).sum(dim=1)",
+        ]
+    power = f"(1 - log_p.exp()) ** {gamma}"
+    power = f"-{times}{power}" if times else f"-({power})"
+    return [*_log_p(o), f"log_p = {_right()}", f"losses = {power} * log_p"]
+
+
+def _multi_margin(o: Options) -> list[str]:
+    arguments = ["outputs", "targets", f"p={o['p']}", f"margin={number(o['margin'])}", 'reduction="none"']
+    return [call("losses = F.multi_margin_loss", arguments, level=1)]
+
+
+def _categorical_hinge(o: Options) -> list[str]:
+    return [
+        f"rows = F.one_hot(targets, {o.columns})",
+        "right, rival = (rows * outputs).sum(dim=1), ((1 - rows) * outputs).amax(dim=1)",
+        "losses = F.relu(1 - right + rival)",
+    ]
+
+
+def _kl_divergence(o: Options) -> list[str]:
+    lines = ["log_p = outputs.clamp(1e-7, 1).log()"] if o.form == "probabilities" else _log_p(o)
+    return [
+        *lines,
+        f"rows = F.one_hot(targets, {o.columns}).to(outputs.dtype)",
+        'losses = F.kl_div(log_p, rows, reduction="none").sum(dim=1)',
+    ]
+
+
+def _generalized_cross_entropy(o: Options) -> list[str]:
+    q = number(o["q"])
+    if o.form == "probabilities":
+        return [f"p = {_right('outputs')}.clamp(min=1e-7)", f"losses = (1 - p**{q}) / {q}"]
+    return [*_log_p(o), f"p = {_right()}.exp()", f"losses = (1 - p**{q}) / {q}"]
+
+
+def _symmetric_cross_entropy(o: Options) -> list[str]:
+    return [
+        *_log_p(o),
+        f"log_p = {_right()}",
+        *comment("The reverse, -sum of p ln t with ln 0 as log_zero, of a single right class.", 0),
+        f"reverse = {number(-o['log_zero'])} * (1 - log_p.exp())",
+        f"losses = -{number(o['alpha'])} * log_p + {number(o['beta'])} * reverse",
+    ]
+
+
+def _multilabel_soft_margin(_: Options) -> list[str]:
+    return [call("losses = F.binary_cross_entropy_with_logits", ["outputs", "targets", 'reduction="none"'], level=1)]
+
+
+def _overlap(o: Options) -> list[str]:
+    return [
+        *_probabilities(o),
+        "hits = (targets * p).sum(dim=1)",
+        "missed = (targets * (1 - p)).sum(dim=1)",
+        "false_alarms = ((1 - targets) * p).sum(dim=1)",
+    ]
+
+
+def _dice(o: Options) -> list[str]:
+    eps = number(o["eps"])
+    return [
+        *_probabilities(o),
+        "overlap = 2 * (targets * p).sum(dim=1)",
+        f"losses = 1 - (overlap + {eps}) / (targets.sum(dim=1) + p.sum(dim=1) + {eps})",
+    ]
+
+
+def _tversky(o: Options) -> list[str]:
+    eps, alpha, beta = (number(o[name]) for name in ("eps", "alpha", "beta"))
+    return [
+        *_overlap(o),
+        f"apart = {alpha} * missed + {beta} * false_alarms",
+        f"losses = 1 - (hits + {eps}) / (hits + apart + {eps})",
+    ]
+
+
+LINES: Final[Mapping[str, Callable[[Options], list[str]]]] = {
+    "mse": _mse,
+    "mae": _mae,
+    "huber": _huber,
+    "smooth_l1": _smooth_l1,
+    "poisson_nll": _poisson_nll,
+    "log_cosh": _log_cosh,
+    "quantile": _quantile,
+    "mape": _mape,
+    "msle": _msle,
+    "gaussian_nll": _gaussian_nll,
+    "cosine_similarity": _cosine_similarity,
+    "binary_cross_entropy": _binary_cross_entropy,
+    "binary_focal": _binary_focal,
+    "hinge": _hinge,
+    "squared_hinge": _squared_hinge,
+    "cross_entropy": _cross_entropy,
+    "focal": _focal,
+    "multi_margin": _multi_margin,
+    "categorical_hinge": _categorical_hinge,
+    "kl_divergence": _kl_divergence,
+    "generalized_cross_entropy": _generalized_cross_entropy,
+    "symmetric_cross_entropy": _symmetric_cross_entropy,
+    "multilabel_soft_margin": _multilabel_soft_margin,
+    "dice": _dice,
+    "tversky": _tversky,
+}

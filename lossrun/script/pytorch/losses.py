@@ -1,0 +1,200 @@
+"""Each loss in PyTorch: its own class where there is an equal one, else a few lines."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from lossrun.catalog.losses.reductions import adds_up_samples
+from lossrun.script.lines.own import own_import
+from lossrun.script.lines.script_input import ScriptInput
+from lossrun.script.lines.text import Section, call, comment, function, literal, number
+from lossrun.script.lines.weights import Options, has_sample_weights, options
+from lossrun.script.pytorch.loss_lines import LINES, weighted_within
+
+FUNCTIONAL: Final = "import torch.nn.functional as F"
+ABOUT: Final = "What training minimises, a mean over the samples."
+
+
+def loss_section(experiment: ScriptInput) -> Section:
+    """`loss_fn(outputs, targets)`, a scalar."""
+    if experiment.config.loss.is_plugin:
+        return _own(experiment)
+    chosen = options(experiment)
+    if not chosen.of_samples and (own := _class(chosen)) is not None:
+        notes = [line for text in _NOTES.get(chosen.name, ()) for line in comment(text)]
+        return Section(imports=["from torch import nn"], functions=["\n".join([*notes, own])])
+    lines = [*_prepared(chosen), *LINES[chosen.name](chosen)]
+    constants = []
+    if chosen.weights is not None:
+        constants.append(call("CLASS_WEIGHTS = torch.tensor", [literal(chosen.weights)], ".to(DEVICE)"))
+        if experiment.config.loss["class_weights"] == "balanced":
+            constants[:0] = comment("balanced: samples / (classes * samples of the class)")
+    body = [*lines, *(_weighted_mean(chosen) if chosen.of_samples else _mean(chosen))]
+    text = function(f"def loss_fn(outputs, targets{', sample_weights' * chosen.of_samples})", ABOUT, body)
+    needed = [FUNCTIONAL] if "F." in text else []
+    needed += ["import math"] if "math." in text else []
+    return Section(imports=needed, constants=constants, functions=[text])
+
+
+_NOTES: Final[Mapping[str, tuple[str, ...]]] = {
+    "cross_entropy": ("Takes logits: the softmax is part of the loss.",),
+    "binary_cross_entropy": ("Takes logits: the sigmoid is part of the loss.",),
+}
+
+
+def _class(o: Options) -> str | None:
+    """`loss_fn = nn...` where PyTorch has the very loss with these options."""
+    name, arguments, logits = o.name, [], o.form == "logits"
+    if name == "cross_entropy" and o.form != "probabilities":
+        # torch divides by the weights of the samples that count, as lossrun does with its convention.
+        if o.reduction == "mean" and (o.weights is None or o.divides_by_weights):
+            if o.weights is not None:
+                arguments.append(f"weight=torch.tensor({literal(o.weights)})")
+            if o["ignore_index"] is not None:
+                arguments.append(f"ignore_index={o['ignore_index']}")
+            if logits and o.smoothing:
+                arguments.append(f"label_smoothing={number(o.smoothing)}")
+            if logits or not o.smoothing:
+                to_device = ".to(DEVICE)" if o.weights is not None else ""
+                return call(f"loss_fn = nn.{'CrossEntropyLoss' if logits else 'NLLLoss'}", arguments, to_device)
+        return None
+    if o.weights is not None or o.one_hot:
+        return None
+    match name:
+        case "mse":
+            return "loss_fn = nn.MSELoss()"
+        case "mae":
+            return "loss_fn = nn.L1Loss()"
+        case "huber":
+            return f"loss_fn = nn.HuberLoss(delta={number(o['delta'])})"
+        case "smooth_l1":
+            return f"loss_fn = nn.SmoothL1Loss(beta={number(o['beta'])})"
+        case "poisson_nll":
+            values = (f"log_input={o['log_input']}", f"full={o['full']}", f"eps={number(o['eps'])}")
+            return call("loss_fn = nn.PoissonNLLLoss", values)
+        case "binary_cross_entropy" if logits and not o.smoothing:
+            if o["pos_weight"] is None:
+                return "loss_fn = nn.BCEWithLogitsLoss()"
+            weight = f"pos_weight=torch.tensor({literal(o['pos_weight'])})"
+            return call("loss_fn = nn.BCEWithLogitsLoss", [weight], ".to(DEVICE)")
+        case "multi_margin":
+            return f"loss_fn = nn.MultiMarginLoss(p={o['p']}, margin={number(o['margin'])})"
+        case "multilabel_soft_margin":
+            return "loss_fn = nn.MultiLabelSoftMarginLoss()"
+    return None
+
+
+def _prepared(o: Options) -> list[str]:
+    lines = []
+    if o.one_hot:
+        lines.append(f"targets = F.one_hot(targets, {o.columns}).to(outputs.dtype)")
+    if o.weights is not None and ((o.divides_by_weights and not o.of_samples) or not weighted_within(o)):
+        # Of the targets as they are, before any smoothing.
+        if o.of_classes:
+            lines.append("weights = CLASS_WEIGHTS[targets]")
+        elif o.columns == 1:
+            lines.append("weights = torch.lerp(CLASS_WEIGHTS[0], CLASS_WEIGHTS[1], targets)")
+        else:
+            lines.append("weights = CLASS_WEIGHTS  # of each output")
+    return lines
+
+
+def _mean(o: Options) -> list[str]:
+    """From `losses`, (N,) or (N, K), to one number."""
+    ignored = o.parameters.get("ignore_index")
+    if o.weights is None:
+        if ignored is not None and not o.is_sum:
+            return [f"return losses.sum() / (targets != {ignored}).sum()  # those that count"]
+        return ["return losses.mean()"]
+    # cross_entropy and the smoothed binary_cross_entropy have their weights within.
+    weighted = "losses" if weighted_within(o) else "(weights * losses)"
+    if not o.divides_by_weights and ignored is None:
+        about = "  # Keras' convention: over the samples" if not o.is_sum else ""
+        return [f"return {weighted}.mean(){about}"]
+    if ignored is not None:
+        kept = f"(targets != {ignored})"
+        total = f"(weights * {kept}).sum()" if o.divides_by_weights else f"{kept}.sum()"
+        return ["return losses.mean()"] if o.is_sum else [f"return {weighted}.sum() / {total}"]
+    if o.of_classes or o.columns == 1:
+        return [f"return {weighted}.sum() / weights.sum()  # PyTorch's convention"]
+    return [f"return {weighted}.mean() / weights.mean()  # PyTorch's convention"]
+
+
+def _weighted_mean(o: Options) -> list[str]:
+    """From `losses` to one number, each sample by its weight."""
+    lines = []
+    if o.weights is not None and not weighted_within(o):
+        lines.append("losses = weights * losses")
+    if not o.per_sample:
+        lines.append("losses = losses.mean(dim=1)")
+    if o.is_sum:
+        return [*lines, "return (sample_weights * losses).mean()"]
+    counted = _counting(o, "sample_weights", "CLASS_WEIGHTS")
+    if o.columns == 1 and o.weights is not None and not weighted_within(o):
+        counted = counted.replace("torch.lerp(CLASS_WEIGHTS[0], CLASS_WEIGHTS[1], targets[:, 0])", "weights[:, 0]")
+    if not counted:
+        return [*lines, "return (sample_weights * losses).mean()"]
+    return [*lines, f"counts = {counted}", "return (sample_weights * losses).sum() / counts.sum()"]
+
+
+def _counting(o: Options, sample_weights: str, class_weights: str) -> str:
+    """How much each sample counts in what a mean divides by, (N,); "" where all count alike."""
+    factors = []
+    if not o.is_sum and o.parameters.get("weight_convention", "pytorch") == "pytorch":
+        factors += [sample_weights] if o.of_samples else []
+        if o.weights is not None and o.of_classes:
+            factors.append(f"{class_weights}[targets]")
+        elif o.weights is not None and o.columns == 1:
+            factors.append(f"torch.lerp({class_weights}[0], {class_weights}[1], targets[:, 0])")
+        elif o.weights is not None and o.of_samples:
+            factors.append(f"{class_weights}.mean()")
+    if not o.is_sum and o.parameters.get("ignore_index") is not None:
+        factors.append(f"(targets != {o['ignore_index']})")
+    return product(factors)
+
+
+def product(factors: list[str]) -> str:
+    """The factors multiplied; a single one in brackets needs none."""
+    if len(factors) == 1 and factors[0].startswith("("):
+        return factors[0][1:-1]
+    return " * ".join(factors)
+
+
+def batch_count(experiment: ScriptInput) -> str:
+    """The function `counted`: what the mean loss of a batch divides by; "" where that is its number of samples."""
+    weighted = has_sample_weights(experiment)
+    if experiment.config.loss.is_plugin:
+        summed = adds_up_samples(experiment.config.loss["reduction"])
+        counted = "weights" if weighted and not summed else ""
+    else:
+        o = options(experiment)
+        is_class = not o.of_samples and _class(o) is not None
+        counted = _counting(o, "weights", "loss_fn.weight" if is_class else "CLASS_WEIGHTS")
+    if not counted:
+        return ""
+    lines = [f"counts = {counted}", "return counts.sum().item()"]
+    head = f"def counted(targets{', weights' * weighted})"
+    return function(head, "What the mean loss of a batch divides by.", lines)
+
+
+def _own(experiment: ScriptInput) -> Section:
+    """A user's loss: a function of one value per sample, or a module doing so."""
+    from lossrun.plugins.loading import load_plugin
+
+    loss = experiment.config.loss
+    module, _, attribute = loss.name.partition(":")
+    parameters = {key: value for key, value in loss.parameters.items() if key not in ("inputs", "reduction")}
+    written = [f"{key}={literal(value)}" for key, value in parameters.items()]
+    section = own_import(module, attribute, experiment.directory)
+    if isinstance(load_plugin(loss.name, experiment.directory), type):
+        section.constants.append(call(f"own_loss = {attribute}", written, ".to(DEVICE)"))
+        losses = "own_loss(outputs, targets)"
+    else:
+        losses = call(attribute, ["outputs", "targets", *written], level=1)
+    if has_sample_weights(experiment):
+        lines = [f"losses = {losses}", "return (sample_weights * losses).sum() / sample_weights.sum()"]
+        if adds_up_samples(loss["reduction"]):
+            lines[-1] = "return (sample_weights * losses).mean()"
+        section.functions.append(function("def loss_fn(outputs, targets, sample_weights)", ABOUT, lines))
+        return section
+    section.functions.append(function("def loss_fn(outputs, targets)", ABOUT, [f"return {losses}.mean()"]))
+    return section

@@ -1,0 +1,163 @@
+"""The model in PyTorch, layer by layer."""
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any, Final
+
+from lossrun.catalog import get
+from lossrun.catalog.declaration import Model
+from lossrun.script.lines.own import own_import
+from lossrun.script.lines.script_input import ScriptInput
+from lossrun.script.lines.text import Section, call, function, literal, number
+
+ACTIVATIONS: Final[Mapping[str, str]] = {
+    "relu": "nn.ReLU()",
+    "tanh": "nn.Tanh()",
+    "sigmoid": "nn.Sigmoid()",
+    "leaky_relu": "nn.LeakyReLU()",
+    "elu": "nn.ELU()",
+    "selu": "nn.SELU()",
+    "gelu": "nn.GELU()",
+    "silu": "nn.SiLU()",
+    "softplus": "nn.Softplus()",
+}
+OUTPUTS: Final[Mapping[str, str]] = {
+    "sigmoid": "nn.Sigmoid()",
+    "softmax": "nn.Softmax(dim=1)",
+    "log_softmax": "nn.LogSoftmax(dim=1)",
+}
+
+SEED_TORCH = '''def seed_torch(purpose, epoch=0):
+    """lossrun draws first weights (0) and dropout (2) from streams of their own."""
+    stream = np.random.SeedSequence([SEED, purpose, epoch])
+    torch.manual_seed(int(stream.generate_state(1, np.uint64)[0]))'''
+
+
+def model_section(experiment: ScriptInput) -> Section:
+    """`build_model()` gives a module from inputs to outputs, with the very first weights that lossrun has."""
+    model = experiment.config.model
+    section = Section(imports=["from torch import nn"], functions=[SEED_TORCH])
+    if model.is_plugin:
+        module, _, attribute = model.name.partition(":")
+        parameters = {key: value for key, value in model.parameters.items() if key != "output"}
+        arguments = [literal(experiment.facts.input_shape), str(experiment.outputs)]
+        arguments += [f"{key}={literal(value)}" for key, value in parameters.items()]
+        section = section + own_import(module, attribute, experiment.directory)
+        made = call(f"model = {attribute}", arguments, level=1)
+        if model["output"] in OUTPUTS:
+            made += f"\nmodel = nn.Sequential(model, {OUTPUTS[model['output']]})"
+        body = ["seed_torch(0)", made, "return model.to(DEVICE)"]
+    else:
+        layers = call("model = nn.Sequential", _layers(experiment), level=1)
+        body = ["seed_torch(0)", layers, *_first_weights(model["init"]), "return model.to(DEVICE)"]
+    section.functions.append(function("def build_model()", "", body))
+    return section
+
+
+def _layers(experiment: ScriptInput) -> list[str]:
+    model, shape = experiment.config.model, experiment.facts.input_shape
+    if model.name == "linear":
+        rows = [*_flatten(shape), f"nn.Linear({prod(shape)}, {experiment.outputs})"]
+    else:
+        rows, inputs, hidden = [], prod(shape), model.parameters.get("hidden", [])
+        if model.name == "cnn":
+            rows, inputs, hidden = _images(experiment)
+        else:
+            rows = _flatten(shape)
+        for units in hidden:
+            rows.append(f"nn.Linear({inputs}, {units})")
+            if model["batch_norm"]:
+                rows.append(f"nn.BatchNorm1d({units})")
+            rows += [ACTIVATIONS[model["activation"]]] if model["activation"] != "none" else []
+            if model["dropout"]:
+                rows.append(f"nn.Dropout({number(model['dropout'])})")
+            inputs = units
+        rows.append(f"nn.Linear({inputs}, {experiment.outputs})")
+    output = model["output"]
+    return [*rows, OUTPUTS[output]] if output in OUTPUTS else rows
+
+
+def _flatten(shape: tuple[int, ...]) -> list[str]:
+    return ["nn.Flatten()"] if len(shape) > 1 else []
+
+
+def _images(experiment: ScriptInput) -> tuple[list[str], int, list[int]]:
+    """Convolutions and pools, the number of what they leave, and the units of the dense layers that follow."""
+    model, facts = experiment.config.model, experiment.facts
+    declared = get("model", "cnn")
+    assert isinstance(declared, Model)
+    summary = declared.layers(dict(model.parameters), facts.input_shape, experiment.outputs)
+    shapes = {row.name: row.output_shape for row in summary}
+    rows: list[str] = []
+    dense: list[int] = []
+    shape = facts.input_shape
+    for place, layer in enumerate(model["layers"], 1):
+        kind = layer["name"]
+        if kind == "dense":
+            dense.append(layer["units"])
+            continue
+        after = shapes[f"{kind}{place}"]
+        if kind == "conv":
+            rows += _convolution(layer, shape, after)
+            rows += [f"nn.BatchNorm2d({layer['filters']})"] if model["batch_norm"] else []
+            rows += [ACTIVATIONS[model["activation"]]] if model["activation"] != "none" else []
+        elif kind == "max_pool":
+            exact = all(side % layer["size"] == 0 for side in shape[1:])
+            rows.append(f"nn.MaxPool2d({layer['size']}{'' if exact else ', ceil_mode=True'})")
+        else:
+            rows.append(f"nn.AvgPool2d({layer['size']})")
+        shape = after
+    return [*rows, "nn.Flatten()"], prod(shape), dense
+
+
+def _convolution(layer: Mapping[str, Any], before: tuple[int, ...], after: tuple[int, ...]) -> list[str]:
+    filters, kernel, stride, padding = layer["filters"], layer["kernel"], layer["stride"], layer["padding"]
+    plain = [str(before[0]), str(filters), str(kernel), *([f"stride={stride}"] if stride > 1 else [])]
+    if padding != "same":
+        zeros = 0 if padding == "valid" else padding
+        return [call("nn.Conv2d", [*plain, *([f"padding={zeros}"] if zeros else [])], level=2)]
+    missing = [max((end - 1) * stride + kernel - start, 0) for start, end in zip(before[1:], after[1:], strict=True)]
+    if all(m % 2 == 0 for m in missing):
+        top, left = (m // 2 for m in missing)
+        return [call("nn.Conv2d", [*plain, f"padding={top if top == left else (top, left)}"], level=2)]
+    # As Keras' "same": the odd zero at the end.
+    (top, bottom), (left, right) = ((m // 2, m - m // 2) for m in missing)
+    return [f"nn.ZeroPad2d(({left}, {right}, {top}, {bottom}))", call("nn.Conv2d", plain, level=2)]
+
+
+# Of a normal of deviation 1 that is cut at 2.
+TRUNCATED_STD: Final = 0.8796256610342398
+
+
+def _first_weights(init: Mapping[str, Any]) -> list[str]:
+    """Lines that refill what torch has drawn for its layers."""
+    name = init["name"]
+    if name == "torch":
+        return []
+    std = init.get("std", 0.0)
+    filled = {
+        "glorot_uniform": "nn.init.xavier_uniform_(layer.weight)",
+        "glorot_normal": "nn.init.xavier_normal_(layer.weight)",
+        "he_uniform": 'nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")',
+        "he_normal": 'nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")',
+        "normal": f"nn.init.normal_(layer.weight, std={number(std)})",
+        "truncated_normal": call(
+            "nn.init.trunc_normal_",
+            ["layer.weight", f"std={number(std)}", f"a={number(-2 * std)}", f"b={number(2 * std)}"],
+            level=3,
+        ),
+        "constant": f"nn.init.constant_(layer.weight, {number(init.get('value', 0.0))})",
+    }[name]
+    if init.get("truncated"):
+        fan = "layer.weight[0].numel()"
+        fan = fan if name == "he_normal" else f"({fan} + layer.weight[:, 0].numel())"
+        filled = "nn.init.trunc_normal_(layer.weight, a=-2.0, b=2.0)\n"
+        filled += f"std = (2 / {fan}) ** 0.5\nlayer.weight.data *= std / {TRUNCATED_STD}"
+    bias, bias_std = init["bias"], init.get("bias_std", 0.0)
+    # With a deviation of 0 normal_ takes random numbers all the same, and so does lossrun.
+    lines = [filled, f"nn.init.normal_(layer.bias, mean={number(bias)}, std={number(bias_std)})"]
+    return [
+        "for layer in model:",
+        "    if isinstance(layer, (nn.Linear, nn.Conv2d)):",
+        *(f"        {line}" for text in lines for line in text.split("\n")),
+    ]

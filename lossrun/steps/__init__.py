@@ -1,0 +1,1 @@
+"""Seeds trained together: replicas, seed groups, one training step, and evaluation."""

@@ -1,0 +1,190 @@
+"""Validation and test: the objective, every metric and the predictions, from one forward pass."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from lossrun.catalog import DataFacts, Task
+from lossrun.catalog.metrics import off_scale
+from lossrun.components.metrics import PreparedTargets, compute_metrics, predictions, prepared_targets
+from lossrun.components.metrics.classes import ClassTargets
+from lossrun.components.metrics.per_class import class_scores
+from lossrun.config import Config
+from lossrun.config.resolve import output_size, outputs_read_as, watched_names
+from lossrun.steps.recorder import Recorder, Replayable
+from lossrun.steps.replica import Replica, Samples
+from lossrun.steps.seed_group import Chunk, Single
+
+# Samples in one forward pass, of all seeds together: large enough to keep the cores busy, small enough that no
+# activation counts beside the data.
+EVALUATION_BATCH: Final = 1024
+# More on a GPU, where each pass costs the host more than the device. Not measured on one yet.
+GPU_EVALUATION_BATCH: Final = 16_384
+# Outputs, of all seeds together, beyond which scoring is not recorded: it would save a millisecond or three of an epoch
+# that takes a hundred times as long, and a recording holds every intermediate result at once.
+MOST_RECORDED: Final = 65_536
+GPU_MOST_RECORDED: Final = 2**21
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """How a model's `outputs`, so many per sample, are read: `output` is the activation that has been, or is to be,
+    applied to its pre-activations; `reads_as` what the loss makes of them. `left_out`: losses that say nothing about
+    these targets."""
+
+    task: Task
+    outputs: int
+    output: Any
+    reads_as: Any
+    left_out: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """`loss` is the configured objective; `compute_metrics` go by their plain names; `predictions` are in original
+    units.
+    `classes`: of several classes or labels, what `class_scores` gives for each; {} elsewhere."""
+
+    loss: float
+    metrics: dict[str, float]
+    predictions: Tensor
+    classes: dict[str, list[float]] = field(default_factory=dict)
+
+
+def evaluation_batch(device: torch.device) -> int:
+    """Samples in one forward pass, of all seeds together."""
+    return GPU_EVALUATION_BATCH if device.type == "cuda" else EVALUATION_BATCH
+
+
+def reading_of(config: Config, facts: DataFacts) -> OutputSpec:
+    """`config` is resolved."""
+    left_out = off_scale(facts.target_scale, watched_names(config))
+    return OutputSpec(facts.task, output_size(config, facts), *outputs_read_as(config, facts), left_out)
+
+
+@torch.no_grad()
+def evaluate(replica: Replica, samples: Samples, reading: OutputSpec, *, by_class: bool = False) -> Evaluation:
+    """Score one seed's weights on a part of the data, dropout off, batch norm at its running statistics."""
+    targets = _prepared(samples, reading, replica)
+    preactivations, scores = _score(Single(replica), samples, targets, reading)
+    loss, *values = torch.stack(list(scores.values())).tolist()
+    predicted = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
+    if reading.task == "regression":
+        predicted = predicted.double() * replica.parts.target_std + replica.parts.target_mean
+    return Evaluation(
+        loss,
+        dict(zip(list(scores)[1:], values, strict=True)),
+        predicted,
+        _by_class(preactivations, targets, reading) if by_class else {},
+    )
+
+
+def _by_class(preactivations: Tensor, targets: PreparedTargets, reading: OutputSpec) -> dict[str, list[float]]:
+    if not isinstance(targets, ClassTargets) or reading.task == "binary":
+        return {}
+    found = class_scores(reading.task, preactivations, targets, output=reading.output, reads_as=reading.reads_as)
+    return {name: values.tolist() for name, values in found.items()}
+
+
+class Scorer:
+    """Scores the seeds of a chunk on the same part of the data again and again; recorded, if there is a `recorder`."""
+
+    def __init__(self, chunk: Chunk, samples: Samples, reading: OutputSpec, recorder: Recorder | None) -> None:
+        self.chunk = chunk
+        self.samples = samples
+        self.reading = reading
+        self.targets = _prepared(samples, reading, chunk.replicas[0])
+        outputs = len(samples.ids) * reading.outputs * len(chunk.replicas)
+        most = GPU_MOST_RECORDED if samples.inputs.device.type == "cuda" else MOST_RECORDED
+        self.recorder = recorder if outputs <= most else None
+        self._recorded: Replayable | None = None
+        self._of: Sequence[Replica] = ()
+
+    def __call__(self) -> list[dict[str, float]]:
+        """Of each active seed: `loss`, the configured objective, and the metrics by their names."""
+        table = self._table() if self.recorder is None else self._replayed(self.recorder)
+        columns = table.reshape(len(self.names), -1).t().tolist()
+        return [dict(zip(self.names, column, strict=True)) for column in columns]
+
+    def _replayed(self, recorder: Recorder) -> Tensor:
+        if self._recorded is None or self._of != self.chunk.active:
+            # A stack that seeds have left lies in other memory. Its sums are its own; a seed alone gets the numbers
+            # that any other look at its model finds.
+            record = recorder.any_number if self.chunk.axis else recorder.exact
+            self._recorded, self._of = record(self._table), self.chunk.active
+        # Also right after recording, which computes with the kernels of an ordinary call.
+        self._recorded.replay()
+        table: Tensor = self._recorded.outputs
+        return table
+
+    @torch.no_grad()
+    def _table(self) -> Tensor:
+        """(columns, *axis), double precision."""
+        _, scores = _score(self.chunk, self.samples, self.targets, self.reading)
+        self.names = list(scores)
+        return torch.stack(list(scores.values()))
+
+
+def _prepared(samples: Samples, reading: OutputSpec, replica: Replica) -> PreparedTargets:
+    """All held-out targets decide which metrics have a meaning, so that validation and test have the same ones."""
+    parts = replica.parts
+    if reading.task != "regression":
+        return prepared_targets(
+            reading.task, samples.targets, reading.outputs, weights=weights_that_count(replica, samples)
+        )
+    held_out = [part.targets for part in (parts.validation, parts.test) if part is not None]
+    return prepared_targets(
+        reading.task,
+        samples.targets,
+        reading.outputs,
+        target_mean=parts.target_mean,
+        target_std=parts.target_std,
+        deciding=held_out,
+        weights=samples.weights,
+    )
+
+
+def weights_that_count(replica: Replica, samples: Samples) -> Tensor | None:
+    """How much each sample counts in the metrics, (N,): by its weight, and not at all where its class is ignored. None:
+    all alike."""
+    ignored = replica.objective.ignore_index
+    if ignored is None:
+        return samples.weights
+    kept = samples.targets != ignored
+    return kept.double() if samples.weights is None else samples.weights * kept
+
+
+def _score(
+    chunk: Chunk, samples: Samples, targets: PreparedTargets, reading: OutputSpec
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Pre-activations (*axis, N, K), and the objective (as `loss`) and the metrics by their names, each `axis`."""
+    size = max(evaluation_batch(samples.inputs.device) // max((1, *chunk.axis)), 32)
+    with evaluating(chunk.network, *(replica.objective for replica in chunk.replicas)):
+        forwards = [chunk.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, size)]
+        outputs, preactivations = (torch.cat(tensors, dim=-2) for tensors in zip(*forwards, strict=True))
+        loss = chunk.mean_losses(outputs, samples.targets, samples.weights).double()
+    scores = compute_metrics(
+        reading.task,
+        preactivations,
+        targets,
+        output=reading.output,
+        reads_as=reading.reads_as,
+        left_out=reading.left_out,
+    )
+    return preactivations, {"loss": loss, **scores}
+
+
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Dropout off, batch norm at its running statistics, a user's loss learning nothing."""
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.train()

@@ -1,0 +1,275 @@
+"""Seeds whose weights are updated together: one alone, or several stacked into tensors with a leading seed axis.
+
+A chunk says what there is to compute; how it is computed (operation by operation, or replayed) is the step's matter.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.overrides import TorchFunctionMode
+
+from lossrun.components.models import Network, activated
+from lossrun.components.optimizers import update
+from lossrun.steps.randomness import generator_state, set_generator_state
+from lossrun.steps.replica import Replica, Samples
+
+MakeOptimizer = Callable[[Sequence[Tensor]], torch.optim.Optimizer]
+
+
+class Chunk(Protocol):
+    """`active` are the replicas that still train, and `axis` the leading axis of everything computed for them: none for
+    one alone, (active,) for a stack. `buffers`: what batch norm and the like keep. `update`: one step of the optimizer
+    by the weights' gradients. `network`: that computes for all of them."""
+
+    replicas: Sequence[Replica]
+    active: Sequence[Replica]
+    network: nn.Module
+    axis: tuple[int, ...]
+    weights: Sequence[Tensor]
+    buffers: Sequence[Tensor]
+    optimizer: torch.optim.Optimizer
+    update: Callable[[], object]
+
+    def begin_epoch(self) -> bool:
+        """Take in which seeds still train, and their orders; whether the weights have moved to other memory."""
+        ...
+
+    def publish(self) -> None:
+        """Make each seed's own model and optimizer current, for whoever else looks at them."""
+        ...
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """The training samples at `[start, stop)` of each active seed's order, one seed after the other, flat."""
+        ...
+
+    def losses(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """The mean loss of a training batch, shape `axis`. inputs (*axis, N, ...); targets (*axis, N) or more; weights
+        of the samples (*axis, N)."""
+        ...
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs and pre-activations, (*axis, N, K), of the same inputs (N, ...) for every seed."""
+        ...
+
+    def mean_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """The configured objective on outputs (*axis, N, K) and the same targets and weights for every seed, shape
+        `axis`."""
+        ...
+
+
+class Single:
+    """One seed alone, in its own model and optimizer."""
+
+    axis: tuple[int, ...] = ()
+
+    def __init__(self, replica: Replica) -> None:
+        self.replica = replica
+        self.replicas: Sequence[Replica] = [replica]
+        self.active: Sequence[Replica] = self.replicas
+        self.network = replica.network
+        self.weights: Sequence[Tensor] = replica.weights
+        self.buffers: Sequence[Tensor] = [*replica.network.buffers(), *replica.objective.buffers()]
+        self.optimizer = replica.optimizer
+        self.update = self.optimizer.step if replica.own_optimizer else update(self.optimizer)
+
+    def begin_epoch(self) -> bool:
+        self.active = [] if self.replica.frozen else self.replicas
+        return False
+
+    def publish(self) -> None:
+        """Everything is in its own place already."""
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        return self.replica.order[start:stop]
+
+    def losses(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        with self.replica.arithmetic():
+            outputs = self.replica.network(inputs)
+        loss: Tensor = self.replica.objective(outputs.to(inputs.dtype), targets, weights)
+        return loss
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        return self.replica.forward(inputs)
+
+    def mean_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        loss: Tensor = self.replica.objective(outputs, targets, weights)
+        return loss
+
+
+class Stack:
+    """As many small models as there are seeds, for little more than the price of one.
+
+    Weights, buffers and optimizer state lie in stacked tensors; each seed's own model keeps views of its slice, so that
+    evaluation and checkpoints see nothing of the stack. The numbers agree with those of the lone runs to rounding
+    (batched matrix products add up in another order), not to the bit. Dropout draws the masks of all seeds from the
+    stream of the first. A seed that is frozen leaves at the next epoch.
+    """
+
+    def __init__(self, replicas: Sequence[Replica], make_optimizer: MakeOptimizer) -> None:
+        """`replicas` have the same parts, and models of ours."""
+        self.replicas = replicas
+        self.make_optimizer = make_optimizer
+        self.active: Sequence[Replica] = ()
+        self.axis: tuple[int, ...] = (0,)
+        self.network = replicas[0].network
+        self.weights: Sequence[Tensor] = ()
+        self.buffers: Sequence[Tensor] = ()
+
+    def begin_epoch(self) -> bool:
+        active = [replica for replica in self.replicas if not replica.frozen]
+        moved = [replica.seed for replica in active] != [replica.seed for replica in self.active]
+        if moved:
+            self.publish()
+            self.active, self.axis = active, (len(active),)
+            if active:
+                self._stack(active)
+        if active:
+            self.orders = torch.stack([replica.order for replica in active])
+            # Once an epoch: a list as an index would be copied to the device, and waited for, in every step.
+            places = [place for place, replica in enumerate(self.replicas) if not replica.frozen]
+            self.places = torch.tensor(places, device=self.orders.device)
+        return moved
+
+    def publish(self) -> None:
+        """Give each seed's optimizer its slice of the state."""
+        for place, replica in enumerate(self.active):
+            for stacked, weight in zip(self.weights, replica.weights, strict=True):
+                if state := self.optimizer.state.get(stacked):
+                    replica.optimizer.state[weight] = {
+                        name: value.clone() if value.ndim == 0 else value[place] for name, value in state.items()
+                    }
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        return self.orders[:, start:stop].reshape(-1)
+
+    def losses(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        each = (inputs, targets) if weights is None else (inputs, targets, weights)
+        losses: Tensor = self._losses(self.parameters, self.states, *each)
+        return losses
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        preactivations = self._preactivations(self.parameters, self.states, inputs)
+        return activated(preactivations, self.output), preactivations
+
+    def mean_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        shared = (targets,) if weights is None else (targets, weights)
+        axes = (0, *[None] * len(shared))
+        losses: Tensor = vmap(self.active[0].objective, in_dims=axes)(outputs, *shared)
+        return losses
+
+    def _stack(self, replicas: Sequence[Replica]) -> None:
+        first = replicas[0]
+        network, objective = first.network, first.objective
+        assert isinstance(network, Network)
+        self.network, self.output = network, network.output
+        self.weights = [
+            torch.stack([weight.detach() for weight in slices]).requires_grad_()
+            for slices in zip(*(replica.weights for replica in replicas), strict=True)
+        ]
+        self.parameters = dict(zip((name for name, _ in network.named_parameters()), self.weights, strict=True))
+        self.states = {
+            name: torch.stack([replica.network.get_buffer(name) for replica in replicas])
+            for name, _ in network.named_buffers()
+        }
+        self.buffers = list(self.states.values())
+        self.optimizer = self.make_optimizer(self.weights)
+        self.update = update(self.optimizer)
+        for position, stacked in enumerate(self.weights):
+            states = [replica.optimizer.state.get(replica.weights[position], {}) for replica in replicas]
+            if states[0]:
+                self.optimizer.state[stacked] = {name: _stacked([s[name] for s in states]) for name in states[0]}
+        for place, replica in enumerate(replicas):
+            for stacked, weight in zip(self.weights, replica.weights, strict=True):
+                weight.data = stacked.data[place]
+            for name, buffer in self.states.items():
+                module, _, attribute = name.rpartition(".")
+                setattr(replica.network.get_submodule(module), attribute, buffer[place])
+
+        def preactivations(parameters: dict[str, Tensor], states: dict[str, Tensor], inputs: Tensor) -> Tensor:
+            body = {name.removeprefix("body."): tensor for name, tensor in (parameters | states).items()}
+            with first.arithmetic(), _LinearInTwo():
+                result: Tensor = functional_call(network.body, body, (inputs,))
+            return result.to(inputs.dtype)
+
+        def loss(
+            parameters: dict[str, Tensor], states: dict[str, Tensor], inputs: Tensor, *targets_and_weights: Tensor
+        ) -> Tensor:
+            outputs = activated(preactivations(parameters, states, inputs), network.output)
+            result: Tensor = objective(outputs, *targets_and_weights)
+            return result
+
+        self._losses = vmap(loss, randomness="different")
+        self._preactivations = vmap(preactivations, in_dims=(0, 0, None))
+
+
+class _LinearInTwo(TorchFunctionMode):
+    """A linear layer as product and sum: vmap takes `linear` apart into these and products with 1 besides, forward and
+    backward, a tenth of a small step."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is F.linear:
+            inputs, weight, bias = args
+            product = inputs @ weight.t()
+            # Under autocast the product is bfloat16, and so is what a linear layer gives.
+            return product + bias.to(product.dtype)
+        return func(*args, **(kwargs or {}))
+
+
+def gather(chunk: Chunk, samples: Samples, rows: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Raw inputs, targets and, where samples have them, weights of these rows, with the chunk's leading axis."""
+    size = (*chunk.axis, -1)
+    inputs, targets = samples.inputs.index_select(0, rows), samples.targets.index_select(0, rows)
+    weights = None if samples.weights is None else samples.weights.index_select(0, rows).view(size)
+    return inputs.view(*size, *inputs.shape[1:]), targets.view(*size, *targets.shape[1:]), weights
+
+
+def minimised(chunk: Chunk, losses: Tensor, batch_size: int) -> Tensor:
+    """The one number whose gradient holds each seed's own: no seed's loss depends on another's weights.
+
+    losses: means of the batch, shape `axis`. A configured sum, say, is that many times as steep.
+    """
+    # A scalar rather than a gradient for each seed: handing one to autograd makes torch import sympy, for 0.4 s.
+    total = losses.sum() if chunk.axis else losses
+    factor = chunk.replicas[0].objective.factor(batch_size)
+    return total if factor == 1 else total * factor
+
+
+def gradient_norm(chunk: Chunk) -> Tensor:
+    """Euclidean norm over all weights of each seed, shape `axis`."""
+    gradients = [weight.grad for weight in chunk.weights if weight.grad is not None]
+    if not gradients:
+        return torch.zeros(chunk.axis, device=chunk.weights[0].device)
+    if not chunk.axis:
+        return torch.nn.utils.get_total_norm(gradients)
+    return torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0).sqrt()
+
+
+def for_all(chunk: Chunk, values: Tensor) -> Tensor:
+    """Values of shape `axis` as one for each seed, (seeds,): 0 for the frozen."""
+    if len(chunk.active) == len(chunk.replicas):
+        return values.reshape(-1)
+    whole = torch.zeros(len(chunk.replicas), dtype=values.dtype, device=values.device)
+    assert isinstance(chunk, Stack)  # one alone that is frozen is not computed
+    return whole.index_copy_(0, chunk.places, values)
+
+
+def take_generator(chunk: Chunk) -> None:
+    """Let torch's generator go on where this chunk's stream stands."""
+    if (state := chunk.replicas[0].generator_state) is not None:
+        set_generator_state(state, chunk.replicas[0].weights[0].device)
+
+
+def keep_generator(chunk: Chunk) -> None:
+    """Note where the chunk's stream stands."""
+    state = generator_state(chunk.replicas[0].weights[0].device)
+    for replica in chunk.replicas:
+        replica.generator_state = state
+
+
+def _stacked(values: Sequence[Any]) -> Any:
+    """One tensor with a leading seed axis; a count of steps, alike for all seeds, stays one number."""
+    return values[0].clone() if values[0].ndim == 0 else torch.stack(list(values))

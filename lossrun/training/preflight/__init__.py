@@ -1,0 +1,1 @@
+"""What is tried on one batch before a run starts."""

@@ -1,0 +1,117 @@
+"""A first small batch, before anything is written."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lossrun.catalog import DataFacts
+from lossrun.catalog.declaration import Layer
+from lossrun.config import Config
+from lossrun.config.resolve import output_size
+from lossrun.errors import UsageError
+from lossrun.steps.evaluate import evaluate, evaluating, reading_of, weights_that_count
+from lossrun.steps.randomness import undisturbed
+from lossrun.steps.recorder import Recorder
+from lossrun.steps.replica import Replica, Samples
+from lossrun.steps.seed_group import Chunk, minimised
+from lossrun.training.preflight.layers import layers_of
+from lossrun.training.preflight.user_components import tried, try_own, undone
+
+
+def try_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
+    """One small batch through model, loss, gradient and metrics; more of it through what is the user's own.
+
+    Raises UsageError where a user's own component gives the wrong shape, nothing finite, no gradient, or an exception,
+    and where a column that the config watches would be missing from the history.
+    """
+    check_counted(replica, config)
+    train, size = replica.parts.train, output_size(config, facts)
+    if config.model.is_plugin or config.loss.is_plugin or config.optimizer.is_plugin:
+        try_own(replica, config, size)
+    few = Samples(train.inputs[:4], train.targets[:4], train.ids[:4], train.dtype, train.scale)
+    with evaluating(replica.network, replica.objective):
+        outputs = tried("model", config.model, replica.network, few.scaled(few.inputs))
+        loss = tried("loss", config.loss, replica.objective, outputs, few.targets)
+        tried("loss", config.loss, loss.backward)
+        for weight in replica.weights:
+            weight.grad = None
+    if not torch.isfinite(loss):
+        raise UsageError(
+            f"loss: {config.loss.name} is {loss.item():g} before the first step; expected a finite number. Look at the "
+            "targets' range, and at standardize: true for inputs of large numbers"
+        )
+    measured = evaluate(replica, few, reading_of(config, facts)).metrics
+    for column in _watched_columns(config):
+        name = column.partition("_")[2]
+        if name != "loss" and name not in measured:
+            raise UsageError(
+                f"{column} cannot be watched: with {config.loss.name} on outputs of this model there is no {name}; "
+                f"choose one of {', '.join(f'val_{known}' for known in measured)}"
+            )
+
+
+def own_layers(replica: Replica, config: Config) -> list[Layer]:
+    """The rows of the summary of a user's own model, seen on one small batch; none for one of ours, which the catalogue
+    describes. Everything is as before afterwards."""
+    if not config.model.is_plugin:
+        return []
+    train = replica.parts.train
+    with undone(replica), evaluating(replica.network), replica.arithmetic():
+        return layers_of(replica.network, train.scaled(train.inputs[:4]).clone())
+
+
+def check_counted(replica: Replica, config: Config) -> None:
+    """Raises UsageError where no sample of a part counts: there would be nothing to learn, or nothing to choose by."""
+    parts = {name: getattr(replica.parts, name) for name in ("train", "validation", "test")}
+    for name, samples in parts.items():
+        weights = None if samples is None else weights_that_count(replica, samples)
+        if weights is not None and not bool(weights.any()):
+            raise UsageError(
+                f"loss.ignore_index: every {name} sample that has a weight is of the ignored class "
+                f"{config.loss['ignore_index']}, so none counts; use more samples, or remove ignore_index"
+            )
+
+
+def try_recording(chunk: Chunk, recorder: Recorder, config: Config) -> None:
+    """Record a pass of the user's own model or loss on one batch, and hold its replay on another beside an eager pass.
+
+    Raises UsageError where it cannot be recorded, or where the replay gives something else.
+    """
+    train = chunk.replicas[0].parts.train
+    inputs, targets = train.inputs[:4].clone(), train.targets[:4].clone()
+    device = chunk.weights[0].device
+
+    def computed() -> tuple[Tensor, ...]:
+        losses = chunk.losses(train.scaled(inputs), targets)
+        gradients = torch.autograd.grad(minimised(chunk, losses, len(targets)), chunk.weights)
+        with torch.no_grad(), evaluating(chunk.network):
+            return losses, *gradients, *chunk.forward(train.scaled(inputs))
+
+    own = " and ".join(choice.name for choice in (config.model, config.loss) if choice.is_plugin)
+    try:
+        with undisturbed(device, chunk.buffers):
+            recording = recorder.any_number(computed)
+        inputs.copy_(train.inputs[-4:])
+        targets.copy_(train.targets[-4:])
+        with undisturbed(device, chunk.buffers):
+            recording.replay()
+        with undisturbed(device, chunk.buffers):
+            results = recording.outputs, computed()
+    except Exception as error:
+        # Ending a CUDA capture that something has broken raises as well, and does not say what.
+        cause = error.__context__ if isinstance(error.__context__, Exception) else error
+        raise UsageError(
+            f"step: recorded, but {own} cannot be recorded: {type(cause).__name__}: {cause}; leave step out"
+        ) from error
+    if not all(torch.allclose(a, b, rtol=1e-4, atol=1e-6, equal_nan=True) for a, b in zip(*results, strict=True)):
+        raise UsageError(
+            f"step: recorded, but a record of {own} repeats the first batch's decisions: replayed on another batch it "
+            f"gives other numbers than {own} itself; leave step out"
+        )
+
+
+def _watched_columns(config: Config) -> Sequence[str]:
+    """What best, early stopping and schedule of a resolved config look at."""
+    watched = [config.best.metric, *([config.early_stopping.metric] if config.early_stopping else [])]
+    return [*watched, *([config.schedule["metric"]] if "metric" in config.schedule.parameters else [])]

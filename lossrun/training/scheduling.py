@@ -1,0 +1,151 @@
+"""How the seeds are trained: which of them together, and by which kind of step.
+
+Decided by rule, never by timing, and written into run.json: a resumed run computes as the first part did.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from torch import nn
+
+from lossrun.catalog import DataFacts, get
+from lossrun.catalog.declaration import Optimizer
+from lossrun.config import Config
+from lossrun.replay import pools
+from lossrun.replay.batch_last import Innermost, suits
+from lossrun.replay.cuda_graph import Captured
+from lossrun.replay.products import faster_product
+from lossrun.replay.recorded_step import ReplayedStep
+from lossrun.replay.recording import Decompose, Recording
+from lossrun.steps.recorder import Recorder
+from lossrun.steps.replica import Replica
+from lossrun.steps.seed_group import Chunk, Single, Stack
+from lossrun.steps.step import EagerStep, InTurn, Step
+from lossrun.training import build, memory
+from lossrun.training.resumable import Resumable
+
+# Weights of one seed. Beyond it a lone model's matrices keep the cores busy already, and stacking them gains nothing
+# (tests/bench/README.md). A GPU has room for more.
+MOST_WEIGHTS: Final = 40_000
+# Bytes of a training step, of one seed. Beyond it the arithmetic is all that counts, and a record would keep memory
+# that the eager step gives back.
+LARGEST_RECORDED_STEP: Final = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`sizes`: seeds in each chunk, in the order of the seeds. `one_by_one`: why several seeds are not stacked, empty
+    where they are or where there is but one. `recorder`: None for eager steps."""
+
+    sizes: tuple[int, ...]
+    one_by_one: str
+    recorder: Recorder | None
+
+
+def plan(
+    config: Config,
+    facts: DataFacts,
+    replicas: Sequence[Replica],
+    place: build.Workplace,
+    resumable: Resumable | None,
+) -> Plan:
+    """`resumable`: the run that is to go on, in the chunks that it was started with."""
+    batch_size = config.samples_per_step(facts.train)
+    recorder = _recorder(config, facts, replicas, place, batch_size)
+    one_by_one = _why_not_stacked(config, replicas, place) if len(replicas) > 1 else ""
+    if not one_by_one and len(replicas) > 1 and resumable and resumable.changes_early_stopping:
+        # A stack has one count of steps, which adam and its like correct their averages by.
+        one_by_one = "seeds that had stopped go on from different steps"
+    if one_by_one or len(replicas) == 1:
+        return Plan((1,) * len(replicas), one_by_one, recorder)
+    recorded = resumable.chunk_sizes if resumable else None
+    if recorded is not None and sum(recorded) == len(replicas):
+        return Plan(tuple(recorded), "as before" if max(recorded) == 1 else "", recorder)
+    room = memory.available(place.device) // memory.of_one_seed(replicas[0], config, facts, batch_size)
+    if room < 2:
+        return Plan((1,) * len(replicas), "memory for one at a time", recorder)
+    return Plan(even(len(replicas), room), "", recorder)
+
+
+def even(count: int, most: int) -> tuple[int, ...]:
+    """As few parts as hold `count` things with at most `most` in each, alike to within one."""
+    parts = -(-count // most)
+    whole, rest = divmod(count, parts)
+    return (whole + 1,) * rest + (whole,) * (parts - rest)
+
+
+def chunks_of(plan: Plan, replicas: Sequence[Replica], config: Config, place: build.Workplace) -> list[Chunk]:
+    chunks: list[Chunk] = []
+    first = 0
+    for size in plan.sizes:
+        members = replicas[first : first + size]
+        first += size
+        if plan.one_by_one or len(replicas) == 1:
+            chunks.append(Single(members[0]))
+        else:
+            chunks.append(Stack(members, lambda weights: build.optimizer(config, weights, place)))
+    return chunks
+
+
+def step_of(plan: Plan, chunks: Sequence[Chunk], *, own_randomness: bool) -> Step:
+    """`own_randomness`: the models draw random numbers while they train."""
+    steps: list[Step] = [
+        EagerStep(chunk) if plan.recorder is None else ReplayedStep(chunk, plan.recorder) for chunk in chunks
+    ]
+    return steps[0] if len(steps) == 1 else InTurn(steps, chunks, own_randomness=own_randomness)
+
+
+def _recorder(
+    config: Config, facts: DataFacts, replicas: Sequence[Replica], place: build.Workplace, batch_size: int
+) -> Recorder | None:
+    """How steps are recorded; None where they are not."""
+    if config.step == "eager" or place.device.type not in ("cpu", "cuda"):
+        return None
+    if config.model.is_plugin or config.loss.is_plugin:
+        # They may do anything: look at values, count their calls. They are recorded if the config asks for it.
+        if config.step != "recorded":
+            return None
+    elif memory.of_a_step(config, facts, batch_size, replicas[0].weights[0].element_size()) > LARGEST_RECORDED_STEP:
+        return None
+    if place.device.type == "cuda":
+        warmed = partial(Captured, warm_up=3)
+        return Recorder("captured", warmed, partial(Captured, warm_up=0), warmed, None)
+    # One pool for all records of the run: they are replayed one after the other.
+    networks = [replica.network for replica in replicas]
+    turned = not config.model.is_plugin and not config.loss.is_plugin and suits(networks[0], batch_size)
+
+    def decompose() -> Decompose:
+        return Innermost(networks).decomposed if turned else pools.decomposed
+
+    exact = partial(Recording, pool=[])
+    record = partial(exact, substitute=faster_product, decompose=decompose)
+    return Recorder("recorded", record, record, exact, record)
+
+
+def _why_not_stacked(config: Config, replicas: Sequence[Replica], place: build.Workplace) -> str:
+    """Why these seeds must be trained one after the other; empty where they may be stacked."""
+    if config.step == "eager":
+        return "step: eager"
+    own = (("a", "model", config.model), ("a", "loss", config.loss), ("an", "optimizer", config.optimizer))
+    for article, kind, choice in own:
+        if choice.is_plugin:
+            return f"{article} {kind} of your own"
+    optimizer = get("optimizer", config.optimizer.name)
+    assert isinstance(optimizer, Optimizer)
+    if not optimizer.elementwise:
+        return f"{config.optimizer.name} looks at whole weight matrices"
+    if config.schedule.name == "reduce_on_plateau":
+        return "each seed has a learning rate of its own"
+    if any(replica.parts is not replicas[0].parts for replica in replicas):
+        return "each seed has a split of its own"
+    modules = list(replicas[0].network.modules())
+    if config.precision == "bf16" and any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in modules):
+        return "torch batches no batch norm in bfloat16"
+    if place.device.type == "cuda":
+        return ""
+    if any(isinstance(module, nn.Conv2d) for module in modules):
+        return "convolutions keep the cores busy"
+    count = sum(weight.numel() for weight in replicas[0].weights)
+    return f"{count:,} weights keep the cores busy" if count > MOST_WEIGHTS else ""

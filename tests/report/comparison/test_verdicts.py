@@ -1,0 +1,129 @@
+import pytest
+
+from lossrun.analysis.comparison.compare import compare
+from lossrun.records import ledger, recorded
+from lossrun.report.comparison.verdicts import basis, format_p_value, sentences, verdicts_table
+
+WORSE = (1.00, 1.10, 0.95, 1.05, 1.02, 0.98)
+BETTER = (0.50, 0.58, 0.47, 0.56, 0.50, 0.49)
+CLOSE = (1.08, 1.05, 1.04, 0.99, 1.09, 1.02)
+
+
+@pytest.fixture
+def pair(make_run):
+    """A comparison on val_rmse of two runs with these values, a seed each."""
+
+    def made(first, second, *, diverged=None, finish=True, **options):
+        runs = []
+        for number, values in enumerate((first, second)):
+            config = {"seeds": list(range(len(values))), "learning_rate": 0.1 * (number + 1)}
+            done = {} if finish or not number else {"finish": False, "epochs_done": 2}
+            runs.append(
+                make_run(
+                    str(number),
+                    rows=lambda epoch, seed, values=values: {"val_loss": 1 / epoch, "val_rmse": values[seed]},
+                    config=config,
+                    **done,
+                )
+            )
+        if diverged is not None:
+            ledger.append(runs[1].path / "ledger.jsonl", "diverged", seed=diverged, step=1)
+            ledger.append(runs[1].path / "ledger.jsonl", "finished", seeds={})
+        return compare([recorded.load(run.path) for run in runs], "val_rmse", **options)
+
+    return made
+
+
+def test_a_verdict_names_the_winner_first_whichever_was_given_first(pair):
+    # Differences -0.5, -0.52, -0.48, -0.49, -0.52, -0.49: mean -0.5, deviation 0.01673, and t(0.975) of 5 degrees is
+    # 2.571: half a width of 0.01756.
+    said = sentences(pair(WORSE, BETTER))
+    assert said[0] == (
+        "B (lr=0.2) is better than A (lr=0.1) by val_rmse: B - A = -0.5000, "
+        "95 % interval -0.5176 to -0.4824, B better on 6 of 6 seeds, p < 0.0001"
+    )
+    assert sentences(pair(BETTER, WORSE))[0] == (
+        "A (lr=0.1) is better than B (lr=0.2) by val_rmse: B - A = +0.5000, "
+        "95 % interval +0.4824 to +0.5176, A better on 6 of 6 seeds, p < 0.0001"
+    )
+
+
+def test_what_cannot_be_told_says_what_would_settle_it_and_warns_of_adding_seeds(pair):
+    said = sentences(pair(WORSE, CLOSE))
+    assert said[0].startswith("cannot tell B (lr=0.2) from A (lr=0.1) by val_rmse: B - A = +0.0")
+    assert said[0].endswith("seeds would settle it")
+    assert "errs in one case of four" in said[1]
+    # The same but for 0.0017 on the average: nobody would train so many.
+    assert sentences(pair(WORSE, [value - 0.03 for value in CLOSE]))[0].endswith("not even 1000 seeds would settle it")
+
+
+def test_few_seeds_lean(pair):
+    said = sentences(pair(WORSE[:4], BETTER[:4]))[0]
+    assert said.startswith("leaning to B (lr=0.2) over A (lr=0.1) by val_rmse")
+    assert "B better on 4 of 4 seeds" in said
+    assert "fewer than 6 common seeds lean at most" in said
+
+
+def test_equivalence_names_its_margin(pair):
+    said = sentences(pair(WORSE, CLOSE, margin=0.25))[0]
+    assert said.startswith("B (lr=0.2) and A (lr=0.1) are equivalent by val_rmse, within 0.2500: B - A = ")
+
+
+def test_one_seed_has_two_values_and_no_interval(pair):
+    comparison = pair(WORSE[:1], BETTER[:1])
+    assert sentences(comparison) == [
+        "cannot tell B (lr=0.2) from A (lr=0.1) by val_rmse: 1.000 for A, 0.5000 for B; "
+        "one common seed proves nothing: train both with `seeds: 6`"
+    ]
+    assert basis(comparison) == []
+
+
+def test_values_without_an_interval_are_over_the_seeds_of_both(make_run):
+    """Of three runs the third has two of the others' five seeds: 0 and 1."""
+    runs = [
+        make_run(
+            str(number),
+            rows=lambda epoch, seed, values=values: {"val_loss": 1 / epoch, "val_rmse": values[seed]},
+            config={"seeds": list(range(len(values))), "learning_rate": 0.1 * (number + 1)},
+        )
+        for number, values in enumerate((WORSE[:5], CLOSE[:5], BETTER[:2]))
+    ]
+    said = next(text for text in sentences(compare(runs, "val_rmse")) if text.startswith("cannot tell C"))
+    # (1.00 + 1.10) / 2 and (0.50 + 0.58) / 2
+    assert "val_rmse: 1.050 for A (over 2 of its seeds), 0.5400 for C; " in said
+
+
+def test_a_divergence_is_told_beside_a_verdict_and_instead_of_one(pair):
+    assert sentences(pair(WORSE, BETTER, diverged=2))[0].startswith("cannot tell B")
+    assert "1 of 6 seeds of B diverged" in sentences(pair(WORSE, BETTER, diverged=2))[0]
+    said = sentences(pair(BETTER, WORSE, diverged=2))[0]
+    assert said.startswith("A (lr=0.1) is better than B")
+    assert said.endswith("1 of 6 seeds of B diverged")
+
+
+def test_an_unfinished_run_is_shown_and_not_subtracted(pair):
+    said = sentences(pair(WORSE, BETTER, finish=False))
+    # Means 1.0167 and 0.5167.
+    assert said == [
+        "cannot tell B (lr=0.2) from A (lr=0.1) by val_rmse: 1.017 for A, 0.5167 for B; "
+        "B is not finished (2 of 4 epochs)"
+    ]
+
+
+def test_a_few_verdicts_are_no_table(pair):
+    assert verdicts_table(pair(WORSE, BETTER)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.0, "1.0"), (0.0312, "0.031"), (0.00049, "0.00049"), (1e-5, "<0.0001"), (0.0, "<0.0001")]
+)
+def test_p_values_have_two_digits_and_an_end(value, text):
+    assert format_p_value(value) == text
+
+
+def test_equal_seeds_are_called_equal(pair):
+    assert sentences(pair(WORSE, WORSE))[0] == (
+        "cannot tell B (lr=0.2) from A (lr=0.1) by val_rmse: equal on all 6 seeds"
+    )
+    said = sentences(pair(WORSE, (*WORSE[:2], *BETTER[2:])))[0]
+    assert "B better on 4 of 6 seeds, equal on 2" in said

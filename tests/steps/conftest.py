@@ -1,0 +1,3 @@
+"""Runs to look back at are made in the same laboratory as those of `tests/training`."""
+
+from tests.training.conftest import laboratory as laboratory
