@@ -2,8 +2,9 @@
 
 import os
 import sys
+from contextlib import suppress
 from inspect import signature
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -34,42 +35,41 @@ def main() -> None:
     try:
         _run()
     except BrokenPipeError:
-        from lossrun.report.layout.console import abandon_stdout
-
         # `lossrun ls | head` ends quietly. By this error, never by a signal: Python ignores SIGPIPE before any of our
         # code runs, so nobody could tell whether it had been ignored by whoever started us.
-        abandon_stdout()
-        sys.exit(READER_GONE)
+        _leave(READER_GONE)
     except (MemoryError, RuntimeError, OSError) as problem:
-        from lossrun.report.layout.console import abandon_stdout, error, stderr
-
         if ran_out_of_memory(problem):
-            error(stderr(), "not enough memory; close other programs, or use a machine with more memory")
-            sys.exit(OutOfMemoryError.exit_code)
+            _leave(
+                OutOfMemoryError.exit_code,
+                "not enough memory; close other programs, or use a machine with more memory",
+            )
         if not isinstance(problem, OSError):
             raise
         # The rooms turn what they know of into errors of ours: what is left is our own output, which has no name, or
         # a file that went away under our hands.
         if problem.filename is None:
-            abandon_stdout()
-            text = f"cannot write the output: {problem.strerror or problem}"
-        else:
-            text = f"{problem.filename}: {problem.strerror}; if somebody has just removed it, try again"
-        error(stderr(), text)
-        sys.exit(RunError.exit_code)
+            _leave(RunError.exit_code, f"cannot write the output: {problem.strerror or problem}")
+        _leave(
+            RunError.exit_code, f"{problem.filename}: {problem.strerror}; if somebody has just removed it, try again"
+        )
     except LossrunError as problem:
-        from lossrun.report.layout.console import error, note, stderr
-        from lossrun.report.reference.names_in_brackets import where_to_read
+        _leave(problem.exit_code, *problem.problems, is_error=not isinstance(problem, StoppedError))
 
+
+def _leave(code: int, *texts: str, is_error: bool = True) -> NoReturn:
+    """Exit with the code, whether or not anybody can still read the texts."""
+    from lossrun.report.layout.console import abandon_unwritable, error, note, stderr
+    from lossrun.report.reference.names_in_brackets import where_to_read
+
+    with suppress(OSError):
         console = stderr()
-        if isinstance(problem, StoppedError):
-            note(console, str(problem))
-        else:
-            for text in problem.problems:
-                error(console, text)
-        if more := where_to_read([str(problem)]):
+        for text in texts:
+            (error if is_error else note)(console, text)
+        if more := where_to_read(texts):
             note(console, more)
-        sys.exit(problem.exit_code)
+    abandon_unwritable()
+    sys.exit(code)
 
 
 def _run() -> None:

@@ -10,8 +10,9 @@
     │   └── OutOfMemoryError         4  there is less memory than was needed
     ├── LockedError                  5  another process writes this run
     ├── DivergedError                6  the loss left the finite numbers
-    └── StoppedError               130  stopped from outside, state saved
-        └── TerminatedError        143  the same, by SIGTERM
+    └── StoppedError               130  stopped from outside: by Ctrl-C (SIGINT), or
+        ├── TerminatedError        143  by SIGTERM
+        └── HungUpError            129  by SIGHUP, as when the terminal is closed
 
 The message says what happened, what was expected and how to mend it. The library raises; `cli.py` alone turns these
 into text on stderr and an exit code.
@@ -79,6 +80,10 @@ class StoppedError(LossrunError):
 
 class TerminatedError(StoppedError):
     exit_code = 143
+
+
+class HungUpError(StoppedError):
+    exit_code = 129
 
 
 # What torch and the libraries under it say where they cannot allocate; it has no error of its own for the CPU.

@@ -1,8 +1,9 @@
 """A run in progress, as a person at a terminal follows it: where training meets the reports."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -20,11 +21,11 @@ from lossrun.report.facts import layers as summary_rows
 from lossrun.report.layout.console import abandon_stdout, note, stderr, stdout, warning
 from lossrun.report.reference.names_in_brackets import where_to_read
 from lossrun.shell import run_command
-from lossrun.training.events import EpochRecord
+from lossrun.training.events import EpochRecord, StepProgress
 from lossrun.training.isolation import isolated
-from lossrun.training.loop import train
+from lossrun.training.loop import interrupted, train
 from lossrun.training.session import Session
-from lossrun.training.stopping import listening
+from lossrun.training.stopping import Requests, listening
 
 # Epochs in a row that must each have been better than the one before for a run to count as still getting better.
 STEADY: Final = 3
@@ -69,13 +70,13 @@ def train_on_screen(
     # One console for rows and bar where both go to one screen, or they would overwrite each other.
     screen = out if out.is_terminal else err
     with (
-        listening() as asked,
+        listening(_say_what_comes) as asked,
         report.progress_bar(screen, config.epochs, hidden=quiet) as show_progress,
         _event_files(session, tensorboard) as write_events,
         # From beginning to end: here nobody else waits for torch between two steps.
         isolated(session.stream),
     ):
-        for event in train(session, asked):
+        for event in _events(session, asked):
             if isinstance(event, EpochRecord):
                 recent.append(event)
                 write_events(event.rows)
@@ -90,6 +91,23 @@ def train_on_screen(
     if quiet:
         print(run)
     shown(lambda: _ending(session, still_better=_still_better(session.config.best, recent)))
+
+
+def _events(session: Session, asked: Requests) -> Iterator[StepProgress | EpochRecord]:
+    """What happens in training. Raises StoppedError for a second Ctrl-C too."""
+    try:
+        yield from train(session, asked)
+    except KeyboardInterrupt:
+        raise interrupted(session) from None
+
+
+def _say_what_comes() -> None:
+    """At the first Ctrl-C, which is heeded after the step: with a large model or large batches that may take a while.
+
+    Written at once, as a signal may come while something else is being printed.
+    """
+    with suppress(OSError):
+        os.write(2, b"\nstopping after this step, to save the state; Ctrl-C again stops without saving\n")
 
 
 @contextmanager

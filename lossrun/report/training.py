@@ -1,7 +1,7 @@
 """What a person sees of a run in progress: what it will do, a progress bar, and the end. Epoch rows: `epochs.py`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -61,7 +61,9 @@ def progress_bar(console: Console, epochs: int, *, hidden: bool) -> Iterator[Sho
         TextColumn("step {task.fields[done]}/{task.fields[steps]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    progress = Progress(*columns, console=console, transient=True)
+    progress.start()
+    try:
         task = progress.add_task("", total=None, epoch=1, epochs=epochs, done=0, steps=0, visible=False)
 
         def show(epoch: int, done: int, total: int) -> None:
@@ -72,6 +74,10 @@ def progress_bar(console: Console, epochs: int, *, hidden: bool) -> Iterator[Sho
             progress.update(task, completed=completed, epoch=epoch, done=done, steps=total, visible=True)
 
         yield show
+    finally:
+        # A terminal that is closed ends the run, by SIGHUP; that it cannot be drawn on is no news.
+        with suppress(OSError):
+            progress.stop()
 
 
 def ending(

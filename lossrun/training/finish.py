@@ -1,5 +1,6 @@
 """The end of a run: the test data scored once, for the best and for the last weights, and predictions kept."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -14,12 +15,17 @@ from lossrun.training.state import best_arrays, load_weights, weights
 MOST_CLASSES: Final = 100
 
 
-def finish(session: Session) -> None:
+def finish(session: Session, heed: Callable[[], None]) -> None:
     """Score the held-out data, write predictions.npz and the best weights, and close the ledger, which has their
-    digests. Leaves each seed at its last weights."""
+    digests. Leaves each seed at its last weights.
+
+    `heed` does what somebody outside has asked for, which may be to stop; called where the state is as training left
+    it.
+    """
     facts: dict[str, dict[str, Any]] = {}
     outputs: dict[int, np.ndarray] = {}
     for replica in session.replicas:
+        heed()
         best = replica.best
         # Copies: what `weights` gives shares the memory that the best ones are loaded into.
         last = {name: array.copy() for name, array in weights(replica).items()}

@@ -13,7 +13,7 @@ import torch
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
-from lossrun.errors import DivergedError, OutOfMemoryError, StoppedError, TerminatedError, ran_out_of_memory
+from lossrun.errors import DivergedError, OutOfMemoryError, StoppedError, ran_out_of_memory
 from lossrun.health.examine import Finding, examine
 from lossrun.records import checkpoints, ledger
 from lossrun.shell import run_command
@@ -133,7 +133,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
                 _save(session)
         yield EpochRecord(position.epoch - 1, rows, frozenset(replica.seed for replica in improved), findings)
 
-    finish(session)
+    finish(session, lambda: _heed(asked(), session))
 
 
 def _judge(replica: Replica, row: Mapping[str, Any], session: Session) -> bool:
@@ -191,12 +191,23 @@ def _diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
 
 
 def _without_memory(session: Session) -> OutOfMemoryError:
-    run = session.run
-    saved = checkpoints.metadata(checkpoints.candidates(run.checkpoints)[0])["step"]
     return OutOfMemoryError(
-        f"not enough memory after step {session.position.step}; the state of step {saved} is saved. "
-        f"End other programs, or go on where there is more memory:\n  {run_command('resume', run.path)}"
+        f"not enough memory after step {session.position.step}; {_saved(session)}. End other programs, or go on where "
+        f"there is more memory:\n  {run_command('resume', session.run.path)}"
     )
+
+
+def interrupted(session: Session) -> StoppedError:
+    """The end by a second Ctrl-C, which has not waited for the state to be saved."""
+    return StoppedError(
+        f"interrupted twice, after step {session.position.step}; {_saved(session)}; go on with\n"
+        f"  {run_command('resume', session.run.path)}"
+    )
+
+
+def _saved(session: Session) -> str:
+    newest = checkpoints.metadata(checkpoints.candidates(session.run.checkpoints)[0])
+    return f"the state of step {newest['step']} is saved"
 
 
 def _lower_rate(session: Session, *, from_the_beginning: bool) -> tuple[float, str]:
@@ -236,12 +247,12 @@ def _heed(request: Request | None, session: Session) -> None:
     if request is None:
         return
     _save(session)
-    if request is Request.CHECKPOINT:
+    if request.error is None:
         return
-    position = session.position
-    ledger.append(session.run.ledger_path, "stopped", reason=request.value, epoch=position.epoch, step=position.step)
-    kind = TerminatedError if request is Request.TERMINATE else StoppedError
-    raise kind(
-        f"{request.value} in epoch {position.epoch} after step {position.step}; state saved; go on with\n"
+    step, epoch = session.position.step, min(session.position.epoch, session.config.epochs)
+    ledger.append(session.run.ledger_path, "stopped", reason=request.reason, epoch=epoch, step=step)
+    last = "" if session.training else ", the last one, before the end was scored"
+    raise request.error(
+        f"{request.reason} in epoch {epoch} after step {step}{last}; state saved; go on with\n"
         f"  {run_command('resume', session.run.path)}"
     )

@@ -1,7 +1,4 @@
-"""Signals from outside, turned into requests that the loop heeds between two steps.
-
-Ctrl-C (SIGINT), SIGTERM and SIGHUP (a closed terminal) save the state and stop; a second Ctrl-C does not wait for the
-save. SIGUSR1, which cluster schedulers send ahead of a time limit, saves the state and goes on.
+"""Signals from outside, turned into requests that the loop heeds between two steps: `Request` is the table.
 
 This is the one place where lossrun changes what a signal does, and it takes only signals that nobody else has decided
 about: `nohup` ignores SIGHUP, a shell ignores SIGINT in background jobs, and a program that calls us may have handlers
@@ -15,20 +12,31 @@ from contextlib import contextmanager
 from enum import Enum
 from types import FrameType
 
+from lossrun.errors import HungUpError, StoppedError, TerminatedError
+
 
 class Request(Enum):
-    """What somebody asks of a running session."""
+    """What a signal asks of a running session: its name, what happened in words, and the error that the run ends with
+    once its state is saved. Cluster schedulers send SIGUSR1 ahead of a time limit: save the state and go on."""
 
-    INTERRUPT = "interrupted"
-    TERMINATE = "terminated"
-    CHECKPOINT = "checkpoint"
+    INTERRUPT = "SIGINT", "interrupted", StoppedError
+    TERMINATE = "SIGTERM", "terminated", TerminatedError
+    HANG_UP = "SIGHUP", "terminal closed", HungUpError
+    CHECKPOINT = "SIGUSR1", "asked to save", None
+
+    def __init__(self, signal_name: str, reason: str, error: type[StoppedError] | None) -> None:
+        self.signal_name = signal_name
+        self.reason = reason
+        self.error = error
 
 
 class Requests:
-    """The newest request not yet answered; call it to take that request."""
+    """The newest request not yet answered; call it to take that request. `stopping`: whether a stop was asked for,
+    answered or not."""
 
     def __init__(self) -> None:
         self.pending: Request | None = None
+        self.stopping = False
 
     def __call__(self) -> Request | None:
         request, self.pending = self.pending, None
@@ -36,26 +44,26 @@ class Requests:
 
 
 @contextmanager
-def listening() -> Iterator[Requests]:
-    """Turn signals into requests until the end of the block.
+def listening(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[Requests]:
+    """Turn signals into requests until the end of the block. `on_interrupt`: called at the first Ctrl-C, between any
+    two instructions; the second one does not wait for the save and raises KeyboardInterrupt.
 
     A signal that is ignored, or has somebody else's handler, is left as it is; so are all of them outside the main
     thread, where Python lets nobody change them.
     """
     requests = Requests()
-    meanings = {signal.SIGINT: Request.INTERRUPT, signal.SIGTERM: Request.TERMINATE}
-    # Windows has neither.
-    if hasattr(signal, "SIGUSR1"):
-        meanings[signal.SIGUSR1] = Request.CHECKPOINT
-    if hasattr(signal, "SIGHUP"):
-        meanings[signal.SIGHUP] = Request.TERMINATE
+    # Windows has neither SIGHUP nor SIGUSR1.
+    meanings = {signal.Signals[one.signal_name]: one for one in Request if hasattr(signal, one.signal_name)}
 
     def note(number: int, _frame: FrameType | None) -> None:
         request = meanings[signal.Signals(number)]
-        if request is Request.INTERRUPT and requests.pending is Request.INTERRUPT:
-            raise KeyboardInterrupt
+        if request is Request.INTERRUPT:
+            if requests.stopping:
+                raise KeyboardInterrupt
+            on_interrupt()
+        requests.stopping = requests.stopping or request.error is not None
         # A stop already asked for is not forgotten for a mere checkpoint.
-        if request is not Request.CHECKPOINT or requests.pending is None:
+        if request.error or requests.pending is None:
             requests.pending = request
 
     before: dict[signal.Signals, signal.Handlers | Callable[..., object]] = {}

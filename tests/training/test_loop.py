@@ -260,7 +260,7 @@ LONG = {**SMALL, "epochs": 100_000, "dataset": {**SMALL["dataset"], "samples": 4
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGKILL, -9)]
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)]
 )
 def test_a_stopped_process_can_be_resumed(tmp_path: Path, number: int, code: int) -> None:
     (tmp_path / "config.yaml").write_text(json.dumps(LONG))

@@ -36,11 +36,44 @@ def handled(number: int, handler: Any) -> Iterator[None]:
 def test_a_signal_of_ours_becomes_a_request_and_is_given_back(number: int) -> None:
     # pytest has Python's own handler for SIGINT and none for the others.
     before = signal.getsignal(number)
-    meaning = {signal.SIGINT: Request.INTERRUPT, signal.SIGUSR1: Request.CHECKPOINT}.get(number, Request.TERMINATE)
     with listening() as asked:
         os.kill(os.getpid(), number)
-        assert asked() is meaning
+        request = asked()
+        assert request is not None
+        assert signal.Signals[request.signal_name] == number
     assert signal.getsignal(number) is before
+
+
+def test_each_signal_has_a_request_and_an_exit_code_of_its_own() -> None:
+    """128 + number, as shells report a command that the signal has ended."""
+    assert {signal.Signals[request.signal_name] for request in Request} == set(OURS)
+    for request in Request:
+        if request.error is not None:
+            assert request.error.exit_code == 128 + signal.Signals[request.signal_name]
+    assert [request for request in Request if request.error is None] == [Request.CHECKPOINT]
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("answered", [False, True])
+def test_ctrl_c_after_another_stop_does_not_wait(first: signal.Signals, answered: bool) -> None:
+    told: list[None] = []
+    with listening(lambda: told.append(None)) as asked:
+        os.kill(os.getpid(), first)
+        assert len(told) == (first == signal.SIGINT)
+        if answered:  # the state is being saved
+            assert asked() is not None
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert len(told) == (first == signal.SIGINT)
+
+
+def test_a_checkpoint_that_is_asked_for_is_no_stop() -> None:
+    with listening() as asked:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert asked() is Request.INTERRUPT
+        assert asked() is None
 
 
 @pytest.mark.parametrize("number", OURS)

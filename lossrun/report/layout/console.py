@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import sys
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -71,7 +71,22 @@ def abandon_stdout() -> None:
 
     Without it the interpreter tries again when it exits, and complains.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _abandon(sys.stdout)
+
+
+def abandon_unwritable() -> None:
+    """The same of stdout and stderr, where either can no longer be written: the reader is gone, the disk is full, or
+    the terminal is closed."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # closed by whoever started us
+            try:
+                stream.flush()
+            except OSError:
+                _abandon(stream)
+
+
+def _abandon(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def is_unicode(console: Console) -> bool:

@@ -1,0 +1,102 @@
+"""A run that a signal ends: exit code, what is said, and where it can go on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lossrun.training.stopping import Request
+from tests.cli.conftest import CONFIG, Run
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of Unix")
+
+# A loss that sends its own process signals, once, in the second epoch.
+MINE = """
+import os, signal
+calls = 0
+
+def loss(outputs, targets, signals=()):
+    global calls
+    calls += 1
+    if calls == 12:
+        for name in signals:
+            os.kill(os.getpid(), getattr(signal, name))
+    return (outputs - targets).square().mean(dim=1)
+"""
+STOPS = [request for request in Request if request.error is not None]
+
+
+def configured(tmp_path: Path, *signals: str) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    loss = f"{{name: 'mine:loss', signals: [{', '.join(signals)}]}}"
+    text = CONFIG.replace("loss: mse", f"loss: {loss}").replace("epochs: 3", "epochs: 40")
+    (tmp_path / "config.yaml").write_text(f"{text}step: eager\n")
+
+
+def events(tmp_path: Path) -> list[dict[str, object]]:
+    (ledger,) = (tmp_path / "runs").glob("*/ledger.jsonl")
+    return [json.loads(line) for line in ledger.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("request_", STOPS, ids=lambda request: request.signal_name)
+def test_a_stop_saves_the_state_and_says_how_to_go_on(
+    lossrun: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: Request
+) -> None:
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    configured(tmp_path, request_.signal_name)
+    ended = lossrun("train", "config.yaml")
+    assert ended.code == 128 + signal.Signals[request_.signal_name]
+    assert f"{request_.reason} in epoch" in ended.err
+    last = events(tmp_path)[-1]
+    assert (last["event"], last["reason"]) == ("stopped", request_.reason)
+    # In the run the loss has been called already.
+    assert lossrun("resume", "last", "--quiet", "--set", "epochs=5").code == 0
+    assert events(tmp_path)[-1]["event"] == "finished"
+
+
+def test_a_second_ctrl_c_says_what_is_saved(lossrun: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    configured(tmp_path, "SIGINT", "SIGINT")
+    ended = lossrun("train", "config.yaml")
+    assert ended.code == 130
+    assert "interrupted twice, after step" in ended.err
+    assert "lossrun resume" in ended.err
+    assert events(tmp_path)[-1]["event"] != "stopped"
+    assert lossrun("resume", "last", "--quiet", "--set", "epochs=5").code == 0
+
+
+def test_a_terminal_that_is_closed(tmp_path: Path) -> None:
+    """Nothing can be written any more, and the exit code is right all the same."""
+    pty = pytest.importorskip("pty")
+    import fcntl
+    import termios
+
+    configured(tmp_path)
+    ours, theirs = pty.openpty()
+
+    def in_the_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    text = (tmp_path / "config.yaml").read_text().replace("epochs: 40", "epochs: 100000")
+    (tmp_path / "config.yaml").write_text(text)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lossrun", "train", "config.yaml"],
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=in_the_terminal,
+    )
+    os.close(theirs)
+    seen = b""
+    while b"/100000" not in seen:  # of the progress bar
+        seen += os.read(ours, 1024)
+    os.close(ours)
+    assert process.wait() == 129
+    last = events(tmp_path)[-1]
+    assert (last["event"], last["reason"]) == ("stopped", "terminal closed")
