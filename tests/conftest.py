@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -132,11 +133,20 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@cache
+def _is_slow(path: Path) -> bool:
+    return any(path.is_relative_to(Path(__file__).parent / name) for name in SLOW)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where slow modules are left out, don't import them either: that takes its time, too."""
+    return True if config.option.markexpr == "not slow" and _is_slow(collection_path) else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    slow = tuple(Path(__file__).parent / name for name in SLOW)
     for item in items:
-        if any(item.path.is_relative_to(path) for path in slow):
+        if _is_slow(item.path):
             item.add_marker(pytest.mark.slow)
 
 

@@ -1,17 +1,16 @@
 """The README cannot drift: its blocks run, and it names every command."""
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lossrun.catalog.lookup import COMPONENTS
-from lossrun.cli import app
+from lossrun.cli import app, main
 from lossrun.config import read
 from lossrun.lint.rules import RULES
 
@@ -59,43 +58,49 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 LINES = [line for language, _, text in BLOCKS if language == "sh" for line in text.splitlines()]
 COMMANDS = [part for line in LINES for part in line.split(" && ") if part.startswith("lossrun ")]
+Go = Callable[[str], None]
 
 
-def run(command: str, folder: Path, **environment: str) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "lossrun", *shlex.split(command, comments=True)[1:]],
-        cwd=folder,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, (command, result.stderr)
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Go]:
+    """Run a command there, in this process: torch is imported once for all of them."""
+    monkeypatch.chdir(folder)
+
+    def go(command: str) -> None:
+        monkeypatch.setattr(sys, "argv", shlex.split(command, comments=True))
+        with pytest.raises(SystemExit) as leaving:
+            main()
+        assert not leaving.value.code, (command, capsys.readouterr().err)
+
+    yield go
+    for _, name, _ in BLOCKS:
+        sys.modules.pop(name.removesuffix(".py"), None)  # or other tests would find it
 
 
-def test_the_shell_blocks_run_in_order(folder: Path) -> None:
+def test_the_shell_blocks_run_in_order(run: Go) -> None:
     commands = [command for command in COMMANDS if "configs/mnist" not in command]
     assert len(commands) >= 5
     for command in commands:
-        run(command, folder)
+        run(command)
 
 
-def test_the_commands_on_real_images_run(folder: Path, mnist_dir: Path) -> None:
+def test_the_commands_on_real_images_run(run: Go, mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = [command for command in COMMANDS if "configs/mnist" in command]
     assert commands
+    monkeypatch.setenv("LOSSRUN_DATA_DIR", str(mnist_dir))
     for command in commands:
-        run(command, folder, LOSSRUN_DATA_DIR=str(mnist_dir))
+        run(command)
 
 
-def test_the_python_blocks_run(folder: Path) -> None:
+def test_the_python_blocks_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = [text for language, name, text in BLOCKS if language == "python" and not name]
     assert blocks
+    monkeypatch.chdir(folder)
     for text in blocks:
-        result = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=False)
-        assert result.returncode == 0, result.stderr
+        exec(text, {"__name__": "__main__"})
 
 
-def test_the_yaml_blocks_are_configs_and_your_own_model_trains(folder: Path) -> None:
+def test_the_yaml_blocks_are_configs_and_your_own_model_trains(run: Go, folder: Path) -> None:
     blocks = [(name, text) for language, name, text in BLOCKS if language == "yaml"]
     assert len(blocks) >= 3
     for number, (_, text) in enumerate(blocks):
@@ -104,4 +109,4 @@ def test_the_yaml_blocks_are_configs_and_your_own_model_trains(folder: Path) -> 
         read(path)
     named = [name for name, _ in blocks if name]
     for name in named:
-        run(f"lossrun train {name}", folder)
+        run(f"lossrun train {name}")

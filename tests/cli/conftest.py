@@ -1,7 +1,11 @@
-"""The command line, run in this process: torch is imported once for all tests."""
+"""The command line, run in this process: torch is imported once for all tests. And in another process where a test
+is about the process: there, too, one after the other where they can."""
 
+import json
+import os
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +40,52 @@ def lossrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         return Result(code if isinstance(code, int) else 0, captured.out, captured.err)
 
     return run
+
+
+COMMANDS = """
+import json, os, sys
+from lossrun.cli import main
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["lossrun", *arguments]
+    code = 0
+    try:
+        main()
+    except SystemExit as leaving:
+        code = leaving.code or 0
+    sys.stdout.flush()
+    report = json.dumps({"code": code, "modules": sorted(sys.modules)}).encode()
+    for stream, end in ((1, b""), (2, report)):
+        os.write(stream, b"\\0" + end + b"\\0")
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ran in another process, with what it printed and the modules imported by then."""
+
+    arguments: Sequence[str]
+    code: int
+    out: bytes
+    err: bytes
+    modules: frozenset[str]
+
+
+def in_another_process(
+    commands: Sequence[Sequence[str]], folder: Path, environment: Mapping[str, str] | None = None
+) -> list[Done]:
+    """The commands one after the other in one new process that starts in that folder, for tests of what belongs to a
+    process: its encodings, its environment, its imports. To start one for each would import torch for each."""
+    program = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
+    result = subprocess.run(
+        program, cwd=folder, env=os.environ if environment is None else environment, capture_output=True, check=False
+    )
+    assert result.returncode == 0, result.stderr.decode(errors="replace")
+    outs, errs = result.stdout.split(b"\0")[:-1:2], result.stderr.split(b"\0")[:-1]
+    reports = [json.loads(report) for report in errs[1::2]]
+    return [
+        Done(arguments, report["code"], out, err, frozenset(report["modules"]))
+        for arguments, report, out, err in zip(commands, reports, outs, errs[::2], strict=True)
+    ]
 
 
 CONFIG = """\

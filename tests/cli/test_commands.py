@@ -3,15 +3,13 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.cli.conftest import CONFIG, Run
+from tests.cli.conftest import CONFIG, Run, in_another_process
 
 
 def test_train_resume_compare(lossrun: Run, config: Path, tmp_path: Path) -> None:
@@ -197,36 +195,28 @@ def test_a_locked_run_says_who_holds_it(lossrun: Run, config: Path, tmp_path: Pa
     assert "process" in result.err
 
 
-def test_what_does_not_train_does_not_import_torch(tmp_path: Path) -> None:
-    """In a process of its own each: --help, ls, show, compare, check, list, schema and every config error."""
-    (tmp_path / "config.yaml").write_text(CONFIG)
+def test_what_does_not_train_does_not_import_torch(lossrun: Run, config: Path, tmp_path: Path) -> None:
+    """--help, ls, show, compare, check, list, schema and every config error."""
     (tmp_path / "wrong.yaml").write_text(CONFIG.replace("mse", "msee"))
     (tmp_path / "unfit.yaml").write_text(CONFIG.replace("mse", "cross_entropy"))
-    lossrun = [sys.executable, "-m", "lossrun"]
     for _ in range(2):
-        subprocess.run([*lossrun, "train", "config.yaml"], cwd=tmp_path, check=True, capture_output=True)
-    spy = (
-        "import runpy, sys; sys.argv[0] = 'lossrun'\n"
-        "try: runpy.run_module('lossrun')\n"
-        "finally: print('torch' in sys.modules, file=sys.stderr)"
-    )
-    for arguments in (
-        ["--help"],
-        ["train", "wrong.yaml"],
-        ["train", "unfit.yaml"],
-        ["train", "--help"],
-        ["ls"],
-        ["show", "last"],
-        ["compare", "last", "last~1"],
-        ["check", "config.yaml"],
-        ["list", "losses"],
-        ["schema"],
-        ["resume", "last"],
-    ):
-        result = subprocess.run(
-            [sys.executable, "-c", spy, *arguments], cwd=tmp_path, check=False, capture_output=True, text=True
-        )
-        assert result.stderr.splitlines()[-1] == "False", (arguments, result.stderr)
+        assert lossrun("train", "config.yaml").code == 0
+    commands = {
+        ("--help",): 0,
+        ("train", "wrong.yaml"): 2,
+        ("train", "unfit.yaml"): 2,
+        ("train", "--help"): 0,
+        ("ls",): 0,
+        ("show", "last"): 0,
+        ("compare", "last", "last~1"): 0,
+        ("check", "config.yaml"): 0,
+        ("list", "losses"): 0,
+        ("schema",): 0,
+        ("resume", "last"): 0,
+    }
+    for done in in_another_process(list(commands), tmp_path):
+        assert done.code == commands[tuple(done.arguments)], done.err
+        assert "torch" not in done.modules, done.arguments
 
 
 def test_the_python_interface_is_the_same_run(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,24 +238,6 @@ def test_the_python_interface_is_the_same_run(config: Path, tmp_path: Path, monk
     assert longer.history.rows[-1]["epoch"] == 4
     assert lossrun.load("same").status == "finished"
     assert lossrun.compare(longer, same).comparable
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="pipes and /dev/full of Unix")
-def test_a_screen_that_goes_away_does_not_end_the_run(config: Path, tmp_path: Path) -> None:
-    lossrun = f"{sys.executable} -m lossrun"
-
-    def shell(command: str) -> int:
-        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, check=False, text=True)
-        assert "Traceback" not in done.stderr
-        assert "Exception ignored" not in done.stderr
-        return done.returncode
-
-    assert shell(f"set -o pipefail; {lossrun} train config.yaml --set epochs=30 | head -1") == 0
-    assert shell(f"{lossrun} train config.yaml > /dev/full") == 0
-    assert shell(f"{lossrun} train config.yaml >&-") == 0
-    statuses = subprocess.run([*lossrun.split(), "ls"], cwd=tmp_path, capture_output=True, check=True, text=True).stdout
-    assert statuses.count("finished") == 3
-    assert shell(f"{lossrun} ls > /dev/full") == 4
 
 
 def test_the_data_folder_of_a_run_is_remembered(

@@ -5,11 +5,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lossrun.packaged import packaged_configs
+from tests.cli.conftest import Run
 from tests.conftest import write_run
 
 PROGRAM = "import sys; sys.argv[0] = 'lossrun'; from lossrun.cli import main; main()"
@@ -32,21 +34,25 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def asked(folder: Path, shell: str, line: str) -> str:
-    """The answer to the Tab key at the end of `line`."""
-    words = line.split(" ")
-    questions = {
-        "bash": {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)},
-        "zsh": {"_TYPER_COMPLETE_ARGS": line},
-        "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
-    }
-    environment = {**os.environ, **questions[shell], "_LOSSRUN_COMPLETE": f"complete_{shell}"}
-    environment.pop("LOSSRUN_RUNS_DIR", None)
-    result = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=folder, env=environment, capture_output=True, text=True, check=True
-    )
-    assert result.stderr == ""
-    return result.stdout
+@pytest.fixture
+def asked(folder: Path, lossrun: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], str]:
+    """The answer to a shell's Tab key at the end of a line."""
+    monkeypatch.delenv("LOSSRUN_RUNS_DIR", raising=False)
+
+    def ask(shell: str, line: str) -> str:
+        questions = {
+            "bash": {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)},
+            "zsh": {"_TYPER_COMPLETE_ARGS": line},
+            "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+        }
+        with monkeypatch.context() as patch:
+            for name, value in {**questions[shell], "_LOSSRUN_COMPLETE": f"complete_{shell}"}.items():
+                patch.setenv(name, value)
+            result = lossrun()
+        assert (result.code, result.err) == (0, "")
+        return result.out
+
+    return ask
 
 
 @pytest.mark.parametrize(
@@ -74,16 +80,16 @@ def asked(folder: Path, shell: str, line: str) -> str:
         ("lossrun ls --format ", ["table", "json", "csv"]),
     ],
 )
-def test_bash(folder, line, expected):
-    assert asked(folder, "bash", line).split() == expected
+def test_bash(asked, line, expected):
+    assert asked("bash", line).split() == expected
 
 
-def test_zsh_and_fish(folder):
-    assert asked(folder, "zsh", "lossrun show mn") == """_arguments '*: :(("mnist-adam"))'\n"""
-    assert asked(folder, "zsh", "lossrun show runs/") == "_files\n"
-    assert asked(folder, "zsh", "lossrun train mi") == """_arguments '*: :(("mine.yaml"))'\n"""
-    assert asked(folder, "fish", "lossrun show m").splitlines() == ["moons", "mnist-adam"]
-    assert asked(folder, "fish", "lossrun explain hub") == "huber\n"
+def test_zsh_and_fish(asked):
+    assert asked("zsh", "lossrun show mn") == """_arguments '*: :(("mnist-adam"))'\n"""
+    assert asked("zsh", "lossrun show runs/") == "_files\n"
+    assert asked("zsh", "lossrun train mi") == """_arguments '*: :(("mine.yaml"))'\n"""
+    assert asked("fish", "lossrun show m").splitlines() == ["moons", "mnist-adam"]
+    assert asked("fish", "lossrun explain hub") == "huber\n"
 
 
 def test_in_a_bash_that_has_loaded_the_script(folder):

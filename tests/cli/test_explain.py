@@ -1,12 +1,11 @@
 """`lossrun explain` and `lossrun list` as a person types them."""
 
 import os
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, in_another_process
 
 
 def test_a_loss_is_told_computed_and_drawn(lossrun: Run) -> None:
@@ -54,20 +53,15 @@ def test_unknown_names_and_kinds_end_with_2(lossrun: Run) -> None:
     assert lossrun("explain", "momentum", "--kind", "optimizer").code == 0
 
 
-@pytest.mark.parametrize("name", ["adam", "one_cycle", "mlp", "mnist", "rmse", "double_activation", "double_softmax"])
-def test_what_is_no_loss_needs_no_torch(name: str) -> None:
-    program = (
-        "import sys; from lossrun.cli import main\n"
-        f"sys.argv = ['lossrun', 'explain', {name!r}]\n"
-        "try: main()\n"
-        "finally: print('torch' in sys.modules, file=sys.stderr)"
-    )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert name in result.stdout
-    assert result.stderr == "False\n"
+def test_what_is_no_loss_needs_no_torch(tmp_path: Path) -> None:
+    names = ["adam", "one_cycle", "mlp", "mnist", "rmse", "double_activation", "double_softmax"]
+    for name, done in zip(names, in_another_process([["explain", name] for name in names], tmp_path), strict=True):
+        assert name in done.out.decode()
+        assert (done.code, done.err) == (0, b"")
+        assert "torch" not in done.modules, name
 
 
-def test_an_ascii_terminal_without_colour_is_enough() -> None:
+def test_an_ascii_terminal_without_colour_is_enough(tmp_path: Path) -> None:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("LC_", "PYTHON", "LANG"))},
         "LC_ALL": "C",
@@ -76,10 +70,9 @@ def test_an_ascii_terminal_without_colour_is_enough() -> None:
         "NO_COLOR": "1",
         "TERM": "dumb",
     }
-    command = [sys.executable, "-m", "lossrun", "explain", "cross_entropy"]
-    result = subprocess.run(command, capture_output=True, check=False, env=environment)
-    assert (result.returncode, result.stderr) == (0, b"")
-    text = result.stdout.decode("ascii")
+    (done,) = in_another_process([["explain", "cross_entropy"]], tmp_path, environment)
+    assert (done.code, done.err) == (0, b"")
+    text = done.out.decode("ascii")
     assert "\x1b" not in text
     assert "\\u" not in text
     assert "* cross_entropy   o focal" in text

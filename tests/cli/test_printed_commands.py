@@ -4,16 +4,15 @@ import html
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lossrun.records.files import config_file
-from tests.cli.conftest import CONFIG, Run
+from tests.cli.conftest import CONFIG, Result, Run
 
-Paste = Callable[[str], subprocess.CompletedProcess[str]]
+Paste = Callable[[str], Result]
 NAME = "it's $HOME #1"
 
 
@@ -24,17 +23,17 @@ def commands(text: str) -> list[str]:
 
 
 @pytest.fixture
-def paste(tmp_path: Path) -> Paste:
+def paste(tmp_path: Path, lossrun: Run) -> Paste:
+    """A shell takes the text apart and starts `lossrun`, which stands here for one that runs in this process."""
     program = tmp_path / "bin" / "lossrun"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m lossrun "$@"\n')
+    program.write_text("#!/bin/sh\nprintf '%s\\0' \"$@\"\n")
     program.chmod(0o755)
     environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
 
-    def run(text: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["sh", "-c", text], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
+    def run(text: str) -> Result:
+        words = subprocess.run(["sh", "-c", text], env=environment, capture_output=True, text=True, check=True).stdout
+        return lossrun(*words.split("\0")[:-1])
 
     return run
 
@@ -63,12 +62,12 @@ def test_a_run_from_check_to_compare(folder: Path, lossrun: Run, paste: Paste) -
     assert len(every) == 6
     for command in every:
         result = paste(command)
-        assert result.returncode == 0, (command, result.stderr)
+        assert result.code == 0, (command, result.err)
     options = ["--set", "learning_rate=0.02", "--set", "epochs=6"]
     (further,) = commands(lossrun("resume", "last", "--runs-dir", "my runs", *options).err)
     assert further.endswith("--set learning_rate=0.02 --set epochs=12")
-    assert paste(further).returncode == 0
-    made = paste(f"{train} --quiet").stdout.strip()
+    assert paste(further).code == 0
+    made = paste(f"{train} --quiet").out.strip()
     recorded = config_file.read(Path(made) / "config.yaml")
     assert (recorded["name"], recorded["loss"]["name"], recorded["loss"]["delta"]) == (NAME, "huber", 2)
 
@@ -81,7 +80,7 @@ def test_after_a_divergence(folder: Path, lossrun: Run, paste: Paste) -> None:
     assert [command.split()[1] for command in told] == ["explain", "resume", "explain"]
     for command in told:
         result = paste(command)
-        assert result.returncode == 0, (command, result.stderr)
+        assert result.code == 0, (command, result.err)
 
 
 def test_before_there_is_a_run(folder: Path, lossrun: Run, paste: Paste) -> None:
@@ -97,8 +96,8 @@ def test_before_there_is_a_run(folder: Path, lossrun: Run, paste: Paste) -> None
     assert len(told) == 8
     for command in told:
         result = paste(command)
-        assert result.returncode == 0, (command, result.stderr)
-    assert paste(told[-1]).stdout == scripted.out
+        assert result.code == 0, (command, result.err)
+    assert paste(told[-1]).out == scripted.out
 
 
 def test_the_page_says_how_to_make_it_again(folder: Path, lossrun: Run, paste: Paste) -> None:
@@ -110,7 +109,7 @@ def test_the_page_says_how_to_make_it_again(folder: Path, lossrun: Run, paste: P
     assert len(told) == 3
     for command in told:
         result = paste(command)
-        assert result.returncode == 0, (command, result.stderr)
+        assert result.code == 0, (command, result.err)
     assert Path("report.html").is_file()
 
 

@@ -1,15 +1,14 @@
 """Commands in surroundings that nobody tries at home: a folder whose name is no text, an ASCII terminal, no home."""
 
 import os
-import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import lossrun as package
 from lossrun.records import recorded
-from tests.cli.conftest import CONFIG
+from tests.cli.conftest import CONFIG, Done, in_another_process
 
 # Bytes that are no UTF-8: "caf\xe9" as Latin-1 has it.
 CAFE = os.fsdecode(b"caf\xe9")
@@ -56,43 +55,37 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def ran(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+def ran(folder: Path, commands: Sequence[Sequence[str]], **variables: str) -> list[Done]:
     root = str(Path(package.__file__).parents[1])
     path = os.pathsep.join([*variables.pop("first", "").split(), root])
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "OMP_NUM_THREADS", "SYSTEMROOT")}
-    return subprocess.run(
-        [sys.executable, "-m", "lossrun", *arguments],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": path, **variables},
-        capture_output=True,
-        check=False,
-    )
+    return in_another_process(commands, folder, {**kept, "PYTHONPATH": path, **variables})
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_folder_whose_name_is_no_text(folder: Path, encoding: str) -> None:
-    for arguments in COMMANDS:
-        result = ran(folder, *arguments, HOME=str(folder), **ENCODINGS[encoding])
-        assert (arguments, result.returncode, result.stderr if result.returncode else b"") == (arguments, 0, b"")
-        assert b"Traceback" not in result.stderr
+    for done in ran(folder, COMMANDS, HOME=str(folder), **ENCODINGS[encoding]):
+        assert (done.arguments, done.code, done.err if done.code else b"") == (done.arguments, 0, b"")
+        assert b"Traceback" not in done.err
 
 
 def test_what_cannot_be_text_is_refused_in_one_message(folder: Path) -> None:
     """A config is text, and TensorBoard encodes the name of its folder."""
-    for arguments in (
+    commands = [
         ["train", "config.yaml", "--tensorboard", CAFE],
         ["train", "config.yaml", "--name", CAFE],
         ["train", "config.yaml", "--set", f"dataset.path={CAFE}.csv"],
         ["train", "config.yaml", "--set", f"{CAFE}=3"],
-    ):
-        result = ran(folder, *arguments, HOME=str(folder))
-        assert (arguments, result.returncode, b"Traceback" in result.stderr) == (arguments, 2, False)
+    ]
+    for done in ran(folder, commands, HOME=str(folder)):
+        assert (done.arguments, done.code, b"Traceback" in done.err) == (done.arguments, 2, False)
     assert not (folder / "runs").exists()
 
 
 def test_a_printed_path_can_be_used(folder: Path) -> None:
-    result = ran(folder, "train", "config.yaml", "--quiet", "--runs-dir", f"r{CAFE}", HOME=str(folder))
-    run = folder / os.fsdecode(result.stdout.rstrip(b"\n"))
+    arguments = ["train", "config.yaml", "--quiet", "--runs-dir", f"r{CAFE}"]
+    (done,) = ran(folder, [arguments], HOME=str(folder))
+    run = folder / os.fsdecode(done.out.rstrip(b"\n"))
     loaded = recorded.load(run)
     assert loaded.environment["directory"] == str(folder)
     assert loaded.status == "finished"
@@ -104,17 +97,18 @@ def test_without_a_home_directory(tmp_path: Path, home: dict[str, str]) -> None:
     (tmp_path / "no_home" / "sitecustomize.py").write_text(NO_HOME)
     (tmp_path / "config.yaml").write_text(CONFIG)
     home = {name: str(tmp_path / value) if name == "first" else value for name, value in home.items()}
-    for arguments in (
+    commands = [
         ["check", "config.yaml"],
         ["train", "config.yaml", "--name", "x"],
         ["ls"],
         ["evaluate", "x"],
         ["resume", "x", "--set", "epochs=4"],
         ["script", "config.yaml", "--as", "keras"],
-    ):
-        result = ran(tmp_path, *arguments, **home)
-        assert (arguments, result.returncode, result.stderr if result.returncode else b"") == (arguments, 0, b"")
-    refused = ran(tmp_path, "train", "config.yaml", "--set", "dataset=mnist", "--set", "loss=cross_entropy", **home)
-    assert (refused.returncode, b"Traceback" in refused.stderr) == (3, False)
-    assert b"--data-dir" in refused.stderr
+        ["train", "config.yaml", "--set", "dataset=mnist", "--set", "loss=cross_entropy"],
+    ]
+    *well, refused = ran(tmp_path, commands, **home)
+    for done in well:
+        assert (done.arguments, done.code, done.err if done.code else b"") == (done.arguments, 0, b"")
+    assert (refused.code, b"Traceback" in refused.err) == (3, False)
+    assert b"--data-dir" in refused.err
     assert not (tmp_path / "~").exists()
