@@ -4,9 +4,9 @@ the tables."""
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, Final
 
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.values.readings import Spread
@@ -35,7 +35,22 @@ def written(comparison: ComparedRuns, format_: str, *, curves: bool, per_seed: b
 
 def to_json(comparison: ComparedRuns) -> str:
     """The whole comparison as strict JSON; non-finite numbers are the strings "nan", "inf" and "-inf"."""
-    return strict_json.dumps(asdict(comparison), indent=2) + "\n"
+    return strict_json.dumps(plain_data(comparison), indent=2) + "\n"
+
+
+def plain_data(value: Any) -> Any:
+    """Return `value` with dataclasses and mappings as dicts, and sequences as lists.
+
+    Unlike `dataclasses.asdict` it takes any mapping, also one that computes its values when they are asked for, and
+    copies nothing else.
+    """
+    if is_dataclass(value):
+        return {field.name: plain_data(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain_data(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_data(one) for one in value]
+    return value
 
 
 def to_csv(comparison: ComparedRuns) -> str:

@@ -1,9 +1,7 @@
 import math
-from dataclasses import asdict
 
 import pytest
 
-from lossrun.analysis.comparison.compare import compare
 from lossrun.analysis.values.curves import CurveRows, EpochIndex
 from lossrun.analysis.values.readings import spread
 from lossrun.records import history, recorded
@@ -52,16 +50,6 @@ def test_the_order_of_the_rows_in_the_file_does_not_matter(make_run):
 def test_a_spread_is_worked_out_once(make_run):
     found = curve("val_loss", make_run(rows=rows))
     assert found[2] is found[2]
-
-
-def test_a_comparison_as_plain_data_has_all_epochs(make_run):
-    comparison = compare([make_run("a", rows=rows), make_run("b", rows=rows, epochs_done=1)])
-    plain = asdict(comparison)
-    shown = next(curve for curve in plain["curves"] if curve["name"] == "val_loss")
-    assert list(shown["rows"]) == [1, 2, 3, 4]
-    assert shown["rows"][1] == ({"per_seed": {0: 1.0}, "mean": 1.0, "deviation": None},) * 2
-    assert shown["rows"][2][1] is None
-    assert shown["rows"][1][0] == asdict(spread({0: 1.0}))
 
 
 def test_values_that_are_not_finite_are_part_of_a_curve(make_run):

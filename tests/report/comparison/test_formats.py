@@ -6,7 +6,7 @@ import math
 import pytest
 
 from lossrun.analysis.comparison.compare import compare
-from lossrun.report.comparison.formats import to_csv, to_json, to_latex, to_markdown, written
+from lossrun.report.comparison.formats import plain_data, to_csv, to_json, to_latex, to_markdown, written
 from lossrun.report.comparison.latex import escaped
 
 THIRD = 1 / 3
@@ -156,3 +156,15 @@ def test_metrics_of_classes_in_every_format_and_nan_where_there_is_no_auc(make_r
     assert r"val\_average\_precision & higher & 0.6250 & 0.6250" in to_latex(compared)
     assert r"val\_auc & higher & nan & nan" in to_latex(compared)
     assert "val_auc higher" in to_markdown(compared)
+
+
+def test_plain_data_hold_every_epoch_of_a_curve(make_run):
+    def rows(epoch, seed):
+        return {"val_loss": float(epoch)}
+
+    comparison = compare([make_run("a", rows=rows), make_run("b", rows=rows, epochs_done=1)])
+    shown = next(curve for curve in plain_data(comparison)["curves"] if curve["name"] == "val_loss")
+    one = {"per_seed": {0: 1.0}, "mean": 1.0, "deviation": None}
+    assert list(shown["rows"]) == [1, 2, 3, 4]
+    assert shown["rows"][1] == [one, one]
+    assert shown["rows"][2][1] is None
