@@ -15,11 +15,15 @@ from lossrun.shell import DEFAULT_RUNS
 
 Weights = Annotated[
     str,
-    typer.Option("--checkpoint", metavar="best|last|STEP", help="Whose weights: a step's, the best ones or the last."),
+    typer.Option(
+        "--checkpoint", metavar="best|last|STEP", help="Which weights to use: the best, the last, or those of a step."
+    ),
 ]
 OneSeed = Annotated[
     Optional[int],  # noqa: UP045
-    typer.Option("--seed", metavar="N", help="Whose model, of a run of several seeds.", show_default="the first"),
+    typer.Option(
+        "--seed", metavar="N", help="Which seed's model to use, if the run has several.", show_default="the first"
+    ),
 ]
 
 
@@ -97,7 +101,7 @@ ConfigFile = Annotated[
     Path,
     typer.Argument(
         metavar="CONFIG",
-        help="A YAML file, or the name of a config that comes with lossrun, such as quickstart; - for standard input.",
+        help="A YAML file, or the name of a config that comes with lossrun (quickstart), or - for standard input.",
         show_default=False,
         autocompletion=complete_configs,
     ),
@@ -106,7 +110,7 @@ RunName = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A path, a name, its beginning, last or last~1.",
+        help="A path, a name, the beginning of a name, last (the newest run) or last~1 (the one before).",
         show_default=False,
         autocompletion=complete_runs,
     ),
@@ -115,37 +119,35 @@ RunNames = Annotated[
     Optional[list[str]],  # noqa: UP045  # typer reads it at run time
     typer.Argument(
         metavar="RUN...",
-        help="Paths, names, beginnings, last, last~1, or patterns in quotes: 'mnist-*'.",
+        help="Paths, names, beginnings of names, last, last~1, or patterns in quotes such as 'mnist-*'.",
         show_default=False,
         autocompletion=complete_runs,
     ),
 ]
 Tags = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Option("--tag", metavar="TAG", help="Only runs that have this tag; may be repeated.", show_default=False),
+    typer.Option("--tag", metavar="TAG", help="Use only runs with this tag; may be repeated.", show_default=False),
 ]
 Labels = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(
         "--label",
         metavar="[RUN=]TEXT",
-        help="What to call a run: A=TEXT by its letter, RUN=TEXT, or TEXT in the order of the runs; may be repeated.",
+        help="Name a run in the output: A=TEXT (its letter), RUN=TEXT, or TEXT for each run in order; may be repeated.",
         show_default=False,
     ),
 ]
 NewTags = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Option(
-        "--tag", metavar="TAG", help="A tag for the run, besides the config's; may be repeated.", show_default=False
-    ),
+    typer.Option("--tag", metavar="TAG", help="Add a tag to those in the config; may be repeated.", show_default=False),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")]
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045  # typer reads it at run time
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a key of the config; may be repeated. VALUE is YAML; for a key that holds text, the text itself.",
+        help="Change a key of the config; may be repeated. VALUE is YAML, or plain text for a key that holds text.",
         show_default=False,
     ),
 ]
@@ -161,7 +163,9 @@ def folder(text: str | Path) -> Path:
 
 RunsDir = Annotated[
     Path,
-    typer.Option("--runs-dir", envvar="LOSSRUN_RUNS_DIR", parser=folder, metavar="PATH", help="Folder of the runs."),
+    typer.Option(
+        "--runs-dir", envvar="LOSSRUN_RUNS_DIR", parser=folder, metavar="PATH", help="The folder that holds the runs."
+    ),
 ]
 DataDir = Annotated[
     Optional[Path],  # noqa: UP045
@@ -170,11 +174,11 @@ DataDir = Annotated[
         envvar="LOSSRUN_DATA_DIR",
         parser=folder,
         metavar="PATH",
-        help="Folder of the datasets; downloads go there too.",
+        help="The folder that holds the datasets. Downloads go there.",
         show_default="the platform's cache",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory alone.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the run directory.")]
 
 
 class Format(StrEnum):

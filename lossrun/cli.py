@@ -88,7 +88,7 @@ def _run() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit
@@ -115,4 +115,6 @@ for command in (
     configs.fetch,
 ):
     takes_keys = "set_" in signature(command).parameters
-    app.command(command.__name__.rstrip("_"), cls=WithConfig if takes_keys else Command)(command)
+    # typer would keep the line breaks of the source, which fit no screen.
+    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.__doc__ or "").split("\n\n"))
+    app.command(command.__name__.rstrip("_"), cls=WithConfig if takes_keys else Command, help=text)(command)

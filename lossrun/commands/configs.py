@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 
 def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) -> None:
-    """Check CONFIG against its data without training; print it with every default filled in.
+    """Check CONFIG for mistakes without training, and print it with every default filled in.
 
-    Your own code is tried on a batch, as `train` does before it starts.
+    The config is checked against its data and against the lint rules, and your own code is tried on a batch.
+    `lossrun train` does the same before it starts.
     """
     reading = read_config(config, set_ or [])
     # Data need numpy: a mistake in the file is told before that is imported.
@@ -87,16 +88,19 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
 def script(
     config: ConfigFile,
     framework: Annotated[
-        Framework, typer.Option("--as", case_sensitive=False, help="What to write it in.", show_default=False)
+        Framework, typer.Option("--as", case_sensitive=False, help="The framework of the script.", show_default=False)
     ],
     set_: Overrides = None,
     data_dir: DataDir = None,
     output: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--output", "-o", help="File to write.", show_default="stdout"),
+        typer.Option("--output", "-o", metavar="FILE", help="The file to write.", show_default="stdout"),
     ] = None,
 ) -> None:
-    """Write CONFIG as a plain script in PyTorch or Keras that does the same experiment."""
+    """Write the experiment of CONFIG as a plain PyTorch or Keras script.
+
+    The script builds the same data, model, loss and optimizer, with all their defaults spelled out.
+    """
     with redirect_stdout(sys.stderr):
         reading = read_config(config, set_ or [])
     # Data need numpy: a mistake in the file is told before that is imported.
@@ -128,18 +132,24 @@ def script(
 def list_(
     kind: Annotated[
         str,
-        typer.Argument(help=f"{', '.join(LISTS)}; or one of them.", show_default=False, autocompletion=complete_lists),
+        typer.Argument(
+            metavar="KIND", help=f"What to list: {', '.join(LISTS)}.", show_default=False, autocompletion=complete_lists
+        ),
     ],
     task: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Only what fits regression, binary, multiclass or multilabel.", show_default=False),
+        typer.Option(
+            metavar="TASK",
+            help="List only what fits this task: regression, binary, multiclass or multilabel.",
+            show_default=False,
+        ),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="With all parameters and other spellings; rules with their examples.")
+        bool, typer.Option("--full", help="Add all parameters and other spellings; for rules, add examples.")
     ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List every loss, optimizer, model, dataset, metric or schedule and how to choose; or lint rules or diagnoses."""
+    """List what a config can name, such as losses or optimizers, or all lint rules or diagnoses."""
     import json
 
     from lossrun.catalog.declaration import TASKS
@@ -170,17 +180,25 @@ def explain(
     name: Annotated[
         str,
         typer.Argument(
-            help="In any spelling, such as huber, keras.RMSprop or batch_size.",
+            metavar="NAME",
+            help="A name in any spelling, such as huber, keras.RMSprop or batch_size.",
             show_default=False,
             autocompletion=complete_names,
         ),
     ],
     kind: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Only the loss (optimizer, rule, diagnosis, key ...) of that name.", show_default=False),
+        typer.Option(
+            metavar="KIND",
+            help="If the name means several things, explain only this one: loss, optimizer, rule, key and so on.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
-    """Explain a loss, optimizer, schedule, model, dataset, metric, lint rule, diagnosis or key of the config."""
+    """Explain a loss, optimizer, schedule, model, dataset, metric, lint rule, diagnosis or config key.
+
+    For a loss: the formula, when to use it and when not, what it expects, its gradient, and a plot of it.
+    """
     from lossrun.report.layout.console import stdout
     from lossrun.report.reference.examples import values_without_default
     from lossrun.report.reference.explain import print_topic
@@ -206,7 +224,7 @@ def explain(
 
 
 def schema() -> None:
-    """Print the JSON Schema of config files, for editors."""
+    """Print the JSON Schema of configs, for editors."""
     from lossrun.config.starting import schema_text
 
     typer.echo(schema_text(), nl=False)
@@ -216,13 +234,16 @@ def new(
     name: Annotated[
         str,
         typer.Argument(
-            help="regression, classification, table, or another config that comes with lossrun.",
+            metavar="NAME",
+            help="What to start from: regression, classification, table, or any config that comes with lossrun.",
             autocompletion=complete_packaged,
         ),
     ] = "regression",
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write; - for stdout.")] = Path("config.yaml"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write; - for stdout.")
+    ] = Path("config.yaml"),
 ) -> None:
-    """Write a commented config to start from, and next to it the JSON Schema by which editors complete and check it."""
+    """Write a commented config to start from, and a JSON Schema with which editors complete and check it."""
     from lossrun.config.starting import starting_text, write_config
     from lossrun.report.layout.console import note, stderr
 
@@ -234,10 +255,12 @@ def new(
 
 
 def fetch(
-    dataset: Annotated[str, typer.Argument(help="mnist, fashion_mnist or kmnist.", show_default=False)],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="The dataset: mnist, fashion_mnist or kmnist.", show_default=False)
+    ],
     data_dir: DataDir = None,
 ) -> None:
-    """Download DATASET ahead of its first run, checked by its published digests."""
+    """Download DATASET before its first run, and check it against its published digests."""
     from lossrun.catalog import find
     from lossrun.data import fetch as fetched
     from lossrun.data.sources.images import IMAGE_SETS

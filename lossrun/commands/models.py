@@ -24,18 +24,23 @@ def evaluate(
     run: RunName,
     split: Annotated[
         Optional[Split],  # noqa: UP045
-        typer.Option(help="The part of the data to score.", show_default="test, or validation where there is none"),
+        typer.Option(help="The part of the data to score.", show_default="test, or validation without test data"),
     ] = None,
     checkpoint: Weights = "best",
     per_sample: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--per-sample", metavar="FILE", help="CSV to write, a row per sample.", show_default=False),
+        typer.Option(
+            "--per-sample", metavar="FILE", help="Also write a CSV file with one row per sample.", show_default=False
+        ),
     ] = None,
-    format_: Annotated[ScoreFormat, typer.Option("--format", help="For people or for programs.")] = ScoreFormat.table,
+    format_: Annotated[ScoreFormat, typer.Option("--format", help="The output format.")] = ScoreFormat.table,
     runs_dir: RunsDir = DEFAULT_RUNS,
     data_dir: DataDir = None,
 ) -> None:
-    """Score RUN again: every loss and metric, per seed and together. Nothing is written into the run."""
+    """Score the model of RUN again by every loss and metric, for each seed and over all seeds.
+
+    The run itself does not change.
+    """
     from lossrun.report.layout.console import note, stderr, stdout
     from lossrun.report.layout.rows import save_csv
     from lossrun.report.scores import print_scores, scores_to_json
@@ -65,18 +70,26 @@ def evaluate(
 def predict(
     run: RunName,
     input_: Annotated[
-        Path, typer.Option("--input", "-i", metavar="FILE", help="A csv, npz or IDX file.", show_default=False)
+        Path,
+        typer.Option(
+            "--input", "-i", metavar="FILE", help="The new samples: a csv, npz or IDX file.", show_default=False
+        ),
     ],
     output: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--output", "-o", metavar="FILE", help="File to write: csv or npz.", show_default="csv to stdout"),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The file to write, csv or npz.", show_default="csv to stdout"
+        ),
     ] = None,
     checkpoint: Weights = "best",
     seed: OneSeed = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
     data_dir: DataDir = None,
 ) -> None:
-    """Ask the model of RUN about new samples, which are prepared as its training data were."""
+    """Predict new samples with the model of RUN.
+
+    The samples are prepared like the training data: the same columns, encoding and scaling.
+    """
     from lossrun.errors import UsageError
     from lossrun.report.layout.console import note, stderr
     from lossrun.report.layout.rows import rows_to_csv, save_csv, save_npz
@@ -102,18 +115,18 @@ def predict(
 def export(
     run: RunName,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to write.", show_default=False)
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder to write to.", show_default=False)
     ],
     format_: Annotated[
         Optional[list[ExportFormat]],  # noqa: UP045
-        typer.Option("--format", help="In what; may be repeated.", show_default="safetensors"),
+        typer.Option("--format", help="The format to write; may be repeated.", show_default="safetensors"),
     ] = None,
     checkpoint: Weights = "best",
     seed: OneSeed = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
     data_dir: DataDir = None,
 ) -> None:
-    """Write the model of RUN, or its history, for other programs; a README there says how to load it."""
+    """Export the model or the history of RUN for other programs, with a README that says how to load it."""
     from lossrun.report.layout.console import note, stderr
 
     with torch_is_imported():

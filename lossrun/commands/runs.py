@@ -19,33 +19,62 @@ if TYPE_CHECKING:
 def compare(
     runs: RunNames = None,
     tag: Tags = None,
-    format_: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.table,
+    format_: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.table,
     metric: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
-            help="The metric that decides, such as rmse or val_rmse.", show_default="the task's, on test data"
+            metavar="NAME",
+            help="The metric that decides, such as rmse or val_rmse.",
+            show_default="the task's, on test data",
         ),
     ] = None,
-    at: Annotated[str, typer.Option(metavar="best|last|EPOCH", help="When to read the metrics.")] = "best",
+    at: Annotated[
+        str, typer.Option(metavar="best|last|EPOCH", help="The epoch at which the runs are compared.")
+    ] = "best",
     margin: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="A difference surely smaller than this is called equivalent.", show_default=False),
+        typer.Option(
+            metavar="NUMBER",
+            help="Call runs equivalent if their difference is certainly smaller than this.",
+            show_default=False,
+        ),
     ] = None,
     target: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="NAME=VALUE", help="Say how soon runs get to val_accuracy=0.97.", show_default=False),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Also say how soon each run reaches a value, such as val_accuracy=0.97.",
+            show_default=False,
+        ),
     ] = None,
-    per_seed: Annotated[bool, typer.Option("--per-seed", help="Only every seed's values, one a row.")] = False,
-    curves: Annotated[bool, typer.Option("--curves", help="Also the losses epoch by epoch.")] = False,
+    per_seed: Annotated[
+        bool, typer.Option("--per-seed", help="Print only the values of each seed, one per row.")
+    ] = False,
+    curves: Annotated[bool, typer.Option("--curves", help="Also print the losses of each epoch.")] = False,
     label: Labels = None,
-    only_table: Annotated[bool, typer.Option("--only-table", help="Only the tables of metrics, for a report.")] = False,
+    only_table: Annotated[
+        bool, typer.Option("--only-table", help="Print only the tables of metrics, for a report.")
+    ] = False,
     html: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(metavar="FILE", help="Also write a page with figures: one file, no network.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="Also write a report with figures: one HTML file that works offline.",
+            show_default=False,
+        ),
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
 ) -> None:
-    """Say what differs between runs, which is better by which metric, and how sure that is."""
+    """Compare runs: what differs between them, which one is better, and how certain that is.
+
+    Every run is compared with the first one, so name your baseline first. Runs are paired by seed: the same seed means
+    the same first weights and the same batches. One or two shared seeds give no verdict, three to five can only suggest
+    a winner, and six or more can decide. Runs that differ only in their seeds count as one run.
+
+    Different losses are never ranked by their own values. The metrics of the task decide, on test data where there are
+    any. Intervals have a level of 95 %, and p-values are
+    corrected for all comparisons made.
+    """
     from lossrun.analysis.comparison.compare import compare as compared
     from lossrun.analysis.comparison.metrics import moment_of
     from lossrun.errors import UsageError
@@ -87,7 +116,7 @@ def ls(
         typer.Option(
             "--where",
             metavar="CONDITION",
-            help="Only runs with, for example, loss=mse, 'val_loss<0.1' or optimizer.momentum!=0; may be repeated.",
+            help="List only matching runs: loss=mse, 'val_loss<0.1', optimizer.momentum!=0; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -95,20 +124,26 @@ def ls(
         Optional[str],  # noqa: UP045
         typer.Option(
             metavar="KEY",
-            help="A column, a key of the config, or a metric, best first.",
+            help="Sort by a column, a key of the config, or a metric (best first).",
             show_default="oldest first",
         ),
     ] = None,
-    reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Reverse the order.")] = False,
     tag: Tags = None,
     limit: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option("--limit", "-n", min=1, help="Only the newest, or the first by --sort.", show_default=False),
+        typer.Option(
+            "--limit",
+            "-n",
+            min=1,
+            help="List only this many: the newest, or with --sort the first.",
+            show_default=False,
+        ),
     ] = None,
-    format_: Annotated[ListFormat, typer.Option("--format", help="For people or for programs.")] = ListFormat.table,
+    format_: Annotated[ListFormat, typer.Option("--format", help="The output format.")] = ListFormat.table,
     runs_dir: RunsDir = DEFAULT_RUNS,
 ) -> None:
-    """List the runs: state, epochs, what they were trained with, how well they did."""
+    """List the runs with their status, loss, optimizer and best result."""
     from lossrun.analysis.runs import Listing, listing
     from lossrun.analysis.selection import chosen, condition, ordered
     from lossrun.records.run_directory import all_runs, has_tags
@@ -136,10 +171,10 @@ def ls(
 
 def show(
     run: RunName,
-    format_: Annotated[ScoreFormat, typer.Option("--format", help="For people or for programs.")] = ScoreFormat.table,
+    format_: Annotated[ScoreFormat, typer.Option("--format", help="The output format.")] = ScoreFormat.table,
     runs_dir: RunsDir = DEFAULT_RUNS,
 ) -> None:
-    """Show one run: config, results, checkpoints, what happened to it."""
+    """Show one run: its config, results, checkpoints and events."""
     from lossrun.analysis.runs import facts
     from lossrun.records import recorded
     from lossrun.report.layout.console import stdout
@@ -159,23 +194,33 @@ def plot(
     metric: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            help="What to draw: a column of the history, a metric, or loss for both of them; may be repeated.",
+            metavar="NAME",
+            help="What to draw: a column of the history, a metric, or loss for both losses; may be repeated.",
             show_default="the primary metric",
         ),
     ] = None,
     label: Labels = None,
-    x: Annotated[XAxis, typer.Option("--x", help="What to draw it over.")] = XAxis.epoch,
+    x: Annotated[XAxis, typer.Option("--x", help="The horizontal axis.")] = XAxis.epoch,
     log: Annotated[
         Optional[bool],  # noqa: UP045
-        typer.Option("--log/--no-log", help="Logarithmic or linear.", show_default="log above two decades"),
+        typer.Option(
+            "--log/--no-log",
+            help="Use a logarithmic or a linear vertical axis.",
+            show_default="log if the values span two decades",
+        ),
     ] = None,
     output: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--output", "-o", help="File to draw into: png, svg or pdf.", show_default="the terminal"),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The file to write: png, svg or pdf.", show_default="the terminal"
+        ),
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
 ) -> None:
-    """Draw learning curves of runs: means over seeds, and how far the seeds lie apart."""
+    """Plot learning curves: the mean over seeds, and the range from the lowest to the highest seed.
+
+    Runs are named by what differs between them. Different losses never share an axis.
+    """
     from lossrun.analysis.learning_curves import learning_curves
     from lossrun.errors import UsageError
     from lossrun.report.layout.console import note, stderr, stdout
@@ -204,7 +249,7 @@ def plot(
 
 
 def rm(runs: RunNames = None, tag: Tags = None, yes: Yes = False, runs_dir: RunsDir = DEFAULT_RUNS) -> None:
-    """Remove runs for good, after showing which and asking. Never one that is being written."""
+    """Remove runs for good, after showing them and asking. A run in progress is never removed."""
     from lossrun.errors import UsageError
     from lossrun.records.leftovers import whole_runs
 
@@ -216,16 +261,24 @@ def rm(runs: RunNames = None, tag: Tags = None, yes: Yes = False, runs_dir: Runs
 def gc(
     older_than: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="LENGTH", help="Only what has not changed for 30d, 12h, 90min.", show_default=False),
+        typer.Option(
+            metavar="LENGTH",
+            help="Remove only what has not changed for this long: 30d, 12h, 90min.",
+            show_default=False,
+        ),
     ] = None,
     keep_best: Annotated[
-        bool, typer.Option("--keep-best", help="Keep the best weights alone: finished runs cannot be resumed then.")
+        bool,
+        typer.Option("--keep-best", help="Keep only the best weights. A finished run can then no longer be resumed."),
     ] = False,
     yes: Yes = False,
     runs_dir: RunsDir = DEFAULT_RUNS,
 ) -> None:
-    """Free space: of finished runs all checkpoints but the best and the last, runs without a step, leavings of killed
-    writes. Shows what goes, and asks."""
+    """Free disk space, after showing what would be removed and asking.
+
+    This removes all checkpoints of finished runs except the best and the last, runs that never finished a step, and
+    leftover temporary files of killed writes.
+    """
     from lossrun.analysis.selection import duration
     from lossrun.records.leftovers import superfluous
 

@@ -13,7 +13,10 @@ from lossrun.shell import DEFAULT_RUNS, run_command
 TensorBoard = Annotated[
     Optional[Path],  # noqa: UP045  # typer reads it at run time
     typer.Option(
-        "--tensorboard", metavar="DIR", help="Write event files for TensorBoard there, too.", show_default=False
+        "--tensorboard",
+        metavar="DIR",
+        help="Also write event files for TensorBoard into this folder.",
+        show_default=False,
     ),
 ]
 
@@ -22,13 +25,20 @@ def train(
     config: ConfigFile,
     set_: Overrides = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
-    name: Annotated[Optional[str], typer.Option(help="Name of the run.", show_default=False)] = None,  # noqa: UP045
+    name: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NAME", help="The name of the run.", show_default="dataset-model-loss-optimizer"),
+    ] = None,
     tag: NewTags = None,
     data_dir: DataDir = None,
     tensorboard: TensorBoard = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train as CONFIG says, into a new directory under --runs-dir."""
+    """Train the experiment that CONFIG describes, and write it to a new run directory.
+
+    Ctrl-C or SIGTERM saves the state and stops; SIGUSR1 saves the state and continues. A stopped run continues with
+    `lossrun resume`. The epochs go to standard output, everything else to standard error.
+    """
     from lossrun.config import Override, text_option
 
     named = [] if name is None else [text_option("--name", "name", name)]
@@ -58,7 +68,12 @@ def resume(
     tensorboard: TensorBoard = None,
     quiet: Quiet = False,
 ) -> None:
-    """Go on with RUN from its newest good checkpoint, to the bits that it would have reached without a stop."""
+    """Continue RUN from its newest intact checkpoint, bit for bit as if it had never stopped.
+
+    --set can change what a run may change: learning rate, schedule, early stopping, checkpoints, epochs, and parameters
+    of the optimizer. A warning names what makes the result inexact: another version of lossrun or torch, or another
+    device, kind of CPU or number of threads.
+    """
     from lossrun.experiment import load_experiment
     from lossrun.report.layout.console import note, stderr, warning
     from lossrun.training.resumable import resuming
