@@ -30,7 +30,9 @@ _VALUES: Final[Mapping[str, Any]] = {
     "dataset.target": "price",
     "dataset.inputs": ["rooms", "area"],
     "dataset.targets": [3, 5, 7, 9],
+    "dataset.weights": [1, 1, 2, 1],
     "dataset.drop": ["id"],
+    "dataset.task": "multiclass",
     "dataset.weight": "count",
     "dataset.missing_values": ["?"],
     "dataset.split.column": "part",
@@ -39,11 +41,30 @@ _VALUES: Final[Mapping[str, Any]] = {
     "dataset.split.validation": "validation.csv",
     "dataset.split.test": "test.csv",
     "dataset.delimiter": ";",
+    "dataset.test": 0.2,
     "loss.class_weights": "balanced",
+    "loss.pos_weight": 3.0,
+    "loss.quantile": 0.9,
+    "loss.log_input": True,
     "model.hidden": [300, 100],
+    "learning_rate": 1e-3,
     "optimizer.betas": [0.9, 0.99],
+    "optimizer.momentum": 0.9,
+    "optimizer.weight_decay": 1e-4,
+    "schedule.warmup_epochs": 1.0,
+    "schedule.over_epochs": 20.0,
+    "schedule.first_epochs": 10.0,
+    "schedule.down_epochs": 4.0,
+    "schedule.min_rate": 1e-6,
+    "schedule.milestones": [10, 20],
     "schedule.boundaries": [10, 20],
     "schedule.fractions": [0.5, 0.1],
+}
+# By the key, what its neighbours have to be for the value to make sense.
+_NEIGHBOURS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "dataset.header": {"target": -1},
+    "optimizer.nesterov": {"momentum": 0.9},
+    "optimizer.dampening": {"momentum": 0.9},
 }
 _WORDS: Final = {"layer": "lenet5"}
 
@@ -72,10 +93,11 @@ def key_example(subject: KeyPath) -> Example:
     value = example_value(subject)
     parts = subject.path.split(".")
     text: Any = value
+    beside = _NEIGHBOURS.get(subject.path, {})
     for depth in range(len(parts) - 1, 0, -1):
         named = _named(subject, ".".join(parts[:depth]))
         inner = {parts[depth]: text}
-        text = {"name": named, **values_without_default(named), **inner} if named else inner
+        text = {"name": named, **values_without_default(named), **beside, **inner} if named else inner
         declared = key_paths()[".".join(parts[:depth])].variants[0].key
         if isinstance(declared, Nested) and declared.many:
             text = [text]
