@@ -4,20 +4,17 @@ import os
 import sys
 from contextlib import suppress
 from inspect import signature
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from lossrun.commands import configs, models, runs, training
 from lossrun.commands.with_config import WithConfig
 from lossrun.commands.words import Command, Group
-from lossrun.errors import LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
+from lossrun.errors import READER_GONE, LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
 from lossrun.output import accept_any_text
 from lossrun.shell import is_a_width
 from lossrun.version import __version__
-
-# What a shell reports for a command that SIGPIPE has ended: 128 and the number of the signal.
-READER_GONE: Final = 141
 
 app = typer.Typer(
     cls=Group,

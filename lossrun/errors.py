@@ -1,20 +1,20 @@
 """Every error lossrun raises on purpose, one exit code per branch.
 
     LossrunError                     1  (never raised itself)
-    ├── UsageError                   2  the command line asks for something impossible
-    │   └── ConfigError              2  a config file is wrong; carries every problem found
-    ├── DataError                    3  data is missing, damaged or does not fit the config
-    │   └── AbsentDataError          3  a public dataset that is not here and could not be downloaded
-    ├── RunError                     4  a run directory, a checkpoint or the disk
-    │   ├── CheckpointError          4  no readable checkpoint, or one that does not fit
-    │   └── OutOfMemoryError         4  there is less memory than was needed
-    ├── LockedError                  5  another process writes this run
-    ├── DivergedError                6  the loss left the finite numbers
-    └── StoppedError               130  stopped from outside: by Ctrl-C (SIGINT), or
-        ├── TerminatedError        143  by SIGTERM
-        └── HungUpError            129  by SIGHUP, as when the terminal is closed
+    ├── UsageError                   2
+    │   └── ConfigError              2
+    ├── DataError                    3
+    │   └── AbsentDataError          3
+    ├── RunError                     4
+    │   ├── CheckpointError          4
+    │   └── OutOfMemoryError         4
+    ├── LockedError                  5
+    ├── DivergedError                6
+    └── StoppedError               130
+        ├── TerminatedError        143
+        └── HungUpError            129
 
-The message says what happened, what was expected and how to mend it. The library raises; `cli.py` alone turns these
+The message says what happened, what was expected and how to fix it. The library raises; `cli.py` alone turns these
 into text on stderr and an exit code.
 """
 
@@ -36,6 +36,8 @@ class LossrunError(Exception):
 
 
 class UsageError(LossrunError):
+    """The command line or the config asks for something impossible."""
+
     exit_code = 2
 
 
@@ -47,43 +49,76 @@ class ConfigError(UsageError):
 
 
 class DataError(LossrunError):
+    """Data are missing, damaged, or do not fit the config."""
+
     exit_code = 3
 
 
 class AbsentDataError(DataError):
-    pass
+    """A public dataset is not here and could not be downloaded."""
 
 
 class RunError(LossrunError):
+    """A run directory, a checkpoint or the disk is at fault, or memory ran out."""
+
     exit_code = 4
 
 
 class CheckpointError(RunError):
-    pass
+    """No checkpoint can be read, or one does not fit."""
 
 
 class OutOfMemoryError(RunError):
-    pass
+    """There is less memory than was needed."""
 
 
 class LockedError(LossrunError):
+    """Another process is writing to the run."""
+
     exit_code = 5
 
 
 class DivergedError(LossrunError):
+    """Training diverged: the loss left the finite numbers, exploded, or the model died."""
+
     exit_code = 6
 
 
 class StoppedError(LossrunError):
+    """Stopped from outside, by Ctrl-C; the state is saved."""
+
     exit_code = 130
 
 
 class TerminatedError(StoppedError):
+    """Stopped from outside, by SIGTERM; the state is saved."""
+
     exit_code = 143
 
 
 class HungUpError(StoppedError):
+    """Stopped from outside, by SIGHUP, as when the terminal is closed; the state is saved."""
+
     exit_code = 129
+
+
+# What the shell reports for a command that SIGPIPE has ended: 128 and the number of the signal.
+READER_GONE: Final = 141
+_NO_ERROR_OF_OURS: Final = {
+    0: "Everything went well.",
+    1: "There is a bug in lossrun; the traceback shows where.",
+    READER_GONE: "The program that read the output is gone.",
+}
+
+
+def exit_codes() -> dict[int, str]:
+    """What each exit code means, in ascending order."""
+    found = dict(_NO_ERROR_OF_OURS)
+    waiting = LossrunError.__subclasses__()
+    for error in waiting:  # the root of each branch comes before what grows from it
+        found.setdefault(error.exit_code, error.__doc__ or "")
+        waiting += error.__subclasses__()
+    return dict(sorted(found.items()))
 
 
 # What torch and the libraries under it say where they cannot allocate; it has no error of its own for the CPU.

@@ -17,7 +17,7 @@ def tree(branch: type[errors.LossrunError] = errors.LossrunError) -> list[type[e
 
 
 def test_the_drawing_shows_every_error_with_its_exit_code() -> None:
-    drawn = re.findall(r"^    ([│├└─ ]*)(\w+Error) +(\d+)  ", f"{errors.__doc__}", re.MULTILINE)
+    drawn = re.findall(r"^    ([│├└─ ]*)(\w+Error) +(\d+)\b", f"{errors.__doc__}", re.MULTILINE)
     assert [(name, int(code)) for _, name, code in drawn] == [(one.__name__, one.exit_code) for one in tree()]
     depths = {name: len(lines) // 4 for lines, name, _ in drawn}
     assert depths == {one.__name__: one.__mro__.index(errors.LossrunError) for one in tree()}
