@@ -33,7 +33,9 @@ class KeyPath:
 
     @property
     def meaning(self) -> str:
-        return self.variants[0].key.meaning
+        """What the key is for, where its declarations agree on it."""
+        meanings = {variant.key.meaning for variant in self.variants}
+        return meanings.pop() if len(meanings) == 1 else f"depends on the {self.kind}"
 
 
 @cache

@@ -1,13 +1,13 @@
 """What `lossrun explain` tells of a key of the config: what it takes, its default, where it stands, lines to copy."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, Literal, get_args, get_origin
 
 from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter
-from lossrun.config.key_paths import KeyPath, Variant, key_paths
+from lossrun.config.key_paths import KeyPath, key_paths
 from lossrun.config.reader import parse
 from lossrun.lint.rules import RULES
 from lossrun.report.reference.article import Example, Fact, Piece, Reference, fact, listed
@@ -71,12 +71,12 @@ _WORDS: Final = {"layer": "lenet5"}
 
 def key_facts(subject: KeyPath) -> Iterator[Fact]:
     """In the order to read them. A fact may have nothing to say."""
-    for variant in subject.variants:
-        yield fact("takes", _takes(variant.key), *_of(variant, subject))
     key = subject.variants[0].key
-    yield fact("unit", key.unit if isinstance(key, Parameter) else "")
-    for variant in subject.variants:
-        yield fact("default", _default(variant.key), *_of(variant, subject))
+    if len({variant.key.meaning for variant in subject.variants}) > 1:
+        yield from _told_apart("meaning", subject, lambda key: key.meaning)
+    yield from _told_apart("takes", subject, _takes)
+    yield from _told_apart("unit", subject, lambda key: key.unit if isinstance(key, Parameter) else "")
+    yield from _told_apart("default", subject, _default)
     if isinstance(key, KeyGroup):
         yield fact("keys in it", *_keys(f"{subject.path}.{inner.name}" for inner in key.parameters))
     if isinstance(key, Nested) and key.kind in COMPONENTS:
@@ -178,11 +178,15 @@ def _default(key: Key) -> str:
     return "not set" if key.default is None else yaml_text(key.default)
 
 
-def _of(variant: Variant, subject: KeyPath) -> tuple[Piece, ...]:
-    """Whose key it is, where components differ in it."""
-    if len(subject.variants) < 2:
-        return ()
-    return (" (", *listed(Reference(subject.kind, name) for name in variant.components), ")")
+def _told_apart(label: str, subject: KeyPath, told: Callable[[Key], str]) -> Iterator[Fact]:
+    """What is told of the key; where components differ in it, by which component has it so."""
+    by_text: dict[str, list[Reference]] = {}
+    for variant in subject.variants:
+        having = by_text.setdefault(told(variant.key), [])
+        having += [Reference(subject.kind, name) for name in variant.components]
+    for text, owners in by_text.items():
+        apart = len(by_text) > 1 and text
+        yield fact(label, text, *([" (", *listed(dict.fromkeys(owners)), ")"] if apart else []))
 
 
 def _keys(paths: Iterable[str]) -> Iterator[Piece]:
