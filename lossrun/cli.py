@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lossrun.commands import configs, models, runs, training
+from lossrun.commands import configs, models, reference, runs, training
 from lossrun.commands.with_config import WithConfig
 from lossrun.commands.words import Command, Group
 from lossrun.errors import READER_GONE, LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
@@ -107,6 +107,7 @@ for command in (
     configs.script,
     configs.list_,
     configs.explain,
+    reference.manual,
     configs.schema,
     configs.new,
     configs.fetch,

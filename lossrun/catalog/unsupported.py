@@ -41,7 +41,7 @@ NO_LOSSES: Final[dict[str, str]] = {
         ("rmse", "RMSELoss", "root_mean_squared_error"),
         "it is a metric; mse has the same minimum and a smooth gradient",
     ),
-    "rmsle": "msle has the same minimum and a smooth gradient",
+    "rmsle": "use msle: it has the same minimum and a smooth gradient",
     **dict.fromkeys(
         ("sse", "rss", "sum_of_squared_errors", "residual_sum_of_squares"), "it is {name: mse, reduction: sum}"
     ),

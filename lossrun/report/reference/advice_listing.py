@@ -25,10 +25,10 @@ def print_advice(console: Console, kind: str, *, full: bool) -> None:
             print_line(console, "")
         return
     subjects = _subjects(kind)
-    outcome = {name: _severity(name) if kind == "rule" else _outcome(name) for name in subjects}
+    outcomes = {name: severity(name) if kind == "rule" else outcome(name) for name in subjects}
     heads = ("rule", "otherwise", "what has to hold") if kind == "rule" else ("diagnosis", "then", "what it is")
     key = Column(heads[0], tuple(subjects), right=False)
-    then = Column(heads[1], tuple(outcome.values()), right=False)
+    then = Column(heads[1], tuple(outcomes.values()), right=False)
     room = max(console.width - TextTable("", key, (then,)).width - 2, LEAST_ROOM)
     texts = tuple("\n".join(line.plain for line in wrapped(Text(text), room)) for text in subjects.values())
     print_table(console, TextTable("", key, (then, Column(heads[2], texts, right=False))))
@@ -46,7 +46,7 @@ def _details(kind: str) -> dict[str, list[tuple[str, str]]]:
     if kind == "rule":
         return {
             name: [
-                ("otherwise", _severity(name)),
+                ("otherwise", severity(name)),
                 ("why", rule.why),
                 ("wrong", rule.example.wrong),
                 ("right", rule.example.right),
@@ -54,7 +54,7 @@ def _details(kind: str) -> dict[str, list[tuple[str, str]]]:
             for name, rule in RULES.items()
         }
     return {
-        name: [("then", _outcome(name)), ("value", found.formula), ("why", found.why), ("what to do", found.remedy)]
+        name: [("then", outcome(name)), ("value", found.formula), ("why", found.why), ("what to do", found.remedy)]
         for name, found in DIAGNOSES.items()
     }
 
@@ -77,11 +77,11 @@ def advice_records(kind: str) -> list[dict[str, object]]:
     ]
 
 
-def _severity(name: str) -> str:
+def severity(name: str) -> str:
     return "an error" if RULES[name].severity == "error" else "a warning"
 
 
-def _outcome(name: str) -> str:
+def outcome(name: str) -> str:
     found = DIAGNOSES[name]
     return "the run ends" if found.diverged else "nothing is wrong" if found.harmless else "training goes on"
 

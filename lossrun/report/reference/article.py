@@ -137,7 +137,7 @@ def parameter_rows(key: Key, prefix: str = "") -> Iterator[ParameterRow]:
         known.unit if known else "",
         None if key.default is REQUIRED else yaml_text(key.default),
         key.aliases,
-        {word: yaml_text(value) for word, value in known.spellings.items()} if known else {},
+        {yaml_text(word): yaml_text(value) for word, value in known.spellings.items()} if known else {},
     )
 
 

@@ -26,7 +26,7 @@ from lossrun.shell import command
 LEAST_ROOM: Final = 24  # cells for a sentence in a column
 
 # Kinds that components of another kind name in turn.
-_INNER: Final = {"model": ("initializer", "layer"), "dataset": ("noise",)}
+INNER: Final = {"model": ("initializer", "layer"), "dataset": ("noise",)}
 PLURALS: Final = {"loss": "losses"}
 # Kinds that have a list of their own.
 LISTED: Final = ("loss", "optimizer", "schedule", "model", "dataset", "metric")
@@ -43,10 +43,12 @@ USUAL_LOSSES: Final = {
     "multiclass": "cross_entropy",
     "multilabel": "binary_cross_entropy",
 }
-_LOSS_COLUMNS: Final = (
-    "last layer: what model.output: auto makes of it. robust to outliers: one far target pulls no harder than a near "
-    "one. robust to labels: a wrong label soon stops pulling."
-)
+# What the columns of the losses' tables mean.
+LOSS_COLUMNS: Final = {
+    "last layer": "what model.output: auto makes of it",
+    "robust to outliers": "one far target pulls no harder than a near one",
+    "robust to labels": "a wrong label has limited influence",
+}
 
 
 def overview(console: Console, kind: str, task: str | None = None) -> None:
@@ -56,10 +58,10 @@ def overview(console: Console, kind: str, task: str | None = None) -> None:
         for heading in (task,) if task else TASKS:
             print_table(console, _table(console, _by_use(heading), heading, TASK_HEADINGS[heading]))
             print_line(console, "")
-        print_line(console, _LOSS_COLUMNS)
+        print_line(console, ". ".join(f"{name}: {meaning}" for name, meaning in LOSS_COLUMNS.items()) + ".")
     else:
         print_table(console, _table(console, _fitting(kind, task), task))
-        for inner in _INNER.get(kind, ()):
+        for inner in INNER.get(kind, ()):
             print_line(console, "")
             print_table(console, _table(console, COMPONENTS[inner], None, f"{inner}s"))
     print_line(console, "")
@@ -73,7 +75,7 @@ def listing(console: Console, kind: str, task: str | None = None) -> None:
     """Every component of a kind: meaning, tasks, parameters with bounds and defaults, other spellings. What several
     have in common is explained once, below them."""
     _print_components(console, _fitting(kind, task))
-    for inner in _INNER.get(kind, ()):
+    for inner in INNER.get(kind, ()):
         print_line(console, f"{inner}s", style="bold underline")
         print_line(console, "")
         _print_components(console, COMPONENTS[inner])
@@ -127,7 +129,7 @@ def _by_use(task: str) -> list[Loss]:
 
 def _table(console: Console, components: Sequence[Component], task: str | None, title: str = "") -> TextTable:
     """In a terminal the last column is as wide as there is room; in a pipe nothing is wrapped."""
-    facts = [_facts(component, task) for component in components]
+    facts = [choosing_facts(component, task) for component in components]
     names = list(dict.fromkeys(name for fact in facts for name, text in fact.items() if text))
     key = Column("name", tuple(component.name for component in components), right=False)
     columns = tuple(Column(name, tuple(fact[name] or "-" for fact in facts), right=False) for name in names)
@@ -138,7 +140,7 @@ def _table(console: Console, components: Sequence[Component], task: str | None, 
     return TextTable(title, key, (*columns, Column("what it is", what, right=False)))
 
 
-def _facts(component: Component, task: str | None) -> dict[str, str]:
+def choosing_facts(component: Component, task: str | None) -> dict[str, str]:
     """What one chooses a component by, in the order of the columns."""
     if isinstance(component, Loss) and task:
         twice = f" x {component.outputs_per_target}" if component.outputs_per_target > 1 else ""

@@ -1,0 +1,92 @@
+"""Plain text of declarations as HTML: sentences, code in backticks, formulas, links to other topics."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from lossrun.report.html.markup import Markup, element, joined
+from lossrun.report.reference.article import Piece, Reference
+
+# An exponent or index; a letter that stands for a number; a sign.
+_FORMULA: Final = re.compile(
+    r"\^(?P<power>\([^()]*\)|[A-Za-z0-9_]+(\([^()]*\))?)"
+    r"|(?P<base>\bsum|\b[A-Za-z])_(?P<index>[A-Za-z0-9]+)\b"
+    r"|(?P<letter>(?<!')\b[A-Za-z](?![A-Za-z0-9_])'?)"
+    r"|(?P<sign><=|>=|(?<= )-(?= )|(?<![\w)])-(?=[\w(]))"
+)
+_SIGNS: Final = {"<=": "≤", ">=": "≥", "-": "−"}
+# An ordinary word, and no name of a key or a number.
+_WORD: Final = re.compile(r"[a-z][a-z-]*(?![\w(.]|: )")
+# `a` before a word is an article, before a sign a number.
+_ARTICLE: Final = re.compile(r"a [a-z]{3,}")
+
+
+def identity(reference: Reference) -> str:
+    """The id of its section, which links lead to."""
+    return f"{reference.kind}-{reference.name}"
+
+
+def link(reference: Reference) -> Markup:
+    return element("a", element("code", reference.name), href=f"#{identity(reference)}")
+
+
+def codes(names: Sequence[str]) -> Iterator[str]:
+    """The names as code, with commas between them."""
+    for place, name in enumerate(names):
+        if place:
+            yield ", "
+        yield element("code", name)
+
+
+def prose(text: str) -> Markup:
+    """Text with what stands in backticks as code, and with raised exponents."""
+    parts = re.split(r"`([^`]+)`|\^(\w+)", text)
+    names = (None, "code", "sup")
+    return joined(
+        element(name, part) if (name := names[place % 3]) and part else part for place, part in enumerate(parts)
+    )
+
+
+def sentence(text: str) -> Markup:
+    """A fragment of a declaration as a sentence: with a capital and a full stop."""
+    begun = text[:1].upper() + text[1:] if _WORD.match(text) else text
+    return prose(begun if begun.endswith((".", "?", "!")) else f"{begun}.")
+
+
+def lines(content: Iterable[Piece]) -> list[Markup]:
+    """The content of a fact, a piece of markup for each of its lines."""
+    found: list[list[Markup]] = [[]]
+    for piece in content:
+        if isinstance(piece, Reference):
+            found[-1].append(link(piece))
+            continue
+        for place, line in enumerate(piece.split("\n")):
+            if place:
+                found.append([])
+            found[-1].append(prose(line))
+    return [joined(pieces) for pieces in found]
+
+
+def formula(text: str) -> Markup:
+    """A formula with raised exponents, lowered indices and letters in italics."""
+    return joined(_formula(text))
+
+
+def _formula(text: str) -> Iterator[str]:
+    at = 0
+    for match in _FORMULA.finditer(text):
+        if match["letter"] in ("a", "A") and _ARTICLE.match(text, match.start()):
+            continue
+        yield text[at : match.start()]
+        at = match.end()
+        if power := match["power"]:
+            yield element("sup", formula(power.strip("()") if power.startswith("(") else power))
+        elif match["index"]:
+            base = match["base"]
+            yield base if len(base) > 1 else element("var", base)
+            yield element("sub", match["index"])
+        elif letter := match["letter"]:
+            yield element("var", letter)
+        else:
+            yield _SIGNS[match["sign"]]
+    yield text[at:]

@@ -1,0 +1,109 @@
+"""Whole configs around the lines that an example shows, so that each can be saved and trained as it is."""
+
+from collections.abc import Mapping, Sequence
+from math import floor, log10, sqrt
+from pathlib import Path
+from typing import Any, Final
+
+from lossrun.analysis.comparison.differences import yaml_text
+from lossrun.catalog.declaration import Component, Loss, Optimizer, Task
+from lossrun.catalog.lookup import find
+from lossrun.config import from_mapping
+from lossrun.config.keys import KEYS
+from lossrun.config.reader import parse
+from lossrun.data import known_facts
+from lossrun.report.reference.examples import values_without_default
+from lossrun.report.reference.listing import USUAL_LOSSES
+
+# Data that are made up: no file is needed and nothing is downloaded.
+_DATA: Final[Mapping[Task, Any]] = {
+    "regression": "synthetic_regression",
+    "binary": {"name": "synthetic_classification", "kind": "moons"},
+    "multiclass": "synthetic_classification",
+    "multilabel": {"name": "synthetic_classification", "kind": "multilabel"},
+}
+_EPOCHS_OF_A_SCHEDULE: Final = 30  # long enough for its default lengths
+_IMAGES: Final = "mnist"
+_TAKES_IMAGES: Final = "cnn"
+
+
+def whole_config(lines: Sequence[str]) -> tuple[str, ...]:
+    """The lines, of several for one key the last, among those for the other required keys, with values that fit."""
+    given: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith(" "):
+            given[next(reversed(given))].append(line)  # it continues the key above
+        else:
+            given[line.partition(":")[0]] = [line]
+    known = parse("\n".join(line for block in given.values() for line in block), "example")[0] if given else {}
+    filled = {**known, **_rest(known)}
+    order = [key.name for key in KEYS]
+    return tuple(
+        line for key in sorted(filled, key=order.index) for line in given.get(key, [f"{key}: {yaml_text(filled[key])}"])
+    )
+
+
+def _rest(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The required keys that are not given, and what the given ones ask for besides."""
+    task = _task(given)
+    found: dict[str, Any] = {"dataset": _data(task, given), "model": "mlp", "loss": USUAL_LOSSES[task]}
+    found["optimizer"] = "adam"
+    optimizer = _component("optimizer", given.get("optimizer", found["optimizer"]))
+    assert isinstance(optimizer, Optimizer)
+    found["learning_rate"] = _middle(*optimizer.usual_rates)
+    if optimizer.full_batch:
+        found["batch_size"] = "full"
+    if "schedule" in given:
+        found["epochs"] = _EPOCHS_OF_A_SCHEDULE
+    return {key: value for key, value in found.items() if key not in given}
+
+
+def _task(given: Mapping[str, Any]) -> Task:
+    """As the data say; else the first task of the loss, or of the metric to compare by."""
+    if "dataset" in given:
+        return _task_of_data(given["dataset"])
+    if loss := _component("loss", given.get("loss")):
+        return loss.tasks[0]
+    if metric := _component("metric", given.get("compare_on")):
+        return metric.tasks[0]
+    return "multiclass" if _takes_images(given) else "regression"
+
+
+def _task_of_data(dataset: Any) -> Task:
+    rest = {"model": "mlp", "loss": "mse", "optimizer": "adam", "learning_rate": 0.1}
+    chosen = from_mapping({"dataset": dataset, **rest}, Path()).config.dataset
+    facts = known_facts(chosen.name, chosen.parameters)
+    return facts.task if facts else chosen.parameters.get("task") or "regression"
+
+
+def _data(task: Task, given: Mapping[str, Any]) -> Any:
+    """Data that the given loss has a meaning for, and images for a model of images."""
+    if _takes_images(given):
+        return _IMAGES
+    loss = _component("loss", given.get("loss"))
+    if task != "regression" or not isinstance(loss, Loss):
+        return _DATA[task]
+    points = {"name": "inline", **values_without_default("inline")}
+    if loss.least_targets > 1:
+        return {**points, "targets": [[target, target + 1] for target in points["targets"]]}
+    return points if loss.targets_at_least is not None or loss.divides_by_target else _DATA[task]
+
+
+def _component(kind: str, value: Any) -> Component | None:
+    """What a word, or a mapping with a name, means."""
+    found = find(kind, _name(value)) if value else None
+    return found.component if found else None
+
+
+def _takes_images(given: Mapping[str, Any]) -> bool:
+    return _name(given.get("model")) == _TAKES_IMAGES
+
+
+def _name(value: Any) -> str:
+    return str(value["name"] if isinstance(value, Mapping) else value)
+
+
+def _middle(low: float, high: float) -> float:
+    """A round number between the two, by magnitude."""
+    middle = sqrt(low * high)
+    return round(middle, -floor(log10(middle)))
