@@ -147,9 +147,5 @@ def test_fields_have_labels_and_drawings_have_names(parsed):
     assert all(drawing.get("aria-label") or drawing.get("aria-hidden") for drawing in drawings)
 
 
-def test_what_scores_a_run_is_called_a_metric(parsed):
-    assert not re.search(r"\byardsticks?\b", " ".join(parsed.texts), re.IGNORECASE)
-
-
 def test_text_of_a_command_is_no_markup(page):
     assert "Say &lt;less&gt;." in page
