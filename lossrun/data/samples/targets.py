@@ -9,8 +9,8 @@ import numpy as np
 
 from lossrun.catalog.data_facts import as_number
 from lossrun.catalog.declaration import Task
-from lossrun.data.disguises import disguised
 from lossrun.data.tables.cells import PLAIN, CellForm
+from lossrun.data.tables.disguises import disguised
 from lossrun.data.tables.inputs import Cell, as_float32, as_numbers, indexed
 from lossrun.errors import DataError
 

@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.catalog.declaration import Task
-from lossrun.data.disguises import DisguisedColumn, fix_in_csv
 from lossrun.data.samples.dataset import Part, UnsplitData
 from lossrun.data.samples.given_split import split_column
 from lossrun.data.samples.sample_weights import EXPECTED, as_weights
@@ -15,6 +14,7 @@ from lossrun.data.samples.targets import Encoded, are_nearly_all_different, enco
 from lossrun.data.sources.separate_parts import part_files
 from lossrun.data.tables.cells import CellForm, shown
 from lossrun.data.tables.columns import chosen_columns, weight_column
+from lossrun.data.tables.disguises import DisguisedColumn, fix_in_csv
 from lossrun.data.tables.inputs import narrowed
 from lossrun.data.tables.table import Table, read_table
 from lossrun.data.tables.table_inputs import InputColumn, Layout, read_inputs

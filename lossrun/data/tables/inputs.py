@@ -9,8 +9,8 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from lossrun.data.disguises import disguised
 from lossrun.data.tables.cells import PLAIN
+from lossrun.data.tables.disguises import disguised
 from lossrun.errors import DataError
 
 # Beyond float32 there is nothing to train on.

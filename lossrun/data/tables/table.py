@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from lossrun.data.disguises import DisguisedColumn, disguise, disguised, fix_in_csv
 from lossrun.data.tables.cells import PLAIN, CellForm, is_placeholder, shown
+from lossrun.data.tables.disguises import DisguisedColumn, disguise, disguised, fix_in_csv
 from lossrun.data.tables.inputs import GREATEST
 from lossrun.data.tables.table_header import check_first_row, check_header
 from lossrun.errors import DataError

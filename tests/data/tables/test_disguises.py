@@ -2,8 +2,8 @@
 
 import pytest
 
-from lossrun.data.disguises import disguise, disguised, fix_in_csv
 from lossrun.data.tables.cells import CellForm
+from lossrun.data.tables.disguises import disguise, disguised, fix_in_csv
 
 DISGUISES = {
     "percentages": ["56%", "56 %", "-3.5 %", "12,5%", "7 percent"],
