@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lossrun.components.metrics import predictions
 from lossrun.components.models import Network
 from lossrun.data import Data
-from lossrun.errors import UsageError
+from lossrun.errors import UsageError, ran_out_of_memory
 from lossrun.steps.evaluate import OutputSpec
 from lossrun.steps.replica import Replica
 
@@ -76,6 +76,8 @@ def exported(program: PredictionModule, input_shape: tuple[int, ...], name: str)
             warnings.simplefilter("ignore")
             return torch.export.export(program, (example,), dynamic_shapes=samples)
     except Exception as error:
+        if ran_out_of_memory(error):
+            raise
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UsageError(
             f"the model {name} cannot be exported as a program: torch.export says {said}. It must not let values or "
@@ -109,6 +111,8 @@ def to_onnx(recorded: Any, name: str) -> bytes:
                 recorded, dynamo=True, verbose=False, input_names=[INPUTS], output_names=[PREDICTIONS]
             )
     except Exception as error:
+        if ran_out_of_memory(error):
+            raise
         raise UsageError(
             f"the model {name} has no translation to ONNX: {type(error).__name__}; --format torch exports it as a "
             "program of torch's"

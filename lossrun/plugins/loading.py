@@ -3,18 +3,19 @@
 import importlib
 import inspect
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec, PathFinder
 from inspect import Parameter
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from lossrun.catalog import nearest
 from lossrun.config.config import Choice, Config
 from lossrun.errors import UsageError
 from lossrun.nearby import nearby, nearest_first
+from lossrun.plugins.calling import users_code
 from lossrun.plugins.sources import files_to_keep, is_installed, read_sources
 
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -43,21 +44,7 @@ def load_plugin(spec: str, config_dir: Path) -> Any:
     # Neighbours first: they are known by the module that is to be forgotten.
     _forget_neighbours(module_name, folder)
     _forget_namesake(_top(module_name), folder)
-    try:
-        with _searched_first(folder):
-            module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:
-        if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
-            file = f"{module_name.replace('.', '/')}.py"
-            raise UsageError(
-                f"{spec}: there is no module {error.name}; looked in {folder} and among the installed packages. "
-                f"Put {file} next to the config, or fix the name{nearby(folder / file, ('.py',), 'Python file')}"
-            ) from error
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        raise UsageError(
-            f"{spec}: importing {module_name} raised {type(error).__name__}: {error} "
-            f"({place.filename}:{place.lineno}); mend the module"
-        ) from error
+    module = _imported(module_name, spec, folder)
     _SOURCES.setdefault(module_name, read_sources(module_name))
     try:
         return getattr(module, attribute)
@@ -67,6 +54,22 @@ def load_plugin(spec: str, config_dir: Path) -> Any:
         own = [name for name, value in public.items() if getattr(value, "__module__", None) == module.__name__]
         near = nearest_first(attribute, own or list(public), "public name", "there")
         raise UsageError(f"{spec}: {module.__file__ or module_name} has no {attribute}{near}") from error
+
+
+def _imported(module_name: str, spec: str, folder: Path) -> ModuleType:
+    with users_code(f"{spec}: importing {module_name}", fix="; mend the module"), _searched_first(folder):
+        try:
+            return importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            # The module itself, or a package that it is said to be in: not one that it imports.
+            if not f"{module_name}.".startswith(f"{error.name}."):
+                raise
+            missing = error
+    file = f"{module_name.replace('.', '/')}.py"
+    raise UsageError(
+        f"{spec}: there is no module {missing.name}; looked in {folder} and among the installed packages. "
+        f"Put {file} next to the config, or fix the name{nearby(folder / file, ('.py',), 'Python file')}"
+    ) from missing
 
 
 def loaded_plugin(spec: str) -> Any:

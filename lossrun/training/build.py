@@ -20,6 +20,7 @@ from lossrun.config import Choice, Config
 from lossrun.config.resolve import class_weights, ignored_class, loss_declaration, output_size
 from lossrun.data import Data, Part
 from lossrun.errors import UsageError
+from lossrun.plugins.calling import users_code
 from lossrun.plugins.loading import own_component
 from lossrun.steps.randomness import Purpose, seed_torch
 from lossrun.steps.replica import Parts, Replica, Samples, Watch
@@ -223,7 +224,5 @@ def optimizer(config: Config, learnable: Sequence[Tensor], place: Workplace) -> 
 
 def _called(kind: str, name: str, function: Any, /, *arguments: Any, **parameters: Any) -> Any:
     """What a user's function returns; whatever it raises is told as the user's, not as a fault of ours."""
-    try:
+    with users_code(f"{kind}: {name}", "failed when it was built:", " when it was built"):
         return function(*arguments, **parameters)
-    except (Exception, SystemExit) as error:
-        raise UsageError(f"{kind}: {name} failed when it was built: {type(error).__name__}: {error}") from error

@@ -1,6 +1,5 @@
 """Datasets given as arrays: written in the config, or returned by a user's own function."""
 
-import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from lossrun.data.samples.sample_weights import as_weights
 from lossrun.data.samples.targets import encode
 from lossrun.data.tables.inputs import Cell, as_array, as_inputs, indexed
 from lossrun.errors import DataError
+from lossrun.plugins.calling import users_code
 from lossrun.plugins.loading import check_arguments, load_plugin
 
 WHAT: Final = ("inputs", "targets")
@@ -52,13 +52,8 @@ def read_user_dataset(
     """
     function, arguments = load_plugin(name, config_dir), own_arguments(parameters)
     check_arguments(function, arguments, leading=0, what=f"dataset {name}")
-    try:
+    with users_code(f"dataset {name}", kind=DataError, smaller="use fewer samples or fewer columns"):
         dataset = function(**arguments)
-    except (Exception, SystemExit) as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        raise DataError(
-            f"dataset {name} raised {type(error).__name__}: {error} ({place.filename}:{place.lineno})"
-        ) from error
     if not isinstance(dataset, Dataset):
         raise DataError(
             f"dataset {name} returned a {type(dataset).__name__}; expected lossrun.Dataset(train=(inputs, targets))"

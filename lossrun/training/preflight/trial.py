@@ -9,7 +9,7 @@ from lossrun.catalog import DataFacts
 from lossrun.catalog.declaration import Layer
 from lossrun.config import Config
 from lossrun.config.resolve import output_size
-from lossrun.errors import UsageError
+from lossrun.errors import UsageError, ran_out_of_memory
 from lossrun.steps.evaluate import evaluate, evaluating, reading_of, weights_that_count
 from lossrun.steps.randomness import undisturbed
 from lossrun.steps.recorder import Recorder
@@ -99,6 +99,8 @@ def try_recording(chunk: Chunk, recorder: Recorder, config: Config) -> None:
         with undisturbed(device, chunk.buffers):
             results = recording.outputs, computed()
     except Exception as error:
+        if any(map(ran_out_of_memory, filter(None, (error, error.__context__)))):
+            raise
         # Ending a CUDA capture that something has broken raises as well, and does not say what.
         cause = error.__context__ if isinstance(error.__context__, Exception) else error
         raise UsageError(

@@ -4,10 +4,8 @@ Each check isolates one component, so that the message names the one that is to 
 """
 
 import math
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -16,8 +14,8 @@ from torch.nn.parameter import is_lazy
 
 from lossrun.config import Choice, Config
 from lossrun.errors import UsageError
+from lossrun.plugins.calling import users_code
 from lossrun.plugins.loading import loaded_plugin
-from lossrun.plugins.sources import is_installed
 from lossrun.steps.evaluate import evaluating, evaluation_batch
 from lossrun.steps.randomness import undisturbed
 from lossrun.steps.replica import Replica, Samples
@@ -26,7 +24,6 @@ from lossrun.training.preflight.broadcast_guard import NoPairs
 # Samples of the batch, if a training batch has as many: enough that all of them lying flat is no chance.
 SAMPLES: Final = 256
 FEWEST: Final = 4
-_PACKAGE: Final = Path(__file__).parents[1]
 
 
 def try_own(replica: Replica, config: Config, outputs: int) -> None:
@@ -75,16 +72,8 @@ def tried(
     kind: str, choice: Choice, function: Callable[..., Any], *arguments: Tensor, on: str = "a first batch"
 ) -> Any:
     """What `function` gives; whatever it raises is told as the component's, with the line of the user's file."""
-    try:
+    with users_code(f"{kind}: {choice.name}", f"failed on {on}:", f" on {on}"):
         return function(*arguments)
-    except (Exception, SystemExit) as error:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(Path(frame.filename))]
-        place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames and choice.is_plugin else ""
-        raise UsageError(f"{kind}: {choice.name} failed on {on}: {type(error).__name__}: {error}{place}") from error
-
-
-def _is_users(path: Path) -> bool:
-    return path.is_absolute() and not path.is_relative_to(_PACKAGE) and not is_installed(path)
 
 
 def _spread(train: Samples, count: int, unlike: int = 0) -> Samples:
