@@ -83,6 +83,8 @@ def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool) -> Experime
     data = {seed: load(seed) for seed in (seeds if own_split else seeds[:1])}
     _check_words(reading, data[seeds[0]])
     splits = {seed: one.facts for seed, one in data.items()}
+    if known is None and trains:
+        _refuse_too_large(reading, splits[seeds[0]])
     return _checked(reading, splits, data if own_split else dict.fromkeys(seeds, data[seeds[0]]), data_dir)
 
 

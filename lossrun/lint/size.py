@@ -112,6 +112,23 @@ def too_large(config: Config, facts: DataFacts) -> tuple[Path, str] | None:
     )
 
 
+def how_to_need_less(config: Config, facts: DataFacts) -> str:
+    """What takes most of the memory, and the key to change, for messages where it has run out."""
+    if config.model.is_plugin:
+        return f"make the model or batch_size smaller{', or train fewer seeds' * (len(config.seeds) > 1)}"
+    size = size_of(config, facts)
+    parts = {
+        "data": 2 * size.data,
+        "weights": size.weights + 2 * size.checkpoint,
+        "step": 4 * size.step,
+        "evaluation": 6 * size.evaluation,
+        "epoch": size.epoch,
+    }
+    part = max(parts, key=lambda name: parts[name])
+    path, what = _culprit(part, config, facts, whole_memory() / max(1, parts[part]))
+    return f"most of it is for {what}; make {dotted(path)} smaller"
+
+
 def in_units(count: int) -> str:
     """Bytes in decimal units: 12 MB, 1.2 GB."""
     place = 0

@@ -1,6 +1,7 @@
 """A config and its data in the words of a banner: what will be done, line by line."""
 
 from collections.abc import Container, Mapping, Sequence
+from typing import Final
 
 from lossrun.catalog import DataFacts, find, get
 from lossrun.catalog.declaration import Layer, Model
@@ -8,6 +9,7 @@ from lossrun.config import Choice, Config
 from lossrun.config.resolve import ignored_class, ignored_label, loss_declaration, output_size
 from lossrun.config.source import Path
 
+SEEDS_LISTED: Final = 20  # one by one; more of them by the first and the last, where none between is left out
 _FORMS = {
     "logits": "logits",
     "probabilities": "probabilities",
@@ -145,6 +147,8 @@ def optimizer_line(config: Config, known: DataFacts, written: Container[Path] = 
 
 
 def seed_line(config: Config) -> str:
+    if len(config.seeds) > SEEDS_LISTED and config.seeds == tuple(range(config.seeds[0], config.seeds[-1] + 1)):
+        return f"{config.seeds[0]} to {config.seeds[-1]} ({len(config.seeds):,} seeds)"
     if len(config.seeds) > 1:
         return ", ".join(str(seed) for seed in config.seeds)
     return f"{config.seeds[0]} (repeats exactly; seeds: 6 shows the spread)"

@@ -15,6 +15,7 @@ from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
 from lossrun.errors import DivergedError, OutOfMemoryError, StoppedError, ran_out_of_memory
 from lossrun.health.examine import Finding, examine
+from lossrun.lint.size import how_to_need_less
 from lossrun.records import checkpoints, ledger
 from lossrun.shell import run_command
 from lossrun.steps.replica import Replica
@@ -192,8 +193,9 @@ def _diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
 
 def _without_memory(session: Session) -> OutOfMemoryError:
     return OutOfMemoryError(
-        f"not enough memory after step {session.position.step}; {_saved(session)}. End other programs, or go on where "
-        f"there is more memory:\n  {run_command('resume', session.run.path)}"
+        f"not enough memory after step {session.position.step}; {how_to_need_less(session.config, session.facts)} in a "
+        f"new run, or end other programs; {_saved(session)}, to go on where there is more memory:\n"
+        f"  {run_command('resume', session.run.path)}"
     )
 
 

@@ -16,7 +16,7 @@ from lossrun.data.samples.dataset import class_amounts
 from lossrun.data.samples.hashing import hashes
 from lossrun.errors import LossrunError, RunError, UsageError, memory_told
 from lossrun.experiment import Experiment
-from lossrun.lint.size import in_units, size_of
+from lossrun.lint.size import how_to_need_less, in_units, size_of
 from lossrun.plugins.loading import own_files
 from lossrun.records import checkpoints, ledger, run_directory
 from lossrun.records.files import digests, durable
@@ -37,7 +37,6 @@ from lossrun.training.session import EpochSums, Session
 from lossrun.training.state import capture
 
 MOST_COUNTED: Final = 1000  # classes whose samples are counted in run.json
-_SMALLER: Final = "make the model, batch_size or the number of seeds smaller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,18 @@ class Prepared:
         return self.experiment.config
 
 
-@memory_told("to build the model and try a batch", _SMALLER, UsageError)
 @isolated()
 def prepare(experiment: Experiment, resumable: Resumable | None = None) -> Prepared:
     """Build every seed and try one on a batch. `resumable`: the run that is to go on.
 
     Raises UsageError for what cannot be built or does not fit.
     """
+    less = how_to_need_less(experiment.config, experiment.facts)
+    with memory_told("to build the model and try a batch", less, UsageError):
+        return _prepared(experiment, resumable)
+
+
+def _prepared(experiment: Experiment, resumable: Resumable | None) -> Prepared:
     config, facts = experiment.config, experiment.facts
     place = build.workplace(config, experiment.reading.directory)
     shared: dict[int, Parts] = {}
@@ -100,7 +104,7 @@ def begin(prepared: Prepared, runs_dir: Path) -> Iterator[Session]:
         checkpoints.save(run.checkpoints, 0, capture(session), prepared.config.checkpoint.keep)
         sessions.append(session)
 
-    with memory_told("to begin the run", _SMALLER), isolated():
+    with memory_told("to begin the run", how_to_need_less(prepared.config, prepared.experiment.facts)), isolated():
         run = run_directory.create(
             runs_dir, prepared.config.run_name, config=config, environment=facts, begin=write_beginning
         )

@@ -13,10 +13,11 @@ import pytest
 
 from lossrun.catalog import DataFacts
 from lossrun.config import from_mapping, read, resolve
+from lossrun.data import known_facts
 from lossrun.errors import ConfigError, DataError
 from lossrun.experiment import load_experiment
 from lossrun.lint import machine
-from lossrun.lint.size import in_units, layers, size_of, too_large
+from lossrun.lint.size import how_to_need_less, in_units, layers, size_of, too_large
 
 BASE: dict[str, Any] = {
     "dataset": {"name": "synthetic_regression", "samples": 200},
@@ -201,3 +202,39 @@ def test_check_tells_the_size_without_torch(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", spy], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "kB of weights and optimizer state, about" in done.stderr
     assert done.stdout.endswith("False\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"seeds": 10_000, "model": {"name": "mlp", "hidden": [300]}}, "10000 times; make seeds smaller"),
+        ({"seeds": 2, "model": {"name": "mlp", "hidden": [HUGE]}}, "make model.hidden[0] smaller"),
+        ({"dataset": {"name": "synthetic_regression", "samples": 10**7}}, "make dataset.samples smaller"),
+        (
+            {"dataset": {"name": "synthetic_regression", "samples": 9, "features": 10**7}},
+            "make dataset.features smaller",
+        ),
+        (
+            {"dataset": {"name": "synthetic_regression", "samples": 10**6, "features": 1}, "batch_size": "full"},
+            "make batch_size smaller",
+        ),
+        ({"model": "mine:Net", "seeds": 3}, "make the model or batch_size smaller, or train fewer seeds"),
+        ({"model": "mine:Net"}, "make the model or batch_size smaller"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_to_change_where_memory_has_run_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setattr("lossrun.lint.size.whole_memory", lambda: 2 * 10**9)
+    reading = from_mapping({**BASE, **changes}, tmp_path)
+    facts = known_facts(reading.config.dataset.name, reading.config.dataset.parameters)
+    assert facts is not None
+    assert how_to_need_less(resolve(reading.config, facts), facts).endswith(told)
+
+
+def test_a_table_is_held_against_the_memory_once_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i / 2}\n" for i in range(20)))
+    config = {**BASE, "dataset": {"name": "csv", "path": "t.csv", "target": "y"}}
+    with pytest.raises(ConfigError, match=r"model\.hidden\[0\]: this config needs at least"):
+        load_experiment(from_mapping({**config, "model": {"name": "mlp", "hidden": [HUGE]}}, tmp_path), tmp_path)

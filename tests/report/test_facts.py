@@ -1,10 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lossrun.config import from_mapping, read
 from lossrun.experiment import load_experiment
-from lossrun.report.facts import facts, layers
+from lossrun.report.facts import facts, layers, seed_line
 
 SHORT = {
     "dataset": {"name": "synthetic_regression", "samples": 100, "features": 3},
@@ -107,3 +108,17 @@ def test_a_banner_shows_what_was_written_down(tmp_path):
 def test_a_banner_says_what_counts_nowhere(examined):
     lines = banner(examined(dataset=CLASSES, loss={"name": "cross_entropy", "ignore_index": 2}))
     assert lines["loss"].splitlines()[1] == "samples of class 2 count neither in the loss nor in the metrics"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "line"),
+    [
+        ({"seeds": 3}, "0, 1, 2"),
+        ({"seed": 5, "seeds": 20}, ", ".join(map(str, range(5, 25)))),
+        ({"seed": 5, "seeds": 10_000}, "5 to 10004 (10,000 seeds)"),
+        ({"seeds": [*range(40), 99]}, ", ".join(map(str, [*range(40), 99]))),
+    ],
+)
+def test_many_seeds_are_named_by_the_first_and_the_last(seeds: dict[str, Any], line: str) -> None:
+    config = {"dataset": "synthetic_regression", "model": "mlp", "loss": "mse", "optimizer": "adam", "learning_rate": 1}
+    assert seed_line(from_mapping({**config, **seeds}, Path()).config) == line

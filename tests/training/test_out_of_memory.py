@@ -1,6 +1,7 @@
 """Memory that runs out, really asked for: one message, no traceback, and what was saved stays."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,21 @@ def fill(where):
     if os.environ.get("FULL") == where:
         torch.empty({TOO_MUCH}, dtype=torch.uint8)
 
+fill("import")
+
+def loss(outputs, targets):
+    fill("loss")
+    return (outputs - targets).square().mean(1)
+
+class Descent(torch.optim.SGD):
+    def __init__(self, params, lr):
+        fill("optimizer")
+        super().__init__(params, lr)
+
+    def step(self):
+        fill("first step")
+        super().step()
+
 class Model(torch.nn.Module):
     def __init__(self, input_shape, output_size):
         super().__init__()
@@ -49,8 +65,8 @@ def data():
 CONFIG: dict[str, Any] = {
     "dataset": "own_full:data",
     "model": "own_full:Model",
-    "loss": "mse",
-    "optimizer": "sgd",
+    "loss": "own_full:loss",
+    "optimizer": "own_full:Descent",
     "learning_rate": 0.01,
     "epochs": 20,
     "batch_size": 8,
@@ -97,11 +113,36 @@ def test_errors_of_ours_and_others_pass() -> None:
         raise MemoryError
 
 
-@pytest.mark.parametrize(("full", "code"), [("data", (2, 3)), ("build", (2,)), ("forward", (2,))])
-def test_before_a_run_begins(command: Callable[..., Any], tmp_path: Path, full: str, code: tuple[int, ...]) -> None:
-    found, err = command("train", "c.yaml", full=full)
-    assert found in code, err
+@pytest.mark.parametrize("name", ["train", "check"])
+@pytest.mark.parametrize(
+    ("full", "code", "what"),
+    [
+        ("import", 2, "own_full:data: importing own_full ran out of memory"),
+        ("data", 3, "dataset own_full:data ran out of memory"),
+        ("build", 2, "model: own_full:Model ran out of memory when it was built"),
+        ("optimizer", 2, "optimizer: own_full:Descent ran out of memory when it was built"),
+        ("forward", 2, "model: own_full:Model ran out of memory on the last batch of an epoch, of 3 samples"),
+        ("loss", 2, "loss: own_full:loss ran out of memory on a first batch"),
+        ("first step", 2, "optimizer: own_full:Descent ran out of memory on a first step, called as step()"),
+    ],
+)
+def test_before_a_run_begins(
+    command: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    full: str,
+    code: int,
+    what: str,
+) -> None:
+    """The component and the line of the user's file are named, and how to need less; no words of torch's."""
+    monkeypatch.delitem(sys.modules, "own_full", raising=False)
+    found, err = command(name, "c.yaml", full=full)
+    assert found == code, err
+    assert f"error: {what} (" in err
+    assert re.search(r"\(\S+own_full\.py:\d+\); (make|use) .* (smaller|fewer columns)\n$", err)
     assert "Traceback" not in err
+    assert "alloc" not in err.lower()
     assert not list((tmp_path / "runs").glob("*"))
 
 
@@ -114,6 +155,7 @@ def test_in_the_middle_of_a_run(command: Callable[..., Any], tmp_path: Path) -> 
     saved = checkpoints.metadata(checkpoints.candidates(path / "checkpoints")[0])["step"]
     assert saved > 0
     assert f"the state of step {saved} is saved" in err
+    assert "make the model or batch_size smaller in a new run" in err
     assert err.rstrip().endswith(f"lossrun resume {path.name}")
     assert recorded.load(path).status == "interrupted"
     code, err = command("resume", "last")
