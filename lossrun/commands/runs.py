@@ -175,11 +175,11 @@ def show(
     runs_dir: RunsDir = DEFAULT_RUNS,
 ) -> None:
     """Show one run: its config, results, checkpoints and events."""
-    from lossrun.analysis.runs import facts
+    from lossrun.analysis.run_facts import facts
     from lossrun.records import recorded
     from lossrun.report.layout.console import stdout
+    from lossrun.report.run_facts import print_facts
     from lossrun.report.run_json import run_as_json
-    from lossrun.report.runs import print_facts
 
     found = facts(recorded.load(found_run(run, runs_dir)))
     if format_ is ScoreFormat.json:
@@ -297,7 +297,7 @@ def _remove(leftovers: "Leftovers", *, yes: bool) -> None:
     from lossrun.records.leftovers import remove
     from lossrun.report.layout.console import note, stderr, warning
     from lossrun.report.layout.numbers import format_size
-    from lossrun.report.runs import print_leftovers
+    from lossrun.report.leftovers import print_leftovers
 
     console = stderr()
     print_leftovers(leftovers, console)

@@ -35,15 +35,6 @@ def test_a_run_that_has_not_begun_has_no_value(make_run):
     assert (row.metric, row.value) == (None, None)
 
 
-def test_facts_hold_best_and_last_of_every_metric(make_run):
-    facts = runs.facts(make_run(rows=rows))
-    shown = {y.name: y for y in facts.metrics}
-    assert (shown["val_rmse"].at_best.mean, shown["val_rmse"].at_last.mean) == (0.5, 0.25)
-    assert (shown["test_rmse"].at_best.mean, shown["test_rmse"].at_last.mean) == (0.5, 0.75)
-    assert facts.best_epochs == {0: 2}
-    assert facts.seconds == 2.0  # four epochs of half a second
-
-
 def test_a_run_without_validation_is_summed_up_by_what_chose_its_best_epoch(make_run):
     best = {"metric": "train_loss", "mode": "min"}
     run = make_run(rows=lambda epoch, seed: {"train_loss": 1.0 / epoch}, config={"best": best})

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from lossrun.analysis import run_facts
 from lossrun.analysis import runs as analysis
 from lossrun.analysis.comparison.compare import compare
 from lossrun.records import checkpoints
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.run_directory import RunDirectory
 from lossrun.report.comparison.compare import print_comparison
-from lossrun.report.runs import print_facts, print_listing
+from lossrun.report.run_facts import print_facts
+from lossrun.report.runs import print_listing
 
 CROSS_ENTROPY = {"name": "cross_entropy", "inputs": "logits", "label_smoothing": 0.1, "reduction": "mean"}
 HUBER = {"name": "huber", "delta": 1.0, "reduction": "mean"}
@@ -71,7 +73,7 @@ def many(make_run):
 def screens(runs):
     yield "ls", lambda console: print_listing(analysis.listing([run.path for run in runs]), console)
     for run in runs:
-        yield "show", lambda console, run=run: print_facts(analysis.facts(run), console)
+        yield "show", lambda console, run=run: print_facts(run_facts.facts(run), console)
     for count in (2, 3, 5):
         yield "compare", lambda console, count=count: print_comparison(compare(runs[:count]), console)
 

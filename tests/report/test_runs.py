@@ -1,21 +1,15 @@
 import csv
 import io
 import json
-import re
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from lossrun.analysis import runs
-from lossrun.records import ledger, recorded
-from lossrun.records.leftovers import Leftover, Leftovers
 from lossrun.report.runs import (
     format_age,
     listing_as_csv,
     listing_as_json,
-    print_facts,
-    print_leftovers,
     print_listing,
 )
 
@@ -47,26 +41,6 @@ def test_a_damaged_run_is_warned_of(make_run):
 
 def test_no_runs_says_how_to_make_one():
     assert "lossrun train" in shown(print_listing, runs.listing([]))
-
-
-def test_show_says_everything_about_a_run(make_run):
-    run = make_run(rows=rows)
-    ledger.append(run.path / "ledger.jsonl", "resumed", step=12, changes={"epochs": [4, 6]})
-    for seed in (0, 1):  # within one second, as a rule
-        ledger.append(run.path / "ledger.jsonl", "diverged", seed=seed)
-    text = shown(print_facts, runs.facts(recorded.load(run.path)), 10_000, terminal=False)
-    assert "4 of 6, 2.00 s" in text
-    assert "best val_loss  epoch 4\n" in text
-    assert "extended after it had finished" in text
-    assert "step 12, epochs: 4 -> 6" in text
-    assert "b" * 64 in text
-    assert "seed 0\n" in text
-    assert "seed 1\n" in text
-    line, curve = [line for line in text.splitlines() if line.startswith("val_rmse")]
-    assert line.split() == ["val_rmse", "lower", "0.1250", "0.1250"]
-    # 0.5 / epoch, from the first of four epochs to the last.
-    assert (curve.split()[:2], curve.split()[-1]) == (["val_rmse", "0.5000"], "0.1250")
-    assert len(curve.split()[2]) == 4
 
 
 @pytest.mark.parametrize(
@@ -104,25 +78,3 @@ def test_a_listing_as_json_is_strict(make_run):
     run = make_run(rows=lambda epoch, seed: {"val_loss": 1.0, "val_rmse": float("nan")})
     (record,) = json.loads(listing_as_json(runs.listing([run.path])), parse_constant=pytest.fail)
     assert record["at_best"]["val_rmse"]["mean"] == "nan"
-
-
-def test_what_goes_is_shown_with_its_size(tmp_path):
-    found = (
-        Leftover(tmp_path / "20261121-014500-a", (), 1_500_000, "finished", 1),
-        Leftover(tmp_path / "20261121-014501-b", (), 500, "no step was ever finished", 1),
-    )
-    text = shown(print_leftovers, Leftovers(found, ("c is left alone: damaged",)))
-    assert re.search(r"^20261121-014500-a +finished +1\.5 MB$", text, re.MULTILINE)
-    assert "together 1.5 MB" in text
-    assert "warning: c is left alone: damaged" in text
-    assert shown(print_leftovers, Leftovers(())) == ""
-
-
-def test_what_goes_is_told_in_lines_where_a_table_would_be_a_pillar():
-    name = "20261121-014500-" + "long-" * 10 + "name"
-    found = Leftovers((Leftover(Path("runs") / name, (), 2048, "3 checkpoints before the last", 0),))
-    console = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
-    print_leftovers(found, console)
-    lines = console.file.getvalue().splitlines()
-    assert " ".join(lines[:-1]) == f"{name}: 3 checkpoints before the last; 2.05 kB"
-    assert lines[-1] == "together 2.05 kB"

@@ -39,7 +39,7 @@ def remarks(run: RecordedRun, seeds: Sequence[int] | None = None) -> tuple[str, 
     ]
     if told := constant_remark(run, seeds):
         found.append(told)
-    if told := lost_history(run):
+    if told := readings.lost_history(run):
         found.append(told)
     stops: dict[int, list[int]] = {}
     for seed, facts in (run.finished or {}).get("seeds", {}).items():
@@ -47,19 +47,6 @@ def remarks(run: RecordedRun, seeds: Sequence[int] | None = None) -> tuple[str, 
             stops.setdefault(facts["stopped_epoch"], []).append(int(seed))
     found += [f"{listed(seeds)} stopped early, after epoch {epoch}" for epoch, seeds in stops.items()]
     return (*dict.fromkeys(found), *run.warnings)
-
-
-def lost_history(run: RecordedRun) -> str:
-    """What to say of a finished run whose history has lost rows since; empty if it has not."""
-    lost = readings.lost_epochs(run)
-    if not lost:
-        return ""
-    left = [f"{some} of {all_} epochs" for some, all_ in lost.values()]
-    if set(lost) == set(run.seeds) and len(set(left)) == 1:
-        which = f"{left[0]} are left"
-    else:
-        which = ", ".join(f"of seed {seed} {some} are left" for seed, some in zip(lost, left, strict=True))
-    return f"has lost a part of its history since it finished: {which}"
 
 
 def _changes(run: RecordedRun) -> dict[tuple[str, int], tuple[Any, Any]]:

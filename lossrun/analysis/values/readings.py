@@ -94,6 +94,19 @@ def lost_epochs(run: RecordedRun) -> dict[int, tuple[int, int]]:
     return {seed: (left[seed], epoch) for seed, epoch in ends.items() if left[seed] < epoch}
 
 
+def lost_history(run: RecordedRun) -> str:
+    """What to say of a finished run whose history has lost rows since; empty if it has not."""
+    lost = lost_epochs(run)
+    if not lost:
+        return ""
+    left = [f"{some} of {all_} epochs" for some, all_ in lost.values()]
+    if set(lost) == set(run.seeds) and len(set(left)) == 1:
+        which = f"{left[0]} are left"
+    else:
+        which = ", ".join(f"of seed {seed} {some} are left" for seed, some in zip(lost, left, strict=True))
+    return f"has lost a part of its history since it finished: {which}"
+
+
 def rows_at(run: RecordedRun, epoch: int) -> dict[int, Row]:
     """Each seed's row at one epoch, for the seeds that have it."""
     rows = run.history.rows

@@ -7,7 +7,7 @@ import pytest
 
 from lossrun.analysis.comparison.compare import compare
 from lossrun.analysis.report_data import report_data
-from lossrun.analysis.runs import facts
+from lossrun.analysis.run_facts import facts
 from lossrun.analysis.values.class_values import class_values, of_seeds
 from lossrun.analysis.values.readings import spread
 from lossrun.records import ledger, recorded

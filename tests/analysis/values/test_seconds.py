@@ -9,7 +9,8 @@ import pytest
 
 from lossrun.analysis.comparison.compare import compare
 from lossrun.analysis.learning_curves import learning_curves
-from lossrun.analysis.runs import facts, listing
+from lossrun.analysis.run_facts import facts
+from lossrun.analysis.runs import listing
 from lossrun.analysis.selection import value
 from lossrun.analysis.values.seconds import at_once, clock, seed_seconds
 from lossrun.records import ledger, recorded
