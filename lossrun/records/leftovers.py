@@ -5,7 +5,6 @@ Nothing outside of the runs directory is ever touched, nor a run that is being w
 
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -139,7 +138,7 @@ def remove(leftover: Leftover) -> int:
             if leftover.files:
                 return _remove_files(path, leftover.files)
             # Gone in one step: a killed removal leaves no half of a run, but what gc recognises.
-            hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}{durable.TEMPORARY_SUFFIX}")
+            hidden = path.with_name(f".{path.name}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}")
             if os.name == "posix":
                 path.rename(hidden)
         if os.name != "posix":  # Windows renames no directory with an open file in it

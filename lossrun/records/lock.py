@@ -7,7 +7,6 @@ can create, and which is taken over from a process of this host that has died.
 
 import errno
 import os
-import secrets
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -95,7 +94,7 @@ def _create_note(run: Path, mine: bytes) -> None:
         holder = owner(run)
         if holder is None or is_alive(holder) is not False:
             break
-        dead = path.with_name(f".{path.name}.{secrets.token_hex(4)}{durable.TEMPORARY_SUFFIX}")
+        dead = path.with_name(f".{path.name}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}")
         with suppress(FileNotFoundError):
             path.rename(dead)
             taken = dead.read_bytes()

@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 import shutil
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -95,7 +94,7 @@ def create(
     taken gets -2, -3 and so on. Raises RunError where the disk refuses, leaving nothing behind.
     """
     stamped = f"{(when or datetime.now(UTC)).astimezone(UTC):{_STAMP}}-{slug(name)}"
-    hidden = runs_dir / f".{stamped}.{secrets.token_hex(4)}{durable.TEMPORARY_SUFFIX}"
+    hidden = runs_dir / f".{stamped}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}"
     with durable.refusals_of_the_disk(runs_dir / stamped):
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)

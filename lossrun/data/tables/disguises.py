@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, NamedTuple
 
 from lossrun.data.tables.cells import PLAIN, SPACE, CellForm, as_plain_number, shown
@@ -82,7 +83,13 @@ def disguise(cell: str) -> Disguise | None:
     # The commonest words have no digit.
     if not any(character.isnumeric() for character in cell):
         return None
-    return next((found for pattern, found in _PATTERNS if pattern.fullmatch(cell)), None)
+    return next((found for pattern, found in _compiled() if pattern.fullmatch(cell)), None)
+
+
+@cache
+def _compiled() -> tuple[tuple[re.Pattern[str], Disguise], ...]:
+    """The patterns, once somebody asks: that takes longer than reading a small table."""
+    return tuple((re.compile(pattern), found) for pattern, found in _PATTERNS)
 
 
 def fix_in_csv(kind: Disguise, column: Collection[str], form: CellForm) -> str:
@@ -194,31 +201,29 @@ _SHORT: Final = Disguise("numbers shortened by a letter", "write them in full, s
 # What classes may be called too: asked about where there are many different ones.
 _WEAK: Final = frozenset({_RATIO, _CLOCK, _BOUND, _HEXADECIMAL, _SHORT})
 
-_PATTERNS: Final[tuple[tuple[re.Pattern[str], Disguise], ...]] = (
-    (re.compile(rf"{_DAY}(?:[T ,]+{_TIME}(?:Z| ?[-+][0-9]{{2}}:?[0-9]{{2}}| [A-Z]{{3,4}})?)?", re.IGNORECASE), _DATE),
-    (re.compile(rf"[0-9]{{4}}[-/](?:0[1-9]|1[0-2])|{_PERIOD}", re.IGNORECASE), _DATE),
-    (re.compile(r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+"), _UNCLEAR),
-    (re.compile(r"[-+]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+(?:[eE][-+]?[0-9]+)?|[-+]?,[0-9]+"), _COMMAS),
-    (re.compile(rf"{_SIGN}[0-9]{{1,3}}(?:{_BETWEEN}[0-9]{{2,3}})*{_BETWEEN}[0-9]{{3}}(?:[.,][0-9]+)?"), _GROUPED),
-    (re.compile(r"[-+]?[0-9]+(?:_[0-9]+)+(?:\.[0-9]+)?"), _GROUPED),
-    (re.compile(rf"{_AMOUNT}(?:%|percent|pct\.?|‰)|%{SPACE}?{_AMOUNT}"), _PERCENT),
+_PATTERNS: Final[tuple[tuple[str, Disguise], ...]] = (
+    (rf"(?i){_DAY}(?:[T ,]+{_TIME}(?:Z| ?[-+][0-9]{{2}}:?[0-9]{{2}}| [A-Z]{{3,4}})?)?", _DATE),
+    (rf"(?i)[0-9]{{4}}[-/](?:0[1-9]|1[0-2])|{_PERIOD}", _DATE),
+    (r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+", _UNCLEAR),
+    (r"[-+]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+(?:[eE][-+]?[0-9]+)?|[-+]?,[0-9]+", _COMMAS),
+    (rf"{_SIGN}[0-9]{{1,3}}(?:{_BETWEEN}[0-9]{{2,3}})*{_BETWEEN}[0-9]{{3}}(?:[.,][0-9]+)?", _GROUPED),
+    (r"[-+]?[0-9]+(?:_[0-9]+)+(?:\.[0-9]+)?", _GROUPED),
+    (rf"{_AMOUNT}(?:%|percent|pct\.?|‰)|%{SPACE}?{_AMOUNT}", _PERCENT),
     (
-        re.compile(
-            rf"[-+(]?{SPACE}?(?:{_MONEY}{SPACE}?{_AMOUNT}|{_AMOUNT}{_MONEY})(?:[kKmMbB]n?|mio\.?|mrd\.?)?[-)]?(?:\.-|,-|\.--)?"
-            rf"|{_AMOUNT}(?:[kKmMbB]n?|mio\.?|mrd\.?)?{SPACE}?{_MONEY}"
-        ),
+        rf"[-+(]?{SPACE}?(?:{_MONEY}{SPACE}?{_AMOUNT}|{_AMOUNT}{_MONEY})(?:[kKmMbB]n?|mio\.?|mrd\.?)?[-)]?(?:\.-|,-|\.--)?"
+        rf"|{_AMOUNT}(?:[kKmMbB]n?|mio\.?|mrd\.?)?{SPACE}?{_MONEY}",
         _CURRENCY,
     ),
-    (re.compile(rf"{_AMOUNT}(?:{'|'.join(_UNITS)})|[0-9]+' ?[0-9]{{1,2}}(?:\"|'')"), _UNIT),
-    (re.compile(rf"\({SPACE}?(?:{_DIGITS}){SPACE}?\)|(?:{_DIGITS}){SPACE}?-"), _ACCOUNTING),
-    (re.compile(rf"[\u2212\u2013]{SPACE}?(?:{_DIGITS})|[-+] (?:{_DIGITS})"), _MINUS),
-    (re.compile(rf"{_SIGN}(?:[0-9]+{SPACE}?)?[¼-¾⅐-⅞]"), _VULGAR),
-    (re.compile(r"\+[0-9]{1,3}[ 0-9()/-]{5,}"), _PHONE),
+    (rf"{_AMOUNT}(?:{'|'.join(_UNITS)})|[0-9]+' ?[0-9]{{1,2}}(?:\"|'')", _UNIT),
+    (rf"\({SPACE}?(?:{_DIGITS}){SPACE}?\)|(?:{_DIGITS}){SPACE}?-", _ACCOUNTING),
+    (rf"[\u2212\u2013]{SPACE}?(?:{_DIGITS})|[-+] (?:{_DIGITS})", _MINUS),
+    (rf"{_SIGN}(?:[0-9]+{SPACE}?)?[¼-¾⅐-⅞]", _VULGAR),
+    (r"\+[0-9]{1,3}[ 0-9()/-]{5,}", _PHONE),
     # \d is any digit there is: Arabic, Devanagari, full-width.
-    (re.compile(r"(?=.*[^\x00-\x7f])[-+]?\d[\d.,\u066b\u066c\uff0e\uff0c]*"), _OTHER_DIGITS),
-    (re.compile(r"[-+]?(?:[0-9]+ )?[0-9]+ ?/ ?[0-9]+"), _RATIO),
-    (re.compile(_TIME), _CLOCK),
-    (re.compile(rf"(?:[<>≤≥~≈±]=?|ca\.?|approx\.?){SPACE}?{_AMOUNT}(?:{'|'.join(_UNITS)}|[kKMB])?"), _BOUND),
-    (re.compile(r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+"), _HEXADECIMAL),
-    (re.compile(rf"{_AMOUNT}(?:[kKMB]|mn|bn|[Mm]io\.?|[Mm]rd\.?)"), _SHORT),
+    (r"(?=.*[^\x00-\x7f])[-+]?\d[\d.,\u066b\u066c\uff0e\uff0c]*", _OTHER_DIGITS),
+    (r"[-+]?(?:[0-9]+ )?[0-9]+ ?/ ?[0-9]+", _RATIO),
+    (_TIME, _CLOCK),
+    (rf"(?:[<>≤≥~≈±]=?|ca\.?|approx\.?){SPACE}?{_AMOUNT}(?:{'|'.join(_UNITS)}|[kKMB])?", _BOUND),
+    (r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+", _HEXADECIMAL),
+    (rf"{_AMOUNT}(?:[kKMB]|mn|bn|[Mm]io\.?|[Mm]rd\.?)", _SHORT),
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,7 +39,7 @@ def replace_all(files: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REMEDY
     opened: list[tuple[Path, BinaryIO]] = []
     try:
         for path, data in files:
-            temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+            temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
             renames.append((temporary, path))
             with refusals_of_the_disk(path, remedy):
                 if opened:

@@ -1,5 +1,6 @@
 import json
 import math
+import sys
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,13 @@ PLAIN = (
     | st.text().filter(lambda s: s not in ("nan", "inf", "-inf"))
 )
 TREES = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def after_many_numbers() -> None:
+    """Only from then on is anything but the standard library asked."""
+    assert strict_json.loads_plain(f"[{'0.5,' * 2**20}0.5]") == [0.5] * (2**20 + 1)
+    assert "pydantic_core" in sys.modules
 
 
 def by_the_standard_library(text: str) -> str:
