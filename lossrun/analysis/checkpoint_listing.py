@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Final
 
 from lossrun.errors import CheckpointError
-from lossrun.records import best_weights as stored
-from lossrun.records import checkpoints
-from lossrun.records.checkpoints import Checkpoint
-from lossrun.records.provenance.belonging import Belonging
+from lossrun.records import checkpoint_headers as headers
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lossrun.records.checkpoints import Checkpoint
 
 MOST_PARAMETERS: Final = 16  # of a model whose weights are shown
 _LARGEST_FILE: Final = 16_384  # bytes; 16 numbers and a header are far below
@@ -41,9 +42,9 @@ def saved_files(run: Path, seeds: tuple[int, ...]) -> tuple[SavedFile, ...]:
     """The run's checkpoints, oldest first, then the best weights, of each seed where older versions wrote them. Only
     headers are read."""
     directory = RunDirectory(run)
-    full = [_described(path, None) for path in reversed(checkpoints.candidates(directory.checkpoints))]
+    full = [_described(path, None) for path in reversed(headers.candidates(directory.checkpoints))]
     old = [directory.best_weights_path(seed) for seed in seeds]
-    together = [_described(path, None) for path in checkpoints.best_files(directory.checkpoints) if path not in old]
+    together = [_described(path, None) for path in headers.best_files(directory.checkpoints) if path not in old]
     best = [_described(path, seed) for path, seed in zip(old, seeds, strict=True)]
     return tuple(file for file in (*full, *together, *best) if file)
 
@@ -53,17 +54,33 @@ def best_weights(run: RecordedRun) -> dict[int, dict[str, float]]:
     than MOST_PARAMETERS."""
     files = RunDirectory(run.path)
     finished = bool(run.ledger) and run.ledger[-1]["event"] == "finished"
-    every = checkpoints.best_files(files.checkpoints) if finished else checkpoints.candidates(files.checkpoints)[:1]
+    every = headers.best_files(files.checkpoints) if finished else headers.candidates(files.checkpoints)[:1]
     try:
         if any(path.stat().st_size > (_LARGEST_FILE if finished else _LARGEST_CHECKPOINT) for path in every):
             return {}
+        if any(_parameters(path) > MOST_PARAMETERS for path in every):
+            return {}
+        # Only now, with numbers to show, is numpy worth its time.
+        from lossrun.records import best_weights as stored
+
         found = stored.of_run(files, run.ledger, None if finished else _newest(files, run))
     except (OSError, CheckpointError):
         return {}  # `saved_files` says what is wrong with it
     return {seed: values for seed in run.seeds if seed in found and (values := _weights(found[seed].tensors))}
 
 
-def _newest(files: RunDirectory, run: RecordedRun) -> Checkpoint:
+def _parameters(path: Path) -> int:
+    """Of one seed's model, in a checkpoint or a file of best weights."""
+    facts = headers.metadata(path)
+    whole = facts.get("seeds")  # of the whole state; a file of best weights has no other tensors
+    seeds = whole or facts.get("best")
+    return headers.numbers(path, "model." if whole else "") // (len(seeds) if isinstance(seeds, list) and seeds else 1)
+
+
+def _newest(files: RunDirectory, run: RecordedRun) -> "Checkpoint":
+    from lossrun.records import checkpoints
+    from lossrun.records.provenance.belonging import Belonging
+
     length = files.history_path.stat().st_size if files.history_path.exists() else 0
     problem = Belonging.to(run).problem
     return checkpoints.load_newest(files.checkpoints, history_length=length, on_skip=lambda *_: None, problem=problem)[
@@ -77,7 +94,7 @@ def _described(path: Path, seed: int | None) -> SavedFile | None:
     except OSError:  # there is none yet, or its writer has just removed it
         return None
     try:
-        header = checkpoints.metadata(path)
+        header = headers.metadata(path)
     except CheckpointError as error:
         return SavedFile(path.name, size, None, None, seed, str(error))
     if isinstance(each := header.get("best"), list) and each:
@@ -88,7 +105,7 @@ def _described(path: Path, seed: int | None) -> SavedFile | None:
     return SavedFile(path.name, size, header["epoch"] - (seed is None), header["step"], seed)
 
 
-def _weights(arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
+def _weights(arrays: Mapping[str, "np.ndarray"]) -> dict[str, float]:
     if sum(array.size for array in arrays.values()) > MOST_PARAMETERS:
         return {}
     return {name: value for key in sorted(arrays, key=_weight_first) for name, value in _numbers(key, arrays[key])}
@@ -99,7 +116,7 @@ def _weight_first(name: str) -> tuple[str, bool, str]:
     return layer, kind != "weight", kind
 
 
-def _numbers(name: str, array: np.ndarray) -> Iterator[tuple[str, float]]:
-    for index in np.ndindex(array.shape):
+def _numbers(name: str, array: "np.ndarray") -> Iterator[tuple[str, float]]:
+    for index in product(*map(range, array.shape)):
         place = f"[{','.join(map(str, index))}]" if array.size > 1 else ""
         yield name.removeprefix(_BODY) + place, float(array[index])

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,9 @@ from lossrun.records.files import strict_json
 
 READABLE: Final = (1, 2)  # format versions
 NAME: Final = re.compile(r"step-(?P<step>\d{8,})-(?P<digest>[0-9a-f]{16})\.safetensors")
+BEST_NAME: Final = re.compile(r"best-(?P<digest>[0-9a-f]{16})\.safetensors")
 METADATA_KEY: Final = "lossrun"
+_BEST_OF_SEED: Final = re.compile(r"best-seed\d+\.safetensors")  # of older versions, without a digest
 _LARGEST_HEADER: Final = 100_000_000  # bytes; the limit of the safetensors format itself
 
 
@@ -22,21 +25,44 @@ def candidates(directory: Path) -> list[Path]:
     return newest_first(directory.iterdir())
 
 
+def best_files(directory: Path) -> list[Path]:
+    """The files of best weights, those of older versions (a seed each) included."""
+    found = directory.glob("best-*.safetensors")
+    return sorted(path for path in found if BEST_NAME.fullmatch(path.name) or _BEST_OF_SEED.fullmatch(path.name))
+
+
 def metadata(path: Path) -> dict[str, Any]:
     """What `path` says of itself, from its header alone; the digest is not checked. Raises CheckpointError."""
+    return parsed_header(path, _beginning(path))
+
+
+def numbers(path: Path, prefix: str = "") -> int:
+    """How many numbers the tensors hold whose names begin with `prefix`, from the header. Raises CheckpointError."""
+    try:
+        tensors = {name: one for name, one in _header(_beginning(path)).items() if name != "__metadata__"}
+        return sum(prod(one["shape"]) for name, one in tensors.items() if name.startswith(prefix))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path.name}: no checkpoint of lossrun's (its header cannot be read)") from error
+
+
+def _beginning(path: Path) -> bytes:
+    """Eight bytes of length, then a JSON header."""
     try:
         with path.open("rb") as file:
             start = file.read(8)
-            return parsed_header(path, start + file.read(min(int.from_bytes(start, "little"), _LARGEST_HEADER)))
+            return start + file.read(min(int.from_bytes(start, "little"), _LARGEST_HEADER))
     except OSError as error:
         raise CheckpointError(f"{path.name}: cannot be read ({error.strerror or error})") from error
 
 
+def _header(start: bytes) -> Any:
+    return json.loads(start[8 : 8 + int.from_bytes(start[:8], "little")])
+
+
 def parsed_header(path: Path, start: bytes) -> dict[str, Any]:
-    """The metadata in the beginning of a file: eight bytes of length, then a JSON header."""
-    length = int.from_bytes(start[:8], "little")
+    """The metadata in the beginning of a file."""
     try:
-        facts = strict_json.loads(json.loads(start[8 : 8 + length])["__metadata__"][METADATA_KEY])
+        facts = strict_json.loads(_header(start)["__metadata__"][METADATA_KEY])
         version = facts["format_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path.name}: no checkpoint of lossrun's (its header cannot be read)") from error

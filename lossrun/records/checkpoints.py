@@ -8,7 +8,6 @@ Tensors are numpy arrays by name (`model.`, `optimizer.`, `rng.` ...); everythin
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,16 +19,14 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from lossrun.errors import CheckpointError
-from lossrun.records.checkpoint_headers import METADATA_KEY, NAME, newest_first, parsed_header, step_of
+from lossrun.records.checkpoint_headers import BEST_NAME, METADATA_KEY, NAME, newest_first, parsed_header, step_of
+from lossrun.records.checkpoint_headers import best_files as best_files
 from lossrun.records.checkpoint_headers import candidates as candidates
 from lossrun.records.checkpoint_headers import metadata as metadata
 from lossrun.records.files import durable, strict_json
 
 FORMAT_VERSION: Final = 2  # 1 kept the best weights in files of their own, which no digest proved
 FEWEST_KEPT: Final = 2  # a damaged newest one must leave another to go back to
-
-_BEST: Final = re.compile(r"best-(?P<digest>[0-9a-f]{16})\.safetensors")
-_BEST_OF_SEED: Final = re.compile(r"best-seed\d+\.safetensors")  # of older versions, without a digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +84,6 @@ def save_best(directory: Path, tensors: Mapping[str, np.ndarray], metadata: Mapp
     path = directory / f"best-{_digest(data)}.safetensors"
     durable.replace(path, data)
     return path
-
-
-def best_files(directory: Path) -> list[Path]:
-    """The files of best weights, those of older versions (a seed each) included."""
-    found = directory.glob("best-*.safetensors")
-    return sorted(path for path in found if _BEST.fullmatch(path.name) or _BEST_OF_SEED.fullmatch(path.name))
 
 
 def remove_best(directory: Path, but: str) -> None:
@@ -180,7 +171,7 @@ def _bytes(path: Path) -> bytes:
 
 def _verified_bytes(path: Path) -> bytes:
     data = _bytes(path)
-    match = NAME.fullmatch(path.name) or _BEST.fullmatch(path.name)
+    match = NAME.fullmatch(path.name) or BEST_NAME.fullmatch(path.name)
     if match and match["digest"] != (found := _digest(data)):
         raise CheckpointError(f"{path.name}: damaged, its content has the digest {found}")
     return data

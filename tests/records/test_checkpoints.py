@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lossrun.errors import CheckpointError, RunError
-from lossrun.records import checkpoints
+from lossrun.records import checkpoint_headers, checkpoints
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.files import durable
 
@@ -213,3 +213,22 @@ def test_removing_what_came_after_a_step(tmp_path):
     # Where nothing else is left, what there is stays.
     checkpoints.remove_after(tmp_path, 1)
     assert steps(tmp_path) == [4, 2]
+
+
+def test_a_header_tells_how_many_numbers_a_file_holds(tmp_path):
+    state = {
+        "model.w": np.zeros((3, 2)),
+        "model.b": np.zeros(()),
+        "optimizer.w": np.zeros((3, 2)),
+        "rng.x": np.zeros(0),
+    }
+    path = checkpoints.save(tmp_path, 1, Checkpoint(state, {}), keep=1)
+    assert [checkpoint_headers.numbers(path, prefix) for prefix in ("", "model.", "rng.", "best.")] == [13, 7, 0, 0]
+
+
+@pytest.mark.parametrize("header", [b"[1]", b'{"w": 3}', b'{"w": {"shape": 1}}', b'{"w": {"shape": ["a"]}}', b"no"])
+def test_a_damaged_header_tells_no_numbers(tmp_path, header):
+    path = tmp_path / "step-00000001-0123456789abcdef.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(CheckpointError, match="header cannot be read"):
+        checkpoint_headers.numbers(path)
