@@ -29,6 +29,8 @@ def main() -> None:
     """The entry point: every error of ours becomes one message on stderr and its exit code."""
     if not is_a_width(os.environ.get("COLUMNS", "")):
         os.environ.pop("COLUMNS", None)  # rich would take a 0 at its word
+    # pydantic would read the metadata of every installed package, in search of plugins for itself.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     try:
         _run()
     except BrokenPipeError:

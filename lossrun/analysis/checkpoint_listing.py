@@ -58,7 +58,7 @@ def best_weights(run: RecordedRun) -> dict[int, dict[str, float]]:
     try:
         if any(path.stat().st_size > (_LARGEST_FILE if finished else _LARGEST_CHECKPOINT) for path in every):
             return {}
-        if any(_parameters(path) > MOST_PARAMETERS for path in every):
+        if not every or any(_parameters(path) > MOST_PARAMETERS for path in every):
             return {}
         # Only now, with numbers to show, is numpy worth its time.
         from lossrun.records import best_weights as stored

@@ -152,10 +152,10 @@ def list_(
     """List what a config can name, such as losses or optimizers, or all lint rules or diagnoses."""
     import json
 
+    from lossrun.catalog import COMPONENTS
     from lossrun.catalog.declaration import TASKS
     from lossrun.errors import UsageError
     from lossrun.report.layout.console import stdout
-    from lossrun.report.reference.advice_listing import ADVICE, advice_records, print_advice
     from lossrun.report.reference.listing import listing, overview, records
 
     if task is not None and task not in TASKS:
@@ -163,7 +163,9 @@ def list_(
     declared = LISTS.get(kind, kind)
     if declared not in LISTS.values():
         raise UsageError(f"list {kind}: there is no such list; expected one of {', '.join(LISTS)}")
-    if declared in ADVICE:
+    if declared not in COMPONENTS:
+        from lossrun.report.reference.advice_listing import advice_records, print_advice
+
         if task is not None:
             raise UsageError(f"list {kind}: --task is for losses, metrics and datasets; leave it out")
         if json_:

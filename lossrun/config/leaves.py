@@ -1,16 +1,20 @@
-"""Validation of single values: pydantic, strict, built from a parameter's declaration."""
+"""Validation of single values: pydantic, strict, built from a parameter's declaration.
+
+pydantic is imported with the first value, as it takes longer than all that `explain` and `list` do without it.
+"""
 
 from collections.abc import Mapping
 from functools import cache
 from math import isfinite
 from types import UnionType
-from typing import Annotated, Any, Final, Literal, TypeAlias, Union, get_args, get_origin
-
-from pydantic import AllowInfNan, BeforeValidator, Field, TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from lossrun.catalog import nearest
 from lossrun.catalog.parameter import Parameter
 from lossrun.config.source import Path
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
 
 
 def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
@@ -18,6 +22,8 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
 
     The message is empty where nothing is; otherwise the value is None.
     """
+    from pydantic import ValidationError
+
     if isinstance(value, str):
         value = parameter.spellings.get(value, value)
     try:
@@ -36,7 +42,7 @@ def _in_a_list(parameter: Parameter, value: Any) -> str:
         return ""
     try:
         adapter(parameter).validate_python([value])
-    except ValidationError:
+    except ValueError:
         return ""
     return f"; write it as [{shown(value)}]"
 
@@ -49,13 +55,13 @@ def _as_an_integer(parameter: Parameter, value: Any) -> str:
     for candidate in (whole, [whole]):
         try:
             adapter(parameter).validate_python(candidate)
-        except ValidationError:
+        except ValueError:
             continue
         return f"; write {whole}"
     return ""
 
 
-def _innermost(error: ValidationError, value: Any) -> tuple[Path, Any]:
+def _innermost(error: "ValidationError", value: Any) -> tuple[Path, Any]:
     """The first item of a list or mapping that is refused, where one is; otherwise the whole value.
 
     Of the branches of a union the one that came furthest was meant.
@@ -82,17 +88,18 @@ def _as_word(key: Any) -> Any:
     return str(key) if isinstance(key, (int, float)) and not isinstance(key, bool) else key
 
 
-_Word: TypeAlias = Annotated[str, Field(strict=True), BeforeValidator(_as_word)]
-
-
 @cache
-def adapter(parameter: Parameter) -> TypeAdapter[Any]:
+def adapter(parameter: Parameter) -> "TypeAdapter[Any]":
     """Strict: no bool for a number, no number for a string, no NaN, no infinity."""
+    from pydantic import TypeAdapter
+
     return TypeAdapter(_bounded(parameter.type, parameter))
 
 
 def _bounded(annotation: Any, p: Parameter) -> Any:
     """The bounds of `p` moved into every number (and its pattern into every string) of the annotation."""
+    from pydantic import AllowInfNan, BeforeValidator, Field
+
     origin = get_origin(annotation)
     if annotation in (int, float):
         bounds = Field(strict=True, gt=p.above, ge=p.at_least, lt=p.below, le=p.at_most)
@@ -105,7 +112,8 @@ def _bounded(annotation: Any, p: Parameter) -> Any:
         return list[_bounded(get_args(annotation)[0], p)]  # type: ignore[misc]
     if origin is dict:
         _, item = get_args(annotation)
-        return dict[_Word, _bounded(item, p)]  # type: ignore[misc]
+        word = Annotated[str, Field(strict=True), BeforeValidator(_as_word)]
+        return dict[word, _bounded(item, p)]  # type: ignore[misc]
     if origin in (UnionType, Union):
         return Union[tuple(_bounded(option, p) for option in get_args(annotation))]  # noqa: UP007
     return annotation

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from lossrun.errors import LockedError, RunError, UsageError
-from lossrun.records import checkpoints, ledger, lock
+from lossrun.records import checkpoint_headers, ledger, lock
 from lossrun.records.files import durable, strict_json
 from lossrun.records.run_directory import RunDirectory, all_runs, is_run
 from lossrun.records.status import Status, status
@@ -172,6 +172,8 @@ def _ledger_length(path: Path) -> int:
 
 
 def _remove_files(run: Path, files: Sequence[Path]) -> int:
+    from lossrun.records import checkpoints  # numpy: only where something goes
+
     # Whatever is to stay must be whole, or what goes is all there is: reading raises where it is damaged.
     last = _checkpoints(run)[:1]
     if last and last[0] not in files:
@@ -274,4 +276,4 @@ def _checkpoints_text(count: int, *, keep_best: bool) -> str:
 def _checkpoints(run: Path) -> list[Path]:
     """Newest first. None in a folder that lies elsewhere."""
     folder = RunDirectory(run).checkpoints
-    return [] if folder.is_symlink() else checkpoints.candidates(folder)
+    return [] if folder.is_symlink() else checkpoint_headers.candidates(folder)

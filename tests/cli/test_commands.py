@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.conftest import CONFIG, Run, in_another_process
+from tests.cli.conftest import CONFIG, Run
 
 
 def test_train_resume_compare(lossrun: Run, config: Path, tmp_path: Path) -> None:
@@ -193,30 +193,6 @@ def test_a_locked_run_says_who_holds_it(lossrun: Run, config: Path, tmp_path: Pa
         result = lossrun("resume", "last", "--set", "epochs=5")
     assert result.code == 5
     assert "process" in result.err
-
-
-def test_what_does_not_train_does_not_import_torch(lossrun: Run, config: Path, tmp_path: Path) -> None:
-    """--help, ls, show, compare, check, list, schema and every config error."""
-    (tmp_path / "wrong.yaml").write_text(CONFIG.replace("mse", "msee"))
-    (tmp_path / "unfit.yaml").write_text(CONFIG.replace("mse", "cross_entropy"))
-    for _ in range(2):
-        assert lossrun("train", "config.yaml").code == 0
-    commands = {
-        ("--help",): 0,
-        ("train", "wrong.yaml"): 2,
-        ("train", "unfit.yaml"): 2,
-        ("train", "--help"): 0,
-        ("ls",): 0,
-        ("show", "last"): 0,
-        ("compare", "last", "last~1"): 0,
-        ("check", "config.yaml"): 0,
-        ("list", "losses"): 0,
-        ("schema",): 0,
-        ("resume", "last"): 0,
-    }
-    for done in in_another_process(list(commands), tmp_path):
-        assert done.code == commands[tuple(done.arguments)], done.err
-        assert "torch" not in done.modules, done.arguments
 
 
 def test_the_python_interface_is_the_same_run(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -62,17 +60,6 @@ def test_mistakes_are_told(trained, lossrun, options, told):
     result = lossrun("compare", "mse", "mae", *options)
     assert result.code == 2
     assert told in " ".join(result.err.split())
-
-
-def test_intervals_need_neither_torch_nor_scipy(trained):
-    spy = (
-        "import sys\nfrom lossrun.cli import app\n"
-        "app(['compare', 'mse', 'mae'], standalone_mode=False)\n"
-        "print([name for name in ('torch', 'scipy') if name in sys.modules], file=sys.stderr)"
-    )
-    result = subprocess.run([sys.executable, "-c", spy], cwd=trained, capture_output=True, text=True, check=True)
-    assert "95 % interval" in result.stdout
-    assert result.stderr.splitlines()[-1] == "[]"
 
 
 def test_runs_are_called_as_the_user_says_wherever_they_are_named(trained, lossrun):

@@ -53,14 +53,6 @@ def test_unknown_names_and_kinds_end_with_2(lossrun: Run) -> None:
     assert lossrun("explain", "momentum", "--kind", "optimizer").code == 0
 
 
-def test_what_is_no_loss_needs_no_torch(tmp_path: Path) -> None:
-    names = ["adam", "one_cycle", "mlp", "mnist", "rmse", "double_activation", "double_softmax"]
-    for name, done in zip(names, in_another_process([["explain", name] for name in names], tmp_path), strict=True):
-        assert name in done.out.decode()
-        assert (done.code, done.err) == (0, b"")
-        assert "torch" not in done.modules, name
-
-
 def test_an_ascii_terminal_without_colour_is_enough(tmp_path: Path) -> None:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("LC_", "PYTHON", "LANG"))},

@@ -2,8 +2,6 @@
 
 import io
 import re
-import subprocess
-import sys
 from itertools import product
 
 import numpy as np
@@ -119,29 +117,3 @@ def test_a_run_in_a_narrow_listing_has_two_lines_and_the_newest_is_last(many):
     names = [line.partition(",")[0] for line in lines if not line.startswith(" ")]
     assert names == [run.name for run in many]
     assert lines[1].startswith("  finished 4/4; mse, sgd, lr 0.1; val_accuracy 0.9125")
-
-
-def test_comparing_and_listing_need_no_heavy_package(many):
-    """numpy alone takes longer to import than a comparison to make."""
-    spy = """
-import sys
-from pathlib import Path
-from lossrun.analysis.comparison.compare import compare
-from lossrun.analysis.runs import listing
-from lossrun.records import recorded
-from lossrun.report.comparison.compare import print_comparison
-from lossrun.report.layout.console import stdout
-from lossrun.report.comparison.formats import to_markdown
-from lossrun.report.runs import print_listing
-paths = [Path(argument) for argument in sys.argv[1:]]
-comparison = compare([recorded.load(path) for path in paths])
-print_comparison(comparison, stdout())
-print(to_markdown(comparison))
-print_listing(listing(paths), stdout())
-heavy = "torch", "numpy", "pydantic", "safetensors", "scipy"
-print([name for name in heavy if name in sys.modules], file=sys.stderr)
-"""
-    command = [sys.executable, "-c", spy, *(str(run.path) for run in many)]
-    result = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8")
-    assert result.stdout.count(many[-1].name) == 3
-    assert result.stderr.splitlines()[-1] == "[]"

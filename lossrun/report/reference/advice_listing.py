@@ -13,8 +13,6 @@ from lossrun.report.layout.text_table import Column, TextTable, print_line, prin
 from lossrun.report.reference.listing import LEAST_ROOM
 from lossrun.shell import command
 
-ADVICE = ("rule", "diagnosis")
-
 
 def print_advice(console: Console, kind: str, *, full: bool) -> None:
     """A row for each: its name, what follows, and what it looks for. `full`: each in full."""
