@@ -118,6 +118,11 @@ class Optimizer(Component):
     the others divide the gradient's size out.
     `full_batch`: its rule makes sense for the gradient of all samples only.
     `keeps`: numbers for each weight that it remembers from step to step, without those that a parameter adds.
+    `torch_class`: its class in `torch.optim`; "" where torch has none and `components/optimizers/not_in_torch.py` has
+    a function of its name.
+    `pairs`: parameters of torch's class that take two numbers, by the two declared parameters that hold them.
+    `fused_on`: device types on which torch updates all weights in one kernel instead of several per weight.
+    `capturable`: torch can count its steps on the GPU, without which a CUDA graph could not hold its update.
     `contradiction`: what is wrong with the parameters taken together, empty where nothing is."""
 
     kind: str = "optimizer"
@@ -126,6 +131,10 @@ class Optimizer(Component):
     scales_with_gradient: bool = False
     full_batch: bool = False
     keeps: int = 0
+    torch_class: str = ""
+    pairs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    fused_on: tuple[str, ...] = ()
+    capturable: bool = False
     contradiction: Contradiction = no_contradiction
 
 
@@ -137,6 +146,11 @@ class Schedule(Component):
     kind: str = "schedule"
     depends_on_length: bool = False
     contradiction: Contradiction = no_contradiction
+
+    @property
+    def waits_for_results(self) -> bool:
+        """Whether it looks at a metric of the run, so that no formula of the step gives its rate."""
+        return self.parameter("metric") is not None
 
     def follows_the_run(self, parameters: Mapping[str, Any]) -> bool:
         """Whether a run of another length would have other rates, with these parameters."""

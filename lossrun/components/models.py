@@ -3,18 +3,16 @@
 The layers bear the names of the declaration's summary (`hidden1`, `norm1`, `output`, ...).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Any, Final, cast
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Model
 from lossrun.components.initializers import initialise
-
-Output: TypeAlias = Literal["none", "sigmoid", "softmax", "log_softmax"]
+from lossrun.components.network import Network, Output
 
 ACTIVATIONS: Final[Mapping[str, type[nn.Module]]] = {
     "relu": nn.ReLU,
@@ -28,40 +26,6 @@ ACTIVATIONS: Final[Mapping[str, type[nn.Module]]] = {
     "softplus": nn.Softplus,
     "none": nn.Identity,
 }
-
-
-class Network(nn.Module):
-    """A body that gives pre-activations, and the activation of its last layer, kept apart so that a metric can be
-    computed from the pre-activations, where it is stable.
-
-    Inputs (N, *input_shape); pre-activations and outputs (N, output_size).
-    """
-
-    def __init__(self, body: nn.Module, output: Output) -> None:
-        super().__init__()
-        self.body = body
-        self.output = output
-
-    def preactivations(self, inputs: Tensor) -> Tensor:
-        """What the last layer gives before its activation: logits, where the output is read as probabilities."""
-        result: Tensor = self.body(inputs)
-        return result
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return activated(self.preactivations(inputs), self.output)
-
-
-def activated(preactivations: Tensor, output: Output) -> Tensor:
-    """The output activation, applied along the last axis. Raises ValueError for an unknown one."""
-    if output == "none":
-        return preactivations
-    if output == "sigmoid":
-        return torch.sigmoid(preactivations)
-    if output == "softmax":
-        return torch.softmax(preactivations, dim=-1)
-    if output == "log_softmax":
-        return torch.log_softmax(preactivations, dim=-1)
-    raise ValueError(f"unknown output activation {output!r}; expected none, sigmoid, softmax or log_softmax")
 
 
 def linear(input_shape: Sequence[int], output_size: int, *, output: Output, init: Mapping[str, Any]) -> Network:
@@ -135,9 +99,6 @@ def cnn(
         dense, prod(shape), output_size, activation=activation, dropout=dropout, batch_norm=batch_norm, first=first
     )
     return _network(body, output, init)
-
-
-MODEL_FUNCTIONS: Final[Mapping[str, Callable[..., Network]]] = {"linear": linear, "mlp": mlp, "cnn": cnn}
 
 
 def _network(body: dict[str, nn.Module], output: Output, init: Mapping[str, Any]) -> Network:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from lossrun.catalog import get
+from lossrun.catalog.declaration import Schedule
 from lossrun.catalog.parameter import REQUIRED
 from lossrun.components.schedules import rate
 
@@ -22,7 +23,7 @@ def rate_curves(name: str, parameters: Mapping[str, Any]) -> tuple[Curve, ...]:
     Raises KeyError for an unknown name.
     """
     declared = get("schedule", name)
-    if name == "reduce_on_plateau":
+    if isinstance(declared, Schedule) and declared.waits_for_results:
         return ()
     settings = {key.name: key.default for key in declared.parameters if key.default is not REQUIRED} | dict(parameters)
     steps = range(EPOCHS * STEPS_PER_EPOCH)

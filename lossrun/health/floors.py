@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from lossrun.components.models import Output, activated
+from lossrun.components.network import Output, activated
 from lossrun.config import Config
 from lossrun.config.resolve import loss_declaration
 from lossrun.steps.evaluate import OutputSpec

@@ -6,7 +6,7 @@ from typing import Final
 import torch
 from torch import nn
 
-from lossrun.components.models import Network
+from lossrun.components.network import Network
 from lossrun.config import Choice
 from lossrun.data import Data
 from lossrun.inference.program import INPUTS, PREDICTIONS, PredictionModule

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.components.metrics import predictions
-from lossrun.components.models import Network
+from lossrun.components.network import Network
 from lossrun.data import Data
 from lossrun.errors import UsageError, ran_out_of_memory
 from lossrun.steps.evaluate import OutputSpec

@@ -10,7 +10,7 @@ from torch import Tensor
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import LOSSES
-from lossrun.components.losses import LOSS_FUNCTIONS
+from lossrun.components.lookup import loss_function
 from lossrun.components.metrics import predictions, prepared_targets
 from lossrun.components.metrics.regression import LEAST_VALUE, RegressionTargets
 from lossrun.steps.evaluate import OutputSpec
@@ -45,7 +45,7 @@ def sample_losses(
 
 def _of_classes(name: str, raw: Tensor, targets: Tensor, reading: OutputSpec) -> Tensor:
     probabilities = predictions(raw, task=reading.task, output=reading.output, reads_as=reading.reads_as)
-    function, declared = LOSS_FUNCTIONS[name], get("loss", name)
+    function, declared = loss_function(name), get("loss", name)
     assert isinstance(declared, Loss)
     if declared.prediction is None:
         return function(raw, targets)
@@ -91,5 +91,5 @@ def _of_numbers(
         elif name == "poisson_nll":
             unscaled = reading.reads_as == "log_mean" and prepared.scale is None
             outputs = raw if unscaled else predicted.clamp(min=LEAST_VALUE).log()
-        values[name] = LOSS_FUNCTIONS[name](outputs, own)
+        values[name] = loss_function(name)(outputs, own)
     return values

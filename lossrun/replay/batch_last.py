@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
 
-from lossrun.components.models import ACTIVATIONS, Network
+from lossrun.components.models import ACTIVATIONS
+from lossrun.components.network import Network
 from lossrun.replay import pools
 from lossrun.replay.convolutions import Convolutions, has_few_channels
 from lossrun.replay.kernels import Planned, storage

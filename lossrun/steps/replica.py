@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.components.losses.reductions import Objective
-from lossrun.components.models import Network, activated
+from lossrun.components.network import Network, activated
 from lossrun.components.schedules import PlateauState
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 
-from lossrun.components.models import Network, activated
+from lossrun.components.network import Network, activated
 from lossrun.components.optimizers import update
 from lossrun.steps.randomness import generator_state, set_generator_state
 from lossrun.steps.replica import Replica, Samples

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.catalog import DataFacts
-from lossrun.components.losses import LOSS_FUNCTIONS
+from lossrun.components.lookup import function_of, loss_function
 from lossrun.components.losses.reductions import Objective
-from lossrun.components.models import MODEL_FUNCTIONS
 from lossrun.components.optimizers import build_optimizer
 from lossrun.components.schedules import Plateau
 from lossrun.config import Choice, Config
@@ -146,7 +145,8 @@ def plateau(schedule: Choice) -> Plateau | None:
 
 def _network(model: Choice, input_shape: tuple[int, ...], outputs: int, place: Workplace) -> nn.Module:
     if not model.is_plugin:
-        return MODEL_FUNCTIONS[model.name](input_shape, outputs, **model.parameters)
+        network: nn.Module = function_of("model", model.name)(input_shape, outputs, **model.parameters)
+        return network
     function, parameters = own_component("model", model, place.config_dir)
     network = _called("model", model.name, function, input_shape, outputs, **parameters)
     if not isinstance(network, nn.Module):
@@ -172,7 +172,7 @@ def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplac
     if "ignore_index" in parameters:
         parameters["ignore_index"] = ignored
     return Objective(
-        partial(LOSS_FUNCTIONS[loss.name], **parameters),
+        partial(loss_function(loss.name), **parameters),
         reduction=reduction,
         outputs_per_sample=facts.target_size if declared.averages_outputs else 1,
         weights_of="outputs" if declared.averages_outputs else "classes",

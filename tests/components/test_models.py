@@ -12,7 +12,9 @@ from torch import nn
 
 from lossrun.catalog import get
 from lossrun.catalog.models import ACTIVATION, LENET5, MODELS, OUTPUT, TWO_CONV
-from lossrun.components.models import ACTIVATIONS, MODEL_FUNCTIONS, Network, Output, activated, cnn, linear, mlp
+from lossrun.components.lookup import function_of
+from lossrun.components.models import ACTIVATIONS, cnn, linear, mlp
+from lossrun.components.network import Network, Output, activated
 
 TORCH = {"name": "torch"}
 PLAIN: dict[str, Any] = {
@@ -46,12 +48,11 @@ def assert_matches_summary(network: Network, name: str, parameters: dict, input_
 
 @pytest.mark.parametrize("declared", MODELS, ids=lambda d: d.name)
 def test_declaration_and_signature_agree(declared):
-    signature = inspect.signature(MODEL_FUNCTIONS[declared.name]).parameters.values()
+    signature = inspect.signature(function_of("model", declared.name)).parameters.values()
     assert {p.name for p in signature if p.kind is p.KEYWORD_ONLY} == {p.name for p in declared.parameters}
 
 
-def test_every_declared_model_and_activation_has_code_and_no_other():
-    assert list(MODEL_FUNCTIONS) == [declared.name for declared in MODELS]
+def test_every_declared_activation_has_code_and_no_other():
     assert list(ACTIVATIONS) == list(get_args(ACTIVATION.type))
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lossrun.components.models import Network, cnn, linear, mlp
+from lossrun.components.models import cnn, linear, mlp
+from lossrun.components.network import Network
 from lossrun.replay.batch_last import FEWEST_SAMPLES, MOST_SAMPLES, Innermost, suits
 from lossrun.replay.recording import Recording
 

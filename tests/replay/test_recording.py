@@ -15,7 +15,8 @@ from torch.utils._pytree import tree_leaves
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Loss
-from lossrun.components.losses import LOSS_FUNCTIONS
+from lossrun.catalog.losses import LOSSES
+from lossrun.components.lookup import loss_function
 from lossrun.components.metrics import compute_metrics, prepared_targets
 from lossrun.components.models import ACTIVATIONS
 from lossrun.replay import products as products_of_ours
@@ -458,12 +459,12 @@ def test_a_substitute_computes_in_the_place_of_a_kernel() -> None:
     assert recording.outputs[1].tolist() == [5.0, 5.0]
 
 
-@pytest.mark.parametrize("name", sorted(LOSS_FUNCTIONS))
+@pytest.mark.parametrize("name", sorted(loss.name for loss in LOSSES))
 def test_every_loss_of_ours_can_be_replayed(name: str) -> None:
     declared = get("loss", name)
     assert isinstance(declared, Loss)
     defaults = {"delta": 0.7} if name == "huber" else {}
-    loss = partial(LOSS_FUNCTIONS[name], **defaults)
+    loss = partial(loss_function(name), **defaults)
     for task in declared.tasks:
         if task == "regression":
             check(gradients(loss), normal((6, 3 * declared.outputs_per_target), (6, 3)))

@@ -1,5 +1,10 @@
-"""The losses a config may name, with formulas and sources. Their code: `components/losses/`."""
+"""The losses that a config may name, with formulas and sources.
 
+The loss declared in `catalog/losses/binary.py` is the function of the same name in `components/losses/binary.py`, and
+so in every family.
+"""
+
+from collections.abc import Mapping
 from typing import Final
 
 from lossrun.catalog.declaration import Loss
@@ -8,6 +13,12 @@ from lossrun.catalog.losses.classes import CLASS_LOSSES
 from lossrun.catalog.losses.parameters import INPUTS, REDUCTION
 from lossrun.catalog.losses.regression import REGRESSION_LOSSES
 
-__all__ = ["INPUTS", "LOSSES", "REDUCTION"]
+__all__ = ["FAMILIES", "INPUTS", "LOSSES", "REDUCTION"]
 
-LOSSES: Final[tuple[Loss, ...]] = (*REGRESSION_LOSSES, *BINARY_LOSSES, *CLASS_LOSSES)
+# By the module that declares them, under `catalog/losses/`, and that computes them, under `components/losses/`.
+FAMILIES: Final[Mapping[str, tuple[Loss, ...]]] = {
+    "regression": REGRESSION_LOSSES,
+    "binary": BINARY_LOSSES,
+    "classes": CLASS_LOSSES,
+}
+LOSSES: Final[tuple[Loss, ...]] = tuple(loss for family in FAMILIES.values() for loss in family)

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from lossrun.catalog import find, nearest, nearest_name, why_not
 from lossrun.catalog.declaration import Loss
+from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.parameter import Parameter
-from lossrun.components.losses import LOSS_FUNCTIONS
+from lossrun.components.lookup import loss_function
 from lossrun.config import leaves
 from lossrun.errors import UsageError
 
@@ -37,7 +38,7 @@ def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
         raise _unknown(name)
     component = found.component
     assert isinstance(component, Loss)
-    function = LOSS_FUNCTIONS[component.name]
+    function = loss_function(component.name)
     takes = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
     accepted = [name for name in takes if component.parameter(name)]
     values = {p.name: p.default for p in component.parameters if p.name in accepted}
@@ -75,7 +76,9 @@ def _unknown(name: str) -> UsageError:
         return UsageError(f"there is no loss called {name!r}: {reason}")
     near = nearest_name("loss", name)
     hint = f"did you mean {near!r}? " if near else ""
-    return UsageError(f"there is no loss called {name!r}; {hint}There are: {', '.join(LOSS_FUNCTIONS)}")
+    return UsageError(
+        f"there is no loss called {name!r}; {hint}There are: {', '.join(declared.name for declared in LOSSES)}"
+    )
 
 
 def _unaccepted(name: str, key: str, accepted: list[str]) -> UsageError:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.catalog.losses.reductions import REDUCTIONS, Reduction, adds_up_samples, factor
-from lossrun.components.losses import Weights
+from lossrun.components.losses.arguments import Weights
 
 
 class Objective(nn.Module):

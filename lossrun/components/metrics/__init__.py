@@ -23,7 +23,7 @@ from lossrun.catalog.declaration import Prediction
 from lossrun.catalog.metrics import metric_names
 from lossrun.components.metrics.classes import ClassTargets, class_targets, exclusive_metrics, label_metrics
 from lossrun.components.metrics.regression import RegressionTargets, means, regression_metrics, regression_targets
-from lossrun.components.models import Output, activated
+from lossrun.components.network import Output, activated
 
 ReadsAs: TypeAlias = Prediction | None
 PreparedTargets: TypeAlias = RegressionTargets | ClassTargets

@@ -13,7 +13,7 @@ from lossrun.catalog.metrics import MOST_RANKED
 from lossrun.components.metrics.exact_softmax import softmax, softplus
 from lossrun.components.metrics.ranks import macro, ranked
 from lossrun.components.metrics.sample_means import exact_weights, mean, over_samples, power_of_two
-from lossrun.components.models import Output, activated
+from lossrun.components.network import Output, activated
 
 # The plain parameters of the losses, as the catalogue declares them (focal: gamma 2).
 MARGIN: Final = 1.0

@@ -8,7 +8,7 @@ from lossrun.components.metrics import ReadsAs, reading
 from lossrun.components.metrics.classes import ClassTargets, decisions
 from lossrun.components.metrics.exact_softmax import softmax
 from lossrun.components.metrics.ranks import ranked
-from lossrun.components.models import Output
+from lossrun.components.network import Output
 
 
 def class_scores(

@@ -11,7 +11,7 @@ from torch import Tensor
 from lossrun.catalog.declaration import Prediction
 from lossrun.components.metrics.exact_softmax import softplus
 from lossrun.components.metrics.sample_means import exact_weights, mean, over_samples
-from lossrun.components.models import Output, activated
+from lossrun.components.network import Output, activated
 
 # The plain parameters of the losses, as the catalogue declares them.
 HUBER_DELTA: Final = 1.0

@@ -1,34 +1,14 @@
 """The optimizer in PyTorch, its conventions written out."""
 
-from collections.abc import Mapping
-from textwrap import indent
-from typing import Final
+from collections.abc import Callable
 
 from lossrun.catalog import get
+from lossrun.catalog.declaration import Optimizer
 from lossrun.catalog.parameter import Parameter
-from lossrun.errors import UsageError
 from lossrun.script.lines.own import own_import
 from lossrun.script.lines.script_input import ScriptInput
-from lossrun.script.lines.text import Section, call, function, keywords, number
-
-CLASSES: Final[Mapping[str, str]] = {
-    "sgd": "SGD",
-    "adam": "Adam",
-    "adamw": "AdamW",
-    "rmsprop": "RMSprop",
-    "adagrad": "Adagrad",
-    "adadelta": "Adadelta",
-    "adamax": "Adamax",
-    "nadam": "NAdam",
-    "radam": "RAdam",
-    "asgd": "ASGD",
-    "rprop": "Rprop",
-    "adafactor": "Adafactor",
-}
-PAIRS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
-    "rprop": {"etas": ("etaminus", "etaplus"), "step_sizes": ("step_size_min", "step_size_max")},
-    "adafactor": {"eps": ("eps1", "eps2")},
-}
+from lossrun.script.lines.text import Section, call, function, keywords
+from lossrun.script.pytorch import not_in_torch
 
 
 def optimizer_section(experiment: ScriptInput) -> Section:
@@ -41,11 +21,13 @@ def optimizer_section(experiment: ScriptInput) -> Section:
         section = own_import(module, attribute, experiment.directory)
         section.functions.append(function("def build_optimizer(model)", "", [made]))
         return section
-    if optimizer.name == "muon":
-        return _muon(experiment)
-    for pair, (first, second) in PAIRS.get(optimizer.name, {}).items():
-        parameters[pair] = (parameters.pop(first), parameters.pop(second))
     declared = get("optimizer", optimizer.name)
+    assert isinstance(declared, Optimizer)
+    if not declared.torch_class:
+        write: Callable[[ScriptInput], Section] = getattr(not_in_torch, optimizer.name)
+        return write(experiment)
+    for pair, (first, second) in declared.pairs.items():
+        parameters[pair] = (parameters.pop(first), parameters.pop(second))
     off = {key.name for key in declared.parameters if isinstance(key, Parameter) and not key.default}
     written = {
         name: tuple(value) if isinstance(value, list) else value
@@ -54,60 +36,8 @@ def optimizer_section(experiment: ScriptInput) -> Section:
         if value or name not in off
     }
     made = call(
-        f"return torch.optim.{CLASSES[optimizer.name]}",
+        f"return torch.optim.{declared.torch_class}",
         ["model.parameters()", "lr=LEARNING_RATE", *keywords(written)],
         level=1,
     )
     return Section(functions=[function("def build_optimizer(model)", "", [made])])
-
-
-MUON: Final = '''class MuonAndAdamW:
-    """Muon is for the matrices of hidden layers; biases, norms and the last go by AdamW."""
-
-    def __init__(self, model):
-        weights = list(model.parameters())
-        hidden = [weight for weight in weights if weight.ndim > 1][:-1]
-        others = [w for w in weights if all(w is not matrix for matrix in hidden)]
-        self.parts = [
-MUON
-ADAMW
-        ]
-        self.param_groups = [*self.parts[0].param_groups, *self.parts[1].param_groups]
-
-    def zero_grad(self):
-        for part in self.parts:
-            part.zero_grad()
-
-    def step(self):
-        for part in self.parts:
-            part.step()'''
-
-
-def _muon(experiment: ScriptInput) -> Section:
-    p = experiment.config.optimizer.parameters
-    if experiment.config.model.name == "cnn":
-        raise UsageError(
-            "optimizer: muon: torch.optim.Muon takes matrices only, and not the kernels of convolutions, which lossrun "
-            "flattens for it; take an mlp, or another optimizer"
-        )
-    if p["adamw_rate_share"] != 1 and experiment.config.schedule.name != "constant":
-        raise UsageError(
-            "optimizer.adamw_rate_share: with a schedule the script has one learning rate for both parts; "
-            "expected a share of 1"
-        )
-    if experiment.config.model.name == "linear" or not experiment.config.model.parameters.get("hidden", True):
-        raise UsageError("optimizer: muon: there is no hidden layer to use it on; take adamw")
-    names = ("weight_decay", "momentum", "nesterov", "ns_coefficients", "eps", "ns_steps", "adjust_lr_fn")
-    muon = {name: tuple(p[name]) if isinstance(p[name], list) else p[name] for name in names}
-    share = p["adamw_rate_share"]
-    rate = "LEARNING_RATE" if share == 1 else f"{number(share)} * LEARNING_RATE"
-    adamw = {"betas": tuple(p["adamw_betas"]), "eps": p["adamw_eps"], "weight_decay": p["adamw_weight_decay"]}
-    texts = {
-        "MUON": call("torch.optim.Muon", ["hidden", "lr=LEARNING_RATE", *keywords(muon)], ",", level=3),
-        "ADAMW": call("torch.optim.AdamW", ["others", f"lr={rate}", *keywords(adamw)], ",", level=3),
-    }
-    text = MUON
-    for mark, made in texts.items():
-        text = text.replace(f"\n{mark}\n", "\n" + indent(made, " " * 12) + "\n")
-    built = function("def build_optimizer(model)", "", ["return MuonAndAdamW(model)"])
-    return Section(functions=[text, built])

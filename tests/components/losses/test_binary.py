@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from lossrun.components.losses import (
+from lossrun.components.losses.binary import (
     binary_cross_entropy,
     binary_focal,
     dice,

@@ -15,12 +15,14 @@ from torch import Tensor
 from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.parameter import Parameter
-from lossrun.components.losses import LOSS_FUNCTIONS
+from lossrun.components.lookup import loss_function
 from lossrun.replay.recording import Recording
+from tests.other_values import variants
 
 HANDLED_BY_REDUCTIONS = {"reduction", "weight_convention"}
+SHARED = {*HANDLED_BY_REDUCTIONS, "inputs", "class_weights"}
 WEIGHTS = [0.5, 2.0, 3.0, 0.0]
-# Of each loss, values of its own parameters other than the declared ones.
+# Of each loss, values of its own parameters other than the declared ones; without an entry: `variants`.
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "huber": [{"delta": 0.3}],
     "smooth_l1": [{"beta": 0.3}, {"beta": 0.0}],
@@ -70,7 +72,7 @@ def targets_of(task: str, count: int = 5) -> Iterator[tuple[str, Tensor]]:
 
 def parameters_of(declared: Loss, outputs: int) -> Iterator[dict[str, Any]]:
     yield {}
-    for options in OPTIONS.get(declared.name, []):
+    for options in OPTIONS.get(declared.name) or variants(declared, *SHARED):
         cut = {name: value[:outputs] if isinstance(value, list) else value for name, value in options.items()}
         yield cut
         if declared.parameter("class_weights"):
@@ -108,7 +110,7 @@ def with_options(declared: Loss, task: str, targets: Tensor, form: str) -> Itera
         outputs = drawn(5, columns * declared.outputs_per_target, seed=2)
         if options.get("log_input") is False:
             outputs = outputs.abs()
-        yield partial(LOSS_FUNCTIONS[declared.name], **told, **options), FORMS[form](outputs), targets
+        yield partial(loss_function(declared.name), **told, **options), FORMS[form](outputs), targets
 
 
 CALLS = list(calls())
@@ -122,7 +124,7 @@ OF_LOGITS = [call for call in CALLS if call.id.endswith("-logits") and "-soft" n
 def test_declaration_and_signature_agree(declared):
     keywords = {
         p.name: p.default
-        for p in inspect.signature(LOSS_FUNCTIONS[declared.name]).parameters.values()
+        for p in inspect.signature(loss_function(declared.name)).parameters.values()
         if p.kind is p.KEYWORD_ONLY
     }
     expected = {p.name: p for p in declared.parameters if p.name not in HANDLED_BY_REDUCTIONS}
@@ -135,23 +137,18 @@ def test_declaration_and_signature_agree(declared):
         assert default == (declared.accepts[0] if name == "inputs" else expected[name].default)
 
 
-def test_every_declared_loss_has_a_function_and_no_other():
-    assert list(LOSS_FUNCTIONS) == [declared.name for declared in LOSSES]
-
-
 @pytest.mark.parametrize("declared", LOSSES, ids=lambda d: d.name)
 def test_every_parameter_of_its_own_is_tried_here(declared):
     """So that a new parameter is not forgotten below."""
-    shared = {*HANDLED_BY_REDUCTIONS, "inputs", "class_weights"}
-    own = {p.name for p in declared.parameters if isinstance(p, Parameter)} - shared
-    tried = {name for options in OPTIONS.get(declared.name, []) for name in options}
+    own = {p.name for p in declared.parameters if isinstance(p, Parameter)} - SHARED
+    tried = {name for options in OPTIONS.get(declared.name) or variants(declared, *SHARED) for name in options}
     # The least variance is only seen below it: test_regression_losses.py.
     assert tried == own - ({"eps"} if declared.name == "gaussian_nll" else set())
 
 
 @pytest.mark.parametrize("declared", LOSSES, ids=lambda d: d.name)
 def test_every_docstring_says_where_the_loss_comes_from(declared):
-    doc = inspect.getdoc(LOSS_FUNCTIONS[declared.name]) or ""
+    doc = inspect.getdoc(loss_function(declared.name)) or ""
     assert "Source:" in doc or "under the name that PyTorch gives it" in doc
     own = {name for options in OPTIONS.get(declared.name, []) for name in options}
     assert all(name in doc for name in own)
@@ -194,7 +191,7 @@ def test_extreme_outputs_of_numbers(declared):
     outputs.requires_grad_()
     for options in parameters_of(declared, 2):
         if options.get("log_input") is not False:
-            losses = LOSS_FUNCTIONS[declared.name](outputs, torch.tensor([[1.0, 0.0]] * 3), **options)
+            losses = loss_function(declared.name)(outputs, torch.tensor([[1.0, 0.0]] * 3), **options)
             (gradient,) = torch.autograd.grad(losses.sum(), outputs)
             assert losses.isfinite().all()
             assert gradient.isfinite().all()
@@ -210,7 +207,7 @@ def test_probabilities_of_0_and_1_give_finite_values_and_gradients(declared, dty
     for form, given in (("probabilities", outputs), ("log_probabilities", outputs.clamp(min=1e-30).log())):
         for options in parameters_of(declared, 2):
             given.requires_grad_()
-            losses = LOSS_FUNCTIONS[declared.name](given, targets, inputs=form, **options)
+            losses = loss_function(declared.name)(given, targets, inputs=form, **options)
             (gradient,) = torch.autograd.grad(losses.sum(), given)
             assert losses.isfinite().all()
             assert gradient.isfinite().all()
@@ -223,7 +220,7 @@ def test_probabilities_of_0_and_1_give_finite_values_and_gradients(declared, dty
 def test_class_indices_and_one_hot_rows_are_the_same_targets(declared):
     outputs, ((_, indices), (_, rows), _) = drawn(5, 4), targets_of("multiclass")
     for options in parameters_of(declared, 4):
-        loss = partial(LOSS_FUNCTIONS[declared.name], **options)
+        loss = partial(loss_function(declared.name), **options)
         torch.testing.assert_close(loss(outputs, indices), loss(outputs, rows.double()))
         torch.testing.assert_close(loss(outputs, indices.to(torch.int32)), loss(outputs, rows.bool()))
 
@@ -233,7 +230,7 @@ def test_one_sample_is_not_changed_by_its_neighbours(declared):
     for task in declared.tasks:
         for _, targets in targets_of(task):
             outputs = drawn(5, (targets.shape[1] if targets.ndim == 2 else 4) * declared.outputs_per_target)
-            loss = LOSS_FUNCTIONS[declared.name]
+            loss = loss_function(declared.name)
             alone = torch.cat([loss(outputs[i : i + 1], targets[i : i + 1]) for i in range(5)])
             torch.testing.assert_close(loss(outputs, targets), alone)
 
@@ -290,7 +287,7 @@ def _with_gradient(loss: Any, memory: Tensor, targets: Tensor) -> tuple[Tensor, 
 )
 def test_nothing_is_broadcast(declared, outputs, targets):
     with pytest.raises(ValueError, match="do not fit targets") as error:
-        LOSS_FUNCTIONS[declared.name](outputs, targets)
+        loss_function(declared.name)(outputs, targets)
     assert str(tuple(outputs.shape)) in str(error.value)
     assert str(tuple(targets.shape)) in str(error.value)
 
@@ -301,12 +298,12 @@ TAKE_NO_CLASSES = [d for d in LOSSES if d.accepts == ("outputs",)]
 @pytest.mark.parametrize("declared", TAKE_NO_CLASSES, ids=lambda d: d.name)
 def test_losses_of_numbers_take_no_class_indices(declared):
     with pytest.raises(ValueError, match="do not fit targets"):
-        LOSS_FUNCTIONS[declared.name](torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64))
+        loss_function(declared.name)(torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64))
 
 
 @pytest.mark.parametrize("declared", [d for d in LOSSES if d.parameter("class_weights")], ids=lambda d: d.name)
 def test_wrong_number_of_class_weights(declared):
-    loss = LOSS_FUNCTIONS[declared.name]
+    loss = loss_function(declared.name)
     with pytest.raises(ValueError, match="expected 3 weights"):
         loss(torch.zeros(4, 3), torch.zeros(4, 3), class_weights=[1.0, 2.0])
     if declared.averages_outputs:
@@ -317,7 +314,7 @@ def test_wrong_number_of_class_weights(declared):
 @pytest.mark.parametrize("declared", [d for d in LOSSES if d.parameter("inputs")], ids=lambda d: d.name)
 def test_unknown_form_of_outputs(declared):
     with pytest.raises(ValueError, match="inputs='scores'"):
-        LOSS_FUNCTIONS[declared.name](torch.zeros(4, 2), torch.zeros(4, 2), inputs="scores")
+        loss_function(declared.name)(torch.zeros(4, 2), torch.zeros(4, 2), inputs="scores")
 
 
 # --- what the floors of a run rest on
@@ -325,7 +322,7 @@ def test_unknown_form_of_outputs(declared):
 
 def test_outputs_without_information_cost_the_logarithm_of_the_classes():
     # ln 10 = 2.302585..., ln 2 = 0.693147...: "stuck at chance".
-    chance = LOSS_FUNCTIONS["cross_entropy"](torch.zeros(1, 10), torch.tensor([3]))
+    chance = loss_function("cross_entropy")(torch.zeros(1, 10), torch.tensor([3]))
     assert chance.item() == pytest.approx(math.log(10), rel=1e-6)
-    coin = LOSS_FUNCTIONS["binary_cross_entropy"](torch.zeros(1, 1), torch.ones(1, 1))
+    coin = loss_function("binary_cross_entropy")(torch.zeros(1, 1), torch.ones(1, 1))
     assert coin.item() == pytest.approx(math.log(2), rel=1e-6)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from lossrun.catalog.losses import LOSSES
-from lossrun.components.losses import LOSS_FUNCTIONS, cross_entropy
+from lossrun.components.lookup import loss_function
+from lossrun.components.losses.classes import cross_entropy
 from lossrun.components.losses.public import loss
 from lossrun.errors import UsageError
 
@@ -13,7 +14,7 @@ from lossrun.errors import UsageError
 @pytest.mark.parametrize("declared", LOSSES, ids=lambda d: d.name)
 def test_every_spelling_gives_the_function_that_training_uses(declared):
     for spelling in (declared.name, *(alias.spelling for alias in declared.aliases)):
-        assert loss(spelling).func is LOSS_FUNCTIONS[declared.name]
+        assert loss(spelling).func is loss_function(declared.name)
 
 
 def test_declared_defaults_are_filled_in():

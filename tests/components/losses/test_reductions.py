@@ -10,8 +10,11 @@ from lossrun.catalog import find
 from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.losses.reductions import REDUCTIONS
-from lossrun.components.losses import LOSS_FUNCTIONS, binary_cross_entropy, cross_entropy, mse, multi_margin
+from lossrun.components.lookup import loss_function
+from lossrun.components.losses.binary import binary_cross_entropy
+from lossrun.components.losses.classes import cross_entropy, multi_margin
 from lossrun.components.losses.reductions import Objective
+from lossrun.components.losses.regression import mse
 from lossrun.replay.recording import Recording
 
 WEIGHTS = [1.0, 0.5, 3.0]
@@ -194,7 +197,7 @@ WEIGHTED = [d for d in LOSSES if isinstance(d, Loss) and d.parameter("class_weig
 
 @pytest.mark.parametrize("declared", WEIGHTED, ids=lambda d: d.name)
 def test_equal_weights_change_no_weighted_mean(declared):
-    loss, kind = LOSS_FUNCTIONS[declared.name], "outputs" if declared.averages_outputs else "classes"
+    loss, kind = loss_function(declared.name), "outputs" if declared.averages_outputs else "classes"
     outputs, labels = logits_and_labels()
     targets = (outputs > 0.3).double() if declared.averages_outputs else labels
     weighted = Objective(loss, weights_of=kind, class_weights=[4.0] * 3)(outputs, targets)
@@ -211,7 +214,7 @@ def test_equal_weights_change_no_weighted_mean(declared):
 def test_stacked_and_recorded_it_is_the_same(declared, convention, ignored):
     ignores = {} if ignored is None or not declared.parameter("ignore_index") else {"ignore_index": ignored}
     objective = Objective(
-        partial(LOSS_FUNCTIONS[declared.name], **ignores),
+        partial(loss_function(declared.name), **ignores),
         weights_of="outputs" if declared.averages_outputs else "classes",
         weight_convention=convention,
         class_weights=WEIGHTS,

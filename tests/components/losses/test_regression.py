@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lossrun.components.losses import (
+from lossrun.components.losses.regression import (
     cosine_similarity,
     gaussian_nll,
     huber,

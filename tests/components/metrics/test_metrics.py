@@ -16,7 +16,7 @@ from torch import Tensor
 from lossrun.catalog.declaration import CLASS_TASKS, TASKS
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.metrics import METRICS
-from lossrun.components.losses import LOSS_FUNCTIONS
+from lossrun.components.lookup import loss_function
 from lossrun.components.metrics import compute_metrics, predictions, prepared_targets
 
 SAMPLES = 60
@@ -191,7 +191,7 @@ def test_a_metric_is_the_loss_at_its_plain_parameters(task, name, output):
     logits, targets = drawn(SAMPLES, outputs).double(), targets_of(task, outputs)
     value = scores(task, logits, targets, output=output, reads_as="probabilities")[name]
     probabilities = predictions(logits, task=task, output=output, reads_as="probabilities")
-    function = LOSS_FUNCTIONS[name]
+    function = loss_function(name)
     if name in ERRORS:
         losses = function(probabilities, targets)
     elif name in (*MARGINS, *BINARY_MARGINS):

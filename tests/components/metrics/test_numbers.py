@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from lossrun.components.losses import LOSS_FUNCTIONS
+from lossrun.components.lookup import loss_function
 from lossrun.components.metrics import compute_metrics, predictions, prepared_targets
 from tests.components.metrics.test_metrics import CLOSE, SAMPLES, drawn, measured, scores, targets_of
 
@@ -139,7 +139,7 @@ def test_a_metric_is_the_loss_at_its_plain_parameters(name):
     elif name == "poisson_nll":
         given = outputs.clamp(min=1e-7).log()
     value = scores("regression", outputs, targets, output=output, reads_as=reads_as)[name]
-    assert value == pytest.approx(LOSS_FUNCTIONS[name](given, targets).mean().item(), **EXACT)
+    assert value == pytest.approx(loss_function(name)(given, targets).mean().item(), **EXACT)
 
 
 def test_logarithms_of_means_are_read_as_means():
@@ -148,7 +148,7 @@ def test_logarithms_of_means_are_read_as_means():
     of_means = scores("regression", logarithms.exp(), targets, output="none", reads_as="mean")
     assert of_logarithms == pytest.approx(of_means, **EXACT)
     assert of_logarithms["poisson_nll"] == pytest.approx(
-        LOSS_FUNCTIONS["poisson_nll"](logarithms, targets).mean().item(), **EXACT
+        loss_function("poisson_nll")(logarithms, targets).mean().item(), **EXACT
     )
 
 

@@ -1,11 +1,11 @@
-"""The optimizers: `torch.optim`'s own, fused where torch can, and Muon with the AdamW that it needs beside it.
+"""The optimizers: torch's own classes, fused where torch can, and those that torch does not have (`not_in_torch.py`).
 
 Declared in `catalog/optimizers.py`.
 """
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -14,47 +14,14 @@ from torch import Tensor, optim
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
-from lossrun.components.muon import Muon
-
-OPTIMIZERS: Final[Mapping[str, type[optim.Optimizer]]] = {
-    "sgd": optim.SGD,
-    "adam": optim.Adam,
-    "adamw": optim.AdamW,
-    "rmsprop": optim.RMSprop,
-    "adagrad": optim.Adagrad,
-    "adadelta": optim.Adadelta,
-    "adamax": optim.Adamax,
-    "nadam": optim.NAdam,
-    "radam": optim.RAdam,
-    "asgd": optim.ASGD,
-    "rprop": optim.Rprop,
-    "adafactor": optim.Adafactor,
-    "muon": Muon,
-}
-
-# torch's pairs of unlike numbers, which the declaration takes apart.
-_PAIRS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
-    "rprop": {"etas": ("etaminus", "etaplus"), "step_sizes": ("step_size_min", "step_size_max")},
-    "adafactor": {"eps": ("eps1", "eps2")},
-}
-
-# Device types on which torch updates all weights in one kernel instead of several per weight.
-_FUSED: Final[Mapping[str, frozenset[str]]] = {
-    "sgd": frozenset({"cpu", "cuda"}),
-    "adam": frozenset({"cpu", "cuda"}),
-    "adamw": frozenset({"cpu", "cuda"}),
-    "adagrad": frozenset({"cpu", "cuda"}),
-}
-
-# Those that torch can let count their steps on the GPU, without which a CUDA graph could not hold their update.
-_CAPTURABLE: Final = frozenset({"adam", "adamw", "rmsprop", "adadelta", "adamax", "nadam", "radam", "asgd", "rprop"})
+from lossrun.components.lookup import function_of
 
 _SINGLE_NUMBERS: Final = frozenset({"eta", "mu", "mu_product"})
 
 
 def fused_available(name: str, weights: Sequence[Tensor]) -> bool:
     """Whether torch has a fused kernel of that optimizer for every one of these weights."""
-    devices = _FUSED.get(name, frozenset())
+    devices = _declared(name).fused_on
     return all(w.device.type in devices and w.dtype in (torch.float32, torch.float64) for w in weights)
 
 
@@ -89,11 +56,10 @@ def build_optimizer(name: str, weights: Iterable[Tensor], learning_rate: float, 
     ValueError where they contradict each other (Nesterov without momentum), and what torch raises for values out of
     bounds (ValueError) and for unknown parameters (TypeError).
     """
-    declared = get("optimizer", name)
-    assert isinstance(declared, Optimizer)
+    declared = _declared(name)
     if wrong := declared.contradiction(parameters):
         raise ValueError(wrong)
-    for pair, (first, second) in _PAIRS.get(name, {}).items():
+    for pair, (first, second) in declared.pairs.items():
         if first in parameters or second in parameters:
             parameters[pair] = (parameters.pop(first), parameters.pop(second))
     parameters = {key: tuple(value) if isinstance(value, list) else value for key, value in parameters.items()}
@@ -101,12 +67,17 @@ def build_optimizer(name: str, weights: Iterable[Tensor], learning_rate: float, 
     weights = list(weights)
     if fused_available(name, weights):
         parameters["fused"] = True
-    if name in _CAPTURABLE and weights[0].device.type == "cuda":
+    if declared.capturable and weights[0].device.type == "cuda":
         parameters["capturable"] = True
-    optimizer_class: Any = OPTIMIZERS[name]
-    optimizer: optim.Optimizer = optimizer_class(weights, lr=learning_rate, **parameters)
+    optimizer: optim.Optimizer = function_of("optimizer", name)(weights, lr=learning_rate, **parameters)
     optimizer.register_load_state_dict_post_hook(_single_numbers_in_float32)
     return optimizer
+
+
+def _declared(name: str) -> Optimizer:
+    declared = get("optimizer", name)
+    assert isinstance(declared, Optimizer)
+    return declared
 
 
 def _single_numbers_in_float32(optimizer: optim.Optimizer) -> None:

@@ -1,0 +1,40 @@
+"""From a declared name to the function that computes it: the function of the same name in the module of its kind.
+
+Nothing lists the functions. A declaration in the catalogue and a function of that name are all there is to a component.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from torch import Tensor
+
+from lossrun.catalog import get
+from lossrun.catalog.declaration import Optimizer
+from lossrun.catalog.losses import FAMILIES
+
+
+def function_of(kind: str, name: str) -> Callable[..., Any]:
+    """Return the function of the loss, model, optimizer or schedule of that canonical name.
+
+    An optimizer that torch has is torch's own class. Raises KeyError for a name that is not declared.
+    """
+    declared = get(kind, name)
+    if isinstance(declared, Optimizer) and declared.torch_class:
+        module, attribute = "torch.optim", declared.torch_class
+    else:
+        module, attribute = f"lossrun.components.{home(kind, name)}", name
+    function: Callable[..., Any] = getattr(import_module(module), attribute)
+    return function
+
+
+def loss_function(name: str) -> Callable[..., Tensor]:
+    """Return the loss of that canonical name: `(outputs, targets, **parameters)` to one value per sample, (N,)."""
+    return function_of("loss", name)
+
+
+def home(kind: str, name: str) -> str:
+    """Return the module under `components/` that holds the function of a declared name."""
+    if kind == "loss":
+        return next(f"losses.{family}" for family, members in FAMILIES.items() if any(m.name == name for m in members))
+    return {"model": "models", "optimizer": "optimizers.not_in_torch", "schedule": "schedules.shares"}[kind]

@@ -1,0 +1,69 @@
+"""The rule of reduce_on_plateau, the one schedule that waits for results."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import inf
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class PlateauState:
+    """Where one seed stands: best value seen, epochs since then without improvement, epochs of cooldown left, and the
+    product of all reductions so far."""
+
+    best: float
+    bad_epochs: int = 0
+    cooldown_left: int = 0
+    reduction: float = 1.0
+
+    def numbers(self) -> dict[str, float]:
+        """For a checkpoint; `from_numbers` is the way back."""
+        return {name: float(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_numbers(cls, numbers: Mapping[str, float]) -> "PlateauState":
+        return cls(
+            best=float(numbers["best"]),
+            bad_epochs=int(numbers["bad_epochs"]),
+            cooldown_left=int(numbers["cooldown_left"]),
+            reduction=float(numbers["reduction"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """The rule of reduce_on_plateau: torch.optim.lr_scheduler.ReduceLROnPlateau with a relative threshold, but for its
+    `eps`: however small, a reduction is made. One rule serves all seeds; each has its own `PlateauState`.
+
+    patience and cooldown in epochs; the other fields as declared.
+    """
+
+    factor: float
+    patience: int
+    threshold: float
+    cooldown: int
+    min_rate: float
+    mode: Literal["min", "max"]
+
+    def start(self) -> PlateauState:
+        return PlateauState(best=inf if self.mode == "min" else -inf)
+
+    def after(self, state: PlateauState, value: float) -> PlateauState:
+        """The state after an epoch that ended with this value of the watched metric. Not a number is no improvement."""
+        better = self._better(value, state.best)
+        best = value if better else state.best
+        if state.cooldown_left:
+            return PlateauState(best, 0, state.cooldown_left - 1, state.reduction)
+        bad_epochs = 0 if better else state.bad_epochs + 1
+        if bad_epochs > self.patience:
+            return PlateauState(best, 0, self.cooldown, state.reduction * self.factor)
+        return PlateauState(best, bad_epochs, 0, state.reduction)
+
+    def rate(self, state: PlateauState, learning_rate: float) -> float:
+        """The reduced learning rate: never below min_rate, and never above the rate it started from."""
+        return min(learning_rate, max(learning_rate * state.reduction, self.min_rate))
+
+    def _better(self, value: float, best: float) -> bool:
+        if self.mode == "min":
+            return value < best * (1 - self.threshold)
+        return value > best * (1 + self.threshold)
