@@ -89,8 +89,8 @@ def train_on_screen(
     if more := where_to_read(warned):
         shown(partial(note, screen, more))
     if quiet:
-        print(run)
-    shown(lambda: _ending(session, still_better=_still_better(session.config.best, recent)))
+        print(run)  # noqa: T201
+    shown(lambda: _ending(session, still_better=still_better(session.config.best, recent)))
 
 
 def _events(session: Session, asked: Requests) -> Iterator[StepProgress | EpochRecord]:
@@ -162,7 +162,7 @@ def _beginning(session: Session, experiment: Experiment, own_layers: Sequence[La
         note(err, more)
 
 
-def _still_better(best: Best, recent: Sequence[EpochRecord]) -> bool:
+def still_better(best: Best, recent: Sequence[EpochRecord]) -> bool:
     """Whether every seed's validation got better in each of the last epochs, and nothing was wrong with them. (The
     training loss nearly always gets better.)"""
     if len(recent) < 2 or not best.metric.startswith("val_"):

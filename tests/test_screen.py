@@ -4,7 +4,7 @@ import pytest
 
 from lossrun.config.config import Best
 from lossrun.health.examine import Finding
-from lossrun.screen import STEADY, _still_better
+from lossrun.screen import STEADY, still_better
 from lossrun.training.events import EpochRecord
 
 
@@ -33,17 +33,17 @@ LOWEST = Best("val_loss", "min")
     ],
 )
 def test_still_better_is_better_in_each_of_the_last_epochs(losses: list[tuple[float, ...]], expected: bool) -> None:
-    assert _still_better(LOWEST, epochs(*losses)) is expected
+    assert still_better(LOWEST, epochs(*losses)) is expected
     upside_down = [tuple(-loss for loss in epoch) for epoch in losses]
-    assert _still_better(Best("val_loss", "max"), epochs(*upside_down)) is expected
+    assert still_better(Best("val_loss", "max"), epochs(*upside_down)) is expected
 
 
 def test_a_run_that_something_is_wrong_with_is_not_praised() -> None:
     falling = [(4.0,), (3.0,), (2.0,)]
     stuck = Finding("stuck", 0, 3, 30, 2.0, 0.1, 1.0)
-    assert not _still_better(LOWEST, epochs(*falling, findings=(stuck,)))
-    assert _still_better(LOWEST, epochs(*falling, findings=(Finding("smoothing", 0, 3, 30, 2.0, 0.1, 1.0),)))
+    assert not still_better(LOWEST, epochs(*falling, findings=(stuck,)))
+    assert still_better(LOWEST, epochs(*falling, findings=(Finding("smoothing", 0, 3, 30, 2.0, 0.1, 1.0),)))
 
 
 def test_the_training_loss_nearly_always_gets_better() -> None:
-    assert not _still_better(Best("train_loss", "min"), epochs((3.0,), (2.0,), (1.0,)))
+    assert not still_better(Best("train_loss", "min"), epochs((3.0,), (2.0,), (1.0,)))

@@ -20,7 +20,7 @@ MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 50_000
 
-_Loader: Final = getattr(yaml, "CLoader", yaml.Loader)
+LOADER: Final = getattr(yaml, "CLoader", yaml.Loader)
 _Event: TypeAlias = Any
 
 _UNPRINTABLE: Final = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -208,7 +208,7 @@ class _Builder:
 def _events(text: str) -> Iterator[_Event]:
     """The parser's events, one by one: what is refused is refused before the rest is parsed."""
     try:
-        yield from yaml.parse(text, Loader=_Loader)
+        yield from yaml.parse(text, Loader=LOADER)
     except (ValueError, OverflowError) as error:
         # PyYAML's parser in Python turns \UFFFFFFFF into a character without a check.
         raise yaml.YAMLError(f"an escape or a number that cannot be read ({error})") from error

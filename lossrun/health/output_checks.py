@@ -73,15 +73,15 @@ def carries_information(replica: Replica, reading: OutputSpec) -> bool:
         share = float(F.one_hot(labels, reading.outputs).double().mean(dim=0).max())
         right = float((outputs.argmax(dim=1) == labels).double().mean())
         return bool(right - share > STANDARD_ERRORS * (share * (1 - share) / samples) ** 0.5)
-    outputs = _ranks(outputs[:, : targets.shape[1]])
-    targets = _ranks(targets) if reading.task == "regression" else targets.double()
+    outputs = ranks(outputs[:, : targets.shape[1]])
+    targets = ranks(targets) if reading.task == "regression" else targets.double()
     columns = [values - values.mean(dim=0) for values in (outputs, targets)]
     norms = columns[0].norm(dim=0) * columns[1].norm(dim=0)
     correlations = (columns[0] * columns[1]).sum(dim=0) / norms.clamp(min=torch.finfo(torch.float64).tiny)
     return bool(float(correlations.max()) > STANDARD_ERRORS / samples**0.5)
 
 
-def _ranks(values: Tensor) -> Tensor:
+def ranks(values: Tensor) -> Tensor:
     """Of each column (N, K), from 1; equal values share the mean of theirs, so that constants go with nothing."""
     columns = []
     for column in values.unbind(1):

@@ -14,7 +14,7 @@ from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import status
 
-_LONG_HISTORY: Final = 1_000_000  # bytes; to parse them takes 10 ms
+LONG_HISTORY: Final = 1_000_000  # bytes; to parse them takes 10 ms
 
 
 def summed_up(path: Path) -> RecordedRun:
@@ -22,7 +22,7 @@ def summed_up(path: Path) -> RecordedRun:
     the last row: a listing needs no more, and a thousand such histories would take minutes."""
     files = RunDirectory(path)
     try:
-        if files.history_path.stat().st_size <= _LONG_HISTORY:
+        if files.history_path.stat().st_size <= LONG_HISTORY:
             return recorded.load(path)
     except OSError:
         return recorded.load(path)

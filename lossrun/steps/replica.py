@@ -165,4 +165,4 @@ class Replica:
     @property
     def draws(self) -> bool:
         """Whether a training step consumes random numbers."""
-        return any(isinstance(module, nn.modules.dropout._DropoutNd) for module in self.network.modules())
+        return any(isinstance(module, nn.modules.dropout._DropoutNd) for module in self.network.modules())  # noqa: SLF001

@@ -62,7 +62,7 @@ def test_an_official_image_is_found_by_its_row(make_run, mnist_dir):
 
 
 def test_nothing_is_downloaded(make_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "_download", lambda *_: pytest.fail("a download was tried"))
+    monkeypatch.setattr(images, "download", lambda *_: pytest.fail("a download was tried"))
     run = make_run(**ROWS, config={"dataset": {"name": "mnist"}}, environment={"data_dir": str(tmp_path)})
     assert HeldOutData().images(run, "test", [1]) == {}
     # Published names need no data.

@@ -54,7 +54,7 @@ def test_of_a_long_history_the_listing_says_the_same_from_few_rows(make_run, mon
     best = {str(seed): {"best_epoch": 2, "test_at_best": {"test_rmse": 0.5}} for seed in (0, 2)}
     ledger.append(run.path / "ledger.jsonl", "finished", epoch=40, seeds=best)
     (whole,) = runs.listing([run.path], NOW).rows
-    monkeypatch.setattr(summary, "_LONG_HISTORY", 0)
+    monkeypatch.setattr(summary, "LONG_HISTORY", 0)
     monkeypatch.setattr(history, "read", None)  # to read all of it would fail
     (short,) = runs.listing([run.path], NOW).rows
     assert short == whole
@@ -82,14 +82,14 @@ def test_where_few_rows_will_not_do_the_long_history_is_read(make_run, monkeypat
     for event, facts in events:
         ledger.append(run.path / "ledger.jsonl", event, **facts)
     (whole,) = runs.listing([run.path], NOW).rows
-    monkeypatch.setattr(summary, "_LONG_HISTORY", 0)
+    monkeypatch.setattr(summary, "LONG_HISTORY", 0)
     assert runs.listing([run.path], NOW).rows == (whole,)
 
 
 def test_a_damaged_long_history_is_told_of(make_run, monkeypatch):
     run = make_run(rows=rows)
     ledger.append(run.path / "ledger.jsonl", "finished", seeds={"0": {"best_epoch": 2}})
-    monkeypatch.setattr(summary, "_LONG_HISTORY", 0)
+    monkeypatch.setattr(summary, "LONG_HISTORY", 0)
     path = run.path / "history.jsonl"
     path.write_bytes(path.read_bytes().replace(b'{"epoch": 2, ', b'{"epoch": 2, ,'))
     assert "history.jsonl, line 2" in runs.listing([run.path]).problems[0]

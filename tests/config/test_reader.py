@@ -31,7 +31,7 @@ def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     name, _, other_words = request.param.partition(" ")
     if not hasattr(yaml, name):
         pytest.skip("this PyYAML is built without libyaml")
-    monkeypatch.setattr(reader, "_Loader", getattr(yaml, name))
+    monkeypatch.setattr(reader, "LOADER", getattr(yaml, name))
     if other_words:
         monkeypatch.setattr(yaml, "parse", parse_in_other_words)
     return str(request.param)

@@ -15,8 +15,8 @@ from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.config import from_mapping, read
 from lossrun.errors import DivergedError
 from lossrun.experiment import load_experiment
-from lossrun.health import output_checks as evidence
 from lossrun.health.examine import Finding
+from lossrun.health.output_checks import ranks
 from lossrun.records import checkpoints, history, ledger, recorded
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
@@ -324,4 +324,4 @@ def test_what_is_known_of_a_seeds_health_survives_a_stop(laboratory):
 def test_ranks_of_equal_values_are_the_mean_of_theirs() -> None:
     """As scipy.stats.rankdata has them. Constant outputs, in the order of sorted targets, say nothing."""
     values = torch.tensor([[3.0, 1.0], [1.0, 1.0], [3.0, 1.0], [2.0, 1.0], [3.0, 1.0]])
-    np.testing.assert_array_equal(evidence._ranks(values), rankdata(values.numpy(), axis=0))
+    np.testing.assert_array_equal(ranks(values), rankdata(values.numpy(), axis=0))

@@ -267,7 +267,7 @@ def test_modules_of_many_kernels(module: nn.Module) -> None:
         lambda x: x + torch.rand_like(x) + torch.randn_like(x),
         lambda x: x[torch.randperm(4)],
         lambda x: torch.multinomial(x.exp(), 2),
-        lambda x: (torch.poisson(x.exp()), torch.normal(x, 1.0), torch.normal(x, x.abs()), torch._standard_gamma(x**2)),
+        lambda x: (torch.poisson(x.exp()), torch.normal(x, 1.0), torch.normal(x, x.abs()), torch._standard_gamma(x**2)),  # noqa: SLF001
         lambda x: (torch.empty(3).normal_() + x[0, 0], torch.zeros(3).uniform_(), torch.empty_like(x).exponential_()),
         lambda x: F.gumbel_softmax(x, hard=True),
         lambda x: F.scaled_dot_product_attention(x, x, x, dropout_p=0.5),

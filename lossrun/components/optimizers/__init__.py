@@ -36,7 +36,7 @@ def keep_compiler_out() -> None:
     for name in ("add_param_group", "load_state_dict", "state_dict", "zero_grad"):
         function = getattr(getattr(optim.Optimizer, name), "__wrapped__", None)
         if function is not None and not hasattr(function, "__dynamo_disable"):
-            function.__dynamo_disable = function
+            function.__dynamo_disable = function  # noqa: SLF001
 
 
 def update(optimizer: optim.Optimizer) -> Callable[[], object]:

@@ -11,7 +11,7 @@ from lossrun.catalog.data_facts import DataFacts, TargetScale
 from lossrun.catalog.declaration import Task
 from lossrun.data.tables.table_inputs import UNNAMED, Layout
 
-_BLOCK: Final = 16_384  # samples moved at a time
+BLOCK: Final = 16_384  # samples moved at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,10 +54,10 @@ class Scaling:
         # Bytes need no more than float32, which halves the memory of a large image set.
         work = np.float32 if raw.dtype == np.uint8 else np.float64
         scaled = np.empty(raw.shape, precision)
-        for start in range(0, len(raw), _BLOCK):
-            block: np.ndarray = np.subtract(raw[start : start + _BLOCK], self.mean, dtype=work)
+        for start in range(0, len(raw), BLOCK):
+            block: np.ndarray = np.subtract(raw[start : start + BLOCK], self.mean, dtype=work)
             np.divide(block, self.std, out=block, casting="same_kind")
-            scaled[start : start + _BLOCK] = block
+            scaled[start : start + BLOCK] = block
         return scaled
 
 
@@ -94,8 +94,8 @@ class Part:
         for array in (self.inputs, self.targets, self.ids, *(() if self.weights is None else (self.weights,))):
             held_out = [array[index] for index in others]
             # Forwards nothing is written over that is still to be read.
-            for start in range(0, len(first), _BLOCK):
-                block = first[start : start + _BLOCK]
+            for start in range(0, len(first), BLOCK):
+                block = first[start : start + BLOCK]
                 array[start : start + len(block)] = array[block]
             place = len(first)
             for part in held_out:

@@ -118,7 +118,7 @@ def fetch(name: str, data_dir: Path) -> list[Path]:
     folder = data_dir / name
     paths: list[Path] = []
     for file_name in (*TRAIN, *TEST):
-        found = _find(folder, file_name) or _download(name, file_name, folder)
+        found = _find(folder, file_name) or download(name, file_name, folder)
         if found.suffix == ".gz":
             _check_digest(found, image_set.digest(file_name))
         paths.append(found)
@@ -149,7 +149,7 @@ def _elsewhere(folder: Path) -> str:
     return "" if folder.parent.is_dir() else nearby(folder)
 
 
-def _download(name: str, file_name: str, folder: Path) -> Path:
+def download(name: str, file_name: str, folder: Path) -> Path:
     if is_nowhere(folder):
         raise AbsentDataError(
             f"{name}: there is no home directory to keep its files in; name the folder above {name}/ with --data-dir "

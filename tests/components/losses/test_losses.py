@@ -4,6 +4,7 @@ broadcast, stacked and recorded it is the same function. Numbers: `test_{regress
 import inspect
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -113,6 +114,16 @@ def with_options(declared: Loss, task: str, targets: Tensor, form: str) -> Itera
         yield partial(loss_function(declared.name), **told, **options), FORMS[form](outputs), targets
 
 
+@contextmanager
+def named(loss: Any) -> Iterator[None]:
+    """Have an error say which of a test's losses it came from."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(str(loss))
+        raise
+
+
 CALLS = list(calls())
 OF_LOGITS = [call for call in CALLS if call.id.endswith("-logits") and "-soft" not in call.id]
 
@@ -160,8 +171,8 @@ def test_every_docstring_says_where_the_loss_comes_from(declared):
 @pytest.mark.parametrize("calls", CALLS)
 def test_gradient_is_that_of_the_value(calls):
     for loss, outputs, targets in calls:
-        print(loss)
-        assert torch.autograd.gradcheck(partial(_of_outputs, loss, targets), outputs.clone().requires_grad_())
+        with named(loss):
+            assert torch.autograd.gradcheck(partial(_of_outputs, loss, targets), outputs.clone().requires_grad_())
 
 
 def _of_outputs(loss: Any, targets: Tensor, outputs: Tensor) -> Tensor:
@@ -173,14 +184,14 @@ def _of_outputs(loss: Any, targets: Tensor, outputs: Tensor) -> Tensor:
 def test_extreme_logits_give_finite_values_and_gradients(calls, size):
     """In float32, and the very values that float64 gives."""
     for loss, outputs, targets in calls:
-        print(loss)
-        extreme = (outputs.sign() * size).float().requires_grad_()
-        losses = loss(extreme, targets)
-        (gradient,) = torch.autograd.grad(losses.sum(), extreme)
-        assert losses.dtype == gradient.dtype == torch.float32
-        assert losses.isfinite().all()
-        assert gradient.isfinite().all()
-        torch.testing.assert_close(losses.double(), loss(extreme.detach().double(), targets), rtol=1e-6, atol=1e-6)
+        with named(loss):
+            extreme = (outputs.sign() * size).float().requires_grad_()
+            losses = loss(extreme, targets)
+            (gradient,) = torch.autograd.grad(losses.sum(), extreme)
+            assert losses.dtype == gradient.dtype == torch.float32
+            assert losses.isfinite().all()
+            assert gradient.isfinite().all()
+            torch.testing.assert_close(losses.double(), loss(extreme.detach().double(), targets), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("declared", [d for d in LOSSES if d.accepts[0] == "outputs"], ids=lambda d: d.name)
@@ -239,23 +250,23 @@ def test_one_sample_is_not_changed_by_its_neighbours(declared):
 def test_stacked_along_a_leading_axis_it_is_the_same(calls):
     """As replicas are stacked, each with targets of its own in training and with the same ones in validation."""
     for loss, outputs, targets in calls:
-        print(loss)
-        both = torch.stack([outputs, outputs * 0.7])
-        apart = torch.stack([loss(one, targets) for one in both])
-        torch.testing.assert_close(torch.vmap(loss)(both, torch.stack([targets] * 2)), apart)
-        torch.testing.assert_close(torch.vmap(loss, in_dims=(0, None))(both, targets), apart)
+        with named(loss):
+            both = torch.stack([outputs, outputs * 0.7])
+            apart = torch.stack([loss(one, targets) for one in both])
+            torch.testing.assert_close(torch.vmap(loss)(both, torch.stack([targets] * 2)), apart)
+            torch.testing.assert_close(torch.vmap(loss, in_dims=(0, None))(both, targets), apart)
 
 
 @pytest.mark.parametrize("calls", CALLS)
 def test_recorded_it_is_the_same_to_the_bit(calls):
     for loss, outputs, targets in calls:
-        print(loss)
-        memory = outputs.clone()
-        step = partial(_with_gradient, loss, memory, targets)
-        recording = Recording(step)
-        memory.mul_(0.7)
-        recording.replay()
-        assert all(torch.equal(replayed, eager) for replayed, eager in zip(recording.outputs, step(), strict=True))
+        with named(loss):
+            memory = outputs.clone()
+            step = partial(_with_gradient, loss, memory, targets)
+            recording = Recording(step)
+            memory.mul_(0.7)
+            recording.replay()
+            assert all(torch.equal(replayed, eager) for replayed, eager in zip(recording.outputs, step(), strict=True))
 
 
 def _with_gradient(loss: Any, memory: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from lossrun.data.samples.dataset import _BLOCK, Part, class_amounts
+from lossrun.data.samples.dataset import BLOCK, Part, class_amounts
 
 
-@pytest.mark.parametrize("samples", [7, _BLOCK, 2 * _BLOCK + 5])
+@pytest.mark.parametrize("samples", [7, BLOCK, 2 * BLOCK + 5])
 @pytest.mark.parametrize("held_out", [0.0, 0.1, 0.9])
 def test_parts_in_the_memory_of_the_whole_hold_what_copies_would(samples: int, held_out: float) -> None:
     draw = np.random.default_rng(samples)

@@ -18,9 +18,7 @@ from lossrun.records import predictions
 from lossrun.records.files.rows import Rows
 from lossrun.records.history import History
 from lossrun.records.run_directory import RunDirectory
-from lossrun.report.html import figures as page_figures
-from lossrun.report.html.axes import Axis
-from lossrun.report.html.figures import Line
+from lossrun.report.html.figures import Line, line_figure
 from lossrun.report.html.page import save_page, to_html
 
 HOSTILE = "</script><script>alert('x')</script><img src=x onerror=alert(1)>&amp;"
@@ -249,11 +247,15 @@ def test_the_command_that_repeats_the_page_has_its_options(make):
 def test_letters_at_the_ends_of_curves_stay_in_the_drawing():
     """Five curves that end together at the bottom, and one at the top."""
     lines = [Line(name, name, "r1", (spread({0: end}),), 1) for name, end in zip("ABCDEF", (1, *[0] * 5), strict=True)]
-    axis = Axis(0.0, 1.0, page_figures._BOTTOM, page_figures._TOP)
-    places = [float(y) for y in re.findall(r'y="([-.\d]+)"', "".join(map(str, page_figures._ends(axis, lines))))]
-    assert places[0] == page_figures._TOP + 4
-    assert places[-1] == page_figures._BOTTOM + 4
-    assert all(after - before >= page_figures._LABEL_GAP for before, after in pairwise(places))
+    figure = str(line_figure("loss", [0], lines))
+    (scale,) = re.findall(r'<g class="scale linear">(.*?)<g class="scale log">', figure, re.DOTALL)
+    (bottom,) = {float(y) for y in re.findall(r'y1="([.\d]+)" y2="\1" class="axis"', figure)}
+    curves = [float(y) for y in re.findall(r'<circle cx="[.\d]+" cy="([.\d]+)"', scale)]
+    letters = [float(y) for y in re.findall(r'<text x="[.\d]+" y="([.\d]+)" class="end', scale)]
+    # A letter's y is that of its foot.
+    assert letters[0] == min(curves) + 4
+    assert max(curves) < letters[-1] - 4 == bottom
+    assert all(after - before >= 12 for before, after in pairwise(letters))
 
 
 def test_how_soon_a_target_is_reached(make):
