@@ -121,7 +121,7 @@ def examine(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Finding
 
 def _ends(session: Session, replica: Replica, row: Mapping[str, Any]) -> bool:
     """Whether this was the seed's last epoch, so that no other can confirm a suspicion."""
-    early, patience = session.config.early_stopping, replica.patience
+    early, patience = session.config.early_stopping, replica.stopping
     stops = early and patience and not patience.improves(row[patience.metric])
     return session.position.epoch >= session.config.epochs or bool(
         stops and early and patience and patience.bad_epochs + 1 >= early.patience

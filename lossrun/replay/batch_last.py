@@ -20,7 +20,7 @@ from lossrun.components.models import ACTIVATIONS
 from lossrun.components.network import Network
 from lossrun.replay import pools
 from lossrun.replay.convolutions import Convolutions, has_few_channels
-from lossrun.replay.kernels import Planned, storage
+from lossrun.replay.kernels import Decomposition, storage
 
 # Of a dense network. Products of fewer samples are slower turned round; with more, nothing is gained.
 FEWEST_SAMPLES: Final = 16
@@ -60,7 +60,7 @@ class Innermost:
         self.rectified: set[int] = set()
         self.masked: set[int] = set()
         aten = torch.ops.aten
-        self.plans: dict[OpOverload, Callable[..., Planned | None]] = {
+        self.decompositions: dict[OpOverload, Callable[..., Decomposition | None]] = {
             aten._to_copy.default: self._pixels,
             aten.clone.default: self._flattened,
             aten.relu.default: self._relu,
@@ -73,31 +73,31 @@ class Innermost:
             aten.native_batch_norm_backward.default: self._batch_norm_backward,
         }
         for op in (aten._softmax.default, aten._log_softmax.default):
-            self.plans[op] = partial(self._softmax, op)
+            self.decompositions[op] = partial(self._softmax, op)
         for op in (aten._softmax_backward_data.default, aten._log_softmax_backward_data.default):
-            self.plans[op] = partial(self._softmax_backward, op)
+            self.decompositions[op] = partial(self._softmax_backward, op)
 
-    def decomposed(self, op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Planned | None:
-        """See `tape.Decompose`."""
-        plan = self.plans.get(op)
+    def decomposed(self, op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decomposition | None:
+        """See `recording.Decompose`."""
+        decompose = self.decompositions.get(op)
         return (
-            (plan and plan(*args, **kwargs))
+            (decompose and decompose(*args, **kwargs))
             or self.convolutions.decomposed(op, args, kwargs)
             or pools.decomposed(op, args, kwargs)
         )
 
-    def _pixels(self, images: Tensor, **how: Any) -> Planned | None:
+    def _pixels(self, images: Tensor, **how: Any) -> Decomposition | None:
         """Bytes that become floats are turned on the way."""
         if not self.of_images or images.ndim != 4 or images.is_floating_point() or how.keys() != {"dtype"}:
             return None
         return partial(_turned, images, how["dtype"])
 
-    def _flattened(self, images: Tensor, **how: Any) -> Planned | None:
+    def _flattened(self, images: Tensor, **how: Any) -> Decomposition | None:
         """The copy that flattening makes: in an order in which a sample's numbers become one axis."""
         turned = images.ndim == 4 and images.stride(0) == 1 and len(images) > 1
         return partial(_turned, images, images.dtype) if self.of_images and turned and how else None
 
-    def _relu(self, images: Tensor) -> Planned | None:
+    def _relu(self, images: Tensor) -> Decomposition | None:
         if images.ndim != 4:
             return None
 
@@ -108,54 +108,54 @@ class Innermost:
 
         return rectified
 
-    def _pool_backward(self, gradient: Tensor, images: Tensor, *how: Any) -> Planned | None:
+    def _pool_backward(self, gradient: Tensor, images: Tensor, *how: Any) -> Decomposition | None:
         """Less what relu's own backward pass would take out, in one go. Layers in a row: nobody else reads its result
         or adds to the gradient."""
-        plan = pools.average_backward(gradient, images, *how, rectified=True)
-        if plan is None or storage(images) not in self.rectified:
+        spread = pools.average_backward(gradient, images, *how, rectified=True)
+        if spread is None or storage(images) not in self.rectified:
             return None
 
         def masked() -> Tensor:
-            result: Tensor = plan()
+            result: Tensor = spread()
             self.masked.add(storage(result))
             return result
 
         return masked
 
-    def _relu_backward(self, gradient: Tensor, result: Tensor, threshold: float) -> Planned | None:
+    def _relu_backward(self, gradient: Tensor, result: Tensor, threshold: float) -> Decomposition | None:
         del result, threshold
         return (lambda: gradient) if storage(gradient) in self.masked else None
 
-    def _affine(self, bias: Tensor, inputs: Tensor, weight: Tensor, **scales: Any) -> Planned | None:
+    def _affine(self, bias: Tensor, inputs: Tensor, weight: Tensor, **scales: Any) -> Decomposition | None:
         if scales or storage(weight) not in self.weights:
             return None
         return lambda: torch.addmm(bias.unsqueeze(1), weight.t(), inputs.t()).t()
 
-    def _product(self, gradient: Tensor, weight: Tensor) -> Planned | None:
+    def _product(self, gradient: Tensor, weight: Tensor) -> Decomposition | None:
         if storage(weight) not in self.weights:
             return None
         return lambda: torch.mm(weight.t(), gradient.t()).t()
 
-    def _softmax(self, op: OpOverload, inputs: Tensor, axis: int, half: bool) -> Planned | None:
+    def _softmax(self, op: OpOverload, inputs: Tensor, axis: int, half: bool) -> Decomposition | None:
         if not _is_turned(inputs) or axis % 2 == 0:
             return None
         return lambda: op(inputs.t(), 0, half).t()
 
     def _softmax_backward(
         self, op: OpOverload, gradient: Tensor, outputs: Tensor, axis: int, dtype: torch.dtype
-    ) -> Planned | None:
+    ) -> Decomposition | None:
         if not _is_turned(outputs) or axis % 2 == 0:
             return None
         return lambda: op(_across(gradient), outputs.t(), 0, dtype).t()
 
-    def _mask(self, mask: Tensor, share: float = 0.5) -> Planned | None:
+    def _mask(self, mask: Tensor, share: float = 0.5) -> Decomposition | None:
         """Dropout's, drawn in torch's order: the numbers that each sample would get anyway. A recording leaves out what
         is the operation's own default."""
         if not _is_turned(mask):
             return None
         return lambda: mask.copy_(torch.empty(mask.shape, dtype=mask.dtype, device=mask.device).bernoulli_(share))
 
-    def _batch_norm(self, inputs: Tensor, *rest: Any) -> Planned | None:
+    def _batch_norm(self, inputs: Tensor, *rest: Any) -> Decomposition | None:
         """As of one image whose pixels are the samples."""
         if not _is_turned(inputs):
             return None
@@ -166,7 +166,7 @@ class Innermost:
 
         return normalised
 
-    def _batch_norm_backward(self, gradient: Tensor, inputs: Tensor, *rest: Any) -> Planned | None:
+    def _batch_norm_backward(self, gradient: Tensor, inputs: Tensor, *rest: Any) -> Decomposition | None:
         if not _is_turned(inputs):
             return None
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
 
-from lossrun.replay.kernels import Planned, storage
+from lossrun.replay.kernels import Decomposition, storage
 
 # Channels of the images beyond which torch's kernels have work enough, and so have those for a first layer whose number
 # of filters suits them.
@@ -44,8 +44,8 @@ class Convolutions:
     def __init__(self) -> None:
         self.windows: dict[Any, Tensor] = {}
 
-    def decomposed(self, op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Planned | None:
-        """See `tape.Decompose`."""
+    def decomposed(self, op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decomposition | None:
+        """See `recording.Decompose`."""
         if kwargs:
             return None
         if op is torch.ops.aten.convolution.default and _pays(*args):

@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_map_only
 
 
 class Captured:
-    """`outputs` is what `function` returned, filled anew by each `replay()`. See `tape.Recording`.
+    """`outputs` is what `function` returned, filled anew by each `replay()`. See `recording.Recording`.
 
     Capturing computes nothing; the graph is replayed once, so that the function has been run as a recording runs it.
     torch registers its generator with the graph, and dropout draws on.

@@ -19,7 +19,7 @@ from torch import Tensor
 from lossrun.replay.kernels import Call
 from lossrun.replay.products import is_large, one_dnn_is_faster
 from lossrun.replay.recording import Chooses
-from lossrun.steps.seed_group import Chunk
+from lossrun.steps.seed_group import SeedGroup
 
 # Samples in a batch beyond which a product is mostly arithmetic: then it matters more that the faster kernel computes
 # it than that its result is written and read again.
@@ -49,14 +49,14 @@ class Descent:
         torch.mm(self.left, self.right, out=self.gradient)
 
 
-def descends(chunk: Chunk) -> bool:
+def descends(group: SeedGroup) -> bool:
     """Whether the update is weight - rate * gradient and nothing else, for a seed alone on the CPU. A user's optimizer
     may leave weights out, or have hooks."""
-    optimizer = chunk.optimizer
+    optimizer = group.optimizer
     return (
-        not chunk.axis
-        and not chunk.replicas[0].own_optimizer
-        and chunk.weights[0].device.type == "cpu"
+        not group.axis
+        and not group.replicas[0].own_optimizer
+        and group.weights[0].device.type == "cpu"
         and type(optimizer) is torch.optim.SGD
         and not any(group["momentum"] or group["weight_decay"] or group["maximize"] for group in optimizer.param_groups)
     )

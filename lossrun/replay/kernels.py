@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 Kernel: TypeAlias = Callable[[], object]
 # What computes an operation in another way, and gives what it gives.
-Planned: TypeAlias = Callable[[], Any]
+Decomposition: TypeAlias = Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

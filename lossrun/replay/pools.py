@@ -12,22 +12,22 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-from lossrun.replay.kernels import Planned
+from lossrun.replay.kernels import Decomposition
 
 
-def decomposed(op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Planned | None:
-    """See `tape.Decompose`. For windows that tile the image side by side; other pools are left as they are."""
-    plan = None if kwargs else _PLANS.get(op)
-    return plan(*args) if plan else None
+def decomposed(op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decomposition | None:
+    """See `recording.Decompose`. For windows that tile the image side by side; other pools are left as they are."""
+    decompose = None if kwargs else _DECOMPOSITIONS.get(op)
+    return decompose(*args) if decompose else None
 
 
-def _average(images: Tensor, window: list[int], *how: Any) -> Planned | None:
+def _average(images: Tensor, window: list[int], *how: Any) -> Decomposition | None:
     return partial(_averaged, images, window[0]) if _tiles(images, window, *how) else None
 
 
 def average_backward(
     gradient: Tensor, images: Tensor, window: list[int], *how: Any, rectified: bool = False
-) -> Planned | None:
+) -> Decomposition | None:
     """`rectified`: with what relu does to the gradient of `images`, its results."""
     if not _tiles(images, window, *how):
         return None
@@ -85,7 +85,7 @@ def _spread_where_positive(gradient: Tensor, images: Tensor, side: int) -> Tenso
     return result
 
 
-_PLANS: Final[dict[OpOverload, Callable[..., Planned | None]]] = {
+_DECOMPOSITIONS: Final[dict[OpOverload, Callable[..., Decomposition | None]]] = {
     torch.ops.aten.avg_pool2d.default: _average,
     torch.ops.aten.avg_pool2d_backward.default: average_backward,
 }

@@ -1,8 +1,8 @@
 """A step whose forward and backward pass, and whose update, are recorded once and then replayed.
 
-On the CPU the record is a tape (`tape.Recording`), on a GPU a CUDA graph (`cuda_graph.Captured`); both have `outputs`
-and `replay()`. There is one for each batch size that occurs: a batch's shape is part of the record. The learning rate
-and the samples are not; they are written into place before each replay.
+On the CPU a record is a list of kernel calls (`recording.Recording`), on a GPU a CUDA graph (`cuda_graph.Captured`).
+Both have `outputs` and `replay()`. Each batch size has a record of its own, because the shape of a batch is part of the
+record. The learning rate and the samples are not: they are written into place before each replay.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from lossrun.replay.descent import Descent, descends, descents, may_be_deferred
 from lossrun.replay.recording import Recording
 from lossrun.steps.randomness import undisturbed
 from lossrun.steps.recorder import Recorder, Replayable
-from lossrun.steps.seed_group import Chunk, for_all, gather, minimised
-from lossrun.steps.step import ChunkStep
+from lossrun.steps.seed_group import SeedGroup, for_all, gather, minimised
+from lossrun.steps.step import SeedGroupStep
 
 
 @dataclass(slots=True)
@@ -38,64 +38,64 @@ class BatchRecord:
     updates: int = 0
 
 
-class ReplayedStep(ChunkStep):
+class RecordedStep(SeedGroupStep):
     """See `step.Step`. The numbers are those of the eager step up to the rounding of large matrix products."""
 
-    def __init__(self, chunk: Chunk, recorder: Recorder) -> None:
-        super().__init__(chunk)
+    def __init__(self, group: SeedGroup, recorder: Recorder) -> None:
+        super().__init__(group)
         self.recorder = recorder
         self.kind = recorder.kind
-        self.programs: dict[int, BatchRecord] = {}
+        self.records: dict[int, BatchRecord] = {}
         self.current: BatchRecord | None = None
-        device = chunk.replicas[0].parts.train.inputs.device
+        device = group.replicas[0].parts.train.inputs.device
         # A fused CUDA kernel wants float32; the CPU's takes the double that an eager update would be given.
         self.rate = torch.zeros((), dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
         self.rate_now: float | None = None
 
     def weights_moved(self) -> None:
-        self.programs.clear()
+        self.records.clear()
         self.current = None
 
     def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
-        chunk = self.chunk
-        rows = chunk.rows(start, stop)
-        program = self.programs.get(stop - start)
-        if program is None:
-            program = self.programs[stop - start] = self._recorded(rows, stop - start)
-        samples = chunk.replicas[0].parts.train
-        torch.index_select(samples.inputs, 0, rows, out=program.inputs)
-        torch.index_select(samples.targets, 0, rows, out=program.targets)
-        if samples.weights is not None and program.weights is not None:
-            torch.index_select(samples.weights, 0, rows, out=program.weights)
-        program.pass_.replay()
-        self._update(program, rates[0])
-        return for_all(chunk, program.losses)
+        group = self.group
+        rows = group.rows(start, stop)
+        record = self.records.get(stop - start)
+        if record is None:
+            record = self.records[stop - start] = self._recorded(rows, stop - start)
+        samples = group.replicas[0].parts.train
+        torch.index_select(samples.inputs, 0, rows, out=record.inputs)
+        torch.index_select(samples.targets, 0, rows, out=record.targets)
+        if samples.weights is not None and record.weights is not None:
+            torch.index_select(samples.weights, 0, rows, out=record.weights)
+        record.pass_.replay()
+        self._update(record, rates[0])
+        return for_all(group, record.losses)
 
     def gradient_norm(self) -> Tensor:
         assert self.current is not None
         for place, descent in self.current.descents.items():
             descent.compute_gradient()
-            self.chunk.weights[place].grad = descent.gradient
+            self.group.weights[place].grad = descent.gradient
         norm = super().gradient_norm()
         for place in self.current.descents:
-            self.chunk.weights[place].grad = None
+            self.group.weights[place].grad = None
         return norm
 
     def _recorded(self, rows: Tensor, batch_size: int) -> BatchRecord:
-        chunk, samples = self.chunk, self.chunk.replicas[0].parts.train
-        inputs, targets, weights = gather(chunk, samples, rows)
+        group, samples = self.group, self.group.replicas[0].parts.train
+        inputs, targets, weights = gather(group, samples, rows)
 
         def forward_and_backward() -> tuple[Tensor, tuple[Tensor, ...]]:
-            losses = chunk.losses(samples.scaled(inputs), targets, weights)
-            gradients = torch.autograd.grad(minimised(chunk, losses, batch_size), chunk.weights)
-            return losses, tuple(map(_laid_out, gradients, chunk.weights))
+            losses = group.losses(samples.scaled(inputs), targets, weights)
+            gradients = torch.autograd.grad(minimised(group, losses, batch_size), group.weights)
+            return losses, tuple(map(_laid_out, gradients, group.weights))
 
         # Recording runs the function, which moves the statistics of batch norm and the dropout stream.
-        record = self.recorder.any_number
-        if self.recorder.deferring and descends(chunk):
-            record = partial(self.recorder.deferring, defer=may_be_deferred(chunk.weights))
-        with undisturbed(inputs.device, chunk.buffers):
-            recording = record(forward_and_backward)
+        make = self.recorder.any_number
+        if self.recorder.deferring and descends(group):
+            make = partial(self.recorder.deferring, defer=may_be_deferred(group.weights))
+        with undisturbed(inputs.device, group.buffers):
+            recording = make(forward_and_backward)
         losses, gradients = recording.outputs
         flat = len(rows)
         return BatchRecord(
@@ -105,40 +105,40 @@ class ReplayedStep(ChunkStep):
             recording,
             losses,
             gradients,
-            descents(recording.deferred, chunk.weights, gradients) if isinstance(recording, Recording) else {},
+            descents(recording.deferred, group.weights, gradients) if isinstance(recording, Recording) else {},
         )
 
-    def _update(self, program: BatchRecord, rate: float) -> None:
-        if program is not self.current:
-            self.current = program
-            for place, weight in enumerate(self.chunk.weights):
+    def _update(self, record: BatchRecord, rate: float) -> None:
+        if record is not self.current:
+            self.current = record
+            for place, weight in enumerate(self.group.weights):
                 # Without a gradient a weight is none of the optimizer's business.
-                weight.grad = None if place in program.descents else program.gradients[place]
+                weight.grad = None if place in record.descents else record.gradients[place]
         if rate != self.rate_now:
             self.rate_now = rate
             self.rate.fill_(rate)
-        for descent in program.descents.values():
+        for descent in record.descents.values():
             descent.update(rate)
-        if program.update is not None:
-            program.update.replay()
+        if record.update is not None:
+            record.update.replay()
             return
-        chunk, optimizer = self.chunk, self.chunk.optimizer
-        recordable = not chunk.replicas[0].own_optimizer and self._reads_the_rate_where_it_lies(optimizer)
+        group, optimizer = self.group, self.group.optimizer
+        recordable = not group.replicas[0].own_optimizer and self._reads_the_rate_where_it_lies(optimizer)
         # The update that is not recorded reads the same tensor: a run that goes on from here rounds the rate alike.
-        for group in optimizer.param_groups:
-            group["lr"] = self.rate if recordable else rate
-        program.updates += 1
-        if program.updates == 1 or not recordable:
-            chunk.update()
+        for parameters in optimizer.param_groups:
+            parameters["lr"] = self.rate if recordable else rate
+        record.updates += 1
+        if record.updates == 1 or not recordable:
+            group.update()
         else:
             # torch's optimizer makes its state in the first update, which is another computation.
-            program.update = self.recorder.once(chunk.update)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+            record.update = self.recorder.once(group.update)
+        for parameters in optimizer.param_groups:
+            parameters["lr"] = rate
 
     def _reads_the_rate_where_it_lies(self, optimizer: torch.optim.Optimizer) -> bool:
         """On a GPU it lies there in float32, which would round the rate of a run in float64."""
-        precise = self.rate.dtype == torch.float64 or self.chunk.weights[0].dtype == torch.float32
+        precise = self.rate.dtype == torch.float64 or self.group.weights[0].dtype == torch.float32
         return precise and bool(optimizer.defaults.get("fused") or optimizer.defaults.get("capturable"))
 
 

@@ -22,7 +22,7 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from lossrun.replay.kernels import Call, Kernel, Planned, kernel, storage, tensors_in
+from lossrun.replay.kernels import Call, Decomposition, Kernel, kernel, storage, tensors_in
 
 Result = TypeVar("Result")
 Pool: TypeAlias = list[torch.UntypedStorage]
@@ -39,7 +39,7 @@ Chooses: TypeAlias = Callable[[Call], bool]
 Substitute: TypeAlias = Callable[[Call], Kernel | None]
 # A function of other operations that gives (nearly) what the operation gives of these arguments; None: no better one.
 # Its result may lie in another memory order. What is allocated before it runs outlives the recording, and is kept.
-Decompose: TypeAlias = Callable[[OpOverload, tuple[Any, ...], Mapping[str, Any]], Planned | None]
+Decompose: TypeAlias = Callable[[OpOverload, tuple[Any, ...], Mapping[str, Any]], Decomposition | None]
 
 
 class Recording(Generic[Result]):

@@ -17,7 +17,7 @@ from lossrun.config import Config
 from lossrun.config.resolve import output_size, outputs_read_as, watched_names
 from lossrun.steps.recorder import Recorder, Replayable
 from lossrun.steps.replica import Replica, Samples
-from lossrun.steps.seed_group import Chunk, Single
+from lossrun.steps.seed_group import LoneSeed, SeedGroup
 
 # Samples in one forward pass, of all seeds together: large enough to keep the cores busy, small enough that no
 # activation counts beside the data.
@@ -70,7 +70,7 @@ def reading_of(config: Config, facts: DataFacts) -> OutputSpec:
 def evaluate(replica: Replica, samples: Samples, reading: OutputSpec, *, by_class: bool = False) -> Evaluation:
     """Score one seed's weights on a part of the data, dropout off, batch norm at its running statistics."""
     targets = _prepared(samples, reading, replica)
-    preactivations, scores = _score(Single(replica), samples, targets, reading)
+    preactivations, scores = _score(LoneSeed(replica), samples, targets, reading)
     loss, *values = torch.stack(list(scores.values())).tolist()
     predicted = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
     if reading.task == "regression":
@@ -91,14 +91,14 @@ def _by_class(preactivations: Tensor, targets: PreparedTargets, reading: OutputS
 
 
 class Scorer:
-    """Scores the seeds of a chunk on the same part of the data again and again; recorded, if there is a `recorder`."""
+    """Scores the seeds of a group on the same part of the data again and again; recorded, if there is a `recorder`."""
 
-    def __init__(self, chunk: Chunk, samples: Samples, reading: OutputSpec, recorder: Recorder | None) -> None:
-        self.chunk = chunk
+    def __init__(self, group: SeedGroup, samples: Samples, reading: OutputSpec, recorder: Recorder | None) -> None:
+        self.group = group
         self.samples = samples
         self.reading = reading
-        self.targets = _prepared(samples, reading, chunk.replicas[0])
-        outputs = len(samples.ids) * reading.outputs * len(chunk.replicas)
+        self.targets = _prepared(samples, reading, group.replicas[0])
+        outputs = len(samples.ids) * reading.outputs * len(group.replicas)
         most = GPU_MOST_RECORDED if samples.inputs.device.type == "cuda" else MOST_RECORDED
         self.recorder = recorder if outputs <= most else None
         self._recorded: Replayable | None = None
@@ -111,11 +111,11 @@ class Scorer:
         return [dict(zip(self.names, column, strict=True)) for column in columns]
 
     def _replayed(self, recorder: Recorder) -> Tensor:
-        if self._recorded is None or self._of != self.chunk.active:
+        if self._recorded is None or self._of != self.group.active:
             # A stack that seeds have left lies in other memory. Its sums are its own; a seed alone gets the numbers
             # that any other look at its model finds.
-            record = recorder.any_number if self.chunk.axis else recorder.exact
-            self._recorded, self._of = record(self._table), self.chunk.active
+            record = recorder.any_number if self.group.axis else recorder.exact
+            self._recorded, self._of = record(self._table), self.group.active
         # Also right after recording, which computes with the kernels of an ordinary call.
         self._recorded.replay()
         table: Tensor = self._recorded.outputs
@@ -124,7 +124,7 @@ class Scorer:
     @torch.no_grad()
     def _table(self) -> Tensor:
         """(columns, *axis), double precision."""
-        _, scores = _score(self.chunk, self.samples, self.targets, self.reading)
+        _, scores = _score(self.group, self.samples, self.targets, self.reading)
         self.names = list(scores)
         return torch.stack(list(scores.values()))
 
@@ -159,14 +159,14 @@ def weights_that_count(replica: Replica, samples: Samples) -> Tensor | None:
 
 
 def _score(
-    chunk: Chunk, samples: Samples, targets: PreparedTargets, reading: OutputSpec
+    group: SeedGroup, samples: Samples, targets: PreparedTargets, reading: OutputSpec
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Pre-activations (*axis, N, K), and the objective (as `loss`) and the metrics by their names, each `axis`."""
-    size = max(evaluation_batch(samples.inputs.device) // max((1, *chunk.axis)), 32)
-    with evaluating(chunk.network, *(replica.objective for replica in chunk.replicas)):
-        forwards = [chunk.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, size)]
+    size = max(evaluation_batch(samples.inputs.device) // max((1, *group.axis)), 32)
+    with evaluating(group.network, *(replica.objective for replica in group.replicas)):
+        forwards = [group.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, size)]
         outputs, preactivations = (torch.cat(tensors, dim=-2) for tensors in zip(*forwards, strict=True))
-        loss = chunk.mean_losses(outputs, samples.targets, samples.weights).double()
+        loss = group.mean_losses(outputs, samples.targets, samples.weights).double()
     scores = compute_metrics(
         reading.task,
         preactivations,

@@ -53,7 +53,7 @@ class Parts:
 
 
 @dataclass(slots=True)
-class Watch:
+class BestSoFar:
     """The best value of a metric so far, and the epochs since. `epoch` 0: none yet."""
 
     metric: str
@@ -69,7 +69,7 @@ class Watch:
         gain = self.value - value if self.mode == "min" else value - self.value
         return not math.isnan(value) and (self.epoch == 0 or gain > self.min_delta)
 
-    def see(self, value: float, epoch: int, step: int) -> bool:
+    def update(self, value: float, epoch: int, step: int) -> bool:
         """Take note of an epoch's value; whether it is an improvement."""
         if self.improves(value):
             self.value, self.epoch, self.step, self.bad_epochs = value, epoch, step, 0
@@ -124,9 +124,9 @@ class Replica:
     optimizer: torch.optim.Optimizer
     weights: list[nn.Parameter]
     parts: Parts
-    best: Watch
+    best: BestSoFar
     output: str = "none"
-    patience: Watch | None = None
+    stopping: BestSoFar | None = None
     plateau: PlateauState | None = None
     stopped_epoch: int | None = None
     diverged_epoch: int | None = None

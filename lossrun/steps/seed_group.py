@@ -1,6 +1,6 @@
 """Seeds whose weights are updated together: one alone, or several stacked into tensors with a leading seed axis.
 
-A chunk says what there is to compute; how it is computed (operation by operation, or replayed) is the step's matter.
+A group says what there is to compute; how it is computed (operation by operation, or replayed) is the step's matter.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from lossrun.steps.replica import Replica, Samples
 MakeOptimizer = Callable[[Sequence[Tensor]], torch.optim.Optimizer]
 
 
-class Chunk(Protocol):
+class SeedGroup(Protocol):
     """`active` are the replicas that still train, and `axis` the leading axis of everything computed for them: none for
     one alone, (active,) for a stack. `buffers`: what batch norm and the like keep. `update`: one step of the optimizer
     by the weights' gradients. `network`: that computes for all of them."""
@@ -61,7 +61,7 @@ class Chunk(Protocol):
         ...
 
 
-class Single:
+class LoneSeed:
     """One seed alone, in its own model and optimizer."""
 
     axis: tuple[int, ...] = ()
@@ -100,7 +100,7 @@ class Single:
         return loss
 
 
-class Stack:
+class SeedStack:
     """As many small models as there are seeds, for little more than the price of one.
 
     Weights, buffers and optimizer state lie in stacked tensors; each seed's own model keeps views of its slice, so that
@@ -219,54 +219,54 @@ class _LinearInTwo(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def gather(chunk: Chunk, samples: Samples, rows: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Raw inputs, targets and, where samples have them, weights of these rows, with the chunk's leading axis."""
-    size = (*chunk.axis, -1)
+def gather(group: SeedGroup, samples: Samples, rows: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Raw inputs, targets and, where samples have them, weights of these rows, with the group's leading axis."""
+    size = (*group.axis, -1)
     inputs, targets = samples.inputs.index_select(0, rows), samples.targets.index_select(0, rows)
     weights = None if samples.weights is None else samples.weights.index_select(0, rows).view(size)
     return inputs.view(*size, *inputs.shape[1:]), targets.view(*size, *targets.shape[1:]), weights
 
 
-def minimised(chunk: Chunk, losses: Tensor, batch_size: int) -> Tensor:
+def minimised(group: SeedGroup, losses: Tensor, batch_size: int) -> Tensor:
     """The one number whose gradient holds each seed's own: no seed's loss depends on another's weights.
 
     losses: means of the batch, shape `axis`. A configured sum, say, is that many times as steep.
     """
     # A scalar rather than a gradient for each seed: handing one to autograd makes torch import sympy, for 0.4 s.
-    total = losses.sum() if chunk.axis else losses
-    factor = chunk.replicas[0].objective.factor(batch_size)
+    total = losses.sum() if group.axis else losses
+    factor = group.replicas[0].objective.factor(batch_size)
     return total if factor == 1 else total * factor
 
 
-def gradient_norm(chunk: Chunk) -> Tensor:
+def gradient_norm(group: SeedGroup) -> Tensor:
     """Euclidean norm over all weights of each seed, shape `axis`."""
-    gradients = [weight.grad for weight in chunk.weights if weight.grad is not None]
+    gradients = [weight.grad for weight in group.weights if weight.grad is not None]
     if not gradients:
-        return torch.zeros(chunk.axis, device=chunk.weights[0].device)
-    if not chunk.axis:
+        return torch.zeros(group.axis, device=group.weights[0].device)
+    if not group.axis:
         return torch.nn.utils.get_total_norm(gradients)
     return torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0).sqrt()
 
 
-def for_all(chunk: Chunk, values: Tensor) -> Tensor:
+def for_all(group: SeedGroup, values: Tensor) -> Tensor:
     """Values of shape `axis` as one for each seed, (seeds,): 0 for the frozen."""
-    if len(chunk.active) == len(chunk.replicas):
+    if len(group.active) == len(group.replicas):
         return values.reshape(-1)
-    whole = torch.zeros(len(chunk.replicas), dtype=values.dtype, device=values.device)
-    assert isinstance(chunk, Stack)  # one alone that is frozen is not computed
-    return whole.index_copy_(0, chunk.places, values)
+    whole = torch.zeros(len(group.replicas), dtype=values.dtype, device=values.device)
+    assert isinstance(group, SeedStack)  # one alone that is frozen is not computed
+    return whole.index_copy_(0, group.places, values)
 
 
-def take_generator(chunk: Chunk) -> None:
-    """Let torch's generator go on where this chunk's stream stands."""
-    if (state := chunk.replicas[0].generator_state) is not None:
-        set_generator_state(state, chunk.replicas[0].weights[0].device)
+def take_generator(group: SeedGroup) -> None:
+    """Let torch's generator go on where this group's stream stands."""
+    if (state := group.replicas[0].generator_state) is not None:
+        set_generator_state(state, group.replicas[0].weights[0].device)
 
 
-def keep_generator(chunk: Chunk) -> None:
-    """Note where the chunk's stream stands."""
-    state = generator_state(chunk.replicas[0].weights[0].device)
-    for replica in chunk.replicas:
+def keep_generator(group: SeedGroup) -> None:
+    """Note where the group's stream stands."""
+    state = generator_state(group.replicas[0].weights[0].device)
+    for replica in group.replicas:
         replica.generator_state = state
 
 

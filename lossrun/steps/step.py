@@ -6,7 +6,15 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lossrun.steps.seed_group import Chunk, for_all, gather, gradient_norm, keep_generator, minimised, take_generator
+from lossrun.steps.seed_group import (
+    SeedGroup,
+    for_all,
+    gather,
+    gradient_norm,
+    keep_generator,
+    minimised,
+    take_generator,
+)
 
 
 class Step(Protocol):
@@ -36,56 +44,56 @@ class Step(Protocol):
         ...
 
 
-class ChunkStep:
-    """What every step of a single chunk does alike."""
+class SeedGroupStep:
+    """What every step of a single group does alike."""
 
-    def __init__(self, chunk: Chunk) -> None:
-        self.chunk = chunk
+    def __init__(self, group: SeedGroup) -> None:
+        self.group = group
 
     def begin_epoch(self) -> None:
-        if self.chunk.begin_epoch():
+        if self.group.begin_epoch():
             self.weights_moved()
-        take_generator(self.chunk)
+        take_generator(self.group)
 
     def weights_moved(self) -> None:
         """Whatever was kept of the old memory is of no use any more."""
 
     def publish(self) -> None:
-        self.chunk.publish()
-        keep_generator(self.chunk)
+        self.group.publish()
+        keep_generator(self.group)
 
     def gradient_norm(self) -> Tensor:
-        return for_all(self.chunk, gradient_norm(self.chunk))
+        return for_all(self.group, gradient_norm(self.group))
 
 
-class EagerStep(ChunkStep):
+class EagerStep(SeedGroupStep):
     """Operation after operation, as anybody would write it."""
 
     kind = "eager"
 
     def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
-        chunk = self.chunk
-        for group in chunk.optimizer.param_groups:
-            group["lr"] = rates[0]
+        group = self.group
+        for parameters in group.optimizer.param_groups:
+            parameters["lr"] = rates[0]
         # First, so that the forward pass finds the gradients' memory free and still in the cache. By hand, because the
         # profiler hooks around optimizer.zero_grad() cost 15 us a step.
-        for weight in chunk.weights:
+        for weight in group.weights:
             weight.grad = None
-        samples = chunk.replicas[0].parts.train
-        inputs, targets, weights = gather(chunk, samples, chunk.rows(start, stop))
-        losses = chunk.losses(samples.scaled(inputs), targets, weights)
-        minimised(chunk, losses, stop - start).backward()  # type: ignore[no-untyped-call]
-        chunk.update()
-        return for_all(chunk, losses.detach())
+        samples = group.replicas[0].parts.train
+        inputs, targets, weights = gather(group, samples, group.rows(start, stop))
+        losses = group.losses(samples.scaled(inputs), targets, weights)
+        minimised(group, losses, stop - start).backward()  # type: ignore[no-untyped-call]
+        group.update()
+        return for_all(group, losses.detach())
 
 
 class InTurn:
-    """Chunk after chunk."""
+    """Trains one seed group after the other."""
 
-    def __init__(self, steps: Sequence[Step], chunks: Sequence[Chunk], *, own_randomness: bool) -> None:
-        """`own_randomness`: the models draw random numbers, so the chunks must take turns with the generator."""
+    def __init__(self, steps: Sequence[Step], groups: Sequence[SeedGroup], *, own_randomness: bool) -> None:
+        """`own_randomness`: the models draw random numbers, so the groups must take turns with the generator."""
         self.steps = steps
-        self.chunks = chunks
+        self.groups = groups
         self.own_randomness = own_randomness
         self.kind = steps[0].kind
 
@@ -94,19 +102,19 @@ class InTurn:
             step.begin_epoch()
 
     def publish(self) -> None:
-        for chunk in self.chunks:
-            chunk.publish()
+        for group in self.groups:
+            group.publish()
 
     def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
         losses, first = [], 0
-        for step, chunk in zip(self.steps, self.chunks, strict=True):
-            seeds = len(chunk.replicas)
-            if not chunk.active:
-                losses.append(self._zeros(chunk))
+        for step, group in zip(self.steps, self.groups, strict=True):
+            seeds = len(group.replicas)
+            if not group.active:
+                losses.append(self._zeros(group))
             elif self.own_randomness:
-                take_generator(chunk)
+                take_generator(group)
                 losses.append(step(start, stop, rates[first : first + seeds]))
-                keep_generator(chunk)
+                keep_generator(group)
             else:
                 losses.append(step(start, stop, rates[first : first + seeds]))
             first += seeds
@@ -115,11 +123,11 @@ class InTurn:
     def gradient_norm(self) -> Tensor:
         return torch.cat(
             [
-                step.gradient_norm() if chunk.active else self._zeros(chunk)
-                for step, chunk in zip(self.steps, self.chunks, strict=True)
+                step.gradient_norm() if group.active else self._zeros(group)
+                for step, group in zip(self.steps, self.groups, strict=True)
             ]
         )
 
-    def _zeros(self, chunk: Chunk) -> Tensor:
-        train = chunk.replicas[0].parts.train
-        return torch.zeros(len(chunk.replicas), dtype=train.dtype, device=train.inputs.device)
+    def _zeros(self, group: SeedGroup) -> Tensor:
+        train = group.replicas[0].parts.train
+        return torch.zeros(len(group.replicas), dtype=train.dtype, device=train.inputs.device)

@@ -22,7 +22,7 @@ from lossrun.errors import UsageError
 from lossrun.plugins.calling import users_code
 from lossrun.plugins.loading import own_component
 from lossrun.steps.randomness import Purpose, seed_torch
-from lossrun.steps.replica import Parts, Replica, Samples, Watch
+from lossrun.steps.replica import BestSoFar, Parts, Replica, Samples
 from lossrun.training.isolation import include_cuda
 
 # Of weights, data, losses and sums. In bf16 only the models compute in half precision.
@@ -110,7 +110,7 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
     learnable = [p for p in (*network.parameters(), *objective.parameters()) if p.requires_grad]
     if not learnable:
         raise UsageError(f"model: {config.model.name} has no weights to train; expected at least one parameter")
-    best, patience = watches(config)
+    best, stopping = best_and_stopping(config)
     rule = plateau(config.schedule)
     return Replica(
         seed=seed,
@@ -120,7 +120,7 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
         weights=learnable,
         parts=seed_parts,
         best=best,
-        patience=patience,
+        stopping=stopping,
         plateau=rule.start() if rule else None,
         output=config.model["output"],
         own_optimizer=config.optimizer.is_plugin,
@@ -129,11 +129,11 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
     )
 
 
-def watches(config: Config) -> tuple[Watch, Watch | None]:
+def best_and_stopping(config: Config) -> tuple[BestSoFar, BestSoFar | None]:
     """What chooses a seed's best epoch, and what stops it early, before the first epoch. `config` is resolved."""
     early = config.early_stopping
-    patience = Watch(early.metric, early.mode, early.min_delta) if early else None
-    return Watch(config.best.metric, config.best.mode), patience
+    patience = BestSoFar(early.metric, early.mode, early.min_delta) if early else None
+    return BestSoFar(config.best.metric, config.best.mode), patience
 
 
 def plateau(schedule: Choice) -> Plateau | None:

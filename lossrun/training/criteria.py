@@ -19,7 +19,7 @@ from lossrun.config import Config
 from lossrun.config.resolve import resolve
 from lossrun.errors import CheckpointError
 from lossrun.steps.replica import Replica
-from lossrun.training.build import plateau, watches
+from lossrun.training.build import best_and_stopping, plateau
 from lossrun.training.session import Session
 
 # By who watches, its metric, mode and what counts as an improvement; None for whoever watches nothing.
@@ -70,9 +70,9 @@ def _renew_early_stopping(session: Session, before: Criteria, now: Criteria) -> 
     thawed = []
     for replica in session.replicas:
         if anew:
-            replica.patience = watches(session.config)[1]
+            replica.stopping = best_and_stopping(session.config)[1]
         # Also where the patience alone has changed.
-        stops = early and replica.patience and replica.patience.bad_epochs >= early.patience
+        stops = early and replica.stopping and replica.stopping.bad_epochs >= early.patience
         if replica.stopped_epoch is not None and not stops:
             replica.thaws = True
             thawed.append(replica.seed)

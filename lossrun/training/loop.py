@@ -67,7 +67,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
     config, position, sums = session.config, session.position, session.sums
     shown = time.perf_counter()
     while session.training:
-        session.watch.start()
+        session.stopwatch.start()
         steps_per_epoch = session.steps_per_epoch
         session.begin_epoch()
 
@@ -93,7 +93,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
         # Reading the sums waits for the device: only now is the training part of the epoch over.
         train_losses = sums.mean().tolist()
         gradient_norms = sums.gradient_norm.tolist()
-        session.watch.training_done()
+        session.stopwatch.training_done()
 
         active = [replica for replica in session.replicas if not replica.frozen]
         validation = session.validate()
@@ -110,7 +110,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
             for index, replica in enumerate(session.replicas)
             if not replica.frozen
         ]
-        spent, session.watch = session.watch, Stopwatch()
+        spent, session.stopwatch = session.stopwatch, Stopwatch()
         seconds = spent.seconds
         session.seconds += seconds
         rows = [{**row, "seconds": seconds, "train_seconds": spent.trained} for row in rows]
@@ -144,11 +144,11 @@ def _judge(replica: Replica, row: Mapping[str, Any], session: Session) -> bool:
         return False
     if session.plateau and replica.plateau:
         replica.plateau = session.plateau.after(replica.plateau, row[session.config.schedule["metric"]])
-    if replica.patience and not replica.patience.see(row[replica.patience.metric], epoch, step):
+    if replica.stopping and not replica.stopping.update(row[replica.stopping.metric], epoch, step):
         assert session.config.early_stopping is not None
-        if replica.patience.bad_epochs >= session.config.early_stopping.patience:
+        if replica.stopping.bad_epochs >= session.config.early_stopping.patience:
             replica.stopped_epoch = epoch
-    return replica.best.see(row[replica.best.metric], epoch, step)
+    return replica.best.update(row[replica.best.metric], epoch, step)
 
 
 def _ends_by_divergence(session: Session) -> bool:
@@ -240,7 +240,7 @@ def _save(session: Session) -> None:
     run, keep = session.run, session.config.checkpoint.keep
     # Reading the state waits for the device, which is the epoch's own time; writing it is not.
     state = capture(session)
-    with session.watch.paused():
+    with session.stopwatch.paused():
         checkpoints.save(run.checkpoints, session.position.step, state, keep, also_keep=session.good_step)
 
 

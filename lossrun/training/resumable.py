@@ -65,7 +65,7 @@ class Resumable:
         return any(key.partition(".")[0] == "early_stopping" for key in self.changes)
 
     @property
-    def chunk_sizes(self) -> list[int] | None:
+    def group_sizes(self) -> list[int] | None:
         """How many seeds were trained together, if that is known."""
         return self.environment.get("chunks")
 

@@ -18,10 +18,10 @@ from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.evaluate import OutputSpec, Scorer
 from lossrun.steps.randomness import Purpose, order, seed_torch
 from lossrun.steps.replica import Replica
-from lossrun.steps.seed_group import Chunk, keep_generator
+from lossrun.steps.seed_group import SeedGroup, keep_generator
 from lossrun.steps.step import Step
+from lossrun.training.grouping import Grouping
 from lossrun.training.isolation import Stream
-from lossrun.training.scheduling import Plan
 
 
 @dataclass(slots=True)
@@ -136,16 +136,23 @@ class Stopwatch:
 
 @dataclass(slots=True)
 class Session:
-    """`scorers`: one for each chunk, none without validation data. `hashes`: of the training, validation and test data.
-    `good_step`: where no seed was last suspected of diverging. `seconds`: time spent on finished epochs; `watch`: on
-    the one in progress. `stream`: where the generators stand while others have them."""
+    """A run in progress.
+
+    Attributes:
+        scorers: One for each seed group; none without validation data.
+        hashes: Of the training, validation and test data.
+        good_step: The last step at which no seed was suspected of diverging.
+        seconds: Time spent on finished epochs.
+        stopwatch: Measures the epoch in progress.
+        stream: Where torch's generators stand while other code uses them.
+    """
 
     config: Config
     facts: DataFacts
     reading: OutputSpec
     replicas: Sequence[Replica]
-    plan: Plan
-    chunks: Sequence[Chunk]
+    grouping: Grouping
+    groups: Sequence[SeedGroup]
     step: Step
     scorers: Sequence[Scorer]
     device: torch.device
@@ -159,7 +166,7 @@ class Session:
     position: Position = field(default_factory=Position)
     known_floors: dict[int, Floors | None] = field(default_factory=dict)
     seconds: float = 0.0
-    watch: Stopwatch = field(default_factory=Stopwatch)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
     stream: Stream = field(default_factory=Stream)
 
     @property
@@ -167,7 +174,7 @@ class Session:
         """Device, precision, kind of step and which seeds are trained together, for people."""
         count = torch.get_num_threads()
         threads = f", {count} thread{'' if count == 1 else 's'}" if self.device.type == "cpu" else ""
-        sizes, reason = self.plan.sizes, self.plan.one_by_one
+        sizes, reason = self.grouping.sizes, self.grouping.why_one_by_one
         seeds = ""
         if reason:
             seeds = f" (seed by seed: {reason})"
@@ -205,11 +212,11 @@ class Session:
             replica.order = replica.order[:0].clone()  # gone before the next is there: a million take 8 MB
             replica.order = order(replica.seed, epoch, self.facts.train, self.config.shuffle).to(self.device)
         self.sums.counted = self._counted()
-        for chunk in self.chunks:
-            first = chunk.replicas[0]
+        for group in self.groups:
+            first = group.replicas[0]
             if fresh or first.generator_state is None:
                 seed_torch(first.seed, Purpose.DROPOUT, epoch, self.device)
-                keep_generator(chunk)
+                keep_generator(group)
         self.step.begin_epoch()
 
     def _counted(self) -> Tensor | None:
@@ -238,8 +245,8 @@ class Session:
         return {
             replica.seed: {f"val_{name}": value for name, value in scores.items()}
             for scorer in self.scorers
-            if scorer.chunk.active
-            for replica, scores in zip(scorer.chunk.active, scorer(), strict=True)
+            if scorer.group.active
+            for replica, scores in zip(scorer.group.active, scorer(), strict=True)
         }
 
     def remaining_batches(self) -> Iterator[tuple[int, int]]:

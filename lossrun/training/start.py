@@ -26,13 +26,13 @@ from lossrun.records.provenance import prepared as form
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.evaluate import Scorer, reading_of
 from lossrun.steps.replica import Parts, Replica
-from lossrun.steps.seed_group import Chunk
+from lossrun.steps.seed_group import SeedGroup
 from lossrun.steps.step import Step
 from lossrun.training import build, environment
+from lossrun.training.grouping import Grouping, choose_grouping, seed_groups, training_step
 from lossrun.training.isolation import isolated
-from lossrun.training.preflight.trial import own_layers, try_batch, try_recording
+from lossrun.training.preflight.first_batch import check_first_batch, check_recording, own_layers
 from lossrun.training.resumable import Resumable
-from lossrun.training.scheduling import Plan, chunks_of, plan, step_of
 from lossrun.training.session import EpochSums, Session
 from lossrun.training.state import capture
 
@@ -46,8 +46,8 @@ class Prepared:
     experiment: Experiment
     place: build.Workplace
     replicas: Sequence[Replica]
-    plan: Plan
-    chunks: Sequence[Chunk]
+    grouping: Grouping
+    groups: Sequence[SeedGroup]
     step: Step
     layers: tuple[Layer, ...] = ()
 
@@ -77,13 +77,13 @@ def _prepared(experiment: Experiment, resumable: Resumable | None) -> Prepared:
     replicas = [build.replica(config, facts, seed, shared[id(data)], place) for seed, data in experiment.data.items()]
     # With a split for each seed, a column that one seed has may be ruled out by another one's targets.
     for replica in {id(replica.parts): replica for replica in reversed(replicas)}.values():
-        try_batch(replica, config, facts)
-    planned = plan(config, facts, replicas, place, resumable)
-    chunks = chunks_of(planned, replicas, config, place)
-    if planned.recorder and (config.model.is_plugin or config.loss.is_plugin):
-        try_recording(chunks[0], planned.recorder, config)
-    step = step_of(planned, chunks, own_randomness=config.model.is_plugin or replicas[0].draws)
-    return Prepared(experiment, place, replicas, planned, chunks, step, tuple(own_layers(replicas[0], config)))
+        check_first_batch(replica, config, facts)
+    grouping = choose_grouping(config, facts, replicas, place, resumable)
+    groups = seed_groups(grouping, replicas, config, place)
+    if grouping.recorder and (config.model.is_plugin or config.loss.is_plugin):
+        check_recording(groups[0], grouping.recorder, config)
+    step = training_step(grouping, groups, own_randomness=config.model.is_plugin or replicas[0].draws)
+    return Prepared(experiment, place, replicas, grouping, groups, step, tuple(own_layers(replicas[0], config)))
 
 
 @contextmanager
@@ -138,17 +138,17 @@ def session_of(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Ses
     replicas, device = prepared.replicas, prepared.place.device
     reading = reading_of(config, facts)
     scorers = [
-        Scorer(chunk, validation, reading, prepared.plan.recorder)
-        for chunk in prepared.chunks
-        if (validation := chunk.replicas[0].parts.validation) is not None
+        Scorer(group, validation, reading, prepared.grouping.recorder)
+        for group in prepared.groups
+        if (validation := group.replicas[0].parts.validation) is not None
     ]
     session = Session(
         config,
         facts,
         reading,
         replicas,
-        prepared.plan,
-        prepared.chunks,
+        prepared.grouping,
+        prepared.groups,
         prepared.step,
         scorers,
         device,
@@ -195,7 +195,7 @@ def environment_of(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
         "data_from_runs_dir": _from(runs_dir, prepared.experiment.data_dir),
         **environment.environment(prepared.place.device, prepared.experiment.reading, prepared.experiment.data_dir),
         "step": prepared.step.kind,
-        "chunks": list(prepared.plan.sizes),
+        "chunks": list(prepared.grouping.sizes),
         "task": prepared.experiment.facts.task,
         "data": hashes(prepared.experiment.data),
         "samples": _sizes(prepared.experiment.data),

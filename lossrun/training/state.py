@@ -12,7 +12,7 @@ from lossrun.errors import CheckpointError
 from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, in_checkpoint
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.files.edits import digest
-from lossrun.steps.replica import Health, Replica, Watch
+from lossrun.steps.replica import BestSoFar, Health, Replica
 from lossrun.training.criteria import criteria
 from lossrun.training.session import Position, Session, Stopwatch
 
@@ -45,7 +45,7 @@ def capture(session: Session) -> Checkpoint:
             PREFIX_KEY: best,
             "criteria": criteria(session.config),
             "seconds": session.seconds,
-            "epoch_seconds": session.watch.seconds,
+            "epoch_seconds": session.stopwatch.seconds,
             "run": session.run_id,
             "config": digest(session.config.to_mapping()),
             "device": session.device.type,
@@ -71,7 +71,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
     session.position = Position(facts["epoch"], facts["step"])
     session.seconds = facts["seconds"]
     # Checkpoints of older versions do not say what the epoch in progress has taken so far.
-    session.watch = Stopwatch(facts.get("epoch_seconds", 0.0))
+    session.stopwatch = Stopwatch(facts.get("epoch_seconds", 0.0))
     session.good_step = facts["good_step"]
     session.sums.samples = list(facts["epoch_samples"])
     for name, value in _sums(session).items():
@@ -144,8 +144,8 @@ def _tensors(replica: Replica, *, with_best: bool) -> Iterator[tuple[str, Tensor
                 yield f"optimizer.{index}.{name}", torch.as_tensor(value)
     if replica.generator_state is not None:
         yield "rng.state", replica.generator_state
-    if replica.patience:
-        yield "stopping.state", _watch_state(replica.patience)
+    if replica.stopping:
+        yield "stopping.state", _watch_state(replica.stopping)
     if replica.plateau:
         for name, number in replica.plateau.numbers().items():
             yield f"schedule.{name}", torch.tensor(number, dtype=torch.float64)
@@ -165,8 +165,8 @@ def _restore_replica(replica: Replica, tensors: Mapping[str, Tensor], facts: Map
         groups = replica.optimizer.state_dict()["param_groups"]
         replica.optimizer.load_state_dict({"state": state, "param_groups": groups})
     replica.generator_state = tensors.get("rng.state")
-    if replica.patience and "stopping.state" in tensors:
-        _restore_watch(replica.patience, tensors["stopping.state"])
+    if replica.stopping and "stopping.state" in tensors:
+        _restore_watch(replica.stopping, tensors["stopping.state"])
     if replica.plateau and (numbers := under("schedule.")):
         replica.plateau = PlateauState.from_numbers({name: float(tensor) for name, tensor in numbers.items()})
     best = facts["best"]
@@ -187,11 +187,11 @@ def _facts(replica: Replica) -> dict[str, Any]:
     }
 
 
-def _watch_state(watch: Watch) -> Tensor:
+def _watch_state(watch: BestSoFar) -> Tensor:
     return torch.tensor([watch.value, watch.epoch, watch.step, watch.bad_epochs], dtype=torch.float64)
 
 
-def _restore_watch(watch: Watch, state: Tensor) -> None:
+def _restore_watch(watch: BestSoFar, state: Tensor) -> None:
     value, epoch, step, bad_epochs = state.tolist()
     watch.value, watch.epoch, watch.step, watch.bad_epochs = value, int(epoch), int(step), int(bad_epochs)
 

@@ -32,7 +32,7 @@ def test_the_history_as_tensorboard_reads_it(laboratory: Laboratory, tmp_path: P
         for name in columns:
             scalars = events.Scalars(tag(name))
             assert [scalar.step for scalar in scalars] == [row["step"] for row in rows]
-            # Single precision, as TensorBoard keeps them.
+            # LoneSeed precision, as TensorBoard keeps them.
             assert [scalar.value for scalar in scalars] == [np.float32(row[name]) for row in rows]
         started = next(event["time"] for event in run.ledger if event["event"] == "started")
         times = [scalar.wall_time for scalar in events.Scalars("val/loss")]

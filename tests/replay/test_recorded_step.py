@@ -9,7 +9,7 @@ import torch
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.replay import descent, products
-from lossrun.replay.recorded_step import ReplayedStep
+from lossrun.replay.recorded_step import RecordedStep
 from lossrun.replay.recording import Recording
 from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare
@@ -152,8 +152,8 @@ def test_only_plain_descent_does_without_a_gradient(
         session.begin_epoch()
         start, stop = next(session.remaining_batches())
         session.step(start, stop, session.rates(0))
-        assert isinstance(session.step, ReplayedStep)
-        assert len(session.step.programs[stop - start].descents) == deferred
+        assert isinstance(session.step, RecordedStep)
+        assert len(session.step.records[stop - start].descents) == deferred
 
 
 def test_seeds_in_turn_have_the_norms_and_weights_of_lone_runs(laboratory: Laboratory) -> None:

@@ -1,4 +1,4 @@
-"""The scorer of a chunk beside the evaluation of each seed by itself, epoch by epoch."""
+"""The scorer of a group beside the evaluation of each seed by itself, epoch by epoch."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from lossrun.experiment import load_experiment
 from lossrun.lint.rules import columns
 from lossrun.replay import descent, products
 from lossrun.steps.evaluate import EVALUATION_BATCH, evaluate
-from lossrun.training import scheduling as planning
+from lossrun.training import grouping
 from lossrun.training.loop import train
 from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare
@@ -174,9 +174,9 @@ def test_products_on_another_kernel_are_for_training_alone(
 
 @pytest.mark.parametrize("room", [100, 2])
 def test_seeds_that_have_left(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-    """What is scored after a seed has left is not the memory that it lay in; `room`: seeds in a chunk."""
-    monkeypatch.setattr(planning.memory, "available", lambda device: room)
-    monkeypatch.setattr(planning.memory, "of_one_seed", lambda *_: 1)
+    """What is scored after a seed has left is not the memory that it lay in; `room`: seeds in a group."""
+    monkeypatch.setattr(grouping.memory, "available", lambda device: room)
+    monkeypatch.setattr(grouping.memory, "of_one_seed", lambda *_: 1)
     stopping = {**TASKS["regression"], "seeds": 5, "early_stopping": 1, "learning_rate": 0.1, "epochs": 40}
     largest, scored = differences(laboratory, stopping)
     assert largest < 1e-6

@@ -14,9 +14,9 @@ from lossrun.experiment import load_experiment
 from lossrun.records import ledger, recorded
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.replica import Replica
-from lossrun.training import scheduling as planning
+from lossrun.training import grouping
+from lossrun.training.grouping import MOST_WEIGHTS
 from lossrun.training.loop import train
-from lossrun.training.scheduling import MOST_WEIGHTS
 from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare
 from tests.training.conftest import MOONS, SPIRALS, Laboratory, assert_same_bits, newest, rows
@@ -26,8 +26,8 @@ REGRESSION = {**LONE, "seeds": 3}
 
 
 def planned(laboratory: Laboratory, config: dict[str, Any]) -> tuple[tuple[int, ...], str]:
-    plan = prepare(load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)).plan
-    return plan.sizes, plan.one_by_one
+    found = prepare(load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)).grouping
+    return found.sizes, found.why_one_by_one
 
 
 def seeds_of(config: dict[str, Any]) -> list[int]:
@@ -152,8 +152,8 @@ DROPOUT = {"name": "mlp", "hidden": [8], "dropout": 0.3, "batch_norm": True}
 
 def room_for(monkeypatch: pytest.MonkeyPatch, seeds: int) -> None:
     """Memory for so many seeds at a time."""
-    monkeypatch.setattr(planning.memory, "available", lambda device: seeds)
-    monkeypatch.setattr(planning.memory, "of_one_seed", lambda *_: 1)
+    monkeypatch.setattr(grouping.memory, "available", lambda device: seeds)
+    monkeypatch.setattr(grouping.memory, "of_one_seed", lambda *_: 1)
 
 
 def opened(laboratory: Laboratory, config: dict[str, Any]) -> AbstractContextManager[Session]:
@@ -194,10 +194,10 @@ def test_resume_at_every_step_is_bit_equal(laboratory: Laboratory, changes: dict
 
 
 @pytest.mark.parametrize("later", [1, 100])
-def test_resume_keeps_the_chunks_that_the_run_was_started_with(
+def test_resume_keeps_the_groups_that_the_run_was_started_with(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, later: int
 ) -> None:
-    """With another plan, dropout would draw other masks."""
+    """With other groups, dropout would draw other masks."""
     config = {**REGRESSION, "seeds": 5, "model": DROPOUT, "optimizer": "adam", "batch_size": 32, "epochs": 3}
     room_for(monkeypatch, 2)
     whole = laboratory.start(config)
@@ -213,7 +213,7 @@ def test_resume_keeps_the_chunks_that_the_run_was_started_with(
 
 
 @pytest.mark.parametrize("room", [1, 2, 4])
-def test_chunks_are_the_numbers_of_one_stack(
+def test_groups_are_the_numbers_of_one_stack(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
     """Of 5 seeds 2 + 2 + 1, 3 + 2 or one after the other, with statistics of batch norm: the same products in batches
@@ -232,13 +232,13 @@ def test_chunks_are_the_numbers_of_one_stack(
 
 
 def test_eager_and_recorded_stacks_have_the_same_bits(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dropout in chunks, each with its own stream, batch norm and a smaller last batch. None of these products has a
+    """Dropout in groups, each with its own stream, batch norm and a smaller last batch. None of these products has a
     column or a row for which a recording takes another kernel."""
     config = {**REGRESSION, "dataset": SPIRALS, "loss": "cross_entropy", "seeds": 3}
     config |= {"model": DROPOUT, "optimizer": "adam"}
     room_for(monkeypatch, 2)
     recorded_steps = laboratory.start(config)
-    monkeypatch.setattr(planning, "LARGEST_RECORDED_STEP", 0)
+    monkeypatch.setattr(grouping, "LARGEST_RECORDED_STEP", 0)
     eager_steps = laboratory.start(config)
     environments = [recorded.load(run.path).environment for run in (recorded_steps, eager_steps)]
     assert [(e["step"], e["chunks"]) for e in environments] == [("recorded", [2, 1]), ("eager", [2, 1])]
@@ -290,8 +290,8 @@ def test_masks_differ_between_seeds(laboratory: Laboratory) -> None:
             session.replicas[1].network.load_state_dict(session.replicas[0].network.state_dict())
             session.begin_epoch()
             session.step(0, 16, session.rates(0))
-            (chunk,) = (scorer.chunk for scorer in session.scorers)
-            first, second = chunk.weights[0].grad
+            (group,) = (scorer.group for scorer in session.scorers)
+            first, second = group.weights[0].grad
             return [first.clone(), second.clone()]
 
     one, same = first_two_gradients(0)
@@ -300,8 +300,8 @@ def test_masks_differ_between_seeds(laboratory: Laboratory) -> None:
     assert not torch.equal(one, other)
 
 
-def test_masks_differ_between_chunks_and_between_steps(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two chunks of one seed each, with the same weights and batches: each has the stream of its own first seed."""
+def test_masks_differ_between_groups_and_between_steps(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two groups of one seed each, with the same weights and batches: each has the stream of its own first seed."""
     room_for(monkeypatch, 1)
     config = {**REGRESSION, "model": {"name": "mlp", "hidden": [8], "dropout": 0.5}, "seeds": 2, "shuffle": False}
     with opened(laboratory, {**config, "learning_rate": 1e-30}) as session:
@@ -312,7 +312,7 @@ def test_masks_differ_between_chunks_and_between_steps(laboratory: Laboratory, m
     assert len(set(losses.flatten().tolist())) == 6
 
 
-def test_a_chunk_trains_as_if_there_were_no_other(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_trains_as_if_there_were_no_other(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     """To the bit, dropout included: seeds 2 and 3 beside 0 and 1, and by themselves."""
     room_for(monkeypatch, 2)
     config = {**REGRESSION, "model": DROPOUT, "optimizer": "adam"}
@@ -364,8 +364,8 @@ def test_where_all_seeds_diverge_the_run_does(laboratory: Laboratory) -> None:
         laboratory.start({**REGRESSION, "learning_rate": 1e9, "on_divergence": "continue", "epochs": 9})
 
 
-def test_a_chunk_whose_seeds_are_all_frozen(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seeds 0 and 1 diverge at once; 2 and 3, the other chunk, go on to the end, the same after any resume."""
+def test_a_group_whose_seeds_are_all_frozen(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeds 0 and 1 diverge at once; 2 and 3, the other group, go on to the end, the same after any resume."""
     config = {**REGRESSION, "seeds": 4, "model": DROPOUT, "optimizer": "adam", "on_divergence": "continue"}
     room_for(monkeypatch, 2)
 
@@ -391,16 +391,16 @@ def test_a_chunk_whose_seeds_are_all_frozen(laboratory: Laboratory, monkeypatch:
 
 
 def test_the_first_seed_may_stop_first(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything of a chunk that is taken from its first seed is still there: data, rates, factor, dropout stream."""
+    """Everything of a group that is taken from its first seed is still there: data, rates, factor, dropout stream."""
     config = {**REGRESSION, "model": DROPOUT, "optimizer": {"name": "sgd", "momentum": 0.9}, "epochs": 5}
     config |= {"early_stopping": {"patience": 3}, "loss": {"name": "mse", "reduction": "sum"}, "learning_rate": 0.002}
 
     def run(stop_at: int | None) -> RunDirectory:
         with opened(laboratory, config) as session:
-            patience = session.replicas[0].patience
-            assert patience is not None
+            stopping = session.replicas[0].stopping
+            assert stopping is not None
             # As if it had been better before: no epoch will be an improvement.
-            patience.value, patience.epoch, patience.bad_epochs = -1.0, 1, 1
+            stopping.value, stopping.epoch, stopping.bad_epochs = -1.0, 1, 1
 
             laboratory.drain(session, stop_at)
         return session.run

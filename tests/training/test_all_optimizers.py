@@ -103,7 +103,7 @@ def test_stacked_seeds_take_the_steps_of_the_lone_ones(laboratory: Laboratory, o
     """To 1e-5 of the network's largest weight, below which the roundings of a sum are not a single bias' own."""
     config = {**SMALL, "optimizer": optimizer, "seeds": 3, "epochs": 5}
     together = steps_of(laboratory, config)
-    assert prepare(load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)).plan.sizes == (3,)
+    assert prepare(load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)).grouping.sizes == (3,)
     assert len(together) == 20
     for seed in range(3):
         alone = steps_of(laboratory, {**config, "seeds": [seed]})
@@ -117,8 +117,8 @@ def test_stacked_seeds_take_the_steps_of_the_lone_ones(laboratory: Laboratory, o
 @pytest.mark.parametrize("optimizer", [case for case in CASES if case["name"] not in ELEMENTWISE], ids=str)
 def test_the_others_go_seed_by_seed_and_say_why(laboratory: Laboratory, optimizer: dict[str, Any]) -> None:
     config = {**SMALL, "optimizer": optimizer, "seeds": 3}
-    plan = prepare(load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)).plan
-    assert (plan.sizes, plan.one_by_one) == ((1, 1, 1), f"{optimizer['name']} looks at whole weight matrices")
+    found = prepare(load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)).grouping
+    assert (found.sizes, found.why_one_by_one) == ((1, 1, 1), f"{optimizer['name']} looks at whole weight matrices")
     together = rows(laboratory.start(config))
     for seed in range(3):
         assert [row for row in together if row["seed"] == seed] == rows(laboratory.start({**config, "seeds": [seed]}))

@@ -16,7 +16,7 @@ from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.lint import machine
 from lossrun.steps.evaluate import Scorer, reading_of
-from lossrun.steps.seed_group import Single, gather, minimised
+from lossrun.steps.seed_group import LoneSeed, gather, minimised
 from lossrun.training import memory
 from lossrun.training.build import optimizer
 from lossrun.training.start import prepare
@@ -59,16 +59,16 @@ def estimated_and_taken(laboratory: Laboratory, changes: dict[str, Any]) -> tupl
     (replica,) = ready.replicas
     train, validation = replica.parts.train, replica.parts.validation
     assert validation is not None
-    chunk = Single(replica)
-    chunk.begin_epoch()
+    group = LoneSeed(replica)
+    group.begin_epoch()
     size = facts.train if config.batch_size == "full" else min(config.batch_size, facts.train)
 
     def step() -> None:
-        inputs, targets, _ = gather(chunk, train, torch.arange(size))
-        losses = chunk.losses(train.scaled(inputs), targets)
-        minimised(chunk, losses, size).backward()
+        inputs, targets, _ = gather(group, train, torch.arange(size))
+        losses = group.losses(train.scaled(inputs), targets)
+        minimised(group, losses, size).backward()
 
-    scorer = Scorer(chunk, validation, reading_of(config, facts), None)
+    scorer = Scorer(group, validation, reading_of(config, facts), None)
     weights = list(replica.weights)
     of_step = peak(step)
     of_weights = sum(weight.untyped_storage().nbytes() for weight in weights)

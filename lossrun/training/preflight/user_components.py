@@ -26,7 +26,7 @@ SAMPLES: Final = 256
 FEWEST: Final = 4
 
 
-def try_own(replica: Replica, config: Config, outputs: int) -> None:
+def check_own_components(replica: Replica, config: Config, outputs: int) -> None:
     """Try what of model, loss and optimizer is the user's own on samples from all over the training part.
 
     `outputs`: how many the model must give for each sample. Weights, buffers and random state are as before
@@ -60,7 +60,7 @@ def try_own(replica: Replica, config: Config, outputs: int) -> None:
         for part in (*held_out, train):
             _check_scored(model, loss, replica, part)
         if model.is_plugin or optimizer.is_plugin:
-            tried("loss", loss, lambda: replica.objective(computed, batch.targets).backward())
+            called("loss", loss, lambda: replica.objective(computed, batch.targets).backward())
         if model.is_plugin:
             _check_gradients(model, replica.weights)
         if optimizer.is_plugin:
@@ -68,7 +68,7 @@ def try_own(replica: Replica, config: Config, outputs: int) -> None:
             _check_step(optimizer, replica.weights, config.learning_rate)
 
 
-def tried(
+def called(
     kind: str, choice: Choice, function: Callable[..., Any], *arguments: Tensor, on: str = "a first batch"
 ) -> Any:
     """What `function` gives; whatever it raises is told as the component's, with the line of the user's file."""
@@ -120,7 +120,7 @@ def _outputs(choice: Choice, replica: Replica, batch: Samples, size: int, on: st
     given = inputs.clone()
     expected = (len(batch), size)
     with replica.arithmetic():
-        outputs = tried("model", choice, replica.network, given, on=f"{on}, of {len(batch)} samples")
+        outputs = called("model", choice, replica.network, given, on=f"{on}, of {len(batch)} samples")
     if not isinstance(outputs, Tensor) or tuple(outputs.shape) != expected:
         got = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise UsageError(
@@ -156,7 +156,7 @@ def _check_scored(model: Choice, loss: Choice, replica: Replica, part: Samples) 
     scored = "samples, which are scored without a gradient (torch.no_grad())"
     with evaluating(replica.network, replica.objective), replica.arithmetic():
         inputs = batch.scaled(batch.inputs)
-        outputs = tried("model", model, replica.network, inputs.clone(), on=f"{len(batch)} {scored}")
+        outputs = called("model", model, replica.network, inputs.clone(), on=f"{len(batch)} {scored}")
         if loss.is_plugin:
             computed = outputs.to(inputs.dtype)
             _check_size(loss, replica, computed, batch.targets, len(part), f"{len(part)} {scored}")
@@ -174,7 +174,7 @@ def _losses(
     """What the loss gives, one real number for each sample."""
     size = len(targets)
     with NoPairs(size):
-        losses = tried("loss", choice, loss, outputs, targets, on=on)
+        losses = called("loss", choice, loss, outputs, targets, on=on)
     wanted = f"one value per sample, shape ({size},)"
     if not isinstance(losses, Tensor):
         raise UsageError(f"loss: {choice.name} gives {type(losses).__name__}, no tensor; expected {wanted}")
@@ -205,7 +205,7 @@ def _check_loss(choice: Choice, loss: Callable[..., Any], outputs: Tensor, batch
         )
     gradient = None
     if losses.requires_grad:
-        (gradient,) = tried("loss", choice, lambda: torch.autograd.grad(losses.sum(), leaf, allow_unused=True))
+        (gradient,) = called("loss", choice, lambda: torch.autograd.grad(losses.sum(), leaf, allow_unused=True))
     if gradient is None:
         raise UsageError(
             f"loss: {choice.name} cannot be differentiated by the outputs; expected none of .detach(), .data, .item(), "
@@ -266,7 +266,7 @@ def _check_step(choice: Choice, weights: Sequence[Tensor], rate: float) -> None:
         state: dict[str, Any] = optimizer.state_dict()["state"]
         return state
 
-    states = tried("optimizer", choice, stepped, on="a first step, called as step()")
+    states = called("optimizer", choice, stepped, on="a first step, called as step()")
     finite = all(torch.isfinite(copied.grad).all() for copied in copies if copied.grad is not None)
     if finite and not all(torch.isfinite(copied).all() for copied in copies):
         raise UsageError(

@@ -1,6 +1,7 @@
-"""How the seeds are trained: which of them together, and by which kind of step.
+"""Which seeds are trained together, and by which kind of step.
 
-Decided by rule, never by timing, and written into run.json: a resumed run computes as the first part did.
+The choice follows from rules, never from timing, and is written into run.json, so that a resumed run computes as its
+first part did.
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,11 @@ from lossrun.replay import pools
 from lossrun.replay.batch_last import Innermost, suits
 from lossrun.replay.cuda_graph import Captured
 from lossrun.replay.products import faster_product
-from lossrun.replay.recorded_step import ReplayedStep
+from lossrun.replay.recorded_step import RecordedStep
 from lossrun.replay.recording import Decompose, Recording
 from lossrun.steps.recorder import Recorder
 from lossrun.steps.replica import Replica
-from lossrun.steps.seed_group import Chunk, Single, Stack
+from lossrun.steps.seed_group import LoneSeed, SeedGroup, SeedStack
 from lossrun.steps.step import EagerStep, InTurn, Step
 from lossrun.training import build, memory
 from lossrun.training.resumable import Resumable
@@ -35,66 +36,80 @@ LARGEST_RECORDED_STEP: Final = 2**30
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """`sizes`: seeds in each chunk, in the order of the seeds. `one_by_one`: why several seeds are not stacked, empty
-    where they are or where there is but one. `recorder`: None for eager steps."""
+class Grouping:
+    """Which seeds are trained together, and how their steps are recorded.
+
+    Attributes:
+        sizes: Number of seeds in each seed group, in the order of the seeds.
+        why_one_by_one: Why several seeds are not stacked; empty where they are, or where there is only one seed.
+        recorder: None for eager steps.
+    """
 
     sizes: tuple[int, ...]
-    one_by_one: str
+    why_one_by_one: str
     recorder: Recorder | None
 
 
-def plan(
+def choose_grouping(
     config: Config,
     facts: DataFacts,
     replicas: Sequence[Replica],
     place: build.Workplace,
     resumable: Resumable | None,
-) -> Plan:
-    """`resumable`: the run that is to go on, in the chunks that it was started with."""
+) -> Grouping:
+    """Choose the seed groups and the kind of step.
+
+    `resumable`: the run to go on with, in the seed groups that it was started with.
+    """
     batch_size = config.samples_per_step(facts.train)
     recorder = _recorder(config, facts, replicas, place, batch_size)
-    one_by_one = _why_not_stacked(config, replicas, place) if len(replicas) > 1 else ""
-    if not one_by_one and len(replicas) > 1 and resumable and resumable.changes_early_stopping:
+    why_one_by_one = _why_not_stacked(config, replicas, place) if len(replicas) > 1 else ""
+    if not why_one_by_one and len(replicas) > 1 and resumable and resumable.changes_early_stopping:
         # A stack has one count of steps, which adam and its like correct their averages by.
-        one_by_one = "seeds that had stopped go on from different steps"
-    if one_by_one or len(replicas) == 1:
-        return Plan((1,) * len(replicas), one_by_one, recorder)
-    recorded = resumable.chunk_sizes if resumable else None
+        why_one_by_one = "seeds that had stopped go on from different steps"
+    if why_one_by_one or len(replicas) == 1:
+        return Grouping((1,) * len(replicas), why_one_by_one, recorder)
+    recorded = resumable.group_sizes if resumable else None
     if recorded is not None and sum(recorded) == len(replicas):
-        return Plan(tuple(recorded), "as before" if max(recorded) == 1 else "", recorder)
+        return Grouping(tuple(recorded), "as before" if max(recorded) == 1 else "", recorder)
     room = memory.available(place.device) // memory.of_one_seed(replicas[0], config, facts, batch_size)
     if room < 2:
-        return Plan((1,) * len(replicas), "memory for one at a time", recorder)
-    return Plan(even(len(replicas), room), "", recorder)
+        return Grouping((1,) * len(replicas), "memory for one at a time", recorder)
+    return Grouping(even_sizes(len(replicas), room), "", recorder)
 
 
-def even(count: int, most: int) -> tuple[int, ...]:
-    """As few parts as hold `count` things with at most `most` in each, alike to within one."""
+def even_sizes(count: int, most: int) -> tuple[int, ...]:
+    """Divide `count` things into as few parts as possible, of at most `most` each; sizes differ by at most one."""
     parts = -(-count // most)
     whole, rest = divmod(count, parts)
     return (whole + 1,) * rest + (whole,) * (parts - rest)
 
 
-def chunks_of(plan: Plan, replicas: Sequence[Replica], config: Config, place: build.Workplace) -> list[Chunk]:
-    chunks: list[Chunk] = []
+def seed_groups(
+    grouping: Grouping, replicas: Sequence[Replica], config: Config, place: build.Workplace
+) -> list[SeedGroup]:
+    """Put each group of replicas into a `SeedStack`, or into a `LoneSeed` where seeds are trained one by one."""
+    groups: list[SeedGroup] = []
     first = 0
-    for size in plan.sizes:
+    for size in grouping.sizes:
         members = replicas[first : first + size]
         first += size
-        if plan.one_by_one or len(replicas) == 1:
-            chunks.append(Single(members[0]))
+        if grouping.why_one_by_one or len(replicas) == 1:
+            groups.append(LoneSeed(members[0]))
         else:
-            chunks.append(Stack(members, lambda weights: build.optimizer(config, weights, place)))
-    return chunks
+            groups.append(SeedStack(members, lambda weights: build.optimizer(config, weights, place)))
+    return groups
 
 
-def step_of(plan: Plan, chunks: Sequence[Chunk], *, own_randomness: bool) -> Step:
-    """`own_randomness`: the models draw random numbers while they train."""
+def training_step(grouping: Grouping, groups: Sequence[SeedGroup], *, own_randomness: bool) -> Step:
+    """Build the step that trains these groups.
+
+    `own_randomness`: whether the models draw random numbers while they train.
+    """
     steps: list[Step] = [
-        EagerStep(chunk) if plan.recorder is None else ReplayedStep(chunk, plan.recorder) for chunk in chunks
+        EagerStep(group) if grouping.recorder is None else RecordedStep(group, grouping.recorder) for group in groups
     ]
-    return steps[0] if len(steps) == 1 else InTurn(steps, chunks, own_randomness=own_randomness)
+    return steps[0] if len(steps) == 1 else InTurn(steps, groups, own_randomness=own_randomness)
 
 
 def _recorder(

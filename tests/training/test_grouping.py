@@ -1,4 +1,4 @@
-"""Who is stacked with whom, in which chunks, and by which kind of step."""
+"""Who is stacked with whom, in which groups, and by which kind of step."""
 
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,11 @@ from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.run_directory import RunDirectory
-from lossrun.steps.seed_group import Single, Stack
+from lossrun.steps.seed_group import LoneSeed, SeedStack
 from lossrun.steps.step import EagerStep, InTurn
-from lossrun.training import memory
-from lossrun.training import scheduling as planning
+from lossrun.training import grouping, memory
+from lossrun.training.grouping import even_sizes
 from lossrun.training.resumable import Resumable
-from lossrun.training.scheduling import even
 from lossrun.training.start import Prepared, prepare
 from tests.training.conftest import Laboratory, newest, rows
 
@@ -68,7 +67,7 @@ def _files(laboratory: Laboratory) -> None:
 
 
 def prepared(laboratory: Laboratory, changes: dict[str, Any], sizes: list[int] | None = None) -> Prepared:
-    """`sizes`: of the chunks of a run that is to go on."""
+    """`sizes`: of the groups of a run that is to go on."""
     examined = load_experiment(from_mapping({**THREE, **changes}, laboratory.folder), laboratory.folder)
     if sizes is None:
         return prepare(examined)
@@ -87,7 +86,7 @@ def room_for(monkeypatch: pytest.MonkeyPatch, seeds: int) -> None:
 
 @given(st.integers(1, 500), st.integers(1, 600))
 def test_even_parts(count: int, most: int) -> None:
-    parts = even(count, most)
+    parts = even_sizes(count, most)
     assert sum(parts) == count
     assert max(parts) <= most
     assert max(parts) - min(parts) <= 1
@@ -109,20 +108,20 @@ def test_even_parts(count: int, most: int) -> None:
     ids=str,
 )
 def test_who_is_trained_one_by_one(laboratory: Laboratory, changes: dict[str, Any], reason: str) -> None:
-    plan = prepared(laboratory, changes).plan
-    assert plan.sizes == (1, 1, 1)
-    assert plan.one_by_one.endswith(reason)
-    alone = prepared(laboratory, {**changes, "seeds": 1}).plan
-    assert (alone.sizes, alone.one_by_one) == ((1,), "")
+    found = prepared(laboratory, changes).grouping
+    assert found.sizes == (1, 1, 1)
+    assert found.why_one_by_one.endswith(reason)
+    alone = prepared(laboratory, {**changes, "seeds": 1}).grouping
+    assert (alone.sizes, alone.why_one_by_one) == ((1,), "")
 
 
 def test_the_limit_of_weights_counts_one_seed(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     """4 inputs, 8 hidden units and 1 output have 4 * 8 + 8 + 8 + 1 = 49 weights and biases."""
-    monkeypatch.setattr(planning, "MOST_WEIGHTS", 49)
-    assert prepared(laboratory, {}).plan.sizes == (3,)
-    monkeypatch.setattr(planning, "MOST_WEIGHTS", 48)
-    plan = prepared(laboratory, {}).plan
-    assert (plan.sizes, plan.one_by_one) == ((1, 1, 1), "49 weights keep the cores busy")
+    monkeypatch.setattr(grouping, "MOST_WEIGHTS", 49)
+    assert prepared(laboratory, {}).grouping.sizes == (3,)
+    monkeypatch.setattr(grouping, "MOST_WEIGHTS", 48)
+    found = prepared(laboratory, {}).grouping
+    assert (found.sizes, found.why_one_by_one) == ((1, 1, 1), "49 weights keep the cores busy")
 
 
 @pytest.mark.parametrize(
@@ -139,39 +138,39 @@ def test_the_limit_of_weights_counts_one_seed(laboratory: Laboratory, monkeypatc
         (1, 0, (1,)),
     ],
 )
-def test_chunks_are_as_large_as_memory_allows(
+def test_groups_are_as_large_as_memory_allows(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, seeds: int, room: int, sizes: tuple[int, ...]
 ) -> None:
     room_for(monkeypatch, room)
-    plan = prepared(laboratory, {"seeds": seeds}).plan
+    found = prepared(laboratory, {"seeds": seeds}).grouping
     # A stack of one would be a detour; and how a run of such stacks goes on, its sizes alone could not say.
     reason = "memory for one at a time" if seeds > 1 and max(sizes) == 1 else ""
-    assert (plan.sizes, plan.one_by_one) == (sizes, reason)
+    assert (found.sizes, found.why_one_by_one) == (sizes, reason)
 
 
-def test_the_chunks_of_a_started_run_are_kept(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_groups_of_a_started_run_are_kept(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     room_for(monkeypatch, 3)
-    assert prepared(laboratory, {}, [2, 1]).plan.sizes == (2, 1)
-    assert prepared(laboratory, {}, [1, 2]).plan.sizes == (1, 2)
-    # Chunks of other seeds than these are none of theirs.
-    assert prepared(laboratory, {}, [2, 2]).plan.sizes == (3,)
-    assert prepared(laboratory, {}, []).plan.sizes == (3,)
+    assert prepared(laboratory, {}, [2, 1]).grouping.sizes == (2, 1)
+    assert prepared(laboratory, {}, [1, 2]).grouping.sizes == (1, 2)
+    # Groups of other seeds than these are none of theirs.
+    assert prepared(laboratory, {}, [2, 2]).grouping.sizes == (3,)
+    assert prepared(laboratory, {}, []).grouping.sizes == (3,)
     # The rules go before what was recorded: stacked, these would share one learning rate.
-    assert prepared(laboratory, {"schedule": "reduce_on_plateau"}, [3]).plan.sizes == (1, 1, 1)
+    assert prepared(laboratory, {"schedule": "reduce_on_plateau"}, [3]).grouping.sizes == (1, 1, 1)
 
 
-def test_the_chunks_hold_the_seeds_in_their_order(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_groups_hold_the_seeds_in_their_order(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     room_for(monkeypatch, 2)
     ready = prepared(laboratory, {"seeds": [9, 2, 5]})
-    assert [[replica.seed for replica in chunk.replicas] for chunk in ready.chunks] == [[9, 2], [5]]
-    assert all(isinstance(chunk, Stack) for chunk in ready.chunks), "the third is one of a stack that did not fit"
+    assert [[replica.seed for replica in group.replicas] for group in ready.groups] == [[9, 2], [5]]
+    assert all(isinstance(group, SeedStack) for group in ready.groups), "the third is one of a stack that did not fit"
     assert isinstance(ready.step, InTurn)
     room_for(monkeypatch, 3)
-    (chunk,) = prepared(laboratory, {}).chunks
-    assert isinstance(chunk, Stack)
-    (chunk,) = prepared(laboratory, {"seeds": 1}).chunks
-    assert isinstance(chunk, Single)
-    assert all(isinstance(chunk, Single) for chunk in prepared(laboratory, {"step": "eager"}).chunks)
+    (group,) = prepared(laboratory, {}).groups
+    assert isinstance(group, SeedStack)
+    (group,) = prepared(laboratory, {"seeds": 1}).groups
+    assert isinstance(group, LoneSeed)
+    assert all(isinstance(group, LoneSeed) for group in prepared(laboratory, {"step": "eager"}).groups)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +192,7 @@ def test_the_kind_of_the_step(laboratory: Laboratory, changes: dict[str, Any], k
     for seeds in (1, 3):
         ready = prepared(laboratory, {**changes, "seeds": seeds})
         assert ready.step.kind == kind
-        assert (ready.plan.recorder is None) == (kind == "eager")
+        assert (ready.grouping.recorder is None) == (kind == "eager")
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -211,23 +210,23 @@ def test_what_is_the_users_own_gives_the_same_bits_recorded(laboratory: Laborato
 
 def test_a_large_step_is_not_recorded(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch of 16 takes 16 * (4 inputs + 4 copies of 8 + 1 outputs) = 640 numbers of 4 bytes."""
-    monkeypatch.setattr(planning, "LARGEST_RECORDED_STEP", 2560)
+    monkeypatch.setattr(grouping, "LARGEST_RECORDED_STEP", 2560)
     assert prepared(laboratory, {"batch_size": 16}).step.kind == "recorded"
     assert prepared(laboratory, {"batch_size": 17}).step.kind == "eager"
     assert prepared(laboratory, {"batch_size": 16, "precision": "float64"}).step.kind == "eager"
     assert prepared(laboratory, {"batch_size": "full"}).step.kind == "eager"
     # A batch is never larger than the data: 120 samples, of which a fifth and a tenth are put aside.
-    monkeypatch.setattr(planning, "LARGEST_RECORDED_STEP", 2560 * 120 // 16)
+    monkeypatch.setattr(grouping, "LARGEST_RECORDED_STEP", 2560 * 120 // 16)
     assert prepared(laboratory, {"batch_size": 100_000}).step.kind == "recorded"
     # What a model of the user's own takes nobody knows.
-    monkeypatch.setattr(planning, "LARGEST_RECORDED_STEP", 0)
+    monkeypatch.setattr(grouping, "LARGEST_RECORDED_STEP", 0)
     assert prepared(laboratory, {"model": "own:net", "step": "recorded"}).step.kind == "recorded"
 
 
 def test_seeds_are_stacked_in_a_step_too_large_to_record(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "LARGEST_RECORDED_STEP", 0)
+    monkeypatch.setattr(grouping, "LARGEST_RECORDED_STEP", 0)
     ready = prepared(laboratory, {})
-    assert ready.plan.sizes == (3,)
+    assert ready.grouping.sizes == (3,)
     assert isinstance(ready.step, EagerStep)

@@ -14,12 +14,12 @@ from lossrun.steps.evaluate import evaluate, evaluating, reading_of, weights_tha
 from lossrun.steps.randomness import undisturbed
 from lossrun.steps.recorder import Recorder
 from lossrun.steps.replica import Replica, Samples
-from lossrun.steps.seed_group import Chunk, minimised
+from lossrun.steps.seed_group import SeedGroup, minimised
 from lossrun.training.preflight.layers import layers_of
-from lossrun.training.preflight.user_components import tried, try_own, undone
+from lossrun.training.preflight.user_components import called, check_own_components, undone
 
 
-def try_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
+def check_first_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
     """One small batch through model, loss, gradient and metrics; more of it through what is the user's own.
 
     Raises UsageError where a user's own component gives the wrong shape, nothing finite, no gradient, or an exception,
@@ -28,12 +28,12 @@ def try_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
     check_counted(replica, config)
     train, size = replica.parts.train, output_size(config, facts)
     if config.model.is_plugin or config.loss.is_plugin or config.optimizer.is_plugin:
-        try_own(replica, config, size)
+        check_own_components(replica, config, size)
     few = Samples(train.inputs[:4], train.targets[:4], train.ids[:4], train.dtype, train.scale)
     with evaluating(replica.network, replica.objective):
-        outputs = tried("model", config.model, replica.network, few.scaled(few.inputs))
-        loss = tried("loss", config.loss, replica.objective, outputs, few.targets)
-        tried("loss", config.loss, loss.backward)
+        outputs = called("model", config.model, replica.network, few.scaled(few.inputs))
+        loss = called("loss", config.loss, replica.objective, outputs, few.targets)
+        called("loss", config.loss, loss.backward)
         for weight in replica.weights:
             weight.grad = None
     if not torch.isfinite(loss):
@@ -73,30 +73,30 @@ def check_counted(replica: Replica, config: Config) -> None:
             )
 
 
-def try_recording(chunk: Chunk, recorder: Recorder, config: Config) -> None:
+def check_recording(group: SeedGroup, recorder: Recorder, config: Config) -> None:
     """Record a pass of the user's own model or loss on one batch, and hold its replay on another beside an eager pass.
 
     Raises UsageError where it cannot be recorded, or where the replay gives something else.
     """
-    train = chunk.replicas[0].parts.train
+    train = group.replicas[0].parts.train
     inputs, targets = train.inputs[:4].clone(), train.targets[:4].clone()
-    device = chunk.weights[0].device
+    device = group.weights[0].device
 
     def computed() -> tuple[Tensor, ...]:
-        losses = chunk.losses(train.scaled(inputs), targets)
-        gradients = torch.autograd.grad(minimised(chunk, losses, len(targets)), chunk.weights)
-        with torch.no_grad(), evaluating(chunk.network):
-            return losses, *gradients, *chunk.forward(train.scaled(inputs))
+        losses = group.losses(train.scaled(inputs), targets)
+        gradients = torch.autograd.grad(minimised(group, losses, len(targets)), group.weights)
+        with torch.no_grad(), evaluating(group.network):
+            return losses, *gradients, *group.forward(train.scaled(inputs))
 
     own = " and ".join(choice.name for choice in (config.model, config.loss) if choice.is_plugin)
     try:
-        with undisturbed(device, chunk.buffers):
+        with undisturbed(device, group.buffers):
             recording = recorder.any_number(computed)
         inputs.copy_(train.inputs[-4:])
         targets.copy_(train.targets[-4:])
-        with undisturbed(device, chunk.buffers):
+        with undisturbed(device, group.buffers):
             recording.replay()
-        with undisturbed(device, chunk.buffers):
+        with undisturbed(device, group.buffers):
             results = recording.outputs, computed()
     except Exception as error:
         if any(map(ran_out_of_memory, filter(None, (error, error.__context__)))):
