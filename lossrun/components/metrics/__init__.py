@@ -8,8 +8,8 @@ kernels can be replayed on other values. What the targets alone decide is found 
 Inside, the samples are the last axis, (..., K, N): a CPU then works on many samples at a time, and a softmax over a few
 classes takes a tenth of the time.
 
-Declared in `catalog/`; which of them a run has: `catalog/metrics.py`; computed in `class_metrics.py` and
-`regression_metrics.py`.
+Declared in `catalog/`; which of them a run has: `catalog/metrics.py`. `classes.py` and `regression.py` compute most of
+them together; a loss without a formula there is scored by its own function (`plain_losses.py`).
 """
 
 from collections.abc import Collection, Sequence
@@ -22,7 +22,9 @@ from lossrun.catalog import Task
 from lossrun.catalog.declaration import Prediction
 from lossrun.catalog.metrics import metric_names
 from lossrun.components.metrics.classes import ClassTargets, class_targets, exclusive_metrics, label_metrics
+from lossrun.components.metrics.plain_losses import plain_losses
 from lossrun.components.metrics.regression import RegressionTargets, means, regression_metrics, regression_targets
+from lossrun.components.metrics.sample_means import over_samples
 from lossrun.components.network import Output, activated
 
 ReadsAs: TypeAlias = Prediction | None
@@ -89,6 +91,12 @@ def compute_metrics(
         torch.float64, copy=True, memory_format=torch.contiguous_format
     )
     output = reading(task, output, reads_as)
+
+    def plain(name: str) -> Tensor:
+        exact = _where_doubles_are(preactivations.detach()).double()
+        losses = plain_losses(name, exact, targets, task=task, output=output, reads_as=reads_as)
+        return over_samples(losses, targets.weights)
+
     if isinstance(targets, RegressionTargets):
         names = metric_names(
             task,
@@ -100,7 +108,8 @@ def compute_metrics(
             standardized=targets.scale is not None,
         )
         wanted = [name for name in names if name not in left_out]
-        return regression_metrics(raw, targets, output, reads_as, wanted)
+        values = regression_metrics(raw, targets, output, reads_as, wanted)
+        return {name: values[name] if name in values else plain(name) for name in wanted}
     # What counts decisions would take the first class, or "no", for the answer of NaN, and give a diverged model the
     # accuracy of that class. A maximum passes NaN on. `raw` is overwritten below.
     broken = raw.amax(dim=(-2, -1)).isnan()
@@ -109,7 +118,8 @@ def compute_metrics(
     else:
         values = label_metrics(task, raw, targets, output, reads_as)
     names = metric_names(task, output=output, reads_as=reads_as, targets=raw.shape[-2])
-    return {name: values[name].masked_fill(broken, torch.nan) for name in names}
+    found = ((name, values[name] if name in values else plain(name)) for name in names)
+    return {name: value.masked_fill(broken, torch.nan) for name, value in found}
 
 
 def predictions(preactivations: Tensor, *, task: Task, output: Output, reads_as: ReadsAs) -> Tensor:

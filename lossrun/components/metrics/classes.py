@@ -1,4 +1,4 @@
-"""The metrics of classes. Called by `metrics.metrics`, which says what is what."""
+"""The metrics of classes, several from one pass over the outputs. `metrics.compute_metrics` says what is what."""
 
 from dataclasses import dataclass
 from math import inf
@@ -10,18 +10,19 @@ from torch import Tensor
 from lossrun.catalog import Task
 from lossrun.catalog.declaration import Prediction
 from lossrun.catalog.metrics import MOST_RANKED
+from lossrun.components.metrics.declared import plain
 from lossrun.components.metrics.exact_softmax import softmax, softplus
 from lossrun.components.metrics.ranks import macro, ranked
 from lossrun.components.metrics.sample_means import exact_weights, mean, over_samples, power_of_two
 from lossrun.components.network import Output, activated
 
-# The plain parameters of the losses, as the catalogue declares them (focal: gamma 2).
-MARGIN: Final = 1.0
-DICE_EPS: Final = 1e-7
-GENERALIZED_Q: Final = 0.7
-SYMMETRIC_ALPHA: Final = 0.1
-SYMMETRIC_BETA: Final = 1.0
-LOG_ZERO: Final = -4.0
+# The formulas below write a focal gamma of 2 as a square, and all margins as 1.
+MARGIN: Final = plain("multi_margin", "margin")
+DICE_EPS: Final = plain("dice", "eps")
+GENERALIZED_Q: Final = plain("generalized_cross_entropy", "q")
+SYMMETRIC_ALPHA: Final = plain("symmetric_cross_entropy", "alpha")
+SYMMETRIC_BETA: Final = plain("symmetric_cross_entropy", "beta")
+LOG_ZERO: Final = plain("symmetric_cross_entropy", "log_zero")
 # Of the expected calibration error, as in Guo et al. (2017).
 BINS: Final = 15
 

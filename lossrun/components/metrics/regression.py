@@ -1,4 +1,4 @@
-"""The metrics of regression, in original units. Called by `metrics.metrics`, which says what is what."""
+"""The metrics of regression, in original units, several from one pass. `metrics.compute_metrics` says what is what."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,15 @@ import torch
 from torch import Tensor
 
 from lossrun.catalog.declaration import Prediction
+from lossrun.components.losses.arguments import EPSILON
+from lossrun.components.metrics.declared import plain
 from lossrun.components.metrics.exact_softmax import softplus
 from lossrun.components.metrics.sample_means import exact_weights, mean, over_samples
 from lossrun.components.network import Output, activated
 
-# The plain parameters of the losses, as the catalogue declares them.
-HUBER_DELTA: Final = 1.0
-MAPE_EPS: Final = 1e-7
-VARIANCE_EPS: Final = 1e-6
-# The least value in a logarithm (msle, poisson_nll) and the least length (cosine_similarity), as in Keras.
-LEAST_VALUE: Final = 1e-7
-LEAST_LENGTH: Final = 1e-7
+HUBER_DELTA: Final = plain("huber", "delta")
+MAPE_EPS: Final = plain("mape", "eps")
+VARIANCE_EPS: Final = plain("gaussian_nll", "eps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def regression_targets(
     greatest = torch.stack([judge.max() for judge in judges]).max()
     nearest = torch.stack([judge.abs().min() for judge in judges]).min()
     low, high, magnitude = torch.stack([least, greatest, nearest]).tolist()
-    lengths = originals.norm(dim=0).clamp(min=LEAST_LENGTH)
+    lengths = originals.norm(dim=0).clamp(min=EPSILON)
     return RegressionTargets(
         values,
         originals,
@@ -87,7 +85,7 @@ def regression_targets(
         (low, high),
         magnitude,
         percents=100 / originals.abs().clamp(min=MAPE_EPS) if magnitude > 0 else None,
-        logarithms=originals.clamp(min=LEAST_VALUE).log1p() if low >= 0 else None,
+        logarithms=originals.clamp(min=EPSILON).log1p() if low >= 0 else None,
         directions=originals / lengths if len(originals) > 1 else None,
         weights=weights,
     )
@@ -124,7 +122,7 @@ def means(raw: Tensor, output: Output, reads_as: Prediction | None) -> Tensor:
 def regression_metrics(
     raw: Tensor, targets: RegressionTargets, output: Output, reads_as: Prediction | None, names: Collection[str]
 ) -> dict[str, Tensor]:
-    """Those of `names`. Overwrites `raw` (..., K or 2 K, N)."""
+    """Those of `names` that have a formula here. Overwrites `raw` (..., K or 2 K, N)."""
     values, weights = {}, targets.weights
     if "binary_cross_entropy" in names:
         values["binary_cross_entropy"] = mean(torch.lerp(softplus(raw), softplus(-raw), targets.values), weights)
@@ -155,7 +153,7 @@ def regression_metrics(
     values["log_cosh"] = (values["mae"] - mean(sizes.tanh_().log1p_(), weights)).clamp_(min=0)
     if targets.logarithms is not None or targets.directions is not None:
         values |= _of_values(raw, outputs, targets, reads_as)
-    return {name: values[name] for name in names}
+    return {name: values[name] for name in names if name in values}
 
 
 def _of_values(
@@ -166,7 +164,7 @@ def _of_values(
     scale, shift, weights = targets.scale, targets.shift, targets.weights
     predicted = outputs if scale is None or shift is None else torch.addcmul(shift, outputs, scale)
     if targets.directions is not None:
-        lengths = predicted.square().sum(dim=-2).sqrt_().clamp_(min=LEAST_LENGTH)
+        lengths = predicted.square().sum(dim=-2).sqrt_().clamp_(min=EPSILON)
         cosines = (predicted * targets.directions).sum(dim=-2).div_(lengths)
         values["cosine_similarity"] = -over_samples(cosines, weights)
     if targets.logarithms is None:
@@ -174,7 +172,7 @@ def _of_values(
     if reads_as == "log_mean" and scale is None:
         # From the logarithm that the model gives: nothing is lost below 1e-7.
         values["poisson_nll"] = mean(torch.addcmul(outputs, targets.originals, raw, value=-1), weights)
-    predicted.clamp_(min=LEAST_VALUE)
+    predicted.clamp_(min=EPSILON)
     if "poisson_nll" not in values:
         values["poisson_nll"] = mean(torch.addcmul(predicted, targets.originals, predicted.log(), value=-1), weights)
     values["msle"] = mean(predicted.log1p_().sub_(targets.logarithms).square_(), weights)

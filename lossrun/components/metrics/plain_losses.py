@@ -1,0 +1,106 @@
+"""A loss as a metric: its own function at its plain parameters, sample by sample.
+
+Every declared loss can be scored this way. `classes.py` and `regression.py` have fused formulas of most, which share
+their work between metrics; they are used where they exist and must give the same values.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from lossrun.catalog import Task, get
+from lossrun.catalog.declaration import Loss, Prediction
+from lossrun.components.lookup import loss_function
+from lossrun.components.losses.arguments import EPSILON
+from lossrun.components.metrics.classes import ClassTargets
+from lossrun.components.metrics.regression import RegressionTargets, means
+from lossrun.components.network import Output, activated
+
+
+def plain_losses(
+    name: str,
+    preactivations: Tensor,
+    targets: RegressionTargets | ClassTargets,
+    *,
+    task: Task,
+    output: Output,
+    reads_as: Prediction | None,
+) -> Tensor:
+    """Return the loss of each sample, (..., N), at the declared defaults; regression in original units.
+
+    preactivations: (..., N, K), leading axes being models, in double precision. output: the activation whose results
+    are judged (`metrics.reading`). Everything else as for `metrics.compute_metrics`.
+    """
+    declared = get("loss", name)
+    assert isinstance(declared, Loss)
+    models = preactivations.flatten(0, -3) if preactivations.ndim > 2 else preactivations.unsqueeze(0)
+    if isinstance(targets, RegressionTargets):
+        losses = [_of_numbers(declared, raw, targets, output, reads_as) for raw in models]
+    else:
+        truths = targets.labels[0] if task == "multiclass" else targets.values.mT
+        losses = [of_classes(declared, raw, truths, task=task, output=output) for raw in models]
+    return torch.stack(losses).reshape(*preactivations.shape[:-2], -1)
+
+
+def of_classes(declared: Loss, raw: Tensor, targets: Tensor, *, task: Task, output: Output) -> Tensor:
+    """Return the loss of each sample, (N,), of one model's pre-activations (N, K) and targets as a loss takes them."""
+    loss = loss_function(declared.name)
+    if declared.prediction is None:
+        return loss(raw, targets)
+    probabilities = activated(raw, output)
+    if declared.prediction == "mean":
+        return loss(probabilities, targets)
+    if "logits" not in declared.accepts:
+        return loss(probabilities, targets, **_told(declared, "probabilities"))
+    return loss(_logits(declared, raw, probabilities, task, output), targets, **_told(declared, "logits"))
+
+
+def _told(declared: Loss, form: str) -> dict[str, Any]:
+    return {"inputs": form} if declared.parameter("inputs") else {}
+
+
+def _logits(declared: Loss, raw: Tensor, probabilities: Tensor, task: Task, output: Output) -> Tensor:
+    """What the loss, which applies a softmax or a sigmoid itself, makes the judged probabilities of."""
+    if task != "multiclass":
+        # A softmax over labels: the odds that its probabilities stand for.
+        return raw if output != "softmax" else probabilities.logit()
+    if declared.sigmoid:
+        return raw if output == "sigmoid" else _odds(raw)
+    # What is to sum to 1 is made to.
+    return F.logsigmoid(raw) if output == "sigmoid" else raw
+
+
+def _odds(logits: Tensor) -> Tensor:
+    """ln(p / (1 - p)) of a softmax's probabilities (N, K). Of the likeliest class 1 - p may have no digits left: there
+    it is the logit less the log-sum of all others."""
+    logarithms = logits.log_softmax(dim=1)
+    odds = logarithms - torch.log1p(-logarithms.exp())
+    top, likeliest = logits.max(dim=1, keepdim=True)
+    others = logits.scatter(1, likeliest, -torch.inf).logsumexp(dim=1, keepdim=True)
+    return odds.scatter(1, likeliest, top - others)
+
+
+def _of_numbers(
+    declared: Loss, raw: Tensor, targets: RegressionTargets, output: Output, reads_as: Prediction | None
+) -> Tensor:
+    loss = loss_function(declared.name)
+    if declared.prediction == "probabilities":
+        logits = "logits" in declared.accepts
+        given = raw if logits else activated(raw, "sigmoid")
+        return loss(given, targets.values.mT, **_told(declared, "logits" if logits else "probabilities"))
+    predicted = means(raw.mT, output, reads_as)
+    if targets.scale is not None and targets.shift is not None:
+        predicted = torch.addcmul(targets.shift, predicted, targets.scale)
+    outputs = predicted.mT
+    if declared.prediction == "mean_and_log_variance":
+        log_variances = raw[:, raw.shape[1] // 2 :].mT
+        if targets.scale is not None:
+            log_variances = log_variances + 2 * targets.scale.log()
+        outputs = torch.cat([outputs, log_variances.mT], dim=1)
+    elif declared.prediction == "log_mean":
+        # From the logarithm that the model gives, nothing is lost below 1e-7.
+        unscaled = reads_as == "log_mean" and targets.scale is None
+        outputs = raw if unscaled else outputs.clamp(min=EPSILON).log()
+    return loss(outputs, targets.originals.mT)
