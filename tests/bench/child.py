@@ -18,6 +18,8 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parents[2]
 # All frameworks on the CPU, whatever else the machine has.
 ON_THE_CPU: Final = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+# Compiled once, as an installed package is, and not at each start.
+COMPILED: Final = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 class ChildFailedError(Exception):
@@ -29,7 +31,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     data_dir = os.environ.get("LOSSRUN_DATA_DIR")
     found = {"LOSSRUN_DATA_DIR": str(Path(data_dir).expanduser().absolute())} if data_dir else {}
-    return {**os.environ, **ON_THE_CPU, **found, "PYTHONPATH": path, **(extra or {})}
+    return {**os.environ, **ON_THE_CPU, **COMPILED, **found, "PYTHONPATH": path, **(extra or {})}
 
 
 def ask(measurement: str, extra_environment: Mapping[str, str] | None = None, **request: Any) -> dict[str, Any]:

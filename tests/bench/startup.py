@@ -48,14 +48,16 @@ def measure(rounds: int) -> None:
         "lossrun train with a config error": ["train", "wrong.yaml"],
         "lossrun ls": ["ls"],
     }
-    times: dict[str, list[float]] = {name: [] for name in ["python -c pass", *commands]}
+    references = {"python -c pass": "pass", "python -c 'import numpy'": "import numpy"}
+    times: dict[str, list[float]] = {name: [] for name in [*references, *commands]}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "config.yaml").write_text(CONFIG)
         Path(folder, "wrong.yaml").write_text(CONFIG.replace("learning_rate", "lr"))
         for loss in ("mse", "huber"):
             timed([*LOSSRUN, "train", "config.yaml", "--set", f"loss={loss}", "--quiet"], folder)
         for _ in range(1 + rounds):
-            times["python -c pass"].append(timed([sys.executable, "-c", "pass"], folder))
+            for name, program in references.items():
+                times[name].append(timed([sys.executable, "-c", program], folder))
             for name, arguments in commands.items():
                 times[name].append(timed([*LOSSRUN, *arguments], folder, succeeds="error" not in name))
     rows = [
