@@ -5,13 +5,14 @@ Nothing lists the functions. A declaration in the catalogue and a function of th
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
 from lossrun.catalog.losses import FAMILIES
+
+if TYPE_CHECKING:
+    from torch import Tensor  # the curves of schedules are drawn without torch
 
 
 def function_of(kind: str, name: str) -> Callable[..., Any]:
@@ -28,7 +29,7 @@ def function_of(kind: str, name: str) -> Callable[..., Any]:
     return function
 
 
-def loss_function(name: str) -> Callable[..., Tensor]:
+def loss_function(name: str) -> Callable[..., "Tensor"]:
     """Return the loss of that canonical name: `(outputs, targets, **parameters)` to one value per sample, (N,)."""
     return function_of("loss", name)
 
