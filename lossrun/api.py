@@ -217,19 +217,22 @@ def predict(
     *,
     checkpoint: str | int = "best",
     seed: int | None = None,
+    header: bool | None = None,
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
 ) -> "Predictions":
     """What a run's model says of new samples: `arrays` and `columns`, in original units, classes by name.
 
     `inputs`: a csv, npz or IDX file, or an array of samples in original units; they are prepared as the training data
-    were. `seed`: whose model; left out, the first's. Raises DataError for samples unlike those of the training.
+    were. `seed`: whose model; left out, the first's. `header`: whether the first line of a table names its columns;
+    left out, as in the training table. Raises DataError for samples unlike those of the training.
     """
     from lossrun.inference.predicting import predict as predicted
 
     where = Path(data_dir) if data_dir is not None else None
     given = Path(inputs) if isinstance(inputs, str | PathLike) else inputs
-    return predicted(_path(run, runs_dir), given, checkpoint=str(checkpoint), seed=seed, data_dir=where)
+    path = _path(run, runs_dir)
+    return predicted(path, given, checkpoint=str(checkpoint), seed=seed, data_dir=where, header=header)
 
 
 def export(

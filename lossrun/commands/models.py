@@ -83,6 +83,14 @@ def predict(
     ] = None,
     checkpoint: Weights = "best",
     seed: OneSeed = None,
+    header: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first line of a table names its columns.",
+            show_default="as in training",
+        ),
+    ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
     data_dir: DataDir = None,
 ) -> None:
@@ -99,7 +107,9 @@ def predict(
     with torch_is_imported():
         from lossrun.inference.predicting import predict as predicted
 
-    found = predicted(found_run(run, runs_dir), input_, checkpoint=checkpoint, seed=seed, data_dir=data_dir)
+    found = predicted(
+        found_run(run, runs_dir), input_, checkpoint=checkpoint, seed=seed, data_dir=data_dir, header=header
+    )
     for text in found.notes:
         note(stderr(), text)
     if output is None:

@@ -1,6 +1,7 @@
 """New samples for a trained model, given the form of the run's own data."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from lossrun.files import open_regular
 from lossrun.nearby import nearby
 
 
-def read_new_inputs(path: Path, form: Preparation) -> np.ndarray:
+def read_new_inputs(path: Path, form: Preparation, header: bool | None = None) -> np.ndarray:
     """The inputs (N, *input_shape) in original units: uint8 for a run on pixels, otherwise float32 or float64.
 
     path: a table (.csv, .tsv, .txt), an archive (.npz), or IDX, gzipped or not. Of a run on a csv file the columns go
-    by their names, and others are ignored; else a table has just the inputs, in order. Of an archive the arrays go by
-    the names in the run's own, or the single one there is, or "inputs".
+    by their names, and others are ignored; else a table has just the inputs, in order. Without a header the columns go
+    by their places: of the whole training table, or of the inputs alone. Of an archive the arrays go by the names in
+    the run's own, or the single one there is, or "inputs".
+
+    header: whether the first line of a table names its columns; None: as the training table's did.
 
     Raises UsageError for another kind of file; DataError, naming the place, for what is missing or was never seen in
     training.
@@ -33,7 +37,8 @@ def read_new_inputs(path: Path, form: Preparation) -> np.ndarray:
         near = nearby(path, (*TABLES, ".npz", ".idx", ".gz"), "input file")
         raise DataError(f"--input {path}: there is no such file{near}")
     if path.suffix.lower() in TABLES:
-        return _of_kind(_from_table(path, form), form, str(path), is_table=True)
+        has_names = form.header if header is None else header
+        return _of_kind(_from_table(path, form, header=has_names), form, str(path), is_table=True)
     if path.suffix.lower() == ".npz":
         return _joined(_from_archive(path, form.arrays or ("inputs",)), form, str(path))
     if path.suffix in (".gz", ".idx") or path.name.endswith("ubyte"):
@@ -77,12 +82,12 @@ def _of_kind(inputs: np.ndarray, form: Preparation, where: str, *, is_table: boo
     return inputs if pixels or not given else as_float32(inputs)
 
 
-def _from_table(path: Path, form: Preparation) -> np.ndarray:
+def _from_table(path: Path, form: Preparation, *, header: bool) -> np.ndarray:
     if len(form.input_shape) != 1:
         raise DataError(f"{path}: a table; the model was trained on images {form.input_shape}: expected .npz or IDX")
     if form.columns:
-        return _from_columns(path, form)
-    table = _table(path, "\t" if path.suffix == ".tsv" else ",", form)
+        return _from_columns(path, form, header=header)
+    table = _table(path, ",", form, header=header)
     wanted = form.input_shape[0]
     if len(table.columns) != wanted:
         raise DataError(
@@ -92,8 +97,10 @@ def _from_table(path: Path, form: Preparation) -> np.ndarray:
     return read_inputs(table, [InputColumn(name) for name in table.columns])
 
 
-def _from_columns(path: Path, form: Preparation) -> np.ndarray:
-    table = _table(path, "\t" if path.suffix == ".tsv" else form.delimiter, form)
+def _from_columns(path: Path, form: Preparation, *, header: bool) -> np.ndarray:
+    table = _table(path, form.delimiter, form, header=header)
+    if not (header and form.header):
+        return form.inputs_of(_named_by_place(table, form))
     names = [column.name for column in form.columns]
     if missing := [name for name in names if name not in table.columns]:
         near = nearest(missing[0], list(table.columns))
@@ -102,8 +109,34 @@ def _from_columns(path: Path, form: Preparation) -> np.ndarray:
     return form.inputs_of(table)
 
 
-def _table(path: Path, delimiter: str, form: Preparation) -> Table:
-    return read_table(path, delimiter, form.form, header=form.header, key="input", may_be_one_column=True)
+def _named_by_place(table: Table, form: Preparation) -> Table:
+    """The table with its columns called as in training, where its own names say nothing or the training's did not."""
+    names, cells = [column.name for column in form.columns], list(table.columns.values())
+    expected = f"the {len(names)} inputs alone, in this order: {', '.join(names)}"
+    if not form.header:
+        # x1, x2, ...: the places in the training table.
+        place = {name: int(name.removeprefix("x")) for name in (*names, *form.targets)}
+        names.sort(key=lambda name: place[name])
+        width, last = form.width or max(place.values()), place[names[-1]]
+        is_whole = len(cells) == width or (not form.width and len(cells) > width)
+        # Only columns behind the inputs are left out, the targets among them: no place has changed.
+        if is_whole or last <= len(cells) < min(place[name] for name in form.targets):
+            return replace(table, columns={name: cells[place[name] - 1] for name in names})
+        expected = f"the {width} columns of the training table, or the inputs alone: {', '.join(names)}"
+    if len(cells) != len(names):
+        raise DataError(f"{table.path}: {len(cells)} columns, which go by their places; expected {expected}")
+    return replace(table, columns=dict(zip(names, cells, strict=True)))
+
+
+def _table(path: Path, delimiter: str, form: Preparation, *, header: bool) -> Table:
+    return read_table(
+        path,
+        "\t" if path.suffix == ".tsv" else delimiter,
+        form.form,
+        header=header,
+        key="input",
+        may_be_one_column=True,
+    )
 
 
 def _from_archive(path: Path, names: Sequence[str]) -> tuple[np.ndarray, ...]:

@@ -43,9 +43,16 @@ class Predictions:
 @memory_told("to predict", "close other programs, or use a machine with more memory")
 @isolated()
 def predict(
-    path: Path, inputs: Any, *, checkpoint: str = BEST, seed: int | None = None, data_dir: Path | None = None
+    path: Path,
+    inputs: Any,
+    *,
+    checkpoint: str = BEST,
+    seed: int | None = None,
+    data_dir: Path | None = None,
+    header: bool | None = None,
 ) -> Predictions:
-    """Ask a run's model. `inputs`: a file (see `read_new_inputs`), or an array of samples in original units.
+    """Ask a run's model. `inputs`: a file (see `read_new_inputs`, also for `header`), or an array of samples in
+    original units.
 
     Samples are prepared as the training data were: pixels divided, columns standardized by the training part's mean
     and deviation, words one-hot encoded. `seed` left out: the first. Raises what `find_trained` and `model` raise, and
@@ -56,7 +63,7 @@ def predict(
     data = trained.data(asked.replica.seed)
     form = trained.prepared(asked.replica.seed).form
     is_file = isinstance(inputs, str | Path)
-    array = read_new_inputs(Path(inputs), form) if is_file else new_inputs(inputs, form, "inputs")
+    array = read_new_inputs(Path(inputs), form, header) if is_file else new_inputs(inputs, form, "inputs")
     # As if they were a part of the data: scaled by the very same lines.
     targets = np.zeros(len(array), np.int64) if data.task == "multiclass" else _zeros(len(array), data.target_size)
     part = Part(array, targets, np.arange(len(array)))

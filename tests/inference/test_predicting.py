@@ -207,3 +207,78 @@ def test_rows_are_rows_whatever_holds_them(laboratory: Laboratory, given: Any) -
     run = laboratory.start({**REGRESSION, "epochs": 1})
     expected = predict(run.path, np.arange(1, 9).reshape(2, 4)).arrays["prediction"]
     np.testing.assert_array_equal(predict(run.path, given).arrays["prediction"], expected)
+
+
+ROWS = [[float(i), float(i % 7), float(i * i % 11), 0.5 * i + i % 7] for i in range(40)]
+
+
+def lines_of(places: list[int], rows: list[list[float]] = ROWS) -> str:
+    return "".join(",".join(str(row[place]) for place in places) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("target", "keys", "given"),
+    [
+        (-1, {}, [[0, 1, 2, 3], [0, 1, 2]]),
+        (1, {}, [[3, 0, 1, 2], [0, 1, 2]]),
+        (2, {}, [[0, 3, 1, 2], [0, 1, 2]]),
+        (-1, {"drop": [1]}, [[0, 1, 2, 3], [0, 1, 2], [1, 2]]),
+        (2, {"inputs": [4, 1]}, [[0, 3, 1, 2], [0, 2]]),
+    ],
+)
+def test_a_table_without_a_header_as_in_training(
+    laboratory: Laboratory, target: int, keys: dict[str, Any], given: list[list[int]]
+) -> None:
+    """The whole table, the table without its last columns, or the inputs alone: by their places."""
+    (laboratory.folder / "t.csv").write_text(lines_of(given[0]))
+    dataset = {"name": "csv", "path": "t.csv", "target": target, "header": False, "task": "regression", **keys}
+    run = laboratory.start(REGRESSION | {"dataset": dataset})
+    found = []
+    for places in given:
+        (laboratory.folder / "new.csv").write_text(lines_of(places))
+        found.append(predict(run.path, laboratory.folder / "new.csv").columns["prediction"])
+    assert all(one == found[0] for one in found)
+    assert len(set(found[0])) > 20
+    # With names, whatever they are: still by their places.
+    (laboratory.folder / "new.csv").write_text("p,q,r,s\n" + lines_of(given[0]))
+    named = predict(run.path, laboratory.folder / "new.csv", header=True)
+    assert named.columns["prediction"] == found[0]
+    with pytest.raises(DataError, match=r"looks like names of columns .* add --header"):
+        predict(run.path, laboratory.folder / "new.csv")
+
+
+def test_places_that_could_mean_two_things_are_refused(laboratory: Laboratory) -> None:
+    """Of 5 columns, the first the target and the last left out, 4 could be any."""
+    (laboratory.folder / "t.csv").write_text(lines_of([3, 0, 1, 2, 0]))
+    dataset = {"name": "csv", "path": "t.csv", "target": 1, "drop": [5], "header": False, "task": "regression"}
+    run = laboratory.start(REGRESSION | {"dataset": dataset})
+    for places in ([0, 1, 2, 0], [0, 1], [3, 0, 1, 2, 0, 0]):
+        (laboratory.folder / "new.csv").write_text(lines_of(places))
+        with pytest.raises(
+            DataError, match=r"expected the 5 columns of the training table, or the inputs alone: x2, x3, x4$"
+        ):
+            predict(run.path, laboratory.folder / "new.csv")
+
+
+def test_a_run_with_names_takes_its_inputs_without(laboratory: Laboratory) -> None:
+    (laboratory.folder / "t.csv").write_text("a,b,c,y\n" + lines_of([0, 1, 2, 3]))
+    dataset = {"name": "csv", "path": "t.csv", "target": "y", "inputs": ["c", "a"]}
+    run = laboratory.start(REGRESSION | {"dataset": dataset})
+    expected = predict(run.path, laboratory.folder / "t.csv").columns
+    (laboratory.folder / "new.csv").write_text(lines_of([2, 0]))
+    assert predict(run.path, laboratory.folder / "new.csv", header=False).columns == expected
+    with pytest.raises(DataError, match="say that there is none: --no-header"):
+        predict(run.path, laboratory.folder / "new.csv")
+    (laboratory.folder / "new.csv").write_text(lines_of([0, 1, 2]))
+    with pytest.raises(DataError, match=r"3 columns, .* expected the 2 inputs alone, in this order: c, a"):
+        predict(run.path, laboratory.folder / "new.csv", header=False)
+
+
+def test_a_run_whose_inputs_have_no_names_takes_a_table_without_a_header(laboratory: Laboratory) -> None:
+    run = laboratory.start(REGRESSION)
+    (laboratory.folder / "named.csv").write_text("a,b,c,d\n" + lines_of([0, 1, 2, 3]))
+    (laboratory.folder / "new.csv").write_text(lines_of([0, 1, 2, 3]))
+    assert (
+        predict(run.path, laboratory.folder / "new.csv", header=False).columns
+        == predict(run.path, laboratory.folder / "named.csv").columns
+    )

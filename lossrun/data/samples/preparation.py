@@ -22,7 +22,8 @@ class Preparation:
 
     columns: of a table with named columns, in the order of the inputs; () where inputs have no names.
     means: float64 (D,), what a missing number is replaced by; None where it is an error.
-    form, delimiter, header: how the cells of its table were written.
+    form, delimiter, header: how the cells of its table were written; width: how many columns it had in all, 0 where
+    nobody knows.
     arrays: what the archive calls the inputs; () for other datasets.
     targets: what a file calls the targets; () where they have no names.
     dtype: of the inputs in original units, "uint8", "float32" or "float64"; reach: their least and greatest number.
@@ -41,6 +42,7 @@ class Preparation:
     header: bool
     arrays: tuple[str, ...]
     targets: tuple[str, ...]
+    width: int
     dtype: str
     reach: tuple[float, float]
 
@@ -81,6 +83,7 @@ class Preparation:
                 header=self.header,
                 arrays=self.arrays,
                 targets=self.targets,
+                width=self.width,
             ),
             means=self.means,
         )
@@ -106,6 +109,7 @@ class Preparation:
             "header": self.header,
             "arrays": list(self.arrays),
             "targets": list(self.targets),
+            "width": self.width,
             "dtype": self.dtype,
             "reach": list(self.reach),
         }
@@ -135,6 +139,7 @@ class Preparation:
                 header=bool(tree["header"]),
                 arrays=tuple(map(str, tree["arrays"])),
                 targets=tuple(map(str, tree["targets"])),
+                width=int(tree.get("width", 0)),
                 dtype=str(tree["dtype"]),
                 reach=(float(tree["reach"][0]), float(tree["reach"][1])),
             )
@@ -159,6 +164,7 @@ def preparation_of(data: Data) -> Preparation:
         header=data.layout.header,
         arrays=data.layout.arrays,
         targets=data.layout.targets,
+        width=data.layout.width,
         dtype=inputs.dtype.name,
         reach=(float(inputs.min()), float(inputs.max())),
     )

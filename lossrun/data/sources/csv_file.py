@@ -61,6 +61,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         parameters["delimiter"],
         parameters["header"],
         targets=tuple(targets),
+        width=len(table.columns),
     )
     encoded = _encoded(tables, keeps, targets, parameters["task"], ignored)
     ends = np.cumsum([keep.sum() for keep in keeps.values()])

@@ -188,7 +188,7 @@ def read_table(
         raise DataError(f"{path}: empty; expected rows")
     if header:
         names = rows.pop(0)
-        check_header(path, lines[0], names, form)
+        check_header(path, lines[0], names, form, key)
     else:
         names = [f"x{number}" for number in range(1, len(rows[0]) + 1)]
     first, first_line = names if header else rows[0], lines[0]
@@ -204,7 +204,7 @@ def read_table(
                 fix = f'; put cells that hold the delimiter in quotes, such as "1{delimiter}500"'
             raise DataError(f"{path}:{line}: {_cells(len(row))}, but {what} {len(names)}; expected as many{fix}")
     columns = {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
-    check_first_row(path, first_line, columns, form, header=header)
+    check_first_row(path, first_line, columns, form, key, header=header)
     return Table(path, columns, lines, form)
 
 

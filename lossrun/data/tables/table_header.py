@@ -8,18 +8,24 @@ from lossrun.data.tables.cells import CellForm, is_placeholder, shown
 from lossrun.errors import DataError
 
 
-def check_header(path: Path, line: int, names: list[str], form: CellForm) -> None:
+def without_header(key: str) -> str:
+    """How to say that a table has no header: of a dataset, or of a file to predict."""
+    return "--no-header" if key == "input" else "header: false"
+
+
+def check_header(path: Path, line: int, names: list[str], form: CellForm, key: str) -> None:
     """Raises DataError where the names of columns are numbers, empty or not different."""
     if all(form.number(name) is not None for name in names):
         if names == [str(number) for number in range(len(names))]:
             raise DataError(
                 f"{path}:{line}: the first line numbers the columns from 0, as pandas does with columns that have no "
-                f"names; write names instead: x0,x1,... (or, if it is a row of data, say so: header: false)"
+                f"names; write names instead: x0,x1,... (or, if it is a row of data, say so: {without_header(key)})"
             )
         given = ",".join(f"x{number}" for number in range(1, len(names))) + ",y"
         raise DataError(
             f"{path}:{line}: the first line holds only numbers; expected the names of the columns: put a line like "
-            f"{given if len(names) <= 6 else 'x1,x2,...,y'} before it, or say that there is none: header: false"
+            f"{given if len(names) <= 6 else 'x1,x2,...,y'} before it, or say that there is none: "
+            f"{without_header(key)}"
         )
     if "" in names:
         place = names.index("") + 1
@@ -37,20 +43,22 @@ def _places(names: list[str], name: str) -> str:
 
 
 def check_first_row(
-    path: Path, line: int, columns: Mapping[str, Sequence[str]], form: CellForm, *, header: bool
+    path: Path, line: int, columns: Mapping[str, Sequence[str]], form: CellForm, key: str, *, header: bool
 ) -> None:
     """Raises DataError where the first line is data although `header` says names, or the other way round: a row would
     be lost, or a sample made of names."""
     if header and _is_row_of_data(columns, form):
         raise DataError(
             f"{path}:{line}: the first line looks like a row of data ({_some(list(columns))}), not like names of "
-            "columns; put a line of names before it, or say that there is none: header: false"
+            f"columns; put a line of names before it, or say that there is none: {without_header(key)}"
         )
     cells = [column[0] for column in columns.values()]
     if not header and _is_header(columns, form):
+        told = "it is read as a row of data; add --header"
+        told = told if key == "input" else "header is false; leave header: false out"
         raise DataError(
-            f"{path}:{line}: the first line looks like names of columns ({_some(cells)}), but header is false; leave "
-            "header: false out, or delete the line"
+            f"{path}:{line}: the first line looks like names of columns ({_some(cells)}), but {told}, or delete the "
+            "line"
         )
 
 

@@ -39,8 +39,8 @@ class InputColumn:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where inputs lie in a file, as `Preparation` keeps it: of a table its columns and how its cells are written, of
-    an archive the names of its arrays. `targets`: what the targets are called."""
+    """Where inputs lie in a file, as `Preparation` keeps it: of a table its columns, how its cells are written, and
+    how many columns it has in all; of an archive the names of its arrays. `targets`: what the targets are called."""
 
     columns: tuple[InputColumn, ...] = ()
     form: CellForm = PLAIN
@@ -48,6 +48,7 @@ class Layout:
     header: bool = True
     arrays: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    width: int = 0
 
     @property
     def input_names(self) -> tuple[str, ...]:
