@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lossrun.analysis.comparison import compare as comparing
-from lossrun.analysis.comparison.metrics import Moment
+from lossrun.analysis.comparison.moments import Moment
 from lossrun.config import Change, Override, SourcedConfig, from_mapping, plain, read
 from lossrun.data import default_data_dir
 from lossrun.errors import RunError, UsageError

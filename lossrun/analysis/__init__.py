@@ -1,1 +1,1 @@
-"""Recorded runs -> findings. Nothing here prints."""
+"""Turn recorded runs into findings. Nothing in this room prints."""

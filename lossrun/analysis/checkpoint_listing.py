@@ -1,4 +1,4 @@
-"""The state that a run has saved: its checkpoints by their headers, and the weights of a model small enough to read."""
+"""List the state that a run has saved: its checkpoints, and the weights of a small model."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,19 +16,26 @@ if TYPE_CHECKING:
 
     from lossrun.records.checkpoints import Checkpoint
 
-MOST_PARAMETERS: Final = 16  # of a model whose weights are shown
+MOST_PARAMETERS: Final = 16  # a larger model's weights are not shown
 _LARGEST_FILE: Final = 16_384  # bytes; 16 numbers and a header are far below
 _LARGEST_CHECKPOINT: Final = 2**20  # bytes; with the losses of the epoch in progress
 
-# What our own models call themselves: it stands before every name and says nothing.
+# The prefix of every weight of our own models.
 _BODY: Final = "body."
 
 
 @dataclass(frozen=True, slots=True)
 class SavedFile:
-    """A file in checkpoints/. `epochs`: how many are finished in it; `size` in bytes; `seed`: whose best weights, None
-    for those of several seeds and for the state of the whole run. `problem`: why its header cannot be read, empty where
-    it can."""
+    """A file in checkpoints/.
+
+    Attributes:
+        size: The size in bytes.
+        epochs: How many epochs were finished when it was written; None if the file does not say, or differs by seed.
+        step: The step at which it was written.
+        seed: The seed whose best weights it holds; None for the weights of several seeds and for the state of the whole
+            run.
+        problem: Why its header cannot be read, or "".
+    """
 
     name: str
     size: int
@@ -39,8 +46,10 @@ class SavedFile:
 
 
 def saved_files(run: Path, seeds: tuple[int, ...]) -> tuple[SavedFile, ...]:
-    """The run's checkpoints, oldest first, then the best weights, of each seed where older versions wrote them. Only
-    headers are read."""
+    """Return the run's checkpoints, oldest first, then its files of best weights.
+
+    Older versions wrote the best weights of each seed to a separate file. Only the headers of the files are read.
+    """
     directory = RunDirectory(run)
     full = [_described(path, None) for path in reversed(headers.candidates(directory.checkpoints))]
     old = [directory.best_weights_path(seed) for seed in seeds]
@@ -50,8 +59,13 @@ def saved_files(run: Path, seeds: tuple[int, ...]) -> tuple[SavedFile, ...]:
 
 
 def best_weights(run: RecordedRun) -> dict[int, dict[str, float]]:
-    """Each seed's weights at its best epoch, a name for each number (`output.weight[0,1]`). Empty for a model of more
-    than MOST_PARAMETERS."""
+    """Return each seed's weights at its best epoch, one entry for each number (`output.weight[0,1]`).
+
+    Empty for a model of more than MOST_PARAMETERS parameters.
+
+    Returns:
+        {seed: {name of the weight: its value}}.
+    """
     files = RunDirectory(run.path)
     finished = bool(run.ledger) and run.ledger[-1]["event"] == "finished"
     every = headers.best_files(files.checkpoints) if finished else headers.candidates(files.checkpoints)[:1]
@@ -65,7 +79,7 @@ def best_weights(run: RecordedRun) -> dict[int, dict[str, float]]:
 
         found = stored.of_run(files, run.ledger, None if finished else _newest(files, run))
     except (OSError, CheckpointError):
-        return {}  # `saved_files` says what is wrong with it
+        return {}  # `saved_files` reports the problem
     return {seed: values for seed in run.seeds if seed in found and (values := _weights(found[seed].tensors))}
 
 
@@ -91,7 +105,7 @@ def _newest(files: RunDirectory, run: RecordedRun) -> "Checkpoint":
 def _described(path: Path, seed: int | None) -> SavedFile | None:
     try:
         size = path.stat().st_size
-    except OSError:  # there is none yet, or its writer has just removed it
+    except OSError:  # it does not exist yet, or its writer has just removed it
         return None
     try:
         header = headers.metadata(path)
@@ -101,7 +115,7 @@ def _described(path: Path, seed: int | None) -> SavedFile | None:
         epochs, steps = ({one["epoch"] for one in each}, {one["step"] for one in each})
         same, only = len(epochs) == 1, each[0]["seed"] if len(each) == 1 else None
         return SavedFile(path.name, size, epochs.pop() if same else None, steps.pop() if same else None, only)
-    # A checkpoint names the epoch in progress, a file of best weights the one that gave them.
+    # A checkpoint names the epoch in progress; a file of best weights names the epoch of the weights.
     return SavedFile(path.name, size, header["epoch"] - (seed is None), header["step"], seed)
 
 

@@ -1,7 +1,7 @@
-"""What predictions.npz says beyond the metrics: calibration, confusion of classes, and the worst examples.
+"""Evaluate the recorded predictions: calibration, confusion of classes, and the worst examples.
 
-The seeds of a run are taken together: their predictions are counted side by side, and an example is as bad as it is on
-average over the seeds.
+The seeds of a run are taken together: their predictions are counted together, and the badness of an example is its mean
+over the seeds.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.analysis.values import readings
+from lossrun.analysis.values.shared_seeds import listed
 from lossrun.catalog import Task, find
 from lossrun.catalog.declaration import Loss
 from lossrun.errors import RunError
@@ -19,15 +20,20 @@ from lossrun.records.predictions import RecordedPredictions
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
 
-BINS: Final = 15  # as many as the metric expected_calibration_error has
-MOST_CLASSES: Final = 30  # of a confusion matrix that can still be read
+BINS: Final = 15  # the same as in the metric expected_calibration_error
+MOST_CLASSES: Final = 30  # a larger confusion matrix could not be read
 WORST: Final = 12  # examples
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Predictions whose probability lies in (low, high], the first bin with 0. `predicted`: their mean probability;
-    `observed`: how often it was true; both None where `count` is 0. By the samples' weights, if they have any."""
+    """The predictions whose probability is in (low, high]; the first bin includes 0.
+
+    Attributes:
+        count: How many there are; the sum of the samples' weights, if they have any.
+        predicted: The mean of their probabilities; None in an empty bin.
+        observed: The share of them that came true; None in an empty bin.
+    """
 
     low: float
     high: float
@@ -38,8 +44,14 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """`of`: whose probability it is. `bins`: of all seeds together. `error`: sum of count |predicted - observed| over
-    a seed's bins, divided by all, mean over the seeds: the metric expected_calibration_error."""
+    """How often predictions of a probability come true.
+
+    Attributes:
+        of: What the probability is for, in words.
+        bins: The bins, over all seeds together.
+        error: The expected calibration error: the mean over the seeds of sum(count |predicted - observed|) /
+            sum(count).
+    """
 
     of: str
     bins: tuple[Bin, ...]
@@ -48,7 +60,12 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """`counts[i][j]`: predictions of class j for samples of class i; sums of weights where samples have any."""
+    """A confusion matrix.
+
+    Attributes:
+        counts: `counts[i][j]` is the number of samples of class i that are predicted as class j; the sum of the
+            samples' weights, if they have any.
+    """
 
     classes: tuple[str, ...]
     counts: tuple[tuple[float, ...], ...]
@@ -56,8 +73,15 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutSample:
-    """`id`: row in the source. `truth`, `guess`: class names, or numbers. `badness`: as `HeldOut.measure` says.
-    `wrong`: seeds that decide wrongly, None where nothing is decided."""
+    """A held-out sample and how wrong its prediction is.
+
+    Attributes:
+        id: The row in the data source.
+        truth: The names of the true classes, or the target values.
+        guess: The names of the predicted classes, or the predicted values.
+        badness: How wrong the prediction is, as `HeldOut.measure` describes.
+        wrong: How many seeds predict the wrong class; None for a regression.
+    """
 
     id: int
     truth: tuple[str, ...] | tuple[float, ...]
@@ -68,8 +92,15 @@ class HeldOutSample:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """`part`: "validation" or "test". `samples` of `total` were kept. `seeds`: whose outputs are looked at. `measure`:
-    what the badness of an example is, in words. `problem`: why there is less to show, or nothing."""
+    """The evaluation of a run's recorded predictions.
+
+    Attributes:
+        part: "validation" or "test".
+        samples: How many samples were kept, of `total`.
+        seeds: The seeds whose outputs are evaluated.
+        measure: What the badness of an example measures, in words.
+        problem: Why something is missing, or "".
+    """
 
     part: str
     samples: int
@@ -83,9 +114,14 @@ class HeldOut:
 
 
 def held_out(members: Sequence[RecordedRun], classes: Sequence[str] = ()) -> HeldOut:
-    """What the best weights say of the held-out samples, of runs that differ in their seeds alone; mostly of one.
+    """Evaluate the predictions that the best weights made for the held-out samples.
 
-    `classes`: their names, () where unknown. Without readable predictions it is empty and says why.
+    Args:
+        members: Runs that differ only in their seeds; usually one.
+        classes: The names of the classes; () if unknown.
+
+    Returns:
+        The evaluation; without readable predictions it is empty and its `problem` says why.
     """
     run, task = members[0], readings.task(members[0])
     found, problems = _together(members)
@@ -99,9 +135,11 @@ def held_out(members: Sequence[RecordedRun], classes: Sequence[str] = ()) -> Hel
             found, ids=found.ids[counting], targets=found.targets[counting], weights=found.weights[counting]
         )
     if task is None or not finite or not len(found.ids):
-        return _nothing("its predictions are not finite" if task and found.outputs else "it has no predictions")
+        return _nothing(
+            "its predictions contain NaN or infinity" if task and found.outputs else "it has no predictions"
+        )
     if left_out := sorted(set(found.outputs) - set(finite)):
-        problems.append(f"the outputs of seed {', '.join(map(str, left_out))} are not finite and left out")
+        problems.append(f"the outputs of {listed(left_out)} contain NaN or infinity and are left out")
     outputs = np.stack(list(finite.values()))
     targets = np.asarray(found.targets)
     probabilities = has_probabilities(run.config)
@@ -123,19 +161,22 @@ def held_out(members: Sequence[RecordedRun], classes: Sequence[str] = ()) -> Hel
 
 
 def has_probabilities(config: dict[str, Any]) -> bool:
-    """Whether what a classifier of this config predicts is probabilities: its model ends in them, or its loss makes
-    them of the outputs, as a user's own loss is taken to."""
+    """Return whether a classifier with this config predicts probabilities.
+
+    It does if its model ends in softmax or sigmoid, or if its loss turns the outputs into probabilities. A loss of the
+    user's own is assumed to do so.
+    """
     return config["model"].get("output", "none") != "none" or _read_as(config) == "probabilities"
 
 
 def _together(members: Sequence[RecordedRun]) -> tuple[RecordedPredictions | None, list[str]]:
-    """The predictions of all members as if one run had made them, and what could not be read."""
+    """Combine the predictions of all members as if one run had made them; also return what could not be read."""
     found: RecordedPredictions | None = None
     problems = []
     for run in members:
         path = RunDirectory(run.path).predictions_path
         if not path.is_file():
-            problems.append(f"{run.name} has no predictions.npz, which a run with held-out data writes at its end")
+            problems.append(f"{run.name} has no predictions.npz; a run with held-out data writes it at the end")
             continue
         try:
             read = predictions.read(path, (run.finished or {}).get("predictions"))
@@ -147,7 +188,7 @@ def _together(members: Sequence[RecordedRun]) -> tuple[RecordedPredictions | Non
         elif np.array_equal(read.ids, found.ids) and read.part == found.part:
             found = replace(found, outputs={**found.outputs, **read.outputs})
         else:
-            problems.append(f"the predictions of {run.name} are of other samples and left out")
+            problems.append(f"the predictions of {run.name} are for different samples and are left out")
     return found, problems
 
 
@@ -169,11 +210,11 @@ def _names(task: Task, outputs: np.ndarray, classes: Sequence[str]) -> tuple[str
 
 
 def _decided(config: dict[str, Any], task: Task, outputs: np.ndarray) -> np.ndarray:
-    """The classes that (S, N, ...) outputs decide for: int (S, N), of labels bool (S, N, K)."""
+    """Return the classes that (S, N, ...) outputs predict: int (S, N), or bool (S, N, K) for labels."""
     if task == "multiclass":
         classes: np.ndarray = outputs.argmax(axis=-1)
         return classes
-    # Of probabilities, and of outputs trained towards 0 and 1, the middle decides; of margins the sign.
+    # The threshold is 0.5 for probabilities and for outputs trained towards 0 and 1, and 0 for margins.
     middle = 0.5 if has_probabilities(config) or _read_as(config) == "mean" else 0.0
     yes: np.ndarray = outputs > middle
     return yes[..., 0].astype(int) if task == "binary" else yes
@@ -186,7 +227,7 @@ def _calibration(task: Task, outputs: np.ndarray, targets: np.ndarray, weights: 
     else:
         of = "class 1" if task == "binary" else "each label"
         stated, true = outputs, np.broadcast_to(targets, outputs.shape)
-    # One histogram per seed: their sum is drawn, and the error is each seed's own, as the metric has it.
+    # One histogram per seed: the sum is drawn, but the error is the mean of each seed's error, as in the metric.
     seeds = len(outputs)
     place = np.searchsorted(np.arange(1, BINS) / BINS, stated.reshape(seeds, -1)) + BINS * np.arange(seeds)[:, None]
     each = np.ones(stated.shape) if weights is None else np.broadcast_to(_column(weights, stated), stated.shape)
@@ -227,17 +268,17 @@ def _confusion(
 
 
 def _column(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Weights (N,) beside values (S, N) or (S, N, K)."""
+    """Shape weights (N,) for values (S, N) or (S, N, K)."""
     return weights if values.ndim == 2 else weights[:, np.newaxis]
 
 
 def _whole(count: float) -> float:
-    """A count as an integer, where it is one: weights need not be."""
+    """Return a count as an integer if it is one; a sum of weights need not be."""
     return int(count) if count == int(count) else float(count)
 
 
 def _badness(config: dict[str, Any], task: Task, outputs: np.ndarray, targets: np.ndarray) -> tuple[str, np.ndarray]:
-    """A measure in words, and its mean over the seeds, (N,): the more the worse."""
+    """Return a measure in words, and its mean over the seeds, (N,): higher is worse."""
     if task == "regression":
         errors = np.sqrt(np.square(outputs - targets).mean(axis=-1))
         several = outputs.shape[-1] > 1
@@ -247,15 +288,17 @@ def _badness(config: dict[str, Any], task: Task, outputs: np.ndarray, targets: n
         index = np.broadcast_to(targets, outputs.shape[:2])[..., np.newaxis]
         of_truth = np.take_along_axis(outputs, index, axis=-1)[..., 0]
         if probabilities:
-            return "probability denied to the true class", (1 - of_truth).mean(axis=0)
+            return "1 - probability of the true class", (1 - of_truth).mean(axis=0)
         others = outputs.copy()
         np.put_along_axis(others, index, -np.inf, axis=-1)
-        return "lead of the strongest wrong class over the true one", (others.max(axis=-1) - of_truth).mean(axis=0)
+        return "highest output of a wrong class minus the output of the true class", (
+            others.max(axis=-1) - of_truth
+        ).mean(axis=0)
     if probabilities or _read_as(config) == "mean":
-        what = "probability denied to the truth" if probabilities else "distance from the true 0 or 1"
+        what = "1 - probability of the true label" if probabilities else "distance from the true 0 or 1"
         what += ", mean over the labels" if task == "multilabel" else ""
         return what, np.abs(outputs - targets).mean(axis=(0, -1))
-    what = "output on the wrong side" + (", mean over the labels" if task == "multilabel" else "")
+    what = "how far the output is on the wrong side of 0" + (", mean over the labels" if task == "multilabel" else "")
     return what, (outputs * (1 - 2 * targets)).mean(axis=(0, -1))
 
 
@@ -291,7 +334,7 @@ def _numbers(values: np.ndarray) -> tuple[float, ...]:
 
 
 def _classes(value: Any, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The class' name, or those of all labels that are true."""
+    """Return the name of the class, or the names of all labels that are true."""
     if np.ndim(value) == 0:
         return (names[int(value)],)
     return tuple(name for name, true in zip(names, value, strict=True) if true)

@@ -1,4 +1,4 @@
-"""The samples behind a run's predictions, where its data lie at hand and are still the same. Nothing is downloaded."""
+"""Load the samples behind a run's predictions, if they are at hand and unchanged. Nothing is downloaded."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,7 +17,7 @@ from lossrun.records.provenance import prepared, whereabouts
 from lossrun.records.provenance.whereabouts import Place
 from lossrun.records.recorded import RecordedRun
 
-_LARGEST: Final = 96  # pixels a side; larger images would make a page heavy
+_LARGEST: Final = 96  # pixels per side; larger images would make the page too large
 
 
 class HeldOutData:
@@ -27,7 +27,7 @@ class HeldOutData:
         self._loaded: dict[str, Data | None] = {}
 
     def classes(self, run: RecordedRun) -> tuple[str, ...]:
-        """The names of the classes; () where they are not at hand."""
+        """Return the names of the classes; () if they are not at hand."""
         name = run.config["dataset"]["name"]
         if name in IMAGE_SETS:
             return IMAGE_SETS[name].classes
@@ -38,9 +38,15 @@ class HeldOutData:
         return data.classes if data else ()
 
     def images(self, run: RecordedRun, part: str, ids: Iterable[int]) -> dict[int, np.ndarray]:
-        """{id: uint8 (H, W) or (H, W, 3)} of those samples of "validation" or "test" that are images.
+        """Return the samples of a part of the data that are images.
 
-        Empty where the data are not at hand, hold no images, or are not those that the run was scored on.
+        Args:
+            part: "validation" or "test".
+            ids: The rows of the samples in the data source.
+
+        Returns:
+            {id: uint8 (H, W) or (H, W, 3)}; empty if the data are not at hand, are not images, or are not the data that
+                the run was scored on.
         """
         data = self._data(run)
         found = {"validation": data.validation, "test": data.test}.get(part) if data else None
@@ -50,7 +56,7 @@ class HeldOutData:
         return {int(found.ids[row]): _pixels(found.inputs[row]) for row in rows}
 
     def _data(self, run: RecordedRun) -> Data | None:
-        # A user's own dataset is code, which reading a run must not execute.
+        # A dataset of the user's own is code, and reading a run must not execute code.
         if ":" in run.config["dataset"]["name"] or not run.environment.get("data_dir"):
             return None
         found = (self._data_in(place, run) for place in whereabouts.data_places(run))
@@ -70,7 +76,7 @@ class HeldOutData:
 
 
 def _is_recorded(data: Data, recorded: Splits, seed: int) -> bool:
-    """Whether these are the samples that the run had for that seed."""
+    """Return whether these are the samples that the run had for that seed."""
     found = {part: digests.get(seed) for part, digests in recorded.digests.items()}
     return found == {part: digest[:DIGITS] for part, digest in data.hashes.items()}
 
@@ -79,16 +85,16 @@ def _load(
     dataset: dict[str, Any], directory: Path, data_dir: Path, seed: int, ignored: str | float | None
 ) -> Data | None:
     name = dataset["name"]
-    if name in IMAGE_SETS and not all(_lies_in(data_dir / name, file) for file in (*TRAIN, *TEST)):
+    if name in IMAGE_SETS and not all(_is_in(data_dir / name, file) for file in (*TRAIN, *TEST)):
         return None
     parameters = {key: value for key, value in dataset.items() if key != "name"}
     try:
         return load(name, parameters, config_dir=directory, data_dir=data_dir, seed=seed, ignored=ignored)
     except (LossrunError, KeyError, ValueError):
-        return None  # gone, changed, or configured for another version: one does without
+        return None  # gone, changed, or configured for another version: the page has no images then
 
 
-def _lies_in(folder: Path, file: str) -> bool:
+def _is_in(folder: Path, file: str) -> bool:
     return (folder / file).is_file() or (folder / file.removesuffix(".gz")).is_file()
 
 
@@ -97,7 +103,7 @@ def _is_image(shape: tuple[int, ...]) -> bool:
 
 
 def _pixels(image: np.ndarray) -> np.ndarray:
-    """(C, H, W) of bytes, or of numbers, which are stretched to 0 to 255."""
+    """Convert an image (C, H, W) to bytes; numbers are stretched to 0 to 255."""
     values = np.asarray(image)
     if values.dtype != np.uint8:
         low, high = float(values.min()), float(values.max())

@@ -1,4 +1,4 @@
-"""A word of the command line beside what a run has: equality as in a config, and one order for all values."""
+"""Match words of the command line with the values of runs, and sort values of any type."""
 
 import math
 from collections.abc import Mapping
@@ -13,8 +13,14 @@ _WORDS: Final[dict[str, Any]] = {"null": None, "~": None, "": None, "true": True
 
 
 def matches(found: Any, wanted: str, key: str) -> bool:
-    """Whether what a run has under `key` is what was written: a component by any spelling of its name, a text by a
-    pattern, a tag by being among the others, all else by its value. Raises UsageError where `wanted` is no value."""
+    """Return whether the value of a run under `key` is the value that was written.
+
+    Components match by any spelling of their name, text by a pattern, tags by containing the tag, and everything else
+    by value.
+
+    Raises:
+        UsageError: If `wanted` is not a valid value.
+    """
     if key == "tags":
         return wanted in (found or ())
     if isinstance(found, Mapping) and isinstance(found.get("name"), str):
@@ -29,23 +35,29 @@ def matches(found: Any, wanted: str, key: str) -> bool:
 
 
 def literal(written: str) -> Any:
-    """The value that is written there, as in a config. Raises UsageError where a list or mapping is no YAML."""
+    """Read a value as in a config.
+
+    Raises:
+        UsageError: For a list or mapping that is not valid YAML.
+    """
     if written in _WORDS:
         return _WORDS[written]
     if (as_number := number(written)) is not None:
         return as_number
     if written[0] in "[{":
-        from lossrun.config.reader import parse_value  # and with it all of config, which few listings want
+        from lossrun.config.reader import parse_value  # slow to import, and few listings need it
 
         try:
             return parse_value(written, "--where")
         except ConfigError:
-            raise UsageError(f"--where ...{written}: no list or mapping; expected for example [300, 100]") from None
+            raise UsageError(
+                f"--where ...{written}: not a list or mapping; expected, for example, [300, 100]"
+            ) from None
     return written
 
 
 def _texts(written: str) -> list[str] | None:
-    """The list that is written there, its items as text: a column called 1 is no number."""
+    """Read a list with its items as text, because a column named 1 is not a number; None if it is not a list."""
     if not written.startswith("["):
         return None
     from lossrun.config.reader import parse_value
@@ -53,11 +65,11 @@ def _texts(written: str) -> list[str] | None:
     try:
         return parse_value(written, "--where", plain=str)  # type: ignore[no-any-return]
     except ConfigError:
-        raise UsageError(f"--where ...{written}: no list; expected for example [area, rooms]") from None
+        raise UsageError(f"--where ...{written}: not a list; expected, for example, [area, rooms]") from None
 
 
 def number(written: str) -> float | None:
-    """The number that is written there, None where it is none."""
+    """Read a number; None if the text is not a number."""
     try:
         return None if "_" in written else int(written) if written.lstrip("+-").isdecimal() else float(written)
     except ValueError:
@@ -65,11 +77,12 @@ def number(written: str) -> float | None:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
+    """Return whether a value is a number; True and False are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def rank(found: Any) -> tuple[int, float, str] | None:
-    """What to sort by: numbers first, then words by the alphabet. None for what has no place in the order."""
+    """Return the sort key of a value: numbers first, then words by the alphabet; None for a missing value or NaN."""
     if found is None or (is_number(found) and math.isnan(found)):
         return None
     if is_number(found):
@@ -78,7 +91,10 @@ def rank(found: Any) -> tuple[int, float, str] | None:
 
 
 def _is_component(name: str, wanted: str, key: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether `wanted` is a spelling of the component. With a framework's prefix it carries that one's conventions."""
+    """Return whether `wanted` is a spelling of the component.
+
+    A name with a framework's prefix (`keras.RMSprop`) also has to match in the parameters that it implies.
+    """
     if fnmatchcase(name, wanted):
         return True
     for kind in (key,) if key in COMPONENTS else COMPONENTS:
@@ -90,10 +106,10 @@ def _is_component(name: str, wanted: str, key: str, parameters: Mapping[str, Any
 
 
 def _same(found: Any, wanted: Any) -> bool:
-    """Equal as a config has it: numbers as numbers, and never a truth value for one."""
+    """Compare two values as in a config: numbers as numbers, and True is not 1."""
     if isinstance(found, list | tuple) and isinstance(wanted, list | tuple):
         return len(found) == len(wanted) and all(map(_same, found, wanted))
-    if is_number(found) and isinstance(wanted, str):  # YAML 1.1 takes 1e-3 within a list for a word
+    if is_number(found) and isinstance(wanted, str):  # in a list, YAML 1.1 reads 1e-3 as a word
         wanted = number(wanted)
     if isinstance(found, bool) or isinstance(wanted, bool):
         return found is wanted

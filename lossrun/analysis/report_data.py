@@ -1,4 +1,4 @@
-"""What a page about several runs shows, as plain values: the comparison, and what it leaves to look at."""
+"""Collect what a page about several runs shows: the comparison and further findings, as plain values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,14 +21,18 @@ from lossrun.shell import PROGRAM
 
 _COURSE: Final = ("learning_rate", "grad_norm")
 _ENVIRONMENT: Final = ("lossrun", "torch", "python", "device", "device_name", "threads", "git_commit")
-# How a command line begins that was started as a module.
+# The beginning of a recorded command line if lossrun was started with `python -m`.
 _AS_MODULE: Final = "__main__.py"
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One recorded run. `command`: what it was started with, "" where not recorded. `environment`: facts of run.json
-    that a repetition may depend on."""
+    """One recorded run.
+
+    Attributes:
+        command: The command that started it; "" if not recorded.
+        environment: The facts of run.json that a repetition may depend on.
+    """
 
     name: str
     path: Path
@@ -40,8 +44,14 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A run of the comparison, which may have several members. `images`: of its worst examples, by id, uint8 (H, W) or
-    (H, W, 3)."""
+    """One run of the comparison.
+
+    Attributes:
+        members: The recorded runs that it consists of; usually one.
+        held_out: The evaluation of its predictions.
+        by_class: Its metrics for each class.
+        images: {id: image of one of its worst examples, uint8 (H, W) or (H, W, 3)}.
+    """
 
     members: tuple[Member, ...]
     held_out: HeldOut
@@ -51,9 +61,15 @@ class RunReport:
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """`runs`: in the comparison's order. `task`, `dataset`: None and "" where the runs do not share it.
-    `course`: learning rate and gradient norm, epoch by epoch. `described`: curves of the metrics that only describe
-    and that all runs have."""
+    """Everything on the page.
+
+    Attributes:
+        runs: One report for each run, in the comparison's order.
+        task: The task; None if the runs have different ones.
+        dataset: The name of the dataset; "" if the runs have different ones.
+        course: The curves of the learning rate and the gradient norm.
+        described: The curves of metrics that do not decide and that all runs have.
+    """
 
     comparison: ComparedRuns
     runs: tuple[RunReport, ...]
@@ -64,7 +80,7 @@ class ReportData:
 
 
 def report_data(runs: Sequence[RecordedRun], comparison: ComparedRuns) -> ReportData:
-    """Read what the page needs beside the `comparison` of these runs. What cannot be read is left out, and said."""
+    """Read what the page needs besides the `comparison` of these runs. What cannot be read is reported."""
     groups = on_shared_seeds(grouped(runs))
     indices = [EpochIndex(group.run) for group in groups]
     data = HeldOutData()

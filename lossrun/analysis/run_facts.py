@@ -1,4 +1,4 @@
-"""What `show` says about one run."""
+"""Collect what `show` says about one run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +7,10 @@ from typing import Any
 from lossrun.analysis.checkpoint_listing import SavedFile, best_weights, saved_files
 from lossrun.analysis.comparison.remarks import remarks
 from lossrun.analysis.learning_curves import LearningCurve, mean_curve, usual_columns
-from lossrun.analysis.values import readings
+from lossrun.analysis.values import metric_names, readings
 from lossrun.analysis.values.class_values import ClassValues, class_values
-from lossrun.analysis.values.readings import Goal, Spread
+from lossrun.analysis.values.metric_names import Goal
+from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.seconds import clock
 from lossrun.records.recorded import UNVERIFIED, RecordedRun
 from lossrun.records.status import Status
@@ -17,6 +18,8 @@ from lossrun.records.status import Status
 
 @dataclass(frozen=True, slots=True)
 class ShownMetric:
+    """A metric of one run, at its best and at its last epochs."""
+
     name: str
     goal: Goal | None
     at_best: Spread | None
@@ -25,10 +28,14 @@ class ShownMetric:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """Everything `show` says. `seconds`: wall time of all finished epochs,
-    of all seeds together; `arrangement`: how these trained, in words. `by_class`: at best,
-    of several classes or labels. `best_weights`: per seed, of a model small
-    enough to print."""
+    """Everything that `show` says.
+
+    Attributes:
+        seconds: The wall time of all finished epochs, for all seeds together.
+        arrangement: How the seeds trained, in words.
+        by_class: The metrics for each class at the best epochs; None with a single output.
+        best_weights: {seed: {name: weight}} of a model small enough to print.
+    """
 
     path: Path
     name: str
@@ -52,11 +59,11 @@ class RunFacts:
 
 
 def facts(run: RecordedRun) -> RunFacts:
-    """What there is to say about one run."""
+    """Collect everything about one run."""
     best, last = readings.best_rows(run), readings.last_rows(run)
     tests_at_best, tests_at_last = (readings.test_rows(run, when) for when in ("test_at_best", "test_at_last"))
     metrics = [
-        ShownMetric(name, readings.goal(name), readings.column(at_best, name), readings.column(at_last, name))
+        ShownMetric(name, metric_names.goal(name), readings.column(at_best, name), readings.column(at_last, name))
         for at_best, at_last in ((best, last), (tests_at_best, tests_at_last))
         for name in readings.metric_columns(at_last)
     ]

@@ -1,4 +1,4 @@
-"""What `ls` says about runs, a line each."""
+"""Collect what `ls` says about runs, one line each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +20,17 @@ from lossrun.records.summary import summed_up
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A line of `ls`. `metric`, `value`: the task's first primary one, or without validation data what chose the
-    best epochs, at those epochs. `started`: ISO time, and `age`, seconds since then; None where its ledger does not
-    say. `config`: the effective one. `at_best`: everything measured at each seed's best epoch, test included."""
+    """A line of `ls`.
+
+    Attributes:
+        metric: The task's first primary metric on the validation data, or without these the metric that chose the best
+            epochs.
+        value: The metric at the best epochs.
+        age: Seconds since the run started; None if its ledger does not say.
+        started: The time of the start in ISO format; None if its ledger does not say.
+        config: The effective config.
+        at_best: {seed: everything measured at its best epoch, test metrics included}.
+    """
 
     path: Path
     name: str
@@ -43,8 +51,12 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`problems`: why a directory that looks like a run could not be read, one sentence each. `sorted_by`: the key or
-    metric by which the rows are sorted, None where they are in the order of their making."""
+    """The lines of `ls`.
+
+    Attributes:
+        problems: Why directories that look like runs could not be read, one sentence each.
+        sorted_by: The key or metric that the rows are sorted by; None if they are in the order of their start.
+    """
 
     rows: tuple[RunRow, ...]
     problems: tuple[str, ...]
@@ -52,7 +64,7 @@ class Listing:
 
 
 def listing(paths: Sequence[Path], now: datetime | None = None) -> Listing:
-    """The runs in `paths`, in their order. One that cannot be read is told of and does not hide the others."""
+    """List the runs in `paths`, in their order. A run that cannot be read is reported and hides no other."""
     rows: list[RunRow] = []
     problems: list[str] = []
     for path in paths:
@@ -94,7 +106,7 @@ def _row(run: RecordedRun, now: datetime) -> RunRow:
 
 
 def _of_one_seed(run: RecordedRun, best: dict[int, Row]) -> dict[int, Row]:
-    """The rows with the seconds that one seed took, as runs may be sorted by them."""
+    """Return the rows with the seconds that one seed took, because runs may be sorted by them."""
     its = clock(run)
     if its.at_once in (None, len(run.seeds)):
         return best

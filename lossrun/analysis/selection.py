@@ -1,4 +1,4 @@
-"""Which runs of a listing, and in which order: `val_loss<0.1`, `loss=mse`, sorted by any key, column or metric."""
+"""Select and sort the runs of a listing: `val_loss<0.1`, `loss=mse`, by any key, column, or metric."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 from lossrun.analysis.comparison.differences import component_text
 from lossrun.analysis.matching import is_number, literal, matches, number, rank
 from lossrun.analysis.runs import RunRow
-from lossrun.analysis.values import readings
+from lossrun.analysis.values import metric_names, readings
 from lossrun.catalog import COMPONENTS, find, nearest, nearest_name, why_not
 from lossrun.catalog.parameter import Key, KeyGroup, Nested, Parameter
 from lossrun.errors import UsageError
@@ -20,12 +20,12 @@ from lossrun.shell import command
 
 _CONDITION: Final = re.compile(r"\s*(?P<key>[^\s<>=!]+)\s*(?P<operator><=|>=|!=|==|=|<|>)(?P<value>.*)", re.DOTALL)
 _DURATION: Final = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>s|min|h|d|w)")
-_LONGEST: Final = 1e6  # of any unit
+_LONGEST: Final = 1e6  # in any unit
 _UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 _ABSENT: Final = object()
 
-# What a listing knows of a run beside its config and its metrics. `seeds` counts them.
+# The values of a run in a listing besides its config and metrics. `seeds` is their number.
 _COLUMNS: Final[dict[str, Callable[[RunRow], Any]]] = {
     "run": lambda row: row.name,
     "status": lambda row: row.status,
@@ -37,7 +37,12 @@ _COLUMNS: Final[dict[str, Callable[[RunRow], Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`text` as it was written: `val_loss<0.1`. `operator`: = (also written ==), !=, <, <=, > or >=."""
+    """A condition on runs.
+
+    Attributes:
+        text: The condition as it was written: `val_loss<0.1`.
+        operator: =, !=, <, <=, > or >=; == is read as =.
+    """
 
     text: str
     key: str
@@ -46,31 +51,44 @@ class Condition:
 
 
 def condition(text: str) -> Condition:
-    """Raises UsageError where `text` is no condition."""
+    """Read a condition.
+
+    Raises:
+        UsageError: If `text` is not a condition.
+    """
     match = _CONDITION.fullmatch(text)
     if not match:
-        raise UsageError(f"--where {text}: no condition; expected for example --where loss=mse or --where 'epochs>=10'")
+        raise UsageError(
+            f"--where {text}: not a condition; expected, for example, --where loss=mse or --where 'epochs>=10'"
+        )
     return Condition(text, match["key"], match["operator"].replace("==", "="), match["value"].strip())
 
 
 def duration(text: str) -> timedelta:
-    """`30d`, `12h`, `90min`, `2w`. Raises UsageError for anything else."""
+    """Read a duration such as `30d`, `12h`, `90min`, or `2w`.
+
+    Raises:
+        UsageError: For any other text.
+    """
     match = _DURATION.fullmatch(text.strip())
     if not match or float(match["number"]) > _LONGEST:
-        raise UsageError(f"{text} is no length of time; expected for example 30d, 12h or 90min")
+        raise UsageError(f"{text} is not a duration; expected, for example, 30d, 12h, or 90min")
     return timedelta(**{_UNITS[match["unit"]]: float(match["number"])})
 
 
 def chosen(rows: Sequence[RunRow], conditions: Sequence[Condition]) -> tuple[RunRow, ...]:
-    """The rows for which all conditions hold, in their order.
+    """Return the rows for which all conditions hold, in their order.
 
-    A key is a column of the listing, a dotted key of the config, or a metric, taken at the best epoch as a mean
-    over seeds; old and foreign spellings mean the same as in a config. `=` compares numbers as numbers, components by
-    any spelling of their name, and text by patterns (`run=mnist-*`); `tags` holds a tag. What a run has not is neither
-    less nor greater. Raises UsageError for an unknown key and for a comparison without meaning.
+    A key is a column of the listing, a dotted key of the config, or a metric, which is the mean over the seeds at the
+    best epochs. Other spellings mean the same as in a config. `=` compares numbers as numbers, components by any
+    spelling of their name, and text by patterns (`run=mnist-*`); for `tags` it checks for a tag. A run without a value
+    is neither less nor greater.
+
+    Raises:
+        UsageError: For an unknown key, and for a comparison that makes no sense.
     """
     kept = list(rows)
-    for one in conditions if rows else ():  # what keys there are is known from the runs
+    for one in conditions if rows else ():  # the runs decide which keys exist
         key = _resolved(one.key, rows, f"--where {one.text}")
         _check(one, key, rows)
         kept = [row for row in kept if _holds(one, key, row)]
@@ -80,10 +98,19 @@ def chosen(rows: Sequence[RunRow], conditions: Sequence[Condition]) -> tuple[Run
 def ordered(
     rows: Sequence[RunRow], by: str | None = None, *, reverse: bool = False, limit: int | None = None
 ) -> tuple[tuple[RunRow, ...], str | None]:
-    """The rows from least to greatest in `by`, a key as for `chosen`, a metric from best to worst; the key's name.
+    """Sort the rows by a key, from lowest to highest, or from best to worst for a metric.
 
-    Runs without a value come last either way, equal ones stay as they were. `limit`: the first that many; without `by`
-    the newest, which are last, unless reversed. Raises UsageError for an unknown key.
+    Runs without a value come last in either direction; equal ones keep their order.
+
+    Args:
+        by: A key as for `chosen`; None keeps the order.
+        limit: How many rows to keep: the first ones, or without `by` the newest ones.
+
+    Returns:
+        The rows, and the name of the key.
+
+    Raises:
+        UsageError: For an unknown key.
     """
     if by is None:
         kept = rows if limit is None else rows[max(len(rows) - limit, 0) :]
@@ -92,16 +119,16 @@ def ordered(
         return (), by
     key = _resolved(by, rows, f"--sort {by}")
     keyed = [(rank(value(row, key)), row) for row in rows]
-    descending = reverse != (_is_metric(key, rows) and readings.goal(key) == "max")
+    descending = reverse != (_is_metric(key, rows) and metric_names.goal(key) == "max")
     present = [(place, row) for place, row in keyed if place is not None]
-    # reverse=True keeps equal ones in their order too.
+    # With reverse=True, equal ones keep their order too.
     present.sort(key=itemgetter(0), reverse=descending)
     missing = [row for place, row in keyed if place is None]
     return tuple([*(row for _, row in present), *missing][:limit]), key
 
 
 def value(row: RunRow, key: str) -> Any:
-    """What a run has under a key; None where it has nothing of that name. A metric is the mean over its seeds."""
+    """Return the value of a run under a key, or None; a metric is the mean over the seeds."""
     if key in _COLUMNS:
         return _COLUMNS[key](row)
     configured = _at(row.config, key)
@@ -125,24 +152,24 @@ def _is_metric(key: str, rows: Sequence[RunRow]) -> bool:
 
 
 def _resolved(key: str, rows: Sequence[RunRow], option: str) -> str:
-    """The key that a spelling means."""
+    """Return the key that a spelling means."""
     if key == "best":
         return _shown_metric(rows, option)
     if key == "name":
         return "run"
     if key in _COLUMNS or any(_at(row.config, key) is not _ABSENT or _has_column(row, key) for row in rows):
         return key
-    # Slow to import, and seldom needed.
+    # Slow to import, and rarely needed.
     from lossrun.config.keys import HABITS, KEYS
 
     declared = _declared(KEYS)
     if key in declared or key in HABITS:
         return declared.get(key) or HABITS[key]
-    part = key.removesuffix(readings.bare(key)) or "val_"
-    if readings.bare(key) == "loss":
+    part = key.removesuffix(metric_names.bare(key)) or "val_"
+    if metric_names.bare(key) == "loss":
         return key
-    if readings.declaration(key):
-        return readings.meant(key, {name for row in rows for name in _columns(row)}, part)
+    if metric_names.declaration(key):
+        return metric_names.meant(key, {name for row in rows for name in _columns(row)}, part)
     present = [*_COLUMNS, *(name for row in rows for name in (*_paths(row.config), *_columns(row))), *declared]
     near = nearest(key, list(dict.fromkeys(present)))
     hint = f"did you mean {near}?" if near else f"`{command('show', 'RUN')}` lists a run's keys and metrics"
@@ -150,7 +177,11 @@ def _resolved(key: str, rows: Sequence[RunRow], option: str) -> str:
 
 
 def _declared(keys: Sequence[Key], before: str = "", meant: str = "", depth: int = 3) -> dict[str, str]:
-    """Every dotted key that a config may have, by all its spellings, and the usual one of each."""
+    """Return every dotted key that a config may have.
+
+    Returns:
+        {every spelling: the usual one}.
+    """
     found: dict[str, str] = {}
     for key in keys:
         inner: Sequence[Key] = ()
@@ -166,10 +197,10 @@ def _declared(keys: Sequence[Key], before: str = "", meant: str = "", depth: int
 
 
 def _shown_metric(rows: Sequence[RunRow], option: str) -> str:
-    """The one that the listing's last column shows, if it is the same for all."""
+    """Return the metric in the listing's last column, if it is the same for all runs."""
     names = list(dict.fromkeys(row.metric for row in rows if row.metric))
     if len(names) > 1:
-        raise UsageError(f"{option}: the runs are not shown by the same metric; name one of {', '.join(names)}")
+        raise UsageError(f"{option}: the runs are listed with different metrics; choose one of {', '.join(names)}")
     return names[0] if names else "val_loss"
 
 
@@ -191,7 +222,7 @@ def _paths(config: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 
 def _check(one: Condition, key: str, rows: Sequence[RunRow]) -> None:
-    """Refuse what could never hold, or not mean what it says."""
+    """Refuse a condition that can never hold, or whose meaning is unclear."""
     if key == "status" and one.value not in get_args(Status):
         near = nearest(one.value, list(get_args(Status)))
         meant = f"did you mean {near}?" if near else f"expected one of {', '.join(get_args(Status))}"
@@ -203,10 +234,10 @@ def _check(one: Condition, key: str, rows: Sequence[RunRow]) -> None:
     if key == "age":
         duration(one.value)
     elif number(one.value) is None:
-        raise UsageError(f"--where {one.text}: {one.operator} compares numbers, and {one.value or 'nothing'} is none")
+        raise UsageError(f"--where {one.text}: {one.operator} needs a number, not {one.value or 'nothing'}")
     elif values and not any(is_number(item) for item in values):
-        meant = "; did you mean val_loss?" if key == "loss" else "; = and != compare everything else"
-        raise UsageError(f"--where {one.text}: {key} is no number, but {component_text(key, values[0])}{meant}")
+        meant = "did you mean val_loss?" if key == "loss" else "use = or != to compare it"
+        raise UsageError(f"--where {one.text}: {key} is {component_text(key, values[0])}, not a number; {meant}")
 
 
 def _check_component(one: Condition, key: str, values: Sequence[Any]) -> None:
@@ -218,7 +249,7 @@ def _check_component(one: Condition, key: str, values: Sequence[Any]) -> None:
         return
     reason = why_not(kind, one.value)
     near = nearest_name(kind, one.value)
-    shows = f"`{command('list', kind)}` shows every {kind} there is"
+    shows = f"`{command('list', kind)}` shows every {kind}"
     hint = reason or (f"did you mean {near}?" if near else shows)
     raise UsageError(f"--where {one.text}: there is no {kind} {one.value}; {hint}")
 
@@ -226,7 +257,7 @@ def _check_component(one: Condition, key: str, values: Sequence[Any]) -> None:
 def _holds(one: Condition, key: str, row: RunRow) -> bool:
     found = value(row, key)
     if one.operator in ("=", "!="):
-        # A run has its directory's name, the same without the time, and the name that it was given.
+        # A run matches by its directory's name, with or without the time, and by its name in the config.
         meant = (found, bare_name(row.path), row.config.get("name")) if key == "run" else (found,)
         return any(matches(one_of_them, one.value, key) for one_of_them in meant) == (one.operator == "=")
     wanted = duration(one.value).total_seconds() if key == "age" else number(one.value)

@@ -76,15 +76,16 @@ def compare(
     corrected for all comparisons made.
     """
     from lossrun.analysis.comparison.compare import compare as compared
-    from lossrun.analysis.comparison.metrics import moment_of
+    from lossrun.analysis.comparison.moments import moment_of
+    from lossrun.analysis.given_runs import check_at_least_two
     from lossrun.errors import UsageError
     from lossrun.records.run_directory import is_pattern
     from lossrun.report.comparison import formats
     from lossrun.report.comparison.compare import print_comparison, print_metrics, print_per_seed
     from lossrun.report.layout.console import stdout
 
-    if len(runs or []) < 2 and not tag and not any(map(is_pattern, runs or [])):
-        raise UsageError(f"compare needs at least two runs, not {len(runs or [])}; {_lists(runs_dir)}")
+    if not tag and not any(map(is_pattern, runs or [])):
+        check_at_least_two(len(runs or []), runs_dir)
     if only_table and (per_seed or format_ in (Format.json, Format.csv)):
         other = "--per-seed" if per_seed else f"--format {format_.value}"
         raise UsageError(f"--only-table: {other} prints no other tables anyway; leave out one of the two")

@@ -1,1 +1,1 @@
-"""Findings for people: tables, plots, pages. The only room that imports rich or matplotlib."""
+"""Show findings to people: tables, plots, pages. The only room that imports rich or matplotlib."""

@@ -8,7 +8,7 @@ from rich.console import Console
 from lossrun.analysis.comparison.differences import component_text, yaml_text
 from lossrun.analysis.learning_curves import spans_decades
 from lossrun.analysis.run_facts import RunFacts
-from lossrun.analysis.values import readings
+from lossrun.analysis.values import metric_names
 from lossrun.report.comparison.by_class import class_table
 from lossrun.report.comparison.compare_tables import BETTER
 from lossrun.report.layout.console import note, plus_minus, warning
@@ -95,7 +95,7 @@ def _print_curves(console: Console, facts: RunFacts) -> None:
     curves = [curve for curve in facts.curves if len(curve.xs) > 1]
     if not curves:
         return
-    log = [spans_decades(curve.means, readings.goal(curve.column)) for curve in curves]
+    log = [spans_decades(curve.means, metric_names.goal(curve.column)) for curve in curves]
     drawn = [
         sparkline(curve.means, unicode=draws_unicode(console), log=is_log)
         for curve, is_log in zip(curves, log, strict=True)

@@ -6,7 +6,8 @@ from typing import Any, Final
 from rich.console import Console
 
 from lossrun.analysis.values.class_values import ClassValues
-from lossrun.analysis.values.readings import goal, spread
+from lossrun.analysis.values.metric_names import goal
+from lossrun.analysis.values.readings import spread
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.records.files import strict_json
 from lossrun.report.comparison.by_class import class_table

@@ -81,7 +81,7 @@ def test_the_worst_example_is_denied_most_on_average(predicted):
     second = [[0.4, 0.6], [0.9, 0.1], [0.9, 0.1]]
     run = predicted([0, 0, 0], {0: first, 1: second}, task="multiclass", loss="cross_entropy", ids=[5, 7, 9])
     found = held_out([run], ("yes", "no"))
-    assert found.measure == "probability denied to the true class"
+    assert found.measure == "1 - probability of the true class"
     assert [example.id for example in found.worst] == [5, 7, 9]
     assert [example.badness for example in found.worst] == pytest.approx([0.6, 0.5, 0.1])
     assert [example.wrong for example in found.worst] == [2, 1, 0]
@@ -131,9 +131,9 @@ def test_outputs_that_are_not_finite_are_left_out_and_told(predicted):
     outputs = {0: [[0.9, 0.1]], 1: [[np.nan, np.nan]]}
     found = held_out([predicted([0], outputs, task="multiclass", loss="cross_entropy")])
     assert found.seeds == (0,)
-    assert found.problem == "the outputs of seed 1 are not finite and left out"
+    assert found.problem == "the outputs of seed 1 contain NaN or infinity and are left out"
     nothing = held_out([predicted([0], {1: outputs[1]}, task="multiclass", loss="cross_entropy", name="other")])
-    assert (nothing.worst, nothing.problem) == ((), "its predictions are not finite")
+    assert (nothing.worst, nothing.problem) == ((), "its predictions contain NaN or infinity")
 
 
 def test_a_run_without_predictions_says_so(make_run):

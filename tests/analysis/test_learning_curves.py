@@ -51,7 +51,7 @@ def test_where_a_seed_stops_the_mean_is_over_the_others_and_that_is_said(make_ru
     found = learning_curves([recorded.load(run.path)], ["val_loss"])
     # Two seeds: 1 / epoch + 1/2; then seed 0 alone: 1 / epoch.
     assert found.panels[0].curves[0].means == (1.5, 1.0, 1 / 3, 0.25)
-    assert "where a seed stops, the mean goes on over those that are left" in found.notes
+    assert "after a seed stops, the mean is over the remaining seeds" in found.notes
 
 
 def test_the_usual_metric_is_the_primary_metric_unless_the_configs_say_otherwise(make_run):

@@ -89,10 +89,10 @@ def test_conditions_choose(rows, conditions, expected):
         ("optimizer=lbfgs", "there is no optimizer lbfgs"),
         ("status=done", "expected one of running, finished"),
         ("loss<0.1", "did you mean val_loss?"),
-        ("val_loss<small", "compares numbers"),
-        ("optimizer.betas=[0.9", "no list or mapping"),
-        ("mse", "no condition"),
-        ("age<soon", "no length of time"),
+        ("val_loss<small", "needs a number"),
+        ("optimizer.betas=[0.9", "not a list or mapping"),
+        ("mse", "not a condition"),
+        ("age<soon", "not a duration"),
     ],
 )
 def test_a_condition_without_meaning_is_refused(rows, text, message):
@@ -145,7 +145,7 @@ def test_best_of_runs_of_different_tasks_is_not_one_order(make_run):
     classes = make_run(rows=lambda epoch, seed: {"val_loss": 1.0, "val_accuracy": 0.5}, environment={"task": "binary"})
     numbers = make_run(rows=measured(1.0))
     rows = runs.listing([classes.path, numbers.path]).rows
-    with pytest.raises(UsageError, match="name one of val_accuracy, val_rmse"):
+    with pytest.raises(UsageError, match="choose one of val_accuracy, val_rmse"):
         ordered(rows, "best")
 
 

@@ -49,7 +49,7 @@ def test_tidy_rows_hold_every_seed_of_every_metric(trained, lossrun):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--at", "first"), "--at first: expected best, last or the number of an epoch"),
+        (("--at", "first"), "--at first: expected best, last, or the number of an epoch"),
         (("--at", "9"), "no run has an epoch 9"),
         (("--margin", "-1"), "expected a number above 0"),
         (("--target", "accuracy"), "such as val_accuracy=0.97"),

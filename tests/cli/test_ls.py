@@ -82,7 +82,7 @@ def test_nothing_that_is_like_that_is_no_error(lossrun: Run, runs, tmp_path: Pat
     [
         (("--where", "los=mse"), "did you mean loss?"),
         (("--sort", "val_rsme"), "did you mean val_rmse?"),
-        (("--where", "mse"), "no condition"),
+        (("--where", "mse"), "not a condition"),
         (("--limit", "0"), "--limit"),
     ],
 )

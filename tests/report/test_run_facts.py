@@ -12,7 +12,7 @@ def test_show_says_everything_about_a_run(make_run):
     text = shown(print_facts, facts(recorded.load(run.path)), 10_000, terminal=False)
     assert "4 of 6, 2.00 s" in text
     assert "best val_loss  epoch 4\n" in text
-    assert "extended after it had finished" in text
+    assert "trained further after its results were known" in text
     assert "step 12, epochs: 4 -> 6" in text
     assert "b" * 64 in text
     assert "seed 0\n" in text

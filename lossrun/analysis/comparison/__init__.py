@@ -1,1 +1,1 @@
-"""Several runs held against each other: what may be compared, what differs, and the verdict."""
+"""Compare several runs: what may be compared, what differs, and the verdicts."""

@@ -1,4 +1,4 @@
-"""Several runs side by side: what differs, what may be compared, and which is better by which metric."""
+"""Compare several runs: what differs, what may be compared, and which run is better by which metric."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,12 @@ from types import MappingProxyType
 from lossrun.analysis.comparison import comparability
 from lossrun.analysis.comparison.differences import Difference, config_differences, letters
 from lossrun.analysis.comparison.labels import labels, named_by_user
-from lossrun.analysis.comparison.metrics import ComparedMetric, Moment, Moments, compared_metrics, moments
+from lossrun.analysis.comparison.metrics import ComparedMetric, compared_metrics
+from lossrun.analysis.comparison.moments import Moment, Moments, moments
 from lossrun.analysis.comparison.remarks import remarks
 from lossrun.analysis.comparison.targets import Target, reaching
 from lossrun.analysis.comparison.verdicts import Decider, Side, Verdict, verdicts
+from lossrun.analysis.given_runs import check_at_least_two, check_different
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.curves import CurveRows, EpochIndex
 from lossrun.analysis.values.groups import RunGroup, diverged_elsewhere, grouped
@@ -23,15 +25,24 @@ from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import bare_name
 from lossrun.records.status import Status
-from lossrun.shell import command
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """`letter`: A, B, C ... in the order given; `label`: what differs. `best_epochs`, by the run's own `best_metric`,
-    and `last_epochs` are per seed. `remarks`: what to keep in mind, in plain words. `members`: the names of the runs
-    that it is made of, which are equal but for their seeds; mostly its own alone. `seeds`: those that its values are
-    over; `left_out`: its others, which the first run does not have. `diverged`: seeds that did."""
+    """One run of a comparison; runs that differ only in their seeds count as one.
+
+    Attributes:
+        letter: A, B, C and so on, in the order given.
+        label: What distinguishes this run from the others.
+        seeds: The seeds that its values are over.
+        best_metric: The metric that chose the best epochs, from the run's config.
+        best_epochs: {seed: its best epoch}.
+        last_epochs: {seed: its last epoch}.
+        remarks: What to keep in mind about this run, one sentence each.
+        members: The names of the recorded runs that it consists of; usually one.
+        diverged: The seeds that diverged.
+        left_out: Its seeds that are in no value, because the first run does not have them.
+    """
 
     name: str
     letter: str
@@ -50,14 +61,18 @@ class ComparedRun:
 
     @property
     def called_by_name(self) -> bool:
-        """Whether the label says no more than the directory's name."""
+        """Whether the label only repeats the directory's name."""
         return self.label in (self.name, bare_name(Path(self.name)))
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A column of the history, epoch by epoch. `rows`: per epoch one spread per run, None where it has no such epoch.
-    `ranked`: whether the runs' values have the same meaning."""
+    """A column of the history, epoch by epoch.
+
+    Attributes:
+        ranked: Whether the runs' values have the same meaning.
+        rows: {epoch: one spread for each run}; None for a run without this epoch.
+    """
 
     name: str
     ranked: bool
@@ -66,11 +81,22 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class ComparedRuns:
-    """`comparable` False: the metrics were not taken on the same data, or for the same task, and `reasons` says
-    why. `refusals`: single comparisons that would mislead. `warnings`: differences of the environment. `notes`: how
-    far the numbers carry. `metric`: asked for to decide, None for the usual. `at`: when the metrics' `measured` are,
-    which `verdicts` judge. `own_splits`: each seed of a run has its own split. `labelled`: the labels that the user
-    gave."""
+    """The result of a comparison.
+
+    Attributes:
+        comparable: False if the metrics were measured on different data or for different tasks.
+        reasons: Why the runs are not comparable.
+        differences: The keys of the config that differ, and the training data if they differ.
+        warnings: Differences of the environment.
+        refusals: Single comparisons that would mislead and are not made.
+        notes: What to keep in mind about the numbers as a whole.
+        metric: The metric that was asked for to decide; None for the task's primary metrics.
+        at: The moment of each metric's `measured` values, which the verdicts are based on.
+        margin: Differences smaller than this count as equivalent, in the units of the deciding metric.
+        own_splits: Whether each seed of a run has its own split of the data.
+        target: How soon each run reaches the target that was asked for.
+        labelled: The labels that the user chose.
+    """
 
     runs: tuple[ComparedRun, ...]
     comparable: bool
@@ -100,16 +126,21 @@ def compare(
     label: Sequence[str] = (),
     specs: Mapping[str, Path] = MappingProxyType({}),
 ) -> ComparedRuns:
-    """Compare two runs or more; the first is what the others are judged against. Those that are equal but for their
-    seeds count as one (`grouped`).
+    """Compare at least two runs; every run is compared with the first.
 
-    metric: decides instead of the task's primary metric: `rmse`, `val_rmse`, any spelling of it.
-    at: each run's best epoch, its last, or the epoch of that number.
-    margin: a difference surely smaller than this, in the units of what decides, is "equivalent".
-    target: `val_accuracy=0.97`; how soon each run gets there.
-    label, specs: what the user calls runs, as `named_by_user` takes them.
-    Raises UsageError for fewer than two runs, for the same one twice, for a metric that the runs do not share, for an
-    epoch that none has, and for a margin or target that is none.
+    Runs that differ only in their seeds count as one run (see `grouped`).
+
+    Args:
+        metric: Decides instead of the task's primary metrics: `rmse`, `val_rmse`, or any other spelling.
+        at: "best" for each run's best epoch, "last" for its last, or the number of an epoch.
+        margin: Differences surely smaller than this are "equivalent", in the units of the deciding metric.
+        target: `val_accuracy=0.97` reports how soon each run gets there.
+        label: What to call the runs, as `named_by_user` takes it.
+        specs: {what a run was called on the command line: its directory}.
+
+    Raises:
+        UsageError: For fewer than two runs, a run given twice, a metric that the runs do not share, an epoch that no
+            run has, or an invalid margin or target.
     """
     _check(runs, at, margin)
     whole = grouped(runs)
@@ -172,13 +203,10 @@ def compare(
 
 
 def _check(runs: Sequence[RecordedRun], at: Moment, margin: float | None) -> None:
-    if len(runs) < 2:
-        raise UsageError(f"compare needs two runs or more, got {len(runs)}; `{command('ls')}` lists the runs")
-    paths = [run.path.resolve() for run in runs]
-    if repeated := next((path for path in paths if paths.count(path) > 1), None):
-        raise UsageError(f"{repeated.name} is given twice; compare needs different runs")
+    check_at_least_two(len(runs))
+    check_different(runs, "compare")
     if margin is not None and not (math.isfinite(margin) and margin > 0):
-        raise UsageError(f"margin {margin}: expected a number above 0, in the units of the metric that decides")
+        raise UsageError(f"margin {margin}: expected a number above 0, in the units of the deciding metric")
     if isinstance(at, int) and not any(at in run.history.rows.column("epoch") for run in runs):
         longest = max(map(readings.epochs_done, runs))
         raise UsageError(f"no run has an epoch {at}; expected best, last or an epoch from 1 to {longest}")
@@ -205,11 +233,14 @@ def _compared(group: RunGroup, shared: RunGroup, letter: str, label: str, rows: 
 
 
 def _pending(run: ComparedRun, recorded: RecordedRun, at: Moment) -> str:
-    """Why the run's values are not its last word. At an epoch of a number they are, whatever comes after."""
+    """Return why the run's values are not final, or "" if they are.
+
+    At a fixed epoch values are final, whatever comes later.
+    """
     if isinstance(at, int):
         return ""
     if readings.is_short(recorded):
-        return "has lost a part of its history"
+        return "has lost part of its history"
     if run.status == "finished":
         return ""
     if run.status == "diverged":

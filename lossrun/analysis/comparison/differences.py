@@ -1,4 +1,4 @@
-"""What differs between the configs of several runs, in short."""
+"""Find what differs between the configs of several runs, and write it in short."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,18 +9,23 @@ from typing import Any, Final
 from lossrun.catalog import COMPONENTS, get
 from lossrun.catalog.parameter import Key, KeyGroup, Nested
 
-# Text that would end early, begin something else, or be a number; nothing and `~` are null.
+# Text that YAML would cut short, or read as something other than text: a list, a number, null.
 _NEEDS_QUOTES: Final = re.compile(
     r"""[,\[\]{}]|:(\s|$)|\s\#|^[\s\#:&*!|>'"%@`~?-]|\s$|^$|^[+.]*\d[\w.+-]*$|^[+-]?\.(inf|nan)$""", re.IGNORECASE
 )
-# They name a run and change nothing in it.
+# Keys that name a run and change no result.
 _NAMES: Final = {"name", "tags"}
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`key`: dotted. `values`: one text per run, "-" where the run has no such key. `names`: the same, components
-    without their parameters."""
+    """A key of the config whose value differs between runs.
+
+    Attributes:
+        key: The dotted key.
+        values: One text for each run; "-" for a run without this key.
+        names: The same with components as names only, without their parameters.
+    """
 
     key: str
     values: tuple[str, ...]
@@ -28,30 +33,38 @@ class Difference:
 
 
 def config_differences(configs: Sequence[Mapping[str, Any]]) -> tuple[Difference, ...]:
-    """The keys whose values are not the same in all configs; a component of another name is one entry."""
+    """Return the keys whose values differ between the configs.
+
+    Components with different names are one difference, whatever their parameters.
+    """
     trimmed = [{key: value for key, value in config.items() if key not in _NAMES} for config in configs]
     return tuple(_differences("", trimmed))
 
 
 def letters(count: int) -> tuple[str, ...]:
-    """Short names for `count` runs: A to Z, then A2 to Z2 and so on."""
+    """Return short names for `count` runs: A to Z, then A2 to Z2 and so on."""
     rounds = (divmod(index, len(ascii_uppercase)) for index in range(count))
     return tuple(f"{ascii_uppercase[place]}{number + 1 if number else ''}" for number, place in rounds)
 
 
 def component_text(key: str, value: Any) -> str:
-    """`{name: huber, delta: 1.0}` -> `huber(delta=1.0)`; parameters at their defaults are left out, except a loss's
-    numbers, which say which loss it is (but for the small one that it keeps from 0). `key` is the component's key in
-    the config."""
+    """Write a component in short: `{name: huber, delta: 1.0}` -> `huber(delta=1.0)`.
+
+    Parameters at their defaults are left out, except the numbers of a loss, which say which loss it is. (Its `eps`,
+    which only avoids log(0), is left out too.)
+
+    Args:
+        key: The component's key in the config.
+    """
     if not _is_component(value):
         return yaml_text(value)
-    telling = [name for name in value if name != "name" and _telling(key, value, name)]
-    shown = [f"{name}={_parameter_text(key, value, name)}" for name in telling]
+    chosen = [name for name in value if name != "name" and _is_worth_showing(key, value, name)]
+    shown = [f"{name}={_parameter_text(key, value, name)}" for name in chosen]
     return f"{value['name']}({', '.join(shown)})" if shown else str(value["name"])
 
 
 def yaml_text(value: Any) -> str:
-    """A value as one would write it in a config: null, true, 1e-8. Text that YAML would read otherwise is in quotes."""
+    """Write a value as in a config: null, true, 1e-8. Text that YAML would read differently gets quotes."""
     if isinstance(value, str):
         return value if _is_plain(value) else _quoted(value)
     if value is None or isinstance(value, bool):
@@ -64,12 +77,12 @@ def yaml_text(value: Any) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether the text stands for itself in a config, within a list too."""
+    """Return whether a text needs no quotes in a config, in a list too."""
     return text.isprintable() and not _NEEDS_QUOTES.search(text) and text.lower() not in ("null", "true", "false")
 
 
 def _quoted(text: str) -> str:
-    """In double quotes, what does not show as it is written as its number."""
+    """Return the text in double quotes, with characters that cannot be printed as their code points."""
     escaped = text.replace("\\", r"\\").replace('"', r"\"")
     shown = (char if char.isprintable() else rf"\U{ord(char):08x}" for char in escaped)
     return f'"{"".join(shown)}"'
@@ -102,17 +115,17 @@ def _is_component(value: Any) -> bool:
 
 
 def _declared(kind: str, component: Mapping[str, Any], name: str) -> Key | None:
-    """The declaration of parameter `name`; None where it is of a user's own component."""
+    """Return the declaration of parameter `name`, or None for a component of the user's own."""
     try:
         return get(kind, component["name"]).parameter(name) if kind in COMPONENTS else None
     except KeyError:
         return None
 
 
-def _telling(kind: str, component: Mapping[str, Any], name: str) -> bool:
-    """Whether the value of parameter `name` is worth showing."""
+def _is_worth_showing(kind: str, component: Mapping[str, Any], name: str) -> bool:
+    """Return whether the value of parameter `name` is worth showing."""
     if (kind, name) in (("loss", "inputs"), ("model", "output")):
-        return False  # they follow from each other
+        return False  # the one follows from the other
     declared, value = _declared(kind, component, name), component[name]
     if declared is None:
         return True
@@ -124,7 +137,7 @@ def _telling(kind: str, component: Mapping[str, Any], name: str) -> bool:
 
 
 def _parameter_text(kind: str, component: Mapping[str, Any], name: str) -> str:
-    """The value of parameter `name`, what is usual in it left out."""
+    """Write the value of parameter `name`, without the parts that have their usual values."""
     declared, value = _declared(kind, component, name), component[name]
     if isinstance(declared, Nested):
         texts = {preset: _components_text(declared.kind, items) for preset, items in declared.presets.items()}

@@ -1,4 +1,4 @@
-"""What to call runs beside each other: by the most telling of what differs, or as the user calls them."""
+"""Choose labels for runs: what distinguishes them, or what the user calls them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +9,9 @@ from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import bare_name
 
-# What tells most about a run comes first; keys that are not here come between these and the last ones.
+# The keys that say most about a run. Keys that are in neither list come between the two.
 _FIRST: Final = ("loss", "optimizer", "learning_rate", "model", "schedule", "batch_size", "epochs", "early_stopping")
-# They follow from the loss, are said elsewhere, or change nothing that is measured; a path says least.
+# Keys that follow from the loss, are shown elsewhere, or change no result; a path says least.
 _LAST: Final = ("best", "compare_on", "seed", "seeds", "model.output", "loss.inputs", "checkpoint", "lint", "device",
                 "step", "dataset.path")  # fmt: skip
 _SHORT_KEYS: Final = {"learning_rate": "lr"}
@@ -20,22 +20,22 @@ _MOST_PARTS: Final = 3
 
 
 def labels(runs: Sequence[RecordedRun], differences: Sequence[Difference]) -> tuple[str, ...]:
-    """What to call each run: by what differs (`loss=mae`), at most three keys of it, the most telling ones first.
+    """Return a label for each run, made of the keys that differ (`loss=mae`).
 
-    Runs that no key tells apart are called by their names without the time, or where these are the same too, `run 1`,
-    `run 2`: when a run was made says nothing about it.
+    A label has at most three keys, the most important ones first. Runs that no key distinguishes get their names
+    without the time. If these are the same too, they get `run 1`, `run 2`: the time of a run says nothing about it.
     """
     chosen = _chosen(differences, len(runs))
     texts = [_text(chosen, index) for index in range(len(runs))]
     if len(set(texts)) == len(runs) and all(texts):
         return tuple(texts)
     names = [str(run.config.get("name") or bare_name(run.path.resolve())) for run in runs]
-    told = [", ".join(filter(None, pair)) for pair in zip(texts, names, strict=True)]
+    both = [", ".join(filter(None, pair)) for pair in zip(texts, names, strict=True)]
     if len(set(names)) == len(runs) and not any(texts):
         return tuple(names)
-    if len(set(told)) == len(runs):
-        # The name only where it is needed.
-        return tuple(told[i] if texts.count(text) > 1 else text for i, text in enumerate(texts))
+    if len(set(both)) == len(runs):
+        # Add the name only to labels that need it.
+        return tuple(both[i] if texts.count(text) > 1 else text for i, text in enumerate(texts))
     numbered = []
     for index, text in enumerate(texts):
         number = texts[: index + 1].count(text)
@@ -46,11 +46,16 @@ def labels(runs: Sequence[RecordedRun], differences: Sequence[Difference]) -> tu
 def named_by_user(
     given: Sequence[str], runs: Sequence[Sequence[RecordedRun]], found: Sequence[str], specs: Mapping[str, Path]
 ) -> tuple[str, ...]:
-    """The labels `found`, with those in their place that `--label` gave: `A=TEXT` by the run's letter, `RUN=TEXT` by
-    what the run was called on the command line (`specs`) or by its name, `TEXT` alone for the first, the second run.
+    """Return the labels `found`, replaced where the user chose others with `--label`.
 
-    `runs`: of each label the runs that it stands for. Raises UsageError for a label too many or twice, an empty one,
-    and a run that is not there.
+    Args:
+        given: `A=TEXT` by a run's letter, `RUN=TEXT` by its name, or `TEXT` for the first run without a label.
+        runs: The recorded runs that each label stands for.
+        found: The labels to use otherwise.
+        specs: {what a run was called on the command line: its directory}.
+
+    Raises:
+        UsageError: For too many labels, an empty one, the same one twice, or a run that does not exist.
     """
     places: dict[str, int] = dict(zip(letters(len(runs)), range(len(runs)), strict=True))
     for place, members in enumerate(runs):
@@ -64,7 +69,7 @@ def named_by_user(
         name, equals, label = text.partition("=")
         if equals and name in places:
             if places[name] in by_place:
-                raise UsageError(f"--label {text}: that run has the label {by_place[places[name]]} already")
+                raise UsageError(f"--label {text}: this run already has the label {by_place[places[name]]}")
             by_place[places[name]] = label
         elif equals and name in letters(52):
             raise UsageError(f"--label {text}: there is no run {name}; the runs are {', '.join(letters(len(runs)))}")
@@ -72,19 +77,24 @@ def named_by_user(
             positional.append(text)
     free = [place for place in range(len(runs)) if place not in by_place]
     if len(positional) > len(free):
-        raise UsageError(f"--label {positional[len(free)]}: there are {len(runs)} runs, and each has a label already")
+        raise UsageError(
+            f"--label {positional[len(free)]}: there are only {len(runs)} runs, and each already has a label"
+        )
     by_place |= dict(zip(free, positional, strict=False))
     labelled = tuple(by_place.get(place, label) for place, label in enumerate(found))
     for label in by_place.values():
         if not label.strip() or not label.isprintable():
             raise UsageError(f"--label {label!r}: expected a few words, without line breaks")
         if labelled.count(label) > 1:
-            raise UsageError(f"--label {label}: two runs would have this label; give each its own")
+            raise UsageError(f"--label {label}: two runs would have this label; give each run a different one")
     return labelled
 
 
 def _chosen(differences: Sequence[Difference], runs: int) -> list[Difference]:
-    """As few keys as tell most runs apart, most telling first; further ones while there is room for them."""
+    """Return as few keys as distinguish the most runs, the most important ones first.
+
+    Further keys are added while the labels stay short.
+    """
     ranked = sorted(differences, key=lambda difference: _rank(difference.key))
     primary = [difference for difference in ranked if _rank(difference.key) <= len(_FIRST)]
     chosen: list[Difference] = []
@@ -107,7 +117,7 @@ def _distinct(chosen: Sequence[Difference], runs: int) -> int:
 
 
 def _rank(key: str) -> int:
-    """The place of a key in the order of what it tells; a key of a component has the component's."""
+    """Return the place of a key in the order of importance; keys of a component have the component's place."""
     for place, last in enumerate(_LAST):
         if key == last or key.startswith(f"{last}."):
             return len(_FIRST) + 1 + place
@@ -120,7 +130,7 @@ def _text(chosen: Sequence[Difference], index: int) -> str:
 
 
 def _value(difference: Difference, index: int) -> str:
-    """Of components the name alone, of paths the file alone, where that tells the runs apart as well."""
+    """Return the value in short: a component's name or a path's file, if this still distinguishes the runs."""
     values = difference.values
     files = tuple(value.replace("\\", "/").rpartition("/")[2] for value in values)
     for shorter in (difference.names, *([files] if difference.key.endswith("path") else [])):

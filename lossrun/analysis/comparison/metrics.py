@@ -1,29 +1,37 @@
-"""The metrics of several runs: which of them are shown and which decide, and each run's values."""
+"""Choose the metrics of a comparison: which are shown, which decide, and each run's values."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-from lossrun.analysis.values import readings
-from lossrun.analysis.values.readings import Goal, Spread
+from lossrun.analysis.comparison.moments import Moments
+from lossrun.analysis.values import metric_names, readings
+from lossrun.analysis.values.metric_names import Goal, sign
+from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.statistics import difference
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.metrics import METRICS, PRIMARY_METRICS
 from lossrun.errors import UsageError
-from lossrun.records.files.rows import Row
 from lossrun.records.recorded import RecordedRun
 
-Moment: TypeAlias = Literal["best", "last"] | int  # each run's best epoch, its last, or one of that number
-
-_PARTS: Final = ("test_", "val_", "train_")  # what decides, in this order: the test data chose nothing
+_PARTS: Final = (
+    "test_",
+    "val_",
+    "train_",
+)  # the order in which they decide: test data come first because they chose nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A metric at one moment of each run. `values`: one per run. `best`: indices of the runs with the best mean,
-    none where they cannot be ranked, are not over the same seeds, or are all equal. A run with a seed that diverged is
-    never among them; where its other seeds have the best mean, there are none."""
+    """A metric at one moment of each run.
+
+    Attributes:
+        values: One spread for each run; None for a run without a value.
+        best: The indices of the runs with the best mean. Empty if the runs cannot be ranked, are over different seeds,
+            or are all equal, or if a run with diverged seeds has the best mean. A run with a diverged seed is never in
+            it.
+    """
 
     values: tuple[Spread | None, ...]
     best: tuple[int, ...]
@@ -31,9 +39,18 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class ComparedMetric:
-    """`name`: val_<name>, test_<name>, or a loss column that all runs share. `units`: of a
-    regression's metrics, "" elsewhere. `primary`: one of the task's, or the one asked for; all runs have it.
-    `decides`: verdicts are given on it. `measured`: at the moment of the comparison."""
+    """A metric and its values in all runs.
+
+    Attributes:
+        name: val_<name>, test_<name>, or a loss column that all runs share.
+        goal: Whether lower ("min") or higher ("max") values are better.
+        units: The units of a regression metric; "" for others.
+        primary: Whether it is a primary metric of the task, or the metric asked for; all runs have it.
+        at_best: The values at each run's best epoch.
+        at_last: The values at each run's last epoch.
+        measured: The values at the moment of the comparison.
+        decides: Whether verdicts are based on it.
+    """
 
     name: str
     goal: Goal | None
@@ -46,38 +63,8 @@ class ComparedMetric:
 
     @property
     def descriptive(self) -> bool:
-        """Neither one to decide by nor what was minimised: a look at the same outputs through another loss."""
-        return not self.primary and readings.bare(self.name) != "loss"
-
-
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """The rows of one run: per seed, at its best epoch, at its last, and at the moment of the comparison."""
-
-    best: dict[int, Row]
-    last: dict[int, Row]
-    shown: dict[int, Row]
-    diverged: bool
-
-
-def moment_of(text: str) -> Moment:
-    """`best`, `last`, or the number of an epoch. Raises UsageError for anything else."""
-    words: dict[str, Moment] = {"best": "best", "last": "last"}
-    if text in words:
-        return words[text]
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"--at {text}: expected best, last or the number of an epoch") from None
-
-
-def moments(run: RecordedRun, at: Moment) -> Moments:
-    """History rows with the test metrics of the same moment. There are none at an epoch asked for by number, nor
-    of a run whose history has lost the moment that they were taken at."""
-    best = _tested(readings.best_rows(run), readings.test_rows(run, "test_at_best"))
-    last = _tested(readings.last_rows(run), readings.test_rows(run, "test_at_last"))
-    shown = best if at == "best" else last if at == "last" else readings.rows_at(run, at)
-    return Moments(best, last, shown, bool(readings.diverged_seeds(run)))
+        """Whether it only describes: it neither decides nor was minimized."""
+        return not self.primary and metric_names.bare(self.name) != "loss"
 
 
 def compared_metrics(
@@ -90,10 +77,19 @@ def compared_metrics(
     metric: str | None,
     comparable: bool,
 ) -> tuple[ComparedMetric, ...]:
-    """Everything that the runs were scored by, what decides first. `pending`: whose values are not their last word.
-    `ranked`: whether each column of the configured loss means the same in all runs, and `refusals` why not. Raises
-    UsageError for a metric that they do not share."""
-    # A run that broke off, and lacks test values for that, must not keep the others from being judged by theirs.
+    """Return every metric that the runs were scored with, the deciding ones first.
+
+    Args:
+        pending: Which runs do not have their final values yet.
+        ranked: {column of the configured loss: whether it means the same in all runs}.
+        refusals: Why some do not.
+        metric: The metric to decide by; None for the primary metrics.
+        comparable: Whether the runs can be ranked.
+
+    Raises:
+        UsageError: For a metric that the runs do not share.
+    """
+    # A run that ended early has no test values; the other runs are still compared by theirs.
     everybody = pending.count(False) < 2
     columns = [
         found
@@ -110,20 +106,18 @@ def compared_metrics(
     )
 
 
-def _tested(rows: Mapping[int, Row], tests: Mapping[int, Row]) -> dict[int, Row]:
-    """Each seed's history row at a moment, with its test metrics."""
-    return {seed: {**row, **tests.get(seed, {})} for seed, row in rows.items()}
-
-
 def _common(columns: Sequence[Sequence[str]], ranked: Mapping[str, bool]) -> list[str]:
-    """The columns that every run has and whose values mean the same in each."""
+    """Return the columns that every run has and that mean the same in every run."""
     common = [name for name in (columns[0] if columns else ()) if all(name in other for other in columns[1:])]
     return [name for name in common if ranked.get(name, True)]
 
 
 def _shown(runs: Sequence[RecordedRun], columns: Sequence[Sequence[str]], ranked: Mapping[str, bool]) -> Iterable[str]:
-    """Also what only some runs have, such as cross-entropies beside a margin loss, or beside runs of older versions;
-    but nothing of a part of the data on which not all were scored."""
+    """Return the columns to show, including those that only some runs have.
+
+    Such are the cross-entropies of runs next to one with a margin loss, or next to a run of an older version. Columns
+    of a part of the data on which not all runs were scored are left out.
+    """
     if len({readings.task(run) for run in runs}) > 1:
         return _common(columns, ranked)
     parts = set.intersection(*({_part(name) for name in names} for names in columns)) if columns else set()
@@ -132,13 +126,13 @@ def _shown(runs: Sequence[RecordedRun], columns: Sequence[Sequence[str]], ranked
 
 
 def _part(name: str) -> str:
-    return name.removesuffix(readings.bare(name))
+    return name.removesuffix(metric_names.bare(name))
 
 
 def _in_order(columns: Iterable[str]) -> list[str]:
-    """The configured loss first, then by the catalogue, validation and test side by side."""
+    """Sort columns: the configured loss first, then as in the catalog, validation next to test."""
     places = {declared.name: place for place, declared in enumerate((*LOSSES, *METRICS))}
-    return sorted(columns, key=lambda name: _place(readings.bare(name), places))
+    return sorted(columns, key=lambda name: _place(metric_names.bare(name), places))
 
 
 def _place(name: str, places: Mapping[str, int]) -> int:
@@ -148,27 +142,27 @@ def _place(name: str, places: Mapping[str, int]) -> int:
 def _primary(
     runs: Sequence[RecordedRun], columns: Sequence[str], metric: str | None, refusals: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The columns to decide by: as asked for, as all configs say, or as the task has it."""
+    """Return the columns that decide: those asked for, those that all configs name, or the task's."""
     configured = {run.config.get("compare_on") for run in runs}
     asked = metric or (configured.pop() if len(configured) == 1 else None)
     if asked is None:
         task = readings.task(runs[0])
         names: tuple[str, ...] = PRIMARY_METRICS[task] if task else ()
-        return tuple(column for name in names for column in columns if readings.bare(column) == name)
-    name = readings.meant(asked, set(map(readings.bare, columns)), "")
-    part = asked.removesuffix(readings.bare(asked))  # "" asks for whichever part decides
-    found = tuple(column for column in columns if readings.bare(column) == name and column.startswith(part))
+        return tuple(column for name in names for column in columns if metric_names.bare(column) == name)
+    name = metric_names.meant(asked, set(map(metric_names.bare, columns)), "")
+    part = asked.removesuffix(metric_names.bare(asked))  # "": whichever part decides
+    found = tuple(column for column in columns if metric_names.bare(column) == name and column.startswith(part))
     if not found and metric:
-        known = ", ".join(dict.fromkeys(map(readings.bare, columns))) or "none"
+        known = ", ".join(dict.fromkeys(map(metric_names.bare, columns))) or "no metric"
         because = f"; {'; '.join(refusals)}" if name == "loss" and refusals else ""
-        raise UsageError(f"--metric {metric}: the runs do not all have it{because}; they share: {known}")
+        raise UsageError(f"--metric {metric}: not all runs have this metric{because}; they share: {known}")
     return found
 
 
 def _metric(
     name: str, rows: Sequence[Moments], primary: bool, decides: bool, *, in_units: bool, comparable: bool
 ) -> ComparedMetric:
-    goal, declared = readings.goal(name), readings.declaration(name)
+    goal, declared = metric_names.goal(name), metric_names.declaration(name)
     unranked = frozenset(index for index, moment in enumerate(rows) if moment.diverged)
     best, last, shown = (
         _measured([readings.column(found, name) for found in each], goal, unranked, comparable)
@@ -186,8 +180,8 @@ def _measured(
     over = {frozenset(value.per_seed) for index, value in enumerate(values) if value and index in candidates}
     if goal is None or not comparable or len(over) != 1:
         return Measured(tuple(values), ())
-    top = min(candidates.values()) if goal == "min" else max(candidates.values())
-    if any((mean < top) == (goal == "min") and difference(mean, top) for mean in finite.values()):
-        return Measured(tuple(values), ())  # a mark beside a worse mean would only be asked about
+    top = max(candidates.values(), key=lambda mean: mean * sign(goal))
+    if any(difference(mean, top) * sign(goal) > 0 for mean in finite.values()):
+        return Measured(tuple(values), ())  # a mark next to a worse mean would only confuse
     best = tuple(index for index, mean in candidates.items() if difference(mean, top) == 0)
     return Measured(tuple(values), best if len(best) < len(finite) else ())

@@ -1,12 +1,13 @@
-"""How soon runs reach a target, and what their learning curves come to."""
+"""Measure how soon runs reach a target, and the mean height of their learning curves."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lossrun.analysis.values import readings
+from lossrun.analysis.values import metric_names, readings
 from lossrun.analysis.values.groups import RunGroup
-from lossrun.analysis.values.readings import Goal, Spread, spread
+from lossrun.analysis.values.metric_names import Goal, sign
+from lossrun.analysis.values.readings import Spread, spread
 from lossrun.analysis.values.seconds import at_once, seed_seconds
 from lossrun.errors import UsageError
 from lossrun.records.files.rows import Row
@@ -14,11 +15,16 @@ from lossrun.records.files.rows import Row
 
 @dataclass(frozen=True, slots=True)
 class Reaching:
-    """One run and the target. `epochs`: the first epoch there; `seconds`: the time that one seed took to its end, see
-    `analysis/values/seconds.py`; both over the seeds that get there, None where none does. `at_once`: how many seeds
-    shared
-    these seconds at most, as they trained at once; 1: none did; None: not recorded. `never`: the seeds that do not get
-    there. `area`: the mean height of the learning curve over the epochs that all runs have."""
+    """How one run reaches the target.
+
+    Attributes:
+        epochs: The first epoch at the target, over the seeds that reach it; None if no seed does.
+        seconds: The time that one seed took until the end of that epoch, see `analysis/values/seconds.py`.
+        at_once: The most seeds that shared these seconds because they trained at once; 1 if each had its own, None if
+            not recorded.
+        never: The seeds that do not reach the target.
+        area: The mean height of the learning curve over the epochs that all runs have.
+    """
 
     epochs: Spread | None
     seconds: Spread | None
@@ -29,7 +35,13 @@ class Reaching:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`runs`: in the comparison's order. `epochs`: over how many `area` is taken."""
+    """A target and how each run reaches it.
+
+    Attributes:
+        goal: Whether lower ("min") or higher ("max") values are better.
+        epochs: The number of epochs that each run's `area` is over.
+        runs: One result for each run, in the comparison's order.
+    """
 
     metric: str
     goal: Goal
@@ -39,9 +51,14 @@ class Target:
 
 
 def reaching(groups: Sequence[RunGroup], text: str, ranked: Mapping[str, bool]) -> Target:
-    """`text`: `val_accuracy=0.97`, or any spelling of a metric of the history. `ranked`: as of `metrics`.
+    """Measure how soon each run reaches a target.
 
-    Raises UsageError where it is not of that form, or the runs do not all have the column.
+    Args:
+        text: `val_accuracy=0.97`, with any spelling of a metric of the history.
+        ranked: {column of the configured loss: whether it means the same in all runs}.
+
+    Raises:
+        UsageError: If the text has another form, or not all runs have the column.
     """
     runs = [group.run for group in groups]
     name, _, number = text.partition("=")
@@ -51,14 +68,16 @@ def reaching(groups: Sequence[RunGroup], text: str, ranked: Mapping[str, bool]) 
         value = math.nan
     if not math.isfinite(value):
         raise UsageError(f"target {text}: expected a metric and a number, such as val_accuracy=0.97")
-    # A run that broke off before its first epoch shares everything.
+    # A run without a finished epoch limits nothing.
     histories = [set().union(*last.values()) for run in runs if (last := readings.last_rows(run))]
     columns = set.intersection(*histories) if histories else set()
-    column = readings.meant(name, columns, name.removesuffix(readings.bare(name)) or "val_")
-    goal = readings.goal(column)
+    column = metric_names.meant(name, columns, name.removesuffix(metric_names.bare(name)) or "val_")
+    goal = metric_names.goal(column)
     if column not in columns or goal is None or not ranked.get(column, True):
-        shared = sorted(c for c in columns if c.startswith("val_") and ranked.get(c, True) and readings.goal(c))
-        raise UsageError(f"target {text}: expected a column that the runs' histories share: {', '.join(shared)}")
+        shared = sorted(c for c in columns if c.startswith("val_") and ranked.get(c, True) and metric_names.goal(c))
+        raise UsageError(
+            f"target {text}: expected a metric that every run recorded in its history: {', '.join(shared)}"
+        )
     epochs = min(map(readings.epochs_done, runs))
     return Target(column, goal, value, epochs, tuple(_reaching(group, column, goal, value, epochs) for group in groups))
 
@@ -75,7 +94,7 @@ def _reaching(group: RunGroup, column: str, goal: Goal, target: float, epochs: i
         for row in course:
             passed += took[seed][row["epoch"]]
             value = row.get(column, math.nan)
-            if value >= target if goal == "max" else value <= target:
+            if value * sign(goal) >= target * sign(goal):
                 reached[seed], seconds[seed] = row["epoch"], passed
                 break
     areas = {seed: area for seed, course in rows.items() if (area := _area(course, column, epochs)) is not None}
@@ -84,9 +103,9 @@ def _reaching(group: RunGroup, column: str, goal: Goal, target: float, epochs: i
 
 
 def _area(course: Sequence[Row], column: str, epochs: int) -> float | None:
-    """The area under the curve from epoch 1 to `epochs`, by trapezoids, divided by its length.
+    """Return the area under the curve from epoch 1 to `epochs`, by trapezoids, divided by its length.
 
-    A seed that was stopped early keeps the value that it stopped with.
+    A seed that stopped early keeps its last value.
     """
     values = {row["epoch"]: row[column] for row in course if column in row}
     if not values or epochs < 1 or min(values) > 1:

@@ -1,10 +1,11 @@
-"""Which run is better on the metrics that decide, and how sure that is."""
+"""Decide which run is better by each deciding metric, and how sure that is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from lossrun.analysis.values.readings import Goal, Spread
+from lossrun.analysis.values.metric_names import Goal, sign
+from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.splits import Splits, resampled
 from lossrun.analysis.values.statistics import (
     LEAST_FOR_INTERVAL,
@@ -18,13 +19,18 @@ from lossrun.analysis.values.statistics import (
     within_margin,
 )
 
-Word: TypeAlias = Literal["better", "worse", "leaning better", "leaning worse", "equivalent", "cannot tell"]
+Word: TypeAlias = Literal["better", "worse", "probably better", "probably worse", "equivalent", "no clear difference"]
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A run as verdicts see it. `diverged`: its seeds that did. `pending`: why its values are not its last word, ""
-    where they are. `splits`: which split each seed had; None: one for all."""
+    """A run in a verdict.
+
+    Attributes:
+        diverged: The seeds that diverged.
+        pending: Why its values are not final; "" if they are.
+        splits: The split of each seed; None if all seeds share one.
+    """
 
     letter: str
     seeds: tuple[int, ...]
@@ -35,7 +41,12 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """A metric that decides. `values`: one per run, at one moment of each."""
+    """A deciding metric.
+
+    Attributes:
+        goal: Whether lower ("min") or higher ("max") values are better.
+        values: One spread for each run, all at one moment; None for a run without a value.
+    """
 
     name: str
     goal: Goal
@@ -44,13 +55,18 @@ class Decider:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What may be said of run number `run` against run number `reference` on one metric.
+    """The result of comparing run number `run` with run number `reference` by one metric.
 
-    `difference`: run minus reference on their common seeds, None where they must not be subtracted or share no seed.
-    `corrected_p_value`: by Holm's method, over all `comparisons` that have a p-value. `seeds`: about how many would
-    settle it in a fresh comparison (splits, where `difference.over` says so), None where it is settled or nobody can
-    say; `hopeless`: more than anybody trains; `needs_more_data`: no number of splits of these data would settle it.
-    `because`: why it is no firmer, in plain words.
+    Attributes:
+        word: The verdict in a word or two.
+        difference: Run minus reference, over the seeds they share; None if the values must not be subtracted or no seed
+            is shared.
+        corrected_p_value: The p-value, corrected by Holm's method for all `comparisons` with a p-value.
+        seeds: About how many seeds (or splits, see `difference.over`) a fresh comparison needs to decide; None if it is
+            decided or the number is unknown.
+        hopeless: Whether deciding needs more seeds than anybody trains.
+        needs_more_data: Whether no number of splits of these data can decide.
+        because: Why the verdict is not firmer, one sentence each.
     """
 
     metric: str
@@ -68,13 +84,16 @@ class Verdict:
 
 
 def verdicts(deciders: Sequence[Decider], sides: Sequence[Side], margin: float | None = None) -> tuple[Verdict, ...]:
-    """Every run against the first, metric by metric.
+    """Compare every run with the first, by every deciding metric.
 
-    Against the first and not each against each, because with ten runs that would be five times as many comparisons to
-    correct for: whoever compares many runs has one that the others are to beat. All of them, on all metrics, are
-    corrected together: the chance of any false "better", "worse" or "leaning" among runs that are equally good is
-    LEVEL at most. `margin`: a difference that is surely smaller is "equivalent" (each test at LEVEL divided by the
-    number of comparisons).
+    Runs are not compared with each other: with ten runs that would be five times as many comparisons to correct for,
+    and a comparison of many runs usually has one that the others must beat. All p-values are corrected together. Among
+    runs that are equally good, the chance of any false "better", "worse", "probably better" or "probably worse" is at
+    most LEVEL.
+
+    Args:
+        margin: A difference that is surely smaller is "equivalent" (each test at LEVEL divided by the number of
+            comparisons).
     """
     found = [
         (decider, index, _subtracted(decider, sides, index)) for decider in deciders for index in range(1, len(sides))
@@ -117,19 +136,19 @@ def _verdict(
     run, reference = sides[index], sides[0]
     lost = _lost(run, reference, difference)
     because = _limits(decider.name, run, reference, difference, lost)
-    word: Word = "cannot tell"
+    word: Word = "no clear difference"
     level = LEVEL / max(comparisons, 1)
     enough = difference is not None and difference.count >= LEAST_FOR_VERDICT
     if difference is not None and corrected is not None and not lost:
-        better = (difference.mean > 0) == (decider.goal == "max")
+        better = difference.mean * sign(decider.goal) > 0
         if margin is not None and enough and within_margin(difference, margin, level):
-            word = "cannot tell" if run.diverged or reference.diverged else "equivalent"
+            word = "no clear difference" if run.diverged or reference.diverged else "equivalent"
         elif corrected <= LEVEL and not (run if better else reference).diverged:
-            word = ("better" if better else "worse") if enough else ("leaning better" if better else "leaning worse")
+            word = ("better" if better else "worse") if enough else ("probably better" if better else "probably worse")
     seeds, hopeless, more_data = None, False, False
-    # Where seeds that diverged or were lost forbid the verdict, more seeds are no way out.
-    open_ = word not in ("better", "worse", "equivalent") and not (lost or run.diverged or reference.diverged)
-    if open_ and difference is not None and corrected is not None and difference.deviation:
+    # If diverged or lost seeds prevent a verdict, more seeds do not help.
+    undecided = word not in ("better", "worse", "equivalent") and not (lost or run.diverged or reference.diverged)
+    if undecided and difference is not None and corrected is not None and difference.deviation:
         ratio = difference.ratio or 0.0
         more_data = needs_more_data(difference.mean, difference.deviation, level, ratio)
         seeds = None if more_data else seeds_to_settle(difference.mean, difference.deviation, level, ratio)
@@ -151,8 +170,10 @@ def _verdict(
 
 
 def _lost(run: Side, reference: Side, difference: PairedDifference | None) -> int:
-    """How many common seeds have no value in one of the runs though they did not diverge. Those that are left are a
-    choice by the results, early stopping's for one, and prove nothing."""
+    """Return how many shared seeds have no value in one of the runs although they did not diverge.
+
+    The remaining seeds were then selected by their results, for example by early stopping, and cannot decide.
+    """
     if difference is None:
         return 0
     common = set(run.seeds) & set(reference.seeds)
@@ -160,7 +181,7 @@ def _lost(run: Side, reference: Side, difference: PairedDifference | None) -> in
 
 
 def _limits(name: str, run: Side, reference: Side, difference: PairedDifference | None, lost: int) -> list[str]:
-    """What keeps a verdict from being given, or from being firm."""
+    """Return why there is no verdict, or no firm one."""
     pending = [f"{side.letter} {side.pending}" for side in (reference, run) if side.pending]
     if pending:
         return pending
@@ -171,27 +192,29 @@ def _limits(name: str, run: Side, reference: Side, difference: PairedDifference 
     ]
     common = set(run.seeds) & set(reference.seeds)
     if not common:
-        return [*found, "they have no common seed: train both with the same seeds"]
+        return [*found, "the runs share no seed: train both with the same seeds"]
     count = difference.count if difference else 0
     if count == 0:
-        return [*found, "no common seed has a finite value in both"]
+        return [*found, "no shared seed has a finite value in both runs"]
     assert difference is not None
     if lost:
         have = "has" if lost == 1 else "have"
         found.append(
-            f"{lost} of {len(common)} common seeds {have} no value in one of them, so the others prove nothing"
+            f"{lost} of {len(common)} shared seeds {have} no value in one of the runs, so the other seeds cannot decide"
         )
     if count < LEAST_FOR_INTERVAL:
-        seeds = "one common seed proves nothing" if count == 1 else "two common seeds give no interval"
+        seeds = (
+            "one shared seed is not enough to decide"
+            if count == 1
+            else "two shared seeds are not enough for an interval"
+        )
         return [*found, f"{seeds}: train both with `seeds: {LEAST_FOR_VERDICT}`"]
     if difference.ratio is None:
-        overlap = "the training samples of different splits overlap, and there is no interval for what they themselves"
-        unknown = (
-            "the sizes of the splits were not recorded, so there is no interval: train again to have them recorded"
-        )
-        return [*found, f"{overlap} show" if name.startswith("train_") else unknown]
+        overlap = "the training samples of different splits overlap, so there is no interval for a training metric"
+        unknown = "the sizes of the splits were not recorded, so there is no interval: train again to record them"
+        return [*found, overlap if name.startswith("train_") else unknown]
     if difference.deviation == 0 and difference.mean:
-        found.append("the difference is the same on every seed, as if seeds changed nothing")
+        found.append("the difference is the same on every seed, so the seeds seem to have no effect")
     if count < LEAST_FOR_VERDICT:
-        return [*found, f"fewer than {LEAST_FOR_VERDICT} common seeds lean at most"]
+        return [*found, f"fewer than {LEAST_FOR_VERDICT} shared seeds can only suggest a winner"]
     return found

@@ -1,1 +1,1 @@
-"""What was measured of a run: values per seed, their spread and their statistics."""
+"""Read what was measured of a run: values for each seed, their spread, and their statistics."""

@@ -1,4 +1,4 @@
-"""The metrics of each class by itself, over the seeds of a run."""
+"""Read the metrics of each class, over the seeds of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,21 @@ NAMES: Final = ("samples", "f1", "precision", "recall", "auc", "average_precisio
 
 @dataclass(frozen=True, slots=True)
 class ClassValues:
-    """`part`: the part of the data. `classes`: their names. `values`: of each metric, and of `samples`, one for each
-    class, over the seeds; None where no seed has one."""
+    """The metrics of each class.
+
+    Attributes:
+        part: "validation" or "test".
+        classes: The names of the classes.
+        values: {metric, or `samples` for the number of samples: one spread for each class}; None if no seed has a
+            value.
+    """
 
     part: str
     classes: tuple[str, ...]
     values: Mapping[str, tuple[Spread | None, ...]]
 
     def facts(self) -> dict[str, Any]:
-        """In plain values: {class: {metric: mean, deviation and each seed's}}."""
+        """Return plain values: {class: {metric: mean, deviation, and each seed's value}}."""
         return {
             name: {metric: _plain(values[place]) for metric, values in self.values.items()}
             for place, name in enumerate(self.classes)
@@ -29,8 +35,10 @@ class ClassValues:
 
 
 def class_values(run: RecordedRun) -> ClassValues | None:
-    """At each seed's best epoch, as the end of the run has recorded it. None for a run that is not finished, has one
-    output or very many, or is of an older version."""
+    """Return the metrics of each class at the seeds' best epochs, as recorded at the end of the run.
+
+    None for a run that is not finished, has a single output or very many, or was trained by an older version.
+    """
     last = next((event for event in reversed(run.ledger) if event["event"] in ("finished", "resumed")), None)
     if last is None or last["event"] != "finished" or readings.is_short(run):
         return None
@@ -40,7 +48,13 @@ def class_values(run: RecordedRun) -> ClassValues | None:
 
 
 def of_seeds(found: Mapping[int, Mapping[str, Any]], part: str, names: Sequence[str]) -> ClassValues | None:
-    """From each seed's lists, a value for each class. `names`: of the classes; where they do not fit, their numbers."""
+    """Combine the values of the seeds into a spread for each class.
+
+    Args:
+        found: {seed: {metric: one value for each class}}.
+        part: "validation" or "test".
+        names: The names of the classes; their numbers are used if the lengths differ.
+    """
     found = {seed: values for seed, values in found.items() if values}
     if not found:
         return None

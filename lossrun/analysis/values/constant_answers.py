@@ -1,27 +1,40 @@
-"""What one answer to every sample scores: a run that does no better has learned nothing that this metric can show.
+"""Compute what a constant prediction scores: a run that is no better has learned nothing that the metric shows.
 
-The answer is the best of its kind in hindsight, knowing how often each class occurs among the samples scored: always
-the most frequent class for decisions (accuracy, and macro_f1, precision and recall of several exclusive classes),
-always class 1 or every label for f1 and precision of yes or no, the same output for ranks, the class frequencies for
-probabilities, the mean for r2. Recall of yes or no is left out: whoever always says yes has 1.
+The constant is the best one in hindsight, given how often each class occurs among the scored samples:
+
+- for decisions the most frequent class (accuracy, and macro_f1, precision, and recall with several classes),
+- for f1 and precision with two classes or labels, class 1 or all labels,
+- for ranks the same output for every sample,
+- for probabilities the class frequencies,
+- for r2 the mean.
+
+Recall with two classes is left out: always predicting class 1 scores 1.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from lossrun.analysis.values import readings
+from lossrun.analysis.values import metric_names, readings
 from lossrun.analysis.values.statistics import difference
 from lossrun.catalog import Task
 from lossrun.catalog.metrics import METRICS, PRIMARY_METRICS
 from lossrun.records.recorded import RecordedRun
 
-_SHOWN: Final = 4  # metrics that a sentence names
+_SHOWN: Final = 4  # the most metrics in a sentence
 
 
 def constant_scores(task: Task, counts: Sequence[float], total: float) -> dict[str, float]:
-    """By the metrics' plain names. `counts`: samples of each class (binary: of no and of yes; multilabel: with each
-    label), or their weights, () for regression; `total`: of all samples."""
+    """Compute the scores of the best constant prediction.
+
+    Args:
+        counts: The number (or total weight) of the samples of each class; binary: of class 0 and class 1; multilabel:
+            of each label; regression: ().
+        total: The number (or total weight) of all samples.
+
+    Returns:
+        {metric, without val_ or test_: its score}.
+    """
     if task == "regression":
         return {"r2": 0.0}
     if not total or not counts:
@@ -45,32 +58,38 @@ def constant_scores(task: Task, counts: Sequence[float], total: float) -> dict[s
 
 
 def no_better(values: Mapping[str, float], constant: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """{metric: its value and the constant answer's} where the value is no better, what decides first."""
+    """Return the metrics by which a run is no better than a constant prediction, the deciding ones first.
+
+    Returns:
+        {metric: (the run's value, the constant's value)}.
+    """
     primary = [name for names in PRIMARY_METRICS.values() for name in names]
     order = dict.fromkeys((*primary, *(metric.name for metric in METRICS), *constant))
     found = {}
     for name in (name for name in order if name in constant and name in values):
-        value, other, goal = values[name], constant[name], readings.goal(name)
-        gained = difference(value, other) * (1 if goal == "max" else -1)
+        value, other = values[name], constant[name]
+        gained = difference(value, other) * metric_names.sign(metric_names.goal(name) or "min")
         if math.isfinite(value) and gained <= 0:
             found[name] = (value, other)
     return found
 
 
 def sentence(found: Mapping[str, tuple[float, float]], part: str) -> str:
-    """What to say of them: `accuracy 0.9861 = 0.9861`; nothing where there are none."""
+    """Say by which metrics a constant prediction is as good: `accuracy 0.9861 = 0.9861`; "" for none."""
     if not found:
         return ""
-    told = [f"{name} {_compared(*pair, readings.goal(name))}" for name, pair in list(found.items())[:_SHOWN]]
+    shown = [f"{name} {_compared(*pair, metric_names.goal(name))}" for name, pair in list(found.items())[:_SHOWN]]
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return f"always giving the same answer would score as well on the {part} data: {', '.join(told)}{more}"
+    return f"a constant prediction scores as well on the {part} data: {', '.join(shown)}{more}"
 
 
 def constant_remark(run: RecordedRun, seeds: Sequence[int] | None = None) -> str:
-    """The same of a finished run, at its best epochs, mean over its seeds or some of them: on its test data, or without
-    those on its validation data."""
+    """Say so for a finished run at its best epochs, by the mean over its seeds, or over some of them.
+
+    The values are those of the test data, or of the validation data if there are no test data.
+    """
     task = readings.task(run)
-    # Not by the status: at the end of training the run is still locked.
+    # The status would not do: at the end of training the run is still locked.
     last = next((event["event"] for event in reversed(run.ledger) if event["event"] in ("finished", "resumed")), "")
     if task is None or last != "finished" or readings.is_short(run):
         return ""
@@ -87,8 +106,7 @@ def constant_remark(run: RecordedRun, seeds: Sequence[int] | None = None) -> str
 
 
 def _counts(run: RecordedRun, part: str, seed: int) -> tuple[Sequence[float], float]:
-    """What the samples of each class in a part count for, and all of them, as run.json has it; () and 0 where it has
-    not."""
+    """Return the counts of the classes in a part of the data, and of all samples; () and 0 if not recorded."""
     recorded: Any = (run.environment.get("class_counts") or {}).get(part) or {}
     if isinstance(recorded, list):
         recorded = dict(zip(run.seeds, recorded, strict=False)).get(seed, {})
@@ -101,7 +119,7 @@ def _compared(value: float, constant: float, goal: str | None) -> str:
 
 
 def _of_labels(shares: Sequence[float], *, several: bool) -> dict[str, float]:
-    """Of one yes or no, or of several: means over the labels, but for Brier's sum."""
+    """Compute the scores for one or several labels: means over the labels, but a sum for the Brier score."""
 
     def mean(values: Sequence[float]) -> float:
         return sum(values) / len(values) if values else math.nan

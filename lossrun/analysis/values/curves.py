@@ -1,4 +1,4 @@
-"""A column of several histories, epoch by epoch."""
+"""Read a column of several histories, epoch by epoch."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,23 +14,23 @@ Spreads: TypeAlias = tuple[Spread | None, ...]
 
 
 class EpochIndex:
-    """A run's history by epoch. Positions instead of a list per epoch: a million lists cost more than all the rest."""
+    """A run's history by epoch. It holds positions, because a list for each of a million epochs costs too much."""
 
     def __init__(self, run: RecordedRun) -> None:
         self._rows = run.history.rows
         self._epochs = run.history.rows.column("epoch")
-        # They are in order, unless somebody has put a file together by hand.
+        # They are in order, unless the file was edited.
         if any(map(gt, self._epochs, islice(self._epochs, 1, None))):
             self._rows = Rows(sorted(run.history.rows, key=itemgetter("epoch")))
             self._epochs = self._rows.column("epoch")
         self._distinct = set(self._epochs)
 
     def rows(self, epoch: int) -> Sequence[Row]:
-        """The rows of one epoch, in the history's order."""
+        """Return the rows of one epoch, in the history's order."""
         return self._rows[bisect_left(self._epochs, epoch) : bisect_right(self._epochs, epoch)]
 
     def epochs(self, name: str) -> set[int]:
-        """The epochs with a row that has the column `name`."""
+        """Return the epochs that have a row with the column `name`."""
         places = self._rows.places(name)
         if sum(map(len, places)) == len(self._rows):
             return self._distinct
@@ -38,9 +38,9 @@ class EpochIndex:
 
 
 class CurveRows(Mapping[int, Spreads]):
-    """Per epoch that any run has the column `name` for, in order: one spread per run, None where it has no such epoch.
+    """One spread for each run, for every epoch in which any run has the column `name`; None for a run without it.
 
-    A spread is worked out when it is asked for: a table shows 20 of what may be a million epochs.
+    Spreads are computed when they are read: a table shows 20 of what may be a million epochs.
     """
 
     def __init__(self, name: str, runs: Sequence[EpochIndex]) -> None:

@@ -1,4 +1,4 @@
-"""Runs that are equal but for their seeds, united to one."""
+"""Combine runs that differ only in their seeds into one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,23 +10,28 @@ from lossrun.records.files.rows import Rows
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
 
-# What may differ between the runs of a group: it names a run or its seeds, and changes nothing that is measured.
+# The keys that may differ between the runs of a group: they name a run or its seeds, and change no result.
 _FREE: Final = {"name", "tags", "seed", "seeds", "checkpoint", "lint"}
 
 
 @dataclass(frozen=True, slots=True)
 class RunGroup:
-    """`run`: what the members make together, under the first one's name; a lone member as it is."""
+    """Runs that are one experiment with different seeds.
+
+    Attributes:
+        run: The combination of the members, under the first one's name; a single member unchanged.
+        members: The recorded runs.
+    """
 
     run: RecordedRun
     members: tuple[RecordedRun, ...]
 
 
 def grouped(runs: Sequence[RecordedRun]) -> tuple[RunGroup, ...]:
-    """The runs, in their order, with those united that are one experiment on different seeds.
+    """Combine the runs that are one experiment with different seeds, and keep the order.
 
-    A run that is not finished, was changed on its way, has lost a part of its history, or repeats a seed stays alone:
-    it is something else, or nothing new.
+    A run stays alone if it is not finished, was changed when it was resumed, has lost part of its history, or repeats a
+    seed.
     """
     groups: list[list[RecordedRun]] = []
     for run in runs:
@@ -39,8 +44,10 @@ def grouped(runs: Sequence[RecordedRun]) -> tuple[RunGroup, ...]:
 
 
 def diverged_elsewhere(group: RunGroup, groups: Sequence[RunGroup]) -> tuple[int, ...]:
-    """The seeds that diverged in runs which are the same experiment as `group`'s and did not finish: without them its
-    own seeds are a choice of the good ones."""
+    """Return the seeds that diverged in unfinished runs of the same experiment.
+
+    Without them, the seeds of `group` would be a selection of those that went well.
+    """
     found = {
         seed
         for other in groups
@@ -61,7 +68,7 @@ def _belong_together(run: RecordedRun, other: RecordedRun) -> bool:
 
 
 def _is_same(run: RecordedRun, other: RecordedRun) -> bool:
-    """Whether they are one experiment but for their seeds, and remained so to their end."""
+    """Return whether two runs are one experiment with different seeds, and stayed so to their end."""
     return (
         _experiment(run) == _experiment(other)
         and all(run.environment.get(key) == other.environment.get(key) for key in ("task", "code"))
@@ -71,8 +78,10 @@ def _is_same(run: RecordedRun, other: RecordedRun) -> bool:
 
 
 def _have_same_data(run: RecordedRun, other: RecordedRun) -> bool:
-    """Whether what is known of their data fits one dataset. Splits that were drawn for each seed differ, and only their
-    sizes can be held against each other."""
+    """Return whether the runs may have used the same dataset, as far as known.
+
+    If every seed drew its own split, the splits differ and only their sizes can be compared.
+    """
     ours, its = splits(run), splits(other)
     if ours.own and its.own:
         return ours.total is not None and ours.total == its.total and all(ours.same(its, part) for part in PARTS)
@@ -84,7 +93,7 @@ def _experiment(run: RecordedRun) -> dict[str, Any]:
 
 
 def _united(members: Sequence[RecordedRun]) -> RecordedRun:
-    """Rows and events one after the other, and one end with all seeds."""
+    """Combine rows and events one after the other, with one `finished` event for all seeds."""
     if len(members) == 1:
         return members[0]
     ends = [member.finished or {} for member in members]
@@ -107,7 +116,7 @@ def _united(members: Sequence[RecordedRun]) -> RecordedRun:
 
 
 def _joined(members: Sequence[RecordedRun]) -> dict[str, Any]:
-    """The digests and sizes of all seeds' parts, as one run would have recorded them; nothing where they share them."""
+    """Return the digests and sizes of all seeds' parts as one run would record them; {} if the seeds share them."""
     each = [splits(member) for member in members]
     if not each[0].own:
         return {}

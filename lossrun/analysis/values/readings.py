@@ -1,27 +1,30 @@
-"""Single values out of a recorded run: at a seed's best epoch, at its last, and what several seeds make together."""
+"""Read single values from a recorded run: at a seed's best or last epoch, and their spread over seeds."""
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
-from lossrun.catalog import Task, find, get
-from lossrun.catalog.declaration import TASKS, DatasetDeclaration, Loss, Metric
-from lossrun.catalog.metrics import OF_SEVERAL
+from lossrun.analysis.values.metric_names import sign
+from lossrun.catalog import Task, get
+from lossrun.catalog.declaration import TASKS, DatasetDeclaration
 from lossrun.records.files.rows import Row
 from lossrun.records.recorded import RecordedRun
 
-Goal: TypeAlias = Literal["min", "max"]
-
-# Columns of the history that measure no quality.
+# Columns of the history that do not measure quality.
 _BOOKKEEPING: Final = {"epoch", "step", "seed", "learning_rate", "grad_norm", "seconds", "train_seconds"}
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """One quantity over the seeds of a run. `deviation`: of the sample (n - 1), None for a single seed."""
+    """One quantity over the seeds of a run.
+
+    Attributes:
+        per_seed: {seed: value}.
+        deviation: The standard deviation of the sample (n - 1); None for a single seed.
+    """
 
     per_seed: dict[int, float]
     mean: float
@@ -29,60 +32,62 @@ class Spread:
 
 
 def spread(per_seed: Mapping[int, float]) -> Spread | None:
-    """Mean and standard deviation over seeds; None where there is no value at all."""
+    """Compute mean and standard deviation over seeds; None if there is no value."""
     if not per_seed:
         return None
     values = list(per_seed.values())
     if len(values) == 1:
         return Spread(dict(per_seed), values[0], None)
-    # Equal values have exactly that mean; the rounding of a sum would show a deviation where there is none.
+    # If all values are equal, the mean is exactly that value; rounding would show a deviation.
     mean = values[0] if len(set(values)) == 1 else sum(values) / len(values)
-    # Products, because ** raises OverflowError where the numbers of a diverging run should become infinite.
+    # Products, because ** raises OverflowError; the large numbers of a diverging run must become infinity.
     squares = sum((value - mean) * (value - mean) for value in values)
     return Spread(dict(per_seed), mean, math.sqrt(squares / (len(values) - 1)))
 
 
 def best_rows(run: RecordedRun) -> dict[int, Row]:
-    """Each seed's row at its best epoch: the first with the least (or greatest) value of the config's `best.metric`.
+    """Return each seed's row at its best epoch: the first with the best value of the config's `best.metric`.
 
-    A seed without a single finite value has none.
+    A seed without a finite value has no row.
     """
     metric = run.config["best"]["metric"]
-    sign = 1 if run.config["best"]["mode"] == "min" else -1
+    upward = sign(run.config["best"]["mode"])
     best: dict[int, int] = {}
-    least: defaultdict[int, float] = defaultdict(lambda: math.inf)
+    highest: defaultdict[int, float] = defaultdict(lambda: -math.inf)
     rows = run.history.rows
     for place, seed, value in zip(count(), rows.column("seed"), rows.column(metric), strict=False):
-        if value is not None and sign * value < least[seed] and math.isfinite(value):
-            best[seed], least[seed] = place, sign * value
+        if value is not None and upward * value > highest[seed] and math.isfinite(value):
+            best[seed], highest[seed] = place, upward * value
     return {seed: rows[best[seed]] for seed in last_rows(run) if seed in best}
 
 
 def last_rows(run: RecordedRun) -> dict[int, Row]:
-    """Each seed's row at its last epoch, seeds in the config's order."""
+    """Return each seed's row at its last epoch, with the seeds in the config's order."""
     last: dict[int, Row] = {}
     for row in reversed(run.history.rows):
         last.setdefault(row["seed"], row)
-        if len(last) == len(run.seeds):  # mostly after one epoch of what may be a million rows
+        if len(last) == len(run.seeds):  # usually after the rows of one epoch
             break
     return {seed: last[seed] for seed in run.seeds if seed in last}
 
 
 def test_rows(run: RecordedRun, when: Literal["test_at_best", "test_at_last"]) -> dict[int, Row]:
-    """test_<name> per seed, as the last `finished` event has them; empty before the end, where the run has gone on
-    since, and where the history has lost the epochs that they belong to."""
+    """Return the test metrics of each seed, from the last `finished` event.
+
+    Empty before the run ends, if the run was resumed since, or if its history has lost the epochs that they belong to.
+    """
     end = next((event for event in reversed(run.ledger) if event["event"] in ("finished", "resumed")), None)
     seeds = end["seeds"] if end and end["event"] == "finished" and not is_short(run) else {}
     return {int(seed): facts[when] for seed, facts in seeds.items() if facts.get(when)}
 
 
 def is_short(run: RecordedRun) -> bool:
-    """Whether the history of a finished run lacks epochs that its end speaks of: lines were lost since."""
+    """Return whether the history of a finished run lacks epochs that were trained."""
     return bool(lost_epochs(run))
 
 
 def lost_epochs(run: RecordedRun) -> dict[int, tuple[int, int]]:
-    """{seed: (epochs left, epochs trained)} of the seeds that have lost some."""
+    """Return {seed: (epochs left, epochs trained)} for the seeds that have lost some."""
     if run.status != "finished" or run.finished is None:
         return {}
     last = last_rows(run)
@@ -95,7 +100,7 @@ def lost_epochs(run: RecordedRun) -> dict[int, tuple[int, int]]:
 
 
 def lost_history(run: RecordedRun) -> str:
-    """What to say of a finished run whose history has lost rows since; empty if it has not."""
+    """Return what a finished run has lost of its history since, or "" if it has lost nothing."""
     lost = lost_epochs(run)
     if not lost:
         return ""
@@ -103,19 +108,19 @@ def lost_history(run: RecordedRun) -> str:
     if set(lost) == set(run.seeds) and len(set(left)) == 1:
         which = f"{left[0]} are left"
     else:
-        which = ", ".join(f"of seed {seed} {some} are left" for seed, some in zip(lost, left, strict=True))
-    return f"has lost a part of its history since it finished: {which}"
+        which = ", ".join(f"seed {seed} has {some} left" for seed, some in zip(lost, left, strict=True))
+    return f"has lost part of its history since it finished: {which}"
 
 
 def rows_at(run: RecordedRun, epoch: int) -> dict[int, Row]:
-    """Each seed's row at one epoch, for the seeds that have it."""
+    """Return each seed's row at one epoch, for the seeds that have it."""
     rows = run.history.rows
     places = [place for place, value in enumerate(rows.column("epoch")) if value == epoch]
     return {row["seed"]: row for row in map(rows.__getitem__, places)}
 
 
 def diverged_seeds(run: RecordedRun) -> tuple[int, ...]:
-    """The seeds that diverged and were not taken up again from an earlier step."""
+    """Return the seeds that diverged and were not resumed from an earlier step."""
     steps: dict[int, float] = {}
     for event in run.ledger:
         match event["event"]:
@@ -130,49 +135,17 @@ def diverged_seeds(run: RecordedRun) -> tuple[int, ...]:
 
 
 def column(rows: Mapping[int, Row], name: str) -> Spread | None:
-    """The values of one column, over the seeds that have it."""
+    """Return the spread of one column over the seeds that have it."""
     return spread({seed: row[name] for seed, row in rows.items() if name in row})
 
 
 def metric_columns(rows: Mapping[int, Row]) -> list[str]:
-    """The columns that measure quality, in the order of the rows."""
+    """Return the columns that measure quality, in the order of the rows."""
     return list(dict.fromkeys(name for row in rows.values() for name in row if name not in _BOOKKEEPING))
 
 
-def bare(name: str) -> str:
-    """`val_rmse` -> `rmse`."""
-    for prefix in ("val_", "test_", "train_"):
-        if name.startswith(prefix):
-            return name.removeprefix(prefix)
-    return name
-
-
-def declaration(name: str) -> Loss | Metric | None:
-    """What the catalogue says of a metric, by any spelling, with or without its val_ or test_."""
-    found = find("metric", bare(name)) or find("loss", bare(name))
-    component = found.component if found else None
-    return component if isinstance(component, Loss | Metric) else None
-
-
-def meant(asked: str, columns: Collection[str], part: str) -> str:
-    """The column that somebody calls `asked`, of the part `val_` and so on: by its canonical name, and of several
-    classes by the name that it has there, if only that is among `columns`."""
-    declared = declaration(asked)
-    name = declared.name if declared else bare(asked)
-    of_several = OF_SEVERAL.get(name, name)
-    return part + (of_several if part + name not in columns and part + of_several in columns else name)
-
-
-def goal(name: str) -> Goal | None:
-    """Which way a column is better; None where nobody knows."""
-    if bare(name) == "loss":
-        return "min"
-    declared = declaration(name)
-    return declared.goal if declared else None
-
-
 def task(run: RecordedRun) -> Task | None:
-    """The run's task: as recorded, as configured, or as the dataset is declared."""
+    """Return the run's task: as recorded, as configured, or as the dataset is declared."""
     dataset = run.config["dataset"]
     stated = run.environment.get("task") or dataset.get("task")
     if stated in TASKS:
@@ -185,4 +158,5 @@ def task(run: RecordedRun) -> Task | None:
 
 
 def epochs_done(run: RecordedRun) -> int:
+    """Return the number of the last epoch in the history; 0 if there is none."""
     return max(run.history.rows.column("epoch"), default=0)

@@ -1,7 +1,8 @@
-"""Runs over different seeds, each cut to the seeds that it shares with the first: what a verdict is over.
+"""Reduce runs with different seeds to the seeds that each shares with the first.
 
-A mean beside a verdict is then over the verdict's seeds. With three runs or more the first may share other seeds with
-each: its own values are over all that it shares with any, and where that is more than a verdict is over, it is said.
+A mean that is shown next to a verdict is then over the verdict's seeds. With three or more runs, the first may share
+different seeds with each. Its own values are over all seeds that it shares with any run, and a note says where a
+verdict is over fewer.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,8 +16,10 @@ from lossrun.records.recorded import RecordedRun
 
 
 def on_shared_seeds(groups: Sequence[RunGroup]) -> tuple[RunGroup, ...]:
-    """The groups, their `run` with the history and the end of the shared seeds alone; `members` stay whole. A run that
-    shares no seed with the first stays as it is."""
+    """Return the groups with each `run` reduced to the shared seeds; `members` stay complete.
+
+    A run that shares no seed with the first is not changed.
+    """
     kept = _kept(groups)
     return tuple(
         group if len(seeds) == len(group.run.seeds) else RunGroup(_restricted(group.run, seeds), group.members)
@@ -25,7 +28,7 @@ def on_shared_seeds(groups: Sequence[RunGroup]) -> tuple[RunGroup, ...]:
 
 
 def left_out_notes(groups: Sequence[RunGroup], letters: Sequence[str]) -> list[str]:
-    """A sentence for each run of which seeds are left out, and for each that is not compared over the same ones."""
+    """Return a note for each run with seeds left out, and for each that is compared over different seeds."""
     first, kept = letters[0], _kept(groups)
     found = []
     for group, seeds, letter in zip(groups, kept, letters, strict=True):
@@ -38,7 +41,7 @@ def left_out_notes(groups: Sequence[RunGroup], letters: Sequence[str]) -> list[s
         if letter == first:
             continue
         if not set(seeds) & set(groups[0].run.seeds):
-            found.append(f"{letter} shares no seed with {first}, so its values are over other seeds")
+            found.append(f"{letter} shares no seed with {first}, so the values of {letter} are over different seeds")
         elif set(seeds) != set(kept[0]):
             found.append(
                 f"{letter} is compared with {first} on {listed(seeds)}, while the values of {first} are over "
@@ -50,18 +53,19 @@ def left_out_notes(groups: Sequence[RunGroup], letters: Sequence[str]) -> list[s
 
 
 def without_epoch(groups: Sequence[RunGroup], letters: Sequence[str], epoch: int) -> list[str]:
-    """A sentence for each run whose values at an epoch are over fewer seeds than it has."""
+    """Return a note for each run with seeds that have no such epoch."""
     found = []
     for group, letter in zip(groups, letters, strict=True):
         reached = readings.rows_at(group.run, epoch)
         if without := [seed for seed in group.run.seeds if seed not in reached]:
-            told = f"{letter}: {listed(without)} {'has' if len(without) == 1 else 'have'} no epoch {epoch}"
-            found.append(f"{told}, so the values of {letter} are over {listed(list(reached))}" if reached else told)
+            lacking = f"{letter}: {listed(without)} {'has' if len(without) == 1 else 'have'} no epoch {epoch}"
+            over = f", so the values of {letter} are over {listed(reached)}" if reached else ""
+            found.append(lacking + over)
     return found
 
 
 def _kept(groups: Sequence[RunGroup]) -> list[tuple[int, ...]]:
-    """The seeds of each run that verdicts are over."""
+    """Return the seeds of each run that verdicts are over."""
     first = groups[0].run.seeds
     shared = [tuple(seed for seed in group.run.seeds if seed in set(first)) for group in groups[1:]]
     of_first = tuple(seed for seed in first if any(seed in seeds for seeds in shared))
@@ -85,7 +89,7 @@ def _restricted(run: RecordedRun, seeds: Sequence[int]) -> RecordedRun:
 
 
 def listed(seeds: Iterable[int]) -> str:
-    """`seed 3`, `seeds 3 and 7`, `seeds 6 to 9`."""
+    """Write seeds in words: `seed 3`, `seeds 3 and 7`, `seeds 6 to 9`."""
     ordered = sorted(seeds)
     if len(ordered) == 1:
         return f"seed {ordered[0]}"

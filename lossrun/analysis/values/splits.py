@@ -1,9 +1,9 @@
-"""Which split of the data each seed of a run had, as its files tell.
+"""Find out which split of the data each seed of a run had.
 
-With `dataset.split_seed: seed` every seed draws a split of its own. Then the seeds of a run differ in their data too,
-values are comparable seed by seed, and the mean over them says something about random splits of the data and not about
-one split. Whatever else the config says (a fixed seed, an official test set, parts that the data bring along): if all
-seeds had the same training samples, they shared one split.
+With `dataset.split_seed: seed`, every seed draws its own split. Then the seeds of a run differ in their data too:
+values can be compared seed by seed, and their mean is over random splits of the data instead of one split. Whatever
+else the config says (a fixed seed, an official test set, parts given by the data): if all seeds had the same training
+samples, they shared one split.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,20 +15,25 @@ from lossrun.records.recorded import RecordedRun
 
 PARTS: Final = ("train", "validation", "test")
 _COLUMNS: Final = {"val_": "validation", "test_": "test"}
-DIGITS: Final = 16  # of a digest, in hex: as many as run.json keeps of each seed's
+DIGITS: Final = 16  # hex digits of a digest, as many as run.json records for each seed
 
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """`own`: each seed drew its own split. `digests`: per part, the beginning of the SHA-256 of each seed's samples;
-    `sizes`: per part, how many there are. Seeds of which a part is not recorded are missing there."""
+    """The split of each seed.
+
+    Attributes:
+        own: Whether each seed drew its own split.
+        digests: {part: {seed: the first digits of the SHA-256 of its samples}}; only what was recorded.
+        sizes: {part: {seed: the number of its samples}}; only what was recorded.
+    """
 
     own: bool
     digests: Mapping[str, Mapping[int, str]]
     sizes: Mapping[str, Mapping[int, float]]
 
     def same(self, other: "Splits", part: str) -> bool:
-        """Whether the samples of a part are the same in both runs, seed by seed; what nobody knows may be the same."""
+        """Return whether a part has the same samples in both runs, seed by seed, as far as recorded."""
         mine, its = self.digests.get(part, {}), other.digests.get(part, {})
         if self.own or other.own:
             return all(mine[seed] == its[seed] for seed in mine.keys() & its.keys())
@@ -36,13 +41,13 @@ class Splits:
 
     @property
     def total(self) -> float | None:
-        """All samples of the first seed's parts together; None where they are not known."""
+        """The number of samples of the first seed, over all parts; None if not recorded."""
         counts = [next(iter(found.values()), 0) for found in self.sizes.values()]
         return sum(counts) if counts else None
 
 
 def splits(run: RecordedRun) -> Splits:
-    """As run.json has them."""
+    """Return the splits of a run, as run.json recorded them."""
     seeds, dataset = run.seeds, run.config["dataset"]
     recorded = run.environment.get("data") or {}
     digests = {part: _of_seeds(str(recorded[part]).split("+"), seeds) for part in PARTS if recorded.get(part)}
@@ -62,8 +67,14 @@ def splits(run: RecordedRun) -> Splits:
 
 
 def resampled(ours: Splits, theirs: Splits, column: str, seeds: Collection[int]) -> Resampled | None:
-    """How the values of `column` of two runs on their common `seeds` depend on each other; None where all seeds share
-    one split, and nothing but chance in training tells them apart."""
+    """Return how the values of a column depend on each other over seeds with different splits.
+
+    Args:
+        seeds: The seeds that both runs have.
+
+    Returns:
+        The dependence; None if all seeds share one split.
+    """
     if not (ours.own or theirs.own):
         return None
     trained_on = {**theirs.digests.get("train", {}), **ours.digests.get("train", {})}
@@ -72,7 +83,7 @@ def resampled(ours: Splits, theirs: Splits, column: str, seeds: Collection[int])
     ratios = [_ratio(side.sizes, part, seeds) for side in (ours, theirs)]
     known = [ratio for ratio in ratios if ratio is not None]
     return Resampled(
-        # Without digests each seed counts as a split: that is what the config asked for.
+        # Without digests each seed counts as a split, because the config asked for that.
         split_of={seed: trained_on.get(seed, str(seed)) for seed in seeds},
         ratio=max(known) if len(known) == 2 else None,
         same_held_out=len(seeds) > 1 and len({held_out.get(seed, seed) for seed in seeds}) == 1,
@@ -80,7 +91,7 @@ def resampled(ours: Splits, theirs: Splits, column: str, seeds: Collection[int])
 
 
 def mixed(runs: Sequence[Splits]) -> bool:
-    """Whether some runs have a split for each seed, others one for all, and their samples do not agree all the same."""
+    """Return whether some runs have a split for each seed and others one split, with different samples."""
     one = next((found for found in runs if not found.own), None)
     if one is None or not any(found.own for found in runs):
         return False
@@ -93,14 +104,14 @@ def _agree(own: Splits, one: Splits) -> bool:
 
 
 def _of_seeds(values: Sequence[Any], seeds: Sequence[int]) -> dict[int, Any]:
-    """One value for all seeds, or one for each; none where the numbers do not fit."""
+    """Return {seed: its value}, from one value for all seeds or one for each; {} if the lengths differ."""
     if len(values) == 1:
         return dict.fromkeys(seeds, values[0])
     return dict(zip(seeds, values, strict=True)) if len(values) == len(seeds) else {}
 
 
 def _ratio(sizes: Mapping[str, Mapping[int, float]], part: str, seeds: Collection[int]) -> float | None:
-    """Held-out samples to training samples, mean over the seeds; None where a size is not known."""
+    """Return held-out samples / training samples, mean over the seeds; None if a size is not recorded."""
     held_out, trained_on = sizes.get(part, {}), sizes.get("train", {})
     if not seeds or not all(seed in held_out and seed in trained_on for seed in seeds):
         return None
@@ -108,7 +119,7 @@ def _ratio(sizes: Mapping[str, Mapping[int, float]], part: str, seeds: Collectio
 
 
 def _shares(dataset: Mapping[str, Any]) -> dict[str, float]:
-    """The parts as shares of all samples, for runs whose version recorded no sizes; {} where the config has counts."""
+    """Return the parts as shares of all samples, for runs without recorded sizes; {} if the config has counts."""
     test, validation = dataset.get("test"), dataset.get("validation")
     if not all(isinstance(share, float) or share == 0 for share in (test, validation)):
         return {}

@@ -1,7 +1,7 @@
-"""Two runs over the seeds they share: difference, interval, p-value, effect, and how many seeds would settle it.
+"""Compare two runs over the seeds they share: difference, interval, p-value, and how many seeds are needed.
 
-The interval and the p-value are Student's, of the paired differences. How often the 95 % interval holds the true mean
-difference, by simulation (20,000 samples each, standard error 0.2 points):
+The interval and the p-value are Student's, for the paired differences. The table shows how often the 95 % interval
+contains the true mean difference, by simulation (20,000 samples each, standard error 0.2 points):
 
 | differences over seeds                         | 3 seeds | 5 seeds | 6 seeds | 10 seeds |
 |------------------------------------------------|---------|---------|---------|----------|
@@ -11,19 +11,20 @@ difference, by simulation (20,000 samples each, standard error 0.2 points):
 | lognormal, sigma 0.5 (skewness 1.75)           |    92.5 |    91.4 |    91.5 |     91.8 |
 | lognormal, sigma 1 (skewness 6.2)              |    84.3 |    82.1 |    81.7 |     83.9 |
 
-Where two runs are equally good their differences are symmetric, whatever the distribution of each: there Student's
-interval errs at most as often as it says, and a false verdict is no likelier than promised. Strongly skewed
-differences need a real difference, and then it is the interval's width that is too optimistic. Johnson's correction
-for skewness (90 to 93 % in the last line) was left out because it loses exactly there: at 10 seeds it covers 91.9 %
-of the second line. Flipping signs reaches no p-value below 0.0625 with 5 seeds, and 0.031 with 6, too coarse to be
-corrected for several comparisons; Student's bootstrap is random and at 5 seeds 1.3 times as wide.
+If two runs are equally good, their differences are symmetric, whatever the distribution of each run. Then Student's
+interval is wrong at most as often as it says, and a false verdict is no likelier than promised. Strongly skewed
+differences only occur with a real difference, and then the interval is too narrow. Three alternatives were rejected.
+Johnson's correction for skewness (90 to 93 % in the last line) does worse where it matters: at 10 seeds it covers 91.9
+% in the second line. A sign-flip test cannot reach a p-value below 0.0625 with 5 seeds, or 0.031 with 6, which is too
+coarse to be corrected for several comparisons. Student's bootstrap is random and, at 5 seeds, 1.3 times as wide.
 
-All this is about seeds on one split. Where every seed has a split of its own (`split_seed: seed`), the splits draw on
-the same samples: their training sets overlap, a mean over them varies more than independent values would, and Student's
-interval is too narrow the more splits there are. The variance of the mean is then taken as deviation^2 (1/J +
-n_test/n_train), J splits, t of J - 1 degrees (Nadeau and Bengio, "Inference for the generalization error", 2003). How
-often 95 % intervals hold the true mean difference of two learners over datasets, by simulation (2,000 datasets or more
-each, rmse on a fifth of the samples; least squares against no fit, but for the last two):
+All this is for seeds on one split. If every seed has its own split (`split_seed: seed`), the splits share samples:
+their training sets overlap, a mean over them varies more than a mean of independent values, and Student's interval
+becomes too narrow as the number of splits grows. The variance of the mean is then taken as deviation^2 (1/J +
+n_test/n_train), with J splits and t of J - 1 degrees of freedom (Nadeau and Bengio, "Inference for the generalization
+error", 2003). The second table shows how often 95 % intervals contain the true mean difference of two learners over
+datasets, by simulation (at least 2,000 datasets each, rmse on a fifth of the samples; least squares against no fit,
+except in the last two lines):
 
 | difference                                       | Student's, 5, 6, 10 splits | corrected        |
 |--------------------------------------------------|----------------------------|------------------|
@@ -33,8 +34,8 @@ each, rmse on a fifth of the samples; least squares against no fit, but for the 
 | ridge 0.1 against 60                             |           93.7  93.2  91.6 | 98.2  98.9  99.2 |
 | the same, one training target in twenty far off  |           60.4  54.4  43.4 | 75.0  70.4  68.8 |
 
-The last line is the limit of it: where a few outliers among the training samples decide, all splits share them, and
-no interval from one dataset knows what other datasets would hold.
+The last line shows the limit of the method: if a few outliers among the training samples decide, all splits share them,
+and no interval from one dataset can describe other datasets.
 """
 
 import math
@@ -42,23 +43,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from lossrun.analysis.values.readings import Goal
+from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.student import critical_t, two_sided_p
 
-LEVEL: Final = 0.05  # of all false verdicts of a comparison together; intervals are of 1 - LEVEL
-POWER: Final = 0.8  # with which a fresh comparison is to find the difference
+LEVEL: Final = 0.05  # the chance of any false verdict in a comparison; intervals have 1 - LEVEL
+POWER: Final = 0.8  # the chance that a fresh comparison finds the difference
 LEAST_FOR_INTERVAL: Final = 3  # seeds
 LEAST_FOR_VERDICT: Final = 6  # seeds
-MOST_SEEDS: Final = 1000  # beyond, the number that would settle it is of no use to anybody
-ROUNDING: Final = 1e-6  # relative; what other kernels, or another order of sums, do to the same numbers in float32
-_CONSTANT: Final = 1e-12  # relative; differences that lie closer together than this are all the same
+MOST_SEEDS: Final = 1000  # nobody trains more
+ROUNDING: Final = 1e-6  # relative; the effect of different kernels, or another order of sums, in float32
+_CONSTANT: Final = 1e-12  # relative; differences closer together than this are equal
 
 
 @dataclass(frozen=True, slots=True)
 class Resampled:
-    """How values depend on each other whose seeds have splits of their own. `split_of`: per seed, what tells its split
-    from the others. `ratio`: held-out samples to training samples, None where it is not known. `same_held_out`: only
-    the training and validation samples were drawn, and all seeds were measured on the same ones."""
+    """How values depend on each other if their seeds have different splits.
+
+    Attributes:
+        split_of: {seed: what distinguishes its split from the others}.
+        ratio: Held-out samples / training samples; None if unknown.
+        same_held_out: Whether all seeds were measured on the same samples, and only training and validation samples
+            were drawn.
+    """
 
     split_of: Mapping[int, str]
     ratio: float | None
@@ -67,12 +73,21 @@ class Resampled:
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """One run minus another on the seeds they share. `count`: of independent values, which are seeds, or where each
-    seed has a split of its own (`over` is "splits") the means of its splits. `deviation`: of these, None for one.
-    `interval`: 95 %, of the mean, and `p_value`: two-sided, of no difference; both None for fewer than 3. `wins`: the
-    share of them on which the one run beats the other, ties half: an estimate of the probability that it does. `ties`:
-    how many are equal but for rounding. `ratio`: n_test / n_train of splits, by which the variance is larger; 0 on one
-    split, None where it is not known, and so no interval. `same_held_out`: see Resampled."""
+    """One run minus another, over the seeds they share.
+
+    Attributes:
+        per_seed: {seed: its difference}.
+        count: The number of values: seeds, or the means of splits if `over` is "splits".
+        deviation: The standard deviation of these values; None for one value.
+        interval: The 95 % interval of the mean; None for fewer than 3 values.
+        p_value: The two-sided p-value for no difference; None for fewer than 3 values.
+        wins: The share of the values on which the run beats the other, where a tie counts half. It estimates the
+            probability that it does.
+        ties: How many values differ only by rounding.
+        ratio: n_test / n_train of splits, which enlarges the variance; 0 on one split. None if unknown; then there is
+            no interval.
+        same_held_out: See Resampled.
+    """
 
     per_seed: dict[int, float]
     mean: float
@@ -88,7 +103,7 @@ class PairedDifference:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the mean: deviation sqrt(1/count + ratio); None where it is not known."""
+        """The standard error of the mean: deviation sqrt(1/count + ratio); None if unknown."""
         if self.deviation is None or self.ratio is None:
             return None
         return self.deviation * math.sqrt(1 / self.count + self.ratio)
@@ -97,12 +112,20 @@ class PairedDifference:
 def paired_difference(
     run: Mapping[int, float], other: Mapping[int, float], goal: Goal, resampled: Resampled | None = None
 ) -> PairedDifference | None:
-    """`run` minus `other`, values per seed, over the seeds where both are finite; None where there is none.
+    """Subtract `other` from `run`, over the seeds where both are finite.
 
-    `goal`: which way is better, for `wins`. Values that are equal but for rounding differ by 0. Differences that are
-    all the same leave Student's t without a scale: their p-value is the sign test's, 2^(1 - n), and 1 where they are 0;
-    of overlapping splits n is 1 / (1/n + ratio), as many independent values as have the variance of their mean.
-    resampled: where seeds have splits of their own. Seeds of the same split are averaged first.
+    Values that differ only by rounding have the difference 0. If all differences are equal, Student's t has no scale:
+    the p-value is then that of a sign test, 2^(1 - n), or 1 if they are 0. For overlapping splits n is 1 / (1/n +
+    ratio), the number of independent values whose mean has the same variance.
+
+    Args:
+        run: {seed: value}.
+        other: {seed: value}.
+        goal: Which way is better, for `wins`.
+        resampled: Given if seeds have different splits. Seeds on the same split are averaged first.
+
+    Returns:
+        The difference; None if no seed has a finite value in both runs.
     """
     seeds = [seed for seed in run if math.isfinite(run[seed]) and math.isfinite(other.get(seed, math.nan))]
     if not seeds:
@@ -122,13 +145,13 @@ def paired_difference(
         squares = sum((value - mean) * (value - mean) for value in values)
         deviation = 0.0 if constant else math.sqrt(squares / (count - 1))
     ties = values.count(0.0)
-    better = sum(1.0 if (value > 0) == (goal == "max") else 0.0 for value in values if value)
+    better = sum(value * sign(goal) > 0 for value in values)
     wins = (better + ties / 2) / count
     found = PairedDifference(
         per_seed, mean, deviation, None, None, wins, ties, count, over=over, ratio=ratio, same_held_out=same_held_out
     )
     error = found.standard_error
-    # Differences of a run that exploded may be too large to be squared.
+    # The differences of a run that diverged may be too large to square.
     if count < LEAST_FOR_INTERVAL or error is None or ratio is None or not math.isfinite(error):
         return found
     if deviation == 0:
@@ -139,7 +162,7 @@ def paired_difference(
 
 
 def _split_means(per_seed: Mapping[int, float], split_of: Mapping[int, str]) -> list[float]:
-    """The mean over the seeds of each split."""
+    """Average the differences over the seeds of each split."""
     grouped: dict[str, list[float]] = {}
     for seed, value in per_seed.items():
         grouped.setdefault(split_of[seed], []).append(value)
@@ -147,12 +170,12 @@ def _split_means(per_seed: Mapping[int, float], split_of: Mapping[int, str]) -> 
 
 
 def difference(value: float, other: float) -> float:
-    """0 where only rounding differs: nobody can say which of the two is better."""
+    """Subtract two values; 0 if they differ only by rounding, because then neither is better."""
     return 0.0 if math.isclose(value, other, rel_tol=ROUNDING) else value - other
 
 
 def within_margin(found: PairedDifference, margin: float, level: float) -> bool:
-    """Whether the difference is smaller than `margin` either way: two one-sided t-tests, each at `level`.
+    """Return whether the difference is within +-margin, by two one-sided t-tests, each at `level`.
 
     Source: Schuirmann, "A comparison of the two one-sided tests procedure and the power approach for assessing the
     equivalence of average bioavailability", 1987.
@@ -164,8 +187,9 @@ def within_margin(found: PairedDifference, margin: float, level: float) -> bool:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values corrected for their number, by Holm's step-down method: the chance of any false rejection at or
-    under a level is at most that level, however the tests depend on each other.
+    """Correct p-values for their number by Holm's step-down method.
+
+    The chance of any false rejection at a level is then at most that level, however the tests depend on each other.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure", 1979.
     """
@@ -178,10 +202,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def seeds_to_settle(mean: float, deviation: float, level: float, ratio: float = 0.0) -> int | None:
-    """About how many seeds, or splits, a fresh comparison needs to find such a difference with probability POWER.
+    """Estimate how many seeds, or splits, a fresh comparison needs to find such a difference.
 
-    The least n >= 6 with 1/(1/n + ratio) >= ((t(1 - level/2) + t(POWER)) deviation / mean)^2, t of n - 1 degrees of
-    freedom. `ratio`: n_test / n_train of splits. A guess, as mean and deviation are. None beyond MOST_SEEDS.
+    It is the least n >= 6 with 1/(1/n + ratio) >= ((t(1 - level/2) + t(POWER)) deviation / mean)^2, with t of n - 1
+    degrees of freedom: then the difference is found with probability POWER. It is only as good as the estimates of mean
+    and deviation.
+
+    Args:
+        ratio: n_test / n_train of splits; 0 on one split.
+
+    Returns:
+        The number; None if it is above MOST_SEEDS.
     """
     if not mean:
         return None
@@ -200,11 +231,13 @@ def seeds_to_settle(mean: float, deviation: float, level: float, ratio: float = 
 
 
 def needs_more_data(mean: float, deviation: float, level: float, ratio: float) -> bool:
-    """Whether no number of splits finds such a difference: the variance of the mean stays above deviation^2 times
-    `ratio`, however many there are, as all draw on the same samples."""
+    """Return whether no number of splits can find such a difference.
+
+    All splits share samples, so the variance of the mean stays above deviation^2 times `ratio`, however many there are.
+    """
     if not ratio:
         return False
-    from statistics import NormalDist  # only here: importing takes its time
+    from statistics import NormalDist  # slow to import, and rarely needed
 
     normal = NormalDist()
     quantiles = normal.inv_cdf(1 - level / 2) + normal.inv_cdf(POWER)

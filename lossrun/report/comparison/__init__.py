@@ -1,1 +1,1 @@
-"""A comparison as tables, sentences, csv, JSON and LaTeX."""
+"""Show a comparison as text, JSON, CSV, Markdown, or LaTeX."""

@@ -1,4 +1,4 @@
-"""A table of classes: how many samples each has, and its metrics by itself."""
+"""Make a table of classes: the number of samples of each, and its metrics."""
 
 import math
 
@@ -9,7 +9,7 @@ from lossrun.report.layout.text_table import Column, TextTable
 
 
 def class_table(found: ClassValues, sign: str, title: str) -> TextTable:
-    """A row for each class; means and deviations over the seeds."""
+    """Make a table with a row for each class; values are means and deviations over the seeds."""
     columns = tuple(
         Column(name, tuple(cell(name, value, sign) for value in values)) for name, values in found.values.items()
     )
@@ -17,7 +17,7 @@ def class_table(found: ClassValues, sign: str, title: str) -> TextTable:
 
 
 def cell(name: str, value: Spread | None, sign: str) -> str:
-    """A dash where there is no value, as of ranks in a class without samples."""
+    """Write a value of a class; a dash for no value, such as the auc of a class without samples."""
     if value is None or math.isnan(value.mean):
         return "-"
     if name == "samples":

@@ -1,4 +1,4 @@
-"""A comparison for people: what differs, which is better, how sure that is, and the numbers behind it."""
+"""Print a comparison: what differs, which run is better, how sure that is, and the numbers behind it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
@@ -25,10 +25,13 @@ MOST_EPOCHS: Final = 20  # rows of the epoch table
 
 
 def print_comparison(comparison: ComparedRuns, console: Console, *, curves: bool = True, hint: str = "") -> None:
-    """What differs, which is better, how sure that is, and the numbers; tables no wider than the terminal.
+    """Print a comparison, with tables no wider than the terminal.
 
-    Columns are headed by what differs between the runs where the whole table then fits, otherwise by their letters.
-    curves: also the losses epoch by epoch. hint: said where there are curves to see.
+    Columns are headed by the runs' labels if the whole table then fits, otherwise by their letters.
+
+    Args:
+        curves: Whether to print the losses epoch by epoch too.
+        hint: A note to print if there are curves to see.
     """
     sign = plus_minus(console)
     _print_runs(console, comparison)
@@ -54,14 +57,14 @@ def print_comparison(comparison: ComparedRuns, console: Console, *, curves: bool
 
 
 def print_per_seed(comparison: ComparedRuns, console: Console) -> None:
-    """Every metric of every seed, a value a row."""
+    """Print every metric of every seed, one value in a row."""
     _print_runs(console, comparison)
     print_line(console, "")
     print_table(console, per_seed_table(comparison))
 
 
 def print_metrics(comparison: ComparedRuns, console: Console) -> None:
-    """The tables of metrics and nothing else, runs by their labels: data for a report."""
+    """Print only the tables of metrics, with the runs' labels: data for a report."""
     names, sign = [run.label for run in comparison.runs], plus_minus(console)
     for number, (long, upright) in enumerate(
         zip(matrices(comparison, names, sign), matrices(comparison, names, sign, upright=True), strict=True)
@@ -75,9 +78,12 @@ def print_metrics(comparison: ComparedRuns, console: Console) -> None:
 def blocks(
     comparison: ComparedRuns, *, curves: bool, upright: bool = False, only_table: bool = False
 ) -> list[TextTable | list[str]]:
-    """The whole of it for documents: tables, and sentences of one kind together, in the order of the screen.
+    """Return the whole comparison for a document: tables and lists of sentences, in the order of the screen.
 
-    upright: metrics as rows. curves: also the losses epoch by epoch. only_table: the tables of metrics alone.
+    Args:
+        curves: Whether to include the losses epoch by epoch.
+        upright: Whether metrics are rows and runs are columns.
+        only_table: Whether to return only the tables of metrics.
     """
     if only_table:
         return [*matrices(comparison, [run.label for run in comparison.runs], "±", upright=upright)]
@@ -98,12 +104,12 @@ def blocks(
 
 
 def remarks(comparison: ComparedRuns) -> list[str]:
-    """What to keep in mind of single runs."""
+    """Return what to keep in mind about single runs, with their letters."""
     return [f"{run.letter}: {remark}" for run in comparison.runs for remark in run.remarks]
 
 
 def _print_runs(console: Console, comparison: ComparedRuns) -> None:
-    """The legend. What there is no room for stands below it: the directories' names, or also what differs."""
+    """Print the legend. What does not fit into the table follows below it: directories, and labels if needed."""
 
     def fits(table: TextTable) -> bool:
         return not is_bounded(console) or table.width <= console.width
@@ -125,7 +131,7 @@ def _print_runs(console: Console, comparison: ComparedRuns) -> None:
 
 
 def _print_differences(console: Console, comparison: ComparedRuns) -> None:
-    """A table, or where the values are too long for one, a list."""
+    """Print the differences as a table, or as a list if the values are too long."""
     (table,) = _named(console, comparison, lambda names: [differences_table(comparison, names)])
     if not is_bounded(console) or table.width <= console.width:
         print_table(console, table)
@@ -133,16 +139,16 @@ def _print_differences(console: Console, comparison: ComparedRuns) -> None:
     print_line(console, table.title, style="bold")
     for difference in comparison.differences:
         print_line(console, difference.key)
-        alike: dict[str, list[str]] = {}
+        same: dict[str, list[str]] = {}
         for letter, value in zip(letters(comparison), difference.values, strict=True):
-            alike.setdefault(value, []).append(letter)
-        print_pairs(console, [(", ".join(found), value) for value, found in alike.items()], indent=2)
+            same.setdefault(value, []).append(letter)
+        print_pairs(console, [(", ".join(found), value) for value, found in same.items()], indent=2)
 
 
 def _named(
     console: Console, comparison: ComparedRuns, build: Callable[[Sequence[str]], list[TextTable]]
 ) -> Iterator[TextTable]:
-    """Each table with long headers if it fits like that, else with letters."""
+    """Yield each table with labels as headers if it fits, otherwise with letters."""
     for long, short in zip(build(headers(comparison)), build(letters(comparison)), strict=True):
         yield long if not is_bounded(console) or long.width <= console.width else short
 
@@ -160,7 +166,7 @@ def _print_verdicts(console: Console, comparison: ComparedRuns) -> None:
 
 
 def _matrices(console: Console, comparison: ComparedRuns, sign: str) -> Iterator[TextTable]:
-    """Runs as rows where that fits, else metrics as rows, which can be stacked."""
+    """Yield each matrix with runs as rows if it fits, otherwise with metrics as rows, which can be stacked."""
     long, short = headers(comparison), letters(comparison)
     shapes = [
         matrices(comparison, names, sign, upright=upright) for upright in (False, True) for names in (long, short)

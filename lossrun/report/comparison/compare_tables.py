@@ -1,31 +1,32 @@
-"""The tables of a comparison, with the runs called by whatever names the caller has room for."""
+"""Make the tables of a comparison, with the runs' names that the caller has room for."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from lossrun.analysis.comparison.compare import ComparedRun, ComparedRuns, Curve
 from lossrun.analysis.comparison.metrics import ComparedMetric
+from lossrun.analysis.comparison.moments import in_words
 from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.seconds import shared
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable
 
 BETTER: Final = {"min": "lower", "max": "higher", None: "-"}
-MARK: Final = " *"  # behind the best value
+MARK: Final = " *"  # after the best value
 
 
 def letters(comparison: ComparedRuns) -> list[str]:
-    """The runs' letters: the shortest headers."""
+    """Return the runs' letters: the shortest headers."""
     return [run.letter for run in comparison.runs]
 
 
 def headers(comparison: ComparedRuns) -> list[str]:
-    """`B: loss=mae`; the letter alone where the label is but the directory's name, which the legend has."""
+    """Return headers such as `B: loss=mae`; the letter alone if the label only repeats the directory's name."""
     return [run.letter if run.called_by_name else f"{run.letter}: {run.label}" for run in comparison.runs]
 
 
 def runs_table(comparison: ComparedRuns, *, labels: bool = True, directories: bool = True) -> TextTable:
-    """The legend: letter, what differs, state, epochs, seeds, best epochs, the directory's name."""
+    """Make the legend: letter, label, status, epochs, seeds, best epochs, and directory of each run."""
     runs = comparison.runs
     by = list(dict.fromkeys(run.best_metric for run in runs))
     columns = [
@@ -45,7 +46,7 @@ def runs_table(comparison: ComparedRuns, *, labels: bool = True, directories: bo
 
 
 def differences_table(comparison: ComparedRuns, names: Sequence[str]) -> TextTable:
-    """The keys of the config that are not the same in all runs."""
+    """Make a table of the keys of the config that differ between the runs."""
     differences = comparison.differences
     columns = [
         Column(name, tuple(difference.values[index] for difference in differences), right=False)
@@ -55,7 +56,7 @@ def differences_table(comparison: ComparedRuns, names: Sequence[str]) -> TextTab
 
 
 def epochs_table(comparison: ComparedRuns, names: Sequence[str], sign: str, most: int) -> TextTable:
-    """The curves epoch by epoch, `most` of the epochs at most."""
+    """Make a table of the curves epoch by epoch, with at most `most` epochs."""
     every = sorted({epoch for curve in comparison.curves for epoch in curve.rows})
     best = {epoch for run in comparison.runs for epoch in run.best_epochs.values()}
     shown = pick(every, most, best)
@@ -70,13 +71,15 @@ def epochs_table(comparison: ComparedRuns, names: Sequence[str], sign: str, most
     several = any(len(run.seeds) > 1 for run in comparison.runs)
     note = "* the best epoch of a seed" if several else "* the run's best epoch"
     if len(shown) < len(every):
-        note += f"; {len(shown)} of {len(every)} epochs are shown, --format csv has all"
+        note += f"; {len(shown)} of {len(every)} epochs are shown; --format csv has all of them"
     return TextTable("Epoch by epoch", Column("epoch", tuple(map(str, shown))), tuple(columns), note=note)
 
 
 def pick(epochs: Sequence[int], most: int, wanted: set[int]) -> list[int]:
-    """At most `most` of the epochs, evenly spread, the first and the last among them, and as many of `wanted` as
-    there is room for."""
+    """Choose at most `most` epochs, evenly spread.
+
+    The first and the last are among them, and as many of `wanted` as there is room for.
+    """
     if len(epochs) <= most:
         return list(epochs)
     kept = [*dict.fromkeys([epochs[0], epochs[-1], *sorted(wanted & set(epochs))])][:most]
@@ -86,7 +89,7 @@ def pick(epochs: Sequence[int], most: int, wanted: set[int]) -> list[int]:
 
 
 def target_table(comparison: ComparedRuns, names: Sequence[str], sign: str) -> TextTable:
-    """How soon each run reaches the target, over the seeds that do, and what its learning curve comes to."""
+    """Make a table of how soon each run reaches the target, and the mean height of its learning curve."""
     assert comparison.target is not None
     target, runs = comparison.target, comparison.target.runs
     columns = (
@@ -99,15 +102,15 @@ def target_table(comparison: ComparedRuns, names: Sequence[str], sign: str) -> T
     )
     bound = "at least" if target.goal == "max" else "at most"
     note = (
-        f"never: seeds that do not get there and are in no mean; mean height: the area under {target.metric} "
-        f"from epoch 1 to {target.epochs}, by its length{seconds_note(comparison)}"
+        f"never: seeds that do not reach the target, left out of the means; mean height: the mean of {target.metric} "
+        f"from epoch 1 to {target.epochs}{seconds_note(comparison)}"
     )
     title = f"Until {target.metric} is {bound} {target.value:g}"
     return TextTable(title, Column("run", tuple(names), right=False), columns, note)
 
 
 def seconds_cells(comparison: ComparedRuns, sign: str) -> Iterator[str]:
-    """The seconds to the target, with a label where seeds shared them."""
+    """Yield the seconds to the target, with a label if seeds shared them."""
     assert comparison.target is not None
     for found, run in zip(comparison.target.runs, comparison.runs, strict=True):
         together = shared(found.at_once, len(run.seeds) + len(run.left_out)) if found.seconds else ""
@@ -115,17 +118,17 @@ def seconds_cells(comparison: ComparedRuns, sign: str) -> Iterator[str]:
 
 
 def seconds_note(comparison: ComparedRuns) -> str:
-    """What the seconds of runs with several seeds are; nothing where all have one."""
+    """Say what the seconds of runs with several seeds are; "" if every run has one seed."""
     assert comparison.target is not None
     if all(len(run.seeds) + len(run.left_out) == 1 for run in comparison.runs):
         return ""
     pairs = zip(comparison.target.runs, comparison.runs, strict=True)
     labelled = any(found.seconds and shared(found.at_once, len(run.seeds) + len(run.left_out)) for found, run in pairs)
-    return "; seconds: of one seed" + (", or as labelled the wall time that several seeds share" if labelled else "")
+    return "; seconds: for one seed" + (", or with a label for several seeds together" if labelled else "")
 
 
 def per_seed_rows(comparison: ComparedRuns) -> list[tuple[str, int, str, float, str]]:
-    """Tidy data, a value a row: run, seed, metric, value at the comparison's moment, the run's label."""
+    """Return tidy data, one value in a row: run, seed, metric, value at the comparison's moment, label."""
     return [
         (run.name, seed, metric.name, value, run.label)
         for index, run in enumerate(comparison.runs)
@@ -136,7 +139,7 @@ def per_seed_rows(comparison: ComparedRuns) -> list[tuple[str, int, str, float, 
 
 
 def per_seed_table(comparison: ComparedRuns) -> TextTable:
-    """The same, runs by their letters."""
+    """Make the same rows into a table, with the runs' letters."""
     called = {run.name: run.letter for run in comparison.runs}
     rows = per_seed_rows(comparison)
     columns = (
@@ -149,25 +152,18 @@ def per_seed_table(comparison: ComparedRuns) -> TextTable:
 
 
 def moment(comparison: ComparedRuns) -> str:
-    """When the metrics were read, in words."""
-    match comparison.at:
-        case "best":
-            same = all(run.best_epochs == run.last_epochs for run in comparison.runs)
-            return "each run's best epoch" + (", which is its last" if same else "")
-        case "last":
-            return "each run's last epoch"
-        case number:
-            return f"epoch {number}"
+    """Name the moment at which the metrics were read."""
+    same = comparison.at == "best" and all(run.best_epochs == run.last_epochs for run in comparison.runs)
+    return in_words(comparison.at) + (", which is its last" if same else "")
 
 
 def with_units(metric: ComparedMetric, separator: str = " ") -> str:
-    """`val_rmse [targets]`."""
+    """Write a metric with its units: `val_rmse [targets]`."""
     return f"{metric.name}{separator}[{metric.units}]" if metric.units else metric.name
 
 
 def marked_cells(values: Sequence[Spread | None], marked: frozenset[int], sign: str) -> tuple[str, ...]:
-    """The values as text, the marked ones with a star; the others leave room for it, so that digits stand below
-    digits."""
+    """Write values, with a star after the marked ones and room for it after the others."""
     blank = " " * len(MARK) if marked else ""
     return tuple(format_spread(v, sign) + (MARK if row in marked else blank) for row, v in enumerate(values))
 
@@ -185,8 +181,10 @@ def _epochs(epochs: Iterable[int]) -> str:
 
 
 def _seeds(run: ComparedRun) -> str:
-    told = [f"{len(seeds)} {what}" for what, seeds in (("left out", run.left_out), ("diverged", run.diverged)) if seeds]
-    return f"{len(run.seeds)} ({', '.join(told)})" if told else str(len(run.seeds))
+    parts = [
+        f"{len(seeds)} {what}" for what, seeds in (("left out", run.left_out), ("diverged", run.diverged)) if seeds
+    ]
+    return f"{len(run.seeds)} ({', '.join(parts)})" if parts else str(len(run.seeds))
 
 
 def _share(some: Sequence[int], every: Sequence[int]) -> str:

@@ -1,5 +1,4 @@
-"""A comparison for programs and documents: JSON and CSV in full precision, Markdown and LaTeX rounded like
-the tables."""
+"""Write a comparison for programs and documents: JSON and CSV in full precision, Markdown and LaTeX rounded."""
 
 import csv
 import io
@@ -19,12 +18,18 @@ from lossrun.report.layout.text_table import Column, TextTable
 _MARKUP: Final = re.compile(r"[\\*|<]|(?<!\w)_|_(?!\w)")
 CSV_HEADER: Final = ("run", "label", "seed", "metric", "at", "epoch", "value")
 PER_SEED_HEADER: Final = ("run", "seed", "metric", "value", "label")
-MOST_UPRIGHT: Final = 6  # runs that a page has room for side by side
+MOST_UPRIGHT: Final = 6  # columns of runs that fit on a page
 
 
 def written(comparison: ComparedRuns, format_: str, *, curves: bool, per_seed: bool, only_table: bool = False) -> str:
-    """The comparison as `json`, `csv`, `md` or `latex`. `per_seed`: only each seed's values, a value a row. `curves`:
-    in documents also the losses epoch by epoch, `only_table`: the tables of metrics alone; data are always whole."""
+    """Write a comparison.
+
+    Args:
+        format_: `json`, `csv`, `md`, or `latex`.
+        curves: Whether documents include the losses epoch by epoch; JSON and CSV always do.
+        per_seed: Whether to write only each seed's values, one in a row.
+        only_table: Whether documents contain only the tables of metrics.
+    """
     if per_seed:
         tidy = {"json": per_seed_json, "csv": per_seed_csv, "md": per_seed_markdown, "latex": per_seed_latex}
         return tidy[format_](comparison)
@@ -34,7 +39,7 @@ def written(comparison: ComparedRuns, format_: str, *, curves: bool, per_seed: b
 
 
 def to_json(comparison: ComparedRuns) -> str:
-    """The whole comparison as strict JSON; non-finite numbers are the strings "nan", "inf" and "-inf"."""
+    """Write the whole comparison as strict JSON; NaN and infinity are the strings "nan", "inf", and "-inf"."""
     return strict_json.dumps(plain_data(comparison), indent=2) + "\n"
 
 
@@ -54,41 +59,48 @@ def plain_data(value: Any) -> Any:
 
 
 def to_csv(comparison: ComparedRuns) -> str:
-    """One value per line. `at`: "epoch", and every epoch is there; "best"; "last"; "given", the epoch that the
-    comparison was asked for by number; "target", for how soon a seed got there (`value` in epochs, or in seconds of one
-    seed that `seeds_at_once` seeds share, empty where that is not known) and the mean height of its curve."""
+    """Write one value in a line.
+
+    The column `at` says when the value was measured:
+
+    - "epoch": at every epoch,
+    - "best", "last": at the seed's best or last epoch,
+    - "given": at the epoch that the comparison was asked for by number,
+    - "target": how soon a seed reached the target (`value` in epochs, or in seconds of one seed that `seeds_at_once`
+      seeds share, empty if unknown), and the mean height of its curve.
+    """
     return _csv(CSV_HEADER, _csv_rows(comparison))
 
 
 def to_markdown(comparison: ComparedRuns, *, curves: bool = True, only_table: bool = False) -> str:
-    """The tables and sentences that people see, as GitHub's Markdown; what is best is bold."""
+    """Write the tables and sentences of the screen as GitHub's Markdown; the best values are bold."""
     return "\n".join(map(_markdown_block, blocks(comparison, curves=curves, only_table=only_table)))
 
 
 def to_latex(comparison: ComparedRuns, *, curves: bool = True, only_table: bool = False) -> str:
-    """The same as LaTeX. The matrices of few runs have metrics as rows, as a page is narrower than a screen."""
+    """Write them as LaTeX. For few runs, metrics are rows, because a page is narrower than a screen."""
     upright = len(comparison.runs) <= MOST_UPRIGHT
     return latex(blocks(comparison, curves=curves, upright=upright, only_table=only_table))
 
 
 def per_seed_json(comparison: ComparedRuns) -> str:
-    """Tidy data: a list of records of run, seed, metric, value and label, at the comparison's moment."""
+    """Write tidy data: a list of records with run, seed, metric, value, and label."""
     rows = [dict(zip(PER_SEED_HEADER, row, strict=True)) for row in per_seed_rows(comparison)]
     return strict_json.dumps(rows, indent=2) + "\n"
 
 
 def per_seed_csv(comparison: ComparedRuns) -> str:
-    """The same, a line each."""
+    """Write tidy data: one record in a line."""
     return _csv(PER_SEED_HEADER, ((*row[:3], repr(row[3]), row[4]) for row in per_seed_rows(comparison)))
 
 
 def per_seed_markdown(comparison: ComparedRuns) -> str:
-    """The same as a table, rounded, below the legend."""
+    """Write tidy data as a table, rounded, below the legend."""
     return "\n".join(map(_markdown_block, (runs_table(comparison), per_seed_table(comparison))))
 
 
 def per_seed_latex(comparison: ComparedRuns) -> str:
-    """The same."""
+    """Write tidy data as a LaTeX table, rounded, below the legend."""
     return latex((runs_table(comparison), per_seed_table(comparison)))
 
 
@@ -163,5 +175,5 @@ def _markdown_cell(column: Column, row: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    """What would be read as markup. Underscores and hyphens within a word, and brackets without a link, are not."""
+    """Escape Markdown. Underscores and hyphens within a word, and brackets without a link, need no escape."""
     return _MARKUP.sub(r"\\\g<0>", text)

@@ -1,4 +1,4 @@
-"""Tables and sentences as LaTeX, for the booktabs package."""
+"""Write tables and sentences as LaTeX, for the booktabs package."""
 
 import re
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ _MINUS: Final = re.compile(r"(?<![\w.)\]-])-(?=\d)")
 
 
 def latex(blocks: Sequence[TextTable | Sequence[str]]) -> str:
-    """The blocks in their order: a table each as a float, sentences as a list."""
+    """Write the blocks in their order: each table as a float, sentences as a list."""
     parts = [_table(block) if isinstance(block, TextTable) else _list(block) for block in blocks]
     return "\n".join(["% needs \\usepackage{booktabs}\n", *parts])
 
 
 def escaped(text: str) -> str:
-    """What LaTeX would read as a command, as characters; a minus is one."""
+    """Escape LaTeX, and write a minus sign as such."""
     return _ESCAPED.sub(lambda found: _SPECIAL[found[0]], _MINUS.sub("\0", text)).replace("\0", "$-$")
 
 

@@ -1,11 +1,11 @@
-"""The cross-loss matrix: every run by every metric that it was scored by, on one part of the data."""
+"""Make the cross-loss matrix: every run by every metric that it was scored with, on one part of the data."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.metrics import ComparedMetric
-from lossrun.analysis.values.readings import bare
+from lossrun.analysis.values.metric_names import bare
 from lossrun.report.comparison.compare_tables import BETTER, marked_cells, moment, with_units
 from lossrun.report.layout.text_table import Column, TextTable
 
@@ -13,9 +13,11 @@ _PARTS: Final = {"test_": "Test data", "val_": "Validation data", "train_": "Tra
 
 
 def matrices(comparison: ComparedRuns, names: Sequence[str], sign: str, *, upright: bool = False) -> list[TextTable]:
-    """One table per part of the data, what decides in the first columns. No table without a value.
+    """Make one table for each part of the data that has values, with the deciding metrics first.
 
-    names: what to call each run. upright: metrics as rows and runs as columns, for narrow terminals.
+    Args:
+        names: What to call each run.
+        upright: Whether metrics are rows and runs are columns, for narrow terminals.
     """
     tables = []
     for part, title in _PARTS.items():
@@ -42,17 +44,17 @@ def _legend(shown: Sequence[ComparedMetric], sign: str, comparison: ComparedRuns
     spreads = [value for metric in shown for value in metric.measured.values if value]
     over_seeds = any(value.deviation is not None for value in spreads)
     over = "seeds, each with its own split" if comparison.own_splits else "seeds"
-    best = ("* the best mean" if over_seeds else "* the best") if any(y.measured.best for y in shown) else ""
-    spread = f"{sign} the standard deviation over {over}" if over_seeds else ""
+    best = ("* best mean" if over_seeds else "* best value") if any(y.measured.best for y in shown) else ""
+    spread = f"{sign} standard deviation over {over}" if over_seeds else ""
     return "; ".join(filter(None, (best, spread, *_of_fewer_seeds(shown, comparison))))
 
 
 def _of_fewer_seeds(shown: Sequence[ComparedMetric], comparison: ComparedRuns) -> Iterator[str]:
-    """For each run whose means are not over all of its seeds, as some have diverged or stopped: over how many."""
+    """Yield a note for each run with means over only some of its seeds, because others diverged or stopped."""
     for index, run in enumerate(comparison.runs):
         counts = {len(value.per_seed) for y in shown if (value := y.measured.values[index])} - {len(run.seeds)}
         if counts:
-            yield f"{run.letter} over {' or '.join(map(str, sorted(counts)))} of {len(run.seeds)} seeds"
+            yield f"{run.letter}: means over {' or '.join(map(str, sorted(counts)))} of {len(run.seeds)} seeds"
 
 
 def _wide(title: str, shown: Sequence[ComparedMetric], names: Sequence[str], sign: str, note: str) -> TextTable:

@@ -1,4 +1,4 @@
-"""Which run is better and how sure that is, in words, or for many runs in a table."""
+"""Say which run is better and how sure that is, in sentences, or in a table for many runs."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,67 +11,75 @@ from lossrun.report.comparison.compare_tables import moment
 from lossrun.report.layout.numbers import format_difference, format_number
 from lossrun.report.layout.text_table import Column, TextTable
 
-MOST_SENTENCES: Final = 8  # verdicts; more are a table
+MOST_SENTENCES: Final = 8  # more verdicts become a table
 
 _CLAIMS: Final = {
     "better": "{run} is better than {other} by {metric}",
     "worse": "{other} is better than {run} by {metric}",
-    "leaning better": "leaning to {run} over {other} by {metric}",
-    "leaning worse": "leaning to {other} over {run} by {metric}",
+    "probably better": "{run} is probably better than {other} by {metric}",
+    "probably worse": "{other} is probably better than {run} by {metric}",
     "equivalent": "{run} and {other} are equivalent by {metric}, within {margin}",
-    "cannot tell": "cannot tell {run} from {other} by {metric}",
+    "no clear difference": "no clear difference between {other} and {run} by {metric}",
 }
+_IDENTICAL: Final = "{other} and {run} are identical by {metric} on all {count} {over}"
 
 _COUNTED: Final = {
-    "better": "better",
-    "leaning better": "leaning to better",
-    "equivalent": "equivalent",
-    "cannot tell": "cannot tell",
-    "leaning worse": "leaning to worse",
-    "worse": "worse",
+    "better": "{runs} {verb} better",
+    "probably better": "{runs} {verb} probably better",
+    "equivalent": "{runs} {verb} equivalent",
+    "no clear difference": "no clear difference for {runs}",
+    "probably worse": "{runs} {verb} probably worse",
+    "worse": "{runs} {verb} worse",
 }
 
 
 def sentences(comparison: ComparedRuns) -> list[str]:
-    """A sentence per verdict, or of many verdicts one per metric; then what all of them rest on."""
+    """Return a sentence for each verdict, or one for each metric if there are many; then what they are based on."""
     found = comparison.verdicts
     if not found:
         return []
     few = len(found) <= MOST_SENTENCES
-    said = [_sentence(comparison, verdict) for verdict in found] if few else _summary(comparison)
-    return [*said, *basis(comparison)]
+    judged = [_sentence(comparison, verdict) for verdict in found] if few else _summary(comparison)
+    return [*judged, *basis(comparison)]
 
 
 def basis(comparison: ComparedRuns) -> list[str]:
-    """What the intervals are over, and what the p-values were corrected for; nothing where there are none."""
+    """Say what the intervals are over and what the p-values are corrected for; empty without intervals."""
     if not any(verdict.difference and verdict.difference.interval for verdict in comparison.verdicts):
         return []
     comparisons = comparison.verdicts[0].comparisons
-    text = (
-        f"intervals are 95 %, of the mean difference over {_population(comparison)}"
-        + (f"; p-values are corrected for {comparisons} comparisons (Holm)" if comparisons > 1 else "")
-        + (f"; every run is compared with {comparison.runs[0].letter}, the first" if len(comparison.runs) > 2 else "")
-    )
-    if any(verdict.seeds for verdict in comparison.verdicts):
-        text += (
-            f"; the {_over(comparison)} that would settle it are those of a fresh comparison: "
-            "adding some until there is a verdict errs in one case of four"
+    found = [f"95 % intervals are for the mean difference over {_population(comparison)}"]
+    if split := _resampled(comparison):
+        factor = f"1/{split.count} + {format_number(split.ratio or 0, 2)}"
+        found.append(
+            "the training samples of the splits overlap, so the variance of the mean is the variance over the splits "
+            f"times 1/J + n_test/n_train, here {factor} (Nadeau and Bengio 2003)"
         )
-    return [text]
+    if comparisons > 1:
+        found.append(f"p-values are corrected for {comparisons} comparisons (Holm)")
+    if len(comparison.runs) > 2:
+        found.append(f"every run is compared with {comparison.runs[0].letter}, the first")
+    if any(verdict.seeds for verdict in comparison.verdicts):
+        found.append(
+            f"the number of {_over(comparison)} needed is for a fresh comparison: adding some and stopping as soon as "
+            "there is a verdict is wrong about one time in four"
+        )
+    return found
 
 
 def _population(comparison: ComparedRuns) -> str:
-    """What the mean difference is a mean over, and on which data."""
-    found = [difference for verdict in comparison.verdicts if (difference := verdict.difference)]
-    split = next((one for one in found if one.over == "splits"), None)
+    """Return what the mean difference is a mean over, and on which data."""
+    split = _resampled(comparison)
     if split is None:
         return "seeds, on this split and these held-out data"
     drawn = "of the training data, on these held-out data" if split.same_held_out else "of these data"
-    factor = f"1/{split.count} + {format_number(split.ratio or 0, 2)}"
-    return (
-        f"random splits {drawn}, one seed for each split; as the training samples of the splits overlap, the variance "
-        f"is that of the splits times 1/J + n_test/n_train, here {factor} (Nadeau and Bengio 2003)"
-    )
+    return f"random splits {drawn}, one seed for each split"
+
+
+def _resampled(comparison: ComparedRuns) -> PairedDifference | None:
+    """Return a difference over splits instead of seeds, if there is one."""
+    found = (verdict.difference for verdict in comparison.verdicts)
+    return next((difference for difference in found if difference and difference.over == "splits"), None)
 
 
 def _over(comparison: ComparedRuns) -> str:
@@ -79,7 +87,7 @@ def _over(comparison: ComparedRuns) -> str:
 
 
 def verdicts_table(comparison: ComparedRuns) -> TextTable | None:
-    """The verdicts where they are too many for sentences."""
+    """Make a table of the verdicts if there are too many for sentences."""
     found = comparison.verdicts
     if len(found) <= MOST_SENTENCES:
         return None
@@ -91,63 +99,71 @@ def verdicts_table(comparison: ComparedRuns) -> TextTable | None:
         Column("wins", tuple(_or_dash(v.difference, _wins) for v in found)),
         Column("p", tuple("-" if v.corrected_p_value is None else format_p_value(v.corrected_p_value) for v in found)),
         Column("verdict", tuple(v.word for v in found), right=False),
-        Column("settled by", tuple(map(_settled, found))),
+        Column("needed", tuple(map(_needed, found))),
     )
     limits = dict.fromkeys(reason for verdict in found for reason in verdict.because)
-    title = f"Every run against {first} at {moment(comparison)}"
+    title = f"Every run compared with {first} at {moment(comparison)}"
     return TextTable(
         title, Column("run", tuple(runs[v.run].letter for v in found), right=False), columns, "; ".join(limits)
     )
 
 
 def format_p_value(value: float) -> str:
-    """Two digits, and no smaller than makes a difference to anybody."""
+    """Write a p-value with two digits, and no smaller than anybody needs."""
     return "<0.0001" if value < 0.0001 else format_number(value, 2)
 
 
 def _summary(comparison: ComparedRuns) -> list[str]:
-    """By each metric, which runs are better than the first, which worse and so on."""
+    """Say for each metric which runs are better than the first, which are worse, and so on."""
     first = comparison.runs[0].letter
     words: dict[str, dict[str, list[str]]] = {}
     for verdict in comparison.verdicts:
         letter = comparison.runs[verdict.run].letter
         words.setdefault(verdict.metric, {word: [] for word in _COUNTED})[verdict.word].append(letter)
     return [
-        f"by {metric}, beside {first}: "
-        + "; ".join(f"{_COUNTED[word]} {', '.join(runs)}" for word, runs in found.items() if runs)
+        f"by {metric}, compared with {first}: "
+        + "; ".join(
+            _COUNTED[word].format(runs=", ".join(runs), verb="is" if len(runs) == 1 else "are")
+            for word, runs in found.items()
+            if runs
+        )
         for metric, found in words.items()
     ]
 
 
 def _sentence(comparison: ComparedRuns, verdict: Verdict) -> str:
-    said, ends = facts(comparison, verdict), limits(verdict)
-    return f"{claim(comparison, verdict)}: {'; '.join([', '.join(said), *ends] if said else ends)}"
+    ends = "; ".join(filter(None, (", ".join(facts(comparison, verdict)), *limits(verdict))))
+    return ": ".join(filter(None, (claim(comparison, verdict), ends)))
 
 
 def claim(comparison: ComparedRuns, verdict: Verdict) -> str:
-    """`B (lr=0.1) is better than A by test_rmse`."""
-    return _CLAIMS[verdict.word].format(
+    """Write the verdict itself: `B (lr=0.1) is better than A by test_rmse`."""
+    difference = verdict.difference
+    identical = difference is not None and difference.interval is not None and difference.ties == difference.count
+    return (_IDENTICAL if identical and verdict.word != "equivalent" else _CLAIMS[verdict.word]).format(
         run=called(comparison.runs[verdict.run]),
         other=called(comparison.runs[verdict.reference]),
         metric=verdict.metric,
         margin=None if comparison.margin is None else format_number(comparison.margin),
+        count=difference.count if difference else 0,
+        over=difference.over if difference else "seeds",
     )
 
 
 def limits(verdict: Verdict) -> list[str]:
-    """Why it is no firmer, and how many seeds would settle it."""
+    """Say why the verdict is not firmer, and how many seeds are needed."""
     found = list(verdict.because)
     over = verdict.difference.over if verdict.difference else "seeds"
     if verdict.needs_more_data:
-        found.append("more splits of these data cannot settle it, only more data")
+        found.append("more splits of these data will not help: more data are needed")
     elif verdict.seeds is not None:
-        found.append(f"about {_round(verdict.seeds)} {over} would settle it")
+        found.append(f"{over} needed: about {_round(verdict.seeds)}")
     elif verdict.hopeless:
-        found.append(f"not even {MOST_SEEDS} {over} would settle it")
+        found.append(f"{over} needed: more than {MOST_SEEDS}")
     return found
 
 
-def _settled(verdict: Verdict) -> str:
+def _needed(verdict: Verdict) -> str:
     if verdict.needs_more_data:
         return "more data"
     if verdict.seeds is None or verdict.difference is None:
@@ -156,14 +172,14 @@ def _settled(verdict: Verdict) -> str:
 
 
 def facts(comparison: ComparedRuns, verdict: Verdict) -> list[str]:
-    """Difference, interval, effect and p-value; the two means where there is no interval."""
+    """Return difference, interval, wins, and p-value; the two means if there is no interval."""
     difference, run = verdict.difference, comparison.runs[verdict.run]
     if difference is None or difference.interval is None:
         values = next(y for y in comparison.metrics if y.name == verdict.metric).measured.values
         found = []
         for index in (verdict.reference, verdict.run):
             if value := values[index]:
-                # The same seeds on both sides, as everywhere in a verdict.
+                # A verdict always compares the same seeds.
                 shared = spread({seed: value.per_seed[seed] for seed in difference.per_seed}) if difference else value
                 assert shared is not None
                 of = (
@@ -174,7 +190,7 @@ def facts(comparison: ComparedRuns, verdict: Verdict) -> list[str]:
     other = comparison.runs[verdict.reference]
     count = difference.count
     if difference.ties == count:
-        return [f"equal on all {count} {difference.over}"]
+        return [] if verdict.word != "equivalent" else [f"identical on all {count} {difference.over}"]
     found = [
         f"{run.letter} - {other.letter} = {format_difference(difference.mean)}",
         f"95 % interval {_interval(difference)}",
@@ -186,11 +202,11 @@ def facts(comparison: ComparedRuns, verdict: Verdict) -> list[str]:
 
 
 def _won(difference: PairedDifference, run: str, other: str) -> str:
-    """`B better on 4 of 6 seeds, equal on 1`."""
+    """Say who wins: `B is better on 4 of 6 seeds, identical on 1`."""
     count, ties = difference.count, difference.ties
     won = round(difference.wins * count - ties / 2)
     better, most = (other, count - ties - won) if 2 * won < count - ties else (run, won)
-    return f"{better} better on {most} of {count} {difference.over}" + (f", equal on {ties}" if ties else "")
+    return f"{better} is better on {most} of {count} {difference.over}" + (f", identical on {ties}" if ties else "")
 
 
 def _interval(difference: PairedDifference) -> str:
@@ -201,12 +217,12 @@ def _interval(difference: PairedDifference) -> str:
 
 
 def _round(seeds: int) -> int:
-    """A guess of three digits would claim too much."""
+    """Round an estimated number of seeds: three digits would claim too much."""
     return seeds if seeds < 100 else round(seeds, -1)
 
 
 def _wins(difference: PairedDifference) -> str:
-    """On how many seeds, ties half: `4.5/6`."""
+    """Write on how many seeds the run wins, where a tie counts half: `4.5/6`."""
     count = difference.count
     return f"{difference.wins * count:g}/{count}"
 
@@ -216,5 +232,5 @@ def _or_dash(difference: PairedDifference | None, shown: Callable[[PairedDiffere
 
 
 def called(run: ComparedRun) -> str:
-    """`B (loss=mae)`; the letter alone where the label is but the directory's name."""
+    """Name a run: `B (loss=mae)`; the letter alone if the label only repeats the directory's name."""
     return run.letter if run.called_by_name else f"{run.letter} ({run.label})"

@@ -1,1 +1,1 @@
-"""The self-contained page of a comparison."""
+"""Write the self-contained page of a comparison."""

@@ -11,6 +11,7 @@ from string import Template
 from typing import Final
 
 from lossrun.analysis.comparison.compare import ComparedRuns, Curve
+from lossrun.analysis.comparison.moments import in_words
 from lossrun.analysis.report_data import Member, ReportData
 from lossrun.analysis.values.readings import Spread
 from lossrun.records.files import config_file
@@ -93,15 +94,9 @@ def _summary(data: ReportData) -> str:
     parts = [
         f"{len(comparison.runs)} runs of {counted} {'seed' if seeds == [1] else 'seeds'}",
         *([data.task] if data.task else []),
-        f"judged at {_moment(comparison)}",
+        f"judged at {in_words(comparison.at)}",
     ]
     return " · ".join(parts)
-
-
-def _moment(comparison: ComparedRuns) -> str:
-    return {"best": "each run's best epoch", "last": "each run's last epoch"}.get(
-        str(comparison.at), f"epoch {comparison.at}"
-    )
 
 
 def _runs(data: ReportData) -> list[Markup | None]:
@@ -115,7 +110,7 @@ def _matrix(data: ReportData) -> list[Markup | None]:
         return []
     same = "the same held-out data" if not comparison.own_splits else "the same splits, one for each seed,"
     text = (
-        f"Every run on {same} under every loss and metric, at {_moment(comparison)}. {DECIDES} the "
+        f"Every run on {same} under every loss and metric, at {in_words(comparison.at)}. {DECIDES} the "
         f"best mean where it decides; {DESCRIBES} the best mean where it only describes, which is no verdict: a run "
         "often wins under the loss that it was trained with."
     )

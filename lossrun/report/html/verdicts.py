@@ -1,4 +1,4 @@
-"""The page's verdicts: which run is better, how sure that is, and what it rests on."""
+"""Make the page's verdicts: which run is better, how sure that is, and what it is based on."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,16 +15,18 @@ from lossrun.report.layout.numbers import format_spread
 _SIGNS: Final = {
     "better": "▲",
     "worse": "▲",
-    "leaning better": "△",
-    "leaning worse": "△",
+    "probably better": "△",
+    "probably worse": "△",
     "equivalent": "=",
-    "cannot tell": "?",
+    "no clear difference": "?",
 }
-_DRAWN: Final = "A dot is a seed{own}, the bar their mean, the beam the 95 % interval of the difference, seed by seed."
+_DRAWN: Final = (
+    "A dot is a seed{own}, a line is the mean, and a shaded box is the 95 % interval of the mean difference."
+)
 
 
 def verdicts_section(data: ReportData) -> list[Markup | None]:
-    """For each metric that decides: the best mean, a verdict for each run against the first, and both drawn."""
+    """Show for each deciding metric the best mean, a verdict for each run against the first, and figures."""
     comparison = data.comparison
     parts: list[Markup | None] = [notes([f"Not comparable: {reason}" for reason in comparison.reasons], "warning")]
     letters, names = [run.letter for run in comparison.runs], _names(comparison)
@@ -34,8 +36,9 @@ def verdicts_section(data: ReportData) -> list[Markup | None]:
         found = [verdict for verdict in comparison.verdicts if verdict.metric == metric.name]
         best = " and ".join(names[index] for index in metric.measured.best)
         lead = metric.measured.values[metric.measured.best[0]] if best else None
-        told = f"{metric.name}: the best mean is {format_spread(lead, '±')}, of {best}." if lead else None
-        parts.append(element("p", told, class_="lead") if told else None)
+        have = "have" if len(metric.measured.best) > 1 else "has"
+        best_mean = f"{metric.name}: {best} {have} the best mean, {format_spread(lead, '±')}." if lead else None
+        parts.append(element("p", best_mean, class_="lead") if best_mean else None)
         parts.append(element("ul", *(_verdict(one, comparison) for one in found), class_="verdicts") if found else None)
         figures = [intervals_figure(metric, found, letters, names), seeds_figure(metric, letters, names)]
         parts.append(element("div", *figures, class_="panels"))
@@ -48,18 +51,22 @@ def verdicts_section(data: ReportData) -> list[Markup | None]:
 
 
 def _verdict(verdict: Verdict, comparison: ComparedRuns) -> Markup:
-    parts = ("; ".join(said) for said in (facts(comparison, verdict), limits(verdict)) if said)
+    parts = ("; ".join(found) for found in (facts(comparison, verdict), limits(verdict)) if found)
     named = verdict.reference if verdict.word.endswith("worse") else verdict.run
     return element(
         "li",
         element("span", _SIGNS[verdict.word], class_="sign", aria_hidden="true"),
         element("div", element("strong", claim(comparison, verdict)), *(element("p", part) for part in parts)),
-        class_=f"verdict {verdict.word.rpartition(' ')[2]} {style(named)}",
+        class_=f"verdict {style(named)}",
     )
 
 
 def notes(sentences: Sequence[str], kind: str) -> Markup | None:
-    """A list of sentences, nothing where there are none. `kind`: hint or warning."""
+    """Make a list of sentences; None if there are none.
+
+    Args:
+        kind: "hint" or "warning".
+    """
     return element("ul", *(element("li", one) for one in sentences), class_=f"notes {kind}") if sentences else None
 
 

@@ -27,6 +27,7 @@ _BAND_DOTS: Final = 0x01 | 0x20  # two of the eight dots of a cell: lighter than
 _BAND_ASCII: Final = ":"
 _COLOURS: Final = ("cyan", "yellow", "magenta", "green", "red", "blue")
 _MARK_EVERY: Final = 12  # columns between the marks of a curve
+_NARROWEST: Final = 1e-300  # span of an axis; fractions of a smaller one are rounded to 0
 _LABEL_ROOM: Final = 9  # columns that a label of the x axis takes, blanks included
 
 
@@ -98,9 +99,9 @@ def _points(xs: Sequence[float], ys: Sequence[float], log_y: bool) -> list[tuple
 
 def _opened(low: float, high: float) -> _Limits:
     """A span that is no single point."""
-    if low < high:
+    if high - low >= _NARROWEST:
         return low, high
-    room = abs(low) / 2 or 1.0
+    room = abs(low) / 2 if abs(low) >= _NARROWEST else 1.0
     return low - room, high + room
 
 

@@ -60,7 +60,7 @@ def test_different_losses_are_not_ranked_by_their_own_values(make_run):
     comparison = compare([make_run("a", rows=falling(1.0)), make_run("b", rows=falling(0.9), config={"loss": HUBER})])
     assert comparison.refusals == (
         "train_loss and val_loss are not ranked: mse and huber(delta=1.0) are different losses, "
-        "their values have different meanings; compare metrics such as val_rmse",
+        "so their values have different meanings; compare a metric such as val_rmse",
     )
     assert {curve.name: curve.ranked for curve in comparison.curves} == {
         "train_loss": False,
@@ -147,8 +147,8 @@ def test_what_is_not_plain_about_a_run_is_said(make_run):
     first, second = compare([recorded.load(plain.path), cut]).runs
     assert first.status == "diverged"
     assert any("seed 0 diverged in epoch 5" in remark for remark in first.remarks)
-    assert any("extended after it had finished" in remark for remark in first.remarks)
-    assert second.remarks == (f"interrupted after 2 of 4 epochs; `{run_command('resume', cut.path)}` goes on",)
+    assert any("trained further after its results were known" in remark for remark in first.remarks)
+    assert second.remarks == (f"interrupted after 2 of 4 epochs; `{run_command('resume', cut.path)}` continues it",)
 
 
 def test_a_diverged_run_is_shown_and_never_best(make_run):
@@ -166,11 +166,11 @@ def test_a_run_without_a_single_epoch_hides_nothing_of_the_others(make_run):
     assert metric(comparison, "val_rmse").at_best.values[1] is None
     assert comparison.runs[1].best_epochs == {}
     assert comparison.verdicts == ()
-    assert comparison.notes[-1].startswith("no verdict: there is no metric")
+    assert comparison.notes[-1].startswith("no verdict: no deciding metric")
     three = compare([make_run("c", rows=falling(1.0)), empty, make_run("d", rows=falling(0.9))])
     assert [(v.run, v.because[0]) for v in three.verdicts if v.metric == "test_rmse"] == [
         (1, "B is not finished (0 of 4 epochs)"),
-        (2, "one common seed proves nothing: train both with `seeds: 6`"),
+        (2, "one shared seed is not enough to decide: train both with `seeds: 6`"),
     ]
     assert compare([empty, make_run("e", rows=falling(1.0), epochs_done=0, finish=False)]).metrics == ()
 
@@ -213,9 +213,9 @@ def with_source(make_run, name, code, loss=OWN, **options):
 def test_one_name_with_different_source_is_told_and_its_loss_not_ranked(make_run):
     codes = [{"mine": {"mine": "aaaa", "shapes": digest}} for digest in ("bbbb", "cccc")]
     comparison = compare([with_source(make_run, name, code) for name, code in zip("ab", codes, strict=True)])
-    assert comparison.warnings == ("mine:focal ran with different source of shapes (A: bbbb, B: cccc)",)
+    assert comparison.warnings == ("mine:focal ran with different source code of shapes (A: bbbb, B: cccc)",)
     assert comparison.refusals == (
-        "train_loss and val_loss are not ranked: mine:focal ran with different source, "
+        "train_loss and val_loss are not ranked: mine:focal ran with different source code, "
         "so its values may have different meanings",
     )
     assert "val_loss" not in {y.name for y in comparison.metrics}
@@ -228,7 +228,7 @@ def test_components_of_one_file_are_told_together(make_run):
         make_run(name, rows=falling(1.0), config={"loss": OWN, **others}, environment={"code": code})
         for name, code in zip("ab", codes, strict=True)
     ]
-    expected = "mine:focal, mine:net and mine:sgd ran with different source of mine (A: aaaa, B: bbbb)"
+    expected = "mine:focal, mine:net and mine:sgd ran with different source code of mine (A: aaaa, B: bbbb)"
     assert compare(runs).warnings == (expected,)
 
 
@@ -245,7 +245,7 @@ def test_another_component_of_the_users_own_is_a_difference_of_the_config_not_of
     ]
     comparison = compare(runs)
     assert comparison.warnings == ()
-    assert comparison.refusals[0].endswith("their values have different meanings; compare metrics such as val_rmse")
+    assert comparison.refusals[0].endswith("their values have different meanings; compare a metric such as val_rmse")
 
 
 @pytest.mark.parametrize("code", [None, "other aaaa", "mine unknown", {"mine": {"mine": None}}, {}])
@@ -253,7 +253,7 @@ def test_a_source_that_was_not_recorded_is_told(make_run, code):
     comparison = compare(
         [with_source(make_run, "a", {"mine": {"mine": "aaaa"}}), with_source(make_run, "b", code)],
     )
-    assert comparison.warnings == ("mine:focal ran with a source that B did not record",)
+    assert comparison.warnings == ("mine:focal ran with source code that B did not record",)
     assert comparison.refusals == ()
 
 
@@ -262,7 +262,7 @@ def test_the_text_that_older_versions_recorded_is_read(make_run, digest, told):
     """It was `module digest, module digest`, without what the modules import."""
     new = {"mine": {"mine": digest, "shapes": "bbbb"}, "nets": {"nets": "cccc"}}
     runs = [with_source(make_run, "a", "mine aaaa, nets cccc"), with_source(make_run, "b", new)]
-    expected = (f"mine:focal ran with different source of mine (A: aaaa, B: {digest})",) if told else ()
+    expected = (f"mine:focal ran with different source code of mine (A: aaaa, B: {digest})",) if told else ()
     assert compare(runs).warnings == expected
 
 
@@ -272,7 +272,7 @@ def test_source_that_changed_within_a_run_is_told(make_run):
         runs[1].path / "ledger.jsonl", "resumed", step=3, changes={}, environment={"code": {"mine": {"mine": "bbbb"}}}
     )
     comparison = compare([runs[0], recorded.load(runs[1].path)])
-    assert comparison.warnings == ("mine:focal ran with different source of mine (A: aaaa, B: aaaa then bbbb)",)
+    assert comparison.warnings == ("mine:focal ran with different source code of mine (A: aaaa, B: aaaa then bbbb)",)
 
 
 SEEDS = {"seeds": list(range(6))}
@@ -372,8 +372,8 @@ def test_what_early_stopping_left_at_an_epoch_proves_nothing(make_run, tmp_path)
     path.write_text("".join(kept))
     whole, chosen = (compare([a, recorded.load(b.path)], "val_rmse", at=at).verdicts[0] for at in (3, 4))
     assert whole.word == "better"
-    assert (chosen.word, len(chosen.difference.per_seed), chosen.seeds) == ("cannot tell", 6, None)
-    assert chosen.because == ("2 of 8 common seeds have no value in one of them, so the others prove nothing",)
+    assert (chosen.word, len(chosen.difference.per_seed), chosen.seeds) == ("no clear difference", 6, None)
+    assert chosen.because == ("2 of 8 shared seeds have no value in one of the runs, so the other seeds cannot decide",)
 
 
 def is_late(row):
@@ -390,11 +390,11 @@ def test_a_history_that_lost_its_end_is_not_subtracted(make_run, keep):
     ledger.append(runs[1].path / "ledger.jsonl", "finished", epoch=4, seeds=runs[1].finished["seeds"], seconds=1.0)
     comparison = compare([runs[0], recorded.load(runs[1].path)])
     for verdict in comparison.verdicts:
-        assert (verdict.word, verdict.difference) == ("cannot tell", None)
-        assert verdict.because == ("B has lost a part of its history",)
+        assert (verdict.word, verdict.difference) == ("no clear difference", None)
+        assert verdict.because == ("B has lost part of its history",)
     # Its test values were taken at epochs that are gone.
     assert not any(y.name.startswith("test_") for y in comparison.metrics)
-    assert "has lost a part of its history since it finished: 3 of 4 epochs are left" in comparison.runs[1].remarks
+    assert "has lost part of its history since it finished: 3 of 4 epochs are left" in comparison.runs[1].remarks
 
 
 def test_seeds_that_diverged_in_runs_of_their_own_are_not_forgotten(make_run):
@@ -414,7 +414,7 @@ def test_seeds_that_diverged_in_runs_of_their_own_are_not_forgotten(make_run):
         if diverged:
             ledger.append(run.path / "ledger.jsonl", "diverged", seed=seed, epoch=4, step=12)
         others.append(recorded.load(run.path))
-    for chosen, word in ((others[:6], "better"), (others, "cannot tell")):
+    for chosen, word in ((others[:6], "better"), (others, "no clear difference")):
         verdict = compare([baseline, *chosen], "val_rmse").verdicts[0]
         assert verdict.word == word
     assert verdict.because == ("4 of 10 seeds of B diverged",)
@@ -458,7 +458,7 @@ def test_a_run_that_was_taken_up_again_from_before_it_diverged_is_told_to_be_so(
     ledger.append(path, "resumed", step=3, changes={"learning_rate": [0.1, 0.05]})
     ledger.append(path, finished.pop("event"), **{key: fact for key, fact in finished.items() if key != "time"})
     comparison = compare([runs[0], recorded.load(runs[1].path)])
-    assert "seed 0 diverged in epoch 2; taken up again from before that" in comparison.runs[1].remarks
+    assert "seed 0 diverged in epoch 2; resumed from an earlier step" in comparison.runs[1].remarks
     assert comparison.runs[1].diverged == ()
 
 

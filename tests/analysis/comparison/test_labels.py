@@ -109,9 +109,9 @@ def test_the_user_calls_them(make_run):
     assert named("two=new", f"{c.name}=l=1") == ("x", "new", "l=1")
     assert named("last=new", specs={"last": c.path}) == ("x", "y", "new")
     for given, said in (
-        (["a", "b", "c", "d"], "there are 3 runs"),
+        (["a", "b", "c", "d"], "there are only 3 runs"),
         (["D=x"], "there is no run D; the runs are A, B, C"),
-        (["A=x", "one=y"], "has the label x already"),
+        (["A=x", "one=y"], "already has the label x"),
         (["A=y"], "two runs would have this label"),
         (["s", "s"], "two runs would have this label"),
         (["A="], "expected a few words"),

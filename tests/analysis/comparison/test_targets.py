@@ -36,7 +36,7 @@ def test_nobody_gets_to_a_target_out_of_reach(two):
 
 def test_a_run_without_the_column_does_not_merely_never_get_there(make_run, two):
     other = make_run("other", rows=lambda epoch, seed: {"val_loss": 1.0, "val_f1": 0.5}, config=SEEDS)
-    with pytest.raises(UsageError, match="expected a column that the runs' histories share: val_loss"):
+    with pytest.raises(UsageError, match="expected a metric that every run recorded in its history: val_loss"):
         compare([*two, other], target="val_accuracy=0.4")
 
 

@@ -96,7 +96,7 @@ def test_a_better_value_is_not_told_and_an_equal_or_worse_one_is(task):
 def test_what_is_said_names_both_values_and_what_decides_first():
     found = no_better({"auc": 0.5, "accuracy": 0.98611, "brier": 0.5}, {"accuracy": 0.98611, "auc": 0.5, "brier": 0.1})
     assert sentence(found, "test") == (
-        "always giving the same answer would score as well on the test data: accuracy 0.9861 = 0.9861, auc 0.5 = 0.5, "
+        "a constant prediction scores as well on the test data: accuracy 0.9861 = 0.9861, auc 0.5 = 0.5, "
         "brier 0.5 > 0.1"
     )
     assert sentence({}, "test") == ""
@@ -140,7 +140,7 @@ def binary(tmp_path):
 
 def test_a_run_no_better_than_the_frequent_class_says_so_wherever_it_is_looked_at(binary):
     run = binary("a", {"test_accuracy": 71 / 72, "test_auc": 0.9}, {"test_accuracy": 71 / 72, "test_auc": 0.9})
-    told = "always giving the same answer would score as well on the test data: accuracy 0.9861 = 0.9861"
+    told = "a constant prediction scores as well on the test data: accuracy 0.9861 = 0.9861"
     assert constant_remark(run) == told
     assert told in remarks(run)
     other = binary("b", {"test_accuracy": 1.0, "test_auc": 0.9}, {"test_accuracy": 71 / 72, "test_auc": 0.9}, rate=0.2)

@@ -52,4 +52,4 @@ def test_one_group_alone_is_shown_as_what_it_is(make_run):
     assert comparison.verdicts == ()
     assert len(comparison.runs) == 1
     assert comparison.runs[0].label
-    assert comparison.notes[0].startswith("the runs are equal but for their seeds")
+    assert comparison.notes[0].startswith("the runs differ only in their seeds")

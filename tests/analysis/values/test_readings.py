@@ -62,14 +62,6 @@ def test_test_metrics_come_from_the_finished_event(make_run):
     assert readings.test_rows(make_run("b", rows=rows(4, 3, 2, 1), finish=False), "test_at_best") == {}
 
 
-@pytest.mark.parametrize(
-    ("name", "goal"),
-    [("val_rmse", "min"), ("test_accuracy", "max"), ("val_mse", "min"), ("train_loss", "min"), ("val_mine", None)],
-)
-def test_goals(name, goal):
-    assert readings.goal(name) == goal
-
-
 def test_the_task_is_recorded_configured_or_declared(make_run):
     line = rows(4, 3, 2, 1)
     assert readings.task(make_run("a", rows=line, environment={"task": "binary"})) == "binary"

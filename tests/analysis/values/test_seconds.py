@@ -69,7 +69,7 @@ def test_a_target_is_reached_in_the_seconds_of_one_seed_and_shared_ones_have_a_l
     label = "" if together == 1 else " (all " if together is None else f" ({together} seeds at once)"
     assert label in cell
     assert ("(" in cell) == bool(label)
-    assert ("seconds: of one seed" in table.note) == (len(run.seeds) > 1)
+    assert ("seconds: for one seed" in table.note) == (len(run.seeds) > 1)
 
 
 def test_csv_says_how_many_seeds_share_the_seconds(case):

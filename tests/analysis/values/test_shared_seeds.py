@@ -99,7 +99,7 @@ def test_of_three_runs_each_is_cut_to_what_it_shares_with_the_first_and_the_rest
 def test_runs_without_a_common_seed_keep_their_values_and_have_no_verdict(made):
     comparison = compare([made("a", (0, 1), 0.1), made("b", (2, 3), 0.2)], "val_rmse")
     assert comparison.verdicts[0].difference is None
-    assert "B shares no seed with A, so its values are over other seeds" in comparison.notes
+    assert "B shares no seed with A, so the values of B are over different seeds" in comparison.notes
     assert not [note for note in comparison.notes if "leaving out seeds" in note]
     (rmse,) = [y for y in comparison.metrics if y.name == "val_rmse"]
     assert [sorted(value.per_seed) for value in rmse.measured.values] == [[0, 1], [2, 3]]
@@ -122,7 +122,7 @@ def test_a_divergence_among_the_seeds_that_are_left_out_still_counts(made, tmp_p
     ledger.append(b.path / "ledger.jsonl", "finished", seeds={}, epoch=4)
     comparison = compare([a, recorded.load(b.path)], "val_rmse")
     assert comparison.verdicts[0].because == ("1 of 9 seeds of B diverged",)
-    assert comparison.verdicts[0].word == "cannot tell"
+    assert comparison.verdicts[0].word == "no clear difference"
 
 
 @pytest.mark.parametrize(
@@ -147,5 +147,5 @@ def test_an_epoch_that_some_seeds_have_not_reached_is_told_of(make_run, epoch, t
     over = {f"{reached} of 3"} if 0 < reached < 3 else set()
     for upright in (True, False):
         tables = matrices(comparison, ("A", "B"), "±", upright=upright)
-        assert {found for table in tables for found in re.findall("B over (.*) seeds", table.note)} == over
+        assert {found for table in tables for found in re.findall("B: means over (.*) seeds", table.note)} == over
         assert not any("A over" in table.note for table in tables)

@@ -116,12 +116,12 @@ def test_where_no_number_of_splits_settles_it_more_data_are_asked_for(made):
     comparison = compare([made("a", WORSE), made("b", slight, rate=0.2)], "val_rmse")
     (verdict,) = comparison.verdicts
     assert (verdict.word, verdict.needs_more_data, verdict.seeds, verdict.hopeless) == (
-        "cannot tell",
+        "no clear difference",
         True,
         None,
         False,
     )
-    assert "more splits of these data cannot settle it, only more data" in sentences(comparison)[0]
+    assert "more splits of these data will not help: more data are needed" in sentences(comparison)[0]
     # On one split, more seeds do.
     other = compare([made("c", WORSE, split_seed=0), made("d", slight, rate=0.2, split_seed=0)], "val_rmse")
     assert other.verdicts[0].seeds is not None
@@ -179,7 +179,7 @@ def test_runs_of_older_versions_have_sizes_by_their_config_or_no_interval(made):
     c, d = (made(n, v, rate=r, samples=None, validation=10) for n, v, r in (("c", WORSE, 0.1), ("d", BETTER, 0.2)))
     comparison = compare([c, d], "val_rmse")
     assert comparison.verdicts[0].difference.interval is None
-    assert comparison.verdicts[0].word == "cannot tell"
+    assert comparison.verdicts[0].word == "no clear difference"
     assert "sizes of the splits were not recorded" in sentences(comparison)[0]
 
 

@@ -68,7 +68,7 @@ def test_markdown_marks_the_best_by_bold_type_and_escapes_markup(make_run):
     assert "| **0.5000** | 0.2500 |\n" in text
     assert "| 0.7500 | 0.2500 |\n" in text
     assert "a\\|b\\_\\*.csv" in text
-    assert "**bold**: the best\n" in text
+    assert "**bold**: best value\n" in text
 
 
 def test_latex_is_balanced_escaped_and_marks_the_best_by_bold_type(make_run):
@@ -117,7 +117,7 @@ def test_json_holds_the_verdicts(make_run):
     (verdict,) = read["verdicts"]
     # Differences -1, -1.1, -1.2.
     assert verdict["difference"]["mean"] == pytest.approx(-1.1)
-    assert verdict["word"] == "leaning better"
+    assert verdict["word"] == "probably better"
 
 
 def test_csv_has_the_epoch_and_the_target_that_were_asked_for(make_run):

@@ -40,28 +40,28 @@ def test_a_verdict_names_the_winner_first_whichever_was_given_first(pair):
     said = sentences(pair(WORSE, BETTER))
     assert said[0] == (
         "B (lr=0.2) is better than A (lr=0.1) by val_rmse: B - A = -0.5000, "
-        "95 % interval -0.5176 to -0.4824, B better on 6 of 6 seeds, p < 0.0001"
+        "95 % interval -0.5176 to -0.4824, B is better on 6 of 6 seeds, p < 0.0001"
     )
     assert sentences(pair(BETTER, WORSE))[0] == (
         "A (lr=0.1) is better than B (lr=0.2) by val_rmse: B - A = +0.5000, "
-        "95 % interval +0.4824 to +0.5176, A better on 6 of 6 seeds, p < 0.0001"
+        "95 % interval +0.4824 to +0.5176, A is better on 6 of 6 seeds, p < 0.0001"
     )
 
 
-def test_what_cannot_be_told_says_what_would_settle_it_and_warns_of_adding_seeds(pair):
+def test_no_clear_difference_says_how_many_seeds_are_needed_and_warns_of_adding_seeds(pair):
     said = sentences(pair(WORSE, CLOSE))
-    assert said[0].startswith("cannot tell B (lr=0.2) from A (lr=0.1) by val_rmse: B - A = +0.0")
-    assert said[0].endswith("seeds would settle it")
-    assert "errs in one case of four" in said[1]
+    assert said[0].startswith("no clear difference between A (lr=0.1) and B (lr=0.2) by val_rmse: B - A = +0.0")
+    assert "; seeds needed: about " in said[0]
+    assert "wrong about one time in four" in said[-1]
     # The same but for 0.0017 on the average: nobody would train so many.
-    assert sentences(pair(WORSE, [value - 0.03 for value in CLOSE]))[0].endswith("not even 1000 seeds would settle it")
+    assert sentences(pair(WORSE, [value - 0.03 for value in CLOSE]))[0].endswith("; seeds needed: more than 1000")
 
 
-def test_few_seeds_lean(pair):
+def test_few_seeds_suggest_a_winner(pair):
     said = sentences(pair(WORSE[:4], BETTER[:4]))[0]
-    assert said.startswith("leaning to B (lr=0.2) over A (lr=0.1) by val_rmse")
-    assert "B better on 4 of 4 seeds" in said
-    assert "fewer than 6 common seeds lean at most" in said
+    assert said.startswith("B (lr=0.2) is probably better than A (lr=0.1) by val_rmse")
+    assert "B is better on 4 of 4 seeds" in said
+    assert "fewer than 6 shared seeds can only suggest a winner" in said
 
 
 def test_equivalence_names_its_margin(pair):
@@ -72,8 +72,8 @@ def test_equivalence_names_its_margin(pair):
 def test_one_seed_has_two_values_and_no_interval(pair):
     comparison = pair(WORSE[:1], BETTER[:1])
     assert sentences(comparison) == [
-        "cannot tell B (lr=0.2) from A (lr=0.1) by val_rmse: 1.000 for A, 0.5000 for B; "
-        "one common seed proves nothing: train both with `seeds: 6`"
+        "no clear difference between A (lr=0.1) and B (lr=0.2) by val_rmse: 1.000 for A, 0.5000 for B; "
+        "one shared seed is not enough to decide: train both with `seeds: 6`"
     ]
     assert basis(comparison) == []
 
@@ -88,13 +88,17 @@ def test_values_without_an_interval_are_over_the_seeds_of_both(make_run):
         )
         for number, values in enumerate((WORSE[:5], CLOSE[:5], BETTER[:2]))
     ]
-    said = next(text for text in sentences(compare(runs, "val_rmse")) if text.startswith("cannot tell C"))
+    said = next(
+        text
+        for text in sentences(compare(runs, "val_rmse"))
+        if text.startswith("no clear difference between A (lr=0.1) and C")
+    )
     # (1.00 + 1.10) / 2 and (0.50 + 0.58) / 2
     assert "val_rmse: 1.050 for A (over 2 of its seeds), 0.5400 for C; " in said
 
 
 def test_a_divergence_is_told_beside_a_verdict_and_instead_of_one(pair):
-    assert sentences(pair(WORSE, BETTER, diverged=2))[0].startswith("cannot tell B")
+    assert sentences(pair(WORSE, BETTER, diverged=2))[0].startswith("no clear difference between A (lr=0.1) and B")
     assert "1 of 6 seeds of B diverged" in sentences(pair(WORSE, BETTER, diverged=2))[0]
     said = sentences(pair(BETTER, WORSE, diverged=2))[0]
     assert said.startswith("A (lr=0.1) is better than B")
@@ -105,7 +109,7 @@ def test_an_unfinished_run_is_shown_and_not_subtracted(pair):
     said = sentences(pair(WORSE, BETTER, finish=False))
     # Means 1.0167 and 0.5167.
     assert said == [
-        "cannot tell B (lr=0.2) from A (lr=0.1) by val_rmse: 1.017 for A, 0.5167 for B; "
+        "no clear difference between A (lr=0.1) and B (lr=0.2) by val_rmse: 1.017 for A, 0.5167 for B; "
         "B is not finished (2 of 4 epochs)"
     ]
 
@@ -122,8 +126,6 @@ def test_p_values_have_two_digits_and_an_end(value, text):
 
 
 def test_equal_seeds_are_called_equal(pair):
-    assert sentences(pair(WORSE, WORSE))[0] == (
-        "cannot tell B (lr=0.2) from A (lr=0.1) by val_rmse: equal on all 6 seeds"
-    )
+    assert sentences(pair(WORSE, WORSE))[0] == ("A (lr=0.1) and B (lr=0.2) are identical by val_rmse on all 6 seeds")
     said = sentences(pair(WORSE, (*WORSE[:2], *BETTER[2:])))[0]
-    assert "B better on 4 of 6 seeds, equal on 2" in said
+    assert "B is better on 4 of 6 seeds, identical on 2" in said

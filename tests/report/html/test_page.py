@@ -128,8 +128,8 @@ def test_a_verdict_says_how_sure_it_is(make):
     # Epoch 4 is best: 1 - 0.5/5 and 1 - 0.4/5 on every seed, a difference of 0.02 without spread.
     assert "B (lr=0.2) is better than A" in text
     # In the words of the terminal.
-    assert "B - A = +0.02000; 95 % interval +0.02000 to +0.02000; B better on 6 of 6 seeds; p = 0.031" in text
-    assert "val_accuracy: the best mean is 0.9225 ± 0.0019, of B (lr=0.2)." in text
+    assert "B - A = +0.02000; 95 % interval +0.02000 to +0.02000; B is better on 6 of 6 seeds; p = 0.031" in text
+    assert "val_accuracy: B (lr=0.2) has the best mean, 0.9225 ± 0.0019." in text
 
 
 def test_runs_that_cannot_be_compared_are_said_to_be_so(make, make_run):
@@ -223,7 +223,7 @@ def test_ten_long_runs_stay_below_three_megabytes(make):
 def test_held_out_samples_are_looked_at(two):
     parsed = Parsed(two)
     assert "Calibration" in parsed.texts["h2"]
-    assert "test, 30 samples, by probability denied to the true class, mean over 3 seeds" in parsed.texts["p"]
+    assert "test, 30 samples, by 1 - probability of the true class, mean over 3 seeds" in parsed.texts["p"]
     first, _ = re.findall(r'<table class="confusion">(.*?)</table>', two)
     # 30 samples, of 3 seeds.
     assert sum(int(count) for count in re.findall(r"<td class=\"\w+ s\d\">(\d+)</td>", first)) == 90

@@ -1,0 +1,16 @@
+import pytest
+
+from lossrun.analysis.values import metric_names
+
+
+@pytest.mark.parametrize(
+    ("name", "goal"),
+    [("val_rmse", "min"), ("test_accuracy", "max"), ("val_mse", "min"), ("train_loss", "min"), ("val_mine", None)],
+)
+def test_goals(name, goal):
+    assert metric_names.goal(name) == goal
+
+
+@pytest.mark.parametrize(("goal", "sign"), [("max", 1), ("min", -1)])
+def test_values_times_their_sign_are_better_when_higher(goal, sign):
+    assert metric_names.sign(goal) == sign
