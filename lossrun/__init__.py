@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lossrun.version import __version__
 
 if TYPE_CHECKING:
-    from lossrun.api import Run, compare, evaluate, export, load, predict, resume, train
+    from lossrun.api import Run, Sweep, compare, evaluate, export, load, load_sweep, predict, resume, sweep, train
     from lossrun.components.losses.public import loss
     from lossrun.data import Dataset
     from lossrun.errors import (
@@ -47,6 +47,7 @@ __all__ = [
     "Run",
     "RunError",
     "StoppedError",
+    "Sweep",
     "TerminatedError",
     "UsageError",
     "__version__",
@@ -54,14 +55,19 @@ __all__ = [
     "evaluate",
     "export",
     "load",
+    "load_sweep",
     "loss",
     "predict",
     "resume",
+    "sweep",
     "train",
 ]
 
 _NAMES = {
-    "lossrun.api": ("Run", "compare", "evaluate", "export", "load", "predict", "resume", "train"),
+    "lossrun.api": (
+        *("Run", "Sweep", "compare", "evaluate", "export", "load", "load_sweep", "predict", "resume", "sweep"),
+        "train",
+    ),
     "lossrun.components.losses.public": ("loss",),
     "lossrun.data": ("Dataset",),
     "lossrun.errors": (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lossrun.analysis.comparison import compare as comparing
 from lossrun.analysis.comparison.moments import Moment
+from lossrun.analysis.sweeps import SweepResult, sweep_records
 from lossrun.config import Change, Override, SourcedConfig, from_mapping, plain, read
 from lossrun.data import default_data_dir
 from lossrun.errors import RunError, UsageError
@@ -22,6 +23,7 @@ from lossrun.records import recorded
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import find, find_all, is_pattern
+from lossrun.records.sweep_directory import SweepDirectory
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-not-found,import-untyped,unused-ignore]
@@ -45,15 +47,19 @@ class RunHistory(History):
         Whole numbers are integers; where a row has no value the column holds NaN. Raises UsageError without pandas,
         which lossrun itself does not need.
         """
-        try:
-            frame = import_module("pandas").DataFrame
-        except ImportError as error:
-            raise UsageError(
-                'to_pandas needs pandas, which is not installed: pip install "pandas>=2.2"; without it, `rows` holds '
-                "the same as plain dicts"
-            ) from error
+        frame = _pandas().DataFrame
         columns = {name: self.rows.column(name) for name in self.rows.names}
         return frame({name: [math.nan if v is None else v for v in column] for name, column in columns.items()})
+
+
+def _pandas() -> Any:
+    try:
+        return import_module("pandas")
+    except ImportError as error:
+        raise UsageError(
+            'to_pandas needs pandas, which is not installed: pip install "pandas>=2.2"; without it, `rows` and '
+            "`records()` hold the same as plain dicts"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,30 @@ class Comparison(comparing.ComparedRuns):
 
         console = in_memory()
         print_comparison(self, console, curves=False)
+        text: str = console.file.getvalue()  # type: ignore[attr-defined]
+        return text.rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep(SweepResult):
+    """What a sweep has found: `tuning`, the `final` runs (best first) with their `labels`, their `comparison`."""
+
+    path: Path
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict per cell and seed: cell, phase, seed, what the cell changes, and the metrics at the best epoch."""
+        return sweep_records(SweepDirectory(self.path))
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """The records as a DataFrame. Raises UsageError without pandas, which lossrun itself does not need."""
+        return _pandas().DataFrame(self.records())
+
+    def __str__(self) -> str:
+        from lossrun.report.layout.console import in_memory
+        from lossrun.report.sweep import print_sweep
+
+        console = in_memory()
+        print_sweep(console, self)
         text: str = console.file.getvalue()  # type: ignore[attr-defined]
         return text.rstrip()
 
@@ -147,6 +177,55 @@ def resume(
                 for _ in run_loop(session, lambda: None):
                     pass
     return load(resumable.run.path)
+
+
+def sweep(
+    config: str | PathLike[str] | Mapping[str, Any],
+    *,
+    over: str | Sequence[str] = (),
+    overrides: Overrides = (),
+    runs_dir: str | PathLike[str] = "runs",
+    data_dir: str | PathLike[str] | None = None,
+    jobs: int | None = None,
+) -> Sweep:
+    """Train every combination of the config's sweep block, or of `over`, and return what was found.
+
+    Args:
+        config: A config file, the name of a packaged config, or a mapping.
+        over: Alternatives as for `--over`: `"loss=mse,mae"`, `"learning_rate=log:1e-4:1:7"`.
+        overrides: Changes of the base config, as in `train`.
+        runs_dir: The folder that the sweep's directory is made in.
+        data_dir: The folder of the datasets.
+        jobs: Worker processes of one thread each; None for one per core.
+
+    Returns:
+        The sweep: how each pair was tuned, and the final runs compared.
+
+    Raises:
+        LossrunError: One of its kinds, as in `train`. A cell that fails or diverges does not raise.
+    """
+    from lossrun.records.sweep_directory import create
+    from lossrun.sweeping.course import run_sweep
+    from lossrun.sweeping.plan import plan_sweep
+
+    reading = _reading(config, overrides)
+    options = [over] if isinstance(over, str) else over
+    planned = plan_sweep(reading, options, _data_dir(data_dir))
+    made = create(Path(runs_dir), planned.name, planned.config, planned.cells, planned.facts)
+    run_sweep(made, data_dir=_data_dir(data_dir), jobs=jobs)
+    return load_sweep(made.path)
+
+
+def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "runs") -> Sweep:
+    """Return what a sweep has found so far. `path`: its directory, or its name in `runs_dir`. Raises RunError."""
+    from lossrun.analysis.sweeps import result_of
+    from lossrun.records.sweep_directory import SweepDirectory, find_sweep, no_sweep
+
+    found = find_sweep(str(path), Path(runs_dir))
+    if found is None:
+        raise no_sweep(str(path), Path(runs_dir))
+    result = result_of(SweepDirectory(found))
+    return Sweep(**{field.name: getattr(result, field.name) for field in fields(result)}, path=found)
 
 
 def load(run: RunLike, *, runs_dir: str | PathLike[str] = "runs") -> Run:

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lossrun.commands import configs, models, reference, runs, training
+from lossrun.commands import configs, models, reference, runs, sweeping, training
 from lossrun.commands.with_config import WithConfig
 from lossrun.commands.words import Command, Group
 from lossrun.errors import READER_GONE, LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
@@ -96,6 +96,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 for command in (
     training.train,
     training.resume,
+    sweeping.sweep,
     runs.compare,
     runs.ls,
     runs.show,

@@ -80,17 +80,31 @@ def compare(
     from lossrun.analysis.given_runs import check_at_least_two
     from lossrun.errors import UsageError
     from lossrun.records.run_directory import is_pattern
+    from lossrun.records.sweep_directory import find_sweep
     from lossrun.report.comparison import formats
     from lossrun.report.comparison.compare import print_comparison, print_metrics, print_per_seed
     from lossrun.report.layout.console import stdout
 
-    if not tag and not any(map(is_pattern, runs or [])):
+    sweep = find_sweep(runs[0], runs_dir) if runs and len(runs) == 1 else None
+    if sweep is None and not tag and not any(map(is_pattern, runs or [])):
         check_at_least_two(len(runs or []), runs_dir)
     if only_table and (per_seed or format_ in (Format.json, Format.csv)):
         other = "--per-seed" if per_seed else f"--format {format_.value}"
         raise UsageError(f"--only-table: {other} prints no other tables anyway; leave out one of the two")
     moment, specs = moment_of(at), dict[str, Path]()
-    loaded = loaded_runs(runs, runs_dir, tag, specs, at_least=2)
+    if sweep is not None:
+        from lossrun.analysis.sweeps import result_of
+        from lossrun.records.sweep_directory import SweepDirectory
+
+        result = result_of(SweepDirectory(sweep))
+        if not any((html, per_seed, only_table, metric, target, margin)) and format_ is Format.table and at == "best":
+            from lossrun.report.sweep import print_sweep
+
+            print_sweep(stdout(), result)
+            return
+        loaded, label = list(result.final), label or list(result.labels)
+    else:
+        loaded = loaded_runs(runs, runs_dir, tag, specs, at_least=2)
     comparison = compared(loaded, metric, at=moment, margin=margin, target=target, label=label or (), specs=specs)
     if html is not None:
         from lossrun.analysis.report_data import report_data
@@ -147,9 +161,10 @@ def ls(
     """List the runs with their status, loss, optimizer and best result."""
     from lossrun.analysis.runs import Listing, listing
     from lossrun.analysis.selection import chosen, condition, ordered
+    from lossrun.analysis.sweep_listing import listed_sweeps
     from lossrun.records.run_directory import all_runs, has_tags
     from lossrun.report.layout.console import stderr, stdout, warning
-    from lossrun.report.runs import listing_as_csv, listing_as_json, print_listing
+    from lossrun.report.runs import listing_as_csv, listing_as_json, print_listing, print_sweeps
 
     conditions = [condition(text) for text in where or []]
     paths = [path for path in all_runs(runs_dir) if has_tags(path, tag or [])]
@@ -163,7 +178,10 @@ def ls(
         nothing = "no runs match" if where or tag else f"no runs yet; `{makes}` makes one"
         if not (where or tag) and not runs_dir.is_dir():
             nothing = f"there is no folder {runs_dir.absolute()}; --runs-dir names another"
-        print_listing(shown, stdout(), nothing=nothing)
+        sweeps = [] if where or tag else listed_sweeps(runs_dir)
+        if shown.rows or shown.problems or not sweeps:
+            print_listing(shown, stdout(), nothing=nothing)
+        print_sweeps(stdout(), sweeps)
         return
     typer.echo(listing_as_json(shown) if format_ is ListFormat.json else listing_as_csv(shown), nl=False)
     for problem in shown.problems:

@@ -8,7 +8,7 @@ import typer
 from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, Quiet, RunName, RunsDir
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import folder_of_data, found_run, read_config
-from lossrun.shell import DEFAULT_RUNS, run_command
+from lossrun.shell import DEFAULT_RUNS, command, run_command
 
 TensorBoard = Annotated[
     Optional[Path],  # noqa: UP045  # typer reads it at run time
@@ -45,6 +45,13 @@ def train(
     tags = [text_option("--tag", "tags", text, adds=True) for text in tag or []]
     overrides: list[Override] = [*(set_ or []), *named, *tags]
     reading = read_config(config, overrides)
+    if reading.sweep is not None:
+        from lossrun.errors import UsageError
+
+        raise UsageError(
+            f"{config} describes a sweep, many runs: `{command('sweep', config)}` runs it; "
+            f"`{command('train', config, set_=['sweep=null'])}` trains its base config alone"
+        )
     # Data need numpy: a mistake in the file is told before that is imported.
     from lossrun.experiment import load_experiment
 
@@ -75,10 +82,16 @@ def resume(
     device, kind of CPU or number of threads.
     """
     from lossrun.experiment import load_experiment
+    from lossrun.records.sweep_directory import find_sweep
     from lossrun.report.layout.console import note, stderr, warning
     from lossrun.training.resumable import resuming
 
     console = stderr()
+    if (path := find_sweep(run, runs_dir)) is not None:
+        from lossrun.commands.sweeping import resume_sweep
+
+        resume_sweep(path, set_ or [], data_dir, quiet=quiet)
+        return
 
     def skipped(_path: Path, reason: str) -> None:
         warning(console, f"checkpoint skipped: {reason}")

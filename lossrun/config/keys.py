@@ -92,6 +92,12 @@ KEYS: Final[tuple[Key, ...]] = (
     Parameter("compare_on", str | None, None, "the metric that comparisons are decided by"),
 )
 
+# The sweep block stands beside these keys: it describes many configs, and is no part of any of them.
+SWEEP_MEANING: Final = (
+    "alternatives of other keys, which the command sweep trains: {loss: [mse, mae], "
+    "learning_rate: {log_range: [1e-4, 1], points: 7}, tune: {metric: val_rmse, seeds: 2}}"
+)
+
 # What people write who come from elsewhere, by path, and the key that they mean.
 HABITS: Final[dict[str, str]] = {
     "lr": "learning_rate",

@@ -3,7 +3,7 @@
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,16 +19,22 @@ from lossrun.packaged import packaged_config, packaged_configs
 from lossrun.shell import command
 
 ENDINGS: Final = (".yaml", ".yml")
+SWEEP: Final = "sweep"  # the key of the sweep block, which belongs to many runs and to no single config
 
 
 @dataclass(frozen=True, slots=True)
 class SourcedConfig:
-    """A config, where its values stand, the folder that its paths start from, and notes on spellings."""
+    """A config, where its values stand, the folder that its paths start from, and notes on spellings.
+
+    `raw` is the mapping that was validated, and `sweep` its sweep block, None without one; `sweeping/` reads both.
+    """
 
     config: Config
     source: ConfigSource
     directory: Path
     notes: tuple[str, ...] = ()
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    sweep: Any = None
 
 
 def read(path: Path, overrides: Sequence[Override] = ()) -> SourcedConfig:
@@ -89,5 +95,8 @@ def _absent(path: Path, error: FileNotFoundError) -> str:
 
 def _reading(raw: Any, source: ConfigSource, directory: Path, overrides: Sequence[Override]) -> SourcedConfig:
     raw, source = apply(raw, source, overrides)
+    sweep = raw.get(SWEEP) if isinstance(raw, Mapping) else None
+    if isinstance(raw, Mapping):
+        raw = {key: value for key, value in raw.items() if key != SWEEP}
     config, notes = validate(raw, source)
-    return SourcedConfig(config, source, directory, tuple(notes))
+    return SourcedConfig(config, source, directory, tuple(notes), raw, sweep)

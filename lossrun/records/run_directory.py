@@ -87,15 +87,17 @@ def create(
     environment: Mapping[str, Any],
     when: datetime | None = None,
     begin: Callable[[RunDirectory], object] = lambda run: None,
+    stamped: bool = True,
 ) -> RunDirectory:
-    """A new run directory `<UTC time>-<name>`, with config.yaml and run.json in it, and what `begin` writes.
+    """A new run directory `<UTC time>-<name>`, or `<name>` unless `stamped`, with config.yaml and run.json in it, and
+    what `begin` writes.
 
     It is built under a hidden name next to its place and then renamed, so that nobody sees half of it. A name already
     taken gets -2, -3 and so on. Raises RunError where the disk refuses, leaving nothing behind.
     """
-    stamped = f"{(when or datetime.now(UTC)).astimezone(UTC):{_STAMP}}-{slug(name)}"
-    hidden = runs_dir / f".{stamped}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}"
-    with durable.refusals_of_the_disk(runs_dir / stamped):
+    directory = f"{(when or datetime.now(UTC)).astimezone(UTC):{_STAMP}}-{slug(name)}" if stamped else slug(name)
+    hidden = runs_dir / f".{directory}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}"
+    with durable.refusals_of_the_disk(runs_dir / directory):
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)
             new = RunDirectory(hidden)
@@ -104,7 +106,7 @@ def create(
             durable.write(new.run_json, (strict_json.dumps(dict(environment), indent=2) + "\n").encode())
             begin(new)
             durable.sync_directory(hidden)
-            final = _renamed(hidden, stamped)
+            final = _renamed(hidden, directory)
         except BaseException:
             shutil.rmtree(hidden, ignore_errors=True)
             raise

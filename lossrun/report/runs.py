@@ -12,12 +12,13 @@ from rich.console import Console
 from lossrun.analysis.comparison.differences import component_text
 from lossrun.analysis.runs import Listing, RunRow
 from lossrun.analysis.selection import value as value_of
+from lossrun.analysis.sweep_listing import ListedSweep
 from lossrun.analysis.values import readings
 from lossrun.records.files import strict_json
 from lossrun.report.layout.console import is_bounded, plus_minus, warning
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable, print_line, print_table
-from lossrun.shell import command
+from lossrun.shell import command, run_command
 
 # Columns of a listing that show what one may sort by.
 _SHOWN: Final = {"run", "status", "epochs_done", "epochs", "seeds", "loss", "optimizer", "learning_rate", "age"}
@@ -64,6 +65,21 @@ def print_listing(listing: Listing, console: Console, *, nothing: str = "") -> N
             _print_blocks(console, listing, sign)
     for problem in listing.problems:
         warning(console, problem)
+
+
+def print_sweeps(console: Console, sweeps: Sequence[ListedSweep]) -> None:
+    """A row for each sweep; nothing where there is none."""
+    if not sweeps:
+        return
+    columns = (
+        Column("status", tuple(sweep.status for sweep in sweeps), right=False),
+        Column("cells", tuple(f"{sweep.ended}/{sweep.planned}" for sweep in sweeps)),
+        Column("over", tuple(", ".join(sweep.keys) for sweep in sweeps), right=False),
+    )
+    print_table(
+        console, TextTable("Sweeps", Column("sweep", tuple(sweep.name for sweep in sweeps), right=False), columns)
+    )
+    print_line(console, f"`{run_command('compare', sweeps[-1].path)}` shows what the newest one found")
 
 
 def _print_blocks(console: Console, listing: Listing, sign: str) -> None:

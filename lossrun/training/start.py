@@ -87,8 +87,10 @@ def _prepared(experiment: Experiment, resumable: Resumable | None) -> Prepared:
 
 
 @contextmanager
-def begin(prepared: Prepared, runs_dir: Path) -> Iterator[Session]:
+def begin(prepared: Prepared, runs_dir: Path, directory: str | None = None) -> Iterator[Session]:
     """A new run, its directory made and locked. Its state at step 0 is saved: there is always something to resume.
+
+    `directory`: the name of the directory; None for the time and the run's name.
 
     Raises RunError where the disk refuses, or has no room for the run's checkpoints; nothing is left behind then.
     """
@@ -106,7 +108,12 @@ def begin(prepared: Prepared, runs_dir: Path) -> Iterator[Session]:
 
     with memory_told("to begin the run", how_to_need_less(prepared.config, prepared.experiment.facts)), isolated():
         run = run_directory.create(
-            runs_dir, prepared.config.run_name, config=config, environment=facts, begin=write_beginning
+            runs_dir,
+            directory or prepared.config.run_name,
+            config=config,
+            environment=facts,
+            begin=write_beginning,
+            stamped=directory is None,
         )
     with ExitStack() as held:
         try:

@@ -81,7 +81,7 @@ def test_it_is_made_of_the_words_of_its_draft_and_fit_for_json() -> None:
 
 def test_it_lists_every_key_and_component() -> None:
     schema = json_schema()
-    assert list(schema["properties"]) == [key.name for key in KEYS]
+    assert list(schema["properties"]) == [*(key.name for key in KEYS), "sweep"]
     assert schema["required"] == ["dataset", "model", "loss", "optimizer", "learning_rate"]
     assert schema["additionalProperties"] is False
     assert all(schema["properties"][key.name]["description"].startswith(key.meaning) for key in KEYS)

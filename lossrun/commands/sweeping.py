@@ -1,0 +1,95 @@
+"""Many runs from one file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from lossrun.arguments import ConfigFile, DataDir, Overrides, RunsDir
+from lossrun.commands.run_lookup import folder_of_data, read_config
+from lossrun.shell import DEFAULT_RUNS, command, run_command
+
+if TYPE_CHECKING:
+    from lossrun.records.sweep_directory import SweepDirectory
+
+Jobs = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--jobs", "-j", min=1, help="Worker processes, one thread each.", show_default="one per core"),
+]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")]
+
+
+def sweep(
+    config: ConfigFile,
+    over: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--over",
+            metavar="KEY=...",
+            help="Alternatives of a key: loss=mse,mae or learning_rate=log:1e-4:1:7; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    set_: Overrides = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+    data_dir: DataDir = None,
+    jobs: Jobs = None,
+    fail_fast: FailFast = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and train nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the sweep's directory.")] = False,
+) -> None:
+    """Tune and compare: train every combination of the sweep block or of --over, each pair with the same budget."""
+    reading = read_config(config, set_ or [])
+    # Data need numpy: a mistake in the file is told before that is imported.
+    from lossrun.records.sweep_directory import create
+    from lossrun.report.layout.console import stdout
+    from lossrun.sweeping.plan import Planned, plan_sweep
+
+    planned: Planned = plan_sweep(reading, over or [], folder_of_data(data_dir))
+    if dry_run:
+        from lossrun.report.sweep import print_plan
+
+        print_plan(stdout(), planned.cells, reading.config.seeds, tunes=planned.tunes)
+        return
+    made = create(runs_dir, planned.name, planned.config, planned.cells, planned.facts)
+    run_on_screen(made, folder_of_data(data_dir), jobs=jobs, fail_fast=fail_fast, quiet=quiet)
+
+
+def resume_sweep(path: Path, changes: Sequence[str], data_dir: Path | None, *, quiet: bool) -> None:
+    """Run the cells of a sweep that are not finished. Raises UsageError for changes: they would make another sweep."""
+    from lossrun.errors import UsageError
+    from lossrun.records.sweep_directory import SweepDirectory
+
+    if changes:
+        raise UsageError(f"a sweep cannot be changed on the way; start another with `{command('sweep', 'CONFIG')}`")
+    run_on_screen(SweepDirectory(path), folder_of_data(data_dir), jobs=None, quiet=quiet)
+
+
+def run_on_screen(
+    sweep: "SweepDirectory", data_dir: Path, *, jobs: int | None, fail_fast: bool = False, quiet: bool = False
+) -> None:
+    """Run what is left of a sweep, and print what it has found. Exits with 1 if a cell failed."""
+    from lossrun.analysis.sweeps import result_of
+    from lossrun.report.layout.console import note, stderr, stdout
+    from lossrun.report.sweep import cells_progress, print_sweep
+    from lossrun.sweeping.course import run_sweep
+
+    if not quiet:
+        note(stderr(), f"sweep {sweep.path}")
+    with cells_progress(stderr(), hidden=quiet) as (begins, ended):
+        endings = run_sweep(
+            sweep,
+            data_dir=data_dir,
+            jobs=jobs,
+            fail_fast=fail_fast,
+            told=lambda cell, how: ended(cell, how.ending, how.problem),
+            begins=begins,
+        )
+    if quiet:
+        typer.echo(sweep.path)
+    else:
+        print_sweep(stdout(), result_of(sweep))
+        note(stderr(), f"again at any time:\n  {run_command('compare', sweep.path)}")
+    if any(how.ending == "failed" for how in endings.values()):
+        raise typer.Exit(1)

@@ -1,0 +1,150 @@
+"""The directory of a sweep: what was asked for, the plan, what happened, and the cells' run directories.
+
+sweep.yaml      the config as it was given, resolved, with its sweep block
+plan.jsonl      one line per cell: its directory, its phase (tune or final), its pair and what it changes
+ledger.jsonl    started, tuned (which value each pair got), resumed, finished; with the digest of the plan
+<cell>/         an ordinary run directory
+"""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from lossrun.errors import RunError
+from lossrun.nearby import nearest_first
+from lossrun.records import ledger
+from lossrun.records.files import config_file, digests, durable, json_lines
+from lossrun.records.files.digests import DAMAGED
+from lossrun.records.run_directory import is_run, slug
+from lossrun.shell import command
+
+Phase: TypeAlias = Literal["tune", "final"]
+_STAMP: Final = "%Y%m%d-%H%M%S"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCell:
+    """A line of the plan. `directory`: of the run, inside the sweep's. `config`: of the run."""
+
+    directory: str
+    phase: Phase
+    pair: Mapping[str, Any]
+    changes: Mapping[str, Any]
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepDirectory:
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def config_path(self) -> Path:
+        return self.path / "sweep.yaml"
+
+    @property
+    def plan_path(self) -> Path:
+        return self.path / "plan.jsonl"
+
+    @property
+    def ledger_path(self) -> Path:
+        return self.path / "ledger.jsonl"
+
+    def run(self, cell: PlannedCell) -> Path:
+        return self.path / cell.directory
+
+    def is_begun(self, cell: PlannedCell) -> bool:
+        return is_run(self.run(cell))
+
+
+def create(
+    runs_dir: Path, name: str, config: Mapping[str, Any], plan: Sequence[PlannedCell], facts: Mapping[str, Any]
+) -> SweepDirectory:
+    """Make the directory `<UTC time>-<name>` with the sweep's config and plan, all or nothing. Raises RunError."""
+    stamped = f"{datetime.now(UTC):{_STAMP}}-{slug(name)}"
+    hidden = runs_dir / f".{stamped}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}"
+    with durable.refusals_of_the_disk(runs_dir / stamped):
+        try:
+            hidden.mkdir(parents=True)
+            new = SweepDirectory(hidden)
+            text, lines = config_file.dumps(config).encode(), _lines(plan)
+            durable.write(new.config_path, text)
+            durable.write(new.plan_path, lines)
+            ledger.append(
+                new.ledger_path,
+                "started",
+                config_digest=digests.of_bytes(text),
+                plan_digest=digests.of_bytes(lines),
+                **facts,
+            )
+            durable.sync_directory(hidden)
+            final, number = hidden.with_name(stamped), 1
+            while final.exists():
+                number += 1
+                final = hidden.with_name(f"{stamped}-{number}")
+            hidden.rename(final)
+        except BaseException:
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise
+        durable.sync_directory(runs_dir)
+    return SweepDirectory(final)
+
+
+def read_plan(sweep: SweepDirectory) -> list[PlannedCell]:
+    """All cells planned so far. Raises RunError where the plan is not the one that the ledger speaks of."""
+    known = {event["plan_digest"] for event in ledger.read(sweep.ledger_path) if "plan_digest" in event}
+    try:
+        content = sweep.plan_path.read_bytes()
+    except OSError as error:
+        raise RunError(f"cannot read {sweep.plan_path}: {error.strerror or error}") from error
+    if digests.of_bytes(content) not in known:
+        raise RunError(f"{sweep.plan_path}: it does not agree with the sweep's ledger; {DAMAGED}")
+    rows, _ = json_lines.read(sweep.plan_path)
+    return [PlannedCell(**row) for row in rows]
+
+
+def extend_plan(sweep: SweepDirectory, cells: Sequence[PlannedCell], event: str, **facts: Any) -> None:
+    """Add cells to the plan, and the event that led to them to the ledger.
+
+    The ledger goes first: a plan without its last lines is completed again from the runs, a plan that no ledger knows
+    would be taken for damaged.
+    """
+    lines = _lines([*read_plan(sweep), *cells])
+    ledger.append(sweep.ledger_path, event, plan_digest=digests.of_bytes(lines), **facts)
+    durable.replace(sweep.plan_path, lines)
+
+
+def is_sweep(path: Path) -> bool:
+    sweep = SweepDirectory(path)
+    return sweep.config_path.is_file() and sweep.plan_path.is_file()
+
+
+def all_sweeps(runs_dir: Path) -> list[Path]:
+    """Every sweep directly under `runs_dir`, oldest first."""
+    if not runs_dir.is_dir():
+        return []
+    return sorted(path for path in runs_dir.iterdir() if not path.name.startswith(".") and is_sweep(path))
+
+
+def find_sweep(spec: str, runs_dir: Path) -> Path | None:
+    """The sweep that `spec` means: a path, its name with or without the time, the newest of that name; else None."""
+    if is_sweep(path := Path(spec)):
+        return path
+    names = [path for path in all_sweeps(runs_dir) if spec in (path.name, path.name[len("20260101-000000-") :])]
+    return names[-1] if names else None
+
+
+def no_sweep(spec: str, runs_dir: Path) -> RunError:
+    near = nearest_first(spec, [path.name for path in reversed(all_sweeps(runs_dir))], "sweep", f"in {runs_dir}")
+    return RunError(f"no sweep {spec}{near}; `{command('sweep', 'CONFIG', runs_dir=runs_dir)}` makes one")
+
+
+def _lines(plan: Sequence[PlannedCell]) -> bytes:
+    return json_lines.dumps([asdict(cell) for cell in plan])

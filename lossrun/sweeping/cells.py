@@ -1,0 +1,108 @@
+"""The cells of a sweep: one validated config for each combination, and the pairs that are compared."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lossrun.analysis.sweeps import word, words
+from lossrun.config import Config, SourcedConfig
+from lossrun.config.overrides import Change, apply
+from lossrun.config.source import ConfigSource, Path
+from lossrun.config.validate import validate
+from lossrun.errors import ConfigError
+from lossrun.sweeping.space import Space, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run of a sweep. `pair`: what it changes apart from the tuned keys, `tuned`: the tuned keys."""
+
+    pair: Mapping[str, Value]
+    tuned: Mapping[str, Value]
+    config: Config
+
+    @property
+    def changes(self) -> dict[str, Value]:
+        return {**self.pair, **self.tuned}
+
+    @property
+    def label(self) -> str:
+        return words(self.changes)
+
+
+def cells_of(reading: SourcedConfig, space: Space) -> list[Cell]:
+    """The config of every combination, in the order of the block.
+
+    Raises ConfigError for a combination that is no valid config, at the place of the value that makes it so, and for
+    two combinations that are the same config.
+    """
+    found: list[Cell] = []
+    known: dict[str, Cell] = {}
+    problems: dict[str, None] = {}
+    for combination in space.combinations():
+        try:
+            config = config_with(reading, combination)
+        except ConfigError as error:
+            problems.update(dict.fromkeys(error.problems))
+            continue
+        values = {key: value for key, (value, _) in combination.items()}
+        pair = {key: value for key, value in values.items() if key not in space.tuned}
+        tuned = {key: value for key, value in values.items() if key in space.tuned}
+        cell = Cell(pair, tuned, config)
+        same = known.setdefault(json.dumps(config.to_mapping(), sort_keys=True, default=str), cell)
+        if same is not cell:
+            problems[f"sweep: {same.label} and {cell.label} are the same config; keep one of the alternatives"] = None
+        found.append(cell)
+    if problems:
+        raise ConfigError(list(problems))
+    return found
+
+
+def config_with(reading: SourcedConfig, changes: Mapping[str, tuple[Value, Path]]) -> Config:
+    """Return the base config with `changes`: {key: (value, its place in the config, or () if it has none)}.
+
+    Raises ConfigError.
+    """
+    raw: Any = dict(reading.raw)
+    source = reading.source
+    for key, (value, origin) in changes.items():
+        raw, changed = apply(raw, source, [Change(key, value, f"--over {key}={word(value)}")])
+        source = changed if not origin else _placed(source, changed, tuple(key.split(".")), origin)
+    return validate(raw, source)[0]
+
+
+def _placed(before: ConfigSource, changed: ConfigSource, path: Path, origin: Path) -> ConfigSource:
+    """The source of a changed config in which the value at `path` stands where it is written in the sweep block."""
+
+    def copied(places: Mapping[Path, Any], written: Mapping[Path, Any]) -> dict[Path, Any]:
+        inside = {path + at[len(origin) :]: place for at, place in written.items() if at[: len(origin)] == origin}
+        return {**places, **inside}
+
+    options = {
+        at: option for at, option in changed.options.items() if at not in changed.options.keys() - before.options
+    }
+    return replace(
+        changed,
+        keys=copied(changed.keys, before.keys),
+        values=copied(changed.values, before.values),
+        options=options,
+    )
+
+
+def pairs_of(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """The cells of each pair, pairs in the order in which they first occur."""
+    found: dict[str, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(json.dumps(dict(cell.pair), sort_keys=True, default=str), []).append(cell)
+    return list(found.values())
+
+
+def with_seeds(config: Config, seeds: Sequence[int]) -> Config:
+    return replace(config, seeds=tuple(seeds))
+
+
+def tuning_seeds(cells: Sequence[Cell], count: int) -> tuple[int, ...]:
+    """Seeds for tuning that no final run uses."""
+    first = max(max(cell.config.seeds) for cell in cells) + 1
+    return tuple(range(first, first + count))

@@ -1,0 +1,149 @@
+"""Running the cells of a sweep in worker processes, and going on after any of them, or all of it, was killed."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import active_children, forkserver, get_context
+from pathlib import Path
+from typing import Final
+
+from lossrun.errors import StoppedError
+from lossrun.records import ledger
+from lossrun.records.run_directory import RunDirectory
+from lossrun.records.sweep_directory import PlannedCell, SweepDirectory
+from lossrun.shell import run_command
+from lossrun.sweeping import worker
+from lossrun.sweeping.worker import Ended
+from lossrun.training.stopping import Request, Requests, listening
+
+# A cell whose worker has been killed so often is taken to be the cause.
+MOST_KILLS: Final = 3
+CHECKED_EVERY: Final = 0.1  # seconds between looks at what was asked from outside
+
+
+@dataclass
+class Cells:
+    """The cells of a sweep being run. `told(cell, ended)` is called as soon as one ends.
+
+    `endings`: how each one ended, by its directory. `fail_fast`: the first failure ends all.
+    """
+
+    sweep: SweepDirectory
+    jobs: int
+    config_dir: Path
+    data_dir: Path
+    told: Callable[[PlannedCell, Ended], None]
+    fail_fast: bool = False
+    endings: dict[str, Ended] = field(default_factory=dict)
+    _kills: dict[str, int] = field(default_factory=dict)
+
+    def run(self, cells: Sequence[PlannedCell]) -> None:
+        """Run every cell that is not finished.
+
+        Raises StoppedError, or its kind for the signal, once the workers have saved the state of their cells.
+        """
+        for cell in cells:
+            if ended := recorded_ending(self.sweep, cell):
+                self._end(cell, ended)
+        with listening() as asked:
+            while left := [cell for cell in cells if cell.directory not in self.endings]:
+                try:
+                    self._run_in_a_pool(left, asked)
+                except BrokenProcessPool:
+                    if asked.stopping:
+                        raise _stopped(asked(), self.sweep) from None
+                    continue  # the cells that were running are tried again
+                if self.fail_fast and any(ended.ending == "failed" for ended in self.endings.values()):
+                    return
+
+    def _end(self, cell: PlannedCell, ended: Ended) -> None:
+        self.endings[cell.directory] = ended
+        self.told(cell, ended)
+
+    def _run_in_a_pool(self, cells: Sequence[PlannedCell], asked: Requests) -> None:
+        """Raises BrokenProcessPool where a worker was killed."""
+        running: dict[Future[Ended], PlannedCell] = {}
+        queue = iter(cells)
+        with _pool(min(self.jobs, len(cells))) as pool:
+            try:
+                while True:
+                    while len(running) < self.jobs and not asked.stopping and (cell := next(queue, None)):
+                        running[self._submit(pool, cell)] = cell
+                    if not running:
+                        break
+                    done, _ = wait(running, timeout=CHECKED_EVERY, return_when=FIRST_COMPLETED)
+                    if asked.stopping:
+                        for process in active_children():
+                            process.terminate()
+                    for future in done:
+                        ended, cell = future.result(), running.pop(future)
+                        if ended.ending != "stopped":
+                            self._end(cell, ended)
+                        if self.fail_fast and ended.ending == "failed":
+                            return
+            except BrokenProcessPool:
+                for cell in running.values():
+                    self._count_kill(cell)
+                raise
+        if asked.stopping:
+            raise _stopped(asked(), self.sweep)
+
+    def _submit(self, pool: ProcessPoolExecutor, cell: PlannedCell) -> Future[Ended]:
+        return pool.submit(
+            worker.train_cell, self.sweep.path, cell.directory, cell.config, self.config_dir, self.data_dir
+        )
+
+    def _count_kill(self, cell: PlannedCell) -> None:
+        self._kills[cell.directory] = self._kills.get(cell.directory, 0) + 1
+        if self._kills[cell.directory] >= MOST_KILLS:
+            self._end(cell, Ended("failed", f"its worker process was killed {MOST_KILLS} times"))
+
+
+def recorded_ending(sweep: SweepDirectory, cell: PlannedCell) -> Ended | None:
+    """How a cell has ended; None where there is something left to train."""
+    if not sweep.is_begun(cell):
+        return None
+    events = [event["event"] for event in ledger.read(RunDirectory(sweep.run(cell)).ledger_path)]
+    if "finished" in events:
+        return Ended("finished")
+    return Ended("diverged") if events[-1:] == ["diverged"] else None
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that share what one of them has imported, where the system can fork."""
+    if sys.platform == "win32":
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=worker.begin_worker)
+    else:
+        with _ignoring_interrupts():
+            forkserver.set_forkserver_preload(worker.PRELOADED)
+            forkserver.ensure_running()
+        pool = ProcessPoolExecutor(workers, get_context("forkserver"), initializer=worker.begin_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    """Processes started in the block ignore Ctrl-C, also while they are still importing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _stopped(request: Request | None, sweep: SweepDirectory) -> StoppedError:
+    kind = request.error if request and request.error else StoppedError
+    reason = request.reason if request else Request.INTERRUPT.reason
+    return kind(f"{reason}; the state of every cell is saved; to continue:\n  {run_command('resume', sweep.path)}")

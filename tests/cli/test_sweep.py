@@ -1,0 +1,108 @@
+"""The command line of sweeps. What sweeps do is tested in tests/sweeping."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+CONFIG = """\
+dataset: {name: synthetic_regression, samples: 60, features: 3}
+model: {name: mlp, hidden: [4]}
+loss: mse
+optimizer: sgd
+learning_rate: 0.01
+epochs: 2
+seeds: 3
+checkpoint: 100 epochs
+"""
+BLOCK = "sweep: {loss: [mse, mae], learning_rate: [0.01, 0.1]}\n"
+
+
+@pytest.fixture
+def sweep_yaml(tmp_path: Path) -> Path:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(CONFIG + BLOCK)
+    return path
+
+
+def test_one_command_tunes_trains_and_compares(lossrun: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    result = lossrun(
+        "sweep", "c.yaml", "--over", "loss=mse,mae", "--over", "learning_rate=0.01,0.1", "--set", "epochs=3"
+    )
+    assert result.code == 0, result.err
+    for part in ("Tuning", "Leaderboard", "loss=mse learning_rate=", "loss=mae learning_rate=", "test_rmse"):
+        assert part in result.out
+    assert "each pair was tuned over 2 values of learning_rate on 2 seeds, by validation rmse" in result.out
+    (directory,) = (tmp_path / "runs").iterdir()
+    assert len([path for path in directory.iterdir() if path.is_dir()]) == 4 + 2
+
+    name = re.sub(r"^\d{8}-\d{6}-", "", directory.name)
+    assert lossrun("compare", name).out == result.out
+    listed = lossrun("ls").out
+    assert directory.name in listed
+    assert "6/6" in listed
+    rows = list(csv.DictReader(io.StringIO(lossrun("compare", name, "--format", "csv").out)))
+    assert all(row["label"] in result.out for row in rows)
+    assert len({row["label"] for row in rows}) == 2
+    again = lossrun("resume", directory.name)
+    assert again.code == 0
+    assert again.out == result.out
+    assert lossrun("resume", directory.name, "--set", "epochs=9").code == 2
+
+
+def test_a_dry_run_makes_nothing(sweep_yaml: Path, lossrun: Run) -> None:
+    result = lossrun("sweep", str(sweep_yaml), "--dry-run")
+    assert result.code == 0
+    assert "tuning: 4 cells, 8 trainings; then the best of each of 2 pairs on seeds 0 to 2" in result.out
+    assert not Path("runs").exists()
+
+
+def test_train_points_to_sweep(sweep_yaml: Path, lossrun: Run) -> None:
+    refused = lossrun("train", str(sweep_yaml))
+    assert refused.code == 2
+    assert f"lossrun sweep {sweep_yaml}" in refused.err
+    assert lossrun("train", str(sweep_yaml), "--set", "sweep=null", "--quiet").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "nothing to sweep over"),
+        (("--over", "los=mse,mae"), "did you mean loss"),
+        (("--over", "loss=mse,hubber"), "did you mean huber"),
+        (("--over", "learning_rate=log:1:0.1:3"), "the smaller one first"),
+        (("--over", "learning_rate=0.1,0.2", "--set", "dataset.validation=0"), "set dataset.validation above 0"),
+        (("--over", "loss=mse,cross_entropy"), "cross_entropy"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_made(
+    lossrun: Run, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    result = lossrun("sweep", "c.yaml", *options)
+    assert result.code == 2
+    assert message in result.err
+    assert "Traceback" not in result.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_damaged_plan_is_refused_and_listed_as_such(lossrun: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    assert lossrun("sweep", "c.yaml", "--over", "loss=mse,mae", "--quiet").code == 0
+    (directory,) = (tmp_path / "runs").iterdir()
+    plan = directory / "plan.jsonl"
+    lines = plan.read_text().splitlines()
+    cell = json.loads(lines[0])
+    cell["config"]["learning_rate"] = 5.0
+    plan.write_text("\n".join([json.dumps(cell), *lines[1:], ""]))
+    for command in ("compare", "resume"):
+        refused = lossrun(command, directory.name)
+        assert refused.code == 4
+        assert "does not agree" in refused.err
+    assert "damaged" in lossrun("ls").out

@@ -1,0 +1,153 @@
+"""Whole sweeps, tiny ones, in real worker processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossrun.analysis.sweeps import SweepResult, result_of
+from lossrun.config import SourcedConfig
+from lossrun.records import ledger
+from lossrun.records.recorded import load
+from lossrun.records.sweep_directory import SweepDirectory, create, read_plan
+from lossrun.sweeping.course import run_sweep
+from lossrun.sweeping.plan import plan_sweep
+
+TUNED = {"loss": ["mse", "mae"], "learning_rate": [1e-3, 1e-2, 1e-1], "tune": {"seeds": 2}}
+
+
+def made(reading: SourcedConfig, runs_dir: Path) -> SweepDirectory:
+    planned = plan_sweep(reading, [], runs_dir)
+    return create(runs_dir, planned.name, planned.config, planned.cells, planned.facts)
+
+
+def losses(sweep: SweepDirectory) -> dict[str, list[tuple[Any, ...]]]:
+    """What every cell measured, seconds aside."""
+    return {
+        cell.directory: [(row["seed"], row["epoch"], row["train_loss"], row["val_loss"]) for row in run.history.rows]
+        for cell in read_plan(sweep)
+        if (run := load(sweep.run(cell)))
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepDirectory, SweepResult]:
+    from lossrun.config import from_mapping
+    from tests.sweeping.conftest import BASE
+
+    folder = tmp_path_factory.mktemp("sweep")
+    sweep = made(from_mapping({**BASE, "seeds": 3, "sweep": TUNED}, folder), folder / "runs")
+    run_sweep(sweep, data_dir=folder, jobs=2)
+    return sweep, result_of(sweep)
+
+
+def test_each_pair_gets_the_rate_that_validation_data_chose(finished: tuple[SweepDirectory, SweepResult]) -> None:
+    sweep, result = finished
+    assert result.tuning is not None
+    assert [dict(pair.pair) for pair in result.tuning.pairs] == [{"loss": "mse"}, {"loss": "mae"}]
+    for pair in result.tuning.pairs:
+        means = {
+            trial.values["learning_rate"]: sum(row["val_rmse"] for row in best.values()) / 2
+            for trial in pair.trials
+            if (best := _best_rows(load(sweep.run(trial.cell))))
+        }
+        assert pair.chosen is not None
+        assert pair.chosen.values["learning_rate"] == min(means, key=lambda rate: means[rate])
+        assert pair.chosen.score is not None
+        assert pair.chosen.score.mean == pytest.approx(min(means.values()), rel=1e-12)
+
+
+def _best_rows(run: Any) -> dict[int, Any]:
+    """By hand: the row of each seed with the least val_loss."""
+    found: dict[int, Any] = {}
+    for row in run.history.rows:
+        if row["seed"] not in found or row["val_loss"] < found[row["seed"]]["val_loss"]:
+            found[row["seed"]] = row
+    return found
+
+
+def test_the_winners_run_on_the_seeds_of_the_config_and_only_they_are_compared(
+    finished: tuple[SweepDirectory, SweepResult],
+) -> None:
+    sweep, result = finished
+    plan = read_plan(sweep)
+    assert [cell.phase for cell in plan] == ["tune"] * 6 + ["final"] * 2
+    assert {tuple(cell.config["seeds"]) for cell in plan if cell.phase == "tune"} == {(3, 4)}
+    assert {run.seeds for run in result.final} == {(0, 1, 2)}
+    assert result.comparison is not None
+    assert {seed for run in result.comparison.runs for seed in run.seeds} == {0, 1, 2}
+    assert result.unfinished == 0
+
+
+def test_test_data_are_not_read_before_the_final_runs_end(finished: tuple[SweepDirectory, SweepResult]) -> None:
+    """The choice is made from columns of validation data alone."""
+    _, result = finished
+    assert result.tuning is not None
+    assert result.tuning.metric == "val_rmse"
+
+
+def test_the_number_of_workers_changes_no_bit(
+    finished: tuple[SweepDirectory, SweepResult], with_block: Callable[..., SourcedConfig], tmp_path: Path
+) -> None:
+    alone = made(with_block(TUNED, seeds=3), tmp_path / "runs")
+    run_sweep(alone, data_dir=tmp_path, jobs=1)
+    assert losses(alone) == losses(finished[0])
+
+
+def test_a_cell_that_diverges_or_fails_does_not_stop_the_others(
+    with_block: Callable[..., SourcedConfig], tmp_path: Path
+) -> None:
+    block = {"learning_rate": [1e-2, 1e30], "tune": False, "loss": ["mse", "mae"]}
+    sweep = made(with_block(block, lint="warn"), tmp_path / "runs")
+    endings = run_sweep(sweep, data_dir=tmp_path, jobs=2)
+    assert {name: ended.ending for name, ended in endings.items()} == {
+        cell.directory: "diverged" if cell.changes["learning_rate"] == 1e30 else "finished" for cell in read_plan(sweep)
+    }
+    assert result_of(sweep).unfinished == 0
+
+
+def test_a_finished_sweep_that_is_run_again_trains_nothing(
+    finished: tuple[SweepDirectory, SweepResult],
+) -> None:
+    sweep, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in sweep.path.rglob("history.jsonl")}
+    run_sweep(sweep, data_dir=sweep.path, jobs=2)
+    assert {path: path.stat().st_mtime_ns for path in sweep.path.rglob("history.jsonl")} == before
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from lossrun.records.sweep_directory import SweepDirectory
+from lossrun.sweeping.course import run_sweep
+if __name__ == "__main__":
+    run_sweep(SweepDirectory(Path(sys.argv[1])), data_dir=Path(sys.argv[1]), jobs=2)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")
+@pytest.mark.parametrize("everybody", [True, False], ids=["with its workers", "alone"])
+def test_a_killed_sweep_ends_as_if_it_had_never_been_killed(
+    finished: tuple[SweepDirectory, SweepResult],
+    with_block: Callable[..., SourcedConfig],
+    tmp_path: Path,
+    everybody: bool,
+) -> None:
+    sweep = made(with_block(TUNED, seeds=3), tmp_path / "runs")
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    process = subprocess.Popen([sys.executable, str(script), str(sweep.path)], start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not any(map(sweep.is_begun, read_plan(sweep))) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (os.killpg if everybody else os.kill)(process.pid, signal.SIGKILL)
+    process.wait()
+    run_sweep(sweep, data_dir=tmp_path, jobs=2)
+    assert losses(sweep) == losses(finished[0])
+    assert [event["event"] for event in ledger.read(sweep.ledger_path)][-1] == "finished"

@@ -1,0 +1,130 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lossrun.config import SourcedConfig
+from lossrun.errors import ConfigError
+from lossrun.sweeping.space import MOST_CELLS, over_option, read_space
+
+RATES = {"log_range": [1e-4, 1], "points": 5}
+
+
+def test_lists_make_a_grid_in_the_order_of_the_block(with_block: Callable[..., SourcedConfig]) -> None:
+    space = read_space(with_block({"loss": ["mse", "mae"], "optimizer.momentum": [0, 0.9, 0.99]}))
+    found = [{key: value for key, (value, _) in one.items()} for one in space.combinations()]
+    assert found == [
+        {"loss": loss, "optimizer.momentum": momentum} for loss in ("mse", "mae") for momentum in (0, 0.9, 0.99)
+    ]
+    assert space.size == len(found)
+    assert space.tuning is None
+
+
+def test_a_logarithmic_range_is_evenly_spaced_and_readable(with_block: Callable[..., SourcedConfig]) -> None:
+    (rates,) = read_space(with_block({"learning_rate": RATES})).alternatives
+    assert rates.values == (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+    (rates,) = read_space(with_block({"learning_rate": {"log_range": [1e-4, 1], "points": 7}})).alternatives
+    assert rates.values == (0.0001, 0.000464, 0.00215, 0.01, 0.0464, 0.215, 1.0)  # 10 ** (-4 + 4 k / 6), 3 digits
+    (momenta,) = read_space(with_block({"optimizer.momentum": {"range": [0, 0.8], "points": 3}})).alternatives
+    assert momenta.values == (0.0, 0.4, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("block", "tuned"),
+    [
+        ({"loss": ["mse", "mae"]}, ()),
+        ({"loss": ["mse", "mae"], "learning_rate": [0.1, 0.01]}, ("learning_rate",)),
+        ({"loss": ["mse", "mae"], "learning_rate": [0.1, 0.01], "tune": False}, ()),
+        ({"optimizer.momentum": {"range": [0, 0.9], "points": 3}}, ("optimizer.momentum",)),
+        ({"learning_rate": {"log_range": [1e-3, 1]}, "samples": 4}, ("learning_rate",)),
+    ],
+)
+def test_rates_and_ranges_are_tuned(
+    with_block: Callable[..., SourcedConfig], block: dict[str, Any], tuned: tuple[str, ...]
+) -> None:
+    assert read_space(with_block(block)).tuned == tuned
+
+
+def test_every_pair_gets_the_same_draws(with_block: Callable[..., SourcedConfig]) -> None:
+    block = {"loss": ["mse", "mae"], "learning_rate": {"log_range": [1e-3, 1]}, "samples": 5, "seed": 3}
+    drawn: dict[str, list[float]] = {}
+    for one in read_space(with_block(block)).combinations():
+        drawn.setdefault(one["loss"][0], []).append(one["learning_rate"][0])
+    assert drawn["mse"] == drawn["mae"]
+    assert len(set(drawn["mse"])) == 5
+    assert all(1e-3 <= rate <= 1 for rate in drawn["mse"])
+    again = [one["learning_rate"][0] for one in read_space(with_block({**block, "seed": 4})).combinations()]
+    assert again[:5] != drawn["mse"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("loss=mse,mae", ("loss", ["mse", "mae"])),
+        ("learning_rate=1e-2, 0.1", ("learning_rate", [0.01, 0.1])),
+        ("learning_rate=log:1e-4:1:7", ("learning_rate", {"log_range": [1e-4, 1], "points": 7})),
+        ("optimizer.momentum=lin:0:0.9:4", ("optimizer.momentum", {"range": [0, 0.9], "points": 4})),
+        ("learning_rate=log:1e-4:1", ("learning_rate", {"log_range": [1e-4, 1]})),
+        ("model.hidden=[300, 100],[100]", ("model.hidden", [[300, 100], [100]])),
+        ("loss={name: huber, delta: 2},mse", ("loss", [{"name": "huber", "delta": 2}, "mse"])),
+    ],
+)
+def test_options_say_what_a_block_says(text: str, expected: tuple[str, Any]) -> None:
+    assert over_option(text) == expected
+
+
+@pytest.mark.parametrize("text", ["loss", "=mse", "loss=", "learning_rate=[0.1"])
+def test_an_option_without_key_or_values_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="--over"):
+        over_option(text)
+
+
+# A block in YAML, and what the message says. Each one points at its line.
+REFUSED = {
+    "sweep: {los: [mse, mae]}": "did you mean loss",
+    "sweep: {lr: [0.1, 1]}": "did you mean learning_rate",
+    "sweep: {colour: [red]}": "there is no key colour",
+    "sweep: {loss: []}": "the list is empty",
+    "sweep: {loss: mse}": "expected a list of alternatives",
+    "sweep: [mse, mae]": "expected a mapping",
+    "sweep: {loss: [mse, mae, mse]}": "'mse' is given twice",
+    "sweep: {model.hidden: [300, 100]}": r"\[\[300, 100\]\] for one alternative, or \[\[300\], \[100\]\] for 2",
+    "sweep: {seeds: [1, 2]}": "seeds are repetitions",
+    "sweep: {learning_rate: {log_range: [0, 1], points: 3}}": "two numbers above 0",
+    "sweep: {learning_rate: {log_range: [1, 0.1], points: 3}}": "the smaller one first",
+    "sweep: {learning_rate: {log_range: [0.1, 1], points: 1}}": "from 2 to",
+    "sweep: {learning_rate: {log_range: [0.1, 1]}}": "a range needs points",
+    "sweep: {learning_rate: {log_range: [0.1, 1], steps: 3}}": "there is no steps",
+    "sweep: {loss: [mse, mae], tune: val_rmse}": "nothing to tune",
+    "sweep: {learning_rate: [0.1, 1], tune: {metric: test_rmse}}": "not measured on validation data",
+    "sweep: {learning_rate: [0.1, 1], tune: {seeds: 0}}": "expected an integer from 1",
+    "sweep: {learning_rate: [0.1, 1], tune: {metrics: val_rmse}}": "there is no metrics in tune",
+    "sweep: {loss: [mse, mae], samples: 3}": "nothing to draw",
+}
+
+
+@pytest.mark.parametrize(("block", "message"), REFUSED.items(), ids=list(REFUSED))
+def test_mistakes_are_told_at_their_place(written: Callable[[str], SourcedConfig], block: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as refused:
+        read_space(written(block))
+    assert all("c.yaml:7:" in problem for problem in refused.value.problems)
+    assert all(problem.rstrip().endswith("^") for problem in refused.value.problems)
+
+
+def test_all_mistakes_are_told_at_once(written: Callable[[str], SourcedConfig]) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_space(written("sweep: {los: [mse], optimizer: [], samples: 0}"))
+    assert len(refused.value.problems) == 3
+
+
+def test_too_many_cells_are_refused_before_they_are_made(with_block: Callable[..., SourcedConfig]) -> None:
+    many = {"points": 101, "range": [0.0, 1.0]}
+    block = dict.fromkeys(("optimizer.momentum", "optimizer.dampening", "optimizer.weight_decay"), many)
+    with pytest.raises(ConfigError, match=f"101 x 101 x 101 = 1,030,301 cells; at most {MOST_CELLS:,}"):
+        read_space(with_block(block))
+
+
+def test_a_config_without_alternatives_has_nothing_to_sweep_over(with_block: Callable[..., SourcedConfig]) -> None:
+    for block in (None, {}, {"tune": False}):
+        with pytest.raises(ConfigError, match="sweep"):
+            read_space(with_block(block))
