@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lossrun.data import Data
+from lossrun.data.samples.scaling import lost_notes
 
 N = 60
 # Quarters and eighths, so that adding a whole number up to 2**49 rounds nothing.
@@ -143,3 +144,74 @@ def test_hashes_of_ordinary_numbers_are_those_of_float32(loaded: Callable[..., D
         loaded("inline", inputs=far, targets=y).hashes
         != loaded("inline", inputs=[v + 1 for v in far], targets=y).hashes
     )
+
+
+DRAW = np.random.default_rng(2)
+MANY = np.arange(400)
+LOST = {
+    "seconds since 1970": (1_700_000_000 + 10 * MANY, "float32"),
+    "the same in any order": (DRAW.permutation(1_700_000_000 + 10 * MANY), "float32"),
+    "nothing but the offset": (1_700_000_000 + MANY % 50, "float32"),
+    "below 0": (-3e8 - MANY / 4, "float32"),
+    "with a fraction": (1e6 + MANY / 500, "float32"),
+    "half precision": (4000 + MANY / 8, "float16"),
+    "bfloat16": (3000 + MANY / 2, "bfloat16"),
+}
+KEPT = {
+    "nothing lost yet": (1_700_000_000.0 + 10 * MANY, "float64"),
+    "wide steps": (1_700_000_000 + 1000 * MANY, "float32"),
+    "whole and exact": (2000 + MANY % 24, "float32"),
+    "exact in half precision": (2000 + MANY % 40, "float16"),
+    "around 0": (DRAW.normal(size=400), "float32"),
+    "around 0 in half precision": (DRAW.normal(size=400), "float16"),
+    "few prices": (np.array([9.99, 19.99, 1499.99])[MANY % 3], "float32"),
+    "grey levels": ((MANY % 256) / 255, "float32"),
+    "a constant": (np.full(400, 0.1), "float32"),
+    "degrees": (52.5 + DRAW.uniform(0, 0.02, 400), "float32"),
+}
+OWN_TYPES = """
+import numpy as np
+import torch
+import lossrun
+
+def arrays(kind, x):
+    values = np.load(x)
+    column = torch.tensor(values).to(getattr(torch, kind)) if kind == "bfloat16" else values.astype(kind)
+    return lossrun.Dataset(train=(column, np.arange(len(values)) / 7), task="regression")
+
+def targets(kind, x):
+    dataset = arrays(kind, x)
+    return lossrun.Dataset(train=dataset.train[::-1], task="regression")
+"""
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "lost"),
+    [(*case, True) for case in LOST.values()] + [(*case, False) for case in KEPT.values()],
+    ids=[*LOST, *KEPT],
+)
+@pytest.mark.parametrize("way", ["own inputs", "own targets", "npz"])
+def test_what_an_array_has_lost_before_is_named(
+    loaded: Callable[..., Data], tmp_path: Path, values: np.ndarray, kind: str, lost: bool, way: str
+) -> None:
+    if way == "npz":
+        if kind == "bfloat16":
+            pytest.skip("numpy has no such type")
+        np.savez(tmp_path / "t.npz", x=values.astype(kind), y=MANY / 7)
+        notes = loaded("npz", path="t.npz", target="y", task="regression").notes
+    else:
+        np.save(tmp_path / "x.npy", values)
+        (tmp_path / "own_types.py").write_text(OWN_TYPES)
+        name = f"own_types:{'arrays' if way == 'own inputs' else 'targets'}"
+        notes = loaded(name, kind=kind, x=str(tmp_path / "x.npy")).notes
+    told = [note for note in notes if "smaller differences are lost already" in note]
+    assert len(told) == lost
+    if told:
+        bits = {"float32": 24, "float16": 11, "bfloat16": 8}[kind]
+        assert f"came with {bits} significant bits" in told[0]
+
+
+def test_the_step_that_is_named_is_that_of_the_type() -> None:
+    """From numpy: what lies between 1.7e9 and the next float32."""
+    (note,) = lost_notes(np.float32(1_700_000_000 + 10 * MANY)[:, np.newaxis], 24, what="inputs")
+    assert f"are {np.spacing(np.float32(1.7e9)):g} apart" in note

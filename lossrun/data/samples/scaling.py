@@ -18,6 +18,8 @@ FAR_FROM_ZERO: Final = 1e6
 LOOKED_AT: Final = 4096
 NUMBERS_LOOKED_AT: Final = 1 << 22
 LOST: Final = 0.1
+# The greatest number, in widths of its column, from which on an offset costs digits.
+OFFSET: Final = 8.0
 # Of columns in a note.
 SHOWN: Final = 5
 
@@ -95,6 +97,53 @@ def coarse_notes(
             f"{name}, from {low:.12g} to {high:.12g}, loses differences: float32 makes many of its numbers equal; {fix}"
         )
     return tuple(found)
+
+
+def lost_notes(array: np.ndarray, bits: int | None, *, what: str, columns: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What to know of columns of `what`, `inputs` or `targets` (N, ...), that came in a type of so many significant
+    `bits`, and far from 0 for their width: in steps that may have swallowed differences before anybody looked.
+
+    None: in double precision, or whole. An array of more dimensions than (N, D) counts as one column.
+    """
+    if bits is None or not len(array):
+        return ()
+    table = array.reshape(len(array), -1) if array.ndim <= 2 else array.reshape(-1, 1)
+    most = max(2, min(LOOKED_AT, NUMBERS_LOOKED_AT // table.shape[1]))
+    # In their order, where neighbours are alike, and from all over, where they are not.
+    spread = table[:: max(1, len(table) // most)].astype(np.float64)
+    found: list[str] = []
+    for place in np.flatnonzero(_in_steps(table[:most].astype(np.float64), bits) | _in_steps(spread, bits)):
+        low, high = float(table[:, place].min()), float(table[:, place].max())
+        name = f"{what[:-1]} column {columns[place] if columns else place}" if table.shape[1] > 1 else what
+        apart = f"are {_step(np.array([low, high]), bits):g} apart there"
+        found.append(
+            f"{name}, from {low:.12g} to {high:.12g}: came with {bits} significant bits, which {apart}, so smaller "
+            "differences are lost already; give them as float64, or subtract what they have in common beforehand"
+        )
+    return tuple(found[:SHOWN])
+
+
+def _in_steps(table: np.ndarray, bits: int) -> np.ndarray:
+    """bool (D,): the columns (N, D) whose numbers lie on the next possible ones and come up again and again."""
+    low, high = table.min(axis=0), table.max(axis=0)
+    reach, step = np.maximum(np.abs(low), np.abs(high)), _step(np.stack([low, high]), bits)
+    far = (reach >= OFFSET * (high - low)) & (reach > 0) & (len(table) > 1)
+    # Whole numbers up to here are exact, and steps of 1 are their own.
+    far &= (reach >= 2.0**bits) | ~(table == np.floor(table)).all(axis=0)
+    suspicious = far & ((high - low) < len(table) * step)
+    for place in np.flatnonzero(suspicious):
+        different = np.unique(table[:, place])
+        is_constant = len(different) == 1 and reach[place] >= 2.0**bits
+        gap = np.diff(different).min(initial=np.inf)
+        suspicious[place] = is_constant or (gap <= step[place] and len(different) < (1 - LOST) * len(table))
+    return np.asarray(suspicious, bool)
+
+
+def _step(bounds: np.ndarray, bits: int) -> np.ndarray:
+    """From one number of so many significant bits to the next, at the greater of the two bounds."""
+    reach = np.abs(bounds).max(axis=0)
+    exponent = np.frexp(np.where(reach > 0, reach, 1.0))[1]
+    return np.asarray(np.ldexp(1.0, exponent - bits))
 
 
 def _different(table: np.ndarray) -> np.ndarray:

@@ -11,13 +11,15 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
+from lossrun.catalog.declaration import Task
 from lossrun.data.samples.dataset import Part, Scaling, SplitColumn, UnsplitData
 from lossrun.data.samples.sample_weights import as_weights
+from lossrun.data.samples.scaling import lost_notes
 from lossrun.data.samples.targets import encode
 from lossrun.data.sources.array_names import ArrayNames, chosen_arrays, unread_note, weights_as_inputs_note
 from lossrun.data.sources.separate_parts import part_files
 from lossrun.data.tables.columns import check_names
-from lossrun.data.tables.inputs import as_inputs, indexed
+from lossrun.data.tables.inputs import as_inputs, indexed, significant_bits
 from lossrun.data.tables.table_inputs import Layout
 from lossrun.errors import DataError
 from lossrun.files import open_regular
@@ -89,7 +91,12 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         input_scaling=Scaling.divide_by(255.0) if inputs["train"].dtype == np.uint8 else None,
         layout=Layout(arrays=train.names.inputs, targets=train.names.targets),
         given=_split_array(parameters, train) if train.names.splits else None,
-        notes=(*_notes(blocks), *_unread_notes(blocks, named=parameters["inputs"] is not None), *encoded.notes),
+        notes=(
+            *_notes(blocks),
+            *_unread_notes(blocks, named=parameters["inputs"] is not None),
+            *_lost(train, encoded.task),
+            *encoded.notes,
+        ),
     )
 
 
@@ -113,6 +120,16 @@ def _unread_notes(blocks: Mapping[str, _Block], *, named: bool) -> list[str]:
     if not named and not train.names.weights:
         notes.append(weights_as_inputs_note(train.names.inputs, train.path.name))
     return [note for note in notes if note]
+
+
+def _lost(block: _Block, task: Task) -> Iterator[str]:
+    """Notes on numbers that came in too little precision. Targets are numbers in a regression alone."""
+    regression = block.names.targets if task == "regression" else ()
+    for what, names in (("inputs", block.names.inputs), ("targets", regression)):
+        for name in names:
+            array = block.arrays[name]
+            for note in lost_notes(array, significant_bits(array), what=what):
+                yield f"{name}: {note}"
 
 
 def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block]:

@@ -1,6 +1,6 @@
 """Datasets given as arrays: written in the config, or returned by a user's own function."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,8 +10,9 @@ from lossrun.catalog.datasets import COMMON_KEYS
 from lossrun.catalog.declaration import TASKS, Task
 from lossrun.data.samples.dataset import Dataset, Part, Scaling, UnsplitData
 from lossrun.data.samples.sample_weights import as_weights
+from lossrun.data.samples.scaling import lost_notes
 from lossrun.data.samples.targets import encode
-from lossrun.data.tables.inputs import Cell, as_array, as_inputs, indexed
+from lossrun.data.tables.inputs import Cell, as_array, as_inputs, indexed, significant_bits
 from lossrun.errors import DataError
 from lossrun.plugins.calling import users_code
 from lossrun.plugins.loading import check_arguments, load_plugin
@@ -106,8 +107,15 @@ def from_dataset(dataset: Dataset, name: str, ignored: str | float | None = None
         weighted_by="" if weights["train"] is None else f"of {name}",
         guessed_from=encoded.guessed_from,
         input_scaling=Scaling.divide_by(255.0) if parts["train"].inputs.dtype == np.uint8 else None,
-        notes=encoded.notes,
+        notes=(*_lost(dataset, pairs["train"], encoded.task), *encoded.notes),
     )
+
+
+def _lost(dataset: Dataset, arrays: tuple[np.ndarray, np.ndarray], task: Task) -> Iterator[str]:
+    """Notes on numbers that came in too little precision. Targets are numbers in a regression alone."""
+    for what, given, array in zip(WHAT, dataset.train, arrays, strict=False):
+        if what == "inputs" or task == "regression":
+            yield from lost_notes(array, significant_bits(given), what=what)
 
 
 def _task(dataset: Dataset, name: str) -> Task | None:

@@ -18,6 +18,7 @@ GREATEST: Final = float(np.finfo(np.float32).max)
 _NUMBERS: Final = "biuf"
 _EXACT_IN_SINGLE: Final = 2**24
 _EXACT_IN_DOUBLE: Final = 2**53
+_SIGNIFICANT: Final = {"float32": 24, "float16": 11, "half": 11, "bfloat16": 8}
 _BLOCK: Final = 1 << 20  # numbers looked at at a time
 CHANNELS: Final = (1, 3)
 # What a message calls the cell at an index (row, ...) of an array.
@@ -27,6 +28,12 @@ Cell: TypeAlias = Callable[[tuple[int, ...]], str]
 def indexed(where: str) -> Cell:
     """`where[2, 0]`, as numpy writes it."""
     return lambda index: f"{where}[{', '.join(map(str, index))}]"
+
+
+def significant_bits(value: Any) -> int | None:
+    """How many an array or a tensor of single precision or less has; None for all others."""
+    dtype = getattr(value, "dtype", None)
+    return _SIGNIFICANT.get(str(getattr(dtype, "name", dtype)).removeprefix("torch."))
 
 
 def as_array(value: Any, where: str) -> np.ndarray:
