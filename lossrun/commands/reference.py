@@ -1,7 +1,6 @@
 """The manual: everything that a config may name and every command, as one page to read in a browser."""
 
 import sys
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional, cast
 
@@ -26,6 +25,8 @@ def manual(
     ] = None,
 ) -> None:
     """Open the manual in the browser: every key, loss, optimizer, rule and command on one page that works offline."""
+    import webbrowser
+
     from lossrun.report.layout.console import note, stderr
     from lossrun.report.layout.files import save
     from lossrun.report.manual.page import to_html

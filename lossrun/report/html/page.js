@@ -1,5 +1,5 @@
-"use strict";
-// What the page cannot do without a script: values under the pointer, and a theme other than the system's.
+
+// What the page cannot do without a script: values under the pointer.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -63,19 +63,4 @@ function readable(figure) {
   if (box) box.addEventListener("change", () => show(shown));
 }
 
-function themes(button) {
-  const names = ["auto", "light", "dark"];
-  let chosen = 0;
-  const say = () => { button.textContent = `Theme: ${names[chosen]}`; };
-  button.addEventListener("click", () => {
-    chosen = (chosen + 1) % names.length;
-    if (chosen) document.documentElement.dataset.theme = names[chosen];
-    else delete document.documentElement.dataset.theme;
-    say();
-  });
-  say();
-  button.hidden = false;
-}
-
 document.querySelectorAll("figure.curves").forEach(readable);
-themes(document.getElementById("theme"));

@@ -1,13 +1,9 @@
 """A comparison as one page of HTML: it needs no network, no script to be read, and lets nothing of a run's own words
 become markup."""
 
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Final
 
 from lossrun.analysis.comparison.compare import ComparedRuns, Curve
@@ -18,6 +14,7 @@ from lossrun.records.files import config_file
 from lossrun.report.comparison.compare_tables import pick, seconds_note
 from lossrun.report.comparison.verdicts import called
 from lossrun.report.html.classes import classes_section
+from lossrun.report.html.document import document
 from lossrun.report.html.figures import MOST_POINTS, Line, line_figure, style
 from lossrun.report.html.held_out import calibration_section, confusion_section, worst_section
 from lossrun.report.html.markup import Markup, element, joined
@@ -26,7 +23,6 @@ from lossrun.report.html.verdicts import notes, verdicts_section
 from lossrun.report.layout.files import save
 from lossrun.report.layout.numbers import format_number
 from lossrun.shell import command, run_word
-from lossrun.version import __version__
 
 _FEW_POINTS: Final = 60  # of the curves that only describe
 
@@ -49,30 +45,21 @@ def to_html(data: ReportData) -> str:
         for identity, title, build in _SECTIONS
         if (content := [part for part in build(data) if part])
     ]
-    folder = files("lossrun.report.html")
-    styles, script = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     title = _title(data)
-    return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
-        policy=f"default-src 'none'; style-src '{_digest(styles)}'; script-src '{_digest(script)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'",
-        title=element("title", f"{title} · lossrun"),
-        heading=joined([title]),
-        summary=joined([_summary(data)]),
+    return document(
+        "lossrun.report.html",
+        "page",
+        f"{title} · lossrun",
+        heading=title,
+        summary=_summary(data),
         contents=joined(element("a", title, href=f"#{identity}") for identity, title, _ in sections),
         sections=joined(section for _, _, section in sections),
-        version=joined([__version__]),
-        styles=styles,
-        script=script,
     )
 
 
 def save_page(data: ReportData, path: Path) -> None:
     """Write the page. Raises RunError where the disk refuses."""
     save(to_html(data).encode(errors="backslashreplace"), path, "--html")
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 def _section(identity: str, title: str, content: Sequence[Markup]) -> tuple[str, str, Markup]:

@@ -1,5 +1,5 @@
-"use strict";
-// What the page cannot do without a script: a search, and a theme other than the system's.
+
+// What the page cannot do without a script: a search.
 
 const MOST = 50; // results to show
 
@@ -89,15 +89,12 @@ function searches(form) {
     const links = [...list.querySelectorAll("a")];
     const at = links.indexOf(document.activeElement);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1 }[event.key];
-    if (event.key === "Escape") {
-      leave();
-      box.focus();
-    }
     if (to === undefined || !links.length) return;
     event.preventDefault();
     (links[Math.min(to, links.length - 1)] || box).focus();
   });
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") leave();
     const typing = /^(input|textarea|select)$/i.test(event.target.tagName);
     if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
@@ -106,21 +103,7 @@ function searches(form) {
   });
 }
 
-function themes(button) {
-  const names = ["auto", "light", "dark"];
-  let chosen = 0;
-  const say = () => { button.textContent = `Theme: ${names[chosen]}`; };
-  button.addEventListener("click", () => {
-    chosen = (chosen + 1) % names.length;
-    if (chosen) document.documentElement.dataset.theme = names[chosen];
-    else delete document.documentElement.dataset.theme;
-    say();
-  });
-  say();
-  button.hidden = false;
-}
-
-// On a wide screen the contents stand open beside the text; where a script is missing they can be opened by hand.
+// The contents stand open; on a small screen they would hide the text, and are closed until somebody wants them.
 function contents(details) {
   const wide = matchMedia("(min-width: 64rem)");
   const follow = () => { details.open = wide.matches; };
@@ -132,5 +115,4 @@ function contents(details) {
 }
 
 searches(document.querySelector("[role=search]"));
-themes(document.getElementById("theme"));
 contents(document.querySelector("details.all"));

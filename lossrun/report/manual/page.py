@@ -1,12 +1,8 @@
 """The manual as one page of HTML, made of the catalogue, the rules and the commands themselves. It needs no network,
 and no script to be read: a script adds the search."""
 
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from importlib.resources import files
-from string import Template
 from typing import Final
 
 from lossrun.catalog.declaration import TASKS, Component, Loss
@@ -18,6 +14,7 @@ from lossrun.config.keys import KEYS
 from lossrun.config.starting import starting_text
 from lossrun.lint.rules import RULES
 from lossrun.packaged import packaged_configs
+from lossrun.report.html.document import document
 from lossrun.report.html.markup import Markup, element, joined
 from lossrun.report.manual.commands import Command, command_section, commands_table, exit_code_table
 from lossrun.report.manual.figures import Curve, Picture, loss_figure, rate_figure
@@ -31,7 +28,6 @@ from lossrun.report.reference.articles import article
 from lossrun.report.reference.listing import INNER, LOSS_COLUMNS, PLURALS, TASK_HEADINGS, USUAL_LOSSES
 from lossrun.report.reference.topics import Topic
 from lossrun.shell import command
-from lossrun.version import __version__
 
 # Chapters on components, in the order to read them.
 _KINDS: Final = ("loss", "optimizer", "schedule", "model", "dataset", "metric")
@@ -58,21 +54,13 @@ class _Chapter:
 def to_html(commands: Sequence[Command], curves: Curves) -> str:
     """The page."""
     chapters = list(_chapters(commands, curves))
-    folder = files("lossrun.report.manual")
-    styles, script = ((folder / name).read_text(encoding="utf-8") for name in ("manual.css", "manual.js"))
-    return Template((folder / "manual.html").read_text(encoding="utf-8")).substitute(
-        policy=f"default-src 'none'; style-src '{_digest(styles)}'; script-src '{_digest(script)}'; base-uri 'none'; "
-        "form-action 'none'",
+    return document(
+        "lossrun.report.manual",
+        "manual",
+        "lossrun manual",
         contents=joined(_contents(chapter) for chapter in chapters),
         chapters=joined(_section(chapter) for chapter in chapters),
-        version=joined([__version__]),
-        styles=styles,
-        script=script,
     )
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 def _section(chapter: _Chapter) -> Markup:
