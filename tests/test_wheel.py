@@ -91,7 +91,7 @@ def test_the_wheel_holds_the_package_with_the_configs_and_nothing_else(built: Bu
     package = {f"lossrun/{name}" for name in files_in(ROOT / "lossrun") if "__pycache__" not in name}
     configs = {f"lossrun/configs/{name}" for name in files_in(ROOT / "configs")}
     assert names - described == package | configs
-    assert {"lossrun/py.typed", "lossrun/report/page.html"} <= names
+    assert {"lossrun/py.typed", "lossrun/report/html/page.html", "lossrun/report/manual/manual.css"} <= names
     assert any(name.endswith("/LICENSE") for name in described)
 
 
