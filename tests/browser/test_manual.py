@@ -106,3 +106,16 @@ def test_a_link_brings_its_section_into_view(opened, manual):
     top = tab.value("document.querySelector('#loss-gaussian_nll h4').getBoundingClientRect().top")
     bar = tab.value("document.querySelector('.side').getBoundingClientRect().bottom")
     assert bar <= top < 300
+
+
+def test_the_contents_follow_the_address(opened, manual):
+    tab = opened(manual, width=1400)
+    # An event comes after the script that causes it.
+    follow = "location.hash = '#%s'; new Promise((done) => addEventListener('hashchange', done, {once: true}))"
+    marked = "[...document.querySelectorAll('nav [aria-current]')].map((link) => link.textContent)"
+    opened_chapters = "document.querySelectorAll('nav details details[open]').length"
+    assert (tab.value(marked), tab.value(opened_chapters)) == ([], 0)
+    tab.ask("Runtime.evaluate", expression=follow % "optimizer-adam", awaitPromise=True)
+    assert (tab.value(marked), tab.value(opened_chapters)) == (["adam"], 1)
+    tab.ask("Runtime.evaluate", expression=follow % "loss-mse", awaitPromise=True)
+    assert tab.value(marked) == ["mse"]

@@ -114,5 +114,21 @@ function contents(details) {
   });
 }
 
+// The chapter of the section that was asked for opens in the contents, and its line is marked.
+function marks(nav) {
+  const follow = () => {
+    nav.querySelector("[aria-current]")?.removeAttribute("aria-current");
+    const line = [...nav.querySelectorAll("a")].find((link) => link.hash === location.hash);
+    if (!location.hash || !line) return;
+    line.setAttribute("aria-current", "location");
+    line.closest("details:not(.all)")?.setAttribute("open", "");
+    // Where the contents lie over the text, or are already in view, nothing moves.
+    if (matchMedia("(min-width: 64rem)").matches) line.scrollIntoView({ block: "nearest" });
+  };
+  addEventListener("hashchange", follow);
+  follow();
+}
+
 searches(document.querySelector("[role=search]"));
+marks(document.querySelector("nav"));
 contents(document.querySelector("details.all"));
