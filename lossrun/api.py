@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from lossrun.inference.predicting import Predictions
     from lossrun.inference.scoring import Scores, Split
+    from lossrun.training.session import Session
 
 RunLike: TypeAlias = RecordedRun | str | PathLike[str]
 Overrides: TypeAlias = str | Sequence[str] | Mapping[str, Any]
@@ -133,12 +134,10 @@ def train(
         warnings.warn(text, stacklevel=2)
 
     # Only now, with every mistake of the config told, is torch worth its second.
-    from lossrun.training.loop import train as run_loop
     from lossrun.training.start import begin, prepare
 
     with begin(prepare(experiment), Path(runs_dir)) as session:
-        for _ in run_loop(session, lambda: None):
-            pass
+        _run(session)
     return load(session.run.path)
 
 
@@ -154,7 +153,6 @@ def resume(
     `data_dir`: left out, where the run last found its data. What the command line would note (a checkpoint skipped, a
     changed environment, a jump of the rate) is a UserWarning.
     """
-    from lossrun.training.loop import train as run_loop
     from lossrun.training.resumable import resuming
     from lossrun.training.resume import resume_at
     from lossrun.training.start import prepare
@@ -174,8 +172,7 @@ def resume(
             for text in (*resumable.notes, *experiment.warnings):
                 warnings.warn(text, stacklevel=2)
             with resume_at(prepare(experiment, resumable), resumable, skipped, note) as session:
-                for _ in run_loop(session, lambda: None):
-                    pass
+                _run(session)
     return load(resumable.run.path)
 
 
@@ -334,6 +331,16 @@ def export(
     for text in written.notes:
         warnings.warn(text, stacklevel=2)
     return list(written.files)
+
+
+def _run(session: "Session") -> None:
+    """Train to the end. What the screen would note is a UserWarning."""
+    from lossrun.training.events import EpochRecord
+    from lossrun.training.loop import train as run_loop
+
+    for event in run_loop(session, lambda: None):
+        for text in event.notes if isinstance(event, EpochRecord) else ():
+            warnings.warn(text, stacklevel=3)
 
 
 def _apart(reading: SourcedConfig) -> AbstractContextManager[object]:

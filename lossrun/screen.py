@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ from lossrun.analysis.values.constant_answers import constant_remark
 from lossrun.catalog.declaration import Layer
 from lossrun.config.config import Best
 from lossrun.experiment import Experiment
-from lossrun.health.examine import Finding
+from lossrun.health.finding import Finding
 from lossrun.records import history, ledger, recorded
 from lossrun.report import training as report
 from lossrun.report.facts import facts
@@ -21,9 +22,10 @@ from lossrun.report.facts import layers as summary_rows
 from lossrun.report.layout.console import abandon_stdout, note, stderr, stdout, warning
 from lossrun.report.reference.names_in_brackets import where_to_read
 from lossrun.shell import run_command
-from lossrun.training.events import EpochRecord, StepProgress
+from lossrun.training.endings import interrupted
+from lossrun.training.events import EpochRecord, RunFinished, StepProgress
 from lossrun.training.isolation import isolated
-from lossrun.training.loop import interrupted, train
+from lossrun.training.loop import Event, train
 from lossrun.training.session import Session
 from lossrun.training.stopping import Requests, listening
 
@@ -84,16 +86,20 @@ def train_on_screen(
                 for text in _told(event.findings, len(config.seeds)):
                     shown(partial(warning, screen, text))
                     warned.append(text)
-            else:
+                for text in event.notes:
+                    shown(partial(note, screen, text))
+            elif isinstance(event, StepProgress):
                 shown(partial(show_progress, event.epoch, event.step_in_epoch, event.steps_per_epoch))
+            else:
+                finished = event
     if more := where_to_read(warned):
         shown(partial(note, screen, more))
     if quiet:
         print(run)  # noqa: T201
-    shown(lambda: _ending(session, still_better=still_better(session.config.best, recent)))
+    shown(lambda: _ending(session, finished, still_better=still_better(session.config.best, recent)))
 
 
-def _events(session: Session, asked: Requests) -> Iterator[StepProgress | EpochRecord]:
+def _events(session: Session, asked: Requests) -> Iterator[Event]:
     """What happens in training. Raises StoppedError for a second Ctrl-C too."""
     try:
         yield from train(session, asked)
@@ -175,14 +181,13 @@ def still_better(best: Best, recent: Sequence[EpochRecord]) -> bool:
     return all(seed in one and two[seed] < one[seed] for one, two in pairwise(values) for seed in seeds)
 
 
-def _ending(session: Session, *, still_better: bool) -> None:
+def _ending(session: Session, finished: RunFinished, *, still_better: bool) -> None:
     """The result, and what to type next."""
     config, run = session.config, session.run.path
-    finished = ledger.read(session.run.ledger_path)[-1]
     told = constant_remark(recorded.load(run))
     # Where a seed went on to the last epoch, early stopping is not what ended the run.
-    stopped = finished["epoch"] < config.epochs
+    stopped = finished.epoch < config.epochs
     further = "early_stopping=null" if stopped else f"epochs={2 * config.epochs}"
     best = {"metric": config.best.metric, "mode": config.best.mode}
     commands = [run_command("show", run), run_command("resume", run, set_=[further])]
-    report.ending(stderr(), finished, best, commands, still_better=still_better, remark=told)
+    report.ending(stderr(), asdict(finished), best, commands, still_better=still_better, remark=told)

@@ -3,7 +3,7 @@
 import pytest
 
 from lossrun.config.config import Best
-from lossrun.health.examine import Finding
+from lossrun.health.finding import Finding
 from lossrun.screen import STEADY, still_better
 from lossrun.training.events import EpochRecord
 

@@ -1,226 +1,187 @@
-"""How a seed is doing, epoch by epoch: divergence in its three faces, and plateaus that have a name.
+"""How a seed is doing after an epoch: whether it diverged, made a known mistake, or came to rest on a plateau.
 
-What each diagnosis means and what to do about it: `catalog/diagnoses.py`.
+`examine` changes nothing. The training loop hands it what the epoch showed (`SeedEpoch`) and what is remembered of the
+seed (`Health`), and gets back a new memory and perhaps a finding; the loop itself acts on both.
+
+Read next: `catalog/diagnoses.py` for what each diagnosis means and what to do about it, `floors.py` for the values of
+the loss that a diagnosis compares with, and `output_checks.py` for what the outputs themselves reveal.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf, isclose, isfinite, nan
 from typing import Any, Final
 
-from lossrun.catalog.diagnoses import DIAGNOSES, Diagnosis
+from lossrun.health.finding import Finding
 from lossrun.health.floors import Floors
-from lossrun.health.output_checks import (
-    carries_information,
-    hidden_activation,
-    nothing_reaches_the_inputs,
-    outputs_are_alike,
-)
-from lossrun.steps.replica import Replica
-from lossrun.training.session import Session
+from lossrun.health.output_checks import OutputChecks
+from lossrun.steps.replica import Health
 
-# A loss that lies so many times above that of the best constant is no bad start any more, in units of that constant's
-# own loss or of how far the very first one lay above it.
+# How far above the best constant's loss a loss must lie to count as exploded, in units of that loss or of the distance
+# at which the very first loss lay above it.
 EXPLODED: Final = 3.0
-# Epochs in a row after which a loss that is so large, if falling, counts as lost as well.
+# Epochs in a row after which a loss that is this large counts as exploded even while it falls.
 PATIENCE: Final = 5
-# Epochs without movement that make a plateau, and how still, or how flat and how near a floor, it must be, relative to
-# the loss.
+# Epochs without movement that make a plateau. How little the loss must move to be still, how little to be flat, and how
+# near to a floor it must be, relative to the loss.
 PLATEAU: Final = 3
 STILL: Final = 0.002
 FLAT: Final = 0.01
 NEAR: Final = 0.02
-# Share of the way from chance down to a mistake's floor that must be covered before it is named.
+# Share of the way from chance down to a mistake's floor that must be covered before the mistake is named.
 COVERED: Final = 0.75
-# What the floor is called where it is no aim.
-_COSTS: Final = {"chance": "guessing costs", "constant": "a constant costs", "stuck": "a constant costs"}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A diagnosis of one seed. `step`: the last one, or that in which the loss was first not finite. `loss`: its train
-    loss; `floor`: the value that gave it away, nan where there is none; `epochs`: how long it has been so.
-    `gradient_norm`: the last finite one."""
+class SeedEpoch:
+    """What one epoch showed of one seed.
 
-    name: str
-    seed: int
-    epoch: int
-    step: int
-    loss: float
-    learning_rate: float
-    gradient_norm: float
-    floor: float = nan
-    epochs: int = 1
-
-    @property
-    def diagnosis(self) -> Diagnosis:
-        return DIAGNOSES[self.name]
-
-    @property
-    def diverged(self) -> bool:
-        return self.diagnosis.diverged
-
-    @property
-    def text(self) -> str:
-        """One sentence with the numbers, and what to do."""
-        diagnosis = self.diagnosis
-        seen = f"train_loss {self.loss:.4g}"
-        if self.epochs > 1:
-            seen += f" for {self.epochs} epochs"
-        if isfinite(self.floor):
-            seen += f", {_COSTS.get(self.name, 'floor')} {self.floor:.4g}"
-        mend = diagnosis.remedy if diagnosis.harmless else f"to mend it, {diagnosis.remedy}"
-        return f"{diagnosis.meaning} ({seen}): {diagnosis.why}; {mend} [{self.name}]"
-
-    def facts(self) -> dict[str, Any]:
-        """For the ledger."""
-        return {
-            "seed": self.seed,
-            "epoch": self.epoch,
-            "step": self.step,
-            "diagnosis": self.name,
-            "train_loss": self.loss,
-            "learning_rate": self.learning_rate,
-            "grad_norm": self.gradient_norm,
-        }
-
-
-def examine(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """What is new about the seeds, from their rows of the epoch that has just ended; takes note of the epoch.
-
-    Whoever diverged is frozen.
+    Attributes:
+        row: The epoch's history row.
+        first_loss: The loss of the epoch's first step.
+        recent_loss: The loss towards the end of the epoch.
+        first_bad: Number and learning rate of the step whose loss was first NaN or infinite; None if all were finite.
+        first_gradient_norm: The gradient norm of the epoch's first step.
+        is_last: Whether no epoch of this seed follows that could confirm a suspicion.
+        floors: None where they cannot be computed, or where the losses are not finite.
+        least_loss: The least value that the loss can have; -inf for a user's own loss, which may have any.
+        own_model: Whether the model is the user's own, so that its last layer is not known.
     """
-    findings = []
-    by_seed = {row["seed"]: row for row in rows}
-    for index, replica in enumerate(session.replicas):
-        if (row := by_seed.get(replica.seed)) is None:
-            continue
-        health, sums = replica.health, session.sums
-        if session.position.epoch == 1:
-            health.first_loss = sums.first(index)
-        name, floor = _diagnosed(session, replica, row, now=sums.recent(index), last=_ends(session, replica, row))
-        step, rate = row["step"], row["learning_rate"]
-        if name == "non_finite" and (first_bad := sums.first_bad(index)):
-            step = (session.position.epoch - 1) * session.steps_per_epoch + first_bad
-            rate = session.rates(step - 1)[index]
-        norms = (row["grad_norm"], float(sums.first_gradient_norm[index]))
-        health.gradient_norm = next((norm for norm in norms if isfinite(norm)), health.gradient_norm)
-        if not name or name in health.named:
-            continue
-        health.named.append(name)
-        epochs = len(health.losses) if name in ("chance", "constant", "stuck") else 1
-        finding = Finding(
-            name, replica.seed, row["epoch"], step, row["train_loss"], rate, health.gradient_norm, floor, epochs
-        )
-        if finding.diverged:
-            replica.diverged_epoch = row["epoch"]
-        findings.append(finding)
-    return findings
+
+    row: Mapping[str, Any]
+    first_loss: float
+    recent_loss: float
+    first_bad: tuple[int, float] | None
+    first_gradient_norm: float
+    is_last: bool
+    floors: Floors | None
+    least_loss: float = -inf
+    own_model: bool = False
 
 
-def _ends(session: Session, replica: Replica, row: Mapping[str, Any]) -> bool:
-    """Whether this was the seed's last epoch, so that no other can confirm a suspicion."""
-    early, patience = session.config.early_stopping, replica.stopping
-    stops = early and patience and not patience.improves(row[patience.metric])
-    return session.position.epoch >= session.config.epochs or bool(
-        stops and early and patience and patience.bad_epochs + 1 >= early.patience
+def is_finite(row: Mapping[str, Any]) -> bool:
+    """Whether the losses of a history row are finite numbers."""
+    return all(isfinite(row[column]) for column in ("train_loss", "val_loss") if column in row)
+
+
+def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health, Finding | None]:
+    """Say what is new about a seed after an epoch.
+
+    Args:
+        seen: What the epoch showed.
+        before: What was remembered of the seed until now.
+        look: The seed's outputs, which are looked at only where the loss gives a reason to.
+
+    Returns:
+        What to remember from now on, and a finding if a diagnosis applies that the seed has not had yet.
+    """
+    row = seen.row
+    norms = (row["grad_norm"], seen.first_gradient_norm)
+    health = replace(
+        before,
+        first_loss=seen.first_loss if row["epoch"] == 1 else before.first_loss,
+        losses=(*before.losses, row["train_loss"])[-PLATEAU:],
+        recent=seen.recent_loss,
+        gradient_norm=next((norm for norm in norms if isfinite(norm)), before.gradient_norm),
     )
+    step, rate = row["step"], row["learning_rate"]
+    if not is_finite(row):
+        name, floor = "non_finite", nan
+        step, rate = seen.first_bad or (step, rate)
+    else:
+        suspected = _suspected(seen, health, look)
+        # A loss that was large in the course of the epoch may have done harm that lasts.
+        looks_diverged = bool(suspected) or _exploded(row["train_loss"], health, seen.floors)
+        health = replace(health, suspicious=before.suspicious + 1 if looks_diverged else 0)
+        if looks_diverged:
+            confirmed = _confirmed(suspected, seen, before, health)
+            name = (suspected or "exploded") if confirmed else ""
+            floor = seen.floors.constant if confirmed and seen.floors else nan
+        else:
+            name, floor = _mistake_or_plateau(seen, health, look)
+    if not name or name in health.named:
+        return health, None
+    epochs = len(health.losses) if name in ("chance", "constant", "stuck") else 1
+    finding = Finding(
+        name, row["seed"], row["epoch"], step, row["train_loss"], rate, health.gradient_norm, floor, epochs
+    )
+    return replace(health, named=(*health.named, name)), finding
 
 
-def _diagnosed(
-    session: Session, replica: Replica, row: Mapping[str, Any], *, now: float, last: bool
-) -> tuple[str, float]:
-    """The name of what the row shows, "" for nothing, and the floor that gave it away.
-
-    `now`: the loss towards the end of the epoch. `last`: no epoch follows that could confirm a suspicion.
-    """
-    health, loss = replica.health, row["train_loss"]
-    before, health.recent = health.recent, now
-    health.losses = [*health.losses, loss][-PLATEAU:]
-    if not all(isfinite(row[column]) for column in ("train_loss", "val_loss") if column in row):
-        return "non_finite", nan
-    floors = session.floors(replica)
-    suspected = _suspected(session, replica, now, floors)
-    # Of a large loss in the course of the epoch the state at its end may still be a consequence.
-    if suspected or _exploded(replica, loss, floors):
-        health.suspicious += 1
-        # What may be dead cannot get better; what has exploded may come down again.
-        lasting = suspected == "dead" or now >= before or health.suspicious >= PATIENCE
-        again = health.suspicious > 1
-        confirmed = (again and last) or (suspected and (last or (again and lasting)))
-        return (suspected or "exploded", floors.constant if floors else nan) if confirmed else ("", nan)
-    health.suspicious = 0
-    # Of a user's own loss nobody knows where it ends.
-    if session.reading.reads_as == "probabilities" and not session.config.loss.is_plugin and loss < 0:
-        return "impossible", 0.0
-    if floors is None:
-        return "", nan
-    return _mistake(session, replica, loss, floors, last=last) or _plateau(session, replica, floors, last=last)
+def _suspected(seen: SeedEpoch, health: Health, look: OutputChecks) -> str:
+    """The kind of divergence that a finite loss looks like at the end of the epoch; "" for none."""
+    constant = seen.floors.constant if seen.floors else nan
+    # A loss below that of the best constant proves that the outputs depend on the inputs.
+    beaten = seen.recent_loss < constant - NEAR * abs(constant)
+    if not beaten and not _bad_by_design(seen.floors) and look.outputs_are_alike() and look.nothing_reaches_inputs():
+        return "dead"
+    return "exploded" if _exploded(seen.recent_loss, health, seen.floors) else ""
 
 
-def _suspected(session: Session, replica: Replica, now: float, floors: Floors | None) -> str:
-    """A face of divergence that finite numbers may have."""
-    constant = floors.constant if floors else nan
-    # Whoever beats the best constant has outputs that depend on the inputs.
-    beaten = now < constant - NEAR * abs(constant)
-    if not beaten and not _bad_by_design(floors):
-        session.step.publish()
-        if outputs_are_alike(replica) and nothing_reaches_the_inputs(replica):
-            return "dead"
-    return "exploded" if _exploded(replica, now, floors) else ""
-
-
-def _exploded(replica: Replica, loss: float, floors: Floors | None) -> bool:
-    first = replica.health.first_loss
+def _exploded(loss: float, health: Health, floors: Floors | None) -> bool:
+    first = health.first_loss
     base = floors.constant if floors and isfinite(floors.constant) else first
     return not _bad_by_design(floors) and loss - base > EXPLODED * max(abs(base), abs(first - base))
 
 
 def _bad_by_design(floors: Floors | None) -> bool:
-    """A mistake that is known keeps the outputs alike, or the loss high."""
+    """Whether a known mistake explains that the outputs are alike, or the loss high."""
     return floors is not None and floors.mistake in ("single_softmax", "squashed", "clipped", "impossible")
 
 
-def _mistake(
-    session: Session, replica: Replica, loss: float, floors: Floors, *, last: bool
-) -> tuple[str, float] | None:
-    """A mistake in which the loss has come down most of the way that it can, or that is known and unnamed at the end.
+def _confirmed(suspected: str, seen: SeedEpoch, before: Health, health: Health) -> bool:
+    """Whether a suspicion is certain enough to be named."""
+    # A dead network cannot recover; a loss that has exploded may come down again.
+    lasting = suspected == "dead" or seen.recent_loss >= before.recent or health.suspicious >= PATIENCE
+    again = health.suspicious > 1
+    return (again and seen.is_last) or (bool(suspected) and (seen.is_last or (again and lasting)))
 
-    None where there is none to name, or not yet.
+
+def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> tuple[str, float]:
+    """The diagnosis of a seed that has not diverged, and the floor that revealed it; "" and NaN for none."""
+    if seen.row["train_loss"] < seen.least_loss:
+        return "impossible", seen.least_loss
+    if seen.floors is None:
+        return "", nan
+    return _mistake(seen, seen.floors, look) or _plateau(seen, seen.floors, health, look)
+
+
+def _mistake(seen: SeedEpoch, floors: Floors, look: OutputChecks) -> tuple[str, float] | None:
+    """A mistake to name, and its floor; None where there is none, or not yet.
+
+    A mistake is named once the loss has come down most of the way that it can, or at the end if it is certain.
     """
     name, best, certain = floors.mistake, floors.best, True
-    if not name and session.config.model.is_plugin and isfinite(floors.doubled):
-        session.step.publish()
-        name, best = hidden_activation(replica, session.reading), floors.doubled
+    if not name and seen.own_model and isfinite(floors.doubled):
+        name, best = look.hidden_activation(), floors.doubled
         certain = name == "double_softmax"
     if not name:
         return None
     covered = floors.constant - (floors.constant - best) * COVERED if isfinite(best) else -inf
-    if (last and certain) or loss <= covered:
+    if (seen.is_last and certain) or seen.row["train_loss"] <= covered:
         return name, best if isfinite(best) else nan
     return None
 
 
-def _plateau(session: Session, replica: Replica, floors: Floors, *, last: bool) -> tuple[str, float]:
-    """The name and the value of the floor that the loss has come to rest on; "" where there is none."""
-    losses, loss = replica.health.losses, replica.health.losses[-1]
+def _plateau(seen: SeedEpoch, floors: Floors, health: Health, look: OutputChecks) -> tuple[str, float]:
+    """The name and the value of the floor that the loss has come to rest on; "" and NaN for none."""
+    losses, loss = health.losses, health.losses[-1]
     told_apart = not isclose(floors.smoothing, floors.chance, rel_tol=NEAR)
-    # Under label smoothing no loss is lower.
+    # Label smoothing allows no lower loss than this.
     if isfinite(floors.smoothing) and told_apart and loss <= floors.smoothing * (1 + NEAR):
         return "smoothing", floors.smoothing
-    if floors.mistake or (len(losses) < PLATEAU and not (last and len(losses) > 1)):
+    if floors.mistake or (len(losses) < PLATEAU and not (seen.is_last and len(losses) > 1)):
         return "", nan
     name = "chance" if isfinite(floors.chance) else "constant"
     moved, size = max(losses) - min(losses), abs(loss)
     still = moved <= STILL * size
-    # No better than a constant, and not moving at all: so from the beginning, or with a rate that tears it about.
+    # No better than a constant and not moving at all: stuck from the beginning, or with a rate that undoes every step.
     if still and loss >= floors.constant - STILL * abs(floors.constant):
         return ("stuck" if loss - floors.constant > NEAR * abs(floors.constant) else name), floors.constant
     falling = not still and all(one > other for one, other in pairwise(losses))
     for floor in (floors.chance, floors.constant):
-        if moved <= FLAT * size and not falling and all(isclose(value, floor, rel_tol=NEAR) for value in losses):
-            session.step.publish()
-            if not carries_information(replica, session.reading):
-                return name, floor
+        near = all(isclose(value, floor, rel_tol=NEAR) for value in losses)
+        if moved <= FLAT * size and not falling and near and not look.outputs_carry_information():
+            return name, floor
     return "", nan

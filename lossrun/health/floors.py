@@ -167,7 +167,9 @@ def _quantiles(rows: Tensor, counts: Tensor) -> Tensor:
     """(QUANTILES, K), at even distances, each row by how much it counts."""
     shares = torch.linspace(0, 1, QUANTILES, dtype=torch.float64, device=rows.device)
     if bool((counts == counts[0]).all()):
-        return rows.quantile(shares, dim=0)
+        # torch takes at most 16 million numbers at a time.
+        some = max(2**24 // len(rows), 1)
+        return torch.cat([block.quantile(shares, dim=0) for block in torch.split(rows, some, dim=1)], dim=1)
     columns = []
     for column in rows.unbind(1):
         ascending, order = column.sort()

@@ -97,7 +97,7 @@ def _model_files(
         if trained.config.model.is_plugin:
             notes.append(f"{name} is your own: the weights are exported, its code is not")
     if {"torch", "onnx"} & set(formats):
-        program_of_torch = exported(program, data.input_shape, name)
+        program_of_torch = exported(program, data.input_shape, name if trained.config.model.is_plugin else "")
         if "torch" in formats:
             files[architecture.PROGRAM] = to_torch(program_of_torch)
         if "onnx" in formats:

@@ -66,9 +66,12 @@ class PredictionModule(nn.Module):
         return torch.zeros(2, *input_shape, dtype=self.kind)
 
 
-def exported(program: PredictionModule, input_shape: tuple[int, ...], name: str) -> Any:
-    """The program as `torch.export` records it, for any number of samples. Raises UsageError for a user's model that
-    cannot be recorded."""
+def exported(program: PredictionModule, input_shape: tuple[int, ...], own: str) -> Any:
+    """The program as `torch.export` records it, for any number of samples.
+
+    `own`: the name of a user's own model; "" for one of lossrun's. Raises UsageError for a user's model that cannot be
+    recorded.
+    """
     example = program.example(input_shape)
     samples = ({0: torch.export.Dim("samples", min=1)},)
     try:
@@ -76,11 +79,12 @@ def exported(program: PredictionModule, input_shape: tuple[int, ...], name: str)
             warnings.simplefilter("ignore")
             return torch.export.export(program, (example,), dynamic_shapes=samples)
     except Exception as error:
-        if ran_out_of_memory(error):
+        # A user's model may do anything, and torch.export fails in many ways. lossrun's own models must not fail.
+        if not own or ran_out_of_memory(error):
             raise
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UsageError(
-            f"the model {name} cannot be exported as a program: torch.export says {said}. It must not let values or "
+            f"the model {own} cannot be exported as a program: torch.export says {said}. It must not let values or "
             "the number of samples decide what it computes; --format safetensors exports its weights alone"
         ) from error
 
@@ -110,7 +114,7 @@ def to_onnx(recorded: Any, name: str) -> bytes:
             converted = torch.onnx.export(
                 recorded, dynamo=True, verbose=False, input_names=[INPUTS], output_names=[PREDICTIONS]
             )
-    except Exception as error:
+    except torch.onnx.OnnxExporterError as error:
         if ran_out_of_memory(error):
             raise
         raise UsageError(

@@ -1,6 +1,7 @@
 """One seed's copy of the model, and all that training changes about it."""
 
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -78,22 +79,29 @@ class BestSoFar:
         return False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Health:
-    """What is remembered of a seed from epoch to epoch, and kept in checkpoints. `losses`: the last few epochs' train
-    losses, newest last; `recent`: the loss towards the end of the last epoch. `suspicious`: epochs in a row that looked
-    like divergence. `named`: the diagnoses made so far. `gradient_norm`: the last finite one."""
+    """What is remembered of a seed from epoch to epoch to tell how it is doing, and kept in checkpoints.
+
+    Attributes:
+        first_loss: The loss of the very first step.
+        losses: The train losses of the last few epochs, newest last.
+        recent: The loss towards the end of the last epoch.
+        suspicious: Epochs in a row that looked like divergence.
+        named: The diagnoses made so far.
+        gradient_norm: The last finite one.
+    """
 
     first_loss: float = math.nan
-    losses: list[float] = field(default_factory=list)
+    losses: Sequence[float] = ()
     recent: float = math.nan
     suspicious: int = 0
-    named: list[str] = field(default_factory=list)
+    named: Sequence[str] = ()
     gradient_norm: float = math.nan
 
     def facts(self) -> dict[str, Any]:
-        """For a checkpoint; `Health(**facts)` is the way back."""
-        return asdict(self)
+        """Plain values for a checkpoint; `Health(**facts)` is the way back."""
+        return {**asdict(self), "losses": list(self.losses), "named": list(self.named)}
 
 
 @dataclass(slots=True, eq=False)

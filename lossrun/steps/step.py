@@ -1,4 +1,7 @@
-"""One optimizer update of every seed: the readable reference that any faster step is measured against."""
+"""One optimizer update of every seed. `EagerStep` is the readable reference; any faster step is measured against it.
+
+Read next: `seed_group.py`, what there is to compute for seeds that are trained together.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,34 +21,51 @@ from lossrun.steps.seed_group import (
 
 
 class Step(Protocol):
-    """Takes the batch at `[start, stop)` of each seed's order; `rates` holds a learning rate per seed.
+    """One update of every seed that still trains.
 
-    Gives the batch's mean loss per seed, shape (seeds,), on the device and not yet read: reading it would wait for
-    the device. It holds until the next step. A frozen seed is left alone and gives 0.
+    A step may keep the state of the seeds in an order of its own: stacked over seeds, or in memory that a record writes
+    into. What others may look at, and when:
 
-    `kind`: how the step is computed.
+    - Weights and buffers of each seed's model are current after every call: they are the memory, or views of the
+      memory, that the step updates. Validation, health checks and best weights need nothing else.
+    - The state of each seed's optimizer and its `generator_state` are current only after `publish()`. Whoever reads
+      them, to save a checkpoint, calls it first. The training loop does so, and nobody else.
+    - What others write into a seed's optimizer or order takes effect at the next `begin_epoch()`.
+
+    `kind` names how the step is computed: eager, recorded or captured.
     """
 
     kind: str
 
     def begin_epoch(self) -> None:
-        """Called once the seeds' orders of an epoch are set out, and before its first step."""
+        """Take in which seeds still train, and their orders; called before the first step of an epoch."""
         ...
 
     def publish(self) -> None:
-        """Called before the seeds' models, optimizers and generators are looked at by anybody else."""
+        """Make each seed's optimizer state and generator state current."""
         ...
 
-    def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor: ...
+    def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
+        """Train on the batch at `[start, stop)` of each seed's order.
+
+        Args:
+            start: The first position of the batch.
+            stop: The position after its last.
+            rates: A learning rate for each seed.
+
+        Returns:
+            The mean loss of the batch for each seed, (seeds,); 0 for a frozen seed, which is left alone. It stays on
+            the device, because reading it would wait for the device, and holds until the next step.
+        """
+        ...
 
     def gradient_norm(self) -> Tensor:
-        """Euclidean norm of the last step's gradient per seed, over all its weights, shape (seeds,);
-        0 for a frozen seed."""
+        """Euclidean norm of the last step's gradient over all weights of each seed, (seeds,); 0 for a frozen seed."""
         ...
 
 
 class SeedGroupStep:
-    """What every step of a single group does alike."""
+    """What every step of a single seed group has in common."""
 
     def __init__(self, group: SeedGroup) -> None:
         self.group = group
@@ -56,7 +76,7 @@ class SeedGroupStep:
         take_generator(self.group)
 
     def weights_moved(self) -> None:
-        """Whatever was kept of the old memory is of no use any more."""
+        """Forget whatever was kept of the weights' old memory."""
 
     def publish(self) -> None:
         self.group.publish()
@@ -67,7 +87,7 @@ class SeedGroupStep:
 
 
 class EagerStep(SeedGroupStep):
-    """Operation after operation, as anybody would write it."""
+    """Operation after operation, as anyone would write it."""
 
     kind = "eager"
 
@@ -91,7 +111,8 @@ class InTurn:
     """Trains one seed group after the other."""
 
     def __init__(self, steps: Sequence[Step], groups: Sequence[SeedGroup], *, own_randomness: bool) -> None:
-        """`own_randomness`: the models draw random numbers, so the groups must take turns with the generator."""
+        """`own_randomness`: whether the models draw random numbers, so that the groups take turns with the
+        generator."""
         self.steps = steps
         self.groups = groups
         self.own_randomness = own_randomness
@@ -102,6 +123,8 @@ class InTurn:
             step.begin_epoch()
 
     def publish(self) -> None:
+        # Not the steps' own: torch's one generator stands where the last group left it. Where groups draw random
+        # numbers, each call has already kept where each of their streams stands.
         for group in self.groups:
             group.publish()
 

@@ -1,10 +1,10 @@
-"""What the loop yields."""
+"""What the training loop yields: progress within an epoch, each finished epoch, and the end of the run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lossrun.health.examine import Finding
+from lossrun.health.finding import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,35 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """An epoch that is on disk: its history rows, one per seed that trained, the seeds for which it is the best, and
-    what was found out about how they are doing."""
+    """A finished epoch, which is on disk.
+
+    Attributes:
+        rows: Its history rows, one for each seed that trained.
+        best_seeds: The seeds for which this is the best epoch so far.
+        findings: What was found to be wrong with the seeds.
+        notes: What else there is to say, each only once in a run.
+    """
 
     epoch: int
     rows: Sequence[Mapping[str, Any]]
     best_seeds: frozenset[int]
     findings: Sequence[Finding] = ()
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The end of a run, which is on disk: the last event.
+
+    Attributes:
+        epoch: The last epoch that was trained.
+        step: The number of updates done.
+        seeds: For each seed, as text: `best_epoch`, `best_step`, `stopped_epoch`, `diverged_epoch` and, with test data,
+            `test_at_best` and `test_at_last`, the test scores by their names.
+        seconds: Time spent on all epochs.
+    """
+
+    epoch: int
+    step: int
+    seeds: Mapping[str, Mapping[str, Any]]
+    seconds: float

@@ -1,6 +1,7 @@
-"""The end of a run: the test data scored once, for the best and for the last weights, and predictions kept."""
+"""The end of a run: scores on the test data at the best and at the last weights, predictions and best weights kept."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -8,19 +9,19 @@ import numpy as np
 from lossrun.records import checkpoints, ledger, predictions
 from lossrun.steps.evaluate import Evaluation, evaluate, weights_that_count
 from lossrun.steps.replica import Replica
+from lossrun.training.events import RunFinished
 from lossrun.training.session import Session
 from lossrun.training.state import best_arrays, load_weights, weights
 
-# Beyond, the metrics of each class by itself are left to `lossrun evaluate`.
+# With more classes than this, the metrics of each class are left to `lossrun evaluate`.
 MOST_CLASSES: Final = 100
 
 
-def finish(session: Session, heed: Callable[[], None]) -> None:
-    """Score the held-out data, write predictions.npz and the best weights, and close the ledger, which has their
-    digests. Leaves each seed at its last weights.
+def finish(session: Session, heed: Callable[[], None]) -> RunFinished:
+    """Score the held-out data, write predictions.npz and the best weights, and close the ledger.
 
-    `heed` does what somebody outside has asked for, which may be to stop; called where the state is as training left
-    it.
+    Afterwards each seed has its last weights again. `heed` is called whenever the state is as training left it; it does
+    what was asked for from outside, which may be to stop.
     """
     facts: dict[str, dict[str, Any]] = {}
     outputs: dict[int, np.ndarray] = {}
@@ -52,22 +53,21 @@ def finish(session: Session, heed: Callable[[], None]) -> None:
         facts[str(replica.seed)] = fact
     predictions_digest = _save_predictions(session, outputs)
     best_weights = _save_best_weights(session)
+    finished = RunFinished(session.position.epoch - 1, session.position.step, facts, session.seconds)
     ledger.append(
         session.run.ledger_path,
         "finished",
-        epoch=session.position.epoch - 1,
-        step=session.position.step,
-        seeds=facts,
-        seconds=session.seconds,
+        **asdict(finished),
         predictions=predictions_digest,
         best_weights=best_weights,
         history=session.history.mark.facts(),
     )
     checkpoints.remove_best(session.run.checkpoints, but=best_weights or "")
+    return finished
 
 
 def _save_best_weights(session: Session) -> str | None:
-    """The name of the file that holds the best weights of every seed that has any; None where no seed has."""
+    """Write the best weights of every seed that has any; the file's name, or None where no seed has."""
     with_best = [replica for replica in session.replicas if replica.best.epoch]
     if not with_best:
         return None
@@ -85,8 +85,10 @@ def _best(replica: Replica) -> dict[str, Any]:
 
 
 def _save_predictions(session: Session, outputs: dict[int, np.ndarray]) -> str | None:
-    """The file's digest; None without held-out data. Where each seed has a split of its own, only the first seed's
-    predictions are kept: a row is one sample."""
+    """Write the predictions on the held-out data; the file's digest, or None without held-out data.
+
+    A row is one sample, so where each seed has a split of its own only the first seed's predictions are kept.
+    """
     parts = session.replicas[0].parts
     samples = parts.test or parts.validation
     if samples is None:

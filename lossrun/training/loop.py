@@ -1,43 +1,46 @@
 """The main path: everything that happens in training, in the order in which it happens.
 
-A generator of `StepProgress | EpochRecord`. It persists, then yields: a row on screen is a row on disk.
+`train` is a generator of events. It persists, then yields: a row on screen is a row on disk. No function that it calls
+changes what it decides by behind its back: health examines and the loop acts on the findings, and the loop publishes
+the state before it saves it.
+
+Read next: `session.py`, what a run in progress consists of; `steps/step.py`, one update of every seed;
+`health/examine.py`, what can be wrong; `state.py`, what a checkpoint holds; `finish.py`, the end of a run;
+`endings.py`, how a run ends early. `start.py` and `resume.py` lead here.
 """
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any, Final, TypeAlias
 
 import torch
 
-from lossrun.catalog import get
-from lossrun.catalog.declaration import Optimizer
-from lossrun.errors import DivergedError, OutOfMemoryError, StoppedError, ran_out_of_memory
-from lossrun.health.examine import Finding, examine
-from lossrun.lint.size import how_to_need_less
+from lossrun.errors import ran_out_of_memory
+from lossrun.health.examine import examine
+from lossrun.health.finding import Finding
+from lossrun.health.output_checks import OutputChecks
 from lossrun.records import checkpoints, ledger
-from lossrun.shell import run_command
-from lossrun.steps.replica import Replica
 from lossrun.training.criteria import thaw
-from lossrun.training.events import EpochRecord, StepProgress
+from lossrun.training.endings import diverged, out_of_memory, stopped
+from lossrun.training.events import EpochRecord, RunFinished, StepProgress
 from lossrun.training.finish import finish
 from lossrun.training.isolation import step_by_step
-from lossrun.training.session import Session, Stopwatch
+from lossrun.training.observing import KnownFloors, seed_epoch
+from lossrun.training.session import Session
 from lossrun.training.state import capture, keep_best
 from lossrun.training.stopping import Request
+from lossrun.training.stopwatch import Stopwatch
 
-PROGRESS_INTERVAL: Final = 0.1  # seconds; the eye needs no more, and the step pays for each
+PROGRESS_INTERVAL: Final = 0.1  # seconds; more often would cost time and show nothing more to the eye
 
 Asked = Callable[[], Request | None]
-Event: TypeAlias = StepProgress | EpochRecord
+Event: TypeAlias = StepProgress | EpochRecord | RunFinished
 Loop: TypeAlias = Callable[[Session, Asked], Iterator[Event]]
 
 
-def saying_what_is_saved(
-    function: Callable[[Session, Asked], Iterator[Event]],
-) -> Callable[[Session, Asked], Iterator[Event]]:
-    """Where memory runs out, the newest checkpoint is what there is to go on from."""
+def telling_where_to_go_on(function: Loop) -> Loop:
+    """Turn an error for lack of memory into one that names the newest checkpoint, from which to go on."""
 
     @wraps(function)
     def wrapped(session: Session, asked: Asked) -> Iterator[Event]:
@@ -47,24 +50,34 @@ def saying_what_is_saved(
                 event = next(events)
             except StopIteration:
                 return
+            # Python, torch and the system each have an error of their own for lack of memory.
             except (MemoryError, RuntimeError, OSError) as error:
                 if not ran_out_of_memory(error):
                     raise
-                raise _without_memory(session) from error
+                raise out_of_memory(session) from error
             yield event
 
     return wrapped
 
 
-@saying_what_is_saved
+@telling_where_to_go_on
 @step_by_step(lambda session: session.stream)
 def train(session: Session, asked: Asked) -> Iterator[Event]:
     """Train from where the session stands to the end of the run.
 
-    `asked` tells before every step whether somebody wants a checkpoint or a stop. Raises StoppedError (its state saved)
-    if so, DivergedError where the loss of a seed is no longer finite and the config does not say to go on.
+    Args:
+        session: The run; it is changed as training goes on.
+        asked: Called before every step: says whether a checkpoint or a stop was asked for from outside.
+
+    Yields:
+        `StepProgress` at most ten times a second, an `EpochRecord` for each finished epoch, and at last `RunFinished`.
+
+    Raises:
+        StoppedError: A stop was asked for; the state is saved.
+        DivergedError: A seed has diverged, and the config does not say to go on with the others.
     """
     config, position, sums = session.config, session.position, session.sums
+    floors = KnownFloors(config, session.reading)
     shown = time.perf_counter()
     while session.training:
         session.stopwatch.start()
@@ -91,74 +104,94 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
 
         _heed(asked(), session)
         # Reading the sums waits for the device: only now is the training part of the epoch over.
-        train_losses = sums.mean().tolist()
-        gradient_norms = sums.gradient_norm.tolist()
+        train_losses, gradient_norms = sums.mean().tolist(), sums.gradient_norm.tolist()
         session.stopwatch.training_done()
-
-        active = [replica for replica in session.replicas if not replica.frozen]
         validation = session.validate()
+        spent, session.stopwatch = session.stopwatch, Stopwatch()
+        seconds = spent.seconds
+        session.seconds += seconds
+
+        active = [(place, replica) for place, replica in enumerate(session.replicas) if not replica.frozen]
         rows: list[dict[str, Any]] = [
             {
                 "epoch": position.epoch,
                 "step": position.step,
                 "seed": replica.seed,
-                "train_loss": train_losses[index],
+                "train_loss": train_losses[place],
                 **validation.get(replica.seed, {}),
-                "learning_rate": float(sums.rates[index]),
-                "grad_norm": gradient_norms[index],
+                "learning_rate": float(sums.rates[place]),
+                "grad_norm": gradient_norms[place],
+                "seconds": seconds,
+                "train_seconds": spent.trained,
             }
-            for index, replica in enumerate(session.replicas)
-            if not replica.frozen
+            for place, replica in active
         ]
-        spent, session.stopwatch = session.stopwatch, Stopwatch()
-        seconds = spent.seconds
-        session.seconds += seconds
-        rows = [{**row, "seconds": seconds, "train_seconds": spent.trained} for row in rows]
-        findings = examine(session, rows)
-        improved = [replica for replica, row in zip(active, rows, strict=True) if _judge(replica, row, session)]
-        for replica in improved:
-            keep_best(replica)
+
+        findings: list[Finding] = []
+        best_seeds: list[int] = []
+        for (_, replica), row in zip(active, rows, strict=True):
+            seen = seed_epoch(session, floors, replica, row)
+            replica.health, finding = examine(seen, replica.health, OutputChecks(replica, session.reading))
+            if finding:
+                findings.append(finding)
+                if finding.diverged:
+                    replica.diverged_epoch = position.epoch
+                    continue
+            if session.plateau and replica.plateau:
+                replica.plateau = session.plateau.after(replica.plateau, row[config.schedule["metric"]])
+            if replica.stopping and config.early_stopping:
+                better = replica.stopping.update(row[replica.stopping.metric], position.epoch, position.step)
+                if not better and replica.stopping.bad_epochs >= config.early_stopping.patience:
+                    replica.stopped_epoch = position.epoch
+            if replica.best.update(row[replica.best.metric], position.epoch, position.step):
+                keep_best(replica)
+                best_seeds.append(replica.seed)
 
         session.history.append(rows)
         _record(findings, session)
-        diverged = [finding for finding in findings if finding.diverged]
-        if diverged and _ends_by_divergence(session):
-            raise _diverged(diverged, session)
+        ended = [finding for finding in findings if finding.diverged]
+        if ended and _ends_by_divergence(session):
+            raise diverged(ended, session)
         position.epoch += 1
         sums.reset()
         thaw(session.replicas)
-        # A state that may be past saving must not take the place of a good one.
-        if not session.training or not any(replica.health.suspicious for replica in active):
+        # A state that may be beyond saving must not replace a good one.
+        if not session.training or not any(replica.health.suspicious for _, replica in active):
             session.good_step = position.step
             if _checkpoint_due(session):
                 _save(session)
-        yield EpochRecord(position.epoch - 1, rows, frozenset(replica.seed for replica in improved), findings)
+        yield EpochRecord(position.epoch - 1, rows, frozenset(best_seeds), findings, floors.take_notes())
 
-    finish(session, lambda: _heed(asked(), session))
-
-
-def _judge(replica: Replica, row: Mapping[str, Any], session: Session) -> bool:
-    """Draw this epoch's consequences for one seed; whether it is its best epoch so far."""
-    epoch, step = row["epoch"], row["step"]
-    if replica.diverged_epoch is not None:
-        return False
-    if session.plateau and replica.plateau:
-        replica.plateau = session.plateau.after(replica.plateau, row[session.config.schedule["metric"]])
-    if replica.stopping and not replica.stopping.update(row[replica.stopping.metric], epoch, step):
-        assert session.config.early_stopping is not None
-        if replica.stopping.bad_epochs >= session.config.early_stopping.patience:
-            replica.stopped_epoch = epoch
-    return replica.best.update(row[replica.best.metric], epoch, step)
+    yield finish(session, lambda: _heed(asked(), session))
 
 
-def _ends_by_divergence(session: Session) -> bool:
-    if session.config.on_divergence == "stop":
-        return True
-    return all(replica.diverged_epoch is not None for replica in session.replicas)
+def _heed(request: Request | None, session: Session) -> None:
+    """Do what was asked for from outside between two steps: save, and perhaps stop."""
+    if request is None:
+        return
+    _save(session)
+    if request.error is None:
+        return
+    epoch, step = min(session.position.epoch, session.config.epochs), session.position.step
+    ledger.append(session.run.ledger_path, "stopped", reason=request.reason, epoch=epoch, step=step)
+    raise stopped(request.error, request.reason, session)
+
+
+def _save(session: Session) -> None:
+    """Write a checkpoint of the present state."""
+    run, keep = session.run, session.config.checkpoint.keep
+    # Reading the state waits for the device, which is the epoch's own time; writing it is not.
+    session.step.publish()
+    state = capture(session)
+    with session.stopwatch.paused():
+        checkpoints.save(run.checkpoints, session.position.step, state, keep, also_keep=session.good_step)
 
 
 def _record(findings: Sequence[Finding], session: Session) -> None:
-    """Once, also where an epoch is trained again after a crash; again, where it was with another learning rate."""
+    """Write findings into the ledger.
+
+    Each is written once, also if its epoch is trained again after a crash, unless the learning rate is another one now.
+    """
     if not findings:
         return
     path = session.run.ledger_path
@@ -170,91 +203,21 @@ def _record(findings: Sequence[Finding], session: Session) -> None:
             ledger.append(path, event, **finding.facts(), history=session.history.mark.facts())
 
 
-def _diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
-    """The end. No checkpoint is written, and those that may hold the divergence itself are removed: the newest one left
-    is the last good state."""
-    first = min(findings, key=lambda finding: finding.step)
-    checkpoints.remove_after(session.run.checkpoints, session.good_step)
-    good_step = checkpoints.metadata(checkpoints.candidates(session.run.checkpoints)[0])["step"]
-    seeds = ", ".join(str(finding.seed) for finding in findings)
-    factor = session.replicas[0].objective.factor(session.batch_size)
-    reduction = session.config.loss["reduction"]
-    rate, what = _lower_rate(session, from_the_beginning=not good_step)
-    summed = f" (reduction: {reduction} makes it act like {first.learning_rate * factor:g})" if factor != 1 else ""
-    where = f"step {good_step}, the last good checkpoint," if good_step else "the beginning"
-    return DivergedError(
-        f"diverged in epoch {first.epoch} at step {first.step} (seed {seeds}): {first.diagnosis.meaning}. "
-        f"train_loss {first.loss:g}, learning rate {first.learning_rate:g}{summed}, gradient norm "
-        f"{first.gradient_norm:.4g} (the last finite one): {first.diagnosis.why} [{first.name}].\n"
-        f"To go on from {where} with {what}:\n"
-        f"  {run_command('resume', session.run.path, set_=[f'learning_rate={rate:g}'])}"
-    )
-
-
-def _without_memory(session: Session) -> OutOfMemoryError:
-    return OutOfMemoryError(
-        f"not enough memory after step {session.position.step}; {how_to_need_less(session.config, session.facts)} in a "
-        f"new run, or end other programs; {_saved(session)}, to go on where there is more memory:\n"
-        f"  {run_command('resume', session.run.path)}"
-    )
-
-
-def interrupted(session: Session) -> StoppedError:
-    """The end by a second Ctrl-C, which has not waited for the state to be saved."""
-    return StoppedError(
-        f"interrupted twice, after step {session.position.step}; {_saved(session)}; go on with\n"
-        f"  {run_command('resume', session.run.path)}"
-    )
-
-
-def _saved(session: Session) -> str:
-    newest = checkpoints.metadata(checkpoints.candidates(session.run.checkpoints)[0])
-    return f"the state of step {newest['step']} is saved"
-
-
-def _lower_rate(session: Session, *, from_the_beginning: bool) -> tuple[float, str]:
-    """A learning rate to try instead, and what it is: half of it; or in the middle of what is usual for the optimizer,
-    where half is still beyond that or where there is nothing to lose by a larger change."""
-    choice, half = session.config.optimizer, session.config.learning_rate / 2
-    declared = None if choice.is_plugin else get("optimizer", choice.name)
-    if not isinstance(declared, Optimizer):
-        return half, "half the learning rate"
-    low, high = declared.usual_rates
-    middle = float(f"{math.sqrt(low * high):.0e}")
-    if middle < half and (from_the_beginning or half > high):
-        return middle, f"a learning rate from the middle of what is usual for {choice.name} ({low:g} to {high:g})"
-    return half, "half the learning rate"
+def _ends_by_divergence(session: Session) -> bool:
+    """Whether the run ends now that a seed has diverged."""
+    if session.config.on_divergence == "stop":
+        return True
+    return all(replica.diverged_epoch is not None for replica in session.replicas)
 
 
 def _checkpoint_due(session: Session) -> bool:
-    """After an epoch (the position is already the next one's): by the config's rhythm, and always at the end."""
+    """Whether to save after an epoch: as often as the config says, and always at the end.
+
+    The position is already that of the next epoch.
+    """
     wanted, position = session.config.checkpoint, session.position
     if not session.training:
         return True
     if wanted.every_steps:
         return position.step % wanted.every_steps == 0
     return wanted.every_epochs is not None and (position.epoch - 1) % wanted.every_epochs == 0
-
-
-def _save(session: Session) -> None:
-    run, keep = session.run, session.config.checkpoint.keep
-    # Reading the state waits for the device, which is the epoch's own time; writing it is not.
-    state = capture(session)
-    with session.stopwatch.paused():
-        checkpoints.save(run.checkpoints, session.position.step, state, keep, also_keep=session.good_step)
-
-
-def _heed(request: Request | None, session: Session) -> None:
-    """Do what somebody outside has asked for between two steps."""
-    if request is None:
-        return
-    _save(session)
-    if request.error is None:
-        return
-    step, epoch = session.position.step, min(session.position.epoch, session.config.epochs)
-    ledger.append(session.run.ledger_path, "stopped", reason=request.reason, epoch=epoch, step=step)
-    last = "" if session.training else ", the last one, before the end was scored"
-    raise request.error(
-        f"{request.reason} in epoch {epoch} after step {step}{last}; state saved; go on with\n"
-        f"  {run_command('resume', session.run.path)}"
-    )

@@ -1,8 +1,9 @@
-"""Everything that a run in progress consists of: what the loop advances and a checkpoint holds."""
+"""Everything that a run in progress consists of: what the loop advances and a checkpoint holds.
 
-import time
+`training/start.py` builds a session, `training/loop.py` advances it, `training/state.py` saves and restores it.
+"""
+
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -12,7 +13,6 @@ from torch import Tensor
 from lossrun.catalog import DataFacts
 from lossrun.components.schedules import Plateau, rate
 from lossrun.config import Config
-from lossrun.health.floors import Floors, floors
 from lossrun.records.history import Written
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.evaluate import OutputSpec, Scorer
@@ -20,118 +20,18 @@ from lossrun.steps.randomness import Purpose, order, seed_torch
 from lossrun.steps.replica import Replica
 from lossrun.steps.seed_group import SeedGroup, keep_generator
 from lossrun.steps.step import Step
+from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.grouping import Grouping
 from lossrun.training.isolation import Stream
+from lossrun.training.stopwatch import Stopwatch
 
 
 @dataclass(slots=True)
 class Position:
-    """Where training stands: `epoch` (from 1) is the one in progress, `step` the number of updates done so far."""
+    """Where training stands: the epoch in progress (from 1), and the number of updates done so far."""
 
     epoch: int = 1
     step: int = 0
-
-
-@dataclass(slots=True)
-class EpochSums:
-    """The epoch in progress: the mean loss of each step done so far, `losses` (steps, seeds), over so many `samples`,
-    and of the last step `rates` and `gradient_norm`, (seeds,) (only once the epoch's last step is done).
-    `first_gradient_norm`: of the first step, for messages. `counted` (steps, seeds): what the mean of each of the
-    epoch's steps divides by, where that is not the number of its samples; it follows from the order of the samples, and
-    no checkpoint holds it. All double precision; all but `rates` on the device."""
-
-    losses: Tensor
-    gradient_norm: Tensor
-    first_gradient_norm: Tensor
-    rates: Tensor
-    samples: list[int] = field(default_factory=list)
-    counted: Tensor | None = None
-
-    @classmethod
-    def zero(cls, steps: int, seeds: int, device: torch.device) -> "EpochSums":
-        def zeros(*shape: int) -> Tensor:
-            return torch.zeros(shape, dtype=torch.float64, device=device)
-
-        return cls(
-            losses=zeros(steps, seeds),
-            gradient_norm=zeros(seeds),
-            first_gradient_norm=zeros(seeds),
-            rates=torch.zeros(seeds, dtype=torch.float64),
-        )
-
-    def add(self, losses: Tensor, samples: int) -> None:
-        """Keep a batch's mean losses, (seeds,). One operation, nothing read: the device is not waited for."""
-        self.losses.select(0, len(self.samples)).copy_(losses)
-        self.samples.append(samples)
-
-    def mean(self) -> Tensor:
-        """The loss of a sample so far, (seeds,): the sum of all losses over all that they count for, which the mean of
-        the steps' means is not."""
-        if self.counted is not None:
-            steps = len(self.samples)
-            return _weighted_mean(self.losses[:steps], self.counted[:steps])
-        samples = torch.tensor(self.samples, dtype=torch.float64, device=self.losses.device)
-        return samples @ self.losses[: len(samples)] / samples.sum()
-
-    def recent(self, seed: int) -> float:
-        """The loss of the seed at that place in the last tenth of the steps so far; in all of them, where nothing
-        counts in those."""
-        steps = len(self.samples)
-        first = steps - max(steps // 10, 1)
-        if self.counted is None:
-            return float(self.losses[first:steps, seed].mean())
-        first = first if bool(self.counted[first:steps, seed].any()) else 0
-        return float(_weighted_mean(self.losses[first:steps, seed], self.counted[first:steps, seed]))
-
-    def first(self, seed: int) -> float:
-        """The loss of the seed at that place in the first step in which anything counts."""
-        place = 0 if self.counted is None else int(self.counted[:, seed].ne(0).byte().argmax())
-        return float(self.losses[place, seed])
-
-    def first_bad(self, seed: int) -> int | None:
-        """The step, from 1, in which the loss of the seed at that place was first no finite number."""
-        bad = (~self.losses[: len(self.samples), seed].isfinite()).nonzero()
-        return int(bad[0]) + 1 if len(bad) else None
-
-    def reset(self) -> None:
-        self.gradient_norm.zero_()
-        self.rates.zero_()
-        self.samples.clear()
-
-
-def _weighted_mean(losses: Tensor, counted: Tensor) -> Tensor:
-    """Over the first axis; 0 where nothing counts."""
-    return (losses * counted).sum(dim=0) / counted.sum(dim=0).clamp(min=torch.finfo(torch.float64).tiny)
-
-
-@dataclass(slots=True)
-class Stopwatch:
-    """Seconds of an epoch, training and evaluation, and of its training part. Writing checkpoints is in neither.
-
-    `before`: what earlier processes have spent on the epoch, where a run goes on in the middle of one.
-    """
-
-    before: float = 0.0
-    started: float | None = None
-    trained: float = 0.0
-
-    def start(self) -> None:
-        self.started = time.perf_counter()
-
-    def training_done(self) -> None:
-        self.trained = self.seconds
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Without the time that the block takes."""
-        began = time.perf_counter()
-        yield
-        if self.started is not None:
-            self.started += time.perf_counter() - began
-
-    @property
-    def seconds(self) -> float:
-        return self.before + (0.0 if self.started is None else time.perf_counter() - self.started)
 
 
 @dataclass(slots=True)
@@ -164,7 +64,6 @@ class Session:
     plateau: Plateau | None
     good_step: int = 0
     position: Position = field(default_factory=Position)
-    known_floors: dict[int, Floors | None] = field(default_factory=dict)
     seconds: float = 0.0
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     stream: Stream = field(default_factory=Stream)
@@ -229,16 +128,6 @@ class Session:
             each = replica.counted[replica.order[: steps * size]].double()
             columns.append(F.pad(each, (0, steps * size - len(each))).view(steps, size).sum(dim=1))
         return torch.stack(columns, dim=1)
-
-    def floors(self, replica: Replica) -> Floors | None:
-        """Of the seed's training data; None where the loss cannot say, as a user's own may not."""
-        key = id(replica.parts)
-        if key not in self.known_floors:
-            try:
-                self.known_floors[key] = floors(replica, self.reading, self.config)
-            except (RuntimeError, ValueError, TypeError):
-                self.known_floors[key] = None
-        return self.known_floors[key]
 
     def validate(self) -> dict[int, dict[str, float]]:
         """The validation columns of each seed that still trains; empty without validation data."""

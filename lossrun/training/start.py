@@ -29,11 +29,12 @@ from lossrun.steps.replica import Parts, Replica
 from lossrun.steps.seed_group import SeedGroup
 from lossrun.steps.step import Step
 from lossrun.training import build, environment
+from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.grouping import Grouping, choose_grouping, seed_groups, training_step
 from lossrun.training.isolation import isolated
 from lossrun.training.preflight.first_batch import check_first_batch, check_recording, own_layers
 from lossrun.training.resumable import Resumable
-from lossrun.training.session import EpochSums, Session
+from lossrun.training.session import Session
 from lossrun.training.state import capture
 
 MOST_COUNTED: Final = 1000  # classes whose samples are counted in run.json
@@ -103,6 +104,7 @@ def begin(prepared: Prepared, runs_dir: Path, directory: str | None = None) -> I
         session = session_of(prepared, run, facts["id"])
         digest = _keep_what_prediction_needs(prepared, run)
         ledger.start(run.ledger_path, config, facts, epochs=prepared.config.epochs, preparation=digest)
+        session.step.publish()
         checkpoints.save(run.checkpoints, 0, capture(session), prepared.config.checkpoint.keep)
         sessions.append(session)
 

@@ -14,15 +14,18 @@ from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.files.edits import digest
 from lossrun.steps.replica import BestSoFar, Health, Replica
 from lossrun.training.criteria import criteria
-from lossrun.training.session import Position, Session, Stopwatch
+from lossrun.training.session import Position, Session
+from lossrun.training.stopwatch import Stopwatch
 
 # Facts about a replica that are not tensors, and live in the metadata.
 _FROZEN: Final = ("stopped_epoch", "diverged_epoch")
 
 
 def capture(session: Session) -> Checkpoint:
-    """The state between two steps. With several seeds every tensor gains a leading axis, seed by seed."""
-    session.step.publish()
+    """The state between two steps, once `session.step.publish()` has been called.
+
+    With several seeds every tensor gains a leading axis, seed by seed.
+    """
     best = _where_best_weights_are(session)
     states = [dict(_tensors(replica, with_best=best == BEST)) for replica in session.replicas]
     tensors = {f"epoch.{name}": _array(value) for name, value in _sums(session).items()}
@@ -90,6 +93,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
             _restore_replica(replica, own, facts["replicas"][index])
             if replica.seed in best:
                 keep_as_best(replica, best[replica.seed].tensors)
+        # What is missing from the metadata, what torch says of a model's tensors, and what it says of an optimizer's.
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint does not fit the model or the optimizer: {error}") from error
 

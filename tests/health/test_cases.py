@@ -1,4 +1,4 @@
-"""Cases that simpler rules of diagnosis get wrong: false alarms, mistakes unnamed, good states that are none.
+"""Cases that simpler rules of diagnosis get wrong: false alarms, mistakes unnamed, good states that are not good.
 
 The comment over each says what such a rule would do.
 """
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import lossrun.health.examine
 from lossrun.errors import DivergedError
+from lossrun.health.output_checks import OutputChecks
 from lossrun.records import checkpoints, ledger
 from lossrun.records.run_directory import RunDirectory
 from tests.health.test_examine import LABELS, LINE, MOONS, blobs, logits, names, trained
@@ -119,7 +119,7 @@ def test_a_slow_start_from_tiny_weights_is_not_dead(laboratory, monkeypatch):
     config = {"dataset": blobs(3), "loss": "cross_entropy", "model": model, "learning_rate": 0.001}
     config |= {"batch_size": "full", "epochs": 40}
     with monkeypatch.context() as patch:
-        patch.setattr(lossrun.health.examine, "outputs_are_alike", lambda replica: False)
+        patch.setattr(OutputChecks, "outputs_are_alike", lambda self: False)
         session, _, _ = trained(laboratory, config)
         # Left alone, it learns: chance is a third.
         assert rows(session.run)[-1]["val_accuracy"] > 0.6
@@ -207,7 +207,7 @@ def test_a_collapse_onto_the_most_frequent_class_is_dead(laboratory):
     session, _, diverged = trained(
         laboratory, {"dataset": dataset, "loss": "mae", "model": "mlp", "learning_rate": 1.0}
     )
-    assert lossrun.health.examine.outputs_are_alike(session.replicas[0])
+    assert OutputChecks(session.replicas[0], session.reading).outputs_are_alike()
     assert diverged is not None
 
 

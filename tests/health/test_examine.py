@@ -15,7 +15,7 @@ from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.config import from_mapping, read
 from lossrun.errors import DivergedError
 from lossrun.experiment import load_experiment
-from lossrun.health.examine import Finding
+from lossrun.health.finding import Finding
 from lossrun.health.output_checks import ranks
 from lossrun.records import checkpoints, history, ledger, recorded
 from lossrun.training.events import EpochRecord

@@ -99,6 +99,7 @@ def check_recording(group: SeedGroup, recorder: Recorder, config: Config) -> Non
         with undisturbed(device, group.buffers):
             results = recording.outputs, computed()
     except Exception as error:
+        # A user's own code may raise anything where a recorder meets it.
         if any(map(ran_out_of_memory, filter(None, (error, error.__context__)))):
             raise
         # Ending a CUDA capture that something has broken raises as well, and does not say what.

@@ -18,6 +18,7 @@ def layers_of(network: nn.Module, inputs: Tensor) -> list[Layer]:
     and random numbers are the caller's to look after.
     """
     rows = {name: module for name, module in network.named_modules() if _is_row(module)}
+    # A user's own network may fail under hooks in any way; its summary then lacks shapes.
     with _watched(rows.values()) as shapes, suppress(Exception), torch.no_grad():
         network(inputs)
     counted: set[int] = set()
@@ -58,7 +59,7 @@ def _watched(modules: Any) -> Iterator[dict[int, set[tuple[int, ...]]]]:
 
     try:
         for module in modules:
-            # A compiled module may take no hook; then its shape is not known.
+            # A compiled module refuses hooks, each kind with an error of its own; then its shape is not known.
             with suppress(Exception):
                 handles.append(module.register_forward_hook(note))
         yield shapes

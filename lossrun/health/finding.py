@@ -1,0 +1,67 @@
+"""A diagnosis of one seed, with the numbers that led to it."""
+
+from dataclasses import dataclass
+from math import isfinite, nan
+from typing import Any, Final
+
+from lossrun.catalog.diagnoses import DIAGNOSES, Diagnosis
+
+# What a message calls the floor where the floor is nothing to aim for.
+_COSTS: Final = {"chance": "guessing costs", "constant": "a constant costs", "stuck": "a constant costs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A diagnosis of one seed.
+
+    Attributes:
+        name: The diagnosis, a key of `DIAGNOSES`.
+        step: The last step of the epoch, or the step whose loss was first NaN or infinite.
+        loss: The train loss of the epoch.
+        learning_rate: The learning rate of that step.
+        gradient_norm: The last finite one.
+        floor: The value of the loss that revealed the problem; NaN where there is none.
+        epochs: For how many epochs this has been seen.
+    """
+
+    name: str
+    seed: int
+    epoch: int
+    step: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    floor: float = nan
+    epochs: int = 1
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        return DIAGNOSES[self.name]
+
+    @property
+    def diverged(self) -> bool:
+        return self.diagnosis.diverged
+
+    @property
+    def text(self) -> str:
+        """One sentence with the numbers, and what to do."""
+        diagnosis = self.diagnosis
+        seen = f"train_loss {self.loss:.4g}"
+        if self.epochs > 1:
+            seen += f" for {self.epochs} epochs"
+        if isfinite(self.floor):
+            seen += f", {_COSTS.get(self.name, 'floor')} {self.floor:.4g}"
+        remedy = diagnosis.remedy if diagnosis.harmless else f"to fix it, {diagnosis.remedy}"
+        return f"{diagnosis.meaning} ({seen}): {diagnosis.why}; {remedy} [{self.name}]"
+
+    def facts(self) -> dict[str, Any]:
+        """The finding as plain values, for the ledger."""
+        return {
+            "seed": self.seed,
+            "epoch": self.epoch,
+            "step": self.step,
+            "diagnosis": self.name,
+            "train_loss": self.loss,
+            "learning_rate": self.learning_rate,
+            "grad_norm": self.gradient_norm,
+        }

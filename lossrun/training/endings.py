@@ -1,0 +1,86 @@
+"""How a run ends before its time: the errors, each with the command that goes on from there."""
+
+import math
+from collections.abc import Sequence
+
+from lossrun.catalog import get
+from lossrun.catalog.declaration import Optimizer
+from lossrun.errors import DivergedError, OutOfMemoryError, StoppedError
+from lossrun.health.finding import Finding
+from lossrun.lint.size import how_to_need_less
+from lossrun.records import checkpoints
+from lossrun.shell import run_command
+from lossrun.training.session import Session
+
+
+def stopped(error: type[StoppedError], reason: str, session: Session) -> StoppedError:
+    """The end by a signal, after the state has been saved."""
+    step, epoch = session.position.step, min(session.position.epoch, session.config.epochs)
+    last = "" if session.training else ", the last one, before the end was scored"
+    return error(
+        f"{reason} in epoch {epoch} after step {step}{last}; state saved; go on with\n"
+        f"  {run_command('resume', session.run.path)}"
+    )
+
+
+def interrupted(session: Session) -> StoppedError:
+    """The end by a second Ctrl-C, which does not wait for the state to be saved."""
+    return StoppedError(
+        f"interrupted twice, after step {session.position.step}; {_saved(session)}; go on with\n"
+        f"  {run_command('resume', session.run.path)}"
+    )
+
+
+def out_of_memory(session: Session) -> OutOfMemoryError:
+    """The end by a lack of memory."""
+    return OutOfMemoryError(
+        f"not enough memory after step {session.position.step}; {how_to_need_less(session.config, session.facts)} in a "
+        f"new run, or end other programs; {_saved(session)}, to go on where there is more memory:\n"
+        f"  {run_command('resume', session.run.path)}"
+    )
+
+
+def diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
+    """The end by divergence.
+
+    No checkpoint is written, and checkpoints that may hold the diverged state are removed, so that the newest one left
+    is the last good state.
+    """
+    first = min(findings, key=lambda finding: finding.step)
+    checkpoints.remove_after(session.run.checkpoints, session.good_step)
+    good_step = checkpoints.metadata(checkpoints.candidates(session.run.checkpoints)[0])["step"]
+    seeds = ", ".join(str(finding.seed) for finding in findings)
+    factor = session.replicas[0].objective.factor(session.batch_size)
+    reduction = session.config.loss["reduction"]
+    rate, what = _lower_rate(session, from_the_beginning=not good_step)
+    summed = f" (reduction: {reduction} makes it act like {first.learning_rate * factor:g})" if factor != 1 else ""
+    where = f"step {good_step}, the last good checkpoint," if good_step else "the beginning"
+    return DivergedError(
+        f"diverged in epoch {first.epoch} at step {first.step} (seed {seeds}): {first.diagnosis.meaning}. "
+        f"train_loss {first.loss:g}, learning rate {first.learning_rate:g}{summed}, gradient norm "
+        f"{first.gradient_norm:.4g} (the last finite one): {first.diagnosis.why} [{first.name}].\n"
+        f"To go on from {where} with {what}:\n"
+        f"  {run_command('resume', session.run.path, set_=[f'learning_rate={rate:g}'])}"
+    )
+
+
+def _lower_rate(session: Session, *, from_the_beginning: bool) -> tuple[float, str]:
+    """A learning rate to try instead, and what to call it.
+
+    Half the rate; or the middle of the optimizer's usual rates, if half the rate is still beyond these, or if the run
+    starts again anyway.
+    """
+    choice, half = session.config.optimizer, session.config.learning_rate / 2
+    declared = None if choice.is_plugin else get("optimizer", choice.name)
+    if not isinstance(declared, Optimizer):
+        return half, "half the learning rate"
+    low, high = declared.usual_rates
+    middle = float(f"{math.sqrt(low * high):.0e}")
+    if middle < half and (from_the_beginning or half > high):
+        return middle, f"a learning rate from the middle of what is usual for {choice.name} ({low:g} to {high:g})"
+    return half, "half the learning rate"
+
+
+def _saved(session: Session) -> str:
+    newest = checkpoints.metadata(checkpoints.candidates(session.run.checkpoints)[0])
+    return f"the state of step {newest['step']} is saved"

@@ -1,0 +1,88 @@
+"""The losses of the epoch in progress, step by step, and what follows from them at its end."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(slots=True)
+class EpochSums:
+    """The epoch in progress. Tensors are in double precision; all but `rates` are on the device.
+
+    Attributes:
+        losses: The mean loss of each step done so far, (steps, seeds).
+        gradient_norm: Of the epoch's last step, (seeds,); 0 before.
+        first_gradient_norm: Of the epoch's first step, (seeds,); for messages.
+        rates: The learning rates of the epoch's last step, (seeds,); 0 before.
+        samples: The number of samples in each step done so far.
+        counted: What each step's mean divides by, (steps, seeds), where that is not the number of its samples. It
+            follows from the order of the samples, so no checkpoint holds it.
+    """
+
+    losses: Tensor
+    gradient_norm: Tensor
+    first_gradient_norm: Tensor
+    rates: Tensor
+    samples: list[int] = field(default_factory=list)
+    counted: Tensor | None = None
+
+    @classmethod
+    def zero(cls, steps: int, seeds: int, device: torch.device) -> "EpochSums":
+        def zeros(*shape: int) -> Tensor:
+            return torch.zeros(shape, dtype=torch.float64, device=device)
+
+        return cls(
+            losses=zeros(steps, seeds),
+            gradient_norm=zeros(seeds),
+            first_gradient_norm=zeros(seeds),
+            rates=torch.zeros(seeds, dtype=torch.float64),
+        )
+
+    def add(self, losses: Tensor, samples: int) -> None:
+        """Keep a batch's mean losses, (seeds,), without waiting for the device."""
+        self.losses.select(0, len(self.samples)).copy_(losses)
+        self.samples.append(samples)
+
+    def mean(self) -> Tensor:
+        """The mean loss of a sample so far, (seeds,).
+
+        The sum of all losses divided by what they count for; the mean of the steps' means would be another number.
+        """
+        if self.counted is not None:
+            steps = len(self.samples)
+            return _weighted_mean(self.losses[:steps], self.counted[:steps])
+        samples = torch.tensor(self.samples, dtype=torch.float64, device=self.losses.device)
+        return samples @ self.losses[: len(samples)] / samples.sum()
+
+    def recent(self, seed: int) -> float:
+        """The loss of the seed at this position in the last tenth of the steps so far.
+
+        In all of the steps, if no sample of the last tenth counts.
+        """
+        steps = len(self.samples)
+        first = steps - max(steps // 10, 1)
+        if self.counted is None:
+            return float(self.losses[first:steps, seed].mean())
+        first = first if bool(self.counted[first:steps, seed].any()) else 0
+        return float(_weighted_mean(self.losses[first:steps, seed], self.counted[first:steps, seed]))
+
+    def first(self, seed: int) -> float:
+        """The loss of the seed at this position in the first step in which any sample counts."""
+        place = 0 if self.counted is None else int(self.counted[:, seed].ne(0).byte().argmax())
+        return float(self.losses[place, seed])
+
+    def first_bad(self, seed: int) -> int | None:
+        """The step, from 1, in which the loss of the seed at this position was first NaN or infinite, if in any."""
+        bad = (~self.losses[: len(self.samples), seed].isfinite()).nonzero()
+        return int(bad[0]) + 1 if len(bad) else None
+
+    def reset(self) -> None:
+        self.gradient_norm.zero_()
+        self.rates.zero_()
+        self.samples.clear()
+
+
+def _weighted_mean(losses: Tensor, counted: Tensor) -> Tensor:
+    """The weighted mean over the first axis; 0 where nothing counts."""
+    return (losses * counted).sum(dim=0) / counted.sum(dim=0).clamp(min=torch.finfo(torch.float64).tiny)

@@ -1,0 +1,85 @@
+"""What an epoch showed of each seed, put into the value that `health/examine.py` judges."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+from lossrun.config import Config
+from lossrun.health.examine import SeedEpoch, is_finite
+from lossrun.health.floors import Floors, floors
+from lossrun.steps.evaluate import OutputSpec
+from lossrun.steps.replica import Replica
+from lossrun.training.session import Session
+
+
+@dataclass(slots=True)
+class KnownFloors:
+    """The floors of each seed's training data, computed when first asked for.
+
+    Attributes:
+        notes: What there is to say about floors that cannot be computed, until `take_notes` takes it.
+    """
+
+    config: Config
+    reading: OutputSpec
+    by_parts: dict[int, Floors | None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def of(self, replica: Replica) -> Floors | None:
+        """The floors of the seed's training data; None where a user's own loss fails on them."""
+        key = id(replica.parts)  # seeds with the same data share them
+        if key not in self.by_parts:
+            self.by_parts[key] = self._computed(replica)
+        return self.by_parts[key]
+
+    def take_notes(self) -> list[str]:
+        notes, self.notes = self.notes, []
+        return notes
+
+    def _computed(self, replica: Replica) -> Floors | None:
+        if not self.config.loss.is_plugin:
+            return floors(replica, self.reading, self.config)
+        try:
+            return floors(replica, self.reading, self.config)
+        except Exception as error:
+            # A user's own loss may raise anything when it gets the same outputs for every sample, which no model of the
+            # preflight gave it. Training goes on without floors.
+            if None not in self.by_parts.values():  # said once, not for each seed's split
+                self.notes.append(
+                    f"loss: {self.config.loss.name} fails on outputs that are the same for every sample "
+                    f"({type(error).__name__}: {error}), so plateaus and doubled activations are not looked for"
+                )
+            return None
+
+
+def seed_epoch(session: Session, floors_known: KnownFloors, replica: Replica, row: Mapping[str, Any]) -> SeedEpoch:
+    """What the epoch that has just ended showed of one seed. `row`: its history row."""
+    sums, config, place = session.sums, session.config, session.replicas.index(replica)
+    finite, first_bad = is_finite(row), None
+    if not finite and (bad := sums.first_bad(place)):
+        step = (session.position.epoch - 1) * session.steps_per_epoch + bad
+        first_bad = step, session.rates(step - 1)[place]
+    of_probabilities = session.reading.reads_as == "probabilities" and not config.loss.is_plugin
+    return SeedEpoch(
+        row=row,
+        first_loss=sums.first(place),
+        recent_loss=sums.recent(place),
+        first_bad=first_bad,
+        first_gradient_norm=float(sums.first_gradient_norm[place]),
+        is_last=_is_last(session, replica, row),
+        # A user's own loss that learns may have learned NaN; another seed's still tells the floors.
+        floors=floors_known.of(replica) if finite else None,
+        least_loss=0.0 if of_probabilities else -inf,
+        own_model=config.model.is_plugin,
+    )
+
+
+def _is_last(session: Session, replica: Replica, row: Mapping[str, Any]) -> bool:
+    """Whether this was the seed's last epoch: the run's, or the one after which early stopping ends the seed."""
+    if session.position.epoch >= session.config.epochs:
+        return True
+    early, stopping = session.config.early_stopping, replica.stopping
+    if early is None or stopping is None or stopping.improves(row[stopping.metric]):
+        return False
+    return stopping.bad_epochs + 1 >= early.patience
