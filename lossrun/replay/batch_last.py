@@ -14,13 +14,14 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch._ops import OpOverload
 
 from lossrun.components.models import ACTIVATIONS
 from lossrun.components.network import Network
 from lossrun.replay import pools
 from lossrun.replay.convolutions import Convolutions, has_few_channels
-from lossrun.replay.kernels import Decomposition, storage
+from lossrun.replay.kernels import Decomposition
+from lossrun.torch_internals import Operator, operators
+from lossrun.torch_internals import storage_address as storage
 
 # Of a dense network. Products of fewer samples are slower turned round; with more, nothing is gained.
 FEWEST_SAMPLES: Final = 16
@@ -60,8 +61,7 @@ class Innermost:
         self.rectified: set[int] = set()
         self.masked: set[int] = set()
         aten = torch.ops.aten
-        self.decompositions: dict[OpOverload, Callable[..., Decomposition | None]] = {
-            aten._to_copy.default: self._pixels,
+        self.decompositions: dict[Operator, Callable[..., Decomposition | None]] = {
             aten.clone.default: self._flattened,
             aten.relu.default: self._relu,
             aten.avg_pool2d_backward.default: self._pool_backward,
@@ -72,12 +72,14 @@ class Innermost:
             aten.native_batch_norm.default: self._batch_norm,
             aten.native_batch_norm_backward.default: self._batch_norm_backward,
         }
-        for op in (aten._softmax.default, aten._log_softmax.default):
+        for op in operators(["_to_copy"]):
+            self.decompositions[op] = self._pixels
+        for op in operators(["_softmax", "_log_softmax"]):
             self.decompositions[op] = partial(self._softmax, op)
-        for op in (aten._softmax_backward_data.default, aten._log_softmax_backward_data.default):
+        for op in operators(["_softmax_backward_data", "_log_softmax_backward_data"]):
             self.decompositions[op] = partial(self._softmax_backward, op)
 
-    def decomposed(self, op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decomposition | None:
+    def decomposed(self, op: Operator, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decomposition | None:
         """See `recording.Decompose`."""
         decompose = self.decompositions.get(op)
         return (
@@ -136,13 +138,13 @@ class Innermost:
             return None
         return lambda: torch.mm(weight.t(), gradient.t()).t()
 
-    def _softmax(self, op: OpOverload, inputs: Tensor, axis: int, half: bool) -> Decomposition | None:
+    def _softmax(self, op: Operator, inputs: Tensor, axis: int, half: bool) -> Decomposition | None:
         if not _is_turned(inputs) or axis % 2 == 0:
             return None
         return lambda: op(inputs.t(), 0, half).t()
 
     def _softmax_backward(
-        self, op: OpOverload, gradient: Tensor, outputs: Tensor, axis: int, dtype: torch.dtype
+        self, op: Operator, gradient: Tensor, outputs: Tensor, axis: int, dtype: torch.dtype
     ) -> Decomposition | None:
         if not _is_turned(outputs) or axis % 2 == 0:
             return None

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch._ops import OpOverload
 
-from lossrun.replay.kernels import Decomposition, storage
+from lossrun.replay.kernels import Decomposition
+from lossrun.torch_internals import Operator
+from lossrun.torch_internals import storage_address as storage
 
 # Channels of the images beyond which torch's kernels have work enough, and so have those for a first layer whose number
 # of filters suits them.
@@ -44,7 +45,7 @@ class Convolutions:
     def __init__(self) -> None:
         self.windows: dict[Any, Tensor] = {}
 
-    def decomposed(self, op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decomposition | None:
+    def decomposed(self, op: Operator, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decomposition | None:
         """See `recording.Decompose`."""
         if kwargs:
             return None

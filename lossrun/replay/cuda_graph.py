@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
+
+from lossrun.replay.trees import with_tensors
 
 
 class Captured:
@@ -30,7 +31,7 @@ class Captured:
             with torch.cuda.graph(self.graph, stream=side):
                 outputs = function()
         torch.cuda.current_stream().wait_stream(side)
-        self.outputs = tree_map_only(Tensor, Tensor.detach, outputs)
+        self.outputs = with_tensors(outputs, Tensor.detach)
         self.replay()
 
     def replay(self) -> None:

@@ -57,7 +57,7 @@ def descends(group: SeedGroup) -> bool:
         not group.axis
         and not group.replicas[0].own_optimizer
         and group.weights[0].device.type == "cpu"
-        and type(optimizer) is torch.optim.SGD
+        and isinstance(optimizer, torch.optim.SGD)
         and not any(group["momentum"] or group["weight_decay"] or group["maximize"] for group in optimizer.param_groups)
     )
 

@@ -7,11 +7,12 @@ from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor
-from torch._ops import OpOverload
-from torch.utils._pytree import tree_leaves
+
+from lossrun.replay.trees import leaves, tensors_in
+from lossrun.torch_internals import Operator, direct_call, operators, schema, storage_address
 
 Kernel: TypeAlias = Callable[[], object]
-# What computes an operation in another way, and gives what it gives.
+# Computes what an operator computes, by other operators.
 Decomposition: TypeAlias = Callable[[], Any]
 
 
@@ -19,7 +20,7 @@ Decomposition: TypeAlias = Callable[[], Any]
 class Call:
     """One kernel call, as it was made."""
 
-    op: OpOverload
+    op: Operator
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     result: Any
@@ -32,7 +33,7 @@ class Call:
     @property
     def written(self) -> Iterator[Tensor]:
         """Arguments changed in place."""
-        for position, argument in enumerate(self.op._schema.arguments):
+        for position, argument in enumerate(schema(self.op).arguments):
             if argument.alias_info is not None and argument.alias_info.is_write:
                 given = self.args[position] if position < len(self.args) else self.kwargs.get(argument.name)
                 yield from tensors_in(given)
@@ -43,9 +44,9 @@ class Call:
 
 
 _aten: Final = torch.ops.aten
-# Of frequent operations torch's functions of the same arguments and defaults: by an operator's name a call takes 1.5 us
-# instead of 0.8, and more where the processor's cache is full of other things.
-_FUNCTIONS: Final[dict[OpOverload, Callable[..., Any]]] = {
+# torch's functions of frequent operators, with the same arguments and defaults: calling an operator by its name takes
+# 1.5 us instead of 0.8, and more where the processor's cache is full of other things.
+FUNCTIONS: Final[dict[Operator, Callable[..., Any]]] = {
     _aten.add.out: torch.add,
     _aten.addmm.out: torch.addmm,
     _aten.bmm.out: torch.bmm,
@@ -63,12 +64,6 @@ _FUNCTIONS: Final[dict[OpOverload, Callable[..., Any]]] = {
     _aten.sub.out: torch.sub,
     _aten.sum.IntList_out: torch.sum,
     _aten.tanh.out: torch.tanh,
-    _aten._log_softmax.out: torch._log_softmax,
-    _aten._log_softmax_backward_data.out: torch._log_softmax_backward_data,
-    _aten._softmax.out: torch._softmax,
-    _aten._fused_adam_.tensor_lr: torch._fused_adam_,
-    _aten._fused_adamw_.tensor_lr: torch._fused_adamw_,
-    _aten._fused_sgd_.tensor_lr: torch._fused_sgd_,
     _aten.add_.Tensor: Tensor.add_,
     _aten.baddbmm_.default: Tensor.baddbmm_,
     _aten.copy_.default: Tensor.copy_,
@@ -79,63 +74,53 @@ _FUNCTIONS: Final[dict[OpOverload, Callable[..., Any]]] = {
 }
 
 
-_COPIES: Final = (_aten._to_copy.default, _aten.clone.default)
+def _function(op: Operator) -> Callable[..., Any]:
+    return FUNCTIONS.get(op) or direct_call(op)
 
 
-def _function(op: OpOverload) -> Callable[..., Any]:
-    return _FUNCTIONS.get(op, op._op)
+def _is_copy(op: Operator) -> bool:
+    return op is _aten.clone.default or op in operators(["_to_copy"])
 
 
 def kernel(call: Call) -> Kernel:
     """Computes the results of a call anew, from the tensors it read, into the tensors it gave."""
-    if call.op._schema.is_mutable and {*map(storage, call.read)}.issuperset(map(storage, call.results)):
+    if schema(call.op).is_mutable and {*map(storage_address, call.read)}.issuperset(map(storage_address, call.results)):
         return partial(_function(call.op), *call.args, **call.kwargs)
-    if call.op._schema.is_mutable or isinstance(call.result, list):
+    if schema(call.op).is_mutable or isinstance(call.result, list):
         return partial(_copy_results, call)
-    if call.op in _COPIES:
+    if _is_copy(call.op):
         return partial(call.result.copy_, call.args[0])
     if call.op is _aten.relu.default:
         # This is what relu comes down to; its own `out` computes into fresh memory and copies.
         return partial(torch.clamp_min, call.args[0], 0, out=call.result)
-    if (out := _out_overload(call.op)) and all(isinstance(leaf, Tensor) for leaf in tree_leaves(call.result)):
+    if (out := _out_overload(call.op)) and all(isinstance(leaf, Tensor) for leaf in leaves(call.result)):
         overload, names = out
         return partial(
-            _function(overload), *call.args, **call.kwargs, **dict(zip(names, tree_leaves(call.result), strict=True))
+            _function(overload), *call.args, **call.kwargs, **dict(zip(names, leaves(call.result), strict=True))
         )
     return partial(_copy_results, call)
 
 
 def _copy_results(call: Call) -> None:
     """For an operation that cannot write where it is told to."""
-    for kept, fresh in zip(tree_leaves(call.result), tree_leaves(call.op(*call.args, **call.kwargs)), strict=True):
+    for kept, fresh in zip(leaves(call.result), leaves(call.op(*call.args, **call.kwargs)), strict=True):
         if isinstance(kept, Tensor):
             kept.copy_(fresh)
 
 
-_overloads: Final[dict[OpOverload, tuple[OpOverload, list[str]] | None]] = {}
+_overloads: Final[dict[Operator, tuple[Operator, list[str]] | None]] = {}
 
 
-def _out_overload(op: OpOverload) -> tuple[OpOverload, list[str]] | None:
+def _out_overload(op: Operator) -> tuple[Operator, list[str]] | None:
     """The overload that takes the same arguments and tensors to write into, and the names of these."""
     if op not in _overloads:
         _overloads[op] = None
-        wanted = [(argument.name, str(argument.type)) for argument in op._schema.arguments]
+        wanted = [(argument.name, str(argument.type)) for argument in schema(op).arguments]
         for name in op.overloadpacket.overloads():
             overload = getattr(op.overloadpacket, name)
-            out = [argument.name for argument in overload._schema.arguments if argument.is_out]
-            taken = [(a.name, str(a.type)) for a in overload._schema.arguments if not a.is_out]
+            out = [argument.name for argument in schema(overload).arguments if argument.is_out]
+            taken = [(a.name, str(a.type)) for a in schema(overload).arguments if not a.is_out]
             if out and taken == wanted:
                 _overloads[op] = overload, out
                 break
     return _overloads[op]
-
-
-def storage(tensor: Tensor) -> int:
-    """The address of the memory in which it lies, alike for all its views."""
-    address: int = tensor.untyped_storage()._cdata
-    return address
-
-
-def tensors_in(tree: Any) -> Iterator[Tensor]:
-    """Every tensor among the leaves."""
-    return (leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor))

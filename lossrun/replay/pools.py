@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch._ops import OpOverload
 
 from lossrun.replay.kernels import Decomposition
+from lossrun.torch_internals import Operator
 
 
-def decomposed(op: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decomposition | None:
+def decomposed(op: Operator, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decomposition | None:
     """See `recording.Decompose`. For windows that tile the image side by side; other pools are left as they are."""
     decompose = None if kwargs else _DECOMPOSITIONS.get(op)
     return decompose(*args) if decompose else None
@@ -85,7 +85,7 @@ def _spread_where_positive(gradient: Tensor, images: Tensor, side: int) -> Tenso
     return result
 
 
-_DECOMPOSITIONS: Final[dict[OpOverload, Callable[..., Decomposition | None]]] = {
+_DECOMPOSITIONS: Final[dict[Operator, Callable[..., Decomposition | None]]] = {
     torch.ops.aten.avg_pool2d.default: _average,
     torch.ops.aten.avg_pool2d_backward.default: average_backward,
 }

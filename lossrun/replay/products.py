@@ -6,12 +6,13 @@ The sums are added up in another order: about 1e-7 relative apart. Times: tests/
 import re
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from lossrun.replay.kernels import Call, Kernel
+from lossrun.torch_internals import one_dnn_linear
 
 # Multiplications below which oneDNN's fixed cost of about 17 us a call is more than it saves.
 LEAST_MULTIPLICATIONS: Final = 3_000_000
@@ -38,9 +39,9 @@ def _large(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> 
     """Large float32 products on the CPU."""
     rows, columns = len(left), right.shape[1]
     elongated = max(rows, columns) >= ELONGATED * min(rows, columns)
-    if not is_large(left, right) or elongated or not one_dnn_is_faster():
+    linear = one_dnn_linear()
+    if linear is None or not is_large(left, right) or elongated or not one_dnn_is_faster():
         return None
-    linear: Any = torch.ops.mkldnn._linear_pointwise.default
     weight = right.t()
     # oneDNN reads the bias without looking at its shape.
     if bias is None or (bias.shape == right.shape[1:] and bias.is_contiguous()):
@@ -54,7 +55,7 @@ def one_dnn_is_faster() -> bool:
     units are 512 bits wide, of which MKL uses half. 784 x 300 weights and a batch of 128: 190 us instead of 360 on
     Zen 5; on Zen 4, whose units are half as wide, 340 either way, and oneDNN's result has yet to be copied."""
     there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return there and hasattr(torch.ops.mkldnn, "_linear_pointwise") and _amd_family() >= _ZEN_5
+    return there and one_dnn_linear() is not None and _amd_family() >= _ZEN_5
 
 
 def _amd_family() -> int:

@@ -18,11 +18,11 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
-from torch._ops import OpOverload
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 
-from lossrun.replay.kernels import Call, Decomposition, Kernel, kernel, storage, tensors_in
+from lossrun.replay.kernels import Call, Decomposition, Kernel, kernel
+from lossrun.replay.trees import tensors_in, with_tensors
+from lossrun.torch_internals import DispatchMode, Operator, below_autograd, schema
+from lossrun.torch_internals import storage_address as storage
 
 Result = TypeVar("Result")
 Pool: TypeAlias = list[torch.UntypedStorage]
@@ -39,7 +39,7 @@ Chooses: TypeAlias = Callable[[Call], bool]
 Substitute: TypeAlias = Callable[[Call], Kernel | None]
 # A function of other operations that gives (nearly) what the operation gives of these arguments; None: no better one.
 # Its result may lie in another memory order. What is allocated before it runs outlives the recording, and is kept.
-Decompose: TypeAlias = Callable[[OpOverload, tuple[Any, ...], Mapping[str, Any]], Decomposition | None]
+Decompose: TypeAlias = Callable[[Operator, tuple[Any, ...], Mapping[str, Any]], Decomposition | None]
 
 
 class Recording(Generic[Result]):
@@ -62,21 +62,22 @@ class Recording(Generic[Result]):
     ) -> None:
         """`pool`: memory for results that nobody needs after a replay, shared by records that run one after the other;
         it grows as needed. `defer`: which calls may be deferred; those are whose results are outputs and no more."""
+        self.below_autograd = below_autograd()
         with _Recorder(decompose and decompose()) as recorder:
             outputs = function()
-        self.outputs: Result = tree_map_only(Tensor, Tensor.detach, outputs)
+        self.outputs: Result = with_tensors(outputs, Tensor.detach)
         self.kernels, self.deferred = _compile(
             recorder.calls, self.outputs, substitute, [] if pool is None else pool, defer
         )
 
     def replay(self) -> None:
         # The calls were recorded below autograd, and are made there: its part of the dispatch is 1 us of each.
-        with torch._C._AutoDispatchBelowAutograd():
+        with self.below_autograd():
             for kernel in self.kernels:
                 kernel()
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Recorder(DispatchMode):
     """Keeps every tensor of every call alive, so that no two of them can have lain in the same memory."""
 
     def __init__(self, decompose: Decompose | None) -> None:
@@ -84,13 +85,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.calls: list[Call] = []
         self.decompose = decompose
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """No: saying to torch's compiler that it may skip this class would import it, which takes over a second."""
-        return False
-
     def __torch_dispatch__(
-        self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+        self, func: Operator, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         if _cannot_be_replayed(func, args):
             raise NotReplayableError(f"{func} depends on the values of a step")
@@ -109,7 +105,7 @@ _NOT_REPLAYABLE: Final = (
 )
 
 
-def _cannot_be_replayed(op: OpOverload, args: tuple[Any, ...]) -> bool:
+def _cannot_be_replayed(op: Operator, args: tuple[Any, ...]) -> bool:
     """Whether a value is read back to Python, or the shape of the result depends on values; or whether the call changes
     what a tensor is without writing to its memory, which a replay would not repeat."""
     if op is torch.ops.aten.index.Tensor:
@@ -144,7 +140,7 @@ def _compile(
     kernels: list[Kernel] = []
     left: list[Call] = []
     for call in needed:
-        args, kwargs, result = tree_map_only(Tensor, placed, (call.args, dict(call.kwargs), call.result))
+        args, kwargs, result = with_tensors((call.args, dict(call.kwargs), call.result), placed)
         moved = Call(call.op, args, kwargs, result)
         if call in deferred:
             left.append(moved)
@@ -187,7 +183,7 @@ def _refuse_written_literals(calls: Sequence[Call]) -> None:
 def _is_view(call: Call) -> bool:
     """Whether all results lie in the memory of an argument, and nothing was written."""
     results = [storage(tensor) for tensor in call.results]
-    return bool(results) and not call.op._schema.is_mutable and {*map(storage, call.read)}.issuperset(results)
+    return bool(results) and not schema(call.op).is_mutable and {*map(storage, call.read)}.issuperset(results)
 
 
 # They give memory and no values: the memory is there.

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,15 @@ from torch import Tensor, nn
 from lossrun.components.losses.reductions import Objective
 from lossrun.components.network import Network, activated
 from lossrun.components.schedules import PlateauState
+
+_DROPOUTS: Final = (
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.AlphaDropout,
+    nn.FeatureAlphaDropout,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,4 +182,4 @@ class Replica:
     @property
     def draws(self) -> bool:
         """Whether a training step consumes random numbers."""
-        return any(isinstance(module, nn.modules.dropout._DropoutNd) for module in self.network.modules())  # noqa: SLF001
+        return any(isinstance(module, _DROPOUTS) for module in self.network.modules())

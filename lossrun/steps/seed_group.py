@@ -13,9 +13,9 @@ from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 
 from lossrun.components.network import Network, activated
-from lossrun.components.optimizers import update
 from lossrun.steps.randomness import generator_state, set_generator_state
 from lossrun.steps.replica import Replica, Samples
+from lossrun.torch_internals import bare_step
 
 MakeOptimizer = Callable[[Sequence[Tensor]], torch.optim.Optimizer]
 
@@ -74,7 +74,7 @@ class LoneSeed:
         self.weights: Sequence[Tensor] = replica.weights
         self.buffers: Sequence[Tensor] = [*replica.network.buffers(), *replica.objective.buffers()]
         self.optimizer = replica.optimizer
-        self.update = self.optimizer.step if replica.own_optimizer else update(self.optimizer)
+        self.update = self.optimizer.step if replica.own_optimizer else bare_step(self.optimizer)
 
     def begin_epoch(self) -> bool:
         self.active = [] if self.replica.frozen else self.replicas
@@ -177,7 +177,7 @@ class SeedStack:
         }
         self.buffers = list(self.states.values())
         self.optimizer = self.make_optimizer(self.weights)
-        self.update = update(self.optimizer)
+        self.update = bare_step(self.optimizer)
         for position, stacked in enumerate(self.weights):
             states = [replica.optimizer.state.get(replica.weights[position], {}) for replica in replicas]
             if states[0]:

@@ -24,6 +24,7 @@ from lossrun.steps.recorder import Recorder
 from lossrun.steps.replica import Replica
 from lossrun.steps.seed_group import LoneSeed, SeedGroup, SeedStack
 from lossrun.steps.step import EagerStep, InTurn, Step
+from lossrun.torch_internals import can_record
 from lossrun.training import build, memory
 from lossrun.training.resumable import Resumable
 
@@ -123,6 +124,8 @@ def _recorder(
         if config.step != "recorded":
             return None
     elif memory.of_a_step(config, facts, batch_size, replicas[0].weights[0].element_size()) > LARGEST_RECORDED_STEP:
+        return None
+    if place.device.type == "cpu" and not can_record():
         return None
     if place.device.type == "cuda":
         warmed = partial(Captured, warm_up=3)

@@ -408,13 +408,14 @@ def test_no_optimizer_imports_the_compiler() -> None:
     code = """
 import sys, torch
 from lossrun.catalog.optimizers import OPTIMIZERS
-from lossrun.components.optimizers import build_optimizer, update
+from lossrun.components.optimizers import build_optimizer
+from lossrun.torch_internals import bare_step
 for name in [optimizer.name for optimizer in OPTIMIZERS]:
     weights = [torch.ones(3, 2, requires_grad=True), torch.ones(2, 3, requires_grad=True)]
     optimizer = build_optimizer(name, weights, 0.1)
     for weight in weights:
         weight.grad = torch.ones_like(weight)
-    update(optimizer)()
+    bare_step(optimizer)()
     optimizer.load_state_dict(optimizer.state_dict())
     assert "torch._dynamo" not in sys.modules, name
 """

@@ -20,7 +20,7 @@ from lossrun.components.lookup import loss_function
 from lossrun.components.metrics import compute_metrics, prepared_targets
 from lossrun.components.models import ACTIVATIONS
 from lossrun.replay import products as products_of_ours
-from lossrun.replay.kernels import _FUNCTIONS, Call
+from lossrun.replay.kernels import FUNCTIONS, Call
 from lossrun.replay.products import LEAST_MULTIPLICATIONS, faster_product
 from lossrun.replay.recording import NotReplayableError, Recording
 
@@ -786,8 +786,8 @@ def test_memory_that_the_function_takes_to_write_into_is_shared_as_well() -> Non
 
 
 def test_frequent_operations_have_torchs_function_of_the_same_name() -> None:
-    assert _FUNCTIONS
-    assert all(function.__name__ == op.overloadpacket.__name__ for op, function in _FUNCTIONS.items())
+    assert FUNCTIONS
+    assert all(function.__name__ == op.overloadpacket.__name__ for op, function in FUNCTIONS.items())
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,7 @@
 Declared in `catalog/optimizers.py`.
 """
 
-import inspect
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import torch
@@ -15,6 +12,7 @@ from torch import Tensor, optim
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
 from lossrun.components.lookup import function_of
+from lossrun.torch_internals import without_compiler
 
 _SINGLE_NUMBERS: Final = frozenset({"eta", "mu", "mu_product"})
 
@@ -23,30 +21,6 @@ def fused_available(name: str, weights: Sequence[Tensor]) -> bool:
     """Whether torch has a fused kernel of that optimizer for every one of these weights."""
     devices = _declared(name).fused_on
     return all(w.device.type in devices and w.dtype in (torch.float32, torch.float64) for w in weights)
-
-
-def keep_compiler_out() -> None:
-    """torch marks a few methods of its optimizers as not to be compiled, and at the first call of one imports its whole
-    compiler, for over a second, to note that. Here nothing is compiled: the note is made without it.
-
-    Whoever has imported the compiler already, to compile a model of their own, keeps torch's own way.
-    """
-    if "torch._dynamo" in sys.modules:
-        return
-    for name in ("add_param_group", "load_state_dict", "state_dict", "zero_grad"):
-        function = getattr(getattr(optim.Optimizer, name), "__wrapped__", None)
-        if function is not None and not hasattr(function, "__dynamo_disable"):
-            function.__dynamo_disable = function  # noqa: SLF001
-
-
-def update(optimizer: optim.Optimizer) -> Callable[[], object]:
-    """What `optimizer.step` comes down to.
-
-    Around it torch puts a profiler's mark, hooks, and an import of its compiler: 15 us a step, and over a second once.
-    `optimizer` is one of `build_optimizer`'s; a user's may have hooks, or a `step` that does more.
-    """
-    bare = inspect.unwrap(type(optimizer).step)
-    return partial(torch.no_grad()(bare), optimizer)
 
 
 def build_optimizer(name: str, weights: Iterable[Tensor], learning_rate: float, **parameters: Any) -> optim.Optimizer:
@@ -63,13 +37,13 @@ def build_optimizer(name: str, weights: Iterable[Tensor], learning_rate: float, 
         if first in parameters or second in parameters:
             parameters[pair] = (parameters.pop(first), parameters.pop(second))
     parameters = {key: tuple(value) if isinstance(value, list) else value for key, value in parameters.items()}
-    keep_compiler_out()
     weights = list(weights)
     if fused_available(name, weights):
         parameters["fused"] = True
     if declared.capturable and weights[0].device.type == "cuda":
         parameters["capturable"] = True
-    optimizer: optim.Optimizer = function_of("optimizer", name)(weights, lr=learning_rate, **parameters)
+    make = without_compiler(function_of("optimizer", name))
+    optimizer = make(weights, lr=learning_rate, **parameters)
     optimizer.register_load_state_dict_post_hook(_single_numbers_in_float32)
     return optimizer
 

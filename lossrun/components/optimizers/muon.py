@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, optim
-from torch.optim._muon import muon
 from torch.optim.adamw import adamw
+
+from lossrun.torch_internals import muon
 
 
 class Muon(optim.Optimizer):
@@ -88,7 +89,7 @@ class Muon(optim.Optimizer):
             if not self.state[weight]:
                 self.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
         settings = {name: value for name, value in group.items() if name != "params"}
-        muon(
+        muon()(
             [_as_matrix(weight) for weight in weights],
             [weight.grad.flatten(1) for weight in weights],
             [_as_matrix(self.state[weight]["momentum_buffer"]) for weight in weights],

@@ -10,8 +10,9 @@ from typing import Any
 from torch import Tensor, optim
 
 from lossrun.components.optimizers.muon import Muon
+from lossrun.torch_internals import without_compiler
 
 
 def muon(weights: Iterable[Tensor], lr: float, **parameters: Any) -> optim.Optimizer:
     """Muon for the matrices of hidden layers, AdamW for everything else."""
-    return Muon(weights, lr, **parameters)
+    return without_compiler(Muon)(weights, lr, **parameters)

@@ -1,0 +1,43 @@
+"""Tensors among nested tuples, lists and dicts, as functions and operators take and return them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch import Tensor
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    """Everything in the tree that is no tuple, list or dict, from left to right."""
+    if type(tree) in (list, tuple) or _has_fields(tree):
+        for part in tree:
+            yield from leaves(part)
+    elif type(tree) is dict:
+        for part in tree.values():
+            yield from leaves(part)
+    else:
+        yield tree
+
+
+def tensors_in(tree: Any) -> Iterator[Tensor]:
+    """Every tensor in the tree, from left to right."""
+    return (leaf for leaf in leaves(tree) if isinstance(leaf, Tensor))
+
+
+def with_tensors(tree: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    """The same tree with `function` of each tensor in its place."""
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if type(tree) in (list, tuple):
+        return type(tree)(with_tensors(part, function) for part in tree)
+    if _has_fields(tree):
+        parts = [with_tensors(part, function) for part in tree]
+        # What torch returns is made of one sequence, a named tuple of its parts.
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    if type(tree) is dict:
+        return {name: with_tensors(part, function) for name, part in tree.items()}
+    return tree
+
+
+def _has_fields(tree: Any) -> bool:
+    """Whether it is a named tuple, or one of those that torch's functions return, as `torch.sort` does."""
+    return isinstance(tree, tuple) and (hasattr(tree, "_fields") or type(tree).__module__ == "torch.return_types")
