@@ -1,4 +1,4 @@
-"""A row per epoch on stdout, while training goes on."""
+"""Print a row for each epoch on stdout during training."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,23 +11,23 @@ from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.report.layout.console import plus_minus
 from lossrun.report.layout.numbers import format_clock, format_number, format_spread
 
-MOST_EPOCHS: Final = 100  # that are all shown on a terminal
-ROWS: Final = 50  # shown of more than that
-LONGEST_SILENCE: Final = 10.0  # seconds of training after which an epoch is shown in any case
+MOST_EPOCHS: Final = 100  # a terminal shows all epochs up to this number
+ROWS: Final = 50  # about as many of more epochs than that
+LONGEST_SILENCE: Final = 10.0  # seconds of training after which an epoch is always shown
 
 _GAP: Final = "  "
 _SPREAD_WIDTH: Final = 18  # cells: 0.001234 ± 0.00012
 _NUMBER_WIDTH: Final = 9  # cells: -1.234e-7
 _CLOCK_WIDTH: Final = 6  # cells: 12.34s
-_ALIKE: Final = ("learning_rate", "grad_norm")  # shown as means: they are no results
+_MEANS: Final = ("learning_rate", "grad_norm")  # shown as means because they are not results
 
 
 class EpochTable:
-    """A row per epoch, printed when the epoch is over: columns keep their width, so that no row needs the others.
+    """Prints a row when an epoch is over. Columns have fixed widths, so that rows align without the later ones.
 
-    Several seeds show as mean and standard deviation. A star marks the best epoch so far; for several seeds, how many
-    of them have their best there. A terminal gets what it has room for, and some of the rows where they are many; a
-    pipe gets everything.
+    Several seeds are shown as mean and standard deviation. A star marks the best epoch so far; with several seeds, the
+    number after it says how many have their best epoch there. A terminal gets the columns that fit, and only some of
+    many rows; a pipe gets everything.
     """
 
     def __init__(self, console: Console, *, task: str, epochs: int, seeds: int, constant_rate: bool) -> None:
@@ -40,14 +40,19 @@ class EpochTable:
             self.columns.append("learning_rate")
         if not console.is_terminal:
             self.columns.append("grad_norm")
-        self.means = set(_ALIKE) if seeds > 1 else {*_ALIKE, *self.columns}
+        self.means = set(_MEANS) if seeds > 1 else {*_MEANS, *self.columns}
         self.stride = -(-epochs // ROWS) if console.is_terminal and epochs > MOST_EPOCHS else 1
         self.silence = 0.0
         self.started = False
 
     def add(self, epoch: int, rows: Sequence[Mapping[str, Any]], best_seeds: frozenset[int]) -> None:
-        """Print the epoch, or leave it out where there are too many. `rows`: its history, one per seed that trained;
-        `best_seeds`: those that have never been better."""
+        """Print the epoch, or skip it if there are too many.
+
+        Args:
+            epoch: The number of the epoch.
+            rows: Its rows of the history, one for each seed that trained.
+            best_seeds: The seeds with their best epoch so far.
+        """
         if not rows:
             return
         self.silence += rows[0]["seconds"]
@@ -71,15 +76,16 @@ class EpochTable:
         self._fit()
         if self.console.is_terminal and self.seeds > 1:
             self._print(
-                f"mean {plus_minus(self.console)} deviation over seeds; *2: two of them are at their best here", "dim"
+                f"mean {plus_minus(self.console)} standard deviation over seeds; *2: best epoch so far of 2 seeds",
+                "dim",
             )
         if self.stride > 1:
-            self._print(f"one epoch in {self.stride} is shown; history.jsonl has all", "dim")
+            self._print(f"one epoch in {self.stride} is shown; history.jsonl has all epochs", "dim")
         self._print(self._header(), "bold")
         self.started = True
 
     def _fit(self) -> None:
-        """Leave out what is least missed until the row fits; all of it is in history.jsonl."""
+        """Leave out the least important columns until the row fits; history.jsonl has all of them."""
         if self._too_wide():
             self.means.add("train_loss")
         for name in (*self.primary[:0:-1], "learning_rate", *self.primary[:1]):
@@ -105,7 +111,7 @@ class EpochTable:
         assert value is not None
         if name in self.means:
             return f"{format_number(value.mean):>{width}}"
-        # Small numbers are long ones: 0.0001234 +- 0.00012.
+        # Small numbers have long texts: 0.0001234 +- 0.00012.
         texts = [format_spread(value, plus_minus(self.console), digits) for digits in (4, 3, 2)]
         return f"{next((text for text in texts if len(text) <= width), texts[-1]):>{width}}"
 

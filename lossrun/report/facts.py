@@ -1,4 +1,4 @@
-"""A config and its data in the words of a banner: what will be done, line by line."""
+"""Describe a config and its data, one line for each part: what the run will do."""
 
 from collections.abc import Container, Mapping, Sequence
 from typing import Final
@@ -9,7 +9,7 @@ from lossrun.config import Choice, Config
 from lossrun.config.resolve import ignored_class, ignored_label, loss_declaration, output_size
 from lossrun.config.source import Path
 
-SEEDS_LISTED: Final = 20  # one by one; more of them by the first and the last, where none between is left out
+SEEDS_LISTED: Final = 20  # more consecutive seeds are shown by the first and the last
 _FORMS = {
     "logits": "logits",
     "probabilities": "probabilities",
@@ -26,10 +26,14 @@ def facts(
     own_layers: Sequence[Layer] = (),
     written: Container[Path] = (),
 ) -> dict[str, str]:
-    """Data with notes on them, model, loss and what it expects, optimizer, seed. `config` is resolved; `own_layers`
-    are those of a user's own model.
+    """Return a line for the data (with notes), the model, the loss, the optimizer, and the seed.
 
-    `written`: the keys that the config gives a value; these are shown also where it switches something off.
+    Args:
+        config: The resolved config.
+        known: The facts about the data.
+        notes: Notes about the data.
+        own_layers: The layers of a model of the user's own.
+        written: The keys that the config gives a value; these are shown even if they switch something off.
     """
     return {
         "data": data_line(config, known, notes),
@@ -41,7 +45,7 @@ def facts(
 
 
 def layers(config: Config, data_facts: DataFacts, own_layers: Sequence[Layer] = ()) -> list[Layer]:
-    """The summary's rows, from the declaration; for a user's own model those that were seen on a batch."""
+    """Return the rows of the model's summary; for a model of the user's own, `own_layers`."""
     if config.model.is_plugin:
         return list(own_layers)
     model = get("model", config.model.name)
@@ -51,41 +55,41 @@ def layers(config: Config, data_facts: DataFacts, own_layers: Sequence[Layer] = 
 
 def data_line(config: Config, known: DataFacts, notes: Sequence[str]) -> str:
     kinds = {
-        "regression": f"{known.target_size} target{'s' if known.target_size > 1 else ''}",
-        "binary": "yes or no",
-        "multiclass": f"{known.target_size} classes",
-        "multilabel": f"{known.target_size} labels",
+        "regression": f"regression ({_count(known.target_size, 'target')})",
+        "binary": "binary classification (2 classes)",
+        "multiclass": f"multiclass classification ({known.target_size} classes)",
+        "multilabel": f"multilabel classification ({_count(known.target_size, 'label')})",
     }
     shape = " x ".join(str(size) for size in known.input_shape)
-    text = f"{config.dataset.name}: {shape} input{'' if shape == '1' else 's'}, {known.task} ({kinds[known.task]})\n"
-    text += f"{known.train:,} to train, {known.validation:,} to validate, {known.test:,} to test"
+    text = f"{config.dataset.name}: {shape} input{'' if shape == '1' else 's'}, {kinds[known.task]}\n"
+    text += f"{known.train:,} training, {known.validation:,} validation, {known.test:,} test samples"
     text += f" ({_split(config, known)})"
     return "\n".join([text, *notes])
 
 
 def _split(config: Config, known: DataFacts) -> str:
     seed = config.dataset["split_seed"]
-    drawn_by = "the seed of the run" if seed == "seed" else f"seed {seed}"
+    drawn_by = "the run's seed" if seed == "seed" else f"seed {seed}"
     if given := _given_split(config.dataset.parameters.get("split"), drawn_by):
         return given
     parts: list[str] = []
     if known.validation or (known.test and config.dataset["test"] != "official"):
         stratified = ", stratified" if known.task in ("binary", "multiclass") else ""
-        parts.append(f"split by {drawn_by}{stratified}")
+        parts.append(f"split with {drawn_by}{stratified}")
     if known.test and config.dataset["test"] == "official":
         parts.append("official test set")
     return "; ".join(parts) or "no split"
 
 
 def _given_split(split: Mapping[str, object] | None, drawn_by: str) -> str:
-    """How the data themselves say which samples are held out; "" where they do not."""
+    """Say how the data themselves define the split; "" if they do not."""
     chosen = {way: value for way, value in (split or {}).items() if value is not None}
     if "column" in chosen:
         return f"split by column {chosen['column']}"
     if "groups" in chosen:
-        return f"split by groups of {chosen['groups']}, {drawn_by}"
+        return f"split by groups in {chosen['groups']}, with {drawn_by}"
     if "order" in chosen:
-        return f"split in the order of {chosen['order']}"
+        return f"split in order of {chosen['order']}"
     return ", ".join(f"{part} from {path}" for part, path in chosen.items())
 
 
@@ -93,9 +97,8 @@ def model_line(
     config: Config, known: DataFacts, own_layers: Sequence[Layer] = (), written: Container[Path] = ()
 ) -> str:
     output = config.model["output"]
-    gives = (
-        "plain values" if known.task == "regression" and output == "none" else "logits" if output == "none" else output
-    )
+    if output == "none":
+        output = "raw values" if known.task == "regression" else "logits"
     total = sum(layer.parameters for layer in layers(config, known, own_layers))
     count = f", {total:,} parameters" if total else ""
     switched = [
@@ -103,7 +106,7 @@ def model_line(
         for name in ("dropout", "batch_norm")
         if (value := config.model.parameters.get(name)) or ("model", name) in written
     ]
-    return f"{config.model.name}{count}{''.join(switched)}, giving {gives}"
+    return f"{config.model.name}{count}{''.join(switched)}, output: {output}"
 
 
 def loss_line(config: Config, known: DataFacts, written: Container[Path] = ()) -> str:
@@ -111,25 +114,25 @@ def loss_line(config: Config, known: DataFacts, written: Container[Path] = ()) -
     form = parameters.get("inputs")
     declared = loss_declaration(config.loss)
     targets = {
-        "regression": "standardized targets" if _has_scaled_targets(config) else "real targets",
-        "binary": "0 or 1",
-        # What is made for other tasks takes classes number by number.
+        "regression": "standardized targets" if _has_scaled_targets(config) else "real-valued targets",
+        "binary": "targets 0 and 1",
+        # A loss for another task compares numbers, so it gets a number for each class.
         "multiclass": "class indices" if declared is None or declared.tasks == ("multiclass",) else "one-hot classes",
-        "multilabel": "zeros and ones",
+        "multilabel": "labels 0 and 1",
     }[known.task]
     read_as = declared.prediction if declared else None
-    # Numbers are taken as they are, but for losses that put them through a sigmoid.
+    # Losses for numbers use the outputs as they are, unless they apply a sigmoid.
     plain = known.task == "regression" and read_as != "probabilities"
     form = form or _ACTIVATED.get(str(config.model.parameters.get("output")))
     outputs = _READINGS.get(str(read_as), "outputs") if plain else _FORMS.get(str(form), "outputs")
     if read_as == "log_mean" and not parameters["log_input"]:
         outputs = "outputs"
-    text = f"{config.loss.name} of {outputs} against {targets}"
     shown = _shown("loss", config.loss, written, leave_out=("inputs", "reduction", "weight_convention"))
-    text = f"{text}, {parameters['reduction']}" + (f" ({shown})" if shown else "")
+    name = config.loss.name + (f" ({shown})" if shown else "")
+    text = f"{name}, {outputs} vs. {targets}, {parameters['reduction']}"
     if ignored_class(config.loss, known) is None:
         return text
-    return f"{text}\nsamples of class {ignored_label(config.loss)} count neither in the loss nor in the metrics"
+    return f"{text}\nsamples of class {ignored_label(config.loss)} are ignored in the loss and in the metrics"
 
 
 def _has_scaled_targets(config: Config) -> bool:
@@ -151,7 +154,7 @@ def seed_line(config: Config) -> str:
         return f"{config.seeds[0]} to {config.seeds[-1]} ({len(config.seeds):,} seeds)"
     if len(config.seeds) > 1:
         return ", ".join(str(seed) for seed in config.seeds)
-    return f"{config.seeds[0]} (repeats exactly; seeds: 6 shows the spread)"
+    return f"{config.seeds[0]} (repeats exactly; to see the spread over seeds, set seeds: 6)"
 
 
 def _count(number: int, thing: str) -> str:
@@ -159,15 +162,18 @@ def _count(number: int, thing: str) -> str:
 
 
 def _shown(kind: str, choice: Choice, written: Container[Path], leave_out: tuple[str, ...] = ()) -> str:
-    """The parameters that are switched on, that are not what they would be by default, or that somebody has written
-    down, `name value` each: a 0 may be a class, or a choice."""
+    """Write parameters as `name value`.
+
+    Shown are those that are switched on, that differ from their defaults, or that the config names: a 0 may be a class,
+    or a choice.
+    """
     found = None if choice.is_plugin else find(kind, choice.name)
     shown = []
     for name, value in choice.parameters.items():
         declared = found.component.parameter(name) if found else None
         off = value in (False, 0, [])
-        said = any((kind, spelling) in written for spelling in (name, *(declared.aliases if declared else ())))
-        chosen = declared is None or value != declared.default or said
+        given = any((kind, spelling) in written for spelling in (name, *(declared.aliases if declared else ())))
+        chosen = declared is None or value != declared.default or given
         if value is not None and name not in leave_out and (chosen or not off):
             shown.append(f"{name} {_text(value)}")
     return ", ".join(shown)

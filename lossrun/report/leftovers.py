@@ -1,4 +1,4 @@
-"""What `rm` and `gc` are about to remove, for people."""
+"""Print what `rm` and `gc` are about to remove."""
 
 from rich.console import Console
 from rich.text import Text
@@ -10,14 +10,14 @@ from lossrun.report.layout.text_table import Column, TextTable, print_table
 
 
 def print_leftovers(leftovers: Leftovers, console: Console) -> None:
-    """What is about to go, a line each, and how much that is."""
+    """Print what will be removed, one line each, and its total size."""
     if leftovers.found:
         columns = (
             Column("what", tuple(one.why for one in leftovers.found), right=False),
             Column("size", tuple(format_size(one.size) for one in leftovers.found)),
         )
         runs = Column("run", tuple(one.path.name for one in leftovers.found), right=False)
-        table = TextTable("", runs, columns, note=f"together {format_size(leftovers.size)}")
+        table = TextTable("", runs, columns, note=f"total: {format_size(leftovers.size)}")
         if not is_bounded(console) or table.width <= console.width:
             print_table(console, table)
         else:

@@ -1,4 +1,4 @@
-"""`show` for people."""
+"""Print `show`."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -19,12 +19,12 @@ from lossrun.report.plots.sparkline import sparkline
 from lossrun.report.reference.names_in_brackets import where_to_read
 from lossrun.shell import run_command
 
-# What an event holds for other commands to check files against.
+# Facts of an event that only serve to check files.
 _DIGESTS: Final = ("config", "config_digest", "history", "predictions", "best_weights")
 
 
 def print_facts(facts: RunFacts, console: Console) -> None:
-    """Everything about one run: state, metrics, saved files, config, environment, events."""
+    """Print everything about one run: state, metrics, saved files, config, environment, events."""
     print_line(console, facts.name, style="bold")
     arranged = f" for {facts.arrangement}" if facts.arrangement else ""
     lines = {
@@ -44,15 +44,15 @@ def print_facts(facts: RunFacts, console: Console) -> None:
         sign = plus_minus(console)
         columns = (
             Column("better", tuple(BETTER[y.goal] for y in facts.metrics), right=False),
-            Column("at best", tuple(format_spread(y.at_best, sign) for y in facts.metrics)),
-            Column("at last", tuple(format_spread(y.at_last, sign) for y in facts.metrics)),
+            Column("best epoch", tuple(format_spread(y.at_best, sign) for y in facts.metrics)),
+            Column("last epoch", tuple(format_spread(y.at_last, sign) for y in facts.metrics)),
         )
         key = Column("metric", tuple(y.name for y in facts.metrics), right=False)
         print_line(console, "")
         print_table(console, TextTable("Metrics", key, columns))
     if facts.by_class:
         print_line(console, "")
-        title = f"By class, {facts.by_class.part} data at best"
+        title = f"By class, {facts.by_class.part} data at the best epoch"
         print_table(console, class_table(facts.by_class, plus_minus(console), title))
     _print_curves(console, facts)
     _print_saved(console, facts)
@@ -63,7 +63,7 @@ def print_facts(facts: RunFacts, console: Console) -> None:
 
 
 def _event(event: dict[str, Any]) -> str:
-    """The facts of an event in one line; per-seed results and the environment stand elsewhere."""
+    """Write the facts of an event in one line; results of seeds and the environment are shown elsewhere."""
     changes = [
         f"{key}: {component_text(key, old)} -> {component_text(key, new)}"
         for key, (old, new) in event.get("changes", {}).items()
@@ -91,7 +91,7 @@ def _print_section(console: Console, title: str, pairs: Sequence[tuple[str, str]
 
 
 def _print_curves(console: Console, facts: RunFacts) -> None:
-    """Both losses and what to decide by, from the first epoch to the last; nothing of a single epoch."""
+    """Print the losses and primary metrics from the first epoch to the last; nothing for a single epoch."""
     curves = [curve for curve in facts.curves if len(curve.xs) > 1]
     if not curves:
         return
@@ -109,13 +109,13 @@ def _print_curves(console: Console, facts: RunFacts) -> None:
     mean = "; means over seeds" if len(facts.seeds) > 1 else ""
     print_line(console, "")
     draws = run_command("plot", facts.path)
-    below = f"each from its lowest to its highest value{mean}; `{draws}` draws them with axes"
+    below = f"each curve goes from its lowest to its highest value{mean}; `{draws}` draws them with axes"
     key = Column("curve", tuple(curve.column for curve in curves), right=False)
     print_table(console, TextTable("Learning curves", key, columns, note=below))
 
 
 def _print_saved(console: Console, facts: RunFacts) -> None:
-    """The files in checkpoints/, and the best weights of a model of few parameters."""
+    """Print the files in checkpoints/, and the best weights of a small model."""
     if facts.saved:
         columns = (
             Column("step", tuple("-" if file.step is None else str(file.step) for file in facts.saved)),
@@ -124,7 +124,10 @@ def _print_saved(console: Console, facts: RunFacts) -> None:
         )
         names = Column("file", tuple(file.name for file in facts.saved), right=False)
         print_line(console, "")
-        print_table(console, TextTable("Checkpoints", names, columns, note="step: all of a run; best: weights alone"))
+        print_table(
+            console,
+            TextTable("Checkpoints", names, columns, note="step-*: everything needed to resume; best-*: weights only"),
+        )
         for file in facts.saved:
             if file.problem:
                 warning(console, file.problem)
@@ -136,10 +139,11 @@ def _print_saved(console: Console, facts: RunFacts) -> None:
             for seed in seeds
         )
         print_line(console, "")
-        print_table(console, TextTable("Weights at best", Column("weight", numbers, right=False), values))
+        print_table(console, TextTable("Weights at the best epoch", Column("weight", numbers, right=False), values))
 
 
 def _best(epochs: dict[int, int]) -> str:
-    if len(epochs) == 1:
-        return f"epoch {next(iter(epochs.values()))}"
+    """Write the best epochs of the seeds, once if they are all the same."""
+    if len(set(epochs.values())) == 1:
+        return f"epoch {next(iter(epochs.values()))}" + (f" (all {len(epochs)} seeds)" if len(epochs) > 1 else "")
     return ", ".join(f"epoch {epoch} (seed {seed})" for seed, epoch in epochs.items()) or "-"

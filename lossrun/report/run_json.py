@@ -1,4 +1,4 @@
-"""`lossrun show --format json`: everything about one run for programs, in full precision."""
+"""Write `lossrun show --format json`: everything about one run for programs, in full precision."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,8 +11,11 @@ from lossrun.records.files import strict_json
 
 
 def run_as_json(facts: RunFacts) -> str:
-    """A strict JSON object. Metrics are means over the seeds, with the value of each; of the history the summary, whose
-    rows are in history.jsonl. Non-finite numbers are the strings "nan", "inf" and "-inf"."""
+    """Write a run as a strict JSON object.
+
+    Metrics are means over the seeds, with the value of each seed. The history is only summarized, because its rows are
+    in history.jsonl. NaN and infinity are the strings "nan", "inf", and "-inf".
+    """
     metrics = {
         shown.name: {"goal": shown.goal, "at_best": _spread(shown.at_best), "at_last": _spread(shown.at_last)}
         for shown in facts.metrics
@@ -56,7 +59,7 @@ def _spread(spread: Spread | None) -> dict[str, Any] | None:
 
 
 def _summary(curve: LearningCurve) -> Iterator[tuple[str, float | None]]:
-    """First and last mean over the seeds, and the least and the greatest in between."""
+    """Yield the first, last, lowest, and highest mean over the seeds."""
     finite: Sequence[float] = [value for value in curve.means if math.isfinite(value)]
     yield "first", curve.means[0]
     yield "last", curve.means[-1]

@@ -1,4 +1,4 @@
-"""`ls` for people, and for programs."""
+"""Print `ls`."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable, print_line, print_table
 from lossrun.shell import command, run_command
 
-# Columns of a listing that show what one may sort by.
+# Sort keys that a column of the listing already shows.
 _SHOWN: Final = {"run", "status", "epochs_done", "epochs", "seeds", "loss", "optimizer", "learning_rate", "age"}
 CSV_HEADER: Final = (
     "run",
@@ -37,11 +37,14 @@ CSV_HEADER: Final = (
 
 
 def print_listing(listing: Listing, console: Console, *, nothing: str = "") -> None:
-    """A line for each run, in the listing's order, or two where a terminal is too narrow; and what could not be
-    read. `nothing`: what to say where there is no run."""
+    """Print a line for each run, in the listing's order, or several if the terminal is too narrow.
+
+    Args:
+        nothing: What to print if there is no run.
+    """
     rows, sign = listing.rows, plus_minus(console)
     if not rows and not listing.problems:
-        print_line(console, nothing or f"no runs yet; `{command('train', 'CONFIG')}` makes one")
+        print_line(console, nothing or f"no runs yet; `{command('train', 'CONFIG')}` starts one")
     if rows:
         columns = (
             Column("status", tuple(row.status for row in rows), right=False),
@@ -83,7 +86,7 @@ def print_sweeps(console: Console, sweeps: Sequence[ListedSweep]) -> None:
 
 
 def _print_blocks(console: Console, listing: Listing, sign: str) -> None:
-    """A run's name, and indented below it the rest in words."""
+    """Print each run's name, with the rest indented below it."""
     extra = _sorted_by(listing)
     for number, row in enumerate(listing.rows):
         age = "" if row.age is None else f", {format_age(row.age)} ago"
@@ -100,7 +103,7 @@ def _print_blocks(console: Console, listing: Listing, sign: str) -> None:
 
 
 def _sorted_by(listing: Listing) -> list[Column]:
-    """What the rows are sorted by, where no other column shows it."""
+    """Return a column for what the rows are sorted by, unless another column shows it."""
     key, rows = listing.sorted_by, listing.rows
     if key is None or key in _SHOWN or all(row.metric == key for row in rows):
         return []
@@ -113,13 +116,16 @@ def _sorted_by(listing: Listing) -> list[Column]:
 
 
 def listing_as_json(listing: Listing) -> str:
-    """A list with everything about each run, in full precision, as strict JSON."""
+    """Write everything about each run as a strict JSON list, in full precision."""
     return strict_json.dumps([_record(row) for row in listing.rows], indent=2) + "\n"
 
 
 def listing_as_csv(listing: Listing) -> str:
-    """A line for each run, in full precision: what the table shows, tags, and a column for each metric at the best
-    epoch, the mean over seeds. What a run has not is left empty."""
+    """Write a line for each run, in full precision.
+
+    The columns are those of the table, the tags, and each metric at the best epoch as a mean over seeds. Missing values
+    are empty.
+    """
     names = list(dict.fromkeys(name for row in listing.rows for name in readings.metric_columns(row.at_best)))
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""What `evaluate` prints: a run's losses and metrics, seed by seed and together."""
+"""Print `evaluate`: a run's losses and metrics, for each seed and over all of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -16,7 +16,7 @@ from lossrun.report.layout.console import plus_minus
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable, print_line, print_table
 
-_MOST_SEEDS: Final = 5  # with a column each; of more the table shows mean and deviation alone
+_MOST_SEEDS: Final = 5  # for more seeds, the table shows only mean and deviation
 
 
 def print_scores(
@@ -26,8 +26,12 @@ def print_scores(
     epochs: Mapping[int, int],
     classes: ClassValues | None = None,
 ) -> None:
-    """A line for each metric, the primary ones first, and one for each of several classes. `epochs`: whose weights
-    of each seed were scored."""
+    """Print a line for each metric, the primary ones first, and a line for each of several classes.
+
+    Args:
+        seeds: {seed: {metric: value}}.
+        epochs: {seed: the epoch of the weights that were scored}.
+    """
     names = ordered(list(dict.fromkeys(name for values in seeds.values() for name in values)))
     print_line(console, heading, style="bold")
     together = [spread({seed: values[name] for seed, values in seeds.items() if name in values}) for name in names]
@@ -46,7 +50,7 @@ def print_scores(
 
 
 def scores_to_json(facts: Mapping[str, Any], seeds: Mapping[int, Mapping[str, float]]) -> str:
-    """The facts, then `seeds`, `mean` and `deviation` (null for a single seed) by name; in full precision."""
+    """Write the facts, then `seeds`, `mean`, and `deviation` (empty for a single seed), in full precision."""
     names = ordered(list(dict.fromkeys(name for values in seeds.values() for name in values)))
     found = {name: spread({seed: values[name] for seed, values in seeds.items() if name in values}) for name in names}
     tree = {
@@ -59,8 +63,8 @@ def scores_to_json(facts: Mapping[str, Any], seeds: Mapping[int, Mapping[str, fl
 
 
 def ordered(names: Sequence[str]) -> list[str]:
-    """The primary metrics of the task, the configured loss, and the others as they come."""
-    # Classes have an mae too, but no rmse.
+    """Sort metrics: the primary ones of the task, the configured loss, then the others in their order."""
+    # Classification has an mae too, but no rmse.
     whole = [primary for primary in PRIMARY_METRICS.values() if set(primary) <= set(names)]
     first = [name for name in (*(name for primary in whole for name in primary), "loss") if name in names]
     return [*dict.fromkeys(first), *(name for name in names if name not in first)]

@@ -1,4 +1,4 @@
-"""What a person sees of a run in progress: what it will do, a progress bar, and the end. Epoch rows: `epochs.py`."""
+"""Show a run in progress: what it will do, a progress bar, and the end. Rows of epochs: see `epochs.py`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,14 +21,13 @@ __all__ = ["EpochTable", "banner", "ending", "progress_bar", "summary"]
 
 
 def banner(console: Console, facts: Mapping[str, str], layers: Sequence[Layer]) -> None:
-    """What the run will do: a line per fact, then the model layer by layer."""
+    """Print what the run will do, one line for each fact, and the model layer by layer."""
     print_pairs(console, list(facts.items()), style="bold")
     summary(console, layers)
 
 
 def summary(console: Console, layers: Sequence[Layer]) -> None:
-    """The layers, what comes out of each (without the batch axis), and how many parameters it has; where some are not
-    trained, how many."""
+    """Print the layers with their output shapes (without the batch axis) and numbers of parameters."""
     if not layers:
         return
     total, frozen = sum(layer.parameters for layer in layers), sum(layer.frozen for layer in layers)
@@ -51,8 +50,7 @@ class Shower(Protocol):
 
 @contextmanager
 def progress_bar(console: Console, epochs: int, *, hidden: bool) -> Iterator[Shower]:
-    """A bar over the whole run and the time it still needs, on a terminal; nothing anywhere else. It vanishes at the
-    end."""
+    """Show a bar over the whole run and the time left, on a terminal only. It disappears at the end."""
     if hidden or not console.is_terminal or console.is_dumb_terminal:
         yield lambda epoch, done, total: None
         return
@@ -70,13 +68,13 @@ def progress_bar(console: Console, epochs: int, *, hidden: bool) -> Iterator[Sho
         def show(epoch: int, done: int, total: int) -> None:
             completed = (epoch - 1) * total + done
             if progress.tasks[task].total is None:
-                # A resumed run begins in the middle: what was done before says nothing about the speed now.
+                # A resumed run begins in the middle, and its earlier steps say nothing about the speed now.
                 progress.reset(task, total=epochs * total, completed=completed)
             progress.update(task, completed=completed, epoch=epoch, done=done, steps=total, visible=True)
 
         yield show
     finally:
-        # A terminal that is closed ends the run, by SIGHUP; that it cannot be drawn on is no news.
+        # Closing the terminal ends the run by SIGHUP, so a failure to draw needs no report.
         with suppress(OSError):
             progress.stop()
 
@@ -90,13 +88,16 @@ def ending(
     still_better: bool = False,
     remark: str = "",
 ) -> None:
-    """Best epoch, test metrics at best and at last, time, and what to type next.
+    """Print the best epoch, test metrics at the best and the last epoch, the time, and what to type next.
 
-    `finished` is the ledger's last line; `best` the metric and mode that chose; `still_better`: in the last epochs.
-    `remark`: what to keep in mind of the values.
+    Args:
+        finished: The ledger's last line.
+        best: The metric that chose the best epoch, and its mode.
+        still_better: Whether the metric was still improving in the last epochs.
+        remark: What to keep in mind about the values.
     """
     seeds = list(finished["seeds"].values())
-    epochs = [str(seed["best_epoch"] or "none") for seed in seeds]
+    epochs = [str(seed["best_epoch"] or "-") for seed in seeds]
     same = len(set(epochs)) == 1
     which = "lowest" if best["mode"] == "min" else "highest"
     print_line(console, "")
@@ -104,17 +105,17 @@ def ending(
         console,
         f"best epoch{'' if same else 's'} {epochs[0] if same else ', '.join(epochs)} of {finished['epoch']} "
         f"({which} {best['metric']}); "
-        f"{format_seconds(finished['seconds'])} in all{f' for {len(seeds)} seeds' if len(seeds) > 1 else ''}",
+        f"{format_seconds(finished['seconds'])} in total{f' for {len(seeds)} seeds' if len(seeds) > 1 else ''}",
         style="bold",
     )
     for seed, facts in finished["seeds"].items():
         if facts.get("stopped_epoch"):
             whose = f"seed {seed}: " if len(seeds) > 1 else ""
-            print_line(console, f"{whose}early stopping ended it after epoch {facts['stopped_epoch']}")
+            print_line(console, f"{whose}early stopping ended training after epoch {facts['stopped_epoch']}")
         if facts.get("diverged_epoch"):
             print_line(console, f"seed {seed}: diverged in epoch {facts['diverged_epoch']}")
     if still_better:
-        note(console, f"{best['metric']} was still getting better: train on, or try a larger learning rate")
+        note(console, f"{best['metric']} was still improving: train for more epochs, or try a larger learning rate")
     if remark:
         note(console, remark)
     tested = {seed: facts for seed, facts in finished["seeds"].items() if "test_at_best" in facts}
@@ -123,18 +124,22 @@ def ending(
         print_table(console, table)
     print_line(console, "")
     for command in next_commands:
-        # Never wrapped: in two lines it could not be pasted.
+        # A wrapped command could not be pasted.
         console.print(Text(f"  {command}", style="cyan"), soft_wrap=True)
 
 
 def _tested(console: Console, seeds: Mapping[str, Mapping[str, Any]]) -> list[TextTable]:
-    """Test metrics: the primary ones and the configured loss, then the others. One column where the best weights are
-    the last ones."""
-    # Seeds with splits of their own need not all have the same ones: a target of 0 rules out percentages.
+    """Make tables of the test metrics: the deciding ones with the configured loss, and the others.
+
+    There is one column of values if the best weights are the last ones.
+    """
+    # Seeds with different splits may have different metrics: a target of 0 rules out percentages.
     names = list(dict.fromkeys(name for facts in seeds.values() for name in facts["test_at_best"]))
     deciding, describing = _parted(names)
     same = all(facts["test_at_best"] == facts["test_at_last"] for facts in seeds.values())
-    moments = {"at best = at last": "test_at_best"} if same else {"at best": "test_at_best", "at last": "test_at_last"}
+    moments = (
+        {"best = last epoch": "test_at_best"} if same else {"best epoch": "test_at_best", "last epoch": "test_at_last"}
+    )
     width = max((len(name) for name in names), default=0)
 
     def table(title: str, shown: Sequence[str]) -> TextTable:
@@ -143,19 +148,18 @@ def _tested(console: Console, seeds: Mapping[str, Mapping[str, Any]]) -> list[Te
             found = [{int(s): facts[when][name] for s, facts in seeds.items() if name in facts[when]} for name in shown]
             cells = tuple(format_spread(spread(values), plus_minus(console)) for values in found)
             columns.append(Column(header, cells))
-        # As wide as in the other table, so that the numbers of both stand below each other.
+        # The same width in both tables, so that their numbers align.
         return TextTable("", Column(title, tuple(f"{name:{width}}" for name in shown), right=False), tuple(columns))
 
     if not deciding:
         return [table("metric", describing)] if describing else []
-    return [table("metric", deciding), *([table("others", describing)] if describing else [])]
+    return [table("metric", deciding), *([table("other metrics", describing)] if describing else [])]
 
 
 def _parted(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """What decides, and what describes.
+    """Split metrics into those that decide and the others.
 
-    Whatever some task decides by is primary if all its primary metrics are there: classes have an mae too, but no
-    rmse.
+    A task's primary metrics decide if all of them are there: classification has an mae too, but no rmse.
     """
     present = {bare(name) for name in names}
     first = [name for primary in PRIMARY_METRICS.values() if present.issuperset(primary) for name in primary]

@@ -19,7 +19,16 @@ def test_train_resume_compare(lossrun: Run, config: Path, tmp_path: Path) -> Non
     assert header.split()[:3] == ["epoch", "train_loss", "val_loss"]
     assert [row.split()[0] for row in rows] == ["1/3", "2/3", "3/3"]
     assert any("*" in row for row in rows)
-    for word in ("72 to train, 8 to validate, 20 to test", "mse", "adam", "cpu", "runs/", "21", "best epoch", "resume"):
+    for word in (
+        "72 training, 8 validation, 20 test samples",
+        "mse",
+        "adam",
+        "cpu",
+        "runs/",
+        "21",
+        "best epoch",
+        "resume",
+    ):
         assert word in first.err
 
     assert lossrun("train", "config.yaml", "--set", "loss=huber", "--name", "robust").code == 0
@@ -36,7 +45,7 @@ def test_train_resume_compare(lossrun: Run, config: Path, tmp_path: Path) -> Non
         assert word in compared.out
     as_json = json.loads(lossrun("compare", "last~1", "last", "--format", "json").out)
     assert len(as_json["runs"]) == 2
-    assert any("extended" in remark or "more epochs" in remark for remark in as_json["runs"][1]["remarks"])
+    assert any("trained further" in remark for remark in as_json["runs"][1]["remarks"])
     rows_of_csv = list(csv.DictReader(io.StringIO(lossrun("compare", "last~1", "last", "--format", "csv").out)))
     assert {row["metric"] for row in rows_of_csv} >= {"val_rmse", "test_mae"}
     assert "| --- |" in lossrun("compare", "last~1", "last", "--format", "md").out
@@ -115,7 +124,7 @@ def test_check_does_without_the_data_where_it_can(lossrun: Run, config: Path) ->
     )
     assert result.code == 0
     assert yaml.safe_load(result.out)["dataset"]["name"] == "mnist"
-    assert "54,000 to train, 6,000 to validate, 10,000 to test" in result.err
+    assert "54,000 training, 6,000 validation, 10,000 test samples" in result.err
     assert "checked without the data: mnist: train-images-idx3-ubyte.gz" in result.err
 
 

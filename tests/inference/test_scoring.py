@@ -61,7 +61,7 @@ def test_the_ledgers_own_numbers_to_the_bit(laboratory: Laboratory, config: dict
     for checkpoint, name in (("best", "test_at_best"), ("last", "test_at_last")):
         scores = score(run.path, checkpoint=checkpoint)
         assert scores.split == "test"
-        assert [note for note in scores.notes if not note.startswith("always giving the same answer")] == []
+        assert [note for note in scores.notes if not note.startswith("a constant prediction scores as well")] == []
         expected = {int(seed): facts[name] for seed, facts in recorded.items()}
         assert {seed: {f"test_{k}": v for k, v in one.items()} for seed, one in scores.seeds.items()} == expected
     assert files(run) == before

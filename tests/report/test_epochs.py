@@ -72,7 +72,7 @@ def test_rows_fit_80_columns_and_stand_below_their_headers(epochs, seeds, task, 
 
 def test_several_seeds_show_mean_and_deviation_and_how_many_are_at_their_best():
     lines = printed([(1, [row(1, seed) for seed in range(3)], {0, 2})], seeds=3)
-    assert lines[0] == "mean ± deviation over seeds; *2: two of them are at their best here"
+    assert lines[0] == "mean ± standard deviation over seeds; *2: best epoch so far of 2 seeds"
     # val_loss 0.25, 1.25, 2.25: mean 1.25, deviation 1.
     assert "1.250 ± 1.0" in lines[2]
     assert lines[2].endswith("  *2")
@@ -86,7 +86,7 @@ def test_seeds_that_diverged_are_shown_as_they_are():
 def test_a_long_run_shows_some_rows_on_a_terminal_and_all_in_a_pipe():
     feed = [(epoch, [row(epoch)], ()) for epoch in range(1, 1001)]
     lines = printed(feed, epochs=1000)
-    assert lines[0] == "one epoch in 20 is shown; history.jsonl has all"
+    assert lines[0] == "one epoch in 20 is shown; history.jsonl has all epochs"
     shown = [int(line.split("/")[0]) for line in lines[2:]]
     assert shown == [1, *range(20, 1001, 20)]
     assert len(printed(feed, epochs=1000, terminal=False)) == 1001

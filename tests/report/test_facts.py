@@ -31,11 +31,11 @@ def test_a_banner_says_what_will_be_done(examined):
     # 100 samples: 20 for test, a tenth of the other 80 for validation.
     assert lines["data"].splitlines() == [
         "synthetic_regression: 3 inputs, regression (1 target)",
-        "72 to train, 8 to validate, 20 to test (split by seed 0)",
+        "72 training, 8 validation, 20 test samples (split with seed 0)",
     ]
     # 3 * 4 + 4 in the hidden layer, 4 + 1 in the output.
-    assert lines["model"] == "mlp, 21 parameters, giving plain values"
-    assert lines["loss"] == "huber of outputs against real targets, mean (delta 2.0)"
+    assert lines["model"] == "mlp, 21 parameters, output: raw values"
+    assert lines["loss"] == "huber (delta 2.0), outputs vs. real-valued targets, mean"
     assert lines["optimizer"] == "sgd (momentum 0.9), learning rate 0.01\n1 epoch of 3 steps, batches of 32"
     assert lines["seed"].startswith("0 (repeats exactly")
 
@@ -51,13 +51,13 @@ def test_counts_are_in_the_right_number(examined):
 def test_classes_are_counted_and_their_outputs_named(examined):
     blobs = {"name": "synthetic_classification", "kind": "blobs", "samples": 100, "classes": 4}
     lines = banner(examined(dataset=blobs, loss="cross_entropy"))
-    assert "multiclass (4 classes)" in lines["data"]
-    assert "split by seed 0, stratified" in lines["data"]
-    assert lines["model"].endswith("giving logits")
-    assert lines["loss"] == "cross_entropy of logits against class indices, mean"
+    assert "multiclass classification (4 classes)" in lines["data"]
+    assert "split with seed 0, stratified" in lines["data"]
+    assert lines["model"].endswith("output: logits")
+    assert lines["loss"] == "cross_entropy, logits vs. class indices, mean"
     squares = banner(examined(dataset=blobs, loss="mse"))
-    assert "giving softmax" in squares["model"]
-    assert squares["loss"] == "mse of probabilities against one-hot classes, mean"
+    assert "output: softmax" in squares["model"]
+    assert squares["loss"] == "mse, probabilities vs. one-hot classes, mean"
 
 
 def test_a_banner_is_ascii(examined):
@@ -80,14 +80,17 @@ CLASSES = {"name": "synthetic_classification", "kind": "blobs", "samples": 100, 
     ("loss", "shown"),
     [
         # What is not the default, a 0 too.
-        ({"name": "cross_entropy", "ignore_index": 0}, "(ignore_index 0)"),
-        ({"name": "focal", "gamma": 0}, "(gamma 0.0, alpha 1.0)"),
-        ({"name": "cross_entropy", "class_weights": {1: 0, 2: 3}}, "(class_weights {1: 0.0, 2: 3.0})"),
-        ({"name": "cross_entropy", "label_smoothing": 0}, "mean"),
+        ({"name": "cross_entropy", "ignore_index": 0}, "cross_entropy (ignore_index 0), logits"),
+        ({"name": "focal", "gamma": 0}, "focal (gamma 0.0, alpha 1.0), logits"),
+        (
+            {"name": "cross_entropy", "class_weights": {1: 0, 2: 3}},
+            "cross_entropy (class_weights {1: 0.0, 2: 3.0}), logits",
+        ),
+        ({"name": "cross_entropy", "label_smoothing": 0}, "cross_entropy, logits"),
     ],
 )
 def test_a_banner_shows_a_zero_that_was_chosen(examined, loss, shown):
-    assert banner(examined(dataset=CLASSES, loss=loss))["loss"].splitlines()[0].endswith(shown)
+    assert banner(examined(dataset=CLASSES, loss=loss))["loss"].startswith(shown)
 
 
 def test_a_banner_shows_what_was_written_down(tmp_path):
@@ -100,14 +103,14 @@ def test_a_banner_shows_what_was_written_down(tmp_path):
     found = load_experiment(read(tmp_path / "c.yaml", ["optimizer.weight_decay=0"]), tmp_path)
     lines = facts(found.config, found.facts, written=found.reading.source.written)
     assert ", dropout 0.0, batch norm off, " in lines["model"]
-    assert lines["loss"].endswith("(label_smoothing 0.0)")
+    assert lines["loss"].startswith("cross_entropy (label_smoothing 0.0),")
     assert lines["optimizer"].startswith("sgd (momentum 0.0, nesterov off, weight_decay 0.0)")
     assert "label_smoothing" not in banner(found)["loss"]
 
 
 def test_a_banner_says_what_counts_nowhere(examined):
     lines = banner(examined(dataset=CLASSES, loss={"name": "cross_entropy", "ignore_index": 2}))
-    assert lines["loss"].splitlines()[1] == "samples of class 2 count neither in the loss nor in the metrics"
+    assert lines["loss"].splitlines()[1] == "samples of class 2 are ignored in the loss and in the metrics"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def test_what_goes_is_shown_with_its_size(tmp_path):
     )
     text = shown(print_leftovers, Leftovers(found, ("c is left alone: damaged",)))
     assert re.search(r"^20261121-014500-a +finished +1\.5 MB$", text, re.MULTILINE)
-    assert "together 1.5 MB" in text
+    assert "total: 1.5 MB" in text
     assert "warning: c is left alone: damaged" in text
     assert shown(print_leftovers, Leftovers(())) == ""
 
@@ -28,4 +28,4 @@ def test_what_goes_is_told_in_lines_where_a_table_would_be_a_pillar():
     print_leftovers(found, console)
     lines = console.file.getvalue().splitlines()
     assert " ".join(lines[:-1]) == f"{name}: 3 checkpoints before the last; 2.05 kB"
-    assert lines[-1] == "together 2.05 kB"
+    assert lines[-1] == "total: 2.05 kB"

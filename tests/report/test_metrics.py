@@ -89,10 +89,10 @@ def ended(at_best, at_last=None):
 def test_an_ending_tells_what_decides_from_what_describes():
     names = ["test_loss", "test_mse", "test_mae", "test_cross_entropy", "test_focal", "test_accuracy", "test_macro_f1"]
     lines = ended([dict.fromkeys(names, 0.5)], [dict.fromkeys(names, 0.25)])
-    starts = [line.split()[0] for line in lines if line.startswith(("test_", "metric", "others"))]
+    starts = [line.split()[0] for line in lines if line.startswith(("test_", "metric", "other"))]
     assert starts == [
         *("metric", "test_accuracy", "test_macro_f1", "test_loss"),
-        *("others", "test_mse", "test_mae", "test_cross_entropy", "test_focal"),
+        *("other", "test_mse", "test_mae", "test_cross_entropy", "test_focal"),
     ]
     # Numbers of both tables stand below each other.
     assert len({len(line) for line in lines if line.startswith("test_")}) == 1
@@ -115,11 +115,14 @@ def test_a_deviation_is_written_like_a_large_mean():
 @pytest.mark.parametrize(
     ("loss", "line"),
     [
-        ("poisson_nll", "poisson_nll of logarithms of means against real targets"),
-        ({"name": "poisson_nll", "log_input": False}, "poisson_nll of outputs against real targets"),
-        ("gaussian_nll", "gaussian_nll of means and log-variances against real targets"),
-        ("mae", "mae of outputs against real targets"),
-        ("bce", "binary_cross_entropy of logits against real targets"),
+        ("poisson_nll", "poisson_nll (log_input on, eps 1e-08), logarithms of means vs. real-valued targets"),
+        (
+            {"name": "poisson_nll", "log_input": False},
+            "poisson_nll (log_input off, eps 1e-08), outputs vs. real-valued targets",
+        ),
+        ("gaussian_nll", "gaussian_nll (eps 1e-06), means and log-variances vs. real-valued targets"),
+        ("mae", "mae, outputs vs. real-valued targets"),
+        ("bce", "binary_cross_entropy, logits vs. real-valued targets"),
     ],
 )
 def test_a_banner_says_what_a_loss_takes_outputs_for(tmp_path: Path, loss, line):

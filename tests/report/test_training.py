@@ -56,8 +56,8 @@ def test_a_model_of_the_users_own_has_no_layers():
 
 def test_an_ending_names_the_best_epoch_and_what_to_do_next():
     text = ended(finished({"test_rmse": 0.5}, {"test_rmse": 0.75}))
-    assert "best epoch 5 of 6 (lowest val_loss); 12.3 s in all\n" in text
-    assert "test_rmse   0.5000   0.7500\n" in text
+    assert "best epoch 5 of 6 (lowest val_loss); 12.3 s in total\n" in text
+    assert "test_rmse      0.5000      0.7500\n" in text
     assert text.endswith("\n  lossrun show last\n")
 
 
@@ -82,12 +82,12 @@ def test_primary_metrics_come_first(names, first):
 
 
 def test_best_and_last_are_one_column_where_they_are_equal():
-    assert "metric     at best = at last" in ended(finished({"test_rmse": 0.5}))
+    assert "metric     best = last epoch" in ended(finished({"test_rmse": 0.5}))
 
 
 def test_several_seeds_show_spread_and_their_best_epochs():
     text = ended(finished({"test_rmse": 0.5}, seeds=3, best_epochs=[2, 5, None]))
-    assert "best epochs 2, 5, none of 6" in text
+    assert "best epochs 2, 5, - of 6" in text
     assert "1.500 ± 1.0" in text  # 0.5, 1.5, 2.5
     assert "best epoch 5 of 6" in ended(finished({"test_rmse": 0.5}, seeds=10))
 

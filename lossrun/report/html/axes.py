@@ -1,4 +1,4 @@
-"""Axes of the page's figures: from numbers to places in a drawing, and the ticks that a reader can name."""
+"""Compute the axes of the page's figures: places in the drawing and ticks."""
 
 import math
 from collections.abc import Iterable
@@ -8,12 +8,16 @@ from typing import Final
 from lossrun.report.layout.numbers import format_number
 
 _STEPS: Final = (1, 2, 5, 10)
-_ROOM: Final = 0.04  # left free beyond the outermost values, as a share of what they span
+_ROOM: Final = 0.04  # margin beyond the outermost values, as a share of their range
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Values from `low` to `high` lie between the places `start` and `end`; `log`: magnitudes evenly spaced."""
+    """An axis: values from `low` to `high` are drawn between the places `start` and `end`.
+
+    Attributes:
+        log: Whether the axis is logarithmic.
+    """
 
     low: float
     high: float
@@ -22,33 +26,33 @@ class Axis:
     log: bool = False
 
     def place(self, value: float) -> float:
-        """Where the value lies; beyond the ends for values beyond."""
+        """Return the place of a value; outside the ends for a value outside the range."""
         low, high, at = (
             (math.log10(v) for v in (self.low, self.high, value)) if self.log else (self.low, self.high, value)
         )
         return self.start + (at - low) / (high - low) * (self.end - self.start)
 
     def inside(self, value: float) -> float:
-        """The same, at the nearer end for values beyond, also for those that have no place."""
+        """Return the place of a value, or the nearer end for a value outside the range or without a place."""
         if self.log and value <= 0:
             return self.start
         low, high = sorted((self.start, self.end))
         return min(max(self.place(value), low), high)
 
     def ticks(self, most: int = 6) -> list[tuple[float, str]]:
-        """Round values within the axis and what to write beside them."""
+        """Return round values within the axis, with their texts."""
         values = _log_ticks(self.low, self.high, most) if self.log else _ticks(self.low, self.high, most)
         return [(value, tick_text(value)) for value in values]
 
 
 def opened(values: Iterable[float], *, log: bool = False) -> tuple[float, float] | None:
-    """A span around the finite values (log: of those above 0) with a little room; None where there is none."""
+    """Return a range around the finite values (log: those above 0) with some margin; None without values."""
     shown = [value for value in values if math.isfinite(value) and (value > 0 or not log)]
     if not shown:
         return None
     low, high = min(shown), max(shown)
     if log:
-        # By way of the logarithms: the quotient of two numbers need not be one.
+        # Logarithms, because the quotient of two large numbers may overflow.
         room = 10 ** (_ROOM * (math.log10(high) - math.log10(low))) if high > low * 1.000001 else 2.0
         return max(low / room, math.ulp(0.0)), min(high * room, 1e308)
     room = (high - low) * _ROOM or abs(low) * 0.1 or 1.0
@@ -56,7 +60,7 @@ def opened(values: Iterable[float], *, log: bool = False) -> tuple[float, float]
 
 
 def tick_text(value: float) -> str:
-    """Without digits that say nothing: 0.5, 20, 1e-5."""
+    """Write a value without needless digits: 0.5, 20, 1e-5."""
     if value == 0:
         return "0"
     if 1e-4 <= abs(value) < 1e5:
@@ -69,7 +73,7 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
     rough = (high - low) / most
     magnitude = 10.0 ** math.floor(math.log10(rough))
     step = next(step * magnitude for step in _STEPS if step * magnitude >= rough * 0.999)
-    # Divided where the step is a fraction: 3 * 0.1 is 0.30000000000000004.
+    # Rounded, because 3 * 0.1 is 0.30000000000000004.
     places = max(0, -math.floor(math.log10(step)))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(number * step, places) for number in range(first, last + 1)]

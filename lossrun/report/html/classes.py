@@ -1,4 +1,4 @@
-"""The page's look at each class: its metrics in every run."""
+"""Make the page's tables of classes: their metrics in every run."""
 
 from lossrun.analysis.report_data import ReportData
 from lossrun.report.comparison.by_class import class_table
@@ -7,7 +7,7 @@ from lossrun.report.html.markup import Markup, element
 
 
 def classes_section(data: ReportData) -> list[Markup]:
-    """A table for each run of several classes or labels; nothing where there is none."""
+    """Make a table for each run with several classes or labels; nothing if there is none."""
     panels = []
     for index, (run, report) in enumerate(zip(data.comparison.runs, data.runs, strict=True)):
         if report.by_class is None:
@@ -24,9 +24,9 @@ def classes_section(data: ReportData) -> list[Markup]:
         ]
         title = element("h3", swatch(style(index)), f" {run.letter} ", element("small", run.label))
         body = element("table", element("thead", head), element("tbody", *rows))
-        note = element("p", f"{report.by_class.part} data, at the best epochs", class_="note")
+        note = element("p", f"{report.by_class.part} data at the best epochs", class_="note")
         panels.append(element("div", title, element("div", body, class_="scroll", tabindex="0"), note))
     if not panels:
         return []
-    text = "How well each class is recognized; a dash where a class has no samples to rank."
+    text = "How well each class is recognized. A dash means that a class has no samples to rank."
     return [element("p", text), element("div", *panels, class_="panels")]

@@ -1,4 +1,4 @@
-"""What verdicts rest on, drawn: each seed's value, and each difference with its interval."""
+"""Draw what verdicts are based on: each seed's value, and each difference with its interval."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _ROW: Final = 32
 
 
 def seeds_figure(metric: ComparedMetric, letters: Sequence[str], names: Sequence[str]) -> Markup | None:
-    """Each seed's value, a dot, and the mean over the seeds, a bar; None where nothing is finite."""
+    """Draw each seed's value as a dot and the mean as a line; None if no value is finite."""
     spreads = metric.measured.values
     span = opened(value for spread in spreads if spread for value in spread.per_seed.values())
     if span is None:
@@ -40,8 +40,10 @@ def seeds_figure(metric: ComparedMetric, letters: Sequence[str], names: Sequence
 def intervals_figure(
     metric: ComparedMetric, verdicts: Sequence[Verdict], letters: Sequence[str], names: Sequence[str]
 ) -> Markup | None:
-    """Differences to the first run: each seed's, a dot, the mean, a bar, and its 95 % interval, a beam; None where no
-    two runs could be subtracted."""
+    """Draw differences from the first run: dots for seeds, a line for the mean, and a box for the 95 % interval.
+
+    None if no two runs could be compared.
+    """
     shown = [(verdict, verdict.difference) for verdict in verdicts if verdict.difference is not None]
     ends = [value for _, found in shown for value in (*found.per_seed.values(), *(found.interval or ()))]
     span = opened([*ends, 0.0]) if shown else None
@@ -54,9 +56,9 @@ def intervals_figure(
         parts = []
         if found.interval:
             low, high = found.interval
-            told = element("title", f"{name}: 95 % interval {format_difference(low)} to {format_difference(high)}")
+            title = element("title", f"{name}: 95 % interval {format_difference(low)} to {format_difference(high)}")
             ends_at = {"x": short(x.place(low)), "width": short(max(x.place(high) - x.place(low), 1))}
-            parts.append(element("rect", told, **ends_at, y=y - 8, height=16, rx=3, class_="interval"))
+            parts.append(element("rect", title, **ends_at, y=y - 8, height=16, rx=3, class_="interval"))
         parts += _dots(x, y, found.per_seed, name)
         parts.append(_bar(x, y, found.mean, f"{name}, mean: {format_difference(found.mean)}"))
         rows.append(element("g", _letter(letters[verdict.run], y), *parts, class_=style(verdict.run)))
@@ -67,7 +69,7 @@ def intervals_figure(
     better = f"better than {against} →" if higher else f"← better than {against}"
     anchor = "end" if higher else "start"
     foot = element("text", better, x=_RIGHT if higher else _LEFT, text_anchor=anchor, class_="better")
-    what = f"{metric.name}, difference to {against}"
+    what = f"{metric.name}, difference from {against}"
     return element("figure", element("h3", what), _drawing(x, rows, [line], foot, what), class_="dots")
 
 
@@ -94,7 +96,7 @@ def _drawing(x: Axis, rows: Sequence[Markup], beneath: Sequence[Markup], foot: M
 
 
 def _apart(x: Axis) -> list[tuple[float, str]]:
-    """As many ticks as have room beside each other."""
+    """Return as many ticks as fit next to each other."""
     for most in (6, 4, 3, 2):
         ticks = x.ticks(most)
         if sum(text_width(text) + 10 for _, text in ticks) <= _WIDE:
@@ -103,7 +105,7 @@ def _apart(x: Axis) -> list[tuple[float, str]]:
 
 
 def _inside(place: float, text: str) -> str:
-    """Where the middle of a text stands: below its tick, but for what would reach beyond the drawing."""
+    """Return where the middle of a text is placed: below its tick, but within the drawing."""
     half = text_width(text) / 2
     return short(min(max(place, half), _WIDE - half))
 
@@ -127,6 +129,6 @@ def _dots(x: Axis, y: int, per_seed: dict[int, float], name: str) -> list[Markup
     ]
 
 
-def _bar(x: Axis, y: int, value: float, told: str) -> Markup:
+def _bar(x: Axis, y: int, value: float, title: str) -> Markup:
     at = short(x.place(value))
-    return element("line", element("title", told), x1=at, x2=at, y1=y - 12, y2=y + 12, class_="mean")
+    return element("line", element("title", title), x1=at, x2=at, y1=y - 12, y2=y + 12, class_="mean")

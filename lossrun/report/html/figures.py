@@ -1,4 +1,4 @@
-"""The page's figures, drawn as SVG that needs no script; what a script shows on hover stands beside them as JSON."""
+"""Draw the page's figures as SVG that needs no script; the values that a script shows follow as JSON."""
 
 import math
 from collections.abc import Sequence
@@ -11,25 +11,33 @@ from lossrun.report.html.axes import Axis, opened
 from lossrun.report.html.markup import Markup, element, json_block
 from lossrun.report.layout.numbers import format_spread
 
-MOST_POINTS: Final = 160  # of a curve: about one to three units of the drawing
+MOST_POINTS: Final = 160  # of a curve: two to three units of the drawing apart
 
-_COLOURS: Final = 6  # then the dashes change
+_COLOURS: Final = 6  # after these, the dashes change
 _WIDE: Final = 440  # units of a drawing, about a pixel each on a small screen
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 402, 12, 236
 _HEIGHT: Final = 278
 _LABEL_GAP: Final = 12.0  # between the letters at the ends of curves
-_LOG_FROM: Final = 1e3  # ratio of largest to least value from which a figure opens with its log scale
+_LOG_FROM: Final = 1e3  # with a larger ratio of highest to lowest value, a figure opens with its log scale
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A curve: `name` for the legend, `end` for its right end, `style`: its classes; one value per epoch."""
+    """A curve.
+
+    Attributes:
+        name: Its name in the legend.
+        end: The text at its right end.
+        style: Its CSS classes.
+        values: One spread for each epoch; None for an epoch without a value.
+        seeds: The number of seeds of the run; an epoch has fewer after a seed has diverged or stopped.
+    """
 
     name: str
     end: str
     style: str
     values: tuple[Spread | None, ...]
-    seeds: int  # of the run; an epoch has fewer after some have diverged or stopped
+    seeds: int
 
     def text(self, place: int) -> str:
         value = self.values[place]
@@ -37,19 +45,19 @@ class Line:
 
 
 def of_seeds(value: Spread, seeds: int) -> str:
-    """Over how many of a run's seeds a mean is, where it is not over all."""
+    """Say over how many of a run's seeds a mean is, unless it is over all."""
     return f" ({len(value.per_seed)} of {seeds} seeds)" if len(value.per_seed) < seeds else ""
 
 
 def style(index: int) -> str:
-    """The classes of the `index`-th run: a colour, and a dash where the colours begin again."""
+    """Return the CSS classes of the `index`-th run: a colour, and a dash once the colours repeat."""
     return f"c{index % _COLOURS} d{index // _COLOURS}"
 
 
 def line_figure(title: str, epochs: Sequence[int], lines: Sequence[Line], note: str = "") -> Markup | None:
-    """Mean over the seeds by epoch, with a band of one standard deviation; None where nothing is finite.
+    """Draw means over the seeds by epoch, with a band of one standard deviation; None if no value is finite.
 
-    Drawn on a linear scale and, where a value is above 0, on a logarithmic one: a checkbox chooses.
+    There is a linear scale and, if a value is above 0, a logarithmic one; a checkbox switches.
     """
     x = Axis(*(opened(epochs) or (0.0, 1.0)), _LEFT, _RIGHT)
     axes = {"linear": _y_axis(lines, log=False), "log": _y_axis(lines, log=True)}
@@ -76,7 +84,7 @@ def line_figure(title: str, epochs: Sequence[int], lines: Sequence[Line], note: 
         viewBox=f"0 0 {_WIDE} {_HEIGHT}",
         role="img",
         tabindex="0",
-        aria_label=f"{title} by epoch of {', '.join(line.name for line in lines)}; arrow keys read the values",
+        aria_label=f"{title} by epoch for {', '.join(line.name for line in lines)}; arrow keys read the values",
     )
     parts = [element("h3", title), _log_switch(axes["log"]), drawing, _legend(epochs, lines)]
     parts += [element("p", note, class_="note")] if note else []
@@ -91,7 +99,7 @@ def _y_axis(lines: Sequence[Line], *, log: bool) -> Axis | None:
         if value.deviation is not None and math.isfinite(value.deviation)
         for sign in (-1, 1)
     ]
-    # On a logarithmic scale a band that reaches towards 0 would leave no room for the curves.
+    # On a logarithmic scale, a band close to 0 would leave no room for the curves.
     means = [value.mean for value in shown]
     span = opened(means, log=True) if log else opened(means + edges)
     return Axis(*span, _BOTTOM, _TOP, log) if span and math.isfinite(span[1] - span[0]) else None
@@ -137,7 +145,7 @@ def _scale(name: str, axis: Axis, places: Sequence[float], lines: Sequence[Line]
 
 
 def _curve(axis: Axis, places: Sequence[float], line: Line) -> Markup:
-    """The band, the line and, where an epoch stands alone, a point."""
+    """Draw the band, the line, and a point for an epoch without neighbours."""
     parts: list[Markup] = []
     at = [(x, _place(axis, value), value) for x, value in zip(places, line.values, strict=True)]
     for drawn, group in groupby(at, key=lambda point: point[1] is not None):
@@ -159,7 +167,7 @@ def _curve(axis: Axis, places: Sequence[float], line: Line) -> Markup:
 
 
 def _ends(axis: Axis, lines: Sequence[Line]) -> list[Markup]:
-    """The letters at the right, moved apart where curves end together."""
+    """Draw the letters at the right, moved apart if curves end close together."""
     found = []
     for line in lines:
         places = [y for y in (_place(axis, value) for value in line.values) if y is not None]
@@ -179,7 +187,7 @@ def _ends(axis: Axis, lines: Sequence[Line]) -> list[Markup]:
 
 
 def _log_switch(axis: Axis | None) -> Markup | None:
-    """Nothing where there is no such scale; chosen from the start where the values span magnitudes."""
+    """Make the checkbox; None without a logarithmic scale. It is checked if the values span magnitudes."""
     if axis is None:
         return None
     box = element("input", type="checkbox", class_="log", checked=axis.high / axis.low > _LOG_FROM)
@@ -187,7 +195,7 @@ def _log_switch(axis: Axis | None) -> Markup | None:
 
 
 def _legend(epochs: Sequence[int], lines: Sequence[Line]) -> Markup:
-    """What each line is, and its value at the last epoch drawn until a script shows another's."""
+    """Name each line, with its value at the last epoch until a script shows another epoch."""
     entries = [
         element(
             "li",
@@ -202,23 +210,23 @@ def _legend(epochs: Sequence[int], lines: Sequence[Line]) -> Markup:
 
 
 def squeezed(text: str, room: float) -> dict[str, Any]:
-    """Attributes of a text that would be wider than `room` units, to make it fit; none for others."""
+    """Return attributes that make a text fit `room` units; {} if it fits anyway."""
     if text_width(text) <= room:
         return {}
     return {"textLength": short(room), "lengthAdjust": "spacingAndGlyphs"}
 
 
 def text_width(text: str) -> float:
-    """About the units that a tick's text takes in the widest of the fonts, at most."""
+    """Estimate the width of a tick's text in the widest font."""
     return sum(4.5 if char in ".,-+ " else 7.7 for char in text)
 
 
 def swatch(classes: str) -> Markup:
-    """A short piece of a run's line."""
+    """Draw a short piece of a run's line."""
     line = element("line", x1=1, x2=25, y1=5, y2=5, class_="line")
     return element("svg", element("g", line, class_=classes), viewBox="0 0 26 10", class_="swatch", aria_hidden="true")
 
 
 def short(value: float) -> str:
-    """A place in a drawing, to a tenth of its unit."""
+    """Write a place in a drawing, rounded to a tenth."""
     return f"{value:.1f}".removesuffix(".0")

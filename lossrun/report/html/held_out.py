@@ -1,4 +1,4 @@
-"""The page's look at the held-out samples: calibration, confusion of classes, the worst examples."""
+"""Show the held-out samples on the page: calibration, confusion of classes, the worst examples."""
 
 from collections.abc import Sequence
 from math import log1p
@@ -17,12 +17,12 @@ _LEFT, _TOP = 34, 10
 _COUNTS: Final = 44  # height of the counts below it
 _FOOT: Final = _TOP + _SIDE + 16 + _COUNTS
 _SHADES: Final = 9  # of a confusion matrix
-_MANY: Final = 6  # classes, more than half the width of a sheet of paper has room for
-_PAIRS: Final = 5  # most confused classes that are told in words
+_MANY: Final = 6  # a matrix of more classes needs more than half the width of a printed page
+_PAIRS: Final = 5  # the most confused pairs in a sentence
 
 
 def calibration_section(data: ReportData) -> list[Markup]:
-    """One diagram per run that predicts probabilities; nothing where none does."""
+    """Draw a diagram for each run that predicts probabilities; nothing if none does."""
     found = [(i, run.held_out.calibration) for i, run in enumerate(data.runs)]
     if not any(calibration for _, calibration in found):
         return []
@@ -30,22 +30,22 @@ def calibration_section(data: ReportData) -> list[Markup]:
         _calibration(data.comparison.runs[i], calibration, i) for i, calibration in found if calibration is not None
     ]
     of = next(calibration.of for _, calibration in found if calibration)
-    # A run without predictions may well have probabilities: it has diverged, or is not finished.
+    # A run without predictions may still have probabilities: it has diverged or is not finished.
     letters = [run.letter for run in data.comparison.runs]
     without = [letters[i] for i, calibration in found if not calibration and data.runs[i].held_out.part]
     silent = [letters[i] for i, _ in found if not data.runs[i].held_out.part]
     text = (
-        f"Of all predictions that gave {of} a probability of about 0.8, eight in ten should be true: the closer the "
-        "dots to the diagonal, the better a probability can be believed. Bars and the size of the dots say how many "
-        "predictions there are."
+        f"Of all predictions that give {of} a probability of about 0.8, eight in ten should come true. The closer the "
+        "dots are to the diagonal, the more reliable the probabilities. The bars and the sizes of the dots show how "
+        "many predictions there are."
     )
-    missing = f" Without probabilities: {', '.join(without)}." if without else ""
-    missing += f" Without predictions: {', '.join(silent)}." if silent else ""
+    missing = f" No probabilities: {', '.join(without)}." if without else ""
+    missing += f" No predictions: {', '.join(silent)}." if silent else ""
     return [element("p", text + missing), element("div", *panels, class_="panels small")]
 
 
 def confusion_section(data: ReportData) -> list[Markup]:
-    """One matrix per run of exclusive classes."""
+    """Make a confusion matrix for each run with exclusive classes."""
     panels = [
         _confusion(run, report, index)
         for index, (run, report) in enumerate(zip(data.comparison.runs, data.runs, strict=True))
@@ -55,16 +55,16 @@ def confusion_section(data: ReportData) -> list[Markup]:
         return []
     counted = "all seeds of a run are counted together"
     if data.comparison.own_splits:
-        counted = "of a run whose seeds have their own splits, only the first seed is counted"
-    text = f"Rows are the true classes, columns the predicted ones; {counted}."
+        counted = "if each seed has its own split, only the first seed of a run is counted"
+    text = f"Rows are true classes and columns are predicted classes; {counted}."
     return [element("p", text), element("div", *panels, class_="panels")]
 
 
 def worst_section(data: ReportData) -> list[Markup]:
-    """The examples that each run gets most wrong, those shared by several runs marked as such."""
+    """Show the examples that each run predicts worst, and mark those that several runs share."""
     runs = data.comparison.runs
     letters: dict[int, list[str]] = {}
-    # Row numbers of different data have nothing in common.
+    # Row numbers can only be compared if the data are the same.
     if data.comparison.comparable and len({report.held_out.part for report in data.runs}) == 1:
         for run, report in zip(runs, data.runs, strict=True):
             for example in report.held_out.worst:
@@ -77,7 +77,7 @@ def worst_section(data: ReportData) -> list[Markup]:
             kept = f"{held_out.samples} of {held_out.total}" if held_out.samples < held_out.total else held_out.total
             seeds = f", mean over {len(held_out.seeds)} seeds" if len(held_out.seeds) > 1 else ""
             content.append(
-                element("p", f"{held_out.part}, {kept} samples, by {held_out.measure}{seeds}", class_="note")
+                element("p", f"{kept} {held_out.part} samples, sorted by {held_out.measure}{seeds}", class_="note")
             )
             cards = [
                 _example(one, report, [other for other in letters.get(one.id, ()) if other != run.letter])
@@ -121,8 +121,8 @@ def _diagram(run: ComparedRun, filled: Sequence[Bin], index: int) -> Markup:
     for one in filled:
         predicted, observed = one.predicted or 0.0, one.observed or 0.0
         x, y = short(side.place(predicted)), short(up.place(observed))
-        told = f"{format_count(one.count)} predictions of {one.low:.2f} to {one.high:.2f}: "
-        told += f"{_rounded(predicted)} on average, {_rounded(observed)} came true"
+        title = f"{format_count(one.count)} predictions from {one.low:.2f} to {one.high:.2f}: "
+        title += f"mean {_rounded(predicted)}, share that came true {_rounded(observed)}"
         size = max(1.0, _COUNTS * one.count / most)
         left, right = side.place(one.low), side.place(one.high)
         bar = {
@@ -135,13 +135,13 @@ def _diagram(run: ComparedRun, filled: Sequence[Bin], index: int) -> Markup:
             element("line", x1=x, x2=x, y1=short(up.place(predicted)), y2=y, class_="gap"),
             element(
                 "circle",
-                element("title", told),
+                element("title", title),
                 cx=x,
                 cy=y,
                 r=short(2 + 3 * log1p(one.count) / log1p(most)),
                 class_="point",
             ),
-            element("rect", element("title", told), **bar, class_="count"),
+            element("rect", element("title", title), **bar, class_="count"),
         ]
         path.append(f"{x} {y}")
     line = [element("path", d=f"M{'L'.join(path)}", class_="line")] if len(path) > 1 else []
@@ -164,7 +164,7 @@ def _diagram(run: ComparedRun, filled: Sequence[Bin], index: int) -> Markup:
         element("g", *line, *parts, class_=style(index)),
         viewBox=f"0 0 {_LEFT + _SIDE + 12} {_FOOT + 20}",
         role="img",
-        aria_label=f"Calibration of {run.letter}: how often came true what was given a probability; the numbers follow",
+        aria_label=f"Calibration of {run.letter}: how often predictions come true; the numbers follow",
     )
 
 
@@ -174,7 +174,7 @@ def _confusion(run: ComparedRun, report: RunReport, index: int) -> Markup:
     names = confusion.classes
     head = element(
         "tr",
-        element("td", "true ↓", title="rows: the true class; columns: the predicted one"),
+        element("td", "true ↓", title="rows: true class; columns: predicted class"),
         *(element("th", name, scope="col") for name in names),
     )
     rows = [
@@ -184,8 +184,8 @@ def _confusion(run: ComparedRun, report: RunReport, index: int) -> Markup:
     table = element("table", element("thead", head), element("tbody", *rows), class_="confusion")
     held_out = report.held_out
     seeds = f", {len(held_out.seeds)} seeds" if len(held_out.seeds) > 1 else ""
-    text = f"{held_out.part}, {held_out.samples} samples{seeds}. {_pairs(confusion)}"
-    # On paper nothing scrolls: a matrix of many classes has the whole width to itself.
+    text = f"{held_out.samples} {held_out.part} samples{seeds}. {_pairs(confusion)}"
+    # A printed page does not scroll, so a large matrix gets the whole width.
     return element(
         "div",
         _heading(run, index),
@@ -196,7 +196,7 @@ def _confusion(run: ComparedRun, report: RunReport, index: int) -> Markup:
 
 
 def _cell(count: float, row: Sequence[float], right: bool) -> Markup:
-    """Shaded by its share of the row; of what is wrong, the root of it, so that rare confusions can be seen."""
+    """Make a cell, shaded by its share of the row; for errors by the root, so that rare ones can be seen."""
     share = count / (sum(row) or 1)
     shade = round(_SHADES * (share if right else share**0.5))
     return element("td", format_count(count) if count else "·", class_=f"{'right' if right else 'wrong'} s{shade}")
@@ -211,9 +211,9 @@ def _pairs(confusion: Confusion) -> str:
     ]
     found.sort(key=lambda pair: -pair[0])
     if not found:
-        return "No class is taken for another."
-    told = ", ".join(f"{truth} for {guess} ({format_count(count)})" for count, truth, guess in found[:_PAIRS])
-    return f"Most often mistaken: {told}."
+        return "No class is mistaken for another."
+    pairs = ", ".join(f"{truth} for {guess} ({format_count(count)})" for count, truth, guess in found[:_PAIRS])
+    return f"Most often mistaken: {pairs}."
 
 
 def _example(example: HeldOutSample, report: RunReport, others: Sequence[str]) -> Markup:
@@ -225,20 +225,20 @@ def _example(example: HeldOutSample, report: RunReport, others: Sequence[str]) -
     seeds = len(report.held_out.seeds)
     facts = [
         element("span", f"#{example.id}", class_="id"),
-        element("span", _told(example.truth), class_="truth", title="true"),
-        element("span", f"→ {_told(example.guess)}", class_="guess", title="predicted"),
+        element("span", _text(example.truth), class_="truth", title="true"),
+        element("span", f"→ {_text(example.guess)}", class_="guess", title="predicted"),
         element("span", format_number(example.badness, 3), class_="badness"),
     ]
     if example.wrong is not None and seeds > 1:
         facts.append(element("span", f"{example.wrong}/{seeds} seeds wrong", class_="wrongs"))
     if others:
-        facts.append(element("span", f"also {', '.join(others)}", class_="shared"))
+        facts.append(element("span", f"also in {', '.join(others)}", class_="shared"))
     return element("li", picture, element("div", *facts))
 
 
-def _told(values: tuple[str, ...] | tuple[float, ...]) -> str:
+def _text(values: tuple[str, ...] | tuple[float, ...]) -> str:
     if not values:
-        return "none"
+        return "no label"
     return ", ".join(one if isinstance(one, str) else format_number(one) for one in values)
 
 

@@ -1,4 +1,4 @@
-"""HTML and SVG as text that is escaped by construction: what is no `Markup` is never taken for markup."""
+"""Write HTML and SVG in which text is always escaped: only `Markup` counts as markup."""
 
 import json
 import struct
@@ -17,14 +17,17 @@ _IN_SCRIPT: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u20
 
 
 class Markup(str):
-    """Text that is markup already."""
+    """Text that is already markup."""
 
     __slots__ = ()
 
 
 def element(name: str, *content: str | None, **attributes: Any) -> Markup:
-    """`<name ...>content</name>`. `class_` means class, `text_anchor` text-anchor; an attribute of None or False is
-    left out, one of True has no value."""
+    """Write an element: `<name ...>content</name>`.
+
+    Names of attributes have underscores for hyphens; `class_` means class. An attribute that is None or False is left
+    out; one that is True has no value.
+    """
     written = "".join(_attribute(key, value) for key, value in attributes.items() if value not in (None, False))
     if name in _VOID:
         return Markup(f"<{name}{written}>")
@@ -32,21 +35,21 @@ def element(name: str, *content: str | None, **attributes: Any) -> Markup:
 
 
 def joined(content: Iterable[str | None]) -> Markup:
-    """The pieces one after another, those that are plain text escaped."""
+    """Join the pieces, and escape those that are plain text."""
     return Markup("".join(one if isinstance(one, Markup) else escape(one) for one in content if one))
 
 
 def json_block(value: Any, **attributes: Any) -> Markup:
-    """A script element that holds data, which nothing in it can leave."""
+    """Write a script element that holds data, escaped so that the data cannot end it."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_IN_SCRIPT)
     return element("script", Markup(text), type="application/json", **attributes)
 
 
 def png_address(pixels: np.ndarray) -> str:
-    """An image of bytes, (H, W) or (H, W, 3), as a data: address."""
+    """Write an image of bytes, (H, W) or (H, W, 3), as a data: address."""
     height, width = pixels.shape[:2]
     colour = 2 if pixels.ndim == 3 else 0
-    # Each row begins with its filter: 0, none.
+    # Each row begins with the number of its filter: 0 means no filter.
     rows = np.hstack([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)])
     parts = {
         b"IHDR": struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0),

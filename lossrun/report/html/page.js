@@ -1,5 +1,5 @@
 
-// What the page cannot do without a script: values under the pointer.
+// Shows values under the pointer. The page can be read without this script.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -31,9 +31,9 @@ function readable(figure) {
   function show(index) {
     shown = index;
     const scale = box && box.checked ? "log" : "linear";
-    const told = index === null ? last : index;
-    at.textContent = values.epochs[told];
-    rows.forEach((row, line) => { row.querySelector("output").textContent = values.lines[line].text[told]; });
+    const epoch = index === null ? last : index;
+    at.textContent = values.epochs[epoch];
+    rows.forEach((row, line) => { row.querySelector("output").textContent = values.lines[line].text[epoch]; });
     cursor.replaceChildren();
     if (index === null) return;
     const x = values.x[index];

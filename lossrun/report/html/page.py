@@ -1,5 +1,4 @@
-"""A comparison as one page of HTML: it needs no network, no script to be read, and lets nothing of a run's own words
-become markup."""
+"""Write a comparison as one HTML page that needs no network and no script, and never runs text of a run as markup."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,7 +25,7 @@ from lossrun.shell import command, run_word
 
 _FEW_POINTS: Final = 60  # of the curves that only describe
 
-# What a comparison is about, by the keys that differ, in this order.
+# What a comparison is about, from the keys that differ, in this order.
 _ABOUT: Final = {
     "loss": "loss",
     "optimizer": "optimizer",
@@ -35,11 +34,11 @@ _ABOUT: Final = {
     "model": "model",
     "batch_size": "batch size",
 }
-_FOLLOWS: Final = ("model.output", "loss.inputs")  # from the loss
+_FOLLOWS: Final = ("model.output", "loss.inputs")  # keys that follow from the loss
 
 
 def to_html(data: ReportData) -> str:
-    """The page. Its size is bounded by the number of runs: curves are thinned, predictions counted."""
+    """Write the page. Its size depends only on the number of runs: curves are thinned, predictions are counted."""
     sections = [
         _section(identity, title, content)
         for identity, title, build in _SECTIONS
@@ -58,7 +57,11 @@ def to_html(data: ReportData) -> str:
 
 
 def save_page(data: ReportData, path: Path) -> None:
-    """Write the page. Raises RunError where the disk refuses."""
+    """Write the page to a file.
+
+    Raises:
+        RunError: If the file cannot be written.
+    """
     save(to_html(data).encode(errors="backslashreplace"), path, "--html")
 
 
@@ -79,9 +82,9 @@ def _summary(data: ReportData) -> str:
     seeds = sorted({len(run.seeds) for run in comparison.runs})
     counted = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     parts = [
-        f"{len(comparison.runs)} runs of {counted} {'seed' if seeds == [1] else 'seeds'}",
+        f"{len(comparison.runs)} runs with {counted} {'seed' if seeds == [1] else 'seeds'} each",
         *([data.task] if data.task else []),
-        f"judged at {in_words(comparison.at)}",
+        f"compared at {in_words(comparison.at)}",
     ]
     return " · ".join(parts)
 
@@ -95,21 +98,21 @@ def _matrix(data: ReportData) -> list[Markup | None]:
     comparison = data.comparison
     if not comparison.metrics:
         return []
-    same = "the same held-out data" if not comparison.own_splits else "the same splits, one for each seed,"
+    same = "the same held-out data" if not comparison.own_splits else "the same splits, one for each seed"
     text = (
-        f"Every run on {same} under every loss and metric, at {in_words(comparison.at)}. {DECIDES} the "
-        f"best mean where it decides; {DESCRIBES} the best mean where it only describes, which is no verdict: a run "
-        "often wins under the loss that it was trained with."
+        f"Every run on {same}, scored by every loss and metric at {in_words(comparison.at)}. {DECIDES} marks the "
+        f"best mean of a deciding metric. {DESCRIBES} marks the best mean of any other metric, which is not a verdict: "
+        "a run often wins by the loss that it was trained with."
     )
-    absent = "; ".join(f"{', '.join(letters)}: {why}" for why, letters in absences(comparison).items())
-    text += f" – no value. {absent}." if absent else ""
+    absent = "; ".join(f"{why} ({', '.join(letters)})" for why, letters in absences(comparison).items())
+    text += f" – means no value: {absent}." if absent else ""
     target = comparison.target
     reached = []
     if target:
-        reached.append(element("h3", f"How soon {target.metric} is {format_number(target.value)}"))
+        reached.append(element("h3", f"How soon {target.metric} reaches {format_number(target.value)}"))
         reached.append(target_table(target, comparison))
-        if told := seconds_note(comparison).removeprefix("; "):
-            reached.append(element("p", f"{told[0].upper()}{told[1:]}.", class_="note"))
+        if seconds := seconds_note(comparison).removeprefix("; "):
+            reached.append(element("p", f"{seconds[0].upper()}{seconds[1:]}.", class_="note"))
     return [element("p", text), matrix(comparison), *reached]
 
 
@@ -121,13 +124,13 @@ def _curves(data: ReportData) -> list[Markup | None]:
     alone = [_of_one_run(unranked, comparison, index) for index in range(len(comparison.runs))] if unranked else []
     described = [_figure(curve, comparison, _FEW_POINTS) for curve in data.described]
     several = any(len(run.seeds) > 1 for run in comparison.runs)
-    band = " with a band of one standard deviation over the seeds" if several else ""
+    means = "Lines are means over the seeds, with a band of one standard deviation. " if several else ""
     fewer = any(epoch < run.epochs_done for run in comparison.runs for epoch in run.last_epochs.values())
-    band += "; after a seed has diverged or stopped, of the seeds that are left" if fewer else ""
-    text = f"Means{band}. Point at a figure, or choose it with Tab and use the arrow keys, to read the values."
-    told = " Losses with different meanings have a figure each: their shapes may be compared, their heights not."
+    means += "After a seed has diverged or stopped, they are over the remaining seeds. " if fewer else ""
+    text = f"{means}To read values, point at a figure, or select it with Tab and use the arrow keys."
+    apart = " Losses with different meanings have separate figures: compare their shapes, not their heights."
     parts = [
-        element("p", text + (told if alone else "")),
+        element("p", text + (apart if alone else "")),
         element("div", *figures, *alone, class_="panels"),
     ]
     if described:
@@ -148,16 +151,16 @@ def _figure(curve: Curve, comparison: ComparedRuns, most: int) -> Markup | None:
 
 
 def _varying(value: Spread | None) -> Spread | None:
-    """Without a deviation that is none, as of a learning rate, which is no measurement."""
+    """Remove a deviation of 0, such as a learning rate's: it is not a measurement."""
     return replace(value, deviation=None) if value and value.deviation == 0 else value
 
 
 def _of_one_run(curves: Sequence[Curve], comparison: ComparedRuns, index: int) -> Markup | None:
-    """Its training and validation loss: the one may be compared with the other."""
+    """Draw a run's training and validation loss, which can be compared with each other."""
     epochs = _epochs(curves, comparison, MOST_POINTS)
     lines = []
     for curve in curves:
-        # The loss that is minimised is drawn thinner than the one on held-out data.
+        # The training loss is drawn thinner than the loss on held-out data.
         part, _, _ = curve.name.partition("_")
         classes = style(index) + (" training" if part == "train" else "")
         values = tuple(curve.rows[epoch][index] if epoch in curve.rows else None for epoch in epochs)
@@ -176,13 +179,13 @@ def _thinned(epochs: Sequence[int], of: int) -> str:
 
 def _course(data: ReportData) -> list[Markup | None]:
     figures = [_figure(curve, data.comparison, MOST_POINTS) for curve in data.course]
-    text = "The gradient norm is that of each epoch's last step."
+    text = "The gradient norm is measured at the last step of each epoch."
     return [element("p", text), element("div", *figures, class_="panels")] if figures else []
 
 
 def _differences(data: ReportData) -> list[Markup | None]:
     if not data.comparison.differences:
-        return [element("p", "The configs are the same but for names and tags.")]
+        return [element("p", "The configs are identical, except for names and tags.")]
     return [differences_table(data.comparison)]
 
 
@@ -195,10 +198,10 @@ def _reproduction(data: ReportData) -> list[Markup | None]:
         "--margin": comparison.margin,
         "--target": f"{target.metric}={target.value!r}" if target else None,
     }
-    # By their letters: the labels that were found are found again.
+    # Only the labels that the user chose; the others are found again.
     given = [f"{run.letter}={run.label}" for run in comparison.runs if run.label in comparison.labelled]
     again = command("compare", *words, options={**asked, "--label": given, "--html": "report.html"})
-    parts = [element("p", "This page:"), element("pre", element("code", again))]
+    parts = [element("p", "The command for this page:"), element("pre", element("code", again))]
     for run, report in zip(data.comparison.runs, data.runs, strict=True):
         parts += [_member(run.letter, member) for member in report.members]
     return list(parts)

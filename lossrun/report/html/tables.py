@@ -1,4 +1,4 @@
-"""The page's tables: the runs, the matrix of runs and metrics, what differs, and how soon a target is reached."""
+"""Make the page's tables: the runs, the matrix of runs and metrics, differences, and times to a target."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -20,9 +20,9 @@ _BETTER: Final = {"min": "↓ lower", "max": "↑ higher", None: "-"}
 
 
 def runs_table(data: ReportData) -> Markup:
-    """The legend: letter and line, what differs, state, epochs, seeds, best epochs, names and tags."""
+    """Make the legend: letter and line, label, status, epochs, seeds, best epochs, names, and tags."""
     runs = data.comparison.runs
-    heads = ("run", "what differs", "status", "epochs", "seeds", "best epoch", "chosen by", "directory")
+    heads = ("run", "label", "status", "epochs", "seeds", "best epoch", "chosen by", "directory")
     rows = []
     for index, (run, report) in enumerate(zip(runs, data.runs, strict=True)):
         diverged = f", {len(run.diverged)} diverged" if run.diverged else ""
@@ -44,7 +44,7 @@ def runs_table(data: ReportData) -> Markup:
 
 
 def matrix(comparison: ComparedRuns) -> Markup:
-    """Every run under every metric, what decides first; the best of each row bears a mark."""
+    """Make a table of every run and every metric, the deciding ones first, with a mark at the best of each row."""
     runs = comparison.runs
     heads = [_head(run.letter, index, run.label) for index, run in enumerate(runs)]
     head = element("tr", element("th", "metric", scope="col"), element("th", "better", scope="col"), *heads)
@@ -63,7 +63,7 @@ def matrix(comparison: ComparedRuns) -> Markup:
 
 
 def absences(comparison: ComparedRuns) -> dict[str, list[str]]:
-    """Why cells of the matrix have no value, and the letters of the runs that each reason holds for."""
+    """Return {why cells of the matrix are empty: the letters of the runs}."""
     found: dict[str, list[str]] = {}
     for index, run in enumerate(comparison.runs):
         has = {y.name: y.measured.values[index] is not None for y in comparison.metrics}
@@ -73,24 +73,26 @@ def absences(comparison: ComparedRuns) -> dict[str, list[str]]:
 
 
 def _absence(name: str, has: Mapping[str, bool], run: ComparedRun, comparison: ComparedRuns) -> str:
-    """Why a run has no value of the metric `name`. `has`: which ones it has."""
+    """Return why a run has no value of the metric `name`.
+
+    Args:
+        has: {metric: whether the run has a value}.
+    """
     if not run.last_epochs:
         return "diverged in its first epoch" if run.diverged else "no epoch is finished yet"
     if not any(has.values()):
         if comparison.at != "best":
             return f"there is no epoch {comparison.at}"
-        never = f"{run.best_metric} was never finite"
+        never = f"{run.best_metric} was NaN or infinity in every epoch"
         return f"diverged, {never}" if run.diverged else never
     if name.startswith("test_") and not any(has[other] for other in has if other.startswith("test_")):
         ended = "diverged" if run.diverged else "not finished"
-        return (
-            "there are no test values" if run.status == "finished" else f"{ended}, and test data are scored at the end"
-        )
-    return "the outputs are not of that kind"
+        return "no test data" if run.status == "finished" else f"{ended}, and test data are only scored at the end"
+    return "the metric does not apply to the run's outputs"
 
 
 def differences_table(comparison: ComparedRuns) -> Markup:
-    """The keys of the config that are not the same in all runs."""
+    """Make a table of the keys of the config that differ between the runs."""
     rows = [
         element(
             "tr",
@@ -103,7 +105,7 @@ def differences_table(comparison: ComparedRuns) -> Markup:
 
 
 def target_table(target: Target, comparison: ComparedRuns) -> Markup:
-    """How soon each run reaches the target, and the mean height of its curve."""
+    """Make a table of how soon each run reaches the target, and the mean height of its curve."""
     rows = []
     seconds = seconds_cells(comparison, "±")
     for index, (run, found, taken) in enumerate(zip(comparison.runs, target.runs, seconds, strict=True)):
@@ -117,11 +119,11 @@ def target_table(target: Target, comparison: ComparedRuns) -> Markup:
             element("tr", row_head(run.letter, index), *(element("td", text, class_="number") for text in texts))
         )
     area = f"mean {target.metric} over {target.epochs} epochs"
-    return _table(("run", "first epoch there", "seconds", "seeds that never are", area), rows, "target")
+    return _table(("run", "first epoch", "seconds", "seeds that never reach it", area), rows, "target")
 
 
 def row_head(letter: str, index: int) -> Markup:
-    """The head of a run's row: its line and letter."""
+    """Make the head of a run's row: its line and letter."""
     return element("th", swatch(style(index)), f" {letter}", scope="row")
 
 
@@ -142,7 +144,7 @@ def _matrix_row(metric: ComparedMetric, runs: Sequence[ComparedRun]) -> Markup:
 
 
 def _value(value: Spread | None, mark: str, seeds_of_run: int) -> Markup:
-    """Hovering tells the value of each seed."""
+    """Make a cell whose tooltip has the value of each seed."""
     if value is None:
         return element("td", "–", class_="number none")
     seeds = ", ".join(f"seed {seed}: {format_number(one)}" for seed, one in value.per_seed.items())

@@ -1,1 +1,1 @@
-"""How anything is laid out: the console, numbers, tables of text, files."""
+"""Lay out output: the console, numbers, tables of text, files."""

@@ -1,4 +1,4 @@
-"""What a command writes where the user says: figures, pages, tables."""
+"""Write files that the user named: figures, pages, tables."""
 
 from pathlib import Path
 
@@ -8,9 +8,13 @@ from lossrun.records.files import durable
 
 
 def save(data: bytes, path: Path, option: str) -> None:
-    """Give `path` this content, whole or not at all; an older file is replaced. `option`: that named the path.
+    """Write a file completely or not at all; an older file is replaced.
 
-    Raises RunError where the disk refuses.
+    Args:
+        option: The option that named the path.
+
+    Raises:
+        RunError: If the file cannot be written.
     """
     remedy = joined(about_folder(path), f"name another file with {option}").removeprefix("; ")
     try:

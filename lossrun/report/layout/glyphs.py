@@ -1,4 +1,4 @@
-"""Which characters a terminal can be trusted to draw."""
+"""Choose the characters that a terminal can draw."""
 
 import os
 from typing import Final
@@ -7,10 +7,10 @@ from rich.console import Console
 
 from lossrun.report.layout.console import is_unicode
 
-# The consoles of Linux and of old terminals have neither braille nor blocks in their fonts; of a dumb one nobody knows.
+# The consoles of Linux and old terminals lack braille and blocks in their fonts; a dumb terminal may lack anything.
 _PLAIN_TERMINALS: Final = ("linux", "vt100", "vt102", "vt220", "ansi", "dumb", "unknown")
 
 
 def draws_unicode(console: Console) -> bool:
-    """Whether pictures may be made of braille and blocks; otherwise of ASCII."""
+    """Return whether pictures may use braille and blocks; otherwise ASCII."""
     return is_unicode(console) and os.environ.get("TERM") not in _PLAIN_TERMINALS

@@ -1,15 +1,15 @@
-"""Numbers for people: short, of even width, and rounded nowhere but here."""
+"""Write numbers for people: short and of even width. Numbers are rounded only here."""
 
 import math
 from typing import Final
 
 from lossrun.analysis.values.readings import Spread
 
-_LARGE: Final = 1e7  # from here on powers of ten are easier to read
+_LARGE: Final = 1e7  # larger numbers are easier to read as powers of ten
 
 
 def format_number(value: float, digits: int = 4) -> str:
-    """`digits` significant digits: 0.1234, 12.35, 1235, 1.234e-7, nan, inf, -inf."""
+    """Write a number with `digits` significant digits: 0.1234, 12.35, 1235, 1.234e-7, nan, inf, -inf."""
     if not math.isfinite(value):
         return str(float(value))
     if 10**digits - 0.5 <= abs(value) < _LARGE:
@@ -19,18 +19,22 @@ def format_number(value: float, digits: int = 4) -> str:
 
 
 def format_count(count: float) -> str:
-    """An integer as it is; a sum of weights rounded."""
+    """Write an integer as it is, and a sum of weights rounded."""
     return str(count) if isinstance(count, int) else format_number(count)
 
 
 def format_difference(value: float, digits: int = 4) -> str:
-    """The same with its sign, plus included."""
+    """Write a number with its sign, plus included."""
     return f"+{format_number(value, digits)}" if value > 0 else format_number(value, digits)
 
 
 def format_spread(spread: Spread | None, plus_minus: str, digits: int = 4) -> str:
-    """Mean, of `digits` digits, and deviation over seeds; "-" for nothing. `plus_minus`: the sign that the terminal
-    has."""
+    """Write mean and deviation over seeds; "-" for no value.
+
+    Args:
+        plus_minus: The plus-minus sign that the terminal can show.
+        digits: The significant digits of the mean.
+    """
     if spread is None:
         return "-"
     mean = format_number(spread.mean, digits)
@@ -45,13 +49,13 @@ def format_spread(spread: Spread | None, plus_minus: str, digits: int = 4) -> st
 
 
 def format_clock(seconds: float) -> str:
-    """A length of time in at most six characters, for columns: 3.1ms, 0.42s, 12.3s, 3m05s, 2h07m, 3d04h."""
+    """Write a duration in at most six characters, for columns: 3.1ms, 0.42s, 12.3s, 3m05s, 2h07m, 3d04h."""
     text = format_seconds(seconds)
     return text.replace(" min ", "m").replace(" min", "m").replace(" ", "")
 
 
 def format_size(size: int) -> str:
-    """A number of bytes in its largest decimal unit: 512 B, 31.6 kB, 3.21 MB."""
+    """Write a number of bytes in its largest decimal unit: 512 B, 31.6 kB, 3.21 MB."""
     if size < 1000:
         return f"{size} B"
     value, units = size / 1000, ["kB", "MB", "GB", "TB"]
@@ -62,7 +66,7 @@ def format_size(size: int) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """A length of time: 3.1 ms, 42 ms, 0.42 s, 12.3 s, 3 min 05 s, 2 h 07 min, 3 d 04 h."""
+    """Write a duration: 3.1 ms, 42 ms, 0.42 s, 12.3 s, 3 min 05 s, 2 h 07 min, 3 d 04 h."""
     if seconds < 0.0995:
         return f"{seconds * 1e3:.1f} ms" if seconds < 0.00995 else f"{seconds * 1e3:.0f} ms"
     if seconds < 59.95:
@@ -71,4 +75,4 @@ def format_seconds(seconds: float) -> str:
     for size, name, part, part_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if whole >= size:
             return f"{whole // size} {name} {whole % size // part:02d} {part_name}"
-    raise AssertionError("a minute at least")
+    raise AssertionError("at least a minute")

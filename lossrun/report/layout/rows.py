@@ -1,4 +1,4 @@
-"""Rows of plain values as CSV, in full precision, and arrays as an archive of numpy's."""
+"""Write rows of plain values as CSV in full precision, and arrays as a NumPy archive."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from lossrun.report.layout.files import save
 
 
 def rows_to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A header of all keys in the order in which they first come, and a line for each row; what it lacks is empty."""
+    """Write a header with all keys, in the order in which they first occur, and a line for each row."""
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
     writer.writeheader()
@@ -21,12 +21,12 @@ def rows_to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def save_csv(rows: Sequence[Mapping[str, Any]], path: Path, option: str) -> None:
-    """The same into a file, as `files.save`."""
+    """Write rows to a CSV file, as `files.save` does."""
     save(rows_to_csv(rows).encode(), path, option)
 
 
 def save_npz(arrays: Mapping[str, np.ndarray], path: Path, option: str) -> None:
-    """As `numpy.savez`, into a file as `files.save`."""
+    """Write arrays to a file as `numpy.savez` does, with `files.save`."""
     buffer = io.BytesIO()
     np.savez(buffer, **dict(arrays))  # type: ignore[arg-type]  # numpy's stub takes every keyword for allow_pickle
     save(buffer.getvalue(), path, option)

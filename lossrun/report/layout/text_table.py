@@ -1,4 +1,4 @@
-"""Tables of text that never lose a character: what is too wide is stacked in blocks, in a pipe nothing is."""
+"""Print tables that never lose a character: a table too wide for the terminal is split into blocks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,18 @@ from rich.text import Text
 from lossrun.report.layout.console import is_bounded, is_unicode, print_text, wrapped
 
 _GAP: Final = 2  # blanks between columns
-_INDENT: Final = 4  # blanks before a value that has a line of its own
+_INDENT: Final = 4  # blanks before a value on its own line
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`cells`: one text per row of the table. `emphasis`: rows to print bold, which their text says as well. `group`:
-    neighbours of the same group stay in one block where it is wide enough for them."""
+    """A column of a table.
+
+    Attributes:
+        cells: One text for each row.
+        emphasis: The rows to print in bold; their texts have to say the same.
+        group: Neighbours of one group stay in one block if they fit.
+    """
 
     header: str
     cells: tuple[str, ...]
@@ -28,13 +33,19 @@ class Column:
 
     @property
     def width(self) -> int:
+        """The width in cells."""
         lines = (line for text in (self.header, *self.cells) for line in text.split("\n"))
         return max(cell_len(line) for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """`key`: the first column, repeated in every block. `note`: a line below."""
+    """A table.
+
+    Attributes:
+        key: The first column, repeated in every block.
+        note: A line below the table.
+    """
 
     title: str
     key: Column
@@ -43,12 +54,12 @@ class TextTable:
 
     @property
     def width(self) -> int:
-        """Of the whole table in one block, in cells."""
+        """The width of the whole table in one block, in cells."""
         return self.key.width + sum(_GAP + column.width for column in self.columns)
 
 
 def print_table(console: Console, table: TextTable) -> None:
-    """Print the table, in as many blocks as the terminal's width asks for. A pipe's console is wide enough for all."""
+    """Print the table in as many blocks as the terminal's width requires; in a pipe, in one."""
     blocks = packed(table, console.width) if is_bounded(console) else [table.columns]
     for number, columns in enumerate(blocks):
         if table.title or number:
@@ -59,14 +70,14 @@ def print_table(console: Console, table: TextTable) -> None:
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:
-    """A line of plain text, wrapped at blanks in a terminal and left whole in a pipe."""
+    """Print a line of plain text, wrapped at blanks on a terminal and whole in a pipe."""
     print_text(console, Text(text, style=style))
 
 
 def print_pairs(console: Console, pairs: Sequence[tuple[str, str]], *, style: str = "", indent: int = 0) -> None:
-    """A name and a text on each line, the texts aligned, and so are the further lines of one that is wrapped.
+    """Print a name and a text in each line, with the texts aligned, also where they are wrapped.
 
-    A text of a single word that has no room beside its name gets a line of its own: a hash or a path stays whole.
+    A text with a word that does not fit next to its name starts on a new line, so that a hash or a path stays whole.
     """
     width = max((cell_len(name) for name, _ in pairs), default=0) + _GAP
     for name, text in pairs:
@@ -84,7 +95,7 @@ def print_pairs(console: Console, pairs: Sequence[tuple[str, str]], *, style: st
 
 
 def packed(table: TextTable, width: int) -> list[Sequence[Column]]:
-    """The columns in blocks, each with the key column no wider than `width` cells; a block has at least one."""
+    """Divide the columns into blocks that fit `width` cells with the key column; each has at least one column."""
     blocks: list[list[Column]] = [[]]
 
     def fits(columns: Sequence[Column]) -> bool:
@@ -92,7 +103,7 @@ def packed(table: TextTable, width: int) -> list[Sequence[Column]]:
 
     for group, members in groupby(table.columns, key=lambda column: column.group):
         together = list(members)
-        # Columns without a group are no group.
+        # Columns without a group may be separated.
         pieces = [together] if group and fits(together) else [[column] for column in together]
         for piece in pieces:
             if blocks[-1] and not fits([*blocks[-1], *piece]):
@@ -102,7 +113,7 @@ def packed(table: TextTable, width: int) -> list[Sequence[Column]]:
 
 
 def _print_block(console: Console, columns: Sequence[Column]) -> None:
-    """Headers, a rule and the rows. Only a lone column that is too wide has its cells wrapped, at blanks."""
+    """Print headers, a rule, and the rows. Cells are only wrapped in a single column that is too wide."""
     widths = [column.width for column in columns]
     if is_bounded(console) and (spare := console.width - sum(widths) - _GAP * (len(widths) - 1)) < 0:
         widths[-1] = max(widths[-1] + spare, 1)
@@ -117,7 +128,11 @@ def _print_block(console: Console, columns: Sequence[Column]) -> None:
 def _print_row(
     console: Console, columns: Sequence[Column], cells: Sequence[Text], widths: Sequence[int], *, foot: bool = False
 ) -> None:
-    """A row of as many lines as its tallest cell. `foot`: shorter cells stand at the bottom, as headers do."""
+    """Print a row with as many lines as its tallest cell.
+
+    Args:
+        foot: Whether shorter cells are aligned at the bottom, as headers are.
+    """
     stacks = [wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
     height = max(len(stack) for stack in stacks)
     for number in range(height):

@@ -1,1 +1,1 @@
-"""Lines drawn in the terminal and as image files."""
+"""Draw learning curves on the terminal and in image files."""

@@ -1,4 +1,4 @@
-"""Learning curves on the terminal: a picture for each panel, what it shows above it, what to keep in mind below."""
+"""Draw learning curves on the terminal: a heading and a picture for each panel, then notes."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,17 +15,17 @@ from lossrun.report.layout.text_table import print_line, print_pairs
 from lossrun.report.plots.line_plot import MARKS, Band, Series, line_plot
 
 _PIPE_WIDTH: Final = 80
-_WIDEST: Final = 160  # from here on lines only become flatter
+_WIDEST: Final = 160  # in a wider picture, lines only become flatter
 _HEIGHT: Final = 15
 _MOST_BANDS: Final = 3  # more of them hide each other
-_LEGEND_ROOM: Final = 14  # cells beside a name in the legend: the axis and the mark
+_LEGEND_ROOM: Final = 14  # cells next to a name in the legend: the axis and the mark
 _PARTS: Final = {"val_loss": "validation", "train_loss": "training"}
 _X_LABELS: Final = {"epoch": "epoch", "step": "step", "seconds": "wall time in seconds"}
 _BETTER: Final = {"min": "lower is better", "max": "higher is better", None: ""}
 
 
 def print_learning_curves(curves: LearningCurves, console: Console) -> None:
-    """Each panel, no wider than the terminal, and the notes."""
+    """Print each panel, no wider than the terminal, and the notes."""
     width = min(console.width, _WIDEST) - 1 if is_bounded(console) else _PIPE_WIDTH - 1
     called = _legend_names(curves.labels, width)
     for panel in curves.panels:
@@ -39,7 +39,7 @@ def print_learning_curves(curves: LearningCurves, console: Console) -> None:
 
 
 def _legend_names(labels: Sequence[str], width: int) -> tuple[str, ...]:
-    """The labels, or where one is too long for the legend, letters."""
+    """Return the labels, or letters if a label is too long for the legend."""
     if all(cell_len(label) + len(", validation") <= width - _LEGEND_ROOM for label in labels) or len(labels) == 1:
         return tuple(labels)
     return letters(len(labels))
@@ -63,7 +63,7 @@ def _print_panel(console: Console, curves: LearningCurves, panel: Panel, called:
     for line in lines:
         console.print(line, soft_wrap=True)
     if len(series) > MARKS:
-        note(console, f"marks repeat: a terminal tells {MARKS} curves apart, and these are {len(series)}")
+        note(console, f"marks repeat, because there are only {MARKS} for {len(series)} curves")
 
 
 def _series(curve: LearningCurve, called: Sequence[str], *, alone: bool, paired: bool) -> Series:
@@ -72,7 +72,7 @@ def _series(curve: LearningCurve, called: Sequence[str], *, alone: bool, paired:
 
 
 def _bands(panel: Panel) -> dict[int, Band]:
-    """Of what was measured on validation data; none at all where they would be too many."""
+    """Return the bands of the panel, only of validation data; {} if there would be too many."""
     shown = {n: curve for n, curve in enumerate(panel.curves) if curve.lows != curve.highs}
     if len(panel.columns) > 1:
         shown = {n: curve for n, curve in shown.items() if curve.column != "train_loss"}
@@ -87,7 +87,7 @@ def _heading(curves: LearningCurves, panel: Panel, *, shaded: bool) -> str:
     if seeds[-1] > 1:
         counts = " or ".join(map(str, seeds))
         whose = "validation " if len(panel.columns) > 1 else ""
-        facts.append(f"mean of {counts} seeds" + (f", {whose}shaded from lowest to highest" if shaded else ""))
+        facts.append(f"mean of {counts} seeds" + (f", {whose}band from lowest to highest" if shaded else ""))
     of_run = f" of {curves.labels[0]}" if len(curves.labels) == 1 else ""
-    told = "; ".join(filter(None, facts))
-    return f"{what}{units}{of_run}" + (f": {told}" if told else "")
+    details = "; ".join(filter(None, facts))
+    return f"{what}{units}{of_run}" + (f": {details}" if details else "")

@@ -1,4 +1,4 @@
-"""Learning curves in a file: a figure for a column of a paper, in print and without colour as clear as on a screen."""
+"""Draw learning curves into a file: a figure for a column of a paper, as clear in print and without colour."""
 
 import io
 import textwrap
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 FORMATS: Final = ("png", "svg", "pdf")
 
-# Okabe and Ito, "Color Universal Design" (2008), without yellow, which is too light for lines on paper; in an order
-# that keeps neighbours far apart in luminance.
+# Okabe and Ito, "Color Universal Design" (2008), without yellow, which is too light for lines on paper. The order
+# keeps neighbours far apart in luminance.
 COLOURS: Final = ("#0072B2", "#E69F00", "#000000", "#009E73", "#56B4E9", "#D55E00", "#CC79A7")
 _DASHES: Final = ("-", (0, (5, 1.5)), (0, (1.2, 1)), (0, (6, 1.2, 1.2, 1.2)), (0, (6, 1.2, 1.2, 1.2, 1.2, 1.2)))
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<")
@@ -29,16 +29,16 @@ _TRAINING_DASH: Final = (0, (3, 1.2))
 _WIDTH: Final = 3.5  # inches: a column of two
 _PANEL_HEIGHT: Final = 2.0  # inches
 _LEGEND_ROW: Final = 0.16  # inches
-_LABEL_WIDTH: Final = 56  # characters that a row of the legend holds
+_LABEL_WIDTH: Final = 56  # characters in a row of the legend
 _HALF_WIDTH: Final = 23  # characters of a legend in two columns
-_DPI: Final = 300  # of a PNG, as journals ask
+_DPI: Final = 300  # of a PNG, as journals require
 _MARKS_PER_LINE: Final = 7
-_MOST_MARKED: Final = 10  # points that all bear a mark
+_MOST_MARKED: Final = 10  # up to this number, every point has a mark
 
-_STYLE: Final[Any] = {  # versions of matplotlib differ in what they call the type of its keys
+_STYLE: Final[Any] = {  # the type of the keys differs between versions of matplotlib
     "font.size": 8,
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same everywhere
+    "font.sans-serif": ["DejaVu Sans"],  # part of matplotlib, so the same everywhere
     "axes.labelsize": 8,
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
@@ -52,13 +52,13 @@ _STYLE: Final[Any] = {  # versions of matplotlib differ in what they call the ty
     "grid.linewidth": 0.5,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.5,
-    "pdf.fonttype": 42,  # TrueType, embedded: Type 3 is refused by many publishers
+    "pdf.fonttype": 42,  # embedded TrueType; many publishers refuse Type 3
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "lossrun",
     "text.parse_math": False,  # a label may hold any character
     "savefig.dpi": _DPI,
 }
-# No dates and nothing else that is not of the data: the same curves give the same bytes.
+# No dates or other metadata, so that the same curves give the same bytes.
 _METADATA: Final[dict[str, dict[str, Any]]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 _QUANTITIES: Final = {
     "grad_norm": "gradient norm",
@@ -71,12 +71,18 @@ _X_LABELS: Final = {"epoch": "epoch", "step": "step (optimizer updates)", "secon
 
 
 def check_output(path: Path) -> None:
-    """Raises UsageError where no figure can be drawn into such a file."""
+    """Check that a figure can be drawn into a file.
+
+    Raises:
+        UsageError: If the ending is unknown, the folder does not exist, or matplotlib is not installed.
+    """
     if path.suffix.lower().removeprefix(".") not in FORMATS:
         expected = ", ".join(f".{name}" for name in FORMATS)
-        raise UsageError(f"--output {path}: the name says what to draw; expected it to end in one of {expected}")
+        raise UsageError(f"--output {path}: the ending chooses the format; expected one of {expected}")
     if not path.absolute().parent.is_dir():
-        raise UsageError(joined(f"--output {path}{about_folder(path)}", "make the folder, or give another --output"))
+        raise UsageError(
+            joined(f"--output {path}{about_folder(path)}", "create the folder, or choose another --output")
+        )
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
@@ -84,10 +90,14 @@ def check_output(path: Path) -> None:
 
 
 def save_figure(curves: LearningCurves, path: Path) -> None:
-    """Draw all panels, one below the other, into a png, svg or pdf file by the path's ending; an older one is replaced.
+    """Draw all panels, one below the other, into a png, svg, or pdf file, by the path's ending.
 
-    Lines are means over seeds, bands, of validation where training is drawn too, reach from the
-    lowest to the highest seed. Raises UsageError as `check_output` does, and RunError where the file cannot be written.
+    Lines are means over seeds. Bands reach from the lowest to the highest seed; they are for validation only if
+    training is drawn too. An older file is replaced.
+
+    Raises:
+        UsageError: As `check_output` does.
+        RunError: If the file cannot be written.
     """
     check_output(path)
     import matplotlib
@@ -95,9 +105,9 @@ def save_figure(curves: LearningCurves, path: Path) -> None:
     format_ = path.suffix.lower().removeprefix(".")
     buffer = io.BytesIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()  # not what the user has in a matplotlibrc: a figure is the same everywhere
+        matplotlib.rcdefaults()  # ignore a matplotlibrc, so that figures are the same everywhere
         matplotlib.rcParams.update(_STYLE)
-        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)  # a name may be in any script
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)  # names may use any script
         _drawn(curves).savefig(buffer, format=format_, metadata=_METADATA[format_])
     save(buffer.getvalue(), path, "--output")
 
@@ -132,23 +142,27 @@ def _drawn(curves: LearningCurves) -> "Figure":
 
 
 def _is_paired(panel: Panel) -> bool:
-    """Whether it shows validation and training."""
+    """Return whether the panel shows both validation and training."""
     return len(panel.columns) > 1
 
 
 def _has_band(panel: Panel, curve: LearningCurve) -> bool:
-    """Training has none beside validation: two bands for each run would hide more than they show."""
+    """Return whether a curve has a band; training has none next to validation, because it would hide too much."""
     return curve.lows != curve.highs and not (_is_paired(panel) and curve.column == "train_loss")
 
 
 def _draw_panel(axes: "Axes", panel: Panel, number: int, *, paired: bool) -> None:
-    """`paired`: some panel of the figure tells training from validation by dashes, so dashes mean nothing else."""
+    """Draw one panel.
+
+    Args:
+        paired: Whether dashes distinguish training from validation in some panel, and so must not distinguish runs.
+    """
     if panel.log:
         _scale_log(axes, panel)
     for order, curve in enumerate(panel.curves):
         look = _look(curve.run, training=_is_paired(panel) and curve.column == "train_loss", paired=paired)
         points = len(curve.xs)
-        # Marks of different curves stand at different places.
+        # Curves have their marks at different places.
         start = (order * 0.37) % 1 / _MARKS_PER_LINE
         every = None if points <= _MOST_MARKED else (start, 1 / _MARKS_PER_LINE)
         name = f"panel{number}-run{curve.run}-{curve.column}"
@@ -159,7 +173,7 @@ def _draw_panel(axes: "Axes", panel: Panel, number: int, *, paired: bool) -> Non
                 curve.lows,
                 curve.highs,
                 facecolor=(look["color"], 0.15),
-                edgecolor=(look["color"], 0.4),  # tells where the bands of two runs end
+                edgecolor=(look["color"], 0.4),  # shows where overlapping bands end
                 linewidth=0.4,
                 gid=f"{name}-band",
             )
@@ -167,7 +181,7 @@ def _draw_panel(axes: "Axes", panel: Panel, number: int, *, paired: bool) -> Non
 
 
 def _look(run: int, *, training: bool = False, paired: bool = False) -> dict[str, Any]:
-    """A run has its own colour, marker and, unless dashes tell training from validation, dashes."""
+    """Return the look of a run: its own colour and marker, and dashes unless these mark training."""
     colour = COLOURS[run % len(COLOURS)]
     dash = _DASHES[run % len(_DASHES)] if not paired else _TRAINING_DASH if training else "-"
     return {
@@ -181,7 +195,7 @@ def _look(run: int, *, training: bool = False, paired: bool = False) -> dict[str
 
 
 def _legend(curves: LearningCurves, names: Sequence[str]) -> Iterator[tuple["Artist", str]]:
-    """Runs, then what solid and dashed lines mean, then what the band means; nothing that a lone line says itself."""
+    """Yield the legend's entries: the runs, then training and validation, then the bands."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -193,7 +207,7 @@ def _legend(curves: LearningCurves, names: Sequence[str]) -> Iterator[tuple["Art
     if paired:
         for training, part in ((False, "validation"), (True, "training")):
             look = _look(0, training=training, paired=True)
-            # Of several runs none lends its colour.
+            # With several runs, use none of their colours.
             neutral = {} if alone else {"color": "#555555", "marker": ""}
             yield Line2D([], [], **{**look, **neutral}), part
     shaded = {curve.seeds for panel in curves.panels for curve in panel.curves if _has_band(panel, curve)}
@@ -212,7 +226,7 @@ def _scale_x(axes: "Axes", curves: LearningCurves) -> None:
 
 
 def _scale_log(axes: "Axes", panel: Panel) -> None:
-    """Ticks at 1, 2 and 5 where there are few decades, written as plain numbers."""
+    """Set ticks at powers of ten, for few decades also at 2 and 5, written as plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_yscale("log")
@@ -224,7 +238,7 @@ def _scale_log(axes: "Axes", panel: Panel) -> None:
 
 
 def _quantity(panel: Panel) -> str:
-    """What the axis shows, and in which units."""
+    """Name what the axis shows, with its units."""
     part, _, rest = panel.name.partition("_")
     plain = panel.name.replace("_", " ")
     what = f"{_PARTS[part]} {rest.replace('_', ' ')}" if part in _PARTS else _QUANTITIES.get(panel.name, plain)

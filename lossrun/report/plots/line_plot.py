@@ -1,4 +1,4 @@
-"""Curves as text: dots of braille with a mark of its own on each curve, or plain ASCII. They need no colour."""
+"""Draw curves as text: dots of braille with a mark on each curve, or plain ASCII. They need no colour."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,25 +9,25 @@ from typing import Final, TypeAlias
 from rich.cells import cell_len
 from rich.text import Text
 
-# A name, and as many ys as xs. Where a y is not finite the curve has a gap.
+# A name, and as many ys as xs. The curve has a gap where y is NaN or infinity.
 Series: TypeAlias = tuple[str, Sequence[float], Sequence[float]]
-# The lowest and the highest ys of what a curve stands for, as many as it has xs.
+# The lowest and the highest ys around a curve, as many as it has xs.
 Band: TypeAlias = tuple[Sequence[float], Sequence[float]]
 
 _Limits: TypeAlias = tuple[float, float]
 _Cell: TypeAlias = tuple[int, int]  # column, row from the top
 
-# Of a braille character (2 x 4 dots, U+2800 and up) the bit of each dot, by its column and its row from the top.
+# The bit of each dot of a braille character (2 x 4 dots, from U+2800), by column and row from the top.
 _BITS: Final = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _BLANK: Final = 0x2800
 _MARKS: Final = "●○■□▲△◆◇"
 _ASCII_MARKS: Final = "*o+x#@%&"
-MARKS: Final = len(_MARKS)  # from as many curves on marks repeat
+MARKS: Final = len(_MARKS)  # with more curves, marks repeat
 _BAND_DOTS: Final = 0x01 | 0x20  # two of the eight dots of a cell: lighter than any line
 _BAND_ASCII: Final = ":"
 _COLOURS: Final = ("cyan", "yellow", "magenta", "green", "red", "blue")
 _MARK_EVERY: Final = 12  # columns between the marks of a curve
-_NARROWEST: Final = 1e-300  # span of an axis; fractions of a smaller one are rounded to 0
+_NARROWEST: Final = 1e-300  # span of an axis; parts of a smaller one are rounded to 0
 _LABEL_ROOM: Final = 9  # columns that a label of the x axis takes, blanks included
 
 
@@ -43,12 +43,18 @@ def line_plot(
     bands: Mapping[int, Band] | None = None,
     per_colour: int = 1,
 ) -> list[Text]:
-    """The lines of a picture of all series together, at most `width` cells wide; none where there is no point to show.
+    """Draw all series into one picture.
 
-    `height`: rows of the drawing itself, to which the axis, its label and the legend are added. Where curves meet, the
-    first series lies on top. `y_limits`: what to show of the ys, by default all; curves leave through the edge.
-    `log_y`: magnitudes evenly spaced; what is not above 0 is left out. `bands`: of some series, by their number: shaded
-    below all curves. `per_colour`: so many neighbours share a colour.
+    Args:
+        width: The most cells in a line.
+        height: The rows of the drawing itself, without the axis, its label, and the legend.
+        y_limits: The range of y to show; by default all. Curves may leave it.
+        log_y: Whether the y axis is logarithmic; values of 0 or below are left out.
+        bands: {number of a series: its band}, shaded below all curves.
+        per_colour: How many neighbouring series share a colour.
+
+    Returns:
+        The lines of the picture; empty if there is no point to show. Where curves cross, the first series is on top.
     """
     shown = [(name, _points(xs, ys, log_y)) for name, xs, ys in series]
     shaded = {n: [_points(series[n][1], edge, log_y) for edge in edges] for n, edges in (bands or {}).items()}
@@ -87,7 +93,7 @@ def line_plot(
 
 
 def _points(xs: Sequence[float], ys: Sequence[float], log_y: bool) -> list[tuple[float, float] | None]:
-    """None for a gap."""
+    """Return the points of a curve; None for a gap."""
 
     def shown(y: float) -> float | None:
         if not isfinite(y) or (log_y and y <= 0):
@@ -98,7 +104,7 @@ def _points(xs: Sequence[float], ys: Sequence[float], log_y: bool) -> list[tuple
 
 
 def _opened(low: float, high: float) -> _Limits:
-    """A span that is no single point."""
+    """Return a span from low to high; wider if they are (nearly) equal."""
     if high - low >= _NARROWEST:
         return low, high
     room = abs(low) / 2 if abs(low) >= _NARROWEST else 1.0
@@ -119,7 +125,7 @@ def _draw(
     unicode: bool,
     per_colour: int,
 ) -> dict[_Cell, Text]:
-    """The cells that are not empty."""
+    """Return the cells that are not empty."""
     across, down = (2, 4) if unicode else (1, 1)
     dots: dict[_Cell, int] = {}
     owner: dict[_Cell, int] = {}
@@ -157,7 +163,7 @@ def _between(
     columns: int,
     rows: int,
 ) -> Iterator[_Cell]:
-    """The cells whose centres lie between two curves of the same xs."""
+    """Yield the cells whose centres are between two curves with the same xs."""
     ends = [(low, high) if low and high else None for low, high in zip(lows, highs, strict=True)]
     for start, stop in pairwise(ends):
         if start is None or stop is None:
@@ -175,13 +181,13 @@ def _between(
 
 
 def _dots(points: Sequence[tuple[float, float] | None], last: int) -> Iterator[_Cell]:
-    """The dots on the lines between neighbouring points, and on a point between two gaps; rows 0 to `last` alone."""
+    """Yield the dots on the lines between neighbouring points, and single points, in the rows 0 to `last`."""
     for start, end in zip([None, *points], [*points, None], strict=True):
         first, second = start or end, end or start
         if first is None or second is None:
             continue
         (u0, v0), (u1, v1) = first, second
-        # The part of the line, from 0 to 1, that lies within the rows: a steep one may leave them by far.
+        # The part of the line, from 0 to 1, that is within the rows: a steep line may go far beyond.
         begin, stop = 0.0, 1.0
         if v0 != v1:
             crossings = sorted(((-0.49 - v0) / (v1 - v0), (last + 0.49 - v0) / (v1 - v0)))
@@ -197,14 +203,14 @@ def _dots(points: Sequence[tuple[float, float] | None], last: int) -> Iterator[_
 
 
 def _marked(paths: Sequence[Sequence[_Cell]]) -> dict[_Cell, int]:
-    """Where each curve bears its mark: at even distances, those of different curves side by side, and once at least."""
+    """Choose where each curve has its marks: at even distances, next to each other, and at least once."""
     marks: dict[_Cell, int] = {}
     crowd = Counter(cell for path in paths for cell in set(path))
     for number, path in enumerate(paths):
         by_column: dict[int, _Cell] = {}
         for cell in path:
             by_column.setdefault(cell[0], cell)
-        # A mark tells most where the curve is alone.
+        # A mark is clearest where no other curve is near.
         offset = (_MARK_EVERY * (2 * number + 1)) // (2 * len(paths))
         wanted = [column for column in by_column if column % _MARK_EVERY == offset] or list(by_column)[:1]
         for column in wanted:
@@ -216,12 +222,12 @@ def _marked(paths: Sequence[Sequence[_Cell]]) -> dict[_Cell, int]:
 
 
 def _x_axis(span: _Limits, columns: int, *, unicode: bool) -> tuple[str, str]:
-    """The rule with its ticks, and the labels below it."""
+    """Return the rule with its ticks, and the labels below it."""
     dash, tick = ("─", "┬") if unicode else ("-", "+")
     rule, below = [dash] * columns, ""
     for value, text in _ticks(span, max(columns // _LABEL_ROOM, 2)):
         column = round(_share(value, span) * (columns - 1))
-        # Centred below its tick, but for the ends, and never into its neighbour.
+        # Centred below its tick, within the axis, and not touching its neighbour.
         start = min(max(column - len(text) // 2, 0), columns - len(text))
         if start > len(below) or not below:
             rule[column] = tick
@@ -230,7 +236,7 @@ def _x_axis(span: _Limits, columns: int, *, unicode: bool) -> tuple[str, str]:
 
 
 def _ticks(span: _Limits, wanted: int) -> list[tuple[float, str]]:
-    """Round numbers within the span, about as many as wanted, and how to write them."""
+    """Return round numbers within the span, about as many as wanted, and their texts."""
     rough = (span[1] - span[0]) / wanted
     magnitude = 10.0 ** floor(log10(rough))
     step = next(size * magnitude for size in (1, 2, 5, 10) if size * magnitude >= rough * 0.999)
@@ -242,7 +248,7 @@ def _ticks(span: _Limits, wanted: int) -> list[tuple[float, str]]:
 
 
 def _log_ticks(span: _Limits) -> list[tuple[float, str]]:
-    """Powers of ten, with their doubles and halves where there are few of them; at least the ends."""
+    """Return powers of ten within the span, for few decades also 2 and 5 times these, or the ends."""
     exponents = range(floor(span[0]), ceil(span[1]) + 1)
     steps = (1, 2, 5) if len(exponents) <= 4 else (1,)
     every = max(len(exponents) // 8, 1)
@@ -252,7 +258,7 @@ def _log_ticks(span: _Limits) -> list[tuple[float, str]]:
 
 
 def _legend(names: Sequence[str], margin: int, width: int, *, unicode: bool, per_colour: int) -> list[Text]:
-    """Mark and name of each series, in as many lines as the width asks for."""
+    """Return the mark and name of each series, in as many lines as the width requires."""
     if names == [""]:
         return []
     marks = _MARKS if unicode else _ASCII_MARKS

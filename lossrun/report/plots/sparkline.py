@@ -1,4 +1,4 @@
-"""A curve in a word: a character for each stretch of it, the higher the greater."""
+"""Draw a curve in one word, with a character for each part of it."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,15 +9,14 @@ WIDTH: Final = 32  # characters
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _ASCII: Final = "_.-~=+*#"
-_GAP: Final = {True: "·", False: "!"}  # no blank: it would end a line, or look like a low value
+_GAP: Final = {True: "·", False: "!"}  # not a blank, which would look like a low value
 
 
 def sparkline(values: Sequence[float], width: int = WIDTH, *, unicode: bool = True, log: bool = False) -> str:
-    """The values in at most `width` characters, from lowest to greatest: ▇▅▃▂▂▁, in ASCII #+=-._.
+    """Draw values with at most `width` characters, from lowest to highest: ▇▅▃▂▂▁, in ASCII #+=-._.
 
-    Where there are more values than characters, each is the mean of its stretch. A stretch with a value that is not
-    finite, or with `log` not above 0, shows as a dot, in ASCII as an exclamation mark. Values that are all alike lie in
-    the middle.
+    If there are more values than characters, each character is the mean of its part. A part with NaN or infinity, or
+    with `log` a value of 0 or below, is a dot, in ASCII an exclamation mark. Equal values are drawn in the middle.
     """
     shown = [log10(value) if log and value > 0 else value for value in values]
     if log:

@@ -223,7 +223,7 @@ def test_ten_long_runs_stay_below_three_megabytes(make):
 def test_held_out_samples_are_looked_at(two):
     parsed = Parsed(two)
     assert "Calibration" in parsed.texts["h2"]
-    assert "test, 30 samples, by 1 - probability of the true class, mean over 3 seeds" in parsed.texts["p"]
+    assert "30 test samples, sorted by 1 - probability of the true class, mean over 3 seeds" in parsed.texts["p"]
     first, _ = re.findall(r'<table class="confusion">(.*?)</table>', two)
     # 30 samples, of 3 seeds.
     assert sum(int(count) for count in re.findall(r"<td class=\"\w+ s\d\">(\d+)</td>", first)) == 90
@@ -260,7 +260,7 @@ def test_letters_at_the_ends_of_curves_stay_in_the_drawing():
 
 def test_how_soon_a_target_is_reached(make):
     text = page(make("a"), make("b", 0.4, learning_rate=0.2), target="val_accuracy=0.86")
-    assert "How soon val_accuracy is 0.8600" in text
+    assert "How soon val_accuracy reaches 0.8600" in text
     # 1 - 0.5/(e + 1) reaches 0.86 at epoch 3, 1 - 0.4/(e + 1) at epoch 2.
     table = text.partition("How soon")[2].partition("</table>")[0]
     rows = re.findall(r"</svg> (\w)</th><td class=\"number\">(.*?)</td>", table)
@@ -279,7 +279,7 @@ def test_a_page_that_cannot_be_written_is_told(make, tmp_path):
 def explanation(runs, **options):
     """What the page says of the matrix and of calibration."""
     texts = " ".join(" ".join(Parsed(to_html(report_data(runs, compare(runs, **options)))).texts["p"]).split())
-    return texts.partition("– no value. ")[2].partition(". ")[0]
+    return texts.partition("– means no value: ")[2].partition(". ")[0].rstrip(".")
 
 
 def test_a_dash_is_explained_run_by_run(make_run):
@@ -293,15 +293,15 @@ def test_a_dash_is_explained_run_by_run(make_run):
     options = {"environment": environment, "finish": False}
     whole = make_run("whole", rows=rising(0.5), environment=environment)
     cases = {
-        "the outputs are not of that kind": make_run("margins", rows=margins, environment=environment),
-        "val_loss was never finite": make_run("nan", rows=broken, epochs_done=1, **options),
-        "not finished, and test data are scored at the end": make_run(
+        "the metric does not apply to the run's outputs": make_run("margins", rows=margins, environment=environment),
+        "val_loss was NaN or infinity in every epoch": make_run("nan", rows=broken, epochs_done=1, **options),
+        "not finished, and test data are only scored at the end": make_run(
             "unfinished", rows=rising(0.5), epochs_done=2, **options
         ),
         "no epoch is finished yet": make_run("young", rows=rising(0.5), epochs_done=0, **options),
     }
     for why, run in cases.items():
-        assert explanation([whole, run, whole_again(make_run, why)]).startswith(f"B: {why}"), why
+        assert explanation([whole, run, whole_again(make_run, why)]).endswith(f"{why} (B)"), why
     assert explanation([whole, whole_again(make_run, "alike")]) == ""
 
 
@@ -325,4 +325,4 @@ def test_a_mean_over_fewer_seeds_says_so(make_run):
     texts = [line["text"] for line in values["lines"]]
     assert [" (1 of 3 seeds)" in text for text in texts[0]] == [False, False, True, True]
     assert not any("of 3 seeds" in text for text in texts[1])
-    assert "of the seeds that are left" in " ".join(page.texts["p"])
+    assert "they are over the remaining seeds" in " ".join(page.texts["p"])

@@ -46,7 +46,7 @@ def runs(make_run):
 
 def test_a_picture_says_what_it_shows(runs):
     text = shown(learning_curves(runs), 100)
-    assert text.startswith("val_rmse [targets]: lower is better; mean of 2 seeds, shaded from lowest to highest\n")
+    assert text.startswith("val_rmse [targets]: lower is better; mean of 2 seeds, band from lowest to highest\n")
     for label in ("● loss=mse, lr=0.1", "○ loss=huber, lr=0.5", "■ loss=mse, lr=0.5"):
         assert label in text
     assert text.count("epoch\n") == 1
@@ -100,7 +100,7 @@ def test_a_pipe_gets_a_picture_of_80_columns(runs):
 def test_many_runs_are_drawn_without_bands_and_repeated_marks_are_told(make_run):
     many = [make_run(f"r{n}", rows=rows, config={"seeds": [0, 1], "learning_rate": 0.1 + n}) for n in range(9)]
     text = shown(learning_curves(many))
-    assert "shaded" not in text
+    assert "band" not in text
     assert "marks repeat" in text
 
 
