@@ -109,6 +109,11 @@ class Loss(Component):
     units: str = ""
     goal: Literal["min", "max"] = "min"
 
+    @property
+    def of_one_class(self) -> bool:
+        """Whether its targets are always one class of several, so that a target may be an index."""
+        return self.tasks == ("multiclass",)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer(Component):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
-from lossrun.catalog.losses import FAMILIES
+from lossrun.catalog.homes import home
 
 if TYPE_CHECKING:
     from torch import Tensor  # the curves of schedules are drawn without torch
@@ -24,7 +24,7 @@ def function_of(kind: str, name: str) -> Callable[..., Any]:
     if isinstance(declared, Optimizer) and declared.torch_class:
         module, attribute = "torch.optim", declared.torch_class
     else:
-        module, attribute = f"lossrun.components.{home(kind, name)}", name
+        module, attribute = home(kind, name), name
     function: Callable[..., Any] = getattr(import_module(module), attribute)
     return function
 
@@ -32,10 +32,3 @@ def function_of(kind: str, name: str) -> Callable[..., Any]:
 def loss_function(name: str) -> Callable[..., "Tensor"]:
     """Return the loss of that canonical name: `(outputs, targets, **parameters)` to one value per sample, (N,)."""
     return function_of("loss", name)
-
-
-def home(kind: str, name: str) -> str:
-    """Return the module under `components/` that holds the function of a declared name."""
-    if kind == "loss":
-        return next(f"losses.{family}" for family, members in FAMILIES.items() if any(m.name == name for m in members))
-    return {"model": "models", "optimizer": "optimizers.not_in_torch", "schedule": "schedules.shares"}[kind]

@@ -1,12 +1,13 @@
 """What `auto` stands for, once the task and the shapes of the data are known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
 from lossrun.catalog import DataFacts, find, get
 from lossrun.catalog.declaration import Loss, Metric, Prediction
 from lossrun.config.config import Choice, Config
+from lossrun.errors import UsageError
 
 # The activation that makes the numbers a loss wants out of pre-activations.
 _PROBABILITIES: Final = {"multiclass": "softmax", "binary": "sigmoid", "multilabel": "sigmoid", "regression": "none"}
@@ -109,6 +110,23 @@ def class_weights(loss: Choice, facts: DataFacts) -> list[float] | Literal["bala
         if (place := facts.class_of(label)) is not None:
             listed[place] = float(weight)
     return listed
+
+
+def balanced_weights(counts: Sequence[float], ignored: int | None = None) -> list[float]:
+    """Return samples / (classes * samples of the class) for each class; the ignored one has no part in it.
+
+    counts: the training samples of each class (binary: of no and of yes; multilabel: with each label), or the sums of
+    their weights. Raises UsageError for a class without a sample.
+    """
+    counted = {place: count for place, count in enumerate(counts) if place != ignored}
+    empty = next((place for place, count in counted.items() if count <= 0), None)
+    if empty is not None:
+        raise UsageError(
+            f"loss.class_weights: balanced: class {empty} has no training sample, so its weight would be infinite; "
+            "list the weights, or keep samples of every class in the training part"
+        )
+    total = sum(counted.values())
+    return [total / (len(counted) * counted[place]) if place in counted else 0.0 for place in range(len(counts))]
 
 
 def output_size(config: Config, facts: DataFacts) -> int:

@@ -16,7 +16,7 @@ from lossrun.components.losses.reductions import Objective
 from lossrun.components.optimizers import build_optimizer
 from lossrun.components.schedules import Plateau
 from lossrun.config import Choice, Config
-from lossrun.config.resolve import class_weights, ignored_class, loss_declaration, output_size
+from lossrun.config.resolve import balanced_weights, class_weights, ignored_class, loss_declaration, output_size
 from lossrun.data import Data, Part
 from lossrun.errors import UsageError
 from lossrun.plugins.calling import users_code
@@ -177,17 +177,16 @@ def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplac
         outputs_per_sample=facts.target_size if declared.averages_outputs else 1,
         weights_of="outputs" if declared.averages_outputs else "classes",
         weight_convention=convention,
-        class_weights=_balanced(train, facts, ignored) if weights == "balanced" else weights,
+        class_weights=balanced_weights(_class_counts(train, facts), ignored) if weights == "balanced" else weights,
         pos_weight=pos_weight,
         ignore_index=ignored,
     )
 
 
-def _balanced(train: Samples, facts: DataFacts, ignored: int | None) -> list[float]:
-    """samples / (classes * samples of the class), from the training targets as they are, corrupted ones too; the class
-    that is `ignored` has no part in it. Samples that have weights count by these.
+def _class_counts(train: Samples, facts: DataFacts) -> list[float]:
+    """What the training samples of each class count for, corrupted ones too: their number, or the sum of their weights.
 
-    Multilabel: the same for each label's positive cells. Raises UsageError for a class without a sample.
+    Binary: of no and of yes. Multilabel: the positive cells of each label.
     """
     targets, weights = train.targets, train.weights
     if facts.task == "multiclass":
@@ -198,16 +197,7 @@ def _balanced(train: Samples, facts: DataFacts, ignored: int | None) -> list[flo
         counts = torch.stack([(len(targets) if weights is None else weights.sum()) - positive, positive])
     else:
         counts = targets.sum(0) if weights is None else (targets * weights.unsqueeze(1)).sum(0)
-    counted = torch.arange(len(counts), device=counts.device) != (-1 if ignored is None else ignored)
-    empty = ((counts <= 0) & counted).nonzero().flatten().tolist()
-    if empty:
-        raise UsageError(
-            f"loss.class_weights: balanced: class {empty[0]} has no training sample, so its weight would be infinite; "
-            "list the weights, or keep samples of every class in the training part"
-        )
-    counts = counts.double() * counted
-    weights = counts.sum() / (counted.sum() * counts)
-    return torch.where(counted, weights, 0.0).tolist()
+    return counts.double().tolist()
 
 
 def optimizer(config: Config, learnable: Sequence[Tensor], place: Workplace) -> torch.optim.Optimizer:

@@ -7,8 +7,9 @@ import pytest
 
 from lossrun.catalog import COMPONENTS
 from lossrun.catalog.declaration import Component, Optimizer
+from lossrun.catalog.homes import home
 from lossrun.catalog.losses import FAMILIES
-from lossrun.components.lookup import function_of, home
+from lossrun.components.lookup import function_of
 
 KINDS = ("loss", "optimizer", "model", "schedule")
 DECLARED = [component for kind in KINDS for component in COMPONENTS[kind]]
@@ -26,7 +27,7 @@ def test_every_declaration_has_a_function(declared: Component) -> None:
 
 @pytest.mark.parametrize("module", HOMES)
 def test_every_public_function_has_a_declaration(module: str) -> None:
-    found = import_module(f"lossrun.components.{module}")
+    found = import_module(module)
     public = {
         name
         for name, value in vars(found).items()

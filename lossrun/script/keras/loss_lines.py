@@ -3,9 +3,6 @@
 They speak of `outputs` and `targets`; of classes the targets are indices.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final
-
 from lossrun.script.lines.text import call, comment, literal, number
 from lossrun.script.lines.weights import Options
 
@@ -55,15 +52,15 @@ def _smoothed(o: Options) -> list[str]:
     return [f"targets = targets * {number(1 - s)} + {number(s / 2)}  # smoothed"] if s else []
 
 
-def _mse(_: Options) -> list[str]:
+def mse(_: Options) -> list[str]:
     return ["losses = (outputs - targets) ** 2"]
 
 
-def _mae(_: Options) -> list[str]:
+def mae(_: Options) -> list[str]:
     return ["losses = ops.abs(outputs - targets)"]
 
 
-def _huber(o: Options) -> list[str]:
+def huber(o: Options) -> list[str]:
     delta = number(o["delta"])
     return [
         "errors = ops.abs(outputs - targets)",
@@ -72,10 +69,10 @@ def _huber(o: Options) -> list[str]:
     ]
 
 
-def _smooth_l1(o: Options) -> list[str]:
+def smooth_l1(o: Options) -> list[str]:
     beta = o["beta"]
     if beta == 0:
-        return _mae(o)
+        return mae(o)
     return [
         "errors = ops.abs(outputs - targets)",
         f"near, far = errors**2 / {number(2 * beta)}, errors - {number(beta / 2)}",
@@ -83,14 +80,14 @@ def _smooth_l1(o: Options) -> list[str]:
     ]
 
 
-def _log_cosh(_: Options) -> list[str]:
+def log_cosh(_: Options) -> list[str]:
     return [
         "errors = ops.abs(outputs - targets)",
         "losses = errors + ops.softplus(-2 * errors) - np.log(2)  # log(cosh(e)), stable",
     ]
 
 
-def _quantile(o: Options) -> list[str]:
+def quantile(o: Options) -> list[str]:
     q = o["quantile"]
     return [
         "lacking = targets - outputs",
@@ -98,21 +95,21 @@ def _quantile(o: Options) -> list[str]:
     ]
 
 
-def _mape(o: Options) -> list[str]:
+def mape(o: Options) -> list[str]:
     return [
         f"sizes = ops.maximum(ops.abs(targets), {number(o['eps'])})",
         "losses = 100 * ops.abs((outputs - targets) / sizes)",
     ]
 
 
-def _msle(_: Options) -> list[str]:
+def msle(_: Options) -> list[str]:
     return [
         "logarithms = ops.log1p(ops.maximum(outputs, 1e-7))",
         "losses = (logarithms - ops.log1p(ops.maximum(targets, 1e-7))) ** 2",
     ]
 
 
-def _poisson_nll(o: Options) -> list[str]:
+def poisson_nll(o: Options) -> list[str]:
     eps = number(o["eps"])
     if o["log_input"]:
         lines = comment("outputs are logarithms of the mean, as in PyTorch; Keras' Poisson takes the mean.", 0)
@@ -128,7 +125,7 @@ def _poisson_nll(o: Options) -> list[str]:
     return lines
 
 
-def _gaussian_nll(o: Options) -> list[str]:
+def gaussian_nll(o: Options) -> list[str]:
     lines = [
         "mean, log_variance = ops.split(outputs, 2, axis=-1)",
         f"log_variance = ops.maximum(log_variance, np.log({number(o['eps'])}))",
@@ -137,11 +134,11 @@ def _gaussian_nll(o: Options) -> list[str]:
     return [*lines, "losses = losses + np.log(2 * np.pi) / 2"] if o["full"] else lines
 
 
-def _cosine_similarity(_: Options) -> list[str]:
+def cosine_similarity(_: Options) -> list[str]:
     return ["losses = keras.losses.cosine_similarity(targets, outputs)"]
 
 
-def _binary_cross_entropy(o: Options) -> list[str]:
+def binary_cross_entropy(o: Options) -> list[str]:
     lines = [*_smoothed(o), *_binary_logarithms(o)]
     yes = "targets * log_yes"
     if (pos := o["pos_weight"]) is not None:
@@ -156,7 +153,7 @@ def _binary_cross_entropy(o: Options) -> list[str]:
     return [*lines, f"losses = -({yes} + (1 - targets) * log_no)"]
 
 
-def _binary_focal(o: Options) -> list[str]:
+def binary_focal(o: Options) -> list[str]:
     lines = [
         *comment("From logarithms: Keras' own goes by clipped probabilities, where logits lose digits.", 0),
         *_smoothed(o),
@@ -169,15 +166,15 @@ def _binary_focal(o: Options) -> list[str]:
     return lines
 
 
-def _hinge(_: Options) -> list[str]:
+def hinge(_: Options) -> list[str]:
     return ["losses = ops.relu(1 - (2 * targets - 1) * outputs)"]
 
 
-def _squared_hinge(_: Options) -> list[str]:
+def squared_hinge(_: Options) -> list[str]:
     return ["losses = ops.relu(1 - (2 * targets - 1) * outputs) ** 2"]
 
 
-def _cross_entropy(o: Options) -> list[str]:
+def cross_entropy(o: Options) -> list[str]:
     if o.smoothing and o.weights is None and o.form != "log_probabilities":
         arguments = [f"ops.one_hot(targets, {o.columns})", "outputs", f"from_logits={o.form == 'logits'}"]
         arguments.append(f"label_smoothing={number(o.smoothing)}")
@@ -202,7 +199,7 @@ def _cross_entropy(o: Options) -> list[str]:
     return lines
 
 
-def _focal(o: Options) -> list[str]:
+def focal(o: Options) -> list[str]:
     gamma, alpha = number(o["gamma"]), o["alpha"]
     times = "" if alpha == 1 else f"{number(alpha)} * "
     if o.smoothing:
@@ -218,7 +215,7 @@ def _focal(o: Options) -> list[str]:
     return [*_right(o), f"losses = {power} * log_p"]
 
 
-def _multi_margin(o: Options) -> list[str]:
+def multi_margin(o: Options) -> list[str]:
     power = "" if o["p"] == 1 else f" ** {o['p']}"
     return [
         *_rows(o),
@@ -228,18 +225,18 @@ def _multi_margin(o: Options) -> list[str]:
     ]
 
 
-def _categorical_hinge(o: Options) -> list[str]:
+def categorical_hinge(o: Options) -> list[str]:
     return [*_rows(o), "losses = keras.losses.categorical_hinge(rows, outputs)"]
 
 
-def _kl_divergence(o: Options) -> list[str]:
+def kl_divergence(o: Options) -> list[str]:
     note = comment("On a single right class the divergence is the cross-entropy.", 0)
     if o.form == "probabilities":
         return [*note, *_rows(o), "p = ops.sum(rows * outputs, axis=-1)", "losses = -ops.log(ops.clip(p, 1e-7, 1))"]
     return [*note, *_right(o), "losses = -log_p"]
 
 
-def _generalized_cross_entropy(o: Options) -> list[str]:
+def generalized_cross_entropy(o: Options) -> list[str]:
     q = number(o["q"])
     if o.form == "probabilities":
         lines = [*_rows(o), "p = ops.maximum(ops.sum(rows * outputs, axis=-1), 1e-7)"]
@@ -248,7 +245,7 @@ def _generalized_cross_entropy(o: Options) -> list[str]:
     return [*lines, f"losses = (1 - p**{q}) / {q}"]
 
 
-def _symmetric_cross_entropy(o: Options) -> list[str]:
+def symmetric_cross_entropy(o: Options) -> list[str]:
     return [
         *_right(o),
         *comment("The reverse, -sum of p ln t with ln 0 as log_zero, of a single right class.", 0),
@@ -257,7 +254,7 @@ def _symmetric_cross_entropy(o: Options) -> list[str]:
     ]
 
 
-def _multilabel_soft_margin(o: Options) -> list[str]:
+def multilabel_soft_margin(o: Options) -> list[str]:
     return [*_binary_logarithms(o), "losses = -(targets * log_yes + (1 - targets) * log_no)"]
 
 
@@ -266,7 +263,7 @@ def _probabilities(o: Options) -> list[str]:
     return [f"p = {form}"]
 
 
-def _dice(o: Options) -> list[str]:
+def dice(o: Options) -> list[str]:
     eps = number(o["eps"])
     return [
         *comment("Of each sample; Keras' Dice sums over the whole batch.", 0),
@@ -277,7 +274,7 @@ def _dice(o: Options) -> list[str]:
     ]
 
 
-def _tversky(o: Options) -> list[str]:
+def tversky(o: Options) -> list[str]:
     eps = number(o["eps"])
     return [
         *comment("Of each sample; Keras' Tversky sums over the whole batch.", 0),
@@ -287,32 +284,3 @@ def _tversky(o: Options) -> list[str]:
         f"false_alarms = {number(o['beta'])} * ops.sum((1 - targets) * p, axis=-1)",
         f"losses = 1 - (hits + {eps}) / (hits + missed + false_alarms + {eps})",
     ]
-
-
-LINES: Final[Mapping[str, Callable[[Options], list[str]]]] = {
-    "mse": _mse,
-    "mae": _mae,
-    "huber": _huber,
-    "smooth_l1": _smooth_l1,
-    "log_cosh": _log_cosh,
-    "quantile": _quantile,
-    "mape": _mape,
-    "msle": _msle,
-    "poisson_nll": _poisson_nll,
-    "gaussian_nll": _gaussian_nll,
-    "cosine_similarity": _cosine_similarity,
-    "binary_cross_entropy": _binary_cross_entropy,
-    "binary_focal": _binary_focal,
-    "hinge": _hinge,
-    "squared_hinge": _squared_hinge,
-    "cross_entropy": _cross_entropy,
-    "focal": _focal,
-    "multi_margin": _multi_margin,
-    "categorical_hinge": _categorical_hinge,
-    "kl_divergence": _kl_divergence,
-    "generalized_cross_entropy": _generalized_cross_entropy,
-    "symmetric_cross_entropy": _symmetric_cross_entropy,
-    "multilabel_soft_margin": _multilabel_soft_margin,
-    "dice": _dice,
-    "tversky": _tversky,
-}

@@ -1,9 +1,11 @@
 """Each loss in Keras: its own class where there is an equal one, else a few lines of keras.ops."""
 
+from collections.abc import Callable
 from typing import Final
 
 from lossrun.errors import UsageError
-from lossrun.script.keras.loss_lines import LINES, weighted_within
+from lossrun.script.keras import loss_lines
+from lossrun.script.keras.loss_lines import weighted_within
 from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.text import Section, call, comment, function, literal, number
 from lossrun.script.lines.weights import Options, options
@@ -25,7 +27,7 @@ def loss_section(experiment: ScriptInput) -> Section:
         return _weighting_samples(chosen)
     if (own := _class(chosen)) is not None:
         return Section(functions=[f"loss_fn = {own}"])
-    lines = [*_prepared(chosen), *LINES[chosen.name](chosen)]
+    lines = [*_prepared(chosen), *_written(chosen)]
     constants = []
     if chosen.weights is not None:
         constants.append(call("CLASS_WEIGHTS = np.array", [literal(chosen.weights), '"float32"']))
@@ -34,6 +36,14 @@ def loss_section(experiment: ScriptInput) -> Section:
     text = function("def loss_fn(targets, outputs)", ABOUT, [*lines, *_reduced(chosen)])
     needed = ["from keras import ops"] if "ops." in text else []
     return Section(imports=needed, constants=constants, functions=[text])
+
+
+def _written(o: Options) -> list[str]:
+    """The lines of the loss. Raises UsageError for one that nobody has written in keras.ops."""
+    write: Callable[[Options], list[str]] | None = getattr(loss_lines, o.name, None)
+    if write is None:
+        raise UsageError(f"loss: {o.name} has no form in Keras; take --as pytorch")
+    return write(o)
 
 
 WEIGHTED: Final = '''class Loss(keras.losses.Loss):
@@ -51,7 +61,7 @@ def _weighting_samples(o: Options) -> Section:
             "weights of samples together with class_weights, ignore_index or a reduction: Keras multiplies the two "
             "otherwise than lossrun; take --as pytorch"
         )
-    lines = [*_prepared(o), *LINES[o.name](o)]
+    lines = [*_prepared(o), *_written(o)]
     lines.append("return losses" if o.per_sample else "return ops.mean(losses, axis=-1)")
     by_samples = o.parameters.get("weight_convention") == "keras"
     text = WEIGHTED.replace("DIVISOR", "the number of samples" if by_samples else "the sum of the weights")
@@ -130,7 +140,6 @@ def _reduced(o: Options) -> list[str]:
             *about,
             f"return {times}{by}({losses}) / {by}(weights)",
         ]
-    per_sample = o.of_classes or o.name in ("dice", "tversky", "cosine_similarity")
     if not factor:
-        return [f"return {losses}" if per_sample else f"return ops.mean({losses}, axis=-1)"]
+        return [f"return {losses}" if o.per_sample else f"return ops.mean({losses}, axis=-1)"]
     return [*about, f"return {times}ops.mean({losses})"]

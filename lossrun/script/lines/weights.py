@@ -4,24 +4,11 @@ reduction other than the mean puts before the gradient."""
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses.reductions import adds_up_samples
-from lossrun.config.resolve import class_weights, ignored_class
-from lossrun.errors import UsageError
+from lossrun.config.resolve import balanced_weights, class_weights, ignored_class, loss_declaration
+from lossrun.data.samples.dataset import class_amounts
 from lossrun.script.lines.script_input import ScriptInput
-
-MULTICLASS = frozenset(
-    {
-        "cross_entropy",
-        "focal",
-        "multi_margin",
-        "categorical_hinge",
-        "kl_divergence",
-        "generalized_cross_entropy",
-        "symmetric_cross_entropy",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +16,16 @@ class Options:
     """The loss's parameters, read for a script. `weights`: one for each class or output, of a single output for no and
     yes; None where all count alike. `of_samples`: samples have weights of their own."""
 
-    name: str
+    declared: Loss
     parameters: dict[str, Any]
     task: str
     columns: int
     weights: list[float] | None
     of_samples: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.declared.name
 
     def __getitem__(self, name: str) -> Any:
         return self.parameters[name]
@@ -63,11 +54,11 @@ class Options:
     @property
     def one_hot(self) -> bool:
         """Whether class indices have to become rows first."""
-        return self.task == "multiclass" and self.name not in MULTICLASS
+        return self.task == "multiclass" and not self.of_classes
 
     @property
     def of_classes(self) -> bool:
-        return self.name in MULTICLASS
+        return self.declared.of_one_class
 
     @property
     def plain(self) -> bool:
@@ -76,12 +67,11 @@ class Options:
     @property
     def per_sample(self) -> bool:
         """Whether the lines of the loss give one number for each sample, (N,), and not (N, K)."""
-        return self.of_classes or self.name in ("dice", "tversky", "cosine_similarity")
+        return self.of_classes or not self.declared.averages_outputs
 
     def factor(self, samples: str) -> str:
         """What the mean per sample is multiplied by before the gradient is taken; "" for the mean itself."""
-        averages = self.name not in MULTICLASS and self.name not in ("dice", "tversky", "cosine_similarity")
-        outputs = self.columns if averages else 1
+        outputs = self.columns if self.declared.averages_outputs else 1
         half = "half" in self.reduction
         if self.is_sum:
             count = f"{samples} * {outputs}" if outputs > 1 else samples
@@ -99,33 +89,12 @@ def options(experiment: ScriptInput) -> Options:
         parameters["ignore_index"] = ignored
     weights = class_weights(loss, facts)
     if weights == "balanced":
-        weights = _balanced(experiment, ignored)
-    return Options(loss.name, parameters, facts.task, facts.target_size, weights, has_sample_weights(experiment))
+        counts, _ = class_amounts(experiment.data.train, facts.task, facts.target_size)
+        weights = [float(f"{weight:.7g}") for weight in balanced_weights(counts, ignored)]
+    declared = loss_declaration(loss)
+    assert declared is not None
+    return Options(declared, parameters, facts.task, facts.target_size, weights, has_sample_weights(experiment))
 
 
 def has_sample_weights(experiment: ScriptInput) -> bool:
     return experiment.data.train.weights is not None
-
-
-def _balanced(experiment: ScriptInput, ignored: int | None) -> list[float]:
-    """samples / (classes * samples of the class), to seven digits."""
-    train, facts = experiment.data.train, experiment.facts
-    targets = train.targets
-    each = np.ones(len(train)) if train.weights is None else train.weights
-    if facts.task == "multiclass":
-        counts = np.bincount(targets, each, minlength=facts.target_size)
-    elif facts.target_size == 1:
-        positive = (targets[:, 0] * each).sum(dtype=float)
-        counts = np.array([each.sum() - positive, positive])
-    else:
-        counts = (targets * each[:, np.newaxis]).sum(axis=0, dtype=float)
-    counted = np.arange(len(counts)) != (-1 if ignored is None else ignored)
-    if not counts[counted].all():
-        raise UsageError(
-            "loss.class_weights: balanced: a class has no training sample, so its weight would be infinite; list the "
-            "weights"
-        )
-    counts *= counted
-    with np.errstate(divide="ignore"):
-        weights = np.where(counted, counts.sum() / (counted.sum() * counts), 0.0)
-    return [float(f"{weight:.7g}") for weight in weights]

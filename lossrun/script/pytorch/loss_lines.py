@@ -3,9 +3,6 @@
 They speak of `outputs` and `targets`; of classes the targets are indices.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final
-
 from lossrun.script.lines.text import call, comment, literal, number
 from lossrun.script.lines.weights import Options
 
@@ -58,23 +55,23 @@ def _smoothed(o: Options) -> list[str]:
     return [f"targets = targets * {number(1 - s)} + {number(s / 2)}  # smoothed"] if s else []
 
 
-def _mse(_: Options) -> list[str]:
+def mse(_: Options) -> list[str]:
     return ["losses = (outputs - targets) ** 2"]
 
 
-def _mae(_: Options) -> list[str]:
+def mae(_: Options) -> list[str]:
     return ["losses = (outputs - targets).abs()"]
 
 
-def _huber(o: Options) -> list[str]:
+def huber(o: Options) -> list[str]:
     return _each("huber_loss", f"delta={number(o['delta'])}")
 
 
-def _smooth_l1(o: Options) -> list[str]:
+def smooth_l1(o: Options) -> list[str]:
     return _each("smooth_l1_loss", f"beta={number(o['beta'])}")
 
 
-def _poisson_nll(o: Options) -> list[str]:
+def poisson_nll(o: Options) -> list[str]:
     values = (f"log_input={o['log_input']}", f"full={o['full']}", f"eps={number(o['eps'])}")
     return _each("poisson_nll_loss", *values)
 
@@ -84,14 +81,14 @@ def _each(function: str, *options: str) -> list[str]:
     return call(f"losses = F.{function}", ["outputs", "targets", *options, 'reduction="none"'], level=1).splitlines()
 
 
-def _log_cosh(_: Options) -> list[str]:
+def log_cosh(_: Options) -> list[str]:
     return [
         "errors = (outputs - targets).abs()",
         "losses = errors + F.softplus(-2 * errors) - math.log(2)  # log(cosh(e)), stable",
     ]
 
 
-def _quantile(o: Options) -> list[str]:
+def quantile(o: Options) -> list[str]:
     q = o["quantile"]
     return [
         "lacking = targets - outputs",
@@ -99,18 +96,18 @@ def _quantile(o: Options) -> list[str]:
     ]
 
 
-def _mape(o: Options) -> list[str]:
+def mape(o: Options) -> list[str]:
     return [f"losses = 100 * ((outputs - targets) / targets.abs().clamp(min={number(o['eps'])})).abs()"]
 
 
-def _msle(_: Options) -> list[str]:
+def msle(_: Options) -> list[str]:
     return [
         "logarithms = torch.log1p(outputs.clamp(min=1e-7))  # at least 1e-7, as Keras",
         "losses = (logarithms - torch.log1p(targets.clamp(min=1e-7))) ** 2",
     ]
 
 
-def _gaussian_nll(o: Options) -> list[str]:
+def gaussian_nll(o: Options) -> list[str]:
     head = "losses = F.gaussian_nll_loss"
     arguments = ["mean", "targets", "log_variance.exp()", f"full={o['full']}", f"eps={number(o['eps'])}"]
     return [
@@ -119,11 +116,11 @@ def _gaussian_nll(o: Options) -> list[str]:
     ]
 
 
-def _cosine_similarity(_: Options) -> list[str]:
+def cosine_similarity(_: Options) -> list[str]:
     return ["losses = -F.cosine_similarity(outputs, targets)"]
 
 
-def _binary_cross_entropy(o: Options) -> list[str]:
+def binary_cross_entropy(o: Options) -> list[str]:
     pos = o["pos_weight"]
     smoothed = _smoothed(o)
     if o.form == "logits" and not weighted_within(o):
@@ -144,7 +141,7 @@ def _binary_cross_entropy(o: Options) -> list[str]:
     return [*smoothed, *lines, f"losses = -({yes} + (1 - targets) * log_no)"]
 
 
-def _binary_focal(o: Options) -> list[str]:
+def binary_focal(o: Options) -> list[str]:
     lines = [*_smoothed(o), *_binary_logarithms(o)]
     lines += [
         "miss = targets * log_no.exp() + (1 - targets) * log_yes.exp()",
@@ -155,15 +152,15 @@ def _binary_focal(o: Options) -> list[str]:
     return lines
 
 
-def _hinge(_: Options) -> list[str]:
+def hinge(_: Options) -> list[str]:
     return ["losses = F.relu(1 - (2 * targets - 1) * outputs)"]
 
 
-def _squared_hinge(_: Options) -> list[str]:
+def squared_hinge(_: Options) -> list[str]:
     return ["losses = F.relu(1 - (2 * targets - 1) * outputs) ** 2"]
 
 
-def _cross_entropy(o: Options) -> list[str]:
+def cross_entropy(o: Options) -> list[str]:
     ignored = o["ignore_index"]
     keyed = [
         *(["weight=CLASS_WEIGHTS"] if o.weights else []),
@@ -186,7 +183,7 @@ def _smoothed_rows(o: Options) -> list[str]:
     return [f"shares = F.one_hot(targets, {k}) * {number(1 - s)} + {number(s / k)}  # smoothed"]
 
 
-def _focal(o: Options) -> list[str]:
+def focal(o: Options) -> list[str]:
     gamma, alpha = number(o["gamma"]), o["alpha"]
     times = "" if alpha == 1 else f"{number(alpha)} * "
     if o.smoothing:
@@ -200,12 +197,12 @@ def _focal(o: Options) -> list[str]:
     return [*_log_p(o), f"log_p = {_right()}", f"losses = {power} * log_p"]
 
 
-def _multi_margin(o: Options) -> list[str]:
+def multi_margin(o: Options) -> list[str]:
     arguments = ["outputs", "targets", f"p={o['p']}", f"margin={number(o['margin'])}", 'reduction="none"']
     return [call("losses = F.multi_margin_loss", arguments, level=1)]
 
 
-def _categorical_hinge(o: Options) -> list[str]:
+def categorical_hinge(o: Options) -> list[str]:
     return [
         f"rows = F.one_hot(targets, {o.columns})",
         "right, rival = (rows * outputs).sum(dim=1), ((1 - rows) * outputs).amax(dim=1)",
@@ -213,7 +210,7 @@ def _categorical_hinge(o: Options) -> list[str]:
     ]
 
 
-def _kl_divergence(o: Options) -> list[str]:
+def kl_divergence(o: Options) -> list[str]:
     lines = ["log_p = outputs.clamp(1e-7, 1).log()"] if o.form == "probabilities" else _log_p(o)
     return [
         *lines,
@@ -222,14 +219,14 @@ def _kl_divergence(o: Options) -> list[str]:
     ]
 
 
-def _generalized_cross_entropy(o: Options) -> list[str]:
+def generalized_cross_entropy(o: Options) -> list[str]:
     q = number(o["q"])
     if o.form == "probabilities":
         return [f"p = {_right('outputs')}.clamp(min=1e-7)", f"losses = (1 - p**{q}) / {q}"]
     return [*_log_p(o), f"p = {_right()}.exp()", f"losses = (1 - p**{q}) / {q}"]
 
 
-def _symmetric_cross_entropy(o: Options) -> list[str]:
+def symmetric_cross_entropy(o: Options) -> list[str]:
     return [
         *_log_p(o),
         f"log_p = {_right()}",
@@ -239,7 +236,7 @@ def _symmetric_cross_entropy(o: Options) -> list[str]:
     ]
 
 
-def _multilabel_soft_margin(_: Options) -> list[str]:
+def multilabel_soft_margin(_: Options) -> list[str]:
     return [call("losses = F.binary_cross_entropy_with_logits", ["outputs", "targets", 'reduction="none"'], level=1)]
 
 
@@ -252,7 +249,7 @@ def _overlap(o: Options) -> list[str]:
     ]
 
 
-def _dice(o: Options) -> list[str]:
+def dice(o: Options) -> list[str]:
     eps = number(o["eps"])
     return [
         *_probabilities(o),
@@ -261,39 +258,10 @@ def _dice(o: Options) -> list[str]:
     ]
 
 
-def _tversky(o: Options) -> list[str]:
+def tversky(o: Options) -> list[str]:
     eps, alpha, beta = (number(o[name]) for name in ("eps", "alpha", "beta"))
     return [
         *_overlap(o),
         f"apart = {alpha} * missed + {beta} * false_alarms",
         f"losses = 1 - (hits + {eps}) / (hits + apart + {eps})",
     ]
-
-
-LINES: Final[Mapping[str, Callable[[Options], list[str]]]] = {
-    "mse": _mse,
-    "mae": _mae,
-    "huber": _huber,
-    "smooth_l1": _smooth_l1,
-    "poisson_nll": _poisson_nll,
-    "log_cosh": _log_cosh,
-    "quantile": _quantile,
-    "mape": _mape,
-    "msle": _msle,
-    "gaussian_nll": _gaussian_nll,
-    "cosine_similarity": _cosine_similarity,
-    "binary_cross_entropy": _binary_cross_entropy,
-    "binary_focal": _binary_focal,
-    "hinge": _hinge,
-    "squared_hinge": _squared_hinge,
-    "cross_entropy": _cross_entropy,
-    "focal": _focal,
-    "multi_margin": _multi_margin,
-    "categorical_hinge": _categorical_hinge,
-    "kl_divergence": _kl_divergence,
-    "generalized_cross_entropy": _generalized_cross_entropy,
-    "symmetric_cross_entropy": _symmetric_cross_entropy,
-    "multilabel_soft_margin": _multilabel_soft_margin,
-    "dice": _dice,
-    "tversky": _tversky,
-}

@@ -1,14 +1,16 @@
 """Each loss in PyTorch: its own class where there is an equal one, else a few lines."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from lossrun.catalog.homes import home
 from lossrun.catalog.losses.reductions import adds_up_samples
+from lossrun.script.lines.embedded import embedded
 from lossrun.script.lines.own import own_import
 from lossrun.script.lines.script_input import ScriptInput
-from lossrun.script.lines.text import Section, call, comment, function, literal, number
+from lossrun.script.lines.text import Section, call, comment, function, keywords, literal, number
 from lossrun.script.lines.weights import Options, has_sample_weights, options
-from lossrun.script.pytorch.loss_lines import LINES, weighted_within
+from lossrun.script.pytorch import loss_lines
 
 FUNCTIONAL: Final = "import torch.nn.functional as F"
 ABOUT: Final = "What training minimises, a mean over the samples."
@@ -19,10 +21,10 @@ def loss_section(experiment: ScriptInput) -> Section:
     if experiment.config.loss.is_plugin:
         return _own(experiment)
     chosen = options(experiment)
-    if not chosen.of_samples and (own := _class(chosen)) is not None:
+    if _has_class(chosen) and (own := _class(chosen)) is not None:
         notes = [line for text in _NOTES.get(chosen.name, ()) for line in comment(text)]
         return Section(imports=["from torch import nn"], functions=["\n".join([*notes, own])])
-    lines = [*_prepared(chosen), *LINES[chosen.name](chosen)]
+    own_source, lines = _lines(chosen)
     constants = []
     if chosen.weights is not None:
         constants.append(call("CLASS_WEIGHTS = torch.tensor", [literal(chosen.weights)], ".to(DEVICE)"))
@@ -32,7 +34,36 @@ def loss_section(experiment: ScriptInput) -> Section:
     text = function(f"def loss_fn(outputs, targets{', sample_weights' * chosen.of_samples})", ABOUT, body)
     needed = [FUNCTIONAL] if "F." in text else []
     needed += ["import math"] if "math." in text else []
-    return Section(imports=needed, constants=constants, functions=[text])
+    return own_source + Section(imports=needed, constants=constants, functions=[text])
+
+
+def _has_class(o: Options) -> bool:
+    return not (o.of_samples or _is_embedded(o))
+
+
+def _is_embedded(o: Options) -> bool:
+    """Whether nobody has written the loss out for a script, so that lossrun's own function is put into it."""
+    return not hasattr(loss_lines, o.name)
+
+
+def _lines(o: Options) -> tuple[Section, list[str]]:
+    """What stands outside `loss_fn`, and the lines in it that end in `losses`."""
+    if not _is_embedded(o):
+        write: Callable[[Options], list[str]] = getattr(loss_lines, o.name)
+        return Section(), [*_prepared(o), *write(o)]
+    values = {
+        key: value
+        for key, value in o.parameters.items()
+        if key not in ("reduction", "weight_convention", "class_weights") and value is not None
+    }
+    weights = ["class_weights=CLASS_WEIGHTS"] if o.weights is not None else []
+    called = call(f"losses = {o.name}", ["outputs", "targets", *keywords(values), *weights], level=1)
+    return embedded((home("loss", o.name), o.name)), [*_prepared(o), called]
+
+
+def _weighted_within(o: Options) -> bool:
+    """Whether the lines of the loss have multiplied by the weights of the classes."""
+    return (o.weights is not None and _is_embedded(o)) or loss_lines.weighted_within(o)
 
 
 _NOTES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -85,9 +116,9 @@ def _class(o: Options) -> str | None:
 
 def _prepared(o: Options) -> list[str]:
     lines = []
-    if o.one_hot:
+    if o.one_hot and not _is_embedded(o):
         lines.append(f"targets = F.one_hot(targets, {o.columns}).to(outputs.dtype)")
-    if o.weights is not None and ((o.divides_by_weights and not o.of_samples) or not weighted_within(o)):
+    if o.weights is not None and ((o.divides_by_weights and not o.of_samples) or not _weighted_within(o)):
         # Of the targets as they are, before any smoothing.
         if o.of_classes:
             lines.append("weights = CLASS_WEIGHTS[targets]")
@@ -106,7 +137,7 @@ def _mean(o: Options) -> list[str]:
             return [f"return losses.sum() / (targets != {ignored}).sum()  # those that count"]
         return ["return losses.mean()"]
     # cross_entropy and the smoothed binary_cross_entropy have their weights within.
-    weighted = "losses" if weighted_within(o) else "(weights * losses)"
+    weighted = "losses" if _weighted_within(o) else "(weights * losses)"
     if not o.divides_by_weights and ignored is None:
         about = "  # Keras' convention: over the samples" if not o.is_sum else ""
         return [f"return {weighted}.mean(){about}"]
@@ -122,14 +153,14 @@ def _mean(o: Options) -> list[str]:
 def _weighted_mean(o: Options) -> list[str]:
     """From `losses` to one number, each sample by its weight."""
     lines = []
-    if o.weights is not None and not weighted_within(o):
+    if o.weights is not None and not _weighted_within(o):
         lines.append("losses = weights * losses")
-    if not o.per_sample:
+    if not (o.per_sample or _is_embedded(o)):
         lines.append("losses = losses.mean(dim=1)")
     if o.is_sum:
         return [*lines, "return (sample_weights * losses).mean()"]
     counted = _counting(o, "sample_weights", "CLASS_WEIGHTS")
-    if o.columns == 1 and o.weights is not None and not weighted_within(o):
+    if o.columns == 1 and o.weights is not None and not _weighted_within(o):
         counted = counted.replace("torch.lerp(CLASS_WEIGHTS[0], CLASS_WEIGHTS[1], targets[:, 0])", "weights[:, 0]")
     if not counted:
         return [*lines, "return (sample_weights * losses).mean()"]
@@ -167,7 +198,7 @@ def batch_count(experiment: ScriptInput) -> str:
         counted = "weights" if weighted and not summed else ""
     else:
         o = options(experiment)
-        is_class = not o.of_samples and _class(o) is not None
+        is_class = _has_class(o) and _class(o) is not None
         counted = _counting(o, "weights", "loss_fn.weight" if is_class else "CLASS_WEIGHTS")
     if not counted:
         return ""

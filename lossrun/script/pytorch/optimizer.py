@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
+from lossrun.catalog.homes import home
 from lossrun.catalog.parameter import Parameter
+from lossrun.script.lines.embedded import embedded
 from lossrun.script.lines.own import own_import
 from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.text import Section, call, function, keywords
@@ -24,7 +26,7 @@ def optimizer_section(experiment: ScriptInput) -> Section:
     declared = get("optimizer", optimizer.name)
     assert isinstance(declared, Optimizer)
     if not declared.torch_class:
-        write: Callable[[ScriptInput], Section] = getattr(not_in_torch, optimizer.name)
+        write: Callable[[ScriptInput], Section] = getattr(not_in_torch, optimizer.name, _embedded)
         return write(experiment)
     for pair, (first, second) in declared.pairs.items():
         parameters[pair] = (parameters.pop(first), parameters.pop(second))
@@ -41,3 +43,13 @@ def optimizer_section(experiment: ScriptInput) -> Section:
         level=1,
     )
     return Section(functions=[function("def build_optimizer(model)", "", [made])])
+
+
+def _embedded(experiment: ScriptInput) -> Section:
+    """lossrun's own function of the optimizer, put into the script."""
+    optimizer = experiment.config.optimizer
+    written = {name: tuple(value) if isinstance(value, list) else value for name, value in optimizer.parameters.items()}
+    section = embedded((home("optimizer", optimizer.name), optimizer.name))
+    made = call(f"return {optimizer.name}", ["model.parameters()", "LEARNING_RATE", *keywords(written)], level=1)
+    section.functions.append(function("def build_optimizer(model)", "", [made]))
+    return section

@@ -41,6 +41,7 @@ def script(experiment: ScriptInput) -> str:
     )
     if rates.moves(experiment):
         body = rates.formula(experiment, "np")
+        section += rates.outside(experiment)
         section.functions.append(function("def learning_rate(step)", rates.about(experiment), body))
     section.functions += [_batches(experiment), _train_step(experiment)]
     if counted := batch_count(experiment):

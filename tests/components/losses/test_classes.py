@@ -15,10 +15,10 @@ from lossrun.components.losses.classes import (
     focal,
     generalized_cross_entropy,
     kl_divergence,
-    mae,
     multi_margin,
     symmetric_cross_entropy,
 )
+from lossrun.components.losses.regression import mae
 
 FORMS: dict[str, Callable[[Tensor], Tensor]] = {
     "logits": lambda x: x,
