@@ -4,7 +4,7 @@ import os
 import sys
 from contextlib import suppress
 from inspect import signature
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -93,7 +93,8 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
-for command in (
+# In the order of `lossrun --help`.
+COMMANDS: Final = (
     training.train,
     training.resume,
     sweeping.sweep,
@@ -114,7 +115,8 @@ for command in (
     configs.schema,
     configs.new,
     configs.fetch,
-):
+)
+for command in COMMANDS:
     takes_keys = "set_" in signature(command).parameters
     # typer would keep the line breaks of the source, which fit no screen.
     text = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.__doc__ or "").split("\n\n"))

@@ -20,11 +20,15 @@ def manual(
     output: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
-            "--output", "-o", help="File to write instead of opening a browser; - for stdout.", show_default=False
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write this file instead of opening a browser; - for stdout.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Open the manual in the browser: every key, loss, optimizer, rule and command on one page that works offline."""
+    """Open the manual in a browser: one page with every key, component, lint rule and command. It works offline."""
     import webbrowser
 
     from lossrun.report.layout.console import note, stderr

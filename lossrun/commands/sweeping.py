@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 Jobs = Annotated[
     Optional[int],  # noqa: UP045
-    typer.Option("--jobs", "-j", min=1, help="Worker processes, one thread each.", show_default="one per core"),
+    typer.Option(
+        "--jobs", "-j", min=1, help="The number of worker processes, with one thread each.", show_default="one per core"
+    ),
 ]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")]
 
@@ -27,7 +29,7 @@ def sweep(
         typer.Option(
             "--over",
             metavar="KEY=...",
-            help="Alternatives of a key: loss=mse,mae or learning_rate=log:1e-4:1:7; may be repeated.",
+            help="Values of a key: loss=mse,mae or learning_rate=log:1e-4:1:7 (low:high:points); may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -37,9 +39,14 @@ def sweep(
     jobs: Jobs = None,
     fail_fast: FailFast = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and train nothing.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the sweep's directory.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the directory of the sweep.")] = False,
 ) -> None:
-    """Tune and compare: train every combination of the sweep block or of --over, each pair with the same budget."""
+    """Tune and compare: give each combination the same number of values to choose from, then compare the best of each.
+
+    Combinations come from --over, or from the sweep key of the config. The values are chosen on seeds and validation
+    data that the comparison does not use. Every cell is an ordinary run. `lossrun resume SWEEP` continues a sweep that
+    was stopped, and `lossrun compare SWEEP` prints its result again.
+    """
     reading = read_config(config, set_ or [])
     # Data need numpy: a mistake in the file is told before that is imported.
     from lossrun.records.sweep_directory import create
