@@ -89,10 +89,10 @@ def complete_names(incomplete: str) -> list[str]:
     if not any(name.startswith(incomplete) for name in ours):
         # The rules take longer to import than one likes to wait for a key.
         from lossrun.catalog.diagnoses import DIAGNOSES
-        from lossrun.config.key_paths import key_paths
+        from lossrun.config.key_paths import file_keys
         from lossrun.lint.rules import RULES
 
-        keys = [path for path in key_paths() if "." in incomplete or "." not in path]
+        keys = [path for path in file_keys() if "." in incomplete or "." not in path]
         ours = [*RULES, *DIAGNOSES, *keys, *others]
     return [name for name in dict.fromkeys(ours) if name.startswith(incomplete)]
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.parameter import Key, KeyGroup, Nested
-from lossrun.config.keys import HABITS, KEYS
+from lossrun.config.keys import HABITS, KEYS, SWEEP
 
 _DEEPEST: Final = 3  # components within components: dataset, noise
 
@@ -49,6 +49,11 @@ def key_paths() -> dict[str, KeyPath]:
         if path in found:
             found[path] = replace(found[path], spellings=(*found[path].spellings, habit))
     return found
+
+
+def file_keys() -> dict[str, KeyPath]:
+    """The same and the sweep block: all keys that a file may have."""
+    return {**key_paths(), SWEEP.name: KeyPath(SWEEP.name, "", (Variant(SWEEP),))}
 
 
 def _walk(keys: Sequence[Key], before: str, kind: str, components: tuple[str, ...], depth: int) -> Iterator[KeyPath]:

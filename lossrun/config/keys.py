@@ -1,6 +1,6 @@
 """The keys of a config file, declared in the catalogue's words."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter
 
@@ -93,9 +93,13 @@ KEYS: Final[tuple[Key, ...]] = (
 )
 
 # The sweep block stands beside these keys: it describes many configs, and is no part of any of them.
-SWEEP_MEANING: Final = (
-    "alternatives of other keys, which the command sweep trains: {loss: [mse, mae], "
-    "learning_rate: {log_range: [1e-4, 1], points: 7}, tune: {metric: val_rmse, seeds: 2}}"
+SWEEP: Final = Parameter(
+    "sweep",
+    dict[str, Any] | None,
+    None,
+    "alternatives of other keys, which the command sweep trains",
+    form="a mapping such as {loss: [mse, mae], learning_rate: {log_range: [1e-4, 1], points: 7}, "
+    "tune: {metric: val_rmse, seeds: 2}}",
 )
 
 # What people write who come from elsewhere, by path, and the key that they mean.

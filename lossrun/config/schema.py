@@ -6,7 +6,7 @@ from typing import Any
 from lossrun.catalog.declaration import Component
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Parameter
-from lossrun.config.keys import KEYS, SWEEP_MEANING
+from lossrun.config.keys import KEYS, SWEEP
 from lossrun.config.leaves import adapter
 
 
@@ -14,7 +14,7 @@ def json_schema() -> dict[str, Any]:
     """A draft 2020-12 schema. Words are accepted wherever they are short for a mapping."""
     components = {kind: _one_of(kind, members) for kind, members in COMPONENTS.items() if kind != "metric"}
     config = _mapping(KEYS)
-    config["properties"]["sweep"] = {"type": "object", "description": SWEEP_MEANING}
+    config["properties"]["sweep"] = {"type": "object", "description": f"{SWEEP.meaning}: {SWEEP.expected}"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "lossrun config",

@@ -10,7 +10,7 @@ import pytest
 from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.config import from_mapping
-from lossrun.config.key_paths import KeyPath, key_paths
+from lossrun.config.key_paths import KeyPath, file_keys
 from lossrun.config.keys import ANSWERS, HABITS
 from lossrun.config.reader import parse
 from lossrun.config.schema import json_schema
@@ -20,7 +20,7 @@ from lossrun.report.reference.names_in_brackets import where_to_read
 from lossrun.report.reference.topics import topics
 from tests.cli.conftest import Run
 
-KEYS = list(key_paths().values())
+KEYS = list(file_keys().values())
 BASE = {"dataset": "synthetic_regression", "model": "mlp", "loss": "mse", "optimizer": "adam", "learning_rate": 0.1}
 
 
@@ -66,7 +66,7 @@ def values_at(raw: Any, path: list[str]) -> list[Any]:
 
 @pytest.mark.parametrize(("habit", "path"), HABITS.items())
 def test_what_people_from_elsewhere_call_it(habit: str, path: str) -> None:
-    if path not in key_paths():
+    if path not in file_keys():
         assert path == "loss.from_logits"  # a spelling of loss.inputs
         return
     found = topics(habit)

@@ -9,7 +9,7 @@ from lossrun.catalog.declaration import TASKS, Component, Loss
 from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.parameter import REQUIRED
-from lossrun.config.key_paths import KeyPath, key_paths
+from lossrun.config.key_paths import KeyPath, file_keys
 from lossrun.config.keys import KEYS
 from lossrun.config.starting import starting_text
 from lossrun.lint.rules import RULES
@@ -133,7 +133,7 @@ def _code(text: str) -> Markup:
 
 def _keys() -> _Chapter:
     """The keys of the config itself; those of components stand with these."""
-    own = [key for key in key_paths().values() if not key.kind]
+    own = [key for key in file_keys().values() if not key.kind]
     required = {key.name for key in KEYS if key.default is REQUIRED}
     groups = (
         ("Required keys", [key for key in own if key.path in required]),
@@ -171,7 +171,7 @@ def _components(kind: str, curves: Curves) -> _Chapter:
             *(_component(component, 4, curves) for component in COMPONENTS[inner]),
         ]
         entries += [(f"{inner}-{component.name}", f"{component.name} ({inner})") for component in COMPONENTS[inner]]
-    under = [key for key in key_paths().values() if key.path.startswith(f"{kind}.") and key.kind]
+    under = [key for key in file_keys().values() if key.path.startswith(f"{kind}.") and key.kind]
     if under:
         content.append(element("h3", f"Keys under {kind}", id=f"keys-under-{kind}"))
         content.append(element("div", *(brief_section(article(_topic(key)), 4) for key in under), class_="briefs"))
@@ -181,7 +181,7 @@ def _components(kind: str, curves: Curves) -> _Chapter:
 
 
 def _chapter_intro(kind: str) -> Markup:
-    if key := key_paths().get(kind):
+    if key := file_keys().get(kind):
         return sentence(key.meaning)
     return sentence("every run is scored by each metric and loss of its task that has a meaning for its data")
 

@@ -9,7 +9,7 @@ from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.catalog.declaration import Component, Loss, Optimizer, Task
 from lossrun.catalog.lookup import find
 from lossrun.config import from_mapping
-from lossrun.config.keys import KEYS
+from lossrun.config.key_paths import file_keys
 from lossrun.config.reader import parse
 from lossrun.data import known_facts
 from lossrun.report.reference.examples import values_without_default
@@ -37,7 +37,7 @@ def whole_config(lines: Sequence[str]) -> tuple[str, ...]:
             given[line.partition(":")[0]] = [line]
     known = parse("\n".join(line for block in given.values() for line in block), "example")[0] if given else {}
     filled = {**known, **_rest(known)}
-    order = [key.name for key in KEYS]
+    order = list(file_keys())
     return tuple(
         line for key in sorted(filled, key=order.index) for line in given.get(key, [f"{key}: {yaml_text(filled[key])}"])
     )

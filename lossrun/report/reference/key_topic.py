@@ -22,6 +22,7 @@ _VALUES: Final[Mapping[str, Any]] = {
     "seeds": 5,
     "checkpoint.every": "200 steps",
     "compare_on": "accuracy",
+    "sweep": {"loss": ["mse", "mae"]},
     "early_stopping.metric": "val_loss",
     "best.metric": "val_loss",
     "schedule.metric": "val_loss",

@@ -10,7 +10,7 @@ from lossrun.catalog.declaration import Component
 from lossrun.catalog.diagnoses import DIAGNOSES, Diagnosis
 from lossrun.catalog.lookup import COMPONENTS, find, nearest, why_not
 from lossrun.catalog.parameter import with_article
-from lossrun.config.key_paths import KeyPath, key_paths
+from lossrun.config.key_paths import KeyPath, file_keys
 from lossrun.config.keys import ANSWERS, KEYS
 from lossrun.errors import UsageError
 from lossrun.lint.rule import Rule
@@ -71,7 +71,7 @@ def _named(spelling: str) -> list[Topic]:
 
 def _keys(spelling: str, *, others: bool) -> list[KeyPath]:
     """The key of that path; else those that are also called so; else, where nothing else is, those that end so."""
-    every = key_paths()
+    every = file_keys()
     folded = _folded(spelling)
     if exactly := [key for path, key in every.items() if _folded(path) == folded]:
         return exactly
@@ -94,7 +94,7 @@ def _unknown(spelling: str, kind: str | None) -> str:
         home = homes[near]
         canonical = hit.component.name if home in COMPONENTS and (hit := find(home, near)) else near
         if home == "key":
-            canonical = next(key.path for key in key_paths().values() if near in (key.path, *key.spellings))
+            canonical = next(key.path for key in file_keys().values() if near in (key.path, *key.spellings))
         known = "" if canonical == near else f", another name of {canonical}"
         return f"{called} called {spelling}; did you mean {near}{known} ({with_article(home)})?"
     keys = ", ".join(key.name for key in KEYS)
@@ -108,7 +108,7 @@ def _spellings(kind: str) -> list[str]:
     if kind == "diagnosis":
         return list(DIAGNOSES)
     if kind == "key":
-        return [one for key in key_paths().values() for one in (key.path, *key.spellings)]
+        return [one for key in file_keys().values() for one in (key.path, *key.spellings)]
     return [
         name for component in COMPONENTS[kind] for name in (component.name, *(a.spelling for a in component.aliases))
     ]

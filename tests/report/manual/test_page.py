@@ -10,7 +10,7 @@ from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.parameter import REQUIRED, KeyGroup, Parameter
 from lossrun.catalog.unsupported import NONE_OF_OURS
 from lossrun.config import read
-from lossrun.config.key_paths import key_paths
+from lossrun.config.key_paths import file_keys
 from lossrun.config.keys import KEYS
 from lossrun.errors import exit_codes
 from lossrun.lint.rules import RULES
@@ -39,7 +39,7 @@ def test_it_is_well_formed(parsed):
 def test_everything_has_a_section(parsed):
     expected = {f"{kind}-{one.name}" for kind, components in COMPONENTS.items() for one in components}
     expected |= {f"rule-{name}" for name in RULES} | {f"diagnosis-{name}" for name in DIAGNOSES}
-    expected |= {f"key-{path}" for path in key_paths()} | {"command-train"}
+    expected |= {f"key-{path}" for path in file_keys()} | {"command-train"}
     assert expected - set(parsed.ids) == set()
     articles = {attributes["id"] for tag, attributes in parsed.tags if tag == "article"}
     assert articles == expected
@@ -55,7 +55,7 @@ def test_every_link_leads_somewhere_on_the_page(parsed):
 def test_every_section_is_in_the_contents_or_under_its_chapter(page, parsed):
     contents = page[page.index("<nav") : page.index("</nav>")]
     listed = set(re.findall(r'href="#([^"]+)"', contents))
-    own_keys = {f"key-{key.path}" for key in key_paths().values() if not key.kind}
+    own_keys = {f"key-{key.path}" for key in file_keys().values() if not key.kind}
     articles = {attributes["id"] for tag, attributes in parsed.tags if tag == "article"}
     assert listed >= {name for name in articles if not name.startswith("key-")} | own_keys
 

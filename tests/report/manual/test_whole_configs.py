@@ -6,7 +6,7 @@ import pytest
 
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.config import from_mapping
-from lossrun.config.key_paths import key_paths
+from lossrun.config.key_paths import file_keys
 from lossrun.config.reader import parse
 from lossrun.experiment import experiment_without_data
 from lossrun.report.manual.whole_configs import whole_config
@@ -15,7 +15,7 @@ from lossrun.report.reference.key_topic import key_example
 
 EXAMPLES = {
     **{f"{kind}-{one.name}": tuple(yaml_lines(one)) for kind, every in COMPONENTS.items() for one in every},
-    **{f"key-{key.path}": key_example(key).lines for key in key_paths().values()},
+    **{f"key-{key.path}": key_example(key).lines for key in file_keys().values()},
 }
 # Weights that are all alike are what this initializer is for, and what the linter warns of.
 WARNED = {"initializer-constant": "same_weights"}
