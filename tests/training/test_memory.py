@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
-from torch.utils._pytree import tree_leaves
 
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.lint import machine
+from lossrun.replay.trees import leaves
 from lossrun.steps.evaluate import Scorer, reading_of
 from lossrun.steps.seed_group import LoneSeed, gather, minimised
 from lossrun.training import memory
@@ -74,7 +74,7 @@ def estimated_and_taken(laboratory: Laboratory, changes: dict[str, Any]) -> tupl
     of_weights = sum(weight.untyped_storage().nbytes() for weight in weights)
     updated = optimizer(config, weights, ready.place)
     updated.step()
-    state = [leaf for leaf in tree_leaves(dict(updated.state)) if torch.is_tensor(leaf)]
+    state = [leaf for leaf in leaves(dict(updated.state)) if torch.is_tensor(leaf)]
     of_state = sum(tensor.untyped_storage().nbytes() for tensor in state)
     # The gradients lie there during the evaluation as well; while they are computed, they are part of the step.
     of_seed = of_weights + of_state + max(of_step, of_weights + peak(scorer))
