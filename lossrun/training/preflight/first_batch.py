@@ -1,4 +1,7 @@
-"""A first small batch, before anything is written."""
+"""What is checked on a first small batch, before anything is written.
+
+`user_components.py` looks more closely at a user's own model, loss and optimizer.
+"""
 
 from collections.abc import Sequence
 
@@ -16,13 +19,14 @@ from lossrun.steps.recorder import Recorder
 from lossrun.steps.replica import Replica, Samples
 from lossrun.steps.seed_group import SeedGroup, minimised
 from lossrun.training.preflight.layers import layers_of
-from lossrun.training.preflight.user_components import called, check_own_components, undone
+from lossrun.training.preflight.trying import called, undone
+from lossrun.training.preflight.user_components import check_own_components
 
 
 def check_first_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
-    """One small batch through model, loss, gradient and metrics; more of it through what is the user's own.
+    """Take one small batch through model, loss, gradient and metrics, and more through a user's own components.
 
-    Raises UsageError where a user's own component gives the wrong shape, nothing finite, no gradient, or an exception,
+    Raises UsageError where a user's own component gives the wrong shape, NaN or infinity, no gradient, or an exception,
     and where a column that the config watches would be missing from the history.
     """
     check_counted(replica, config)
@@ -52,8 +56,10 @@ def check_first_batch(replica: Replica, config: Config, facts: DataFacts) -> Non
 
 
 def own_layers(replica: Replica, config: Config) -> list[Layer]:
-    """The rows of the summary of a user's own model, seen on one small batch; none for one of ours, which the catalogue
-    describes. Everything is as before afterwards."""
+    """The summary rows of a user's own model, seen on one small batch; none for lossrun's models.
+
+    The catalogue describes those. Afterwards everything is as before.
+    """
     if not config.model.is_plugin:
         return []
     train = replica.parts.train
@@ -62,7 +68,7 @@ def own_layers(replica: Replica, config: Config) -> list[Layer]:
 
 
 def check_counted(replica: Replica, config: Config) -> None:
-    """Raises UsageError where no sample of a part counts: there would be nothing to learn, or nothing to choose by."""
+    """Raises UsageError where no sample of a part counts, so that there is nothing to learn or to choose by."""
     parts = {name: getattr(replica.parts, name) for name in ("train", "validation", "test")}
     for name, samples in parts.items():
         weights = None if samples is None else weights_that_count(replica, samples)
@@ -74,7 +80,7 @@ def check_counted(replica: Replica, config: Config) -> None:
 
 
 def check_recording(group: SeedGroup, recorder: Recorder, config: Config) -> None:
-    """Record a pass of the user's own model or loss on one batch, and hold its replay on another beside an eager pass.
+    """Record a pass of a user's own model or loss on one batch, and compare its replay on another with an eager pass.
 
     Raises UsageError where it cannot be recorded, or where the replay gives something else.
     """
@@ -115,6 +121,6 @@ def check_recording(group: SeedGroup, recorder: Recorder, config: Config) -> Non
 
 
 def _watched_columns(config: Config) -> Sequence[str]:
-    """What best, early stopping and schedule of a resolved config look at."""
+    """The columns that best, early stopping and the schedule of a resolved config watch."""
     watched = [config.best.metric, *([config.early_stopping.metric] if config.early_stopping else [])]
     return [*watched, *([config.schedule["metric"]] if "metric" in config.schedule.parameters else [])]

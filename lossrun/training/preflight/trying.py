@@ -1,0 +1,72 @@
+"""Trying a component without a trace, and telling what went wrong."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lossrun.config import Choice
+from lossrun.errors import UsageError
+from lossrun.plugins.calling import users_code
+from lossrun.steps.randomness import undisturbed
+from lossrun.steps.replica import Replica, Samples
+
+
+def called(
+    kind: str, choice: Choice, function: Callable[..., Any], *arguments: Tensor, on: str = "a first batch"
+) -> Any:
+    """What `function` gives, which is a component or calls one.
+
+    Raises UsageError for whatever a user's own component raises, with the line of the user's file; of lossrun's own
+    components for a ValueError, by which they refuse targets out of their range. Anything else they raise is a fault.
+    """
+    if choice.is_plugin:
+        with users_code(f"{kind}: {choice.name}", f"failed on {on}:", f" on {on}"):
+            return function(*arguments)
+    try:
+        return function(*arguments)
+    except ValueError as error:
+        raise UsageError(f"{kind}: {choice.name} failed on {on}: {error}") from error
+
+
+def spread(train: Samples, count: int, unlike: int = 0) -> Samples:
+    """Copies of `count` samples, taken evenly from all of them because data may be sorted.
+
+    One less if `count` is `unlike`, the size of another axis, so that no axis can pass for another.
+    """
+    count = min(count, len(train))
+    count -= count == unlike and count > 1
+    rows = torch.arange(count, device=train.inputs.device) * len(train) // count
+    return Samples(train.inputs[rows], train.targets[rows], train.ids[rows.cpu()], train.dtype, train.scale)
+
+
+@contextmanager
+def undone(replica: Replica) -> Iterator[None]:
+    """Afterwards weights, buffers and torch's generator are as before; no gradients, the model in training mode."""
+    tensors = [
+        (module, name, tensor.detach().clone())
+        for module in (replica.network, replica.objective)
+        for name, tensor in (*module.named_parameters(), *module.named_buffers())
+    ]
+    try:
+        with undisturbed(replica.weights[0].device):
+            yield
+    finally:
+        with torch.no_grad():
+            for module, name, before in tensors:
+                owner, _, attribute = name.rpartition(".")
+                getattr(module.get_submodule(owner), attribute).copy_(before)
+        for weight in replica.weights:
+            weight.grad = None
+        replica.network.train()
+
+
+def first_not_finite(values: Tensor, batch: Samples) -> str:
+    """`nan for row 7 of the data` for the first value that is NaN or infinite; empty if none is."""
+    wrong = ~torch.isfinite(values)
+    if not wrong.any():
+        return ""
+    row, *rest = wrong.nonzero()[0].tolist()
+    return f"{values.detach()[row, *rest].item():g} for row {int(batch.ids[row])} of the data"
