@@ -22,7 +22,8 @@ class Parameter:
 
     `type` is an ordinary annotation (`int`, `float | Literal["full"]`, `list[int]`); the bounds hold for each number
     in it, the regular expression `pattern` for each string, `form` saying in words what it asks for. A default of None
-    means "absent". `spellings`: what other frameworks call some of the values.
+    means "absent". `spellings`: what other frameworks call some of the values. `endings`: what may have been forgotten
+    behind a text, such as a unit.
     """
 
     name: str
@@ -37,12 +38,19 @@ class Parameter:
     aliases: tuple[str, ...] = ()
     pattern: str = ""
     form: str = ""
+    endings: tuple[str, ...] = ()
     spellings: dict[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def expected(self) -> str:
         """What a right value looks like, for messages and listings: 'a number above 0'."""
         return self.form or _describe(self.type, self)
+
+    @property
+    def expected_item(self) -> str:
+        """The same of an item, where the value is a list."""
+        lists = [option for option in _options(self.type) if get_origin(option) is list]
+        return _describe(get_args(lists[0])[0], self) if lists and not self.form else self.expected
 
     @property
     def may_be_text(self) -> bool:

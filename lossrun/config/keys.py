@@ -37,6 +37,7 @@ KEYS: Final[tuple[Key, ...]] = (
                 "how often",
                 pattern=r"[1-9][0-9]* (epochs?|steps?)",
                 form="a length such as '1 epoch' or '200 steps'",
+                endings=(" epochs", " steps"),
             ),
             Parameter("keep", int, 3, "how many of the newest, best and last besides", at_least=2),
         ),

@@ -3,6 +3,7 @@
 pydantic is imported with the first value, as it takes longer than all that `explain` and `list` do without it.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from math import isfinite
@@ -31,8 +32,31 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
     except ValidationError as error:
         at, wrong = _innermost(error, value)
         verdict = _verdict(parameter, wrong)
-        hint = _as_an_integer(parameter, wrong) or _in_a_list(parameter, value)
-        return None, at, f"{shown(wrong)} {verdict}; expected {parameter.expected}{hint}"
+        hints = (_as_an_integer(parameter, wrong), _as_a_truth_value(parameter, wrong), _completed(parameter, wrong))
+        hint = next(filter(None, hints), "") or _in_a_list(parameter, value)
+        expected = parameter.expected_item if at else parameter.expected
+        return None, at, f"{shown(wrong)} {verdict}; expected {expected}{hint}"
+
+
+def _as_a_truth_value(parameter: Parameter, value: Any) -> str:
+    """How to write a word that means true or false elsewhere, in YAML 1.1 for one."""
+    meant = _TRUTHS.get(str(value).lower())
+    return "" if meant is None or not _takes(parameter, meant) else f"; write {shown(meant)}"
+
+
+def _completed(parameter: Parameter, value: Any) -> str:
+    """How to write a text that lacks its ending, as 200 does where steps or epochs are meant, or a blank."""
+    text = re.sub(r"(?<=[0-9])\s*(?=[a-z])", " ", str(value).strip().lower())
+    right = [one for one in (text, *(f"{text}{ending}" for ending in parameter.endings)) if _takes(parameter, one)]
+    return f"; write {' or '.join(right)}" if parameter.endings and right else ""
+
+
+def _takes(parameter: Parameter, value: Any) -> bool:
+    try:
+        adapter(parameter).validate_python(value)
+    except ValueError:  # pydantic's ValidationError is one
+        return False
+    return True
 
 
 def _in_a_list(parameter: Parameter, value: Any) -> str:
@@ -40,11 +64,7 @@ def _in_a_list(parameter: Parameter, value: Any) -> str:
     may need a certain length."""
     if not parameter.takes_lists or not isinstance(value, str | int):
         return ""
-    try:
-        adapter(parameter).validate_python([value])
-    except ValueError:
-        return ""
-    return f"; write it as [{shown(value)}]"
+    return f"; write it as [{shown(value)}]" if _takes(parameter, [value]) else ""
 
 
 def _as_an_integer(parameter: Parameter, value: Any) -> str:
@@ -52,13 +72,7 @@ def _as_an_integer(parameter: Parameter, value: Any) -> str:
     if not isinstance(value, float) or not value.is_integer() or abs(value) >= LARGEST:
         return ""
     whole = int(value)
-    for candidate in (whole, [whole]):
-        try:
-            adapter(parameter).validate_python(candidate)
-        except ValueError:
-            continue
-        return f"; write {whole}"
-    return ""
+    return f"; write {whole}" if _takes(parameter, whole) or _takes(parameter, [whole]) else ""
 
 
 def _innermost(error: "ValidationError", value: Any) -> tuple[Path, Any]:
@@ -131,6 +145,10 @@ def shown(value: Any) -> str:
 
 # From here on the reader of YAML itself makes floats of integers.
 LARGEST: Final = 10**20
+_TRUTHS: Final = {
+    **dict.fromkeys(("yes", "y", "on", "true", "1"), True),
+    **dict.fromkeys(("no", "n", "off", "false", "0"), False),
+}
 # Words for values that are another word here: Keras' `linear` is no activation at all.
 _ELSEWHERE: Final = {"gpu": "cuda", "linear": "none"}
 
@@ -144,6 +162,10 @@ def _verdict(parameter: Parameter, value: Any) -> str:
         return "is not known" + (f"; did you mean {near}?" if near else "")
     if isinstance(value, bool):
         return "is a truth value"
+    if isinstance(value, str) and parameter.pattern:
+        return "is not allowed"
+    if isinstance(value, int | float) and parameter.pattern:
+        return "is a number"
     if isinstance(value, float) and not isfinite(value):
         return "is not a finite number"
     if isinstance(value, int | float) and abs(value) >= LARGEST and _takes_integers(parameter.type):

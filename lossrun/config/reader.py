@@ -91,7 +91,14 @@ def parse_text(text: str, name: str, *, lists: bool = False, plain: Callable[[st
     if text in ("", "null", "~"):
         return None
     if lists and text.startswith("["):
-        return parse_value(text, name, plain=plain)
+        try:
+            return parse_value(text, name, plain=plain)
+        except ConfigError:
+            # Items such as ? and * have another meaning in YAML; where no item is in quotes, commas part them.
+            items = [item.strip() for item in text[1:-1].split(",")]
+            if text[-1] != "]" or not all(items) or any(sign in text[1:-1] for sign in "[]{}\"'"):
+                raise
+            return [plain(printable(item, name)) for item in items]
     if len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]:
         with suppress(ConfigError):
             if isinstance(value := parse_value(text, name), str):
@@ -161,7 +168,7 @@ class _Builder:
         elif event.anchor is not None:
             self.refuse(event, "an anchor (&); write the value out where it is needed")
         elif event.tag is not None:
-            self.refuse(event, f"a tag ({event.tag}); plain values only")
+            self.refuse(event, f"a tag ({event.tag}); plain values only; quote text that begins with !")
         elif isinstance(event, yaml.ScalarEvent) and _SURROGATE.search(event.value):
             # libyaml refuses such an escape itself.
             self.refuse(
@@ -185,6 +192,9 @@ class _Builder:
                 continue
             self.plain(event)
             key = str(event.value)
+            if not key and event.implicit[0]:
+                # YAML begins a key with a question mark, and this one has nothing behind it.
+                self.refuse(event, 'a key without a name; quote a question mark that is text: "?"')
             if key in items:
                 self.refuse(event, f"{dotted((key,))}: written twice in one mapping; keep one")
             self.keys[(*path, key)] = _mark(event)

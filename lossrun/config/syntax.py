@@ -4,6 +4,7 @@ Only the parser's classes and places are read, and the characters there. Its wor
 from release to release; they are shown where nothing better is known.
 """
 
+import re
 from typing import Any, Final
 
 import yaml
@@ -17,7 +18,9 @@ _COLON: Final = (
     "a colon where no key can stand: this line is indented deeper than the one above, or has two keys; quote text that "
     "contains a colon"
 )
-_LIST_ITEM: Final = "a list item cannot start here: put it on a line of its own, or write the list as [a, b]"
+_LIST_ITEM: Final = (
+    "a list item cannot start here: put it on a line of its own, or write the list as [a, b]; quote a dash that is text"
+)
 _ESCAPE: Final = "an unknown escape: write two backslashes for one, or use single quotes"
 _BLOCK: Final = (
     "this line does not continue the block above: lines that belong together have the same indentation, and nothing "
@@ -60,6 +63,10 @@ def _of_a_token(noticed: TextPosition, began: TextPosition, lines: list[str]) ->
 def _of_the_structure(noticed: TextPosition, began: TextPosition, lines: list[str]) -> tuple[TextPosition, str]:
     """The words of YAML do not fit together."""
     here, first = _character(lines, noticed), _character(lines, began)
+    if (question := _question_mark(noticed, lines)) is not None:
+        return question, _WANTS_QUOTES
+    if here == ":" and noticed.line == began.line:
+        return noticed, _COLON
     if first and first in "[{":
         return began, _NOT_CLOSED.format(first)
     if here in ("]", "}") and began != noticed:
@@ -67,6 +74,13 @@ def _of_the_structure(noticed: TextPosition, began: TextPosition, lines: list[st
     if not here or here in ",]}":
         return noticed, _NO_VALUE
     return noticed, _WANTS_QUOTES if here == "%" else _BLOCK
+
+
+def _question_mark(noticed: TextPosition, lines: list[str]) -> TextPosition | None:
+    """Where an item of a list that is a question mark alone stands before the place: YAML takes it for a key's."""
+    before = lines[noticed.line][: noticed.column] if noticed.line < len(lines) else ""
+    match = re.search(r"[\[,]\s*(\?)\s*,?\s*$", before)
+    return TextPosition(noticed.line, match.start(1)) if match else None
 
 
 def _said(error: yaml.MarkedYAMLError) -> str:

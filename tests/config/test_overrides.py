@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from lossrun.config import SourcedConfig, from_mapping
+from lossrun.config.overrides import apply
+from lossrun.config.reader import parse
+from lossrun.errors import ConfigError
 
 Read = Callable[..., SourcedConfig]
 Problem = Callable[..., str]
@@ -116,3 +119,27 @@ def test_a_missing_parameter_of_a_component_set_by_an_option(problems: Problems,
 def test_a_mistake_of_the_file_is_not_blamed_on_an_option(problems: Problems, shortest: str) -> None:
     found = problems(shortest + "epochs: ten\n", "batch_size=3", "loss.reduction=sum")
     assert [problem.split(": ")[0] for problem in found] == ["c.yaml:6:9"]
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("[?]", ["?"]),
+        ("[?, -, *]", ["?", "-", "*"]),
+        ("[!, 5, n/a]", ["!", 5, "n/a"]),
+        ("[?, -9.5]", ["?", -9.5]),
+        ("[a: b]", None),  # a mapping to YAML, which reads it
+        ("['?', -]", ["?", "-"]),
+    ],
+)
+def test_items_of_a_list_of_texts_are_taken_as_they_are_written(text: str, items: list[Any] | None) -> None:
+    source = parse("dataset: {name: csv}", "c")[1]
+    raw, _ = apply({"dataset": {"name": "csv"}}, source, [f"dataset.missing_values={text}"])
+    assert items is None or raw["dataset"]["missing_values"] == items
+
+
+@pytest.mark.parametrize("text", ["[?", "['?, a]", "[?, {]", "[*, , a]"])
+def test_a_list_that_cannot_be_parted_is_refused(text: str) -> None:
+    source = parse("dataset: {name: csv}", "c")[1]
+    with pytest.raises(ConfigError, match=r"^--set dataset\.missing_values="):
+        apply({"dataset": {"name": "csv"}}, source, [f"dataset.missing_values={text}"])

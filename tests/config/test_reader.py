@@ -318,3 +318,14 @@ def test_what_the_parser_says_is_shown_where_nothing_better_is_known(monkeypatch
     ]:
         errors.append(error)
         assert refused("a: b").startswith(told)
+
+
+@pytest.mark.parametrize("sign", ["?", "*", "&", "!", "%", "@", "`", ":"])
+@pytest.mark.parametrize("form", ["k: [{}]", "k: [a, {}]", "k: [{}, a]", "k: {}", "k:\n  - {}\n  - a"])
+def test_a_sign_with_a_meaning_in_yaml_is_to_be_quoted(sign: str, form: str) -> None:
+    with pytest.raises(ConfigError, match="quote") as refused:
+        parse(form.format(sign), "c")
+    line, column = map(int, refused.value.problems[0].split(":")[1:3])
+    # Where it stands, or behind it.
+    assert form.format(sign).splitlines()[line - 1][: column + 1].count(sign) == (2 if sign == ":" and line == 1 else 1)
+    assert sign in str(parse(form.format(f'"{sign}"'), "c")[0]["k"])
