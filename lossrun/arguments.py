@@ -43,6 +43,16 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 
 
+def complete_labels(ctx: typer.Context, incomplete: str) -> list[str]:
+    """`A=`, `B=` for the runs on the line so far, and what they are called there; the text is a person's choice."""
+    from lossrun.analysis.comparison.differences import letters
+
+    # As long as the option lacks its value, the words before it are not sorted out.
+    runs = list(ctx.params.get("runs") or ctx.args)
+    offered = [f"{name}=" for name in (*letters(len(runs)), *runs)]
+    return [text for text in dict.fromkeys(offered) if text.startswith(incomplete)]
+
+
 def complete_configs(incomplete: str) -> list[str]:
     """YAML files where the path leads so far and one folder below, then packaged configs by name. None: the shell
     completes files itself."""
@@ -135,6 +145,7 @@ Labels = Annotated[
         metavar="[RUN=]TEXT",
         help="Name a run in the output: A=TEXT (its letter), RUN=TEXT, or TEXT for each run in order; may be repeated.",
         show_default=False,
+        autocompletion=complete_labels,
     ),
 ]
 NewTags = Annotated[

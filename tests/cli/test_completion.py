@@ -133,3 +133,18 @@ finally:
         )
         assert result.stdout
         assert result.stderr == "[]\n", line
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("lossrun compare moons mnist-adam --label ", ["A=", "B=", "moons=", "mnist-adam="]),
+        ("lossrun compare moons mnist-adam --label m", ["moons=", "mnist-adam="]),
+        ("lossrun compare moons mnist-adam last --label C", ["C="]),
+        ("lossrun compare moons mnist-adam --label A=", ["A="]),
+        ("lossrun compare moons mnist-adam --label A=x", []),
+        ("lossrun compare --label ", []),
+    ],
+)
+def test_labels_of_the_runs_on_the_line(asked, line, expected):
+    assert asked("bash", line).split() == expected
