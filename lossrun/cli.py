@@ -9,8 +9,9 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from lossrun.commands import configs, models, reference, runs, sweeping, training
+from lossrun.commands.answers import AnsweringCommand
 from lossrun.commands.with_config import WithConfig
-from lossrun.commands.words import Command, Group
+from lossrun.commands.words import Group
 from lossrun.errors import READER_GONE, LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
 from lossrun.output import accept_any_text
 from lossrun.shell import is_a_width
@@ -120,4 +121,4 @@ for command in COMMANDS:
     takes_keys = "set_" in signature(command).parameters
     # typer would keep the line breaks of the source, which fit no screen.
     text = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.__doc__ or "").split("\n\n"))
-    app.command(command.__name__.rstrip("_"), cls=WithConfig if takes_keys else Command, help=text)(command)
+    app.command(command.__name__.rstrip("_"), cls=WithConfig if takes_keys else AnsweringCommand, help=text)(command)

@@ -33,15 +33,20 @@ def nearest_first(
     *,
     ignore: Sequence[str] = (),
     count: int | None = None,
+    words: Sequence[str] = (),
 ) -> str:
     """The same of any names: `; did you mean base.yaml? 12 YAML files here, nearest first: base.yaml, ...`.
 
     ignore: endings that count neither for nor against a name. count: of what there is, where several have one name.
+    words: that may be meant too, and are no names.
     """
     count = len(names) if count is None else count
     ranked = _ranked(word, names, ignore)
     if not ranked:
         return _counted(count, kind, where)
+    if (meant_word := nearest(word, [*ranked, *words], ignore)) in words:
+        listed = ", ".join(map(_shown, ranked[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
+        return f"; did you mean {meant_word}?{_counted(count, kind, where, joined=False)}: {listed}"
     close = nearest(word, names, ignore) is not None
     meant = f"; did you mean {_shown(ranked[0])}?" if close else ""
     if count == 1 and close:

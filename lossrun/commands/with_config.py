@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from lossrun.commands.words import Command
+from lossrun.commands.answers import AnsweringCommand
 
 
-class WithConfig(Command):
+class WithConfig(AnsweringCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, args)

@@ -50,7 +50,7 @@ def _ready(given: Any, annotation: Any, *, many: bool) -> Any:
     its own default; _NOT_READY where typer has to say."""
     if given is None:
         return () if many else None
-    kind, parser = _kind(annotation)
+    kind, parser = _kind_and_parser(annotation)
     try:
         items = [item if parser is None else parser(item) for item in (given if many else [given])]
     except ValueError:
@@ -60,7 +60,12 @@ def _ready(given: Any, annotation: Any, *, many: bool) -> Any:
     return items if many else items[0]
 
 
-def _kind(annotation: Any) -> tuple[type | None, Callable[[Any], Any] | None]:
+def kind_of(annotation: Any) -> type | None:
+    """The class of what a command takes, or of an item of a list."""
+    return _kind_and_parser(annotation)[0]
+
+
+def _kind_and_parser(annotation: Any) -> tuple[type | None, Callable[[Any], Any] | None]:
     """The class of a value, or of an item of a list, and what makes one from text where that is not plain."""
     parser = None
     if get_origin(annotation) is Annotated:

@@ -15,6 +15,7 @@ from lossrun.config import Config, from_mapping, resolve
 from lossrun.data import Data, default_data_dir
 from lossrun.errors import CheckpointError, UsageError
 from lossrun.experiment import Experiment
+from lossrun.nearby import nearest
 from lossrun.records import best_weights, checkpoints, recorded
 from lossrun.records.best_weights import BestWeights
 from lossrun.records.checkpoints import Checkpoint
@@ -204,8 +205,11 @@ def _state(recorded: RecordedRun, checkpoint: str, missing: Callable[[str], None
     by_step = {int(path.name.split("-")[1]): path for path in checkpoints.candidates(run.checkpoints)}
     if not checkpoint.isdecimal() or int(checkpoint) not in by_step:
         there = ", ".join(map(str, sorted(by_step)))
+        near = nearest(checkpoint, [BEST, LAST])
+        meant = f"; did you mean {near}?" if near else ""
         raise UsageError(
             f"--checkpoint {checkpoint}: expected best, last or a step that {run.name} has kept: {there or 'none'}"
+            f"{meant}"
         )
     path = by_step[int(checkpoint)]
     found = checkpoints.read(path)

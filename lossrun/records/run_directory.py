@@ -276,7 +276,7 @@ def _by_beginning(spec: str, runs: list[Path], runs_dir: Path) -> Path:
         raise RunError(f"no run {spec} in {runs_dir}, which holds no runs; {lists}")
     # By its name, or where somebody began with the time, by the directory's.
     names = [path.name if spec[:1].isdigit() else bare_name(path) for path in reversed(runs)]
-    near = nearest_first(spec, list(dict.fromkeys(names)), "run", "there", count=len(runs))
+    near = nearest_first(spec, list(dict.fromkeys(names)), "run", "there", count=len(runs), words=("last", "last~1"))
     raise RunError(joined(f"no run {spec} in {runs_dir}{near}", lists))
 
 

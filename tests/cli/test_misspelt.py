@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import CONFIG, Run
+from tests.conftest import write_run
 
 CSV = ("--set", "dataset={name: csv, target: y, path: houses.csv}")
 
@@ -102,3 +103,47 @@ def test_rows_of_epochs_keep_all_their_columns(lossrun: Run, config: Path, monke
         "time",
         "best",
     ]
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("lst", "last"),
+        ("lsat", "last"),
+        ("LAST", "last"),
+        ("latest", "last"),
+        ("last~x", "last~1"),
+        ("last1", "last~1"),
+    ],
+)
+def test_a_misspelt_last(lossrun: Run, tmp_path: Path, word: str, meant: str) -> None:
+    for name in ("mnist-adam", "moons"):
+        write_run(tmp_path / "runs", name, rows=lambda epoch, seed: {"train_loss": 1.0, "val_loss": 1.0})
+    asked = lossrun("show", word)
+    assert asked.code == 4
+    assert f"did you mean {meant}? 2 runs there: " in asked.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            "evaluate last --split vaildation",
+            "'vaildation' is not one of test, validation, train; did you mean validation?",
+        ),
+        ("evaluate last --split val", "'val' is not one of test, validation, train; did you mean validation?"),
+        ("compare a b --format jsn", "'jsn' is not one of table, json, csv, md, latex; did you mean json?"),
+        ("script c.yaml --as torch", "'torch' is not one of pytorch, keras; did you mean pytorch?"),
+        ("plot a --x parsec", "'parsec' is not one of epoch, step, seconds"),
+        ("compare a b --margin 1,5", "'1,5' is not a number"),
+        ("ls --limit 2.5", "'2.5' is not a whole number"),
+        ("compare a b --at bset", "--at bset: expected best, last, or the number of an epoch; did you mean best?"),
+    ],
+)
+def test_a_value_that_an_option_does_not_take(lossrun: Run, arguments: str, said: str) -> None:
+    asked = lossrun(*arguments.split())
+    assert asked.code == 2
+    # In a box, which breaks lines.
+    told = " ".join(asked.err.replace("│", " ").split())
+    assert said in told
+    assert "Value error" not in told

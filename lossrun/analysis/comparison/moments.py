@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from lossrun.analysis.values import readings
 from lossrun.errors import UsageError
+from lossrun.nearby import nearest
 from lossrun.records.files.rows import Row
 from lossrun.records.recorded import RecordedRun
 
@@ -41,7 +42,9 @@ def moment_of(text: str) -> Moment:
     try:
         return int(text)
     except ValueError:
-        raise UsageError(f"--at {text}: expected best, last, or the number of an epoch") from None
+        near = nearest(text, list(words))
+        meant = f"; did you mean {near}?" if near else ""
+        raise UsageError(f"--at {text}: expected best, last, or the number of an epoch{meant}") from None
 
 
 def moments(run: RecordedRun, at: Moment) -> Moments:

@@ -1,0 +1,62 @@
+"""Commands that answer a value they cannot take with what they expect, and with the choice that may be meant."""
+
+from collections.abc import Callable
+from enum import Enum
+from inspect import signature
+from typing import Any, Final
+
+from lossrun.commands.words import Command, kind_of
+
+_NUMBERS: Final[dict[Any, tuple[Callable[[str], float], str]]] = {
+    int: (int, "a whole number"),
+    float: (float, "a number"),
+}
+_PREFIX: Final = "Value error, "  # of pydantic, before what typer says itself
+
+
+class AnsweringCommand(Command):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        declared = {name: one.annotation for name, one in signature(self.callback or self.main).parameters.items()}
+        for param in self.get_params(ctx):
+            param.process_value = _answering(param.process_value, declared.get(param.name or ""))  # type: ignore[method-assign,assignment]
+        return super().parse_args(ctx, args)
+
+
+def _answering(usual: Callable[[Any, Any], Any], annotation: Any) -> Callable[[Any, Any], Any]:
+    def process_value(ctx: Any, given: Any) -> Any:
+        try:
+            return usual(ctx, given)
+        except Exception as problem:
+            # typer keeps the class of this error to itself.
+            if isinstance(message := getattr(problem, "message", None), str) and given is not None:
+                problem.message = _answer(given, annotation) or message.removeprefix(_PREFIX)  # type: ignore[attr-defined]
+            raise
+
+    return process_value
+
+
+def _answer(given: Any, annotation: Any) -> str:
+    """What is wrong with the first value that is not of the kind, "" where it is no matter of its kind."""
+    kind = kind_of(annotation)
+    for text in map(str, given if isinstance(given, list | tuple) else [given]):
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            if answer := _not_a_choice(text, [str(member.value) for member in kind]):
+                return answer
+        elif kind in _NUMBERS:
+            read, called = _NUMBERS[kind]
+            try:
+                read(text)
+            except ValueError:
+                return f"{text!r} is not {called}"
+    return ""
+
+
+def _not_a_choice(text: str, names: list[str]) -> str:
+    if text in names:
+        return ""
+    from lossrun.nearby import nearest
+
+    begun = [name for name in names if len(text) > 1 and name.startswith(text.lower())]
+    near = begun[0] if begun else nearest(text, names)
+    meant = f"; did you mean {near}?" if near else ""
+    return f"{text!r} is not one of {', '.join(names)}{meant}"
