@@ -16,7 +16,7 @@ from typing import Any, Final
 from lossrun.health.finding import Finding
 from lossrun.health.floors import Floors
 from lossrun.health.output_checks import OutputChecks
-from lossrun.steps.replica import Health
+from lossrun.steps.remembered import Health
 
 # How far above the best constant's loss a loss must lie to count as exploded, in units of that loss or of the distance
 # at which the very first loss lay above it.

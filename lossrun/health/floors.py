@@ -1,8 +1,8 @@
-"""The values of the loss at which a run may come to rest, and what each means: `catalog/diagnoses.py`.
+"""Floors: the values of the loss at which a run may come to rest. `catalog/diagnoses.py` says what each means.
 
-Nothing is typed in: the run's own objective is applied to the outputs that a model without information, or one that
-does its best in spite of a mistake, would give. So the floors are right for every loss, reduction, weight and number of
-classes. Closed forms, where there are any, stand in the tests.
+No number is typed in. The run's own objective is applied to the outputs that a model without information would give, or
+a model that does its best in spite of a mistake. So the floors are right for every loss, reduction, weight and number
+of classes. The tests compare them with closed forms.
 """
 
 from collections.abc import Iterator
@@ -21,20 +21,26 @@ from lossrun.config.resolve import loss_declaration
 from lossrun.steps.evaluate import OutputSpec
 from lossrun.steps.replica import Replica
 
-# Targets that are looked at, evenly taken from all of them: floors are compared to a per cent or two.
+# Targets that are looked at, taken evenly from all of them: floors are compared to within a per cent or two.
 MOST_TARGETS: Final = 20_000
 # Constants that are tried as outputs of a regression: quantiles of the targets.
 QUANTILES: Final = 101
-# A logit of which a sigmoid is 0 or 1 to the last digit.
+# A logit whose sigmoid is 0 or 1 to the last digit.
 SURE: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """Values of the mean loss. `constant`: of the best constant output. `chance`: of equal probabilities, nan in
-    regression. `mistake`: the diagnosis of a mistake that the config makes knowingly, "" for none, and `best` the least
-    value it allows, -inf where none is known. `doubled`: what perfect probabilities cost that are taken for logits, nan
-    where the loss takes none. `smoothing`: of ideal outputs under label smoothing, nan without."""
+    """Values of the mean loss.
+
+    Attributes:
+        constant: Of the best output that is the same for every sample.
+        chance: Of equal probabilities; NaN in a regression.
+        mistake: The diagnosis of a mistake that the config makes knowingly; "" for none.
+        best: The least value that the mistake allows; -inf where none is known.
+        doubled: Of perfect probabilities that are taken for logits; NaN where the loss takes no logits.
+        smoothing: Of ideal outputs under label smoothing; NaN without it.
+    """
 
     constant: float
     chance: float
@@ -46,9 +52,9 @@ class Floors:
 
 @torch.no_grad()
 def floors(replica: Replica, reading: OutputSpec, config: Config) -> Floors:
-    """Of the training data. `config` is resolved."""
+    """Compute the floors of a seed's training data. `config` is resolved."""
     samples = replica.parts.train
-    # A user's own loss may keep what it has seen.
+    # A copy, because a user's own loss may keep what it has seen.
     objective = deepcopy(replica.objective)
     last = config.model["output"]
     apart = -(-len(samples) // MOST_TARGETS)
@@ -65,7 +71,7 @@ def floors(replica: Replica, reading: OutputSpec, config: Config) -> Floors:
 
     classes = reading.task != "regression"
     constants = _constants_of_classes if classes else _constants
-    # The best constant follows the samples that count the most. What they count depends on the convention.
+    # The best constant follows the samples that count most, and what a sample counts depends on the weight convention.
     counts = [weights, None if replica.counted is None else replica.counted[::apart]]
     known = [each.double() for each in counts if each is not None and bool(each.any())] or [
         torch.ones(len(rows)).to(rows)
@@ -82,7 +88,7 @@ def floors(replica: Replica, reading: OutputSpec, config: Config) -> Floors:
     elif mistake == "single_softmax":
         best = cost(torch.ones_like(rows))
     smoothing = torch.nan
-    # Of other losses, and with weights of classes, the smoothed labels are not what costs least.
+    # With other losses, or with class weights, the smoothed labels are not the outputs that cost least.
     plain = config.loss.name in ("cross_entropy", "binary_cross_entropy") and not (
         config.loss.parameters["class_weights"] or config.loss.parameters.get("pos_weight")
     )
@@ -100,7 +106,7 @@ def _takes_logits(config: Config) -> bool:
 
 
 def _mistake(config: Config, reading: OutputSpec, rows: Tensor) -> str:
-    """The mistake that the config makes (the linter says so as well, but may have been told to let it pass)."""
+    """The mistake that the config makes. The linter reports it too, but may have been told to let it pass."""
     inputs, last = config.loss.parameters.get("inputs"), config.model["output"]
     if last in ("softmax", "log_softmax") and reading.outputs == 1:
         return "single_softmax"
@@ -122,24 +128,24 @@ def _rows(targets: Tensor, reading: OutputSpec) -> Tensor:
 
 
 def _constants_of_classes(rows: Tensor, counts: Tensor, reading: OutputSpec, last: Output) -> Iterator[Tensor]:
-    """Outputs (1, K) that do not look at the sample: equal ones, the classes' shares, always the most frequent one."""
+    """Constant outputs (1, K): equal ones, the class frequencies, always the most frequent class."""
     yield activated(torch.zeros_like(rows[:1]), last)
     shares = _mean(rows, counts).clamp(1e-7, 1 - 1e-7)
     exclusive = reading.task == "multiclass" and reading.output != "sigmoid"
     logits = shares.log() if exclusive else shares.logit()
     yield activated(logits, last)
-    # Sure of itself: all of them, none of them, always the most frequent one.
+    # Certain: of all classes, of no class, of the most frequent class.
     leading = torch.zeros_like(shares).scatter(1, shares.argmax(dim=1, keepdim=True), 1.0)
     for answer in (torch.ones_like(shares), torch.zeros_like(shares), leading):
         yield activated(SURE * (2 * answer - 1), last)
     if last == "none":
         yield shares
-        # For margins: one way or the other, with none to spare.
+        # For losses with a margin: exactly at the margin.
         yield torch.where(leading > 0 if exclusive else shares > 0.5, 1.0, -1.0).to(rows.dtype)
 
 
 def _constants(rows: Tensor, counts: Tensor, reading: OutputSpec, last: Output) -> Iterator[Tensor]:
-    """Outputs (1, K) of a regression that do not look at the sample."""
+    """Constant outputs (1, K) of a regression."""
     mean = _mean(rows, counts)
     if reading.reads_as == "mean_and_log_variance":
         yield torch.cat([mean, _mean((rows - mean).square(), counts).log()], dim=1)
@@ -152,19 +158,19 @@ def _constants(rows: Tensor, counts: Tensor, reading: OutputSpec, last: Output) 
         if reading.reads_as == "log_mean":
             yield values.clamp(min=1e-7).log()
         else:
-            # Within what the last layer can give.
+            # Limited to what the last layer can give.
             yield values if last == "none" else values.clamp(0, 1)
 
 
 def _mean(rows: Tensor, counts: Tensor) -> Tensor:
-    """(1, K), each row by how much it counts."""
+    """The mean row, (1, K), each row weighted by how much it counts."""
     if bool((counts == counts[0]).all()):
         return rows.mean(dim=0, keepdim=True)
     return ((rows.double() * counts.unsqueeze(1)).sum(dim=0, keepdim=True) / counts.sum()).to(rows.dtype)
 
 
 def _quantiles(rows: Tensor, counts: Tensor) -> Tensor:
-    """(QUANTILES, K), at even distances, each row by how much it counts."""
+    """Quantiles at even distances, (QUANTILES, K), each row weighted by how much it counts."""
     shares = torch.linspace(0, 1, QUANTILES, dtype=torch.float64, device=rows.device)
     if bool((counts == counts[0]).all()):
         # torch takes at most 16 million numbers at a time.
@@ -179,7 +185,7 @@ def _quantiles(rows: Tensor, counts: Tensor) -> Tensor:
 
 
 def _ideal(rows: Tensor, share: float, inputs: str, *, sigmoids: bool) -> Tensor:
-    """The outputs that cost least under label smoothing: those that give the smoothed labels."""
+    """The outputs that cost least under label smoothing: those that reproduce the smoothed labels."""
     spread = 2 if sigmoids else rows.shape[1]
     probabilities = rows * (1 - share) + share / spread
     if inputs == "probabilities":

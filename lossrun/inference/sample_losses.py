@@ -10,7 +10,8 @@ from lossrun.components.metrics import prepared_targets
 from lossrun.components.metrics import reading as judged
 from lossrun.components.metrics.plain_losses import plain_losses
 from lossrun.steps.evaluate import OutputSpec
-from lossrun.steps.replica import Replica, Samples
+from lossrun.steps.replica import Replica
+from lossrun.steps.samples import Samples
 
 _NAMES: Final = frozenset(loss.name for loss in LOSSES)
 

@@ -16,7 +16,8 @@ from lossrun.errors import UsageError, memory_told
 from lossrun.inference.sample_losses import objective_losses, sample_losses
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, models
 from lossrun.steps.evaluate import OutputSpec, evaluate, weights_that_count
-from lossrun.steps.replica import Parts, Replica, Samples
+from lossrun.steps.replica import Replica
+from lossrun.steps.samples import Parts, Samples
 from lossrun.training.isolation import isolated
 
 Split: TypeAlias = Literal["train", "validation", "test"]

@@ -26,7 +26,8 @@ from lossrun.records.provenance.prepared import RecordedPreparation
 from lossrun.records.recorded import UNVERIFIED, RecordedRun
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.evaluate import EVALUATION_BATCH, OutputSpec, evaluating, reading_of
-from lossrun.steps.replica import Parts, Replica, Samples
+from lossrun.steps.replica import Replica
+from lossrun.steps.samples import Parts, Samples
 from lossrun.training import build, environment
 
 BEST: Final = "best"

@@ -1,1 +1,1 @@
-"""Seeds trained together: replicas, seed groups, one training step, and evaluation."""
+"""Seeds trained together: replicas, seed groups, one training step, and evaluation. Begin with `step.py`."""

@@ -16,25 +16,31 @@ from lossrun.components.metrics.per_class import class_scores
 from lossrun.config import Config
 from lossrun.config.resolve import output_size, outputs_read_as, watched_names
 from lossrun.steps.recorder import Recorder, Replayable
-from lossrun.steps.replica import Replica, Samples
+from lossrun.steps.replica import Replica
+from lossrun.steps.samples import Samples
 from lossrun.steps.seed_group import LoneSeed, SeedGroup
 
-# Samples in one forward pass, of all seeds together: large enough to keep the cores busy, small enough that no
-# activation counts beside the data.
+# Samples in one forward pass, of all seeds together: large enough to keep the cores busy, small enough that activations
+# take little memory compared with the data.
 EVALUATION_BATCH: Final = 1024
 # More on a GPU, where each pass costs the host more than the device. Not measured on one yet.
 GPU_EVALUATION_BATCH: Final = 16_384
-# Outputs, of all seeds together, beyond which scoring is not recorded: it would save a millisecond or three of an epoch
-# that takes a hundred times as long, and a recording holds every intermediate result at once.
+# With more outputs than this, of all seeds together, scoring is not recorded. It would save a few milliseconds of an
+# epoch that takes a hundred times as long, and a recording holds every intermediate result at once.
 MOST_RECORDED: Final = 65_536
 GPU_MOST_RECORDED: Final = 2**21
 
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """How a model's `outputs`, so many per sample, are read: `output` is the activation that has been, or is to be,
-    applied to its pre-activations; `reads_as` what the loss makes of them. `left_out`: losses that say nothing about
-    these targets."""
+    """How the outputs of a model are read.
+
+    Attributes:
+        outputs: How many there are for each sample.
+        output: The activation that has been, or is to be, applied to the pre-activations.
+        reads_as: What the loss takes the outputs for, such as probabilities or a mean.
+        left_out: Losses that are no metrics of these targets.
+    """
 
     task: Task
     outputs: int
@@ -45,9 +51,14 @@ class OutputSpec:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`loss` is the configured objective; `compute_metrics` go by their plain names; `predictions` are in original
-    units.
-    `classes`: of several classes or labels, what `class_scores` gives for each; {} elsewhere."""
+    """The scores of one seed on a part of the data.
+
+    Attributes:
+        loss: The configured objective.
+        metrics: Every metric by its plain name.
+        predictions: In original units.
+        classes: What `class_scores` gives for each of several classes or labels; {} otherwise.
+    """
 
     loss: float
     metrics: dict[str, float]
@@ -56,12 +67,12 @@ class Evaluation:
 
 
 def evaluation_batch(device: torch.device) -> int:
-    """Samples in one forward pass, of all seeds together."""
+    """How many samples go through one forward pass, of all seeds together."""
     return GPU_EVALUATION_BATCH if device.type == "cuda" else EVALUATION_BATCH
 
 
 def reading_of(config: Config, facts: DataFacts) -> OutputSpec:
-    """`config` is resolved."""
+    """How the outputs of the configured model are read. `config` is resolved."""
     left_out = off_scale(facts.target_scale, watched_names(config))
     return OutputSpec(facts.task, output_size(config, facts), *outputs_read_as(config, facts), left_out)
 
@@ -91,7 +102,7 @@ def _by_class(preactivations: Tensor, targets: PreparedTargets, reading: OutputS
 
 
 class Scorer:
-    """Scores the seeds of a group on the same part of the data again and again; recorded, if there is a `recorder`."""
+    """Scores the seeds of a group on the same part of the data, epoch by epoch; recorded if there is a `recorder`."""
 
     def __init__(self, group: SeedGroup, samples: Samples, reading: OutputSpec, recorder: Recorder | None) -> None:
         self.group = group
@@ -105,32 +116,35 @@ class Scorer:
         self._of: Sequence[Replica] = ()
 
     def __call__(self) -> list[dict[str, float]]:
-        """Of each active seed: `loss`, the configured objective, and the metrics by their names."""
+        """For each active seed its `loss`, the configured objective, and the metrics by their names."""
         table = self._table() if self.recorder is None else self._replayed(self.recorder)
         columns = table.reshape(len(self.names), -1).t().tolist()
         return [dict(zip(self.names, column, strict=True)) for column in columns]
 
     def _replayed(self, recorder: Recorder) -> Tensor:
         if self._recorded is None or self._of != self.group.active:
-            # A stack that seeds have left lies in other memory. Its sums are its own; a seed alone gets the numbers
-            # that any other look at its model finds.
+            # Once seeds have left a stack, it lies in other memory. A lone seed gets the very numbers that an ordinary
+            # evaluation gives; a stack adds up in an order of its own anyway.
             record = recorder.any_number if self.group.axis else recorder.exact
             self._recorded, self._of = record(self._table), self.group.active
-        # Also right after recording, which computes with the kernels of an ordinary call.
+        # Also right after recording, which has computed with the kernels of an ordinary call.
         self._recorded.replay()
         table: Tensor = self._recorded.outputs
         return table
 
     @torch.no_grad()
     def _table(self) -> Tensor:
-        """(columns, *axis), double precision."""
+        """Loss and metrics of the active seeds, (columns, *axis), in double precision."""
         _, scores = _score(self.group, self.samples, self.targets, self.reading)
         self.names = list(scores)
         return torch.stack(list(scores.values()))
 
 
 def _prepared(samples: Samples, reading: OutputSpec, replica: Replica) -> PreparedTargets:
-    """All held-out targets decide which metrics have a meaning, so that validation and test have the same ones."""
+    """Prepare the targets of a part for the metrics.
+
+    All held-out targets together decide which metrics are defined, so that validation and test have the same ones.
+    """
     parts = replica.parts
     if reading.task != "regression":
         return prepared_targets(
@@ -149,8 +163,7 @@ def _prepared(samples: Samples, reading: OutputSpec, replica: Replica) -> Prepar
 
 
 def weights_that_count(replica: Replica, samples: Samples) -> Tensor | None:
-    """How much each sample counts in the metrics, (N,): by its weight, and not at all where its class is ignored. None:
-    all alike."""
+    """How much each sample counts in the metrics, (N,): its weight, or 0 if its class is ignored; None: all alike."""
     ignored = replica.objective.ignore_index
     if ignored is None:
         return samples.weights
@@ -161,7 +174,7 @@ def weights_that_count(replica: Replica, samples: Samples) -> Tensor | None:
 def _score(
     group: SeedGroup, samples: Samples, targets: PreparedTargets, reading: OutputSpec
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Pre-activations (*axis, N, K), and the objective (as `loss`) and the metrics by their names, each `axis`."""
+    """Pre-activations, (*axis, N, K), and `loss`, the objective, and the metrics by their names, each of shape `axis`."""
     size = max(evaluation_batch(samples.inputs.device) // max((1, *group.axis)), 32)
     with evaluating(group.network, *(replica.objective for replica in group.replicas)):
         forwards = [group.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, size)]
@@ -180,7 +193,7 @@ def _score(
 
 @contextmanager
 def evaluating(*modules: nn.Module) -> Iterator[None]:
-    """Dropout off, batch norm at its running statistics, a user's loss learning nothing."""
+    """Evaluate inside the block: dropout off, batch norm at its running statistics, a user's loss learning nothing."""
     for module in modules:
         module.eval()
     try:

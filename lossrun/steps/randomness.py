@@ -26,13 +26,10 @@ class Purpose(IntEnum):
 
 
 def seed_torch(seed: int, purpose: Purpose, epoch: int = 0, device: torch.device = CPU) -> None:
-    """Start the device's global generator on the stream; torch's own dropout and initialisers draw from nothing else.
-
-    `torch.manual_seed` would take 0.1 ms: it leaves a note, with a traceback, for every kind of device that is not in
-    use yet.
-    """
+    """Seed the device's global generator, the only one that torch's dropout and initialisers draw from."""
     start = int(_sequence(seed, purpose, epoch).generate_state(1, np.uint64)[0])
     if device.type == "cpu":
+        # torch.manual_seed would take 0.1 ms: it records a traceback for every kind of device that is not in use yet.
         torch.default_generator.manual_seed(start)
     else:
         torch.manual_seed(start)
@@ -60,8 +57,7 @@ def set_generator_state(state: Tensor, device: torch.device) -> None:
 
 @contextmanager
 def undisturbed(device: torch.device, tensors: Sequence[Tensor] = ()) -> Iterator[None]:
-    """Afterwards the generator stands where it stood, and `tensors` (the statistics of batch norm, say) hold what they
-    held."""
+    """Put the generator and `tensors` (such as the statistics of batch norm) back as they were, after the block."""
     state, kept = generator_state(device), [tensor.clone() for tensor in tensors]
     try:
         yield

@@ -1,4 +1,4 @@
-"""How a computation is recorded once and replayed: what `replay/` offers to whoever computes the same thing often."""
+"""How a computation is recorded once and replayed: what `steps/` asks of `replay/`, without importing it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 
 class Replayable(Protocol):
-    """`outputs`: what the function returned, in memory that `replay` fills anew."""
+    """A recorded function. `outputs` is what it returned, in memory that `replay` fills anew."""
 
     outputs: Any
 
@@ -18,10 +18,15 @@ Record: TypeAlias = Callable[[Callable[[], Any]], Replayable]
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """How functions are recorded; either way the function has been run afterwards. `any_number`: it may be run more
-    often, to warm up. `once`: it must not. `exact`: as `any_number`, with the kernels of an ordinary call.
-    `deferring`: as `any_number`, with `Recording`'s `defer`; None where nothing can be deferred. `kind`: of the steps
-    that are made so."""
+    """Ways to record a function. Each runs the function at least once.
+
+    Attributes:
+        kind: What a step that is recorded this way is called.
+        any_number: Records a function that may be run several times, to warm up.
+        once: Records a function that must be run only once.
+        exact: Like `any_number`, with the kernels of an ordinary call, so with the same bits.
+        deferring: Like `any_number`, with the `defer` of `Recording`; None where nothing can be deferred.
+    """
 
     kind: str
     any_number: Record

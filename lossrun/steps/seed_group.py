@@ -1,6 +1,6 @@
-"""Seeds whose weights are updated together: one alone, or several stacked into tensors with a leading seed axis.
+"""Seed groups: seeds that are trained together, a lone one or several stacked into tensors with a leading seed axis.
 
-A group says what there is to compute; how it is computed (operation by operation, or replayed) is the step's matter.
+A seed group says what there is to compute; a step (`step.py`) decides how: operation by operation, or replayed.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,16 +14,26 @@ from torch.overrides import TorchFunctionMode
 
 from lossrun.components.network import Network, activated
 from lossrun.steps.randomness import generator_state, set_generator_state
-from lossrun.steps.replica import Replica, Samples
+from lossrun.steps.replica import Replica
+from lossrun.steps.samples import Samples
 from lossrun.torch_internals import bare_step
 
 MakeOptimizer = Callable[[Sequence[Tensor]], torch.optim.Optimizer]
 
 
 class SeedGroup(Protocol):
-    """`active` are the replicas that still train, and `axis` the leading axis of everything computed for them: none for
-    one alone, (active,) for a stack. `buffers`: what batch norm and the like keep. `update`: one step of the optimizer
-    by the weights' gradients. `network`: that computes for all of them."""
+    """Seeds that are trained as one computation.
+
+    Attributes:
+        replicas: All seeds of the group.
+        active: Those that still train.
+        network: The model that computes for all of them.
+        axis: The leading axis of everything that is computed for them: () for a lone seed, (active,) for a stack.
+        weights: What the optimizer updates.
+        buffers: What batch norm and the like keep.
+        optimizer: One for all of them.
+        update: Takes one step of the optimizer, by the gradients of the weights.
+    """
 
     replicas: Sequence[Replica]
     active: Sequence[Replica]
@@ -35,11 +45,11 @@ class SeedGroup(Protocol):
     update: Callable[[], object]
 
     def begin_epoch(self) -> bool:
-        """Take in which seeds still train, and their orders; whether the weights have moved to other memory."""
+        """Take in which seeds still train, and their orders; return whether the weights have moved to other memory."""
         ...
 
     def publish(self) -> None:
-        """Make each seed's own model and optimizer current, for whoever else looks at them."""
+        """Make the state of each seed's own optimizer current; see `Step`."""
         ...
 
     def rows(self, start: int, stop: int) -> Tensor:
@@ -47,17 +57,21 @@ class SeedGroup(Protocol):
         ...
 
     def losses(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-        """The mean loss of a training batch, shape `axis`. inputs (*axis, N, ...); targets (*axis, N) or more; weights
-        of the samples (*axis, N)."""
+        """The mean loss of a training batch, shape `axis`.
+
+        Args:
+            inputs: (*axis, N, ...).
+            targets: (*axis, N) or with more axes.
+            weights: How much each sample counts, (*axis, N).
+        """
         ...
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs and pre-activations, (*axis, N, K), of the same inputs (N, ...) for every seed."""
+        """Outputs and pre-activations, (*axis, N, K); every seed gets the same inputs, (N, ...)."""
         ...
 
     def mean_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-        """The configured objective on outputs (*axis, N, K) and the same targets and weights for every seed, shape
-        `axis`."""
+        """The configured objective of outputs (*axis, N, K), shape `axis`; targets and weights are the same for all."""
         ...
 
 
@@ -81,7 +95,7 @@ class LoneSeed:
         return False
 
     def publish(self) -> None:
-        """Everything is in its own place already."""
+        """Do nothing: everything is in its place already."""
 
     def rows(self, start: int, stop: int) -> Tensor:
         return self.replica.order[start:stop]
@@ -101,16 +115,16 @@ class LoneSeed:
 
 
 class SeedStack:
-    """As many small models as there are seeds, for little more than the price of one.
+    """Several seeds computed as one, for little more than the time of a single small model.
 
-    Weights, buffers and optimizer state lie in stacked tensors; each seed's own model keeps views of its slice, so that
-    evaluation and checkpoints see nothing of the stack. The numbers agree with those of the lone runs to rounding
-    (batched matrix products add up in another order), not to the bit. Dropout draws the masks of all seeds from the
-    stream of the first. A seed that is frozen leaves at the next epoch.
+    Weights, buffers and optimizer state lie in stacked tensors. Each seed's own model keeps views of its slice, so that
+    evaluation and checkpoints need not know of the stack. The numbers agree with those of lone runs up to rounding, not
+    bit for bit, because batched matrix products add up in another order. The dropout masks of all seeds are drawn from
+    the stream of the first. A frozen seed leaves the stack at the next epoch.
     """
 
     def __init__(self, replicas: Sequence[Replica], make_optimizer: MakeOptimizer) -> None:
-        """`replicas` have the same parts, and models of ours."""
+        """`replicas` share their data, and their models are lossrun's own."""
         self.replicas = replicas
         self.make_optimizer = make_optimizer
         self.active: Sequence[Replica] = ()
@@ -207,8 +221,10 @@ class SeedStack:
 
 
 class _LinearInTwo(TorchFunctionMode):
-    """A linear layer as product and sum: vmap takes `linear` apart into these and products with 1 besides, forward and
-    backward, a tenth of a small step."""
+    """Computes a linear layer as a product and a sum.
+
+    vmap does the same, and multiplies by 1 besides, forward and backward, which takes a tenth of a small step.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is F.linear:
@@ -228,18 +244,18 @@ def gather(group: SeedGroup, samples: Samples, rows: Tensor) -> tuple[Tensor, Te
 
 
 def minimised(group: SeedGroup, losses: Tensor, batch_size: int) -> Tensor:
-    """The one number whose gradient holds each seed's own: no seed's loss depends on another's weights.
+    """The number to minimise. Its gradient holds that of each seed, as no seed's loss depends on another's weights.
 
-    losses: means of the batch, shape `axis`. A configured sum, say, is that many times as steep.
+    `losses`: means over the batch, shape `axis`; a reduction such as a sum multiplies them by a factor.
     """
-    # A scalar rather than a gradient for each seed: handing one to autograd makes torch import sympy, for 0.4 s.
+    # One number instead of a gradient for each seed: given such gradients, torch imports sympy, which takes 0.4 s.
     total = losses.sum() if group.axis else losses
     factor = group.replicas[0].objective.factor(batch_size)
     return total if factor == 1 else total * factor
 
 
 def gradient_norm(group: SeedGroup) -> Tensor:
-    """Euclidean norm over all weights of each seed, shape `axis`."""
+    """Euclidean norm of the gradient over all weights of each seed, shape `axis`."""
     gradients = [weight.grad for weight in group.weights if weight.grad is not None]
     if not gradients:
         return torch.zeros(group.axis, device=group.weights[0].device)
@@ -249,7 +265,7 @@ def gradient_norm(group: SeedGroup) -> Tensor:
 
 
 def for_all(group: SeedGroup, values: Tensor) -> Tensor:
-    """Values of shape `axis` as one for each seed, (seeds,): 0 for the frozen."""
+    """Values of shape `axis` as one for each seed, (seeds,); 0 for a frozen one."""
     if len(group.active) == len(group.replicas):
         return values.reshape(-1)
     whole = torch.zeros(len(group.replicas), dtype=values.dtype, device=values.device)
@@ -258,18 +274,18 @@ def for_all(group: SeedGroup, values: Tensor) -> Tensor:
 
 
 def take_generator(group: SeedGroup) -> None:
-    """Let torch's generator go on where this group's stream stands."""
+    """Set torch's generator to where this group's stream stands."""
     if (state := group.replicas[0].generator_state) is not None:
         set_generator_state(state, group.replicas[0].weights[0].device)
 
 
 def keep_generator(group: SeedGroup) -> None:
-    """Note where the group's stream stands."""
+    """Keep where the group's stream stands."""
     state = generator_state(group.replicas[0].weights[0].device)
     for replica in group.replicas:
         replica.generator_state = state
 
 
 def _stacked(values: Sequence[Any]) -> Any:
-    """One tensor with a leading seed axis; a count of steps, alike for all seeds, stays one number."""
+    """One tensor with a leading seed axis. A count of steps, the same for all seeds, stays a single number."""
     return values[0].clone() if values[0].ndim == 0 else torch.stack(list(values))

@@ -22,7 +22,9 @@ from lossrun.errors import UsageError
 from lossrun.plugins.calling import users_code
 from lossrun.plugins.loading import own_component
 from lossrun.steps.randomness import Purpose, seed_torch
-from lossrun.steps.replica import BestSoFar, Parts, Replica, Samples
+from lossrun.steps.remembered import BestSoFar
+from lossrun.steps.replica import Replica
+from lossrun.steps.samples import Parts, Samples
 from lossrun.training.isolation import include_cuda
 
 # Of weights, data, losses and sums. In bf16 only the models compute in half precision.

@@ -25,7 +25,8 @@ from lossrun.records.lock import writing
 from lossrun.records.provenance import prepared as form
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.evaluate import Scorer, reading_of
-from lossrun.steps.replica import Parts, Replica
+from lossrun.steps.replica import Replica
+from lossrun.steps.samples import Parts
 from lossrun.steps.seed_group import SeedGroup
 from lossrun.steps.step import Step
 from lossrun.training import build, environment

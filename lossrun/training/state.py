@@ -12,7 +12,8 @@ from lossrun.errors import CheckpointError
 from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, in_checkpoint
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.files.edits import digest
-from lossrun.steps.replica import BestSoFar, Health, Replica
+from lossrun.steps.remembered import BestSoFar, Health
+from lossrun.steps.replica import Replica
 from lossrun.training.criteria import criteria
 from lossrun.training.session import Position, Session
 from lossrun.training.stopwatch import Stopwatch

@@ -16,7 +16,8 @@ from lossrun.errors import UsageError, ran_out_of_memory
 from lossrun.steps.evaluate import evaluate, evaluating, reading_of, weights_that_count
 from lossrun.steps.randomness import undisturbed
 from lossrun.steps.recorder import Recorder
-from lossrun.steps.replica import Replica, Samples
+from lossrun.steps.replica import Replica
+from lossrun.steps.samples import Samples
 from lossrun.steps.seed_group import SeedGroup, minimised
 from lossrun.training.preflight.layers import layers_of
 from lossrun.training.preflight.trying import called, undone

@@ -8,7 +8,8 @@ from torch.nn.parameter import is_lazy
 
 from lossrun.config import Choice
 from lossrun.errors import UsageError
-from lossrun.steps.replica import Replica, Samples
+from lossrun.steps.replica import Replica
+from lossrun.steps.samples import Samples
 from lossrun.training.preflight.trying import called, first_not_finite
 
 

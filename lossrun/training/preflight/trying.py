@@ -11,7 +11,8 @@ from lossrun.config import Choice
 from lossrun.errors import UsageError
 from lossrun.plugins.calling import users_code
 from lossrun.steps.randomness import undisturbed
-from lossrun.steps.replica import Replica, Samples
+from lossrun.steps.replica import Replica
+from lossrun.steps.samples import Samples
 
 
 def called(

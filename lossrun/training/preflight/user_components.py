@@ -10,7 +10,8 @@ import torch
 
 from lossrun.config import Choice, Config
 from lossrun.steps.evaluate import evaluating, evaluation_batch
-from lossrun.steps.replica import Replica, Samples
+from lossrun.steps.replica import Replica
+from lossrun.steps.samples import Samples
 from lossrun.training.preflight.own_loss import check_loss, check_size, sample_losses
 from lossrun.training.preflight.own_model import check_gradients, check_sizes_known, model_outputs
 from lossrun.training.preflight.own_optimizer import check_groups, check_step

@@ -1,0 +1,57 @@
+"""What is remembered of a seed from epoch to epoch: its best value so far, and how it is doing."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(slots=True)
+class BestSoFar:
+    """The best value of a metric so far, and how many epochs ago it was reached. `epoch` is 0 before the first."""
+
+    metric: str
+    mode: str
+    min_delta: float = 0.0
+    value: float = math.nan
+    epoch: int = 0
+    step: int = 0
+    bad_epochs: int = 0
+
+    def improves(self, value: float) -> bool:
+        """Whether this value is better than the best so far; NaN never is."""
+        gain = self.value - value if self.mode == "min" else value - self.value
+        return not math.isnan(value) and (self.epoch == 0 or gain > self.min_delta)
+
+    def update(self, value: float, epoch: int, step: int) -> bool:
+        """Take in the value of an epoch, and return whether it is the best so far."""
+        if self.improves(value):
+            self.value, self.epoch, self.step, self.bad_epochs = value, epoch, step, 0
+            return True
+        self.bad_epochs += 1
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is remembered of a seed from epoch to epoch to tell how it is doing, and kept in checkpoints.
+
+    Attributes:
+        first_loss: The loss of the very first step.
+        losses: The train losses of the last few epochs, newest last.
+        recent: The loss towards the end of the last epoch.
+        suspicious: Epochs in a row that looked like divergence.
+        named: The diagnoses made so far.
+        gradient_norm: The last finite one.
+    """
+
+    first_loss: float = math.nan
+    losses: Sequence[float] = ()
+    recent: float = math.nan
+    suspicious: int = 0
+    named: Sequence[str] = ()
+    gradient_norm: float = math.nan
+
+    def facts(self) -> dict[str, Any]:
+        """Plain values for a checkpoint; `Health(**facts)` is the way back."""
+        return {**asdict(self), "losses": list(self.losses), "named": list(self.named)}

@@ -1,0 +1,49 @@
+"""The data of a seed, as tensors on the device."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """A part of the data on the device.
+
+    Attributes:
+        inputs: As the model takes them, or raw bytes that `scaled` turns into that.
+        targets: As the loss takes them; scaled in a regression.
+        ids: Row numbers in the source of the part.
+        dtype: The type of the model's inputs.
+        scale: Mean (None for 0) and standard deviation of raw inputs.
+        weights: How much each sample counts, (N,); None if all count the same.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    ids: Tensor
+    dtype: torch.dtype
+    scale: tuple[Tensor | None, Tensor] | None = None
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def scaled(self, inputs: Tensor) -> Tensor:
+        """Turn rows of `inputs` into what the model takes."""
+        if self.scale is None:
+            return inputs
+        mean, std = self.scale
+        floats = inputs.float() if mean is None else inputs.float().sub_(mean)
+        return floats.div_(std).to(self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The data of one seed. `target_mean` and `target_std` turn scaled targets back into original units."""
+
+    train: Samples
+    validation: Samples | None
+    test: Samples | None
+    target_mean: Tensor
+    target_std: Tensor
