@@ -1,11 +1,11 @@
-"""Batches that lie in memory with their samples innermost: what is computed of one number is computed of all samples
-side by side.
+"""Batches whose samples lie innermost in memory, so that all samples are computed side by side.
 
-torch keeps the numbers of a sample together. Products of a batch with larger weights are faster the other way round,
-softmax over a few classes takes a quarter of the time, convolutions of few channels become products
-(`replay/convolutions.py`), and what goes element by element keeps the order. Shapes do not change, only strides.
+torch keeps the numbers of a sample together. With the samples innermost, products of a batch with larger weights are
+faster, softmax over a few classes takes a quarter of the time, convolutions of few channels become products
+(`convolutions.py`), and elementwise operators keep the order. Shapes do not change, only strides.
 
-Products add up in another order than torch's: about 1e-7 relative apart. Times: tests/bench/README.md.
+Products add up in another order than torch's, so results differ by about 1e-7, relatively. Times:
+tests/bench/README.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,10 +23,10 @@ from lossrun.replay.kernels import Decomposition
 from lossrun.torch_internals import Operator, operators
 from lossrun.torch_internals import storage_address as storage
 
-# Of a dense network. Products of fewer samples are slower turned round; with more, nothing is gained.
+# For dense networks. With fewer samples products are slower in this order; with more, nothing is gained.
 FEWEST_SAMPLES: Final = 16
 MOST_SAMPLES: Final = 512
-# Multiplications of the largest layer. Below it a step is all overhead, and its numbers may as well be torch's own.
+# Multiplications of the largest layer. With fewer, a step is all overhead, so the numbers stay torch's own.
 LEAST_MULTIPLICATIONS: Final = 200_000
 
 _IMAGES: Final = (nn.Conv2d, nn.AvgPool2d, nn.ZeroPad2d)
@@ -34,8 +34,10 @@ _DENSE: Final = (nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.Dropout, *ACTIVATIONS
 
 
 def suits(network: nn.Module, batch_size: int) -> bool:
-    """Whether every layer keeps the order, and there is something to gain. With torch's own kernels among images, what
-    is gained is lost by turning them round and back."""
+    """Whether every layer keeps the order, and there is something to gain.
+
+    If some layer of images needs torch's own kernels, turning the images to them and back costs what the order gains.
+    """
     layers = [module for module in network.modules() if not isinstance(module, nn.Sequential | Network)]
     if any(isinstance(layer, nn.Conv2d) for layer in layers):
         return all(
@@ -51,7 +53,7 @@ def suits(network: nn.Module, batch_size: int) -> bool:
 
 
 class Innermost:
-    """The operations of one recording, of one of these networks, all alike, that this order suits."""
+    """Computes the operators of one recording in this order, for networks of one architecture that it suits."""
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         layers = [layer for network in networks for layer in network.modules()]
@@ -89,13 +91,13 @@ class Innermost:
         )
 
     def _pixels(self, images: Tensor, **how: Any) -> Decomposition | None:
-        """Bytes that become floats are turned on the way."""
+        """Turn bytes while they become floats."""
         if not self.of_images or images.ndim != 4 or images.is_floating_point() or how.keys() != {"dtype"}:
             return None
         return partial(_turned, images, how["dtype"])
 
     def _flattened(self, images: Tensor, **how: Any) -> Decomposition | None:
-        """The copy that flattening makes: in an order in which a sample's numbers become one axis."""
+        """Make the copy that flattening needs, in an order in which the numbers of a sample become one axis."""
         turned = images.ndim == 4 and images.stride(0) == 1 and len(images) > 1
         return partial(_turned, images, images.dtype) if self.of_images and turned and how else None
 
@@ -111,8 +113,10 @@ class Innermost:
         return rectified
 
     def _pool_backward(self, gradient: Tensor, images: Tensor, *how: Any) -> Decomposition | None:
-        """Less what relu's own backward pass would take out, in one go. Layers in a row: nobody else reads its result
-        or adds to the gradient."""
+        """Include what relu's own backward pass would set to 0, in one go.
+
+        The layers follow each other, so nothing else reads the result or adds to the gradient.
+        """
         spread = pools.average_backward(gradient, images, *how, rectified=True)
         if spread is None or storage(images) not in self.rectified:
             return None
@@ -151,14 +155,16 @@ class Innermost:
         return lambda: op(_across(gradient), outputs.t(), 0, dtype).t()
 
     def _mask(self, mask: Tensor, share: float = 0.5) -> Decomposition | None:
-        """Dropout's, drawn in torch's order: the numbers that each sample would get anyway. A recording leaves out what
-        is the operation's own default."""
+        """Draw the dropout mask in torch's order, so that each sample gets the numbers it would get anyway.
+
+        A recorded call leaves out arguments that have the operator's default, hence `share`.
+        """
         if not _is_turned(mask):
             return None
         return lambda: mask.copy_(torch.empty(mask.shape, dtype=mask.dtype, device=mask.device).bernoulli_(share))
 
     def _batch_norm(self, inputs: Tensor, *rest: Any) -> Decomposition | None:
-        """As of one image whose pixels are the samples."""
+        """Normalise as if the samples were the pixels of one image."""
         if not _is_turned(inputs):
             return None
 
@@ -181,7 +187,7 @@ class Innermost:
 
 
 def _turned(images: Tensor, dtype: torch.dtype) -> Tensor:
-    """A copy of images (N, C, H, W) that lies as (C, H, W, N)."""
+    """A copy of images (N, C, H, W) that lies in memory as (C, H, W, N)."""
     result = torch.empty((*images.shape[1:], len(images)), dtype=dtype, device=images.device)
     return result.copy_(images.permute(1, 2, 3, 0)).permute(3, 0, 1, 2)
 
@@ -192,5 +198,5 @@ def _across(matrix: Tensor) -> Tensor:
 
 
 def _is_turned(tensor: Tensor) -> bool:
-    """Whether it is a matrix (N, K) that lies as (K, N)."""
+    """Whether it is a matrix (N, K) that lies in memory as (K, N)."""
     return tensor.ndim == 2 and tensor.stride() == (1, len(tensor)) and min(tensor.shape) > 1

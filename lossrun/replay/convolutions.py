@@ -1,9 +1,8 @@
-"""Convolutions of a recording as matrix products, for networks of few channels: torch's own kernels are made for many.
+"""Convolutions as matrix products, for networks of few channels; torch's own kernels are made for many.
 
-A batch of images lies in memory as (height, channels, width, samples): what is computed for a pixel is computed for all
-samples side by side. Then the windows of a row of pixels are rows of one matrix, and a convolution is a product with
-it; a pool is a sum of slices (`replay/pools.py`); and what goes element by element keeps the order. Shapes do not
-change, only strides.
+A batch of images lies in memory as (height, channels, width, samples), so that all samples are computed side by side.
+Then the windows of a row of pixels are rows of one matrix, and a convolution is a product with it. A pool is a sum of
+slices (`pools.py`), and elementwise operators keep the order. Shapes do not change, only strides.
 
 Sums are added up in another order than torch's. Times: tests/bench/README.md.
 """
@@ -19,20 +18,20 @@ from lossrun.replay.kernels import Decomposition
 from lossrun.torch_internals import Operator
 from lossrun.torch_internals import storage_address as storage
 
-# Channels of the images beyond which torch's kernels have work enough, and so have those for a first layer whose number
-# of filters suits them.
+# With more channels torch's own kernels are faster; so they are for a first layer whose number of filters suits them.
 MOST_CHANNELS: Final = 8
 _FIRST_LAYER: Final = 3
 _FILTERS_AT_A_TIME: Final = 16
-# Fewer samples do not fill a processor's vectors; of more, what is written has left the cache when it is read.
+# Fewer samples do not fill a processor's vectors; with more, results have left the cache before they are read.
 FEWEST_SAMPLES: Final = 8
 MOST_SAMPLES: Final = 256
-# Bytes of the windows, less margin, which are kept until the backward pass: 256 images of 8 x 32 x 32 and 3 x 3 filters
-# have 25 million.
+# Bytes of the windows without their margin, which are kept until the backward pass: 25 million for 256 images of
+# 8 x 32 x 32 and 3 x 3 filters.
 LARGEST_WINDOWS: Final = 2**25
 
 
 def has_few_channels(layer: nn.Conv2d) -> bool:
+    """Whether a layer has so few channels that products are faster than torch's kernels."""
     first = layer.in_channels <= _FIRST_LAYER
     if layer.in_channels > MOST_CHANNELS or (first and layer.out_channels % _FILTERS_AT_A_TIME == 0):
         return False
@@ -40,7 +39,7 @@ def has_few_channels(layer: nn.Conv2d) -> bool:
 
 
 class Convolutions:
-    """Those of one recording, of a network that they suit. A forward pass keeps its windows for the backward pass."""
+    """The convolutions of one recording. The forward pass keeps its windows for the backward pass."""
 
     def __init__(self) -> None:
         self.windows: dict[Any, Tensor] = {}
@@ -72,7 +71,7 @@ class Convolutions:
     ) -> tuple[Tensor | None, ...]:
         across = _samples_last(gradient)
         by_row = across.reshape(*across.shape[:2], -1)
-        # Autograd has seen to it that the images are what they were.
+        # Autograd makes sure that the images have not changed.
         windows = self.windows[_key(images, weight, margin.padding)]
         return (
             _image_gradient(by_row, weight, margin) if wanted[0] else None,
@@ -102,13 +101,13 @@ def _pays(
 
 
 def _key(images: Tensor, weight: Tensor, padding: list[int]) -> Any:
-    """What the windows are of: these pixels, for this layer."""
+    """Identifies windows: these pixels, for this layer."""
     memory = storage(images), images.storage_offset(), images.shape, images.stride()
     return *memory, storage(weight), weight.storage_offset(), tuple(padding)
 
 
 class _Margin:
-    """Of zeros around the images."""
+    """A margin of zeros around the images."""
 
     def __init__(self, images: Tensor, padding: list[int]) -> None:
         samples, channels, self.height, self.width = images.shape
@@ -117,8 +116,7 @@ class _Margin:
         self.shape = (self.height + 2 * self.top, channels, self.width + 2 * self.left, samples)
 
     def of_zeros(self, images: Tensor) -> Tensor | None:
-        """Memory for `around`; None where there is no margin. Made before the recording, so that they are written
-        once."""
+        """Memory for `around`; None without a margin. Made before the recording, so that the zeros are written once."""
         return images.new_zeros(self.shape) if self.top or self.left else None
 
     def around(self, images: Tensor, zeros: Tensor | None) -> Tensor:
@@ -139,7 +137,7 @@ def _weight_gradient(gradient: Tensor, windows: Tensor, weight: Tensor) -> Tenso
 
 
 def _image_gradient(gradient: Tensor, weight: Tensor, margin: _Margin) -> Tensor:
-    """What every pixel of every window gets, added up over the rows of the windows, then over their columns."""
+    """The gradient of each pixel: of all windows that it is in, added up over their rows, then their columns."""
     filters, channels, height, width = weight.shape
     by_row = _matrix(weight).view(filters, height, channels * width).permute(1, 2, 0)
     rows = len(gradient)
@@ -162,7 +160,8 @@ def _image_gradient(gradient: Tensor, weight: Tensor, margin: _Margin) -> Tensor
 def _windows(padded: Tensor, weight: Tensor) -> Tensor:
     """(H, C, W, N) -> (rows of windows, weights of a filter, windows in a row x N), the weights as in `_matrix`.
 
-    Only the columns of the windows are copied out: their rows are rows of the images, so the matrices overlap."""
+    Only the columns of the windows are copied. Their rows are rows of the images, so that the matrices overlap.
+    """
     height, width = weight.shape[2:]
     columns = _copied(padded.unfold(2, width, 1).permute(0, 1, 4, 2, 3))
     rows, channels, _, places, samples = columns.shape
@@ -176,7 +175,7 @@ def _matrix(weight: Tensor) -> Tensor:
 
 
 def _samples_last(images: Tensor) -> Tensor:
-    """(N, C, H, W) -> (H, C, W, N), contiguous but for the first two axes; a copy, if that is not how they lie."""
+    """(N, C, H, W) -> (H, C, W, N), contiguous except for the first two axes; a copy if the images lie otherwise."""
     across = images.permute(2, 1, 3, 0)
     if across.stride(3) == 1 and across.stride(2) == across.shape[3]:
         return across

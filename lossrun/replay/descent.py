@@ -1,11 +1,11 @@
 """Plain gradient descent on a large matrix as one product: W <- W - rate (left @ right).
 
-The gradient of a linear layer's weights is a product as large as they are; gradient descent reads it once and forgets
-it. Where nothing else wants it, it need not be written down at all: the product is subtracted from the weights while it
-is computed. 784 x 300 weights and a batch of 32: 80 us instead of 125 for the product and 30 for the update; 300 x 100
-weights: 17 to 25 instead of 28, and less to update.
+The gradient of a linear layer's weights is a product as large as the weights; gradient descent reads it once and
+forgets it. If nothing else needs the gradient, it need not be written to memory: the product is subtracted from the
+weights while it is computed. 784 x 300 weights and a batch of 32 take 80 us instead of 125 for the product and 30 for
+the update; 300 x 100 weights take 17 to 25 us instead of 28 and the update.
 
-The gradient's norm is wanted twice an epoch; for that the product is computed once more.
+The norm of the gradient is needed twice in an epoch. For it the product is computed once more.
 """
 
 import math
@@ -21,19 +21,19 @@ from lossrun.replay.products import is_large, one_dnn_is_faster
 from lossrun.replay.recording import Chooses
 from lossrun.steps.seed_group import SeedGroup
 
-# Samples in a batch beyond which a product is mostly arithmetic: then it matters more that the faster kernel computes
-# it than that its result is written and read again.
+# With more samples in a batch a product is mostly arithmetic, and a faster kernel matters more than not having to write
+# the result and read it again.
 LARGEST_BATCH: Final = 64
-# Multiplications below which Python's part of a call is more than is saved.
+# With fewer multiplications, Python's part of a call takes longer than what is saved.
 LEAST_MULTIPLICATIONS: Final = 500_000
-# Numbers that may be kept for a product, as a multiple of its gradient's, which need not be written.
+# How many numbers may be kept for a product, as a multiple of those of the gradient that is not written.
 MOST_KEPT: Final = 4
 _LARGEST: Final = torch.finfo(torch.float32).max
 
 
 @dataclass(frozen=True, slots=True)
 class Descent:
-    """`weight`: its data. `gradient`: memory for left @ right, which is written only by `compute_gradient`."""
+    """A weight whose gradient is left @ right. `gradient` is memory that only `compute_gradient` writes."""
 
     weight: Tensor
     gradient: Tensor
@@ -41,17 +41,19 @@ class Descent:
     right: Tensor
 
     def update(self, rate: float) -> None:
-        """One step of gradient descent. A rate beyond float32 is infinite, as it would be in the weights."""
+        """Take one step of gradient descent. A rate beyond float32 becomes infinite, as it would in the weights."""
         self.weight.addmm_(self.left, self.right, alpha=-rate if rate <= _LARGEST else -math.inf)
 
     def compute_gradient(self) -> None:
-        """Of the last replay."""
+        """Compute the gradient of the last replay."""
         torch.mm(self.left, self.right, out=self.gradient)
 
 
 def descends(group: SeedGroup) -> bool:
-    """Whether the update is weight - rate * gradient and nothing else, for a seed alone on the CPU. A user's optimizer
-    may leave weights out, or have hooks."""
+    """Whether a lone seed on the CPU is updated by weight - rate * gradient and nothing else.
+
+    A user's own optimizer may leave weights out or have hooks, so it does not count.
+    """
     optimizer = group.optimizer
     return (
         not group.axis
@@ -63,7 +65,7 @@ def descends(group: SeedGroup) -> bool:
 
 
 def may_be_deferred(weights: Sequence[Tensor]) -> Chooses:
-    """Chooses the products that it pays to put off. None that reads one of `weights`, which move meanwhile."""
+    """Choose the products that are worth deferring. None may read one of `weights`, which change meanwhile."""
     moving = {weight.untyped_storage().data_ptr() for weight in weights}
 
     def chosen(call: Call) -> bool:
@@ -72,7 +74,7 @@ def may_be_deferred(weights: Sequence[Tensor]) -> Chooses:
         left, right = call.args
         if not is_large(left, right, LEAST_MULTIPLICATIONS):
             return False
-        # What it reads is kept from the memory that records share.
+        # What a deferred call reads cannot lie in the memory that records share.
         small = left.numel() + right.numel() <= MOST_KEPT * call.result.numel()
         fast = left.shape[1] <= LARGEST_BATCH or not one_dnn_is_faster()
         return small and fast and not any(tensor.untyped_storage().data_ptr() in moving for tensor in (left, right))
@@ -89,5 +91,5 @@ def descents(calls: Sequence[Call], weights: Sequence[Tensor], gradients: Sequen
             left, right = call.args
             found[position] = Descent(weight.detach(), gradient, left, right)
     made = {descent.gradient.data_ptr() for descent in found.values()}
-    assert made == products.keys(), "a deferred product that nobody makes"
+    assert made == products.keys(), "a deferred product that is never computed"
     return found

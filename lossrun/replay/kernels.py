@@ -1,4 +1,4 @@
-"""One operation of a recording as something to call again, that writes where it wrote the first time."""
+"""A recorded call as something to call again, which writes where it wrote the first time."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Call:
 
     @property
     def read(self) -> Iterator[Tensor]:
-        """Every tensor among the arguments, those that are written as well."""
+        """Every tensor among the arguments, including those that are written."""
         return tensors_in((self.args, dict(self.kwargs)))
 
     @property
@@ -83,7 +83,7 @@ def _is_copy(op: Operator) -> bool:
 
 
 def kernel(call: Call) -> Kernel:
-    """Computes the results of a call anew, from the tensors it read, into the tensors it gave."""
+    """What computes the results of a call anew, from the tensors that it read into those that it returned."""
     if schema(call.op).is_mutable and {*map(storage_address, call.read)}.issuperset(map(storage_address, call.results)):
         return partial(_function(call.op), *call.args, **call.kwargs)
     if schema(call.op).is_mutable or isinstance(call.result, list):
@@ -91,7 +91,7 @@ def kernel(call: Call) -> Kernel:
     if _is_copy(call.op):
         return partial(call.result.copy_, call.args[0])
     if call.op is _aten.relu.default:
-        # This is what relu comes down to; its own `out` computes into fresh memory and copies.
+        # relu does the same, but its own `out` computes into new memory and copies.
         return partial(torch.clamp_min, call.args[0], 0, out=call.result)
     if (out := _out_overload(call.op)) and all(isinstance(leaf, Tensor) for leaf in leaves(call.result)):
         overload, names = out
@@ -102,7 +102,7 @@ def kernel(call: Call) -> Kernel:
 
 
 def _copy_results(call: Call) -> None:
-    """For an operation that cannot write where it is told to."""
+    """Compute into new memory and copy, for an operator that cannot write where it is told to."""
     for kept, fresh in zip(leaves(call.result), leaves(call.op(*call.args, **call.kwargs)), strict=True):
         if isinstance(kept, Tensor):
             kept.copy_(fresh)
@@ -112,7 +112,7 @@ _overloads: Final[dict[Operator, tuple[Operator, list[str]] | None]] = {}
 
 
 def _out_overload(op: Operator) -> tuple[Operator, list[str]] | None:
-    """The overload that takes the same arguments and tensors to write into, and the names of these."""
+    """The overload that takes the same arguments and tensors to write into, and the names of those tensors."""
     if op not in _overloads:
         _overloads[op] = None
         wanted = [(argument.name, str(argument.type)) for argument in schema(op).arguments]

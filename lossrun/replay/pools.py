@@ -1,7 +1,7 @@
-"""Average pooling of a recording as sums of strided slices: torch's own kernel takes its windows one by one.
+"""Average pooling as sums of strided slices, because torch's own kernel takes its windows one by one.
 
-6 channels of 28 x 28, 128 images: 80 us instead of 740 forward, 200 instead of 720 backward. The sums are added up in
-another order. Results lie in memory in the order of the images.
+For 128 images of 6 x 28 x 28 it takes 80 us instead of 740 forward and 200 instead of 720 backward. The sums are added
+up in another order. Results lie in memory in the order of the images.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from lossrun.torch_internals import Operator
 
 
 def decomposed(op: Operator, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decomposition | None:
-    """See `recording.Decompose`. For windows that tile the image side by side; other pools are left as they are."""
+    """See `recording.Decompose`. Only for windows that cover the image side by side; other pools stay as they are."""
     decompose = None if kwargs else _DECOMPOSITIONS.get(op)
     return decompose(*args) if decompose else None
 
@@ -28,7 +28,7 @@ def _average(images: Tensor, window: list[int], *how: Any) -> Decomposition | No
 def average_backward(
     gradient: Tensor, images: Tensor, window: list[int], *how: Any, rectified: bool = False
 ) -> Decomposition | None:
-    """`rectified`: with what relu does to the gradient of `images`, its results."""
+    """The gradient of the images. `rectified`: also do what relu's backward pass does, if `images` are its results."""
     if not _tiles(images, window, *how):
         return None
     return partial(_spread_where_positive if rectified else _spread, gradient, images, window[0])
@@ -43,7 +43,7 @@ def _tiles(
     count_include_pad: bool = True,
     divisor: int | None = None,
 ) -> bool:
-    """Whether square windows cover every pixel once. `ceil_mode` and `count_include_pad` change nothing then."""
+    """Whether square windows cover every pixel exactly once; then `ceil_mode` and `count_include_pad` do nothing."""
     del ceil_mode, count_include_pad
     side = window[0]
     square = all(value == side for value in (*window, *(stride or ())))

@@ -1,6 +1,6 @@
-"""Matrix products of a recording on faster kernels than the ones torch chooses for them.
+"""Matrix products on faster kernels than those that torch chooses.
 
-The sums are added up in another order: about 1e-7 relative apart. Times: tests/bench/README.md.
+The sums are added up in another order, so results differ by about 1e-7, relatively. Times: tests/bench/README.md.
 """
 
 import re
@@ -14,15 +14,15 @@ from torch import Tensor
 from lossrun.replay.kernels import Call, Kernel
 from lossrun.torch_internals import one_dnn_linear
 
-# Multiplications below which oneDNN's fixed cost of about 17 us a call is more than it saves.
+# With fewer multiplications, oneDNN's fixed cost of about 17 us a call is more than it saves.
 LEAST_MULTIPLICATIONS: Final = 3_000_000
-# The longer side of a result over its shorter one, from which on products stay with MKL: few samples, many weights.
+# From this ratio of a result's longer side to its shorter one on, products stay with MKL: few samples, many weights.
 ELONGATED: Final = 4
 _ZEN_5: Final = 26  # AMD's number of the family
 
 
 def faster_product(call: Call) -> Kernel | None:
-    """A kernel for products that there is a better one for; None for everything else."""
+    """A faster kernel for the call; None where there is none, or where it is not a product."""
     if call.op is torch.ops.aten.bmm.default:
         left, right = call.args
         return _of_stacks(left, right, call.result)
@@ -36,14 +36,14 @@ def faster_product(call: Call) -> Kernel | None:
 
 
 def _large(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> Kernel | None:
-    """Large float32 products on the CPU."""
+    """A faster kernel for large float32 products on the CPU."""
     rows, columns = len(left), right.shape[1]
     elongated = max(rows, columns) >= ELONGATED * min(rows, columns)
     linear = one_dnn_linear()
     if linear is None or not is_large(left, right) or elongated or not one_dnn_is_faster():
         return None
     weight = right.t()
-    # oneDNN reads the bias without looking at its shape.
+    # oneDNN reads the bias without checking its shape.
     if bias is None or (bias.shape == right.shape[1:] and bias.is_contiguous()):
         return lambda: result.copy_(linear(left, weight, bias, "none", [], ""))
     return lambda: torch.add(linear(left, weight, None, "none", [], ""), bias, out=result)
@@ -51,15 +51,18 @@ def _large(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> 
 
 @cache
 def one_dnn_is_faster() -> bool:
-    """Whether oneDNN multiplies large matrices faster than what torch uses for them, MKL: on AMD's processors whose
-    units are 512 bits wide, of which MKL uses half. 784 x 300 weights and a batch of 128: 190 us instead of 360 on
-    Zen 5; on Zen 4, whose units are half as wide, 340 either way, and oneDNN's result has yet to be copied."""
+    """Whether oneDNN multiplies large matrices faster than MKL, which torch uses for them.
+
+    It does on AMD processors whose units are 512 bits wide, of which MKL uses half. 784 x 300 weights and a batch of
+    128 take 190 us instead of 360 on Zen 5. On Zen 4, whose units are half as wide, they take 340 us either way, and
+    oneDNN's result still has to be copied.
+    """
     there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return there and one_dnn_linear() is not None and _amd_family() >= _ZEN_5
 
 
 def _amd_family() -> int:
-    """Of an AMD processor, as Linux has it; 0 elsewhere."""
+    """The family number of an AMD processor, as Linux reports it; 0 for others."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -69,7 +72,7 @@ def _amd_family() -> int:
 
 
 def is_large(left: Tensor, right: Tensor, least: int = LEAST_MULTIPLICATIONS) -> bool:
-    """Whether a product is in float32, on the CPU, and large enough to be worth a kernel of its own choice."""
+    """Whether a product is in float32, on the CPU, and has at least so many multiplications."""
     return (
         left.device.type == "cpu"
         and left.dtype == right.dtype == torch.float32
@@ -78,10 +81,10 @@ def is_large(left: Tensor, right: Tensor, least: int = LEAST_MULTIPLICATIONS) ->
 
 
 def _of_stacks(left: Tensor, right: Tensor, result: Tensor) -> Kernel | None:
-    """Products of stacked networks with one output: of a column and a row, and of a transposed matrix and a column.
+    """A faster kernel for products of stacked networks with a single output; None for others.
 
-    Of 64 of them, 32 x 1 by 1 x 20 takes 7 us as elements times elements instead of 16, and 20 x 32 by 32 x 1 takes
-    7 us as a row times a matrix instead of 25.
+    For 64 networks, 32 x 1 by 1 x 20 takes 7 us elementwise instead of 16, and 20 x 32 by 32 x 1 takes 7 us as a row
+    times a matrix instead of 25.
     """
     if left.shape[2] == 1:
         return partial(torch.mul, left, right, out=result)

@@ -22,10 +22,20 @@ from lossrun.steps.step import SeedGroupStep
 
 @dataclass(slots=True)
 class BatchRecord:
-    """The records for one batch size. `inputs`, `targets`, `weights` (None: all samples count alike): flat, where each
-    batch is put. `descents`: the updates that
-    are made from what a gradient is the product of, by the weight's position. `update`: of the other weights; None
-    until torch's optimizer has made its state, or where its update cannot be recorded."""
+    """The records for one batch size.
+
+    Attributes:
+        inputs: Where the inputs of each batch are written, flat.
+        targets: Where its targets are written.
+        weights: Where the weights of its samples are written; None if all samples count the same.
+        pass_: The forward and backward pass.
+        losses: The mean losses that it computes.
+        gradients: The gradients that it computes, one for each weight.
+        descents: The weights that plain gradient descent updates without writing their gradients, by position.
+        update: The update of the other weights; None until torch's optimizer has made its state, or if its update
+            cannot be recorded.
+        updates: How many updates were made so far.
+    """
 
     inputs: Tensor
     targets: Tensor
@@ -39,7 +49,7 @@ class BatchRecord:
 
 
 class RecordedStep(SeedGroupStep):
-    """See `step.Step`. The numbers are those of the eager step up to the rounding of large matrix products."""
+    """A `Step` whose numbers are those of the eager step, up to the rounding of large matrix products."""
 
     def __init__(self, group: SeedGroup, recorder: Recorder) -> None:
         super().__init__(group)
@@ -48,7 +58,7 @@ class RecordedStep(SeedGroupStep):
         self.records: dict[int, BatchRecord] = {}
         self.current: BatchRecord | None = None
         device = group.replicas[0].parts.train.inputs.device
-        # A fused CUDA kernel wants float32; the CPU's takes the double that an eager update would be given.
+        # A fused CUDA kernel needs float32; the CPU's takes the double that an eager update gets.
         self.rate = torch.zeros((), dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
         self.rate_now: float | None = None
 
@@ -112,7 +122,7 @@ class RecordedStep(SeedGroupStep):
         if record is not self.current:
             self.current = record
             for place, weight in enumerate(self.group.weights):
-                # Without a gradient a weight is none of the optimizer's business.
+                # The optimizer skips weights without a gradient.
                 weight.grad = None if place in record.descents else record.gradients[place]
         if rate != self.rate_now:
             self.rate_now = rate
@@ -124,27 +134,32 @@ class RecordedStep(SeedGroupStep):
             return
         group, optimizer = self.group, self.group.optimizer
         recordable = not group.replicas[0].own_optimizer and self._reads_the_rate_where_it_lies(optimizer)
-        # The update that is not recorded reads the same tensor: a run that goes on from here rounds the rate alike.
+        # An update that is not recorded reads the same tensor, so that a resumed run rounds the rate in the same way.
         for parameters in optimizer.param_groups:
             parameters["lr"] = self.rate if recordable else rate
         record.updates += 1
         if record.updates == 1 or not recordable:
             group.update()
         else:
-            # torch's optimizer makes its state in the first update, which is another computation.
+            # In its first update torch's optimizer also makes its state, so the second one is recorded.
             record.update = self.recorder.once(group.update)
         for parameters in optimizer.param_groups:
             parameters["lr"] = rate
 
     def _reads_the_rate_where_it_lies(self, optimizer: torch.optim.Optimizer) -> bool:
-        """On a GPU it lies there in float32, which would round the rate of a run in float64."""
+        """Whether the optimizer can read the rate from the tensor, without rounding it.
+
+        On a GPU the tensor is float32, which would round the rate of a run in float64.
+        """
         precise = self.rate.dtype == torch.float64 or self.group.weights[0].dtype == torch.float32
         return precise and bool(optimizer.defaults.get("fused") or optimizer.defaults.get("capturable"))
 
 
 def _laid_out(gradient: Tensor, weight: Tensor) -> Tensor:
-    """The gradient in the memory order of its weight, as `backward()` leaves it: fused optimizers go through both side
-    by side, without looking at strides."""
+    """The gradient in the memory order of its weight, as `backward()` leaves it.
+
+    Fused optimizers go through both side by side, without looking at strides.
+    """
     if gradient.stride() == weight.stride():
         return gradient
     return torch.empty_like(weight).copy_(gradient)

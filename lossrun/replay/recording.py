@@ -1,15 +1,15 @@
-"""A computation recorded once and replayed into the same memory: what a CUDA graph is, for the CPU.
+"""A computation recorded once and replayed into the same memory: for the CPU what a CUDA graph is for a GPU.
 
-A step of a small network spends more time in autograd, in Python modules and in allocating than in arithmetic. None of
-that changes from one step to the next: the same kernels run on tensors of the same shapes. So the function runs once
-while every kernel call below autograd is written down, with the tensors it read and wrote; from then on only these
-kernels are called, each writing where it wrote the first time.
+A step of a small network spends more time in autograd, in Python modules and in allocating memory than in arithmetic.
+None of that changes from one step to the next: the same kernels run on tensors of the same shapes. So the function runs
+once while every kernel call below autograd is recorded, with the tensors it reads and writes. From then on only these
+kernels are called, and each writes where it wrote the first time.
 
-What is left out of the list: views (their memory is written by others) and constants (nothing they come from changes).
-Memory of a result that nobody needs any more is given to later ones.
+The record leaves out views, whose memory other calls write, and constants, whose inputs never change. Memory that holds
+a result which is no longer needed is used again for later results.
 
-The numbers are the recorded function's own, bit for bit, unless `decompose` puts several kernels in the place of one,
-or `substitute` another.
+The numbers are those of the recorded function, bit for bit, unless `decompose` replaces one kernel by several, or
+`substitute` by another one.
 """
 
 from collections import Counter
@@ -29,27 +29,34 @@ Pool: TypeAlias = list[torch.UntypedStorage]
 
 
 class NotReplayableError(Exception):
-    """The function reads a value back to Python, or makes shapes that depend on values: a replay would repeat the
-    first time's decisions."""
+    """The function decides by values, which a replay cannot: it would repeat the decisions of the first time.
+
+    Either it reads a value back to Python, or it makes shapes that depend on values.
+    """
 
 
-# Which calls are left to whoever replays.
+# Says which calls a replay leaves to its caller.
 Chooses: TypeAlias = Callable[[Call], bool]
-# A kernel that gives (nearly) the numbers of the call, reading and writing the call's tensors; None: no better one.
+# Returns a faster kernel that reads and writes the tensors of the call, with the same numbers up to rounding; or None.
 Substitute: TypeAlias = Callable[[Call], Kernel | None]
-# A function of other operations that gives (nearly) what the operation gives of these arguments; None: no better one.
-# Its result may lie in another memory order. What is allocated before it runs outlives the recording, and is kept.
+# Returns what computes an operator's result by other operators, the same up to rounding; or None. The result may lie in
+# another memory order. What is allocated before it runs outlives the recording, and is kept.
 Decompose: TypeAlias = Callable[[Operator, tuple[Any, ...], Mapping[str, Any]], Decomposition | None]
 
 
 class Recording(Generic[Result]):
-    """`outputs` is what `function` returned; `replay()` computes them anew, in place, from the tensors that it read.
+    """A recorded function. `replay()` computes its outputs anew, in place, from the tensors that it read.
 
-    What the function changes in place (buffers, the generator's state) is changed by the recording as well. The tensors
-    that it reads must stay where they are; what they hold may change. Raises NotReplayableError.
+    What the function changes in place, such as buffers and the generator's state, the recording changes as well. The
+    tensors that the function reads must stay where they are; what they hold may change.
 
-    `deferred`: calls that a replay does not make, though outputs are their results. What they read holds until the next
-    replay.
+    Attributes:
+        outputs: What the function returned.
+        deferred: Calls that a replay leaves out although their results are outputs. What they read is valid until the
+            next replay.
+
+    Raises:
+        NotReplayableError: The function decides by values.
     """
 
     def __init__(
@@ -60,8 +67,16 @@ class Recording(Generic[Result]):
         defer: Chooses | None = None,
         decompose: Callable[[], Decompose] | None = None,
     ) -> None:
-        """`pool`: memory for results that nobody needs after a replay, shared by records that run one after the other;
-        it grows as needed. `defer`: which calls may be deferred; those are whose results are outputs and no more."""
+        """Run the function once and record it.
+
+        Args:
+            function: Runs the computation.
+            substitute: Proposes faster kernels.
+            pool: Memory for results that are not needed after a replay, shared by records that run one after the other;
+                it grows as needed.
+            defer: Says which calls may be left out of a replay, if their results are outputs and nothing else.
+            decompose: Makes what proposes other operators for one.
+        """
         self.below_autograd = below_autograd()
         with _Recorder(decompose and decompose()) as recorder:
             outputs = function()
@@ -71,14 +86,14 @@ class Recording(Generic[Result]):
         )
 
     def replay(self) -> None:
-        # The calls were recorded below autograd, and are made there: its part of the dispatch is 1 us of each.
+        # The calls were recorded below autograd and are made there, which saves 1 us for each.
         with self.below_autograd():
             for kernel in self.kernels:
                 kernel()
 
 
 class _Recorder(DispatchMode):
-    """Keeps every tensor of every call alive, so that no two of them can have lain in the same memory."""
+    """Records every call, and keeps its tensors alive, so that no two results can lie in the same memory."""
 
     def __init__(self, decompose: Decompose | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -106,10 +121,13 @@ _NOT_REPLAYABLE: Final = (
 
 
 def _cannot_be_replayed(op: Operator, args: tuple[Any, ...]) -> bool:
-    """Whether a value is read back to Python, or the shape of the result depends on values; or whether the call changes
-    what a tensor is without writing to its memory, which a replay would not repeat."""
+    """Whether a replay would get the call wrong.
+
+    It would where a value is read back to Python, where the shape of the result depends on values, and where the call
+    changes what a tensor is without writing to its memory.
+    """
     if op is torch.ops.aten.index.Tensor:
-        # By numbers its result has their shape; by a mask, as many elements as are True.
+        # Indexed by numbers, the result has their shape; by a mask, as many elements as are True.
         return any(index.dtype in (torch.bool, torch.uint8) for index in tensors_in(args[1]))
     if any(tensor.is_conj() or tensor.is_neg() for tensor in tensors_in(args)):
         return True
@@ -119,7 +137,7 @@ def _cannot_be_replayed(op: Operator, args: tuple[Any, ...]) -> bool:
 def _compile(
     calls: Sequence[Call], outputs: Any, substitute: Substitute | None, pool: Pool, defer: Chooses | None
 ) -> tuple[list[Kernel], list[Call]]:
-    """The kernels of a replay, and the deferred calls."""
+    """Turn the recorded calls into the kernels of a replay and the deferred calls."""
     _refuse_written_literals(calls)
     needed = [call for call in calls if not _is_view(call)]
     needed = _without_constants(needed)
@@ -130,7 +148,7 @@ def _compile(
     homes = _shared_memory(needed, unfilled, kept, pool)
 
     def placed(tensor: Tensor) -> Tensor:
-        """The same view of the memory where it now lives, without its autograd history."""
+        """The same view of the memory where the tensor lives from now on, without its autograd history."""
         home = homes.get(storage(tensor))
         if home is None:
             return tensor.detach()
@@ -150,8 +168,10 @@ def _compile(
 
 
 def _last_words(calls: Sequence[Call], outputs: Any) -> list[Call]:
-    """The calls that may as well be made at the end: each of their results is an output as it is, no other call touches
-    it, and nothing that they read is written to later."""
+    """The calls that could also be made after all others.
+
+    Each of their results is an output as it is, no other call touches it, and nothing that they read is written later.
+    """
     layouts: dict[int, set[Any]] = {}
     for tensor in tensors_in(outputs):
         layouts.setdefault(storage(tensor), set()).add(_layout(tensor))
@@ -173,7 +193,10 @@ def _layout(tensor: Tensor) -> tuple[Any, ...]:
 
 
 def _refuse_written_literals(calls: Sequence[Call]) -> None:
-    """A tensor made of numbers in the function, and changed there, would not be made anew by a replay."""
+    """Raises NotReplayableError for a tensor that the function makes of numbers and then changes.
+
+    A replay would not make it anew.
+    """
     written = {storage(tensor) for call in calls for tensor in call.written}
     for call in calls:
         if call.op.overloadpacket is torch.ops.aten.lift_fresh and written & {storage(t) for t in call.results}:
@@ -181,12 +204,12 @@ def _refuse_written_literals(calls: Sequence[Call]) -> None:
 
 
 def _is_view(call: Call) -> bool:
-    """Whether all results lie in the memory of an argument, and nothing was written."""
+    """Whether all results lie in the memory of an argument, and the call writes nothing."""
     results = [storage(tensor) for tensor in call.results]
     return bool(results) and not schema(call.op).is_mutable and {*map(storage, call.read)}.issuperset(results)
 
 
-# They give memory and no values: the memory is there.
+# They provide memory without values, and a replay has its memory already.
 _UNFILLED: Final = ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided")
 
 
@@ -195,7 +218,7 @@ def _is_unfilled(call: Call) -> bool:
 
 
 def _without_constants(calls: Sequence[Call]) -> list[Call]:
-    """Less the calls whose results come from no tensor outside the recording, and are never written to."""
+    """Leave out calls whose results depend on no tensor outside the recording and are never written to."""
     written = {storage(tensor) for call in calls for tensor in call.written}
     constant: set[int] = set()
     kept = []
@@ -217,9 +240,19 @@ def _without_constants(calls: Sequence[Call]) -> list[Call]:
 def _shared_memory(
     calls: Sequence[Call], unfilled: dict[int, torch.UntypedStorage], kept: set[int], pool: Pool
 ) -> dict[int, torch.UntypedStorage]:
-    """Where results lie instead, by the address of their own memory: in the smallest piece of the pool that is large
-    enough, to which it returns once its last reader has run. `unfilled`: memory that the function has taken by itself,
-    to write into. `kept`: addresses that outlive a replay."""
+    """Choose the memory of each result: the smallest piece of the pool that is large enough.
+
+    Once the last call that reads it has run, the piece returns to the pool.
+
+    Args:
+        calls: In the order in which they run.
+        unfilled: Memory that the function itself took, to write into, by address.
+        kept: Addresses that outlive a replay.
+        pool: Pieces of memory to use; grows by what is not needed after a replay.
+
+    Returns:
+        The memory of each result, by the address of its own memory.
+    """
     created = dict(unfilled)
     last: dict[int, int] = {}
     for place, call in enumerate(calls):

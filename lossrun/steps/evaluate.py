@@ -174,7 +174,7 @@ def weights_that_count(replica: Replica, samples: Samples) -> Tensor | None:
 def _score(
     group: SeedGroup, samples: Samples, targets: PreparedTargets, reading: OutputSpec
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Pre-activations, (*axis, N, K), and `loss`, the objective, and the metrics by their names, each of shape `axis`."""
+    """Pre-activations, (*axis, N, K), and by name the objective (`loss`) and the metrics, each of shape `axis`."""
     size = max(evaluation_batch(samples.inputs.device) // max((1, *group.axis)), 32)
     with evaluating(group.network, *(replica.objective for replica in group.replicas)):
         forwards = [group.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, size)]
