@@ -1,1 +1,1 @@
-"""Rules over a config and the facts of its data, before anything is trained."""
+"""Check a config for mistakes that don't raise an error, by rules over config, catalog, and data."""

@@ -1,4 +1,4 @@
-"""All rules over one config: warnings to show, or an error that holds everything that must be mended."""
+"""Apply all rules to a config: return the warnings, or raise one error with everything that has to be fixed."""
 
 from collections.abc import Mapping
 
@@ -10,20 +10,30 @@ from lossrun.lint.rules import RULES
 
 
 def check(reading: SourcedConfig, facts: DataFacts) -> list[str]:
-    """The warnings. Raises ConfigError with all errors, where there are any."""
+    """Apply all rules and return the warnings.
+
+    Raises:
+        ConfigError: With all errors, if there are any.
+    """
     return check_splits(reading, {0: facts})
 
 
 def check_splits(reading: SourcedConfig, splits: Mapping[int, DataFacts]) -> list[str]:
-    """The same where seeds have splits of their own, by seed: each rule is told of once, as the first split that breaks
-    it does, and by how many others do where not all say the same."""
+    """Apply all rules if seeds have different splits.
+
+    Each rule is reported once, with the values of the first split that breaks it; if the splits differ, with that
+    split's seed and the number of the others.
+
+    Args:
+        splits: {seed: the facts of its data}.
+    """
     each = {seed: _warnings(reading, facts) for seed, facts in splits.items()}
     warnings: list[Problem] = []
     for name in dict.fromkeys(name for found in each.values() for name in found):
         broken = {seed: found[name] for seed, found in each.items() if name in found}
         seed, first = next(iter(broken.items()))
-        alike = all(each[other].get(name) == first for other in each)
-        where = "" if alike else f"seed {seed}" + (f" and {len(broken) - 1} more of {len(each)}" * (len(broken) > 1))
+        same = all(each[other].get(name) == first for other in each)
+        where = "" if same else f"seed {seed}" + (f" and {len(broken) - 1} more of {len(each)}" * (len(broken) > 1))
         for found in first:
             reason = f"{found.reason} (split of {where})" if where else found.reason
             warnings.append(reading.source.problem(found.path, f"{reason}; {found.fix} [{name}]"))
@@ -31,7 +41,7 @@ def check_splits(reading: SourcedConfig, splits: Mapping[int, DataFacts]) -> lis
 
 
 def _warnings(reading: SourcedConfig, facts: DataFacts) -> dict[str, list[Violation]]:
-    """By the names of the rules."""
+    """Return {rule: what it found} for warnings; raise ConfigError for errors."""
     config = resolve(reading.config, facts)
     case = Case.of(config, facts)
     errors = _unknown_rules(reading)
@@ -51,7 +61,7 @@ def _warnings(reading: SourcedConfig, facts: DataFacts) -> dict[str, list[Violat
 
 
 def _severity(name: str, rule: Rule, lint: object) -> str:
-    """The rule's severity as the config has it; what could not run at all stays an error."""
+    """Return the rule's severity in the config; a config that cannot run at all stays an error."""
     if not rule.runnable:
         return rule.severity
     if isinstance(lint, dict):
@@ -65,6 +75,6 @@ def _unknown_rules(reading: SourcedConfig) -> list[Problem]:
     problems = []
     for name in unknown:
         near = nearest(name, list(RULES))
-        hint = f"did you mean {near}?" if near else "known: " + ", ".join(RULES)
-        problems.append(reading.source.problem(("lint", name), f"there is no such rule; {hint}", at_key=True))
+        hint = f"did you mean {near}?" if near else "expected one of " + ", ".join(RULES)
+        problems.append(reading.source.problem(("lint", name), f"there is no such lint rule; {hint}", at_key=True))
     return problems

@@ -1,4 +1,4 @@
-"""Rules on the course of a run: whether what is planned for later epochs comes to pass in it."""
+"""Check the course of a run: whether what is planned for later epochs happens within the run."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -7,51 +7,55 @@ from lossrun.catalog import get
 from lossrun.catalog.parameter import Parameter
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
-# They have rules of their own, or wait for something that may never be.
+# Other rules check these, or they wait for an event that may never happen.
 _OTHER_LENGTHS: Final = ("warmup_epochs", "cooldown", "patience")
 
 
 def long_warmup(case: Case) -> Iterator[Violation]:
+    """Find a warm-up that does not end before the run does."""
     warmup, epochs = case.config.schedule.parameters.get("warmup_epochs", 0), case.config.epochs
     if warmup >= epochs:
         yield Violation(
             ("schedule", "warmup_epochs"),
-            f"a warm-up of {_epochs(warmup)} leaves nothing of the {epochs}: the rate rises to the end",
-            "shorten schedule.warmup_epochs, or ask for more epochs",
+            f"the warm-up of {_epochs(warmup)} does not end before the run of {epochs}: the learning rate rises to "
+            "the end",
+            "set a smaller schedule.warmup_epochs, or more epochs",
         )
 
 
 def schedule_length(case: Case) -> Iterator[Violation]:
+    """Find parameters of the schedule that take effect after the end of the run."""
     schedule, epochs = case.config.schedule, case.config.epochs
-    # By a single epoch a config is tried out.
+    # A run of a single epoch only tries out a config.
     if epochs == 1:
         return
     for name, value in schedule.parameters.items():
         declared = get("schedule", schedule.name).parameter(name)
         if not isinstance(declared, Parameter) or declared.unit != "epochs" or name in _OTHER_LENGTHS:
             continue
-        # A rate that falls without stairs falls from the start.
+        # Without stairs, the learning rate falls from the start.
         if schedule.parameters.get("staircase") is False and name == "every":
             continue
         beyond = _beyond(declared, value, epochs)
         if beyond is not None:
             yield Violation(
                 ("schedule", name),
-                f"{schedule.name} with {name}: {value} reaches beyond the run, which ends after epoch {epochs}",
-                f"shorten schedule.{name}, or set epochs above {beyond:g}",
+                f"{schedule.name} with {name}: {value} goes beyond the run, which ends after epoch {epochs}",
+                f"set a smaller schedule.{name}, or epochs above {beyond:g}",
             )
 
 
 def _beyond(declared: Parameter, value: Any, epochs: int) -> float | None:
-    """The largest of the lengths, if it does not end within the run."""
+    """Return the largest of the lengths if it does not end within the run, or None."""
     lengths = value if isinstance(value, list) else [] if value is None else [value]
     longest = max(lengths, default=0)
-    # Whole numbers count epochs, after which something happens to the next; a length may end with the run.
+    # Integers are epochs after which something happens to the next one; other lengths may end with the run.
     counts = declared.type in (int, list[int])
     return longest if longest > epochs or (counts and longest == epochs) else None
 
 
 def long_patience(case: Case) -> Iterator[Violation]:
+    """Find a patience as long as the run."""
     early, schedule, epochs = case.config.early_stopping, case.config.schedule, case.config.epochs
     if epochs == 1:
         return
@@ -62,22 +66,24 @@ def long_patience(case: Case) -> Iterator[Violation]:
         if patience >= epochs:
             yield Violation(
                 path,
-                f"{who} with a patience of {_epochs(patience)} can do nothing in a run of {epochs}",
+                f"{who} with a patience of {_epochs(patience)} never takes effect in a run of {_epochs(epochs)}",
                 f"set a smaller {path[0]}.patience, or epochs above {patience}",
             )
 
 
 def stopped_before_reduced(case: Case) -> Iterator[Violation]:
+    """Find early stopping that always comes before the schedule lowers the learning rate."""
     early, schedule = case.config.early_stopping, case.config.schedule
     if early is None or "patience" not in schedule.parameters or early.metric != schedule["metric"]:
         return
-    # It stops after as many epochs as its patience; the rate falls after one more than its own, too late if then.
+    # Early stopping acts after `patience` epochs, the schedule after `patience` + 1, which is too late if equal.
     if early.patience <= schedule["patience"] + 1 and early.patience < case.config.epochs:
         yield Violation(
             ("early_stopping", "patience"),
-            f"{early.metric} that has not improved for {_epochs(early.patience)} stops the run, and {schedule.name} "
-            f"lowers the rate after {_epochs(schedule['patience'] + 1)}",
-            "give early_stopping about twice the patience of the schedule",
+            f"early stopping ends the run after {_epochs(early.patience)} without improvement of {early.metric}, "
+            "before "
+            f"{schedule.name} lowers the learning rate, after {_epochs(schedule['patience'] + 1)}",
+            "set early_stopping.patience to about twice the patience of the schedule",
         )
 
 
@@ -92,7 +98,7 @@ COURSE_RULES: Final[dict[str, Rule]] = {
         check=long_warmup,
         severity="warn",
         meaning="The warm-up ends before the run does.",
-        why="The rate would rise to the end and never be what the config says.",
+        why="Otherwise the learning rate rises to the end and never reaches the configured value.",
         example=Example(
             f"{_BLOBS}epochs: 5\nschedule: {{name: cosine, warmup_epochs: 5}}",
             f"{_BLOBS}epochs: 50\nschedule: {{name: cosine, warmup_epochs: 5}}",
@@ -101,8 +107,9 @@ COURSE_RULES: Final[dict[str, Rule]] = {
     "schedule_length": Rule(
         check=schedule_length,
         severity="warn",
-        meaning="The schedule fits into the length of the run.",
-        why="A stair after epoch 30 changes nothing in a run of 10 epochs, and half a decay ends at half the rate.",
+        meaning="The schedule fits into the run.",
+        why="A step after epoch 30 changes nothing in a run of 10 epochs, and half of a decay leaves half of the "
+        "learning rate.",
         example=Example(
             f"{_BLOBS}epochs: 20\nschedule: {{name: step, every: 30}}",
             f"{_BLOBS}epochs: 90\nschedule: {{name: step, every: 30}}",
@@ -112,7 +119,7 @@ COURSE_RULES: Final[dict[str, Rule]] = {
         check=long_patience,
         severity="warn",
         meaning="A patience is shorter than the run.",
-        why="So many epochs without improvement cannot come together before the run is over anyway.",
+        why="The run ends before there can be that many epochs without improvement.",
         example=Example(
             f"{_BLOBS}epochs: 10\nearly_stopping: {{patience: 10}}",
             f"{_BLOBS}epochs: 100\nearly_stopping: {{patience: 10}}",
@@ -121,9 +128,9 @@ COURSE_RULES: Final[dict[str, Rule]] = {
     "stopped_before_reduced": Rule(
         check=stopped_before_reduced,
         severity="warn",
-        meaning="A plateau lowers the rate before it stops the run.",
-        why="Both wait for the same improvement. The one with less patience always comes first, so the schedule never "
-        "gets its turn.",
+        meaning="On a plateau, the schedule lowers the learning rate before early stopping ends the run.",
+        why="Both wait for the same improvement. The one with less patience always acts first, so the schedule never "
+        "takes effect.",
         example=Example(
             f"{_BLOBS}epochs: 100\nschedule: {{name: reduce_on_plateau, patience: 10}}\nearly_stopping: 5",
             f"{_BLOBS}epochs: 100\nschedule: {{name: reduce_on_plateau, patience: 5}}\nearly_stopping: 12",

@@ -1,4 +1,4 @@
-"""How much memory this machine has, and how much of it is free."""
+"""Find out how much memory this machine has, and how much of it is free."""
 
 import os
 import sys
@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Final
 
 UNLIMITED: Final = 2**63 - 1
-# Of a machine that says nothing of itself.
+# The assumption for a machine that does not report its memory.
 USUAL: Final = 4 * 2**30
 
 
 def whole_memory() -> int:
-    """Bytes that a process can have at most: memory and swap of the machine, within the limits of its control groups
-    (a container, a batch job) and its own (`ulimit -v`)."""
+    """Return the most bytes that a process can have.
+
+    That is the memory and swap of the machine, within the limits of its control groups (a container, a batch job) and
+    its own limit (`ulimit -v`).
+    """
     facts = _meminfo()
     swap = facts.get("SwapTotal", 0)
     whole = facts["MemTotal"] + swap if "MemTotal" in facts else _physical()
@@ -22,14 +25,14 @@ def whole_memory() -> int:
 
 
 def free_memory() -> int:
-    """Bytes that can be had now, within the limits of the control groups."""
+    """Return the bytes that can be allocated now, within the limits of the control groups."""
     free = _meminfo().get("MemAvailable")
-    # Not Linux: all of the memory there is.
+    # On other systems than Linux, assume that all memory is free.
     return min([_physical() if free is None else free, *(limit - used for limit, used in _control_groups())])
 
 
 def may_have_a_gpu() -> bool:
-    """Whether torch may find one. Without torch only Linux says for sure that there is none."""
+    """Return whether torch may find a GPU. Without torch, only Linux can rule it out."""
     return not sys.platform.startswith("linux") or Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
 
 
@@ -58,7 +61,7 @@ def _own_limit() -> int:
 
 
 def _control_groups() -> Iterator[tuple[int, int]]:
-    """Limit and use, in bytes, of every Linux control group that this process is in and that has a limit."""
+    """Yield limit and use, in bytes, of every Linux control group with a limit that this process is in."""
     for folder, limit_name, used_name in _groups():
         try:
             limit, used = ((folder / name).read_text(encoding="ascii").strip() for name in (limit_name, used_name))
@@ -69,9 +72,9 @@ def _control_groups() -> Iterator[tuple[int, int]]:
 
 
 def _groups() -> Iterator[tuple[Path, str, str]]:
-    """Folder of each group and its parents, and the names of its files: of version 2, and of version 1.
+    """Yield the folder of each group and its parents, and the names of its files, for versions 2 and 1.
 
-    In a container the group is the root of what one sees, whatever the process says of its own.
+    In a container, the group is the root of what is visible, whatever the process reports about itself.
     """
     groups = Path("/sys/fs/cgroup")
     own = [""]

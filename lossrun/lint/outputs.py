@@ -1,4 +1,4 @@
-"""Rules on the loss and the model's last layer: what one gives, the other has to take."""
+"""Check that the loss fits the model's last layer."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,13 +9,13 @@ from lossrun.lint.rule import Case, Example, Rule, Violation
 from lossrun.shell import command
 
 _SQUASHED: Final = ("sigmoid", "softmax", "log_softmax")
-_GIVES: Final = {
+_OUTPUTS: Final = {
     "none": "logits",
     "sigmoid": "probabilities",
     "softmax": "probabilities",
     "log_softmax": "log-probabilities",
 }
-# What nobody has to think about twice.
+# The usual loss for each task.
 _PLAIN_CHOICE: Final = {
     "regression": "mse",
     "binary": "binary_cross_entropy",
@@ -25,6 +25,7 @@ _PLAIN_CHOICE: Final = {
 
 
 def loss_task(case: Case) -> Iterator[Violation]:
+    """Find a loss for another kind of targets."""
     facts, declared = case.facts, case.loss
     if declared is None or facts.task in declared.tasks:
         return
@@ -32,14 +33,14 @@ def loss_task(case: Case) -> Iterator[Violation]:
     others = command("list", "losses", options={"--task": facts.task})
     yield Violation(
         ("loss",),
-        f"{declared.name} is made for {' and '.join(declared.tasks)} targets, but {case.config.dataset.name} has "
-        f"{facts.task} ones",
-        f"use {plain}{_other_task(case, declared)}; `{others}` has the others",
+        f"{declared.name} is for {' and '.join(declared.tasks)} targets, but {case.config.dataset.name} has "
+        f"{facts.task} targets",
+        f"use {plain}{_other_task(case, declared)}; `{others}` lists the others",
     )
 
 
 def _other_task(case: Case, declared: Loss) -> str:
-    """The same data read as another task, where the config could say so and the loss would fit."""
+    """Suggest another task for the same data, if the config can set it and the loss would fit."""
     if "task" not in case.config.dataset.parameters:
         return ""
     facts = case.facts
@@ -50,31 +51,31 @@ def _other_task(case: Case, declared: Loss) -> str:
 
 
 def double_activation(case: Case) -> Iterator[Violation]:
+    """Find a sigmoid or softmax that is applied twice."""
     loss, output = case.config.loss, case.output
     told = loss.parameters.get("inputs")
-    # A loss that knows no other form than logits, and reads probabilities from them.
+    # A loss that only accepts logits and turns them into probabilities.
     always = case.loss is not None and case.loss.accepts == ("logits",) and case.loss.prediction == "probabilities"
     if output not in _SQUASHED or not (told == "logits" or always) or _is_harmless(case):
         return
     option = "" if always else " with inputs: logits (from_logits: true)"
     fix = "set model.output: logits" + ("" if always else " (better), or loss.from_logits: false")
-    yield Violation(
-        ("loss",), f"the model already ends in {output}, and {loss.name}{option} applies it a second time", fix
-    )
+    yield Violation(("loss",), f"the model already ends in {output}, and {loss.name}{option} applies it again", fix)
 
 
 def needless_log_softmax(case: Case) -> Iterator[Violation]:
+    """Find a log_softmax that the loss applies again without effect."""
     if case.config.loss.parameters.get("inputs") == "logits" and _is_harmless(case):
         yield Violation(
             ("loss",),
             f"the model already ends in log_softmax, and {case.config.loss.name} with inputs: logits applies it again, "
-            "which changes nothing",
+            "which has no effect",
             "set model.output: logits, or loss.inputs: log_probabilities (NLLLoss)",
         )
 
 
 def _is_harmless(case: Case) -> bool:
-    """The softmax of log-probabilities is the probabilities themselves; a sigmoid of them is not."""
+    """Return whether a second activation has no effect: the softmax of log-probabilities is the softmax."""
     return case.output == "log_softmax" and case.loss is not None and _has_softmax(case.loss)
 
 
@@ -83,41 +84,44 @@ def _has_softmax(declared: Loss) -> bool:
 
 
 def missing_activation(case: Case) -> Iterator[Violation]:
+    """Find a loss for probabilities on a model that outputs something else."""
     loss, output, declared = case.config.loss, case.output, case.loss
     told = loss.parameters.get("inputs")
     softmax = case.facts.task == "multiclass" if declared is None else _has_softmax(declared)
     if told == "probabilities" and output in ("none", "log_softmax"):
         yield Violation(
             ("loss",),
-            f"{loss.name} is told to expect probabilities, but the model gives {_GIVES[output]}",
+            f"{loss.name} is configured for probabilities, but the model outputs {_OUTPUTS[output]}",
             f"set loss.from_logits: true (better), or model.output: {'softmax' if softmax else 'sigmoid'}",
         )
     if told == "log_probabilities" and output != "log_softmax":
         yield Violation(
             ("loss",),
-            f"{loss.name} is told to expect log-probabilities, but the model gives {_GIVES[output]}",
-            "set model.output: log_softmax, or leave loss.inputs out" if softmax else "leave loss.inputs out",
+            f"{loss.name} is configured for log-probabilities, but the model outputs {_OUTPUTS[output]}",
+            "set model.output: log_softmax, or remove loss.inputs" if softmax else "remove loss.inputs",
         )
-    # mse and mae on classes: what they compare with is 0 and 1.
+    # mse and mae on classes compare outputs with 0 and 1.
     if declared and declared.prediction == "mean" and output == "log_softmax":
         yield Violation(
             ("model", "output"),
-            f"{loss.name} compares log-probabilities, which are 0 at most, with the targets",
+            f"{loss.name} compares the targets with log-probabilities, which are never above 0",
             "set model.output: " + ("none" if case.facts.task == "regression" else "softmax"),
         )
 
 
 def margin_on_probabilities(case: Case) -> Iterator[Violation]:
+    """Find a hinge or margin loss on a model that outputs probabilities."""
     margin = case.loss is not None and case.loss.accepts == ("logits",) and case.loss.prediction is None
     if margin and case.output in _SQUASHED:
         yield Violation(
             ("model", "output"),
-            f"{case.config.loss.name} asks for a margin of 1 and more, but the model ends in {case.output}",
+            f"{case.config.loss.name} needs outputs with a margin of at least 1, but the model ends in {case.output}",
             "set model.output: logits",
         )
 
 
 def output_shape(case: Case) -> Iterator[Violation]:
+    """Find a last layer that cannot output the targets."""
     config, facts, output, declared = case.config, case.facts, case.output, case.loss
     size = output_size(config, facts)
     if output in ("softmax", "log_softmax") and size == 1:
@@ -127,17 +131,17 @@ def output_shape(case: Case) -> Iterator[Violation]:
             ("model", "output"), f"a {output} over one output is always {constant}", f"set model.output: {fix}"
         )
     elif facts.task == "multiclass" and size == 1 and declared and _has_softmax(declared):
-        yield Violation(("dataset",), f"one class alone makes {declared.name} always 0", "look at the targets")
+        yield Violation(("dataset",), f"with a single class, {declared.name} is always 0", "check the targets")
     if facts.task == "multilabel" and output in ("softmax", "log_softmax"):
         yield Violation(
             ("model", "output"),
-            f"a softmax makes {size} labels exclude each other, and here several can be true at once",
+            f"a softmax lets only one of {size} labels be true, but here several can be true at once",
             "set model.output: logits (better) or sigmoid",
         )
     if facts.task == "multiclass" and output == "sigmoid" and declared and _has_softmax(declared):
         yield Violation(
             ("model", "output"),
-            f"{size} classes that exclude each other want one softmax; {size} sigmoids do not add up to 1",
+            f"{size} exclusive classes need one softmax; {size} sigmoids do not add up to 1",
             "set model.output: logits (better) or softmax",
         )
     if facts.task == "regression" and output in _SQUASHED:
@@ -145,7 +149,7 @@ def output_shape(case: Case) -> Iterator[Violation]:
 
 
 def _squashed_numbers(case: Case) -> Iterator[Violation]:
-    """Outputs of a regression that the last layer keeps from where they have to go."""
+    """Find outputs of a regression that the last layer limits to the wrong range."""
     output, declared = case.output, case.loss
     if declared and (
         declared.prediction == "mean_and_log_variance"
@@ -154,15 +158,15 @@ def _squashed_numbers(case: Case) -> Iterator[Violation]:
         what = "logarithms of the mean" if declared.prediction == "log_mean" else "means and logarithms of variances"
         yield Violation(
             ("model", "output"),
-            f"the outputs for {declared.name} are {what}, which {output} cuts off",
+            f"{declared.name} reads the outputs as {what}, but {output} limits their range",
             "set model.output: none",
         )
         return
-    gives = f"{output} gives values {'of at most 0' if output == 'log_softmax' else 'in [0, 1]'}"
+    limited = f"{output} outputs values {'of at most 0' if output == 'log_softmax' else 'in [0, 1]'}"
     if case.targets_are_standardized:
         yield Violation(
             ("model", "output"),
-            f"{gives}, but standardized targets lie on both sides of 0",
+            f"{limited}, but standardized targets are on both sides of 0",
             "set model.output: none, or dataset.standardize: {targets: false}",
         )
     elif case.facts.target_range:
@@ -170,19 +174,20 @@ def _squashed_numbers(case: Case) -> Iterator[Violation]:
         if high > 0 if output == "log_softmax" else low < 0 or high > 1:
             yield Violation(
                 ("model", "output"),
-                f"{gives}, but the targets reach from {low:g} to {high:g}",
+                f"{limited}, but the targets range from {low:g} to {high:g}",
                 "set model.output: none",
             )
 
 
 def negative_mean(case: Case) -> Iterator[Violation]:
-    # What a model of the user's own ends in is not known.
+    """Find a loss that takes the logarithm of outputs that can be negative."""
+    # The last layer of a model of the user's own is unknown.
     told_mean = case.config.loss.parameters.get("log_input") is False
     if told_mean and case.output == "none" and not case.config.model.is_plugin:
         yield Violation(
             ("loss",),
-            f"{case.config.loss.name} with log_input: false takes the outputs for means, but they can be negative",
-            "set loss.log_input: true, which makes them logarithms",
+            f"{case.config.loss.name} with log_input: false reads the outputs as means, but they can be negative",
+            "set loss.log_input: true, which reads them as logarithms of means",
         )
 
 
@@ -190,9 +195,9 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     "loss_task": Rule(
         check=loss_task,
         runnable=False,
-        meaning="The loss is made for the targets that the dataset has.",
-        why="Each loss compares outputs with one kind of target: a number, a yes or no, one class of several, several "
-        "labels. On another kind it has no meaning.",
+        meaning="The loss is for the kind of targets that the dataset has.",
+        why="Each loss compares outputs with one kind of target: a number, one of two classes, one of several classes, "
+        "or several labels. It has no meaning for another kind.",
         example=Example(
             "dataset: synthetic_regression\nloss: cross_entropy",
             "dataset: synthetic_regression\nloss: mse",
@@ -200,9 +205,9 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     ),
     "double_activation": Rule(
         check=double_activation,
-        meaning="A sigmoid or softmax is applied once: by the model, or by the loss from logits.",
-        why="from_logits: true says that there has been no activation yet. Applied twice, probabilities stay between "
-        "0.5 and 0.73 (sigmoid), or nearly alike (softmax): training seems to work, and stops early at a high loss.",
+        meaning="A sigmoid or softmax is applied once: by the model, or by the loss to logits.",
+        why="from_logits: true means that the model has no activation. If it is applied twice, probabilities stay "
+        "between 0.5 and 0.73 (sigmoid) or nearly equal (softmax): training seems to work, but the loss stays high.",
         example=Example(
             "dataset: {name: synthetic_classification, kind: moons}\nmodel: {name: mlp, output: sigmoid}\n"
             "loss: {name: binary_cross_entropy, from_logits: true}",
@@ -213,9 +218,9 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     "needless_log_softmax": Rule(
         check=needless_log_softmax,
         severity="warn",
-        meaning="A log_softmax that the loss applies again.",
-        why="The second one changes nothing, since log-probabilities are logits of themselves. But whoever writes it "
-        "takes the loss for another one, which makes itself felt where softmax stands instead.",
+        meaning="The loss does not apply log_softmax again.",
+        why="The second log_softmax has no effect. But the config seems to assume another loss, and with softmax "
+        "instead of log_softmax that would be a real mistake.",
         example=Example(
             "dataset: synthetic_classification\nmodel: {name: mlp, output: log_softmax}\nloss: CrossEntropyLoss",
             "dataset: synthetic_classification\nmodel: {name: mlp, output: log_softmax}\nloss: NLLLoss",
@@ -223,8 +228,8 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     ),
     "missing_activation": Rule(
         check=missing_activation,
-        meaning="A loss that wants probabilities, or their logarithms, is given them.",
-        why="Logits taken for probabilities are clipped to between 0 and 1: most outputs then have no gradient at all.",
+        meaning="A loss for probabilities, or for log-probabilities, gets them from the model.",
+        why="Logits that are read as probabilities are clipped to [0, 1]: most outputs then have no gradient.",
         example=Example(
             "dataset: synthetic_classification\nmodel: {name: mlp, output: logits}\n"
             "loss: {name: cross_entropy, from_logits: false}",
@@ -234,9 +239,9 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     ),
     "margin_on_probabilities": Rule(
         check=margin_on_probabilities,
-        meaning="Hinges and margins are given plain outputs, not probabilities.",
-        why="Between 0 and 1 no output leads another by more than the margin, so the loss never lets go of samples "
-        "that are right, which is what it is for.",
+        meaning="Hinge and margin losses get logits, not probabilities.",
+        why="Between 0 and 1, no output can exceed another by more than the margin. So the loss never becomes 0 for "
+        "samples that are right, which is its purpose.",
         example=Example(
             "dataset: {name: synthetic_classification, kind: moons}\nmodel: {name: mlp, output: sigmoid}\nloss: hinge",
             "dataset: {name: synthetic_classification, kind: moons}\nmodel: mlp\nloss: hinge",
@@ -244,9 +249,9 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     ),
     "output_shape": Rule(
         check=output_shape,
-        meaning="The last layer can give what the targets are: as many outputs, as wide a range, exclusive or not.",
+        meaning="The last layer can output the targets: the same number and range, exclusive or not.",
         why="A softmax over one output is always 1. Sigmoids of exclusive classes do not add up to 1, and a softmax "
-        "allows one label where several are true. No sigmoid gives a 9.",
+        "allows only one true label where there are several. A sigmoid never outputs 9.",
         example=Example(
             "dataset: {name: synthetic_classification, kind: moons}\nmodel: {name: mlp, output: softmax}\n"
             "loss: binary_cross_entropy",
@@ -256,9 +261,9 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     ),
     "negative_mean": Rule(
         check=negative_mean,
-        meaning="A loss that takes the logarithm of the outputs gets outputs above 0.",
-        why="The logarithm of a negative number is not a number: the run diverges with its first step. Keras' Poisson "
-        "is this form, and asks for a last layer that is never negative.",
+        meaning="A loss that takes the logarithm of outputs gets outputs above 0.",
+        why="The logarithm of a negative number is NaN, so the run diverges in its first step. Keras' Poisson works "
+        "like this and needs a last layer that is never negative.",
         example=Example(
             "dataset: {name: inline, inputs: [1, 2, 3], targets: [0.0, 2.5, 7.5]}\nloss: keras.Poisson",
             "dataset: {name: inline, inputs: [1, 2, 3], targets: [0.0, 2.5, 7.5]}\nloss: PoissonNLLLoss",

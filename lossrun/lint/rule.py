@@ -1,4 +1,4 @@
-"""What a rule is, what it looks at, and what it finds."""
+"""Define rules: what they check, and what they find."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,8 +15,12 @@ Severity: TypeAlias = Literal["error", "warn"]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A resolved config and the facts of its data, with what the catalogue says of its loss and its optimizer; None
-    for the user's own."""
+    """A resolved config with the facts of its data.
+
+    Attributes:
+        loss: The declaration of the loss; None for a loss of the user's own.
+        optimizer: The declaration of the optimizer; None for an optimizer of the user's own.
+    """
 
     config: Config
     facts: DataFacts
@@ -31,12 +35,12 @@ class Case:
 
     @property
     def output(self) -> str:
-        """The activation of the last layer; `none` for logits and plain numbers."""
+        """The activation of the last layer; `none` for logits and raw values."""
         return str(self.config.model["output"])
 
     @property
     def batch_size(self) -> int:
-        """Samples in a batch that is full, which may be more than there are."""
+        """The samples in a full batch, which may be more than there are."""
         size = self.config.batch_size
         return self.facts.train if size == "full" else size
 
@@ -48,7 +52,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """The place, the reason in one sentence, and the fix."""
+    """A violation of a rule.
+
+    Attributes:
+        path: The key to blame.
+        reason: What is wrong, in one sentence.
+        fix: What to do.
+    """
 
     path: Path
     reason: str
@@ -56,7 +66,7 @@ class Violation:
 
 
 class Example(NamedTuple):
-    """Two fragments of YAML: one that breaks the rule, and the same put right."""
+    """Two fragments of YAML: one that breaks the rule, and the same one fixed."""
 
     wrong: str
     right: str
@@ -64,8 +74,14 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`meaning`: what it looks for. `why`: what happens to those who do it all the same.
-    `runnable`: a config that breaks it can still be run, to show the mistake to a class."""
+    """A rule.
+
+    Attributes:
+        check: Yields the violations.
+        meaning: What a config that follows the rule is like.
+        why: What happens if it is broken.
+        runnable: Whether a config that breaks it can still be run, for example to show the mistake to a class.
+    """
 
     check: Callable[[Case], Iterator[Violation]]
     meaning: str

@@ -1,7 +1,7 @@
-"""All rules by their names, which a config's `lint:` goes by.
+"""Collect all rules by their names, which a config's `lint:` uses.
 
-Each looks at a resolved config and the facts of its data, and yields what it finds: the place, the reason in one
-sentence, and the fix. What would quietly give nonsense is an error, what is only unusual a warning.
+Each rule checks a resolved config and the facts of its data, and yields what it finds: the key, the reason in one
+sentence, and the fix. A mistake that would silently give wrong results is an error; what is only unusual is a warning.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""How much memory and disk a config asks for, from its shapes alone, before anything is allocated."""
+"""Estimate the memory and disk that a config needs, from its shapes, before anything is allocated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,21 +12,27 @@ from lossrun.config.resolve import output_size
 from lossrun.config.source import Path, dotted
 from lossrun.lint.machine import may_have_a_gpu, whole_memory
 
-# Optimizer parameters that, switched on, keep one more tensor as large as the weights.
+# Optimizer parameters that, if switched on, need one more tensor as large as the weights.
 MORE_STATE: Final = ("momentum", "amsgrad", "centered")
-# The name of a class, a string, and its place in a list.
+# Bytes of a class: its name, a string, and its place in a list.
 OF_A_CLASS: Final = 58
-# Datasets whose inputs are floats; those of others may be bytes.
+# Datasets with floats as inputs; others may have bytes.
 FLOATS: Final = ("synthetic_regression", "synthetic_classification", "inline", "csv")
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Bytes, all seeds together. `data`: every sample once, and the names of the classes. `weights`: with gradients,
-    optimizer state and the best ones so far. `step`: what each layer gives for a batch of one seed, once.
-    `evaluation`: the outputs for the largest held-out part. `epoch`: the order of the samples, and the loss of each
-    step. `checkpoint`: weights and optimizer state."""
+    """The bytes that a config needs, over all seeds.
+
+    Attributes:
+        data: Every sample once, and the names of the classes.
+        weights: The weights with gradients, optimizer state, and the best weights so far.
+        step: The output of each layer for a batch of one seed, once.
+        evaluation: The outputs for the largest held-out part.
+        epoch: The order of the samples, and the loss of each step.
+        checkpoint: Weights and optimizer state.
+    """
 
     data: int
     weights: int
@@ -37,15 +43,16 @@ class Size:
 
     @property
     def about(self) -> int:
-        """What training takes, roughly: the data twice, as they were read and as they are split and scaled; outputs
-        before and after each activation and the gradients of both; a checkpoint twice, as it is written and read
-        back."""
+        """An estimate of what training needs.
+
+        It counts the data twice (as read, and as split and scaled), outputs before and after each activation with their
+        gradients, and a checkpoint twice (as it is written and read back).
+        """
         at_a_time = max(4 * self.step, 6 * self.evaluation, 2 * self.checkpoint)
         return 2 * self.data + self.weights + self.epoch + at_a_time
 
     def least(self, *, on_cpu: bool) -> dict[str, int]:
-        """What training cannot do without, part by part. With a GPU weights and steps lie there; they pass through
-        memory when a checkpoint is made."""
+        """Return the least that training needs, part by part. With a GPU, weights only pass through memory."""
         always = {"data": self.data, "epoch": self.epoch}
         if not on_cpu:
             return {**always, "weights": 2 * self.checkpoint}
@@ -56,12 +63,14 @@ class Size:
 
     def __str__(self) -> str:
         weights, about, checkpoint = map(in_units, (self.weights, self.about, self.checkpoint))
-        return f"{weights} of weights and optimizer state, about {about} in all; {checkpoint} per checkpoint"
+        return f"{weights} of weights and optimizer state, about {about} in total; {checkpoint} per checkpoint"
 
 
 def size_of(config: Config, facts: DataFacts) -> Size:
-    """What a resolved config asks for. The weights and steps of a model whose layers nobody knows, the user's own or
-    one that does not fit, count as nothing."""
+    """Estimate what a resolved config needs.
+
+    The weights and steps of a model with unknown layers, such as the user's own, count as 0.
+    """
     item = 8 if config.precision == "float64" else 4
     seeds, outputs = len(config.seeds), output_size(config, facts)
     rows = layers(config, facts)
@@ -82,7 +91,7 @@ def size_of(config: Config, facts: DataFacts) -> Size:
 
 
 def layers(config: Config, facts: DataFacts) -> list[Layer]:
-    """The rows of the model's summary; none where nobody knows them."""
+    """Return the rows of the model's summary; [] if they are unknown."""
     if config.model.is_plugin:
         return []
     declared = get("model", config.model.name)
@@ -94,8 +103,11 @@ def layers(config: Config, facts: DataFacts) -> list[Layer]:
 
 
 def too_large(config: Config, facts: DataFacts) -> tuple[Path, str] | None:
-    """The key to change and what to say of it, where this machine cannot hold what the config asks for, even if
-    nothing else were running; None where it may."""
+    """Return the key to change and what to say, if this machine cannot hold what the config needs.
+
+    Returns:
+        None if the machine may hold it.
+    """
     on_cpu = config.device == "cpu" or (config.device == "auto" and not may_have_a_gpu())
     size, there = size_of(config, facts), whole_memory()
     parts = size.least(on_cpu=on_cpu)
@@ -113,7 +125,7 @@ def too_large(config: Config, facts: DataFacts) -> tuple[Path, str] | None:
 
 
 def how_to_need_less(config: Config, facts: DataFacts) -> str:
-    """What takes most of the memory, and the key to change, for messages where it has run out."""
+    """Say what takes most of the memory and which key to change, for messages about too little memory."""
     if config.model.is_plugin:
         return f"make the model or batch_size smaller{', or train fewer seeds' * (len(config.seeds) > 1)}"
     size = size_of(config, facts)
@@ -130,7 +142,7 @@ def how_to_need_less(config: Config, facts: DataFacts) -> str:
 
 
 def in_units(count: int) -> str:
-    """Bytes in decimal units: 12 MB, 1.2 GB."""
+    """Write bytes in decimal units: 12 MB, 1.2 GB."""
     place = 0
     while count >= 1000 ** (place + 1) and place < len(_UNITS) - 1:
         place += 1
@@ -141,7 +153,11 @@ def in_units(count: int) -> str:
 
 
 def _culprit(part: str, config: Config, facts: DataFacts, fits: float) -> tuple[Path, str]:
-    """The key that makes a part so large, and what the part is. `fits`: the share of it that memory holds."""
+    """Return the key that makes a part so large, and what the part is.
+
+    Args:
+        fits: The share of the part that memory can hold.
+    """
     seeds, rows = len(config.seeds), layers(config, facts)
     if part == "weights":
         what = f"{sum(row.parameters for row in rows):,} weights, their gradients and the optimizer's state"
@@ -149,7 +165,7 @@ def _culprit(part: str, config: Config, facts: DataFacts, fits: float) -> tuple[
             return ("seeds",), f"{what}, {seeds} times"
         return _of_layer(config, facts, rows, max(rows, key=lambda row: row.parameters)), what
     if part == "step":
-        what = f"what the layers give for a batch of {config.samples_per_step(facts.train):,} samples"
+        what = f"the outputs of the layers for a batch of {config.samples_per_step(facts.train):,} samples"
         if fits * config.samples_per_step(facts.train) >= 1:
             return ("batch_size",), what
         return _of_layer(config, facts, rows, max(rows, key=lambda row: prod(row.output_shape))), what
@@ -165,7 +181,7 @@ def _culprit(part: str, config: Config, facts: DataFacts, fits: float) -> tuple[
 
 
 def _of_layer(config: Config, facts: DataFacts, rows: Sequence[Layer], row: Layer) -> Path:
-    """The key that gives a layer its width: its own, or that of what it reads, whichever is the larger."""
+    """Return the key that sets a layer's size: its own width or the width of its input, whichever is larger."""
     sized = [one for one in rows if one.type != "batch_norm"]
     place = next((number for number, one in enumerate(sized) if one.name == row.name), None)
     if place is None:
@@ -195,7 +211,7 @@ def _of_outputs(config: Config) -> Path:
 
 
 def _state_copies(config: Config) -> int:
-    """How many numbers the optimizer keeps for each weight, at least."""
+    """Return how many numbers the optimizer keeps for each weight, at least."""
     if config.optimizer.is_plugin:
         return 0
     declared = get("optimizer", config.optimizer.name)

@@ -1,4 +1,4 @@
-"""Rules on the loss and the targets: values it has a meaning for."""
+"""Check that the loss fits the values of the targets."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -6,13 +6,14 @@ from typing import Final
 from lossrun.config.resolve import ignored_class
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
-# Of |target|: from here on a net that begins near 0 is too far off for a likelihood, and for the others.
+# |target| above which a network with outputs near 0 is too far off, for a likelihood and for other losses.
 FAR_FOR_A_LIKELIHOOD: Final = 100.0
 FAR: Final = 1e4
 SHOWN: Final = 5  # names of classes in a message
 
 
 def target_range(case: Case) -> Iterator[Violation]:
+    """Find targets for which the loss is not defined."""
     declared, facts = case.loss, case.facts
     if declared is None or facts.task != "regression":
         return
@@ -24,79 +25,85 @@ def target_range(case: Case) -> Iterator[Violation]:
         if least is not None and most is not None
         else (f"targets of at least {least:g}" if least is not None else f"targets of at most {most:g}")
     )
-    other = "use mse, mae or huber"
+    other = "use mse, mae, or huber"
     if case.targets_are_standardized:
         yield Violation(
             ("dataset", "standardize"),
-            f"{declared.name} wants {wanted}, and standardized ones lie on both sides of 0",
+            f"{declared.name} needs {wanted}, but standardized targets are on both sides of 0",
             f"set dataset.standardize: {{targets: false}}, or {other}",
         )
     elif facts.target_range:
         low, high = facts.target_range
         if (least is not None and low < least) or (most is not None and high > most):
             yield Violation(
-                ("loss",), f"{declared.name} wants {wanted}, but these reach from {low:g} to {high:g}", other
+                ("loss",), f"{declared.name} needs {wanted}, but the targets range from {low:g} to {high:g}", other
             )
 
 
 def zero_target(case: Case) -> Iterator[Violation]:
+    """Find a relative loss with a target of 0."""
     declared, facts = case.loss, case.facts
     if declared is None or not declared.divides_by_target or facts.task != "regression":
         return
     if case.targets_are_standardized:
         yield Violation(
             ("dataset", "standardize"),
-            f"{declared.name} is in proportion to the targets, and standardized ones lie around 0",
-            "set dataset.standardize: {targets: false}, or use mse, mae or huber",
+            f"{declared.name} divides by the targets, but standardized targets are close to 0",
+            "set dataset.standardize: {targets: false}, or use mse, mae, or huber",
         )
     elif facts.least_magnitude is not None and facts.least_magnitude <= float(case.config.loss["eps"]):
         yield Violation(
             ("loss",),
-            f"{declared.name} divides by the target, and one is {facts.least_magnitude:g}: it outweighs all others",
-            "use mae, or msle where none is negative",
+            f"{declared.name} divides by the targets, and one is {facts.least_magnitude:g}: it outweighs all others",
+            "use mae, or msle if no target is negative",
         )
 
 
 def targets_across_zero(case: Case) -> Iterator[Violation]:
+    """Find a relative loss with targets on both sides of 0."""
     declared, reach = case.loss, case.facts.target_range
     if case.facts.task != "regression" or not reach:
         return
     if declared and declared.divides_by_target and reach[0] < 0 < reach[1]:
         yield Violation(
             ("loss",),
-            f"{declared.name} is in proportion to the targets, which reach from {reach[0]:g} to {reach[1]:g}: those "
-            "nearest to 0 decide",
+            f"{declared.name} divides by the targets, which range from {reach[0]:g} to {reach[1]:g}: the targets "
+            "nearest "
+            "to 0 outweigh the others",
             "use mae or huber",
         )
 
 
 def few_targets(case: Case) -> Iterator[Violation]:
+    """Find a loss for vectors with targets of a single number."""
     declared, facts = case.loss, case.facts
     if declared and facts.task == "regression" and facts.target_size < declared.least_targets:
         yield Violation(
             ("loss",),
-            f"{declared.name} compares directions, and {facts.target_size} number has only a sign",
-            "use mse, mae or huber",
+            f"{declared.name} compares directions of vectors, but the targets are single numbers",
+            "use mse, mae, or huber",
         )
 
 
 def unscaled_targets(case: Case) -> Iterator[Violation]:
+    """Find large targets that are not standardized."""
     declared, reach = case.loss, case.facts.target_range
     if declared is None or case.facts.task != "regression" or reach is None or case.targets_are_standardized:
         return
     likelihood = declared.prediction == "mean_and_log_variance"
-    # What goes by the logarithm, by the proportion or by the direction does not mind.
-    minds = declared.prediction == "mean" and declared.targets_at_least is None and not declared.divides_by_target
+    # Losses of logarithms, ratios, or directions work with large targets.
+    sensitive = declared.prediction == "mean" and declared.targets_at_least is None and not declared.divides_by_target
     largest = max(abs(end) for end in reach)
-    if (likelihood and largest > FAR_FOR_A_LIKELIHOOD) or (minds and declared.averages_outputs and largest > FAR):
+    if (likelihood and largest > FAR_FOR_A_LIKELIHOOD) or (sensitive and declared.averages_outputs and largest > FAR):
         yield Violation(
             ("dataset", "standardize"),
-            f"targets reach from {reach[0]:g} to {reach[1]:g}, and a net begins near 0",
+            f"targets range from {reach[0]:g} to {reach[1]:g}, but a network starts with outputs near 0",
             "set dataset.standardize: {inputs: true, targets: true}; metrics stay in original units",
         )
 
 
 def missing_class(case: Case) -> Iterator[Violation]:
+    """Find classes that a part of the data lacks."""
     facts = case.facts
     held_out, trained_on = facts.held_out_counts, facts.class_counts or ()
     names = facts.classes if len(facts.classes) == len(trained_on) else tuple(map(str, range(len(trained_on))))
@@ -110,20 +117,20 @@ def missing_class(case: Case) -> Iterator[Violation]:
     unseen = [n for n in places if not trained_on[n] and any(counts[n] for counts in held_out.values())]
     if unseen:
         amounts = {part: sum(counts[place] for place in unseen) for part, counts in held_out.items()}
-        told = " and ".join(f"{n} {part} sample{'s' * (n > 1)}" for part, n in amounts.items() if n)
+        missed = " and ".join(f"{n} {part} sample{'s' * (n > 1)}" for part, n in amounts.items() if n)
         verb = several if sum(amounts.values()) > 1 else one
         yield Violation(
             ("dataset",),
-            f"{told} {verb} {of} {shown(unseen)}, but no training sample {one}: no model can learn that",
-            "hold out fewer samples, or leave that class out",
+            f"{missed} {verb} {of} {shown(unseen)}, but no training sample {one}: no model can learn this",
+            "hold out fewer samples, or remove the class",
         )
     for part, counts in held_out.items():
         missing = [place for place in places if trained_on[place] > counts[place] == 0]
         if missing:
             effect = {
-                "binary": "accuracy is that of the other class alone, and auc is NaN",
-                "multiclass": "no metric says how well it is recognized; auc and macro_f1 are means over the others",
-                "multilabel": "no metric says how well it is recognized; f1 counts as 0, and auc leaves it out",
+                "binary": "accuracy only measures the other class, and auc is NaN",
+                "multiclass": "no metric measures it; auc and macro_f1 are means over the other classes",
+                "multilabel": "no metric measures it; f1 counts as 0, and auc leaves it out",
             }[facts.task]
             yield Violation(
                 ("dataset",),
@@ -133,12 +140,13 @@ def missing_class(case: Case) -> Iterator[Violation]:
 
 
 def zero_loss(case: Case) -> Iterator[Violation]:
+    """Find a loss whose parts all have weight 0."""
     parameters = case.config.loss.parameters
     if case.loss and parameters.get("alpha") == 0 and parameters.get("beta") == 0:
         yield Violation(
             ("loss",),
-            f"{case.loss.name} with alpha and beta both 0 leaves nothing to minimise",
-            "give one of them a value above 0",
+            f"{case.loss.name} with alpha: 0 and beta: 0 is always 0",
+            "set one of them above 0",
         )
 
 
@@ -147,9 +155,9 @@ _GROWING: Final = "dataset: {name: inline, inputs: [1, 2, 3, 4], targets: "
 TARGET_RULES: Final[dict[str, Rule]] = {
     "target_range": Rule(
         check=target_range,
-        meaning="The targets are values for which the loss has a meaning.",
-        why="The logarithm of a negative number does not exist, and a probability above 1 costs less the worse it is "
-        "met: the loss falls below 0 and training follows it.",
+        meaning="The loss is defined for the values of the targets.",
+        why="The logarithm of a negative number does not exist. For a target above 1, a cross-entropy gets lower the "
+        "worse the output is: it falls below 0 and training follows it.",
         example=Example(
             f"{_GROWING}[-1.5, 0.5, 2.0, 9.0]}}\nloss: msle",
             f"{_GROWING}[-1.5, 0.5, 2.0, 9.0]}}\nloss: huber",
@@ -157,9 +165,9 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     ),
     "zero_target": Rule(
         check=zero_target,
-        meaning="A loss in per cent of the target has no target of 0.",
-        why="The error is divided by the target: a target of 0, or one standardized to about 0, counts for more than "
-        "all other samples together.",
+        meaning="A loss relative to the target has no target of 0.",
+        why="The error is divided by the target. A target of 0, or one standardized to about 0, counts more than all "
+        "other samples together.",
         example=Example(
             f"{_GROWING}[0.0, 4.5, 20.5, 91.0]}}\nloss: mape", f"{_GROWING}[0.0, 4.5, 20.5, 91.0]}}\nloss: mae"
         ),
@@ -167,16 +175,17 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     "targets_across_zero": Rule(
         check=targets_across_zero,
         severity="warn",
-        meaning="A loss in per cent of the target has targets on one side of 0.",
-        why="Targets that pass through 0 come near it: the same error is a thousand per cent there and one elsewhere.",
+        meaning="A loss relative to the target has targets on one side of 0.",
+        why="Targets on both sides of 0 come close to it. There, the same error is 1000 %, and elsewhere 1 %.",
         example=Example(
             f"{_GROWING}[-3.5, 0.1, 2.5, 7.0]}}\nloss: mape", f"{_GROWING}[-3.5, 0.1, 2.5, 7.0]}}\nloss: mae"
         ),
     ),
     "few_targets": Rule(
         check=few_targets,
-        meaning="A loss that compares directions has targets of several numbers.",
-        why="One number has no direction but its sign: every output of the right sign is perfect, however far off.",
+        meaning="A loss that compares directions has vectors as targets.",
+        why="The direction of a single number is its sign: every output with the right sign is perfect, however far "
+        "off.",
         example=Example(
             f"{_GROWING}[1.5, 2.5, 3.0, 4.0]}}\nloss: cosine_similarity", f"{_GROWING}[1.5, 2.5, 3.0, 4.0]}}\nloss: mse"
         ),
@@ -184,9 +193,9 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     "unscaled_targets": Rule(
         check=unscaled_targets,
         severity="warn",
-        meaning="Targets that are large numbers are standardized.",
-        why="Outputs begin near 0. Of targets in the ten thousands the squares are in the hundred millions: plain "
-        "descent explodes, and Adam takes thousands of steps to get there.",
+        meaning="Large targets are standardized.",
+        why="Outputs start near 0. With targets in the ten thousands, squared errors are in the hundred millions: sgd "
+        "diverges, and Adam needs thousands of steps to get there.",
         example=Example(
             f"{_GROWING}[90500.0, 130250.0, 210000.0, 450900.0]}}\nloss: mse",
             "dataset:\n  name: inline\n  inputs: [1, 2, 3, 4]\n  targets: [90500.0, 130250.0, 210000.0, 450900.0]\n"
@@ -196,10 +205,10 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     "missing_class": Rule(
         check=missing_class,
         severity="warn",
-        meaning="Every class occurs in each part of the data: to train on, to validate and to test.",
-        why="A class without a training sample cannot be learned. One without a held-out sample is not scored: "
-        "accuracy and the losses are those of the other classes; precision, recall, macro_f1, auc and "
-        "average_precision are means over the classes that occur, or NaN where only one does. A model that never "
+        meaning="Every class occurs in the training, validation, and test data.",
+        why="A class without a training sample cannot be learned. A class without a held-out sample is not scored: "
+        "accuracy and losses only measure the other classes, and precision, recall, macro_f1, auc, and "
+        "average_precision are means over the classes that occur, or NaN if there is only one. A model that never "
         "recognizes the missing class scores as well.",
         example=Example(
             "dataset:\n  name: inline\n  inputs: [1, 2, 3, 4, 5, 6, 7, 8]\n  targets: [0, 0, 0, 1, 1, 1, 1, 2]\n"
@@ -210,8 +219,8 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     ),
     "zero_loss": Rule(
         check=zero_loss,
-        meaning="A loss of two parts has at least one.",
-        why="With both weights 0 the loss is the same for all outputs, and has no gradient.",
+        meaning="A loss with two parts has at least one with a weight above 0.",
+        why="With both weights 0, the loss is the same for all outputs and has no gradient.",
         example=Example(
             "dataset: synthetic_classification\nloss: {name: symmetric_cross_entropy, alpha: 0, beta: 0}",
             "dataset: synthetic_classification\nloss: {name: symmetric_cross_entropy, alpha: 0.1, beta: 1}",

@@ -1,4 +1,4 @@
-"""What no rule can tell without torch: then a config has to be tried on a batch, as a run begins."""
+"""Find what no rule can check without torch: then the config has to be tried on a batch."""
 
 from collections.abc import Collection
 from math import sqrt
@@ -12,22 +12,28 @@ from lossrun.config import Config
 from lossrun.config.resolve import loss_declaration, output_size
 from lossrun.data import Data
 
-# Numbers beyond which a first loss in float32 could be no finite number: a square overflows from 1.8e19 on.
+# Above this, the first loss may overflow in float32: a square does from 1.8e19 on.
 LARGE: Final = 1e6
-# The exponential of an output overflows from 88 on.
+# In float32, the exponential of an output overflows from 88 on.
 LARGE_EXPONENT: Final = 20.0
 TINY: Final = 1e-15
-# What draws or sets weights without regard to how many come together.
+# Initializations that ignore the number of inputs of a layer.
 _OF_ANY_SIZE: Final = ("normal", "truncated_normal", "constant")
 
 
 def only_torch_tells(config: Config, facts: DataFacts, data: Collection[Data]) -> list[str]:
-    """What of the config must be tried on a batch before anyone can say that it trains; nothing where the rules have
-    said all there is to say. `data`: of each split."""
+    """Return what has to be tried on a batch before it is known whether the config trains.
+
+    Args:
+        data: The data of each split.
+
+    Returns:
+        The parts to try; empty if the rules are enough.
+    """
     kinds = ("dataset", "model", "loss", "optimizer")
     found = [f"{kind} {getattr(config, kind).name}" for kind in kinds if getattr(config, kind).is_plugin]
     found += [f"device {config.device}"] if config.device not in ("auto", "cpu") else []
-    # Every CPU computes in bfloat16; which GPU does is for torch to say.
+    # Every CPU supports bfloat16; only torch knows whether a GPU does.
     found += ["precision bf16"] if config.precision == "bf16" and config.device != "cpu" else []
     if not config.model.is_plugin and _may_overflow(config, facts, data):
         found.append("numbers of this size")
@@ -63,14 +69,14 @@ def _has_exponential(config: Config) -> bool:
 
 
 def _largest(config: Config, facts: DataFacts, data: Collection[Data]) -> tuple[float, float]:
-    """A size that the outputs of a net of first weights hardly exceed, and the largest target."""
+    """Estimate the largest output of the network with initial weights, and return the largest target."""
     outputs = targets = 0.0
     init = _first(config) or {}
     bias = abs(init.get("bias", 0.0)) + 3 * init.get("bias_std", 0.0)
     growth = _growth(config, facts)
     for one in {id(one): one for one in data}.values():
         scaling, inputs = one.input_scaling, one.train.inputs
-        # Of bytes the bounds are known, and images are many.
+        # The bounds of bytes are known, and looking at all images takes time.
         bytes_ = inputs.dtype == np.uint8
         bounds = (np.array(0), np.array(255)) if bytes_ else (inputs.min(axis=0), inputs.max(axis=0))
         ends = [np.abs((end.astype(np.float64) - scaling.mean) / scaling.std).max() for end in bounds]
@@ -82,7 +88,7 @@ def _largest(config: Config, facts: DataFacts, data: Collection[Data]) -> tuple[
 
 
 def _growth(config: Config, facts: DataFacts) -> float:
-    """How much larger numbers may become on their way through the layers."""
+    """Estimate how much numbers may grow from layer to layer."""
     init = _first(config)
     if not init or init["name"] not in _OF_ANY_SIZE:
         return 1.0

@@ -1,4 +1,4 @@
-"""Rules on what a run is watched by: metrics that choose, stop, reduce and compare."""
+"""Check the metrics that choose the best epoch, stop early, lower the learning rate, or decide comparisons."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,26 +13,26 @@ from lossrun.lint.rule import Case, Example, Rule, Violation
 
 
 def watched_metric(case: Case) -> Iterator[Violation]:
+    """Find a watched metric that is not a column of the history."""
     known, of_the_task = columns(case.facts, case.config), columns(case.facts)
     for path, metric, _ in _watched(case.config):
         if metric in known:
             if reason := _never_a_number(metric, case.facts):
                 yield Violation(
-                    path, f"{metric} is NaN in every epoch: {reason}", "hold out more samples, or take val_loss"
+                    path, f"{metric} is NaN in every epoch: {reason}", "hold out more samples, or use val_loss"
                 )
             continue
         if metric in columns(replace(case.facts, held_out_range=None, held_out_magnitude=None), case.config):
-            reason = f"{metric} cannot be watched: the validation and test targets rule it out ({_reach(case.facts)})"
+            reason = f"{metric} cannot be used: the validation and test targets rule it out ({_reach(case.facts)})"
         elif metric in of_the_task:
-            reason = f"{metric} cannot be watched: a model trained with {case.config.loss.name} gives none"
+            reason = f"{metric} cannot be used: a model trained with {case.config.loss.name} does not provide it"
         else:
             reason = f"there is no {metric} for a {case.facts.task} task{_hint(metric, known, 'val_')}"
         yield Violation(path, reason, f"choose one of {', '.join(known)}")
 
 
 def _hint(asked: str, known: list[str], part: str = "") -> str:
-    """Which of the known names was probably meant: that of the same metric by another spelling, of another part, or for
-    several classes; else the nearest."""
+    """Suggest the known name that was probably meant."""
     bare = asked.removeprefix("val_").removeprefix("test_")
     found = find("metric", bare) or find("loss", bare)
     name = found.component.name if found else bare
@@ -42,39 +42,44 @@ def _hint(asked: str, known: list[str], part: str = "") -> str:
 
 
 def _never_a_number(metric: str, facts: DataFacts) -> str:
-    """Why there is nothing to rank among the validation samples; "" where there is."""
+    """Say why a metric of the validation samples is always NaN, or ""."""
     counts = facts.held_out_counts.get("validation")
     if not counts or not facts.validation:
         return ""
     if metric == "val_auc" and not any(0 < count < facts.validation for count in counts):
-        return "the validation samples are all of one class"
+        return "all validation samples are of one class"
     ranked = counts[1:] if facts.task == "binary" else counts
     if metric == "val_average_precision" and not any(ranked):
-        return "no validation sample is of the class to be found"
+        return "no validation sample is of the positive class"
     return ""
 
 
 def watched_mode(case: Case) -> Iterator[Violation]:
+    """Find a mode that takes the worst value for the best."""
     known = columns(case.facts)
     for path, metric, mode in _watched(case.config):
         if metric in known and mode != goal(metric):
             better = "higher" if goal(metric) == "max" else "lower"
             yield Violation(
                 (*path[:-1], "mode"),
-                f"{metric} is better the {better} it is, and mode: {mode} looks for the worst",
-                f"set mode: {goal(metric)}, or leave it out",
+                f"{better} {metric} is better, but mode: {mode} looks for the worst",
+                f"set mode: {goal(metric)}, or remove mode",
             )
 
 
 def watched_validation(case: Case) -> Iterator[Violation]:
+    """Find a watched metric of validation data that do not exist."""
     for path, metric, _ in _watched(case.config):
         if metric.startswith("val_") and case.facts.validation == 0:
             yield Violation(
-                path, f"{metric} needs validation data, and there are none", "set dataset.validation, or train_loss"
+                path,
+                f"{metric} needs validation data, but there are no validation data",
+                "set dataset.validation, or use train_loss",
             )
 
 
 def compared_metric(case: Case) -> Iterator[Violation]:
+    """Find a metric for comparisons that the task does not have."""
     compare_on, known = case.config.compare_on, metrics(case.facts)
     if compare_on is not None and compare_on not in known:
         yield Violation(
@@ -85,12 +90,15 @@ def compared_metric(case: Case) -> Iterator[Violation]:
 
 
 def columns(facts: DataFacts, config: Config | None = None) -> list[str]:
-    """The columns of the history that can be watched: of some run of the task, or of a resolved config's."""
+    """Return the columns of the history that can be watched, for any run of the task or for a resolved config."""
     return ["train_loss", "val_loss", *(f"val_{name}" for name in metrics(facts, config))]
 
 
 def metrics(facts: DataFacts, config: Config | None = None) -> list[str]:
-    """Their names, those among them that say nothing about such targets: what is asked for is given."""
+    """Return the names of the metrics, for any run of the task or for a resolved config.
+
+    Metrics that say nothing about such targets are included: they can be chosen, but not shown by default.
+    """
     if config is None:
         return [declared.name for declared in task_metrics(facts.task, facts.target_size)]
     output, reads_as = outputs_read_as(config, facts)
@@ -108,11 +116,11 @@ def metrics(facts: DataFacts, config: Config | None = None) -> list[str]:
 
 def _reach(facts: DataFacts) -> str:
     low, high = facts.held_out_range or (0.0, 0.0)
-    return f"from {low:g} to {high:g}, the nearest to 0 being {facts.held_out_magnitude or 0:g}"
+    return f"from {low:g} to {high:g}, nearest to 0: {facts.held_out_magnitude or 0:g}"
 
 
 def _watched(config: Config) -> Iterator[tuple[Path, str, str]]:
-    """Where it is said what to watch, what that is, and which way is said to be better."""
+    """Yield the key of each watched metric, the metric, and its mode."""
     yield ("best", "metric"), config.best.metric, config.best.mode
     if config.early_stopping:
         yield ("early_stopping", "metric"), config.early_stopping.metric, config.early_stopping.mode
@@ -124,8 +132,10 @@ WATCHING_RULES: Final[dict[str, Rule]] = {
     "watched_metric": Rule(
         check=watched_metric,
         runnable=False,
-        meaning="What chooses the best epoch, stops early or lowers the rate is a column of the history.",
-        why="There would be nothing to choose by. A regression has no accuracy, and a margin loss no probabilities.",
+        meaning="The metric that chooses the best epoch, stops early, or lowers the learning rate is a column of the "
+        "history.",
+        why="Otherwise there are no values to choose by. A regression has no accuracy, and a margin loss no "
+        "probabilities.",
         example=Example(
             "dataset: synthetic_regression\nloss: mse\nbest: val_accuracy",
             "dataset: synthetic_regression\nloss: mse\nbest: val_rmse",
@@ -133,8 +143,8 @@ WATCHING_RULES: Final[dict[str, Rule]] = {
     ),
     "watched_mode": Rule(
         check=watched_mode,
-        meaning="Better means higher for an accuracy, and lower for a loss.",
-        why="The other way round the worst epoch is kept as the best, or training stops while it improves.",
+        meaning="Higher is better for an accuracy, and lower for a loss.",
+        why="With the wrong mode, the worst epoch is kept as the best, or training stops while it improves.",
         example=Example(
             "dataset: synthetic_classification\nloss: cross_entropy\nbest: {metric: val_accuracy, mode: min}",
             "dataset: synthetic_classification\nloss: cross_entropy\nbest: {metric: val_accuracy, mode: max}",
@@ -143,8 +153,8 @@ WATCHING_RULES: Final[dict[str, Rule]] = {
     "watched_validation": Rule(
         check=watched_validation,
         runnable=False,
-        meaning="What is measured on validation data has validation data.",
-        why="Without them there is no val_ column at all.",
+        meaning="A metric of the validation data has validation data.",
+        why="Without validation data there are no val_ columns.",
         example=Example(
             "dataset: {name: synthetic_regression, validation: 0}\nloss: mse\nearly_stopping: {metric: val_loss}",
             "dataset: {name: synthetic_regression, validation: 0.1}\nloss: mse\nearly_stopping: {metric: val_loss}",
@@ -153,8 +163,8 @@ WATCHING_RULES: Final[dict[str, Rule]] = {
     "compared_metric": Rule(
         check=compared_metric,
         runnable=False,
-        meaning="The metric that comparisons are decided by is one of the task's.",
-        why="Runs are compared by what all runs of a task are scored by, whatever their loss.",
+        meaning="The metric that decides comparisons is one of the task's metrics.",
+        why="Runs are compared by metrics that all runs of a task have, whatever their loss.",
         example=Example(
             "dataset: synthetic_regression\nloss: mse\ncompare_on: accuracy",
             "dataset: synthetic_regression\nloss: mse\ncompare_on: r2",

@@ -1,4 +1,4 @@
-"""Rules on what counts in a loss: weights of classes and samples, classes that are ignored."""
+"""Check what counts in a loss: weights of classes and samples, and ignored classes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -10,23 +10,24 @@ from lossrun.config.resolve import ignored_class as class_that_is_ignored
 from lossrun.config.resolve import ignored_label
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
-# Of the names of classes in a message.
+# The most names of classes in a message.
 _SHOWN: Final = 10
 # torch.nn.CrossEntropyLoss' own ignore_index.
 _NO_LABEL: Final = -100
 
 
 def class_weights(case: Case) -> Iterator[Violation]:
+    """Find weights that do not fit the classes."""
     parameters, facts = case.config.loss.parameters, case.facts
     if case.loss is None:
-        return  # A user's own parameters are the user's affair.
+        return  # the parameters of a loss of the user's own are unknown
     weights, positive = parameters.get("class_weights"), parameters.get("pos_weight")
     path = ("loss", "class_weights")
     if isinstance(positive, list) and len(positive) != facts.target_size:
         yield Violation(
             ("loss", "pos_weight"),
             f"{_many(len(positive), 'weight')} for {_many(facts.target_size, 'output')}",
-            f"give one number for all, or {facts.target_size}",
+            f"give one number for all outputs, or {facts.target_size} numbers",
         )
     if weights is None:
         return
@@ -42,8 +43,8 @@ def class_weights(case: Case) -> Iterator[Violation]:
         if empty:
             yield Violation(
                 path,
-                f"balanced divides by the samples of each class, and {_class(case, empty[0])} has none for training",
-                "list the weights, or keep samples of every class in the training part",
+                f"balanced divides by the samples of each class, but {_class(case, empty[0])} has no training samples",
+                "list the weights, or keep samples of every class in the training data",
             )
     elif len(listed) != (wanted := 2 if facts.task == "binary" else facts.target_size):
         what = "labels" if facts.task == "multilabel" else "classes"
@@ -54,7 +55,7 @@ def class_weights(case: Case) -> Iterator[Violation]:
             f"give {wanted} weights, in the order of the {what}{names}, or a mapping {{label: weight}}",
         )
     elif not any(listed):
-        yield Violation(path, "every weight is 0", "give at least one class a weight above 0")
+        yield Violation(path, "all weights are 0", "give at least one class a weight above 0")
 
 
 def _labels_without_a_class(weights: Mapping[str, float], case: Case) -> Iterator[Violation]:
@@ -75,7 +76,7 @@ def _labels_without_a_class(weights: Mapping[str, float], case: Case) -> Iterato
 
 
 def _labels(case: Case, label: str) -> str:
-    """What a label may be, the nearest first."""
+    """Say which labels are valid, the nearest first."""
     names = list(case.facts.classes)
     if case.facts.numbered or not names:
         last = (2 if case.facts.task == "binary" else case.facts.target_size) - 1
@@ -86,6 +87,7 @@ def _labels(case: Case, label: str) -> str:
 
 
 def nothing_counts(case: Case) -> Iterator[Violation]:
+    """Find a loss in which no training sample counts."""
     counts = case.facts.class_counts
     weights = weights_in_order(case.config.loss, case.facts)
     ignored = class_that_is_ignored(case.config.loss, case.facts)
@@ -93,31 +95,33 @@ def nothing_counts(case: Case) -> Iterator[Violation]:
         return
     if weights is None or weights == "balanced":
         weights = [1] * len(counts)
-    # A list of another length, or of zeros alone, is class_weights' to tell.
+    # class_weights reports lists of the wrong length and lists of zeros.
     if len(weights) == len(counts) and any(weights):
         counting = (n for n, count in enumerate(counts) if count and weights[n] and n != ignored)
         if next(counting, None) is None:
             yield Violation(
                 ("loss",),
-                "every class that has training samples is ignored or weighs 0",
-                "give one of them a weight above 0, or remove ignore_index",
+                "every class with training samples is ignored or has weight 0",
+                "give a class a weight above 0, or remove ignore_index",
             )
 
 
 def ignored_class(case: Case) -> Iterator[Violation]:
+    """Find an ignored label that the data do not have."""
     ignored, facts = ignored_label(case.config.loss), case.facts
-    # PyTorch's default, which names nothing in most data.
+    # PyTorch's default, which is no label in most data.
     if ignored is None or ignored == _NO_LABEL or facts.task != "multiclass" or facts.void:
         return
     if facts.class_of(ignored) is None:
         yield Violation(
             ("loss", "ignore_index"),
             f"no sample has the label {ignored}, so nothing is ignored",
-            f"remove ignore_index, or name a label as the data write it: {_labels(case, str(ignored))}",
+            f"remove ignore_index, or use a label of the data: {_labels(case, str(ignored))}",
         )
 
 
 def weights_cancel(case: Case) -> Iterator[Violation]:
+    """Find weights that have no effect because each batch has one sample."""
     parameters, facts = case.config.loss.parameters, case.facts
     if case.batch_size != 1 or adds_up_samples(parameters["reduction"]):
         return
@@ -126,25 +130,25 @@ def weights_cancel(case: Case) -> Iterator[Violation]:
         by_samples += ", or weight_convention: keras, which divides by the number of samples"
     if parameters.get("weight_convention", "pytorch") != "pytorch":
         return
-    # The smoothed shares of cross_entropy have the weights of their own classes: something is left of them.
+    # With label smoothing, cross_entropy weights each class's share, so the weights do not cancel.
     smoothed = case.config.loss.name == "cross_entropy" and parameters["label_smoothing"]
     if case.loss and parameters.get("class_weights") and facts.task in ("binary", "multiclass") and not smoothed:
         yield Violation(
             ("batch_size",),
-            "a batch of one sample divides the weighted loss by that sample's weight, so class_weights change nothing",
+            "in a batch of one sample, the loss is divided by the sample's weight, so class_weights have no effect",
             by_samples,
         )
     elif facts.weights and facts.weights[0] < facts.weights[1]:
         yield Violation(
             ("batch_size",),
-            "a batch of one sample divides the loss by that sample's weight, so weights above 0 are all the same",
+            "in a batch of one sample, the loss is divided by the sample's weight, so weights above 0 have no effect",
             by_samples,
         )
 
 
 def _class(case: Case, number: int) -> str:
     if case.facts.task == "binary":
-        return "class 1 (yes)" if number else "class 0 (no)"
+        return f"class {number}"
     return f"{'label' if case.facts.task == 'multilabel' else 'class'} {number} (counted from 0)"
 
 
@@ -158,9 +162,10 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
     "class_weights": Rule(
         check=class_weights,
         runnable=False,
-        meaning="There is a weight for each class, and a class for each weight.",
-        why="A weight without a class, or a class without a weight, is a mistake in counting; a balanced weight of a "
-        "class without a sample would be infinite.",
+        meaning="There is one weight for each class.",
+        why="A weight without a class, or a class without a weight, is a mistake. The balanced weight of a class "
+        "without "
+        "samples would be infinite.",
         example=Example(
             "dataset: {name: synthetic_classification, classes: 3}\nloss: {name: cross_entropy, class_weights: [1, 5]}",
             "dataset: {name: synthetic_classification, classes: 3}\n"
@@ -169,8 +174,8 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
     ),
     "nothing_counts": Rule(
         check=nothing_counts,
-        meaning="Some training sample counts in the loss.",
-        why="Where every sample is ignored, or weighs 0, the loss and its gradient are 0 and nothing is learned.",
+        meaning="At least one training sample counts in the loss.",
+        why="If every sample is ignored or has weight 0, the loss and its gradient are 0 and nothing is learned.",
         example=Example(
             f"{_FEW}\nloss: {{name: cross_entropy, class_weights: [0, 1], ignore_index: 1}}",
             f"{_FEW}\nloss: {{name: cross_entropy, class_weights: [1, 2]}}",
@@ -179,8 +184,8 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
     "ignored_class": Rule(
         check=ignored_class,
         severity="warn",
-        meaning="The label to ignore is one that the data have.",
-        why="ignore_index means a label as the data write it. One that no sample has ignores nothing.",
+        meaning="The label to ignore is a label of the data.",
+        why="ignore_index is a label as the data write it. If no sample has it, nothing is ignored.",
         example=Example(
             "dataset: {name: synthetic_classification, classes: 3}\nloss: {name: cross_entropy, ignore_index: 255}",
             "dataset: {name: synthetic_classification, classes: 3}\nloss: {name: cross_entropy, ignore_index: 2}",
@@ -190,8 +195,9 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
         check=weights_cancel,
         severity="warn",
         meaning="A batch's weighted loss is divided by the weights of several samples.",
-        why="PyTorch's weighted mean divides by the weights of the batch. In a batch of one sample its weight cancels: "
-        "every step is the step of an unweighted loss.",
+        why="PyTorch's weighted mean divides by the sum of the weights in the batch. In a batch of one sample the "
+        "weight "
+        "cancels: every step is the step of an unweighted loss.",
         example=Example(
             f"{_FEW}\nbatch_size: 1\nloss: {{name: cross_entropy, class_weights: [1, 50]}}",
             f"{_FEW}\nbatch_size: 3\nloss: {{name: cross_entropy, class_weights: [1, 50]}}",

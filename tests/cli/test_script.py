@@ -30,7 +30,7 @@ def test_it_goes_to_a_file_that_does_not_exist_yet(lossrun: Run, config: Path, t
     ("arguments", "said"),
     [
         (["--as", "keras", "--set", "optimizer=rprop"], "Keras has no Rprop"),
-        (["--as", "keras", "--set", "loss=hinge"], "hinge is made for binary targets"),
+        (["--as", "keras", "--set", "loss=hinge"], "hinge is for binary targets"),
         (["--as", "pytorch", "--output", "missing/mine.py"], "cannot write missing/mine.py"),
     ],
 )

@@ -53,13 +53,14 @@ def test_which_rules_can_be_shown_to_a_class() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("double_activaton", "did you mean double_activation?"), ("zzz", "known: loss_task, double_")]
+    ("name", "hint"),
+    [("double_activaton", "did you mean double_activation?"), ("zzz", "expected one of loss_task, double_")],
 )
 def test_an_unknown_rule(lint: Lint, facts: Facts, name: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         lint(f"loss: mse\nlint: {{{name}: warn}}", facts("regression"))
     (problem,) = caught.value.problems
-    assert problem.startswith(f"c.yaml:2:8: lint.{name}: there is no such rule; {hint}")
+    assert problem.startswith(f"c.yaml:2:8: lint.{name}: there is no such lint rule; {hint}")
 
 
 def test_all_errors_come_at_once_in_file_order(lint: Lint, facts: Facts) -> None:

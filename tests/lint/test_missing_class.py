@@ -28,7 +28,7 @@ def warnings(dataset, loss, directory: Path):
             [0, 0, 1, 1, 2],
             "multiclass",
             {"validation": 3},
-            ["1 validation sample is of class 2, but no training sample is: no model can learn that"],
+            ["1 validation sample is of class 2, but no training sample is: no model can learn this"],
         ),
         # A class that nothing counts of is missed by nobody.
         ([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2], "multiclass", {"validation": 2, "ignore_index": 2}, []),
@@ -106,11 +106,11 @@ def test_classes_have_their_names(tmp_path):
 @pytest.mark.parametrize(
     ("metric", "targets", "task", "held_out", "told"),
     [
-        ("val_auc", [0] * 9 + [1] * 3, "binary", 1, "the validation samples are all of one class"),
-        ("val_average_precision", [0] * 9 + [1] * 3, "binary", 1, "no validation sample is of the class to be found"),
+        ("val_auc", [0] * 9 + [1] * 3, "binary", 1, "all validation samples are of one class"),
+        ("val_average_precision", [0] * 9 + [1] * 3, "binary", 1, "no validation sample is of the positive class"),
         ("val_auc", [0] * 9 + [1] * 3, "binary", 4, None),
         ("val_f1", [0] * 9 + [1] * 3, "binary", 1, None),
-        ("val_auc", [0] * 6 + [1] * 4 + [2] * 2, "multiclass", 1, "the validation samples are all of one class"),
+        ("val_auc", [0] * 6 + [1] * 4 + [2] * 2, "multiclass", 1, "all validation samples are of one class"),
         ("val_average_precision", [0] * 6 + [1] * 4 + [2] * 2, "multiclass", 1, None),
     ],
 )

@@ -17,14 +17,15 @@ IMAGE = {"input_shape": (1, 28, 28)}
 FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     (
         "loss_task", "loss: cross_entropy", ("regression", {}), "1:7: loss",
-        "cross_entropy is made for multiclass targets, but own:data has regression ones",
-        "use mse; `lossrun list losses --task regression` has the others",
+        "cross_entropy is for multiclass targets, but own:data has regression targets",
+        "use mse; `lossrun list losses --task regression` lists the others",
     ),
     (
         "loss_task", "loss: {name: huber, delta: 2}", ("binary", {}), "1:7: loss",
-        "huber is made for regression targets", "use binary_cross_entropy;",
+        "huber is for regression targets", "use binary_cross_entropy;",
     ),
-    ("loss_task", "loss: cross_entropy", ("multilabel", {}), "1:7: loss", "multilabel ones", "use binary_cross_entr"),
+    ("loss_task", "loss: cross_entropy", ("multilabel", {}), "1:7: loss", "multilabel targets", "use "
+    "binary_cross_entr"),
     (
         "double_activation", "loss: {name: bce, from_logits: true}\nmodel: {name: mlp, output: sigmoid}",
         ("binary", {}), "1:7: loss", "the model already ends in sigmoid", "set model.output: logits (better)",
@@ -39,20 +40,20 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "missing_activation", "loss: BCELoss\nmodel: {name: mlp, output: logits}", ("binary", {}), "1:7: loss",
-        "told to expect probabilities, but the model gives logits", "or model.output: sigmoid",
+        "configured for probabilities, but the model outputs logits", "or model.output: sigmoid",
     ),
     (
         "missing_activation", "loss: {name: cross_entropy, from_logits: false}\nmodel: {name: mlp, output: none}",
-        ("multiclass", {}), "1:7: loss", "but the model gives logits", "or model.output: softmax",
+        ("multiclass", {}), "1:7: loss", "but the model outputs logits", "or model.output: softmax",
     ),
     (
         "missing_activation",
         "loss: {name: cross_entropy, from_logits: false}\nmodel: {name: mlp, output: log_softmax}",
-        ("multiclass", {}), "1:7: loss", "but the model gives log-probabilities", "set loss.from_logits: true",
+        ("multiclass", {}), "1:7: loss", "but the model outputs log-probabilities", "set loss.from_logits: true",
     ),
     (
         "missing_activation", "loss: NLLLoss\nmodel: {name: mlp, output: softmax}", ("multiclass", {}), "1:7: loss",
-        "expect log-probabilities, but the model gives probabilities", "set model.output: log_softmax",
+        "for log-probabilities, but the model outputs probabilities", "set model.output: log_softmax",
     ),
     (
         "output_shape", "loss: binary_cross_entropy\nmodel: {name: mlp, output: softmax}", ("binary", {}),
@@ -60,17 +61,17 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "output_shape", "loss: cross_entropy\nmodel: {name: mlp, output: sigmoid}", ("multiclass", {}),
-        "2:28: model.output", "10 classes that exclude each other want one softmax",
+        "2:28: model.output", "10 exclusive classes need one softmax",
         "set model.output: logits (better) or softmax",
     ),
     (
         "output_shape", "loss: mse\nmodel: {name: mlp, output: sigmoid}",
         ("regression", {"target_range": (-1.5, 9.0)}), "2:28: model.output",
-        "sigmoid gives values in [0, 1], but the targets reach from -1.5 to 9", "set model.output: none",
+        "sigmoid outputs values in [0, 1], but the targets range from -1.5 to 9", "set model.output: none",
     ),
     (
         "target_range", "loss: binary_cross_entropy", ("regression", {"target_range": (0.0, 2.0)}), "1:7: loss",
-        "wants targets in [0, 1], but these reach from 0 to 2", "use mse, mae or huber",
+        "needs targets in [0, 1], but the targets range from 0 to 2", "use mse, mae, or huber",
     ),
     (
         "class_weights", "loss: {name: cross_entropy, class_weights: [1, 2]}", ("multiclass", {}),
@@ -82,7 +83,7 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "class_weights", "loss: {name: bce, class_weights: [0, 0.0]}", ("binary", {}), "1:34: loss.class_weights",
-        "every weight is 0", "give at least one class a weight above 0",
+        "all weights are 0", "give at least one class a weight above 0",
     ),
     (
         "class_weights", "loss: {name: bce, class_weights: balanced}", ("regression", {}), "1:34: loss.class_weights",
@@ -110,7 +111,7 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "watched_validation", "loss: mse\nbest: val_rmse", ("regression", {"validation": 0}), "2:7: best.metric",
-        "val_rmse needs validation data, and there are none", "set dataset.validation, or train_loss",
+        "val_rmse needs validation data, but there are no validation data", "set dataset.validation, or use train_loss",
     ),
     (
         "lone_last_batch", "loss: mse\nmodel: {name: mlp, batch_norm: true}\nbatch_size: 33", ("regression", {}),
@@ -126,7 +127,7 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "no_batch", "loss: mse\ndrop_last: true\nbatch_size: 101", ("regression", {}), "2:12: drop_last",
-        "100 samples do not fill one batch of 101", "set drop_last: false, or a smaller batch_size",
+        "100 samples do not fill a batch of 101", "set drop_last: false, or a smaller batch_size",
     ),
     (
         "nesterov", "loss: mse\noptimizer: {name: sgd, nesterov: true}", ("regression", {}), "2:34: optimizer.nesterov",
@@ -149,20 +150,20 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
         "layer 2, conv, comes after a dense layer", "use mlp",
     ),
     (
-        "loss_task", "loss: hinge", ("multiclass", {}), "1:7: loss", "hinge is made for binary targets",
-        "use cross_entropy; `lossrun list losses --task multiclass` has the others",
+        "loss_task", "loss: hinge", ("multiclass", {}), "1:7: loss", "hinge is for binary targets",
+        "use cross_entropy; `lossrun list losses --task multiclass` lists the others",
     ),
     (
         "loss_task", "dataset: {name: inline, inputs: [1], targets: [1]}\nloss: hinge", ("multiclass", {"size": 2}),
-        "2:7: loss", "hinge is made for binary targets", "or set dataset.task: binary;",
+        "2:7: loss", "hinge is for binary targets", "or set dataset.task: binary;",
     ),
     (
         "loss_task", "dataset: {name: inline, inputs: [1], targets: [1]}\nloss: CrossEntropyLoss", ("binary", {}),
-        "2:7: loss", "but inline has binary ones", "use binary_cross_entropy, or set dataset.task: multiclass;",
+        "2:7: loss", "but inline has binary targets", "use binary_cross_entropy, or set dataset.task: multiclass;",
     ),
     (   # One label in every row: the columns are one-hot.
         "loss_task", "dataset: {name: csv, path: x.csv, target: [a, b]}\nloss: cross_entropy",
-        ("multilabel", {"class_counts": (10, 20, 30, 30, 10)}), "2:7: loss", "has multilabel ones",
+        ("multilabel", {"class_counts": (10, 20, 30, 30, 10)}), "2:7: loss", "has multilabel targets",
         "or set dataset.task: multiclass;",
     ),
     (
@@ -180,19 +181,20 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "missing_activation", "loss: {name: bce, inputs: log_probabilities}", ("binary", {}), "1:7: loss",
-        "told to expect log-probabilities, but the model gives logits", "leave loss.inputs out [",
+        "configured for log-probabilities, but the model outputs logits", "remove loss.inputs [",
     ),
     (
         "missing_activation", "loss: mse\nmodel: {name: mlp, output: log_softmax}", ("multiclass", {}),
-        "2:28: model.output", "mse compares log-probabilities, which are 0 at most", "set model.output: softmax",
+        "2:28: model.output", "mse compares the targets with log-probabilities, which are never above 0", "set "
+        "model.output: softmax",
     ),
     (
         "missing_activation", "loss: KLDivLoss\nmodel: {name: mlp, output: softmax}", ("multiclass", {}), "1:7: loss",
-        "kl_divergence is told to expect log-probabilities", "set model.output: log_softmax",
+        "kl_divergence is configured for log-probabilities", "set model.output: log_softmax",
     ),
     (
         "margin_on_probabilities", "loss: categorical_hinge\nmodel: {name: mlp, output: softmax}", ("multiclass", {}),
-        "2:28: model.output", "categorical_hinge asks for a margin of 1", "set model.output: logits",
+        "2:28: model.output", "categorical_hinge needs outputs with a margin of at least 1", "set model.output: logits",
     ),
     (
         "output_shape", "loss: gce\nmodel: {name: mlp, output: sigmoid}", ("multiclass", {}), "2:28: model.output",
@@ -200,11 +202,12 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "output_shape", "loss: bce\nmodel: {name: mlp, output: softmax}", ("multilabel", {}), "2:28: model.output",
-        "a softmax makes 5 labels exclude each other", "set model.output: logits (better) or sigmoid",
+        "a softmax lets only one of 5 labels be true", "set model.output: logits (better) or sigmoid",
     ),
     (
-        "output_shape", "loss: cross_entropy", ("multiclass", {"size": 1}), "2:10: dataset", "one class alone makes",
-        "look at the targets",
+        "output_shape", "loss: cross_entropy", ("multiclass", {"size": 1}), "2:10: dataset", "with a single class, "
+        "cross_entropy is always 0",
+        "check the targets",
     ),
     (
         "output_shape", "loss: mse\nmodel: {name: mlp, output: softmax}", ("regression", {}), "2:28: model.output",
@@ -212,56 +215,57 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "output_shape", "loss: gaussian_nll\nmodel: {name: mlp, output: sigmoid}", ("regression", {}),
-        "2:28: model.output", "means and logarithms of variances, which sigmoid cuts off", "set model.output: none",
+        "2:28: model.output", "means and logarithms of variances, but sigmoid limits", "set model.output: none",
     ),
     (
         "output_shape", "loss: PoissonNLLLoss\nmodel: {name: mlp, output: sigmoid}",
-        ("regression", {"target_range": (0.0, 1.0)}), "2:28: model.output", "logarithms of the mean, which sigmoid",
+        ("regression", {"target_range": (0.0, 1.0)}), "2:28: model.output", "logarithms of the mean, but sigmoid",
         "set model.output: none",
     ),
     (
         "output_shape", "dataset: {name: 'own:data', standardize: {targets: true}}\nloss: mse\n"
         "model: {name: mlp, output: sigmoid}", ("regression", {"target_range": (0.0, 1.0)}), "3:28: model.output",
-        "but standardized targets lie on both sides of 0", "or dataset.standardize: {targets: false}",
+        "but standardized targets are on both sides of 0", "or dataset.standardize: {targets: false}",
     ),
     (
-        "negative_mean", "loss: poisson", ("regression", {}), "1:7: loss", "takes the outputs for means",
+        "negative_mean", "loss: poisson", ("regression", {}), "1:7: loss", "reads the outputs as means",
         "set loss.log_input: true",
     ),
     (
         "target_range", "loss: msle", ("regression", {"target_range": (-2.0, 2.0)}), "1:7: loss",
-        "msle wants targets of at least 0, but these reach from -2 to 2", "use mse, mae or huber",
+        "msle needs targets of at least 0, but the targets range from -2 to 2", "use mse, mae, or huber",
     ),
     (
         "target_range", "loss: PoissonNLLLoss", ("regression", {"target_range": (-1.0, 2.0)}), "1:7: loss",
-        "poisson_nll wants targets of at least 0", "use mse",
+        "poisson_nll needs targets of at least 0", "use mse",
     ),
     (   # Known before a number of the data is.
         "target_range", "dataset: {name: 'own:data', standardize: {targets: true}}\nloss: msle", ("regression", {}),
-        "1:42: dataset.standardize", "standardized ones lie on both sides of 0",
+        "1:42: dataset.standardize", "standardized targets are on both sides of 0",
         "set dataset.standardize: {targets: false}",
     ),
     (
         "zero_target", "loss: mape", ("regression", {"target_range": (0.0, 9.0), "least_magnitude": 0.0}),
-        "1:7: loss", "divides by the target, and one is 0", "use mae, or msle",
+        "1:7: loss", "divides by the targets, and one is 0", "use mae, or msle",
     ),
     (
         "zero_target", "dataset: {name: 'own:data', standardize: {targets: true}}\nloss: mape",
         ("regression", {"target_range": (1.0, 9.0), "least_magnitude": 1.0}), "1:42: dataset.standardize",
-        "standardized ones lie around 0", "set dataset.standardize: {targets: false}",
+        "standardized targets are close to 0", "set dataset.standardize: {targets: false}",
     ),
     (
-        "few_targets", "loss: CosineSimilarity", ("regression", {}), "1:7: loss", "1 number has only a sign",
+        "few_targets", "loss: CosineSimilarity", ("regression", {}), "1:7: loss", "the targets are single numbers",
         "use mse",
     ),
     (
         "class_weights", "loss: {name: focal, class_weights: balanced}",
         ("multiclass", {"size": 3, "class_counts": (50, 0, 50)}), "1:36: loss.class_weights",
-        "class 1 (counted from 0) has none for training", "list the weights",
+        "class 1 (counted from 0) has no training samples", "list the weights",
     ),
     (
         "class_weights", "loss: {name: bce, class_weights: balanced}",
-        ("binary", {"class_counts": (100, 0)}), "1:34: loss.class_weights", "class 1 (yes) has none", "list the",
+        ("binary", {"class_counts": (100, 0)}), "1:34: loss.class_weights", "class 1 has no training samples", "list "
+        "the",
     ),
     (
         "class_weights", "loss: {name: bce, class_weights: balanced}",
@@ -269,32 +273,33 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "class_weights", "loss: {name: bce, pos_weight: [1, 2]}", ("multilabel", {}), "1:31: loss.pos_weight",
-        "2 weights for 5 outputs", "give one number for all, or 5",
+        "2 weights for 5 outputs", "give one number for all outputs, or 5 numbers",
     ),
     (
         "nothing_counts", "loss: {name: cross_entropy, class_weights: [0, 0, 1]}",
-        ("multiclass", {"size": 3, "class_counts": (50, 50, 0)}), "1:7: loss", "is ignored or weighs 0",
-        "give one of them",
+        ("multiclass", {"size": 3, "class_counts": (50, 50, 0)}), "1:7: loss", "is ignored or has weight 0",
+        "give a class a weight above 0",
     ),
     (
         "nothing_counts", "loss: {name: cross_entropy, ignore_index: 1}",
         ("multiclass", {"size": 3, "class_counts": (0, 100, 0)}), "1:7: loss", "is ignored", "remove ignore_index",
     ),
     (
-        "zero_loss", "loss: {name: tversky, alpha: 0, beta: 0}", ("multilabel", {}), "1:7: loss", "nothing to minimise",
-        "give one of them a value above 0",
+        "zero_loss", "loss: {name: tversky, alpha: 0, beta: 0}", ("multilabel", {}), "1:7: loss", "with alpha: 0 and "
+        "beta: 0 is always 0",
+        "set one of them above 0",
     ),
     (
         "watched_metric", "loss: hinge\nbest: val_binary_cross_entropy", ("binary", {}), "2:7: best.metric",
-        "val_binary_cross_entropy cannot be watched: a model trained with hinge", "val_hinge",
+        "val_binary_cross_entropy cannot be used: a model trained with hinge", "val_hinge",
     ),
     (
         "watched_mode", "loss: mse\nearly_stopping: {metric: val_r2, mode: min}", ("regression", {}),
-        "2:40: early_stopping.mode", "val_r2 is better the higher it is", "set mode: max",
+        "2:40: early_stopping.mode", "higher val_r2 is better", "set mode: max",
     ),
     (
         "watched_mode", "loss: mse\nepochs: 20\nschedule: {name: reduce_on_plateau, mode: max}", ("regression", {}),
-        "3:43: schedule.mode", "val_loss is better the lower it is", "set mode: min",
+        "3:43: schedule.mode", "lower val_loss is better", "set mode: min",
     ),
     (
         "contradiction", "loss: mse\nschedule: {name: piecewise_constant, boundaries: [3], fractions: [0.1, 0.2]}",
@@ -330,27 +335,27 @@ WARNS: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "targets_across_zero", "loss: mape", ("regression", {"target_range": (-3.0, 9.0), "least_magnitude": 0.1}),
-        "1:7: loss", "which reach from -3 to 9", "use mae or huber",
+        "1:7: loss", "which range from -3 to 9", "use mae or huber",
     ),
     (
         "unscaled_targets", "loss: huber", ("regression", {"target_range": (15000.0, 500000.0)}),
-        "2:10: dataset.standardize", "targets reach from 15000 to 500000", "targets: true}",
+        "2:10: dataset.standardize", "targets range from 15000 to 500000", "targets: true}",
     ),
     (
         "unscaled_targets", "loss: gaussian_nll", ("regression", {"target_range": (25.0, 346.0)}),
-        "2:10: dataset.standardize", "targets reach from 25 to 346", "targets: true}",
+        "2:10: dataset.standardize", "targets range from 25 to 346", "targets: true}",
     ),
     (
         "ignored_class", "loss: {name: cross_entropy, ignore_class: 10}", ("multiclass", {}), "1:7: loss.ignore_index",
-        "no sample has the label 10, so nothing is ignored", "or name a label as the data write it: 0 to 9",
+        "no sample has the label 10, so nothing is ignored", "or use a label of the data: 0 to 9",
     ),
     (   # 32 samples, one value each: 0.1 * 32, and back.
         "reduction_rate", "loss: {name: cross_entropy, reduction: sum}", ("multiclass", {}), "5:16: learning_rate",
-        "sum adds up batches of 32: 0.1 acts like 3.2 under", "set learning_rate: 0.00313",
+        "sum adds up batches of 32: 0.1 acts like 3.2 with", "set learning_rate: 0.00313",
     ),
     (   # 0.1 * 32 * 10 = 32; 0.1 / 320 = 0.0003125, to three digits.
         "reduction_rate", "loss: {name: mse, reduction: sum}", ("multiclass", {}), "5:16: learning_rate",
-        "sum adds up batches of 32 and 10 outputs: 0.1 acts like 32 under", "set learning_rate: 0.000313, which",
+        "sum adds up batches of 32 and 10 outputs: 0.1 acts like 32 with", "set learning_rate: 0.000313, which",
     ),
     (   # 100 * 10 / 2 = 500.
         "reduction_rate", "loss: {name: mse, reduction: half_sum}\nbatch_size: full", ("multiclass", {}),
@@ -367,19 +372,19 @@ WARNS: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "unusual_rate", "loss: mse\noptimizer: adam\nlearning_rate: 0.5", ("regression", {}),
-        "3:16: learning_rate", "far above what adam", "first epochs",
+        "3:16: learning_rate", "far above the usual range for adam", "first epochs",
     ),
     (
         "unusual_rate", "loss: mse\nlearning_rate: 1e-6", ("regression", {}), "2:16: learning_rate",
-        "far below what sgd", "first epochs",
+        "far below the usual range for sgd", "first epochs",
     ),
     (
         "unusual_rate", "loss: mse\noptimizer: keras.Adadelta\nlearning_rate: 0.001", ("regression", {}),
-        "3:16: learning_rate", "far below what adadelta", "first epochs",
+        "3:16: learning_rate", "far below the usual range for adadelta", "first epochs",
     ),
     (
         "momentum_rate", "loss: mse\noptimizer: {name: sgd, momentum: 0.99}", ("regression", {}),
-        "2:34: optimizer.momentum", "grow by 100: 0.1 acts like 10", "set optimizer.momentum: 0.9",
+        "2:34: optimizer.momentum", "grow to 100 times their size: 0.1 acts like 10", "set optimizer.momentum: 0.9",
     ),
     (
         "coupled_decay", "loss: mse\noptimizer: {name: adam, weight_decay: 0.05}\nlearning_rate: 1e-3",
@@ -387,7 +392,7 @@ WARNS: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "coupled_decay", "loss: mse\noptimizer: {name: radam, weight_decay: 0.05}\nlearning_rate: 1e-3",
-        ("regression", {}), "2:40: optimizer.weight_decay", "radam adds", "decoupled_weight_decay: true; or",
+        ("regression", {}), "2:40: optimizer.weight_decay", "radam adds", "decoupled_weight_decay: true, or",
     ),
     (
         "noisy_signs", "loss: mse\noptimizer: rprop\nlearning_rate: 0.01", ("regression", {}), "2:12: optimizer",
@@ -395,32 +400,33 @@ WARNS: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "long_warmup", "loss: mse\nepochs: 2\nschedule: {name: cosine, warmup_epochs: 2}", ("regression", {}),
-        "3:41: schedule.warmup_epochs", "a warm-up of 2 epochs leaves nothing of the 2", "shorten",
+        "3:41: schedule.warmup_epochs", "the warm-up of 2 epochs does not end before the run of 2", "set a smaller "
+        "schedule.",
     ),
     (
         "schedule_length", "loss: mse\nschedule: {name: MultiStepLR, milestones: [5, 10]}", ("regression", {}),
-        "2:43: schedule.milestones", "milestones: [5, 10] reaches beyond the run", "set epochs above 10",
+        "2:43: schedule.milestones", "milestones: [5, 10] goes beyond the run", "or epochs above 10",
     ),
     (
         "schedule_length", "loss: mse\nschedule: {name: linear, over_epochs: 12}", ("regression", {}),
-        "2:39: schedule.over_epochs", "linear with over_epochs: 12", "shorten schedule.over_epochs",
+        "2:39: schedule.over_epochs", "linear with over_epochs: 12", "set a smaller schedule.over_epochs",
     ),
     (
         "schedule_length", "loss: mse\nschedule: {name: exponential, every: 20}", ("regression", {}),
-        "2:38: schedule.every", "exponential with every: 20", "shorten",
+        "2:38: schedule.every", "exponential with every: 20", "set a smaller schedule.",
     ),
     (
         "long_patience", "loss: mse\nschedule: reduce_on_plateau", ("regression", {}), "2:11: schedule.patience",
-        "reduce_on_plateau with a patience of 10 epochs can do nothing in a run of 10", "set a smaller",
+        "reduce_on_plateau with a patience of 10 epochs never takes effect in a run of 10 epochs", "set a smaller",
     ),
     (
         "long_patience", "loss: mse\nepochs: 5\nearly_stopping: 5", ("regression", {}),
-        "3:17: early_stopping.patience", "a patience of 5 epochs can do nothing", "or epochs above 5",
+        "3:17: early_stopping.patience", "a patience of 5 epochs never takes effect", "or epochs above 5",
     ),
     (
         "stopped_before_reduced", "loss: mse\nepochs: 50\nschedule: reduce_on_plateau\nearly_stopping: 10",
         ("regression", {}), "4:17: early_stopping.patience",
-        "stops the run, and reduce_on_plateau lowers the rate after 11", "about twice",
+        "reduce_on_plateau lowers the learning rate, after 11", "about twice",
     ),
     (
         "never_seen", "loss: mse\ndrop_last: true\nshuffle: false", ("regression", {}), "2:12: drop_last",

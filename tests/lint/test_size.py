@@ -189,7 +189,7 @@ def test_a_size_counted_by_hand(tmp_path: Path) -> None:
     assert (size.weights, size.checkpoint) == (2 * 97 * 4 * 5, 2 * 97 * 4 * 3)
     assert (size.data, size.step, size.evaluation) == (200 * 10 * 4, 32 * 9 * 4, 40 * 4)
     assert size.epoch == 2 * 8 * (140 + 5)
-    assert str(size) == "3.9 kB of weights and optimizer state, about 27 kB in all; 2.3 kB per checkpoint"
+    assert str(size) == "3.9 kB of weights and optimizer state, about 27 kB in total; 2.3 kB per checkpoint"
 
 
 def test_check_tells_the_size_without_torch(tmp_path: Path) -> None:

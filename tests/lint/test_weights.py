@@ -41,7 +41,7 @@ def test_weights_that_fit_are_left_alone(tmp_path, weights):
         ([1, 2, 3], {"1": 2, "1.0": 3}, "1 and 1.0 are the same class"),
         ([1, 2, 3], [], "0 weights for 3 classes"),
         ([1, 2, 3], [1, 2], r"2 weights for 3 classes; give 3 weights, in the order of the classes (1, 2, 3)"),
-        ([1, 2, 3], {1: 0, 2: 0, 3: 0}, "every weight is 0"),
+        ([1, 2, 3], {1: 0, 2: 0, 3: 0}, "all weights are 0"),
         ([1, 2, 3], {1: -1}, "-1 is not allowed"),
         ([1, 2, 3], {"1": "heavy"}, "loss.class_weights.1: 'heavy'"),
     ],

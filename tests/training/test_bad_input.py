@@ -422,7 +422,7 @@ def test_numbers_whose_squares_are_beyond_float32(lossrun: Run) -> None:  # noqa
         (
             {"inputs": [1, 2, 3, 4, 5], "targets": [0, 0, 1, 1, 2], "task": "multiclass", "validation": 3},
             CLASSES,
-            "1 validation sample is of class 2, but no training sample is: no model can learn that",
+            "1 validation sample is of class 2, but no training sample is: no model can learn this",
         ),
         ({"inputs": [[0, 0], [1, 2]], "targets": [1.5, 2], "standardize": True}, {}, ""),
     ],

@@ -57,7 +57,7 @@ def test_data_that_weigh_otherwise_are_other_data(tmp_path):
         # Each is a float32, but the sum of a batch is infinite, or its product with a loss is 0.
         ([1e38] * 12, r"dataset.weights\[0\]: the weight 1e\+38"),
         ([1e-42] * 12, r"dataset.weights\[0\]: the weight 1e-42"),
-        ([0.0] * 12, "every weight is 0"),
+        ([0.0] * 12, "all weights are 0"),
     ],
 )
 def test_what_is_no_weight_is_refused_with_its_place(tmp_path, weights, message):
