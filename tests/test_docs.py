@@ -127,6 +127,8 @@ def test_every_room_is_told_of() -> None:
 
 def test_every_command_named_is_one_and_takes_the_options_named_with_it() -> None:
     for document, text in TEXTS.items():
+        # The commands of worked examples are run by `tests/test_contributing.py`; one of them is new there.
+        text = re.sub(r"^## Add something$.*?(?=^## )", "", text, flags=re.MULTILINE | re.DOTALL)
         blocks = [line for block in FENCE.findall(text) if block[0] == "sh" for line in block[2].splitlines()]
         for line in (*code_words(text), *blocks):
             words = line.split()
