@@ -101,11 +101,15 @@ def _images(name: str, meaning: str) -> DatasetDeclaration:
         task="multiclass",
         input_shape=(1, 28, 28),
         target_size=10,
-        samples="60,000 + 10,000",
+        count=60_000,
+        test_count=10_000,
+        reader="images",
     )
 
 
-def _scikit_learn(name: str, meaning: str, task: Any, inputs: int, classes: int, samples: str) -> DatasetDeclaration:
+def _scikit_learn(
+    name: str, meaning: str, task: Any, inputs: int, count: int, classes: tuple[str, ...] = ()
+) -> DatasetDeclaration:
     return DatasetDeclaration(
         name=name,
         meaning=meaning,
@@ -113,8 +117,11 @@ def _scikit_learn(name: str, meaning: str, task: Any, inputs: int, classes: int,
         tasks=(task,),
         task=task,
         input_shape=(inputs,),
-        target_size=classes,
-        samples=samples,
+        target_size=len(classes) if task == "multiclass" else 1,
+        count=count,
+        classes=classes,
+        package="scikit-learn",
+        reader="scikit_learn",
     )
 
 
@@ -296,8 +303,24 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
             CORRUPT,
         ),
     ),
-    _scikit_learn("digits", "handwritten digits, 8 x 8 grey (scikit-learn)", "multiclass", 64, 10, "1,797"),
-    _scikit_learn("breast_cancer", "benign or malignant from 30 measures (scikit-learn)", "binary", 30, 1, "569"),
-    _scikit_learn("diabetes", "progression of the disease from 10 measures (scikit-learn)", "regression", 10, 1, "442"),
-    _scikit_learn("wine", "three growers from 13 chemical measures (scikit-learn)", "multiclass", 13, 3, "178"),
+    _scikit_learn(
+        "digits", "handwritten digits, 8 x 8 grey (scikit-learn)", "multiclass", 64, 1797, tuple("0123456789")
+    ),
+    _scikit_learn(
+        "breast_cancer",
+        "benign or malignant from 30 measures (scikit-learn)",
+        "binary",
+        30,
+        569,
+        ("malignant", "benign"),
+    ),
+    _scikit_learn("diabetes", "progression of the disease from 10 measures (scikit-learn)", "regression", 10, 442),
+    _scikit_learn(
+        "wine",
+        "three growers from 13 chemical measures (scikit-learn)",
+        "multiclass",
+        13,
+        178,
+        ("class_0", "class_1", "class_2"),
+    ),
 )

@@ -191,10 +191,32 @@ class Model(Component):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetDeclaration(Component):
-    """`task` None: the config or the data say which. `input_shape` and `target_size` are given where they are fixed."""
+    """`task` None: the config or the data say which. `input_shape`, `target_size`, `count` (samples), `test_count` (of
+    an official test part) and `classes` (their names) are given where they are fixed.
+    `package`: what has to be installed for it, beside lossrun.
+    `reader`: the function of `data/sources/readers.py` that reads it, where that has another name; one serves several.
+    """
 
     kind: str = "dataset"
     task: Task | None = None
     input_shape: tuple[int, ...] | None = None
     target_size: int | None = None
-    samples: str = ""
+    count: int = 0
+    test_count: int = 0
+    classes: tuple[str, ...] = ()
+    package: str = ""
+    reader: str = ""
+
+    @property
+    def read_by(self) -> str:
+        return self.reader or self.name
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of the user's, which the config names by its path."""
+        return self.parameter("path") is not None
+
+    @property
+    def samples(self) -> str:
+        """How many samples there are, training and official test part; "" where that is not fixed."""
+        return " + ".join(f"{count:,}" for count in (self.count, self.test_count) if count)

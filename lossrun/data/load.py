@@ -19,13 +19,10 @@ from lossrun.data.samples.splits import drawn_sizes, held_out
 from lossrun.data.samples.streams import DataStream
 from lossrun.data.samples.target_scale import target_scale
 from lossrun.data.samples.targets import VOID
-from lossrun.data.sources.archive import read_npz
-from lossrun.data.sources.arrays import read_inline, read_user_dataset
-from lossrun.data.sources.csv_file import read_csv
-from lossrun.data.sources.images import IMAGE_SETS, read_images
-from lossrun.data.sources.scikit_learn import SAMPLES, read_scikit_learn
+from lossrun.data.sources.images import IMAGE_SETS
+from lossrun.data.sources.reading import read
+from lossrun.data.sources.request import Request
 from lossrun.data.sources.separate_parts import HELD_OUT, repeated_notes
-from lossrun.data.sources.synthetic import synthetic_classification, synthetic_regression
 from lossrun.data.tables.inputs import GREATEST, blocks, narrowed
 from lossrun.errors import DataError
 
@@ -50,7 +47,7 @@ def load(
     Raises DataError where the data are missing, damaged or do not fit the parameters; UsageError where `name` is a
     `module:attribute` that cannot be had.
     """
-    source, void = without_void(_read(name, parameters, config_dir, data_dir, ignored))
+    source, void = without_void(read(Request(name, parameters, config_dir, data_dir, ignored)))
     # The split reorders the arrays of the training part.
     notes = [*source.notes, *repeated_notes(source, [part for part in HELD_OUT if parameters[part]])]
     split_seed = seed if parameters["split_seed"] == "seed" else parameters["split_seed"]
@@ -150,29 +147,6 @@ def without_void(source: UnsplitData) -> tuple[UnsplitData, int]:
 def _void_notes(count: int, ignored: str | float | None) -> list[str]:
     samples = "1 sample" if count == 1 else f"{count} samples"
     return [f"{samples} with the ignored label {ignored}, which is no class, left out"] if count else []
-
-
-def _read(
-    name: str, parameters: Mapping[str, Any], config_dir: Path, data_dir: Path, ignored: str | float | None
-) -> UnsplitData:
-    if ":" in name:
-        return read_user_dataset(name, parameters, config_dir, ignored)
-    if name in IMAGE_SETS:
-        return read_images(name, data_dir)
-    if name in SAMPLES:
-        return read_scikit_learn(name)
-    match name:
-        case "synthetic_regression":
-            return synthetic_regression(parameters)
-        case "synthetic_classification":
-            return synthetic_classification(parameters)
-        case "csv":
-            return read_csv(parameters, config_dir, ignored)
-        case "npz":
-            return read_npz(parameters, config_dir, ignored)
-        case "inline":
-            return read_inline(parameters, ignored)
-    raise KeyError(f"dataset {name}")
 
 
 def _split(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lossrun.catalog.datasets import DATASETS
 from lossrun.data import Data, known_facts
 from lossrun.errors import DataError
 
@@ -15,20 +16,26 @@ UNSEEN: dict[str, Any] = dict.fromkeys(
 Filled = Callable[..., dict[str, Any]]
 
 
-@pytest.mark.parametrize(
-    ("name", "given"),
-    [
-        ("digits", {}),
-        ("breast_cancer", {"validation": 50}),
-        ("diabetes", {"test": 0, "validation": 0}),
-        ("wine", {}),
-        ("synthetic_regression", {"samples": 33, "features": 3}),
-        ("synthetic_classification", {}),
-        ("synthetic_classification", {"kind": "moons"}),
-        ("synthetic_classification", {"kind": "multilabel", "samples": 7}),
-        ("inline", {"inputs": [[1, 2], [3, 4], [5, 6]], "targets": [0.5, 1, 2], "test": 1}),
-    ],
-)
+GIVEN: list[tuple[str, dict[str, Any]]] = [
+    ("digits", {}),
+    ("breast_cancer", {"validation": 50}),
+    ("diabetes", {"test": 0, "validation": 0}),
+    ("wine", {}),
+    ("synthetic_regression", {"samples": 33, "features": 3}),
+    ("synthetic_classification", {}),
+    ("synthetic_classification", {"kind": "moons"}),
+    ("synthetic_classification", {"kind": "multilabel", "samples": 7}),
+    ("inline", {"inputs": [[1, 2], [3, 4], [5, 6]], "targets": [0.5, 1, 2], "test": 1}),
+]
+# Those that need no parameter.
+THE_OTHERS = [
+    (declared.name, {})
+    for declared in DATASETS
+    if not (declared.is_file or declared.read_by == "images" or declared.name in dict(GIVEN))
+]
+
+
+@pytest.mark.parametrize(("name", "given"), [*GIVEN, *THE_OTHERS])
 def test_known_facts_are_what_loading_gives(
     loaded: Callable[..., Data], filled: Filled, name: str, given: dict[str, Any]
 ) -> None:

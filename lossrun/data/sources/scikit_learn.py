@@ -1,22 +1,11 @@
 """The small tables that come with scikit-learn, an optional dependency."""
 
-from typing import Final
-
 import numpy as np
 
 from lossrun.catalog.declaration import Task
 from lossrun.data.samples.dataset import Part, Scaling, UnsplitData
 from lossrun.data.tables.inputs import as_float32, narrowed
 from lossrun.errors import DataError
-
-SAMPLES: Final = {"digits": 1797, "breast_cancer": 569, "diabetes": 442, "wine": 178}
-# The classes' names, () of numbers.
-CLASSES: Final[dict[str, tuple[str, ...]]] = {
-    "digits": tuple("0123456789"),
-    "breast_cancer": ("malignant", "benign"),
-    "diabetes": (),
-    "wine": ("class_0", "class_1", "class_2"),
-}
 
 
 def read_scikit_learn(name: str) -> UnsplitData:

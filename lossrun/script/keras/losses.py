@@ -1,8 +1,8 @@
 """Each loss in Keras: its own class where there is an equal one, else a few lines of keras.ops."""
 
-from collections.abc import Callable
 from typing import Final
 
+from lossrun.by_name import function_in
 from lossrun.errors import UsageError
 from lossrun.script.keras import loss_lines
 from lossrun.script.keras.loss_lines import weighted_within
@@ -40,10 +40,11 @@ def loss_section(experiment: ScriptInput) -> Section:
 
 def _written(o: Options) -> list[str]:
     """The lines of the loss. Raises UsageError for one that nobody has written in keras.ops."""
-    write: Callable[[Options], list[str]] | None = getattr(loss_lines, o.name, None)
+    write = function_in(loss_lines, o.name)
     if write is None:
         raise UsageError(f"loss: {o.name} has no form in Keras; take --as pytorch")
-    return write(o)
+    lines: list[str] = write(o)
+    return lines
 
 
 WEIGHTED: Final = '''class Loss(keras.losses.Loss):

@@ -4,9 +4,10 @@ import numpy as np
 
 from lossrun.data.samples.scaling import FAR_FROM_ZERO
 from lossrun.data.samples.streams import DataStream
+from lossrun.script.lines import synthetic
 from lossrun.script.lines.own import given_parts
+from lossrun.script.lines.reading import reading
 from lossrun.script.lines.script_input import ScriptInput
-from lossrun.script.lines.sources import reading
 from lossrun.script.lines.splitting import splitting
 from lossrun.script.lines.synthetic import stream
 from lossrun.script.lines.text import Section, comment, function, let, literal
@@ -111,7 +112,7 @@ def _scaling(experiment: ScriptInput, present: list[str], section: Section) -> l
     """Standardized in double precision, and rounded last."""
     standardize, data = experiment.config.dataset["standardize"], experiment.data
     kind = "np.float64" if experiment.config.precision == "float64" else "np.float32"
-    is_rounded = experiment.config.dataset.name.startswith("synthetic_")
+    is_rounded = hasattr(synthetic, experiment.config.dataset.name)
     lines: list[str] = []
     if standardize["inputs"]:
         images = data.train.inputs.ndim == 4

@@ -2,7 +2,6 @@
 
 from textwrap import wrap
 
-from lossrun.data.sources.scikit_learn import SAMPLES
 from lossrun.script.lines import rates
 from lossrun.script.lines.script_input import TITLES, ScriptInput
 from lossrun.script.lines.text import number
@@ -11,8 +10,8 @@ from lossrun.script.lines.text import number
 def heading(experiment: ScriptInput, framework: str, packages: list[str]) -> str:
     """The module's docstring, without its quotes."""
     config = experiment.config
-    if config.dataset.name in SAMPLES:
-        packages = [*packages, "scikit-learn"]
+    if experiment.dataset is not None and experiment.dataset.package:
+        packages = [*packages, experiment.dataset.package]
     parts = (config.dataset, config.model, config.loss, config.optimizer)
     what = ", ".join(part.name.rpartition(":")[2] for part in parts)
     same = {

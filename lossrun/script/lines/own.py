@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lossrun.data.sources import generated
 from lossrun.data.sources.arrays import own_arguments
+from lossrun.script.lines.embedded import embedded
 from lossrun.script.lines.encoding import oriented, without_void
 from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.text import Section, call, literal, quoted
@@ -28,6 +30,11 @@ def own_reading(experiment: ScriptInput, channels_last: bool) -> tuple[Section, 
     dataset, arguments = experiment.own_dataset, own_arguments(experiment.config.dataset.parameters)
     assert dataset is not None
     module, _, attribute = experiment.config.dataset.name.partition(":")
+    if attribute:
+        section = own_import(module, attribute, experiment.directory)
+    else:
+        attribute = experiment.config.dataset.name
+        section = embedded((generated.__name__, attribute))
     written = [f"{key}={literal(value, level=2)}" for key, value in arguments.items()]
     suffixes = ["", *(f"_{part}" for part in given_parts(experiment))]
     lines = [call(f"dataset = {attribute}", written, level=1)]
@@ -50,7 +57,7 @@ def own_reading(experiment: ScriptInput, channels_last: bool) -> tuple[Section, 
             kind = "" if experiment.facts.task == "regression" else ".astype(np.float32)"
             lines.append(f"{y} = {y}.reshape(len({y}), -1){kind}")
     assert len(shape) in (1, 3)
-    return own_import(module, attribute, experiment.directory), lines
+    return section, lines
 
 
 def _own_classes(y: np.ndarray, classes: tuple[str, ...], suffixes: list[str]) -> Lines:

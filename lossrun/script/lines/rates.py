@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from lossrun.by_name import function_in
 from lossrun.catalog.homes import home
 from lossrun.errors import UsageError
 from lossrun.script.lines import shares
@@ -44,7 +45,9 @@ def formula(experiment: ScriptInput, module: str) -> list[str]:
     share = "1.0"
     if schedule.name != "constant":
         parameters = {key: value for key, value in schedule.parameters.items() if key != "warmup_epochs"}
-        write: Callable[[Steps, Mapping[str, Any]], Share] = getattr(shares, schedule.name, _embedded(schedule.name))
+        write: Callable[[Steps, Mapping[str, Any]], Share] = function_in(shares, schedule.name) or _embedded(
+            schedule.name
+        )
         made, share = write(Steps(experiment, module), parameters)
         lines += made
     if warmup:
@@ -59,7 +62,7 @@ def formula(experiment: ScriptInput, module: str) -> list[str]:
 def outside(experiment: ScriptInput) -> Section:
     """Return what the formula refers to: lossrun's own function of a schedule that nobody has written out."""
     name = experiment.config.schedule.name
-    if not moves(experiment) or hasattr(shares, name):
+    if not moves(experiment) or function_in(shares, name):
         return Section()
     section = embedded((POSITION, "SchedulePosition"), (home("schedule", name), name))
     # `learning_rate` has a step of its own, which hides a schedule of that name.

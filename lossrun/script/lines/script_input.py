@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lossrun.catalog import DataFacts
-from lossrun.catalog.declaration import Loss
+from lossrun.by_name import function_in
+from lossrun.catalog import DataFacts, get
+from lossrun.catalog.declaration import DatasetDeclaration, Loss
 from lossrun.config import Config
 from lossrun.config.resolve import loss_declaration, output_size
 from lossrun.data import Data, Dataset
+from lossrun.data.sources import generated
 from lossrun.data.sources.arrays import own_arguments
 from lossrun.errors import UsageError
 from lossrun.experiment import Experiment
@@ -22,8 +24,8 @@ TITLES: Final = {"pytorch": "PyTorch", "keras": "Keras"}
 @dataclass(frozen=True, slots=True)
 class ScriptInput:
     """`config` is resolved. `source`: the config file as the command line named it, `directory`: where paths in it
-    start from, `data_dir`: where official data lie. `own_dataset`: what a user's function returned. `command`: what
-    writes the script again, "" where it is not known."""
+    start from, `data_dir`: where official data lie. `own_dataset`: what a function returned, a user's or one of
+    `generated.py`. `command`: what writes the script again, "" where it is not known."""
 
     config: Config
     facts: DataFacts
@@ -61,6 +63,15 @@ class ScriptInput:
         return loss_declaration(self.config.loss)
 
     @property
+    def dataset(self) -> DatasetDeclaration | None:
+        """Its declaration; None for a user's own."""
+        if self.config.dataset.is_plugin:
+            return None
+        declared = get("dataset", self.config.dataset.name)
+        assert isinstance(declared, DatasetDeclaration)
+        return declared
+
+    @property
     def metric(self) -> str | None:
         """The metric that is printed beside the loss, by its plain name; None where none is simple."""
         task = self.facts.task
@@ -93,10 +104,11 @@ class ScriptInput:
 
 
 def script_input(experiment: Experiment, source: str, command: str = "") -> ScriptInput:
-    """Calls a user's dataset function once more: what it returns as such says what a script has left to do."""
+    """Call a dataset function once more: what it returns as such says what a script has left to do."""
     config, directory = experiment.config, experiment.reading.directory
     dataset = config.dataset
-    own = load_plugin(dataset.name, directory)(**own_arguments(dataset.parameters)) if dataset.is_plugin else None
+    function = load_plugin(dataset.name, directory) if dataset.is_plugin else function_in(generated, dataset.name)
+    own = function(**own_arguments(dataset.parameters)) if function else None
     return ScriptInput(
         config,
         experiment.facts,

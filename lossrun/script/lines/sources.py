@@ -1,42 +1,39 @@
-"""Lines of `load_data` that read or make all samples, x and y, and the official x_test and y_test where asked for.
+"""Lines of `load_data` that read or make all samples, x and y, and the official x_test and y_test where asked for: one
+function for each reader that a dataset declares.
 
 Inputs come out as in `lossrun.data`: numbers (N, D), or bytes or numbers (N, C, H, W), for Keras (N, H, W, C).
 """
 
 import numpy as np
 
-from lossrun.data.sources.images import IMAGE_SETS, TEST, TRAIN
-from lossrun.data.sources.scikit_learn import SAMPLES
+from lossrun.data.sources.images import TEST, TRAIN
+from lossrun.script.lines import synthetic
 from lossrun.script.lines.encoding import encoded
 from lossrun.script.lines.files import csv_reading, npz_reading
-from lossrun.script.lines.own import own_reading
 from lossrun.script.lines.script_input import ScriptInput
-from lossrun.script.lines.synthetic import synthetic_classification, synthetic_regression
 from lossrun.script.lines.text import Section, call, literal, quoted
 
 Lines = list[str]
 
 
-def reading(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:
-    """What stands outside `load_data`, and the lines in it."""
-    dataset = experiment.config.dataset
-    if dataset.is_plugin:
-        return own_reading(experiment, channels_last)
-    if dataset.name in IMAGE_SETS:
-        return _official(experiment, channels_last)
-    if dataset.name in SAMPLES:
-        return _scikit_learn(experiment)
-    match dataset.name:
-        case "synthetic_regression":
-            return Section(), synthetic_regression(dataset.parameters)
-        case "synthetic_classification":
-            return Section(), synthetic_classification(dataset.parameters)
-        case "csv":
-            return csv_reading(experiment)
-        case "npz":
-            return npz_reading(experiment, channels_last)
-        case _:
-            return Section(), _inline(experiment)
+def synthetic_regression(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:  # noqa: ARG001
+    """Lines that draw a known function plus noise."""
+    return Section(), synthetic.synthetic_regression(experiment.config.dataset.parameters)
+
+
+def synthetic_classification(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:  # noqa: ARG001
+    """Lines that draw classes of a known shape."""
+    return Section(), synthetic.synthetic_classification(experiment.config.dataset.parameters)
+
+
+def csv(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:  # noqa: ARG001
+    """Lines that read a table."""
+    return csv_reading(experiment)
+
+
+def npz(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:
+    """Lines that read arrays."""
+    return npz_reading(experiment, channels_last)
 
 
 READ_IDX = '''def read_idx(name):
@@ -48,7 +45,8 @@ READ_IDX = '''def read_idx(name):
     return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)'''
 
 
-def _official(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:
+def images(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:
+    """A function and lines that read the four official files."""
     folder = (experiment.data_dir / experiment.config.dataset.name).resolve()
     zipped = (folder / TRAIN[0]).is_file()
     section = Section(
@@ -69,7 +67,8 @@ def _official(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Li
     return section, lines
 
 
-def _scikit_learn(experiment: ScriptInput) -> tuple[Section, Lines]:
+def scikit_learn(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:  # noqa: ARG001
+    """Lines that call the loader of scikit-learn."""
     loader = f"load_{experiment.config.dataset.name}"
     columns = {"multiclass": "", "binary": "[:, None].astype(np.float32)", "regression": "[:, None]"}
     targets = f"y{columns[experiment.facts.task]}"
@@ -79,7 +78,8 @@ def _scikit_learn(experiment: ScriptInput) -> tuple[Section, Lines]:
     ]
 
 
-def _inline(experiment: ScriptInput) -> Lines:
+def inline(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:  # noqa: ARG001
+    """Lines that hold the points."""
     dataset = experiment.config.dataset
     lines = []
     weights = [("w", "weights")] if dataset["weights"] is not None else []
@@ -92,4 +92,4 @@ def _inline(experiment: ScriptInput) -> Lines:
             lines.append(call(f"{name} = np.array", [literal(values, level=1)], column, level=1))
         else:
             lines.append(f"{before}{text}){column}")
-    return [*lines, *encoded("y", experiment, np.shape(dataset["targets"]))]
+    return Section(), [*lines, *encoded("y", experiment, np.shape(dataset["targets"]))]

@@ -1,8 +1,9 @@
 """Each loss in PyTorch: its own class where there is an equal one, else a few lines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
+from lossrun.by_name import function_in
 from lossrun.catalog.homes import home
 from lossrun.catalog.losses.reductions import adds_up_samples
 from lossrun.script.lines.embedded import embedded
@@ -43,13 +44,12 @@ def _has_class(o: Options) -> bool:
 
 def _is_embedded(o: Options) -> bool:
     """Whether nobody has written the loss out for a script, so that lossrun's own function is put into it."""
-    return not hasattr(loss_lines, o.name)
+    return function_in(loss_lines, o.name) is None
 
 
 def _lines(o: Options) -> tuple[Section, list[str]]:
     """What stands outside `loss_fn`, and the lines in it that end in `losses`."""
-    if not _is_embedded(o):
-        write: Callable[[Options], list[str]] = getattr(loss_lines, o.name)
+    if (write := function_in(loss_lines, o.name)) is not None:
         return Section(), [*_prepared(o), *write(o)]
     values = {
         key: value

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from lossrun.by_name import function_in
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
 from lossrun.catalog.homes import home
@@ -26,7 +27,7 @@ def optimizer_section(experiment: ScriptInput) -> Section:
     declared = get("optimizer", optimizer.name)
     assert isinstance(declared, Optimizer)
     if not declared.torch_class:
-        write: Callable[[ScriptInput], Section] = getattr(not_in_torch, optimizer.name, _embedded)
+        write: Callable[[ScriptInput], Section] = function_in(not_in_torch, optimizer.name) or _embedded
         return write(experiment)
     for pair, (first, second) in declared.pairs.items():
         parameters[pair] = (parameters.pop(first), parameters.pop(second))

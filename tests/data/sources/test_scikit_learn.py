@@ -3,8 +3,10 @@ from collections.abc import Callable
 
 import pytest
 
+from lossrun.catalog.datasets import DATASETS
+from lossrun.catalog.declaration import DatasetDeclaration
 from lossrun.data import Data
-from lossrun.data.sources.scikit_learn import SAMPLES, read_scikit_learn
+from lossrun.data.sources.scikit_learn import read_scikit_learn
 from lossrun.errors import DataError
 
 
@@ -27,5 +29,8 @@ def test_without_scikit_learn_the_way_to_install_it_is_named(monkeypatch: pytest
         read_scikit_learn("wine")
 
 
-def test_samples_are_as_declared() -> None:
-    assert {name: len(read_scikit_learn(name).train) for name in SAMPLES} == SAMPLES
+@pytest.mark.parametrize("declared", [d for d in DATASETS if d.reader == "scikit_learn"], ids=lambda d: d.name)
+def test_samples_are_as_declared(declared: DatasetDeclaration) -> None:
+    source = read_scikit_learn(declared.name)
+    assert (source.task, source.target_size, source.classes) == (declared.task, declared.target_size, declared.classes)
+    assert (len(source.train), source.train.inputs.shape[1:]) == (declared.count, declared.input_shape)

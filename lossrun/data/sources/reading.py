@@ -1,0 +1,34 @@
+"""From a dataset's name to samples that are not yet split."""
+
+from collections.abc import Callable
+
+from lossrun.by_name import function_in
+from lossrun.catalog import get
+from lossrun.catalog.declaration import DatasetDeclaration
+from lossrun.data.samples.dataset import UnsplitData
+from lossrun.data.sources import arrays, generated, readers
+from lossrun.data.sources.request import Request
+from lossrun.errors import DataError
+
+
+def read(request: Request) -> UnsplitData:
+    """Return the samples of a declared dataset or of a user's own, `module:attribute`.
+
+    Raises KeyError for a name that is not declared, and what the reader raises.
+    """
+    if ":" in request.name:
+        return arrays.read_user_dataset(request.name, request.parameters, request.config_dir, request.ignored)
+    declared = get("dataset", request.name)
+    assert isinstance(declared, DatasetDeclaration)
+    reader: Callable[[Request], UnsplitData] = function_in(readers, declared.read_by) or generate
+    return reader(request)
+
+
+def generate(request: Request) -> UnsplitData:
+    """Call the function of that name in `generated.py`."""
+    function = getattr(generated, request.name)
+    try:
+        dataset = function(**arrays.own_arguments(request.parameters))
+    except ValueError as error:
+        raise DataError(f"dataset {request.name}: {error}") from error
+    return arrays.from_dataset(dataset, request.name, request.ignored)
