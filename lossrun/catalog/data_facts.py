@@ -31,11 +31,12 @@ class DataFacts:
 
     `target_size`: classes for multiclass, otherwise columns of the target. `train`, `validation`, `test`: samples.
     Of the training targets, None where they have not been looked at: `target_range`, least and greatest;
-    `least_magnitude`, the target nearest to 0; `class_counts`, samples of each class (binary: of no and of yes;
-    multilabel: with each label); `weights`, least, greatest and sum of the samples' weights (None also where all count
-    alike).
+    `least_magnitude`, the target nearest to 0; `class_counts`, samples of each class that do not weigh 0 (binary: of no
+    and of yes; multilabel: with each label); `weights`, least, greatest and sum of the samples' weights (None also
+    where all count alike).
     Of a regression's validation and test targets: `held_out_range`, `held_out_magnitude`. `target_scale`: of all parts.
-    `held_out_counts`: as `class_counts`, of "validation" and "test", where there are such samples.
+    `held_out_counts`: as `class_counts`, of "validation" and "test", where there are such samples. `counted`: of each
+    part, the samples that do not weigh 0.
     `classes`: their names, () where they have none. `numbered`: a label is the place of its class, also where that has
     a name. `void`: samples left out because their label is ignored and no class.
     """
@@ -57,6 +58,7 @@ class DataFacts:
     numbered: bool = True
     void: int = 0
     held_out_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    counted: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def class_of(self, label: str | float) -> int | None:
         """The place of the class with that label, as the data write it; None where no class has it.

@@ -45,7 +45,8 @@ def _other_task(case: Case, declared: Loss) -> str:
         return ""
     facts = case.facts
     readings = {"binary": "multiclass", "multiclass": "binary" if facts.target_size == 2 else ""}
-    one_hot = facts.task == "multilabel" and facts.class_counts is not None and sum(facts.class_counts) == facts.train
+    counts, counted = facts.class_counts, facts.counted.get("train", facts.train)
+    one_hot = facts.task == "multilabel" and counts is not None and sum(counts) == counted
     other = "multiclass" if one_hot else readings.get(facts.task, "")
     return f", or set dataset.task: {other}" if other in declared.tasks else ""
 

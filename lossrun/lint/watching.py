@@ -7,7 +7,7 @@ from typing import Final
 from lossrun.catalog import DataFacts, find, nearest
 from lossrun.catalog.metrics import OF_SEVERAL, metric_names, task_metrics
 from lossrun.config import Config
-from lossrun.config.resolve import goal, outputs_read_as
+from lossrun.config.resolve import goal, ignored_class, outputs_read_as
 from lossrun.config.source import Path
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
@@ -17,7 +17,7 @@ def watched_metric(case: Case) -> Iterator[Violation]:
     known, of_the_task = columns(case.facts, case.config), columns(case.facts)
     for path, metric, _ in _watched(case.config):
         if metric in known:
-            if reason := _never_a_number(metric, case.facts):
+            if reason := _never_a_number(metric, case):
                 yield Violation(
                     path, f"{metric} is NaN in every epoch: {reason}", "hold out more samples, or use val_loss"
                 )
@@ -41,16 +41,20 @@ def _hint(asked: str, known: list[str], part: str = "") -> str:
     return f" (did you mean {near}?)" if near else ""
 
 
-def _never_a_number(metric: str, facts: DataFacts) -> str:
-    """Say why a metric of the validation samples is always NaN, or ""."""
-    counts = facts.held_out_counts.get("validation")
+def _never_a_number(metric: str, case: Case) -> str:
+    """Say why a metric of the validation samples that count is always NaN, or ""."""
+    facts, ignored = case.facts, ignored_class(case.config.loss, case.facts)
+    counts = [0 if place == ignored else n for place, n in enumerate(facts.held_out_counts.get("validation", ()))]
     if not counts or not facts.validation:
         return ""
-    if metric == "val_auc" and not any(0 < count < facts.validation for count in counts):
-        return "all validation samples are of one class"
+    # Labels do not exclude each other, so their numbers do not add up to that of the samples.
+    total = facts.counted.get("validation", facts.validation) if facts.task == "multilabel" else sum(counts)
+    some = total < facts.validation
+    if metric == "val_auc" and not any(0 < count < total for count in counts):
+        return f"all validation samples{' that count' * some} are of one class"
     ranked = counts[1:] if facts.task == "binary" else counts
     if metric == "val_average_precision" and not any(ranked):
-        return "no validation sample is of the positive class"
+        return f"no validation sample{' that counts' * some} is of the positive class"
     return ""
 
 

@@ -1,5 +1,6 @@
 """Training on samples that have a weight of their own."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from lossrun.components.losses.classes import cross_entropy
 from lossrun.components.losses.reductions import Objective
 from lossrun.components.losses.regression import mse
 from lossrun.config import from_mapping
+from lossrun.errors import ConfigError, DataError
 from lossrun.experiment import load_experiment
 from lossrun.health.floors import floors
 from lossrun.records import predictions, recorded
@@ -170,4 +172,54 @@ def test_ignored_samples_are_not_scored_and_runs_that_ignore_others_are_not_comp
     assert finished["test_at_best"]["test_accuracy"] == right.mean()
     other = laboratory.start({**given, "loss": "cross_entropy"})
     said = reasons([recorded.load(each.path) for each in (run, other)], ["A", "B"])
-    assert said == ("the runs ignore different labels (A: 1, B: none), so they were not scored on the same samples",)
+    assert said == (
+        "the runs ignore different labels (A: 1, B: no label), so they were not scored on the same samples",
+    )
+
+
+# Validation targets, their weights, and the class that the loss ignores.
+HELD_OUT: list[tuple[str, list[Any], list[float], int | None]] = [
+    ("binary", [0, 1, 1], [1, 1, 1], None),
+    ("binary", [0, 1, 1], [0, 1, 1], None),
+    ("binary", [0, 1, 0], [1, 0, 2], None),
+    ("binary", [0, 1, 1], [1, 0, 1], None),
+    ("multiclass", [0, 1, 2], [1, 1, 1], None),
+    ("multiclass", [0, 1, 2], [0, 0, 1], None),
+    ("multiclass", [0, 1, 1], [1, 1, 1], 0),
+    ("multiclass", [0, 1, 2], [1, 1, 1], 0),
+    ("multiclass", [0, 1, 2], [1, 1, 0], 0),
+    ("multilabel", [[0, 1, 0], [1, 1, 0], [0, 1, 0]], [1, 1, 1], None),
+    ("multilabel", [[0, 1, 0], [1, 1, 0], [0, 1, 0]], [1, 0, 1], None),
+    ("multilabel", [[0, 0, 0], [1, 1, 0], [0, 0, 0]], [1, 0, 1], None),
+]
+
+
+@pytest.mark.parametrize("metric", ["val_auc", "val_average_precision"])
+@pytest.mark.parametrize(("task", "targets", "weights", "ignored"), HELD_OUT)
+def test_a_metric_is_refused_where_it_would_be_nan_of_the_samples_that_count(
+    laboratory: Laboratory, metric: str, task: str, targets: list[Any], weights: list[float], ignored: int | None
+) -> None:
+    arrays = {"x_train": INPUTS, "y_train": TARGETS[task], "w_train": np.ones(N)}
+    held_out = {"x_val": INPUTS[:3], "y_val": np.array(targets), "w_val": np.array(weights)}
+    np.savez(laboratory.folder / "t.npz", **arrays, **held_out)
+    changes = {
+        "dataset": {"name": "npz", "path": "t.npz", "task": task, "weight": "w_train", "test": 0},
+        "loss": {"name": LOSSES[task], **({} if ignored is None else {"ignore_index": ignored})},
+        "epochs": 1,
+    }
+    run = laboratory.start(config(task) | changes)
+    is_nan = math.isnan(rows(run)[0][metric])
+    reading = from_mapping(config(task) | changes | {"best": metric}, laboratory.folder)
+    if not is_nan:
+        load_experiment(reading, laboratory.folder)
+        return
+    with pytest.raises(ConfigError, match=f"{metric} is NaN in every epoch: "):
+        load_experiment(reading, laboratory.folder)
+
+
+def test_training_samples_that_weigh_0_are_of_no_class(laboratory: Laboratory) -> None:
+    """Nothing tells the classes apart where all that count are of one."""
+    dataset = {"inputs": list(range(12)), "targets": [0] * 6 + [1] * 6, "weights": [1] * 6 + [0] * 6}
+    changes = {"dataset": {"name": "inline", "task": "binary", **dataset}, "loss": "binary_cross_entropy"}
+    with pytest.raises(DataError, match="every training sample that counts is of the class 0"):
+        load_experiment(from_mapping(config("binary") | changes, laboratory.folder), laboratory.folder)

@@ -22,11 +22,12 @@ def class_notes(parts: Mapping[str, Part], task: Task, target_size: int, classes
         return ()
     counts = {name: class_counts(part.targets, task, target_size) for name, part in parts.items()}
     names = classes or tuple(map(str, range(len(counts["train"]))))
-    present = np.flatnonzero(counts["train"])
+    present = np.flatnonzero(class_counts(parts["train"].counted, task, target_size))
     if task != "multilabel" and len(present) < 2:
+        that_counts = " that counts" * (parts["train"].weights is not None)
         raise DataError(
-            f"every training sample is of the class {names[present[0]]}; expected at least 2 classes to tell apart: "
-            "hold out fewer samples, or add some of the others"
+            f"every training sample{that_counts} is of the class {names[present[0]]}; expected at least 2 classes to "
+            "tell apart: hold out fewer samples, or add some of the others"
         )
     nowhere = np.flatnonzero(sum(counts.values()) == 0)
     return (f"{_listed(names, nowhere)} in no sample at all",) if len(nowhere) else ()

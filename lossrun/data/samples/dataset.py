@@ -80,6 +80,11 @@ class Part:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def counted(self) -> np.ndarray:
+        """Its targets, less those of samples that weigh 0."""
+        return self.targets if self.weights is None else self.targets[self.weights > 0]
+
     def rows(self, index: np.ndarray | slice) -> "Part":
         weights = None if self.weights is None else self.weights[index]
         return Part(self.inputs[index], self.targets[index], self.ids[index], weights)
@@ -151,6 +156,13 @@ class Data:
     def facts(self) -> DataFacts:
         regression = self.task == "regression"
         held_out = [part.targets for part in (self.validation, self.test) if part and regression]
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        counted = {name: part.counted for name, part in parts.items() if part is not None}
+        counts = {
+            name: tuple(class_counts(targets, self.task, self.target_size).tolist())
+            for name, targets in counted.items()
+            if not regression
+        }
         return DataFacts(
             task=self.task,
             input_shape=self.input_shape,
@@ -160,9 +172,7 @@ class Data:
             test=len(self.test) if self.test else 0,
             target_range=(float(self.train.targets.min()), float(self.train.targets.max())),
             least_magnitude=float(np.abs(self.train.targets).min()),
-            class_counts=None
-            if self.task == "regression"
-            else tuple(class_counts(self.train.targets, self.task, self.target_size).tolist()),
+            class_counts=counts.get("train"),
             held_out_range=(min(float(p.min()) for p in held_out), max(float(p.max()) for p in held_out))
             if held_out
             else None,
@@ -172,13 +182,8 @@ class Data:
             numbered=self.numbered,
             void=self.void,
             weights=None if self.train.weights is None else summary_of(self.train.weights),
-            held_out_counts={}
-            if self.task == "regression"
-            else {
-                name: tuple(class_counts(part.targets, self.task, self.target_size).tolist())
-                for name, part in (("validation", self.validation), ("test", self.test))
-                if part is not None
-            },
+            held_out_counts={name: each for name, each in counts.items() if name != "train"},
+            counted={name: len(targets) for name, targets in counted.items()},
         )
 
 
