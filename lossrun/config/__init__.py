@@ -1,4 +1,4 @@
-"""YAML text -> a frozen, validated Config."""
+"""Read YAML into a frozen, validated Config."""
 
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
 from lossrun.config.overrides import Change, Override, text_option

@@ -1,4 +1,4 @@
-"""The validated config: frozen, every default filled in."""
+"""Define the validated config: frozen, with every default filled in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -7,38 +7,52 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A named component and its parameters. `name` is our own spelling, or a user's `module:attribute`."""
+    """A component and its parameters.
+
+    Attributes:
+        name: Our name of the component, or `module:attribute` for one of the user's own.
+    """
 
     name: str
     parameters: Mapping[str, Any]
 
     @property
     def is_plugin(self) -> bool:
+        """Whether the component is the user's own."""
         return ":" in self.name
 
     def __getitem__(self, parameter: str) -> Any:
         return self.parameters[parameter]
 
     def to_mapping(self) -> dict[str, Any]:
+        """Return the component as in a config file."""
         return {"name": self.name, **self.parameters}
 
     def replace(self, **parameters: Any) -> "Choice":
+        """Return a copy with some parameters changed."""
         return Choice(self.name, {**self.parameters, **parameters})
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpointing:
-    """When the full state is saved. Exactly one of the two lengths is set."""
+    """When to save the full state.
+
+    Attributes:
+        every: A length such as "1 epoch" or "200 steps".
+        keep: How many of the newest checkpoints to keep.
+    """
 
     every: str
     keep: int
 
     @property
     def every_epochs(self) -> int | None:
+        """The length in epochs; None if it is in steps."""
         return self._length("epoch")
 
     @property
     def every_steps(self) -> int | None:
+        """The length in steps; None if it is in epochs."""
         return self._length("step")
 
     def _length(self, unit: str) -> int | None:
@@ -58,7 +72,7 @@ class EarlyStopping:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """What chooses the best epoch."""
+    """The metric that chooses the best epoch."""
 
     metric: str
     mode: str
@@ -66,7 +80,7 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One experiment. The fields are the keys of the file; `seeds` holds the seeds themselves."""
+    """One experiment. The fields are the keys of the file; `seeds` lists the seeds themselves."""
 
     name: str | None
     tags: tuple[str, ...]
@@ -98,16 +112,16 @@ class Config:
         return self.name or "-".join(part.rpartition(":")[2] for part in parts)
 
     def samples_per_step(self, samples: int) -> int:
-        """In a whole batch, of so many training samples."""
+        """Return the samples in a full batch, for a number of training samples."""
         return samples if self.batch_size == "full" else min(self.batch_size, samples)
 
     def steps_per_epoch(self, samples: int) -> int:
-        """Of so many training samples; a smaller last batch counts unless it is dropped."""
+        """Return the steps for a number of training samples; a smaller last batch counts unless it is dropped."""
         whole, rest = divmod(samples, self.samples_per_step(samples))
         return whole + (1 if rest and not self.drop_last else 0)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain values in the order of the keys, fit for YAML; reading them back gives an equal config."""
+        """Return plain values for YAML, in the order of the keys; reading them back gives an equal config."""
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
 

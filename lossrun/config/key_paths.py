@@ -1,4 +1,4 @@
-"""Every key that a config may have, by its dotted path, from the declarations: what `lossrun explain KEY` tells."""
+"""List every key that a config may have by its dotted path, for `lossrun explain KEY`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +9,16 @@ from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.parameter import Key, KeyGroup, Nested
 from lossrun.config.keys import HABITS, KEYS, SWEEP
 
-_DEEPEST: Final = 3  # components within components: dataset, noise
+_DEEPEST: Final = 3  # components within components, such as the noise of a dataset
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One declaration of a key. `components`: names of those that have it so; none for a key of the config itself."""
+    """One declaration of a key.
+
+    Attributes:
+        components: The names of the components with this declaration; () for a key of the config itself.
+    """
 
     key: Key
     components: tuple[str, ...] = ()
@@ -22,9 +26,14 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class KeyPath:
-    """`path`: dotted, `early_stopping.patience`. `kind`: whose parameter it is, "" for a key of the config itself.
-    `variants`: its declarations, which components of one kind may differ in. `spellings`: its other paths, and what
-    people from elsewhere call it."""
+    """A key of a config.
+
+    Attributes:
+        path: The dotted path, `early_stopping.patience`.
+        kind: The kind of component that has it; "" for a key of the config itself.
+        variants: Its declarations; components of one kind may have different ones.
+        spellings: Its other paths, and what other programs call it.
+    """
 
     path: str
     kind: str
@@ -33,14 +42,14 @@ class KeyPath:
 
     @property
     def meaning(self) -> str:
-        """What the key is for, where its declarations agree on it."""
+        """The meaning, in a few words."""
         meanings = {variant.key.meaning for variant in self.variants}
         return meanings.pop() if len(meanings) == 1 else f"depends on the {self.kind}"
 
 
 @cache
 def key_paths() -> dict[str, KeyPath]:
-    """All keys by their paths, in the order of the config."""
+    """Return all keys by their paths, in the order of the config."""
     found: dict[str, KeyPath] = {}
     for key in _walk(KEYS, "", "", (), 0):
         known = found.get(key.path)
@@ -52,7 +61,7 @@ def key_paths() -> dict[str, KeyPath]:
 
 
 def file_keys() -> dict[str, KeyPath]:
-    """The same and the sweep block: all keys that a file may have."""
+    """Return all keys that a file may have: those of a config, and the sweep block."""
     return {**key_paths(), SWEEP.name: KeyPath(SWEEP.name, "", (Variant(SWEEP),))}
 
 
@@ -69,13 +78,13 @@ def _walk(keys: Sequence[Key], before: str, kind: str, components: tuple[str, ..
 
 
 def _joined(one: KeyPath, other: KeyPath) -> KeyPath:
-    """Two of the same path: components that declare it alike are named together."""
+    """Combine two keys with the same path; components with equal declarations are listed together."""
     variants = list(one.variants)
     for variant in other.variants:
-        alike = next((place for place, known in enumerate(variants) if known.key == variant.key), None)
-        if alike is None:
+        place = next((number for number, known in enumerate(variants) if known.key == variant.key), None)
+        if place is None:
             variants.append(variant)
         else:
-            both = dict.fromkeys((*variants[alike].components, *variant.components))
-            variants[alike] = Variant(variant.key, tuple(both))
+            both = dict.fromkeys((*variants[place].components, *variant.components))
+            variants[place] = Variant(variant.key, tuple(both))
     return KeyPath(one.path, one.kind, tuple(variants), tuple(dict.fromkeys((*one.spellings, *other.spellings))))

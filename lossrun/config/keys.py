@@ -1,31 +1,40 @@
-"""The keys of a config file, declared in the catalogue's words."""
+"""Declare the keys of a config file."""
 
 from typing import Any, Final, Literal
 
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter
 
 AUTO_MODE: Final = Parameter(
-    "mode", Literal["auto", "min", "max"], "auto", "which way is better; auto: as the metric says"
+    "mode", Literal["auto", "min", "max"], "auto", "whether lower or higher is better; auto: as declared for the metric"
 )
 
 KEYS: Final[tuple[Key, ...]] = (
-    Parameter("name", str | None, None, "of the run; left out: <dataset>-<model>-<loss>-<optimizer>"),
-    Parameter("tags", list[str], [], "words to find the run by"),
-    Nested("dataset", "dataset", REQUIRED, "what to learn from"),
-    Nested("model", "model", REQUIRED, "what learns"),
-    Nested("loss", "loss", REQUIRED, "what training minimises"),
-    Nested("optimizer", "optimizer", REQUIRED, "how gradients become updates of the weights"),
+    Parameter("name", str | None, None, "name of the run; by default <dataset>-<model>-<loss>-<optimizer>"),
+    Parameter("tags", list[str], [], "words for finding the run"),
+    Nested("dataset", "dataset", REQUIRED, "data to learn from"),
+    Nested("model", "model", REQUIRED, "model to train"),
+    Nested("loss", "loss", REQUIRED, "loss to minimize"),
+    Nested("optimizer", "optimizer", REQUIRED, "rule that turns gradients into updates of the weights"),
     Parameter("learning_rate", float, REQUIRED, "size of the optimizer's steps", above=0),
-    Nested("schedule", "schedule", "constant", "how the learning rate moves"),
+    Nested("schedule", "schedule", "constant", "how the learning rate changes during training"),
     Parameter("epochs", int, 10, "passes over the training data", at_least=1),
     Parameter(
-        "batch_size", int | Literal["full"], 32, "samples per step; full: all of them", unit="samples", at_least=1
+        "batch_size",
+        int | Literal["full"],
+        32,
+        "samples per step; full: all training samples",
+        unit="samples",
+        at_least=1,
     ),
-    Parameter("shuffle", bool, True, "a new order for every epoch"),
-    Parameter("drop_last", bool, False, "leave out the last batch of an epoch where it is smaller"),
-    Parameter("seed", int, 0, "start of all randomness", at_least=0),
+    Parameter("shuffle", bool, True, "shuffle the samples in every epoch"),
+    Parameter("drop_last", bool, False, "drop the last batch of an epoch if it is smaller"),
+    Parameter("seed", int, 0, "seed of all randomness", at_least=0),
     Parameter(
-        "seeds", int | list[int] | None, None, "how many seeds to train (seed, seed+1, ...), or which", at_least=0
+        "seeds",
+        int | list[int] | None,
+        None,
+        "how many seeds to train (seed, seed+1, ...), or a list of them",
+        at_least=0,
     ),
     KeyGroup(
         "checkpoint",
@@ -34,12 +43,12 @@ KEYS: Final[tuple[Key, ...]] = (
                 "every",
                 str,
                 "1 epoch",
-                "how often",
+                "how often to save",
                 pattern=r"[1-9][0-9]* (epochs?|steps?)",
                 form="a length such as '1 epoch' or '200 steps'",
                 endings=(" epochs", " steps"),
             ),
-            Parameter("keep", int, 3, "how many of the newest, best and last besides", at_least=2),
+            Parameter("keep", int, 3, "how many of the newest checkpoints to keep, besides best and last", at_least=2),
         ),
         {},
         "when to save the full state",
@@ -48,10 +57,10 @@ KEYS: Final[tuple[Key, ...]] = (
     KeyGroup(
         "early_stopping",
         (
-            Parameter("metric", str, "auto", "what to watch; auto: val_loss"),
+            Parameter("metric", str, "auto", "metric to watch; auto: val_loss"),
             AUTO_MODE,
-            Parameter("patience", int, 5, "epochs without improvement to allow", unit="epochs", at_least=1),
-            Parameter("min_delta", float, 0.0, "improvement that counts", at_least=0),
+            Parameter("patience", int, 5, "epochs without improvement before stopping", unit="epochs", at_least=1),
+            Parameter("min_delta", float, 0.0, "the least change that counts as an improvement", at_least=0),
         ),
         None,
         "when to stop before the last epoch",
@@ -60,7 +69,9 @@ KEYS: Final[tuple[Key, ...]] = (
     KeyGroup(
         "best",
         (
-            Parameter("metric", str, "auto", "what chooses; auto: val_loss, or train_loss without validation"),
+            Parameter(
+                "metric", str, "auto", "metric that chooses; auto: val_loss, or train_loss without validation data"
+            ),
             AUTO_MODE,
         ),
         {},
@@ -68,42 +79,46 @@ KEYS: Final[tuple[Key, ...]] = (
         short_for="metric",
     ),
     Parameter(
-        "on_divergence", Literal["stop", "continue"], "stop", "when one of several seeds diverges: the other seeds"
+        "on_divergence", Literal["stop", "continue"], "stop", "what the other seeds do when one of several diverges"
     ),
     Parameter(
         "lint",
         Literal["error", "warn"] | dict[str, Literal["error", "warn", "off"]],
         "error",
-        "how strictly the linter's errors are taken: all of them, or rule by rule",
+        "severity of the linter's errors: for all rules, or rule by rule",
         form="error, warn, or a mapping such as {double_activation: warn}",
     ),
     Parameter(
         "precision",
         Literal["float32", "float64", "bf16"],
         "float32",
-        "of weights, data and sums; bf16: the model computes in bfloat16, all else in float32",
+        "precision of weights, data, and sums; bf16: the model in bfloat16, everything else in float32",
     ),
     Parameter(
         "step",
         Literal["auto", "eager", "recorded"],
         "auto",
-        "how updates are computed; recorded: once, then replayed; auto: recorded but for models and losses of your own",
+        "how updates are computed; recorded: recorded once, then replayed; auto: recorded, except for models and "
+        "losses "
+        "of your own",
     ),
-    Parameter("device", Literal["auto", "cpu", "cuda", "mps"], "auto", "where to train; auto: cuda if there, else cpu"),
-    Parameter("compare_on", str | None, None, "the metric that comparisons are decided by"),
+    Parameter(
+        "device", Literal["auto", "cpu", "cuda", "mps"], "auto", "device to train on; auto: cuda if available, else cpu"
+    ),
+    Parameter("compare_on", str | None, None, "metric that decides comparisons"),
 )
 
-# The sweep block stands beside these keys: it describes many configs, and is no part of any of them.
+# The sweep block is next to these keys in a file: it describes many configs, and is not part of any of them.
 SWEEP: Final = Parameter(
     "sweep",
     dict[str, Any] | None,
     None,
-    "alternatives of other keys, which the command sweep trains",
+    "alternatives for other keys, which `lossrun sweep` trains",
     form="a mapping such as {loss: [mse, mae], learning_rate: {log_range: [1e-4, 1], points: 7}, "
     "tune: {metric: val_rmse, seeds: 2}}",
 )
 
-# What people write who come from elsewhere, by path, and the key that they mean.
+# Names of keys in other programs, by path, and the key that they mean here.
 HABITS: Final[dict[str, str]] = {
     "lr": "learning_rate",
     "optimizer.lr": "learning_rate",
@@ -159,12 +174,12 @@ HABITS: Final[dict[str, str]] = {
     "model.output_activation": "model.output",
 }
 
-# Of keys that have no counterpart, where what they are for is found.
+# Answers to keys of other programs that have no counterpart here.
 ANSWERS: Final[dict[str, str]] = {
-    "metrics": "every metric and loss of the task is computed anyway; compare_on names the one that decides",
-    "callbacks": "early_stopping, checkpoint, schedule and best are keys of their own",
-    "verbose": "the command says how much is shown: --quiet",
-    "optimizer.clipnorm": "gradients are not clipped; a warm-up (schedule.warmup_epochs) tames the first steps",
-    "workers": "data lie in memory and need no workers",
-    "num_workers": "data lie in memory and need no workers",
+    "metrics": "every metric and loss of the task is always computed; compare_on chooses the one that decides",
+    "callbacks": "use the keys early_stopping, checkpoint, schedule, and best instead",
+    "verbose": "use the option --quiet to show less",
+    "optimizer.clipnorm": "gradients are not clipped; a warm-up (schedule.warmup_epochs) keeps the first steps small",
+    "workers": "data are kept in memory, so there are no workers",
+    "num_workers": "data are kept in memory, so there are no workers",
 }

@@ -1,6 +1,7 @@
-"""Validation of single values: pydantic, strict, built from a parameter's declaration.
+"""Validate single values: strictly, by pydantic, from a parameter's declaration.
 
-pydantic is imported with the first value, as it takes longer than all that `explain` and `list` do without it.
+pydantic is imported with the first value, because it takes longer than everything that `explain` and `list` do without
+it.
 """
 
 import re
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
 
 def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
-    """The value as declared (an integer given for a float becomes one); where in it something is wrong, and what.
+    """Validate a value; an integer given for a float becomes a float.
 
-    The message is empty where nothing is; otherwise the value is None.
+    Returns:
+        The value, or None if it is wrong; the path within the value to the wrong part; and the message, "" if it is
+            right.
     """
     from pydantic import ValidationError
 
@@ -60,15 +63,17 @@ def _takes(parameter: Parameter, value: Any) -> bool:
 
 
 def _in_a_list(parameter: Parameter, value: Any) -> str:
-    """How to write a value that would be right as the only item of a list: of text or whole numbers, as lists of others
-    may need a certain length."""
+    """Say how to write a value that would be right as the only item of a list.
+
+    Only text and integers are tried, because lists of other values may need a certain length.
+    """
     if not parameter.takes_lists or not isinstance(value, str | int):
         return ""
     return f"; write it as [{shown(value)}]" if _takes(parameter, [value]) else ""
 
 
 def _as_an_integer(parameter: Parameter, value: Any) -> str:
-    """How to write a float that would be right as an integer: 1e3 and 1000.0 are floats, in YAML as in Python."""
+    """Say how to write a float that would be right as an integer: 1e3 and 1000.0 are floats in YAML."""
     if not isinstance(value, float) or not value.is_integer() or abs(value) >= LARGEST:
         return ""
     whole = int(value)
@@ -76,15 +81,15 @@ def _as_an_integer(parameter: Parameter, value: Any) -> str:
 
 
 def _innermost(error: "ValidationError", value: Any) -> tuple[Path, Any]:
-    """The first item of a list or mapping that is refused, where one is; otherwise the whole value.
+    """Return the first wrong item of a list or mapping, or else the whole value.
 
-    Of the branches of a union the one that came furthest was meant.
+    For a union, the branch that matched furthest was probably meant.
     """
     return max((_followed(e["loc"], value) for e in error.errors()), key=lambda found: len(found[0]))
 
 
 def _followed(location: Path, value: Any) -> tuple[Path, Any]:
-    """The place in `value` that pydantic's location leads to: it names the branches of unions too."""
+    """Follow pydantic's location, which also names the branches of unions, to the place in `value`."""
     at: Path = ()
     for part in location:
         is_place = 0 <= part < len(value) if isinstance(value, list) and isinstance(part, int) else _is_key(part, value)
@@ -98,20 +103,20 @@ def _is_key(part: str | int, value: Any) -> bool:
 
 
 def _as_word(key: Any) -> Any:
-    """YAML reads the key 1 as a number; as a name it is a word."""
+    """Read a key such as 1 as a word, although YAML reads it as a number."""
     return str(key) if isinstance(key, (int, float)) and not isinstance(key, bool) else key
 
 
 @cache
 def adapter(parameter: Parameter) -> "TypeAdapter[Any]":
-    """Strict: no bool for a number, no number for a string, no NaN, no infinity."""
+    """Return pydantic's validator: strict, so no bool for a number, no number for a string, no NaN, no infinity."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(_bounded(parameter.type, parameter))
 
 
 def _bounded(annotation: Any, p: Parameter) -> Any:
-    """The bounds of `p` moved into every number (and its pattern into every string) of the annotation."""
+    """Move the bounds of `p` into every number of the annotation, and its pattern into every string."""
     from pydantic import AllowInfNan, BeforeValidator, Field
 
     origin = get_origin(annotation)
@@ -134,7 +139,7 @@ def _bounded(annotation: Any, p: Parameter) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value in a message, as one would write it in YAML, cut to a line."""
+    """Write a value as in YAML, cut to a line, for a message."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -143,25 +148,25 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-# From here on the reader of YAML itself makes floats of integers.
+# The YAML reader turns larger integers into floats.
 LARGEST: Final = 10**20
 _TRUTHS: Final = {
     **dict.fromkeys(("yes", "y", "on", "true", "1"), True),
     **dict.fromkeys(("no", "n", "off", "false", "0"), False),
 }
-# Words for values that are another word here: Keras' `linear` is no activation at all.
+# Words of other programs and the words here: Keras' `linear` means no activation.
 _ELSEWHERE: Final = {"gpu": "cuda", "linear": "none"}
 
 
 def _verdict(parameter: Parameter, value: Any) -> str:
-    """What is wrong with a refused value: its kind where that may surprise, or that it is out of bounds."""
+    """Say what is wrong with a value: its type if that may be surprising, or that it is out of bounds."""
     known = words(parameter.type)
     if isinstance(value, str) and known:
         meant = _ELSEWHERE.get(value.lower())
         near = meant if meant in known else nearest(value, known)
         return "is not known" + (f"; did you mean {near}?" if near else "")
     if isinstance(value, bool):
-        return "is a truth value"
+        return "is a boolean"
     if isinstance(value, str) and parameter.pattern:
         return "is not allowed"
     if isinstance(value, int | float) and parameter.pattern:
@@ -170,12 +175,12 @@ def _verdict(parameter: Parameter, value: Any) -> str:
         return "is not a finite number"
     if isinstance(value, int | float) and abs(value) >= LARGEST and _takes_integers(parameter.type):
         return "is too large" if value > 0 else "is not allowed"
-    kinds = {dict: "is a mapping", list: "is a list", str: "is a string", type(None): "is nothing"}
+    kinds = {dict: "is a mapping", list: "is a list", str: "is a string", type(None): "is empty"}
     return kinds.get(type(value), "is not allowed")
 
 
 def _takes_integers(annotation: Any) -> bool:
-    """Whether its numbers are integers, within lists too."""
+    """Return whether numbers in the annotation are integers, in lists too."""
     options = get_args(annotation)
     if get_origin(annotation) is Literal:
         return False
@@ -183,7 +188,7 @@ def _takes_integers(annotation: Any) -> bool:
 
 
 def words(annotation: Any) -> list[str]:
-    """The words that may stand for the whole value."""
+    """Return the words that may be the whole value."""
     if get_origin(annotation) in (list, dict):
         return []
     if get_origin(annotation) is Literal:

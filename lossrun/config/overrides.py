@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE` and options that set a key: changes laid over a raw mapping before it is validated."""
+"""Apply `--set KEY=VALUE`, and options that set a key, to a raw mapping before it is validated."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +16,12 @@ from lossrun.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A key and its new value as it is, not as YAML. `option`: what messages call it, such as `--name 2024`.
-    `adds`: the value joins a list of texts instead of taking its place."""
+    """A key and its new value, not written as YAML.
+
+    Attributes:
+        option: What messages call it, such as `--name 2024`.
+        adds: Whether the value is added to a list of texts instead of replacing it.
+    """
 
     key: str
     value: Any
@@ -29,23 +33,29 @@ Override: TypeAlias = str | Change
 
 
 def key_of(override: Override) -> str:
-    """The dotted key that an override changes."""
+    """Return the dotted key that an override changes."""
     return (override.key if isinstance(override, Change) else override.partition("=")[0]).strip()
 
 
 def text_option(option: str, key: str, text: str, *, adds: bool = False) -> Change:
-    """An option that sets a key to a text, or adds one: `--name 2024`. Raises ConfigError for an empty one."""
+    """Make a change from an option that sets a key to a text, or adds one: `--name 2024`.
+
+    Raises:
+        ConfigError: For an empty text.
+    """
     if not text.strip():
-        raise ConfigError([f"{option} {text!r}: the text is empty; leave the option out, or write a word"])
+        raise ConfigError([f"{option} {text!r}: the text is empty; remove the option, or give it a word"])
     return Change(key, printable(text, option), f"{option} {text}", adds)
 
 
 def apply(raw: Any, source: ConfigSource, overrides: Sequence[Override]) -> tuple[Any, ConfigSource]:
-    """The mapping with each override in it, and a source that names the option in messages.
+    """Apply each override to the mapping; also return a source that names the option in messages.
 
-    `loss=huber` replaces the whole loss; `loss.delta=2` changes one key of it; `null` removes the key, which restores
-    its default. A value is YAML, but for keys that hold text: these take it as it is written (`parse_text`). Raises
-    ConfigError for an option that is no `KEY=VALUE`.
+    `loss=huber` replaces the whole loss, `loss.delta=2` changes one key of it, and `null` removes a key, which restores
+    its default. Values are YAML, except for keys that hold text, which take the text as it is (see `parse_text`).
+
+    Raises:
+        ConfigError: For an option that is not `KEY=VALUE`.
     """
     if not overrides or not isinstance(raw, Mapping):
         return raw, source
@@ -54,11 +64,11 @@ def apply(raw: Any, source: ConfigSource, overrides: Sequence[Override]) -> tupl
         name, read, option = _read_of(override)
         path: Path = tuple(name.strip().split("."))
         if not all(path):
-            raise ConfigError([f"{option}: no KEY=VALUE; expected for example --set learning_rate=0.01"])
+            raise ConfigError([f"{option}: not KEY=VALUE; expected, for example, --set learning_rate=0.01"])
         if isinstance(override, Change) and override.adds:
             there = changed.get(override.key)
             if not isinstance(there, list | None):
-                continue  # a mistake in the file, which is told with its place
+                continue  # a mistake in the file, which validation reports with its place
             changed[override.key] = [*(there or []), *([] if override.value in (there or []) else [override.value])]
             continue
         changed, depth = _with(changed, path, read, KEYS)
@@ -67,12 +77,12 @@ def apply(raw: Any, source: ConfigSource, overrides: Sequence[Override]) -> tupl
 
 
 _Read: TypeAlias = Callable[[Key | None], Any]
-# What makes a value of a text that is not in quotes, by the numbers that are values too.
+# How to read text without quotes, by the numbers that the key accepts.
 _PLAIN: Final[dict[str, Callable[[str], Any]]] = {"none": str, "whole": place_or_text, "any": number_or_text}
 
 
 def _read_of(override: Override) -> tuple[str, _Read, str]:
-    """The key, what reads the value once it is known what the key may hold, and the option's name."""
+    """Return the key, a function that reads the value once the key's type is known, and the option's name."""
     if isinstance(override, Change):
         return override.key, lambda declared: override.value, override.option
     name, equals, text = override.partition("=")
@@ -80,21 +90,21 @@ def _read_of(override: Override) -> tuple[str, _Read, str]:
 
     def read(declared: Key | None) -> Any:
         if isinstance(declared, Parameter) and declared.may_be_text:
-            # Who puts blanks around the sign does not mean the one behind it.
+            # With blanks on both sides of the sign, the one after it is not part of the value.
             written = text.lstrip(" ") if name.endswith(" ") else text
             plain = _PLAIN[declared.numbers]
             return parse_text(written, option, lists=declared.takes_lists, plain=plain)
         if isinstance(declared, Parameter) and text.strip() in leaves.words(declared.type):
-            return text.strip()  # a word as the help lists it, even one like `,` that YAML reads otherwise
+            return text.strip()  # a word as the help lists it, even one such as `,` that YAML reads differently
         return parse_value(text, option)
 
     return name if equals else "", read, option
 
 
 def _with(mapping: Mapping[str, Any], path: Path, read: _Read, keys: Sequence[Key]) -> tuple[dict[str, Any], int]:
-    """A copy of `mapping` with what `read` gives at `path`, the words on the way made mappings.
+    """Return a copy of `mapping` with what `read` returns at `path`; words on the way are expanded to mappings.
 
-    Also how many parts of the path lead to what was replaced: fewer than all where a plain value stood in the way.
+    Also return how many parts of the path lead to what was replaced: fewer than all if a plain value was in the way.
     """
     name, rest = str(path[0]), path[1:]
     declared = next((key for key in keys if name in (key.name, *key.aliases)), None)
@@ -103,7 +113,7 @@ def _with(mapping: Mapping[str, Any], path: Path, read: _Read, keys: Sequence[Ke
     others = {key: item for key, item in mapping.items() if key not in spellings}
     if not rest:
         value = read(declared)
-        # An unknown key stays, to be refused.
+        # An unknown key stays, so that validation refuses it.
         return (others if value is None and name in mapping else {**others, name: value}), 1
     if declared is not None:
         given = expand(declared, _default(declared) if given is None else given)
@@ -114,7 +124,7 @@ def _with(mapping: Mapping[str, Any], path: Path, read: _Read, keys: Sequence[Ke
 
 
 def _default(key: Key) -> Any:
-    """A component's name by default, so that `schedule.gamma=0.5` alone says which schedule it belongs to."""
+    """Return a component's default, so that `schedule.gamma=0.5` alone refers to the default schedule."""
     return key.default if isinstance(key, Nested) and isinstance(key.default, (str, dict)) else {}
 
 
@@ -130,8 +140,10 @@ def _keys_below(declared: Key | None, inner: Mapping[str, Any]) -> Sequence[Key]
 
 
 def _text_keys(kind: str) -> list[Parameter]:
-    """Keys that hold text in every component of the kind that has them: also before `--set dataset.name=csv` says
-    which component it is, a column called 1 is no number."""
+    """Return the keys that hold text in every component of the kind that has them.
+
+    They are text even before `--set dataset.name=csv` says which component it is: a column named 1 is not a number.
+    """
     every = [key for component in COMPONENTS[kind] for key in component.parameters]
     texts = {key.name for key in every if isinstance(key, Parameter) and key.may_be_text}
     others = {key.name for key in every if not (isinstance(key, Parameter) and key.may_be_text)}
@@ -139,7 +151,7 @@ def _text_keys(kind: str) -> list[Parameter]:
 
 
 def _moved(source: ConfigSource, path: Path, option: str) -> ConfigSource:
-    """The source with everything at and below `path` coming from the option."""
+    """Return the source with everything at and below `path` coming from the option."""
 
     def kept(origins: Mapping[Path, Any]) -> dict[Path, Any]:
         return {at: origin for at, origin in origins.items() if at[: len(path)] != path}

@@ -1,4 +1,4 @@
-"""What Python code puts into a config, as the plain values that a file would hold."""
+"""Turn what Python code puts into a config into the plain values of a file."""
 
 import os
 from collections.abc import Mapping
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """The value with paths as text, tuples and ranges as lists, and numpy's or torch's numbers and arrays as Python's.
+    """Convert paths to text, tuples and ranges to lists, and numbers and arrays of NumPy or torch to Python's.
 
-    Anything else stays as it is, for the validation to refuse.
+    Anything else is not changed, so that validation refuses it.
     """
     if hasattr(value, "tolist"):
         value = value.tolist()

@@ -1,4 +1,4 @@
-"""The way in: a file, or a mapping, to a validated config."""
+"""Read a file or a mapping into a validated config."""
 
 import sys
 from codecs import BOM_UTF8
@@ -38,13 +38,16 @@ class SourcedConfig:
 
 
 def read(path: Path, overrides: Sequence[Override] = ()) -> SourcedConfig:
-    """Read a config file, or the config of that name that comes with lossrun where there is no such file.
+    """Read a config file, or the packaged config of that name if there is no such file.
 
-    Paths in a packaged config start from the current folder. Raises ConfigError with every mistake in it.
+    Paths in a packaged config start from the current folder.
+
+    Raises:
+        ConfigError: With every mistake in the file.
     """
     packaged = packaged_config(path)
     try:
-        # As `open` would read it, line ends included; what is too long is refused by the parser.
+        # Line ends are read as `open` does; the parser refuses a text that is too long.
         content = read_at_most(packaged or path, MAX_BYTES + len(BOM_UTF8))
         errors = "replace" if len(content) > MAX_BYTES + len(BOM_UTF8) else "strict"  # the cut may split a character
         text = content.decode("utf-8-sig", errors).replace("\r\n", "\n").replace("\r", "\n")
@@ -60,16 +63,16 @@ def read(path: Path, overrides: Sequence[Override] = ()) -> SourcedConfig:
 
 
 def read_standard_input(overrides: Sequence[Override] = ()) -> SourcedConfig:
-    """The same for what is typed or piped in; paths in it start from the current folder."""
+    """Read a config that is typed or piped in; paths in it start from the current folder."""
     name = "standard input"
     try:
         data = sys.stdin.buffer.read(MAX_BYTES + 1) if sys.stdin else b""
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # A large one is cut, perhaps within a character.
+        # A large text is cut, perhaps within a character.
         if len(data) > MAX_BYTES:
             raise ConfigError([f"{name}: larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"]) from None
-        raise ConfigError([f"{name}: not UTF-8 at byte {error.start}; write it as UTF-8"]) from None
+        raise ConfigError([f"{name}: not UTF-8 at byte {error.start}; expected UTF-8"]) from None
     except OSError as error:
         raise ConfigError([f"{name}: cannot be read: {error.strerror}"]) from None
     raw, source = parse(text, name)
@@ -79,18 +82,22 @@ def read_standard_input(overrides: Sequence[Override] = ()) -> SourcedConfig:
 def from_mapping(
     raw: Mapping[str, Any], directory: Path, overrides: Sequence[Override] = (), name: str = "config"
 ) -> SourcedConfig:
-    """The same for a mapping; messages call it `name`. Raises ConfigError."""
+    """Read a config from a mapping; messages call it `name`.
+
+    Raises:
+        ConfigError: With every mistake in it.
+    """
     return _reading(raw, ConfigSource(name), directory, overrides)
 
 
 def _absent(path: Path, error: FileNotFoundError) -> str:
-    """What to say of a file that is not there: which files and which packaged configs may be meant."""
+    """Say which files and which packaged configs may be meant instead of a file that does not exist."""
     text, names = f"{path}: no such file{about(path, error, ENDINGS, 'YAML file')}", sorted(packaged_configs())
     could_be_a_name = not path.suffix and path.parent == Path()
     if could_be_a_name or nearest(path.name, names, ENDINGS):
         packaged = nearest_first(path.name, names, "config", "come with lossrun", ignore=ENDINGS)
         text = joined(text, packaged.removeprefix("; "))
-    return joined(text, f"`{command('new')}` writes one to start from")
+    return joined(text, f"`{command('new')}` writes a config to start from")
 
 
 def _reading(raw: Any, source: ConfigSource, directory: Path, overrides: Sequence[Override]) -> SourcedConfig:

@@ -1,7 +1,7 @@
-"""Strict YAML: text -> plain values, with the origin of each.
+"""Parse strict YAML into plain values, with the place of each.
 
-YAML 1.2 scalars (`1e-3` is a number, `yes` a string, `010` is 10); duplicate keys, aliases and tags are refused; size,
-depth and node count are checked on the parser's events, before anything is built from them.
+Scalars are YAML 1.2 (`1e-3` is a number, `yes` a string, `010` is 10). Duplicate keys, aliases, and tags are refused.
+Size, depth, and the number of nodes are checked on the parser's events, before anything is built.
 """
 
 import re
@@ -40,12 +40,16 @@ _SPECIAL: Final = {
 
 
 def parse(text: str, name: str, *, plain: Callable[[str], Any] | None = None) -> tuple[Any, ConfigSource]:
-    """The value that `text` holds, and where each part of it stands.
+    """Parse a text; also return the place of each part of the value.
 
-    `name` is what messages call the text. `plain` makes a value of a scalar without quotes, left out: as YAML 1.2 has
-    it. Raises ConfigError for anything that is not one strict YAML document.
+    Args:
+        name: What messages call the text.
+        plain: Reads a scalar without quotes; by default as YAML 1.2.
+
+    Raises:
+        ConfigError: For anything but one strict YAML document.
     """
-    # A lone surrogate can come from the command line; it is refused below, with its place.
+    # A lone surrogate may come from the command line; it is refused below, with its place.
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise ConfigError([f"{name}: larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"])
     builder = _Builder(ConfigSource(name, text.splitlines(), {}, {}, {}), plain or scalar)
@@ -55,8 +59,8 @@ def parse(text: str, name: str, *, plain: Callable[[str], Any] | None = None) ->
     try:
         value = builder.document(_events(text))
     except yaml.MarkedYAMLError as error:
-        # A parser looks ahead of the events it gives, and may meet a limit of its own there before the builder meets
-        # ours. The text up to that place does not go past the parser's limit, so the builder has its say about it.
+        # A parser reads ahead of the events that it returns, and may reach a limit of its own there before the builder
+        # reaches ours. The text up to that place does not exceed the parser's limit, so the builder can check it.
         if error.problem_mark and error.problem_mark.index < len(text):
             with suppress(yaml.YAMLError):
                 _Builder(ConfigSource(name, builder.source.lines), scalar).document(
@@ -72,21 +76,30 @@ def parse(text: str, name: str, *, plain: Callable[[str], Any] | None = None) ->
 
 
 def parse_value(text: str, name: str, *, plain: Callable[[str], Any] | None = None) -> Any:
-    """One value from the command line, read by the same rules. Raises ConfigError, naming the option `name`."""
+    """Parse one value from the command line, by the same rules.
+
+    Raises:
+        ConfigError: With the option `name` in its message.
+    """
     try:
         return parse(text, "", plain=plain)[0]
     except ConfigError as error:
-        # The place in so short a text is left out, and with it the line and the caret.
+        # Such a short text needs no place, line, or caret.
         first = error.problems[0].splitlines()[0]
         raise ConfigError([f"{name}: {first.partition(': ')[2]}"]) from None
 
 
 def parse_text(text: str, name: str, *, lists: bool = False, plain: Callable[[str], Any] = str) -> Any:
-    """The value of a key that holds text, from the command line: the text as it is written, byte for byte.
+    """Read the value of a key that holds text from the command line: the text exactly as written.
 
-    What stands in quotes as a whole is read as YAML; so is a list, where `lists` are allowed, its items as they are
-    written. `plain` makes a value of what is not in quotes: `str`, or `place_or_text` and `number_or_text` where
-    numbers may be meant. `null`, `~` and nothing at all are None, which restores the default. Raises ConfigError.
+    A text in quotes is read as YAML; so is a list if `lists` are allowed, with its items as written. `null`, `~`, and
+    an empty text are None, which restores the default.
+
+    Args:
+        plain: Reads what is not in quotes: `str`, or `place_or_text` or `number_or_text` if numbers are allowed.
+
+    Raises:
+        ConfigError: For a text that a config cannot hold.
     """
     if text in ("", "null", "~"):
         return None
@@ -107,18 +120,22 @@ def parse_text(text: str, name: str, *, lists: bool = False, plain: Callable[[st
 
 
 def number_or_text(text: str) -> float | str:
-    """The number that is written there by YAML 1.2, and any other text: `true` and `null` are words."""
+    """Read a number by YAML 1.2, or any other text; `true` and `null` are text."""
     value = scalar(text)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else text
 
 
 def place_or_text(text: str) -> int | str:
-    """The place of a column, or its name: a whole number as one would write it, and any other text."""
+    """Read the place of a column, a plain integer, or its name, any other text."""
     return int(text) if _PLACE.fullmatch(text) else text
 
 
 def printable(text: str, name: str) -> str:
-    """The text itself. Raises ConfigError for one that no config file could hold."""
+    """Return the text.
+
+    Raises:
+        ConfigError: For a text that no config file could hold.
+    """
     if bad := _UNPRINTABLE.search(text):
         raise ConfigError([f"{name}: the character U+{ord(bad[0]):04X}; only printable ones are allowed"])
     if len(text) > MAX_BYTES:
@@ -128,7 +145,7 @@ def printable(text: str, name: str) -> str:
 
 @dataclass
 class _Builder:
-    source: ConfigSource  # with mappings of its own, which the builder fills
+    source: ConfigSource  # its mappings are filled by the builder
     plain_value: Callable[[str], Any]
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
@@ -140,7 +157,7 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self.refuse(event, "a second document; a config is one")
+                    self.refuse(event, "a second document; a config has only one")
                     return value
                 value = self.node(next(events), events, (), 0)
         return value
@@ -162,7 +179,7 @@ class _Builder:
         return self.mapping(events, path, depth)
 
     def plain(self, event: _Event) -> None:
-        """Refuse what makes a node more than a value: an alias, an anchor, a tag."""
+        """Refuse what makes a node more than a value: an alias, an anchor, or a tag."""
         if isinstance(event, yaml.AliasEvent):
             self.refuse(event, "an alias (*); write the value out")
         elif event.anchor is not None:
@@ -170,7 +187,7 @@ class _Builder:
         elif event.tag is not None:
             self.refuse(event, f"a tag ({event.tag}); plain values only; quote text that begins with !")
         elif isinstance(event, yaml.ScalarEvent) and _SURROGATE.search(event.value):
-            # libyaml refuses such an escape itself.
+            # Only PyYAML's own parser accepts such an escape.
             self.refuse(
                 event, "an escape from \\uD800 to \\uDFFF, which is half a character; write the character itself"
             )
@@ -196,14 +213,14 @@ class _Builder:
                 # YAML begins a key with a question mark, and this one has nothing behind it.
                 self.refuse(event, 'a key without a name; quote a question mark that is text: "?"')
             if key in items:
-                self.refuse(event, f"{dotted((key,))}: written twice in one mapping; keep one")
+                self.refuse(event, f"{dotted((key,))}: this key is already in this mapping; keep one of them")
             self.keys[(*path, key)] = _mark(event)
             items[key] = self.node(next(events), events, (*path, key), depth + 1)
         return items
 
     @property
     def keys(self) -> dict[Path, TextPosition]:
-        return self.source.keys  # type: ignore[return-value]  # the builder made it, as a dict
+        return self.source.keys  # type: ignore[return-value]  # the builder created it as a dict
 
     @property
     def values(self) -> dict[Path, TextPosition]:
@@ -216,11 +233,11 @@ class _Builder:
 
 
 def _events(text: str) -> Iterator[_Event]:
-    """The parser's events, one by one: what is refused is refused before the rest is parsed."""
+    """Yield the parser's events one by one, so that the rest is not parsed once something is refused."""
     try:
         yield from yaml.parse(text, Loader=LOADER)
     except (ValueError, OverflowError) as error:
-        # PyYAML's parser in Python turns \UFFFFFFFF into a character without a check.
+        # PyYAML's own parser does not check \UFFFFFFFF before turning it into a character.
         raise yaml.YAMLError(f"an escape or a number that cannot be read ({error})") from error
 
 
@@ -229,11 +246,11 @@ def _mark(event: _Event) -> TextPosition:
 
 
 def scalar(text: str) -> Any:
-    """A plain scalar by the YAML 1.2 core schema. A float may lack its point (`1e-3`), unlike in YAML 1.1."""
+    """Read a plain scalar by the YAML 1.2 core schema. A float may lack its point (`1e-3`), unlike in YAML 1.1."""
     if text in _SPECIAL:
         return _SPECIAL[text]
     if _INTEGER.fullmatch(text):
-        # int() refuses more than 4,300 digits with a ValueError; nothing of use has more than 20.
+        # int() raises ValueError for more than 4,300 digits; no useful integer has more than 20.
         return int(text) if len(text) <= 20 else float(text)
     if _RADIX.fullmatch(text):
         return int(text, 0) if len(text) <= 20 else text
@@ -243,7 +260,7 @@ def scalar(text: str) -> Any:
 
 
 def _place(text: str, index: int) -> TextPosition:
-    """Where the character at `index` stands, in lines as `str.splitlines` counts them."""
+    """Return the place of the character at `index`, in lines as `str.splitlines` counts them."""
     before = text[:index].splitlines(keepends=True)
     if not before or before[-1].splitlines()[0] != before[-1]:
         return TextPosition(len(before), 0)

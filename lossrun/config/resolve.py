@@ -1,4 +1,4 @@
-"""What `auto` stands for, once the task and the shapes of the data are known."""
+"""Replace `auto` by what it means, once the task and the shapes of the data are known."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from lossrun.catalog.declaration import Loss, Metric, Prediction
 from lossrun.config.config import Choice, Config
 from lossrun.errors import UsageError
 
-# The activation that makes the numbers a loss wants out of pre-activations.
+# The activation that turns pre-activations into probabilities.
 _PROBABILITIES: Final = {"multiclass": "softmax", "binary": "sigmoid", "multilabel": "sigmoid", "regression": "none"}
 _FORMS: Final = {
     "none": "logits",
@@ -20,7 +20,7 @@ _FORMS: Final = {
 
 
 def resolve(config: Config, facts: DataFacts) -> Config:
-    """The config with every `auto` that does not depend on the machine replaced by what it means for these data."""
+    """Return the config with every `auto` that does not depend on the machine replaced, for these data."""
     output = model_output(config, facts)
     loss = config.loss
     if "inputs" in loss.parameters and loss["inputs"] == "auto":
@@ -38,10 +38,11 @@ def resolve(config: Config, facts: DataFacts) -> Config:
 
 
 def model_output(config: Config, facts: DataFacts) -> str:
-    """The last layer's activation: as configured, or what the loss, then the task, want.
+    """Return the last layer's activation: as configured, or as the loss and then the task need it.
 
-    A loss that says which form it takes decides; losses that prefer logits get them; others (`mse`, `mae`) get
-    probabilities on classes and plain values in regression. A user's own model or loss is taken to mean plain outputs.
+    A loss with a configured form of inputs decides. Losses that prefer logits get logits. Others (`mse`, `mae`) get
+    probabilities for classes and raw values for a regression. A model or loss of the user's own is assumed to use raw
+    outputs.
     """
     stated = str(config.model["output"])
     if stated != "auto":
@@ -56,17 +57,19 @@ def model_output(config: Config, facts: DataFacts) -> str:
     if form == "auto":
         form = declared.accepts[0]
     if form == "log_probabilities":
-        # Of a sigmoid there is no logarithm to end a model in: the linter then says what is missing.
+        # There is no log-sigmoid layer, so the linter reports what is missing.
         return "none" if declared.sigmoid else "log_softmax"
     return "none" if form == "logits" else probabilities
 
 
 def outputs_read_as(config: Config, facts: DataFacts) -> tuple[str, Prediction | None]:
-    """How outputs become a prediction: the activation between the model's pre-activations and what is judged, and what
-    the loss makes of that. `config` is resolved.
+    """Return how outputs become a prediction: the last activation, and what the loss makes of its result.
 
-    It is the model's own activation, or the sigmoid that a loss of logits applies, also to exclusive classes and
-    to numbers. What a user's own loss makes of outputs is probabilities of classes and means of numbers.
+    The activation is the model's own, or the sigmoid that a loss applies to logits, also for exclusive classes and for
+    numbers. A loss of the user's own is assumed to make probabilities for classes and means for numbers.
+
+    Args:
+        config: A resolved config.
     """
     output, declared = str(config.model["output"]), loss_declaration(config.loss)
     if declared is None:
@@ -79,7 +82,7 @@ def outputs_read_as(config: Config, facts: DataFacts) -> tuple[str, Prediction |
 
 
 def loss_declaration(loss: Choice) -> Loss | None:
-    """What the catalogue says of the loss; None for a user's own."""
+    """Return the declaration of the loss; None for a loss of the user's own."""
     if loss.is_plugin:
         return None
     declared = get("loss", loss.name)
@@ -88,20 +91,24 @@ def loss_declaration(loss: Choice) -> Loss | None:
 
 
 def ignored_label(loss: Choice) -> str | float | None:
-    """The label whose samples do not count in the loss, as the data write it; None where all count."""
+    """Return the label whose samples do not count in the loss, as the data write it; None if all count."""
     return None if loss.is_plugin else loss.parameters.get("ignore_index")
 
 
 def ignored_class(loss: Choice, facts: DataFacts) -> int | None:
-    """The place of the class whose samples do not count; None where there is no such class: all count, or those that
-    do not are no class and left out of the data."""
+    """Return the place of the class whose samples do not count, or None.
+
+    There is none if all samples count, or if the ignored samples have no class and are left out of the data.
+    """
     label = ignored_label(loss)
     return None if label is None else facts.class_of(label)
 
 
 def class_weights(loss: Choice, facts: DataFacts) -> list[float] | Literal["balanced"] | None:
-    """The weights in the order of the classes; "balanced" where the data decide. Labels that the data do not have are
-    the linter's to tell."""
+    """Return the weights in the order of the classes, or "balanced" if the data decide.
+
+    The linter reports labels that the data do not have.
+    """
     weights = None if loss.is_plugin else loss.parameters.get("class_weights")
     if not isinstance(weights, Mapping):
         return weights
@@ -113,37 +120,41 @@ def class_weights(loss: Choice, facts: DataFacts) -> list[float] | Literal["bala
 
 
 def balanced_weights(counts: Sequence[float], ignored: int | None = None) -> list[float]:
-    """Return samples / (classes * samples of the class) for each class; the ignored one has no part in it.
+    """Return samples / (classes * samples of the class) for each class; 0 for the ignored one.
 
-    counts: the training samples of each class (binary: of no and of yes; multilabel: with each label), or the sums of
-    their weights. Raises UsageError for a class without a sample.
+    Args:
+        counts: The training samples of each class (binary: of class 0 and class 1; multilabel: of each label), or the
+            sums of their weights.
+
+    Raises:
+        UsageError: For a class without a sample.
     """
     counted = {place: count for place, count in enumerate(counts) if place != ignored}
     empty = next((place for place, count in counted.items() if count <= 0), None)
     if empty is not None:
         raise UsageError(
-            f"loss.class_weights: balanced: class {empty} has no training sample, so its weight would be infinite; "
-            "list the weights, or keep samples of every class in the training part"
+            f"loss.class_weights: balanced: class {empty} has no training samples, so its weight would be infinite; "
+            "list the weights, or keep samples of every class in the training data"
         )
     total = sum(counted.values())
     return [total / (len(counted) * counted[place]) if place in counted else 0.0 for place in range(len(counts))]
 
 
 def output_size(config: Config, facts: DataFacts) -> int:
-    """How many numbers the model must give per sample."""
+    """Return how many numbers the model has to output for each sample."""
     declared = loss_declaration(config.loss)
     return facts.target_size * (declared.outputs_per_target if declared else 1)
 
 
 def goal(metric: str) -> str:
-    """`min` or `max`: which way `val_accuracy` and the like are better."""
+    """Return `min` or `max`: whether lower or higher values of a metric such as `val_accuracy` are better."""
     name = metric.partition("_")[2]
     found = find("metric", name) or find("loss", name)
     return found.component.goal if found and isinstance(found.component, (Metric, Loss)) else "min"
 
 
 def watched_names(config: Config) -> frozenset[str]:
-    """The plain names of the metrics that a config chooses, stops, reduces or compares by."""
+    """Return the plain names of the metrics that choose, stop, lower the learning rate, or compare."""
     watched = [config.best.metric, config.early_stopping.metric if config.early_stopping else ""]
     watched.append(str(config.schedule.parameters.get("metric", "")))
     return frozenset({metric.partition("_")[2] for metric in watched} | {config.compare_on or ""}) - {""}

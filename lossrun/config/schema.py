@@ -1,4 +1,4 @@
-"""The JSON Schema of a config file, for editors: from the same declarations that validate it."""
+"""Write the JSON Schema of a config file, for editors, from the same declarations that validate it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from lossrun.config.leaves import adapter
 
 
 def json_schema() -> dict[str, Any]:
-    """A draft 2020-12 schema. Words are accepted wherever they are short for a mapping."""
+    """Return a schema of draft 2020-12. A word is accepted wherever it is short for a mapping."""
     components = {kind: _one_of(kind, members) for kind, members in COMPONENTS.items() if kind != "metric"}
     config = _mapping(KEYS)
     config["properties"]["sweep"] = {"type": "object", "description": f"{SWEEP.meaning}: {SWEEP.expected}"}
@@ -47,17 +47,17 @@ def _key(key: Key) -> dict[str, Any]:
         if key.many:
             listed = {"type": "array", "items": schema}
             schema = {"anyOf": [listed, {"enum": list(key.presets)}]} if key.presets else listed
-    # Any key may be null, which restores its default.
+    # Any key may be null to restore its default.
     return (
         {"anyOf": [schema, {"type": "null"}], **described} if key.default is not REQUIRED else {**schema, **described}
     )
 
 
 def _one_of(kind: str, members: Sequence[Component]) -> dict[str, Any]:
-    """A word, a mapping for each member, and (where users may bring their own) a mapping with a `module:attribute`.
+    """Return the schema of a component: a word, a mapping for each member, or a mapping with `module:attribute`.
 
-    Other spellings are accepted too, and cannot be listed without case and underscores; the canonical ones are what
-    an editor should offer.
+    Other spellings are accepted too, but cannot all be listed, because case and underscores do not matter; an editor
+    should offer our names.
     """
     plugin = {"type": "string", "pattern": "^[^:]+:[^:]+$"}
     words: list[dict[str, Any]] = [{"enum": [member.name for member in members]}, {"type": "string"}]
@@ -76,5 +76,5 @@ def _name(member: Component) -> dict[str, Any]:
 def _with_logits(member: Component) -> tuple[Key, ...]:
     if member.kind != "loss" or not member.parameter("inputs"):
         return member.parameters
-    spelling = Parameter("from_logits", bool, None, "the familiar spelling of inputs: logits (true), probabilities")
+    spelling = Parameter("from_logits", bool, None, "true: inputs are logits; false: inputs are probabilities")
     return (*member.parameters, spelling)

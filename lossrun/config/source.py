@@ -1,4 +1,4 @@
-"""Where every value of a config came from, so that a message can point at it."""
+"""Record where every value of a config came from, so that a message can point at it."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,9 @@ from lossrun.errors import ConfigError
 
 Path: TypeAlias = tuple[str | int, ...]
 
-# A line longer than this is shown in part, around the caret: with its indentation it fits a terminal of 80 columns.
+# Only part of a longer line is shown, around the caret, so that it fits a terminal of 80 columns with indentation.
 MAX_WIDTH: Final = 76
-# Whoever looks for mistakes stops after so many.
+# Checking stops after this many mistakes.
 MAX_PROBLEMS: Final = 200
 
 
@@ -25,9 +25,13 @@ class TextPosition:
 
 @dataclass(frozen=True, slots=True)
 class ConfigSource:
-    """The text that a config was read from, in lines.
+    """The text that a config was read from.
 
-    `keys` and `values` say where each key and value stands; `options` which `--set` option gave a value.
+    Attributes:
+        lines: The text in lines.
+        keys: {path: the place of the key}.
+        values: {path: the place of the value}.
+        options: {path: the option that set the value}.
     """
 
     name: str
@@ -38,11 +42,11 @@ class ConfigSource:
 
     @property
     def written(self) -> frozenset[Path]:
-        """The keys that somebody has given a value."""
+        """The keys that were given a value."""
         return frozenset((*self.values, *self.options))
 
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> "Problem":
-        """A problem at `path`, or at its nearest ancestor that was written down."""
+        """Return a problem at `path`, or at its nearest ancestor that is in the text."""
         for length in range(len(path), -1, -1):
             ancestor = path[:length]
             if ancestor in self.options:
@@ -55,34 +59,34 @@ class ConfigSource:
         return Problem((0, 0), f"{self.name}: {_dotted(path)}{message}")
 
     def problem_at(self, mark: TextPosition, message: str) -> "Problem":
-        """`file:line:column: message`, the line, and a caret under the place."""
+        """Return `file:line:column: message`, the line, and a caret below the place."""
         before, after = _around(self.lines[mark.line] if mark.line < len(self.lines) else "", mark.column)
         place = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
         caret = " " * _columns(before) + "^"
         return Problem((mark.line, mark.column), f"{place}: {message}\n    {before}{after}\n    {caret}")
 
     def error(self, problems: Sequence["Problem"]) -> ConfigError:
-        """The problems as one error, in the order of their places."""
+        """Return the problems as one error, in the order of their places."""
         texts = [problem.text for problem in sorted(problems)]
         if len(texts) >= MAX_PROBLEMS:
-            texts.append(f"{self.name}: {len(texts)} mistakes; the rest was not looked at")
+            texts.append(f"{self.name}: {len(texts)} mistakes; the rest was not checked")
         return ConfigError(texts)
 
     def _option_below(self, path: Path) -> str | None:
-        """The option that wrote something inside `path`, which stands nowhere in the text."""
+        """Return the option that set something inside `path`, which is not in the text."""
         return next((option for at, option in self.options.items() if path and at[: len(path)] == path), None)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake, told; problems sort by where they stand."""
+    """The message about one mistake; problems are sorted by place."""
 
     place: tuple[int, int]
     text: str
 
 
 def dotted(path: Path) -> str:
-    """`('model', 'layers', 0, 'kernel')` -> `model.layers[0].kernel`."""
+    """Write a path: `('model', 'layers', 0, 'kernel')` -> `model.layers[0].kernel`."""
     name = ""
     for part in path:
         word = f"[{part}]" if isinstance(part, int) else part if part.isprintable() else ascii(part)
@@ -91,13 +95,13 @@ def dotted(path: Path) -> str:
 
 
 def _around(line: str, column: int) -> tuple[str, str]:
-    """Both sides of a place in a line, cut to MAX_WIDTH characters together."""
-    # No more of it than can be needed: a line may be the whole file.
+    """Return both sides of a place in a line, cut to MAX_WIDTH characters together."""
+    # Cut it first, because a line may be the whole file.
     before = _printable(line[max(0, column - MAX_WIDTH - 1) : column]).expandtabs(4)
     after = _printable(line[column : column + MAX_WIDTH + 1]).expandtabs(4)
     if len(before) + len(after) <= MAX_WIDTH:
         return before, after
-    # As much as fits before the place, but leaving room to see what stands there.
+    # Show as much as fits before the place, but keep room for the place itself.
     room = max(MAX_WIDTH // 2, MAX_WIDTH - len(after))
     before = before if len(before) <= room else "..." + before[len(before) - room + 3 :]
     room = MAX_WIDTH - len(before)
@@ -105,12 +109,12 @@ def _around(line: str, column: int) -> tuple[str, str]:
 
 
 def _printable(line: str) -> str:
-    """Without what would move the cursor or colour the terminal."""
+    """Replace characters that would move the cursor or colour the terminal."""
     return "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 def _columns(text: str) -> int:
-    """The columns that `text` takes on a terminal: a wide character takes two, a combining one none."""
+    """Return the width of a text on a terminal: wide characters take two columns, combining ones none."""
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
     )

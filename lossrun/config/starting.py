@@ -1,4 +1,4 @@
-"""`lossrun new`: a copy of a packaged config to start from, and the schema that an editor checks it by."""
+"""Write a copy of a packaged config to start from, and the schema for an editor, for `lossrun new`."""
 
 import json
 import re
@@ -15,7 +15,11 @@ SCHEMA: Final = ".lossrun.schema.json"
 
 
 def starting_text(name: str) -> str:
-    """The packaged config. Raises UsageError for an unknown name."""
+    """Return the packaged config.
+
+    Raises:
+        UsageError: For an unknown name.
+    """
     configs = packaged_configs()
     if name not in configs:
         near = nearest_first(name, list(configs), "config", "to start from")
@@ -28,10 +32,12 @@ def schema_text() -> str:
 
 
 def write_config(name: str, path: Path) -> Path:
-    """Write the packaged config to a file that does not exist yet, and next to it the schema, which is returned.
+    """Write the packaged config to a new file, and the schema next to it; return the schema's path.
 
     The first line tells editors where the schema is, and the commands in the comments name the new file.
-    Raises UsageError.
+
+    Raises:
+        UsageError: If the file exists, or cannot be written.
     """
     text = f"# yaml-language-server: $schema=./{SCHEMA}\n{_about(path, name, starting_text(name))}"
     schema = path.with_name(SCHEMA)
@@ -39,19 +45,21 @@ def write_config(name: str, path: Path) -> Path:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} exists already and is left alone; choose another file with --output") from None
+        raise UsageError(f"{path} already exists and was not changed; choose another file with --output") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}{about_folder(path)}") from None
     try:
         schema.write_text(schema_text(), encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path} is written, but {schema} cannot be: {error.strerror}; move what is there") from None
+        raise UsageError(
+            f"{path} was written, but {schema} cannot be written: {error.strerror}; move it away"
+        ) from None
     return schema
 
 
 def _about(path: Path, name: str, text: str) -> str:
-    """The text with its commands about `path`."""
-    # A line break would end the comment that the command stands in, and bytes that are no text cannot be written.
+    """Return the text with its commands changed to use `path`."""
+    # A line break would end the comment with the command, and bytes that are not text cannot be written.
     if not str(path).isprintable():
         return text
-    return re.sub(rf"{PROGRAM} (train|check) {re.escape(name)}(?![\w-])", lambda told: command(told[1], path), text)
+    return re.sub(rf"{PROGRAM} (train|check) {re.escape(name)}(?![\w-])", lambda found: command(found[1], path), text)

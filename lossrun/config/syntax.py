@@ -1,7 +1,7 @@
-"""What YAML's parser means: the place where a mistake was made, which is not always where it was noticed, and words.
+"""Explain a syntax error of YAML: where the mistake is, which may be before where it was noticed, and what it is.
 
-Only the parser's classes and places are read, and the characters there. Its words differ between PyYAML and libyaml and
-from release to release; they are shown where nothing better is known.
+Only the classes and places of the parser's errors are used, and the characters there. The messages differ between
+PyYAML and libyaml and between releases; they are shown only if nothing better is known.
 """
 
 import re
@@ -11,48 +11,48 @@ import yaml
 
 from lossrun.config.source import TextPosition
 
-_NO_COLON: Final = "no key here: after a key comes a colon, and after that a space"
+_NO_COLON: Final = "expected a key here, followed by a colon and a space"
 _NOT_CLOSED: Final = "this {} is not closed, or a comma is missing after it"
-_NO_VALUE: Final = "a value is missing here, before a bracket, a comma or the end"
+_NO_VALUE: Final = "a value is missing here, before a bracket, a comma, or the end"
 _COLON: Final = (
-    "a colon where no key can stand: this line is indented deeper than the one above, or has two keys; quote text that "
-    "contains a colon"
+    "unexpected colon: this line is indented deeper than the line above, or has two keys; quote text that contains a "
+    "colon"
 )
 _LIST_ITEM: Final = (
-    "a list item cannot start here: put it on a line of its own, or write the list as [a, b]; quote a dash that is text"
+    "a list item cannot start here: put it on a new line, or write the list as [a, b]; quote a dash that is text"
 )
 _ESCAPE: Final = "an unknown escape: write two backslashes for one, or use single quotes"
 _BLOCK: Final = (
     "this line does not continue the block above: lines that belong together have the same indentation, and nothing "
     "follows a closing quote or bracket"
 )
-_WANTS_QUOTES: Final = "quote a value that begins with this character"
+_NEEDS_QUOTES: Final = "quote a value that begins with this character"
 
-# Characters with a meaning of their own at the beginning of a value.
+# Characters with a special meaning at the beginning of a value.
 _INDICATORS: Final = "@`%&*!|>?,]}"
 
 
 def mistake(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[TextPosition, str]:
-    """Where to look, and what is wrong there."""
+    """Return where to look, and what is wrong there."""
     noticed = _mark(error.problem_mark or error.context_mark)
     began = _mark(error.context_mark or error.problem_mark)
     if "\t" in _indentation(lines, noticed):
         return noticed, "a tab; YAML indents with spaces"
     if isinstance(error, yaml.scanner.ScannerError):
-        return _of_a_token(noticed, began, lines) or (noticed, _said(error))
+        return _of_a_token(noticed, began, lines) or (noticed, _message(error))
     if isinstance(error, yaml.parser.ParserError):
         return _of_the_structure(noticed, began, lines)
-    return noticed, _said(error)
+    return noticed, _message(error)
 
 
 def _of_a_token(noticed: TextPosition, began: TextPosition, lines: list[str]) -> tuple[TextPosition, str] | None:
-    """The characters make no word of YAML."""
+    """Explain characters that are not a token of YAML."""
     here, first = _character(lines, noticed), _character(lines, began)
     if first and first in "'\"" and began != noticed:
         ended = not here or lines[noticed.line].startswith(("---", "..."))
         return (began, "this quote is not closed") if ended else (noticed, _ESCAPE)
     if first and first in _INDICATORS:
-        return began, _WANTS_QUOTES
+        return began, _NEEDS_QUOTES
     if here == ":":
         return noticed, _COLON
     if here == "-":
@@ -61,10 +61,10 @@ def _of_a_token(noticed: TextPosition, began: TextPosition, lines: list[str]) ->
 
 
 def _of_the_structure(noticed: TextPosition, began: TextPosition, lines: list[str]) -> tuple[TextPosition, str]:
-    """The words of YAML do not fit together."""
+    """Explain tokens of YAML that do not fit together."""
     here, first = _character(lines, noticed), _character(lines, began)
     if (question := _question_mark(noticed, lines)) is not None:
-        return question, _WANTS_QUOTES
+        return question, _NEEDS_QUOTES
     if here == ":" and noticed.line == began.line:
         return noticed, _COLON
     if first and first in "[{":
@@ -73,7 +73,7 @@ def _of_the_structure(noticed: TextPosition, began: TextPosition, lines: list[st
         return noticed, f"this {here} closes nothing"
     if not here or here in ",]}":
         return noticed, _NO_VALUE
-    return noticed, _WANTS_QUOTES if here == "%" else _BLOCK
+    return noticed, _NEEDS_QUOTES if here == "%" else _BLOCK
 
 
 def _question_mark(noticed: TextPosition, lines: list[str]) -> TextPosition | None:
@@ -83,7 +83,7 @@ def _question_mark(noticed: TextPosition, lines: list[str]) -> TextPosition | No
     return TextPosition(noticed.line, match.start(1)) if match else None
 
 
-def _said(error: yaml.MarkedYAMLError) -> str:
+def _message(error: yaml.MarkedYAMLError) -> str:
     return ": ".join(str(part) for part in (error.context, error.problem) if part) or "it cannot be parsed"
 
 
@@ -92,7 +92,7 @@ def _mark(mark: Any) -> TextPosition:
 
 
 def _character(lines: list[str], place: TextPosition) -> str:
-    """The character at a place; nothing at the end of the text, a newline at the end of a line."""
+    """Return the character at a place; "" at the end of the text, a newline at the end of a line."""
     if place.line >= len(lines):
         return ""
     line = lines[place.line]

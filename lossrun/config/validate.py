@@ -1,4 +1,4 @@
-"""A raw mapping -> a frozen Config, with every mistake found on the way reported at once."""
+"""Validate a raw mapping and return a frozen Config, or report every mistake at once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, Problem, dot
 from lossrun.errors import ConfigError
 
 MAX_SEEDS: Final = 10_000
-# The keys that lossrun itself reads of a user's own component; the others go to the component.
+# The keys of a component of the user's own that lossrun reads; the component gets the others.
 PLUGIN_KEYS: Final[dict[str, tuple[Key, ...]]] = {
     "dataset": SPLITS,
     "model": (OUTPUT,),
@@ -30,9 +30,13 @@ PLUGIN_KEYS: Final[dict[str, tuple[Key, ...]]] = {
 
 
 def validate(raw: Any, source: ConfigSource) -> tuple[Config, list[str]]:
-    """The config, and notes on spellings that brought conventions along.
+    """Validate a mapping.
 
-    Raises ConfigError with all problems, in the order of their places.
+    Returns:
+        The config, and notes on spellings that imply other parameters.
+
+    Raises:
+        ConfigError: With all problems, in the order of their places.
     """
     checker = _Checker(source)
     if not isinstance(raw, Mapping):
@@ -49,7 +53,7 @@ def validate(raw: Any, source: ConfigSource) -> tuple[Config, list[str]]:
 
 
 def expand(key: Key, value: Any) -> Any:
-    """A word in the place of a mapping, made the mapping that it is short for."""
+    """Expand a word to the mapping that it is short for."""
     if isinstance(key, Nested) and key.many:
         return key.presets.get(value, value) if isinstance(value, str) else value
     if value is None or isinstance(value, (Mapping, list)):
@@ -66,7 +70,7 @@ class _Checker:
     source: ConfigSource
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    # Kept apart: a key that an unknown one seems to mean is not called missing as well.
+    # Kept apart, because a key that an unknown key probably means must not be reported as missing too.
     missing: dict[str, Problem] = field(default_factory=dict)
     meant: set[str] = field(default_factory=set)
 
@@ -76,7 +80,7 @@ class _Checker:
             raise self.source.error(self.problems)
 
     def group(self, keys: Sequence[Key], raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
-        """The values of `keys` in their declared order: given, or by default. Unknown names are refused."""
+        """Return the values of `keys` in their declared order, given or by default. Unknown names are refused."""
         by_name = {spelling: key for key in keys for spelling in (key.name, *key.aliases)}
         for name in raw:
             if name not in by_name:
@@ -85,7 +89,7 @@ class _Checker:
         for key in keys:
             given = [name for name in (key.name, *key.aliases) if name in raw]
             if len(given) > 1:
-                self.refuse((*path, given[1]), f"the same as {given[0]}; keep one", at_key=True)
+                self.refuse((*path, given[1]), f"the same key as {given[0]}; keep one of them", at_key=True)
             name = given[0] if given else key.name
             value = raw.get(name, key.default)
             if value is REQUIRED:
@@ -102,7 +106,7 @@ class _Checker:
     def value(self, key: Key, value: Any, path: Path) -> Any:
         if value is None:
             if key.default is REQUIRED:
-                self.refuse(path, f"nothing; expected {key.expected}{_such_as(key)}")
+                self.refuse(path, f"empty; expected {key.expected}{_such_as(key)}")
             return None
         if isinstance(key, Parameter):
             if value is key.default and not isinstance(value, list):
@@ -130,14 +134,14 @@ class _Checker:
         return [self.component(key.kind, expand(single, item), (*path, i)) for i, item in enumerate(value)]
 
     def component(self, kind: str, value: Any, path: Path) -> dict[str, Any] | None:
-        """A component's name in our spelling and all its parameters."""
+        """Return a component's name in our spelling, and all its parameters."""
         if not isinstance(value, Mapping):
             self.refuse(path, f"{leaves.shown(value)}; expected {with_article(kind)}: its name, or a mapping with it")
             return None
         name = value.get("name")
         at = (*path, "name")
         if not isinstance(name, str):
-            problem = "no name" if name is None else f"name {leaves.shown(name)} is no string"
+            problem = "no name" if name is None else f"name {leaves.shown(name)} is not a string"
             self.refuse(path, f"{problem}; expected {with_article(kind)} such as {COMPONENTS[kind][0].name}")
             return None
         parameters = {key: item for key, item in value.items() if key != "name"}
@@ -146,7 +150,7 @@ class _Checker:
         found = find(kind, name)
         if found is None:
             near = nearest_name(kind, name)
-            hint = f"did you mean {near}?" if near else "known: " + ", ".join(c.name for c in COMPONENTS[kind])
+            hint = f"did you mean {near}?" if near else "expected one of " + ", ".join(c.name for c in COMPONENTS[kind])
             hint = _as_a_mapping(kind, name) or why_not(kind, name) or hint
             written = at in self.source.values or at in self.source.options
             self.refuse(at if written else path, f"there is no {kind} {leaves.shown(name)}; {hint}")
@@ -155,9 +159,9 @@ class _Checker:
         return {"name": found.component.name, **self.group(found.component.parameters, parameters, path)}
 
     def conventions(self, found: LookupResult, spelling: str, given: dict[str, Any], path: Path) -> dict[str, Any]:
-        """`given`, with `from_logits` turned into `inputs` and with what the spelling implies."""
+        """Replace `from_logits` by `inputs`, and add the parameters that the spelling implies."""
         component = found.component
-        # Null restores the default: the spelling's own.
+        # Null restores the default, which the spelling may set.
         given = {name: value for name, value in given.items() if value is not None or not self._takes(component, name)}
         if "from_logits" in given and component.parameter("inputs"):
             from_logits = given.pop("from_logits")
@@ -166,32 +170,33 @@ class _Checker:
             if not isinstance(from_logits, bool):
                 self.refuse(at, f"{leaves.shown(from_logits)}; expected true or false")
             elif given.get("inputs", inputs) not in (inputs, "auto"):
-                self.refuse(at, f"contradicts inputs: {given['inputs']}; keep one of the two", at_key=True)
+                self.refuse(at, f"contradicts inputs: {given['inputs']}; keep one of them", at_key=True)
             else:
                 given["inputs"] = inputs
         stated = found.implies.get("inputs")
         if stated and given.get("inputs", stated) not in (stated, "auto"):
-            self.refuse(path, f"{spelling} takes {stated}, but the config says {given['inputs']}; drop one of the two")
+            self.refuse(path, f"{spelling} takes {stated}, but inputs is {given['inputs']}; remove one of them")
         if given.get("inputs") == "auto":
             del given["inputs"]
         taken = {name: value for name, value in found.implies.items() if not self._gives(component, name, given)}
         form = "" if "inputs" in given else found.called.get("inputs", "")
         if taken or found.remark or form:
             brought = ", ".join(f"{name}: {_in_yaml(str(value))}" for name, value in taken.items())
-            said = f"{spelling} is {component.name}" + (f" with {brought}" if taken else "")
-            said += f"; it is given what model.output says (called without options it takes {form})" if form else ""
-            self.notes.append(f"{dotted(path)}: {said}" + (f"; {found.remark}" if found.remark else ""))
+            text = f"{spelling} is {component.name}" + (f" with {brought}" if taken else "")
+            text += f"; its inputs follow model.output (without options, {spelling} takes {form})" if form else ""
+            self.notes.append(f"{dotted(path)}: {text}" + (f"; {found.remark}" if found.remark else ""))
         of_keras = "keras" in spelling.lower()
         if of_keras and isinstance(component, Optimizer) and decays_through_gradient(component, {**taken, **given}):
             self.notes.append(
-                f"{dotted(path)}.weight_decay: Keras takes the decay off the weights themselves; here {component.name} "
-                "adds it to the gradient, as PyTorch does; for Keras' decay use adamw, or keras.Adam"
+                f"{dotted(path)}.weight_decay: Keras subtracts the decay from the weights; here {component.name} adds "
+                "it "
+                "to the gradient, as PyTorch does; for Keras' decay use adamw or keras.Adam"
             )
         averages = isinstance(component, Loss) and component.averages_outputs
         if of_keras and averages and given.get("reduction") == "sum":
             self.notes.append(
-                f"{dotted(path)}.reduction: Keras' sum adds up the samples' means over the outputs; here the outputs "
-                "are added up as well, as in PyTorch"
+                f"{dotted(path)}.reduction: Keras' sum is over samples, of means over outputs; here it is over samples "
+                "and outputs, as in PyTorch"
             )
         return {**taken, **given}
 
@@ -205,7 +210,10 @@ class _Checker:
         return parameter is not None and any(spelling in given for spelling in (parameter.name, *parameter.aliases))
 
     def plugin(self, kind: str, parameters: Mapping[str, Any], path: Path) -> dict[str, Any]:
-        """Our own keys of a user's component checked; the others are its own affair, but must be plain and finite."""
+        """Check our own keys of a component of the user's own.
+
+        Its other parameters are only checked to be plain and finite.
+        """
         keys = PLUGIN_KEYS[kind]
         ours = {name for key in keys for name in (key.name, *key.aliases)}
         theirs = {name: value for name, value in parameters.items() if name not in ours}
@@ -221,36 +229,36 @@ class _Checker:
             self._finite(item, (*path, name))
 
     def unknown(self, name: str, known: list[str], path: Path) -> None:
-        """Refuse an unknown key, with the key that seems to be meant."""
+        """Refuse an unknown key, and name the key that was probably meant."""
         full = dotted((*path, name))
         if answer := ANSWERS.get(full.lower()):
             self.refuse((*path, name), f"there is no such key; {answer}", at_key=True)
             return
         meant = HABITS.get(full.lower().replace("-", "_"))
         here, _, leaf = meant.rpartition(".") if meant else ("", "", "")
-        # A habit of one component is no help with another that has no such key.
+        # The habit does not help if the component does not have the key.
         if meant is None or (here == dotted(path) and path and leaf not in known):
             near = nearest(name, known)
             meant = dotted((*path, near)) if near else None
         if meant:
             self.meant.add(meant)
-            # optimizer.learning_rate, say, is the right word in the wrong place.
+            # For example, optimizer.learning_rate is the right word in the wrong place.
             outside = path and "." not in meant
-            hint = f"{meant} has a line of its own, beside {path[0]}" if outside else f"did you mean {meant}?"
+            hint = f"write {meant} on a separate line, next to {path[0]}" if outside else f"did you mean {meant}?"
         elif known:
-            hint = "known here: " + ", ".join(known)
+            hint = f"expected {'one of ' if len(known) > 1 else ''}{', '.join(known)}"
         else:
-            hint = "nothing can be set here"
+            hint = "there is no parameter to set here"
         self.refuse((*path, name), f"there is no such key; {hint}", at_key=True)
 
     def seeds(self, raw: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[int, ...]:
-        """`seeds: 3` counts up from `seed`; a list stands for itself."""
+        """Return the seeds: `seeds: 3` counts up from `seed`, a list is used as it is."""
         seed, seeds = values["seed"], values["seeds"]
         if isinstance(seeds, list):
             if raw.get("seed") is not None:
-                self.refuse(("seed",), "seeds lists the seeds already; keep one of the two", at_key=True)
+                self.refuse(("seed",), "seeds already lists the seeds; keep one of them", at_key=True)
             if not seeds or len(set(seeds)) != len(seeds):
-                self.refuse(("seeds",), f"{leaves.shown(seeds)}; expected at least one seed, none of them twice")
+                self.refuse(("seeds",), f"{leaves.shown(seeds)}; expected at least one seed, each only once")
             return tuple(seeds)
         count = 1 if seeds is None else seeds
         if not 1 <= count <= MAX_SEEDS:
@@ -282,15 +290,15 @@ def _choice(mapping: Mapping[str, Any]) -> Choice:
 
 
 def _as_a_mapping(kind: str, name: str) -> str:
-    """What to write for a call such as `SGD(momentum=0.9)`; "" for anything else."""
+    """Say how to write a call such as `SGD(momentum=0.9)`; "" for anything else."""
     called, bracket, arguments = name.partition("(")
     if not bracket or find(kind, called.strip()) is None:
         return ""
     keys = [f"{key.strip()}: {_in_yaml(value.strip())}" for key, equals, value in _arguments(arguments) if equals]
     rates = [key for key in keys if key.partition(":")[0] in ("lr", "learning_rate")]
     inside = ", ".join([f"name: {called.strip()}", *(key for key in keys if key not in rates)])
-    beside = f", and learning_rate:{rates[0].partition(':')[2]} on a line of its own" if rates else ""
-    return f"write it as a mapping, {{{inside}}}{beside}"
+    apart = f", and learning_rate:{rates[0].partition(':')[2]} on a separate line" if rates else ""
+    return f"write it as a mapping, {{{inside}}}{apart}"
 
 
 def _in_yaml(value: str) -> str:

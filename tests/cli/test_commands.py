@@ -149,7 +149,7 @@ def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
         assert lossrun("new", template, "--output", f"{template}.yaml").code == 0
     again = lossrun("new", "regression", "--output", "regression.yaml")
     assert again.code == 2
-    assert "exists already" in again.err
+    assert "already exists" in again.err
     assert lossrun("new", "regresion", "-o", "-").err.count("did you mean regression?") == 1
     trained = lossrun("train", "regression.yaml", "--set", "epochs=1", "--set", "seeds=2")
     assert trained.code == 0
@@ -160,7 +160,7 @@ def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (("train", "nothing.yaml"), 2, "no such file"),
-        (("train", "config.yaml", "--set", "nonsense"), 2, "no KEY=VALUE"),
+        (("train", "config.yaml", "--set", "nonsense"), 2, "not KEY=VALUE"),
         (("train", "config.yaml", "--set", "los=mse"), 2, "did you mean loss?"),
         (("train", "config.yaml", "--set", "loss=cross_entropy"), 2, "loss_task"),
         (("train", "config.yaml", "--set", "dataset={name: csv, path: none.csv, target: y}"), 3, "none.csv"),
@@ -172,7 +172,7 @@ def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
         (("train", "config.yaml", "--set", "model=mine:net"), 2, "no module mine"),
         (("train", "config.yaml", "--set", "device=mps"), 2, "device"),
         (("train", "config.yaml", "--set", "compare_on=accuracy"), 2, "compared_metric"),
-        (("train", "config.yaml", "--set", "best=val_binary_cross_entropy"), 2, "cannot be watched"),
+        (("train", "config.yaml", "--set", "best=val_binary_cross_entropy"), 2, "cannot be used"),
         (("train", "config.yaml", "--set", "learning_rate=1e9", "--set", "optimizer=sgd"), 6, "diverged in epoch"),
         (("train", "config.yaml", "--runs-dir", "config.yaml"), 4, "config.yaml"),
         (("resume", "nothing"), 4, "no run nothing"),

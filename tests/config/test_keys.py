@@ -49,7 +49,7 @@ def test_a_habit_from_elsewhere_gives_one_message_with_our_key(
     assert len(found) == 1, found
     # The right word in the wrong place is no riddle.
     outside = top if below and "." not in meant else ""
-    hint = f"{meant} has a line of its own, beside {outside}" if outside else f"did you mean {meant}?"
+    hint = f"write {meant} on a separate line, next to {outside}" if outside else f"did you mean {meant}?"
     assert f"{habit}: there is no such key; {hint}" in found[0].splitlines()[0]
 
 
@@ -98,7 +98,10 @@ def test_a_key_without_a_counterpart_is_told_where_its_purpose_is_met(
 @pytest.mark.parametrize(
     ("line", "written"),
     [
-        ("optimizer: SGD(lr=0.1, momentum=0.9)", "{name: SGD, momentum: 0.9}, and learning_rate: 0.1 on a line"),
+        (
+            "optimizer: SGD(lr=0.1, momentum=0.9)",
+            "{name: SGD, momentum: 0.9}, and learning_rate: 0.1 on a separate line",
+        ),
         ("loss: CategoricalCrossentropy(from_logits=True)", "{name: CategoricalCrossentropy, from_logits: true}"),
         ("optimizer: Adam()", "{name: Adam}"),
     ],

@@ -221,7 +221,7 @@ def test_a_missing_file_names_its_neighbours(tmp_path: Path) -> None:
     (tmp_path / "mnist.yaml").touch()
     with pytest.raises(ConfigError, match=r"mnits.yaml: no such file; did you mean mnist.yaml\? 1 YAML file"):
         read(tmp_path / "mnits.yaml")
-    with pytest.raises(ConfigError, match=r"no such file; there is no folder .*nowhere; `lossrun new` writes one"):
+    with pytest.raises(ConfigError, match=r"no such file; there is no folder .*nowhere; `lossrun new` writes a config"):
         read(tmp_path / "nowhere" / "c.yaml")
 
 

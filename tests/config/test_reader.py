@@ -149,8 +149,8 @@ def test_every_key_and_value_has_its_place() -> None:
 @pytest.mark.parametrize(
     ("text", "beginning"),
     [
-        ("a: 1\nb: 2\na: 3", "c.yaml:3:1: a: written twice in one mapping; keep one\n    a: 3\n    ^"),
-        ("a: {b: 1, 'b': 2}", "c.yaml:1:11: b: written twice"),
+        ("a: 1\nb: 2\na: 3", "c.yaml:3:1: a: this key is already in this mapping; keep one of them\n    a: 3\n    ^"),
+        ("a: {b: 1, 'b': 2}", "c.yaml:1:11: b: this key is already in this mapping"),
         ("a: *b", "c.yaml:1:4: an alias (*); write the value out"),
         ("*b : a", "c.yaml:1:1: an alias (*)"),
         ("a: &b 1", "c.yaml:1:4: an anchor (&); write"),
@@ -161,14 +161,14 @@ def test_every_key_and_value_has_its_place() -> None:
         ("a: 1\n<<: *b", "c.yaml:2:5: an alias (*)"),
         ("? [a, b]\n: 1", "c.yaml:1:3: a key that is a list or a mapping; expected a word"),
         ("? {a: b}\n: {c: d}", "c.yaml:1:3: a key that is a list or a mapping"),
-        ("a: 1\n---\nb: 2", "c.yaml:2:1: a second document; a config is one"),
+        ("a: 1\n---\nb: 2", "c.yaml:2:1: a second document; a config has only one"),
         ("a:\n\tb: 1", "c.yaml:2:1: not YAML: a tab; YAML indents with spaces"),
         ("a: 1\n\tb: 1", "c.yaml:2:1: not YAML: a tab"),
         ("a: [1,\n", "c.yaml:2:1: not YAML: a value is missing here"),
         ("a: [1\n", "c.yaml:1:4: not YAML: this [ is not closed"),
         ("a: {b: 1\nc: 2", "c.yaml:1:4: not YAML: this { is not closed"),
         ("a: 1\nb: 'c\nd: 2", "c.yaml:2:4: not YAML: this quote is not closed"),
-        ("a: b: c", "c.yaml:1:5: not YAML: a colon where no key can stand"),
+        ("a: b: c", "c.yaml:1:5: not YAML: unexpected colon"),
         ("a: @b", "c.yaml:1:4: not YAML: quote a value that begins with this character"),
         ("a: |b", "c.yaml:1:4: not YAML: quote a value that begins with this character"),
         ("a: *", "c.yaml:1:4: not YAML: quote a value that begins with this character"),
@@ -178,11 +178,11 @@ def test_every_key_and_value_has_its_place() -> None:
             'a: "C:\\xyz"',
             "c.yaml:1:9: not YAML: an unknown escape: write two backslashes for one, or use single quotes",
         ),
-        ("a: - b", "c.yaml:1:4: not YAML: a list item cannot start here: put it on a line of its own"),
+        ("a: - b", "c.yaml:1:4: not YAML: a list item cannot start here: put it on a new line"),
         ('a: "x\n--- y', "c.yaml:1:4: not YAML: this quote is not closed"),
-        ("a: 1\n b: 2", "c.yaml:2:3: not YAML: a colon where no key can stand: this line is indented deeper"),
-        ("a: 1\nb c\nd: 2", "c.yaml:2:1: not YAML: no key here: after a key comes a colon, and after that a space"),
-        ("a: 1\nb:c\nd: 2", "c.yaml:2:1: not YAML: no key here"),
+        ("a: 1\n b: 2", "c.yaml:2:3: not YAML: unexpected colon: this line is indented deeper"),
+        ("a: 1\nb c\nd: 2", "c.yaml:2:1: not YAML: expected a key here, followed by a colon and a space"),
+        ("a: 1\nb:c\nd: 2", "c.yaml:2:1: not YAML: expected a key here"),
         ("a:\n  b: 1\n c: 2", "c.yaml:3:2: not YAML: this line does not continue the block above"),
         ('a: "b" c', "c.yaml:1:8: not YAML: this line does not continue the block above"),
         ("a: 1\nb: \x00", "c.yaml:2:4: not YAML: the character U+0000"),
@@ -268,7 +268,7 @@ def test_after_many_mistakes_the_rest_is_not_looked_at() -> None:
     with pytest.raises(ConfigError) as caught:
         parse("[" + "*a, " * 50_000 + "]", "c.yaml")
     assert len(caught.value.problems) == MAX_PROBLEMS + 1
-    assert caught.value.problems[-1] == f"c.yaml: {MAX_PROBLEMS} mistakes; the rest was not looked at"
+    assert caught.value.problems[-1] == f"c.yaml: {MAX_PROBLEMS} mistakes; the rest was not checked"
     assert len(str(caught.value)) < MAX_PROBLEMS * 400
 
 

@@ -51,7 +51,7 @@ def test_losses(read_text: Read, shortest: str, spelling: str, name: str, implie
         assert reading.notes[0].startswith(f"loss: {spelling} is {name} with {brought}")
         # What called without options takes probabilities, and is given here what the model's output is.
         told = "Crossentropy" in spelling or "crossentropy" in spelling or spelling == "KLDivergence"
-        assert ("it is given what model.output says" in reading.notes[0]) == told
+        assert ("its inputs follow model.output" in reading.notes[0]) == told
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_sum_of_keras_is_not_ours_where_there_are_several_outputs(
     read_text: Read, shortest: str, name: str, told: bool
 ) -> None:
     notes = read_text(shortest, f"loss={{name: {name}, reduction: sum}}").notes
-    assert any("are added up as well" in note for note in notes) == told
+    assert any("here it is over samples and outputs" in note for note in notes) == told
 
 
 # Defaults of the frameworks: PyTorch 2.x, Keras 3, and TensorFlow 1's `tf.train`.
@@ -116,7 +116,7 @@ def test_a_weight_decay_of_keras_is_not_ours_where_it_joins_the_gradient(
     read_text: Read, shortest: str, optimizer: str, told: bool
 ) -> None:
     notes = read_text(shortest, f"optimizer={optimizer}").notes
-    assert any("takes the decay off the weights themselves" in note for note in notes) == told
+    assert any("subtracts the decay from the weights" in note for note in notes) == told
 
 
 @pytest.mark.parametrize(
@@ -174,16 +174,16 @@ def test_from_logits_is_a_spelling_of_inputs(read_text: Read, shortest: str, los
 @pytest.mark.parametrize(
     ("loss", "complaint"),
     [
-        ("{name: BCEWithLogitsLoss, from_logits: false}", "BCEWithLogitsLoss takes logits, but the config says proba"),
-        ("{name: BCELoss, from_logits: true}", "BCELoss takes probabilities, but the config says logits; drop one"),
-        ("{name: NLLLoss, inputs: logits}", "NLLLoss takes log_probabilities, but the config says logits"),
+        ("{name: BCEWithLogitsLoss, from_logits: false}", "BCEWithLogitsLoss takes logits, but inputs is proba"),
+        ("{name: BCELoss, from_logits: true}", "BCELoss takes probabilities, but inputs is logits; remove one"),
+        ("{name: NLLLoss, inputs: logits}", "NLLLoss takes log_probabilities, but inputs is logits"),
         ("{name: cross_entropy, from_logits: true, inputs: probabilities}", "contradicts inputs: probabilities; keep"),
         ("{name: cross_entropy, from_logits: sure}", "loss.from_logits: 'sure'; expected true or false"),
-        ("{name: mse, from_logits: true}", "loss.from_logits: there is no such key; known here: reduction"),
+        ("{name: mse, from_logits: true}", "loss.from_logits: there is no such key; expected reduction"),
         ("MeanSquareError", "there is no loss 'MeanSquareError'; did you mean mse?"),
         ("CrossEntropyError", "there is no loss 'CrossEntropyError'; did you mean cross_entropy?"),
         ("tf.keras.losses.CategoricalCrossEntropyy", "did you mean cross_entropy?"),
-        ("qqq", "known: mse, mae, huber"),
+        ("qqq", "expected one of mse, mae, huber"),
     ],
 )
 def test_contradictions_and_unknown_names(problem: Problem, loss: str, complaint: str) -> None:

@@ -68,7 +68,7 @@ def test_the_names() -> None:
 def test_a_file_that_exists_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("mine")
-    with pytest.raises(UsageError, match="exists already and is left alone"):
+    with pytest.raises(UsageError, match="already exists and was not changed"):
         write_config("table", path)
     assert path.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [path]
@@ -81,5 +81,5 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
 
 def test_a_schema_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / ".lossrun.schema.json").mkdir()
-    with pytest.raises(UsageError, match=r"c\.yaml is written, but .*schema\.json cannot be: "):
+    with pytest.raises(UsageError, match=r"c\.yaml was written, but .*schema\.json cannot be written: "):
         write_config("table", tmp_path / "c.yaml")

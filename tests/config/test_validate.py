@@ -107,7 +107,7 @@ seeds: [1, 1]
 \u00e9t\u00e9: 1
 """
     assert problems(text) == [
-        "c.yaml:1:1: loss: missing: what training minimises; expected a loss such as mse, mae, huber\n"
+        "c.yaml:1:1: loss: missing: loss to minimize; expected a loss such as mse, mae, huber\n"
         "    dataset: {name: mnits, validation: 5000}\n    ^",
         "c.yaml:1:17: dataset.name: there is no dataset 'mnits'; did you mean mnist?\n"
         "    dataset: {name: mnits, validation: 5000}\n                    ^",
@@ -119,8 +119,8 @@ seeds: [1, 1]
         "c.yaml:4:38: optimizer.betas[1]: 1.5 is not allowed; expected a number at least 0 and below 1\n"
         "    optimizer: {name: adam, betas: [0.9, 1.5]}\n" + " " * 41 + "^",
         "c.yaml:5:9: epochs: 'ten' is a string; expected an integer at least 1\n    epochs: ten\n            ^",
-        "c.yaml:6:8: seeds: [1, 1]; expected at least one seed, none of them twice\n    seeds: [1, 1]\n           ^",
-        "c.yaml:7:1: \u00e9t\u00e9: there is no such key; known here: name, tags, dataset, model, loss, optimizer, "
+        "c.yaml:6:8: seeds: [1, 1]; expected at least one seed, each only once\n    seeds: [1, 1]\n           ^",
+        "c.yaml:7:1: \u00e9t\u00e9: there is no such key; expected one of name, tags, dataset, model, loss, optimizer, "
         "learning_rate, schedule, epochs, batch_size, shuffle, drop_last, seed, seeds, checkpoint, early_stopping, "
         "best, on_divergence, lint, precision, step, device, compare_on\n    \u00e9t\u00e9: 1\n    ^",
     ]
@@ -135,14 +135,14 @@ def test_what_is_no_mapping(problems: Problems, text: str) -> None:
 @pytest.mark.parametrize("key", ["dataset", "model", "loss", "optimizer", "learning_rate"])
 def test_required_keys(problem: OneProblem, key: str) -> None:
     assert problem("epochs: 3", replaces=key).split(": ")[1:3] == [key, "missing"]
-    assert f"{key}: nothing; expected a" in problem(f"{key}:", replaces=key)
-    assert f"{key}: nothing; expected a" in problem(f"{key}: null", replaces=key)
+    assert f"{key}: empty; expected a" in problem(f"{key}:", replaces=key)
+    assert f"{key}: empty; expected a" in problem(f"{key}: null", replaces=key)
 
 
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("epochs: true", "epochs: true is a truth value; expected an integer at least 1"),
+        ("epochs: true", "epochs: true is a boolean; expected an integer at least 1"),
         ("epochs: 2.0", "epochs: 2.0 is not allowed; expected an integer at least 1; write 2"),
         ("epochs: 1e3", "epochs: 1000.0 is not allowed; expected an integer at least 1; write 1000"),
         (
@@ -156,7 +156,7 @@ def test_required_keys(problem: OneProblem, key: str) -> None:
         ("epochs: 0", "epochs: 0 is not allowed; expected an integer at least 1"),
         ("epochs: [3]", "epochs: [3] is a list; expected an integer at least 1"),
         ("epochs: 1e400", "epochs: inf is not a finite number; expected"),
-        ("learning_rate: true", "learning_rate: true is a truth value; expected a number above 0"),
+        ("learning_rate: true", "learning_rate: true is a boolean; expected a number above 0"),
         ("learning_rate: 0", "learning_rate: 0 is not allowed; expected a number above 0"),
         ("learning_rate: -1e-3", "learning_rate: -0.001 is not allowed; expected a number above 0"),
         ("learning_rate: .nan", "learning_rate: nan is not a finite number; expected a number above 0"),
@@ -166,7 +166,7 @@ def test_required_keys(problem: OneProblem, key: str) -> None:
         ("shuffle: yes", "shuffle: 'yes' is a string; expected true or false"),
         ("shuffle: 1", "shuffle: 1 is not allowed; expected true or false"),
         ("name: 3", "name: 3 is not allowed; expected a string"),
-        ("name: true", "name: true is a truth value; expected a string"),
+        ("name: true", "name: true is a boolean; expected a string"),
         ("tags: lecture", "tags: 'lecture' is a string; expected a list, each a string; write it as ['lecture']"),
         ("tags: [a, 1]", "tags[1]: 1 is not allowed; expected a string"),
         ("precision: float16", "precision: 'float16' is not known; did you mean float"),
@@ -180,7 +180,7 @@ def test_required_keys(problem: OneProblem, key: str) -> None:
         ("lint: {double_activation: wran}", "lint.double_activation: 'wran' is not known; did you mean warn?"),
         ("optimizer: {name: sgd, momentum: 1}", "optimizer.momentum: 1 is not allowed; expected a number at least 0"),
         ("optimizer: {momentum: 0.9}", "optimizer: no name; expected an optimizer such as sgd"),
-        ("optimizer: 3", "optimizer: name 3 is no string"),
+        ("optimizer: 3", "optimizer: name 3 is not a string"),
         ("optimizer: [adam]", "optimizer: ['adam']; expected an optimizer: its name"),
         ("model: {name: mlp, hidden: 100}", "expected a list, each an integer at least 1; write it as [100]"),
         ("model: {name: mlp, init: normall}", "model.init: there is no initializer 'normall'; did you mean normal?"),
@@ -198,7 +198,7 @@ def test_required_keys(problem: OneProblem, key: str) -> None:
             "schedule: {name: cosine, final_fraction: 1.1}",
             "schedule.final_fraction: 1.1 is not allowed; expected a num",
         ),
-        ("optimizer: {name: adam, eps: 1e-8, epsilon: 1e-7}", "optimizer.epsilon: the same as eps; keep one"),
+        ("optimizer: {name: adam, eps: 1e-8, epsilon: 1e-7}", "optimizer.epsilon: the same key as eps; keep one"),
     ],
 )
 def test_values_are_taken_strictly(problem: OneProblem, line: str, complaint: str) -> None:
@@ -234,13 +234,13 @@ def test_seeds(read_text: Read, shortest: str, lines: str, seeds: tuple[int, ...
         (f"seeds: {MAX_SEEDS + 1}", "seeds; expected 1 to"),
         ("seeds: 99999999999999999999", "seeds; expected 1 to"),  # a range of so many would not fit in memory
         ("seeds: []", "seeds: []; expected at least one seed"),
-        ("seeds: [2, 2]", "none of them twice"),
+        ("seeds: [2, 2]", "each only once"),
         ("seeds: [[1], [2]]", "seeds[0]: [1] is a list"),
         ("seeds: [1, -1]", "seeds[1]: -1 is not allowed"),
         ("seeds: -2", "seeds: -2 is not allowed"),
-        ("seeds: false", "seeds: false is a truth value"),
+        ("seeds: false", "seeds: false is a boolean"),
         ("seeds: three", "seeds: 'three' is a string"),
-        ("seed: 1\nseeds: [2, 3]", "seed: seeds lists the seeds already; keep one of the two"),
+        ("seed: 1\nseeds: [2, 3]", "seed: seeds already lists the seeds; keep one of them"),
         ("seed: -1", "seed: -1 is not allowed; expected an integer at least 0"),
     ],
 )
@@ -267,7 +267,7 @@ def test_a_mapping_of_any_keys_is_checked() -> None:
 def test_after_many_mistakes_the_rest_is_not_looked_at(problems: Problems, shortest: str) -> None:
     found = problems(shortest + "".join(f"k{i}: 1\n" for i in range(5_000)))
     assert len(found) == MAX_PROBLEMS + 1
-    assert f"{MAX_PROBLEMS} mistakes; the rest was not looked at" in found[-1]
+    assert f"{MAX_PROBLEMS} mistakes; the rest was not checked" in found[-1]
     layers = "{name: cnn, layers: [" + "{name: conv, kernel: -1}, " * 5_000 + "]}"
     assert len(problems(replaced(shortest, f"model: {layers}"))) == MAX_PROBLEMS + 1
 
