@@ -56,6 +56,7 @@ SLOW = (
     "script",
     "sweeping/test_course.py",
     "test_configs.py",
+    "test_adding.py",
     "test_contributing.py",
     "test_docs.py",
     "test_wheel.py",
