@@ -1,4 +1,4 @@
-"""What lies beside exported weights: the architecture for programs (JSON) and for people (README)."""
+"""What is exported next to the weights: the architecture for programs (JSON) and for people (README)."""
 
 from collections.abc import Collection
 from typing import Final
@@ -22,12 +22,12 @@ ONNX: Final = "model.onnx"
 
 
 def prefix(program: PredictionModule) -> str:
-    """What lossrun's own models put before the names of their weights, and an export leaves out."""
+    """The prefix of the names of weights in lossrun's own models, which an export leaves out."""
     return "body." if isinstance(program.network, Network) else ""
 
 
 def architecture(trained: Trained, model: TrainedModel, program: PredictionModule) -> str:
-    """Everything that is needed beside the weights, as strict JSON."""
+    """Everything that is needed besides the weights, as strict JSON."""
     seed = model.replica.seed
     data, reading = trained.data(seed), program.reading
     tree = {
@@ -58,7 +58,7 @@ def architecture(trained: Trained, model: TrainedModel, program: PredictionModul
 
 
 def readme(trained: Trained, model: TrainedModel, program: PredictionModule, formats: Collection[str]) -> str:
-    """How to load what was exported, in code that runs as it stands, without lossrun."""
+    """How to load what was exported, in code that runs as it is, without lossrun."""
     data = trained.data(model.replica.seed)
     shape = ", ".join(("N", *map(str, data.input_shape)))
     kind = "bytes (uint8)" if program.pixels else _name(program.kind)
@@ -132,8 +132,8 @@ predictions = predict(inputs)
 def _weights(chosen: Choice, program: PredictionModule, data: Data) -> list[str]:
     if isinstance(program.network, Network) and not _is_plain(program.network):
         return [
-            "Among the layers are some that torch has not, so that a few lines here cannot build it; "
-            f"`export --format torch` writes {PROGRAM}, which needs nothing but torch."
+            "Some of the layers are not in torch, so a few lines cannot build the model here; "
+            f"`export --format torch` writes {PROGRAM}, which needs only torch."
         ]
     code = _code(
         _WEIGHTS_CODE,
@@ -154,7 +154,7 @@ def _weights(chosen: Choice, program: PredictionModule, data: Data) -> list[str]
 
 
 def _is_plain(network: Network) -> bool:
-    """Whether the model is a row of torch's own layers."""
+    """Whether the model is a sequence of torch's own layers."""
     layers = list(network.body.children())
     return isinstance(network.body, nn.Sequential) and all(
         type(layer).__module__.startswith("torch.nn.") and not list(layer.children()) for layer in layers
@@ -162,7 +162,7 @@ def _is_plain(network: Network) -> bool:
 
 
 def _model_code(program: PredictionModule) -> str:
-    """The layers by name. What torch prints of them is what makes them."""
+    """Code that makes the layers, by name. torch prints each layer as the code that makes it."""
     assert isinstance(program.network, Network)
     children = program.network.body.named_children()
     layers = "".join(f'            ("{name}", nn.{layer!r}),\n' for name, layer in children)
@@ -177,7 +177,7 @@ def _own_model_code(chosen: Choice, program: PredictionModule, data: Data) -> st
 
 
 def _reading_code(program: PredictionModule) -> str:
-    """From what the layers give to predictions, as `components.metrics.predictions`."""
+    """Code that turns what the layers give into predictions, as `components.metrics.predictions` does."""
     reading = program.reading
     applied = {"none": "outputs", "sigmoid": "outputs.sigmoid()", "softmax": "outputs.softmax(dim=1)"}
     activation = "softmax" if reading.output == "log_softmax" else reading.output
@@ -217,7 +217,7 @@ def _columns_in_words(trained: Trained) -> str:
 
 
 def _columns(trained: Trained) -> list[str]:
-    """The names of the inputs, one-hot encoded words included; none where they have none."""
+    """The names of the inputs, one-hot encoded words included; [] if they have no names."""
     return list(trained.data(trained.config.seeds[0]).layout.input_names)
 
 

@@ -27,7 +27,7 @@ _REMEDY: Final = "name another folder with --output"
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """`files`: what was written. `notes`: what else there is to say."""
+    """The files that were written, and what else there is to say."""
 
     files: tuple[Path, ...]
     notes: tuple[str, ...]
@@ -50,12 +50,12 @@ def export(
     model.pt2, a program of `torch.export` from samples in original units to predictions. onnx: the same, model.onnx.
     csv: history.csv, all epochs of all seeds. tensorboard: events/, the same as event files.
 
-    `seed`: whose model; left out, the first's. Nothing is overwritten. Raises UsageError for a format that there is
-    none of, that wants another package or that a user's model cannot be put into; RunError where a file is already
-    there, and what `find_trained` and `model` raise.
+    `seed`: whose model; the first seed's if left out. Nothing is overwritten. Raises UsageError for an unknown format,
+    one that needs another package, or one that cannot hold a user's model; RunError if a file already exists, and what
+    `find_trained` and `model` raise.
     """
     if unknown := [name for name in formats if name not in FORMATS]:
-        raise UsageError(f"--format {unknown[0]}: there is no such format; expected {', '.join(FORMATS)}")
+        raise UsageError(f"--format {unknown[0]}: unknown format; expected one of {', '.join(FORMATS)}")
     files: dict[str, bytes] = {}
     notes: list[str] = []
     if {"safetensors", "torch", "onnx"} & set(formats):
@@ -67,7 +67,7 @@ def export(
     events = folder / EVENTS
     there = [*(folder / name for name in files), *([events] if "tensorboard" in formats else [])]
     if taken := [file for file in there if file.exists()]:
-        raise RunError(f"{taken[0]} is already there, and nothing is overwritten; choose another --output")
+        raise RunError(f"{taken[0]} already exists, and nothing is overwritten; choose another --output")
     with durable.refusals_of_the_disk(folder, _REMEDY):
         folder.mkdir(parents=True, exist_ok=True)
     durable.replace_all(((folder / name, content) for name, content in files.items()), remedy=_REMEDY)

@@ -1,4 +1,4 @@
-"""New samples for a trained model, given the form of the run's own data."""
+"""New samples for a trained model, prepared like the data of its run."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -47,7 +47,7 @@ def read_new_inputs(path: Path, form: Preparation, header: bool | None = None) -
 
 
 def new_inputs(array: Any, form: Preparation, where: str) -> np.ndarray:
-    """The same from an array, or what makes one: samples in original units, a row each."""
+    """The same from an array, or what can be made into one: samples in original units, one a row."""
     return _joined((array,), form, where)
 
 
@@ -60,7 +60,7 @@ def _joined(arrays: Sequence[Any], form: Preparation, where: str) -> np.ndarray:
 
 
 def _of_kind(inputs: np.ndarray, form: Preparation, where: str, *, is_table: bool = False) -> np.ndarray:
-    """Raises DataError unless shape and kind are those that the run was trained on."""
+    """The inputs in the kind that the run was trained on. Raises DataError if shape or kind is another."""
     if inputs.shape[1:] != form.input_shape:
         raise DataError(
             f"{where}: samples of shape {inputs.shape[1:]}; the model was trained on samples of shape "
@@ -140,7 +140,7 @@ def _table(path: Path, delimiter: str, form: Preparation, *, header: bool) -> Ta
 
 
 def _from_archive(path: Path, names: Sequence[str]) -> tuple[np.ndarray, ...]:
-    """The arrays of these names, or the only one there is."""
+    """The arrays of these names, or the only array of the archive."""
     try:
         with open_regular(path) as stream:
             archive = np.load(stream, allow_pickle=False)

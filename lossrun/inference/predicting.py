@@ -1,4 +1,4 @@
-"""`lossrun predict`: what a trained model says of new samples, in original units."""
+"""`lossrun predict`: the predictions of a trained model for new samples, in original units."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ class Predictions:
     notes: tuple[str, ...] = field(default=())
 
     def rows(self) -> list[dict[str, Any]]:
-        """One for each sample, numbered from 0."""
+        """One row for each sample, numbered from 0."""
         names, values = ["row", *self.columns], self.columns.values()
         return [dict(zip(names, row, strict=True)) for row in zip(range(self._samples), *values, strict=True)]
 
@@ -64,7 +64,7 @@ def predict(
     form = trained.prepared(asked.replica.seed).form
     is_file = isinstance(inputs, str | Path)
     array = read_new_inputs(Path(inputs), form, header) if is_file else new_inputs(inputs, form, "inputs")
-    # As if they were a part of the data: scaled by the very same lines.
+    # Treated as a part of the data, so that the same code scales them.
     targets = np.zeros(len(array), np.int64) if data.task == "multiclass" else _zeros(len(array), data.target_size)
     part = Part(array, targets, np.arange(len(array)))
     samples = build.parts(replace(data, train=part, validation=None, test=None), trained.place).train

@@ -1,4 +1,4 @@
-"""A trained model as a program of its own: from samples in original units to predictions, by torch alone."""
+"""A trained model as a program that needs only torch: from samples in original units to predictions."""
 
 import io
 import logging
@@ -22,8 +22,8 @@ class PredictionModule(nn.Module):
     """Inputs (N, *input_shape) in original units, as `kind` says, to what `predict` gives: numbers in original units
     (N, K), double precision, or probabilities (outputs, where the loss gives none) of classes (N, K).
 
-    `wide`: of numbers that float32 cannot tell apart, such as seconds since 1970, which need more before they are
-    standardized.
+    `wide`: whether the inputs are numbers that float32 cannot tell apart before they are standardized, such as seconds
+    since 1970.
 
     Dropout off, batch norm at its running statistics; on the CPU, and never in bfloat16.
     """
@@ -53,7 +53,7 @@ class PredictionModule(nn.Module):
         return values
 
     def _preactivations(self, inputs: Tensor) -> Tensor:
-        """As `Replica.forward`: a user's model gives outputs only, and probabilities are led back."""
+        """As `Replica.forward`: from a user's model, which gives outputs only, they are computed back."""
         if isinstance(self.network, Network):
             return self.network.preactivations(inputs)
         outputs: Tensor = self.network(inputs)
@@ -97,9 +97,9 @@ def to_torch(recorded: Any) -> bytes:
 
 
 def to_onnx(recorded: Any, name: str) -> bytes:
-    """The model in ONNX, its input called `inputs` and its output `predictions`, samples first and any number of them.
+    """The model in ONNX: from `inputs` to `predictions`, for any number of samples.
 
-    Raises UsageError where the packages are missing, or an operation has no translation.
+    Raises UsageError if the packages are missing, or if an operation has no translation.
     """
     try:
         import onnxscript  # noqa: F401
@@ -107,7 +107,7 @@ def to_onnx(recorded: Any, name: str) -> bytes:
         raise UsageError(f'ONNX is not installed ({error}); it comes with: pip install "lossrun[onnx]"') from error
     logger = logging.getLogger("torch.onnx")
     level = logger.level
-    logger.setLevel(logging.ERROR)  # it tells of packages that are not there and not needed
+    logger.setLevel(logging.ERROR)  # it warns of missing packages that are not needed
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

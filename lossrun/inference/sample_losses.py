@@ -1,4 +1,4 @@
-"""The metrics that are losses, sample by sample: what `metrics.compute_metrics` gives the mean of."""
+"""The metrics that are losses, sample by sample; `metrics.compute_metrics` gives their means."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -17,8 +17,10 @@ _NAMES: Final = frozenset(loss.name for loss in LOSSES)
 
 
 def objective_losses(replica: Replica, outputs: Tensor, samples: Samples) -> Tensor:
-    """The configured loss of each sample, (N,), weights of classes included and its own left out, before any
-    reduction."""
+    """The configured loss of each sample before any reduction, (N,).
+
+    Class weights are included, the weights of samples are not.
+    """
     objective = replica.objective
     named = (("class_weights", objective.class_weights), ("pos_weight", objective.pos_weight))
     weights = {name: value for name, value in named if value is not None}
@@ -29,9 +31,9 @@ def objective_losses(replica: Replica, outputs: Tensor, samples: Samples) -> Ten
 def sample_losses(
     replica: Replica, preactivations: Tensor, samples: Samples, reading: OutputSpec, names: Iterable[str]
 ) -> dict[str, Tensor]:
-    """Those of `names` that are losses, each (N,), at their plain parameters; regression in original units.
+    """The losses among `names` at their plain parameters, each (N,); a regression in original units.
 
-    preactivations: (N, K), of these samples.
+    `preactivations`: of these samples, (N, K).
     """
     parts, task = replica.parts, reading.task
     targets = prepared_targets(

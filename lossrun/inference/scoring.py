@@ -1,4 +1,4 @@
-"""`lossrun evaluate`: a recorded run's models scored again, on any part of its data and at any weights it has kept."""
+"""`lossrun evaluate`: score a run's models again, on any part of its data and at any weights that it has kept."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -64,11 +64,11 @@ def score(
     prediction and its probabilities or outputs, `loss` and every loss of the task, unreduced; `weight` where
     samples have one, or a class is ignored: 0 for what counts in no metric.
 
-    Regression is in original units. Raises UsageError for a part or a checkpoint that there is none of, DataError where
-    the data are no longer those of the run, RunError where it cannot be read.
+    Regression is in original units. Raises UsageError for a part or a checkpoint that does not exist, DataError if the
+    data are no longer those of the run, and RunError if the run cannot be read.
     """
     if split is not None and split not in SPLITS:
-        raise UsageError(f"--split {split}: there is no such part; expected one of {', '.join(SPLITS)}")
+        raise UsageError(f"--split {split}: unknown part; expected one of {', '.join(SPLITS)}")
     trained = find_trained(path, data_dir)
     reading, notes = trained.reading, list(trained.notes)
     first = trained.data(trained.config.seeds[0])
@@ -104,7 +104,7 @@ def score(
 
 
 def _constant_note(trained: Trained, part: Split, seeds: Mapping[int, Mapping[str, float]]) -> str:
-    """Where one answer to every sample would score as well, mean over seeds."""
+    """What to say if one answer for every sample would score as well, in the mean over seeds; "" if not."""
     each = []
     for seed in seeds:
         data = trained.data(seed)
@@ -118,8 +118,10 @@ def _constant_note(trained: Trained, part: Split, seeds: Mapping[int, Mapping[st
 
 
 def _judging(replica: Replica, part: Split) -> Samples:
-    """The samples of the part. Which metrics have a meaning is decided by the targets that are held out: training
-    targets are, where they themselves are scored."""
+    """The samples of the part.
+
+    Held-out targets decide which metrics are defined; when training samples are scored, their targets decide.
+    """
     parts = replica.parts
     samples = getattr(parts, part)
     assert isinstance(samples, Samples)
@@ -163,8 +165,10 @@ def target_columns(targets: Tensor, parts: Parts, reading: OutputSpec, names: Se
 def prediction_columns(
     preactivations: Tensor, parts: Parts, reading: OutputSpec, names: Sequence[str]
 ) -> dict[str, list[Any]]:
-    """`prediction`: a class by its name, or a number in original units. Beside a class `p_<class>`, or `output_<class>`
-    where the model was trained to give no probabilities."""
+    """`prediction`: a class by its name, or a number in original units.
+
+    Next to a class `p_<class>`, or `output_<class>` if the model gives no probabilities.
+    """
     predicted = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
     if reading.task == "regression":
         return _numbered("prediction", predicted.double() * parts.target_std + parts.target_mean, names)
@@ -183,12 +187,12 @@ def prediction_columns(
 
 
 def decisions(preactivations: Tensor, reading: OutputSpec) -> Tensor:
-    """The class of each sample, (N,); binary and multilabel: 0 or 1 for each output, (N, K). As accuracy judges it."""
+    """The class of each sample, (N,); binary and multilabel: 0 or 1 for each output, (N, K); as accuracy counts it."""
     if reading.task == "multiclass":
         return preactivations.argmax(dim=1)
     if reading.output == "softmax":
         return (preactivations.softmax(dim=1) > 0.5).long()
-    # Of outputs trained towards 0 and 1 the middle decides, of logits and margins the sign.
+    # For outputs trained towards 0 and 1 the middle decides, for logits and margins the sign.
     plain = reading.output == "none" and reading.reads_as == "mean"
     return (preactivations > (0.5 if plain else 0)).long()
 
@@ -198,7 +202,7 @@ def gives_probabilities(reading: OutputSpec) -> bool:
 
 
 def names_of(trained: Trained) -> tuple[str, ...]:
-    """Of the classes; where the dataset says what its target columns are called, of these. () where nobody knows."""
+    """The names of the classes, or of several target columns; () if they have none."""
     data = trained.data(trained.config.seeds[0])
     columns = data.layout.targets if data.layout.columns else ()
     return data.classes or (columns if len(columns) > 1 else ())
@@ -211,7 +215,7 @@ def labels_of(reading: OutputSpec, names: Sequence[str]) -> list[str]:
 
 
 def _numbered(name: str, values: Tensor, names: Sequence[str]) -> dict[str, list[Any]]:
-    """A column for each of (N, K), by names or numbers where there are several."""
+    """A column for each of (N, K); several are told apart by names or numbers."""
     count = values.shape[1]
     labels = names or range(count)
     return {f"{name}_{labels[k]}" if count > 1 else name: values[:, k].tolist() for k in range(count)}

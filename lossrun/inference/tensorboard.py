@@ -1,4 +1,4 @@
-"""The history as TensorBoard's event files, epoch by epoch or afterwards. The one place that imports TensorBoard."""
+"""Writes the history as TensorBoard's event files, epoch by epoch or afterwards. Only this imports TensorBoard."""
 
 import os
 import re
@@ -105,17 +105,17 @@ class _EventFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(OSError):  # what could not be written has been told when it was flushed
+        with suppress(OSError):  # what could not be written was reported when it was flushed
             self._file.close()
 
 
 def tag(column: str) -> str:
-    """`val_accuracy` -> `val/accuracy`: TensorBoard draws what begins alike side by side."""
+    """`val_accuracy` -> `val/accuracy`: TensorBoard groups curves by what comes before the slash."""
     return _PART.sub(r"\1/", column, count=1)
 
 
 def require_tensorboard(folder: Path) -> None:
-    """Find out before anything is trained: raises UsageError where it is not installed, or there can be no folder."""
+    """Check before training: raises UsageError if TensorBoard is not installed or the folder cannot be made."""
     _require_package()
     if not str(folder).isprintable():
         raise UsageError(
@@ -126,7 +126,7 @@ def require_tensorboard(folder: Path) -> None:
 
 
 def write_history(run: RecordedRun, folder: Path) -> None:
-    """The whole history of a run."""
+    """Write the whole history of a run."""
     with EventFiles(folder, run.seeds) as files:
         add_history(files, run.history.rows, run.ledger)
 

@@ -1,5 +1,7 @@
-"""A recorded run's models with their weights again, and the data they were trained on. Nothing is written, no lock is
-taken: a run in progress can be asked as well."""
+"""The models of a recorded run with their weights, and the data they were trained on.
+
+Nothing is written and no lock is taken, so a run in progress can be read as well.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,8 +38,12 @@ LAST: Final = "last"
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """`config` is resolved, and its device one that is here. `notes`: what speaks against the numbers being the run's
-    own to the bit."""
+    """A recorded run, ready to compute with.
+
+    Attributes:
+        config: Resolved, with a device that is available here.
+        notes: Why the numbers may not be those of the run, bit for bit.
+    """
 
     recorded: RecordedRun
     experiment: Experiment
@@ -54,17 +60,17 @@ class Trained:
         return reading_of(self.config, self.facts)
 
     def data(self, seed: int) -> Data:
-        """What the seed was trained on; without its samples where it was asked for so."""
+        """The seed's data; without samples if `find_trained` was told so."""
         return self.experiment.data[seed]
 
     def prepared(self, seed: int) -> RecordedPreparation:
-        """What prediction needs to know of that."""
+        """What prediction needs to know about the seed's data."""
         return prepared.of_run(self.recorded).get(seed) or RecordedPreparation.of(self.data(seed))
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A seed's replica, its weights those after `epoch` and `step` (0: not known)."""
+    """A seed's replica with the weights after `epoch` and `step` (0: not known)."""
 
     replica: Replica
     epoch: int
@@ -72,11 +78,17 @@ class TrainedModel:
 
 
 def find_trained(path: Path, data_dir: Path | None = None, *, with_samples: bool = True) -> Trained:
-    """Read a run and its data. `data_dir`: where datasets lie; None for where the run last found them.
+    """Read a run and its data.
 
-    `with_samples`: False for what the run itself knows of its data, as far as older versions have written it: they may
-    have changed or gone. Raises RunError where it is none, DataError where the data are not those that it was trained
-    on.
+    Args:
+        path: The run directory.
+        data_dir: The folder of the datasets; None for where the run last found them.
+        with_samples: False to use only what the run itself keeps about its data, which may have changed or be missing.
+            Runs of older versions keep too little, so their data are read all the same.
+
+    Raises:
+        RunError: The path is no run.
+        DataError: The data are not those that the run was trained on.
     """
     run = recorded.load(path)
     run.refuse_edits()
@@ -101,22 +113,24 @@ def find_trained(path: Path, data_dir: Path | None = None, *, with_samples: bool
 
 
 def _without_samples(run: RecordedRun, known: Mapping[int, RecordedPreparation]) -> Experiment:
-    """What there is to say of the data without looking at them."""
+    """The experiment as far as it is known without reading the data."""
     directory = whereabouts.code_place(run).directory
     reading = from_mapping(run.config, directory, name=str(RunDirectory(run.path).config_path))
     facts = known[reading.config.seeds[0]].facts
     forms = {id(one.form): one.form.without_samples(reading.config.dataset.name) for one in known.values()}
     config = resolve(reading.config, facts)
     if config.loss.parameters.get("class_weights") == "balanced":
-        # They follow from the samples, and a prediction needs no loss.
+        # Balanced weights follow from the samples, and a prediction needs no loss.
         config = replace(config, loss=config.loss.replace(class_weights=None))
     data = {seed: forms[id(one.form)] for seed, one in known.items()}
     return Experiment(reading, config, facts, data, whereabouts.data_folder(run, default_data_dir()), ())
 
 
 def model(trained: Trained, checkpoint: str = BEST, seed: int | None = None) -> TrainedModel:
-    """One seed's model; the first's, unless another is asked for. Raises as `models` does, and UsageError for a seed
-    that the run was not trained with."""
+    """One seed's model; the first seed's if none is asked for.
+
+    Raises what `models` raises, and UsageError for a seed that the run was not trained with.
+    """
     seeds = trained.config.seeds
     if seed is not None and seed not in seeds:
         listed = ", ".join(map(str, seeds))
@@ -129,9 +143,9 @@ def models(
 ) -> Iterator[TrainedModel]:
     """Each seed's model, one after the other: at its "best" weights, at the "last" ones, or at those after a step.
 
-    `missing(reason)` hears of each seed whose weights cannot be had, if there are others, and of a last checkpoint that
-    cannot be read, if there is an earlier one; without it they are errors. Raises UsageError for a checkpoint that
-    there is none of, CheckpointError where weights cannot be read or do not fit.
+    `missing(reason)` is called for each seed whose weights cannot be read, if there are others, and for a last
+    checkpoint that cannot be read, if there is an earlier one; without `missing` these are errors. Raises UsageError
+    for a checkpoint that does not exist, CheckpointError if weights cannot be read or do not fit.
     """
     run, config = RunDirectory(trained.recorded.path), trained.config
     state = _state(trained.recorded, checkpoint, missing)
@@ -169,19 +183,22 @@ def forward(replica: Replica, samples: Samples) -> tuple[Tensor, Tensor]:
 
 
 def _at_home(config: Config, directory: Path) -> tuple[Config, list[str]]:
-    """The config with a device that is here."""
+    """The config with a device that is available here, and what to say about it."""
     try:
         build.workplace(config, directory)
     except UsageError:
         if config.device == "cpu":
             raise
-        return replace(config, device="cpu"), [f"device {config.device} is not here; computed on the cpu"]
+        return replace(config, device="cpu"), [f"device {config.device} is not available here; computed on the cpu"]
     return config, []
 
 
 def _state(recorded: RecordedRun, checkpoint: str, missing: Callable[[str], None] | None) -> Checkpoint | None:
-    """The full state that is asked for; for the best weights the newest one, for what a loss has learned (None where
-    none can be read: most losses learn nothing)."""
+    """The full state that is asked for.
+
+    For the best weights it is the newest one, which holds what a loss has learned; None if no checkpoint can be read,
+    because most losses learn nothing.
+    """
     run, belonging = RunDirectory(recorded.path), Belonging.to(recorded)
     if checkpoint in (BEST, LAST):
         length = run.history_path.stat().st_size if run.history_path.exists() else 0
@@ -222,7 +239,7 @@ def _state(recorded: RecordedRun, checkpoint: str, missing: Callable[[str], None
 def _tensors_of(
     run: RunDirectory, seed: int, checkpoint: str, state: Checkpoint | None, best: Mapping[int, BestWeights]
 ) -> tuple[dict[str, np.ndarray], int, int]:
-    """The seed's tensors under their names in a checkpoint, and the epochs and steps that led to them."""
+    """The seed's tensors by their names in a checkpoint, and the epoch and step after which they were saved."""
     tensors: dict[str, np.ndarray] = {}
     facts: Mapping[str, Any] = {}
     if state is not None:

@@ -1,4 +1,4 @@
-"""Config + data -> replicas: the only place where a config's words become torch objects."""
+"""Config and data become replicas: the only place where the words of a config become torch objects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -27,13 +27,13 @@ from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts, Samples
 from lossrun.training.isolation import include_cuda
 
-# Of weights, data, losses and sums. In bf16 only the models compute in half precision.
+# The types of weights, data, losses and sums. With bf16 only the models compute in half precision.
 DTYPES: Final = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
 
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Where and in what precision to train, and the folder that a user's own modules are searched in."""
+    """Where and in which precision to train, and the folder in which a user's own modules are searched."""
 
     device: torch.device
     dtype: torch.dtype
@@ -41,7 +41,7 @@ class Workplace:
 
 
 def workplace(config: Config, config_dir: Path) -> Workplace:
-    """Raises UsageError where the config asks for a device that is not there."""
+    """Where the config says to train. Raises UsageError for a device or a precision that is not available."""
     name = config.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -49,26 +49,26 @@ def workplace(config: Config, config_dir: Path) -> Workplace:
     if not there[name]:
         raise UsageError(f"device: {name} is not available here (torch {torch.__version__}); use device: auto or cpu")
     if config.precision == "bf16" and not _has_bfloat16(name):
-        raise UsageError(f"precision: bf16 is not what this {name} device computes in; use precision: float32")
+        raise UsageError(f"precision: this {name} device does not compute in bf16; use precision: float32")
     if name == "mps" and config.precision == "float64":
-        raise UsageError("precision: float64 is not what an mps device computes in; use float32, or device: cpu")
+        raise UsageError("precision: an mps device does not compute in float64; use float32, or device: cpu")
     if name == "cuda":
         include_cuda()
     return Workplace(torch.device(name), DTYPES[config.precision], config_dir)
 
 
 def _has_bfloat16(device: str) -> bool:
-    """Every CPU does in torch, if not always faster than float32."""
+    """Whether the device computes in bfloat16. In torch every CPU does, though not always faster than float32."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device == "cpu"
 
 
 def parts(data: Data, place: Workplace) -> Parts:
-    """The data as tensors on the device, scaled as the config asks."""
+    """The data as tensors on the device, scaled as the config says."""
 
     scaling = data.input_scaling
-    # Numbers are rounded once, after they have been scaled.
+    # Numbers are rounded only once, after scaling.
     precision = np.float64 if place.dtype == torch.float64 else np.float32
     mean, std = (
         torch.as_tensor(value, dtype=torch.float32, device=place.device) for value in (scaling.mean, scaling.std)
@@ -79,8 +79,8 @@ def parts(data: Data, place: Workplace) -> Parts:
         if part is None:
             return None
         raw = part.inputs.dtype == np.uint8
-        # Bytes stay bytes, a quarter of the memory, and are scaled batch by batch. An array may be a read-only map of
-        # a file, which torch does not take.
+        # Bytes stay bytes, which take a quarter of the memory, and are scaled batch by batch. torch does not take
+        # read-only arrays, such as the map of a file.
         array = np.require(part.inputs, requirements="W") if raw else data.input_scaling.apply(part.inputs, precision)
         inputs = torch.from_numpy(array).to(place.device, None if raw else place.dtype)
         if data.task == "multiclass":
@@ -102,7 +102,7 @@ def parts(data: Data, place: Workplace) -> Parts:
 
 
 def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, place: Workplace) -> Replica:
-    """One seed, ready for its first step. `config` is resolved.
+    """Build one seed, ready for its first step. `config` is resolved.
 
     Raises UsageError for a user's own component that cannot be found, built or called as configured.
     """
@@ -132,14 +132,17 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
 
 
 def best_and_stopping(config: Config) -> tuple[BestSoFar, BestSoFar | None]:
-    """What chooses a seed's best epoch, and what stops it early, before the first epoch. `config` is resolved."""
+    """The best values of a seed before its first epoch: for choosing the best epoch, and for early stopping.
+
+    The second is None without early stopping. `config` is resolved.
+    """
     early = config.early_stopping
-    patience = BestSoFar(early.metric, early.mode, early.min_delta) if early else None
-    return BestSoFar(config.best.metric, config.best.mode), patience
+    stopping = BestSoFar(early.metric, early.mode, early.min_delta) if early else None
+    return BestSoFar(config.best.metric, config.best.mode), stopping
 
 
 def plateau(schedule: Choice) -> Plateau | None:
-    """The rule of `reduce_on_plateau`; None for a schedule that looks at no result."""
+    """The rule of `reduce_on_plateau`; None for other schedules."""
     if schedule.name != "reduce_on_plateau":
         return None
     return Plateau(**{field.name: schedule[field.name] for field in fields(Plateau)})

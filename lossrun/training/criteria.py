@@ -1,13 +1,12 @@
-"""State that belongs to a metric: worthless for any other.
+"""State that belongs to a metric and is worthless for any other.
 
-Best values, and epochs counted since, mean nothing once another metric is watched, the other direction is the better
-one, or another difference counts as an improvement. Each checkpoint says which criteria its state was reached under;
-whoever goes on under others begins such state anew. Everything that watches a metric is here:
+A best value, and the epochs counted since, mean nothing once another metric is watched, or the other direction, or
+another least improvement. Each checkpoint says under which criteria its state was reached; a run that is resumed under
+other criteria begins such state again. Three things watch a metric:
 
-- `best`, which cannot change in an existing run: only the weights of its best epoch are kept, and those of the epoch
-  that another metric would have chosen are gone;
-- early stopping: its best value, its count of epochs, and the seeds that it has stopped;
-- `reduce_on_plateau`: its best value and its count. The reductions made so far stay, and so does a cooldown.
+- `best`, which cannot change in an existing run, because the weights that another metric would have chosen are gone;
+- early stopping, with its best value, its count of epochs, and the seeds that it has stopped;
+- `reduce_on_plateau`, with its best value and its count. Reductions made so far stay, and so does a cooldown.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,12 +21,12 @@ from lossrun.steps.replica import Replica
 from lossrun.training.build import best_and_stopping, plateau
 from lossrun.training.session import Session
 
-# By who watches, its metric, mode and what counts as an improvement; None for whoever watches nothing.
+# For each of the three, its metric, mode and least improvement; None for one that watches nothing.
 Criteria: TypeAlias = Mapping[str, Mapping[str, Any] | None]
 
 
 def criteria(config: Config) -> dict[str, dict[str, Any] | None]:
-    """Those of a resolved config, in plain values, for a checkpoint."""
+    """The criteria of a resolved config, as plain values for a checkpoint."""
     early, schedule = config.early_stopping, config.schedule
     return {
         "best": {"metric": config.best.metric, "mode": config.best.mode},
@@ -37,16 +36,16 @@ def criteria(config: Config) -> dict[str, dict[str, Any] | None]:
 
 
 def criteria_of(metadata: Mapping[str, Any], before: Config, facts: DataFacts) -> Criteria:
-    """Those of a checkpoint. Older versions wrote none: then those of `before`, what the run was trained by so far."""
+    """The criteria of a checkpoint; if it has none, as in older versions, those of `before`, the config so far."""
     found: Criteria = metadata.get("criteria") or criteria(resolve(before, facts))
     return found
 
 
 def renew(session: Session, reached_under: Criteria) -> list[str]:
-    """Begin anew what belongs to other criteria than the config's; what there is to say about it.
+    """Begin again the state that belongs to other criteria than the config's, and return what to say about it.
 
-    Seeds that early stopping has stopped go on where it would not have stopped them now. In the middle of an epoch they
-    wait for the next: an epoch counts as a whole. Raises CheckpointError where `best` is another.
+    Seeds that early stopping has stopped go on if it would not stop them now. In the middle of an epoch they wait for
+    the next one, because an epoch counts as a whole. Raises CheckpointError if `best` has changed.
     """
     now = criteria(session.config)
     if reached_under["best"] != now["best"]:
@@ -58,7 +57,7 @@ def renew(session: Session, reached_under: Criteria) -> list[str]:
 
 
 def thaw(replicas: Iterable[Replica]) -> None:
-    """Let the seeds that have been waiting for an epoch to end go on."""
+    """Let seeds go on that have been waiting for the epoch to end."""
     for replica in replicas:
         if replica.thaws:
             replica.stopped_epoch, replica.thaws = None, False
@@ -71,7 +70,7 @@ def _renew_early_stopping(session: Session, before: Criteria, now: Criteria) -> 
     for replica in session.replicas:
         if anew:
             replica.stopping = best_and_stopping(session.config)[1]
-        # Also where the patience alone has changed.
+        # Also if only the patience has changed.
         stops = early and replica.stopping and replica.stopping.bad_epochs >= early.patience
         if replica.stopped_epoch is not None and not stops:
             replica.thaws = True

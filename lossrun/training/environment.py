@@ -1,4 +1,4 @@
-"""What a run's bits depend on besides its config: written to run.json, compared when a run is resumed."""
+"""What the bits of a run depend on besides its config: written to run.json, and compared when a run is resumed."""
 
 import os
 import platform
@@ -56,7 +56,7 @@ def environment(device: torch.device, reading: SourcedConfig, data_dir: Path) ->
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, list[Any]]:
-    """What bears on exactness and is not as it was: {fact: [old, new]}; of the user's code the changed modules."""
+    """What changed and may change the last bits of a result, as {fact: [old, new]}; of own code the changed modules."""
     found = {key: [before.get(key), now[key]] for key in EXACT if before.get(key) != now[key]}
     if "code" in found and (changed := _changed_code(*found.pop("code"))):
         found["code"] = changed
@@ -74,12 +74,12 @@ def _code(config: Config) -> dict[str, dict[str, str | None]] | None:
 
 
 def _changed_code(before: Any, now: Any) -> list[str]:
-    """The modules whose source is another, `module digest` each, before and now; nothing where none is."""
+    """The modules whose source has changed, with their digests before and now; nothing if none has."""
     olds: dict[str, str] = {}
     news: dict[str, str] = {}
     for component in now or ():
         old, new = recorded_source(before, component), recorded_source(now, component)
-        # An older version recorded no imported modules: of what it says nothing, nothing is known to have changed.
+        # Older versions recorded no imported modules, so nothing is known about changes of those.
         for name in old.keys() & new.keys():
             if old[name] != new[name]:
                 olds[name], news[name] = old[name], new[name]
@@ -89,7 +89,7 @@ def _changed_code(before: Any, now: Any) -> list[str]:
 
 
 def _git_commit(directory: Path) -> str | None:
-    """The commit of the user's code, with + where files differ from it; None outside a repository."""
+    """The commit of the user's code, with + if files differ from it; None outside a repository."""
     if not any((parent / ".git").exists() for parent in (directory, *directory.parents)):
         return None
     command = ["git", "-C", os.fspath(directory), "describe", "--always", "--abbrev=40", "--dirty=+"]

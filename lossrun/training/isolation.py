@@ -1,13 +1,13 @@
-"""A world of our own within the caller's process: whatever of torch's global state bears on a number is as in a fresh
-process while we compute, and as the caller had it afterwards.
+"""lossrun computes as in a fresh process, and leaves the caller's torch as it was.
 
-torch's dropout and initialisers draw from one generator for the whole process, and settings such as the default dtype
-hold for all threads. So one piece of lossrun's work has them at a time, under a lock: runs trained in several threads
-take turns, and get the bits that they get alone. What stays open is code of others that draws from torch's generators,
-or changes its settings, in another thread at the very same time.
+That holds for every part of torch's global state that affects a number. torch's dropout and initialisers draw from one
+generator for the whole process, and settings such as the default dtype hold for all threads. So a lock gives them to
+one piece of lossrun's work at a time: runs that are trained in several threads take turns, and get the same bits as
+alone. Other code that draws from torch's generators, or changes its settings, in another thread at the same moment is
+not kept out.
 
-Not touched: the number of threads, which a run records because its last bits depend on it; numpy's and Python's global
-generators, warnings' filters, the locale, signals and the current folder, on which nothing here depends.
+Left alone are the number of threads, which a run records because its last bits depend on it, and what nothing here
+depends on: numpy's and Python's global generators, filters of warnings, the locale, signals and the current folder.
 """
 
 import threading
@@ -24,14 +24,14 @@ from torch import Tensor
 Parameters = ParamSpec("Parameters")
 Event = TypeVar("Event")
 
-_SEED: Final = 0  # of what is drawn where nothing of ours has seeded; a fresh process would draw it from the system
+_SEED: Final = 0  # for numbers drawn where lossrun has not seeded; a fresh process would take a seed from the system
 _TINY: Final = float(np.finfo(np.float64).smallest_subnormal)
 _ONE: Final = 1.0
 
 
 @dataclass(slots=True)
 class Stream:
-    """Where the random numbers of one piece of work stand while another one has the generators."""
+    """Where the random numbers of one piece of work stand while another one uses the generators."""
 
     cpu: Tensor | None = None
     cuda: list[Tensor] | None = None
@@ -41,7 +41,7 @@ class Stream:
         self.cuda = torch.cuda.get_rng_state_all() if _cuda_is_used() else None
 
     def take(self) -> None:
-        """Let the generators go on from here, the first time from a start of their own."""
+        """Set the generators to where this stream stands; the first time, to its beginning."""
         if self.cpu is None:
             torch.default_generator.manual_seed(_SEED)
         else:
@@ -51,15 +51,15 @@ class Stream:
 
 
 _lock = threading.RLock()
-# Whose the generators are, outermost first, the caller's own before all.
+# The streams that use the generators, nested: first the caller's, last the present one.
 _streams: list[Stream] = []
 
 
 @contextmanager
 def isolated(stream: Stream | None = None) -> Iterator[None]:
-    """Compute as in a fresh process, and leave nothing behind. `stream`: goes on where it stood; None for a new one.
+    """Compute as in a fresh process inside the block, and leave no trace. Blocks may be nested; other threads wait.
 
-    May be nested. Other threads wait until the block is done.
+    `stream`: where the random numbers go on; None for a new stream.
     """
     own = Stream() if stream is None else stream
     with _lock, ExitStack() as undo:
@@ -85,9 +85,9 @@ def isolated(stream: Stream | None = None) -> Iterator[None]:
 def step_by_step(
     stream_of: Callable[[Any], Stream],
 ) -> Callable[[Callable[Parameters, Iterator[Event]]], Callable[Parameters, Iterator[Event]]]:
-    """A generator that is isolated while it computes, and leaves the world to others while it waits to be asked on.
+    """Isolate a generator while it computes, but not while it waits for its caller to ask for more.
 
-    `stream_of`: where the random numbers of its first argument stand.
+    `stream_of`: gets its first argument, and says where its random numbers stand.
     """
 
     def decorator(function: Callable[Parameters, Iterator[Event]]) -> Callable[Parameters, Iterator[Event]]:
@@ -109,7 +109,7 @@ def step_by_step(
 
 
 def include_cuda() -> None:
-    """Called before the first use of the GPU within an isolated block: the caller's generators there are kept, too."""
+    """Keep the caller's generators on the GPU too. Called before its first use in an isolated block."""
     if not _cuda_is_used():
         torch.cuda.init()  # type: ignore[no-untyped-call]
         for stream in _streams[:-1]:
@@ -122,7 +122,7 @@ def _cuda_is_used() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """`fresh`: its value while we compute."""
+    """A global setting of torch. `fresh` is its value while lossrun computes."""
 
     read: Callable[[], Any]
     write: Callable[[Any], object]
@@ -148,7 +148,7 @@ def _settings() -> list[_Setting]:
         _Setting(cuda.mem_efficient_sdp_enabled, cuda.enable_mem_efficient_sdp, True),
         _Setting(cuda.math_sdp_enabled, cuda.enable_math_sdp, True),
         _Setting(cuda.cudnn_sdp_enabled, cuda.enable_cudnn_sdp, True),
-        # They change what moving a model and loading its weights do.
+        # These change how a model is moved and how its weights are loaded.
         _Setting(
             future.get_overwrite_module_params_on_conversion, future.set_overwrite_module_params_on_conversion, False
         ),
@@ -156,7 +156,7 @@ def _settings() -> list[_Setting]:
         _attribute(mkldnn, "enabled", True),
         _attribute(mkldnn, "deterministic", False),
         _attribute(cudnn, "enabled", True),
-        # Convolutions on a GPU in the same bits each time: torch would take kernels whose sums come in any order.
+        # Without it, torch may take convolutions on a GPU that add up in any order, with other bits each time.
         _attribute(cudnn, "benchmark", False),
         _attribute(cudnn, "deterministic", True),
         _attribute(cuda.matmul, "allow_fp16_reduced_precision_reduction", True),
@@ -171,7 +171,7 @@ def _settings() -> list[_Setting]:
 
 
 def _fresh_settings(undo: ExitStack) -> None:
-    """Everything as in a fresh process; `undo` puts back what was otherwise."""
+    """Set everything as in a fresh process; `undo` restores what was different."""
     if torch.is_inference_mode_enabled():
         undo.enter_context(torch.inference_mode(False))
     for setting in _SETTINGS:
@@ -180,7 +180,7 @@ def _fresh_settings(undo: ExitStack) -> None:
             undo.callback(setting.write, before)
     _fresh_precision(undo)
     if torch.autocast_increment_nesting() > 1:
-        # Within the caller's autocast nothing empties its cache: each step would compute with the first one's weights.
+        # Inside the caller's autocast its cache is never emptied, so each step would compute with the first weights.
         torch.set_autocast_cache_enabled(False)
         undo.callback(torch.set_autocast_cache_enabled, True)
     torch.autocast_decrement_nesting()
@@ -189,10 +189,10 @@ def _fresh_settings(undo: ExitStack) -> None:
 
 
 def _fresh_precision(undo: ExitStack) -> None:
-    """Products and convolutions in the digits that the config asks for, not in TF32 or bfloat16.
+    """Compute products and convolutions in the precision that the config says, not in TF32 or bfloat16.
 
-    torch has two ways to say that, by operation and older ones for all of them, and refuses to read the older where
-    they disagree. What an operation says itself can be read once nothing is said for all.
+    torch has settings for each operation and older ones for all of them, and refuses to read the older ones where they
+    disagree. What is set for an operation can be read once nothing is set for all.
     """
     backends: Any = torch.backends
     operations = [backends.mkldnn.conv, backends.mkldnn.rnn]
@@ -223,10 +223,10 @@ def _fresh_precision(undo: ExitStack) -> None:
 
 
 def _allows_tf32(cudnn: Any) -> bool:
-    """What the older way says, while no operation says that it does."""
+    """What the older setting says, which torch refuses to read where it disagrees with the newer ones."""
     try:
         return bool(cudnn.allow_tf32)
-    except RuntimeError:
+    except RuntimeError:  # torch's refusal
         return True
 
 
@@ -247,7 +247,7 @@ def _set_anomaly(value: tuple[bool, bool]) -> None:
 
 
 def _flushes_denormals() -> bool:
-    """torch does not say; arithmetic does."""
+    """Whether denormal numbers become 0. torch has no way to ask, so a product is computed."""
     return _TINY * _ONE == 0
 
 

@@ -1,4 +1,4 @@
-"""How much memory there is, and how much a seed will take."""
+"""How much memory is available, and an estimate of how much a seed takes."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ from lossrun.lint.size import layers
 from lossrun.steps.evaluate import evaluation_batch
 from lossrun.steps.replica import Replica
 
-# Of what is free: the rest is for the data still to be read, the operating system, and estimates that are too low.
+# Share of the free memory; the rest is for data still to be read, the operating system, and estimates that are too low.
 SHARE: Final = 0.5
 # Copies of each weight: itself, its gradient, up to two moments, and one more while a checkpoint is made.
 COPIES_OF_WEIGHTS: Final = 5
@@ -23,7 +23,7 @@ COPIES_OF_PREDICTIONS: Final = 6
 
 
 def available(device: torch.device) -> int:
-    """Bytes that training may take: free memory of the device, for the CPU also within a container's limit."""
+    """Bytes that training may take: a share of the device's free memory, for the CPU within a container's limit."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
     else:
@@ -32,7 +32,7 @@ def available(device: torch.device) -> int:
 
 
 def of_one_seed(replica: Replica, config: Config, facts: DataFacts, batch_size: int) -> int:
-    """Estimated bytes of weights, optimizer state, a training step and an evaluation. The model is one of ours."""
+    """Estimated bytes of weights, optimizer state, a training step and an evaluation, for lossrun's own models."""
     itemsize = replica.weights[0].element_size()
     weights = sum(weight.numel() for weight in replica.weights) * COPIES_OF_WEIGHTS
     validation, test = replica.parts.validation, replica.parts.test
@@ -45,11 +45,11 @@ def of_one_seed(replica: Replica, config: Config, facts: DataFacts, batch_size: 
 
 
 def of_a_step(config: Config, facts: DataFacts, batch_size: int, itemsize: int) -> int:
-    """Estimated bytes of a batch and of what its forward and backward pass compute for it. The model is one of ours."""
+    """Estimated bytes of a batch and of its forward and backward pass, for lossrun's own models."""
     outputs = sum(_outputs(config, facts)) * COPIES_OF_OUTPUTS
     return batch_size * (torch.Size(facts.input_shape).numel() + outputs) * itemsize
 
 
 def _outputs(config: Config, facts: DataFacts) -> list[int]:
-    """Numbers that each layer gives for a sample."""
+    """How many numbers each layer gives for a sample."""
     return [torch.Size(layer.output_shape).numel() for layer in layers(config, facts)]

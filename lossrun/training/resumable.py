@@ -1,4 +1,4 @@
-"""A recorded run, and the changes that are asked of it, before anything is loaded: no torch yet."""
+"""A recorded run and the changes asked for with `resume`, read before anything is loaded: no torch yet."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -42,7 +42,7 @@ CHANGEABLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Resumable:
-    """A recorded run with the changes that are asked of it. `changes`: {key: [old, new]}, dotted keys."""
+    """A recorded run with the changes that are asked for. `changes` is {dotted key: [old, new]}."""
 
     run: RunDirectory
     before: Config
@@ -66,7 +66,7 @@ class Resumable:
 
     @property
     def group_sizes(self) -> list[int] | None:
-        """How many seeds were trained together, if that is known."""
+        """The sizes of the seed groups so far, if they are known."""
         return self.environment.get("chunks")
 
     def data_dir(self, default: Path) -> Path:
@@ -76,14 +76,14 @@ class Resumable:
 
 @contextmanager
 def resuming(path: Path, overrides: Sequence[Override] = (), data_dir: Path | None = None) -> Iterator[Resumable]:
-    """Lock a run, so that no other process changes it meanwhile, and read it for going on with it. `data_dir`: where
-    its data are looked for first.
+    """Lock a run, so that no other process changes it meanwhile, and read it to resume it.
 
-    Raises LockedError at once where another process writes the run, RunError where it is none, UsageError for a change
-    that cannot be made, DataError where its file of data is nowhere.
+    `data_dir`: where its data are looked for first. Raises LockedError at once if another process writes the run,
+    RunError if the path is no run, UsageError for a change that cannot be made, and DataError if its data file is
+    missing.
     """
     if not overrides and status(path) == "finished":
-        yield _read(path, overrides, data_dir)  # nothing is going to be written: its disk may be read-only
+        yield _read(path, overrides, data_dir)  # nothing will be written, so the disk may be read-only
         return
     with writing(path):
         yield _read(path, overrides, data_dir)
@@ -106,7 +106,7 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
     for key in changes:
         # The bare "optimizer" is a change of its name: its state would mean nothing to another one.
         if key == "dataset.path":
-            continue  # where the data are, not what they are: their hashes tell
+            continue  # says where the data are; whether they are the same, their hashes tell
         if key.partition(".")[0] not in CHANGEABLE or key == "optimizer":
             raise UsageError(
                 f"{key} cannot change within a run, which has been trained with another so far; train anew with "
@@ -139,17 +139,19 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
 
 
 def _place(run: RecordedRun, data_dir: Path | None) -> Place:
-    """Where the run's data are: of several files of that name, the one that it was trained on."""
+    """Where the run's data are. Among several files of that name, the one that the run was trained on."""
     places = whereabouts.data_places(run, data_dir, goes_on=True)
     if len(places) > 1:
-        with suppress(DataError, UsageError):  # what is wrong with the likeliest file is said when it is read
+        with suppress(DataError, UsageError):  # what is wrong with the likeliest file is reported when it is read
             return original_data.find(run, data_dir, goes_on=True)[0]
     return places[0]
 
 
 def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Override]) -> SourcedConfig:
-    """The config with the overrides, and its file of data where it is now; a path given here may be relative to the
-    current folder."""
+    """The config with the overrides, and with its data file where it is now.
+
+    A path among the overrides may be relative to the current folder.
+    """
     name = str(RunDirectory(run.path).config_path)
     reading = from_mapping(whereabouts.placed(run.config, place), place.directory, overrides, name=name)
     path = reading.config.dataset.parameters.get("path")
@@ -160,8 +162,10 @@ def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Overrid
 
 
 def _directions(config: Mapping[str, Any], overrides: Sequence[Override]) -> list[str]:
-    """What leaves it to a new metric whether lower or higher is better: the recorded config holds what was right for
-    the old one."""
+    """Overrides that leave it to a new metric whether lower or higher is better.
+
+    The recorded config says what was right for the old metric.
+    """
     changed = set(map(key_of, overrides))
     return [
         f"{group}.mode=auto"
@@ -171,7 +175,7 @@ def _directions(config: Mapping[str, Any], overrides: Sequence[Override]) -> lis
 
 
 def _refuse_new_state(changes: Mapping[str, list[Any]], optimizer: str) -> None:
-    """Raises UsageError for optimizer parameters that would need state which the steps done so far have not kept."""
+    """Raises UsageError for optimizer parameters that need state which the steps so far have not kept."""
     for key, (old, new) in changes.items():
         flag = key in ("optimizer.amsgrad", "optimizer.centered")
         if (flag and new) or (key == "optimizer.momentum" and optimizer == "rmsprop" and not old):

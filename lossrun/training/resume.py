@@ -1,4 +1,7 @@
-"""How a run goes on: its session at the newest good checkpoint, and what there is to say about the changes."""
+"""How a run is resumed: its session at the newest good checkpoint, and what to say about the changes.
+
+Then `loop.py` trains. `resumable.py` reads the run before, without torch.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,10 +33,10 @@ _ELSEWHERE: Final = "end other programs, or go on where there is more"
 def resume_at(
     prepared: Prepared, resumable: Resumable, on_skip: Callable[[Path, str], None], note: Callable[[str], None]
 ) -> Iterator[Session]:
-    """The run, which `resuming` has locked, at its newest good checkpoint, its history cut back to there.
+    """Restore a run, which `resuming` has locked, at its newest good checkpoint, and cut its history back to there.
 
-    `on_skip(path, reason)` hears of each newer checkpoint that cannot be used, `note` of what else deserves a line.
-    Raises CheckpointError where none can be used.
+    `on_skip(path, reason)` is called for each newer checkpoint that cannot be used, `note` for what else there is to
+    say. Raises CheckpointError if no checkpoint can be used.
     """
     run = resumable.run
     with ExitStack() as apart:
@@ -79,14 +82,14 @@ def resume_at(
             environment=now,
             history=session.history.mark.facts(),
         )
-        # They speak of rows that have been cut off.
+        # Newer checkpoints belong to rows that have been cut off.
         checkpoints.remove_after(run.checkpoints, session.position.step)
         apart.close()
         yield session
 
 
 def _take_up_old_best_weights(session: Session, found: Checkpoint, note: Callable[[str], None]) -> None:
-    """Older versions kept the best weights in files of their own, which may be those of epochs given up since."""
+    """Take the best weights from the files of their own that older versions kept, if they are still the right ones."""
     if best_weights.PREFIX_KEY in found.metadata:
         return
     expected = said_by(found)
@@ -104,7 +107,7 @@ def _take_up_old_best_weights(session: Session, found: Checkpoint, note: Callabl
 
 
 def _taken_along(events: Sequence[Mapping[str, Any]], step: int) -> list[str]:
-    """What to say of earlier changes that were made after the step from which the run goes on."""
+    """What to say about earlier changes that were made after the step from which the run goes on."""
     return [
         f"{key}: {yaml_text(new)} holds from step {step} on; it had been {yaml_text(old)} until step {event['step']}, "
         "whose checkpoints are lost"
@@ -127,7 +130,7 @@ def _nothing_to_train(session: Session, given: Sequence[str]) -> str:
 
 
 def _ends_within_an_epoch(session: Session) -> str:
-    """Its weights belong to no epoch: called the last, they would be compared with those of whole ones."""
+    """Why a run cannot end in the middle of an epoch: its weights would be compared with those of whole epochs."""
     asked, begun = session.config.epochs, session.position.epoch
     enough = option_set("epochs", str(begun))
     return (
@@ -137,17 +140,17 @@ def _ends_within_an_epoch(session: Session) -> str:
 
 
 def _rates_by(config: Config, session: Session, checkpoint: Checkpoint) -> list[float]:
-    """The learning rate of the very next step by the config that the run was trained by so far, per seed."""
+    """The learning rate of the next step by the config so far, for each seed."""
     scheduled = scheduled_rate(config, session.position.step, session.steps_per_epoch)
     rule, reductions = build.plateau(config.schedule), checkpoint.tensors.get("schedule.reduction")
     if rule is None or reductions is None:
         return [scheduled] * len(session.replicas)
-    # The best value has no say in the rate.
+    # The best value does not affect the rate.
     return [rule.rate(PlateauState(math.nan, reduction=float(value)), scheduled) for value in reductions.reshape(-1)]
 
 
 def _jump(before: Sequence[float], session: Session) -> str:
-    """What to say where the changes move the learning rate of the very next step."""
+    """What to say if the changes move the learning rate of the next step; "" if they do not."""
     step = session.position.step
     for old, new in zip(before, session.rates(step), strict=True):
         if old != new:

@@ -102,8 +102,11 @@ class Session:
         return self.position.epoch <= self.config.epochs and not all(replica.frozen for replica in self.replicas)
 
     def begin_epoch(self) -> None:
-        """Set out the order of each seed's samples. In a fresh epoch, start its dropout stream and its sums as well;
-        in the middle of one they are where the checkpoint left them."""
+        """Set the order of each seed's samples.
+
+        At the beginning of an epoch, start its dropout streams and sums as well. In the middle of one, they are where
+        the checkpoint left them.
+        """
         epoch, fresh = self.position.epoch, self.step_in_epoch == 0
         if fresh:
             self.sums.reset()
@@ -119,7 +122,7 @@ class Session:
         self.step.begin_epoch()
 
     def _counted(self) -> Tensor | None:
-        """See `EpochSums`. Known beforehand, so that the steps have nothing to add up."""
+        """See `EpochSums`. Known before the epoch, so that the steps need not add it up."""
         size, steps = self.batch_size, self.steps_per_epoch
         columns = []
         for replica in self.replicas:
@@ -139,13 +142,13 @@ class Session:
         }
 
     def remaining_batches(self) -> Iterator[tuple[int, int]]:
-        """The places in the epoch's order where each batch still to come starts and stops."""
+        """Where each batch that is still to come starts and stops in the epoch's order."""
         size = self.batch_size
         for number in range(self.step_in_epoch, self.steps_per_epoch):
             yield number * size, min((number + 1) * size, self.facts.train)
 
     def rates(self, step: int) -> list[float]:
-        """The learning rate of the update after `step` others, per seed: the schedule's, less what a plateau took."""
+        """The learning rate of the update that follows `step` others, for each seed; a plateau may have reduced it."""
         scheduled = scheduled_rate(self.config, step, self.steps_per_epoch)
         if self.plateau is None:
             return [scheduled] * len(self.replicas)
@@ -153,9 +156,9 @@ class Session:
 
 
 def scheduled_rate(config: Config, step: int, steps_per_epoch: int) -> float:
-    """The configured schedule's learning rate at the update after `step` others."""
+    """The learning rate of the schedule at the update that follows `step` others."""
     if config.schedule.name == "constant" and not config.schedule.parameters["warmup_epochs"]:
-        return config.learning_rate  # in a fifth of the time; this is asked before every step
+        return config.learning_rate  # takes a fifth of the time, before every step
     return rate(
         config.schedule.name,
         step=step,

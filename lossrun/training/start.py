@@ -1,4 +1,7 @@
-"""How a session comes to be: replicas ready for their first step, and a new run of them."""
+"""How a run starts: replicas are built and checked, and a new run directory is made for them.
+
+Then `loop.py` trains. `resume.py` is the other way to start.
+"""
 
 import os
 import secrets
@@ -38,12 +41,12 @@ from lossrun.training.resumable import Resumable
 from lossrun.training.session import Session
 from lossrun.training.state import capture
 
-MOST_COUNTED: Final = 1000  # classes whose samples are counted in run.json
+MOST_COUNTED: Final = 1000  # more classes than these are not counted in run.json
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Replicas ready for their first step; nothing is written yet. `layers`: of a user's own model."""
+    """Replicas ready for their first step; nothing is written yet. `layers` are those of a user's own model."""
 
     experiment: Experiment
     place: build.Workplace
@@ -143,7 +146,7 @@ def _refuse_full_disk(prepared: Prepared, runs_dir: Path) -> None:
 
 
 def session_of(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Session:
-    """The session of a run before its first step."""
+    """Put together the session of a run before its first step."""
     facts, config = prepared.experiment.facts, prepared.config
     replicas, device = prepared.replicas, prepared.place.device
     reading = reading_of(config, facts)
@@ -174,7 +177,7 @@ def session_of(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Ses
 
 
 def _from(runs_dir: Path, folder: Path) -> str | None:
-    """The way to a folder that may move along with the runs; None to another drive."""
+    """The relative path of a folder that may move together with the runs; None on another drive."""
     try:
         return os.path.relpath(folder.resolve(), runs_dir.resolve())
     except ValueError:
@@ -182,7 +185,7 @@ def _from(runs_dir: Path, folder: Path) -> str | None:
 
 
 def _keep_what_prediction_needs(prepared: Prepared, run: RunDirectory) -> str:
-    """Write the form of the data and copies of the user's own modules; the digest of the first."""
+    """Write how the data were prepared, and copies of the user's own modules; the digest of the former."""
     copy_own_files(prepared, run)
     content = form.dumps(prepared.experiment.data)
     durable.write(run.preparation_path, content)
@@ -190,7 +193,7 @@ def _keep_what_prediction_needs(prepared: Prepared, run: RunDirectory) -> str:
 
 
 def copy_own_files(prepared: Prepared, run: RunDirectory) -> None:
-    """Keep the user's own modules as they are now."""
+    """Copy the user's own modules, as they are now, into the run."""
     for name, path in own_files(prepared.config).items():
         copy, content = run.source / name, path.read_bytes()
         if not copy.is_file() or copy.read_bytes() != content:
@@ -215,8 +218,10 @@ def environment_of(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
 
 
 def _class_counts(data: Mapping[int, Data]) -> dict[str, Any]:
-    """What the samples of each class count for in the parts that are scored, and all of them together; where the seeds'
-    splits differ in it, of each seed. {} for regression, and for more classes than anybody reads."""
+    """What the samples of each class, and all of them together, count for in the parts that are scored.
+
+    A list, one for each seed, if the seeds' splits differ. {} for regression and for very many classes.
+    """
     first = next(iter(data.values()))
     if first.task == "regression" or first.target_size > MOST_COUNTED:
         return {}
@@ -232,7 +237,7 @@ def _class_counts(data: Mapping[int, Data]) -> dict[str, Any]:
 
 
 def _sizes(data: Mapping[int, Data]) -> dict[str, int | list[int]]:
-    """Samples in each part; where the seeds' splits differ in size, of each seed."""
+    """The number of samples in each part; a list, one for each seed, if the seeds' splits differ in size."""
     found = {
         part: [len(samples) if (samples := getattr(one, part)) else 0 for one in data.values()]
         for part in ("train", "validation", "test")

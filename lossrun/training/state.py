@@ -1,4 +1,4 @@
-"""A session's full state, as arrays and plain values, and back: what a checkpoint holds."""
+"""What a checkpoint holds: a session's full state as arrays and plain values, and the way back."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -18,7 +18,7 @@ from lossrun.training.criteria import criteria
 from lossrun.training.session import Position, Session
 from lossrun.training.stopwatch import Stopwatch
 
-# Facts about a replica that are not tensors, and live in the metadata.
+# Facts about a replica that are no tensors and belong to the metadata.
 _FROZEN: Final = ("stopped_epoch", "diverged_epoch")
 
 
@@ -31,10 +31,10 @@ def capture(session: Session) -> Checkpoint:
     states = [dict(_tensors(replica, with_best=best == BEST)) for replica in session.replicas]
     tensors = {f"epoch.{name}": _array(value) for name, value in _sums(session).items()}
     for name in dict.fromkeys(name for state in states for name in state):
-        # A seed that is frozen may lack what the others' optimizers began to keep afterwards; it never steps again.
+        # A frozen seed may lack what the other seeds' optimizers began to keep later. It never takes a step again.
         like = next(state[name] for state in states if name in state)
         each = [state[name].detach() if name in state else torch.zeros_like(like) for state in states]
-        # Put together where they lie: from a GPU each copy is waited for.
+        # Stacked on the device, because each copy from a GPU waits for it.
         tensors[name] = _array(torch.stack(each) if len(each) > 1 else each[0])
     position = session.position
     return Checkpoint(
@@ -88,7 +88,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
             if not name.startswith("epoch.")
         }
         if facts["device"] != session.device.type:
-            # Another device's generator has another kind of state: its stream starts anew with this epoch's.
+            # The generator of another kind of device has another kind of state, so the epoch's stream starts again.
             own.pop("rng.state", None)
         try:
             _restore_replica(replica, own, facts["replicas"][index])
@@ -109,24 +109,26 @@ def load_weights(replica: Replica, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def best_arrays(replica: Replica) -> dict[str, np.ndarray]:
-    """The weights after the best epoch, as `weights` gives the present ones."""
+    """The weights after the best epoch, in the form of `weights`."""
     return {name: _array(tensor) for name, tensor in replica.best_weights.items()}
 
 
 def keep_best(replica: Replica) -> None:
-    """Keep the present weights as the best ones: a copy on the device, which is not waited for."""
+    """Keep the present weights as the best ones: a copy on the device, without waiting for it."""
     replica.best_weights = {name: tensor.detach().clone() for name, tensor in replica.network.state_dict().items()}
 
 
 def keep_as_best(replica: Replica, arrays: Mapping[str, np.ndarray]) -> None:
-    """Keep weights that were read back as the best ones."""
+    """Keep weights that were read from a file as the best ones."""
     like = replica.network.state_dict()
     replica.best_weights = {name: torch.from_numpy(array).to(like[name].device) for name, array in arrays.items()}
 
 
 def _where_best_weights_are(session: Session) -> str | None:
-    """The prefix under which the best weights are in a checkpoint; the model's own where each seed's are the present
-    ones. None where there are none."""
+    """The prefix of the best weights in a checkpoint; None if there are no best weights yet.
+
+    If the present weights are the best ones for every seed, they are not written twice: the prefix is the model's own.
+    """
     with_best = [replica for replica in session.replicas if replica.best.epoch]
     if not with_best:
         return None
@@ -144,7 +146,7 @@ def _tensors(replica: Replica, *, with_best: bool) -> Iterator[tuple[str, Tensor
         yield f"loss.{name}", tensor
     for index, state in replica.optimizer.state_dict()["state"].items():
         for name, value in state.items():
-            # torch's own optimizers keep tensors, and None for a momentum not yet begun; a user's may keep numbers.
+            # torch's optimizers keep tensors, and None for a momentum that has not begun; a user's may keep numbers.
             if value is not None:
                 yield f"optimizer.{index}.{name}", torch.as_tensor(value)
     if replica.generator_state is not None:

@@ -219,9 +219,9 @@ def test_nothing_is_overwritten(laboratory: Laboratory) -> None:
     export(run.path, laboratory.folder / "out", ["csv"])
     export(run.path, laboratory.folder / "out")
     for formats in (["safetensors"], ["csv"]):
-        with pytest.raises(RunError, match="already there, and nothing is overwritten"):
+        with pytest.raises(RunError, match="already exists, and nothing is overwritten"):
             export(run.path, laboratory.folder / "out", formats)
-    with pytest.raises(UsageError, match="expected safetensors, torch, onnx, csv, tensorboard"):
+    with pytest.raises(UsageError, match="expected one of safetensors, torch, onnx, csv, tensorboard"):
         export(run.path, laboratory.folder / "out", ["keras"])
 
 

@@ -1,4 +1,4 @@
-"""A mistake of shapes that computes without a word: (N, 1) against (N,) compares every sample with every other one."""
+"""Finds a mistake that torch computes silently: (N, 1) against (N,) compares every sample with every other one."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -7,17 +7,17 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-# Those of torch's losses that pair every sample with every other one for a warning.
+# torch's losses that pair every sample with every other one, and only warn.
 _BROADCASTING: Final = frozenset(
     {F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, F.kl_div, F.poisson_nll_loss, F.gaussian_nll_loss}
 )
 
 
 class NoPairs(TorchFunctionMode):
-    """Refuses what pairs the outputs of every sample with the targets of every other one: (N, 1) against (N,).
+    """Refuses to pair the outputs of every sample with the targets of every other one, as (N, 1) and (N,) do.
 
-    Outputs need gradients and targets do not; pairs among outputs alone are somebody's purpose, and `[None, :]` says so
-    of all others.
+    Outputs need gradients and targets do not. Pairs among outputs alone are on purpose, and so are pairs that are
+    written with `[None, :]`.
     """
 
     def __init__(self, size: int) -> None:

@@ -1,4 +1,4 @@
-"""What a user's own network consists of: the rows of its summary."""
+"""The layers of a user's own network, for its summary."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,11 +11,11 @@ from lossrun.catalog.declaration import Layer
 
 
 def layers_of(network: nn.Module, inputs: Tensor) -> list[Layer]:
-    """A row for each module that has no modules inside it or has parameters of its own, in the order of registration.
+    """One row for each module with parameters of its own, or without modules inside it, in the order of registration.
 
-    A parameter that several modules share is counted in the first. The shape is what the module gives on `inputs`, a
-    batch; () where it is not called or gives different shapes. The network is called once, as it is: its mode, buffers
-    and random numbers are the caller's to look after.
+    A parameter that several modules share is counted in the first. The shape is that of the module's output for
+    `inputs`, a batch; () if the module is not called or gives different shapes. The network is called once, as it is:
+    the caller looks after its mode, buffers and random numbers.
     """
     rows = {name: module for name, module in network.named_modules() if _is_row(module)}
     # A user's own network may fail under hooks in any way; its summary then lacks shapes.
