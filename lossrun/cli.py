@@ -19,7 +19,9 @@ from lossrun.version import __version__
 
 app = typer.Typer(
     cls=Group,
-    help="Which loss, which optimizer, which learning rate: train from YAML, resume exactly, compare honestly.",
+    help="Find out which loss, optimizer or learning rate is better: train from YAML, resume exactly, compare fairly.",
+    epilog="`lossrun COMMAND --help` lists the options of a command. `lossrun explain NAME` explains a loss, an "
+    "optimizer or a key of the config. `lossrun manual` has everything on one page, exit codes too.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

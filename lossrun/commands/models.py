@@ -39,7 +39,8 @@ def evaluate(
 ) -> None:
     """Score the model of RUN again by every loss and metric, for each seed and over all seeds.
 
-    The run itself does not change.
+    The run itself does not change. Its data are looked for where they were, next to the run, in the folders above it,
+    in the current folder, and in --data-dir.
     """
     from lossrun.report.layout.console import note, stderr, stdout
     from lossrun.report.layout.rows import save_csv
@@ -136,7 +137,11 @@ def export(
     runs_dir: RunsDir = DEFAULT_RUNS,
     data_dir: DataDir = None,
 ) -> None:
-    """Export the model or the history of RUN for other programs, with a README that says how to load it."""
+    """Export the model or the history of RUN for other programs, with a README that says how to load it.
+
+    safetensors: the weights, with the architecture as JSON. torch: a `torch.export` program. onnx: a model that runs
+    without torch. csv: the history. tensorboard: event files of the history.
+    """
     from lossrun.report.layout.console import note, stderr
 
     with torch_is_imported():

@@ -1,5 +1,6 @@
 """The reference on the screen: every command, argument and option says in a sentence what it does, and it fits."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -43,3 +44,11 @@ def test_the_list_of_commands_has_the_first_sentence_of_each(lossrun: Run, monke
         first = (command.help or "").split("\n\n")[0]
         assert first.endswith("."), name
         assert first in shown, name
+
+
+def test_the_end_of_the_list_says_where_to_read_on(lossrun: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    told = lossrun("--help").out.rpartition("╯")[2]
+    named = re.findall(r"`lossrun ([a-z]+)", told)
+    assert named
+    assert set(named) <= set(COMMANDS)
