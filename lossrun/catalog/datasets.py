@@ -103,6 +103,7 @@ def _images(name: str, meaning: str) -> DatasetDeclaration:
         target_size=10,
         count=60_000,
         test_count=10_000,
+        may_be_bytes=True,
         reader="images",
     )
 
@@ -285,6 +286,7 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
             _split("array", str),
             *SPLITS,
         ),
+        may_be_bytes=True,
     ),
     DatasetDeclaration(
         name="inline",

@@ -86,6 +86,9 @@ class Loss(Component):
     `values`: what a sample's loss can be, at any parameters that a config may give it but weights.
     `resists`: "outliers" where one far target pulls no harder than a near one, its slope staying bounded; "labels"
     where a sample far on the wrong side hardly pulls at all.
+    `usual_for`: the tasks for which it is the first choice.
+    `proper`: no probabilities cost less on average than the true ones.
+    `smooths_weighted`: label smoothing spreads the weights of the classes as well, each on its share.
     `metric`: every run of the task is scored by it; not where another loss gives the same ranking.
     `scale`: the targets of which its value, at its plain parameters, says something: any, or those whose unit is about
     their spread, counts, quantities without a value near 0, quantities above 1, or columns of one unit.
@@ -104,6 +107,9 @@ class Loss(Component):
     divides_by_target: bool = False
     values: str = "from 0, without bound"
     resists: tuple[Literal["outliers", "labels"], ...] = ()
+    usual_for: tuple[Task, ...] = ()
+    proper: bool = False
+    smooths_weighted: bool = False
     metric: bool = True
     scale: Scale = "any"
     units: str = ""
@@ -164,9 +170,18 @@ class Schedule(Component):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric(Component):
+    """`of_probabilities`: it judges probabilities, and neither margins nor outputs merely drawn towards 0 and 1.
+    `of_ranks`: it sorts the samples once for each class.
+    `by_class`: it is also given for each class by itself.
+    `of_several`: what it is called where there are several classes, "" where that is its own name."""
+
     kind: str = "metric"
     goal: Literal["min", "max"]
     units: str = ""
+    of_probabilities: bool = False
+    of_ranks: bool = False
+    by_class: bool = False
+    of_several: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +208,7 @@ class Model(Component):
 class DatasetDeclaration(Component):
     """`task` None: the config or the data say which. `input_shape`, `target_size`, `count` (samples), `test_count` (of
     an official test part) and `classes` (their names) are given where they are fixed.
+    `may_be_bytes`: its inputs may be kept as bytes, a quarter of the memory of other numbers.
     `package`: what has to be installed for it, beside lossrun.
     `reader`: the function of `data/sources/readers.py` that reads it, where that has another name; one serves several.
     """
@@ -204,6 +220,7 @@ class DatasetDeclaration(Component):
     count: int = 0
     test_count: int = 0
     classes: tuple[str, ...] = ()
+    may_be_bytes: bool = False
     package: str = ""
     reader: str = ""
 

@@ -30,6 +30,8 @@ METRICS: Final[tuple[Metric, ...]] = (
         aliases=also("f1_score", "F1Score", "BinaryF1Score", "f_measure", "f1_binary"),
         tasks=("binary",),
         goal="max",
+        by_class=True,
+        of_several="macro_f1",
     ),
     Metric(
         name="precision",
@@ -39,6 +41,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         aliases=also("precision_score", "macro_precision", "BinaryPrecision", "MulticlassPrecision", "ppv"),
         tasks=CLASS_TASKS,
         goal="max",
+        by_class=True,
     ),
     Metric(
         name="recall",
@@ -48,6 +51,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         aliases=also("recall_score", "macro_recall", "sensitivity", "tpr", "BinaryRecall", "MulticlassRecall"),
         tasks=CLASS_TASKS,
         goal="max",
+        by_class=True,
     ),
     Metric(
         name="auc",
@@ -64,6 +68,8 @@ METRICS: Final[tuple[Metric, ...]] = (
         ),
         tasks=CLASS_TASKS,
         goal="max",
+        of_ranks=True,
+        by_class=True,
     ),
     Metric(
         name="average_precision",
@@ -78,6 +84,8 @@ METRICS: Final[tuple[Metric, ...]] = (
         ),
         tasks=CLASS_TASKS,
         goal="max",
+        of_ranks=True,
+        by_class=True,
     ),
     Metric(
         name="brier",
@@ -90,6 +98,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         aliases=also("brier_score", "BrierScore", "brier_score_loss"),
         tasks=CLASS_TASKS,
         goal="min",
+        of_probabilities=True,
     ),
     Metric(
         name="expected_calibration_error",
@@ -102,6 +111,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         aliases=also("ece", "calibration_error", "BinaryCalibrationError", "MulticlassCalibrationError"),
         tasks=CLASS_TASKS,
         goal="min",
+        of_probabilities=True,
     ),
     Metric(
         name="rmse",
@@ -120,15 +130,13 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
 )
 
-# Those that judge probabilities: margins, and outputs merely drawn towards 0 and 1, are none.
-_OF_PROBABILITIES: Final = frozenset({"brier", "expected_calibration_error"})
-
-# Those that sort the samples once for each class, and how many classes are worth it in every epoch.
-_OF_RANKS: Final = frozenset({"auc", "average_precision"})
+# Up to so many classes a metric of ranks is worth its time in every epoch.
 MOST_RANKED: Final = 100
 
 # What a metric of one class is called where there are several.
-OF_SEVERAL: Final = {"f1": "macro_f1"}
+OF_SEVERAL: Final = {metric.name: metric.of_several for metric in METRICS if metric.of_several}
+# Those that are given for each class by itself.
+BY_CLASS: Final = tuple(metric.name for metric in METRICS if metric.by_class)
 
 PRIMARY_METRICS: Final = {
     "regression": ("rmse", "mae"),
@@ -197,7 +205,7 @@ def task_metrics(task: Task, targets: int = 1) -> list[Loss | Metric]:
     """Everything that some run of the task is scored by: losses, then metrics. `targets`: as of `metric_names`."""
     losses = [loss for loss in LOSSES if task in loss.tasks and loss.metric]
     metrics = [metric for metric in METRICS if task in metric.tasks]
-    return [*losses, *(one for one in metrics if targets <= MOST_RANKED or one.name not in _OF_RANKS)]
+    return [*losses, *(one for one in metrics if targets <= MOST_RANKED or not one.of_ranks)]
 
 
 def metric_names(
@@ -243,7 +251,7 @@ def metric_names(
 
     def has_meaning(one: Loss | Metric) -> bool:
         if isinstance(one, Metric):
-            return reads_probabilities or one.name not in _OF_PROBABILITIES
+            return reads_probabilities or not one.of_probabilities
         return of_numbers(one) if task == "regression" else of_classes(one)
 
     return [one.name for one in task_metrics(task, targets) if has_meaning(one)]

@@ -289,3 +289,8 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         ),
     ),
 )
+
+
+def waits_for_results(name: str) -> bool:
+    """Return whether a schedule looks at a metric of the run, so that each seed has a learning rate of its own."""
+    return any(schedule.waits_for_results for schedule in SCHEDULES if schedule.name == name)

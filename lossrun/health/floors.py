@@ -89,10 +89,10 @@ def floors(replica: Replica, reading: OutputSpec, config: Config) -> Floors:
         best = cost(torch.ones_like(rows))
     smoothing = torch.nan
     # With other losses, or with class weights, the smoothed labels are not the outputs that cost least.
-    plain = config.loss.name in ("cross_entropy", "binary_cross_entropy") and not (
-        config.loss.parameters["class_weights"] or config.loss.parameters.get("pos_weight")
-    )
-    if plain and not mistake and (share := config.loss["label_smoothing"]):
+    declared, parameters = loss_declaration(config.loss), config.loss.parameters
+    plain = declared is not None and declared.proper
+    plain = plain and not (parameters.get("class_weights") or parameters.get("pos_weight"))
+    if plain and not mistake and (share := parameters.get("label_smoothing")):
         smoothing = cost(_ideal(rows, share, config.loss["inputs"], sigmoids=reading.output == "sigmoid"))
     return Floors(constant, chance, mistake, best, doubled, smoothing)
 

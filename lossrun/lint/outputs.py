@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lossrun.catalog.declaration import Loss
+from lossrun.catalog.losses import USUAL_LOSSES
 from lossrun.config.resolve import output_size
 from lossrun.lint.rule import Case, Example, Rule, Violation
 from lossrun.shell import command
@@ -15,13 +16,6 @@ _OUTPUTS: Final = {
     "softmax": "probabilities",
     "log_softmax": "log-probabilities",
 }
-# The usual loss for each task.
-_PLAIN_CHOICE: Final = {
-    "regression": "mse",
-    "binary": "binary_cross_entropy",
-    "multiclass": "cross_entropy",
-    "multilabel": "binary_cross_entropy",
-}
 
 
 def loss_task(case: Case) -> Iterator[Violation]:
@@ -29,7 +23,7 @@ def loss_task(case: Case) -> Iterator[Violation]:
     facts, declared = case.facts, case.loss
     if declared is None or facts.task in declared.tasks:
         return
-    plain = _PLAIN_CHOICE[facts.task]
+    plain = USUAL_LOSSES[facts.task]
     others = command("list", "losses", options={"--task": facts.task})
     yield Violation(
         ("loss",),

@@ -6,7 +6,7 @@ from math import prod
 from typing import Final
 
 from lossrun.catalog import DataFacts, get
-from lossrun.catalog.declaration import Layer, Model, Optimizer
+from lossrun.catalog.declaration import DatasetDeclaration, Layer, Model, Optimizer
 from lossrun.config import Config
 from lossrun.config.resolve import output_size
 from lossrun.config.source import Path, dotted
@@ -16,8 +16,6 @@ from lossrun.lint.machine import may_have_a_gpu, whole_memory
 MORE_STATE: Final = ("momentum", "amsgrad", "centered")
 # Bytes of a class: its name, a string, and its place in a list.
 OF_A_CLASS: Final = 58
-# Datasets with floats as inputs; others may have bytes.
-FLOATS: Final = ("synthetic_regression", "synthetic_classification", "inline", "csv")
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -77,7 +75,7 @@ def size_of(config: Config, facts: DataFacts) -> Size:
     parameters = item * seeds * sum(row.parameters for row in rows)
     state = _state_copies(config)
     own_splits = seeds if config.dataset.parameters.get("split_seed") == "seed" else 1
-    of_a_sample = prod(facts.input_shape) * (4 if config.dataset.name in FLOATS else 1)
+    of_a_sample = prod(facts.input_shape) * (1 if _may_be_bytes(config) else 4)
     classes = outputs * OF_A_CLASS if facts.task == "multiclass" else 0
     steps = config.steps_per_epoch(facts.train)
     return Size(
@@ -218,3 +216,11 @@ def _state_copies(config: Config) -> int:
     assert isinstance(declared, Optimizer)
     parameters = config.optimizer.parameters
     return declared.keeps + sum(bool(parameters.get(name)) for name in MORE_STATE)
+
+
+def _may_be_bytes(config: Config) -> bool:
+    """Return whether inputs may take one byte each; nobody knows of a dataset of the user's own."""
+    if config.dataset.is_plugin:
+        return True
+    declared = get("dataset", config.dataset.name)
+    return isinstance(declared, DatasetDeclaration) and declared.may_be_bytes

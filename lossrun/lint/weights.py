@@ -131,7 +131,7 @@ def weights_cancel(case: Case) -> Iterator[Violation]:
     if parameters.get("weight_convention", "pytorch") != "pytorch":
         return
     # With label smoothing, cross_entropy weights each class's share, so the weights do not cancel.
-    smoothed = case.config.loss.name == "cross_entropy" and parameters["label_smoothing"]
+    smoothed = case.loss and case.loss.smooths_weighted and parameters["label_smoothing"]
     if case.loss and parameters.get("class_weights") and facts.task in ("binary", "multiclass") and not smoothed:
         yield Violation(
             ("batch_size",),

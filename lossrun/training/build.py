@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.catalog import DataFacts
+from lossrun.catalog.schedules import waits_for_results
 from lossrun.components.lookup import function_of, loss_function
 from lossrun.components.losses.reductions import Objective
 from lossrun.components.optimizers import build_optimizer
@@ -143,7 +144,7 @@ def best_and_stopping(config: Config) -> tuple[BestSoFar, BestSoFar | None]:
 
 def plateau(schedule: Choice) -> Plateau | None:
     """The rule of `reduce_on_plateau`; None for other schedules."""
-    if schedule.name != "reduce_on_plateau":
+    if not waits_for_results(schedule.name):
         return None
     return Plateau(**{field.name: schedule[field.name] for field in fields(Plateau)})
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from lossrun.catalog import DataFacts, get
 from lossrun.catalog.declaration import Optimizer
+from lossrun.catalog.schedules import waits_for_results
 from lossrun.config import Config
 from lossrun.replay import pools
 from lossrun.replay.batch_last import Innermost, suits
@@ -154,7 +155,7 @@ def _why_not_stacked(config: Config, replicas: Sequence[Replica], place: build.W
     assert isinstance(optimizer, Optimizer)
     if not optimizer.elementwise:
         return f"{config.optimizer.name} looks at whole weight matrices"
-    if config.schedule.name == "reduce_on_plateau":
+    if waits_for_results(config.schedule.name):
         return "each seed has a learning rate of its own"
     if any(replica.parts is not replicas[0].parts for replica in replicas):
         return "each seed has a split of its own"

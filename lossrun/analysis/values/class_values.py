@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.readings import Spread, spread
+from lossrun.catalog.metrics import BY_CLASS
 from lossrun.records.recorded import RecordedRun
 
-NAMES: Final = ("samples", "f1", "precision", "recall", "auc", "average_precision")
+NAMES: Final = ("samples", *BY_CLASS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from lossrun.catalog.losses.classes import CLASS_LOSSES
 from lossrun.catalog.losses.parameters import INPUTS, REDUCTION
 from lossrun.catalog.losses.regression import REGRESSION_LOSSES
 
-__all__ = ["FAMILIES", "INPUTS", "LOSSES", "REDUCTION"]
+__all__ = ["FAMILIES", "INPUTS", "LOSSES", "REDUCTION", "USUAL_LOSSES"]
 
 # By the module that declares them, under `catalog/losses/`, and that computes them, under `components/losses/`.
 FAMILIES: Final[Mapping[str, tuple[Loss, ...]]] = {
@@ -22,3 +22,5 @@ FAMILIES: Final[Mapping[str, tuple[Loss, ...]]] = {
     "classes": CLASS_LOSSES,
 }
 LOSSES: Final[tuple[Loss, ...]] = tuple(loss for family in FAMILIES.values() for loss in family)
+# The first choice for each task.
+USUAL_LOSSES: Final[Mapping[str, str]] = {task: loss.name for loss in LOSSES for task in loss.usual_for}

@@ -56,6 +56,8 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
         targets_at_least=0,
         targets_at_most=1,
         units="nats",
+        usual_for=("binary", "multilabel"),
+        proper=True,
     ),
     Loss(
         name="binary_focal",
@@ -140,6 +142,7 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
         sigmoid=True,
         metric=False,  # It is binary_cross_entropy.
         units="nats",
+        proper=True,
     ),
     Loss(
         name="dice",

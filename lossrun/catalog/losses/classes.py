@@ -66,6 +66,9 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
         averages_outputs=False,
         prediction="probabilities",
         units="nats",
+        usual_for=("multiclass",),
+        proper=True,
+        smooths_weighted=True,
     ),
     Loss(
         name="focal",
@@ -152,6 +155,7 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
         prediction="probabilities",
         metric=False,  # On hard labels it is cross_entropy.
         units="nats",
+        proper=True,
     ),
     Loss(
         name="generalized_cross_entropy",

@@ -26,6 +26,8 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         accepts=("outputs", "probabilities", "logits"),
         prediction="mean",
         units="targets squared",
+        usual_for=("regression",),
+        proper=True,
     ),
     Loss(
         name="mae",

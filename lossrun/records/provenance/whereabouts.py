@@ -7,12 +7,13 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Final
 
+from lossrun.catalog.datasets import DATASETS
 from lossrun.records.provenance.own_source import changed_files
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
 
-# Keys of a dataset that name files, relative to the config.
-_FILES: Final = ("csv", "npz")
+# Datasets that are a file, which the config names relative to itself.
+_FILES: Final = frozenset(dataset.name for dataset in DATASETS if dataset.is_file)
 _OWN: Final = ("dataset", "model", "loss", "optimizer")
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from lossrun.catalog.declaration import TASKS, Component, Loss
 from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.losses import USUAL_LOSSES
 from lossrun.catalog.parameter import REQUIRED
 from lossrun.config.key_paths import KeyPath, file_keys
 from lossrun.config.keys import KEYS
@@ -25,7 +26,7 @@ from lossrun.report.manual.whole_configs import whole_config
 from lossrun.report.reference.advice_listing import outcome, severity
 from lossrun.report.reference.article import Reference
 from lossrun.report.reference.articles import article
-from lossrun.report.reference.listing import INNER, LOSS_COLUMNS, PLURALS, TASK_HEADINGS, USUAL_LOSSES
+from lossrun.report.reference.listing import INNER, LOSS_COLUMNS, PLURALS, TASK_HEADINGS
 from lossrun.report.reference.topics import Topic
 from lossrun.shell import command
 

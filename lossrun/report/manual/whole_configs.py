@@ -8,12 +8,12 @@ from typing import Any, Final
 from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.catalog.declaration import Component, Loss, Optimizer, Task
 from lossrun.catalog.lookup import find
+from lossrun.catalog.losses import USUAL_LOSSES
 from lossrun.config import from_mapping
 from lossrun.config.key_paths import file_keys
 from lossrun.config.reader import parse
 from lossrun.data import known_facts
 from lossrun.report.reference.examples import values_without_default
-from lossrun.report.reference.listing import USUAL_LOSSES
 
 # Data that are made up: no file is needed and nothing is downloaded.
 _DATA: Final[Mapping[Task, Any]] = {

@@ -16,6 +16,7 @@ from lossrun.catalog.declaration import (
     Optimizer,
 )
 from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.losses import USUAL_LOSSES
 from lossrun.catalog.parameter import REQUIRED, Key
 from lossrun.report.layout.console import is_bounded, wrapped
 from lossrun.report.layout.text_table import Column, TextTable, print_line, print_pairs, print_table
@@ -36,12 +37,6 @@ TASK_HEADINGS: Final = {
     "binary": "binary: one yes or no",
     "multiclass": "multiclass: one class of several",
     "multilabel": "multilabel: several labels, each yes or no",
-}
-USUAL_LOSSES: Final = {
-    "regression": "mse",
-    "binary": "binary_cross_entropy",
-    "multiclass": "cross_entropy",
-    "multilabel": "binary_cross_entropy",
 }
 # What the columns of the losses' tables mean.
 LOSS_COLUMNS: Final = {

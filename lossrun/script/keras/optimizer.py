@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from lossrun.catalog.schedules import waits_for_results
 from lossrun.errors import UsageError
 from lossrun.script.lines import rates
 from lossrun.script.lines.script_input import ScriptInput
@@ -126,7 +127,7 @@ def rate_is_formula(experiment: ScriptInput) -> bool:
 
 
 def _moves(experiment: ScriptInput) -> bool:
-    return rates.moves(experiment) or experiment.config.schedule.name == "reduce_on_plateau"
+    return rates.moves(experiment) or waits_for_results(experiment.config.schedule.name)
 
 
 def _decouples(name: str, p: Mapping[str, Any]) -> bool:

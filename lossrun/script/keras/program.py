@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from lossrun.catalog.schedules import waits_for_results
 from lossrun.errors import UsageError
 from lossrun.script.keras.losses import loss_section
 from lossrun.script.keras.model import layers_section
@@ -164,7 +165,7 @@ def _main(experiment: ScriptInput, section: Section) -> str:
     ]
     callbacks: list[str] = []
     early, best = config.early_stopping, config.best
-    if config.schedule.name == "reduce_on_plateau" and not rates.moves(experiment):
+    if waits_for_results(config.schedule.name) and not rates.moves(experiment):
         section.functions.append(_plateau(experiment))
         callbacks.append("ReduceOnPlateau()")
     if facts.test:

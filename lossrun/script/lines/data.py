@@ -39,7 +39,7 @@ def data_section(experiment: ScriptInput, *, channels_last: bool = False) -> Sec
     given = given_parts(experiment)
     present = [short for short, part in (("val", data.validation), ("test", data.test)) if part is not None]
     lines = [*lines, *splitting(experiment, given, section)]
-    if dataset.name == "csv" and dataset["missing"] == "mean":
+    if dataset.parameters.get("missing") == "mean":
         lines += ["means = np.nanmean(x, axis=0)"]
         lines += _for_each("x", present, "np.where(np.isnan({0}), means, {0})")
     lines += _corruption(experiment)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from lossrun.by_name import function_in
 from lossrun.catalog.homes import home
+from lossrun.catalog.schedules import waits_for_results
 from lossrun.errors import UsageError
 from lossrun.script.lines import shares
 from lossrun.script.lines.embedded import embedded
@@ -19,7 +20,8 @@ POSITION: Final = "lossrun.components.schedules.position"
 def moves(experiment: ScriptInput) -> bool:
     """Whether the rate differs from step to step, other than by a plateau."""
     schedule = experiment.config.schedule
-    return schedule.name not in ("constant", "reduce_on_plateau") or warmup_steps(experiment) > 0
+    fixed = schedule.name == "constant" or waits_for_results(schedule.name)
+    return not fixed or warmup_steps(experiment) > 0
 
 
 def about(experiment: ScriptInput) -> str:
@@ -35,9 +37,9 @@ def formula(experiment: ScriptInput, module: str) -> list[str]:
     Raises UsageError for warm-up before reduce_on_plateau, which no formula of the step can tell.
     """
     schedule = experiment.config.schedule
-    if schedule.name == "reduce_on_plateau":
+    if waits_for_results(schedule.name):
         raise UsageError(
-            "schedule: reduce_on_plateau with warmup_epochs is not written as a script; leave out one of the two "
+            f"schedule: {schedule.name} with warmup_epochs is not written as a script; leave out one of the two "
             f"({option_set('schedule.warmup_epochs', '0')})"
         )
     lines: list[str] = []

@@ -3,6 +3,7 @@
 from textwrap import indent
 from typing import Final
 
+from lossrun.catalog.schedules import waits_for_results
 from lossrun.config.resolve import ignored_class
 from lossrun.script.lines import rates
 from lossrun.script.lines.data import data_section
@@ -280,7 +281,7 @@ def _epoch(experiment: ScriptInput) -> list[str]:
 
 def _plateau(experiment: ScriptInput) -> list[str]:
     schedule = experiment.config.schedule
-    if schedule.name != "reduce_on_plateau" or rates.moves(experiment):
+    if not waits_for_results(schedule.name) or rates.moves(experiment):
         return []
     arguments = ["optimizer", f'mode="{schedule["mode"]}"']
     arguments += [
