@@ -1,7 +1,7 @@
-"""Each seed's weights at its best epoch, wherever a run keeps them, never without the epoch that they belong to.
+"""Read each seed's weights at its best epoch, with the epoch that they belong to.
 
-While a run goes on they are in each checkpoint, so that no weights of a future that was given up can be taken for the
-best. The finished run has them in a file of their own, which the ledger names. Older versions had a file per seed.
+While a run trains, they are in each checkpoint, so that weights from steps that were given up are never taken for the
+best. A finished run has them in a separate file, which the ledger names. Older versions wrote a file for each seed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,18 @@ from lossrun.records.run_directory import RunDirectory
 
 MODEL: Final = "model."
 BEST: Final = "best."
-# The key in a checkpoint's metadata that says which of the two prefixes the best weights have, None where no seed has
-# any: the model's own weights are not written twice.
+# The key in a checkpoint's metadata for the prefix of the best weights, so that the model's own weights are not written
+# twice; None if no seed has any.
 PREFIX_KEY: Final = "best_weights"
 
 
 @dataclass(frozen=True, slots=True)
 class BestWeights:
-    """`tensors` by the model's own names."""
+    """The weights of one seed at its best epoch.
+
+    Attributes:
+        tensors: {the model's name of the tensor: its values}.
+    """
 
     tensors: dict[str, np.ndarray]
     epoch: int
@@ -33,9 +37,13 @@ class BestWeights:
 
 
 def of_run(run: RunDirectory, events: Sequence[Mapping[str, Any]], state: Checkpoint | None) -> dict[int, BestWeights]:
-    """The best weights of each seed that has any. `state`: the newest checkpoint that can be trusted.
+    """Return the best weights of each seed that has any.
 
-    Raises CheckpointError where a file is damaged, or holds other weights than the run speaks of.
+    Args:
+        state: The newest checkpoint that can be trusted.
+
+    Raises:
+        CheckpointError: If a file is damaged, or has other weights than the run recorded.
     """
     finished = events[-1] if events and events[-1]["event"] == "finished" else None
     named = finished.get("best_weights") if finished else None
@@ -46,16 +54,18 @@ def of_run(run: RunDirectory, events: Sequence[Mapping[str, Any]], state: Checkp
             return _agreeing(in_file(path), expected, path.name)
         if state is not None and _is_new(state):
             return _agreeing(in_checkpoint(state), expected, f"{path.name} is missing, and the newest checkpoint")
-        raise CheckpointError(f"{path.name} is missing; --checkpoint last takes the last state that was saved")
+        raise CheckpointError(
+            f"{path.name} is missing; restore it from a copy, or use the last saved state: --checkpoint last"
+        )
     if state is not None and _is_new(state):
         return in_checkpoint(state)
     if finished:
         return in_old_files(run, _expected(finished["seeds"]))
-    return in_old_files(run, {} if state is None else said_by(state))
+    return in_old_files(run, {} if state is None else recorded_best(state))
 
 
 def in_checkpoint(checkpoint: Checkpoint) -> dict[int, BestWeights]:
-    """Those in a checkpoint that holds them."""
+    """Return the best weights in a checkpoint; {} if it has none."""
     prefix = checkpoint.metadata.get(PREFIX_KEY)
     if prefix is None:
         return {}
@@ -65,17 +75,17 @@ def in_checkpoint(checkpoint: Checkpoint) -> dict[int, BestWeights]:
     }
     return {
         seed: BestWeights(_of_seed(tensors, seeds.index(seed), len(seeds)), epoch, step)
-        for seed, (epoch, step) in said_by(checkpoint).items()
+        for seed, (epoch, step) in recorded_best(checkpoint).items()
         if epoch
     }
 
 
 def in_file(path: Path) -> dict[int, BestWeights]:
-    """Those in the file of a finished run."""
+    """Return the best weights in the file of a finished run."""
     file = checkpoints.read(path)
     facts: Any = file.metadata.get("best")
     if not isinstance(facts, list):
-        raise CheckpointError(f"{path.name}: it does not say whose weights it holds")
+        raise CheckpointError(f"{path.name}: it does not say which seeds its weights belong to; restore it from a copy")
     return {
         one["seed"]: BestWeights(_of_seed(file.tensors, place, len(facts)), one["epoch"], one["step"])
         for place, one in enumerate(facts)
@@ -83,25 +93,30 @@ def in_file(path: Path) -> dict[int, BestWeights]:
 
 
 def in_old_files(run: RunDirectory, expected: Mapping[int, tuple[int, int]]) -> dict[int, BestWeights]:
-    """Those in files of older versions, a seed each. `expected`: epoch and step of each seed."""
+    """Return the best weights in files of older versions, which have one seed each.
+
+    Args:
+        expected: {seed: (its best epoch, its step)}.
+    """
     found: dict[int, BestWeights] = {}
     for seed, (epoch, step) in expected.items():
         path = run.best_weights_path(seed)
         if not epoch or not path.is_file():
             continue
         file = checkpoints.read(path)
-        said = tuple(file.metadata.get(key) for key in ("seed", "epoch", "step"))
-        if said != (seed, epoch, step):
+        actual = tuple(file.metadata.get(key) for key in ("seed", "epoch", "step"))
+        if actual != (seed, epoch, step):
             raise CheckpointError(
-                f"{path.name}: it holds the weights of seed {said[0]} after epoch {said[1]}, step {said[2]}, but the "
-                f"best of seed {seed} is epoch {epoch}, step {step}; --checkpoint last takes the last state"
+                f"{path.name}: it has the weights of seed {actual[0]} after epoch {actual[1]}, step {actual[2]}, but "
+                "the "
+                f"best of seed {seed} is epoch {epoch}, step {step}; use the last saved state: --checkpoint last"
             )
         found[seed] = BestWeights(file.tensors, epoch, step)
     return found
 
 
-def said_by(checkpoint: Checkpoint) -> dict[int, tuple[int, int]]:
-    """{seed: its best epoch and step, 0 where it has none} in a checkpoint."""
+def recorded_best(checkpoint: Checkpoint) -> dict[int, tuple[int, int]]:
+    """Return {seed: (its best epoch, its step)} from a checkpoint; 0 if it has none."""
     facts = checkpoint.metadata
     each = [replica["best"] for replica in facts["replicas"]]
     return {seed: (best["epoch"], best["step"]) for seed, best in zip(facts["seeds"], each, strict=True)}
@@ -120,11 +135,11 @@ def _agreeing(
 ) -> dict[int, BestWeights]:
     for seed, (epoch, step) in expected.items():
         best = found.get(seed)
-        said = (best.epoch, best.step) if best else (0, 0)
-        if said != (epoch, step):
+        actual = (best.epoch, best.step) if best else (0, 0)
+        if actual != (epoch, step):
             raise CheckpointError(
-                f"{what} holds for seed {seed} the weights after epoch {said[0]}, step {said[1]}, but the run's best "
-                f"is epoch {epoch}, step {step}; restore it from a copy"
+                f"{what} has weights of seed {seed} after epoch {actual[0]}, step {actual[1]}, but the run's best is "
+                f"epoch {epoch}, step {step}; restore it from a copy"
             )
     return found
 

@@ -1,4 +1,4 @@
-"""What checkpoints say of themselves, from their names and headers alone: no numpy, which listing runs does without."""
+"""Read the names and headers of checkpoints, without numpy, which listing runs does not need."""
 
 import json
 import re
@@ -15,38 +15,46 @@ NAME: Final = re.compile(r"step-(?P<step>\d{8,})-(?P<digest>[0-9a-f]{16})\.safet
 BEST_NAME: Final = re.compile(r"best-(?P<digest>[0-9a-f]{16})\.safetensors")
 METADATA_KEY: Final = "lossrun"
 _BEST_OF_SEED: Final = re.compile(r"best-seed\d+\.safetensors")  # of older versions, without a digest
-_LARGEST_HEADER: Final = 100_000_000  # bytes; the limit of the safetensors format itself
+_LARGEST_HEADER: Final = 100_000_000  # bytes; the limit of the safetensors format
 
 
 def candidates(directory: Path) -> list[Path]:
-    """The checkpoints in `directory` by their names, newest step first, unread."""
+    """Return the checkpoints in `directory` by their names, newest step first, without reading them."""
     if not directory.is_dir():
         return []
     return newest_first(directory.iterdir())
 
 
 def best_files(directory: Path) -> list[Path]:
-    """The files of best weights, those of older versions (a seed each) included."""
+    """Return the files of best weights, including those of older versions, which have one seed each."""
     found = directory.glob("best-*.safetensors")
     return sorted(path for path in found if BEST_NAME.fullmatch(path.name) or _BEST_OF_SEED.fullmatch(path.name))
 
 
 def metadata(path: Path) -> dict[str, Any]:
-    """What `path` says of itself, from its header alone; the digest is not checked. Raises CheckpointError."""
+    """Return the metadata in the header of `path`; the digest is not checked.
+
+    Raises:
+        CheckpointError: If the header cannot be read.
+    """
     return parsed_header(path, _beginning(path))
 
 
 def numbers(path: Path, prefix: str = "") -> int:
-    """How many numbers the tensors hold whose names begin with `prefix`, from the header. Raises CheckpointError."""
+    """Return how many numbers the tensors with names starting with `prefix` have, from the header.
+
+    Raises:
+        CheckpointError: If the header cannot be read.
+    """
     try:
         tensors = {name: one for name, one in _header(_beginning(path)).items() if name != "__metadata__"}
         return sum(prod(one["shape"]) for name, one in tensors.items() if name.startswith(prefix))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path.name}: no checkpoint of lossrun's (its header cannot be read)") from error
+        raise CheckpointError(f"{path.name}: not a checkpoint of lossrun (its header cannot be read)") from error
 
 
 def _beginning(path: Path) -> bytes:
-    """Eight bytes of length, then a JSON header."""
+    """Return eight bytes of length and the JSON header."""
     try:
         with path.open("rb") as file:
             start = file.read(8)
@@ -60,22 +68,23 @@ def _header(start: bytes) -> Any:
 
 
 def parsed_header(path: Path, start: bytes) -> dict[str, Any]:
-    """The metadata in the beginning of a file."""
+    """Return the metadata in the beginning of a file."""
     try:
         facts = strict_json.loads(_header(start)["__metadata__"][METADATA_KEY])
         version = facts["format_version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path.name}: no checkpoint of lossrun's (its header cannot be read)") from error
+        raise CheckpointError(f"{path.name}: not a checkpoint of lossrun (its header cannot be read)") from error
     if version not in READABLE:
         raise CheckpointError(
-            f"{path.name}: format version {version}, this lossrun reads {' and '.join(map(str, READABLE))}; use the "
+            f"{path.name}: format version {version}, but this lossrun reads {' and '.join(map(str, READABLE))}; use "
+            "the "
             "version that wrote it"
         )
     return dict(facts)
 
 
 def newest_first(paths: Iterable[Path]) -> list[Path]:
-    """The checkpoints among `paths`."""
+    """Return the checkpoints among `paths`, newest step first."""
     return sorted((path for path in paths if NAME.fullmatch(path.name)), key=step_of, reverse=True)
 
 

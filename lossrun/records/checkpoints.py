@@ -1,10 +1,10 @@
-"""Checkpoints: the full state of a run in one safetensors file, proven by a digest in its name.
+"""Write and read checkpoints: the full state of a run in one safetensors file, with a digest in its name.
 
     checkpoints/step-00000469-<first 16 hex digits of the file's SHA-256>.safetensors
 
 Tensors are numpy arrays by name (`model.`, `optimizer.`, `rng.` ...); everything else is one JSON string under
-`lossrun` in the file's metadata. bfloat16 has no numpy type: it travels as uint16 bits, its names listed under
-`bfloat16` in the metadata by whoever saves it.
+`lossrun` in the file's metadata. numpy has no bfloat16, so such tensors are saved as uint16 bits, and their names are
+listed under `bfloat16` in the metadata.
 """
 
 import hashlib
@@ -25,41 +25,47 @@ from lossrun.records.checkpoint_headers import candidates as candidates
 from lossrun.records.checkpoint_headers import metadata as metadata
 from lossrun.records.files import durable, strict_json
 
-FORMAT_VERSION: Final = 2  # 1 kept the best weights in files of their own, which no digest proved
-FEWEST_KEPT: Final = 2  # a damaged newest one must leave another to go back to
+FORMAT_VERSION: Final = 2  # version 1 had the best weights in separate files without a digest
+FEWEST_KEPT: Final = 2  # if the newest is damaged, there must be another one
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """`metadata`: epoch, step, seeds, best so far, elapsed seconds, hashes, `history_length` in bytes and its `history`
-    mark, the id of the `run`; `format_version` is added when it is written."""
+    """The state of a run.
+
+    Attributes:
+        metadata: Epoch, step, seeds, best so far, elapsed seconds, hashes, `history_length` in bytes with its `history`
+            mark, and the id of the `run`; `format_version` is added when it is written.
+    """
 
     tensors: dict[str, np.ndarray]
     metadata: dict[str, Any]
 
 
 def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int, *, also_keep: int | None = None) -> Path:
-    """Write the checkpoint of `step`, read it back, and only then remove what it makes superfluous.
+    """Write the checkpoint of `step`, read it back, and then remove those that are no longer needed.
 
-    The newest `keep` stay (at least two), and the newest up to the step `also_keep`. What else is removed: an earlier
-    checkpoint of the same step, those of later steps (a future given up by resuming from an older checkpoint) and
-    leavings of killed writes.
-    Raises RunError where the disk refuses, CheckpointError where it reads back something else; all older ones are
-    then still there.
+    The newest `keep` stay (at least two), and the newest one up to the step `also_keep`. Removed are older ones, an
+    earlier checkpoint of the same step, those of later steps (given up when the run was resumed from an older
+    checkpoint), and leftover temporary files.
+
+    Raises:
+        RunError: If the disk refuses; all older checkpoints are still there.
+        CheckpointError: If other bytes are read back; all older checkpoints are still there.
     """
     data = _serialized(checkpoint.tensors, checkpoint.metadata)
     path = directory / f"step-{step:08d}-{_digest(data)}.safetensors"
     durable.replace(path, data)
-    if _bytes(path) != data:  # as good as its digest, which the name has, and ten times as fast
-        raise CheckpointError(f"{path.name}: damaged, it reads back other bytes than were written")
+    if _bytes(path) != data:  # as safe as comparing digests, and ten times as fast
+        raise CheckpointError(f"{path.name}: damaged: the bytes read back are not the bytes written")
     present = list(directory.iterdir())
     found = newest_first(present)
     earlier = [old for old in found if step_of(old) < step]
     kept = {path, *earlier[: max(keep, FEWEST_KEPT) - 1]}
     if also_keep is not None:
         kept |= set([old for old in earlier if step_of(old) <= also_keep][:1])
-    leavings = [left for left in present if left.name.startswith(".") and left.suffix == durable.TEMPORARY_SUFFIX]
-    for old in (*found, *leavings):
+    temporary = [file for file in present if file.name.startswith(".") and file.suffix == durable.TEMPORARY_SUFFIX]
+    for old in (*found, *temporary):
         if old not in kept:
             with suppress(OSError):
                 old.unlink()
@@ -67,7 +73,7 @@ def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int, *, also_
 
 
 def remove_after(directory: Path, step: int) -> None:
-    """Remove the checkpoints of later steps, if there is one of that step or before to go back to."""
+    """Remove the checkpoints of later steps, if there is one of that step or before."""
     found = candidates(directory)
     if any(step_of(path) <= step for path in found):
         for path in found:
@@ -76,9 +82,9 @@ def remove_after(directory: Path, step: int) -> None:
 
 
 def save_best(directory: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Path:
-    """Write a file of weights alone, `best-<first 16 hex digits of its SHA-256>.safetensors`. `read` reads it.
+    """Write a file with only weights, `best-<first 16 hex digits of its SHA-256>.safetensors`.
 
-    It is on the disk when this returns; those of earlier ends of the run stay until `remove_best` removes them.
+    It is on the disk when this returns. Files of earlier ends of the run stay until `remove_best` removes them.
     """
     data = _serialized(tensors, metadata)
     path = directory / f"best-{_digest(data)}.safetensors"
@@ -87,7 +93,7 @@ def save_best(directory: Path, tensors: Mapping[str, np.ndarray], metadata: Mapp
 
 
 def remove_best(directory: Path, but: str) -> None:
-    """Remove the files of best weights that are not called `but`."""
+    """Remove the files of best weights except the one named `but`."""
     for path in best_files(directory):
         if path.name != but:
             with suppress(OSError):
@@ -101,11 +107,15 @@ def load_newest(
     on_skip: Callable[[Path, str], None],
     problem: Callable[[Mapping[str, Any]], str] = lambda metadata: "",
 ) -> tuple[Path, Checkpoint]:
-    """The newest checkpoint that can be trusted; `on_skip(path, reason)` hears of every newer one that cannot.
+    """Return the newest checkpoint that can be trusted.
 
-    `history_length`: bytes of history there are; a checkpoint that knew of more of them belongs to rows that are lost.
-    `problem`: says of a checkpoint's metadata why it cannot be used, nothing if it can.
-    Raises CheckpointError where none can be trusted, with each one's reason.
+    Args:
+        history_length: The length of the history in bytes; a checkpoint with a longer history belongs to lost rows.
+        on_skip: Called with the path and the reason for every newer checkpoint that cannot be trusted.
+        problem: Returns why a checkpoint with this metadata cannot be used, or "".
+
+    Raises:
+        CheckpointError: If no checkpoint can be trusted, with the reason for each.
     """
     skipped: list[str] = []
     for path in candidates(directory):
@@ -120,29 +130,33 @@ def load_newest(
             on_skip(path, str(error))
             skipped.append(f"\n    {error}")
     if not skipped:
-        raise CheckpointError(f"{directory} holds no checkpoint: the run has saved no state to go on from; train anew")
+        raise CheckpointError(f"{directory} has no checkpoint, so there is no state to resume from; train again")
     raise CheckpointError(
-        f"no readable checkpoint in {directory}; restore one from a copy or train anew:{''.join(skipped)}"
+        f"no readable checkpoint in {directory}; restore one from a copy, or train again:{''.join(skipped)}"
     )
 
 
 def read(path: Path) -> Checkpoint:
-    """The checkpoint or weights in `path`, arrays writable. Raises CheckpointError where it cannot be trusted."""
+    """Return the checkpoint or weights in `path`, with writable arrays.
+
+    Raises:
+        CheckpointError: If it cannot be trusted.
+    """
     data = _verified_bytes(path)
     header = parsed_header(path, data)
     try:
         with _memory_for(2 * len(data)):
             arrays = safetensors.numpy.load(data)
     except (SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path.name}: no safetensors file ({error})") from error
+        raise CheckpointError(f"{path.name}: not a safetensors file ({error})") from error
     return Checkpoint(
         {name: array if array.flags.writeable else array.copy() for name, array in arrays.items()}, header
     )
 
 
 def _serialized(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> bytes:
-    # Safetensors copies the memory as it lies: a transposed array would come back scrambled, without a word.
-    # `asarray`, because `ascontiguousarray` makes a 1-d array of a 0-d one.
+    # safetensors copies the memory as it is, so a transposed array would be scrambled without an error.
+    # `asarray`, because `ascontiguousarray` turns a 0-d array into a 1-d one.
     contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     text = strict_json.dumps({"format_version": FORMAT_VERSION, **facts})
     with _memory_for(2 * sum(array.nbytes for array in contiguous.values())):
@@ -151,12 +165,12 @@ def _serialized(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> 
 
 @contextmanager
 def _memory_for(count: int) -> Iterator[None]:
-    """Raises MemoryError where so many bytes are not to be had: safetensors would end the process, or panic."""
+    """Raise MemoryError if that many bytes cannot be allocated; safetensors would end the process or panic."""
     np.empty(count, np.uint8)
     try:
         yield
     except BaseException as error:
-        # Not an Exception of Python's, nor one of safetensors' own.
+        # It is neither an Exception of Python nor an error of safetensors.
         if type(error).__name__ == "PanicException":
             raise MemoryError(str(error)) from error
         raise
@@ -173,7 +187,7 @@ def _verified_bytes(path: Path) -> bytes:
     data = _bytes(path)
     match = NAME.fullmatch(path.name) or BEST_NAME.fullmatch(path.name)
     if match and match["digest"] != (found := _digest(data)):
-        raise CheckpointError(f"{path.name}: damaged, its content has the digest {found}")
+        raise CheckpointError(f"{path.name}: damaged: its content has the digest {found}")
     return data
 
 

@@ -1,4 +1,4 @@
-"""history.jsonl: one row per (epoch, seed), appended while training and cut back on resume.
+"""Write and read history.jsonl: one row for each epoch and seed, appended in training, and cut on resume.
 
 A row is a plain dict: epoch, step, seed, train_loss, val_loss, val_<name> ..., learning_rate, grad_norm (of the last
 step), seconds (wall time of the epoch), train_seconds.
@@ -17,7 +17,11 @@ from lossrun.records.files.rows import Rows
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """`torn`: the file ended in an incomplete line, which is left out."""
+    """The rows of a run.
+
+    Attributes:
+        torn: Whether the file ended in an incomplete line, which is left out.
+    """
 
     rows: Rows = field(default_factory=Rows)
     torn: bool = False
@@ -29,15 +33,22 @@ class History:
 
 
 def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Add all rows of an epoch in one durable write; the file's length in bytes afterwards.
+    """Add all rows of an epoch in one durable write, and return the file's length in bytes.
 
-    Keys whose value is None are left out. Raises RunError where the disk refuses.
+    Keys with the value None are left out.
+
+    Raises:
+        RunError: If the disk refuses.
     """
     return durable.append(path, _lines(rows))
 
 
 class Written:
-    """history.jsonl as its writer keeps it: `length` in bytes, and `mark`, the digest of what is there so far."""
+    """history.jsonl from its writer's side.
+
+    Attributes:
+        path: The file.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,48 +58,57 @@ class Written:
 
     @property
     def length(self) -> int:
+        """The length in bytes."""
         return self._content.length
 
     @property
     def mark(self) -> PrefixDigest:
+        """The digest of the content so far."""
         return self._content.mark()
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """As the function of that name."""
+        """Add all rows of an epoch in one durable write."""
         data = _lines(rows)
         durable.append(self.path, data)
         self._content.add(data)
 
 
 def read(path: Path, marks: Iterable[PrefixDigest] = ()) -> History:
-    """All rows, in file order. Raises RunError, with the line's number, for a damaged line before the last.
+    """Return all rows, in file order.
 
-    `marks`: what the history's `content` can be asked about.
+    Args:
+        marks: Digests that the history's `content` can be checked against.
+
+    Raises:
+        RunError: For a damaged line before the last, with its number.
     """
     rows, content = Rows(), Marked(marks)
     torn = json_lines.read_plain(path, rows.extend, content.add)
     for name in ("seed", "epoch"):
         if sum(map(len, rows.places(name))) < len(rows):
             number = next(number for number, row in enumerate(rows, 1) if name not in row)
-            raise RunError(f"{path}, line {number}: no row of a history; the file is damaged: restore it from a copy")
+            raise RunError(
+                f"{path}, line {number}: not a row of a history; the file is damaged: restore it from a copy"
+            )
     return History(rows, torn, content)
 
 
 def restore_line_ends(path: Path) -> None:
-    """Undo what an editor, or git on Windows, made of the line ends: lengths and digests count LF."""
+    """Undo changed line ends (by an editor, or git on Windows): lengths and digests count LF."""
     if path.exists() and (content := path.read_bytes()) != (original := with_unix_lines(content)):
         durable.replace(path, original)
 
 
 def cut(path: Path, length: int) -> int:
-    """Cut the file to its first `length` bytes, the length noted in a checkpoint; how many bytes went.
+    """Cut the file to the length recorded in a checkpoint, and return how many bytes were removed.
 
-    Raises CheckpointError where the file is shorter: rows that the checkpoint counts on are gone.
+    Raises:
+        CheckpointError: If the file is shorter, so that rows of the checkpoint are lost.
     """
     size = path.stat().st_size if path.exists() else 0
     if size < length:
         raise CheckpointError(
-            f"{path} holds {size} bytes, but the checkpoint was written when it held {length}: "
+            f"{path} has {size} bytes, but it had {length} when the checkpoint was written: "
             "the history is damaged; resume from an older checkpoint"
         )
     if size > length:

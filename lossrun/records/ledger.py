@@ -1,11 +1,11 @@
-"""ledger.jsonl: what happened to the run as a whole.
+"""Write and read ledger.jsonl: what happened to the run as a whole.
 
-Events: `started`; `resumed` (the epoch and step it went on from, changes {dotted key: [old, new]}, environment);
+Events: `started`; `resumed` (the epoch and step it continued from, changes {dotted key: [old, new]}, environment);
 `diagnosed` and `diverged` (seed, epoch, step, what was seen); `stopped` (reason, epoch, step); `finished` (epoch, step,
-and per seed the best epoch and test_<name> at best and at last).
+and for each seed the best epoch and test_<name> at best and at last).
 
-Every line ends in a `digest` of the whole file up to there, so that no line can change unnoticed. `started` and
-`resumed` also hold the config and the environment, against which config.yaml and run.json are checked.
+Every line ends with a `digest` of the whole file up to there, so that no line can change unnoticed. `started` and
+`resumed` also record the config and the environment; config.yaml and run.json are checked against these.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ _SEAL_LENGTH: Final = len(_SEAL) - len("%s") + DIGITS
 
 
 def append(path: Path, event: str, **facts: Any) -> None:
-    """Add an event with the present UTC time. An incomplete last line of a run that was killed is removed first."""
+    """Add an event with the current UTC time. An incomplete last line of a killed run is removed first."""
     before = Beginning()
     before.add(with_unix_lines(json_lines.whole_lines(path)))
     time = datetime.now(UTC).isoformat(timespec="seconds")
@@ -32,25 +32,28 @@ def append(path: Path, event: str, **facts: Any) -> None:
 
 
 def start(path: Path, config: Mapping[str, Any], environment: Mapping[str, Any], **facts: Any) -> None:
-    """Add `started`, with what config.yaml and run.json hold: they are held against it whenever the run is read."""
+    """Add `started`, with the content of config.yaml and run.json, to check these against whenever the run is read."""
     config_digest = of_text(config_file.dumps(config).encode())
     append(path, "started", **facts, config=dict(config), config_digest=config_digest, environment=dict(environment))
 
 
 def read(path: Path) -> tuple[dict[str, Any], ...]:
-    """All events, oldest first, without an incomplete last line. Raises RunError for a damaged one before it, and for
-    what is no event."""
+    """Return all events, oldest first, without an incomplete last line.
+
+    Raises:
+        RunError: For a damaged line before it, or a line that is not an event.
+    """
     return read_all(path)[0]
 
 
 def read_all(path: Path) -> tuple[tuple[dict[str, Any], ...], bool]:
-    """The same, and whether an incomplete last line was left out."""
+    """Return all events as `read` does, and whether an incomplete last line was left out."""
     raw: list[bytes] = []
     found: list[dict[str, Any]] = []
     torn = json_lines.read_plain(path, lambda more: found.extend(map(strict_json.restored, more)), raw.append)
     for number, event in enumerate(found, 1):
         if not isinstance(event.get("event"), str) or not isinstance(event.get("time"), str):
-            raise RunError(f"{path}, line {number}: no event of a run; the file is damaged: restore it from a copy")
+            raise RunError(f"{path}, line {number}: not an event of a run; the file is damaged: restore it from a copy")
     _check_digests(path, b"".join(raw).splitlines(keepends=True))
     for event in found:
         event.pop("digest", None)
@@ -58,14 +61,14 @@ def read_all(path: Path) -> tuple[tuple[dict[str, Any], ...], bool]:
 
 
 def _check_digests(path: Path, lines: Iterable[bytes]) -> None:
-    """Older versions wrote lines without a digest; none of these follows one that has it."""
+    """Check the digests. Older versions wrote lines without a digest; these come before those with one."""
     before, sealed = Beginning(), False
     for number, line in enumerate(lines, 1):
         body, seal = line[: -_SEAL_LENGTH - 1], line[-_SEAL_LENGTH - 1 : -1]
         digest = seal[len(_SEAL) - 4 : -2]
         if seal == _SEAL % digest and len(digest) == DIGITS:
             if before.digest_with(body).encode() != digest:
-                raise RunError(f"{path}, line {number}: it does not agree with its digest; {DAMAGED}")
+                raise RunError(f"{path}, line {number}: the content does not match its digest; {DAMAGED}")
             sealed = True
         elif sealed:
             raise RunError(f"{path}, line {number}: its digest is missing; {DAMAGED}")
@@ -73,13 +76,13 @@ def _check_digests(path: Path, lines: Iterable[bytes]) -> None:
 
 
 def recorded_config(events: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The config that the run was started with; None of a run that was written before the ledger held it."""
+    """Return the config that the run was started with; None if the ledger of an older version lacks it."""
     config = events[0].get("config") if events else None
     return config if isinstance(config, dict) else None
 
 
 def effective_config(config: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The config as the run last went on with it: `config` with the changes of every `resumed` event replayed."""
+    """Return the config that the run last trained with: `config` with the changes of all `resumed` events."""
     effective = deepcopy(dict(config))
     for event in events:
         if event["event"] != "resumed":

@@ -1,6 +1,6 @@
-"""What may go from a runs directory: whole runs by name, and what no run needs any more.
+"""Find and remove what may go from a runs directory: whole runs by name, and files that no run needs.
 
-Nothing outside of the runs directory is ever touched, nor a run that is being written: each removal holds its lock.
+Nothing outside of the runs directory is removed, and no run that is being written: each removal holds the run's lock.
 """
 
 import os
@@ -19,7 +19,7 @@ from lossrun.records.run_directory import RunDirectory, all_runs, is_run
 from lossrun.records.status import Status, status
 from lossrun.shell import join
 
-# A directory or file of these may be somebody's, this very moment.
+# Younger temporary files may be in use.
 _YOUNG: Final = timedelta(hours=1)
 _HIDDEN_RUN: Final = re.compile(rf"\.\d{{8}}-\d{{6}}-.+\.[0-9a-f]{{8}}{re.escape(durable.TEMPORARY_SUFFIX)}")
 _HIDDEN_FILE: Final = re.compile(rf"\..+\.[0-9a-f]{{8}}{re.escape(durable.TEMPORARY_SUFFIX)}")
@@ -28,8 +28,15 @@ _AT_START: Final = "step-00000000-"  # the state that a run saves before its fir
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """`path`: the run's directory, or a hidden one. `files`: what goes of it; none means all of it. `size` in bytes;
-    `why`: what it is, in plain words. `ledger_length`: of the run when it was looked at, in bytes."""
+    """What can be removed.
+
+    Attributes:
+        path: The run's directory, or a hidden one.
+        files: The files to remove from it; () removes all of it.
+        size: The size in bytes.
+        why: What it is, in words.
+        ledger_length: The length of the run's ledger, in bytes, when it was checked.
+    """
 
     path: Path
     files: tuple[Path, ...]
@@ -40,20 +47,27 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """`passed_over`: what might have been looked for and was left alone, a sentence each."""
+    """Everything that can be removed.
+
+    Attributes:
+        passed_over: What was not touched, and why, one sentence each.
+    """
 
     found: tuple[Leftover, ...]
     passed_over: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
+        """The total size in bytes."""
         return sum(one.size for one in self.found)
 
 
 def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Leftovers:
-    """The runs themselves, each once. Links are passed over beside runs: a pattern may have caught them.
+    """Return the runs themselves, each once. Of several, links are skipped: a pattern may have matched them.
 
-    Raises UsageError for what is no run directory right under `runs_dir`, LockedError for a run that is being written.
+    Raises:
+        UsageError: For anything but a run directory directly in `runs_dir`.
+        LockedError: For a run that is being written.
     """
     found: dict[Path, Leftover] = {}
     links = [run for run in dict.fromkeys(runs) if run.is_symlink()] if len(runs) > 1 else []
@@ -62,26 +76,31 @@ def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Leftovers:
             continue
         if not _is_ours(run) or run.is_symlink() or run.resolve().parent != runs_dir.resolve():
             raise UsageError(
-                f"{run} is no run directory in {runs_dir}, and nothing else is removed; "
-                f"if it is a run, say where it lies: {join(['--runs-dir', run.resolve().parent])}"
+                f"{run} is not a run directory in {runs_dir}, and nothing else is removed; "
+                f"if it is a run, name its folder: {join(['--runs-dir', run.resolve().parent])}"
             )
         state = _status_or_damaged(run)
         if state in ("running", "unknown"):
             raise LockedError(f"{run.name} is not removed: {_writer(run, state)}")
         found[run.resolve()] = _leftover(run.resolve(), (), state)
     return Leftovers(
-        tuple(found.values()), tuple(f"{link} is left alone: it is a link to {link.resolve()}" for link in links)
+        tuple(found.values()), tuple(f"{link} was not removed: it is a link to {link.resolve()}" for link in links)
     )
 
 
 def superfluous(
     runs_dir: Path, *, older_than: timedelta | None = None, keep_best: bool = False, now: datetime | None = None
 ) -> Leftovers:
-    """What a runs directory can do without: of finished runs every checkpoint but the best weights and the last state
-    (`keep_best`: and that one too, which ends all resuming), runs without a step, and leavings of killed writes.
+    """Return what a runs directory does not need.
 
-    `older_than`: only what nothing has happened to for that long. Of runs without a step, and of leavings, none is
-    taken that is younger than an hour: their makers may be at work.
+    That is: all checkpoints of finished runs except the best weights and the last state, runs without a step, and
+    leftover temporary files.
+
+    Args:
+        older_than: Only what has not changed for that long. Runs without a step and temporary files are always at least
+            an hour old, because their writers may still be at work.
+        keep_best: Whether the last state goes too, so that only the best weights stay and the run can no longer be
+            resumed.
     """
     moment = (now or datetime.now(UTC)).timestamp()
     long_ago = moment - max(older_than or timedelta(0), _YOUNG).total_seconds()
@@ -93,25 +112,25 @@ def superfluous(
             if run.is_symlink() or (state := status(run)) in ("running", "unknown"):
                 continue
             if not _is_ours(run):
-                passed_over.append(f"{run.name} is left alone: its run.json is none of lossrun's")
+                passed_over.append(f"{run.name} was skipped: lossrun did not write its run.json")
                 continue
             changed = _last_change(run)
             if changed <= long_ago and _never_began(run) and not _others_files(run):
                 found.append(_leftover(run, (), "no step was ever finished"))
                 continue
-            files = _leavings(run, long_ago)
-            why = ["leavings of killed writes"] if files else []
+            files = _temporary_files(run, long_ago)
+            why = ["leftover temporary files"] if files else []
             if changed <= before and state == "finished":
                 spare = _spare_checkpoints(run, keep_best=keep_best)
                 why += [_checkpoints_text(len(spare), keep_best=keep_best)] if spare else []
                 files += spare
         except RunError as error:
-            passed_over.append(f"{run.name} is left alone: {error}")
+            passed_over.append(f"{run.name} was skipped: {error}")
             continue
         if files:
             found.append(_leftover(run, files, ", ".join(why)))
     found += [
-        _leftover(path, (), "leavings of a killed write")
+        _leftover(path, (), "leftover temporary directory")
         for path in (sorted(runs_dir.iterdir()) if runs_dir.is_dir() else ())
         if _HIDDEN_RUN.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
         if path.stat().st_mtime <= long_ago
@@ -120,10 +139,11 @@ def superfluous(
 
 
 def remove(leftover: Leftover) -> int:
-    """Take it from the disk; the number of bytes that went.
+    """Remove it from the disk, and return the number of bytes.
 
-    Raises LockedError where the run is being written by now, RunError where it has gone on since it was looked at, or
-    where the disk refuses.
+    Raises:
+        LockedError: If the run is being written.
+        RunError: If the run has changed since it was checked, or the disk refuses.
     """
     path = leftover.path
     try:
@@ -134,10 +154,12 @@ def remove(leftover: Leftover) -> int:
             raise FileNotFoundError(path)
         with lock.writing(path):
             if _ledger_length(path) != leftover.ledger_length:
-                raise RunError(f"{path.name} has gone on since it was looked at, and is left alone; ask again")
+                raise RunError(
+                    f"{path.name} has changed since it was checked, so it was not removed; run the command again"
+                )
             if leftover.files:
                 return _remove_files(path, leftover.files)
-            # Gone in one step: a killed removal leaves no half of a run, but what gc recognises.
+            # The rename is one step: if the removal is killed, gc finds the rest under the hidden name.
             hidden = path.with_name(f".{path.name}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}")
             if os.name == "posix":
                 path.rename(hidden)
@@ -145,16 +167,16 @@ def remove(leftover: Leftover) -> int:
             path.rename(hidden)
         shutil.rmtree(hidden)
     except FileNotFoundError:
-        return 0  # somebody else was faster
+        return 0  # another process removed it
     except OSError as error:
         raise RunError(
-            f"cannot remove {path}: {error.strerror or error}; its owner, or whoever may write there, can"
+            f"cannot remove {path}: {error.strerror or error}; a user with write access to it can remove it"
         ) from error
     return leftover.size
 
 
 def size_of(path: Path) -> int:
-    """Bytes in a file, or in all files below a directory; of a link its own. 0 where it has just gone."""
+    """Return the bytes in a file or in all files below a directory; 0 if it no longer exists."""
     try:
         if path.is_symlink() or not path.is_dir():
             return path.lstat().st_size
@@ -172,9 +194,9 @@ def _ledger_length(path: Path) -> int:
 
 
 def _remove_files(run: Path, files: Sequence[Path]) -> int:
-    from lossrun.records import checkpoints  # numpy: only where something goes
+    from lossrun.records import checkpoints  # imports numpy, which is only needed here
 
-    # Whatever is to stay must be whole, or what goes is all there is: reading raises where it is damaged.
+    # Reading raises an error if what stays is damaged; then nothing must be removed.
     last = _checkpoints(run)[:1]
     if last and last[0] not in files:
         checkpoints.read(last[0])
@@ -190,7 +212,7 @@ def _remove_files(run: Path, files: Sequence[Path]) -> int:
 
 
 def _status_or_damaged(run: Path) -> Status | Literal["damaged"]:
-    """A damaged run can still be removed, unless somebody may be writing it."""
+    """Return the status; a damaged run can still be removed, unless a process may be writing it."""
     try:
         return status(run)
     except RunError:
@@ -203,12 +225,12 @@ def _writer(run: Path, state: str) -> str:
     holder = lock.owner(run)
     who = f"process {holder.pid} on {holder.host}, since {holder.since}" if holder else "another process"
     if state == "running":
-        return f"it is being written by {who}; wait for that to end, or stop it first"
-    return f"whether it is still being written, by {who}, cannot be told from here; remove it there"
+        return f"it is being written by {who}; wait for it to end, or stop it first"
+    return f"it may still be being written by {who}; remove it on that host"
 
 
 def _last_change(run: Path) -> float:
-    """Seconds since 1970."""
+    """Return the time of the last change, in seconds since 1970."""
     events = ledger.read(RunDirectory(run).ledger_path)
     if events:
         return datetime.fromisoformat(events[-1]["time"]).timestamp()
@@ -216,7 +238,7 @@ def _last_change(run: Path) -> float:
 
 
 def _never_began(run: Path) -> bool:
-    """No epoch, no step that was saved, and nothing that ended it which one might want to read about."""
+    """Return whether a run has no epoch, no saved step, and no event that one might want to read."""
     files = RunDirectory(run)
     if files.history_path.is_file() and files.history_path.stat().st_size > 0:
         return False
@@ -226,7 +248,7 @@ def _never_began(run: Path) -> bool:
 
 
 def _is_ours(run: Path) -> bool:
-    """Whether it is a run, and lossrun has written its run.json: other tools have files of that name."""
+    """Return whether lossrun wrote the run's run.json, because other tools have files of that name."""
     try:
         return is_run(run) and "lossrun" in strict_json.loads(RunDirectory(run).run_json.read_bytes())
     except (OSError, ValueError, TypeError):
@@ -234,7 +256,7 @@ def _is_ours(run: Path) -> bool:
 
 
 def _others_files(run: Path) -> list[Path]:
-    """What lies in the run's folder that lossrun did not put there."""
+    """Return the files in the run's folder that lossrun did not write."""
     files = RunDirectory(run)
     known = {
         *(files.config_path, files.run_json, files.history_path, files.ledger_path, files.checkpoints),
@@ -243,7 +265,7 @@ def _others_files(run: Path) -> list[Path]:
     return [path for path in run.iterdir() if path not in known and not _HIDDEN_FILE.fullmatch(path.name)]
 
 
-def _leavings(run: Path, before: float) -> list[Path]:
+def _temporary_files(run: Path, before: float) -> list[Path]:
     folders = [folder for folder in (run, RunDirectory(run).checkpoints) if folder.is_dir() and not folder.is_symlink()]
     return [
         path
@@ -254,7 +276,7 @@ def _leavings(run: Path, before: float) -> list[Path]:
 
 
 def _spare_checkpoints(run: Path, *, keep_best: bool) -> list[Path]:
-    """None of a run with a seed that diverged: it may be taken up again from before that."""
+    """Return checkpoints that are not needed; [] if a seed diverged, because it may still be resumed."""
     finished = ledger.read(RunDirectory(run).ledger_path)[-1]
     if any(facts.get("diverged_epoch") for facts in finished.get("seeds", {}).values()):
         return []
@@ -274,6 +296,6 @@ def _checkpoints_text(count: int, *, keep_best: bool) -> str:
 
 
 def _checkpoints(run: Path) -> list[Path]:
-    """Newest first. None in a folder that lies elsewhere."""
+    """Return the checkpoints, newest first; [] if the folder is a link."""
     folder = RunDirectory(run).checkpoints
     return [] if folder.is_symlink() else checkpoint_headers.candidates(folder)

@@ -1,8 +1,8 @@
-"""One writer per run: a lock held by the kernel, and a note of who holds it for everybody else to read.
+"""Allow one writer for each run: a lock held by the kernel, and a note that says who holds it.
 
-The kernel frees the lock when its holder dies, however it dies. The note lies in a file of its own: Windows lets nobody
-read a locked one. Some network file systems have no locks: there the note itself is the lock, which one process alone
-can create, and which is taken over from a process of this host that has died.
+The kernel frees the lock when its holder ends, in whatever way. The note is a separate file, because Windows does not
+let others read a locked file. Some network file systems have no locks. There the note is the lock: only one process can
+create it, and it can be taken over from a process of this host that has ended.
 """
 
 import errno
@@ -20,15 +20,20 @@ from lossrun.errors import LockedError
 from lossrun.records.files import digests, durable, strict_json
 from lossrun.records.run_directory import RunDirectory
 
-# What file systems without locks answer.
+# Errors of file systems without locks.
 NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
 _HELD: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES})
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who writes a run. `since`: ISO time, UTC. `process_start`: the kernel's clock ticks from boot to the start of the
-    process, None where the platform does not say; it tells a process from a later one with the same number."""
+    """The process that writes a run.
+
+    Attributes:
+        since: The time in ISO format, UTC.
+        process_start: Clock ticks of the kernel from boot to the start of the process; None if the platform does not
+            say. It distinguishes a process from a later one with the same number.
+    """
 
     pid: int
     host: str
@@ -38,7 +43,11 @@ class Owner:
 
 @contextmanager
 def writing(run: Path) -> Iterator[None]:
-    """Hold the run's lock. Raises LockedError at once where another process, or this one, holds it already."""
+    """Hold the run's lock.
+
+    Raises:
+        LockedError: At once, if this or another process already holds it.
+    """
     files = RunDirectory(run)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     mine = _note(Owner(os.getpid(), socket.gethostname(), now, process_start(os.getpid())))
@@ -58,7 +67,12 @@ def writing(run: Path) -> Iterator[None]:
 
 
 def _kernel_lock(run: Path) -> Callable[[], object] | None:
-    """Take the lock; what gives it back. None where the file system has no locks. Raises LockedError, OSError."""
+    """Take the lock, and return what releases it; None if the file system has no locks.
+
+    Raises:
+        LockedError: If it is held.
+        OSError: If the file system refuses.
+    """
     path = RunDirectory(run).lock_path
     if sys.platform == "win32":
         from filelock import FileLock, Timeout
@@ -85,7 +99,11 @@ def _kernel_lock(run: Path) -> Callable[[], object] | None:
 
 
 def _create_note(run: Path, mine: bytes) -> None:
-    """Be the one who creates the note. Raises LockedError where another has, unless it is known to have died."""
+    """Create the note.
+
+    Raises:
+        LockedError: If another process has created it, unless that process is known to have ended.
+    """
     path = RunDirectory(run).owner_path
     for _ in range(2):
         with suppress(FileExistsError):
@@ -99,11 +117,11 @@ def _create_note(run: Path, mine: bytes) -> None:
             path.rename(dead)
             taken = dead.read_bytes()
             dead.unlink()
-            if taken != _note(holder):  # somebody else took it over first, and this is the new note
+            if taken != _note(holder):  # another process took it over first, and this is its note
                 durable.write(path, taken)
                 break
     raise LockedError(
-        f"{_held_by(run, owner(run))}. This file system has no locks: if that process has gone, remove {path}"
+        f"{_held_by(run, owner(run))}. This file system has no locks: if that process has ended, remove {path}"
     )
 
 
@@ -114,9 +132,9 @@ def _note(holder: Owner) -> bytes:
 
 
 def owner(run: Path) -> Owner | None:
-    """Who holds the lock, or held it and died; None where the last holder left in good order.
+    """Return who holds the lock, or held it when the process died; None if the last holder released it.
 
-    The lock itself is not touched: trying it would make a real writer fail.
+    The lock itself is not touched, because trying it would make a real writer fail.
     """
     try:
         facts = strict_json.loads(RunDirectory(run).owner_path.read_bytes())
@@ -128,8 +146,8 @@ def owner(run: Path) -> Owner | None:
 
 
 def is_alive(process: Owner) -> bool | None:
-    """Whether the process still runs; None where that cannot be told from here: another host, or Windows."""
-    # On Windows os.kill, harmless elsewhere with signal 0, ends the process.
+    """Return whether the process still runs; None if unknown: on another host, or on Windows."""
+    # On Windows, os.kill with signal 0 ends the process; elsewhere it does nothing.
     if process.host != socket.gethostname() or os.name != "posix":
         return None
     try:
@@ -142,7 +160,7 @@ def is_alive(process: Owner) -> bool | None:
 
 
 def process_start(pid: int) -> int | None:
-    """Clock ticks from boot to the start of process `pid`, None where there is no /proc to say it."""
+    """Return the clock ticks from boot to the start of process `pid`; None without /proc."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

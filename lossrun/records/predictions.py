@@ -1,4 +1,4 @@
-"""predictions.npz: what each seed's best weights say about the held-out part, bounded in size."""
+"""Write and read predictions.npz: the predictions of each seed's best weights for held-out samples."""
 
 import io
 import zipfile
@@ -20,9 +20,16 @@ _OUTPUTS: Final = "outputs_seed"
 
 @dataclass(frozen=True, slots=True)
 class RecordedPredictions:
-    """`ids` (N,): row numbers in the source; `targets` (N, ...); `outputs` per seed (N, ...); `part`: "validation" or
-    "test"; `total`: samples of the part, of which the first N are here. `weights` (N,): how much each counts in the
-    metrics, 0 where its class is ignored; None where all count alike."""
+    """Predictions for held-out samples.
+
+    Attributes:
+        ids: The rows of the samples in the data source, (N,).
+        targets: The targets, (N, ...).
+        outputs: {seed: outputs (N, ...)}.
+        part: "validation" or "test".
+        total: The samples of the part; the first N of these were kept.
+        weights: How much each sample counts in the metrics, (N,), 0 for an ignored class; None if all count the same.
+    """
 
     ids: np.ndarray
     targets: np.ndarray
@@ -42,10 +49,13 @@ def save(
     weights: np.ndarray | None = None,
     limit_bytes: int = LIMIT_BYTES,
 ) -> str:
-    """Write the predictions in one step; where they take more than `limit_bytes`, only the first samples of them.
+    """Write the predictions in one step, and return the file's digest, which `read` checks.
 
-    Returns the file's digest, which `read` asks for. The file says how many there were. Raises ValueError where
-    the lengths differ, RunError where the disk refuses.
+    If they need more than `limit_bytes`, only the first samples are kept; the file records how many there were.
+
+    Raises:
+        ValueError: If the lengths differ.
+        RunError: If the disk refuses.
     """
     total = len(ids)
     arrays = {f"{_OUTPUTS}{seed}": array for seed, array in outputs.items()} | {"ids": ids, "targets": targets}
@@ -64,8 +74,14 @@ def save(
 
 
 def read(path: Path, digest: str | None = None) -> RecordedPredictions:
-    """What `save` wrote. Raises RunError where the file is missing or damaged, or has another digest than the run
-    recorded (None: of a run that older versions wrote, which recorded no digest)."""
+    """Read what `save` wrote.
+
+    Args:
+        digest: The digest that the run recorded; None for a run of an older version, which recorded none.
+
+    Raises:
+        RunError: If the file is missing or damaged, or has another digest.
+    """
     try:
         data = path.read_bytes()
         if digest is not None:

@@ -1,4 +1,4 @@
-"""A run read back from its directory, whatever state it is in, and held against its digests."""
+"""Read a run from its directory, whatever its state, and check it against its digests."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,16 +15,22 @@ from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import Status, status
 from lossrun.shell import command, run_command
 
-# Without these there is nothing to be said of a run.
+# A run without these keys cannot be described.
 _KEYS: Final = {"dataset", "model", "loss", "optimizer", "learning_rate", "epochs", "best"}
-UNVERIFIED: Final = "written before runs carried digests: its files cannot be verified"
+UNVERIFIED: Final = "written by a version without digests, so its files cannot be verified"
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:
-    """`config` is the effective one: config.yaml with the ledger's changes replayed. `environment` is run.json.
-    `warnings`: what could not be read, or was edited, in plain words. `edited`: those about edits, which do not count:
-    config and environment are as they were recorded. `verified`: the run has digests to hold its files against."""
+    """A run as read from its directory.
+
+    Attributes:
+        config: The effective config: config.yaml with the ledger's changes.
+        environment: The content of run.json.
+        warnings: What could not be read or was edited, one sentence each.
+        edited: The warnings about edits. Edits have no effect: config and environment are as recorded.
+        verified: Whether the run has digests to check its files against.
+    """
 
     path: Path
     name: str
@@ -39,7 +45,7 @@ class RecordedRun:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds asked for, in the config's order."""
+        """The configured seeds, in the config's order."""
         seed, seeds = self.config.get("seed", 0), self.config.get("seeds")
         if isinstance(seeds, int):
             return tuple(range(seed, seed + seeds))
@@ -47,7 +53,7 @@ class RecordedRun:
 
     @property
     def extended(self) -> bool:
-        """Whether the run was finished and then sent on with another config: that was chosen after seeing results."""
+        """Whether the run finished and was then resumed with another config, chosen after seeing its results."""
         finished = False
         for event in self.ledger:
             if event["event"] == "finished":
@@ -58,26 +64,35 @@ class RecordedRun:
 
     @property
     def finished(self) -> dict[str, Any] | None:
-        """The last `finished` event: best epochs and test metrics per seed. None before the end."""
+        """The last `finished` event, with the best epochs and test metrics of each seed; None before the end."""
         return next((event for event in reversed(self.ledger) if event["event"] == "finished"), None)
 
     def refuse_edits(self) -> None:
-        """Raises RunError where config.yaml or run.json was edited: what is computed now would not be this run's."""
+        """Check that neither config.yaml nor run.json was edited.
+
+        Raises:
+            RunError: If one was, because what is computed now would not belong to this run.
+        """
         if self.edited:
             changes = run_command("resume", self.path, set_=["KEY=VALUE"])
-            raise RunError(f"{self.path}: {'; '.join(self.edited)}; undo the edit; to change a run: `{changes}`")
+            raise RunError(f"{self.path}: {'; '.join(self.edited)}; undo the edit, or change the run with `{changes}`")
 
 
 def load(path: Path) -> RecordedRun:
-    """Read a run, taking no lock and writing nothing. Raises RunError where a file is missing or damaged, or the
-    history or the ledger is not what was written."""
+    """Read a run, without taking its lock and without writing.
+
+    Raises:
+        RunError: If a file is missing or damaged, or the history or the ledger is not what was written.
+    """
     files = RunDirectory(path)
     described = read_description(path)
     marks = _marks(files, described.ledger)
     rows = history.read(files.history_path, [mark for mark, _ in marks])
     check_history(files.history_path, rows.content.agrees_with, marks)
     if marks and rows.content.goes_on and described.ledger[-1]["event"] == "finished":
-        raise RunError(f"{files.history_path}: it goes on after the {marks[0][0].length} bytes at the end; {DAMAGED}")
+        raise RunError(
+            f"{files.history_path}: it is longer than the {marks[0][0].length} bytes that were written; {DAMAGED}"
+        )
     torn = [files.history_path.name] if rows.torn else []
     torn += [files.ledger_path.name] if described.torn else []
     return RecordedRun(
@@ -88,15 +103,18 @@ def load(path: Path) -> RecordedRun:
         history=rows,
         ledger=described.ledger,
         status=status(path, described.ledger),
-        warnings=(*(f"{name} ends in an incomplete line, which is left out" for name in torn), *described.edited),
+        warnings=(*(f"{name} ends in an incomplete line, which is ignored" for name in torn), *described.edited),
         edited=described.edited,
         verified=described.verified,
     )
 
 
 def load_all(paths: Sequence[Path], told: Callable[[str], None], *, at_least: int = 1) -> list[RecordedRun]:
-    """The runs that can be read; `told(problem)` hears of each other one. Raises RunError where fewer than `at_least`
-    can."""
+    """Read the runs that can be read; `told(problem)` is called for every other run.
+
+    Raises:
+        RunError: If fewer than `at_least` can be read.
+    """
     runs: list[RecordedRun] = []
     problems: list[RunError] = []
     for path in paths:
@@ -113,7 +131,11 @@ def load_all(paths: Sequence[Path], told: Callable[[str], None], *, at_least: in
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A run without its history: what `RecordedRun` says of the same names. `torn`: of the ledger."""
+    """A run without its history; the attributes are those of `RecordedRun`.
+
+    Attributes:
+        torn: Whether the ledger ended in an incomplete line.
+    """
 
     config: dict[str, Any]
     environment: dict[str, Any]
@@ -124,12 +146,16 @@ class Description:
 
 
 def read_description(path: Path) -> Description:
-    """Config, environment and ledger. Raises RunError."""
+    """Read config, environment, and ledger.
+
+    Raises:
+        RunError: If a file is missing or damaged.
+    """
     files = RunDirectory(path)
     missing = [file.name for file in (files.config_path, files.run_json) if not file.is_file()]
     if missing:
         raise RunError(
-            f"{path} is no run directory: it has no {' and no '.join(missing)}; "
+            f"{path} is not a run directory: it has no {' and no '.join(missing)}; "
             f"`{command('ls', runs_dir=path.parent)}` lists the runs"
         )
     events, torn = ledger.read_all(files.ledger_path)
@@ -150,15 +176,15 @@ def read_description(path: Path) -> Description:
         raise RunError(f"cannot read {files.run_json}: {error}; the file is damaged: restore a copy") from error
     if not isinstance(environment, dict) or not config.keys() >= _KEYS:
         raise RunError(
-            f"{path} is no run of lossrun's, or its config.yaml or run.json is damaged: restore it from a copy"
+            f"{path} is not a run of lossrun, or its config.yaml or run.json is damaged: restore it from a copy"
         )
-    if not started and "id" in environment:  # no version wrote one into run.json without the other
+    if not started and "id" in environment:  # every version that writes an id also writes the ledger's config
         raise RunError(f"{files.ledger_path} is missing or has lost its beginning; restore it from a copy")
     if started:
         edited += edits(files.run_json, started["environment"], environment)
         config, environment = started["config"], dict(started["environment"])
     elif _is_not_what_was_trained(files, config, events):
-        edited += (f"{files.config_path.name} is not the config that the checkpoints were saved under: it was edited",)
+        edited += (f"{files.config_path.name} is not the config that the checkpoints were saved with: it was edited",)
     return Description(
         ledger.effective_config(config, events), environment, events, torn, tuple(edited), verified=bool(started)
     )
@@ -167,8 +193,10 @@ def read_description(path: Path) -> Description:
 def _is_not_what_was_trained(
     files: RunDirectory, config: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
 ) -> bool:
-    """Whether a config that the ledger does not hold, as in older versions, has another digest than the checkpoints
-    say. Which config changes led to was not recorded."""
+    """Return whether the config has another digest than the checkpoints recorded.
+
+    This is for older versions, in which the ledger does not hold the config; they did not record what changes led to.
+    """
     if any(event.get("changes") or "config" in event for event in events):
         return False
     for path in checkpoint_headers.candidates(files.checkpoints):
@@ -181,19 +209,20 @@ def _is_not_what_was_trained(
 
 
 def _marks(files: RunDirectory, events: Sequence[Mapping[str, Any]]) -> list[tuple[PrefixDigest, Path | None]]:
-    """What the history must agree with, greatest length first, and the checkpoint that says so; None for the ledger.
+    """Return the digests that the history must match, longest first, each with the checkpoint that recorded it.
 
-    What was recorded before the run was last resumed may speak of rows that were cut off then.
+    The checkpoint is None for a digest in the ledger. Digests from before the run was last resumed are left out,
+    because they may include rows that were cut off then.
     """
     resumed = max((place for place, event in enumerate(events) if event["event"] == "resumed"), default=0)
-    said: list[tuple[PrefixDigest, Path | None]] = [
+    found: list[tuple[PrefixDigest, Path | None]] = [
         (mark, None) for event in events[resumed:] if (mark := PrefixDigest.found_in(event.get("history")))
     ]
-    # The end speaks of the whole history; checkpoints know what should be left of one that has lost rows since.
-    finished = bool(said) and events[-1]["event"] == "finished"
-    if not finished or _size(files.history_path) < said[-1][0].length:
-        said += list(_marks_of_checkpoints(files))
-    return sorted(said, key=lambda pair: pair[0].length, reverse=True)
+    # The end covers the whole history; if rows were lost since, checkpoints tell what should be left.
+    finished = bool(found) and events[-1]["event"] == "finished"
+    if not finished or _size(files.history_path) < found[-1][0].length:
+        found += list(_marks_of_checkpoints(files))
+    return sorted(found, key=lambda pair: pair[0].length, reverse=True)
 
 
 def _size(path: Path) -> int:
@@ -208,7 +237,7 @@ def _marks_of_checkpoints(files: RunDirectory) -> Iterator[tuple[PrefixDigest, P
         try:
             mark = PrefixDigest.found_in(checkpoint_headers.metadata(path).get("history"))
         except CheckpointError:
-            continue  # whoever wants the checkpoint itself hears of it
+            continue  # reading the checkpoint itself reports the problem
         if mark:
             yield mark, path
 
@@ -216,13 +245,20 @@ def _marks_of_checkpoints(files: RunDirectory) -> Iterator[tuple[PrefixDigest, P
 def check_history(
     path: Path, agrees: Callable[[PrefixDigest], bool | None], marks: Sequence[tuple[PrefixDigest, Path | None]]
 ) -> None:
-    """Raises RunError where the history's content is not what was written. `marks`: greatest length first."""
+    """Check the history's content.
+
+    Args:
+        marks: The digests, longest first.
+
+    Raises:
+        RunError: If the content is not what was written.
+    """
     for mark, checkpoint in marks:
         agreed = agrees(mark)
         if agreed:
-            return  # shorter ones follow from it
+            return  # the shorter ones then match too
         if agreed is False and (checkpoint is None or _is_whole(checkpoint)):
-            raise RunError(f"{path}: its first {mark.length} bytes do not agree with their digest; {DAMAGED}")
+            raise RunError(f"{path}: its first {mark.length} bytes do not match their digest; {DAMAGED}")
 
 
 def _is_whole(checkpoint: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The run directory: where each file lies, how a directory comes to be, and how a run is found by name."""
+"""Name the files of a run directory, create one, and find runs by name."""
 
 import os
 import re
@@ -21,13 +21,15 @@ from lossrun.shell import command
 _STAMP: Final = "%Y%m%d-%H%M%S"
 _STAMPED: Final = re.compile(r"(?P<stamp>\d{8}-\d{6})-(?P<name>.+)")
 _RECENT: Final = re.compile(r"last(?:~(?P<back>\d+))?")
-_WILDCARD: Final = re.compile(r"[*?\[]")  # none of them is ever in a run's name
+_WILDCARD: Final = re.compile(r"[*?\[]")  # characters that are never in a run's name
 _NAMELESS: Final = "run"
 _LONGEST_SLUG: Final = 120  # characters; file systems allow 255 bytes for the whole name
 
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
+    """The paths of a run's files."""
+
     path: Path
 
     @property
@@ -64,7 +66,7 @@ class RunDirectory:
 
     @property
     def source(self) -> Path:
-        """Copies of the user's own modules."""
+        """The folder of copies of the user's own modules."""
         return self.path / "source"
 
     @property
@@ -89,11 +91,16 @@ def create(
     begin: Callable[[RunDirectory], object] = lambda run: None,
     stamped: bool = True,
 ) -> RunDirectory:
-    """A new run directory `<UTC time>-<name>`, or `<name>` unless `stamped`, with config.yaml and run.json in it, and
-    what `begin` writes.
+    """Create a run directory `<UTC time>-<name>`, or `<name>` unless `stamped`, with config.yaml and run.json.
 
-    It is built under a hidden name next to its place and then renamed, so that nobody sees half of it. A name already
-    taken gets -2, -3 and so on. Raises RunError where the disk refuses, leaving nothing behind.
+    It is built under a hidden name and then renamed, so that nobody sees half of it. If the name is taken, it gets -2,
+    -3, and so on.
+
+    Args:
+        begin: Writes further files into the new directory.
+
+    Raises:
+        RunError: If the disk refuses; nothing is left behind.
     """
     directory = f"{(when or datetime.now(UTC)).astimezone(UTC):{_STAMP}}-{slug(name)}" if stamped else slug(name)
     hidden = runs_dir / f".{directory}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}"
@@ -115,54 +122,57 @@ def create(
 
 
 def slug(text: str) -> str:
-    """`text` in the letters of a run's name: a-z, 0-9, dot, underscore and dash; "run" where nothing is left."""
+    """Write `text` with the characters of a run's name: a-z, 0-9, dot, underscore, and dash; "run" if none is left."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9._]+", "-", plain)[:_LONGEST_SLUG].strip("-.") or _NAMELESS
 
 
 def all_runs(runs_dir: Path) -> list[Path]:
-    """Every run directory directly under `runs_dir`, oldest first."""
+    """Return every run directory directly in `runs_dir`, oldest first."""
     if not runs_dir.is_dir():
         return []
     return sorted((path for path in runs_dir.iterdir() if not path.name.startswith(".") and is_run(path)), key=_age)
 
 
 def is_run(path: Path) -> bool:
-    """Whether both of the files are there that every run is born with. A config alone may be anybody's."""
+    """Return whether the two files exist that every run has. A config alone may belong to anything."""
     return not _missing(path)
 
 
 def bare_name(path: Path) -> str:
-    """The run's name without the time before it; runs made at different times may share it."""
+    """Return the run's name without the time; runs from different times may share it."""
     match = _STAMPED.fullmatch(path.name)
     return match["name"] if match else path.name
 
 
 def is_pattern(spec: str) -> bool:
-    """Whether `spec` stands for all runs whose names are like it: `mnist-*`, `*-adam`, `2026112[01]-*`."""
+    """Return whether `spec` is a pattern for names of runs: `mnist-*`, `*-adam`, `2026112[01]-*`."""
     return bool(_WILDCARD.search(spec))
 
 
 def find(spec: str, runs_dir: Path) -> Path:
-    """The run that `spec` means: a path, a directory's name, a run's name (the newest of it), `last` or `last~1`
-    (the one before), the beginning of a single run's name, or a pattern that fits a single run.
+    """Return the run that `spec` means.
 
-    Where the answer's name is not `spec`, the caller says which run it is. Raises RunError with the candidates or the
-    nearest names.
+    It may be a path, a directory's name, a run's name (the newest run), `last` or `last~1` (the one before), the
+    beginning of a single run's name, or a pattern that matches a single run. If the result has another name, the caller
+    says which run it is.
+
+    Raises:
+        RunError: If there is no such run, or several, with the candidates or the nearest names.
     """
     if is_run(path := Path(spec)):
         return path
     if is_pattern(spec):
         matches = _by_pattern(spec, runs_dir)
         if len(matches) > 1:
-            raise RunError(f"{spec} fits {len(matches)} runs; one is wanted here:{_listed(matches)}")
+            raise RunError(f"{spec} matches {len(matches)} runs, but this command needs one:{_listed(matches)}")
         return matches[0]
     runs = all_runs(runs_dir)
     if "/" in spec or os.sep in spec:
         if named := _called(spec, runs):
             return named
         near = "" if path.is_dir() else _near_path(path)
-        raise RunError(f"{spec} is no run directory: it has no {' and no '.join(_missing(path))}{near}")
+        raise RunError(f"{spec} is not a run directory: it has no {' and no '.join(_missing(path))}{near}")
     if recent := _RECENT.fullmatch(spec):
         return _recent(int(recent["back"] or 0), runs, runs_dir)
     for path in runs:
@@ -179,11 +189,14 @@ def find_all(
     tags: Sequence[str] = (),
     told: Callable[[str, Path], None] = lambda spec, path: None,
 ) -> list[Path]:
-    """The runs that the specs mean, in the order given; of those, only the ones that have all `tags`.
+    """Return the runs that the specs mean, in the order given, and only those with all `tags`.
 
-    A pattern is matched, without regard to case, against the directory's name and the run's; it adds every run that is
-    not there yet, oldest first. Anything else is as for `find`, and `told(spec, path)` hears which run it is. No specs:
-    all runs that have the tags. Raises RunError for a spec that means no run, and where no run is left.
+    A pattern is matched, ignoring case, with the names of directories and of runs; it adds every run that is not there
+    yet, oldest first. Other specs are as for `find`, and `told(spec, path)` is called with the run found. Without
+    specs, all runs with the tags are returned.
+
+    Raises:
+        RunError: For a spec that means no run, or if no run is left.
     """
     found = [] if specs else all_runs(runs_dir)
     for spec in specs:
@@ -198,14 +211,16 @@ def find_all(
     if kept:
         return kept
     if not found:
-        raise RunError(f"{runs_dir} holds no runs; `{command('train', 'CONFIG', runs_dir=runs_dir)}` makes one")
+        raise RunError(f"{runs_dir} has no runs; `{command('train', 'CONFIG', runs_dir=runs_dir)}` starts one")
     among = f"of {', '.join(specs)}" if specs else f"in {runs_dir}"
     shows = command("show", "RUN", runs_dir=runs_dir)
-    raise RunError(f"no run {among} has the tag {' and '.join(tags)}; `{shows}` shows a run's tags")
+    raise RunError(
+        f"no run {among} has the tag{'s' * (len(tags) > 1)} {' and '.join(tags)}; `{shows}` shows a run's tags"
+    )
 
 
 def has_tags(path: Path, tags: Sequence[str]) -> bool:
-    """Whether the run's effective config has all of `tags`. A run whose files are damaged has none."""
+    """Return whether the run's effective config has all of `tags`; False for a damaged run."""
     if not tags:
         return True
     run = RunDirectory(path)
@@ -225,33 +240,39 @@ def _missing(path: Path) -> list[str]:
     try:
         return [file.name for file in (run.config_path, run.run_json) if not file.is_file()]
     except PermissionError:
-        return ["files that may be read"]
+        return ["readable files"]
 
 
 def _recent(back: int, runs: list[Path], runs_dir: Path) -> Path:
     if back >= len(runs):
         spec = f"last~{back}" if back else "last"
-        raise RunError(f"{spec}: {runs_dir} holds {len(runs)} runs; `{command('ls', runs_dir=runs_dir)}` lists them")
+        raise RunError(
+            f"{spec}: {runs_dir} has {len(runs)} run{'s' * (len(runs) != 1)}; "
+            f"`{command('ls', runs_dir=runs_dir)}` lists the runs"
+        )
     return runs[-1 - back]
 
 
 def _called(name: str, runs: list[Path]) -> Path | None:
-    """The newest run that was given this name. Directories have it in other letters (`slug`), in which several names
-    may be the same: the config has it as it was given."""
+    """Return the newest run with this name.
+
+    Directory names are simplified (`slug`), so that different names may look the same; the config has the original
+    name.
+    """
     folded = slug(name)
-    # One that was made within the same second has a number behind it.
+    # Runs from the same second have a number after the name.
     like = re.compile(rf"{re.escape(folded)}(-\d+)?")
-    alike = [path for path in reversed(runs) if like.fullmatch(bare_name(path))]
-    for path in alike:
+    same = [path for path in reversed(runs) if like.fullmatch(bare_name(path))]
+    for path in same:
         if (folded == name and bare_name(path) == folded) or configured_name(path) == name:
             return path
-    # Of a name without a Latin letter nothing is left, and any other such name would be the same.
-    named = [path for path in alike if bare_name(path) == folded and folded != _NAMELESS]
+    # All names without a Latin letter are simplified to the same one.
+    named = [path for path in same if bare_name(path) == folded and folded != _NAMELESS]
     return named[0] if named else None
 
 
 def configured_name(path: Path) -> str | None:
-    """The run's name as it was given; None where the config cannot be read."""
+    """Return the run's name as the user wrote it; None if the config cannot be read."""
     try:
         name = config_file.read(RunDirectory(path).config_path).get("name")
     except RunError:
@@ -266,22 +287,20 @@ def _by_beginning(spec: str, runs: list[Path], runs_dir: Path) -> Path:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise RunError(
-            f"{spec} is the beginning of {len(matches)} runs; write more of the one you mean:{_listed(matches)}"
-        )
+        raise RunError(f"{spec} is the beginning of {len(matches)} runs; write more of the name:{_listed(matches)}")
     if not runs_dir.is_dir():
         raise RunError(f"no run {spec}{nearby(runs_dir / spec)}")
     lists = f"`{command('ls', runs_dir=runs_dir)}` lists the runs"
     if not runs:
-        raise RunError(f"no run {spec} in {runs_dir}, which holds no runs; {lists}")
-    # By its name, or where somebody began with the time, by the directory's.
+        raise RunError(f"no run {spec} in {runs_dir}, which has no runs; {lists}")
+    # Compare with names of runs, or with names of directories if `spec` starts with a time.
     names = [path.name if spec[:1].isdigit() else bare_name(path) for path in reversed(runs)]
     near = nearest_first(spec, list(dict.fromkeys(names)), "run", "there", count=len(runs), words=("last", "last~1"))
     raise RunError(joined(f"no run {spec} in {runs_dir}{near}", lists))
 
 
 def _near_path(path: Path) -> str:
-    """The run beside where this one was looked for that may be meant."""
+    """Name the run that may be meant, next to where this one was looked for."""
     if not path.parent.is_dir():
         return nearby(path)
     runs = all_runs(path.parent)
@@ -289,7 +308,7 @@ def _near_path(path: Path) -> str:
 
 
 def _by_pattern(spec: str, runs_dir: Path) -> list[Path]:
-    """Oldest first. With a slash it is a pattern for the last part of a path."""
+    """Return the runs that match, oldest first. A pattern with a slash is for the last part of a path."""
     if "/" in spec or os.sep in spec:
         matches = sorted((path for path in Path(spec).parent.glob(Path(spec).name) if is_run(path)), key=_age)
     else:
@@ -305,12 +324,12 @@ def _by_pattern(spec: str, runs_dir: Path) -> list[Path]:
 
 
 def _listed(runs: Sequence[Path]) -> str:
-    """A line for each run, newest first."""
+    """Write a line for each run, newest first."""
     return "".join(f"\n    {path.name}" for path in reversed(runs))
 
 
 def _is_written_in(run: RunDirectory, tag: str) -> bool:
-    """Whether the letters of `tag` are in the run's files at all: far cheaper to find out than what the files say."""
+    """Return whether the text of `tag` is in the run's files at all, which is much faster to check."""
     plain = tag.encode()
     if not re.fullmatch(rb"[\w.-]+", plain):
         return True  # may be written with escapes
@@ -318,7 +337,7 @@ def _is_written_in(run: RunDirectory, tag: str) -> bool:
 
 
 def _renamed(hidden: Path, stamped: str) -> Path:
-    """Move the finished directory to the first free name. A directory with files in it is never overwritten."""
+    """Move the new directory to the first free name. A directory with files in it is never overwritten."""
     for number in count(1):
         final = hidden.with_name(stamped if number == 1 else f"{stamped}-{number}")
         if final.exists():
@@ -328,14 +347,14 @@ def _renamed(hidden: Path, stamped: str) -> Path:
         except OSError:
             if not final.exists():
                 raise
-    raise AssertionError("count() does not end")
+    raise AssertionError("count() never ends")
 
 
 def _age(path: Path) -> tuple[str, int, str]:
-    """Sorts by the time in the name, within a second by the config file's own (it is written once)."""
+    """Sort by the time in the name, and within a second by the time of the config file, which is written once."""
     try:
         written = RunDirectory(path).config_path.stat().st_mtime_ns
     except FileNotFoundError:
-        written = 0  # removed since it was found
+        written = 0  # it was removed in the meantime
     match = _STAMPED.fullmatch(path.name)
     return match["stamp"] if match else f"{datetime.fromtimestamp(written / 1e9, UTC):{_STAMP}}", written, path.name

@@ -1,4 +1,4 @@
-"""What state a run is in, computed from its files each time and stored nowhere."""
+"""Compute the status of a run from its files; it is not stored."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +13,13 @@ _FINAL: Final[dict[str, Status]] = {"finished": "finished", "diverged": "diverge
 
 
 def status(run: Path, events: Sequence[Mapping[str, Any]] | None = None) -> Status:
-    """The state of the run, by the last event of its ledger (`events`, read here if not given) and its owner's note.
+    """Return the status of the run, from the last event of its ledger and its owner's note.
 
-    "diverged" is the end only where the writer then left in good order: one of several seeds may diverge while the
-    others go on. "interrupted": the writer died. "unknown": it writes, or died, on another host.
+    "diverged" is final only if the writer then ended normally: one of several seeds may diverge while the others
+    continue. "interrupted" means that the writer died, "unknown" that it writes, or died, on another host.
+
+    Args:
+        events: The ledger's events; by default they are read here.
     """
     last = (ledger.read(RunDirectory(run).ledger_path) if events is None else events)[-1:]
     event: str | None = last[0]["event"] if last else None

@@ -1,4 +1,4 @@
-"""What a listing needs of a run, without reading all of a long history."""
+"""Read what a listing needs of a run, without parsing all of a long history."""
 
 from collections.abc import Sequence
 from operator import itemgetter
@@ -18,8 +18,11 @@ LONG_HISTORY: Final = 1_000_000  # bytes; to parse them takes 10 ms
 
 
 def summed_up(path: Path) -> RecordedRun:
-    """The run as `recorded.load` reads it, but of a long history that is finished only the rows of the best epochs and
-    the last row: a listing needs no more, and a thousand such histories would take minutes."""
+    """Read the run as `recorded.load` does, but only some rows of a long, finished history.
+
+    These are the rows of the best epochs and the last row. A listing needs no more, and a thousand such histories would
+    take minutes.
+    """
     files = RunDirectory(path)
     try:
         if files.history_path.stat().st_size <= LONG_HISTORY:
@@ -31,7 +34,7 @@ def summed_up(path: Path) -> RecordedRun:
     epochs = _best_epochs(events)
     rows = _rows_of(files.history_path, epochs, PrefixDigest.found_in(events[-1].get("history"))) if epochs else None
     if rows is None:
-        return recorded.load(path)  # says what is wrong
+        return recorded.load(path)  # reports the problem
     return RecordedRun(
         path=path,
         name=path.resolve().name,
@@ -47,8 +50,7 @@ def summed_up(path: Path) -> RecordedRun:
 
 
 def _best_epochs(events: Sequence[dict[str, Any]]) -> set[int] | None:
-    """The best and last epochs of all seeds, where the ledger's last word is about them; None where the history has to
-    say."""
+    """Return the best and last epochs of all seeds from the ledger; None if the history is needed."""
     if not events or events[-1]["event"] != "finished":
         return None
     if any(key.startswith("best") for event in events for key in event.get("changes", ())):
@@ -62,8 +64,10 @@ def _best_epochs(events: Sequence[dict[str, Any]]) -> set[int] | None:
 
 
 def _rows_of(history_path: Path, epochs: set[int], mark: PrefixDigest | None) -> Rows | None:
-    """The history's rows of some epochs, and its last. None where one of them is not where it should be, or the content
-    is not what was written."""
+    """Return the history's rows of some epochs, and its last row.
+
+    None if a row is not where it should be, or the content is not what was written.
+    """
     content = with_unix_lines(history_path.read_bytes())
     if not content.endswith(b"\n"):
         return None

@@ -1,9 +1,12 @@
-"""The directory of a sweep: what was asked for, the plan, what happened, and the cells' run directories.
+"""Write and read the directory of a sweep.
 
-sweep.yaml      the config as it was given, resolved, with its sweep block
-plan.jsonl      one line per cell: its directory, its phase (tune or final), its pair and what it changes
-ledger.jsonl    started, tuned (which value each pair got), resumed, finished; with the digest of the plan
-<cell>/         an ordinary run directory
+sweep.yaml: the config as it was given, resolved, with its sweep block.
+
+plan.jsonl: one line for each cell: its directory, its phase (tune or final), its pair, and what it changes.
+
+ledger.jsonl: started, tuned (the value that each pair got), resumed, finished; with the digest of the plan.
+
+<cell>/: an ordinary run directory.
 """
 
 import os
@@ -28,7 +31,12 @@ _STAMP: Final = "%Y%m%d-%H%M%S"
 
 @dataclass(frozen=True, slots=True)
 class PlannedCell:
-    """A line of the plan. `directory`: of the run, inside the sweep's. `config`: of the run."""
+    """A line of the plan.
+
+    Attributes:
+        directory: The run's directory, inside the sweep's.
+        config: The run's config.
+    """
 
     directory: str
     phase: Phase
@@ -39,6 +47,8 @@ class PlannedCell:
 
 @dataclass(frozen=True, slots=True)
 class SweepDirectory:
+    """The paths of a sweep's files."""
+
     path: Path
 
     @property
@@ -67,7 +77,11 @@ class SweepDirectory:
 def create(
     runs_dir: Path, name: str, config: Mapping[str, Any], plan: Sequence[PlannedCell], facts: Mapping[str, Any]
 ) -> SweepDirectory:
-    """Make the directory `<UTC time>-<name>` with the sweep's config and plan, all or nothing. Raises RunError."""
+    """Create the directory `<UTC time>-<name>` with the sweep's config and plan, completely or not at all.
+
+    Raises:
+        RunError: If the disk refuses.
+    """
     stamped = f"{datetime.now(UTC):{_STAMP}}-{slug(name)}"
     hidden = runs_dir / f".{stamped}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}"
     with durable.refusals_of_the_disk(runs_dir / stamped):
@@ -98,14 +112,18 @@ def create(
 
 
 def read_plan(sweep: SweepDirectory) -> list[PlannedCell]:
-    """All cells planned so far. Raises RunError where the plan is not the one that the ledger speaks of."""
+    """Return all cells planned so far.
+
+    Raises:
+        RunError: If the plan does not match the ledger.
+    """
     known = {event["plan_digest"] for event in ledger.read(sweep.ledger_path) if "plan_digest" in event}
     try:
         content = sweep.plan_path.read_bytes()
     except OSError as error:
         raise RunError(f"cannot read {sweep.plan_path}: {error.strerror or error}") from error
     if digests.of_bytes(content) not in known:
-        raise RunError(f"{sweep.plan_path}: it does not agree with the sweep's ledger; {DAMAGED}")
+        raise RunError(f"{sweep.plan_path}: it does not match the sweep's ledger; {DAMAGED}")
     rows, _ = json_lines.read(sweep.plan_path)
     return [PlannedCell(**row) for row in rows]
 
@@ -113,8 +131,8 @@ def read_plan(sweep: SweepDirectory) -> list[PlannedCell]:
 def extend_plan(sweep: SweepDirectory, cells: Sequence[PlannedCell], event: str, **facts: Any) -> None:
     """Add cells to the plan, and the event that led to them to the ledger.
 
-    The ledger goes first: a plan without its last lines is completed again from the runs, a plan that no ledger knows
-    would be taken for damaged.
+    The ledger is written first: a plan without its last lines can be completed from the runs, but a plan that the
+    ledger does not know would be taken for damaged.
     """
     lines = _lines([*read_plan(sweep), *cells])
     ledger.append(sweep.ledger_path, event, plan_digest=digests.of_bytes(lines), **facts)
@@ -127,14 +145,14 @@ def is_sweep(path: Path) -> bool:
 
 
 def all_sweeps(runs_dir: Path) -> list[Path]:
-    """Every sweep directly under `runs_dir`, oldest first."""
+    """Return every sweep directly in `runs_dir`, oldest first."""
     if not runs_dir.is_dir():
         return []
     return sorted(path for path in runs_dir.iterdir() if not path.name.startswith(".") and is_sweep(path))
 
 
 def find_sweep(spec: str, runs_dir: Path) -> Path | None:
-    """The sweep that `spec` means: a path, its name with or without the time, the newest of that name; else None."""
+    """Return the sweep that `spec` means: a path, or a name with or without the time; None if there is none."""
     if is_sweep(path := Path(spec)):
         return path
     names = [path for path in all_sweeps(runs_dir) if spec in (path.name, path.name[len("20260101-000000-") :])]
@@ -143,7 +161,7 @@ def find_sweep(spec: str, runs_dir: Path) -> Path | None:
 
 def no_sweep(spec: str, runs_dir: Path) -> RunError:
     near = nearest_first(spec, [path.name for path in reversed(all_sweeps(runs_dir))], "sweep", f"in {runs_dir}")
-    return RunError(f"no sweep {spec}{near}; `{command('sweep', 'CONFIG', runs_dir=runs_dir)}` makes one")
+    return RunError(f"no sweep {spec}{near}; `{command('sweep', 'CONFIG', runs_dir=runs_dir)}` starts one")
 
 
 def _lines(plan: Sequence[PlannedCell]) -> bytes:

@@ -14,7 +14,7 @@ from lossrun.components.schedules import PlateauState
 from lossrun.config import Config
 from lossrun.errors import CheckpointError, UsageError, memory_told
 from lossrun.records import best_weights, checkpoints, history, ledger
-from lossrun.records.best_weights import in_old_files, said_by
+from lossrun.records.best_weights import in_old_files, recorded_best
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.history import Written
 from lossrun.shell import option_set, run_command
@@ -92,7 +92,7 @@ def _take_up_old_best_weights(session: Session, found: Checkpoint, note: Callabl
     """Take the best weights from the files of their own that older versions kept, if they are still the right ones."""
     if best_weights.PREFIX_KEY in found.metadata:
         return
-    expected = said_by(found)
+    expected = recorded_best(found)
     for replica in session.replicas:
         try:
             old = in_old_files(session.run, {replica.seed: expected[replica.seed]})

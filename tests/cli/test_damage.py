@@ -90,7 +90,7 @@ def test_a_changed_bit_of_the_best_weights_is_no_result(lossrun: Run, run: Path)
 
 
 def test_best_weights_of_another_run_are_no_result(lossrun: Run, run: Path) -> None:
-    """Their digest is in order, but they are not those that the ledger names."""
+    """Their digest is in order, but they are not the data that the ledger names."""
     (best,) = checkpoints.best_files(run / "checkpoints")
     (other,) = (run.parent).glob("*-second/checkpoints/best-*")
     shutil.copy(other, best)
@@ -225,7 +225,7 @@ def test_a_finished_history_has_no_more_rows(lossrun: Run, run: Path) -> None:
     path.write_bytes(content + content.splitlines(keepends=True)[-1])
     for name, result in commands(lossrun, run).items():
         assert (name, result.code) == (name, 0 if name in ("ls", "compare") else 4)
-        assert "history.jsonl: it goes on after" in " ".join((result.out + result.err).split())
+        assert "history.jsonl: it is longer than" in " ".join((result.out + result.err).split())
 
 
 def test_one_row_that_is_lost_is_told_of_everywhere(lossrun: Run, run: Path) -> None:
@@ -233,7 +233,7 @@ def test_one_row_that_is_lost_is_told_of_everywhere(lossrun: Run, run: Path) -> 
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     for name, result in commands(lossrun, run).items():
         if name in ("show", "compare", "ls"):
-            assert "of seed 1 2 of 3 epochs are left" in " ".join((result.out + result.err).split()), name
+            assert "seed 1 has 2 of 3 epochs left" in " ".join((result.out + result.err).split()), name
 
 
 def test_a_ledger_that_is_gone_does_not_make_a_run_an_old_one(lossrun: Run, run: Path) -> None:

@@ -77,7 +77,7 @@ def test_what_means_no_run_is_an_error(runs, tmp_path, specs, tags, message):
 
 def test_where_one_run_is_wanted_a_pattern_must_fit_one(runs, tmp_path):
     assert find("*-sgd", tmp_path / "runs") == runs["b"]
-    with pytest.raises(RunError, match="fits 3 runs") as error:
+    with pytest.raises(RunError, match="matches 3 runs") as error:
         find("mnist-*", tmp_path / "runs")
     assert str(error.value).index(runs["again"].name) < str(error.value).index(runs["a"].name)
 
@@ -128,7 +128,7 @@ def test_on_a_terminal_it_asks(lossrun: Run, runs, monkeypatch, answer, stays) -
         ((), 2, "rm needs a run"),
         (("kmnist-*",), 4, "kmnist"),
         (("moons", "--runs-dir", "elsewhere"), 4, "no run moons"),
-        (("runs/notes",), 4, "no run directory"),
+        (("runs/notes",), 4, "is not a run directory"),
     ],
 )
 def test_mistakes(lossrun: Run, runs, tmp_path, arguments, code, message) -> None:

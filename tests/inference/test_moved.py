@@ -291,7 +291,7 @@ def test_changed_data_are_refused_by_what_needs_them(project: Path, monkeypatch:
     (project / "data" / "t.csv").write_text(TABLE + "61,red,99\n")
     np.testing.assert_array_equal(predicted(run, new), before)
     lossrun.export(run, project.parent / "exported")
-    with pytest.raises(DataError, match=r"train .*data are not those"):
+    with pytest.raises(DataError, match=r"train .*data are not the data"):
         lossrun.evaluate(run)
     with pytest.raises(LossrunError, match="data are not those"):
         lossrun.resume(run, overrides=["epochs=3"])

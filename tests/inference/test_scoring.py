@@ -155,7 +155,7 @@ def test_other_data_are_refused(laboratory: Laboratory) -> None:
     (laboratory.folder / "labels.csv").write_text(TABLE)
     run = laboratory.start(REGRESSION | {"dataset": LABELS, "loss": "binary_cross_entropy"})
     (laboratory.folder / "labels.csv").write_text(TABLE.replace("3,1.5", "3,1.6"))
-    with pytest.raises(DataError, match=r"data are not those that .* was trained on"):
+    with pytest.raises(DataError, match=r"data are not the data that .* was trained on"):
         score(run.path)
 
 

@@ -97,7 +97,7 @@ def test_none_readable_is_an_error_that_names_each(tmp_path):
     with pytest.raises(CheckpointError) as error:
         checkpoints.load_newest(tmp_path, history_length=10**9, on_skip=lambda *_: None)
     assert all(path.name in str(error.value) for path in paths)
-    with pytest.raises(CheckpointError, match="holds no checkpoint"):
+    with pytest.raises(CheckpointError, match="has no checkpoint"):
         checkpoints.load_newest(tmp_path / "nowhere", history_length=10**9, on_skip=never)
 
 
@@ -106,7 +106,7 @@ def test_another_format_version_is_refused_with_both_versions(tmp_path, monkeypa
     path = checkpoints.save(tmp_path, 1, checkpoint(), keep=2)
     monkeypatch.undo()
     for read in (checkpoints.read, checkpoints.metadata):
-        with pytest.raises(CheckpointError, match="format version 7, this lossrun reads 1 and 2"):
+        with pytest.raises(CheckpointError, match="format version 7, but this lossrun reads 1 and 2"):
             read(path)
 
 

@@ -166,7 +166,7 @@ def test_a_run_that_went_on_after_it_was_looked_at_is_left_alone(make, tmp_path,
     run = make()
     (found,) = (whole_runs([run.path], tmp_path / "runs") if whole else superfluous(tmp_path / "runs")).found
     ledger.append(run.path / "ledger.jsonl", "resumed", changes={"epochs": [4, 8]})
-    with pytest.raises(RunError, match="has gone on"):
+    with pytest.raises(RunError, match="has changed since"):
         remove(found)
     assert len(names(run)) == 5
 
@@ -206,7 +206,7 @@ def test_a_link_that_a_pattern_caught_does_not_keep_the_runs(make, tmp_path):
     link.symlink_to(tmp_path / "moved", target_is_directory=True)
     looked_at = whole_runs([run.path, link], tmp_path / "runs")
     assert [one.path for one in looked_at.found] == [run.path]
-    assert looked_at.passed_over == (f"{link} is left alone: it is a link to {tmp_path / 'moved'}",)
+    assert looked_at.passed_over == (f"{link} was not removed: it is a link to {tmp_path / 'moved'}",)
 
 
 def test_a_folder_that_merely_holds_a_config_is_nobody_s_run(make, tmp_path):
@@ -277,7 +277,7 @@ def test_what_other_tools_or_people_put_there_is_not_swept_away(make, tmp_path):
     (kept.path / "notes.txt").write_text("why it failed")
     looked_at = superfluous(tmp_path / "runs", now=LATER)
     assert looked_at.found == ()
-    assert looked_at.passed_over == ("project is left alone: its run.json is none of lossrun's",)
+    assert looked_at.passed_over == ("project was skipped: lossrun did not write its run.json",)
     with pytest.raises(UsageError, match="nothing else is removed"):
         whole_runs([foreign], tmp_path / "runs")
 

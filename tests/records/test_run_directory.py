@@ -134,7 +134,7 @@ def test_find_by_path_directory_name_and_recency(tmp_path):
     assert find(first.name, tmp_path) == first
     assert find("last", tmp_path) == second
     assert find("last~1", tmp_path) == first
-    with pytest.raises(RunError, match="holds 2 runs"):
+    with pytest.raises(RunError, match="has 2 runs"):
         find("last~2", tmp_path)
 
 

@@ -1,1 +1,1 @@
-"""Bytes on disk, whatever they hold: durable writes, strict JSON, lines with digests."""
+"""Write and read bytes on disk: durable writes, strict JSON, lines with digests."""

@@ -1,4 +1,4 @@
-"""config.yaml of a run: the resolved config, written once, read by everything that looks at the run later."""
+"""Write and read config.yaml of a run: the resolved config, written once."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,14 +12,14 @@ HEADING: Final = "# The resolved config of this run, every default written out. 
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what both YAML 1.1 and 1.2 read alike, without anchors (lossrun's own reader refuses them)."""
+    """Writes what YAML 1.1 and 1.2 read in the same way, without anchors, which lossrun's reader refuses."""
 
     def ignore_aliases(self, _: Any) -> bool:
         return True
 
 
 def _represent_str(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # Bare, PyYAML writes some control characters in a way that it reads back as blanks.
+    # Without quotes, PyYAML writes some control characters so that they are read back as blanks.
     style = '"' if not text.isprintable() else "'" if _looks_like_a_number(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
@@ -28,12 +28,16 @@ _Dumper.add_representer(str, _represent_str)
 
 
 def dumps(config: Mapping[str, Any]) -> str:
-    """The text of the file, keys in the config's own order."""
+    """Return the text of the file, with keys in the config's order."""
     return HEADING + yaml.dump(dict(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The mapping in the file. Raises RunError where it cannot be read or is none."""
+    """Return the mapping in the file.
+
+    Raises:
+        RunError: If it cannot be read, or is not a mapping.
+    """
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -42,13 +46,17 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def parsed(path: Path, text: bytes) -> dict[str, Any]:
-    """The mapping in the file at `path`, which holds `text`. Raises RunError where there is none."""
+    """Return the mapping in the file at `path`, which has the content `text`.
+
+    Raises:
+        RunError: If it is not a mapping.
+    """
     try:
         config = _loaded(text.decode("utf-8-sig"))
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise RunError(f"cannot read {path}: {error}; the file is damaged: restore it from a copy") from error
     if not isinstance(config, dict):
-        raise RunError(f"{path} holds no mapping; the file is damaged: restore it from a copy")
+        raise RunError(f"{path} is not a mapping; the file is damaged: restore it from a copy")
     return config
 
 
@@ -56,12 +64,12 @@ def _loaded(text: str) -> Any:
     try:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:
-        # libyaml does not take the half of a surrogate pair, which stands for a byte in a file's name.
+        # libyaml refuses half of a surrogate pair, which stands for a byte in a file's name.
         return yaml.load(text, Loader=yaml.SafeLoader)
 
 
 def _looks_like_a_number(text: str) -> bool:
-    """YAML 1.1 takes `1e-3` and `0o7` for strings and leaves them bare; YAML 1.2 would read numbers."""
+    """Return whether YAML 1.2 reads a number where YAML 1.1 reads a string: `1e-3`, `0o7`."""
     try:
         float(text)
     except ValueError:

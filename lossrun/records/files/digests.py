@@ -1,6 +1,6 @@
-"""Digests by which a reader tells whether a file still says what was written into it.
+"""Compute digests that tell whether a file still has the content that was written.
 
-Line ends do not count: an editor, or git on Windows, may have turned LF into CR LF, which changes no meaning.
+Line ends do not count: an editor, or git on Windows, may have changed LF to CR LF, which changes no meaning.
 """
 
 import hashlib
@@ -10,20 +10,20 @@ from typing import Any, Final
 
 from lossrun.errors import RunError
 
-DIGITS: Final = 16  # hexadecimal: 64 bits tell damage from what was written, and people can compare them
+DIGITS: Final = 16  # hexadecimal: 64 bits are enough to detect damage, and few enough to compare by eye
 DAMAGED: Final = "the file was changed or damaged after it was written; restore it from a copy"
 
 
 @dataclass(frozen=True, slots=True)
 class PrefixDigest:
-    """What a file's first `length` bytes (line ends as LF) must have as their `digest`."""
+    """The `digest` that a file's first `length` bytes must have, with LF line ends."""
 
     length: int
     digest: str
 
     @classmethod
     def found_in(cls, facts: Any) -> "PrefixDigest | None":
-        """The mark that `facts()` made. None where there is no mark, as in runs of older versions."""
+        """Return the mark from what `facts()` returned; None if there is none, as in older versions."""
         if not isinstance(facts, dict):
             return None
         length, digest = facts.get("length"), facts.get("digest")
@@ -32,45 +32,56 @@ class PrefixDigest:
         return cls(length, digest)
 
     def facts(self) -> dict[str, Any]:
+        """Return the mark as plain values."""
         return {"length": self.length, "digest": self.digest}
 
 
 class Beginning:
-    """The digest of a file that grows: `add` what is appended. BLAKE2b, because histories can take hundreds of MB."""
+    """The digest of a file that grows: `add` what is appended.
+
+    It uses BLAKE2b, because histories can have hundreds of MB.
+    """
 
     def __init__(self) -> None:
         self.length = 0
         self._hash = hashlib.blake2b(digest_size=DIGITS // 2)
 
     def add(self, data: bytes | memoryview) -> None:
+        """Add what was appended."""
         self._hash.update(data)
         self.length += len(data)
 
     def digest(self) -> str:
+        """Return the digest so far."""
         return self._hash.hexdigest()
 
     def digest_with(self, more: bytes) -> str:
-        """The digest as if `more` had been added."""
+        """Return the digest as if `more` had been added."""
         longer = self._hash.copy()
         longer.update(more)
         return longer.hexdigest()
 
     def mark(self) -> PrefixDigest:
+        """Return length and digest so far."""
         return PrefixDigest(self.length, self.digest())
 
 
 class Marked:
-    """Takes a file's content piece by piece, and finds the digest at each of some lengths."""
+    """Computes the digest at each of several lengths, from content that is added in pieces.
+
+    Attributes:
+        goes_on: Whether there is more content after the greatest length.
+    """
 
     def __init__(self, marks: Iterable[PrefixDigest]) -> None:
         self._waiting = sorted({mark.length for mark in marks}, reverse=True)
         self._beginning = Beginning()
         self._found: dict[int, str] = {}
-        self.goes_on = False  # beyond the greatest of the lengths
+        self.goes_on = False
         self._reached()
 
     def add(self, data: bytes) -> None:
-        """`data` with LF line ends."""
+        """Add a piece of the content, with LF line ends."""
         rest = memoryview(data)
         while self._waiting:
             part = rest[: self._waiting[-1] - self._beginning.length]
@@ -82,7 +93,7 @@ class Marked:
         self.goes_on |= bool(rest)
 
     def agrees_with(self, mark: PrefixDigest) -> bool | None:
-        """Whether the content has that mark; None where it is shorter."""
+        """Return whether the content matches the mark; None if it is shorter."""
         found = self._found.get(mark.length)
         return None if found is None else found == mark.digest
 
@@ -92,22 +103,26 @@ class Marked:
 
 
 def of_bytes(data: bytes) -> str:
-    """The beginning of the SHA-256, as file names have it."""
+    """Return the first digits of the SHA-256, as in file names."""
     return hashlib.sha256(data).hexdigest()[:DIGITS]
 
 
 def of_text(data: bytes) -> str:
-    """The same for a text file."""
+    """Return the first digits of the SHA-256 of a text file with LF line ends."""
     return of_bytes(with_unix_lines(data))
 
 
 def with_unix_lines(data: bytes) -> bytes:
-    """The lines of JSON or YAML that we wrote with LF line ends: inside a string a CR would be escaped."""
+    """Change line ends to LF; JSON and YAML written by lossrun have no CR within a string."""
     return data.replace(b"\r\n", b"\n") if b"\r" in data else data
 
 
 def checked(what: str, data: bytes, expected: str) -> bytes:
-    """`data`, if it has the expected digest. Raises RunError, naming `what`."""
+    """Return `data` if it has the expected digest.
+
+    Raises:
+        RunError: If it has another digest; the message names `what`.
+    """
     if (found := of_bytes(data)) != expected:
         raise RunError(f"{what}: its content has the digest {found}, but {expected} was recorded; {DAMAGED}")
     return data

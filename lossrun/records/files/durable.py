@@ -1,4 +1,4 @@
-"""Writes that survive a crash: a file is whole and on the disk, or it is as it was before."""
+"""Write files so that they survive a crash: a file is complete and on the disk, or as it was before."""
 
 import errno
 import os
@@ -11,29 +11,32 @@ from lossrun.errors import RunError
 
 TEMPORARY_SUFFIX: Final = ".tmp"
 RUN_REMEDY: Final = "a run needs a writable directory with space left: free some, or choose another with --runs-dir"
-# What file systems answer that cannot open or sync a directory: network shares, folders shared with a virtual machine.
-# The files themselves are synced all the same. A failing disk says EIO, which is never ignored.
+# Errors of file systems that cannot open or sync a directory: network shares, folders shared with a virtual machine.
+# The files themselves are still synced. EIO, the error of a failing disk, is never ignored.
 NO_DIRECTORY_SYNC: Final = frozenset(
     {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EPERM, errno.EISDIR}
 )
-MOST_OPEN: Final = 64  # files at a time; more gain nothing, and a process may have no more than 256 (macOS)
+MOST_OPEN: Final = 64  # files at a time; more are not faster, and macOS allows a process only 256
 
 
 def replace(path: Path, data: bytes, *, remedy: str = RUN_REMEDY) -> None:
-    """Give `path` the content `data` in one step: temporary file beside it, fsync, rename, fsync of the directory.
+    """Give `path` the content `data` in one step: temporary file, fsync, rename, fsync of the directory.
 
-    Raises RunError where the disk refuses, with the `remedy`; the old file is then untouched and the temporary one
-    removed.
+    Raises:
+        RunError: If the disk refuses, with the `remedy`; the old file is unchanged and the temporary one removed.
     """
     replace_all([(path, data)], remedy=remedy)
 
 
 def replace_all(files: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REMEDY) -> None:
-    """The same for many files: each is whole or as it was, and all are on the disk when this returns.
+    """Replace many files: each is complete or as before, and all are on the disk when this returns.
 
-    In about half the time of one by one: the disk is given all contents before it is waited for, and a directory is
-    synced once. Nothing is renamed before all contents are durable; a crash in between the renames leaves some files
-    new and others old. Raises RunError where the disk refuses; no temporary file is left behind.
+    It takes about half the time of one by one, because the disk gets all contents before the program waits for it, and
+    each directory is synced once. Nothing is renamed before all contents are durable; a crash between the renames
+    leaves some files new and others old.
+
+    Raises:
+        RunError: If the disk refuses; no temporary file is left behind.
     """
     renames: list[tuple[Path, Path]] = []
     opened: list[tuple[Path, BinaryIO]] = []
@@ -68,8 +71,7 @@ def replace_all(files: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REMEDY
 
 
 def append(path: Path, data: bytes) -> int:
-    """Add `data` to the end of `path` in one write and fsync it, and the directory of a new file; the file's length in
-    bytes afterwards."""
+    """Add `data` to the end of `path` in one write with fsync, and return the file's length in bytes."""
     with refusals_of_the_disk(path), path.open("ab") as file:
         file.write(data)
         file.flush()
@@ -81,14 +83,14 @@ def append(path: Path, data: bytes) -> int:
 
 
 def truncate(path: Path, length: int) -> None:
-    """Cut `path` to its first `length` bytes, and fsync it."""
+    """Cut `path` to its first `length` bytes, with fsync."""
     with refusals_of_the_disk(path), path.open("r+b") as file:
         file.truncate(length)
         os.fsync(file.fileno())
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a new file and fsync it. OSError passes through: the caller knows what to take back."""
+    """Write a new file with fsync. An OSError is passed on, because the caller knows what to undo."""
     with path.open("xb") as file:
         file.write(data)
         file.flush()
@@ -96,7 +98,7 @@ def write(path: Path, data: bytes) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make renames inside `directory` durable, where platform and file system can (Windows cannot open a directory)."""
+    """Make renames in `directory` durable, if platform and file system can; Windows cannot."""
     if os.name != "posix":
         return
     try:
@@ -111,7 +113,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def _begin_writing_out(file: BinaryIO) -> None:
-    """Have the disk start on what was written, without waiting: Linux's answer to the hint that nobody will read it."""
+    """Ask Linux to start writing to the disk without waiting."""
     if hasattr(os, "posix_fadvise"):
         with suppress(OSError):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -1,4 +1,4 @@
-"""Files of one JSON object per line, appended to while others read: only the last line may be incomplete."""
+"""Write and read files with one JSON object per line, where only the last line may be incomplete."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,11 +11,11 @@ from lossrun.errors import RunError
 from lossrun.records.files import durable, strict_json
 from lossrun.records.files.digests import with_unix_lines
 
-BLOCK_BYTES: Final = 131_072  # read at a time: larger ones are slower, being fresh memory each
+BLOCK_BYTES: Final = 131_072  # read at a time; larger blocks are slower, because each needs new memory
 
 
 def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Add the rows in one durable write; the file's length in bytes afterwards."""
+    """Add the rows in one durable write, and return the file's length in bytes."""
     return durable.append(path, dumps(rows))
 
 
@@ -24,9 +24,10 @@ def dumps(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def read(path: Path) -> tuple[list[dict[str, Any]], bool]:
-    """All complete rows, and whether an incomplete last line was left out. A missing file has no rows.
+    """Return all complete rows, and whether an incomplete last line was left out. A missing file has no rows.
 
-    Raises RunError where a complete line is no JSON object, naming the line.
+    Raises:
+        RunError: For a complete line that is not a JSON object, with its number.
     """
     rows: list[dict[str, Any]] = []
     return rows, read_plain(path, lambda more: rows.extend(map(strict_json.restored, more)))
@@ -35,15 +36,19 @@ def read(path: Path) -> tuple[list[dict[str, Any]], bool]:
 def read_plain(
     path: Path, take: Callable[[list[dict[str, Any]]], object], raw: Callable[[bytes], object] | None = None
 ) -> bool:
-    """As `read`, but some hundred rows at a time are handed to `take`, with non-finite numbers still strings.
+    """Read rows and pass some hundred at a time to `take`, with NaN and infinity still as strings.
 
-    `raw` is given the bytes of all complete lines as well, with LF line ends.
+    Args:
+        raw: Called with the bytes of all complete lines, with LF line ends.
+
+    Returns:
+        Whether an incomplete last line was left out.
     """
     count = 0
     rest = b""
     try:
         with path.open("rb", buffering=0) as file, _collector_paused():
-            # Block by block, because memory is dearer than parsing; a line longer than a block is met by doubling.
+            # Blocks save memory; for a line longer than a block, the size is doubled.
             while block := file.read(max(BLOCK_BYTES, len(rest))):
                 lines, newline, rest = (rest + block).rpartition(b"\n")
                 if newline:
@@ -61,7 +66,7 @@ def read_plain(
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Rows are in no cycles, and a million of them are looked through by Python's collector again and again."""
+    """Pause Python's garbage collector: rows have no cycles, and it would check them again and again."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -72,7 +77,7 @@ def _collector_paused() -> Iterator[None]:
 
 
 def whole_lines(path: Path) -> bytes:
-    """The complete lines; an incomplete last one, left by a write that was cut short, is removed from the file."""
+    """Return the complete lines; an incomplete last one is removed from the file."""
     if not path.exists():
         return b""
     content = path.read_bytes()
@@ -83,7 +88,7 @@ def whole_lines(path: Path) -> bytes:
 
 
 def _rows(path: Path, lines: bytes, first: int) -> list[dict[str, Any]]:
-    """The rows of complete lines, of which the first has the number `first`; without the last one's line end."""
+    """Return the rows of complete lines, where `first` is the number of the first one."""
     try:
         # One call for many lines is several times faster than one per line.
         rows: list[dict[str, Any]] = strict_json.loads_plain(b"[" + lines.replace(b"\n", b",") + b"]")
@@ -103,7 +108,5 @@ def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
             f"{path}, line {number}: not JSON{column}; the file is damaged: restore it from a copy"
         ) from error
     if not isinstance(row, dict):
-        raise RunError(
-            f"{path}, line {number}: a JSON object was expected; the file is damaged: restore it from a copy"
-        )
+        raise RunError(f"{path}, line {number}: expected a JSON object; the file is damaged: restore it from a copy")
     return row

@@ -1,4 +1,4 @@
-"""Rows of numbers kept by column: as dicts a million of them take ten times the memory and most of the time."""
+"""Keep rows of numbers by column: a million dicts would take ten times the memory, and most of the time."""
 
 from array import array
 from bisect import bisect_right
@@ -12,14 +12,14 @@ from typing import Any, Final, TypeAlias, overload
 from lossrun.records.files import strict_json
 
 Row: TypeAlias = dict[str, Any]
-# Changes of keys among some hundred rows beyond which columns are more trouble than they save.
+# With more changes of keys in some hundred rows, columns save nothing.
 MOST_GROUPS: Final = 16
 Column: TypeAlias = "array[int] | array[float] | list[Any]"
 _KINDS: Final[dict[type, str]] = {int: "q", float: "d"}
 
 
-class _Alike:
-    """Rows in a row that have the same keys, in the same order."""
+class _Uniform:
+    """Consecutive rows with the same keys in the same order."""
 
     def __init__(self, names: tuple[str, ...], start: int) -> None:
         self.names = names
@@ -48,7 +48,7 @@ class _Alike:
 
 
 class _Mixed:
-    """Rows with different keys: as they came, but for non-finite numbers."""
+    """Rows with different keys, kept as dicts."""
 
     def __init__(self, rows: Sequence[Row], start: int) -> None:
         self.kept = [strict_json.restored(row) for row in rows]
@@ -70,44 +70,44 @@ class _Mixed:
 
 
 class Rows(Sequence[Row]):
-    """A sequence of rows, which are dicts made on demand: changing one changes nothing here.
+    """A sequence of rows. They are dicts that are made when read, so changing one has no effect here.
 
-    Among fractions whole numbers may become floats. Non-finite numbers may come as strings, as a file has them.
+    Integers may become floats in a column of floats. NaN and infinity may be given as strings, as in a file.
     """
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
-        self._blocks: list[_Alike | _Mixed] = []
+        self._blocks: list[_Uniform | _Mixed] = []
         self._length = 0
         self.extend(list(rows))
 
     def extend(self, rows: Sequence[Row]) -> None:
-        groups = [(names, list(alike)) for names, alike in groupby(rows, key=tuple)]
+        groups = [(names, list(members)) for names, members in groupby(rows, key=tuple)]
         if len(groups) > MOST_GROUPS:
             self._blocks.append(_Mixed(rows, self._length))
         else:
-            for names, alike in groups:
-                self._extend_with(names, alike)
+            for names, members in groups:
+                self._extend_with(names, members)
         self._length = self._blocks[-1].start + self._blocks[-1].length if self._blocks else 0
 
     def _extend_with(self, names: tuple[str, ...], rows: Sequence[Row]) -> None:
         last = self._blocks[-1] if self._blocks else None
-        if not isinstance(last, _Alike) or last.names != names:
-            last = _Alike(names, last.start + last.length if last else 0)
+        if not isinstance(last, _Uniform) or last.names != names:
+            last = _Uniform(names, last.start + last.length if last else 0)
             self._blocks.append(last)
         last.extend(rows)
 
     @property
     def names(self) -> list[str]:
-        """Of all columns, in the order in which they first occur."""
+        """The names of all columns, in the order in which they first occur."""
         return list(dict.fromkeys(name for block in self._blocks for name in block.names))
 
     def column(self, name: str) -> Sequence[Any]:
-        """A value for each row; None where a row has none."""
+        """Return a value for each row; None for a row without one."""
         parts = [block.column(name) for block in self._blocks]
         return parts[0] if len(parts) == 1 else [value for part in parts for value in part]
 
     def places(self, name: str) -> list[range]:
-        """Where the rows are that have the column, in order."""
+        """Return the places of the rows that have the column, in order."""
         return [places for block in self._blocks for places in block.places(name)]
 
     def __len__(self) -> int:
@@ -128,7 +128,7 @@ class Rows(Sequence[Row]):
         return (row for block in self._blocks for row in block.rows())
 
     def __eq__(self, other: object) -> bool:
-        """Number by number, what is none equal to what is none."""
+        """Compare number by number; NaN equals NaN."""
         if not isinstance(other, Sequence):
             return NotImplemented
         return len(self) == len(other) and all(map(_same, self, other))
@@ -141,8 +141,8 @@ class Rows(Sequence[Row]):
 
 def _column(values: Sequence[Any]) -> Column:
     if kind := _KINDS.get(type(values[0])):
-        # Packed first: an array takes twice as long over one value after another. It may be a fraction that follows a
-        # whole number, none, one beyond 64 bits, or text.
+        # Packing first is twice as fast. It fails for a float after an integer, an integer beyond 64 bits, None, or
+        # text.
         with suppress(struct_error, OverflowError):
             return array(kind, pack(f"{len(values)}{kind}", *values))
     restored = [strict_json.restored(value) for value in values]

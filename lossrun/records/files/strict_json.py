@@ -1,4 +1,4 @@
-"""JSON that every reader accepts: non-finite numbers travel as the strings "nan", "inf" and "-inf"."""
+"""Write and read JSON that every reader accepts: NaN and infinity are the strings "nan", "inf", and "-inf"."""
 
 import json
 import math
@@ -12,40 +12,48 @@ NON_FINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _WRITER: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _AS_THEY_ARE: Final = {float, int, bool, NoneType}
-# Characters that the standard library reads in the time it takes to import pydantic's reader, which is then several
-# times faster at numbers of 17 digits, and bit for bit the same.
+# The standard library reads this many characters in the time it takes to import pydantic's reader. That one is several
+# times faster for numbers of 17 digits, with the same results bit for bit.
 _WORTH_IMPORTING: Final = 2**20
 _read = 0  # by this process so far
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
-    """`value`, a tree of plain Python values, as strict JSON, which can be encoded. Raises TypeError for others."""
+    """Write a tree of plain Python values as strict JSON.
+
+    Raises:
+        TypeError: For other values.
+    """
     if indent is None:
-        with suppress(ValueError):  # a non-finite number: only then is a copy needed
+        with suppress(ValueError):  # raised for NaN and infinity, which need a copy
             return _encodable(_WRITER.encode(value))
     return _encodable(json.dumps(_without_non_finite(value), allow_nan=False, ensure_ascii=False, indent=indent))
 
 
 def loads(text: str | bytes) -> Any:
-    """The tree that `dumps` wrote, non-finite numbers restored. Raises ValueError where the text is no strict JSON."""
+    """Read what `dumps` wrote, with NaN and infinity as numbers.
+
+    Raises:
+        ValueError: If the text is not strict JSON.
+    """
     return restored(loads_plain(text))
 
 
 def loads_plain(text: str | bytes) -> Any:
-    """The same with non-finite numbers still strings, for callers who know that there are none."""
+    """Read what `dumps` wrote, with NaN and infinity still as strings, for callers that have none."""
     global _read
     _read += len(text)
     if _read > _WORTH_IMPORTING:
         from pydantic_core import from_json
 
-        # What it refuses is not always wrong (a lone surrogate, great depth), and the standard library says where.
+        # It also refuses valid JSON (a lone surrogate, great depth), and the standard library names the place.
         with suppress(ValueError):
             return from_json(text, allow_inf_nan=False, cache_strings="keys")
     return json.loads(text, parse_constant=_refuse)
 
 
 def restored(value: Any) -> Any:
-    """`value` with the three strings turned back into numbers, at any depth."""
+    """Return `value` with the three strings turned back into numbers, at any depth."""
     if isinstance(value, str):
         return NON_FINITE.get(value, value)
     if isinstance(value, dict):
@@ -56,7 +64,7 @@ def restored(value: Any) -> Any:
 
 
 def _encodable(text: str) -> str:
-    """Names of files may hold bytes that are no text; Python has a half of a surrogate pair for each."""
+    """Escape the halves of surrogate pairs, which stand for bytes in file names that are not text."""
     return text if text.isascii() else _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
@@ -71,4 +79,4 @@ def _without_non_finite(value: Any) -> Any:
 
 
 def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no strict JSON")
+    raise ValueError(f"{constant} is not strict JSON")

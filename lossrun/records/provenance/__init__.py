@@ -1,1 +1,1 @@
-"""Where a run's data and code came from, and what it keeps of them so that it can move."""
+"""Record where a run's data and code came from, and what it keeps of them so that it can be moved."""

@@ -1,5 +1,7 @@
-"""Whether a checkpoint belongs to the run in whose folder it lies: it may have been copied there from another run, or
-the run's files may have changed since."""
+"""Check that a checkpoint belongs to the run in whose folder it is.
+
+It may have been copied there from another run, or the run's files may have changed since.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +18,12 @@ from lossrun.records.run_directory import RunDirectory
 
 @dataclass(frozen=True, slots=True)
 class Belonging:
-    """`run_id`: of the run, None of a run that older versions made. `configs`: digests of all configs that the run has
-    been trained under; None where they are not known."""
+    """What a checkpoint of a run must match.
+
+    Attributes:
+        run_id: The run's id; None for a run of an older version.
+        configs: The digests of all configs that the run was trained with; None if unknown.
+    """
 
     history_path: Path
     run_id: str | None
@@ -25,22 +31,23 @@ class Belonging:
 
     @classmethod
     def to(cls, run: RecordedRun) -> "Belonging":
+        """Return what a checkpoint of the run must match."""
         files = RunDirectory(run.path)
         return cls(files.history_path, run.environment.get("id"), _configs(files, run.ledger))
 
     def problem(self, checkpoint: Mapping[str, Any]) -> str:
-        """Why a checkpoint with this metadata cannot be used; empty if it can."""
+        """Return why a checkpoint with this metadata cannot be used, or ""."""
         if checkpoint.get("run") != self.run_id:
             return f"saved by another run (its id is {checkpoint.get('run')}, this run's is {self.run_id})"
         config = checkpoint.get("config")
         if self.configs is not None and config is not None and config not in self.configs:
-            return "saved under another config than this run's: config.yaml was edited, or the checkpoint copied here"
+            return "saved with another config: config.yaml was edited, or the checkpoint was copied here"
         mark = PrefixDigest.found_in(checkpoint.get("history"))
         if mark is not None and mark.length:
             content = Marked([mark])
             content.add(with_unix_lines(self.history_path.read_bytes()) if self.history_path.exists() else b"")
             if content.agrees_with(mark) is False:
-                return "history.jsonl is not what it was when this checkpoint was saved"
+                return "history.jsonl has changed since this checkpoint was saved"
         return ""
 
 

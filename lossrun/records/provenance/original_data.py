@@ -1,4 +1,4 @@
-"""The data that a run was trained on, told from other files of the same name by their hashes."""
+"""Find the data that a run was trained on, and distinguish them by their hashes from other files of that name."""
 
 from pathlib import Path
 
@@ -14,9 +14,14 @@ from lossrun.records.run_directory import RunDirectory
 
 
 def find(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool = False) -> tuple[Place, Experiment]:
-    """Where the data are now, and what they are. `data_dir`: where to look first. `goes_on`: as for `code_place`.
+    """Return where the data are now, and the experiment with them.
 
-    Raises DataError where they are nowhere: of the likeliest place, what is wrong with what is there.
+    Args:
+        data_dir: Where to look first.
+        goes_on: As for `code_place`.
+
+    Raises:
+        DataError: If they are nowhere, with the problem at the likeliest place.
     """
     if problem := whereabouts.where_data_are_not(run, data_dir):
         raise DataError(problem)
@@ -37,10 +42,9 @@ def find(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool = Fals
             return place, experiment
         problems.append(
             DataError(
-                f"the {' and '.join(changed)} data are not those that {run.name} was trained on: their hash has "
-                f"changed ({run.config['dataset']['name']}, found in {place.path or place.directory}). What it learned "
-                "and how well must be judged by its own data: put them back, or say with --data-dir where they are; "
-                "`predict` and `export` work without them"
+                f"the {' and '.join(changed)} data are not the data that {run.name} was trained on: their hash has "
+                f"changed ({run.config['dataset']['name']}, found in {place.path or place.directory}); restore the "
+                "original data, or name their folder with --data-dir; `predict` and `export` work without them"
             )
         )
     raise problems[0]

@@ -1,4 +1,4 @@
-"""The copies of the user's own modules that a run keeps, held against the digests that run.json has of them."""
+"""Check the copies of the user's own modules that a run keeps against their digests in run.json."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,13 +13,17 @@ from lossrun.records.run_directory import RunDirectory
 
 
 def check_copies(run: RecordedRun) -> None:
-    """Raises RunError for a copy that is not what the run was trained with."""
+    """Check the run's copies of modules.
+
+    Raises:
+        RunError: If a copy is not what the run was trained with.
+    """
     for path in changed_files(run, RunDirectory(run.path).source):
-        raise RunError(f"{path}: it does not agree with its digest; {DAMAGED}")
+        raise RunError(f"{path}: the content does not match its digest; {DAMAGED}")
 
 
 def changed_files(run: RecordedRun, folder: Path) -> list[Path]:
-    """The files of the run's own modules in a folder that are not what the run was last trained with, or not there."""
+    """Return the files of the run's own modules in a folder that differ from its last training, or are missing."""
     code, copies = _last_environment(run).get("code"), RunDirectory(run.path).source
     changed = []
     for component in code if isinstance(code, dict) else ():

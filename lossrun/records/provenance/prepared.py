@@ -1,4 +1,4 @@
-"""preparation.json: what prediction needs to know of the training data, so that it works without them."""
+"""Write and read preparation.json: what prediction needs to know of the training data to work without them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,7 +19,13 @@ from lossrun.records.run_directory import RunDirectory
 
 @dataclass(frozen=True, slots=True)
 class RecordedPreparation:
-    """`form`: of the samples. `wide`: the inputs are numbers that float32 cannot tell apart. `facts`: of the data."""
+    """What prediction needs to know of the training data.
+
+    Attributes:
+        form: The form of the samples.
+        wide: Whether the inputs are numbers that float32 cannot distinguish.
+        facts: The facts of the data.
+    """
 
     form: Preparation
     wide: bool
@@ -33,7 +39,7 @@ class RecordedPreparation:
 
 
 def dumps(data: Mapping[int, Data]) -> bytes:
-    """The file for the data of each seed; most runs have the same for all."""
+    """Return the file for the data of each seed; most runs have the same data for all seeds."""
     distinct = {id(one): RecordedPreparation.of(one) for one in {id(one): one for one in data.values()}.values()}
     places = list(distinct)
     tree = {
@@ -46,7 +52,11 @@ def dumps(data: Mapping[int, Data]) -> bytes:
 
 
 def read(path: Path, digest: str) -> dict[int, RecordedPreparation]:
-    """By seed. Raises RunError where the file is missing or damaged."""
+    """Return {seed: preparation}.
+
+    Raises:
+        RunError: If the file is missing or damaged.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -63,11 +73,15 @@ def read(path: Path, digest: str) -> dict[int, RecordedPreparation]:
 
 
 def of_run(run: RecordedRun) -> dict[int, RecordedPreparation]:
-    """What the run keeps, by seed; empty for a run of an older version. Raises RunError where it is damaged."""
+    """Return {seed: preparation} of a run; {} for a run of an older version.
+
+    Raises:
+        RunError: If the file is damaged.
+    """
     digest = run.ledger[0].get("preparation") if run.ledger else None
     return read(RunDirectory(run.path).preparation_path, digest) if isinstance(digest, str) else {}
 
 
 def _facts(tree: Mapping[str, Any]) -> DataFacts:
-    """Whatever fields they have by now."""
+    """Read the facts of any version that has the same fields."""
     return TypeAdapter(DataFacts).validate_python(tree)

@@ -1,4 +1,4 @@
-"""Where a run's data and its own code lie now: the project may have moved, or a file have gone elsewhere."""
+"""Find a run's data and its own code after the project, or a file, was moved."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,8 +19,13 @@ _OWN: Final = ("dataset", "model", "loss", "optimizer")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`directory`: what the config's paths and own modules are relative to. `path`: the dataset's file where it is not
-    where the config says, None where it is. `copied`: the own code is the copy that the run keeps."""
+    """Where a run's data and code are.
+
+    Attributes:
+        directory: The folder that the config's paths and own modules are relative to.
+        path: The dataset's file, if it is not where the config says.
+        copied: Whether the code is the copy that the run keeps.
+    """
 
     directory: Path
     path: Path | None = None
@@ -28,13 +33,13 @@ class Place:
 
 
 def environment(run: RecordedRun) -> dict[str, Any]:
-    """The one that the run was last trained in."""
+    """Return the environment that the run was last trained in."""
     every = [run.environment, *(event["environment"] for event in run.ledger if "environment" in event)]
     return dict(every[-1])
 
 
 def data_folder(run: RecordedRun, default: Path) -> Path:
-    """The folder that the run last found its data in, also where it moved along with the run."""
+    """Return the folder where the run last found its data, also if it was moved with the run."""
     facts = environment(run)
     remembered = Path(facts.get("data_dir", default))
     if remembered.is_dir() or not facts.get("data_from_runs_dir"):
@@ -44,15 +49,16 @@ def data_folder(run: RecordedRun, default: Path) -> Path:
 
 
 def code_place(run: RecordedRun, *, goes_on: bool = False) -> Place:
-    """Where the run's own modules are as it was trained with them: the run's copy where they are nowhere else.
+    """Return where the run's own modules are as it was trained with them, or else the run's copy.
 
-    `goes_on`: the run is to be trained further, with what has become of them where it was started.
+    Args:
+        goes_on: Whether the run is to be trained further, with the present modules where it was started.
     """
     folders, copy = _folders(run), RunDirectory(run.path).source
     modules = _own_modules(run)
     if not modules or (goes_on and _has_all(folders[0], modules)):
         return Place(folders[0])
-    # Elsewhere a module of that name may be anybody's, and weights say nothing to a model that was changed.
+    # Elsewhere a module of that name may be another one, and the weights do not fit a changed model.
     for folder in folders:
         if _has_all(folder, modules) and not changed_files(run, folder):
             return Place(folder)
@@ -62,16 +68,19 @@ def code_place(run: RecordedRun, *, goes_on: bool = False) -> Place:
 
 
 def data_places(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool = False) -> list[Place]:
-    """Where the dataset's file is found, the likeliest place first; where the run was started, if it is nowhere.
+    """Return where the dataset's file may be, the likeliest place first, or else where the run was started.
 
-    Looked at: `data_dir`, the config's folder as it was and as it moved along with the run, the folders above the run,
-    the current folder. `goes_on`: as for `code_place`.
+    Searched are `data_dir`, the config's folder (the recorded one, and as it moved with the run), the folders above the
+    run, and the current folder.
+
+    Args:
+        goes_on: As for `code_place`.
     """
     code = code_place(run, goes_on=goes_on)
     dataset = run.config["dataset"]
     named = dataset.get("path")
     if code.copied and ":" in dataset["name"]:
-        # It may read files beside it, which were not copied; whether its data are the same, their hash says.
+        # The code may read files next to it, which were not copied; the hash tells whether the data are the same.
         there = [folder for folder in _folders(run)[:2] if _has_all(folder, _own_modules(run))]
         return [*map(Place, there), code]
     if dataset["name"] not in _FILES or not isinstance(named, str):
@@ -91,20 +100,20 @@ def data_places(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool
 
 
 def where_data_are_not(run: RecordedRun, data_dir: Path | None = None) -> str:
-    """What to say where the dataset's file is in none of the places; empty where it is."""
+    """Say where the dataset's file was searched if it is nowhere; "" if it was found."""
     dataset = run.config["dataset"]
     named = dataset.get("path")
     if dataset["name"] not in _FILES or not isinstance(named, str) or any(_files(run, named, data_dir)):
         return ""
     folders = list(dict.fromkeys(map(str, (*([data_dir] if data_dir else []), *_folders(run)))))
     return (
-        f"the run's data file {named} is in none of {', '.join(folders)}; say where it is: --data-dir FOLDER, or with "
-        "resume also --set dataset.path=FILE"
+        f"the run's data file {named} is in none of {', '.join(folders)}; name its folder with --data-dir FOLDER, or "
+        "with resume also its path: --set dataset.path=FILE"
     )
 
 
 def placed(config: Mapping[str, Any], place: Place) -> dict[str, Any]:
-    """The config with the dataset's file where it is."""
+    """Return the config with the path of the dataset's file where it is now."""
     if place.path is None:
         return dict(config)
     return {**config, "dataset": {**config["dataset"], "path": str(place.path)}}
@@ -122,12 +131,12 @@ def _files(run: RecordedRun, named: str, data_dir: Path | None) -> Iterator[Path
 
 
 def _folders(run: RecordedRun) -> Sequence[Path]:
-    """Where the config's folder may be, the recorded one first."""
+    """Return where the config's folder may be, the recorded one first."""
     facts, run_path = environment(run), run.path.resolve()
     recorded = Path(facts.get("directory") or ".")
     moved = facts.get("from_runs_dir")
     found = [recorded, *([run_path.parent / moved] if moved else []), run_path.parent, run_path.parent.parent]
-    with suppress(FileNotFoundError):  # removed under our feet
+    with suppress(FileNotFoundError):  # the current folder was removed
         found.append(Path.cwd())
     return [folder.resolve() if folder.exists() else folder for folder in dict.fromkeys(found)]
 
@@ -142,13 +151,13 @@ def _has(folder: Path, module: str) -> bool:
 
 
 def _own_modules(run: RecordedRun) -> list[str]:
-    """Of the user's own components, installed ones left out: of these there are no copies."""
+    """Return the modules of the user's own components, without installed ones, which have no copies."""
     modules = [name.partition(":")[0] for name in _own_names(run.config)]
     copy = RunDirectory(run.path).source
     return [module for module in modules if _has(copy, module)] or modules
 
 
 def _own_names(config: Mapping[str, Any]) -> list[str]:
-    """Of the user's own components."""
+    """Return the names of the user's own components."""
     names = [config[kind].get("name", "") for kind in _OWN if isinstance(config.get(kind), Mapping)]
     return [name for name in names if ":" in name]
