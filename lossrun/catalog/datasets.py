@@ -10,14 +10,14 @@ VALIDATION: Final = Parameter(
     "validation",
     int | float,
     0.1,
-    "held out of the training part to choose by: a count (integer) or a share (below 1); 0 for none",
+    "held out of the training part to choose the best epoch: a count (integer) or a share (below 1); 0 for none",
     at_least=0,
 )
 TEST: Final = Parameter(
     "test",
     int | float | Literal["official"],
     0.2,
-    "held out for the last word: a count (integer) or a share (below 1); 0 for none",
+    "held out for the final score: a count (integer) or a share (below 1); 0 for none",
     at_least=0,
 )
 OFFICIAL_TEST: Final = Parameter(
@@ -47,7 +47,7 @@ CORRUPT: Final = KeyGroup(
         Parameter("label_noise", float, 0.0, "share of labels replaced by another class", at_least=0, at_most=1),
         Parameter("outliers", float, 0.0, "share of regression targets displaced", at_least=0, at_most=1),
         Parameter("outlier_scale", float, 10.0, "size of the displacement", unit="target deviations", above=0),
-        Parameter("seed", int, 0, "which ones", at_least=0),
+        Parameter("seed", int, 0, "which samples", at_least=0),
     ),
     None,
     "damage to the training targets only",
@@ -58,7 +58,7 @@ TASK: Final = Parameter(
     "task",
     Literal["regression", "binary", "multiclass", "multilabel"] | None,
     None,
-    "what the targets are; may be left out where they leave no doubt",
+    "the kind of targets; may be left out if the targets leave no doubt",
 )
 SPLITS: Final[tuple[Key, ...]] = (VALIDATION, TEST, SPLIT_SEED, STANDARDIZE, CORRUPT)
 OFFICIAL_SPLITS: Final[tuple[Key, ...]] = (VALIDATION, OFFICIAL_TEST, SPLIT_SEED, STANDARDIZE, CORRUPT)
@@ -185,7 +185,7 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
                 "kind",
                 Literal["linear", "polynomial", "sinusoid", "friedman1"],
                 "linear",
-                "the function; friedman1 wants at least 5 features",
+                "the function; friedman1 needs at least 5 features",
             ),
             SAMPLES,
             Parameter("features", int, 10, "inputs per sample", at_least=1),
@@ -231,9 +231,7 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
             Parameter("target", _COLUMNS, REQUIRED, "what to predict: a column, or several"),
             Parameter("inputs", _COLUMNS | None, None, "what to predict from; left out: everything else"),
             Parameter("drop", list[str | int], [], "columns to leave out"),
-            Parameter(
-                "weight", _COLUMN | None, None, "a column of weights, how much each row counts; left out: all alike"
-            ),
+            Parameter("weight", _COLUMN | None, None, "a column with the weight of each row; left out: all the same"),
             TASK,
             Parameter("delimiter", str, ",", "between cells; '\\t' for a tab"),
             Parameter("header", bool, True, "whether the first line names the columns; otherwise they are x1, x2, ..."),
@@ -295,7 +293,7 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
             _points("inputs"),
             _points("targets"),
             Parameter(
-                "weights", list[float] | None, None, "how much each sample counts; left out: all alike", at_least=0
+                "weights", list[float] | None, None, "the weight of each sample; left out: all the same", at_least=0
             ),
             TASK,
             Parameter("validation", int | float, 0, VALIDATION.meaning, at_least=0),

@@ -10,7 +10,7 @@ from lossrun.catalog.losses import LOSSES
 METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         name="accuracy",
-        meaning="share of right labels (multilabel: of right cells)",
+        meaning="share of correct labels (multilabel: of correct cells)",
         aliases=also("acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"),
         tasks=CLASS_TASKS,
         goal="max",
@@ -26,7 +26,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         name="f1",
         meaning="harmonic mean of precision and recall of class 1",
         formula="2 hits / (2 hits + false alarms + misses); 0 where there is none of them",
-        when="To judge decisions on a rare class, where accuracy says next to nothing. It depends on the threshold.",
+        when="To judge decisions on a rare class, where accuracy says almost nothing. It depends on the threshold.",
         aliases=also("f1_score", "F1Score", "BinaryF1Score", "f_measure", "f1_binary"),
         tasks=("binary",),
         goal="max",
@@ -59,9 +59,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         "rest, mean over them)",
         formula="share of pairs of a sample of the class and another in the right order, ties half: the area under "
         "the ROC curve",
-        when="To judge the order of the outputs whatever the threshold: 0.5 is chance, 1 is perfect. It needs no "
-        "probabilities, so it works for margins too. Ranked before rounding, by logits or log-probabilities. Classes "
-        "without a sample have none and are left out of the mean; over 100 classes it is not computed.",
+        when="To judge the order of the outputs at any threshold: 0.5 is chance, 1 is perfect. It needs no "
+        "probabilities, so it works for margins too. Outputs are ranked before rounding, by logits or "
+        "log-probabilities. Classes without a sample are left out of the mean; with more than 100 classes it is not "
+        "computed.",
         source="scikit-learn's roc_auc_score; Hanley and McNeil (1982)",
         aliases=also(
             *("roc_auc", "roc_auc_score", "auroc", "macro_auc", "BinaryAUROC", "MulticlassAUROC", "MultilabelAUROC")
@@ -75,8 +76,8 @@ METRICS: Final[tuple[Metric, ...]] = (
         name="average_precision",
         meaning="precision at the rank of each sample of class 1, averaged (several classes: mean over them)",
         formula="mean over samples of the class of the share of right ones among those that rank as high or higher",
-        when="Like auc, for a rare class: a constant output scores the share of the class, not 0.5. "
-        "Ranked as auc, with the same classes left out.",
+        when="Like auc, for a rare class: a constant output scores the share of the class, not 0.5. It ranks as auc "
+        "does and leaves out the same classes.",
         source="scikit-learn's average_precision_score",
         aliases=also(
             *("ap", "average_precision_score", "macro_average_precision", "BinaryAveragePrecision"),
@@ -91,9 +92,8 @@ METRICS: Final[tuple[Metric, ...]] = (
         name="brier",
         meaning="squared error of the probabilities, summed over the classes",
         formula="sum_k (p_k - t_k)^2 per sample; binary: (p - t)^2",
-        when="To judge probabilities and not just decisions: it falls with every step towards the truth, and can be no "
-        "lower on average than where the probabilities are the true ones. 0 is perfect; 2 is sure and wrong "
-        "(binary: 1).",
+        when="To judge probabilities and not only decisions. Its expected value is lowest when the probabilities are "
+        "the true ones. 0 is perfect; 2 is certain and wrong (binary: 1).",
         source="Brier (1950), Verification of Forecasts Expressed in Terms of Probability",
         aliases=also("brier_score", "BrierScore", "brier_score_loss"),
         tasks=CLASS_TASKS,
@@ -102,11 +102,11 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     Metric(
         name="expected_calibration_error",
-        meaning="gap between how sure the model is and how often it is right",
+        meaning="gap between how confident the model is and how often it is right",
         formula="sum_b N_b / N |mean of p - share that is true|, b one of 15 equal bins of p; "
         "multiclass: p of the likeliest class",
-        when="To see whether 80 % means 80 %. It says nothing of how good the decisions are: the base rate given for "
-        "every sample has 0. Few samples alone make it larger than 0.",
+        when="To see whether 80 % means 80 %. It does not judge the decisions: predicting the base rate for every "
+        "sample scores 0. With few samples it is above 0 by chance.",
         source="Guo et al. (2017), On Calibration of Modern Neural Networks, arXiv:1706.04599",
         aliases=also("ece", "calibration_error", "BinaryCalibrationError", "MulticlassCalibrationError"),
         tasks=CLASS_TASKS,

@@ -16,7 +16,7 @@ OUTPUT: Final = Parameter(
     "output",
     Literal["auto", "none", "logits", "sigmoid", "softmax", "log_softmax"],
     "auto",
-    "activation of the last layer; none and logits are one thing; auto: what the task and the loss want",
+    "activation of the last layer; none and logits are the same; auto: chosen by task and loss",
 )
 INIT: Final = Nested("init", "initializer", "torch", "first values of the weights and biases")
 DROPOUT: Final = Parameter(
@@ -224,7 +224,7 @@ MODELS: Final[tuple[Model, ...]] = (
                 "layers",
                 "layer",
                 "lenet5",
-                "what stands before the output layer",
+                "the layers before the output layer",
                 many=True,
                 presets={"lenet5": LENET5, "two_conv": TWO_CONV},
             ),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from lossrun.catalog.declaration import Optimizer
 from lossrun.catalog.parameter import Parameter
 
-MOMENTUM: Final = Parameter("momentum", float, 0.0, "share of the last update kept", at_least=0, below=1)
+MOMENTUM: Final = Parameter("momentum", float, 0.0, "share of the previous update to keep", at_least=0, below=1)
 WEIGHT_DECAY: Final = Parameter("weight_decay", float, 0.0, "L2 penalty added to the gradient", at_least=0)
 DECOUPLED: Final = Parameter(
     "decoupled_weight_decay", bool, False, "decay the weights themselves instead of the gradient, as adamw does"

@@ -1,6 +1,6 @@
 """The optimizers a config may name: all of `torch.optim` that need no closure and no sparse gradients, with torch's own
 defaults. Left out of each: `maximize`, which would turn the loss upside down, and how torch computes (`foreach`,
-`fused`, `capturable`, `differentiable`), which is not the config's business. torch's pairs of unlike numbers are two
+`fused`, `capturable`, `differentiable`), which is not the config's business. torch's pairs of different numbers are two
 parameters here (`etas`: etaminus and etaplus), each with its own bounds.
 
 A `keras.` spelling brings Keras 3's defaults. What it cannot bring, because torch has another rule:
@@ -44,14 +44,14 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         name="sgd",
         meaning="stochastic gradient descent, plain or with (Nesterov) momentum",
         formula="w - rate v, v = momentum v + (1 - dampening) g, v = g at first; nesterov: w - rate (g + momentum v)",
-        when="The plainest there is, and with momentum 0.9 and a falling rate often the one that generalises best on "
-        "images. Its steps are as large as the gradient: another loss or reduction asks for another learning rate, "
-        "and inputs should be standardized.",
+        when="The simplest optimizer. With momentum 0.9 and a falling rate it often generalises best on images. Its "
+        "steps are as large as the gradient, so another loss or reduction needs another learning rate, and the inputs "
+        "should be standardized.",
         source="Robbins and Monro 1951, A Stochastic Approximation Method; momentum: Polyak 1964, Nesterov 1983",
         parameters=(
             MOMENTUM,
-            Parameter("nesterov", bool, False, "look ahead along the momentum; needs momentum above 0"),
-            Parameter("dampening", float, 0.0, "share of the gradient that momentum leaves out", at_least=0, at_most=1),
+            Parameter("nesterov", bool, False, "Nesterov momentum; needs momentum above 0"),
+            Parameter("dampening", float, 0.0, "share of the gradient left out of the momentum", at_least=0, at_most=1),
             WEIGHT_DECAY,
         ),
         aliases=(
@@ -69,8 +69,8 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         name="adam",
         meaning="per-weight step sizes from running means of the gradient and its square",
         formula="w - rate m / (sqrt(v) + eps), m and v the bias-corrected running means of g and g^2",
-        when="A first choice where little is known: works over decades of learning rates, 1e-3 to begin with. With "
-        "weight decay take adamw, or decoupled_weight_decay.",
+        when="A good first choice: it works over several orders of magnitude of the learning rate. Start with 1e-3. "
+        "For weight decay use adamw, or set decoupled_weight_decay.",
         source="Kingma and Ba 2015, Adam: A Method for Stochastic Optimization; amsgrad: Reddi, Kale and Kumar 2018",
         parameters=(BETAS, eps(1e-8), WEIGHT_DECAY, AMSGRAD, DECOUPLED),
         aliases=(
@@ -89,7 +89,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         name="adamw",
         meaning="Adam with weight decay applied to the weights instead of the gradient",
         formula="w - rate weight_decay w - rate m / (sqrt(v) + eps), m and v as in adam",
-        when="As adam, when weights are to decay: the decay is the same for every weight, however large its gradients.",
+        when="Like adam, with weight decay. Every weight decays at the same rate, however large its gradients.",
         source="Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization",
         parameters=(BETAS, eps(1e-8), decay_of_weights(1e-2), AMSGRAD),
         aliases=also("keras.AdamW", eps=1e-7, weight_decay=4e-3),
@@ -105,8 +105,9 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         name="rmsprop",
         meaning="gradient divided by the root of its running mean square",
         formula="w - rate g / (sqrt(v) + eps), v = alpha v + (1 - alpha) g^2",
-        when="Gradients of changing size, recurrent networks, reinforcement learning. v starts at 0 and is not "
-        "corrected, so the first steps are up to 1 / sqrt(1 - alpha) times as large: warm up, or take adam.",
+        when="Gradients whose size changes during training, recurrent networks, reinforcement learning. v starts at 0 "
+        "and is not corrected, so the first steps are up to 1 / sqrt(1 - alpha) times as large: use a warm-up, or "
+        "adam.",
         source="Tieleman and Hinton 2012, lecture 6.5 of Neural Networks for Machine Learning; centered: Graves 2013",
         parameters=(
             Parameter("alpha", float, 0.99, "decay of the mean square", at_least=0, below=1, aliases=("rho",)),
@@ -127,13 +128,13 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
     ),
     Optimizer(
         name="adagrad",
-        meaning="gradient divided by the root of the sum of all its squares: the rate only falls",
+        meaning="gradient divided by the root of the sum of all its squares: the step size only falls",
         formula="w - rate g / (sqrt(s) + eps), s = s + g^2",
-        when="Sparse inputs, where rare features are to keep large steps, and convex problems. In long runs its rate "
-        "falls to nothing; then rmsprop or adam.",
+        when="Sparse inputs, where rare features should keep large steps, and convex problems. In long runs the steps "
+        "become too small; then use rmsprop or adam.",
         source="Duchi, Hazan and Singer 2011, Adaptive Subgradient Methods, Journal of Machine Learning Research 12",
         parameters=(
-            Parameter("lr_decay", float, 0.0, "fall of the rate per step", unit="1/step", at_least=0),
+            Parameter("lr_decay", float, 0.0, "decay of the rate per step", unit="1/step", at_least=0),
             Parameter("initial_accumulator_value", float, 0.0, "the sum of squares at the start", at_least=0),
             eps(1e-10),
             WEIGHT_DECAY,
@@ -150,14 +151,21 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
     ),
     Optimizer(
         name="adadelta",
-        meaning="updates as large as the last ones were, in the units of the weights; a learning rate of 1 is usual",
+        meaning="updates as large as recent updates, in the units of the weights; a learning rate of 1 is usual",
         formula="w - rate d, d = g sqrt(u + eps) / sqrt(v + eps), u and v running means of d^2 and g^2",
-        when="When no learning rate is to be tuned: leave it at 1. The first steps are as small as the root of eps, "
-        "so it sets off slowly; Keras' default rate of 0.001 makes that a thousand times slower.",
+        when="When no learning rate should be tuned: leave it at 1. The first steps are only as large as the root of "
+        "eps, so it starts slowly; with Keras' default rate of 0.001 it is a thousand times slower.",
         source="Zeiler 2012, ADADELTA: An Adaptive Learning Rate Method",
         parameters=(
             Parameter("rho", float, 0.9, "decay of the two running mean squares", at_least=0, below=1),
-            Parameter("eps", float, 1e-6, "added under both roots: sets off", above=0, aliases=("epsilon",)),
+            Parameter(
+                "eps",
+                float,
+                1e-6,
+                "added under both roots; sets the size of the first steps",
+                above=0,
+                aliases=("epsilon",),
+            ),
             WEIGHT_DECAY,
         ),
         aliases=(
@@ -173,10 +181,9 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
     ),
     Optimizer(
         name="adamax",
-        meaning="Adam with the largest recent gradient in the place of the root of the mean square",
+        meaning="Adam that divides by the largest recent gradient instead of the root of the mean square",
         formula="w - rate m / ((1 - beta1^step) u), m the running mean of g, u = max(beta2 u, |g| + eps)",
-        when="As adam, where single gradients are very large: one of them is forgotten by the factor beta2 a step, "
-        "not by its square's mean. Stands twice the rate of adam.",
+        when="Like adam, when single gradients are very large. It tolerates about twice the rate of adam.",
         source="Kingma and Ba 2015, Adam, section 7",
         parameters=(BETAS, eps(1e-8), WEIGHT_DECAY),
         aliases=also("keras.Adamax", eps=1e-7),
@@ -189,10 +196,10 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
     ),
     Optimizer(
         name="nadam",
-        meaning="Adam with Nesterov momentum, which grows over the first steps",
+        meaning="Adam with Nesterov momentum that grows over the first steps",
         formula="w - rate ((1 - mu) g + mu' m) / (sqrt(v) + eps), each corrected for its bias; mu' is the next "
         "step's momentum",
-        when="As adam, looking ahead along the momentum: often a little faster at the start, at the same rates.",
+        when="Like adam, often a little faster at the start, at the same learning rates.",
         source="Dozat 2016, Incorporating Nesterov Momentum into Adam",
         parameters=(
             BETAS,
@@ -215,10 +222,10 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
     ),
     Optimizer(
         name="radam",
-        meaning="Adam that starts as momentum alone, until its mean square is worth dividing by",
+        meaning="Adam that uses momentum alone until its mean square is reliable",
         formula="w - rate r m / (sqrt(v) + eps); w - rate m while v rests on too few gradients; r rises towards 1",
-        when="In the place of adam with a warm-up: the first steps go by momentum alone, as large as the gradient "
-        "(so there a summed loss does take larger ones).",
+        when="Instead of adam with a warm-up. The first steps use momentum alone and are as large as the gradient, so "
+        "a summed loss takes larger steps there.",
         source="Liu et al. 2020, On the Variance of the Adaptive Learning Rate and Beyond",
         parameters=(BETAS, eps(1e-8), WEIGHT_DECAY, DECOUPLED),
         aliases=also("rectified_adam"),
@@ -231,14 +238,15 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
     ),
     Optimizer(
         name="asgd",
-        meaning="descent with a falling rate and a decay; the average of the weights is kept, but as in torch not used",
+        meaning="gradient descent with a falling rate and weight decay; it averages the weights but, as in torch, "
+        "does not use the average",
         formula="w - eta (g + lambd w), eta = rate / (1 + lambd rate step)^alpha, of the step before",
-        when="To compare with torch's. The average of the weights, its point, is kept from step t0 on but not used: "
-        "neither torch nor lossrun evaluates it. A schedule acts one step late.",
+        when="Only to compare with torch's ASGD. The averaged weights, the purpose of the method, are kept from step "
+        "t0 on, but neither torch nor lossrun evaluates them. A schedule takes effect one step late.",
         source="Polyak and Juditsky 1992, Acceleration of Stochastic Approximation by Averaging",
         parameters=(
             Parameter("lambd", float, 1e-4, "decay of the weights, and of the rate", at_least=0, aliases=("lambda",)),
-            Parameter("alpha", float, 0.75, "power by which the rate falls", at_least=0),
+            Parameter("alpha", float, 0.75, "power of the decay of the rate", at_least=0),
             Parameter("t0", float, 1e6, "when to start averaging", unit="steps", at_least=0),
             WEIGHT_DECAY,
         ),
@@ -256,16 +264,16 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         "each weight, and moves nothing later",
         formula="w - s sign(g), s = etaplus s where the sign stayed, etaminus s (and no step) where it turned; s = "
         "rate at first",
-        when="batch_size: full on small data: fast, and hardly a rate to tune. Not with batches, whose noise turns "
-        "the signs. The learning rate is the first step only: a schedule changes nothing, but a warm-up makes the "
-        "first steps tiny.",
+        when="Small data with batch_size: full, where it is fast and needs hardly any tuning. It does not work with "
+        "mini-batches, whose noise flips the signs. The learning rate is only the size of the first step, so a "
+        "schedule changes nothing, but a warm-up makes the first steps tiny.",
         source="Riedmiller and Braun 1993, A Direct Adaptive Method for Faster Backpropagation Learning: The RPROP "
         "Algorithm",
         parameters=(
-            Parameter("etaminus", float, 0.5, "factor of a step where the sign has turned", above=0, below=1),
-            Parameter("etaplus", float, 1.2, "factor of a step where the sign has stayed", above=1),
-            Parameter("step_size_min", float, 1e-6, "no step is smaller", at_least=0),
-            Parameter("step_size_max", float, 50.0, "no step is larger", above=0),
+            Parameter("etaminus", float, 0.5, "factor of a step size whose sign changed", above=0, below=1),
+            Parameter("etaplus", float, 1.2, "factor of a step size whose sign stayed the same", above=1),
+            Parameter("step_size_min", float, 1e-6, "smallest step size", at_least=0),
+            Parameter("step_size_max", float, 50.0, "largest step size", above=0),
         ),
         aliases=also("resilient_propagation", "resilient_backpropagation"),
         torch_class="Rprop",
@@ -283,9 +291,8 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         "rate is the largest share, 1/sqrt(step) the later one",
         formula="w - a g / sqrt(v) clipped to size d, v from means of g^2 by row and column, a = max(eps2, size of "
         "w) min(rate, 1/sqrt(step))",
-        when="Large matrices with little memory for the optimizer's state. The learning rate is the largest change "
-        "in proportion to the weights, 0.01 usually; from step 1 / rate^2 on it is 1/sqrt(step), whatever the "
-        "rate.",
+        when="Large matrices, with little memory for the optimizer's state. The learning rate is the largest relative "
+        "change of the weights, usually 0.01; from step 1 / rate^2 on the change is 1/sqrt(step), whatever the rate.",
         source="Shazeer and Stern 2018, Adafactor: Adaptive Learning Rates with Sublinear Memory Cost",
         parameters=(
             Parameter(
@@ -317,18 +324,17 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
     ),
     Optimizer(
         name="muon",
-        meaning="momentum made orthogonal, for the matrices and convolutions of hidden layers; biases, norms and the "
-        "output layer go by adamw",
+        meaning="orthogonalized momentum for the matrices and convolutions of hidden layers; adamw trains the biases, "
+        "norms and the output layer",
         formula="w - rate weight_decay w - rate s O(m), O(m) = U V' for m = U S V', m the running mean of g, s by "
         "the shape",
-        when="Networks with hidden layers: all directions of a matrix learn alike, also those of small gradients. "
-        "With adjust_lr_fn: match_rms_adamw it takes the learning rates of adamw, which trains the rest; with "
-        "original, 0.02 and adamw_rate_share: 0.015 are usual. A model without hidden layers is trained by adamw "
-        "alone.",
+        when="Networks with hidden layers: all directions of a matrix learn equally fast, also those with small "
+        "gradients. With adjust_lr_fn: match_rms_adamw it takes the learning rates of adamw. With original, a rate of "
+        "0.02 and adamw_rate_share: 0.015 are usual. A model without hidden layers is trained by adamw alone.",
         source="Jordan et al. 2024, Muon: An optimizer for hidden layers in neural networks; Liu et al. 2025, Muon "
         "is Scalable for LLM Training",
         parameters=(
-            Parameter("momentum", float, 0.95, "share of the last update kept", at_least=0, below=1),
+            Parameter("momentum", float, 0.95, "share of the previous update to keep", at_least=0, below=1),
             Parameter("nesterov", bool, True, "look ahead along the momentum"),
             decay_of_weights(0.1),
             Parameter(

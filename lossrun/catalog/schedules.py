@@ -15,13 +15,13 @@ from lossrun.catalog.declaration import Schedule, also
 from lossrun.catalog.parameter import REQUIRED, Parameter
 
 WARMUP: Final = Parameter(
-    "warmup_epochs", float, 0.0, "rate rises in a straight line from near 0, step by step", unit="epochs", at_least=0
+    "warmup_epochs", float, 0.0, "length of a linear rise from near 0 at the start", unit="epochs", at_least=0
 )
 OVER: Final = Parameter(
     "over_epochs",
     float | None,
     None,
-    "how long it takes, the last share holding afterwards; left out: what the warm-up leaves of the run",
+    "how long the change takes; afterwards the last share holds. Left out: the rest of the run after the warm-up",
     unit="epochs",
     above=0,
 )
@@ -48,16 +48,16 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         name="constant",
         meaning="the same rate throughout",
         formula="rate",
-        when="To compare losses and optimizers at first: nothing else moves. The last epochs jitter as wide as the "
-        "rate allows.",
+        when="The first choice to compare losses and optimizers, because nothing else changes. In the last epochs the "
+        "weights jitter as widely as the rate allows.",
         parameters=(WARMUP,),
         aliases=also("none"),
     ),
     Schedule(
         name="step",
-        meaning="rate times gamma after every so many epochs",
+        meaning="multiplies the rate by gamma at a fixed interval of epochs",
         formula="rate gamma^floor(epoch / every)",
-        when="Long runs with sgd: each stair lets the weights settle, and the loss falls visibly.",
+        when="Long runs with sgd: after each drop the weights settle and the loss falls visibly.",
         parameters=(
             Parameter("every", int, 10, "length of a stair", unit="epochs", at_least=1, aliases=("step_size",)),
             Parameter("gamma", float, 0.1, "factor at each stair", above=0, at_most=1),
@@ -67,14 +67,12 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
     ),
     Schedule(
         name="multi_step",
-        meaning="rate times gamma after each of the named epochs",
+        meaning="multiplies the rate by gamma after each listed epoch",
         formula="rate gamma^(milestones passed)",
-        when="As step, with stairs of unequal length: published recipes say at which epochs.",
+        when="Like step, with drops at epochs that you choose, as published recipes list them.",
         source="He et al. 2016, Deep Residual Learning for Image Recognition, section 4.2",
         parameters=(
-            Parameter(
-                "milestones", list[int], REQUIRED, "after which epochs, such as [30, 60]", unit="epochs", at_least=1
-            ),
+            Parameter("milestones", list[int], REQUIRED, "the epochs, such as [30, 60]", unit="epochs", at_least=1),
             Parameter("gamma", float, 0.1, "factor at each milestone", above=0, at_most=1),
             WARMUP,
         ),
@@ -82,9 +80,9 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
     ),
     Schedule(
         name="piecewise_constant",
-        meaning="the rate itself, then a share of it from each boundary on",
+        meaning="the full rate at first, then a fraction of it from each boundary on",
         formula="rate times the fraction of the last boundary passed",
-        when="Any stairs, up or down: when multi_step's one factor is not enough.",
+        when="Any staircase, up or down, when the single factor of multi_step is not enough.",
         parameters=(
             # Keras' list of values begins with the rate before the first boundary: here that is learning_rate.
             Parameter("boundaries", list[float], REQUIRED, "when the share changes", unit="epochs", above=0),
@@ -97,10 +95,10 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
     ),
     Schedule(
         name="reduced_start",
-        meaning="rate times factor for the first epochs, then the rate itself",
+        meaning="the rate times factor for the first epochs, then the full rate",
         formula="rate factor for the first for_epochs epochs, then rate",
-        when="When the first steps explode at the full rate. A warm-up (warmup_epochs, with every schedule) does it "
-        "without the jump.",
+        when="When the first steps diverge at the full rate. A warm-up (warmup_epochs, available with every schedule) "
+        "rises smoothly instead.",
         source="He et al. 2016, Deep Residual Learning for Image Recognition, section 4.2",
         parameters=(
             Parameter("factor", float, 1 / 3, "share of the rate at first", above=0, at_most=1),
@@ -111,13 +109,13 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
     ),
     Schedule(
         name="exponential",
-        meaning="rate times gamma for every so many epochs: in stairs, or step by step",
+        meaning="multiplies the rate by gamma once per period, in stairs or step by step",
         formula="rate gamma^(epoch / every), whole epochs only in stairs",
-        when="A steady fall that does not know how long the run will be.",
+        when="A steady fall that does not depend on the length of the run.",
         parameters=(
-            Parameter("gamma", float, 0.95, "factor of that time", above=0, at_most=1, aliases=("decay_rate",)),
-            Parameter("every", float, 1.0, "the time that gamma is for", unit="epochs", above=0),
-            Parameter("staircase", bool, True, "only whole stairs; false: a little at each step"),
+            Parameter("gamma", float, 0.95, "factor for each period", above=0, at_most=1, aliases=("decay_rate",)),
+            Parameter("every", float, 1.0, "length of the period", unit="epochs", above=0),
+            Parameter("staircase", bool, True, "change only after whole periods; false: a little at each step"),
             WARMUP,
         ),
         aliases=(
@@ -129,13 +127,13 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         name="inverse_time",
         meaning="rate / (1 + decay * time): step by step, or in stairs",
         formula="rate / (1 + decay epoch / every)",
-        when="A fall that slows down: the classic for sgd, whose convergence is proved with it.",
+        when="A fall that slows down: the classic schedule for sgd, used in its convergence proofs.",
         source="Robbins and Monro 1951; Darken and Moody 1990, Note on Learning Rate Schedules for Stochastic "
         "Optimization",
         parameters=(
-            Parameter("decay", float, 0.1, "of that time", at_least=0, aliases=("decay_rate",)),
-            Parameter("every", float, 1.0, "the time that decay is for", unit="epochs", above=0),
-            Parameter("staircase", bool, False, "only whole stairs"),
+            Parameter("decay", float, 0.1, "decay for each period", at_least=0, aliases=("decay_rate",)),
+            Parameter("every", float, 1.0, "length of the period", unit="epochs", above=0),
+            Parameter("staircase", bool, False, "change only after whole periods"),
             WARMUP,
         ),
         aliases=also("InverseTimeDecay", "inverse_time_decay"),
@@ -144,7 +142,7 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         name="linear",
         meaning="a straight line from start_fraction of the rate to final_fraction of it",
         formula="rate (start_fraction + (final_fraction - start_fraction) progress)",
-        when="The simplest fall to 0 over the run, hard to beat; usual with a warm-up for transformers.",
+        when="The simplest fall to 0 over the run, and hard to beat; usual for transformers, with a warm-up.",
         parameters=(
             Parameter("start_fraction", float, 1.0, "share of the rate at the start", above=0, at_most=1),
             FINAL_FRACTION,
@@ -159,10 +157,10 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         name="polynomial",
         meaning="from the rate down to final_fraction of it, as (1 - time)^power",
         formula="rate (final_fraction + (1 - final_fraction) (1 - progress)^power)",
-        when="Between linear (power 1) and a quicker fall; 0.9 is usual in segmentation, 2 elsewhere.",
+        when="With power 1 it is linear; a larger power falls sooner. 0.9 is usual in segmentation, 2 elsewhere.",
         source="Chen et al. 2018, DeepLab",
         parameters=(
-            Parameter("power", float, 1.0, "1 is a straight line, more falls sooner", above=0),
+            Parameter("power", float, 1.0, "1 is a straight line; more falls sooner", above=0),
             FINAL_FRACTION,
             OVER,
             WARMUP,
@@ -182,8 +180,8 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         name="cosine",
         meaning="half a cosine from the rate down to final_fraction of it, step by step, over the whole run",
         formula="rate (final_fraction + (1 - final_fraction) (1 + cos(pi progress)) / 2)",
-        when="A good default for a run of known length: high for long, then down to fine steps. A run stopped early "
-        "has not come down.",
+        when="A good default for a run of known length: the rate stays high for long, then falls to fine steps. If a "
+        "run stops early, its rate has not yet fallen.",
         source="Loshchilov and Hutter 2017, SGDR: Stochastic Gradient Descent with Warm Restarts",
         parameters=(WARMUP, FINAL_FRACTION, OVER),
         aliases=(
@@ -194,17 +192,30 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
     ),
     Schedule(
         name="cosine_restarts",
-        meaning="half cosines one after the other, each from the rate down to final_fraction of it",
+        meaning="repeated half cosines, each from the rate down to final_fraction of it",
         formula="as cosine in each cycle, cycle i of first_epochs growth^i epochs from a top of peak_factor^i",
-        when="Runs whose length is open: the end of every cycle is a good place to stop. Stop elsewhere and the rate "
-        "is high.",
+        when="Runs of open length: the end of each cycle is a good place to stop. Elsewhere the rate is still high.",
         source="Loshchilov and Hutter 2017, SGDR: Stochastic Gradient Descent with Warm Restarts",
         parameters=(
-            Parameter("first_epochs", float, REQUIRED, "length of the first", unit="epochs", above=0, aliases=("T_0",)),
             Parameter(
-                "growth", float, 1.0, "of the length, from one to the next", at_least=1, aliases=("T_mult", "t_mul")
+                "first_epochs", float, REQUIRED, "length of the first cycle", unit="epochs", above=0, aliases=("T_0",)
             ),
-            Parameter("peak_factor", float, 1.0, "of the top, from one to the next", above=0, aliases=("m_mul",)),
+            Parameter(
+                "growth",
+                float,
+                1.0,
+                "factor of the length, from one cycle to the next",
+                at_least=1,
+                aliases=("T_mult", "t_mul"),
+            ),
+            Parameter(
+                "peak_factor",
+                float,
+                1.0,
+                "factor of the highest rate, from one cycle to the next",
+                above=0,
+                aliases=("m_mul",),
+            ),
             FINAL_FRACTION,
             WARMUP,
         ),
@@ -216,21 +227,24 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
     ),
     Schedule(
         name="cyclic",
-        meaning="up to the rate and down again, over and over; momentum is left alone",
+        meaning="rises to the rate and falls again, repeatedly; the momentum does not change",
         formula="rate (base_fraction + (1 - base_fraction) h), h from 0 to 1 and back in straight lines",
-        when="To search a range of rates within a run, and against getting stuck. The learning rate is the top.",
+        when="To search a range of rates within one run, and to escape poor minima. The learning rate is the highest "
+        "one.",
         source="Smith 2017, Cyclical Learning Rates for Training Neural Networks",
         parameters=(
             Parameter("base_fraction", float, 0.1, "share of the rate at the bottom", at_least=0, at_most=1),
             Parameter("up_epochs", float, 2.0, "length of the way up", unit="epochs", above=0),
-            Parameter("down_epochs", float | None, None, "of the way down; left out: as up", unit="epochs", above=0),
+            Parameter(
+                "down_epochs", float | None, None, "length of the way down; left out: as up", unit="epochs", above=0
+            ),
             Parameter(
                 "mode",
                 Literal["triangular", "triangular2", "exp_range"],
                 "triangular",
-                "tops: alike, halved from one to the next, or falling with gamma",
+                "the highest rate of each cycle: the same, halved each time, or falling with gamma",
             ),
-            Parameter("gamma", float, 1.0, "factor of the tops per epoch, for exp_range", above=0, at_most=1),
+            Parameter("gamma", float, 1.0, "factor of the highest rate per epoch, for exp_range", above=0, at_most=1),
             WARMUP,
         ),
         aliases=also(
@@ -242,18 +256,25 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
     ),
     Schedule(
         name="one_cycle",
-        meaning="from a fraction up to the rate and down to nearly nothing, over the whole run; momentum is left alone",
+        meaning="rises from a fraction to the rate, then falls to nearly 0 over the whole run; the momentum does not "
+        "change",
         formula="rate / div_factor up to rate after pct_start of the run, then down to rate / div_factor / "
         "final_div_factor",
-        when="Short runs at a high rate: the learning rate is the top, several times what a constant one would be. "
-        "The momentum is not cycled against it, as torch's would be.",
+        when="Short runs at a high rate. The learning rate is the highest one, several times a good constant rate. "
+        "Unlike in torch, the momentum does not cycle against it.",
         source="Smith and Topin 2018, Super-Convergence",
         parameters=(
-            Parameter("pct_start", float, 0.3, "share of the time that the way up takes", at_least=0, at_most=1),
-            Parameter("div_factor", float, 25.0, "rate / that is the start", at_least=1),
-            Parameter("final_div_factor", float, 1e4, "the start / that is the end", above=0),
-            Parameter("anneal", Literal["cos", "linear"], "cos", "shape of both ways", aliases=("anneal_strategy",)),
-            Parameter("three_phase", bool, False, "down to the start first, as long as the way up, then to the end"),
+            Parameter("pct_start", float, 0.3, "share of the run for the rise", at_least=0, at_most=1),
+            Parameter("div_factor", float, 25.0, "the start is the rate divided by this", at_least=1),
+            Parameter("final_div_factor", float, 1e4, "the end is the start divided by this", above=0),
+            Parameter(
+                "anneal",
+                Literal["cos", "linear"],
+                "cos",
+                "shape of the rise and the fall",
+                aliases=("anneal_strategy",),
+            ),
+            Parameter("three_phase", bool, False, "first fall to the start, for as long as the rise, then to the end"),
             WARMUP,
         ),
         aliases=(
@@ -264,9 +285,9 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
     ),
     Schedule(
         name="reduce_on_plateau",
-        meaning="rate times factor when the watched value has not improved for more than patience epochs",
+        meaning="multiplies the rate by factor when the watched metric has not improved for more than patience epochs",
         formula="rate factor^(times the watched value stalled), at least min_rate",
-        when="When it is not known when progress will stall. Each seed has its own rate then, so seeds train one by "
+        when="When you do not know when progress will stall. Each seed then has its own rate, so seeds train one by "
         "one.",
         source="Krizhevsky, Sutskever and Hinton 2012, ImageNet Classification, section 5 (by hand)",
         parameters=(
@@ -275,8 +296,13 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
             Parameter("threshold", float, 1e-4, "relative improvement that counts", at_least=0),
             Parameter("cooldown", int, 0, "epochs to wait after a reduction", unit="epochs", at_least=0),
             Parameter("min_rate", float, 0.0, "the rate never falls below it", at_least=0, aliases=("min_lr",)),
-            Parameter("metric", str, "auto", "what to watch; auto: val_loss, or train_loss without validation"),
-            Parameter("mode", Literal["auto", "min", "max"], "auto", "which way is better; auto: as the metric says"),
+            Parameter("metric", str, "auto", "the metric to watch; auto: val_loss, or train_loss without validation"),
+            Parameter(
+                "mode",
+                Literal["auto", "min", "max"],
+                "auto",
+                "whether lower or higher is better; auto: as the metric declares",
+            ),
             WARMUP,
         ),
         aliases=(

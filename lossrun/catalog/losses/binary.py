@@ -1,4 +1,4 @@
-"""Losses of yes and no: one, or several labels at once. `binary_cross_entropy` also takes exclusive classes."""
+"""Losses of binary labels: one, or several at once. `binary_cross_entropy` also takes exclusive classes."""
 
 from typing import Final
 
@@ -26,8 +26,8 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
         name="binary_cross_entropy",
         meaning="negative log-likelihood of yes-or-no targets, one per output",
         formula="mean over K of -(t ln p + (1 - t) ln(1 - p)), p = sigmoid(y) of logits y",
-        when="The default for one yes or no, and for several labels at once. Give it logits: from a sigmoid's output "
-        "the logarithm has lost what a large logit knew. Also for regression of shares in [0, 1].",
+        when="The default for binary classification, and for several labels at once. Give it logits: a sigmoid output "
+        "has already lost precision for large logits. It also fits regression of shares in [0, 1].",
         source="Good 1952, Rational Decisions; as a loss of networks Solla, Levin and Fleisher 1988",
         parameters=(INPUTS, SMOOTHING, CLASS_WEIGHTS, POSITIVE_WEIGHT, WEIGHTING, REDUCTION),
         aliases=(
@@ -61,19 +61,24 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="binary_focal",
-        meaning="binary cross-entropy in which what is already right counts less",
+        meaning="binary cross-entropy that gives less weight to samples that are already right",
         formula="mean over K of (1 - q)^gamma (-(t ln p + (1 - t) ln(1 - p))), q = t p + (1 - t) (1 - p); times alpha "
         "(yes) or 1 - alpha (no)",
-        when="Many easy samples and few hard ones, such as rare positives. Its probabilities are too timid: it stops "
-        "asking for more once a sample is right.",
+        when="Many easy samples and few hard ones, such as rare positives. Its probabilities are under-confident, "
+        "because the loss hardly rewards more certainty once a sample is right.",
         source="Lin, Goyal, Girshick, He and Dollar 2017, Focal Loss for Dense Object Detection",
         parameters=(
             INPUTS,
             GAMMA,
-            Parameter("alpha", float | None, None, "weight of yes; of no: 1 - alpha. None: both 1", above=0, below=1),
             Parameter(
-                "apply_class_balancing", bool, True, "whether alpha counts; in Keras it does not unless asked to"
+                "alpha",
+                float | None,
+                None,
+                "weight of positive labels; negative ones get 1 - alpha. None: both 1",
+                above=0,
+                below=1,
             ),
+            Parameter("apply_class_balancing", bool, True, "whether to use alpha; Keras does not by default"),
             SMOOTHING,
             CLASS_WEIGHTS,
             WEIGHTING,
@@ -98,10 +103,10 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="hinge",
-        meaning="how far the output falls short of a margin of 1 on the right side",
+        meaning="how far the output falls short of a margin of 1 on the correct side",
         formula="mean over K of max(0, 1 - s y), s = 1 for yes, -1 for no",
-        when="When only the decision matters: samples beyond the margin have no gradient at all, so few of them shape "
-        "the boundary (a linear model with weight decay is a support vector machine). It gives no probabilities.",
+        when="When only the decision matters. Samples beyond the margin have no gradient, so a few samples shape the "
+        "boundary: a linear model with weight decay is a support vector machine. It gives no probabilities.",
         source="Cortes and Vapnik 1995, Support-Vector Networks",
         parameters=WEIGHTED,
         aliases=(
@@ -114,9 +119,9 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="squared_hinge",
-        meaning="the square of hinge: smooth at the margin, harder on samples far on the wrong side",
+        meaning="the square of hinge: smooth at the margin, stricter with samples far on the wrong side",
         formula="mean over K of max(0, 1 - s y)^2, s = 1 for yes, -1 for no",
-        when="As hinge, where a smooth gradient helps and labels are clean.",
+        when="Like hinge, when a smooth gradient helps and the labels are clean.",
         source="Lee and Mangasarian 2001, SSVM: A Smooth Support Vector Machine",
         parameters=WEIGHTED,
         aliases=(
@@ -131,7 +136,7 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
         name="multilabel_soft_margin",
         meaning="PyTorch's name for binary cross-entropy of several labels from logits",
         formula="mean over K of -(t ln p + (1 - t) ln(1 - p)), p = sigmoid(y)",
-        when="Where binary_cross_entropy is meant; it is the same.",
+        when="Use binary_cross_entropy instead; this is the same loss under PyTorch's name.",
         source="PyTorch, MultiLabelSoftMarginLoss",
         parameters=WEIGHTED,
         # torch divides by the number of samples here, other than in its cross-entropy.
@@ -148,13 +153,13 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
         name="dice",
         meaning="1 - the overlap of probabilities and labels, 2 |A and B| / (|A| + |B|), of each sample",
         formula="1 - (2 sum of t p + eps) / (sum of t + sum of p + eps), sums over K",
-        when="Few labels of many are true, and the ones that are not should not count. Its gradient is small where all "
-        "probabilities are: combine or begin with binary_cross_entropy. Keras takes the whole batch for one sample "
-        "unless told axis=-1, which is this.",
+        when="When few of many labels are true and the false ones should not count. Its gradient is small where all "
+        "probabilities are small: combine it with binary_cross_entropy, or start with that. Keras computes it over "
+        "the whole batch unless axis=-1 is given; lossrun computes it for each sample.",
         source="Milletari, Navab and Ahmadi 2016, V-Net (there with squares in the denominator)",
         parameters=(
             INPUTS,
-            Parameter("eps", float, 1e-7, "keeps 0 / 0, no label and no guess, at a loss of 0", above=0),
+            Parameter("eps", float, 1e-7, "avoids 0 / 0: no label and no prediction give a loss of 0", above=0),
             REDUCTION,
         ),
         aliases=(
@@ -170,18 +175,18 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="tversky",
-        meaning="dice in which missed labels and false alarms have weights of their own",
+        meaning="dice with separate weights for missed labels and false alarms",
         formula="1 - (TP + eps) / (TP + alpha M + beta F + eps), TP = sum of t p, M = sum of t (1 - p), "
         "F = sum of (1 - t) p",
-        when="As dice, where a missed label is worse than a false alarm (alpha above beta), or the reverse. Both at "
-        "0.5 it is dice.",
+        when="Like dice, when a missed label is worse than a false alarm (alpha above beta), or the other way round. "
+        "With both at 0.5 it is dice.",
         source="Salehi, Erdogmus and Gholipour 2017, Tversky loss function for image segmentation (where alpha and "
         "beta stand the other way round; here they are as Keras computes, whose documentation says the reverse)",
         parameters=(
             INPUTS,
             Parameter("alpha", float, 0.5, "weight of missed labels", at_least=0),
             Parameter("beta", float, 0.5, "weight of false alarms", at_least=0),
-            Parameter("eps", float, 1e-7, "keeps 0 / 0, no label and no guess, at a loss of 0", above=0),
+            Parameter("eps", float, 1e-7, "avoids 0 / 0: no label and no prediction give a loss of 0", above=0),
             REDUCTION,
         ),
         aliases=(

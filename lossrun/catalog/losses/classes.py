@@ -19,10 +19,10 @@ from lossrun.catalog.parameter import Parameter
 CLASS_LOSSES: Final[tuple[Loss, ...]] = (
     Loss(
         name="cross_entropy",
-        meaning="negative log-likelihood of the right class; class indices and one-hot targets alike",
+        meaning="negative log-likelihood of the correct class; takes class indices and one-hot targets",
         formula="-sum over K of t ln p, p = softmax(y) of logits y",
-        when="The default for one class of several. Give it logits, not a softmax's output. Sparse and categorical are "
-        "two ways of writing the targets, not two losses.",
+        when="The default for multiclass classification. Give it logits, not the output of a softmax. Sparse and "
+        "categorical are two ways to write the targets, not two losses.",
         source="Good 1952, Rational Decisions; with softmax Bridle 1990; label smoothing Szegedy and others 2016",
         parameters=(
             INPUTS,
@@ -32,7 +32,7 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
                 "ignore_index",
                 int | float | str | None,
                 None,
-                "label whose samples do not count, as the data write it; the mean is over the others",
+                "label whose samples are ignored, written as in the data; the mean is over the others",
                 aliases=("ignore_class",),
                 form="a label",
             ),
@@ -72,15 +72,17 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="focal",
-        meaning="cross-entropy in which samples already right count less",
+        meaning="cross-entropy that gives less weight to samples that are already right",
         formula="-sum over K of alpha t (1 - p)^gamma ln p",
-        when="Rare classes among many easy samples, together with class_weights. gamma 0 is cross_entropy. Its "
-        "probabilities are too timid.",
+        when="Rare classes among many easy samples, together with class_weights. With gamma 0 it is cross_entropy. "
+        "Its probabilities are under-confident.",
         source="Lin, Goyal, Girshick, He and Dollar 2017, Focal Loss for Dense Object Detection",
         parameters=(
             INPUTS,
             GAMMA,
-            Parameter("alpha", float, 1.0, "factor of the whole loss; for one by class: class_weights", above=0),
+            Parameter(
+                "alpha", float, 1.0, "factor of the whole loss; for a factor per class use class_weights", above=0
+            ),
             SMOOTHING,
             *WEIGHTED,
         ),
@@ -96,13 +98,13 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="multi_margin",
-        meaning="how far the right class falls short of leading every other by a margin",
+        meaning="how far the correct class falls short of beating every other class by a margin",
         formula="sum over the wrong classes k of max(0, margin - y_right + y_k)^p, divided by K",
-        when="As hinge, for several classes. It gives no probabilities.",
+        when="Like hinge, for several classes. It gives no probabilities.",
         source="Weston and Watkins 1999, Support Vector Machines for Multi-Class Pattern Recognition",
         parameters=(
             Parameter("p", int, 1, "power of each shortfall: 1 or 2", at_least=1, at_most=2),
-            Parameter("margin", float, 1.0, "lead that is enough", unit="output units", above=0),
+            Parameter("margin", float, 1.0, "margin that is enough", unit="output units", above=0),
             *WEIGHTED,
         ),
         # torch divides by the number of samples here, other than in its cross-entropy.
@@ -114,9 +116,10 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="categorical_hinge",
-        meaning="how far the right class falls short of leading the strongest other by 1",
+        meaning="how far the correct class falls short of beating the strongest other class by 1",
         formula="max(0, 1 - y_right + max over the wrong classes of y)",
-        when="As multi_margin, looking at the strongest rival alone, which counts as at least 0, as in Keras.",
+        when="Like multi_margin, but it compares with the strongest other class only, which counts as at least 0, as "
+        "in Keras.",
         source="Crammer and Singer 2001, On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines",
         parameters=WEIGHTED,
         aliases=in_keras("CategoricalHinge", weight_convention="keras"),
@@ -129,8 +132,8 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
         name="kl_divergence",
         meaning="Kullback-Leibler divergence of the outputs' distribution from the targets'",
         formula="sum over K of t (ln t - ln p)",
-        when="Targets that are distributions. On hard labels it is cross_entropy, to the last bit from logits, so it "
-        "appears once among the metrics.",
+        when="Targets that are probability distributions. On hard labels it equals cross_entropy bit for bit from "
+        "logits, so the metrics list it only once.",
         source="Kullback and Leibler 1951, On Information and Sufficiency",
         parameters=(INPUTS, *WEIGHTED),
         aliases=(
@@ -159,10 +162,10 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="generalized_cross_entropy",
-        meaning="between cross-entropy (q near 0) and mae (q 1): robust against wrong labels",
+        meaning="between cross-entropy (q near 0) and mae (q 1): robust to wrong labels",
         formula="(1 - p_right^q) / q",
-        when="Labels of which some are wrong: a sample that is far off stops pulling. It learns more slowly than "
-        "cross_entropy; start with q 0.7 and lower it where nothing moves.",
+        when="When some labels are wrong: a wrong label has limited influence. It learns more slowly than "
+        "cross_entropy. Start with q 0.7 and lower it if the loss does not fall.",
         source="Zhang and Sabuncu 2018, Generalized Cross Entropy Loss for Training Deep Neural Networks",
         parameters=(
             INPUTS,
@@ -184,16 +187,16 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="symmetric_cross_entropy",
-        meaning="cross-entropy and its reverse together: robust against wrong labels",
+        meaning="cross-entropy plus its reverse: robust to wrong labels",
         formula="alpha (-sum of t ln p) + beta (-sum of p ln t), ln t at least log_zero",
-        when="Labels of which some are wrong: the first part learns, the second does not let single samples pull "
-        "without bound.",
+        when="When some labels are wrong: the first term learns, and the second limits the influence of single "
+        "samples.",
         source="Wang, Ma, Chen, Luo, Yi and Bailey 2019, Symmetric Cross Entropy for Robust Learning with Noisy Labels",
         parameters=(
             INPUTS,
             Parameter("alpha", float, 0.1, "weight of the cross-entropy", at_least=0),
             Parameter("beta", float, 1.0, "weight of its reverse", at_least=0),
-            Parameter("log_zero", float, -4.0, "what stands for the logarithm of 0", below=0),
+            Parameter("log_zero", float, -4.0, "used as the logarithm of 0", below=0),
             *WEIGHTED,
         ),
         aliases=also("sce", "SymmetricCrossEntropy", "SCELoss"),

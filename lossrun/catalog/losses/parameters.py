@@ -17,10 +17,10 @@ INPUTS: Final = Parameter(
     "inputs",
     Literal["auto", "logits", "probabilities", "log_probabilities"],
     "auto",
-    "what the model's outputs are; auto: derived from model.output; from_logits is its familiar spelling",
+    "the form of the model's outputs; auto: derived from model.output. from_logits is another way to set it",
 )
 SMOOTHING: Final = Parameter(
-    "label_smoothing", float, 0.0, "share of the target spread evenly over the classes", at_least=0, below=1
+    "label_smoothing", float, 0.0, "share of each target that is spread evenly over the classes", at_least=0, below=1
 )
 CLASS_WEIGHTS: Final = Parameter(
     "class_weights",
@@ -41,10 +41,10 @@ POSITIVE_WEIGHT: Final = Parameter(
     "pos_weight",
     float | list[float] | None,
     None,
-    "what the loss of a yes is multiplied by, one for all outputs or one for each; the mean still divides by samples",
+    "factor of the loss of positive labels: one number, or one for each output; the mean still divides by samples",
     above=0,
 )
-GAMMA: Final = Parameter("gamma", float, 2.0, "how much less easy samples count; 0: all alike", at_least=0)
+GAMMA: Final = Parameter("gamma", float, 2.0, "how strongly to discount easy samples; 0: not at all", at_least=0)
 # What a framework's function takes its outputs for when it is called without options.
 OF_PROBABILITIES: Final = {"inputs": "probabilities"}
 # Of the model's outputs; logits are preferred.

@@ -1,4 +1,4 @@
-"""Losses of numbers. `mse` and `mae` also take classes, as their one-hot rows."""
+"""Losses of real-valued targets. `mse` and `mae` also take classes, as their one-hot rows."""
 
 from typing import Final
 
@@ -11,11 +11,12 @@ _HUBER: Final = "Huber 1964, Robust Estimation of a Location Parameter, Annals o
 REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
     Loss(
         name="mse",
-        meaning="mean squared error: large errors dominate; on class targets the Brier score divided by the classes",
+        meaning="mean squared error: large errors dominate; on classes it is the Brier score divided by the number of "
+        "classes",
         formula="mean over K of e^2",
-        when="The default for regression: its best constant is the mean, and it is right for Gaussian noise. One far "
-        "outlier outweighs a thousand small errors; then take huber or mae. On classes it needs a softmax or sigmoid "
-        "output and learns slowly where that is saturated.",
+        when="The default for regression. Its best constant prediction is the mean, and it is the right choice for "
+        "Gaussian noise. One far outlier outweighs a thousand small errors; if there are outliers, use huber or mae. "
+        "On classes it needs a softmax or sigmoid output, and learns slowly where that output is saturated.",
         source="Gauss 1809, Theoria motus; on probabilities Brier 1950, Monthly Weather Review 78",
         parameters=(REDUCTION,),
         aliases=(
@@ -31,11 +32,11 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="mae",
-        meaning="mean absolute error: the median, robust against outliers",
+        meaning="mean absolute error: predicts the median, robust to outliers",
         formula="mean over K of |e|",
-        when="When outliers must not count for more than their distance: its best constant is the median. The gradient "
-        "has the same size however small the error, so it ends in a jitter as wide as the learning rate: let the rate "
-        "fall. On classes it is robust against wrong labels and slow to learn.",
+        when="When outliers must not dominate. Its best constant prediction is the median. The gradient has the same "
+        "size however small the error, so training ends in a jitter as wide as the learning rate: use a schedule that "
+        "lowers the rate. On classes it is robust to wrong labels, but slow to learn.",
         source="Laplace 1774, Memoire sur la probabilite des causes; on classes Ghosh, Kumar and Sastry 2017",
         parameters=(REDUCTION,),
         aliases=also("mean_absolute_error", "L1Loss", "l1", "absolute_error", "absolute_difference"),
@@ -48,8 +49,8 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         name="huber",
         meaning="quadratic within delta of the target, linear beyond: smooth and robust",
         formula="mean over K of e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2)",
-        when="Regression with outliers: mse near the target, mae far from it. Set delta to the size of an ordinary "
-        "error, in units of the (standardized) target.",
+        when="Regression with outliers: it acts like mse near the target and like mae far from it. Set delta to the "
+        "size of an ordinary error, in units of the (standardized) target.",
         source=_HUBER,
         parameters=(
             Parameter("delta", float, 1.0, "error at which it turns linear", unit="target units", above=0),
@@ -65,10 +66,10 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="smooth_l1",
-        meaning="huber divided by its threshold: slope 1 far away, whatever the threshold",
+        meaning="huber divided by its threshold: the slope far away is 1, whatever the threshold",
         formula="mean over K of e^2 / (2 beta) where |e| < beta, else |e| - beta / 2",
-        when="As huber; changing beta leaves the gradient of large errors as it is, so the learning rate need not be "
-        "searched again. beta 0 is mae.",
+        when="Like huber, but changing beta leaves the gradient of large errors unchanged, so the learning rate does "
+        "not need a new search. With beta 0 it is mae.",
         source="Girshick 2015, Fast R-CNN, equation 3",
         parameters=(
             Parameter("beta", float, 1.0, "error at which it turns linear", unit="target units", at_least=0),
@@ -87,8 +88,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         name="log_cosh",
         meaning="about e^2 / 2 near the target and |e| - ln 2 far from it, smooth everywhere",
         formula="mean over K of ln cosh e",
-        when="As huber with delta 1, with a second derivative everywhere. There is no threshold to set, so standardize "
-        "the targets.",
+        when="Like huber with delta 1, but smooth everywhere. It has no threshold to set, so standardize the targets.",
         source="Green 1990, IEEE Transactions on Medical Imaging 9 (as a penalty of images)",
         parameters=(REDUCTION,),
         aliases=also("logcosh", "LogCosh", "LogCoshLoss"),
@@ -100,10 +100,10 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="quantile",
-        meaning="pinball loss: its best constant is the chosen quantile of the targets",
+        meaning="pinball loss: its best constant prediction is the chosen quantile of the targets",
         formula="mean over K of max(q (t - y), (q - 1) (t - y))",
-        when="When being too low costs more than being too high, or the reverse; three runs with q 0.1, 0.5 and 0.9 "
-        "give a band. q 0.5 is half of mae.",
+        when="When a prediction that is too low costs more than one that is too high, or the other way round. Three "
+        "runs with quantile 0.1, 0.5 and 0.9 give a prediction band. Quantile 0.5 is half of mae.",
         source="Koenker and Bassett 1978, Regression Quantiles, Econometrica 46",
         parameters=(
             Parameter(
@@ -129,8 +129,8 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         name="mape",
         meaning="mean absolute error in per cent of the target",
         formula="mean over K of 100 |e| / max(|t|, eps)",
-        when="When errors matter in proportion and no target is near 0, where it explodes. It prefers outputs that are "
-        "too low; msle does not.",
+        when="When relative errors matter and no target is near 0, where the loss explodes. It favours predictions "
+        "that are too low; msle does not.",
         source="Makridakis 1993, Accuracy measures: theoretical and practical concerns",
         parameters=(
             Parameter("eps", float, 1e-7, "least |target| to divide by", unit="target units", above=0),
@@ -149,8 +149,9 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         name="msle",
         meaning="mean squared error of log(1 + value), for targets over several magnitudes",
         formula="mean over K of (ln(1 + y) - ln(1 + t))^2, y and t at least 1e-7",
-        when="Prices, counts and the like, at least 0, where a factor matters and not a difference. An output below 0 "
-        "has no gradient and stays there: start from a positive bias, or train on the logarithm with mse.",
+        when="Prices, counts and other targets of at least 0 where ratios matter more than differences. An output "
+        "below 0 has no gradient and stays there: start from a positive bias, or train on the logarithm of the "
+        "targets with mse.",
         source="Keras 3, MeanSquaredLogarithmicError",
         parameters=(REDUCTION,),
         aliases=also("mean_squared_logarithmic_error", "MeanSquaredLogarithmicError", "mean_squared_log_error"),
@@ -162,10 +163,10 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="poisson_nll",
-        meaning="negative log-likelihood of counts, the output being the logarithm of their mean",
+        meaning="negative log-likelihood of counts; the output is the logarithm of their mean",
         formula="mean over K of exp(y) - t y (log_input), else y - t ln(y + eps); full adds ln t! by Stirling",
-        when="Counts per interval. The output's exponential is the expected count, so it is never negative, and large "
-        "counts may err more.",
+        when="Counts per interval. The exponential of the output is the expected count, so it is never negative, and "
+        "large counts may have larger errors.",
         source="Nelder and Wedderburn 1972, Generalized Linear Models",
         parameters=(
             Parameter("log_input", bool, True, "outputs are logarithms of the mean; false: the mean itself"),
@@ -187,10 +188,10 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="gaussian_nll",
-        meaning="negative log-likelihood of a Gaussian whose mean and variance the model gives",
+        meaning="negative log-likelihood of a Gaussian; the model gives its mean and its variance",
         formula="mean over K of (ln v + e^2 / v) / 2 with v = max(exp(s), eps); outputs are K means, then K of "
         "s = ln v; full adds ln(2 pi) / 2",
-        when="When the model should also say how sure it is, sample by sample. It may fit the variance before the "
+        when="When the model should also say how uncertain each prediction is. It may fit the variance before the "
         "mean: standardize the targets and keep the learning rate low.",
         source="Nix and Weigend 1994, Estimating the mean and variance of the target probability distribution",
         parameters=(
@@ -211,10 +212,10 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
     ),
     Loss(
         name="cosine_similarity",
-        meaning="minus the cosine of the angle between output and target, as Keras: direction only",
+        meaning="minus the cosine of the angle between output and target, as in Keras: only the direction counts",
         formula="-(t . y) / (|t| |y|)",
-        when="Targets that are vectors whose length does not matter, such as embeddings. With one target it only knows "
-        "signs.",
+        when="Targets that are vectors whose length does not matter, such as embeddings. With a single target it sees "
+        "only the sign.",
         source="Keras 3, CosineSimilarity",
         parameters=(REDUCTION,),
         aliases=(
