@@ -33,7 +33,7 @@ TEXTS = {
 README, ARCHITECTURE, CONTRIBUTING = (TEXTS[name] for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 COMMANDS = typer.main.get_group(app).commands  # type: ignore[attr-defined]  # typer's own command, by name
-FENCE = re.compile(r"^```(\w*)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w*)(?: (?:file|in|before)=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHORTENED = "..."
 
 
@@ -90,10 +90,12 @@ def names_in(path: Path) -> frozenset[str]:
 def test_every_path_and_name_in_the_documents_is_there() -> None:
     in_runs = {word for row in table(ARCHITECTURE, "The run directory") for word in code_words(row[0])}
     checked, absent = 0, []
+    # Files that a reader is told to write.
+    written = {name for text in TEXTS.values() for name in re.findall(r"^```\w+ file=(\S+)$", text, re.MULTILINE)}
     for document, text in TEXTS.items():
         for word in code_words(text):
             match = re.fullmatch(r"((?:[\w.-]+/)*(?:[\w.-]+\.(?:py|md|toml)|(?<=/)))(?::([\w.]+))?", word)
-            if match is None or not match[1] or word in in_runs:
+            if match is None or not match[1] or word in in_runs | written:
                 continue
             path, name = match.groups()
             found = [folder / path for folder in (ROOT, PACKAGE) if (folder / path).exists()]
@@ -102,6 +104,17 @@ def test_every_path_and_name_in_the_documents_is_there() -> None:
             checked += 1
     assert absent == []
     assert checked > 60
+
+
+def test_the_place_of_each_block_is_told_above_it() -> None:
+    """A reader does not see what a fence says after its language."""
+    blocks = 0
+    for document, text in TEXTS.items():
+        for fence in re.finditer(r"^```\w+ (?:file|in|before)=([^\s:]+)(?::(\w+))?$", text, re.MULTILINE):
+            above = set(code_words(text[text.rindex("\n#", 0, fence.start()) : fence.start()]))
+            assert {part for part in fence.groups() if part} <= above, (document, fence[0])
+            blocks += 1
+    assert blocks > 10
 
 
 def test_links_lead_somewhere() -> None:
