@@ -207,7 +207,7 @@ def sweep(
 
     reading = _reading(config, overrides)
     options = [over] if isinstance(over, str) else over
-    planned = plan_sweep(reading, options, _data_dir(data_dir))
+    planned = plan_sweep(reading, options, Path(runs_dir), _data_dir(data_dir))
     made = create(Path(runs_dir), planned.name, planned.config, planned.cells, planned.facts)
     run_sweep(made, data_dir=_data_dir(data_dir), jobs=jobs)
     return load_sweep(made.path)

@@ -12,7 +12,8 @@ def check_at_least_two(count: int, runs_dir: Path | None = None) -> None:
     """Raise UsageError if `compare` was given fewer than two runs."""
     if count < 2:
         raise UsageError(
-            f"compare needs at least two runs, not {count}; `{command('ls', runs_dir=runs_dir)}` lists them"
+            f"compare needs a sweep or at least two runs, not {count} run{'' if count == 1 else 's'}; "
+            f"`{command('ls', runs_dir=runs_dir)}` lists them"
         )
 
 

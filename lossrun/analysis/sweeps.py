@@ -10,8 +10,7 @@ from lossrun.analysis.comparison.compare import ComparedRuns, compare
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.metric_names import Goal, goal, sign
 from lossrun.analysis.values.readings import Spread
-from lossrun.catalog.metrics import PRIMARY_METRICS
-from lossrun.errors import RunError, UsageError
+from lossrun.errors import RunError
 from lossrun.records import ledger, recorded
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_plan
@@ -22,12 +21,14 @@ WORKING: Final = 1.1
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One tuning run. `score`: of the tuning metric at each seed's best epoch; None if a seed diverged, or the run
-    failed."""
+    """One tuning run. `score`: of the tuning metric at each seed's best epoch; None if a seed diverged, the run failed
+    or has not ended. `diverged`: whether a seed did. `ended`: whether there is nothing left to train."""
 
     cell: PlannedCell
     values: Mapping[str, Any]
     score: Spread | None
+    diverged: bool
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +46,18 @@ class PairTuning:
 
 @dataclass(frozen=True, slots=True)
 class TuningResult:
-    """`metric`: what chose, None where no run has been scored yet."""
+    """`metric`: what chooses, a column of the history. `is_over`: whether the values are chosen for good."""
 
-    metric: str | None
+    metric: str
     goal: Goal
+    is_over: bool
     pairs: tuple[PairTuning, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
     """`tuning`: None for a plain grid. `final`: the runs that are compared, the best first. `comparison`: None for
-    fewer than two of them. `unfinished`: cells that are not finished. `failed`: cells without a run that can be read.
-    `seeds`: of the final runs."""
+    fewer than two of them. `unfinished`: cells in which something is left to train. `failed`: {cell: why}."""
 
     name: str
     tuning: TuningResult | None
@@ -65,6 +66,7 @@ class SweepResult:
     comparison: ComparedRuns | None
     unfinished: int
     cells: int
+    failed: Mapping[str, str]
 
 
 def words(changes: Mapping[str, Any]) -> str:
@@ -82,34 +84,46 @@ def word(value: Any) -> str:
         return "[" + ",".join(map(word, value)) + "]"
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "none"}[value]
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    # All the digits that anybody writes: two alternatives never look the same.
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def tuning_of(sweep: SweepDirectory, metric: str | None) -> TuningResult | None:
-    """The tuning as far as it has been run. `metric`: None for the task's primary metric on validation data.
-
-    Returns None for a plain grid. Raises UsageError where the runs do not have the metric.
-    """
-    cells = [cell for cell in read_plan(sweep) if cell.phase == "tune"]
+def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
+    """The tuning as far as it has been run; None for a plain grid."""
+    plan, facts = read_plan(sweep), ledger.read(sweep.ledger_path)[0]
+    cells = [cell for cell in plan if cell.phase == "tune"]
     if not cells:
         return None
-    runs = {cell.directory: run for cell in cells if (run := loaded(sweep, cell)) is not None}
-    name = metric or _usual_metric(list(runs.values()))
-    direction = (goal(name) if name else None) or "min"
-    pairs: dict[str, list[PlannedCell]] = {}
+    metric = str(facts["metric"])
+    direction = goal(metric) or "min"
+    final = {_key(cell.pair): cell.changes for cell in plan if cell.phase == "final"}
+    pairs: dict[str, list[Trial]] = {}
+    failed = failures(sweep)
     for cell in cells:
-        pairs.setdefault(json.dumps(dict(cell.pair), sort_keys=True), []).append(cell)
-    scored = [
-        _tuned([_trial(cell, runs.get(cell.directory), name) for cell in members], direction)
-        for members in pairs.values()
-    ]
-    if name and runs and not any(trial.score for pair in scored for trial in pair.trials) and metric:
-        columns = sorted(
-            {column for run in runs.values() for column in readings.metric_columns(readings.last_rows(run))}
-        )
-        if name not in columns:
-            raise UsageError(f"tune.metric: no run has {name}; expected one of {', '.join(columns) or 'none yet'}")
-    return TuningResult(name, direction, tuple(scored))
+        trial = _trial(cell, loaded(sweep, cell), metric, failed=cell.directory in failed)
+        pairs.setdefault(_key(cell.pair), []).append(trial)
+    scored = [_tuned(trials, direction, final.get(key), is_over=bool(final)) for key, trials in pairs.items()]
+    return TuningResult(metric, direction, bool(final), tuple(scored))
+
+
+def failures(sweep: SweepDirectory) -> dict[str, str]:
+    """{cell that failed by itself: why}, of those that have not ended since."""
+    found = {name: why for event in ledger.read(sweep.ledger_path) for name, why in event.get("failed", {}).items()}
+    return {
+        cell.directory: found[cell.directory]
+        for cell in read_plan(sweep)
+        if cell.directory in found and not has_ended(sweep, cell)
+    }
+
+
+def has_ended(sweep: SweepDirectory, cell: PlannedCell) -> bool:
+    """Whether there is nothing left to train of a cell."""
+    run = loaded(sweep, cell)
+    return run is not None and run.status in ("finished", "diverged")
+
+
+def _key(pair: Mapping[str, Any]) -> str:
+    return json.dumps(dict(pair), sort_keys=True)
 
 
 def loaded(sweep: SweepDirectory, cell: PlannedCell) -> RecordedRun | None:
@@ -125,15 +139,15 @@ def loaded(sweep: SweepDirectory, cell: PlannedCell) -> RecordedRun | None:
 def result_of(sweep: SweepDirectory) -> SweepResult:
     """Everything that the sweep has found so far. Raises RunError for a damaged plan or ledger."""
     plan = read_plan(sweep)
-    facts = ledger.read(sweep.ledger_path)[0]
-    tuning = tuning_of(sweep, facts.get("metric"))
+    tuning = tuning_of(sweep)
     final = [cell for cell in plan if cell.phase == "final"]
     runs = [(cell, run) for cell in final if (run := loaded(sweep, cell)) is not None]
     finished = [(cell, run) for cell, run in runs if run.status in ("finished", "diverged")]
     ordered = _best_first([run for _, run in finished])
     cells = {run.path: cell for cell, run in finished}
     labels = tuple(words(cells[run.path].changes) for run in ordered)
-    ended = sum(1 for cell in plan if (run := loaded(sweep, cell)) and run.status in ("finished", "diverged"))
+    failed = failures(sweep)
+    ended = sum(cell.directory in failed or has_ended(sweep, cell) for cell in plan)
     return SweepResult(
         sweep.name,
         tuning,
@@ -142,6 +156,7 @@ def result_of(sweep: SweepDirectory) -> SweepResult:
         compare(ordered, label=labels) if len(ordered) > 1 else None,
         len(plan) - ended,
         len(plan),
+        failed,
     )
 
 
@@ -164,31 +179,28 @@ def sweep_records(sweep: SweepDirectory) -> list[dict[str, Any]]:
     return records
 
 
-def _usual_metric(runs: Sequence[RecordedRun]) -> str | None:
-    """The task's primary metric on validation data, of those that all runs have."""
-    if not runs or (task := readings.task(runs[0])) is None:
-        return None
-    for name in PRIMARY_METRICS[task]:
-        column = f"val_{name}"
-        if any(column in row for run in runs for row in readings.last_rows(run).values()):
-            return column
-    return None
-
-
-def _trial(cell: PlannedCell, run: RecordedRun | None, metric: str | None) -> Trial:
+def _trial(cell: PlannedCell, run: RecordedRun | None, metric: str, *, failed: bool) -> Trial:
     values = {key: value for key, value in cell.changes.items() if key not in cell.pair}
-    score = None
-    if run is not None and metric and run.status == "finished" and not readings.diverged_seeds(run):
+    if run is None:
+        return Trial(cell, values, None, diverged=False, ended=failed)
+    diverged, score = bool(readings.diverged_seeds(run)), None
+    if run.status == "finished" and not diverged:
         score = readings.column(readings.best_rows(run), metric)
         if score is not None and not math.isfinite(score.mean):
             score = None
-    return Trial(cell, values, score)
+    return Trial(cell, values, score, diverged, failed or run.status in ("finished", "diverged"))
 
 
-def _tuned(trials: Sequence[Trial], goal: Goal) -> PairTuning:
-    scored = [trial for trial in trials if trial.score is not None]
-    # Of equal scores the first one, so that the choice does not depend on which run ended first.
-    chosen = max(scored, key=lambda trial: sign(goal) * (trial.score.mean if trial.score else math.nan), default=None)
+def _tuned(trials: Sequence[Trial], goal: Goal, final: Mapping[str, Any] | None, *, is_over: bool) -> PairTuning:
+    """`final`: what the pair's final run changes. Once tuning is over it says what was chosen, whatever the tuning runs
+    have become since."""
+    if is_over:
+        chosen = next((trial for trial in trials if trial.cell.changes == final), None)
+    else:
+        scored = [trial for trial in trials if trial.score is not None]
+        # Of equal scores the first one, so that the choice does not depend on which run ended first.
+        best = sign(goal)
+        chosen = max(scored, key=lambda trial: best * (trial.score.mean if trial.score else math.nan), default=None)
     edges: tuple[str, ...] = ()
     decades = None
     if chosen is not None:

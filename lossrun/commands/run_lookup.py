@@ -18,10 +18,25 @@ def found_run(run: str, runs_dir: Path) -> Path:
     from lossrun.records.run_directory import find
     from lossrun.report.layout.console import note, stderr
 
+    _refuse_sweep(run, runs_dir)
     path = find(run, runs_dir)
     if path.name != Path(run).name:
         note(stderr(), f"{run} is {path.name}")
     return path
+
+
+def _refuse_sweep(run: str, runs_dir: Path) -> None:
+    """Raises UsageError for a sweep where a run is needed, with a run of it."""
+    from lossrun.errors import UsageError
+    from lossrun.records.sweep_directory import SweepDirectory, find_sweep, read_plan
+    from lossrun.shell import run_command
+
+    if (path := find_sweep(run, runs_dir)) is None:
+        return
+    sweep = SweepDirectory(path)
+    cell = next((cell for cell in reversed(read_plan(sweep)) if sweep.is_begun(cell)), None)
+    named = f"; a run of it is meant here, such as {sweep.run(cell)}" if cell else ""
+    raise UsageError(f"{run} is a sweep, which `{run_command('compare', path)}` shows{named}")
 
 
 def found_runs(
@@ -38,6 +53,8 @@ def found_runs(
         if path.name != Path(run).name:
             note(stderr(), f"{run} is {path.name}")
 
+    for run in runs or []:
+        _refuse_sweep(run, runs_dir)
     return find_all(runs or [], runs_dir, tags or [], told)
 
 

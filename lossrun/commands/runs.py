@@ -268,13 +268,17 @@ def plot(
 
 
 def rm(runs: RunNames = None, tag: Tags = None, yes: Yes = False, runs_dir: RunsDir = DEFAULT_RUNS) -> None:
-    """Remove runs for good, after showing them and asking. A run in progress is never removed."""
+    """Remove runs and sweeps for good, after showing them and asking. A run in progress is never removed."""
     from lossrun.errors import UsageError
     from lossrun.records.leftovers import whole_runs
+    from lossrun.records.sweep_directory import find_sweep
 
     if not runs and not tag:
         raise UsageError(f"rm needs a run, a pattern such as 'mnist-*', or --tag TAG; {_lists(runs_dir)}")
-    _remove(whole_runs(found_runs(runs, runs_dir, tag), runs_dir), yes=yes)
+    sweeps = [] if tag else [(run, path) for run in runs or [] if (path := find_sweep(run, runs_dir)) is not None]
+    others = [run for run in runs or [] if run not in dict(sweeps)]
+    found = found_runs(others, runs_dir, tag) if others or tag else []
+    _remove(whole_runs([*(path for _, path in sweeps), *found], runs_dir), yes=yes)
 
 
 def gc(

@@ -53,7 +53,7 @@ def sweep(
     from lossrun.report.layout.console import stdout
     from lossrun.sweeping.plan import Planned, plan_sweep
 
-    planned: Planned = plan_sweep(reading, over or [], folder_of_data(data_dir))
+    planned: Planned = plan_sweep(reading, over or [], runs_dir, folder_of_data(data_dir))
     if dry_run:
         from lossrun.report.sweep import print_plan
 
@@ -70,11 +70,11 @@ def resume_sweep(path: Path, changes: Sequence[str], data_dir: Path | None, *, q
 
     if changes:
         raise UsageError(f"a sweep cannot be changed on the way; start another with `{command('sweep', 'CONFIG')}`")
-    run_on_screen(SweepDirectory(path), folder_of_data(data_dir), jobs=None, quiet=quiet)
+    run_on_screen(SweepDirectory(path), data_dir, jobs=None, quiet=quiet)
 
 
 def run_on_screen(
-    sweep: "SweepDirectory", data_dir: Path, *, jobs: int | None, fail_fast: bool = False, quiet: bool = False
+    sweep: "SweepDirectory", data_dir: Path | None, *, jobs: int | None, fail_fast: bool = False, quiet: bool = False
 ) -> None:
     """Run what is left of a sweep, and print what it has found. Exits with 1 if a cell failed."""
     from lossrun.analysis.sweeps import result_of

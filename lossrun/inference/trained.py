@@ -104,7 +104,7 @@ def find_trained(path: Path, data_dir: Path | None = None, *, with_samples: bool
         there = last.get("directory")
         notes.append(f"your own code in {there} has changed or gone; the copy in {code.directory} is used")
     place = build.workplace(config, code.directory)
-    now = {**last, **environment.environment(place.device, reading, experiment.data_dir)}
+    now = {**last, **environment.environment(place.device, reading)}
     different = environment.changes(dict(last), now)
     if different:
         listed = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in different.items())

@@ -14,21 +14,27 @@ from lossrun.lint.rule import Case, Example, Rule, Violation
 
 def watched_metric(case: Case) -> Iterator[Violation]:
     """Find a watched metric that is not a column of the history."""
-    known, of_the_task = columns(case.facts, case.config), columns(case.facts)
     for path, metric, _ in _watched(case.config):
-        if metric in known:
-            if reason := _never_a_number(metric, case):
-                yield Violation(
-                    path, f"{metric} is NaN in every epoch: {reason}", "hold out more samples, or use val_loss"
-                )
-            continue
-        if metric in columns(replace(case.facts, held_out_range=None, held_out_magnitude=None), case.config):
-            reason = f"{metric} cannot be used: the validation and test targets rule it out ({_reach(case.facts)})"
-        elif metric in of_the_task:
-            reason = f"{metric} cannot be used: a model trained with {case.config.loss.name} does not provide it"
-        else:
-            reason = f"there is no {metric} for a {case.facts.task} task{_hint(metric, known, 'val_')}"
-        yield Violation(path, reason, f"choose one of {', '.join(known)}")
+        if found := why_not_watched(metric, case):
+            yield Violation(path, *found)
+
+
+def why_not_watched(metric: str, case: Case) -> tuple[str, str] | None:
+    """Return why the runs of a resolved config have no such column, or nothing but NaN in it, and what to do about it;
+    None for a column that they have."""
+    facts, config = case.facts, case.config
+    known = columns(facts, config)
+    if metric in known:
+        if reason := _never_a_number(metric, case):
+            return f"{metric} is NaN in every epoch: {reason}", "hold out more samples, or use val_loss"
+        return None
+    if metric in columns(replace(facts, held_out_range=None, held_out_magnitude=None), config):
+        reason = f"{metric} cannot be used: the validation and test targets rule it out ({_reach(facts)})"
+    elif metric in columns(facts):
+        reason = f"{metric} cannot be used: a model trained with {config.loss.name} does not provide it"
+    else:
+        reason = f"there is no {metric} for a {facts.task} task{_hint(metric, known, 'val_')}"
+    return reason, f"choose one of {', '.join(known)}"
 
 
 def _hint(asked: str, known: list[str], part: str = "") -> str:

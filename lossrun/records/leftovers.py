@@ -17,6 +17,7 @@ from lossrun.records import checkpoint_headers, ledger, lock
 from lossrun.records.files import durable, strict_json
 from lossrun.records.run_directory import RunDirectory, all_runs, is_run
 from lossrun.records.status import Status, status
+from lossrun.records.sweep_directory import is_sweep
 from lossrun.shell import join
 
 # Younger temporary files may be in use.
@@ -63,7 +64,7 @@ class Leftovers:
 
 
 def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Leftovers:
-    """Return the runs themselves, each once. Of several, links are skipped: a pattern may have matched them.
+    """Return the runs and sweeps themselves, each once. Of several, links are skipped: a pattern may have matched them.
 
     Raises:
         UsageError: For anything but a run directory directly in `runs_dir`.
@@ -74,15 +75,19 @@ def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Leftovers:
     for run in runs:
         if run in links:
             continue
-        if not _is_ours(run) or run.is_symlink() or run.resolve().parent != runs_dir.resolve():
+        if not (_is_ours(run) or is_sweep(run)) or run.is_symlink() or run.resolve().parent != runs_dir.resolve():
             raise UsageError(
                 f"{run} is not a run directory in {runs_dir}, and nothing else is removed; "
                 f"if it is a run, name its folder: {join(['--runs-dir', run.resolve().parent])}"
             )
-        state = _status_or_damaged(run)
-        if state in ("running", "unknown"):
-            raise LockedError(f"{run.name} is not removed: {_writer(run, state)}")
-        found[run.resolve()] = _leftover(run.resolve(), (), state)
+        cells = [path for path in sorted(run.iterdir()) if is_run(path)] if is_sweep(run) else []
+        for path in (run, *cells):
+            state = _status_or_damaged(path)
+            if state in ("running", "unknown"):
+                raise LockedError(f"{run.name} is not removed: {_writer(path, state)}")
+        plural = "" if len(cells) == 1 else "s"
+        why = f"sweep of {len(cells)} run{plural}" if is_sweep(run) else _status_or_damaged(run)
+        found[run.resolve()] = _leftover(run.resolve(), (), why)
     return Leftovers(
         tuple(found.values()), tuple(f"{link} was not removed: it is a link to {link.resolve()}" for link in links)
     )
@@ -150,7 +155,7 @@ def remove(leftover: Leftover) -> int:
         if _HIDDEN_RUN.fullmatch(path.name):
             shutil.rmtree(path)
             return leftover.size
-        if not is_run(path):
+        if not (is_run(path) or is_sweep(path)):
             raise FileNotFoundError(path)
         with lock.writing(path):
             if _ledger_length(path) != leftover.ledger_length:

@@ -10,6 +10,7 @@ ledger.jsonl: started, tuned (the value that each pair got), resumed, finished; 
 """
 
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,7 +23,7 @@ from lossrun.nearby import nearest_first
 from lossrun.records import ledger
 from lossrun.records.files import config_file, digests, durable, json_lines
 from lossrun.records.files.digests import DAMAGED
-from lossrun.records.run_directory import is_run, slug
+from lossrun.records.run_directory import bare_name, is_run, slug
 from lossrun.shell import command
 
 Phase: TypeAlias = Literal["tune", "final"]
@@ -152,11 +153,29 @@ def all_sweeps(runs_dir: Path) -> list[Path]:
 
 
 def find_sweep(spec: str, runs_dir: Path) -> Path | None:
-    """Return the sweep that `spec` means: a path, or a name with or without the time; None if there is none."""
+    """Return the sweep that `spec` means; None if there is none.
+
+    It is a path, a directory's name, or a sweep's name: the newest of it, in its own letters or in the directory's.
+    """
     if is_sweep(path := Path(spec)):
         return path
-    names = [path for path in all_sweeps(runs_dir) if spec in (path.name, path.name[len("20260101-000000-") :])]
-    return names[-1] if names else None
+    sweeps = [path for path in reversed(all_sweeps(runs_dir)) if slug(spec) in path.name]
+    for path in sweeps:
+        if spec == path.name:
+            return path
+    like = re.compile(rf"{re.escape(slug(spec))}(-\d+)?")  # one made within the same second has a number behind it
+    alike = [path for path in sweeps if like.fullmatch(bare_name(path))]
+    exact = (path for path in alike if bare_name(path) == spec or configured_name(SweepDirectory(path)) == spec)
+    return next(exact, None) or next((path for path in alike if bare_name(path) == slug(spec) != slug("")), None)
+
+
+def configured_name(sweep: SweepDirectory) -> str | None:
+    """Return the sweep's name as it was given; None where its config cannot be read."""
+    try:
+        name = config_file.read(sweep.config_path).get("name")
+    except RunError:
+        return None
+    return name if isinstance(name, str) else None
 
 
 def no_sweep(spec: str, runs_dir: Path) -> RunError:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lossrun.analysis.sweeps import PairTuning, SweepResult, TuningResult, words
+from lossrun.analysis.sweeps import PairTuning, SweepResult, Trial, TuningResult, words
 from lossrun.analysis.values.metric_names import bare
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.report.comparison.compare_tables import MARK
@@ -112,6 +112,8 @@ def print_sweep(console: Console, result: SweepResult) -> None:
             note(console, text)
     if text := method(result):
         print_line(console, text)
+    for cell, why in result.failed.items():
+        note(console, f"{cell} failed: {why}")
     if result.unfinished:
         note(console, f"{result.unfinished} of {result.cells} cells are not finished")
 
@@ -122,14 +124,26 @@ def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
     columns = [
         Column("best", tuple(words(pair.chosen.values) if pair.chosen else "-" for pair in pairs), right=False),
         Column(
-            f"{tuning.metric or 'score'} in tuning",
+            f"{tuning.metric} in tuning",
             tuple(format_spread(pair.chosen.score, sign) if pair.chosen else "-" for pair in pairs),
         ),
         Column("tried", tuple(str(len(pair.trials)) for pair in pairs)),
-        Column("diverged or failed", tuple(str(sum(one.score is None for one in pair.trials)) for pair in pairs)),
+        *(_counts(name, lost) for name, of in _LOST.items() if any(lost := [sum(map(of, p.trials)) for p in pairs])),
         Column("works over", tuple("-" if pair.decades is None else f"{pair.decades:.1f} decades" for pair in pairs)),
     ]
     return TextTable("Tuning", Column("pair", tuple(map(_pair_name, pairs)), right=False), tuple(columns))
+
+
+# Tuning runs without a score, and why.
+_LOST: Final[dict[str, Callable[[Trial], bool]]] = {
+    "diverged": lambda trial: trial.diverged,
+    "without a score": lambda trial: trial.score is None and trial.ended and not trial.diverged,
+    "not finished": lambda trial: not trial.ended,
+}
+
+
+def _counts(name: str, counts: Sequence[int]) -> Column:
+    return Column(name, tuple("-" if not count else str(count) for count in counts))
 
 
 def _pair_name(pair: PairTuning) -> str:
@@ -146,11 +160,11 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
         f"the best {key} of {', '.join(names)} is the smallest or largest one tried; a wider range may do better"
         for key, names in edges.items()
     ]
-    lost = [_pair_name(pair) for pair in tuning.pairs if pair.chosen is None]
+    lost = [_pair_name(pair) for pair in tuning.pairs if pair.chosen is None and all(one.ended for one in pair.trials)]
     if lost:
         texts.append(
-            f"no run of {', '.join(lost)} ended with a finite score; the leaderboard leaves "
-            f"{'it' if len(lost) == 1 else 'them'} out"
+            f"no run of {', '.join(lost)} ended with a finite score, so "
+            f"{'it is' if len(lost) == 1 else 'they are'} not in the leaderboard"
         )
     return texts
 
@@ -186,7 +200,7 @@ def method(result: SweepResult) -> str:
     keys = ", ".join(
         dict.fromkeys(key for pair in result.tuning.pairs for trial in pair.trials for key in trial.values)
     )
-    metric = bare(result.tuning.metric or "score").replace("_", " ")
+    metric = bare(result.tuning.metric).replace("_", " ")
     number, plural = max(tried), "s" if max(tried) != 1 else ""
     over = f"{max(seeds)} seed{'s' if max(seeds) != 1 else ''}"
     return (

@@ -66,7 +66,8 @@ def config_with(reading: SourcedConfig, changes: Mapping[str, tuple[Value, Path]
     """
     raw: Any = dict(reading.raw)
     source = reading.source
-    for key, (value, origin) in changes.items():
+    # `loss` before `loss.delta`, whatever the order of the block: the whole value would replace the part.
+    for key, (value, origin) in sorted(changes.items(), key=lambda change: change[0].count(".")):
         raw, changed = apply(raw, source, [Change(key, value, f"--over {key}={word(value)}")])
         source = changed if not origin else _placed(source, changed, tuple(key.split(".")), origin)
     return validate(raw, source)[0]

@@ -1,14 +1,16 @@
 """A sweep from its plan to its result: tune, choose, run the final cells."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from lossrun.analysis.sweeps import tuning_of
-from lossrun.errors import RunError
+from lossrun.data import default_data_dir
+from lossrun.errors import DivergedError, RunError
 from lossrun.records import ledger, sweep_directory
 from lossrun.records.lock import writing
+from lossrun.records.provenance.whereabouts import recorded_data_folder
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_plan
 from lossrun.shell import run_command
 from lossrun.sweeping.plan import final_cells
@@ -30,7 +32,7 @@ def cores() -> int:
 def run_sweep(
     sweep: SweepDirectory,
     *,
-    data_dir: Path,
+    data_dir: Path | None = None,
     jobs: int | None = None,
     fail_fast: bool = False,
     told: Told = lambda cell, ended: None,
@@ -38,48 +40,71 @@ def run_sweep(
 ) -> dict[str, Ended]:
     """Run what is left of a sweep; how each cell ended, by its directory.
 
-    `jobs`: worker processes, one thread each; None for one per core. `begins(phase, cells)` is called before the cells
-    of a phase are run. Raises LockedError where another process runs the sweep, StoppedError after a signal.
+    `data_dir`: the folder of the datasets; None for the one that the sweep was started with. `jobs`: worker processes,
+    one thread each; None for one per core. `begins(phase, cells)` is called before the cells of a phase are run.
+
+    Raises LockedError where another process runs the sweep, StoppedError after a signal, RunError where the data or the
+    disk were not to be had, and DivergedError where no tuning run has a score.
     """
     with writing(sweep.path):
         facts = ledger.read(sweep.ledger_path)[0]
-        cells = Cells(
-            sweep,
-            min(jobs or cores(), MOST_JOBS),
-            Path(facts["config_dir"]),
-            data_dir,
-            told,
-            fail_fast,
-        )
+        data_dir = data_dir or recorded_data_folder(facts, sweep.path, default_data_dir())
+        cells = Cells(sweep, min(jobs or cores(), MOST_JOBS), data_dir, told, fail_fast)
         plan = read_plan(sweep)
+        final = [cell for cell in plan if cell.phase == "final"]
         tuning = [cell for cell in plan if cell.phase == "tune"]
-        if tuning:
+        # Once the final runs are planned, nothing that a tuning run could still find out would count.
+        if not final:
             begins("tune", len(tuning))
             cells.run(tuning)
-        final = [cell for cell in plan if cell.phase == "final"]
-        if tuning and not final and not _is_over(cells):
-            found = tuning_of(sweep, facts["metric"])
-            assert found is not None
-            final = final_cells(found.pairs, facts["seeds"])
-            if not final:
-                metric = found.metric or "metric on validation data"
-                raise RunError(
-                    f"{sweep.path}: none of the {len(tuning)} tuning runs ended with a finite {metric}; "
-                    f"`{run_command('show', sweep.run(tuning[0]))}` shows the first of them"
-                )
-            chosen = [{"pair": dict(cell.pair), "changes": dict(cell.changes)} for cell in final]
-            sweep_directory.extend_plan(sweep, final, "tuned", metric=found.metric, chosen=chosen)
-        if final and not _is_over(cells):
+            _refuse_blocked(sweep, cells)
+            final = [] if cells.is_over else _chosen(sweep, facts, cells)
+        if not cells.is_over:
             begins("final", len(final))
             cells.run(final)
-        if not _is_over(cells):
-            endings = [ended.ending for ended in cells.endings.values()]
-            ledger.append(
-                sweep.ledger_path, "finished", **{ending: endings.count(ending) for ending in sorted(set(endings))}
-            )
+            _refuse_blocked(sweep, cells)
+        if not cells.is_over:
+            _finish(sweep, cells)
     return cells.endings
 
 
-def _is_over(cells: Cells) -> bool:
-    """Whether the first failure was to end the sweep, and there was one."""
-    return cells.fail_fast and any(ended.ending == "failed" for ended in cells.endings.values())
+def _chosen(sweep: SweepDirectory, facts: Mapping[str, Any], cells: Cells) -> list[PlannedCell]:
+    """Plan the final runs by what tuning has found. Raises DivergedError where it has found nothing."""
+    found = tuning_of(sweep)
+    assert found is not None
+    final = final_cells(found.pairs, facts["seeds"])
+    chosen = [{"pair": dict(cell.pair), "changes": dict(cell.changes)} for cell in final]
+    if not final:
+        first = found.pairs[0].trials[0].cell
+        _finish(sweep, cells)
+        raise DivergedError(
+            f"{sweep.path}: no tuning run ended with a finite {found.metric}; "
+            f"`{run_command('show', sweep.run(first))}` shows the first of them"
+        )
+    sweep_directory.extend_plan(sweep, final, "tuned", metric=found.metric, chosen=chosen, failed=_failures(cells))
+    return final
+
+
+def _refuse_blocked(sweep: SweepDirectory, cells: Cells) -> None:
+    """Raises RunError where the data or the disk were not to be had: what that cell would have found is not known, so
+    nothing is chosen without it."""
+    blocked = [ended.problem for ended in cells.endings.values() if ended.ending == "blocked"]
+    if blocked:
+        raise RunError(
+            f"{blocked[0]}; once that is fixed, this continues the sweep:\n  {run_command('resume', sweep.path)}"
+        )
+
+
+def _finish(sweep: SweepDirectory, cells: Cells) -> None:
+    endings = [ended.ending for ended in cells.endings.values()]
+    counts = {f"{ending}_cells": endings.count(ending) for ending in sorted(set(endings))}
+    ledger.append(sweep.ledger_path, "finished", **counts, failed=_failures(cells))
+
+
+def _failures(cells: Cells) -> dict[str, str]:
+    """{cell that failed by itself: the last line of what it said}."""
+    return {
+        name: (ended.problem.strip().splitlines() or [""])[-1]
+        for name, ended in cells.endings.items()
+        if ended.ending == "failed"
+    }

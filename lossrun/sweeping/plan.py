@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from lossrun.analysis.sweeps import PairTuning, word
+from lossrun.analysis.values.metric_names import meant
+from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
-from lossrun.experiment import load_experiment
+from lossrun.experiment import Experiment, load_experiment
+from lossrun.lint.rule import Case
+from lossrun.lint.watching import columns, why_not_watched
 from lossrun.records import run_directory
+from lossrun.records.provenance.whereabouts import starting_points
 from lossrun.records.sweep_directory import Phase, PlannedCell
 from lossrun.sweeping.cells import Cell, cells_of, pairs_of, tuning_seeds, with_seeds
 from lossrun.sweeping.space import Space, read_space
@@ -55,48 +60,66 @@ class Planned:
     tunes: bool
 
 
-def plan_sweep(reading: SourcedConfig, over: Sequence[str], data_dir: Path) -> Planned:
+def plan_sweep(reading: SourcedConfig, over: Sequence[str], runs_dir: Path, data_dir: Path) -> Planned:
     """Plan every cell, and check one of each pair against its data.
 
     Raises ConfigError and DataError, with every mistake, before anything is written.
     """
     space = read_space(reading, over)
     cells = cells_of(reading, space)
-    _check(reading, space, cells, data_dir)
-    config = {**reading.config.to_mapping(), "sweep": block_of(space)}
+    metric = _checked(reading, space, cells, data_dir)
+    tune = False if space.tuning is None else {"metric": metric, "seeds": space.tuning.seeds}
+    config = {**reading.config.to_mapping(), "sweep": {**space.block, "tune": tune}}
     facts = {
-        "config_dir": str(reading.directory),
-        "metric": space.tuning.metric if space.tuning else None,
+        **starting_points(runs_dir, reading.directory, data_dir),
+        "metric": metric,
         "seeds": list(reading.config.seeds),
     }
     name = reading.config.name or f"sweep-{reading.config.dataset.name.rpartition(':')[2]}"
     return Planned(name, config, first_cells(cells, space), facts, space.tuning is not None)
 
 
-def _check(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_dir: Path) -> None:
+def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_dir: Path) -> str | None:
+    """Check the first cell of each pair against its data; the metric that tunes, None for a plain grid."""
     problems: dict[str, None] = {}
-    for first, *_ in pairs_of(cells):
-        one = replace(reading, config=first.config)
+    metrics: dict[str, None] = {}
+    for pair in pairs_of(cells):
         try:
-            facts = load_experiment(one, data_dir).facts
+            experiment = load_experiment(replace(reading, config=pair[0].config), data_dir)
         except ConfigError as error:
-            problems.update(dict.fromkeys(f"{first.label}: {problem}" for problem in error.problems))
+            problems.update(dict.fromkeys(f"{pair[0].label}: {problem}" for problem in error.problems))
             continue
-        if space.tuning is not None and not facts.validation:
+        if space.tuning is None:
+            continue
+        if not experiment.facts.validation:
             text = "tuning chooses by validation data, and there are none; set dataset.validation above 0"
             problems[reading.source.problem(("dataset", "validation"), text).text] = None
+            continue
+        found, problem = tuning_metric(space, experiment)
+        metrics[found] = None
+        if problem:
+            problems[reading.source.problem(("sweep", "tune", "metric"), problem).text] = None
     if problems:
         raise ConfigError(list(problems))
+    if len(metrics) > 1:
+        text = (
+            f"the alternatives are tuned by different metrics, {' and '.join(metrics)}; choose one, or sweep them apart"
+        )
+        raise ConfigError([reading.source.problem(("sweep", "tune"), text).text])
+    return next(iter(metrics), None)
 
 
-def block_of(space: Space) -> dict[str, Any]:
-    """The sweep block with every alternative written out."""
-    block: dict[str, Any] = {one.key: list(one.values) for one in space.alternatives}
-    for span in space.spans:
-        block[span.key] = {"log_range" if span.log else "range": [span.low, span.high]}
-    if space.samples is not None:
-        block |= {"samples": space.samples, "seed": space.seed}
-    block["tune"] = (
-        False if space.tuning is None else {"metric": space.tuning.metric or "auto", "seeds": space.tuning.seeds}
-    )
-    return block
+def tuning_metric(space: Space, experiment: Experiment) -> tuple[str, str]:
+    """The metric that tunes an experiment, and why it cannot; "" where it can."""
+    assert space.tuning is not None
+    facts, config, asked = experiment.facts, experiment.config, space.tuning.metric
+    known = columns(facts, config)
+    usual = [f"val_{name}" for name in PRIMARY_METRICS[facts.task]]
+    name = next((one for one in usual if one in known), "val_loss") if asked is None else meant(asked, known, "val_")
+    changing = [key for key in space.tuned if key.partition(".")[0] == "loss"]
+    if name == "val_loss" and changing:
+        return (
+            name,
+            f"val_loss means something else for each {changing[0]}; tune by another metric, such as {known[-1]}",
+        )
+    return name, "; ".join(why_not_watched(name, Case.of(config, facts)) or ())

@@ -14,6 +14,7 @@ from typing import Final
 
 from lossrun.errors import StoppedError
 from lossrun.records import ledger
+from lossrun.records.provenance.whereabouts import config_folder
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory
 from lossrun.shell import run_command
@@ -30,12 +31,12 @@ CHECKED_EVERY: Final = 0.1  # seconds between looks at what was asked from outsi
 class Cells:
     """The cells of a sweep being run. `told(cell, ended)` is called as soon as one ends.
 
-    `endings`: how each one ended, by its directory. `fail_fast`: the first failure ends all.
+    `endings`: how each one ended, by its directory. `fail_fast`: the first failure ends all. A cell that could not be
+    run because the data or the disk were not to be had always does: the next ones would meet the same.
     """
 
     sweep: SweepDirectory
     jobs: int
-    config_dir: Path
     data_dir: Path
     told: Callable[[PlannedCell, Ended], None]
     fail_fast: bool = False
@@ -58,8 +59,16 @@ class Cells:
                     if asked.stopping:
                         raise _stopped(asked(), self.sweep) from None
                     continue  # the cells that were running are tried again
-                if self.fail_fast and any(ended.ending == "failed" for ended in self.endings.values()):
+                if self.is_over:
                     return
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a cell has ended in a way that ends the sweep."""
+        return any(self._ends_all(ended) for ended in self.endings.values())
+
+    def _ends_all(self, ended: Ended) -> bool:
+        return ended.ending == "blocked" or (self.fail_fast and ended.ending == "failed")
 
     def _end(self, cell: PlannedCell, ended: Ended) -> None:
         self.endings[cell.directory] = ended
@@ -68,11 +77,11 @@ class Cells:
     def _run_in_a_pool(self, cells: Sequence[PlannedCell], asked: Requests) -> None:
         """Raises BrokenProcessPool where a worker was killed."""
         running: dict[Future[Ended], PlannedCell] = {}
-        queue = iter(cells)
+        queue, over = iter(cells), False
         with _pool(min(self.jobs, len(cells))) as pool:
             try:
                 while True:
-                    while len(running) < self.jobs and not asked.stopping and (cell := next(queue, None)):
+                    while len(running) < self.jobs and not (asked.stopping or over) and (cell := next(queue, None)):
                         running[self._submit(pool, cell)] = cell
                     if not running:
                         break
@@ -84,8 +93,7 @@ class Cells:
                         ended, cell = future.result(), running.pop(future)
                         if ended.ending != "stopped":
                             self._end(cell, ended)
-                        if self.fail_fast and ended.ending == "failed":
-                            return
+                        over = over or self._ends_all(ended)
             except BrokenProcessPool:
                 for cell in running.values():
                     self._count_kill(cell)
@@ -95,8 +103,11 @@ class Cells:
 
     def _submit(self, pool: ProcessPoolExecutor, cell: PlannedCell) -> Future[Ended]:
         return pool.submit(
-            worker.train_cell, self.sweep.path, cell.directory, cell.config, self.config_dir, self.data_dir
+            worker.train_cell, self.sweep.path, cell.directory, cell.config, self._config_dir(cell), self.data_dir
         )
+
+    def _config_dir(self, cell: PlannedCell) -> Path:
+        return config_folder(cell.config, ledger.read(self.sweep.ledger_path)[0], self.sweep.path)
 
     def _count_kill(self, cell: PlannedCell) -> None:
         self._kills[cell.directory] = self._kills.get(cell.directory, 0) + 1

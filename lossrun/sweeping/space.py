@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final, TypeAlias
 
+from lossrun.analysis.values.metric_names import bare, goal
 from lossrun.catalog import nearest
 from lossrun.catalog.parameter import Parameter
 from lossrun.config import SourcedConfig
@@ -72,13 +73,15 @@ class Tuning:
 @dataclass(frozen=True, slots=True)
 class Space:
     """Everything that a sweep tries. `tuned`: keys whose best value is chosen for each pair, empty for a plain grid.
-    `samples`: how many combinations of the spans are drawn for each pair, with the generator's `seed`."""
+    `samples`: how many combinations of the spans are drawn for each pair, with the generator's `seed`. `block`: the
+    sweep block that says all this, options included."""
 
     alternatives: tuple[Alternatives, ...]
     spans: tuple[Span, ...]
     tuning: Tuning | None
     samples: int | None
     seed: int
+    block: Mapping[str, Any]
 
     @property
     def tuned(self) -> tuple[str, ...]:
@@ -88,7 +91,7 @@ class Space:
         return (*ranges, *(span.key for span in self.spans))
 
     def combinations(self) -> Iterator[dict[str, tuple[Value, Path]]]:
-        """Every combination of values, each value with its place in the config."""
+        """Every combination of values, each value with its place in the config, in the order of the block."""
         grid = [[(one.key, pair) for pair in zip(one.values, one.origins, strict=True)] for one in self.alternatives]
         for chosen in product(*grid):
             if not self.spans:
@@ -195,7 +198,7 @@ class _Reader:
             raise ConfigError(
                 [f"{self.source.name}: sweep: no key has alternatives; add one, such as loss: [mse, mae]"]
             )
-        space = Space(tuple(alternatives), tuple(spans), tuning, samples, seed or 0)
+        space = Space(tuple(alternatives), tuple(spans), tuning, samples, seed or 0, self.block)
         if space.size > MOST_CELLS:
             counts = " x ".join(str(len(one.values)) for one in alternatives) + (f" x {samples}" if spans else "")
             raise ConfigError(
@@ -295,8 +298,9 @@ class _Reader:
         if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
             self.refuse("tune", "seeds: expected an integer from 1 on", "seeds")
             return None
-        if isinstance(metric, str) and not metric.startswith("val_"):
-            self.refuse("tune", f"metric: {metric} is not measured on validation data; expected val_...", "metric")
+        if isinstance(metric, str) and not metric.startswith("val_") and metric != "auto":
+            meant = f"did you mean val_{bare(metric)}?" if goal(metric) else "expected val_..."
+            self.refuse("tune", f"metric: {metric} is not measured on validation data; {meant}", "metric")
         return Tuning(metric if metric != "auto" else None, seeds)
 
 

@@ -14,12 +14,14 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
-from lossrun.errors import DivergedError, LockedError, LossrunError, StoppedError
+from lossrun.errors import DataError, DivergedError, LockedError, LossrunError, OutOfMemoryError, RunError, StoppedError
 
 if TYPE_CHECKING:
     from lossrun.training.session import Session
 
-Ending: TypeAlias = Literal["finished", "diverged", "stopped", "failed"]
+# "failed": by itself, and it would fail again. "blocked": the data or the disk were not to be had, so that nothing is
+# known about the cell.
+Ending: TypeAlias = Literal["finished", "diverged", "stopped", "failed", "blocked"]
 LOCK_CHECKED_EVERY: Final = 0.2  # seconds
 # Imported once, by the process that workers are forked from.
 PRELOADED: Final = ["lossrun.experiment", "lossrun.training.loop", "lossrun.training.resume", "lossrun.training.start"]
@@ -48,17 +50,26 @@ def begin_worker() -> None:
 def _end_with(parent: BaseProcess) -> None:
     """Stop, with the state saved, once the process that hands out the cells is gone: nobody else would."""
     parent.join()
+    _orphaned.set()
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+# Set once the process that hands out the cells is gone: a worker that waited for the next cell would wait for ever.
+_orphaned: Final = threading.Event()
 
 
 def train_cell(sweep: Path, directory: str, config: Mapping[str, Any], config_dir: Path, data_dir: Path) -> Ended:
     """Train the run `directory` of a sweep, from its newest checkpoint if it was begun."""
-    while True:
-        try:
-            return _trained(sweep, directory, config, config_dir, data_dir)
-        except LockedError:
-            # A worker of a sweep that was killed is still saving its state.
-            time.sleep(LOCK_CHECKED_EVERY)
+    try:
+        while True:
+            try:
+                return _trained(sweep, directory, config, config_dir, data_dir)
+            except LockedError:
+                # A worker of a sweep that was killed is still saving its state.
+                time.sleep(LOCK_CHECKED_EVERY)
+    finally:
+        if _orphaned.is_set():
+            os._exit(0)
 
 
 def _trained(sweep: Path, directory: str, config: Mapping[str, Any], config_dir: Path, data_dir: Path) -> Ended:
@@ -89,7 +100,8 @@ def _trained(sweep: Path, directory: str, config: Mapping[str, Any], config_dir:
     except LockedError:
         raise
     except LossrunError as error:
-        return Ended("failed", "\n".join(error.problems))
+        outside = isinstance(error, DataError | RunError) and not isinstance(error, OutOfMemoryError)
+        return Ended("blocked" if outside else "failed", "\n".join(error.problems))
     except Exception:
         # A user's own code may raise anything, and one bad cell does not end the others.
         return Ended("failed", traceback.format_exc())

@@ -33,7 +33,7 @@ EXACT: Final = (
 )
 
 
-def environment(device: torch.device, reading: SourcedConfig, data_dir: Path) -> dict[str, Any]:
+def environment(device: torch.device, reading: SourcedConfig) -> dict[str, Any]:
     """Versions, hardware and origin, in plain values."""
     return {
         "lossrun": __version__,
@@ -50,8 +50,6 @@ def environment(device: torch.device, reading: SourcedConfig, data_dir: Path) ->
         "git_commit": _git_commit(reading.directory),
         "code": _code(reading.config),
         "command": join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "directory": str(reading.directory),
-        "data_dir": str(data_dir.absolute()),
     }
 
 

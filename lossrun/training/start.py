@@ -3,7 +3,6 @@
 Then `loop.py` trains. `resume.py` is the other way to start.
 """
 
-import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -26,6 +25,7 @@ from lossrun.records.files import digests, durable
 from lossrun.records.history import Written
 from lossrun.records.lock import writing
 from lossrun.records.provenance import prepared as form
+from lossrun.records.provenance.whereabouts import starting_points
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.evaluate import Scorer, reading_of
 from lossrun.steps.replica import Replica
@@ -176,14 +176,6 @@ def session_of(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Ses
     return session
 
 
-def _from(runs_dir: Path, folder: Path) -> str | None:
-    """The relative path of a folder that may move together with the runs; None on another drive."""
-    try:
-        return os.path.relpath(folder.resolve(), runs_dir.resolve())
-    except ValueError:
-        return None
-
-
 def _keep_what_prediction_needs(prepared: Prepared, run: RunDirectory) -> str:
     """Write how the data were prepared, and copies of the user's own modules; the digest of the former."""
     copy_own_files(prepared, run)
@@ -204,9 +196,8 @@ def copy_own_files(prepared: Prepared, run: RunDirectory) -> None:
 def environment_of(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
     """What run.json and the ledger keep of the machine, the versions and the data."""
     return {
-        "from_runs_dir": _from(runs_dir, prepared.experiment.reading.directory),
-        "data_from_runs_dir": _from(runs_dir, prepared.experiment.data_dir),
-        **environment.environment(prepared.place.device, prepared.experiment.reading, prepared.experiment.data_dir),
+        **starting_points(runs_dir, prepared.experiment.reading.directory, prepared.experiment.data_dir),
+        **environment.environment(prepared.place.device, prepared.experiment.reading),
         "step": prepared.step.kind,
         "chunks": list(prepared.grouping.sizes),
         "task": prepared.experiment.facts.task,

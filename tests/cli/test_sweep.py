@@ -106,3 +106,39 @@ def test_a_damaged_plan_is_refused_and_listed_as_such(lossrun: Run, tmp_path: Pa
         assert refused.code == 4
         assert "does not agree" in refused.err
     assert "damaged" in lossrun("ls").out
+
+
+@pytest.fixture
+def swept(lossrun: Run, tmp_path: Path) -> Path:
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    assert lossrun("sweep", "c.yaml", "--over", "loss=mse,mae", "--set", "name=Größe ☃", "--quiet").code == 0
+    (directory,) = (tmp_path / "runs").iterdir()
+    return directory
+
+
+@pytest.mark.parametrize("command", ["show", "evaluate", "export -o out", "predict --input x.csv"])
+def test_a_sweep_where_a_run_is_needed_is_told(lossrun: Run, swept: Path, command: str) -> None:
+    name, *options = command.split()
+    for spec in (str(swept), swept.name, "Größe ☃"):
+        refused = lossrun(name, spec, *options)
+        assert refused.code == 2
+        assert "is a sweep" in refused.err
+        assert f"lossrun compare {swept.name}" in refused.err
+        assert "final-0002-mae" in refused.err
+
+
+@pytest.mark.parametrize("command", ["show", "evaluate", "plot"])
+def test_a_cell_is_a_run_by_its_path(lossrun: Run, swept: Path, command: str) -> None:
+    assert lossrun(command, str(swept / "final-0001-mse")).code == 0
+
+
+def test_rm_removes_a_sweep_whole_and_gc_leaves_it_alone(lossrun: Run, swept: Path) -> None:
+    files = sorted(swept.rglob("*"))
+    lossrun("gc", "--yes")
+    assert sorted(swept.rglob("*")) == files
+    refused = lossrun("rm", "Größe ☃")
+    assert refused.code == 2
+    assert "sweep of 2 runs" in refused.err
+    assert swept.is_dir()
+    assert lossrun("rm", "Größe ☃", "--yes").code == 0
+    assert list(swept.parent.iterdir()) == []

@@ -72,3 +72,39 @@ def test_tuning_never_sees_a_seed_of_the_final_runs(with_block: Callable[..., So
         found = tuning_seeds(cells, 4)
         assert len(set(found)) == 4
         assert not set(found) & {seed for cell in cells for seed in cell.config.seeds}
+
+
+@pytest.mark.parametrize(
+    "order", [("optimizer", "optimizer.momentum"), ("optimizer.momentum", "optimizer")], ids=" before ".join
+)
+def test_a_part_of_an_alternative_changes_that_alternative_whatever_the_order(
+    with_block: Callable[..., SourcedConfig], order: tuple[str, str]
+) -> None:
+    values = {"optimizer": ["sgd", {"name": "rmsprop"}], "optimizer.momentum": [0.5, 0.9]}
+    reading = with_block({key: values[key] for key in order})
+    optimizers = [cell.config.optimizer for cell in cells_of(reading, read_space(reading))]
+    assert {(optimizer.name, optimizer["momentum"]) for optimizer in optimizers} == {
+        ("sgd", 0.5),
+        ("sgd", 0.9),
+        ("rmsprop", 0.5),
+        ("rmsprop", 0.9),
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "labels"),
+    [
+        ("model.hidden", [[300, 100], [100], []], ["[300,100]", "[100]", "[]"]),
+        ("batch_size", [16, "full"], ["16", "full"]),
+        ("schedule", ["cosine", None], ["cosine", "none"]),
+        ("learning_rate", [0.1, 0.10000001], ["0.1", "0.10000001"]),
+        ("dataset.corrupt", [None, {"outliers": 0.1}], ["none", "(outliers=0.1)"]),
+    ],
+)
+def test_alternatives_of_every_kind_are_told_apart(
+    with_block: Callable[..., SourcedConfig], key: str, values: list[Any], labels: list[str]
+) -> None:
+    reading = with_block({key: values})
+    cells = cells_of(reading, read_space(reading))
+    assert [cell.label for cell in cells] == [f"{key}={label}" for label in labels]
+    assert len({str(cell.config.to_mapping()) for cell in cells}) == len(values)

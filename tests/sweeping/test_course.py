@@ -1,6 +1,7 @@
 """Whole sweeps, tiny ones, in real worker processes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,18 +13,20 @@ from typing import Any
 import pytest
 
 from lossrun.analysis.sweeps import SweepResult, result_of
-from lossrun.config import SourcedConfig
+from lossrun.config import SourcedConfig, from_mapping
+from lossrun.errors import DivergedError, RunError
 from lossrun.records import ledger
 from lossrun.records.recorded import load
 from lossrun.records.sweep_directory import SweepDirectory, create, read_plan
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.plan import plan_sweep
+from tests.sweeping.conftest import BASE
 
 TUNED = {"loss": ["mse", "mae"], "learning_rate": [1e-3, 1e-2, 1e-1], "tune": {"seeds": 2}}
 
 
 def made(reading: SourcedConfig, runs_dir: Path) -> SweepDirectory:
-    planned = plan_sweep(reading, [], runs_dir)
+    planned = plan_sweep(reading, [], runs_dir, runs_dir)
     return create(runs_dir, planned.name, planned.config, planned.cells, planned.facts)
 
 
@@ -38,9 +41,6 @@ def losses(sweep: SweepDirectory) -> dict[str, list[tuple[Any, ...]]]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepDirectory, SweepResult]:
-    from lossrun.config import from_mapping
-    from tests.sweeping.conftest import BASE
-
     folder = tmp_path_factory.mktemp("sweep")
     sweep = made(from_mapping({**BASE, "seeds": 3, "sweep": TUNED}, folder), folder / "runs")
     run_sweep(sweep, data_dir=folder, jobs=2)
@@ -129,6 +129,86 @@ from lossrun.sweeping.course import run_sweep
 if __name__ == "__main__":
     run_sweep(SweepDirectory(Path(sys.argv[1])), data_dir=Path(sys.argv[1]), jobs=2)
 """
+
+
+OWN = """
+import torch
+
+def strict(outputs, targets, *, limit):
+    if limit < 1:
+        raise ArithmeticError("limit is below 1")
+    return (outputs - targets).abs().reshape(len(outputs), -1).mean(1)
+"""
+
+
+def test_a_cell_that_fails_by_itself_is_named_and_the_others_are_compared(
+    with_block: Callable[..., SourcedConfig], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(OWN)
+    losses = [{"name": "mine:strict", "limit": limit} for limit in (0.5, 1.5, 2.5)]
+    sweep = made(with_block({"loss": losses, "learning_rate": [0.01, 0.1]}), tmp_path / "runs")
+    run_sweep(sweep, data_dir=tmp_path, jobs=2)
+    result = result_of(sweep)
+    assert {name: "limit is below 1" in why for name, why in result.failed.items()} == {
+        cell.directory: True for cell in read_plan(sweep) if cell.pair["loss"]["limit"] == 0.5
+    }
+    assert len(result.final) == 2
+    assert result.unfinished == 0
+    assert result.tuning is not None
+    assert [pair.chosen is None for pair in result.tuning.pairs] == [True, False, False]
+
+
+def csv_reading(folder: Path) -> SourcedConfig:
+    folder.mkdir()
+    rows = [f"{x},{x * x % 7},{3 * x}" for x in range(60)]
+    (folder / "d.csv").write_text("\n".join(["a,b,c", *rows, ""]))
+    return from_mapping({**BASE, "dataset": {"name": "csv", "path": "d.csv", "target": "c"}, "sweep": TUNED}, folder)
+
+
+def test_nothing_is_chosen_while_the_data_are_not_to_be_had(tmp_path: Path) -> None:
+    """Cells that could not be read would count as bad values."""
+    sweep = made(csv_reading(tmp_path / "project"), tmp_path / "project" / "runs")
+    (tmp_path / "project" / "d.csv").rename(tmp_path / "elsewhere.csv")
+    with pytest.raises(RunError, match="lossrun resume"):
+        run_sweep(sweep, data_dir=tmp_path, jobs=2)
+    assert {cell.phase for cell in read_plan(sweep)} == {"tune"}
+    (tmp_path / "elsewhere.csv").rename(tmp_path / "project" / "d.csv")
+    run_sweep(sweep, data_dir=tmp_path, jobs=2)
+    assert len(result_of(sweep).final) == 2
+
+
+def test_a_sweep_that_has_moved_finds_its_data(tmp_path: Path) -> None:
+    sweep = made(csv_reading(tmp_path / "project"), tmp_path / "project" / "runs")
+    (tmp_path / "project").rename(tmp_path / "other")
+    moved = SweepDirectory(tmp_path / "other" / "runs" / sweep.name)
+    run_sweep(moved, jobs=2)
+    assert len(result_of(moved).final) == 2
+
+
+def test_a_sweep_without_any_score_ends_as_diverged(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> None:
+    sweep = made(with_block({"learning_rate": [1e30, 1e31]}, lint="warn"), tmp_path / "runs")
+    for _ in range(2):
+        with pytest.raises(DivergedError, match="no tuning run ended with a finite val_rmse"):
+            run_sweep(sweep, data_dir=tmp_path, jobs=2)
+    assert [event["event"] for event in ledger.read(sweep.ledger_path)][-1] == "finished"
+    result = result_of(sweep)
+    assert result.tuning is not None
+    assert [(trial.diverged, trial.score) for trial in result.tuning.pairs[0].trials] == [(True, None)] * 2
+
+
+def test_what_was_chosen_stays_chosen(finished: tuple[SweepDirectory, SweepResult], tmp_path: Path) -> None:
+    """A tuning run that is lost later changes nothing about the final ones."""
+    sweep, before = finished
+    copy = SweepDirectory(Path(shutil.copytree(sweep.path, tmp_path / sweep.name)))
+    assert before.tuning is not None
+    for pair in before.tuning.pairs:
+        assert pair.chosen is not None
+        shutil.rmtree(copy.run(pair.chosen.cell))
+    after = result_of(copy)
+    assert after.tuning is not None
+    assert [pair.chosen.values for pair in after.tuning.pairs if pair.chosen] == [
+        pair.chosen.values for pair in before.tuning.pairs if pair.chosen
+    ]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")

@@ -1,5 +1,6 @@
 """Find a run's data and its own code after the project, or a file, was moved."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,25 @@ class Place:
     copied: bool = False
 
 
+def starting_points(runs_dir: Path, directory: Path, data_dir: Path) -> dict[str, Any]:
+    """Return the recorded ways to the config's folder and to the data, from the file system's root and from the runs:
+    the second still holds where everything was moved together."""
+    return {
+        "from_runs_dir": _way(runs_dir, directory),
+        "data_from_runs_dir": _way(runs_dir, data_dir),
+        "directory": str(directory),
+        "data_dir": str(data_dir.absolute()),
+    }
+
+
+def _way(runs_dir: Path, folder: Path) -> str | None:
+    """Return the relative path of a folder; None on another drive."""
+    try:
+        return os.path.relpath(folder.resolve(), runs_dir.resolve())
+    except ValueError:
+        return None
+
+
 def environment(run: RecordedRun) -> dict[str, Any]:
     """Return the environment that the run was last trained in."""
     every = [run.environment, *(event["environment"] for event in run.ledger if "environment" in event)]
@@ -40,12 +60,30 @@ def environment(run: RecordedRun) -> dict[str, Any]:
 
 def data_folder(run: RecordedRun, default: Path) -> Path:
     """Return the folder where the run last found its data, also if it was moved with the run."""
-    facts = environment(run)
+    return recorded_data_folder(environment(run), run.path, default)
+
+
+def recorded_data_folder(facts: Mapping[str, Any], path: Path, default: Path) -> Path:
+    """Return the same for a run or a sweep in the directory `path`, of which `starting_points` are recorded."""
     remembered = Path(facts.get("data_dir", default))
     if remembered.is_dir() or not facts.get("data_from_runs_dir"):
         return remembered if remembered.is_dir() else default
-    moved = run.path.resolve().parent / facts["data_from_runs_dir"]
+    moved = path.resolve().parent / facts["data_from_runs_dir"]
     return moved.resolve() if moved.is_dir() else default
+
+
+def config_folder(config: Mapping[str, Any], facts: Mapping[str, Any], path: Path) -> Path:
+    """Return the folder that the paths of a run not yet begun are relative to; `facts` and `path` of its sweep.
+
+    It is the first place that holds the dataset's file and the run's own modules, as for a run that has moved; the
+    recorded one where no place does.
+    """
+    folders, dataset = _possible_folders(facts, path), config["dataset"]
+    named = dataset.get("path") if dataset["name"] in _FILES else None
+    modules = [name.partition(":")[0] for name in _own_names(config)]
+    own = [module for module in modules if any(_has(folder, module) for folder in folders)]
+    complete = (f for f in folders if (not isinstance(named, str) or (f / named).is_file()) and _has_all(f, own))
+    return next(complete, folders[0])
 
 
 def code_place(run: RecordedRun, *, goes_on: bool = False) -> Place:
@@ -132,10 +170,13 @@ def _files(run: RecordedRun, named: str, data_dir: Path | None) -> Iterator[Path
 
 def _folders(run: RecordedRun) -> Sequence[Path]:
     """Return where the config's folder may be, the recorded one first."""
-    facts, run_path = environment(run), run.path.resolve()
+    return _possible_folders(environment(run), run.path)
+
+
+def _possible_folders(facts: Mapping[str, Any], path: Path) -> Sequence[Path]:
+    directory, moved = path.resolve(), facts.get("from_runs_dir")
     recorded = Path(facts.get("directory") or ".")
-    moved = facts.get("from_runs_dir")
-    found = [recorded, *([run_path.parent / moved] if moved else []), run_path.parent, run_path.parent.parent]
+    found = [recorded, *([directory.parent / moved] if moved else []), directory.parent, directory.parent.parent]
     with suppress(FileNotFoundError):  # the current folder was removed
         found.append(Path.cwd())
     return [folder.resolve() if folder.exists() else folder for folder in dict.fromkeys(found)]

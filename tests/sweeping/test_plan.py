@@ -1,0 +1,89 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossrun.config import SourcedConfig, from_mapping
+from lossrun.errors import ConfigError
+from lossrun.sweeping.plan import plan_sweep
+
+RATES = {"learning_rate": [0.01, 0.1]}
+CLASSES = {
+    "dataset": {"name": "synthetic_classification", "samples": 60, "classes": 3},
+    "loss": "cross_entropy",
+}
+
+
+@pytest.mark.parametrize(
+    ("base", "asked", "expected"),
+    [
+        ({}, None, "val_rmse"),
+        ({}, "val_mae", "val_mae"),
+        ({}, "val_mean_absolute_error", "val_mae"),
+        ({}, "val_loss", "val_loss"),
+        (CLASSES, None, "val_accuracy"),
+        (CLASSES, "val_f1", "val_macro_f1"),
+    ],
+)
+def test_the_metric_that_tunes_is_known_before_anything_is_trained(
+    with_block: Callable[..., SourcedConfig], tmp_path: Path, base: dict[str, Any], asked: str | None, expected: str
+) -> None:
+    reading = with_block({**RATES, "tune": {"metric": asked or "auto"}}, **base)
+    assert plan_sweep(reading, [], tmp_path, tmp_path).facts["metric"] == expected
+
+
+@pytest.mark.parametrize(
+    ("base", "block", "message"),
+    [
+        ({}, {**RATES, "tune": "val_rmsee"}, "did you mean val_rmse"),
+        ({}, {**RATES, "tune": "val_accuracy"}, "there is no val_accuracy for a regression task"),
+        (CLASSES, {**RATES, "tune": "val_rmse"}, "there is no val_rmse for a multiclass task"),
+        (
+            CLASSES,
+            {**RATES, "loss": ["cross_entropy", "multi_margin"], "tune": "val_cross_entropy"},
+            "does not provide",
+        ),
+        (
+            {"loss": "huber"},
+            {"loss.delta": {"range": [0.5, 2], "points": 3}, "tune": "val_loss"},
+            "val_loss means something else for each loss.delta",
+        ),
+        (
+            {"dataset": {"name": "synthetic_regression", "samples": 60, "validation": 0}},
+            RATES,
+            "set dataset.validation above 0",
+        ),
+        (
+            {},
+            {**RATES, "dataset": ["synthetic_regression", "synthetic_classification"]},
+            "different metrics, val_rmse and val_accuracy",
+        ),
+    ],
+)
+def test_a_metric_that_cannot_choose_is_refused(
+    with_block: Callable[..., SourcedConfig],
+    tmp_path: Path,
+    base: dict[str, Any],
+    block: dict[str, Any],
+    message: str,
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        plan_sweep(with_block(block, **base), [], tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"loss": ["mse", "mae"], "learning_rate": {"log_range": [1e-3, 1], "points": 4}},
+        {"optimizer.momentum": {"range": [0.0, 0.9], "points": 3}, "loss": ["mse", {"name": "huber", "delta": 2.0}]},
+        {"learning_rate": {"log_range": [1e-3, 1]}, "samples": 3, "seed": 5},
+        {"learning_rate": [0.1, 0.2], "tune": False},
+    ],
+)
+def test_the_config_that_a_sweep_keeps_makes_the_same_sweep_again(
+    with_block: Callable[..., SourcedConfig], tmp_path: Path, block: dict[str, Any]
+) -> None:
+    planned = plan_sweep(with_block(block), ["loss=mae,mse"], tmp_path, tmp_path)
+    again = plan_sweep(from_mapping(planned.config, tmp_path), [], tmp_path, tmp_path)
+    assert again == planned
