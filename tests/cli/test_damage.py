@@ -7,19 +7,30 @@ from pathlib import Path
 
 import pytest
 
+from lossrun.api import train
 from lossrun.records import checkpoints, recorded
-from tests.cli.conftest import Result, Run
+from tests.cli.conftest import CONFIG, Result, Run
 
 # Both seeds keep predictions, and the second of two checkpoints is the last.
 SETTINGS = ("seeds=2", "dataset.standardize={inputs: true, targets: true}")
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three finished runs, of which each test damages a copy."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "config.yaml").write_text(CONFIG)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in ("first", "second", "third"):
+            train("config.yaml", runs_dir="runs", overrides=[f"name={name}", *SETTINGS])
+    return folder
+
+
 @pytest.fixture
-def run(lossrun: Run, config: Path, tmp_path: Path) -> Path:
-    """A finished run, with another one to compare it with."""
-    changes = [part for setting in SETTINGS for part in ("--set", setting)]
-    for name in ("first", "second", "third"):
-        assert lossrun("train", "config.yaml", "--name", name, "--quiet", *changes).code == 0
+def run(lossrun: Run, trained: Path, tmp_path: Path) -> Path:
+    """A finished run, with others to compare it with."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     (path,) = (tmp_path / "runs").glob("*-first")
     return path
 

@@ -1,18 +1,16 @@
 """Divergence in its three faces, and mistakes named by the floor that the loss comes to rest on."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from scipy.stats import rankdata
 from sklearn.datasets import load_digits
 
 from lossrun.analysis.comparison.remarks import remarks
 from lossrun.catalog.diagnoses import DIAGNOSES
-from lossrun.config import from_mapping, read
+from lossrun.config import from_mapping
 from lossrun.errors import DivergedError
 from lossrun.experiment import load_experiment
 from lossrun.health.finding import Finding
@@ -24,7 +22,6 @@ from lossrun.training.session import Session
 from lossrun.training.start import begin, prepare
 from tests.training.conftest import Laboratory, assert_same_bits, rows
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 COMMON: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 12, "lint": "warn"}
 MOONS: dict[str, Any] = {"name": "synthetic_classification", "kind": "moons", "samples": 400}
 LABELS: dict[str, Any] = {"name": "synthetic_classification", "kind": "multilabel", "samples": 400, "classes": 4}
@@ -148,20 +145,7 @@ def test_a_hidden_activation_of_ones_own_model_is_found(laboratory, tmp_path, ta
     assert names(findings) == [expected]
 
 
-# --- healthy runs are left alone
-
-
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_no_shipped_config_is_diagnosed(path, tmp_path, mnist_dir):
-    """With as many epochs as it says where it is small; three of MNIST's, on fewer images."""
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    overrides = []
-    if "mnist" in str(config["dataset"]):
-        overrides = ["epochs=3", "dataset.validation=55000"]
-    examined = load_experiment(read(path, overrides), mnist_dir)
-    with begin(prepare(examined), tmp_path / "runs") as session:
-        found = [f for event in train(session, lambda: None) if isinstance(event, EpochRecord) for f in event.findings]
-    assert [finding.text for finding in found] == []
+# --- healthy runs are left alone (so are those of the shipped configs: tests/test_configs.py)
 
 
 def test_a_deep_sigmoid_network_on_its_first_plateau_is_not_dead(laboratory):

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lossrun.errors import RunError
@@ -93,6 +93,7 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False,
 trees = st.recursive(scalars, lambda child: st.lists(child) | st.dictionaries(st.text(), child), max_leaves=8)
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(min_size=1), trees))
 def test_a_config_reads_back_as_it_was(tmp_path_factory, config):
     path = tmp_path_factory.mktemp("config") / "config.yaml"

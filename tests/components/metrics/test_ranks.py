@@ -31,7 +31,7 @@ ROWS = st.lists(st.tuples(SCORES, st.booleans(), st.sampled_from([0.0, 0.25, 1.0
 
 
 @given(ROWS, st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_ranks_are_scikit_learns_with_ties_and_weights(rows, weighted):
     outputs, truths, weights = (np.array(column) for column in zip(*rows, strict=True))
     truths = truths.astype(float)
