@@ -31,8 +31,8 @@ STOPS = [request for request in Request if request.error is not None]
 
 
 def configured(tmp_path: Path, *signals: str) -> None:
-    (tmp_path / "mine.py").write_text(MINE)
-    loss = f"{{name: 'mine:loss', signals: [{', '.join(signals)}]}}"
+    (tmp_path / "signalling.py").write_text(MINE)
+    loss = f"{{name: 'signalling:loss', signals: [{', '.join(signals)}]}}"
     text = CONFIG.replace("loss: mse", f"loss: {loss}").replace("epochs: 3", "epochs: 40")
     (tmp_path / "config.yaml").write_text(f"{text}step: eager\n")
 
@@ -43,10 +43,7 @@ def events(tmp_path: Path) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("request_", STOPS, ids=lambda request: request.signal_name)
-def test_a_stop_saves_the_state_and_says_how_to_go_on(
-    lossrun: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: Request
-) -> None:
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
+def test_a_stop_saves_the_state_and_says_how_to_go_on(lossrun: Run, tmp_path: Path, request_: Request) -> None:
     configured(tmp_path, request_.signal_name)
     ended = lossrun("train", "config.yaml")
     assert ended.code == 128 + signal.Signals[request_.signal_name]
@@ -58,8 +55,7 @@ def test_a_stop_saves_the_state_and_says_how_to_go_on(
     assert events(tmp_path)[-1]["event"] == "finished"
 
 
-def test_a_second_ctrl_c_says_what_is_saved(lossrun: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
+def test_a_second_ctrl_c_says_what_is_saved(lossrun: Run, tmp_path: Path) -> None:
     configured(tmp_path, "SIGINT", "SIGINT")
     ended = lossrun("train", "config.yaml")
     assert ended.code == 130
