@@ -216,11 +216,11 @@ def _muon_by_the_public_class(
     if not matrices:
         return
     weights = [matrix.detach() for matrix in matrices]
-    optimizer = optim.Muon(weights, lr, **settings)
+    optimizer = without_compiler(optim.Muon)(weights, lr, **settings)
     for weight, gradient, momentum in zip(weights, gradients, momenta, strict=True):
         weight.grad = gradient
         optimizer.state[weight]["momentum_buffer"] = momentum
-    optimizer.step()  # type: ignore[no-untyped-call]
+    optimizer.step()
 
 
 @cache

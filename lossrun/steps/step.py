@@ -28,8 +28,8 @@ class Step(Protocol):
 
     - Weights and buffers of each seed's model are current after every call: they are the memory, or views of the
       memory, that the step updates. Validation, health checks and best weights need nothing else.
-    - The state of each seed's optimizer and its `generator_state` are current only after `publish()`. Whoever reads
-      them, to save a checkpoint, calls it first. The training loop does so, and nobody else.
+    - The state of each seed's optimizer and its `generator_state` are current only after `publish()`. Code
+      that reads them, to save a checkpoint, calls it first: the training loop, and the start of a run.
     - What others write into a seed's optimizer or order takes effect at the next `begin_epoch()`.
 
     `kind` names how the step is computed: eager, recorded or captured.

@@ -62,7 +62,7 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, list[Any]]
 
 
 def _code(config: Config) -> dict[str, dict[str, str | None]] | None:
-    """{module of a user's own component: {it, or a module imported from beside it: beginning of its file's SHA-256}}.
+    """The user's own code: {component's module: {it, or a module imported from its folder: beginning of its SHA-256}}.
 
     None where every component is lossrun's.
     """

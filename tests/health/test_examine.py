@@ -1,4 +1,4 @@
-"""Divergence in its three faces, and mistakes named by the floor that the loss comes to rest on."""
+"""Divergence in its three forms, and mistakes named by the floor at which the loss comes to rest."""
 
 from typing import Any
 
@@ -215,7 +215,7 @@ def test_from_the_beginning_a_usual_rate_is_proposed_and_each_divergence_is_reco
 
 
 @pytest.mark.parametrize(
-    ("config", "face"),
+    ("config", "form"),
     [
         ({"dataset": LINE, "loss": "mse", "learning_rate": 10.0}, "non_finite"),
         ({"dataset": blobs(3), "loss": "cross_entropy", "learning_rate": 100.0}, "dead"),
@@ -223,12 +223,12 @@ def test_from_the_beginning_a_usual_rate_is_proposed_and_each_divergence_is_reco
         ({"dataset": blobs(3), "loss": "cross_entropy", "learning_rate": 10.0}, "dead"),
     ],
 )
-def test_each_face_of_divergence(laboratory, config, face):
+def test_each_form_of_divergence(laboratory, config, form):
     session, _, diverged = trained(laboratory, {"model": "mlp", "optimizer": "sgd", **config})
     assert diverged is not None
     assert diverged.exit_code == 6
-    assert f"[{face}]" in str(diverged)
-    assert DIAGNOSES[face].meaning in str(diverged)
+    assert f"[{form}]" in str(diverged)
+    assert DIAGNOSES[form].meaning in str(diverged)
     # What is left to resume from is from before the trouble, and with a rate that works the run comes to its end.
     steps = [checkpoints.metadata(path)["step"] for path in checkpoints.candidates(session.run.checkpoints)]
     assert max(steps) == session.good_step
@@ -239,7 +239,7 @@ def test_each_face_of_divergence(laboratory, config, face):
 
 @pytest.mark.parametrize(("optimizer", "learning_rate"), [("adam", 0.3), ("sgd", 2.0)])
 def test_the_usual_divergence_is_finite(laboratory, tmp_path, optimizer, learning_rate):
-    """Two convolutions and a rate too large: ten per cent right, a loss of ln 10, and never a number that is none."""
+    """Two convolutions and a rate too large: ten per cent right, a loss of ln 10, and never NaN or infinity."""
     digits = load_digits()
     np.savez(tmp_path / "digits.npz", inputs=digits.images[:, np.newaxis] / 16, targets=digits.target)
     convolution = {"name": "conv", "filters": 8, "kernel": 3, "padding": "same"}

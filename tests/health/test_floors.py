@@ -154,5 +154,5 @@ def test_weights_of_classes_count(laboratory):
 
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
 def test_a_margin_loss_has_no_better_constant_than_one(laboratory, loss):
-    # Balanced: whoever answers 0 pays 1, whoever answers yes pays nothing or 2 (squared: 4).
+    # Balanced: answering 0 costs 1, answering yes costs nothing or 2 (squared: 4).
     assert floors_of(laboratory, classes_of(2), loss).constant == pytest.approx(1.0, rel=1e-6)

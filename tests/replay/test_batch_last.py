@@ -1,4 +1,4 @@
-"""Networks with the samples innermost beside torch's own order."""
+"""Networks with the samples innermost, next to torch's own order."""
 
 import copy
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Convolutions as matrix products beside torch's own."""
+"""Convolutions as matrix products, next to torch's own."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Average pooling in slices beside torch's own."""
+"""Average pooling in slices, next to torch's own."""
 
 import pytest
 import torch

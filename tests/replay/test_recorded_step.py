@@ -1,4 +1,4 @@
-"""The recorded step beside the eager one, step by step."""
+"""The recorded step next to the eager one, step by step."""
 
 from typing import Any
 

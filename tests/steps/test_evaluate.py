@@ -1,4 +1,4 @@
-"""The scorer of a group beside the evaluation of each seed by itself, epoch by epoch."""
+"""The scorer of a seed group next to an evaluation of each seed by itself, epoch by epoch."""
 
 from typing import Any
 

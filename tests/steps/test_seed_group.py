@@ -313,7 +313,7 @@ def test_masks_differ_between_groups_and_between_steps(laboratory: Laboratory, m
 
 
 def test_a_group_trains_as_if_there_were_no_other(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To the bit, dropout included: seeds 2 and 3 beside 0 and 1, and by themselves."""
+    """Bit for bit, dropout included: seeds 2 and 3 together with 0 and 1, and by themselves."""
     room_for(monkeypatch, 2)
     config = {**REGRESSION, "model": DROPOUT, "optimizer": "adam"}
     four, two = laboratory.start({**config, "seeds": 4}), laboratory.start({**config, "seeds": [2, 3]})

@@ -1,7 +1,7 @@
 """State that belongs to a metric is not held against another one.
 
-At a learning rate of 1e-30 no epoch is better than the one before. Whoever begins to watch in an epoch takes its value
-as the best, so that early stopping with patience p ends the run p epochs later. An epoch has 6 steps.
+At a learning rate of 1e-30 no epoch is better than the one before. A metric that is watched from an epoch on has that
+epoch's value as its best, so early stopping with patience p ends the run p epochs later. An epoch has 6 steps.
 """
 
 import shutil

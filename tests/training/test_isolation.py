@@ -305,7 +305,7 @@ def test_runs_that_take_turns_in_one_thread(folder: Path, clean: Callable[[str],
 
 
 def test_the_stream_of_an_interrupted_run_is_its_own(folder: Path) -> None:
-    """Whoever abandons a run half way gets torch back as it was."""
+    """A run abandoned half way leaves torch as it was."""
     before = state()
     examined = load_experiment(from_mapping(DROPOUT, folder), folder)
     with begin(prepare(examined), folder / "runs") as session:

@@ -1,4 +1,4 @@
-"""What there is, as Linux says it, and what a seed takes, beside what is really taken."""
+"""The memory that Linux says is available, and the estimate for a seed next to what it really takes."""
 
 import os
 from collections.abc import Callable

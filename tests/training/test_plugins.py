@@ -1,4 +1,4 @@
-"""The user's own model, loss, optimizer and dataset, found beside the config."""
+"""The user's own model, loss, optimizer and dataset, found next to the config."""
 
 import hashlib
 import json

@@ -230,7 +230,7 @@ def test_a_changed_environment_is_told_once(laboratory: Laboratory) -> None:
 
 
 def test_momentum_begun_after_a_seed_stopped_is_kept_for_the_others(laboratory: Laboratory) -> None:
-    """A stopped seed has no momentum buffer, the others have: whoever comes first, the checkpoint holds theirs."""
+    """A stopped seed has no momentum buffer, the others do: the checkpoint holds theirs, whichever seed comes first."""
     config = {**EVERYTHING, "optimizer": "sgd", "seeds": 5, "epochs": 9, "early_stopping": {"patience": 1}}
     whole = laboratory.start(config)
     ended = [facts["stopped_epoch"] or 9 for facts in newest(whole).metadata["replicas"]]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, optim
 from torch.optim.adamw import adamw
 
-from lossrun.torch_internals import muon
+from lossrun.torch_internals import muon, without_compiler
 
 
 class Muon(optim.Optimizer):
@@ -67,8 +67,10 @@ class Muon(optim.Optimizer):
         }
         # torch knows the bounds: of a matrix each, whatever the model has.
         matrix = torch.empty(1, 1, device=weights[0].device)
-        optim.Muon([matrix], lr, **{name: value for name, value in matrices.items() if name != "params"})  # type: ignore[arg-type]
-        optim.AdamW([matrix], lr, adamw_betas, adamw_eps, adamw_weight_decay)
+        without_compiler(optim.Muon)(
+            [matrix], lr, **{name: value for name, value in matrices.items() if name != "params"}
+        )
+        without_compiler(optim.AdamW)([matrix], lr, adamw_betas, adamw_eps, adamw_weight_decay)
         super().__init__([matrices, others], {"lr": lr})
 
     @torch.no_grad()
