@@ -1,5 +1,7 @@
-"""The same commands from Python: `lossrun.train`, `resume`, `compare`, `load`. Nothing is printed: errors are raised,
-and what the command line warns of is a UserWarning."""
+"""Offer the commands in Python: `lossrun.train`, `resume`, `compare`, `load`, and more.
+
+Nothing is printed: errors are raised, and the command line's warnings and notes are UserWarnings.
+"""
 
 import math
 import sys
@@ -38,15 +40,21 @@ Overrides: TypeAlias = str | Sequence[str] | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RunHistory(History):
-    """history.jsonl as records: `rows`, a sequence of dicts, one for each epoch and seed in the order of training, with
-    epoch, step, seed, train_loss, val_loss, val_<name> ..., learning_rate, grad_norm, seconds (wall time of the epoch)
-    and train_seconds. The numbers are those in the file, bit for bit; `list(rows)` is plain lists and dicts."""
+    """history.jsonl as records.
+
+    Attributes:
+        rows: A sequence of dicts, one for each epoch and seed in the order of training, with epoch, step, seed,
+            train_loss, val_loss, val_<name> ..., learning_rate, grad_norm, seconds (wall time of the epoch), and
+            train_seconds. The numbers are those in the file, bit for bit; `list(rows)` gives plain lists and dicts.
+    """
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """A DataFrame with a row for each record and a column for each key; the same numbers bit for bit.
+        """Return a DataFrame with a row for each record and a column for each key, with the same numbers bit for bit.
 
-        Whole numbers are integers; where a row has no value the column holds NaN. Raises UsageError without pandas,
-        which lossrun itself does not need.
+        Integers stay integers; missing values are NaN.
+
+        Raises:
+            UsageError: Without pandas, which lossrun itself does not need.
         """
         frame = _pandas().DataFrame
         columns = {name: self.rows.column(name) for name in self.rows.names}
@@ -59,15 +67,23 @@ def _pandas() -> Any:
     except ImportError as error:
         raise UsageError(
             'to_pandas needs pandas, which is not installed: pip install "pandas>=2.2"; without it, `rows` and '
-            "`records()` hold the same as plain dicts"
+            "`records()` return the same values as plain dicts"
         ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class Run(RecordedRun):
-    """A run as it is on the disk: `path`, `name`, `status`, `config` (the effective one), `history`, `ledger` (what
-    happened), `environment` (run.json), `seeds`, `finished` (test metrics per seed; None before the end), and
-    `warnings`, what could not be read. It does not change while training goes on: `load` it again."""
+    """A run as it is on the disk. It does not change during training: `load` it again.
+
+    Attributes:
+        config: The effective config.
+        history: The values of every epoch.
+        ledger: What happened to the run.
+        environment: The content of run.json.
+        seeds: The seeds.
+        finished: The test metrics of each seed; None before the end.
+        warnings: What could not be read.
+    """
 
     history: RunHistory
 
@@ -79,7 +95,7 @@ class Run(RecordedRun):
 
 @dataclass(frozen=True, slots=True)
 class Comparison(comparing.ComparedRuns):
-    """What `compare` finds. `print` shows what the command shows."""
+    """The result of `compare`. `print` shows what the command shows."""
 
     def __str__(self) -> str:
         from lossrun.report.comparison.compare import print_comparison
@@ -93,16 +109,25 @@ class Comparison(comparing.ComparedRuns):
 
 @dataclass(frozen=True, slots=True)
 class Sweep(SweepResult):
-    """What a sweep has found: `tuning`, the `final` runs (best first) with their `labels`, their `comparison`."""
+    """The result of a sweep.
+
+    Attributes:
+        tuning: How each pair was tuned.
+        final: The final runs, best first, with their `labels` and their `comparison`.
+    """
 
     path: Path
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict per cell and seed: cell, phase, seed, what the cell changes, and the metrics at the best epoch."""
+        """Return one dict for each cell and seed: cell, phase, seed, changes, and the metrics at the best epoch."""
         return sweep_records(SweepDirectory(self.path))
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """The records as a DataFrame. Raises UsageError without pandas, which lossrun itself does not need."""
+        """Return the records as a DataFrame.
+
+        Raises:
+            UsageError: Without pandas, which lossrun itself does not need.
+        """
         return _pandas().DataFrame(self.records())
 
     def __str__(self) -> str:
@@ -122,10 +147,16 @@ def train(
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
 ) -> Run:
-    """Train as a config file, or a mapping like one, says; the finished run, as `load` reads it.
+    """Train a config and return the finished run, as `load` reads it.
 
-    `overrides` are `KEY=VALUE` as for `--set`, or a mapping from keys to values. Lint warnings are UserWarnings.
-    Raises a `lossrun.LossrunError`; Ctrl-C is KeyboardInterrupt and leaves the last checkpoint.
+    Args:
+        config: A config file, the name of a packaged config, or a mapping.
+        overrides: `KEY=VALUE` as for `--set`, or a mapping from keys to values.
+        runs_dir: The folder that the run's directory is made in.
+        data_dir: The folder of the datasets.
+
+    Raises:
+        LossrunError: One of its kinds. Ctrl-C raises KeyboardInterrupt; the last checkpoint stays.
     """
     reading = _reading(config, overrides)
     with _apart(reading):
@@ -133,7 +164,7 @@ def train(
     for text in experiment.warnings:
         warnings.warn(text, stacklevel=2)
 
-    # Only now, with every mistake of the config told, is torch worth its second.
+    # torch takes a second to import, so mistakes in the config are reported first.
     from lossrun.training.start import begin, prepare
 
     with begin(prepare(experiment), Path(runs_dir)) as session:
@@ -148,10 +179,15 @@ def resume(
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
 ) -> Run:
-    """Go on with a run from its newest good checkpoint. A finished run without changes is returned as it is.
+    """Continue a run from its newest checkpoint that can be trusted.
 
-    `data_dir`: left out, where the run last found its data. What the command line would note (a checkpoint skipped, a
-    changed environment, a jump of the rate) is a UserWarning.
+    A finished run without changes is returned as it is. What the command line notes (a skipped checkpoint, a changed
+    environment, a jump of the learning rate) is a UserWarning.
+
+    Args:
+        run: A run, as for `load`.
+        overrides: Changes of the config, as in `train`.
+        data_dir: The folder of the datasets; by default the one that the run last used.
     """
     from lossrun.training.resumable import resuming
     from lossrun.training.resume import resume_at
@@ -214,7 +250,14 @@ def sweep(
 
 
 def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "runs") -> Sweep:
-    """Return what a sweep has found so far. `path`: its directory, or its name in `runs_dir`. Raises RunError."""
+    """Return what a sweep has found so far.
+
+    Args:
+        path: Its directory, or its name in `runs_dir`.
+
+    Raises:
+        RunError: If there is no such sweep, or its files are damaged.
+    """
     from lossrun.analysis.sweeps import result_of
     from lossrun.records.sweep_directory import SweepDirectory, find_sweep, no_sweep
 
@@ -226,10 +269,14 @@ def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "ru
 
 
 def load(run: RunLike, *, runs_dir: str | PathLike[str] = "runs") -> Run:
-    """A recorded run: config, history, ledger, status. Never locks, never writes.
+    """Read a recorded run, without taking its lock and without writing.
 
-    `run`: a path, or what the command line takes for RUN: a name, its beginning, "last", a pattern that fits one run.
-    Raises RunError.
+    Args:
+        run: A path, or what the command line takes for RUN: a name, its beginning, "last", or a pattern that matches
+            one run.
+
+    Raises:
+        RunError: If there is no such run, or its files are damaged.
     """
     found = run if isinstance(run, RecordedRun) else recorded.load(_path(run, runs_dir))
     if isinstance(found, Run):
@@ -247,13 +294,19 @@ def compare(
     label: str | Sequence[str] = (),
     runs_dir: str | PathLike[str] = "runs",
 ) -> Comparison:
-    """What differs between runs, which is better by which metric, and how sure that is: `verdicts`.
+    """Compare runs: what differs, which is better by which metric, and how sure that is (`verdicts`).
 
-    The options are those of the command: `metric` decides instead of the primary metric; `at`: "best", "last" or an
-    epoch; a difference surely smaller than `margin` is equivalent; `target`: `val_accuracy=0.97`; `label`: what to call
-    the runs, in their order, or `A=TEXT`. A pattern such as
-    "mnist-*" stands for all runs that are like it. Raises UsageError for fewer than two runs, RunError where there is
-    no such run.
+    Args:
+        runs: Runs, as for `load`; a pattern such as "mnist-*" stands for all runs that match it.
+        metric: Decides instead of the task's primary metrics.
+        at: "best", "last", or the number of an epoch.
+        margin: Differences surely smaller than this are equivalent.
+        target: `val_accuracy=0.97` reports how soon each run gets there.
+        label: What to call the runs, in their order, or `A=TEXT`.
+
+    Raises:
+        UsageError: For fewer than two runs.
+        RunError: If there is no such run.
     """
     labels = [label] if isinstance(label, str) else label
     loaded, problems = _loaded(runs, Path(runs_dir))
@@ -274,11 +327,19 @@ def evaluate(
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
 ) -> "Scores":
-    """Score a run again: `seeds`, of each its loss and every metric by name; with `per_sample` also `rows`, one per
-    sample and seed. Writes nothing.
+    """Score a run again. Nothing is written.
 
-    `split`: "train", "validation" or "test" (left out: test, if there is one). `checkpoint`: "best", "last" or a step.
-    `data_dir`: left out, where the run last found its data. Raises DataError where they are no longer the same.
+    Args:
+        split: "train", "validation", or "test"; by default test, if there is one.
+        checkpoint: "best", "last", or a step.
+        per_sample: Whether to return `rows` too, one for each sample and seed.
+        data_dir: The folder of the datasets; by default the one that the run last used.
+
+    Returns:
+        The scores: `seeds` has the loss and every metric by name for each seed.
+
+    Raises:
+        DataError: If the data are no longer the same.
     """
     from lossrun.inference.scoring import score
 
@@ -297,11 +358,19 @@ def predict(
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
 ) -> "Predictions":
-    """What a run's model says of new samples: `arrays` and `columns`, in original units, classes by name.
+    """Predict new samples with a run's model.
 
-    `inputs`: a csv, npz or IDX file, or an array of samples in original units; they are prepared as the training data
-    were. `seed`: whose model; left out, the first's. `header`: whether the first line of a table names its columns;
-    left out, as in the training table. Raises DataError for samples unlike those of the training.
+    Args:
+        inputs: A csv, npz, or IDX file, or an array of samples in original units; they are prepared like the training
+            data.
+        seed: Whose model to use; by default the first seed's.
+        header: Whether the first line of a table names its columns; by default as in the training table.
+
+    Returns:
+        The predictions: `arrays` and `columns`, in original units, with classes by name.
+
+    Raises:
+        DataError: For samples that do not fit the training data.
     """
     from lossrun.inference.predicting import predict as predicted
 
@@ -321,8 +390,16 @@ def export(
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
 ) -> list[Path]:
-    """Write a run's model or history for other programs; the files written. `formats`: safetensors, torch, onnx, csv,
-    tensorboard. What the command line would note is a UserWarning. Nothing is overwritten: raises RunError instead."""
+    """Write a run's model or history for other programs, and return the files written.
+
+    What the command line notes is a UserWarning.
+
+    Args:
+        formats: safetensors, torch, onnx, csv, or tensorboard.
+
+    Raises:
+        RunError: If a file already exists; nothing is overwritten.
+    """
     from lossrun.inference.exporting import export as exported
 
     where = Path(data_dir) if data_dir is not None else None
@@ -334,7 +411,7 @@ def export(
 
 
 def _run(session: "Session") -> None:
-    """Train to the end. What the screen would note is a UserWarning."""
+    """Train to the end. What the screen notes is a UserWarning."""
     from lossrun.training.events import EpochRecord
     from lossrun.training.loop import train as run_loop
 
@@ -344,8 +421,11 @@ def _run(session: "Session") -> None:
 
 
 def _apart(reading: SourcedConfig) -> AbstractContextManager[object]:
-    """To read data in. A dataset of the user's own may draw from torch's generator, or start it anew; where nothing
-    has imported torch, there is nothing that it could disturb."""
+    """Return a context in which to read data, so that it cannot disturb torch's random numbers.
+
+    A dataset of the user's own may draw from torch's generator, or seed it. If nothing has imported torch, there is
+    nothing to disturb.
+    """
     if "torch" not in sys.modules and not reading.config.dataset.is_plugin:
         return nullcontext()
     from lossrun.training.isolation import isolated
@@ -354,7 +434,7 @@ def _apart(reading: SourcedConfig) -> AbstractContextManager[object]:
 
 
 def _loaded(runs: Sequence[RunLike], runs_dir: Path) -> tuple[list[RecordedRun], list[RunError]]:
-    """The runs, and why others of them cannot be read."""
+    """Return the runs, and why others of them cannot be read."""
     loaded: list[RecordedRun] = []
     problems: list[RunError] = []
     for run in runs:

@@ -1,4 +1,4 @@
-"""Every error lossrun raises on purpose, one exit code per branch.
+"""Define every error that lossrun raises on purpose, with one exit code for each branch.
 
     LossrunError                     1  (never raised itself)
     ├── UsageError                   2
@@ -14,8 +14,8 @@
         ├── TerminatedError        143
         └── HungUpError            129
 
-The message says what happened, what was expected and how to fix it. The library raises; `cli.py` alone turns these
-into text on stderr and an exit code.
+A message says what happened, what was expected, and how to fix it. The library raises; only `cli.py` turns errors into
+text on stderr and an exit code.
 """
 
 import errno
@@ -102,7 +102,7 @@ class HungUpError(StoppedError):
     exit_code = 129
 
 
-# What the shell reports for a command that SIGPIPE has ended: 128 and the number of the signal.
+# The exit code of a command that SIGPIPE ended: 128 plus the number of the signal.
 READER_GONE: Final = 141
 _NO_ERROR_OF_OURS: Final = {
     0: "Everything went well.",
@@ -112,16 +112,16 @@ _NO_ERROR_OF_OURS: Final = {
 
 
 def exit_codes() -> dict[int, str]:
-    """What each exit code means, in ascending order."""
+    """Return the meaning of each exit code, in ascending order."""
     found = dict(_NO_ERROR_OF_OURS)
     waiting = LossrunError.__subclasses__()
-    for error in waiting:  # the root of each branch comes before what grows from it
+    for error in waiting:  # a class comes before its subclasses
         found.setdefault(error.exit_code, error.__doc__ or "")
         waiting += [below for below in error.__subclasses__() if below.__module__ == __name__]
     return dict(sorted(found.items()))
 
 
-# What torch and the libraries under it say where they cannot allocate; it has no error of its own for the CPU.
+# Messages of torch and its libraries about too little memory; torch has no error class for this on the CPU.
 _NO_MEMORY: Final = re.compile(
     r"can.?t allocate memory|cannot allocate|not enough memory|out of memory|enforce fail at alloc|bad_?alloc"
     r"|storage size calculation overflowed|could not create a memory|failed to allocate|ALLOC_FAILED",
@@ -130,7 +130,7 @@ _NO_MEMORY: Final = re.compile(
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether Python, numpy, torch or the system could not allocate what it was asked for."""
+    """Return whether Python, numpy, torch, or the system could not allocate memory."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and bool(_NO_MEMORY.search(str(error))))
@@ -138,7 +138,12 @@ def ran_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def memory_told(doing: str, fix: str, kind: type[LossrunError] = OutOfMemoryError) -> Iterator[None]:
-    """Say in one message that there was not enough memory `doing` what the block does. `fix`: what to do about it."""
+    """Turn an error about too little memory in the block into one message.
+
+    Args:
+        doing: What the block does: "to read the data".
+        fix: What to do about it.
+    """
     try:
         yield
     except (MemoryError, RuntimeError, OSError) as error:

@@ -1,4 +1,4 @@
-"""A config held against its data, without torch: what `lossrun check` shows and what training starts from."""
+"""Combine a config with its data, without torch: what `lossrun check` shows and what training starts from."""
 
 import re
 from collections.abc import Mapping
@@ -16,14 +16,22 @@ from lossrun.errors import DataError, memory_told
 from lossrun.lint.check import check, check_splits
 from lossrun.lint.size import too_large
 
-# dataset.inputs[1][0]: what a data error begins with where a key of the config is to blame.
+# A data error begins with a key of the config if that key is wrong: dataset.inputs[1][0].
 _KEY: Final = re.compile(r"dataset(?:\.\w+|\[\d+\])*(?=: )")
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """`config` is resolved. `data` holds each seed's, one object for all unless the split goes by the seed; it is empty
-    where the data were not to be had. `data_dir`: where they were looked for."""
+    """A config with its data.
+
+    Attributes:
+        reading: The config as it was read, with the places of its values.
+        config: The resolved config.
+        data: {seed: its data}; the same object for all seeds unless each has its own split. Empty if the data are not
+            there.
+        data_dir: Where the data were looked for.
+        warnings: The warnings of the linter.
+    """
 
     reading: SourcedConfig
     config: Config
@@ -34,14 +42,19 @@ class Experiment:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the data have to say about themselves; names, shapes and sizes are the same for all seeds."""
+        """Notes about the data; names, shapes, and sizes are the same for all seeds."""
         return next(iter(self.data.values())).notes if self.data else ()
 
 
 def load_experiment(reading: SourcedConfig, data_dir: Path, *, trains: bool = True) -> Experiment:
-    """Load the data, apply the lint rules, resolve what was left to `auto`. Raises DataError and ConfigError.
+    """Load the data, apply the lint rules, and resolve what was left to `auto`.
 
-    `trains`: the config is to be trained here, and is refused where it asks for more than the machine has.
+    Args:
+        trains: Whether the config will be trained here; then it is refused if it needs more memory than there is.
+
+    Raises:
+        DataError: If the data are missing or do not fit.
+        ConfigError: If the config has a mistake.
     """
     try:
         with memory_told("to read the data", "use fewer samples or fewer columns", DataError):
@@ -51,7 +64,7 @@ def load_experiment(reading: SourcedConfig, data_dir: Path, *, trains: bool = Tr
 
 
 def _placed(error: DataError, source: ConfigSource) -> DataError:
-    """A data error that begins with a key of the config, shown where that key stands."""
+    """Add the place of the key to a data error that begins with a key of the config."""
     key = _KEY.match(text := str(error))
     if key is None:
         return error
@@ -61,7 +74,7 @@ def _placed(error: DataError, source: ConfigSource) -> DataError:
 
 def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool) -> Experiment:
     dataset, seeds = reading.config.dataset, reading.config.seeds
-    # First with what is known anyway: no mistake in the config should have to wait for a download.
+    # First check with what is already known, so that a mistake in the config is found before a download.
     ignored = ignored_label(reading.config.loss)
     if (known := known_facts(dataset.name, dataset.parameters, ignored)) is not None:
         check(reading, known)
@@ -89,7 +102,7 @@ def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool) -> Experime
 
 
 def _check_words(reading: SourcedConfig, data: Data) -> None:
-    """Raises ConfigError for a loss of numbers on targets that were taken for classes because they are words."""
+    """Refuse a loss for numbers if the targets were taken for classes because they are words."""
     loss = loss_declaration(reading.config.loss)
     if data.guessed_from is None or loss is None or loss.tasks[0] != "regression":
         return
@@ -98,21 +111,21 @@ def _check_words(reading: SourcedConfig, data: Data) -> None:
         [
             reading.source.problem(
                 ("loss",),
-                f"{loss.name} measures errors of numbers, but {target} holds words such as {data.guessed_from!r}; name "
-                f"a target of numbers, or, if the words are classes, say so: dataset.task: {data.task}",
+                f"{loss.name} needs numbers as targets, but {target} has words such as {data.guessed_from!r}; choose a "
+                f"target with numbers, or, if the words are classes, set dataset.task: {data.task}",
             )
         ]
     )
 
 
 def _refuse_too_large(reading: SourcedConfig, facts: DataFacts) -> None:
-    """Before anything is allocated."""
+    """Refuse a config that needs too much memory, before anything is allocated."""
     if found := too_large(resolve(reading.config, facts), facts):
         raise reading.source.error([reading.source.problem(*found)])
 
 
 def experiment_without_data(reading: SourcedConfig, data_dir: Path) -> Experiment | None:
-    """The same from what is known of a dataset before a file is read; None where that is not enough."""
+    """Return the experiment from what is known before a file is read; None if that is not enough."""
     dataset = reading.config.dataset
     known = known_facts(dataset.name, dataset.parameters, ignored_label(reading.config.loss))
     return None if known is None else _checked(reading, {reading.config.seeds[0]: known}, {}, data_dir)

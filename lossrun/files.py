@@ -1,4 +1,4 @@
-"""Reading files that somebody names: regular ones, or at most so many bytes of anything else, and never for ever."""
+"""Read files that a user names: regular ones, or a limited number of bytes of anything else, with a time limit."""
 
 import errno
 import os
@@ -9,14 +9,17 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
-# Seconds to wait for a pipe or a device that says nothing.
+# Seconds to wait for a pipe or a device that sends nothing.
 PATIENCE: Final = 10.0
 _CHUNK: Final = 1 << 16
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """The file, opened for reading bytes. Raises OSError where it cannot be opened, or is a pipe, a device or a folder:
-    opening those could wait for ever, and reading them need not end."""
+    """Open a regular file for reading bytes.
+
+    Raises:
+        OSError: If it cannot be opened, or is a pipe, a device, or a folder, which could block for ever.
+    """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _BINARY)
     try:
         mode = os.fstat(descriptor).st_mode
@@ -30,10 +33,12 @@ def open_regular(path: Path) -> BufferedReader:
 
 
 def read_at_most(path: Path, most: int) -> bytes:
-    """The content, but no more than `most` + 1 bytes: a result longer than `most` says that there is more.
+    """Read the content, but at most `most` + 1 bytes: a longer result means that there is more.
 
-    A pipe is read as well, as `<(...)` of a shell makes one. Raises OSError where nothing can be read, or a pipe stays
-    silent for PATIENCE seconds.
+    A pipe is read too, as `<(...)` in a shell creates one.
+
+    Raises:
+        OSError: If nothing can be read, or a pipe sends nothing for PATIENCE seconds.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _BINARY)
     try:
@@ -47,7 +52,7 @@ def read_at_most(path: Path, most: int) -> bytes:
             except BlockingIOError:
                 left = deadline - time.monotonic()
                 if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-                    raise OSError(None, f"{_kind(mode)} from which nothing came in {PATIENCE:g} s") from None
+                    raise OSError(None, f"{_kind(mode)} that sent nothing for {PATIENCE:g} s") from None
                 continue
             if not chunk:
                 break

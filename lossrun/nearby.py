@@ -1,4 +1,4 @@
-"""What lies where a file was looked for in vain: the nearest name first, and how many there are in all."""
+"""Suggest files for a name that does not exist: the nearest name first, and how many there are."""
 
 import re
 from collections.abc import Sequence
@@ -6,15 +6,17 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Final
 
-_CLOSE: Final = 0.6  # likeness from which on a name may be meant
+_CLOSE: Final = 0.6  # the least likeness of a name that may be meant
 _SHOWN: Final = 5  # names in a message
-_MOST: Final = 2000  # names that are compared; there may be any number of files
+_MOST: Final = 2000  # the most names to compare; there may be any number of files
 
 
 def nearby(path: Path, endings: Sequence[str] = (), kind: str = "file") -> str:
-    """What to say behind "no such file": `; did you mean base.yaml? 12 YAML files here, nearest first: ...`.
+    """Return what to add to "no such file": `; did you mean base.yaml? 12 YAML files here, nearest first: ...`.
 
-    endings: of the files that could be meant, such as `.yaml`; none: any. kind: what to call one of them.
+    Args:
+        endings: The endings of files that could be meant, such as `.yaml`; () for any.
+        kind: What to call such a file.
     """
     if not path.parent.is_dir():
         return _no_folder(path)
@@ -35,10 +37,12 @@ def nearest_first(
     count: int | None = None,
     words: Sequence[str] = (),
 ) -> str:
-    """The same of any names: `; did you mean base.yaml? 12 YAML files here, nearest first: base.yaml, ...`.
+    """Return the same for any names: `; did you mean base.yaml? 12 YAML files here, nearest first: base.yaml, ...`.
 
-    ignore: endings that count neither for nor against a name. count: of what there is, where several have one name.
-    words: that may be meant too, and are no names.
+    Args:
+        ignore: Endings that do not count when names are compared.
+        count: How many there are, if several have the same name.
+        words: Words that may be meant too, but are not names.
     """
     count = len(names) if count is None else count
     ranked = _ranked(word, names, ignore)
@@ -56,30 +60,30 @@ def nearest_first(
 
 
 def nearest(word: str, names: Sequence[str], ignore: Sequence[str] = ()) -> str | None:
-    """The one of the names that `word` is likely to mean."""
+    """Return the name that `word` probably means, or None."""
     first = next(iter(_ranked(word, names, ignore)), None)
     return first if first is not None and _likeness(word.strip() or word, first, ignore) >= _CLOSE else None
 
 
 def inside(folder: Path, endings: Sequence[str] = (), kind: str = "file") -> str:
-    """What lies in a folder that was given for a file: `; 2 YAML files in it: a.yaml, b.yaml`."""
+    """Return what is in a folder that was given for a file: `; 2 YAML files in it: a.yaml, b.yaml`."""
     names = names_in(folder, endings)
     listed = ", ".join(map(_shown, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
     return _counted(len(names), kind, "in it") + (f": {listed}" if names else "")
 
 
 def about_folder(path: Path) -> str:
-    """Of a file that cannot be written, that its folder is not there, and which may be meant."""
+    """Say that the folder of a file to write does not exist, and which one may be meant; "" if it exists."""
     return "" if path.absolute().parent.is_dir() else _no_folder(path)
 
 
 def joined(text: str, more: str) -> str:
-    """Both as one message; a question has its mark already."""
+    """Join two texts into one message; a question ends with its own mark."""
     return f"{text} {more[:1].upper()}{more[1:]}" if text.endswith("?") else f"{text}; {more}"
 
 
 def names_in(folder: Path, endings: Sequence[str] = ()) -> list[str]:
-    """Names of the files in a folder that end so, sorted; nothing of one that cannot be read."""
+    """Return the sorted names of the files in a folder with one of the endings; [] if it cannot be read."""
     try:
         found = [one.name for one in folder.iterdir() if not one.name.startswith(".")]
         return sorted(name for name in found if _ends(name, endings) and not (folder / name).is_dir())
@@ -88,7 +92,7 @@ def names_in(folder: Path, endings: Sequence[str] = ()) -> list[str]:
 
 
 def _no_folder(path: Path) -> str:
-    """The first folder on the way that is not there, and the one that may be meant."""
+    """Name the first folder of the path that does not exist, and the one that may be meant."""
     missing = next(part for part in reversed((path, *path.parents)) if not part.exists())
     try:
         folders = [one.name for one in missing.parent.iterdir() if one.is_dir() and not one.name.startswith(".")]
@@ -121,7 +125,10 @@ def _counted(count: int, kind: str, where: str = "here", *, joined: bool = True)
 
 
 def _likeness(one: str, other: str, ignore: Sequence[str] = ()) -> float:
-    """From 0 to 1, case, dashes and underscores aside; letters in another order, the commonest slip, count as one."""
+    """Return the likeness of two names, from 0 to 1; case, dashes, and underscores do not count.
+
+    Letters in another order, the most common mistake, count as one difference.
+    """
     first, second = (_folded(text, ignore) for text in (one, other))
     if first == second:
         return 1.0
@@ -132,7 +139,7 @@ def _likeness(one: str, other: str, ignore: Sequence[str] = ()) -> float:
 
 def _folded(text: str, ignore: Sequence[str]) -> str:
     stem, dot, ending = text.rpartition(".")
-    # An ending may be misspelt itself, as in houses.cvs.
+    # The ending may be misspelt, as in houses.cvs.
     if dot and any(_likeness(dot + ending, known) >= _CLOSE for known in ignore):
         text = stem
     return re.sub(r"[\s_\-]", "", text).lower()
@@ -143,12 +150,12 @@ def _ends(name: str, endings: Sequence[str]) -> bool:
 
 
 def _shown(name: str) -> str:
-    """Without what would move the cursor or colour the terminal."""
+    """Return the name without characters that would move the cursor or colour the terminal."""
     return name if name.isprintable() else ascii(name)
 
 
 def about(path: Path, error: OSError, endings: Sequence[str] = (), kind: str = "file") -> str:
-    """What helps with a file that could not be opened: `nearby` for one that is not there, `inside` for a folder."""
+    """Return what helps with a file that cannot be opened: `nearby` if it does not exist, `inside` for a folder."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return nearby(path, endings, kind)
     return inside(path, endings, kind) if path.is_dir() else ""

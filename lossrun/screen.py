@@ -1,4 +1,4 @@
-"""A run in progress, as a person at a terminal follows it: where training meets the reports."""
+"""Show a run in progress on a terminal: where training meets the reports."""
 
 import os
 from collections import deque
@@ -29,7 +29,7 @@ from lossrun.training.loop import Event, train
 from lossrun.training.session import Session
 from lossrun.training.stopping import Requests, listening
 
-# Epochs in a row that must each have been better than the one before for a run to count as still getting better.
+# A run is still improving if each of this many last epochs was better than the one before.
 STEADY: Final = 3
 
 
@@ -41,16 +41,18 @@ def train_on_screen(
     layers: Sequence[Layer] = (),
     tensorboard: Path | None = None,
 ) -> None:
-    """Train to the end, showing what will be done, a row per epoch, a progress bar, and the result.
+    """Train to the end, showing what will be done, a row for each epoch, a progress bar, and the result.
 
-    `layers`: of a user's own model. `quiet`: nothing but the run directory, at the end. `tensorboard`: a folder for
-    event files of the epochs, in one named like the run.
+    Args:
+        quiet: Whether to print only the run directory, at the end.
+        layers: The layers of a model of the user's own.
+        tensorboard: A folder for event files of the epochs, in a folder named like the run.
     """
     config, run, err, out = experiment.config, session.run.path, stderr(), stdout()
     screen_is_there = not quiet
 
     def shown(draw: Callable[[], None]) -> None:
-        """Draw, as long as there is something to draw on: a closed pipe or a full disk must not end the run."""
+        """Draw while there is something to draw on: a closed pipe or a full disk must not end the run."""
         nonlocal screen_is_there
         if screen_is_there:
             try:
@@ -69,13 +71,13 @@ def train_on_screen(
         constant_rate=config.schedule.name == "constant" and not config.schedule["warmup_epochs"],
     )
     recent: deque[EpochRecord] = deque(maxlen=STEADY + 1)
-    # One console for rows and bar where both go to one screen, or they would overwrite each other.
+    # If rows and bar go to the same terminal, they share a console, or they would overwrite each other.
     screen = out if out.is_terminal else err
     with (
         listening(_say_what_comes) as asked,
         report.progress_bar(screen, config.epochs, hidden=quiet) as show_progress,
         _event_files(session, tensorboard) as write_events,
-        # From beginning to end: here nobody else waits for torch between two steps.
+        # For the whole training, because nothing else uses torch here between two steps.
         isolated(session.stream),
     ):
         for event in _events(session, asked):
@@ -100,7 +102,7 @@ def train_on_screen(
 
 
 def _events(session: Session, asked: Requests) -> Iterator[Event]:
-    """What happens in training. Raises StoppedError for a second Ctrl-C too."""
+    """Yield what happens in training. A second Ctrl-C raises StoppedError too."""
     try:
         yield from train(session, asked)
     except KeyboardInterrupt:
@@ -108,9 +110,9 @@ def _events(session: Session, asked: Requests) -> Iterator[Event]:
 
 
 def _say_what_comes() -> None:
-    """At the first Ctrl-C, which is heeded after the step: with a large model or large batches that may take a while.
+    """Say at the first Ctrl-C that training stops after this step, which may take a while.
 
-    Written at once, as a signal may come while something else is being printed.
+    It is written at once, because a signal may arrive while something else is being printed.
     """
     with suppress(OSError):
         os.write(2, b"\nstopping after this step, to save the state; Ctrl-C again stops without saving\n")
@@ -118,7 +120,7 @@ def _say_what_comes() -> None:
 
 @contextmanager
 def _event_files(session: Session, folder: Path | None) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
-    """What writes an epoch's rows for TensorBoard, if there is a folder. A full disk there must not end the run."""
+    """Return a function that writes an epoch's rows for TensorBoard. A full disk must not end the run."""
     if folder is None:
         yield lambda rows: None
         return
@@ -135,8 +137,8 @@ def _event_files(session: Session, folder: Path | None) -> Iterator[Callable[[Se
                 open_ = False
                 warning(stderr(), f"--tensorboard: cannot write {folder}: {problem.strerror or problem}")
 
-    # A run that goes on may have been trained without event files until now, and its history may have been cut: the
-    # curves are drawn anew from what there is, without gaps and without epochs that are trained again.
+    # A resumed run may have been trained without event files, and its history may have been cut. So the curves are
+    # written again from the history, without gaps and without epochs that are trained again.
     run = session.run
     so_far = history.read(run.history_path).rows if run.history_path.exists() else ()
     with EventFiles(folder / run.name, session.config.seeds) as files:
@@ -145,7 +147,7 @@ def _event_files(session: Session, folder: Path | None) -> Iterator[Callable[[Se
 
 
 def _told(findings: Sequence[Finding], seeds: int) -> list[str]:
-    """A sentence for each diagnosis, the first seed's numbers standing for all that have it."""
+    """Write a sentence for each diagnosis, with the numbers of the first seed that has it."""
     texts = []
     for name in dict.fromkeys(finding.name for finding in findings):
         same = [finding for finding in findings if finding.name == name]
@@ -155,7 +157,7 @@ def _told(findings: Sequence[Finding], seeds: int) -> list[str]:
 
 
 def _beginning(session: Session, experiment: Experiment, own_layers: Sequence[Layer]) -> None:
-    """What will be done, and what there is to say about it."""
+    """Show what will be done, with notes and warnings."""
     config, err = experiment.config, stderr()
     machine = {"device": session.where, "run": str(session.run.path)}
     known = facts(config, experiment.facts, experiment.notes, own_layers, experiment.reading.source.written)
@@ -169,8 +171,10 @@ def _beginning(session: Session, experiment: Experiment, own_layers: Sequence[La
 
 
 def still_better(best: Best, recent: Sequence[EpochRecord]) -> bool:
-    """Whether every seed's validation got better in each of the last epochs, and nothing was wrong with them. (The
-    training loss nearly always gets better.)"""
+    """Return whether every seed's validation metric improved in each of the last epochs, without a diagnosis.
+
+    (The training loss nearly always improves.)
+    """
     if len(recent) < 2 or not best.metric.startswith("val_"):
         return False
     if any(not finding.diagnosis.harmless for event in recent for finding in event.findings):
@@ -182,10 +186,10 @@ def still_better(best: Best, recent: Sequence[EpochRecord]) -> bool:
 
 
 def _ending(session: Session, finished: RunFinished, *, still_better: bool) -> None:
-    """The result, and what to type next."""
+    """Show the result, and what to type next."""
     config, run = session.config, session.run.path
     told = constant_remark(recorded.load(run))
-    # Where a seed went on to the last epoch, early stopping is not what ended the run.
+    # If a seed reached the last epoch, early stopping did not end the run.
     stopped = finished.epoch < config.epochs
     further = "early_stopping=null" if stopped else f"epochs={2 * config.epochs}"
     best = {"metric": config.best.metric, "mode": config.best.mode}

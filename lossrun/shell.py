@@ -1,7 +1,7 @@
-"""Commands as they are printed for people to paste: the one place that writes them.
+"""Write commands for people to paste: the only place that does so.
 
-A command that lossrun prints does what it says when it is pasted into the shell that printed it, in the same folder:
-words are quoted by that shell's rules, and what the user gave and the command needs is carried along.
+A printed command does what it says when it is pasted into the shell that printed it, in the same folder: words are
+quoted by that shell's rules, and the options that it needs are included.
 """
 
 import os
@@ -16,7 +16,7 @@ DEFAULT_RUNS: Final = Path("runs")
 STDIN: Final = Path("-")  # a config that is read from standard input
 _ENVIRONMENT: Final = {"--runs-dir": "LOSSRUN_RUNS_DIR", "--data-dir": "LOSSRUN_DATA_DIR"}
 _SHORT_ESCAPES: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
-# What cmd.exe gives a meaning of its own outside of quotes.
+# Characters with a special meaning in cmd.exe outside of quotes.
 _SPECIAL_IN_CMD: Final = re.compile(r"[\s&|<>^()%!,;`']")
 
 
@@ -28,10 +28,12 @@ def command(
     set_: Sequence[str] = (),
     options: Mapping[str, object] | None = None,
 ) -> str:
-    """`lossrun NAME WORDS OPTIONS`, quoted. Folders that the command would take anyway are left out.
+    """Write `lossrun NAME WORDS OPTIONS`, quoted. Folders that the command would use anyway are left out.
 
-    Placeholders (`RUN`, `epochs=...`) are words like any other. options: `{"--metric": "rmse"}`; one that is None is
-    left out, a list repeats its option.
+    Placeholders (`RUN`, `epochs=...`) are words like any other.
+
+    Args:
+        options: {"--metric": "rmse"}; None leaves an option out, a list repeats it.
     """
     parts = [PROGRAM, name, *(_positional(word) for word in words)]
     given: list[tuple[str, object]] = [("--set", text) for text in set_]
@@ -46,64 +48,64 @@ def command(
 
 
 def run_command(name: str, run: Path, *, set_: Sequence[str] = ()) -> str:
-    """A command about one run, by its name where that is enough to find it, otherwise by its path."""
+    """Write a command about one run, with its name if that is enough to find it, otherwise its path."""
     return command(name, run_word(run), set_=set_)
 
 
 def run_word(run: Path) -> str | Path:
-    """What to call the run at a path: its name where it lies in `runs/` and nothing says otherwise."""
+    """Return the run's name if it is in the default folder of runs, otherwise its path."""
     usual = _is_usual("--runs-dir", DEFAULT_RUNS, DEFAULT_RUNS)
     by_name = usual and run.parent.resolve() == DEFAULT_RUNS.resolve() and not Path(run.name).exists()
     return run.name if by_name else run
 
 
 def option_set(key: str, value: str) -> str:
-    """`--set KEY=VALUE`, quoted."""
+    """Write `--set KEY=VALUE`, quoted."""
     return join(["--set", f"{key}={value}"])
 
 
 def join(words: Sequence[str | Path]) -> str:
-    """The words as one line for the shell of this platform."""
+    """Join the words to one line for the shell of this platform."""
     return " ".join(quoted(str(word)) for word in words)
 
 
 def quoted(word: str) -> str:
-    """One word for the shell of this platform: POSIX, or cmd.exe.
+    """Quote a word for the shell of this platform: POSIX, or cmd.exe.
 
-    A character that a screen does not show as it is (a line break, a tab, an escape, a byte of a name that is not
-    UTF-8) is written as an escape in `$'...'`, which bash, zsh, ksh and POSIX 2024 read.
+    A character that a screen does not show as it is (a line break, a tab, an escape, a byte that is not UTF-8) is
+    written as an escape in `$'...'`, which bash, zsh, ksh, and POSIX 2024 read.
     """
     if os.name != "nt":
         return shlex.quote(word) if word.isprintable() else f"$'{''.join(map(_escaped, word))}'"
-    from subprocess import list2cmdline  # where it is needed alone: importing takes its time
+    from subprocess import list2cmdline  # slow to import, and only needed here
 
     text = list2cmdline([word])
     return f'"{text}"' if _SPECIAL_IN_CMD.search(text) and not text.startswith('"') else text
 
 
 def is_a_width(columns: str) -> bool:
-    """Whether COLUMNS says how wide the screen is. Below 20 no line could be read."""
+    """Return whether COLUMNS is a usable width: at least 20 columns."""
     return columns.isascii() and columns.isdecimal() and len(columns) < 10 and int(columns) >= 20
 
 
 def _positional(word: str | Path) -> str:
-    """A file whose name begins with a dash is no option."""
+    """Write a file whose name begins with a dash so that it is not taken for an option."""
     text = str(word)
     return f".{os.sep}{text}" if text.startswith("-") and isinstance(word, Path) and word != STDIN else text
 
 
 def _escaped(char: str) -> str:
-    """A character between `$'` and `'`."""
+    """Write a character between `$'` and `'`."""
     if char.isprintable():
         return f"\\{char}" if char in "'\\" else char
     if char in _SHORT_ESCAPES:
         return _SHORT_ESCAPES[char]
-    # Octal digits are always three, so that a digit behind them is a character of its own.
+    # Always three octal digits, so that a digit after them is not part of the escape.
     return "".join(f"\\{byte:03o}" for byte in char.encode("utf-8", "surrogateescape"))
 
 
 def _is_usual(option: str, folder: Path | None, usual: Path | None) -> bool:
-    """Whether the command looks in the folder without being told."""
+    """Return whether the command uses the folder by default."""
     if folder is None:
         return True
     named = os.environ.get(_ENVIRONMENT[option])

@@ -101,7 +101,7 @@ def test_load_takes_what_the_command_line_takes(runs_dir) -> None:
     assert newest.name.endswith("-moons")
     for spec in ("moons", "moo", "*-moons", newest.path, str(newest.path)):
         assert lossrun.load(spec, runs_dir=runs_dir) == newest
-    with pytest.raises(RunError, match="fits 2 runs"):
+    with pytest.raises(RunError, match="matches 2 runs"):
         lossrun.load("mnist-*", runs_dir=runs_dir)
     with pytest.raises(RunError, match="did you mean moons"):
         lossrun.load("moosn", runs_dir=runs_dir)

@@ -113,7 +113,7 @@ SWEEP: Final = Parameter(
     "sweep",
     dict[str, Any] | None,
     None,
-    "alternatives for other keys, which `lossrun sweep` trains",
+    "alternatives for other keys, which the command sweep trains",
     form="a mapping such as {loss: [mse, mae], learning_rate: {log_range: [1e-4, 1], points: 7}, "
     "tune: {metric: val_rmse, seeds: 2}}",
 )

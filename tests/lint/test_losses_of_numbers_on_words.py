@@ -38,13 +38,13 @@ FILES = [{"name": "csv", "path": "t.csv", "target": "y"}, {"name": "npz", "path"
 @pytest.mark.parametrize("dataset", FILES)
 def test_both_keys_are_named(tmp_path: Path, loss: str, dataset: dict[str, Any]) -> None:
     with pytest.raises(
-        ConfigError, match=rf"loss: {loss} .* dataset\.target: y holds words such as 'up'; .*task: multiclass"
+        ConfigError, match=rf"loss: {loss} .* dataset\.target: y has words such as 'up'; .*task: multiclass"
     ):
         examined(tmp_path, loss, dataset)
 
 
 def test_words_of_a_dataset_of_ones_own(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"loss: mse .* the dataset holds words such as 'up'; .*task: binary"):
+    with pytest.raises(ConfigError, match=r"loss: mse .* the dataset has words such as 'up'; .*task: binary"):
         examined(tmp_path, "mse", {"name": "own_words:words"})
 
 
