@@ -1,7 +1,7 @@
-"""The words in which a component is declared: its names, parameters and tasks.
+"""Declare a component: its names, its parameters and the facts that the rest of lossrun reads.
 
-A declaration is data. Validation, the JSON Schema, `lossrun list`, lint and the docs all read it; nothing here imports
-torch, and nothing here says how a component works (that is `components/`).
+A declaration is data. Validation, the JSON Schema, `lossrun list` and `explain`, the manual, lint, metrics, scripts and
+the tests all read it. Nothing here imports torch, and nothing here says how a component works: `components/` does.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,11 +22,15 @@ Scale: TypeAlias = Literal["any", "unit", "counts", "proportion", "logarithm", "
 class Alias:
     """Another spelling of a component's name, with the parameters that the spelling implies.
 
-    A spelling with a prefix (`keras.Adam`) carries that framework's conventions and is taken only with the prefix.
-    `remark`: how that framework's rule differs in more than parameters, one sentence without a full stop.
-    `called`: what the framework's own function assumes when it is called without options, and what a config leaves to
-    the model and the data: the form of the outputs (`inputs`), how labels are written (`labels`). It holds where the
-    function is called from Python.
+    A spelling with a prefix (`keras.Adam`) carries that framework's conventions and is accepted only with the prefix.
+
+    Attributes:
+        spelling: The name, as the framework writes it.
+        implies: Parameters that the spelling sets.
+        remark: How the framework's rule differs in more than parameters; one sentence without a full stop.
+        called: What the framework's own function assumes if it is called without options, and what a config leaves to
+            the model and the data: the form of the outputs (`inputs`) and how labels are written (`labels`). It applies
+            if the function is called from Python.
     """
 
     spelling: str
@@ -38,24 +42,33 @@ class Alias:
 def also(
     *spellings: str, remark: str = "", called: Mapping[str, Any] | None = None, **implies: Any
 ) -> tuple[Alias, ...]:
+    """Make aliases with the same remark and the same implied parameters."""
     return tuple(Alias(spelling, implies, remark, dict(called or {})) for spelling in spellings)
 
 
 def in_keras(
     *spellings: str, remark: str = "", called: Mapping[str, Any] | None = None, **implies: Any
 ) -> tuple[Alias, ...]:
-    """Spellings of Keras that PyTorch does not share: Keras' conventions, with the prefix and without."""
+    """Make aliases that only Keras uses, with its conventions; each with and without the `keras.` prefix."""
     both = [name for spelling in spellings for name in (spelling, f"keras.{spelling}")]
     return also(*both, remark=remark, called=called, **implies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One thing that a config may name.
+    """Something that a config can name.
 
-    `formula`, `when` (to use it, and when not) and `source` are what `lossrun explain` tells; plain text, and in the
-    formulas t is a target, y an output, p a probability, e = y - t, w a weight, g its gradient, K the outputs, N the
-    samples.
+    In the formulas t is a target, y an output, p a probability, e = y - t, w a weight, g its gradient, K the number of
+    outputs and N the number of samples.
+
+    Attributes:
+        kind: "loss", "optimizer", "model" and so on.
+        name: The canonical name; also the name of its function.
+        meaning: One line for `lossrun list`.
+        formula, when, source: Plain text for `lossrun explain`. `when` says when to use it and when not.
+        parameters: What a config can set.
+        aliases: Other spellings of the name.
+        tasks: The tasks it can be used for.
     """
 
     kind: str
@@ -69,31 +82,37 @@ class Component:
     tasks: tuple[Task, ...] = TASKS
 
     def parameter(self, name: str) -> Key | None:
+        """Return the parameter of that name or alias; None if there is none."""
         return next((p for p in self.parameters if p.name == name or name in p.aliases), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss(Component):
-    """`accepts`: forms of the model's outputs it can take, the first being the one it prefers.
-    `averages_outputs`: a sample's loss is the mean over its K outputs, not one number for all of them together.
-    `outputs_per_target`: how many outputs the model needs for each target (gaussian_nll: mean and variance).
-    `prediction`: what the outputs become ("probabilities", "mean", the mean from its logarithm, the mean beside the
-    logarithm of a variance), or None where the loss gives no such reading.
-    `sigmoid`: its probabilities are a sigmoid's, each output for itself, also where the classes exclude each other.
-    `targets_at_least`, `targets_at_most`: the regression targets for which it has a meaning.
-    `least_targets`: how many numbers a regression target needs at least (cosine_similarity: a vector, so two).
-    `divides_by_target`: its errors are in proportion to the target, so that a target of 0 outweighs all others.
-    `values`: what a sample's loss can be, at any parameters that a config may give it but weights.
-    `resists`: "outliers" where one far target pulls no harder than a near one, its slope staying bounded; "labels"
-    where a sample far on the wrong side hardly pulls at all.
-    `usual_for`: the tasks for which it is the first choice.
-    `proper`: no probabilities cost less on average than the true ones.
-    `smooths_weighted`: label smoothing spreads the weights of the classes as well, each on its share.
-    `metric`: every run of the task is scored by it; not where another loss gives the same ranking.
-    `scale`: the targets of which its value, at its plain parameters, says something: any, or those whose unit is about
-    their spread, counts, quantities without a value near 0, quantities above 1, or columns of one unit.
-    `units`: of its value: the power of the target's unit ("targets", "targets squared"), "per cent", "nats", or "" for
-    a plain number."""
+    """A loss, which is also a metric of every run of its tasks.
+
+    Attributes:
+        accepts: The forms of outputs that it accepts, the preferred one first.
+        averages_outputs: Whether the loss of a sample is the mean over its K outputs, not one value for all of them.
+        outputs_per_target: Outputs that the model needs for each target (gaussian_nll: mean and variance).
+        prediction: What the outputs become: "probabilities", "mean", the mean from its logarithm, or the mean next to
+            the logarithm of a variance. None if the outputs have no such reading, as margins do.
+        sigmoid: Whether its probabilities are sigmoids, one for each output, even if the classes are exclusive.
+        targets_at_least, targets_at_most: The range of regression targets for which it is defined.
+        least_targets: The least number of regression targets that it needs (cosine_similarity: a vector, so 2).
+        divides_by_target: Whether it measures relative errors, so that a target of 0 outweighs all others.
+        values: The range of a sample's loss, at any parameters except weights.
+        resists: "outliers" if the slope stays bounded, so that a far target pulls no harder than a near one; "labels"
+            if a sample far on the wrong side hardly pulls at all.
+        usual_for: The tasks for which it is the first choice.
+        proper: Whether no probabilities have a lower expected loss than the true ones.
+        smooths_weighted: Whether label smoothing weights the share of each class by the weight of that class.
+        metric: Whether it scores every run of the task; False if another loss gives the same ranking.
+        scale: The regression targets about which its value, at its plain parameters, says something: any, or those with
+            a unit near their spread, counts, quantities without a value near 0, quantities above 1, or columns of one
+            unit.
+        units: The unit of its value: "targets", "targets squared", "per cent", "nats", or "" for a plain number.
+        goal: Whether lower or higher is better.
+    """
 
     kind: str = "loss"
     accepts: tuple[str, ...]
@@ -123,18 +142,22 @@ class Loss(Component):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer(Component):
-    """`elementwise`: each weight is updated from its own gradient alone, so copies may be stacked.
-    `usual_rates`: learning rates outside this range deserve a warning.
-    `scales_with_gradient`: its steps are as large as the gradient, so a loss twice as large asks for half the rate;
-    the others divide the gradient's size out.
-    `full_batch`: its rule makes sense for the gradient of all samples only.
-    `keeps`: numbers for each weight that it remembers from step to step, without those that a parameter adds.
-    `torch_class`: its class in `torch.optim`; "" where torch has none and `components/optimizers/not_in_torch.py` has
-    a function of its name.
-    `pairs`: parameters of torch's class that take two numbers, by the two declared parameters that hold them.
-    `fused_on`: device types on which torch updates all weights in one kernel instead of several per weight.
-    `capturable`: torch can count its steps on the GPU, without which a CUDA graph could not hold its update.
-    `contradiction`: what is wrong with the parameters taken together, empty where nothing is."""
+    """An optimizer: a class of `torch.optim`, or a function in `components/optimizers/not_in_torch.py`.
+
+    Attributes:
+        elementwise: Whether each weight is updated from its own gradient alone, so that models of several seeds can be
+            stacked.
+        usual_rates: Learning rates outside this range get a warning.
+        scales_with_gradient: Whether its steps are as large as the gradient, so that a loss twice as large needs half
+            the rate; the others divide by the size of the gradient.
+        full_batch: Whether its rule makes sense only for the gradient of all samples.
+        keeps: Numbers that it stores for each weight, not counting those that a parameter adds.
+        torch_class: The name of its class in `torch.optim`; "" if torch has none.
+        pairs: Parameters of torch's class that take two numbers, with the two declared parameters that hold them.
+        fused_on: Device types on which torch updates all weights in one kernel instead of several per weight.
+        capturable: Whether torch can count its steps on the GPU, without which a CUDA graph cannot hold its update.
+        contradiction: Returns what is wrong with the parameters as a whole, or "".
+    """
 
     kind: str = "optimizer"
     elementwise: bool
@@ -151,8 +174,12 @@ class Optimizer(Component):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule(Component):
-    """`depends_on_length`: its rate at a step depends on how many epochs were asked for, unless `over_epochs` says.
-    `contradiction`: what is wrong with the parameters taken together, empty where nothing is."""
+    """A schedule of the learning rate.
+
+    Attributes:
+        depends_on_length: Whether its rate at a step depends on the number of epochs, unless `over_epochs` is set.
+        contradiction: Returns what is wrong with the parameters as a whole, or "".
+    """
 
     kind: str = "schedule"
     depends_on_length: bool = False
@@ -160,20 +187,26 @@ class Schedule(Component):
 
     @property
     def waits_for_results(self) -> bool:
-        """Whether it looks at a metric of the run, so that no formula of the step gives its rate."""
+        """Whether it watches a metric of the run, so that no formula of the step gives its rate."""
         return self.parameter("metric") is not None
 
     def follows_the_run(self, parameters: Mapping[str, Any]) -> bool:
-        """Whether a run of another length would have other rates, with these parameters."""
+        """Return whether a run of another length would have other rates with these parameters."""
         return self.depends_on_length and parameters.get("over_epochs") is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric(Component):
-    """`of_probabilities`: it judges probabilities, and neither margins nor outputs merely drawn towards 0 and 1.
-    `of_ranks`: it sorts the samples once for each class.
-    `by_class`: it is also given for each class by itself.
-    `of_several`: what it is called where there are several classes, "" where that is its own name."""
+    """A metric that is not a loss.
+
+    Attributes:
+        goal: Whether lower or higher is better.
+        units: As in `Loss`.
+        of_probabilities: Whether it needs probabilities; margins and outputs trained towards 0 and 1 have none.
+        of_ranks: Whether it sorts the samples once for each class.
+        by_class: Whether it is also reported for each class.
+        of_several: Its name if there are several classes; "" if that is the same.
+    """
 
     kind: str = "metric"
     goal: Literal["min", "max"]
@@ -186,8 +219,10 @@ class Metric(Component):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A row of the model's summary: shapes exclude the batch axis, () where none is known. `frozen`: so many of the
-    parameters are not trained."""
+    """A row of the model's summary. Shapes exclude the batch axis; () means unknown.
+
+    `frozen` counts the parameters that are not trained.
+    """
 
     name: str
     type: str
@@ -198,7 +233,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model(Component):
-    """`layers(parameters, input_shape, output_size)` gives the summary's rows without building the model."""
+    """A model. `layers(parameters, input_shape, output_size)` returns the summary without building the model."""
 
     kind: str = "model"
     layers: Callable[[dict[str, Any], tuple[int, ...], int], list[Layer]]
@@ -206,11 +241,16 @@ class Model(Component):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetDeclaration(Component):
-    """`task` None: the config or the data say which. `input_shape`, `target_size`, `count` (samples), `test_count` (of
-    an official test part) and `classes` (their names) are given where they are fixed.
-    `may_be_bytes`: its inputs may be kept as bytes, a quarter of the memory of other numbers.
-    `package`: what has to be installed for it, beside lossrun.
-    `reader`: the function of `data/sources/readers.py` that reads it, where that has another name; one serves several.
+    """A dataset.
+
+    Attributes:
+        task: None if the config or the data decide.
+        input_shape, target_size: Given if they are fixed.
+        count, test_count, classes: Samples, samples of an official test part, and names of the classes, if fixed.
+        may_be_bytes: Whether its inputs may be stored as bytes, which take a quarter of the memory of floats.
+        package: A package that it needs in addition to lossrun.
+        reader: The function in `data/sources/readers.py` that reads it, if that is not its own name; one reader can
+            serve several datasets. A dataset without a reader is a function in `data/sources/generated.py`.
     """
 
     kind: str = "dataset"
@@ -226,14 +266,15 @@ class DatasetDeclaration(Component):
 
     @property
     def read_by(self) -> str:
+        """The name of its reader."""
         return self.reader or self.name
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file of the user's, which the config names by its path."""
+        """Whether it is the user's own file, whose path the config gives."""
         return self.parameter("path") is not None
 
     @property
     def samples(self) -> str:
-        """How many samples there are, training and official test part; "" where that is not fixed."""
+        """The number of samples as text, training and official test part; "" if it is not fixed."""
         return " + ".join(f"{count:,}" for count in (self.count, self.test_count) if count)

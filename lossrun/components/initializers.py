@@ -41,7 +41,7 @@ def _fill_weights(weights: Tensor, init: Mapping[str, Any]) -> None:
     name = init["name"]
     if init.get("truncated"):
         nn.init.trunc_normal_(weights, a=-2.0, b=2.0)
-        # A row of the weights is what comes into a unit, a column where an input goes.
+        # A row holds the weights into one unit, a column those from one input.
         fan_in, fan_out = weights[0].numel(), weights[:, 0].numel()
         std = sqrt(2 / fan_in if name == "he_normal" else 2 / (fan_in + fan_out))
         with torch.no_grad():

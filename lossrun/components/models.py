@@ -1,4 +1,4 @@
-"""The models: plain functions from shapes and parameters to a `Network`. Declared in `catalog/models.py`.
+"""Build the models: one function each, from shapes and parameters to a `Network`. Declared in `catalog/models.py`.
 
 The layers bear the names of the declaration's summary (`hidden1`, `norm1`, `output`, ...).
 """

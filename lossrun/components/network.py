@@ -1,4 +1,4 @@
-"""A model's body and the activation of its last layer, which a metric must be able to do without."""
+"""Keep the body of a model and the activation of its last layer apart, because metrics need the pre-activations."""
 
 from typing import Literal, TypeAlias
 

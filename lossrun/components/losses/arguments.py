@@ -1,6 +1,6 @@
-"""What the losses are given, brought to one shape: targets as rows, weights as tensors, outputs as logarithms.
+"""Bring the arguments of a loss into one form: targets as rows, weights as tensors, outputs as logarithms.
 
-Nothing is ever broadcast: (N, 1) against (N,) would quietly compare every sample with every other one.
+Nothing is ever broadcast: (N, 1) against (N,) would silently compare every sample with every other one.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ LEAST_LOG: Final = -100.0
 
 
 def target_rows(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The targets in the outputs' shape (N, K) and type; class indices become one-hot rows.
+    """Return the targets in the shape (N, K) and type of the outputs; class indices become one-hot rows.
 
-    Raises ValueError where the shapes do not fit.
+    Raises ValueError if the shapes do not fit.
     """
     if are_indices(outputs, targets):
         return torch.zeros_like(outputs).scatter(1, targets.long().unsqueeze(1), 1.0)
@@ -33,7 +33,7 @@ def target_rows(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def same_shape(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The targets (N, K) in the outputs' type. Raises ValueError unless both have one shape."""
+    """Return the targets (N, K) in the type of the outputs. Raises ValueError unless both have the same shape."""
     if outputs.ndim != 2 or outputs.shape != targets.shape:
         raise ValueError(
             f"outputs of shape {tuple(outputs.shape)} do not fit targets of shape {tuple(targets.shape)} and type "
@@ -44,8 +44,9 @@ def same_shape(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def zero_one(targets: Tensor, labels: Labels) -> Tensor:
-    """The targets as 0 and 1. Under "either", any target that is neither 0 nor 1 says that -1 and 1 are meant, as in
-    Keras' hinges.
+    """Return the targets as 0 and 1.
+
+    With "either", any target that is neither 0 nor 1 means that the labels are -1 and 1, as in Keras' hinges.
 
     Raises ValueError for "signs" that are neither -1 nor 1, and for an unknown word.
     """
@@ -61,13 +62,16 @@ def zero_one(targets: Tensor, labels: Labels) -> Tensor:
 
 
 def are_indices(outputs: Tensor, targets: Tensor) -> bool:
-    """Whether the targets are class indices (N,) for outputs (N, K)."""
+    """Return whether the targets are class indices (N,) for outputs (N, K)."""
     whole = not targets.is_floating_point() and targets.dtype != torch.bool
     return whole and outputs.ndim == 2 and outputs.shape[1] > 1 and targets.shape == outputs.shape[:1]
 
 
 def weight_tensor(class_weights: Weights, outputs: Tensor, *, count: int, name: str = "class_weights") -> Tensor:
-    """(count,), in the outputs' type and place. Raises ValueError for another number of weights."""
+    """Return the weights, (count,), in the type and on the device of the outputs.
+
+    Raises ValueError for a different number of weights.
+    """
     weights = torch.as_tensor(class_weights, dtype=outputs.dtype, device=outputs.device)
     if weights.shape != (count,):
         raise ValueError(
@@ -79,7 +83,7 @@ def weight_tensor(class_weights: Weights, outputs: Tensor, *, count: int, name: 
 
 
 def class_weighted(losses: Tensor, class_weights: Weights | None, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Losses (N,) of exclusive classes, each times the weight of its class; of a soft target, of its mixture.
+    """Return losses (N,) of exclusive classes, each times the weight of its class; a soft target mixes the weights.
 
     targets: indices (N,) or rows (N, K), before any smoothing.
     """
@@ -92,8 +96,9 @@ def class_weighted(losses: Tensor, class_weights: Weights | None, outputs: Tenso
 
 
 def output_weighted(losses: Tensor, class_weights: Weights | None, targets: Tensor) -> Tensor:
-    """Losses (N, K) of yes-or-no outputs, each times its weight: with K = 1 that of no or of yes, else its output's.
+    """Return losses (N, K) of binary outputs, each times its weight.
 
+    With K = 1 the two weights are those of label 0 and label 1; otherwise there is one weight for each output.
     targets: rows (N, K), before any smoothing.
     """
     if class_weights is None:
@@ -104,13 +109,16 @@ def output_weighted(losses: Tensor, class_weights: Weights | None, targets: Tens
 
 
 def smoothed(rows: Tensor, label_smoothing: float, classes: int) -> Tensor:
-    """t (1 - s) + s / classes: with 2 classes as Keras smooths a yes or no, with K as a choice of one."""
+    """Return t (1 - s) + s / classes. Binary labels have 2 classes, as in Keras; exclusive classes have K."""
     return rows * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else rows
 
 
 def log_probabilities(outputs: Tensor, inputs: Form) -> Tensor:
-    """ln p (N, K) of exclusive classes. Probabilities are rescaled to sum 1, then clipped to [1e-7, 1 - 1e-7], both as
-    Keras does. Raises ValueError for an unknown form."""
+    """Return ln p, (N, K), of exclusive classes.
+
+    Probabilities are rescaled to sum to 1, then clipped to [1e-7, 1 - 1e-7], as in Keras. Raises ValueError for an
+    unknown form.
+    """
     if inputs == "logits":
         return F.log_softmax(outputs, dim=1)
     if inputs == "log_probabilities":
@@ -121,9 +129,11 @@ def log_probabilities(outputs: Tensor, inputs: Form) -> Tensor:
 
 
 def binary_log_probabilities(outputs: Tensor, inputs: Form) -> tuple[Tensor, Tensor]:
-    """ln p and ln(1 - p), each (N, K), of independent yes-or-no outputs. Probabilities are clipped to
-    [1e-7, 1 - 1e-7], as Keras; log-probabilities kept above -100, as torch.nn.BCELoss, and 1 - p above 1e-7. Raises
-    ValueError for an unknown form."""
+    """Return ln p and ln(1 - p), each (N, K), of independent binary outputs.
+
+    Probabilities are clipped to [1e-7, 1 - 1e-7], as in Keras. Log-probabilities are kept above -100, as in
+    torch.nn.BCELoss, and 1 - p above 1e-7. Raises ValueError for an unknown form.
+    """
     if inputs == "logits":
         return F.logsigmoid(outputs), F.logsigmoid(-outputs)
     if inputs == "probabilities":
@@ -138,8 +148,10 @@ def binary_log_probabilities(outputs: Tensor, inputs: Form) -> tuple[Tensor, Ten
 
 
 def binary_probabilities(outputs: Tensor, inputs: Form) -> tuple[Tensor, Tensor]:
-    """p and 1 - p, each (N, K) and to full precision, of independent yes-or-no outputs; not clipped. Raises ValueError
-    for an unknown form."""
+    """Return p and 1 - p, each (N, K), of independent binary outputs: to full precision and not clipped.
+
+    Raises ValueError for an unknown form.
+    """
     if inputs == "logits":
         return outputs.sigmoid(), (-outputs).sigmoid()
     if inputs == "probabilities":
@@ -150,4 +162,5 @@ def binary_probabilities(outputs: Tensor, inputs: Form) -> tuple[Tensor, Tensor]
 
 
 def unknown_form(inputs: str) -> ValueError:
+    """Return the error for a form of outputs that does not exist."""
     return ValueError(f"inputs={inputs!r} is no form of outputs; expected logits, probabilities or log_probabilities")

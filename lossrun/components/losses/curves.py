@@ -1,4 +1,4 @@
-"""Losses as curves, for `lossrun explain`: values from the very functions that training uses, slopes from autograd.
+"""Plot losses for `lossrun explain`: values from the functions that training uses, slopes from autograd.
 
 A loss takes outputs and targets; a curve needs one number. Each probe below says which: the error of one output, the
 logit of the right answer, the angle between two vectors. Everything is in double precision.
@@ -54,8 +54,8 @@ class _Probe:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One curve of a picture. `activation`: the last layer, where a loss wants no logits. `place`: another one than the
-    probe's."""
+    """One curve of a picture. `activation`: the last layer, for a loss that takes no logits. `place`: used instead of
+    the probe's."""
 
     label: str
     loss: str
@@ -87,7 +87,7 @@ def pictures(name: str, parameters: Mapping[str, Any] | None = None) -> tuple[Lo
 
 
 def _around(name: str, settings: Mapping[str, Any]) -> tuple[_Probe, Sequence[_Line]]:
-    """How to look at a loss, and beside which others."""
+    """Return how to plot a loss, and which others to plot with it."""
     declared = get("loss", name)
     special: dict[str, tuple[_Probe, Sequence[_Line]]] = {
         "quantile": (

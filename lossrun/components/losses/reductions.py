@@ -1,4 +1,4 @@
-"""From per-sample losses to the one number that training minimises."""
+"""Reduce the losses of the samples to the one number that training minimises."""
 
 from collections.abc import Callable
 from math import prod
@@ -70,10 +70,10 @@ class Objective(nn.Module):
             self.register_buffer(name, tensor, persistent=False)
 
     def forward(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-        """The mean loss per sample, a scalar: weighted if there are class weights or `weights`. outputs (N, K).
+        """Return the mean loss per sample, a scalar; weighted if there are class weights or `weights`.
 
-        weights: (N,), of the samples; they multiply the losses and, under PyTorch's convention, what these are divided
-            by.
+        outputs: (N, K). weights: (N,), of the samples; they multiply the losses and, with PyTorch's convention, also
+        count in the divisor.
         """
         own = {
             name: value
@@ -92,11 +92,11 @@ class Objective(nn.Module):
         return losses.sum() / total.masked_fill(total == 0, 1.0)
 
     def factor(self, batch_size: int) -> float:
-        """What the mean is multiplied by before the backward pass, for a batch of so many samples."""
+        """Return the factor of the mean before the backward pass, for a batch of that size."""
         return factor(self.reduction, batch_size, self.outputs_per_sample)
 
     def counted(self, targets: Tensor, weights: Tensor | None = None) -> Tensor | None:
-        """How much each sample counts in what the mean divides by, (N,); None: all of them alike.
+        """Return how much each sample counts in the divisor of the mean, (N,); None if all count the same.
 
         weights: (N,), of the samples.
         """

@@ -1,15 +1,15 @@
-"""The metrics: every loss and metric of a task at its plain parameters, whatever the run was trained on.
+"""Compute the metrics: every loss and metric of a task at its plain parameters, whatever the run was trained on.
 
-Everything is computed from the pre-activations, in double precision: logarithms of probabilities are exact there where
-the probabilities themselves have long been rounded to 0 or 1. Any number of seeds is scored at once. No value is read
-back to Python and no shape depends on a value: on a GPU each read would wait for the device, and the same list of
-kernels can be replayed on other values. What the targets alone decide is found out beforehand, in `prepared_targets`.
+Everything is computed from the pre-activations, in double precision: there, logarithms of probabilities are exact even
+where the probabilities have been rounded to 0 or 1. Any number of seeds is scored at once. No value is read back to
+Python and no shape depends on a value: on a GPU each read would wait for the device, and the same list of kernels can
+be replayed on other values. What depends on the targets alone is computed beforehand, in `prepared_targets`.
 
 Inside, the samples are the last axis, (..., K, N): a CPU then works on many samples at a time, and a softmax over a few
 classes takes a tenth of the time.
 
-Declared in `catalog/`; which of them a run has: `catalog/metrics.py`. `classes.py` and `regression.py` compute most of
-them together; a loss without a formula there is scored by its own function (`plain_losses.py`).
+Declared in `catalog/`; `catalog/metrics.py` says which of them a run has. `classes.py` and `regression.py` compute most
+of them together. A loss without a formula there is scored by its own function (`plain_losses.py`).
 """
 
 from collections.abc import Collection, Sequence
@@ -123,9 +123,9 @@ def compute_metrics(
 
 
 def predictions(preactivations: Tensor, *, task: Task, output: Output, reads_as: ReadsAs) -> Tensor:
-    """What the metrics judge: probabilities where there are any, means of regression, else the outputs.
+    """Return what the metrics judge: probabilities if there are any, means in regression, otherwise the outputs.
 
-    (..., N, K), as above; of scaled targets where these were.
+    (..., N, K), as in `compute_metrics`; of scaled targets if the targets were scaled.
     """
     output = reading(task, output, reads_as)
     if task == "regression":
@@ -134,7 +134,7 @@ def predictions(preactivations: Tensor, *, task: Task, output: Output, reads_as:
 
 
 def reading(task: Task, output: Output, reads_as: ReadsAs) -> Output:
-    """The activation whose results are judged: that of the model, or the one that its loss implies."""
+    """Return the activation whose results are judged: that of the model, or the one that its loss implies."""
     if output == "none" and reads_as == "probabilities":
         return "softmax" if task == "multiclass" else "sigmoid"
     # Log-probabilities are a way of writing probabilities.

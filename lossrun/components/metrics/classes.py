@@ -1,4 +1,4 @@
-"""The metrics of classes, several from one pass over the outputs. `metrics.compute_metrics` says what is what."""
+"""Compute the metrics of classes, several from one pass over the outputs. See `metrics.compute_metrics`."""
 
 from dataclasses import dataclass
 from math import inf
@@ -89,7 +89,7 @@ def exclusive_metrics(
         )
         values["multi_margin"] = _multi_margin(shared.log_p, log_right, labels, weights)
     elif output == "sigmoid":
-        # A cross-entropy wants probabilities that sum to 1.
+        # A cross-entropy needs probabilities that sum to 1.
         values, _ = _of_right_class((-softplus(-raw)).log_softmax(dim=-2).gather(-2, labels), weights)
         wrong_logits = raw * targets.signs
         values["binary_cross_entropy"] = mean(softplus(wrong_logits), weights)

@@ -1,4 +1,4 @@
-"""A softmax of which nothing is lost: logarithms of p and of 1 - p where p itself has been rounded to 0 or 1."""
+"""Compute a softmax without losing digits: ln p and ln(1 - p) even where p itself has been rounded to 0 or 1."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""The metrics of each class by itself, of which `metrics.compute_metrics` gives the means."""
+"""Compute the metrics of each class, whose means `metrics.compute_metrics` gives."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""How well outputs put samples in order: the area under the ROC curve and average precision, of each class."""
+"""Measure how well outputs rank samples: the area under the ROC curve and average precision, for each class."""
 
 from dataclasses import dataclass
 
@@ -8,21 +8,26 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """`auc`, `average_precision`: (..., K); NaN where a class is true of no sample, `auc` also where of all."""
+    """`auc` and `average_precision`, (..., K).
+
+    NaN for a class without samples; `auc` also for a class that all samples are of.
+    """
 
     auc: Tensor
     average_precision: Tensor
 
 
 def ranked(scores: Tensor, values: Tensor, weights: Tensor | None = None) -> Ranked:
-    """Of each class, how samples of which it is true rank among all.
+    """Return, for each class, how the samples of the class rank among all samples.
 
-    scores: (..., K, N), the higher the surer that the class is true; only their order counts, and equal ones tie.
-    values: (K, N), 1 where it is true and else 0. weights: (N,), how much each sample counts, None: alike.
+    scores: (..., K, N), higher for samples that are more likely of the class; only their order counts, and equal scores
+        tie.
+    values: (K, N), 1 for samples of the class and 0 for others. weights: (N,), of the samples; None if all count the
+    same.
 
-    As scikit-learn's `roc_auc_score` and `average_precision_score` for each class. NaN among the scores of a class
-    gives NaN. Nothing is read, and no shape depends on a value: samples are sorted, and a sample's tie is found as the
-    last place so far at which the score changed.
+    The results are those of scikit-learn's `roc_auc_score` and `average_precision_score` for each class. NaN among the
+    scores of a class gives NaN. No value is read back and no shape depends on a value: the samples are sorted, and the
+    tie of a sample begins at the last place so far where the score changed.
     """
     ordered, order = scores.sort(dim=-1)
     first = torch.ones_like(ordered[..., :1], dtype=torch.bool)
@@ -39,13 +44,13 @@ def ranked(scores: Tensor, values: Tensor, weights: Tensor | None = None) -> Ran
         each = weights.expand_as(scores).gather(-1, order)
         negative, below = each - positive, _at_ties(each.cumsum(dim=-1) - each, changed)
     positives = counted.sum(dim=-1)
-    # Samples, or their weights, that score less: of those of which the class is true, and of the others.
+    # Samples with a lower score, or their weights: all of them, and those of the class.
     positive_below = _at_ties(positive.cumsum(dim=-1) - positive, changed)
     # Pairs in the right order less pairs in the wrong one, of all pairs.
     right = (positive * (below - positive_below)).sum(dim=-1)
     wrong = (negative * positive_below).sum(dim=-1)
     auc = 0.5 + (right - wrong) / (2 * positives * (total - positives))
-    # At each sample: of those that score as much or more, the share of which the class is true.
+    # For each sample: the share of the class among the samples with at least its score.
     at_least = (total.unsqueeze(-1) - below).clamp_(min=torch.finfo(values.dtype).tiny)
     precision = (positives.unsqueeze(-1) - positive_below).div_(at_least)
     average_precision = (positive * precision).sum(dim=-1) / positives
@@ -54,7 +59,7 @@ def ranked(scores: Tensor, values: Tensor, weights: Tensor | None = None) -> Ran
 
 
 def macro(values: Tensor, defined: Tensor) -> Tensor:
-    """The mean over the classes, (..., K), that are `defined`, (K,); NaN where none is."""
+    """Return the mean over the classes, (..., K), that are `defined`, (K,); NaN if there are none."""
     return torch.where(defined, values, 0.0).sum(dim=-1) / defined.sum()
 
 

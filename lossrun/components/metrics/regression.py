@@ -1,4 +1,4 @@
-"""The metrics of regression, in original units, several from one pass. `metrics.compute_metrics` says what is what."""
+"""Compute the metrics of regression, in original units, several from one pass. See `metrics.compute_metrics`."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class RegressionTargets:
     `variance` (K,): of the originals, nan where it is 0. `range`, `least_magnitude`: least, greatest and nearest to 0
     of the originals that decide which metrics have a meaning.
 
-    Of the originals t, None where no metric wants it: `percents` (K, N), 100 / |t|; `logarithms` (K, N),
+    Of the originals t, None if no metric needs it: `percents` (K, N), 100 / |t|; `logarithms` (K, N),
     log(1 + t); `directions` (K, N), each sample's t of length 1.
 
     `weights` (N,), float64: how much each sample counts, at least 0, also in the variance. None: all count alike.

@@ -9,6 +9,7 @@ from lossrun.components.schedules.position import SchedulePosition
 
 
 def constant(at: SchedulePosition) -> float:  # noqa: ARG001
+    """1: the full rate at every step."""
     return 1.0
 
 
@@ -36,11 +37,12 @@ def piecewise_constant(at: SchedulePosition, *, boundaries: Sequence[float], fra
 
 
 def reduced_start(at: SchedulePosition, *, factor: float, for_epochs: float) -> float:
+    """factor for the first `for_epochs` epochs, then 1."""
     return factor if at.step < at.steps(for_epochs) else 1.0
 
 
 def exponential(at: SchedulePosition, *, gamma: float, every: float, staircase: bool) -> float:
-    """gamma^(time / every), of which only the whole part counts in stairs."""
+    """gamma^(time / every); in stairs, only whole periods count."""
     return float(gamma ** at.times(every, staircase))
 
 
@@ -50,6 +52,7 @@ def inverse_time(at: SchedulePosition, *, decay: float, every: float, staircase:
 
 
 def linear(at: SchedulePosition, *, start_fraction: float, final_fraction: float, over_epochs: float | None) -> float:
+    """A straight line from start_fraction to final_fraction."""
     return start_fraction + (final_fraction - start_fraction) * at.progress(over_epochs)
 
 

@@ -1,4 +1,4 @@
-"""Each loss in Keras: its own class where there is an equal one, else a few lines of keras.ops."""
+"""Write a loss in Keras: its own class if there is an identical one, else a few lines of keras.ops."""
 
 from typing import Final
 
@@ -19,8 +19,8 @@ def loss_section(experiment: ScriptInput) -> Section:
     loss = experiment.config.loss
     if loss.is_plugin:
         raise UsageError(
-            f"loss: {loss.name} is your own and computes with torch tensors, which Keras has none of on its other "
-            f"backends; take --as pytorch, or a loss from `{command('list', 'losses')}`"
+            f"loss: {loss.name} is your own and computes with torch tensors, which Keras' other backends do not "
+            f"have; take --as pytorch, or a loss from `{command('list', 'losses')}`"
         )
     chosen = options(experiment)
     if chosen.of_samples:

@@ -21,7 +21,7 @@ def as_numbers(cells: str, form: CellForm) -> str:
 
 
 def encoded(name: str, experiment: ScriptInput, shape: Shape) -> Lines:
-    """Raw targets of this shape, (N,) or (N, K), turned into what the task wants."""
+    """Raw targets of this shape, (N,) or (N, K), encoded for the task."""
     task = experiment.facts.task
     if task == "multiclass" and _is_one_hot(shape):
         return [f"{name} = {name}.argmax(axis=1)"]

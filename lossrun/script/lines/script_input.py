@@ -1,4 +1,4 @@
-"""What a script is written from: a resolved config, its data, and what follows from both."""
+"""Collect what a script is written from: a resolved config, its data, and what follows from both."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,7 @@ class ScriptInput:
 
     @property
     def metric(self) -> str | None:
-        """The metric that is printed beside the loss, by its plain name; None where none is simple."""
+        """The metric that is printed next to the loss, by its plain name; None if there is no simple one."""
         task = self.facts.task
         if task == "multilabel":
             return "macro_f1"

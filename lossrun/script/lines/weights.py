@@ -1,5 +1,8 @@
-"""What both frameworks' losses have in common: which options are on, the numbers of class weights, the factor that a
-reduction other than the mean puts before the gradient."""
+"""Read the options of a loss for a script of either framework.
+
+Which options are set, the numbers of the class weights, and the factor that a reduction other than the mean puts before
+the gradient.
+"""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Each loss in PyTorch: its own class where there is an equal one, else a few lines."""
+"""Write a loss in PyTorch: its own class if there is an identical one, else a few lines or lossrun's own function."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,7 +18,7 @@ ABOUT: Final = "What training minimises, a mean over the samples."
 
 
 def loss_section(experiment: ScriptInput) -> Section:
-    """`loss_fn(outputs, targets)`, a scalar."""
+    """Return `loss_fn(outputs, targets)`, a scalar."""
     if experiment.config.loss.is_plugin:
         return _own(experiment)
     chosen = options(experiment)
@@ -73,7 +73,7 @@ _NOTES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def _class(o: Options) -> str | None:
-    """`loss_fn = nn...` where PyTorch has the very loss with these options."""
+    """Return `loss_fn = nn...` if PyTorch has exactly this loss with these options."""
     name, arguments, logits = o.name, [], o.form == "logits"
     if name == "cross_entropy" and o.form != "probabilities":
         # torch divides by the weights of the samples that count, as lossrun does with its convention.
@@ -130,7 +130,7 @@ def _prepared(o: Options) -> list[str]:
 
 
 def _mean(o: Options) -> list[str]:
-    """From `losses`, (N,) or (N, K), to one number."""
+    """Return the lines from `losses`, (N,) or (N, K), to one number."""
     ignored = o.parameters.get("ignore_index")
     if o.weights is None:
         if ignored is not None and not o.is_sum:
@@ -151,7 +151,7 @@ def _mean(o: Options) -> list[str]:
 
 
 def _weighted_mean(o: Options) -> list[str]:
-    """From `losses` to one number, each sample by its weight."""
+    """Return the lines from `losses` to one number, each sample by its weight."""
     lines = []
     if o.weights is not None and not _weighted_within(o):
         lines.append("losses = weights * losses")

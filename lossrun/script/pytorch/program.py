@@ -103,7 +103,7 @@ def _own_factor(experiment: ScriptInput) -> str:
 def _evaluate(experiment: ScriptInput) -> str:
     weighted = has_sample_weights(experiment)
     ignored = None if experiment.config.loss.is_plugin else ignored_class(experiment.config.loss, experiment.facts)
-    # What counts in the metrics: samples by their weights, and none of an ignored class.
+    # The metrics count samples by their weights, and skip those of an ignored class.
     counts = product(["weights"] * weighted + [f"(targets != {ignored})"] * (ignored is not None))
     correct = "correct.float().mean().item()"
     if counts:
