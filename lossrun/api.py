@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lossrun.analysis.comparison import compare as comparing
 from lossrun.analysis.comparison.moments import Moment
-from lossrun.analysis.sweeps import SweepResult, sweep_records
+from lossrun.analysis.sweep_result import SweepResult, sweep_records
 from lossrun.config import Change, Override, SourcedConfig, from_mapping, plain, read
 from lossrun.data import default_data_dir
 from lossrun.errors import RunError, UsageError
@@ -258,7 +258,7 @@ def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "ru
     Raises:
         RunError: If there is no such sweep, or its files are damaged.
     """
-    from lossrun.analysis.sweeps import result_of
+    from lossrun.analysis.sweep_result import result_of
     from lossrun.records.sweep_directory import SweepDirectory, find_sweep, no_sweep
 
     found = find_sweep(str(path), Path(runs_dir))

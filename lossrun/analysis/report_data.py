@@ -10,6 +10,7 @@ import numpy as np
 from lossrun.analysis.comparison.compare import ComparedRuns, Curve
 from lossrun.analysis.held_out import HeldOut, held_out
 from lossrun.analysis.held_out_data import HeldOutData
+from lossrun.analysis.sweeps import TuningResult
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.class_values import ClassValues, class_values
 from lossrun.analysis.values.curves import CurveRows, EpochIndex
@@ -69,6 +70,7 @@ class ReportData:
         dataset: The name of the dataset; "" if the runs have different ones.
         course: The curves of the learning rate and the gradient norm.
         described: The curves of metrics that do not decide and that all runs have.
+        tuning: How a sweep chose the values of the runs; None for any other runs.
     """
 
     comparison: ComparedRuns
@@ -77,9 +79,12 @@ class ReportData:
     dataset: str
     course: tuple[Curve, ...]
     described: tuple[Curve, ...]
+    tuning: TuningResult | None = None
 
 
-def report_data(runs: Sequence[RecordedRun], comparison: ComparedRuns) -> ReportData:
+def report_data(
+    runs: Sequence[RecordedRun], comparison: ComparedRuns, tuning: TuningResult | None = None
+) -> ReportData:
     """Read what the page needs besides the `comparison` of these runs. What cannot be read is reported."""
     groups = on_shared_seeds(grouped(runs))
     indices = [EpochIndex(group.run) for group in groups]
@@ -93,6 +98,7 @@ def report_data(runs: Sequence[RecordedRun], comparison: ComparedRuns) -> Report
         dataset=datasets.pop() if len(datasets) == 1 else "",
         course=_curves(_COURSE, indices),
         described=_curves(_described(comparison), indices) if comparison.comparable else (),
+        tuning=tuning,
     )
 
 

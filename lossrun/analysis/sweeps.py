@@ -1,4 +1,4 @@
-"""What a sweep has found: each pair's tuning, the values that it got, and the runs that are compared."""
+"""What the tuning of a sweep has found: the score of each value, and the values that each pair got."""
 
 import json
 import math
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lossrun.analysis.comparison.compare import ComparedRuns, compare
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.metric_names import Goal, goal, sign
 from lossrun.analysis.values.readings import Spread
@@ -46,27 +45,14 @@ class PairTuning:
 
 @dataclass(frozen=True, slots=True)
 class TuningResult:
-    """`metric`: what chooses, a column of the history. `is_over`: whether the values are chosen for good."""
+    """`metric`: what chooses, a column of the history. `is_over`: whether the values are chosen for good. `validation`:
+    the number of validation samples, the smallest where runs have different ones; None if not known."""
 
     metric: str
     goal: Goal
     is_over: bool
     pairs: tuple[PairTuning, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SweepResult:
-    """`tuning`: None for a plain grid. `final`: the runs that are compared, the best first. `comparison`: None for
-    fewer than two of them. `unfinished`: cells in which something is left to train. `failed`: {cell: why}."""
-
-    name: str
-    tuning: TuningResult | None
-    final: tuple[RecordedRun, ...]
-    labels: tuple[str, ...]
-    comparison: ComparedRuns | None
-    unfinished: int
-    cells: int
-    failed: Mapping[str, str]
+    validation: int | None = None
 
 
 def words(changes: Mapping[str, Any]) -> str:
@@ -98,12 +84,14 @@ def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
     direction = goal(metric) or "min"
     final = {_key(cell.pair): cell.changes for cell in plan if cell.phase == "final"}
     pairs: dict[str, list[Trial]] = {}
-    failed = failures(sweep)
+    failed, samples = failures(sweep), set[int]()
     for cell in cells:
-        trial = _trial(cell, loaded(sweep, cell), metric, failed=cell.directory in failed)
+        run = loaded(sweep, cell)
+        samples |= validation_samples(run) if run else set()
+        trial = _trial(cell, run, metric, failed=cell.directory in failed)
         pairs.setdefault(_key(cell.pair), []).append(trial)
     scored = [_tuned(trials, direction, final.get(key), is_over=bool(final)) for key, trials in pairs.items()]
-    return TuningResult(metric, direction, bool(final), tuple(scored))
+    return TuningResult(metric, direction, bool(final), tuple(scored), min(samples, default=None))
 
 
 def failures(sweep: SweepDirectory) -> dict[str, str]:
@@ -136,49 +124,6 @@ def loaded(sweep: SweepDirectory, cell: PlannedCell) -> RecordedRun | None:
         return None
 
 
-def result_of(sweep: SweepDirectory) -> SweepResult:
-    """Everything that the sweep has found so far. Raises RunError for a damaged plan or ledger."""
-    plan = read_plan(sweep)
-    tuning = tuning_of(sweep)
-    final = [cell for cell in plan if cell.phase == "final"]
-    runs = [(cell, run) for cell in final if (run := loaded(sweep, cell)) is not None]
-    finished = [(cell, run) for cell, run in runs if run.status in ("finished", "diverged")]
-    ordered = _best_first([run for _, run in finished])
-    cells = {run.path: cell for cell, run in finished}
-    labels = tuple(words(cells[run.path].changes) for run in ordered)
-    failed = failures(sweep)
-    ended = sum(cell.directory in failed or has_ended(sweep, cell) for cell in plan)
-    return SweepResult(
-        sweep.name,
-        tuning,
-        tuple(ordered),
-        labels,
-        compare(ordered, label=labels) if len(ordered) > 1 else None,
-        len(plan) - ended,
-        len(plan),
-        failed,
-    )
-
-
-def sweep_records(sweep: SweepDirectory) -> list[dict[str, Any]]:
-    """One dict per cell and seed: cell, phase, status, seed, epoch, the changes, and the metrics at the best epoch."""
-    records = []
-    for cell in read_plan(sweep):
-        changes = {
-            key: value if isinstance(value, int | float | str) else word(value) for key, value in cell.changes.items()
-        }
-        if (run := loaded(sweep, cell)) is None:
-            records.append({"cell": cell.directory, "phase": cell.phase, "status": "absent", **changes})
-            continue
-        tested = readings.test_rows(run, "test_at_best")
-        best = readings.best_rows(run)
-        for seed in run.seeds:
-            row = {**best.get(seed, {}), **tested.get(seed, {}), "seed": seed}
-            head = {"cell": cell.directory, "phase": cell.phase, "status": run.status}
-            records.append({**head, **row, **changes})
-    return records
-
-
 def _trial(cell: PlannedCell, run: RecordedRun | None, metric: str, *, failed: bool) -> Trial:
     values = {key: value for key, value in cell.changes.items() if key not in cell.pair}
     if run is None:
@@ -191,16 +136,29 @@ def _trial(cell: PlannedCell, run: RecordedRun | None, metric: str, *, failed: b
     return Trial(cell, values, score, diverged, failed or run.status in ("finished", "diverged"))
 
 
+def validation_samples(run: RecordedRun) -> set[int]:
+    """Return the sizes of the validation data that the run's seeds were scored on."""
+    count = (run.environment.get("samples") or {}).get("validation")
+    return set() if count is None else set(count) if isinstance(count, list) else {count}
+
+
+def best_trial(trials: Sequence[Trial], goal: Goal) -> Trial | None:
+    """Return the trial with the best score; None if no trial has a score.
+
+    Of equal scores it is the first one, so that the choice does not depend on which run ended first.
+    """
+    scored = [trial for trial in trials if trial.score is not None]
+    upward = sign(goal)
+    return max(scored, key=lambda trial: upward * (trial.score.mean if trial.score else math.nan), default=None)
+
+
 def _tuned(trials: Sequence[Trial], goal: Goal, final: Mapping[str, Any] | None, *, is_over: bool) -> PairTuning:
     """`final`: what the pair's final run changes. Once tuning is over it says what was chosen, whatever the tuning runs
     have become since."""
     if is_over:
         chosen = next((trial for trial in trials if trial.cell.changes == final), None)
     else:
-        scored = [trial for trial in trials if trial.score is not None]
-        # Of equal scores the first one, so that the choice does not depend on which run ended first.
-        best = sign(goal)
-        chosen = max(scored, key=lambda trial: best * (trial.score.mean if trial.score else math.nan), default=None)
+        chosen = best_trial(trials, goal)
     edges: tuple[str, ...] = ()
     decades = None
     if chosen is not None:
@@ -233,19 +191,3 @@ def _working_decades(chosen: Trial, trials: Sequence[Trial], goal: Goal) -> floa
     while high < len(ascending) - 1 and error(ascending[high + 1]) <= bound:
         high += 1
     return math.log10(ascending[high].values[key] / ascending[low].values[key])
-
-
-def _best_first(runs: Sequence[RecordedRun]) -> list[RecordedRun]:
-    """By the metric that decides a comparison of them, on test data if all have it; as they are without one."""
-    if len(runs) < 2:
-        return list(runs)
-    decider = next((one for one in compare(runs).metrics if one.decides and one.goal), None)
-    if decider is None or decider.goal is None:
-        return list(runs)
-    way = sign(decider.goal)
-    values = decider.measured.values
-    means = [value.mean if value and math.isfinite(value.mean) else -math.inf * way for value in values]
-    # Runs that are one in the comparison would have fewer values than there are runs.
-    if len(means) != len(runs):
-        return list(runs)
-    return [run for _, run in sorted(zip(means, runs, strict=True), key=lambda pair: -way * pair[0])]

@@ -52,6 +52,9 @@ def compare(
     ] = False,
     curves: Annotated[bool, typer.Option("--curves", help="Also print the losses of each epoch.")] = False,
     label: Labels = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also print the tables behind the leaderboard of many runs.")
+    ] = False,
     only_table: Annotated[
         bool, typer.Option("--only-table", help="Print only the tables of metrics, for a report.")
     ] = False,
@@ -91,18 +94,22 @@ def compare(
     if only_table and (per_seed or format_ in (Format.json, Format.csv)):
         other = "--per-seed" if per_seed else f"--format {format_.value}"
         raise UsageError(f"--only-table: {other} prints no other tables anyway; leave out one of the two")
-    moment, specs = moment_of(at), dict[str, Path]()
+    moment, specs, tuning = moment_of(at), dict[str, Path](), None
+    shows = True
     if sweep is not None:
-        from lossrun.analysis.sweeps import result_of
+        from lossrun.analysis.sweep_result import result_of
         from lossrun.records.sweep_directory import SweepDirectory
 
         result = result_of(SweepDirectory(sweep))
-        if not any((html, per_seed, only_table, metric, target, margin)) and format_ is Format.table and at == "best":
+        plain = format_ is Format.table and at == "best"
+        if plain and not any((per_seed, only_table, metric, target, margin, curves)):
             from lossrun.report.sweep import print_sweep
 
-            print_sweep(stdout(), result)
-            return
-        loaded, label = list(result.final), label or list(result.labels)
+            print_sweep(stdout(), result, everything=everything)
+            if html is None:
+                return
+            shows = False
+        loaded, label, tuning = list(result.final), label or list(result.labels), result.tuning
     else:
         loaded = loaded_runs(runs, runs_dir, tag, specs, at_least=2)
     comparison = compared(loaded, metric, at=moment, margin=margin, target=target, label=label or (), specs=specs)
@@ -111,8 +118,10 @@ def compare(
         from lossrun.report.html.page import save_page
         from lossrun.report.layout.console import note, stderr
 
-        save_page(report_data(loaded, comparison), html)
+        save_page(report_data(loaded, comparison, tuning), html)
         note(stderr(), f"{html} written")
+    if not shows:
+        return
     if format_ is not Format.table:
         options = {"curves": curves, "per_seed": per_seed, "only_table": only_table}
         typer.echo(formats.written(comparison, format_.value, **options), nl=False)
@@ -122,7 +131,7 @@ def compare(
         print_per_seed(comparison, stdout())
     else:
         hint = "" if curves else "--curves shows the losses epoch by epoch"
-        print_comparison(comparison, stdout(), curves=curves, hint=hint)
+        print_comparison(comparison, stdout(), curves=curves, hint=hint, everything=everything)
 
 
 def ls(
@@ -238,7 +247,8 @@ def plot(
 ) -> None:
     """Plot learning curves: the mean over seeds, and the range from the lowest to the highest seed.
 
-    Runs are named by what differs between them. Different losses never share an axis.
+    Runs are named by what differs between them. Different losses never share an axis. Of a sweep, this plots the tuning
+    scores against the tuned value.
     """
     from lossrun.analysis.learning_curves import learning_curves
     from lossrun.errors import UsageError
@@ -246,6 +256,13 @@ def plot(
 
     if not runs and not tag:
         raise UsageError(f"plot needs a run, a pattern such as 'mnist-*', or --tag TAG; {_lists(runs_dir)}")
+    from lossrun.records.sweep_directory import find_sweep
+
+    if runs and len(runs) == 1 and not tag and (sweep := find_sweep(runs[0], runs_dir)) is not None:
+        from lossrun.commands.sweeping import plot_sweep
+
+        plot_sweep(sweep, output)
+        return
 
     def drawn() -> "LearningCurves":
         specs: dict[str, Path] = {}

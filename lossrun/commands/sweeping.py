@@ -77,7 +77,7 @@ def run_on_screen(
     sweep: "SweepDirectory", data_dir: Path | None, *, jobs: int | None, fail_fast: bool = False, quiet: bool = False
 ) -> None:
     """Run what is left of a sweep, and print what it has found. Exits with 1 if a cell failed."""
-    from lossrun.analysis.sweeps import result_of
+    from lossrun.analysis.sweep_result import result_of
     from lossrun.report.layout.console import note, stderr, stdout
     from lossrun.report.sweep import cells_progress, print_sweep
     from lossrun.sweeping.course import run_sweep
@@ -100,3 +100,32 @@ def run_on_screen(
         note(stderr(), f"again at any time:\n  {run_command('compare', sweep.path)}")
     if any(how.ending == "failed" for how in endings.values()):
         raise typer.Exit(1)
+
+
+def plot_sweep(path: Path, output: Path | None) -> None:
+    """Plot the tuning scores of a sweep against the tuned value, on the terminal or into a file.
+
+    Raises UsageError for a sweep without such a curve.
+    """
+    from lossrun.analysis.sensitivity import sensitivity
+    from lossrun.analysis.sweeps import tuning_of
+    from lossrun.errors import UsageError
+    from lossrun.records.sweep_directory import SweepDirectory
+    from lossrun.report.layout.console import note, stderr, stdout
+
+    tuning = tuning_of(SweepDirectory(path))
+    found = sensitivity(tuning) if tuning else None
+    if tuning is None or found is None:
+        raise UsageError(
+            f"{path.name} has no curve to plot: that needs one tuned key with at least three numbers, and a run that "
+            f"ended; `{run_command('compare', path)}` shows what it has found"
+        )
+    if output is None:
+        from lossrun.report.plots.sensitivity_plot import print_sensitivity
+
+        print_sensitivity(stdout(), tuning)
+        return
+    from lossrun.report.plots.sensitivity_figure import save_sensitivity
+
+    save_sensitivity(found, output)
+    note(stderr(), f"{output} written")

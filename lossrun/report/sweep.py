@@ -1,5 +1,6 @@
 """A sweep for people: its plan, its progress, and what it has found."""
 
+import string
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -7,16 +8,21 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lossrun.analysis.sweeps import PairTuning, SweepResult, Trial, TuningResult, words
+from lossrun.analysis.sensitivity import HeatMap, heat_map
+from lossrun.analysis.sweep_result import Board, SweepResult
+from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, words
 from lossrun.analysis.values.metric_names import bare
 from lossrun.records.sweep_directory import PlannedCell
-from lossrun.report.comparison.compare_tables import MARK
-from lossrun.report.comparison.verdicts import sentences, verdicts_table
+from lossrun.report.comparison.compare_tables import BETTER, marked_cells
+from lossrun.report.comparison.leaderboard import MANY, print_leaderboard
+from lossrun.report.comparison.verdicts import sentences, summary, verdicts_table
 from lossrun.report.layout.console import note, plus_minus
 from lossrun.report.layout.numbers import format_spread
 from lossrun.report.layout.text_table import Column, TextTable, print_line, print_table
+from lossrun.report.plots.sensitivity_plot import print_sensitivity
 
 MOST_CELLS_LISTED: Final = 60
+FEW_SAMPLES: Final = 1_000  # validation data below this leave much of the choice to chance
 _PHASES: Final = {"tune": "tuning", "final": "final runs"}
 
 
@@ -90,32 +96,82 @@ def cells_progress(
         yield begins, ended
 
 
-def print_sweep(console: Console, result: SweepResult) -> None:
-    """How each pair was tuned, the leaderboard of the final runs, and the verdicts."""
+def print_sweep(console: Console, result: SweepResult, *, everything: bool = True) -> None:
+    """Print the leaderboard of the final runs, the verdicts, and how each pair was tuned.
+
+    Args:
+        everything: Whether to print the tables behind the verdicts and the curves of many pairs too.
+    """
     sign = plus_minus(console)
+    for board in result.boards:
+        _print_board(console, board, sign, everything=everything)
+        print_line(console, "")
     if result.tuning is not None:
-        print_table(console, tuning_table(result.tuning, sign))
+        short = not everything and len(result.final) == len(result.tuning.pairs) > MANY and len(result.boards) == 1
+        if not short:
+            print_table(console, tuning_table(result.tuning, sign))
         for text in tuning_notes(result.tuning):
             note(console, text)
-        print_line(console, "")
-    if result.final:
-        print_table(console, leaderboard(result, sign))
-    if result.comparison is not None:
-        for reason in result.comparison.reasons:
-            note(console, f"not comparable: {reason}")
-        print_line(console, "")
-        if table := verdicts_table(result.comparison):
-            print_table(console, table)
-        for text in sentences(result.comparison):
-            print_line(console, text)
-        for text in (*result.comparison.refusals, *result.comparison.notes):
-            note(console, text)
+        print_sensitivity(console, result.tuning, names=_letters(result) if short else None)
+        if found := heat_map(result.tuning):
+            print_line(console, "")
+            print_table(console, heat_table(found, sign))
+        if short:
+            note(console, "--all shows how each pair was tuned, and the intervals")
     if text := method(result):
         print_line(console, text)
     for cell, why in result.failed.items():
         note(console, f"{cell} failed: {why}")
     if result.unfinished:
         note(console, f"{result.unfinished} of {result.cells} cells are not finished")
+
+
+def _letters(result: SweepResult) -> list[str]:
+    """Return each pair's letter in the leaderboard: there is no room for more in the legend of many curves."""
+    assert result.tuning is not None
+    (board,) = result.boards
+    letters = dict(zip(board.labels, string.ascii_uppercase, strict=False))
+    chosen = [words(pair.chosen.cell.changes) if pair.chosen else "" for pair in result.tuning.pairs]
+    return [letters.get(label, "?") for label in chosen]
+
+
+def _print_board(console: Console, board: Board, sign: str, *, everything: bool) -> None:
+    comparison = board.comparison
+    if comparison is None:
+        scores = [f"{name} {format_spread(value, sign)}" for name, value in board.scores.items()]
+        print_line(console, f"{board.labels[0]}: {', '.join(scores) or 'no scores'}")
+        return
+    print_leaderboard(comparison, console, sign)
+    for reason in comparison.reasons:
+        note(console, f"not comparable: {reason}")
+    if everything and (table := verdicts_table(comparison)):
+        print_line(console, "")
+        print_table(console, table)
+    few = everything or len(comparison.runs) <= MANY
+    for text in sentences(comparison) if few else summary(comparison):
+        print_line(console, text)
+    for text in (*comparison.refusals, *comparison.notes) if few else ():
+        note(console, text)
+
+
+def heat_table(found: HeatMap, sign: str) -> TextTable:
+    """Make a table of the best tuning scores, one key in the rows and the other in the columns."""
+    means = {
+        (row, column): score.mean
+        for row, scores in enumerate(found.scores)
+        for column, score in enumerate(scores)
+        if score is not None
+    }
+    best = (max if found.goal == "max" else min)(means.values(), default=None)
+    columns = []
+    for column, name in enumerate(found.columns):
+        marked = frozenset(
+            row for row in range(len(found.rows)) if best is not None and means.get((row, column)) == best
+        )
+        values = [scores[column] for scores in found.scores]
+        columns.append(Column(name, marked_cells(values, marked, sign), emphasis=marked))
+    title = f"Best {found.metric} in tuning, {BETTER[found.goal]} is better, by {found.keys[0]} and {found.keys[1]}"
+    return TextTable(title, Column("", found.rows, right=False), tuple(columns))
 
 
 def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
@@ -160,6 +216,11 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
         f"the best {key} of {', '.join(names)} is the smallest or largest one tried; a wider range may do better"
         for key, names in edges.items()
     ]
+    if tuning.validation is not None and tuning.validation < FEW_SAMPLES:
+        texts.append(
+            f"{tuning.validation} validation samples chose these values; another tuning may choose otherwise, and the "
+            f"verdicts are about these ones (from {FEW_SAMPLES:,} samples on, chance matters little)"
+        )
     lost = [_pair_name(pair) for pair in tuning.pairs if pair.chosen is None and all(one.ended for one in pair.trials)]
     if lost:
         texts.append(
@@ -167,27 +228,6 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
             f"{'it is' if len(lost) == 1 else 'they are'} not in the leaderboard"
         )
     return texts
-
-
-def leaderboard(result: SweepResult, sign: str) -> TextTable:
-    """The final runs, best first, by the metrics that decide."""
-    runs = range(len(result.final))
-    columns: list[Column] = []
-    if result.comparison is not None:
-        letters = tuple(run.letter for run in result.comparison.runs)
-        for metric in result.comparison.metrics:
-            if metric.primary:
-                best = frozenset(metric.measured.best)
-                cells = tuple(
-                    format_spread(value, sign) + (f" {MARK}" if place in best else "")
-                    for place, value in enumerate(metric.measured.values)
-                )
-                columns.append(Column(metric.name, cells, emphasis=best))
-    else:
-        letters = tuple("" for _ in runs)
-    seeds = Column("seeds", tuple(str(len(run.seeds)) for run in result.final))
-    named = Column("run", tuple(result.labels), right=False)
-    return TextTable("Leaderboard", Column("", letters, right=False), (named, *columns, seeds))
 
 
 def method(result: SweepResult) -> str:
@@ -203,7 +243,9 @@ def method(result: SweepResult) -> str:
     metric = bare(result.tuning.metric).replace("_", " ")
     number, plural = max(tried), "s" if max(tried) != 1 else ""
     over = f"{max(seeds)} seed{'s' if max(seeds) != 1 else ''}"
+    compared = ", which are compared" if len(result.final) > 1 else ""
+    against = "; each is compared with A, which had the best score in tuning" if len(result.final) > 2 else ""
     return (
         f"each pair was tuned over {number} value{plural} of {keys} on {over}, by validation {metric}; "
-        f"the best value of each was then trained on {fresh} other seed{'s' if fresh != 1 else ''}, which are compared"
+        f"the best value of each was then trained on {fresh} other seed{'s' if fresh != 1 else ''}{compared}{against}"
     )

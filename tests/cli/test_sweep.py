@@ -104,7 +104,7 @@ def test_a_damaged_plan_is_refused_and_listed_as_such(lossrun: Run, tmp_path: Pa
     for command in ("compare", "resume"):
         refused = lossrun(command, directory.name)
         assert refused.code == 4
-        assert "does not agree" in refused.err
+        assert "does not match" in refused.err
     assert "damaged" in lossrun("ls").out
 
 
@@ -142,3 +142,26 @@ def test_rm_removes_a_sweep_whole_and_gc_leaves_it_alone(lossrun: Run, swept: Pa
     assert swept.is_dir()
     assert lossrun("rm", "Größe ☃", "--yes").code == 0
     assert list(swept.parent.iterdir()) == []
+
+
+def test_the_curves_of_a_sweep_are_drawn_everywhere(lossrun: Run, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    made = lossrun("sweep", "c.yaml", "--over", "loss=mse,mae", "--over", "learning_rate=0.01,0.1,0.2", "--quiet")
+    assert made.code == 0
+    assert "val_rmse in tuning" in lossrun("plot", "sweep-synthetic_regression").out
+    for name in ("a.png", "a.svg"):
+        assert lossrun("plot", "sweep-synthetic_regression", "-o", name).code == 0
+        assert Path(name).stat().st_size > 1000
+    result = lossrun("compare", "sweep-synthetic_regression", "--html", "page.html")
+    assert result.code == 0
+    assert result.out.startswith("Leaderboard")
+    page = Path("page.html").read_text()
+    assert "val_rmse in tuning against learning_rate" in page
+    assert page.count('class="point"') >= 6
+
+
+def test_a_sweep_without_a_curve_is_told_when_it_is_to_be_plotted(lossrun: Run, swept: Path) -> None:
+    refused = lossrun("plot", swept.name)
+    assert refused.code == 2
+    assert "no curve to plot" in refused.err

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lossrun.analysis.sweeps import SweepResult, result_of
+from lossrun.analysis.sweep_result import SweepResult, result_of
 from lossrun.config import SourcedConfig, from_mapping
 from lossrun.errors import DivergedError, RunError
 from lossrun.records import ledger

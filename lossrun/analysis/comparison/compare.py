@@ -42,6 +42,7 @@ class ComparedRun:
         members: The names of the recorded runs that it consists of; usually one.
         diverged: The seeds that diverged.
         left_out: Its seeds that are in no value, because the first run does not have them.
+        tuned: The values that a sweep chose for it: `learning_rate 0.1`; "" for any other run.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ComparedRun:
     members: tuple[str, ...]
     diverged: tuple[int, ...]
     left_out: tuple[int, ...] = ()
+    tuned: str = ""
 
     @property
     def called_by_name(self) -> bool:

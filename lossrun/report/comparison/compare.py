@@ -15,8 +15,9 @@ from lossrun.report.comparison.compare_tables import (
     runs_table,
     target_table,
 )
+from lossrun.report.comparison.leaderboard import MANY, print_leaderboard
 from lossrun.report.comparison.matrix import matrices
-from lossrun.report.comparison.verdicts import sentences, verdicts_table
+from lossrun.report.comparison.verdicts import sentences, summary, verdicts_table
 from lossrun.report.layout.console import is_bounded, note, plus_minus, warning
 from lossrun.report.layout.text_table import TextTable, print_line, print_pairs, print_table
 from lossrun.report.reference.names_in_brackets import where_to_read
@@ -24,16 +25,26 @@ from lossrun.report.reference.names_in_brackets import where_to_read
 MOST_EPOCHS: Final = 20  # rows of the epoch table
 
 
-def print_comparison(comparison: ComparedRuns, console: Console, *, curves: bool = True, hint: str = "") -> None:
+def print_comparison(
+    comparison: ComparedRuns, console: Console, *, curves: bool = True, hint: str = "", everything: bool = True
+) -> None:
     """Print a comparison, with tables no wider than the terminal.
 
-    Columns are headed by the runs' labels if the whole table then fits, otherwise by their letters.
+    Columns are headed by the runs' labels if the whole table then fits, otherwise by their letters. Many runs open with
+    a leaderboard.
 
     Args:
+        everything: Whether to print the tables behind the leaderboard of many runs too.
         curves: Whether to print the losses epoch by epoch too.
         hint: A note to print if there are curves to see.
     """
     sign = plus_minus(console)
+    if len(comparison.runs) > MANY:
+        print_leaderboard(comparison, console, sign)
+        print_line(console, "")
+    if len(comparison.runs) > MANY and not everything:
+        _print_overview(console, comparison, hint=hint if comparison.curves else "")
+        return
     _print_runs(console, comparison)
     if comparison.differences:
         print_line(console, "")
@@ -50,6 +61,25 @@ def print_comparison(comparison: ComparedRuns, console: Console, *, curves: bool
         print_line(console, "")
     for sentence in (*comparison.refusals, *comparison.notes):
         note(console, sentence)
+    if hint:
+        note(console, hint)
+    for sentence in comparison.warnings:
+        warning(console, sentence)
+
+
+def _print_overview(console: Console, comparison: ComparedRuns, *, hint: str) -> None:
+    """Print what goes with the leaderboard of many runs: where they are, which are better, and what to keep in mind."""
+    print_table(console, runs_table(comparison, labels=False, directories=False))
+    print_pairs(console, [(run.letter, "\n".join(run.members)) for run in comparison.runs])
+    for remark in remarks(comparison):
+        note(console, remark)
+    for sentence in comparison.reasons:
+        warning(console, f"not comparable: {sentence}")
+    for sentence in summary(comparison):
+        print_line(console, sentence)
+    for sentence in comparison.notes:
+        note(console, sentence)
+    note(console, "--all shows every metric, the intervals and the differences of the configs")
     if hint:
         note(console, hint)
     for sentence in comparison.warnings:

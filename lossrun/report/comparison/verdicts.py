@@ -39,7 +39,7 @@ def sentences(comparison: ComparedRuns) -> list[str]:
     if not found:
         return []
     few = len(found) <= MOST_SENTENCES
-    judged = [_sentence(comparison, verdict) for verdict in found] if few else _summary(comparison)
+    judged = [_sentence(comparison, verdict) for verdict in found] if few else summary(comparison)
     return [*judged, *basis(comparison)]
 
 
@@ -113,7 +113,7 @@ def format_p_value(value: float) -> str:
     return "<0.0001" if value < 0.0001 else format_number(value, 2)
 
 
-def _summary(comparison: ComparedRuns) -> list[str]:
+def summary(comparison: ComparedRuns) -> list[str]:
     """Say for each metric which runs are better than the first, which are worse, and so on."""
     first = comparison.runs[0].letter
     words: dict[str, dict[str, list[str]]] = {}
@@ -232,5 +232,10 @@ def _or_dash(difference: PairedDifference | None, shown: Callable[[PairedDiffere
 
 
 def called(run: ComparedRun) -> str:
-    """Name a run: `B (loss=mae)`; the letter alone if the label only repeats the directory's name."""
+    """Name a run: `B (loss=mae)`; the letter alone if the label only repeats the directory's name.
+
+    A sweep's verdict is about the run with the values chosen for it: `B as tuned by this sweep (learning_rate 0.1)`.
+    """
+    if run.tuned:
+        return f"{run.letter} as tuned by this sweep ({run.tuned})"
     return run.letter if run.called_by_name else f"{run.letter} ({run.label})"

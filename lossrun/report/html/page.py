@@ -17,6 +17,7 @@ from lossrun.report.html.document import document
 from lossrun.report.html.figures import MOST_POINTS, Line, line_figure, style
 from lossrun.report.html.held_out import calibration_section, confusion_section, worst_section
 from lossrun.report.html.markup import Markup, element, joined
+from lossrun.report.html.sensitivity import tuning_section
 from lossrun.report.html.tables import DECIDES, DESCRIBES, absences, differences_table, matrix, runs_table, target_table
 from lossrun.report.html.verdicts import notes, verdicts_section
 from lossrun.report.layout.files import save
@@ -87,6 +88,10 @@ def _summary(data: ReportData) -> str:
         f"compared at {in_words(comparison.at)}",
     ]
     return " · ".join(parts)
+
+
+def _tuning(data: ReportData) -> list[Markup | None]:
+    return tuning_section(data.tuning) if data.tuning else []
 
 
 def _runs(data: ReportData) -> list[Markup | None]:
@@ -218,6 +223,7 @@ def _member(letter: str, member: Member) -> Markup:
 _SECTIONS: Final[Sequence[tuple[str, str, Callable[[ReportData], Sequence[Markup | None]]]]] = (
     ("verdicts", "Verdicts", verdicts_section),
     ("runs", "Runs", _runs),
+    ("tuning", "Tuning", _tuning),
     ("matrix", "Matrix", _matrix),
     ("curves", "Curves", _curves),
     ("differences", "Differences", _differences),

@@ -3,7 +3,7 @@
 import io
 import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -99,6 +99,11 @@ def save_figure(curves: LearningCurves, path: Path) -> None:
         UsageError: As `check_output` does.
         RunError: If the file cannot be written.
     """
+    write_figure(lambda: _drawn(curves), path)
+
+
+def write_figure(draw: Callable[[], "Figure"], path: Path) -> None:
+    """Draw a figure in the style of a paper into a file, by the path's ending; as `save_figure` does."""
     check_output(path)
     import matplotlib
 
@@ -108,7 +113,7 @@ def save_figure(curves: LearningCurves, path: Path) -> None:
         matplotlib.rcdefaults()  # ignore a matplotlibrc, so that figures are the same everywhere
         matplotlib.rcParams.update(_STYLE)
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)  # names may use any script
-        _drawn(curves).savefig(buffer, format=format_, metadata=_METADATA[format_])
+        draw().savefig(buffer, format=format_, metadata=_METADATA[format_])
     save(buffer.getvalue(), path, "--output")
 
 
@@ -160,7 +165,7 @@ def _draw_panel(axes: "Axes", panel: Panel, number: int, *, paired: bool) -> Non
     if panel.log:
         _scale_log(axes, panel)
     for order, curve in enumerate(panel.curves):
-        look = _look(curve.run, training=_is_paired(panel) and curve.column == "train_loss", paired=paired)
+        look = line_look(curve.run, training=_is_paired(panel) and curve.column == "train_loss", paired=paired)
         points = len(curve.xs)
         # Curves have their marks at different places.
         start = (order * 0.37) % 1 / _MARKS_PER_LINE
@@ -180,7 +185,7 @@ def _draw_panel(axes: "Axes", panel: Panel, number: int, *, paired: bool) -> Non
     axes.set_ylabel(_quantity(panel))
 
 
-def _look(run: int, *, training: bool = False, paired: bool = False) -> dict[str, Any]:
+def line_look(run: int, *, training: bool = False, paired: bool = False) -> dict[str, Any]:
     """Return the look of a run: its own colour and marker, and dashes unless these mark training."""
     colour = COLOURS[run % len(COLOURS)]
     dash = _DASHES[run % len(_DASHES)] if not paired else _TRAINING_DASH if training else "-"
@@ -203,10 +208,10 @@ def _legend(curves: LearningCurves, names: Sequence[str]) -> Iterator[tuple["Art
     alone = len(curves.labels) == 1
     if not alone:
         for run in sorted({curve.run for panel in curves.panels for curve in panel.curves}):
-            yield Line2D([], [], **_look(run, paired=paired)), names[run]
+            yield Line2D([], [], **line_look(run, paired=paired)), names[run]
     if paired:
         for training, part in ((False, "validation"), (True, "training")):
-            look = _look(0, training=training, paired=True)
+            look = line_look(0, training=training, paired=True)
             # With several runs, use none of their colours.
             neutral = {} if alone else {"color": "#555555", "marker": ""}
             yield Line2D([], [], **{**look, **neutral}), part

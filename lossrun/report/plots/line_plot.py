@@ -39,6 +39,7 @@ def line_plot(
     unicode: bool = True,
     y_limits: tuple[float, float] | None = None,
     log_y: bool = False,
+    log_x: bool = False,
     x_label: str = "",
     bands: Mapping[int, Band] | None = None,
     per_colour: int = 1,
@@ -50,14 +51,16 @@ def line_plot(
         height: The rows of the drawing itself, without the axis, its label, and the legend.
         y_limits: The range of y to show; by default all. Curves may leave it.
         log_y: Whether the y axis is logarithmic; values of 0 or below are left out.
+        log_x: Whether the x axis is logarithmic; every x must be above 0.
         bands: {number of a series: its band}, shaded below all curves.
         per_colour: How many neighbouring series share a colour.
 
     Returns:
         The lines of the picture; empty if there is no point to show. Where curves cross, the first series is on top.
     """
-    shown = [(name, _points(xs, ys, log_y)) for name, xs, ys in series]
-    shaded = {n: [_points(series[n][1], edge, log_y) for edge in edges] for n, edges in (bands or {}).items()}
+    across = [list(map(log10, xs)) if log_x else xs for _, xs, _ in series]
+    shown = [(name, _points(xs, ys, log_y)) for (name, _, ys), xs in zip(series, across, strict=True)]
+    shaded = {n: [_points(across[n], edge, log_y) for edge in edges] for n, edges in (bands or {}).items()}
     curves = [curve for _, curve in shown] + [edge for edges in shaded.values() for edge in edges]
     points = [point for curve in curves for point in curve if point is not None]
     if not points:
@@ -84,7 +87,7 @@ def line_plot(
         label = labels.get(height - 1 - row, "")
         head = Text(f"{label:>{margin - 2}} {tick_edge if label else edge}")
         lines.append(_stripped(Text.assemble(head, *(canvas.get((column, row), " ") for column in range(columns)))))
-    rule, below = _x_axis(x_span, columns, unicode=unicode)
+    rule, below = _x_axis(x_span, columns, unicode=unicode, log=log_x)
     lines += [Text(" " * (margin - 1) + corner + rule), Text((" " * margin + below).rstrip())]
     if x_label:
         room = max(columns - cell_len(x_label), 0)
@@ -221,11 +224,11 @@ def _marked(paths: Sequence[Sequence[_Cell]]) -> dict[_Cell, int]:
     return marks
 
 
-def _x_axis(span: _Limits, columns: int, *, unicode: bool) -> tuple[str, str]:
+def _x_axis(span: _Limits, columns: int, *, unicode: bool, log: bool) -> tuple[str, str]:
     """Return the rule with its ticks, and the labels below it."""
     dash, tick = ("─", "┬") if unicode else ("-", "+")
     rule, below = [dash] * columns, ""
-    for value, text in _ticks(span, max(columns // _LABEL_ROOM, 2)):
+    for value, text in _log_ticks(span) if log else _ticks(span, max(columns // _LABEL_ROOM, 2)):
         column = round(_share(value, span) * (columns - 1))
         # Centred below its tick, within the axis, and not touching its neighbour.
         start = min(max(column - len(text) // 2, 0), columns - len(text))

@@ -211,3 +211,38 @@ def test_how_soon_a_target_is_reached_is_a_table(make_run):
         ["A", "-", "-", "1", "of", "1", "0.9750"],
         ["B", "2.00", "1.00", "0", "of", "1", "0.9450"],
     ]
+
+
+def test_many_runs_open_with_a_leaderboard(make_run):
+    runs = [
+        make_run(f"houses-{n}", rows=falling(1.0 + n / 10), config={"seeds": [0, 1, 2], "learning_rate": 0.1 + n / 10})
+        for n in range(9)
+    ]
+    comparison = compare(runs)
+
+    def lines(**options):
+        file = io.StringIO()
+        console = Console(file=file, width=80, height=50, force_terminal=True, _environ={"TERM": "dumb"})
+        print_comparison(comparison, console, curves=False, **options)
+        return file.getvalue().splitlines()
+
+    few, everything = lines(everything=False), lines()
+    for shown_lines in (few, everything):
+        assert shown_lines[0].startswith("Leaderboard by test_rmse at each run's best epoch")
+    assert len(few) <= 60
+    assert max(map(len, few)) <= 80
+    for run in comparison.runs:
+        assert any(run.name in line for line in few)
+        assert any(run.label in line for line in few)
+    assert not any("Validation data" in line for line in few)
+    assert any("Validation data" in line for line in everything)
+    assert any("--all" in line for line in few)
+
+
+@pytest.mark.parametrize("runs", [2, 4])
+def test_a_few_runs_need_no_leaderboard(make_run, runs):
+    comparison = compare([make_run(str(n), rows=falling(1.0 + n)) for n in range(runs)])
+    file = io.StringIO()
+    print_comparison(comparison, Console(file=file, width=80), curves=False, everything=False)
+    assert "Leaderboard" not in file.getvalue()
+    assert "Validation data" in file.getvalue()

@@ -134,3 +134,10 @@ def test_any_series_fit_the_width(series, width, height, unicode, log_y):
     lines = line_plot(named, width=width, height=height, unicode=unicode, log_y=log_y)
     assert all(line.cell_len <= width for line in lines)
     assert unicode or all(line.plain.isascii() for line in lines)
+
+
+def test_a_logarithmic_x_axis_gives_every_decade_the_same_room():
+    width = 41
+    rows = ascii_rows([("", [0.01, 0.1, 1.0, 10.0], [0, 1, 2, 3])], width=width, log_x=True)
+    straight = ascii_rows([("", [-2, -1, 0, 1], [0, 1, 2, 3])], width=width)
+    assert rows == straight

@@ -1,0 +1,100 @@
+"""How much a sweep's score depends on the tuned value, and on the two keys that make its pairs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lossrun.analysis.sweeps import PairTuning, TuningResult, word, words
+from lossrun.analysis.values.metric_names import Goal
+from lossrun.analysis.values.readings import Spread
+
+
+@dataclass(frozen=True, slots=True)
+class SensitivityLine:
+    """The tuning scores of one pair, in ascending order of the tuned value.
+
+    Attributes:
+        pair: The number of the pair in the tuning.
+        scores: One spread for each x; None for a value that diverged or failed.
+    """
+
+    pair: int
+    label: str
+    xs: tuple[float, ...]
+    scores: tuple[Spread | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """The score against the tuned value, one line for each pair.
+
+    Attributes:
+        log: Whether the values span so much that their axis is logarithmic.
+    """
+
+    key: str
+    metric: str
+    goal: Goal
+    log: bool
+    lines: tuple[SensitivityLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """The best tuning score of each pair, by the two keys that make the pairs.
+
+    Attributes:
+        keys: The key of the rows and the key of the columns.
+        scores: One row for each of `rows`; None for a pair without a score.
+    """
+
+    keys: tuple[str, str]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    scores: tuple[tuple[Spread | None, ...], ...]
+    metric: str
+    goal: Goal
+
+
+def sensitivity(tuning: TuningResult) -> Sensitivity | None:
+    """Return the curves; None unless exactly one key with numbers is tuned, over three values at least."""
+    keys = {key for pair in tuning.pairs for trial in pair.trials for key in trial.values}
+    values = [value for pair in tuning.pairs for trial in pair.trials for value in trial.values.values()]
+    if len(keys) != 1 or not all(isinstance(one, int | float) and not isinstance(one, bool) for one in values):
+        return None
+    if len(set(values)) < 3 or not any(trial.score for pair in tuning.pairs for trial in pair.trials):
+        return None
+    (key,) = keys
+    lines = tuple(_line(number, pair, key) for number, pair in enumerate(tuning.pairs))
+    positive = min(values) > 0
+    return Sensitivity(key, tuning.metric, tuning.goal, positive and max(values) / min(values) >= 10, lines)
+
+
+def heat_map(tuning: TuningResult) -> HeatMap | None:
+    """Return the map; None unless exactly two keys make the pairs, each with several values."""
+    keys = tuple(tuning.pairs[0].pair)
+    if len(keys) != 2:
+        return None
+    rows, columns = (_alternatives([pair.pair for pair in tuning.pairs], key) for key in keys)
+    if len(rows) < 2 or len(columns) < 2:
+        return None
+    found = {
+        (word(pair.pair[keys[0]]), word(pair.pair[keys[1]])): pair.chosen.score if pair.chosen else None
+        for pair in tuning.pairs
+    }
+    scores = tuple(tuple(found.get((row, column)) for column in columns) for row in rows)
+    return HeatMap((keys[0], keys[1]), rows, columns, scores, tuning.metric, tuning.goal)
+
+
+def _line(number: int, pair: PairTuning, key: str) -> SensitivityLine:
+    trials = sorted(pair.trials, key=lambda trial: float(trial.values[key]))
+    return SensitivityLine(
+        number,
+        words(pair.pair),
+        tuple(float(trial.values[key]) for trial in trials),
+        tuple(trial.score for trial in trials),
+    )
+
+
+def _alternatives(pairs: Sequence[Mapping[str, Any]], key: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word(pair[key]) for pair in pairs))

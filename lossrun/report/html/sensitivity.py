@@ -1,0 +1,96 @@
+"""Draw a sweep's tuning scores against the tuned value, and list what each pair was tuned to."""
+
+import math
+from typing import Final
+
+from lossrun.analysis.sensitivity import Sensitivity, SensitivityLine, sensitivity
+from lossrun.analysis.sweeps import TuningResult, words
+from lossrun.report.html.axes import Axis, opened
+from lossrun.report.html.figures import short, squeezed, style, swatch
+from lossrun.report.html.markup import Markup, element
+from lossrun.report.layout.numbers import format_spread
+from lossrun.report.plots.sensitivity_plot import BETTER, is_log
+
+_WIDE, _HEIGHT = 440, 278  # units of a drawing
+_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 424, 12, 236
+_RADIUS: Final = 3
+
+
+def tuning_section(tuning: TuningResult) -> list[Markup | None]:
+    """Return the curves, and a table of the values that were chosen."""
+    text = (
+        "The values of each pair were chosen on validation data, with seeds that the comparison does not use. A value "
+        "that diverged or failed has no point."
+    )
+    found = sensitivity(tuning)
+    figure = element("div", _figure(found), class_="panels") if found else None
+    return [element("p", text), figure, _table(tuning)]
+
+
+def _figure(found: Sensitivity) -> Markup | None:
+    shown = [score.mean for line in found.lines for score in line.scores if score and math.isfinite(score.mean)]
+    across = opened((x for line in found.lines for x in line.xs), log=found.log)
+    along = opened(shown, log=is_log(found))
+    if across is None or along is None:
+        return None
+    x, y = Axis(*across, _LEFT, _RIGHT, found.log), Axis(*along, _BOTTOM, _TOP, is_log(found))
+    what = f"{found.metric} in tuning against {found.key}"
+    drawing = element(
+        "svg",
+        *_axes(x, y, found.key),
+        *(_line(x, y, line) for line in found.lines),
+        viewBox=f"0 0 {_WIDE} {_HEIGHT}",
+        role="img",
+        aria_label=f"{what} for {', '.join(line.label for line in found.lines)}",
+    )
+    entries = [
+        element("li", swatch(style(line.pair)), element("span", line.label or "base config", class_="name"))
+        for line in found.lines
+    ]
+    legend = element("div", element("ul", *entries), class_="legend")
+    return element("figure", element("h3", f"{what} ({BETTER[found.goal]})"), drawing, legend, class_="dots")
+
+
+def _axes(x: Axis, y: Axis, key: str) -> list[Markup]:
+    parts = [element("line", x1=_LEFT, x2=_RIGHT, y1=_BOTTOM, y2=_BOTTOM, class_="axis")]
+    for value, text in x.ticks():
+        parts.append(element("text", text, x=short(x.place(value)), y=_BOTTOM + 18, text_anchor="middle"))
+    for value, text in y.ticks():
+        place = y.place(value)
+        parts.append(element("line", x1=_LEFT, x2=_RIGHT, y1=short(place), y2=short(place), class_="grid"))
+        label = squeezed(text, _LEFT - 9)
+        parts.append(element("text", text, x=_LEFT - 7, y=short(place + 4), text_anchor="end", class_="tick", **label))
+    middle = (_LEFT + _RIGHT) / 2
+    return [*parts, element("text", key, x=middle, y=_BOTTOM + 35, text_anchor="middle", class_="label")]
+
+
+def _line(x: Axis, y: Axis, line: SensitivityLine) -> Markup:
+    """Draw a path for every stretch without a gap, and a point with its value for each score."""
+    parts, stretch = [], list[str]()
+    for value, score in [*zip(line.xs, line.scores, strict=True), (0.0, None)]:
+        if score is not None and math.isfinite(score.mean):
+            place = short(x.place(value)), short(y.inside(score.mean))
+            stretch.append(" ".join(place))
+            title = element("title", f"{line.label}, {value:g}: {format_spread(score, '±')}")
+            parts.append(element("circle", title, cx=place[0], cy=place[1], r=_RADIUS, class_="point"))
+            continue
+        if len(stretch) > 1:
+            parts.append(element("path", d=f"M{'L'.join(stretch)}", class_="line"))
+        stretch = []
+    return element("g", *parts, class_=style(line.pair))
+
+
+def _table(tuning: TuningResult) -> Markup:
+    head = ("pair", "best", f"{tuning.metric} in tuning", "values tried")
+    rows = [
+        element(
+            "tr",
+            element("th", words(pair.pair) or "base config", scope="row"),
+            element("td", words(pair.chosen.values) if pair.chosen else "–"),
+            element("td", format_spread(pair.chosen.score, "±") if pair.chosen else "–"),
+            element("td", str(len(pair.trials))),
+        )
+        for pair in tuning.pairs
+    ]
+    headers = element("tr", *(element("th", name, scope="col") for name in head))
+    return element("div", element("table", element("thead", headers), element("tbody", *rows)), class_="scroll")

@@ -1,0 +1,58 @@
+"""Draw a sweep's tuning scores against the tuned value on the terminal, one line for each pair."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+
+from lossrun.analysis.sensitivity import Sensitivity, sensitivity
+from lossrun.analysis.sweeps import TuningResult
+from lossrun.analysis.values.readings import Spread
+from lossrun.report.layout.console import is_bounded
+from lossrun.report.layout.glyphs import draws_unicode
+from lossrun.report.layout.text_table import print_line
+from lossrun.report.plots.line_plot import line_plot
+
+BETTER: Final = {"min": "lower is better", "max": "higher is better"}
+_PIPE_WIDTH: Final = 79
+_WIDEST: Final = 120
+_HEIGHT: Final = 9
+_DECADES: Final = 2  # of the scores, from which on their axis is logarithmic
+
+
+def print_sensitivity(console: Console, tuning: TuningResult, *, names: Sequence[str] | None = None) -> None:
+    """Print the picture; nothing where the tuned values do not make a curve.
+
+    Args:
+        names: What to call each pair in the legend; None for what it changes.
+    """
+    found = sensitivity(tuning)
+    if found is None:
+        return
+    width = min(console.width - 1, _WIDEST) if is_bounded(console) else _PIPE_WIDTH
+    called = [line.label for line in found.lines] if names is None else [names[line.pair] for line in found.lines]
+    lines = line_plot(
+        [(name, line.xs, means(line.scores)) for name, line in zip(called, found.lines, strict=True)],
+        width=width,
+        height=_HEIGHT,
+        unicode=draws_unicode(console),
+        log_x=found.log,
+        log_y=is_log(found),
+        x_label=found.key,
+    )
+    print_line(console, "")
+    print_line(console, f"{found.metric} in tuning: {BETTER[found.goal]}; gaps did not end with a score", style="bold")
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def means(scores: Sequence[Spread | None]) -> list[float]:
+    """Return the mean of each score; NaN for none."""
+    return [math.nan if score is None else score.mean for score in scores]
+
+
+def is_log(found: Sensitivity) -> bool:
+    """Return whether the scores span so much that their axis is logarithmic."""
+    shown = [score.mean for line in found.lines for score in line.scores if score is not None]
+    return min(shown) > 0 and max(shown) / min(shown) >= 10**_DECADES

@@ -1,0 +1,86 @@
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from lossrun.analysis.sensitivity import heat_map, sensitivity
+from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult
+from lossrun.analysis.values.readings import spread
+from lossrun.records.sweep_directory import PlannedCell
+
+
+def tuning(pairs: list[Mapping[str, Any]], values: Mapping[str, list[Any]], score: float | None = 1.0) -> TuningResult:
+    """Every pair tried with every value of one key; the score rises with the number of the pair and of the value."""
+    ((key, tried),) = values.items()
+    found = []
+    for number, pair in enumerate(pairs):
+        trials = []
+        for place, value in enumerate(tried):
+            cell = PlannedCell(f"tune-{number}-{place}", "tune", pair, {**pair, key: value}, {"seeds": [1]})
+            measured = None if score is None else spread({1: score + number + place / 10})
+            trials.append(Trial(cell, {key: value}, measured, diverged=False, ended=True))
+        found.append(PairTuning(pair, tuple(trials), None if score is None else trials[0], (), None))
+    return TuningResult("val_rmse", "min", False, tuple(found))
+
+
+def test_each_pair_is_a_line_in_ascending_order() -> None:
+    found = sensitivity(tuning([{"loss": "mse"}, {"loss": "mae"}], {"learning_rate": [1.0, 0.01, 0.1]}))
+    assert found is not None
+    assert (found.key, found.metric, found.goal, found.log) == ("learning_rate", "val_rmse", "min", True)
+    assert [line.label for line in found.lines] == ["loss=mse", "loss=mae"]
+    assert [line.xs for line in found.lines] == [(0.01, 0.1, 1.0)] * 2
+    assert [[score.mean for score in line.scores if score] for line in found.lines] == [
+        pytest.approx([1.1, 1.2, 1.0]),
+        pytest.approx([2.1, 2.2, 2.0]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "log"),
+    [
+        ({"learning_rate": [0.1, 0.2, 0.4]}, False),
+        ({"optimizer.momentum": [0.0, 0.5, 0.9]}, False),
+        ({"optimizer.weight_decay": [1e-6, 1e-4, 1e-2]}, True),
+    ],
+)
+def test_the_axis_is_logarithmic_from_a_decade_on(values: Mapping[str, list[float]], log: bool) -> None:
+    found = sensitivity(tuning([{}], values))
+    assert found is not None
+    assert found.log is log
+
+
+@pytest.mark.parametrize(
+    ("values", "score"),
+    [
+        ({"learning_rate": [0.1, 0.2]}, 1.0),
+        ({"schedule": ["cosine", "constant", "step"]}, 1.0),
+        ({"learning_rate": [0.1, 0.2, 0.4]}, None),
+    ],
+)
+def test_too_few_numbers_make_no_curve(values: Mapping[str, list[Any]], score: float | None) -> None:
+    assert sensitivity(tuning([{}], values, score)) is None
+
+
+def test_two_keys_make_a_map() -> None:
+    pairs = [{"loss": loss, "optimizer": name} for loss in ("mse", "mae") for name in ("sgd", "adam", "lion")]
+    found = heat_map(tuning(pairs, {"learning_rate": [0.1, 0.2]}))
+    assert found is not None
+    assert (found.keys, found.rows, found.columns) == (
+        ("loss", "optimizer"),
+        ("mse", "mae"),
+        ("sgd", "adam", "lion"),
+    )
+    assert [[score.mean for score in row if score] for row in found.scores] == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [{"loss": "mse"}, {"loss": "mae"}],
+        [{"loss": "mse", "optimizer": "sgd"}, {"loss": "mae", "optimizer": "sgd"}],
+        [{"loss": "mse", "optimizer": "sgd", "epochs": 3}, {"loss": "mae", "optimizer": "adam", "epochs": 4}],
+        [{}],
+    ],
+)
+def test_other_pairs_make_no_map(pairs: list[Mapping[str, Any]]) -> None:
+    assert heat_map(tuning(pairs, {"learning_rate": [0.1, 0.2]})) is None

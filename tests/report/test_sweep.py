@@ -1,0 +1,96 @@
+import io
+import itertools
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from lossrun.analysis.sweep_result import SweepResult, result_of
+from lossrun.report.sweep import print_sweep
+from tests.written_sweeps import written_sweep
+
+LOSSES = ("mse", "mae", "huber")
+OPTIMIZERS = ("sgd", "adam", "rmsprop")
+RATES = (0.001, 0.01, 0.1, 1.0)
+
+
+def nine(folder: Path, samples: int | None = None) -> SweepResult:
+    """Three losses by three optimizers; each is worse than the one before, and 0.1 is the best rate of all."""
+    pairs = list(itertools.product(LOSSES, OPTIMIZERS))
+    tuned = {(pair, rate): [place + abs(rate - 0.1)] for place, pair in enumerate(pairs, 1) for rate in RATES}
+    final = {pair: [place + seed / 100 for seed in range(6)] for place, pair in enumerate(pairs, 1)}
+    return result_of(written_sweep(folder, tuned, final, samples=samples))
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
+    return nine(tmp_path_factory.mktemp("sweep"))
+
+
+def shown(result: SweepResult, *, everything: bool = False, width: int = 80) -> list[str]:
+    file = io.StringIO()
+    console = Console(file=file, width=width, height=50, force_terminal=True, _environ={"TERM": "dumb"})
+    print_sweep(console, result, everything=everything)
+    return file.getvalue().splitlines()
+
+
+def test_nine_pairs_fit_on_sixty_lines_of_eighty_columns(result: SweepResult) -> None:
+    lines = shown(result)
+    assert len(lines) <= 60
+    assert max(map(len, lines)) <= 80
+    assert lines[0].startswith("Leaderboard by test_rmse")
+
+
+def test_the_leaderboard_is_in_the_order_of_the_scores(result: SweepResult) -> None:
+    rows = [line.split() for line in shown(result)[:20] if "loss=" in line]
+    assert [row[1:3] for row in rows] == [
+        [f"loss={loss}", f"optimizer={optimizer}"] for loss in LOSSES for optimizer in OPTIMIZERS
+    ]
+
+
+def test_curves_and_map_have_every_pair(result: SweepResult) -> None:
+    text = "\n".join(shown(result))
+    legend = next(line for line in shown(result) if "A " in line and "I" in line.split())
+    assert legend.split()[1::2] == list("ABCDEFGHI")
+    assert "Best val_rmse in tuning, lower is better, by loss and optimizer" in text
+    # 0.1 is the best rate, so the best scores are the places of the pairs.
+    rows = [line.split() for line in text.partition("by loss and optimizer")[2].splitlines()[3:6]]
+    assert rows == [
+        ["mse", "1.000", "*", "2.000", "3.000"],
+        ["mae", "4.000", "5.000", "6.000"],
+        ["huber", "7.000", "8.000", "9.000"],
+    ]
+
+
+def test_all_has_the_tuning_and_the_intervals_too(result: SweepResult) -> None:
+    few, everything = "\n".join(shown(result)), "\n".join(shown(result, everything=True))
+    for part in ("works over", "95 % interval"):
+        assert part not in few
+        assert part in everything
+    assert "--all" in few
+    assert "--all" not in everything
+
+
+@pytest.mark.parametrize(("samples", "noted"), [(200, True), (999, True), (1000, False)])
+def test_few_validation_samples_are_noted(tmp_path: Path, samples: int, noted: bool) -> None:
+    tuned = {((loss,), rate): [1.0] for loss in LOSSES for rate in RATES}
+    final = {(loss,): [1.0, 1.1] for loss in LOSSES}
+    lines = shown(result_of(written_sweep(tmp_path, tuned, final, samples=samples)), width=1000)
+    assert any("another tuning may choose otherwise" in line for line in lines) is noted
+
+
+def test_a_verdict_is_about_the_runs_as_they_were_tuned(tmp_path: Path) -> None:
+    tuned = {((loss,), rate): [score] for loss, score in (("mse", 1.0), ("mae", 2.0)) for rate in RATES}
+    final = {("mse",): [1 + seed / 100 for seed in range(6)], ("mae",): [2 + seed / 101 for seed in range(6)]}
+    text = "\n".join(shown(result_of(written_sweep(tmp_path, tuned, final)), width=1000))
+    assert (
+        "A as tuned by this sweep (learning_rate 0.1) is better than B as tuned by this sweep (learning_rate 0.1) by "
+        "test_rmse"
+    ) in text
+
+
+def test_a_single_final_run_shows_its_scores(tmp_path: Path) -> None:
+    result = result_of(written_sweep(tmp_path, {(("mse",), rate): [1.0] for rate in RATES}, {("mse",): [0.5, 0.7]}))
+    lines = shown(result, width=1000)
+    assert lines[0].startswith("loss=mse learning_rate=0.1: test_rmse 0.6000")
+    assert not any("are compared" in line for line in lines)
