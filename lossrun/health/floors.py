@@ -25,6 +25,8 @@ from lossrun.steps.replica import Replica
 MOST_TARGETS: Final = 20_000
 # Constants that are tried as outputs of a regression: quantiles of the targets.
 QUANTILES: Final = 101
+# Numbers that torch.quantile takes at a time.
+MOST_NUMBERS: Final = 16_000_000
 # A logit whose sigmoid is 0 or 1 to the last digit.
 SURE: Final = 30.0
 
@@ -150,7 +152,7 @@ def _constants(rows: Tensor, counts: Tensor, reading: OutputSpec, last: Output) 
     if reading.reads_as == "mean_and_log_variance":
         yield torch.cat([mean, _mean((rows - mean).square(), counts).log()], dim=1)
         return
-    candidates = [mean, *_quantiles(rows.double(), counts).unsqueeze(1)]
+    candidates = [mean, *quantiles(rows.double(), counts).unsqueeze(1)]
     if bool((rows > -1).all()):
         candidates.append(_mean(rows.log1p(), counts).expm1())
     for values in candidates:
@@ -169,12 +171,14 @@ def _mean(rows: Tensor, counts: Tensor) -> Tensor:
     return ((rows.double() * counts.unsqueeze(1)).sum(dim=0, keepdim=True) / counts.sum()).to(rows.dtype)
 
 
-def _quantiles(rows: Tensor, counts: Tensor) -> Tensor:
-    """Quantiles at even distances, (QUANTILES, K), each row weighted by how much it counts."""
+def quantiles(rows: Tensor, counts: Tensor, most: int = MOST_NUMBERS) -> Tensor:
+    """Quantiles at even distances, (QUANTILES, K), each row weighted by how much it counts.
+
+    `most`: how many numbers to hand to torch at a time.
+    """
     shares = torch.linspace(0, 1, QUANTILES, dtype=torch.float64, device=rows.device)
     if bool((counts == counts[0]).all()):
-        # torch takes at most 16 million numbers at a time.
-        some = max(2**24 // len(rows), 1)
+        some = max(most // len(rows), 1)
         return torch.cat([block.quantile(shares, dim=0) for block in torch.split(rows, some, dim=1)], dim=1)
     columns = []
     for column in rows.unbind(1):

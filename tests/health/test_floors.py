@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
-from lossrun.health.floors import Floors, floors
+from lossrun.health.floors import Floors, floors, quantiles
 from lossrun.steps.evaluate import reading_of
 from lossrun.training.start import prepare
 from tests.training.conftest import Laboratory
@@ -156,3 +157,11 @@ def test_weights_of_classes_count(laboratory):
 def test_a_margin_loss_has_no_better_constant_than_one(laboratory, loss):
     # Balanced: answering 0 costs 1, answering yes costs nothing or 2 (squared: 4).
     assert floors_of(laboratory, classes_of(2), loss).constant == pytest.approx(1.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("most", [1, 30, 60, 10_000])
+def test_quantiles_of_many_targets_are_taken_in_parts(most: int) -> None:
+    """torch.quantile takes at most 16 million numbers, fewer than 20,000 samples of 1,000 targets have."""
+    rows = torch.randn(20, 7, dtype=torch.float64)
+    shares = torch.linspace(0, 1, 101, dtype=torch.float64)
+    torch.testing.assert_close(quantiles(rows, torch.ones(20), most), rows.quantile(shares, dim=0), rtol=0, atol=0)
