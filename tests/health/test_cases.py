@@ -113,7 +113,7 @@ def test_a_single_epoch_that_ends_well_has_not_exploded(laboratory):
     assert diverged is None
 
 
-# outputs within 4.8e-7 of each other are called dead "and so they will stay", in float32 and from tiny weights.
+# outputs within 4.8e-7 of each other are called dead for good, in float32 and from tiny weights.
 def test_a_slow_start_from_tiny_weights_is_not_dead(laboratory, monkeypatch):
     model = {"name": "mlp", "hidden": [50, 50, 50], "activation": "tanh", "init": {"name": "normal", "std": 0.001}}
     config = {"dataset": blobs(3), "loss": "cross_entropy", "model": model, "learning_rate": 0.001}
