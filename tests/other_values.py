@@ -30,7 +30,7 @@ def variants(component: Component, *without: str) -> list[dict[str, Any]]:
 def required(component: Component) -> dict[str, Any]:
     """Return a value for each parameter that has no default."""
     return {
-        parameter.name: next(other_values(parameter))
+        parameter.name: parameter.example
         for parameter in component.parameters
         if isinstance(parameter, Parameter) and parameter.default is REQUIRED
     }

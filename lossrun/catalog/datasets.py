@@ -126,17 +126,21 @@ def _scikit_learn(
     )
 
 
-def _points(name: str) -> Parameter:
+def _points(name: str, example: Any) -> Parameter:
     return Parameter(
         name,
         list[float] | list[list[float]],
         REQUIRED,
         "one row (or number) per sample",
         form="a list of numbers, or of lists of numbers",
+        example=example,
     )
 
 
-_PATH: Final = Parameter("path", str, REQUIRED, "the file, relative to the config")
+def _path(example: str) -> Parameter:
+    return Parameter("path", str, REQUIRED, "the file, relative to the config", example=example)
+
+
 # A column of a table: its name, or its place, from 1; the last one is -1.
 _COLUMN: Final = str | int
 _COLUMNS: Final = str | int | list[str | int]
@@ -227,8 +231,8 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
         name="csv",
         meaning="a table in a text file",
         parameters=(
-            _PATH,
-            Parameter("target", _COLUMNS, REQUIRED, "what to predict: a column, or several"),
+            _path("houses.csv"),
+            Parameter("target", _COLUMNS, REQUIRED, "what to predict: a column, or several", example="price"),
             Parameter("inputs", _COLUMNS | None, None, "what to predict from; left out: everything else"),
             Parameter("drop", list[str | int], [], "columns to leave out"),
             Parameter("weight", _COLUMN | None, None, "a column with the weight of each row; left out: all the same"),
@@ -265,12 +269,13 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
         name="npz",
         meaning="arrays in a numpy archive",
         parameters=(
-            _PATH,
+            _path("houses.npz"),
             Parameter(
                 "target",
                 str | list[str] | None,
                 None,
-                "what to predict: an array, or several; left out: y_train beside x_train, as Keras names them",
+                "what to predict: an array, or several; left out: y_train next to x_train, as in Keras",
+                example="prices",
             ),
             Parameter("inputs", str | list[str] | None, None, "what to predict from; left out: everything else"),
             Parameter(
@@ -290,8 +295,8 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
         name="inline",
         meaning="points written in the config",
         parameters=(
-            _points("inputs"),
-            _points("targets"),
+            _points("inputs", [[1], [2], [3], [4]]),
+            _points("targets", [3, 5, 7, 9]),
             Parameter(
                 "weights", list[float] | None, None, "the weight of each sample; left out: all the same", at_least=0
             ),

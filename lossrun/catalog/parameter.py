@@ -22,8 +22,9 @@ class Parameter:
 
     `type` is an ordinary annotation (`int`, `float | Literal["full"]`, `list[int]`); the bounds hold for each number
     in it, the regular expression `pattern` for each string, `form` saying in words what it asks for. A default of None
-    means "absent". `spellings`: what other frameworks call some of the values. `endings`: what may have been forgotten
-    behind a text, such as a unit.
+    means "absent". `example`: a value for the lines of `lossrun explain`, if the default shows nothing or there is
+    none. `spellings`: what other frameworks call some of the values. `endings`: what may have been forgotten behind a
+    text, such as a unit.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Parameter:
     form: str = ""
     endings: tuple[str, ...] = ()
     spellings: dict[str, Any] = field(default_factory=dict, hash=False)
+    example: Any = field(default=None, hash=False)  # may be a list
 
     @property
     def expected(self) -> str:

@@ -72,7 +72,7 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         when="Like step, with drops at epochs that you choose, as published recipes list them.",
         source="He et al. 2016, Deep Residual Learning for Image Recognition, section 4.2",
         parameters=(
-            Parameter("milestones", list[int], REQUIRED, "the epochs, such as [30, 60]", unit="epochs", at_least=1),
+            Parameter("milestones", list[int], REQUIRED, "the epochs", unit="epochs", at_least=1, example=[10, 20]),
             Parameter("gamma", float, 0.1, "factor at each milestone", above=0, at_most=1),
             WARMUP,
         ),
@@ -85,8 +85,17 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         when="Any staircase, up or down, when the single factor of multi_step is not enough.",
         parameters=(
             # Keras' list of values begins with the rate before the first boundary: here that is learning_rate.
-            Parameter("boundaries", list[float], REQUIRED, "when the share changes", unit="epochs", above=0),
-            Parameter("fractions", list[float], REQUIRED, "share of the rate from each boundary on", at_least=0),
+            Parameter(
+                "boundaries", list[float], REQUIRED, "when the share changes", unit="epochs", above=0, example=[10, 20]
+            ),
+            Parameter(
+                "fractions",
+                list[float],
+                REQUIRED,
+                "share of the rate from each boundary on",
+                at_least=0,
+                example=[0.5, 0.1],
+            ),
             WARMUP,
         ),
         # Keras' new value begins one step later: a step that is equal to a boundary is still before it.
@@ -198,7 +207,14 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         source="Loshchilov and Hutter 2017, SGDR: Stochastic Gradient Descent with Warm Restarts",
         parameters=(
             Parameter(
-                "first_epochs", float, REQUIRED, "length of the first cycle", unit="epochs", above=0, aliases=("T_0",)
+                "first_epochs",
+                float,
+                REQUIRED,
+                "length of the first cycle",
+                unit="epochs",
+                above=0,
+                aliases=("T_0",),
+                example=10,
             ),
             Parameter(
                 "growth",

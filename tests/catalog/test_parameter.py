@@ -4,6 +4,7 @@ from typing import Any, Literal
 import pytest
 
 from lossrun.catalog import COMPONENTS, find
+from lossrun.catalog.declaration import Component
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter
 from lossrun.config.keys import KEYS
 from lossrun.config.leaves import check
@@ -64,3 +65,11 @@ def test_required_is_told_from_none() -> None:
 )
 def test_what_a_right_value_looks_like(annotation: Any, bounds: dict[str, Any], expected: str) -> None:
     assert Parameter("p", annotation, None, "it", **bounds).expected == expected
+
+
+@pytest.mark.parametrize("component", EVERY, ids=lambda component: f"{component.kind} {component.name}")
+def test_examples_are_values_and_stand_in_for_every_missing_default(component: Component) -> None:
+    for parameter in component.parameters:
+        if isinstance(parameter, Parameter):
+            assert parameter.default is not REQUIRED or parameter.example is not None, parameter.name
+            assert parameter.example is None or not check(parameter, parameter.example)[2], parameter.name

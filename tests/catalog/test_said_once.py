@@ -33,7 +33,6 @@ ALLOWED = {
     "data/sources/scikit_learn.py": "the pixels of one of them count to 16",
     "lint/rates.py": "a way out that only one optimizer has",
     "report/manual/whole_configs.py": "the data of the examples",
-    "report/reference/examples.py": "values that an example needs, as there is no default",
     "report/reference/key_topic.py": "values that an example needs, as there is no default",
     "script/keras/loss_lines.py": WRITTEN,
     "script/keras/losses.py": WRITTEN,

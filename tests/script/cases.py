@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from lossrun.catalog import find
 from lossrun.catalog.declaration import Loss
+from lossrun.catalog.schedules import SCHEDULES as DECLARED
+from tests.other_values import required
 from tests.script.conftest import DATASETS
 
 SHIPPED: Final = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -140,7 +142,7 @@ INITIALIZERS: Final[list[Any]] = [
     {"name": "constant", "value": 0.1},
 ]
 
-SCHEDULES: Final[list[Any]] = [
+_WITH_OPTIONS: Final[list[Any]] = [
     {"name": "constant", "warmup_epochs": 1.5},
     {"name": "step", "every": 2, "gamma": 0.5},
     {"name": "multi_step", "milestones": [2, 5], "warmup_epochs": 1},
@@ -159,4 +161,13 @@ SCHEDULES: Final[list[Any]] = [
     {"name": "cyclic", "up_epochs": 1, "mode": "exp_range", "gamma": 0.9},
     {"name": "one_cycle"},
     {"name": "one_cycle", "anneal": "linear", "three_phase": True, "warmup_epochs": 1},
+]
+# With a plain one for each schedule that has no options here.
+SCHEDULES: Final[list[Any]] = [
+    *_WITH_OPTIONS,
+    *(
+        {"name": schedule.name, **required(schedule)}
+        for schedule in DECLARED
+        if not schedule.waits_for_results and schedule.name not in {each["name"] for each in _WITH_OPTIONS}
+    ),
 ]

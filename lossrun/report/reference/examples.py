@@ -1,20 +1,13 @@
 """Lines of YAML that show how a config names a component."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.catalog.declaration import Component
+from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.parameter import Parameter
 
-# What stands for a value that has no default, in the lines to copy.
-_EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "csv": {"path": "houses.csv", "target": "price"},
-    "npz": {"path": "houses.npz", "target": "prices"},
-    "inline": {"inputs": [[1], [2], [3], [4]], "targets": [3, 5, 7, 9]},
-    "multi_step": {"milestones": [10, 20]},
-    "piecewise_constant": {"boundaries": [10, 20], "fractions": [0.5, 0.1]},
-    "cosine_restarts": {"first_epochs": 10},
-}
 # Parameters that many components have and that tell nothing about the one.
 _LESS_TELLING: Final = (
     "label_smoothing",
@@ -29,13 +22,20 @@ _LESS_TELLING: Final = (
 
 
 def values_without_default(name: str) -> dict[str, Any]:
-    """Values for the parameters of that component which have no default."""
-    return dict(_EXAMPLES.get(name, {}))
+    """Return the declared examples of a component's parameters that have no telling default."""
+    every = (one for members in COMPONENTS.values() for one in members if one.name == name)
+    return next((found for one in every if (found := _examples(one))), {})
+
+
+def _examples(component: Component) -> dict[str, Any]:
+    return {
+        key.name: key.example for key in component.parameters if isinstance(key, Parameter) and key.example is not None
+    }
 
 
 def yaml_lines(component: Component) -> Iterator[str]:
     """Lines of a config that name the component: as short as may be, then with what is its own to set."""
-    needed = ", ".join(f"{key}: {yaml_text(value)}" for key, value in values_without_default(component.name).items())
+    needed = ", ".join(f"{key}: {yaml_text(value)}" for key, value in _examples(component).items())
     name = f"{{name: {component.name}, {needed}}}" if needed else component.name
     own = _own_parameters(component)
     full = f"{{name: {component.name}, {', '.join(filter(None, (needed, own)))}}}" if own else ""
