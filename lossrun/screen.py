@@ -85,7 +85,7 @@ def train_on_screen(
                 recent.append(event)
                 write_events(event.rows)
                 shown(partial(table.add, event.epoch, event.rows, event.best_seeds))
-                for text in _told(event.findings, len(config.seeds)):
+                for text in _sentences(event.findings, len(config.seeds)):
                     shown(partial(warning, screen, text))
                     warned.append(text)
                 for text in event.notes:
@@ -146,7 +146,7 @@ def _event_files(session: Session, folder: Path | None) -> Iterator[Callable[[Se
         yield lambda rows: guarded(lambda: files.add(rows))
 
 
-def _told(findings: Sequence[Finding], seeds: int) -> list[str]:
+def _sentences(findings: Sequence[Finding], seeds: int) -> list[str]:
     """Write a sentence for each diagnosis, with the numbers of the first seed that has it."""
     texts = []
     for name in dict.fromkeys(finding.name for finding in findings):
@@ -188,10 +188,10 @@ def still_better(best: Best, recent: Sequence[EpochRecord]) -> bool:
 def _ending(session: Session, finished: RunFinished, *, still_better: bool) -> None:
     """Show the result, and what to type next."""
     config, run = session.config, session.run.path
-    told = constant_remark(recorded.load(run))
+    remark = constant_remark(recorded.load(run))
     # If a seed reached the last epoch, early stopping did not end the run.
     stopped = finished.epoch < config.epochs
     further = "early_stopping=null" if stopped else f"epochs={2 * config.epochs}"
     best = {"metric": config.best.metric, "mode": config.best.mode}
     commands = [run_command("show", run), run_command("resume", run, set_=[further])]
-    report.ending(stderr(), asdict(finished), best, commands, still_better=still_better, remark=told)
+    report.ending(stderr(), asdict(finished), best, commands, still_better=still_better, remark=remark)

@@ -128,13 +128,13 @@ def learning_curves(
     panels: list[Panel] = []
     notes: dict[str, None] = {}
     for columns in dict.fromkeys(_columns(metric, present) for metric in metrics or [_usual(runs, present)]):
-        split, told = _panels(runs, columns, x_axis)
+        split, found_notes = _panels(runs, columns, x_axis)
         panels += split
-        notes.update(dict.fromkeys(told))
+        notes.update(dict.fromkeys(found_notes))
         lacking = [name for name, has in zip(names, found, strict=True) if not any(column in has for column in columns)]
         notes.update((f"{name} has no {' or '.join(columns)}", None) for name in lacking)
     scaled = [_scaled(panel, log) for panel in panels]
-    notes.update((note, None) for _, told in scaled for note in told)
+    notes.update((note, None) for _, of_axis in scaled for note in of_axis)
     timed = x_axis == "seconds" or any(column in SECONDS for panel in panels for column in panel.columns)
     notes.update(dict.fromkeys(_run_notes(runs, names, timed=timed)))
     return LearningCurves(x_axis, names, tuple(panel for panel, _ in scaled), tuple(notes))
@@ -322,8 +322,8 @@ def _scaled(panel: Panel, log: bool | None) -> tuple[Panel, list[str]]:
     if log is None:
         if not spans_decades(finite, panel.goal):
             return panel, []
-        told = f"{panel.name} spans {_decades(above):.1f} decades, so its axis is logarithmic (linear: --no-log)"
-        return replace(panel, log=True), [told]
+        text = f"{panel.name} spans {_decades(above):.1f} decades, so its axis is logarithmic (linear: --no-log)"
+        return replace(panel, log=True), [text]
     if not log:
         return panel, []
     if not above:
@@ -346,7 +346,7 @@ def _run_notes(runs: Sequence[RecordedRun], names: Sequence[str], *, timed: bool
         yield from (f"{name}: {remark}" if len(runs) > 1 else remark for remark in remarks(run))
         if timed and len(run.seeds) > 1:
             together = shared(clock(run).at_once, len(run.seeds))
-            told = f"shared wall time ({together})" if together else "for one seed: the seeds trained in turn"
-            yield f"{name}: seconds are {told}" if len(runs) > 1 else f"seconds are {told}"
+            which = f"shared wall time ({together})" if together else "for one seed: the seeds trained in turn"
+            yield f"{name}: seconds are {which}" if len(runs) > 1 else f"seconds are {which}"
     if timed and any(len({run.environment.get(key) for run in runs}) > 1 for key in _MACHINE):
         yield "the wall times were measured on different machines, devices, or numbers of threads"

@@ -1,4 +1,4 @@
-"""The sweeps in a folder, each as one line."""
+"""List the sweeps in a folder, one line each."""
 
 from dataclasses import dataclass
 from pathlib import Path

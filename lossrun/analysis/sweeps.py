@@ -20,8 +20,14 @@ WORKING: Final = 1.1
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One tuning run. `score`: of the tuning metric at each seed's best epoch; None if a seed diverged, the run failed
-    or has not ended. `diverged`: whether a seed did. `ended`: whether there is nothing left to train."""
+    """One tuning run.
+
+    Attributes:
+        score: The tuning metric at each seed's best epoch; None if a seed diverged, the run failed, or it has not
+            ended.
+        diverged: Whether a seed diverged.
+        ended: Whether there is nothing left to train.
+    """
 
     cell: PlannedCell
     values: Mapping[str, Any]
@@ -32,9 +38,15 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class PairTuning:
-    """The tuning of one pair. `trials`: in the order of the tuned values. `chosen`: the best one, None if none has a
-    score. `on_edge`: the tuned keys whose best value is the smallest or the largest one tried. `decades`: width of the
-    range of values around the best that work (`WORKING`); None where more than one key is tuned."""
+    """The tuning of one pair.
+
+    Attributes:
+        trials: In the order of the tuned values.
+        chosen: The best one; None if none has a score.
+        on_edge: The tuned keys whose best value is the smallest or the largest one tried.
+        decades: The width of the range of values around the best that work (`WORKING`); None with more than one tuned
+            key.
+    """
 
     pair: Mapping[str, Any]
     trials: tuple[Trial, ...]
@@ -56,12 +68,12 @@ class TuningResult:
 
 
 def words(changes: Mapping[str, Any]) -> str:
-    """What a cell changes: `loss=mse optimizer=sgd`."""
+    """Write what a cell changes: `loss=mse optimizer=sgd`."""
     return " ".join(f"{key}={word(value)}" for key, value in changes.items())
 
 
 def word(value: Any) -> str:
-    """A value of a config as a short text."""
+    """Write a value of a config as a short text."""
     if isinstance(value, Mapping):
         name = value.get("name")
         others = ",".join(f"{key}={word(one)}" for key, one in value.items() if key != "name")
@@ -75,7 +87,7 @@ def word(value: Any) -> str:
 
 
 def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
-    """The tuning as far as it has been run; None for a plain grid."""
+    """Return the tuning so far; None for a plain grid."""
     plan, facts = read_plan(sweep), ledger.read(sweep.ledger_path)[0]
     cells = [cell for cell in plan if cell.phase == "tune"]
     if not cells:
@@ -115,7 +127,7 @@ def _key(pair: Mapping[str, Any]) -> str:
 
 
 def loaded(sweep: SweepDirectory, cell: PlannedCell) -> RecordedRun | None:
-    """The cell's run; None where it has not begun or cannot be read."""
+    """Return the cell's run; None if it has not begun or cannot be read."""
     if not sweep.is_begun(cell):
         return None
     try:

@@ -48,10 +48,10 @@ def _other_task(case: Case, declared: Loss) -> str:
 def double_activation(case: Case) -> Iterator[Violation]:
     """Find a sigmoid or softmax that is applied twice."""
     loss, output = case.config.loss, case.output
-    told = loss.parameters.get("inputs")
+    form = loss.parameters.get("inputs")
     # A loss that only accepts logits and turns them into probabilities.
     always = case.loss is not None and case.loss.accepts == ("logits",) and case.loss.prediction == "probabilities"
-    if output not in _SQUASHED or not (told == "logits" or always) or _is_harmless(case):
+    if output not in _SQUASHED or not (form == "logits" or always) or _is_harmless(case):
         return
     option = "" if always else " with inputs: logits (from_logits: true)"
     fix = "set model.output: logits" + ("" if always else " (better), or loss.from_logits: false")
@@ -81,15 +81,15 @@ def _has_softmax(declared: Loss) -> bool:
 def missing_activation(case: Case) -> Iterator[Violation]:
     """Find a loss for probabilities on a model that outputs something else."""
     loss, output, declared = case.config.loss, case.output, case.loss
-    told = loss.parameters.get("inputs")
+    form = loss.parameters.get("inputs")
     softmax = case.facts.task == "multiclass" if declared is None else _has_softmax(declared)
-    if told == "probabilities" and output in ("none", "log_softmax"):
+    if form == "probabilities" and output in ("none", "log_softmax"):
         yield Violation(
             ("loss",),
             f"{loss.name} is configured for probabilities, but the model outputs {_OUTPUTS[output]}",
             f"set loss.from_logits: true (better), or model.output: {'softmax' if softmax else 'sigmoid'}",
         )
-    if told == "log_probabilities" and output != "log_softmax":
+    if form == "log_probabilities" and output != "log_softmax":
         yield Violation(
             ("loss",),
             f"{loss.name} is configured for log-probabilities, but the model outputs {_OUTPUTS[output]}",
@@ -177,8 +177,8 @@ def _squashed_numbers(case: Case) -> Iterator[Violation]:
 def negative_mean(case: Case) -> Iterator[Violation]:
     """Find a loss that takes the logarithm of outputs that can be negative."""
     # The last layer of a model of the user's own is unknown.
-    told_mean = case.config.loss.parameters.get("log_input") is False
-    if told_mean and case.output == "none" and not case.config.model.is_plugin:
+    reads_means = case.config.loss.parameters.get("log_input") is False
+    if reads_means and case.output == "none" and not case.config.model.is_plugin:
         yield Violation(
             ("loss",),
             f"{case.config.loss.name} with log_input: false reads the outputs as means, but they can be negative",

@@ -1,4 +1,4 @@
-"""A sweep for people: its plan, its progress, and what it has found."""
+"""Print a sweep: its plan, its progress, and what it has found."""
 
 import string
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ _PHASES: Final = {"tune": "tuning", "final": "final runs"}
 
 
 def print_plan(console: Console, cells: Sequence[PlannedCell], final_seeds: Sequence[int], *, tunes: bool) -> None:
-    """The cells that would be run, one row each."""
+    """Print the cells that would be run, one row each."""
     shown = cells[:MOST_CELLS_LISTED]
     table = TextTable(
         "",
@@ -59,7 +59,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 def cells_progress(
     console: Console, *, hidden: bool
 ) -> Iterator[tuple[Callable[[str, int], None], Callable[..., None]]]:
-    """What shows that a phase begins, and that a cell has ended: a bar in a terminal, a line per cell in a pipe."""
+    """Show that a phase begins and that a cell has ended: a bar on a terminal, a line for each cell in a pipe."""
     done, phase, total = 0, "", 0
     live = console.is_terminal and not hidden
     columns = (
@@ -175,7 +175,7 @@ def heat_table(found: HeatMap, sign: str) -> TextTable:
 
 
 def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
-    """A row per pair: what it got, the score that chose it, how many values were tried and how wide a range works."""
+    """Make a row for each pair: its best values, their score, how many were tried, and the range that works."""
     pairs = tuning.pairs
     columns = [
         Column("best", tuple(words(pair.chosen.values) if pair.chosen else "-" for pair in pairs), right=False),
@@ -185,7 +185,9 @@ def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
         ),
         Column("tried", tuple(str(len(pair.trials)) for pair in pairs)),
         *(_counts(name, lost) for name, of in _LOST.items() if any(lost := [sum(map(of, p.trials)) for p in pairs])),
-        Column("works over", tuple("-" if pair.decades is None else f"{pair.decades:.1f} decades" for pair in pairs)),
+        Column(
+            "range that works", tuple("-" if pair.decades is None else f"{pair.decades:.1f} decades" for pair in pairs)
+        ),
     ]
     return TextTable("Tuning", Column("pair", tuple(map(_pair_name, pairs)), right=False), tuple(columns))
 
@@ -207,7 +209,7 @@ def _pair_name(pair: PairTuning) -> str:
 
 
 def tuning_notes(tuning: TuningResult) -> list[str]:
-    """What to keep in mind about the choices."""
+    """Return what to keep in mind about the choices."""
     edges: dict[str, list[str]] = {}
     for pair in tuning.pairs:
         for key in pair.on_edge:
@@ -231,7 +233,7 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
 
 
 def method(result: SweepResult) -> str:
-    """The sentence that a paper needs: how each pair was tuned, and what was compared."""
+    """Return the sentence that a paper needs: how each pair was tuned, and what was compared."""
     if result.tuning is None or not result.final:
         return ""
     tried = {len(pair.trials) for pair in result.tuning.pairs}

@@ -40,10 +40,7 @@ def remarks(run: RecordedRun, seeds: Sequence[int] | None = None) -> tuple[str, 
         for (key, step), (old, new) in _changes(run).items()
         if step and key.partition(".")[0] not in _NO_MATTER and key != "dataset.path"
     ]
-    if told := constant_remark(run, seeds):
-        found.append(told)
-    if told := readings.lost_history(run):
-        found.append(told)
+    found += filter(None, (constant_remark(run, seeds), readings.lost_history(run)))
     stops: dict[int, list[int]] = {}
     for seed, facts in (run.finished or {}).get("seeds", {}).items():
         if facts.get("stopped_epoch"):

@@ -33,13 +33,13 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
 def edits(path: Path, recorded: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a sentence for each key of the file at `path` that differs from what was recorded."""
     changed = differences(_plain(recorded), _plain(found))
-    said = [
+    found_edits = [
         f"{path.name}: {key} is {_shown(new, 'missing')}, but the run was started with {_shown(old, 'no such key')}: "
         "the file was edited afterwards"
         for key, (old, new) in list(changed.items())[:MOST]
     ]
     more = f"{path.name}: {', '.join(list(changed)[MOST:])} {'differs' if len(changed) == MOST + 1 else 'differ'} too"
-    return (*said, more) if len(changed) > MOST else tuple(said)
+    return (*found_edits, more) if len(changed) > MOST else tuple(found_edits)
 
 
 def digest(config: Mapping[str, Any]) -> str:

@@ -64,7 +64,7 @@ def data_folder(run: RecordedRun, default: Path) -> Path:
 
 
 def recorded_data_folder(facts: Mapping[str, Any], path: Path, default: Path) -> Path:
-    """Return the same for a run or a sweep in the directory `path`, of which `starting_points` are recorded."""
+    """Return the same for a run or a sweep in the directory `path`, from its recorded `starting_points`."""
     remembered = Path(facts.get("data_dir", default))
     if remembered.is_dir() or not facts.get("data_from_runs_dir"):
         return remembered if remembered.is_dir() else default

@@ -1,4 +1,4 @@
-"""What every page shares: one file that needs no network, with a policy that allows its own styles and script alone."""
+"""Write what every page shares: one file without a network, and a policy that only allows its own styles and script."""
 
 from base64 import b64encode
 from hashlib import sha256
@@ -13,12 +13,12 @@ _SHARED: Final = "lossrun.report.html"
 
 
 def document(room: str, name: str, title: str, **parts: str) -> str:
-    """A page out of the files `name`.html, .css and .js of a room, after the theme that all pages have.
+    """Make a page from the files `name`.html, .css, and .js of a room, with the theme that all pages share.
 
     Args:
-        room: the package that the files lie in.
-        title: as the browser shows it.
-        parts: what stands for `$key` in the body; plain text is escaped.
+        room: The package with the files.
+        title: The title that the browser shows.
+        parts: The texts for each `$key` in the body; plain text is escaped.
     """
     styles, script = (_file(_SHARED, f"theme.{kind}") + _file(room, f"{name}.{kind}") for kind in ("css", "js"))
     version = joined([__version__])
