@@ -30,7 +30,7 @@ def test_a_first_screen_says_what_differs_which_is_better_and_how_sure(trained, 
 def test_every_format_and_option_works_together(trained, lossrun):
     options = ("--at", "2", "--margin", "100", "--target", "val_rmse=0.1", "--metric", "rmse")
     text = lossrun("compare", "mse", "mae", *options).out
-    assert "are equivalent by val_rmse, within 100.0" in text
+    assert "are equivalent by val_rmse, to within 100.0" in text
     assert "Until val_rmse is at most 0.1" in text
     read = json.loads(lossrun("compare", "mse", "mae", *options, "--format", "json").out)
     assert (read["at"], read["margin"], read["verdicts"][0]["word"]) == (2, 100.0, "equivalent")

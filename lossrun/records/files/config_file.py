@@ -8,7 +8,7 @@ import yaml
 
 from lossrun.errors import RunError
 
-HEADING: Final = "# The resolved config of this run, every default written out. Never edited: `resume --set` changes.\n"
+HEADING: Final = "# The resolved config of this run, every default written out. To change the run: `resume --set`.\n"
 
 
 class _Dumper(yaml.SafeDumper):

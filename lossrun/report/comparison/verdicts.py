@@ -18,7 +18,7 @@ _CLAIMS: Final = {
     "worse": "{other} is better than {run} by {metric}",
     "probably better": "{run} is probably better than {other} by {metric}",
     "probably worse": "{other} is probably better than {run} by {metric}",
-    "equivalent": "{run} and {other} are equivalent by {metric}, within {margin}",
+    "equivalent": "{other} and {run} are equivalent by {metric}, to within {margin}",
     "no clear difference": "no clear difference between {other} and {run} by {metric}",
 }
 _IDENTICAL: Final = "{other} and {run} are identical by {metric} on all {count} {over}"

@@ -8,6 +8,7 @@ from lossrun.analysis.comparison.metrics import ComparedMetric
 from lossrun.analysis.comparison.targets import Target
 from lossrun.analysis.report_data import ReportData
 from lossrun.analysis.values.readings import Spread
+from lossrun.analysis.values.shared_seeds import listed
 from lossrun.report.comparison.compare_tables import seconds_cells
 from lossrun.report.html.figures import of_seeds, style, swatch
 from lossrun.report.html.markup import Markup, element
@@ -112,7 +113,7 @@ def target_table(target: Target, comparison: ComparedRuns) -> Markup:
         texts = (
             format_spread(found.epochs, "±"),
             taken,
-            ", ".join(map(str, found.never)) or "-",
+            listed(found.never) if found.never else "-",
             format_spread(found.area, "±"),
         )
         rows.append(

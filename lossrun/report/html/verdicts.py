@@ -56,7 +56,9 @@ def _verdict(verdict: Verdict, comparison: ComparedRuns) -> Markup:
     return element(
         "li",
         element("span", _SIGNS[verdict.word], class_="sign", aria_hidden="true"),
-        element("div", element("strong", claim(comparison, verdict)), *(element("p", part) for part in parts)),
+        element(
+            "div", element("strong", _capitalized(claim(comparison, verdict))), *(element("p", part) for part in parts)
+        ),
         class_=f"verdict {style(named)}",
     )
 
@@ -71,7 +73,11 @@ def notes(sentences: Sequence[str], kind: str) -> Markup | None:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{_capitalized(text)}."
+
+
+def _capitalized(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _names(comparison: ComparedRuns) -> list[str]:

@@ -66,7 +66,7 @@ def test_few_seeds_suggest_a_winner(pair):
 
 def test_equivalence_names_its_margin(pair):
     said = sentences(pair(WORSE, CLOSE, margin=0.25))[0]
-    assert said.startswith("B (lr=0.2) and A (lr=0.1) are equivalent by val_rmse, within 0.2500: B - A = ")
+    assert said.startswith("A (lr=0.1) and B (lr=0.2) are equivalent by val_rmse, to within 0.2500: B - A = ")
 
 
 def test_one_seed_has_two_values_and_no_interval(pair):
