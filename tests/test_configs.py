@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from lossrun.analysis.sweep_result import result_of
 from lossrun.config import read
 from lossrun.experiment import load_experiment
 from lossrun.records import history
+from lossrun.records.sweep_directory import create
+from lossrun.sweeping.course import run_sweep
+from lossrun.sweeping.plan import plan_sweep
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
 from lossrun.training.start import begin, prepare
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+SWEEPS = [path for path in CONFIGS if read(path).sweep is not None]
 
 
 def test_there_is_one_for_every_classic_exercise() -> None:
@@ -30,18 +35,46 @@ def test_there_is_one_for_every_classic_exercise() -> None:
         "noisy-labels",
         "quantile",
         "mean-and-variance",
+        "sweep-quick",
+        "sweep-mnist",
     }
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_it_opens_with_its_command_and_the_result_to_expect(path: Path) -> None:
     command, expectation, *_ = path.read_text(encoding="utf-8").splitlines()
-    assert shlex.split(command.removeprefix("# ")) == ["lossrun", "train", path.stem]
+    word = "sweep" if path in SWEEPS else "train"
+    assert shlex.split(command.removeprefix("# ")) == ["lossrun", word, path.stem]
     assert expectation.startswith("# Expect ")
     assert re.search(r"\d", expectation), "a result is a number"
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_every_cell_of_a_sweep_is_a_valid_config(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    reading = read(path)
+    data_dir = request.getfixturevalue("mnist_dir") if reading.config.dataset.name == "mnist" else tmp_path
+    planned = plan_sweep(reading, [], tmp_path, data_dir)
+    assert planned.tunes
+    assert len({str(cell.pair) for cell in planned.cells}) > 1
+
+
+def test_the_quick_sweep_finds_what_its_comment_says(tmp_path: Path) -> None:
+    reading = read(next(path for path in SWEEPS if path.stem == "sweep-quick"))
+    planned = plan_sweep(reading, [], tmp_path, tmp_path)
+    sweep = create(tmp_path, planned.name, planned.config, planned.cells, planned.facts)
+    run_sweep(sweep, data_dir=tmp_path, jobs=2)
+    comparison = result_of(sweep).comparison
+    assert comparison is not None
+    rmse = next(metric for metric in comparison.metrics if metric.name == "test_rmse").measured.values
+    by_loss: dict[str, list[float]] = {"huber": [], "mse": []}
+    for run, value in zip(comparison.runs, rmse, strict=True):
+        assert value is not None
+        by_loss["huber" if "huber" in run.label else "mse"].append(value.mean)
+    assert max(by_loss["huber"]) < 0.3
+    assert min(by_loss["mse"]) > 0.6
+
+
+@pytest.mark.parametrize("path", [path for path in CONFIGS if path not in SWEEPS], ids=lambda path: path.stem)
 def test_it_is_free_of_lint_and_trains_undiagnosed(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """With as many epochs as it says where it is small; three of MNIST's, on fewer images."""
     reading, overrides, data_dir = read(path), [], tmp_path

@@ -81,7 +81,8 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     if more := where_to_read(warnings):
         note(console, more)
     if not warnings:
-        next_ = command("train", config, set_=set_ or (), data_dir=data_dir)
+        word = "train" if reading.sweep is None else "sweep"
+        next_ = command(word, config, set_=set_ or (), data_dir=data_dir)
         note(console, "no problems found" + ("" if config == STDIN else f". Next:\n  {next_}"))
 
 

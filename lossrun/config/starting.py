@@ -62,4 +62,6 @@ def _about(path: Path, name: str, text: str) -> str:
     # A line break would end the comment with the command, and bytes that are not text cannot be written.
     if not str(path).isprintable():
         return text
-    return re.sub(rf"{PROGRAM} (train|check) {re.escape(name)}(?![\w-])", lambda found: command(found[1], path), text)
+    return re.sub(
+        rf"{PROGRAM} (train|check|sweep) {re.escape(name)}(?![\w-])", lambda found: command(found[1], path), text
+    )

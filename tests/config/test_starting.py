@@ -20,7 +20,8 @@ def test_a_copy_is_a_valid_config_that_says_how_to_train_it(tmp_path: Path, name
     path = tmp_path / "mine.yaml"
     write_config(name, path)
     _, command, *rest = path.read_text().splitlines()
-    assert command == f"# lossrun train {path}"
+    word = "train" if read(path).sweep is None else "sweep"
+    assert command == f"# lossrun {word} {path}"
     for told in re.findall(r"lossrun (?:train|check) (\S+?)`", "\n".join(rest)):
         assert told == str(path)
     assert read(path).config.to_mapping() == read(packaged_configs()[name]).config.to_mapping()
