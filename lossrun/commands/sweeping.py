@@ -8,15 +8,25 @@ import typer
 
 from lossrun.arguments import ConfigFile, DataDir, Overrides, RunsDir
 from lossrun.commands.run_lookup import folder_of_data, read_config
-from lossrun.shell import DEFAULT_RUNS, command, run_command
+from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
 
 if TYPE_CHECKING:
     from lossrun.records.sweep_directory import SweepDirectory
+    from lossrun.sweeping.shards import Shard
 
 Jobs = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option(
         "--jobs", "-j", min=1, help="The number of worker processes, with one thread each.", show_default="one per core"
+    ),
+]
+ShardOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Run only the I-th of N shares of the cells; for jobs that share the folder of the runs.",
+        show_default="all cells",
     ),
 ]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")]
@@ -37,6 +47,7 @@ def sweep(
     runs_dir: RunsDir = DEFAULT_RUNS,
     data_dir: DataDir = None,
     jobs: Jobs = None,
+    shard: ShardOption = None,
     fail_fast: FailFast = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and train nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the directory of the sweep.")] = False,
@@ -47,6 +58,7 @@ def sweep(
     data that the comparison does not use. Every cell is an ordinary run. `lossrun resume SWEEP` continues a sweep that
     was stopped, and `lossrun compare SWEEP` prints its result again.
     """
+    share = shard_of(shard)
     reading = read_config(config, set_ or [])
     # Data need numpy: a mistake in the file is told before that is imported.
     from lossrun.records.sweep_directory import create
@@ -59,28 +71,44 @@ def sweep(
 
         print_plan(stdout(), planned.cells, reading.config.seeds, tunes=planned.tunes)
         return
-    made = create(runs_dir, planned.name, planned.config, planned.cells, planned.facts)
-    run_on_screen(made, folder_of_data(data_dir), jobs=jobs, fail_fast=fail_fast, quiet=quiet)
+    shared = share is not None
+    made = create(runs_dir, planned.name, planned.config, planned.cells, planned.facts, shared=shared)
+    run_on_screen(made, folder_of_data(data_dir), jobs=jobs, fail_fast=fail_fast, shard=share, quiet=quiet)
 
 
-def resume_sweep(path: Path, changes: Sequence[str], data_dir: Path | None, *, quiet: bool) -> None:
+def shard_of(text: str | None) -> "Shard | None":
+    """Read --shard. Raises UsageError."""
+    if text is None:
+        return None
+    from lossrun.sweeping.shards import parse_shard
+
+    return parse_shard(text)
+
+
+def resume_sweep(path: Path, changes: Sequence[str], data_dir: Path | None, *, shard: str | None, quiet: bool) -> None:
     """Run the cells of a sweep that are not finished. Raises UsageError for changes: they would make another sweep."""
     from lossrun.errors import UsageError
     from lossrun.records.sweep_directory import SweepDirectory
 
     if changes:
         raise UsageError(f"a sweep cannot be changed on the way; start another with `{command('sweep', 'CONFIG')}`")
-    run_on_screen(SweepDirectory(path), data_dir, jobs=None, quiet=quiet)
+    run_on_screen(SweepDirectory(path), data_dir, jobs=None, shard=shard_of(shard), quiet=quiet)
 
 
 def run_on_screen(
-    sweep: "SweepDirectory", data_dir: Path | None, *, jobs: int | None, fail_fast: bool = False, quiet: bool = False
+    sweep: "SweepDirectory",
+    data_dir: Path | None,
+    *,
+    jobs: int | None,
+    fail_fast: bool = False,
+    shard: "Shard | None" = None,
+    quiet: bool = False,
 ) -> None:
     """Run what is left of a sweep, and print what it has found. Exits with 1 if a cell failed."""
     from lossrun.analysis.sweep_result import result_of
     from lossrun.report.layout.console import note, stderr, stdout
     from lossrun.report.sweep import cells_progress, print_sweep
-    from lossrun.sweeping.course import run_sweep
+    from lossrun.sweeping.course import missing, run_sweep
 
     if not quiet:
         note(stderr(), f"sweep {sweep.path}")
@@ -90,13 +118,22 @@ def run_on_screen(
             data_dir=data_dir,
             jobs=jobs,
             fail_fast=fail_fast,
+            shard=shard,
             told=lambda cell, how: ended(cell, how.ending, how.problem),
             begins=begins,
         )
     if quiet:
         typer.echo(sweep.path)
+    elif shard is not None and (left := missing(sweep)):
+        count = f"{len(left)} cell{'s' if len(left) > 1 else ''} of other shards"
+        again = command("resume", run_word(sweep.path), options={"--shard": str(shard)})
+        note(
+            stderr(),
+            f"shard {shard} has nothing left to run; {count} {'have' if len(left) > 1 else 'has'} not ended, the first "
+            f"is {left[0].directory}. Once they have, this goes on:\n  {again}",
+        )
     else:
-        print_sweep(stdout(), result_of(sweep))
+        print_sweep(stdout(), result_of(sweep), everything=False)
         note(stderr(), f"again at any time:\n  {run_command('compare', sweep.path)}")
     if any(how.ending == "failed" for how in endings.values()):
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ import typer
 from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, Quiet, RunName, RunsDir
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import folder_of_data, found_run, read_config
+from lossrun.commands.sweeping import ShardOption
 from lossrun.shell import DEFAULT_RUNS, command, run_command
 
 TensorBoard = Annotated[
@@ -73,6 +74,7 @@ def resume(
     runs_dir: RunsDir = DEFAULT_RUNS,
     data_dir: DataDir = None,
     tensorboard: TensorBoard = None,
+    shard: ShardOption = None,
     quiet: Quiet = False,
 ) -> None:
     """Continue RUN from its newest intact checkpoint, bit for bit as if it had never stopped.
@@ -90,8 +92,12 @@ def resume(
     if (path := find_sweep(run, runs_dir)) is not None:
         from lossrun.commands.sweeping import resume_sweep
 
-        resume_sweep(path, set_ or [], data_dir, quiet=quiet)
+        resume_sweep(path, set_ or [], data_dir, shard=shard, quiet=quiet)
         return
+    if shard is not None:
+        from lossrun.errors import UsageError
+
+        raise UsageError(f"--shard {shard}: {run} is no sweep, and one run has no shares")
 
     def skipped(_path: Path, reason: str) -> None:
         warning(console, f"checkpoint skipped: {reason}")

@@ -76,20 +76,33 @@ class SweepDirectory:
 
 
 def create(
-    runs_dir: Path, name: str, config: Mapping[str, Any], plan: Sequence[PlannedCell], facts: Mapping[str, Any]
+    runs_dir: Path,
+    name: str,
+    config: Mapping[str, Any],
+    plan: Sequence[PlannedCell],
+    facts: Mapping[str, Any],
+    *,
+    shared: bool = False,
 ) -> SweepDirectory:
     """Create the directory `<UTC time>-<name>` with the sweep's config and plan, completely or not at all.
+
+    Args:
+        shared: Whether several processes make the same sweep: its name then ends in a digest of config and plan instead
+            of beginning with the time, and whoever comes later gets the directory that is there.
 
     Raises:
         RunError: If the disk refuses.
     """
-    stamped = f"{datetime.now(UTC):{_STAMP}}-{slug(name)}"
-    hidden = runs_dir / f".{stamped}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}"
+    text, lines = config_file.dumps(config).encode(), _lines(plan)
+    stamp = f"{datetime.now(UTC):{_STAMP}}"
+    stamped = f"{slug(name)}-{digests.of_bytes(text + lines)[:8]}" if shared else f"{stamp}-{slug(name)}"
+    if shared and is_sweep(runs_dir / stamped):
+        return SweepDirectory(runs_dir / stamped)
+    hidden = runs_dir / f".{stamp}-{slug(name)}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}"
     with durable.refusals_of_the_disk(runs_dir / stamped):
         try:
             hidden.mkdir(parents=True)
             new = SweepDirectory(hidden)
-            text, lines = config_file.dumps(config).encode(), _lines(plan)
             durable.write(new.config_path, text)
             durable.write(new.plan_path, lines)
             ledger.append(
@@ -101,10 +114,15 @@ def create(
             )
             durable.sync_directory(hidden)
             final, number = hidden.with_name(stamped), 1
-            while final.exists():
+            while final.exists() and not shared:
                 number += 1
                 final = hidden.with_name(f"{stamped}-{number}")
-            hidden.rename(final)
+            try:
+                hidden.rename(final)
+            except OSError:
+                if not (shared and is_sweep(final)):
+                    raise
+                shutil.rmtree(hidden)  # another process was faster
         except BaseException:
             shutil.rmtree(hidden, ignore_errors=True)
             raise

@@ -1,11 +1,11 @@
 """A sweep from its plan to its result: tune, choose, run the final cells."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from lossrun.analysis.sweeps import tuning_of
+from lossrun.analysis.sweeps import failures, tuning_of
 from lossrun.data import default_data_dir
 from lossrun.errors import DivergedError, RunError
 from lossrun.records import ledger, sweep_directory
@@ -14,7 +14,8 @@ from lossrun.records.provenance.whereabouts import recorded_data_folder
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_plan
 from lossrun.shell import run_command
 from lossrun.sweeping.plan import final_cells
-from lossrun.sweeping.run import Cells
+from lossrun.sweeping.run import Cells, recorded_ending
+from lossrun.sweeping.shards import Shard, running_shard, waiting_for
 from lossrun.sweeping.worker import Ended
 
 Jobs = int | Literal["auto"]
@@ -35,6 +36,7 @@ def run_sweep(
     data_dir: Path | None = None,
     jobs: int | None = None,
     fail_fast: bool = False,
+    shard: Shard | None = None,
     told: Told = lambda cell, ended: None,
     begins: Begins = lambda phase, cells: None,
 ) -> dict[str, Ended]:
@@ -42,37 +44,78 @@ def run_sweep(
 
     `data_dir`: the folder of the datasets; None for the one that the sweep was started with. `jobs`: worker processes,
     one thread each; None for one per core. `begins(phase, cells)` is called before the cells of a phase are run.
+    `shard`: the share of the cells to run here, where several processes run one sweep; the final runs begin once no
+    process has anything left to tune.
 
     Raises LockedError where another process runs the sweep, StoppedError after a signal, RunError where the data or the
     disk were not to be had, and DivergedError where no tuning run has a score.
     """
+    if shard is not None:
+        with running_shard(sweep.path, shard):
+            cells = _cells(sweep, data_dir, jobs, told, fail_fast=fail_fast)
+            _run_shard(sweep, cells, shard, begins)
+        return cells.endings
     with writing(sweep.path):
-        facts = ledger.read(sweep.ledger_path)[0]
-        data_dir = data_dir or recorded_data_folder(facts, sweep.path, default_data_dir())
-        cells = Cells(sweep, min(jobs or cores(), MOST_JOBS), data_dir, told, fail_fast)
-        plan = read_plan(sweep)
-        final = [cell for cell in plan if cell.phase == "final"]
-        tuning = [cell for cell in plan if cell.phase == "tune"]
+        cells = _cells(sweep, data_dir, jobs, told, fail_fast=fail_fast)
+        tuning, final = _planned(sweep)
         # Once the final runs are planned, nothing that a tuning run could still find out would count.
         if not final:
-            begins("tune", len(tuning))
-            cells.run(tuning)
-            _refuse_blocked(sweep, cells)
-            final = [] if cells.is_over else _chosen(sweep, facts, cells)
+            _run_phase(sweep, cells, "tune", tuning, begins)
+            final = [] if cells.is_over else _chosen(sweep, cells)
         if not cells.is_over:
-            begins("final", len(final))
-            cells.run(final)
-            _refuse_blocked(sweep, cells)
+            _run_phase(sweep, cells, "final", final, begins)
         if not cells.is_over:
             _finish(sweep, cells)
     return cells.endings
 
 
-def _chosen(sweep: SweepDirectory, facts: Mapping[str, Any], cells: Cells) -> list[PlannedCell]:
+def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins) -> None:
+    """Run a share of the tuning, then, if no share has anything left to tune, a share of the final runs."""
+    tuning, final = _planned(sweep)
+    if not final:
+        _run_phase(sweep, cells, "tune", shard.of(tuning), begins)
+        with waiting_for(sweep.path):
+            if _failures(cells):
+                ledger.append(sweep.ledger_path, "shard", shard=str(shard), failed=_failures(cells))
+            final = _planned(sweep)[1]
+            if not final and not cells.is_over and not missing(sweep):
+                final = _chosen(sweep, cells)
+    if final and not cells.is_over:
+        _run_phase(sweep, cells, "final", shard.of(final), begins)
+        with waiting_for(sweep.path):
+            if not missing(sweep) and ledger.read(sweep.ledger_path)[-1]["event"] != "finished":
+                _finish(sweep, cells)
+
+
+def missing(sweep: SweepDirectory) -> list[PlannedCell]:
+    """The cells planned so far that have not ended."""
+    failed = failures(sweep)
+    return [cell for cell in read_plan(sweep) if cell.directory not in failed and not recorded_ending(sweep, cell)]
+
+
+def _cells(sweep: SweepDirectory, data_dir: Path | None, jobs: int | None, told: Told, *, fail_fast: bool) -> Cells:
+    facts = ledger.read(sweep.ledger_path)[0]
+    folder = data_dir or recorded_data_folder(facts, sweep.path, default_data_dir())
+    return Cells(sweep, min(jobs or cores(), MOST_JOBS), folder, told, fail_fast)
+
+
+def _planned(sweep: SweepDirectory) -> tuple[list[PlannedCell], list[PlannedCell]]:
+    """The tuning cells and the final ones, as far as they are planned."""
+    plan = read_plan(sweep)
+    return [cell for cell in plan if cell.phase == "tune"], [cell for cell in plan if cell.phase == "final"]
+
+
+def _run_phase(sweep: SweepDirectory, cells: Cells, phase: str, planned: Sequence[PlannedCell], begins: Begins) -> None:
+    begins(phase, len(planned))
+    cells.run(planned)
+    _refuse_blocked(sweep, cells)
+
+
+def _chosen(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
     """Plan the final runs by what tuning has found. Raises DivergedError where it has found nothing."""
     found = tuning_of(sweep)
     assert found is not None
-    final = final_cells(found.pairs, facts["seeds"])
+    final = final_cells(found.pairs, ledger.read(sweep.ledger_path)[0]["seeds"])
     chosen = [{"pair": dict(cell.pair), "changes": dict(cell.changes)} for cell in final]
     if not final:
         first = found.pairs[0].trials[0].cell

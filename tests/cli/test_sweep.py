@@ -165,3 +165,18 @@ def test_a_sweep_without_a_curve_is_told_when_it_is_to_be_plotted(lossrun: Run, 
     refused = lossrun("plot", swept.name)
     assert refused.code == 2
     assert "no curve to plot" in refused.err
+
+
+def test_a_share_says_what_is_missing(sweep_yaml: Path, lossrun: Run) -> None:
+    first = lossrun("sweep", str(sweep_yaml), "--shard", "1/2")
+    assert first.code == 0, first.err
+    assert "2 cells of other shards have not ended, the first is tune-0002" in first.err
+    assert "--shard 1/2" in first.err
+    (directory,) = Path("runs").iterdir()
+    second = lossrun("resume", directory.name, "--shard", "2/2")
+    assert second.code == 0, second.err
+    assert "1 cell of other shards has not ended, the first is final-0001" in second.err
+    last = lossrun("sweep", str(sweep_yaml), "--shard", "1/2")
+    assert last.code == 0, last.err
+    assert last.out.startswith("Leaderboard")
+    assert lossrun("sweep", str(sweep_yaml), "--shard", "3/2").code == 2

@@ -1,0 +1,60 @@
+"""Running one sweep in several processes, such as the jobs of an array: each takes its share of the cells."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+from lossrun.errors import LockedError, UsageError
+from lossrun.records.lock import writing
+
+_SHARD: Final = re.compile(r"(\d+)/(\d+)")
+_CHECKED_EVERY: Final = 0.1  # seconds
+
+T = TypeVar("T")
+
+
+class Shard(NamedTuple):
+    """Share `number` (from 1) of `shares` equal shares."""
+
+    number: int
+    shares: int
+
+    def of(self, cells: Sequence[T]) -> list[T]:
+        """Return the share of the cells: every `shares`-th one, so that no share gets only the slow ones."""
+        return list(cells[self.number - 1 :: self.shares])
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.shares}"
+
+
+def parse_shard(text: str) -> Shard:
+    """Read `2/4`. Raises UsageError."""
+    match = _SHARD.fullmatch(text)
+    shard = Shard(*map(int, match.groups())) if match else Shard(0, 0)
+    if not 1 <= shard.number <= shard.shares:
+        raise UsageError(f"--shard {text}: expected I/N with I from 1 to N, such as 1/4")
+    return shard
+
+
+@contextmanager
+def running_shard(sweep: Path, shard: Shard) -> Iterator[None]:
+    """Hold the lock of this share. Raises LockedError where another process runs it."""
+    folder = sweep / "shards" / f"{shard.number}-of-{shard.shares}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        yield
+
+
+@contextmanager
+def waiting_for(sweep: Path) -> Iterator[None]:
+    """Hold the lock of the whole sweep, which other shares hold for a moment, to write its plan and ledger."""
+    while True:
+        try:
+            with writing(sweep):
+                yield
+            return
+        except LockedError:
+            time.sleep(_CHECKED_EVERY)

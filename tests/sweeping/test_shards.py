@@ -1,0 +1,57 @@
+"""Shares of a sweep, run one after the other as the jobs of an array may be."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lossrun.analysis.sweep_result import result_of
+from lossrun.config import SourcedConfig
+from lossrun.errors import UsageError
+from lossrun.records import ledger
+from lossrun.records.sweep_directory import SweepDirectory, create, read_plan
+from lossrun.sweeping.course import missing, run_sweep
+from lossrun.sweeping.plan import plan_sweep
+from lossrun.sweeping.shards import Shard, parse_shard
+from tests.sweeping.test_course import TUNED, losses
+
+
+def shared(reading: SourcedConfig, runs_dir: Path) -> SweepDirectory:
+    planned = plan_sweep(reading, [], runs_dir, runs_dir)
+    return create(runs_dir, planned.name, planned.config, planned.cells, planned.facts, shared=True)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 20])
+def test_every_cell_is_in_exactly_one_share(count: int) -> None:
+    cells = list(range(13))
+    shares = [Shard(number, count).of(cells) for number in range(1, count + 1)]
+    assert sorted(cell for share in shares for cell in share) == cells
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "1/0", "a/b", "1/2/3", "-1/2"])
+def test_a_share_that_there_is_not_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--shard"):
+        parse_shard(text)
+    assert parse_shard("2/3") == Shard(2, 3)
+
+
+def test_shares_together_find_what_one_process_finds(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> None:
+    """Both start the same sweep; the final runs wait for all of the tuning."""
+    reading = with_block(TUNED, seeds=3)
+    sweep = shared(reading, tmp_path / "runs")
+    assert shared(reading, tmp_path / "runs").path == sweep.path
+    run_sweep(sweep, data_dir=tmp_path, jobs=2, shard=Shard(1, 2))
+    assert {cell.phase for cell in read_plan(sweep)} == {"tune"}
+    assert missing(sweep) == read_plan(sweep)[1::2]
+    run_sweep(sweep, data_dir=tmp_path, jobs=2, shard=Shard(2, 2))
+    assert [cell.phase for cell in read_plan(sweep)] == ["tune"] * 6 + ["final"] * 2
+    assert len(missing(sweep)) == 1
+    run_sweep(sweep, data_dir=tmp_path, jobs=2, shard=Shard(1, 2))
+    assert missing(sweep) == []
+    assert [event["event"] for event in ledger.read(sweep.ledger_path)] == ["started", "tuned", "finished"]
+    assert result_of(sweep).unfinished == 0
+
+    alone = shared(reading, tmp_path / "other")
+    run_sweep(alone, data_dir=tmp_path, jobs=2)
+    assert losses(alone) == losses(sweep)
