@@ -201,6 +201,11 @@ def off_scale(targets: TargetScale | None, asked: Collection[str] = ()) -> froze
     return frozenset(told.difference(asked))
 
 
+def is_metric(name: str) -> bool:
+    """Return whether that is a metric and not a loss, which is one as well."""
+    return any(metric.name == name for metric in METRICS)
+
+
 def task_metrics(task: Task, targets: int = 1) -> list[Loss | Metric]:
     """Everything that some run of the task is scored by: losses, then metrics. `targets`: as of `metric_names`."""
     losses = [loss for loss in LOSSES if task in loss.tasks and loss.metric]

@@ -14,7 +14,7 @@ from lossrun.components.lookup import function_of
 KINDS = ("loss", "optimizer", "model", "schedule")
 DECLARED = [component for kind in KINDS for component in COMPONENTS[kind]]
 # Modules of functions by their names; torch's own optimizers lie in torch.
-HOMES = sorted({home(c.kind, c.name) for c in DECLARED})
+HOMES = sorted({home(c.kind, c.name) for c in (*DECLARED, *COMPONENTS["metric"])})
 
 
 @pytest.mark.parametrize("declared", DECLARED, ids=lambda d: f"{d.kind}-{d.name}")
@@ -33,7 +33,9 @@ def test_every_public_function_has_a_declaration(module: str) -> None:
         for name, value in vars(found).items()
         if inspect.isfunction(value) and value.__module__ == found.__name__ and not name.startswith("_")
     }
-    assert public <= {declared.name for declared in DECLARED if home(declared.kind, declared.name) == module}
+    assert public <= {
+        declared.name for declared in (*DECLARED, *COMPONENTS["metric"]) if home(declared.kind, declared.name) == module
+    }
 
 
 def test_a_loss_is_declared_in_the_module_of_its_function() -> None:

@@ -9,7 +9,8 @@ Inside, the samples are the last axis, (..., K, N): a CPU then works on many sam
 classes takes a tenth of the time.
 
 Declared in `catalog/`; `catalog/metrics.py` says which of them a run has. `classes.py` and `regression.py` compute most
-of them together. A loss without a formula there is scored by its own function (`plain_losses.py`).
+of them together. What has no formula there is computed by its own function: a loss by that of `components/losses/`, any
+other metric by that of `scores.py`.
 """
 
 from collections.abc import Collection, Sequence
@@ -20,9 +21,9 @@ from torch import Tensor
 
 from lossrun.catalog import Task
 from lossrun.catalog.declaration import Prediction
-from lossrun.catalog.metrics import metric_names
+from lossrun.catalog.metrics import is_metric, metric_names
 from lossrun.components.metrics.classes import ClassTargets, class_targets, exclusive_metrics, label_metrics
-from lossrun.components.metrics.plain_losses import plain_losses
+from lossrun.components.metrics.plain_losses import plain_losses, plain_metric
 from lossrun.components.metrics.regression import RegressionTargets, means, regression_metrics, regression_targets
 from lossrun.components.metrics.sample_means import over_samples
 from lossrun.components.network import Output, activated
@@ -94,6 +95,8 @@ def compute_metrics(
 
     def plain(name: str) -> Tensor:
         exact = _where_doubles_are(preactivations.detach()).double()
+        if is_metric(name):
+            return plain_metric(name, exact, targets, task=task, output=output, reads_as=reads_as)
         losses = plain_losses(name, exact, targets, task=task, output=output, reads_as=reads_as)
         return over_samples(losses, targets.weights)
 

@@ -6,11 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from lossrun.catalog import get
-from lossrun.catalog.declaration import Loss
+from lossrun.by_name import function_in
+from lossrun.catalog import COMPONENTS, get
+from lossrun.catalog.declaration import Loss, Metric
 from lossrun.catalog.losses import LOSSES
-from lossrun.components.metrics import compute_metrics, prepared_targets, reading
-from lossrun.components.metrics.plain_losses import plain_losses
+from lossrun.catalog.metrics import METRICS
+from lossrun.components.metrics import compute_metrics, prepared_targets, reading, scores
+from lossrun.components.metrics.plain_losses import plain_losses, plain_metric
 from tests.components.metrics.test_metrics import SAMPLES, drawn, outputs_of, targets_of
 
 WAYS = [
@@ -74,3 +76,35 @@ def test_a_loss_without_a_formula_of_its_own_has_a_value_for_each_sample(name):
     each = plain_losses(name, raw, targets, task=task, output=output, reads_as=reads_as)
     assert each.shape == (2, SAMPLES)
     assert each.isfinite().all()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("task", "output", "reads_as"), WAYS)
+def test_a_metric_of_a_shared_formula_is_its_function(task, output, reads_as, weighted):
+    outputs = outputs_of(task)
+    raw = torch.stack([drawn(SAMPLES, outputs, seed=seed).double() for seed in (3, 4)])
+    weights = drawn(SAMPLES, seed=5).abs() if weighted else None
+    targets = prepared_targets(task, targets_for(task, outputs, reads_as), outputs, weights=weights)
+    found = compute_metrics(task, raw, targets, output=output, reads_as=reads_as)
+    for name in {metric.name for metric in METRICS if function_in(scores, metric.name)} & found.keys():
+        expected = plain_metric(
+            name, raw, targets, task=task, output=reading(task, output, reads_as), reads_as=reads_as
+        )
+        torch.testing.assert_close(found[name], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_newly_declared_metric_is_computed_by_its_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scorer has no line about it: a declaration and a function in `scores.py` are enough."""
+
+    def max_error(predicted: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+        return (predicted - targets).abs().max()
+
+    declared = Metric(name="max_error", meaning="largest error", tasks=("regression",), goal="min")
+    monkeypatch.setattr(scores, "max_error", max_error, raising=False)
+    monkeypatch.setattr("lossrun.catalog.metrics.METRICS", (*METRICS, declared))
+    monkeypatch.setitem(COMPONENTS, "metric", (*COMPONENTS["metric"], declared))
+    targets = prepared_targets("regression", torch.zeros(3, 1), 1, target_mean=10.0, target_std=2.0)
+    raw = torch.tensor([[[1.0], [-3.0], [0.5]], [[0.0], [0.25], [0.0]]])
+    found = compute_metrics("regression", raw, targets, output="none", reads_as="mean")
+    # Outputs of -3 and 0.25 standard deviations of 2 units.
+    assert found["max_error"].tolist() == [6.0, 0.5]
