@@ -13,6 +13,7 @@ from lossrun.records.lock import writing
 from lossrun.records.provenance.whereabouts import recorded_data_folder
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_plan
 from lossrun.shell import run_command
+from lossrun.sweeping.extending import Extension, further_cells
 from lossrun.sweeping.plan import final_cells
 from lossrun.sweeping.run import Cells, recorded_ending
 from lossrun.sweeping.shards import Shard, running_shard, waiting_for
@@ -61,6 +62,8 @@ def run_sweep(
         # Once the final runs are planned, nothing that a tuning run could still find out would count.
         if not final:
             _run_phase(sweep, cells, "tune", tuning, begins)
+            while not cells.is_over and (more := _extended(sweep)):
+                _run_phase(sweep, cells, "tune", more, begins)
             final = [] if cells.is_over else _chosen(sweep, cells)
         if not cells.is_over:
             _run_phase(sweep, cells, "final", final, begins)
@@ -78,13 +81,31 @@ def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins
             if _failures(cells):
                 ledger.append(sweep.ledger_path, "shard", shard=str(shard), failed=_failures(cells))
             final = _planned(sweep)[1]
-            if not final and not cells.is_over and not missing(sweep):
+            ready = not final and not cells.is_over and not missing(sweep)
+            grown = ready and bool(_extended(sweep))
+            if ready and not grown:
                 final = _chosen(sweep, cells)
+        if grown:
+            _run_shard(sweep, cells, shard, begins)
+            return
     if final and not cells.is_over:
         _run_phase(sweep, cells, "final", shard.of(final), begins)
         with waiting_for(sweep.path):
             if not missing(sweep) and ledger.read(sweep.ledger_path)[-1]["event"] != "finished":
                 _finish(sweep, cells)
+
+
+def _extended(sweep: SweepDirectory) -> list[PlannedCell]:
+    """Plan the cells with which the range grows, if it may and a best value is on its edge."""
+    facts, tuning = ledger.read(sweep.ledger_path)[0], tuning_of(sweep)
+    if tuning is None or not facts.get("extend"):
+        return []
+    extension = Extension(**facts["extend"])
+    more = further_cells(extension, tuning, read_plan(sweep))
+    if more:
+        values = sorted({cell.changes[extension.key] for cell in more})
+        sweep_directory.extend_plan(sweep, more, "extended", key=extension.key, values=values)
+    return more
 
 
 def missing(sweep: SweepDirectory) -> list[PlannedCell]:

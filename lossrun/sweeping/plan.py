@@ -32,6 +32,13 @@ def _line(
     return PlannedCell(run_directory.slug(name), phase, dict(pair), dict(changes), config)
 
 
+def tuning_line(
+    number: int, pair: Mapping[str, Any], changes: Mapping[str, Any], config: Mapping[str, Any]
+) -> PlannedCell:
+    """The line of a tuning run that is added later, with the seeds that its config has."""
+    return _line("tune", number, pair, changes, config)
+
+
 def final_cells(pairs: Sequence[PairTuning], seeds: Sequence[int]) -> list[PlannedCell]:
     """The run of each pair with the values that it got, on seeds that tuning has not seen."""
     chosen = [pair.chosen for pair in pairs if pair.chosen is not None]
@@ -74,6 +81,7 @@ def plan_sweep(reading: SourcedConfig, over: Sequence[str], runs_dir: Path, data
         **starting_points(runs_dir, reading.directory, data_dir),
         "metric": metric,
         "seeds": list(reading.config.seeds),
+        "extend": space.extend,
     }
     name = reading.config.name or f"sweep-{reading.config.dataset.name.rpartition(':')[2]}"
     return Planned(name, config, first_cells(cells, space), facts, space.tuning is not None)

@@ -21,7 +21,8 @@ from lossrun.shell import command
 MOST_CELLS: Final = 10_000
 MOST_POINTS: Final = 1_000
 # Keys of the block that are no keys of a config.
-OPTIONS: Final = ("tune", "samples", "seed")
+OPTIONS: Final = ("tune", "samples", "seed", "extend")
+EXTENSIONS: Final = 3  # values that `extend: true` adds at most
 _RANGES: Final = {"log_range": True, "range": False}
 # What is the same in all cells of a sweep, and why.
 _FIXED: Final = {
@@ -74,7 +75,7 @@ class Tuning:
 class Space:
     """Everything that a sweep tries. `tuned`: keys whose best value is chosen for each pair, empty for a plain grid.
     `samples`: how many combinations of the spans are drawn for each pair, with the generator's `seed`. `block`: the
-    sweep block that says all this, options included."""
+    sweep block that says all this, options included. `extend`: how the tuned range may grow, None for not at all."""
 
     alternatives: tuple[Alternatives, ...]
     spans: tuple[Span, ...]
@@ -82,6 +83,7 @@ class Space:
     samples: int | None
     seed: int
     block: Mapping[str, Any]
+    extend: Mapping[str, Any] | None = None
 
     @property
     def tuned(self) -> tuple[str, ...]:
@@ -192,13 +194,14 @@ class _Reader:
         if samples is not None and not spans and not self.problems:
             self.refuse("samples", "there is nothing to draw; give a key a range without points")
         tuning = self._tuning(alternatives, spans)
+        extend = self._extend([one for one in alternatives if one.is_range], tuning)
         if self.problems:
             raise ConfigError(self.problems)
         if not alternatives and not spans:
             raise ConfigError(
                 [f"{self.source.name}: sweep: no key has alternatives; add one, such as loss: [mse, mae]"]
             )
-        space = Space(tuple(alternatives), tuple(spans), tuning, samples, seed or 0, self.block)
+        space = Space(tuple(alternatives), tuple(spans), tuning, samples, seed or 0, self.block, extend)
         if space.size > MOST_CELLS:
             counts = " x ".join(str(len(one.values)) for one in alternatives) + (f" x {samples}" if spans else "")
             raise ConfigError(
@@ -270,6 +273,33 @@ class _Reader:
             return None
         values = dict.fromkeys(_spaced(low, high, points, log=log))
         return Alternatives(key, tuple(values), (origin,) * len(values), is_range=True)
+
+    def _extend(self, ranges: Sequence[Alternatives], tuning: Tuning | None) -> dict[str, Any] | None:
+        value = self.block.get("extend", False)
+        if value is False or value is None:
+            return None
+        if value is not True and (not isinstance(value, int) or value < 1):
+            self.refuse("extend", "expected true, false, or how many values may be added")
+            return None
+        if tuning is None or len(ranges) != 1 or len(ranges[0].values) < 3:
+            self.refuse(
+                "extend", "one tuned range with at least 3 points is needed, such as {log_range: [1e-4, 1], points: 7}"
+            )
+            return None
+        (only,) = ranges
+        log, low, high, gaps = (
+            "log_range" in self.block[only.key],
+            only.values[0],
+            only.values[-1],
+            len(only.values) - 1,
+        )
+        return {
+            "key": only.key,
+            "factor": (high / low) ** (1 / gaps) if log else 0.0,
+            "step": 0.0 if log else (high - low) / gaps,
+            "points": len(only.values),
+            "times": EXTENSIONS if value is True else value,
+        }
 
     def _count(self, name: str, default: int | None) -> int | None:
         value = self.block.get(name, default)

@@ -1,0 +1,87 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossrun.analysis.sweep_result import result_of
+from lossrun.analysis.sweeps import tuning_of
+from lossrun.config import SourcedConfig
+from lossrun.errors import ConfigError
+from lossrun.records import ledger
+from lossrun.records.sweep_directory import read_plan
+from lossrun.sweeping.course import run_sweep
+from lossrun.sweeping.extending import Extension, further_cells
+from lossrun.sweeping.space import read_space
+from tests.sweeping.test_course import made
+from tests.written_sweeps import written_sweep
+
+RATES = {"log_range": [1e-3, 1e-1], "points": 3}
+
+
+def added(folder: Path, tuned: dict[Any, list[float]], times: int = 3, points: int = 3) -> list[Any]:
+    sweep = written_sweep(folder, tuned, {})
+    tuning = tuning_of(sweep)
+    assert tuning is not None
+    more = further_cells(Extension("learning_rate", 10.0, 0.0, points, times), tuning, read_plan(sweep))
+    return [(cell.pair["loss"], cell.changes["learning_rate"], cell.config["learning_rate"]) for cell in more]
+
+
+@pytest.mark.parametrize(
+    ("mse", "mae", "expected"),
+    [
+        ((3, 2, 1), (2, 1, 2), [1.0]),
+        ((1, 2, 3), (2, 1, 2), [0.001]),
+        ((2, 1, 2), (2, 1, 2), []),
+        ((3, 2, 1), (1, 2, 3), [0.001, 1.0]),
+    ],
+)
+def test_every_pair_gets_the_value_beyond_the_edge_of_any(
+    tmp_path: Path, mse: tuple[int, ...], mae: tuple[int, ...], expected: list[float]
+) -> None:
+    rates = (0.01, 0.05, 0.1)
+    tuned = {
+        (pair, rate): [float(score)]
+        for pair, scores in ((("mse",), mse), (("mae",), mae))
+        for rate, score in zip(rates, scores, strict=True)
+    }
+    assert added(tmp_path, tuned) == [(loss, rate, rate) for rate in expected for loss in ("mse", "mae")]
+
+
+def test_the_range_grows_no_further_than_it_may(tmp_path: Path) -> None:
+    rates = (0.01, 0.1, 1.0, 10.0)
+    tuned: dict[Any, list[float]] = {(("mse",), rate): [1 / rate] for rate in rates}
+    assert added(tmp_path / "may", tuned, times=2) == [("mse", 100.0, 100.0)]
+    assert added(tmp_path / "may not", tuned, times=1) == []
+
+
+def test_a_sweep_grows_its_range_and_says_so(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> None:
+    """With so few steps the largest rate is always the best until the runs diverge."""
+    block = {"loss": ["mse", "mae"], "learning_rate": {"log_range": [1e-6, 1e-4], "points": 3}, "extend": 2}
+    sweep = made(with_block({**block, "tune": {"seeds": 1}}), tmp_path / "runs")
+    run_sweep(sweep, data_dir=tmp_path, jobs=2)
+    result = result_of(sweep)
+    assert result.tuning is not None
+    tried = [sorted(trial.values["learning_rate"] for trial in pair.trials) for pair in result.tuning.pairs]
+    assert tried == [[1e-6, 1e-5, 1e-4, 1e-3, 1e-2]] * 2
+    events = ledger.read(sweep.ledger_path)
+    assert [event["event"] for event in events] == ["started", "extended", "extended", "tuned", "finished"]
+    assert [event["values"] for event in events if event["event"] == "extended"] == [[1e-3], [1e-2]]
+    before = read_plan(sweep)
+    run_sweep(sweep, data_dir=tmp_path, jobs=2)
+    assert read_plan(sweep) == before
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"learning_rate": RATES, "extend": 0},
+        {"learning_rate": RATES, "extend": "yes"},
+        {"learning_rate": [0.1, 0.2, 0.3], "extend": True},
+        {"learning_rate": RATES, "tune": False, "extend": True},
+        {"learning_rate": RATES, "optimizer.momentum": {"range": [0.0, 0.9], "points": 3}, "extend": True},
+    ],
+)
+def test_what_cannot_grow_is_refused(with_block: Callable[..., SourcedConfig], block: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="extend"):
+        read_space(with_block(block))
