@@ -48,7 +48,7 @@ def test_mistakes_end_with_2_and_say_what_to_do(lossrun: Run) -> None:
     for arguments, said in (
         (["last", "last"], "given twice"),
         (["last", "--metric", "accuracy"], "expected one of loss, "),
-        (["last", "--metric", "test_rmse"], "`show` and `compare` show them"),
+        (["last", "--metric", "test_rmse"], "`show` and `compare` show test metrics"),
         (["last", "--output", "curves.gif"], ".png, .svg, .pdf"),
     ):
         result = lossrun("plot", *arguments)

@@ -202,7 +202,7 @@ def test_points_in_the_config(
         ),
         ("inputs: [[1], [2]], targets: [1.5, -.inf]", r"config.yaml:1:60: dataset.targets\[1\]: -inf is not a finite"),
         ("inputs: [[1], [x]], targets: [1.5, 2]", r"config.yaml:1:40: dataset.inputs\[1\]\[0\]: 'x' is a string"),
-        ("inputs: [[1], [2]], targets: [1.5, true]", r"config.yaml:1:60: dataset.targets\[1\]: true is a truth value"),
+        ("inputs: [[1], [2]], targets: [1.5, true]", r"config.yaml:1:60: dataset.targets\[1\]: true is a boolean"),
         ("inputs: [[1], 2], targets: [1.5, 2]", "dataset.inputs"),
         ("inputs: [[[1]], [[2]]], targets: [1.5, 2]", r"dataset.inputs\[0\]\[0\]: \[1\] is a list"),
     ],
