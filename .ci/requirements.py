@@ -1,6 +1,7 @@
 """Print what a job of `.ci/run` needs, one a line.
 
 lowest            every direct dependency at its lower bound, as constraints for pip
+fast              requirements of the tests that are not slow
 torch-free        requirements of the tests of the torch-free rooms
 torch-free-tests  the files of these tests
 """
@@ -17,7 +18,7 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 # Its lower bound is the release that the tests are run with: with 2.11.0 the fast tests passed but for one gradient of
 # a replayed step (of cumprod, sort and topk together), which differed in its last bits.
 TORCH = "torch"
-# Of the extra `test`; its other packages need torch, or check style and types.
+# Of the extra `test`; its other packages need torch, are for slow tests, or check style and types.
 TESTING = ("pytest", "pytest-xdist", "hypothesis", "scipy")
 # Ruff formats and mypy checks otherwise from release to release: they are used with their newest ones alone.
 STYLE = ("ruff", "mypy")
@@ -37,9 +38,13 @@ def lowest() -> list[str]:
     return [f"{found[1]}=={found[2]}" for found in bounds if found and found[1] not in (TORCH, *STYLE)]
 
 
+def fast() -> list[str]:
+    extras = [*EXTRAS["data"], *EXTRAS["plot"], *EXTRAS["tensorboard"]]
+    return [*DEPENDENCIES, *extras, *(line for line in EXTRAS["test"] if name(line) in (*TESTING, "pandas"))]
+
+
 def torch_free() -> list[str]:
-    base = [line for line in DEPENDENCIES if name(line) != TORCH]
-    return [*base, *EXTRAS["data"], *EXTRAS["plot"], *(line for line in EXTRAS["test"] if name(line) in TESTING)]
+    return [line for line in fast() if name(line) not in (TORCH, "tensorboard", "pandas")]
 
 
 def torch_free_tests() -> list[str]:
@@ -51,4 +56,5 @@ def torch_free_tests() -> list[str]:
     return [str(path.relative_to(ROOT)) for path in files if not NEEDS_TORCH.search(path.read_text(encoding="utf-8"))]
 
 
-print("\n".join({"lowest": lowest, "torch-free": torch_free, "torch-free-tests": torch_free_tests}[sys.argv[1]]()))
+LISTS = {"lowest": lowest, "fast": fast, "torch-free": torch_free, "torch-free-tests": torch_free_tests}
+print("\n".join(LISTS[sys.argv[1]]()))
