@@ -63,7 +63,7 @@ def _of_a_token(noticed: TextPosition, began: TextPosition, lines: list[str]) ->
 def _of_the_structure(noticed: TextPosition, began: TextPosition, lines: list[str]) -> tuple[TextPosition, str]:
     """Explain tokens of YAML that do not fit together."""
     here, first = _character(lines, noticed), _character(lines, began)
-    if (question := _question_mark(noticed, lines)) is not None:
+    if (question := _question_mark(noticed, began, lines)) is not None:
         return question, _NEEDS_QUOTES
     if here == ":" and noticed.line == began.line:
         return noticed, _COLON
@@ -76,11 +76,17 @@ def _of_the_structure(noticed: TextPosition, began: TextPosition, lines: list[st
     return noticed, _NEEDS_QUOTES if here == "%" else _BLOCK
 
 
-def _question_mark(noticed: TextPosition, lines: list[str]) -> TextPosition | None:
-    """Where an item of a list that is a question mark alone stands before the place: YAML takes it for a key's."""
+def _question_mark(noticed: TextPosition, began: TextPosition, lines: list[str]) -> TextPosition | None:
+    """Return where an item of a list is a question mark alone, which YAML takes for a key's.
+
+    It is before the place where that was noticed. libyaml 0.2.5 reads `?]` as text, so it notices only that the list is
+    not closed.
+    """
     before = lines[noticed.line][: noticed.column] if noticed.line < len(lines) else ""
-    match = re.search(r"[\[,]\s*(\?)\s*,?\s*$", before)
-    return TextPosition(noticed.line, match.start(1)) if match else None
+    if match := re.search(r"[\[,]\s*(\?)\s*,?\s*$", before):
+        return TextPosition(noticed.line, match.start(1))
+    opened = re.compile(r"\[(?:.*,)?\s*(\?)\s*\]").match("".join(lines[began.line : began.line + 1]), began.column)
+    return TextPosition(began.line, opened.start(1)) if opened else None
 
 
 def _message(error: yaml.MarkedYAMLError) -> str:
