@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 
 from lossrun.catalog.lookup import COMPONENTS
-from lossrun.components.losses.curves import pictures
-from lossrun.components.schedule_curves import rate_curves
 from lossrun.report.manual.commands import Command
 from lossrun.report.manual.page import Curves, to_html
 from lossrun.report.reference.examples import values_without_default
@@ -60,6 +58,10 @@ class Parsed(HTMLParser):
 
 @pytest.fixture(scope="session")
 def curves() -> Curves:
+    pytest.importorskip("torch")  # the page has its curves from the room that computes them
+    from lossrun.components.losses.curves import pictures
+    from lossrun.components.schedule_curves import rate_curves
+
     return Curves(
         {loss.name: pictures(loss.name) for loss in COMPONENTS["loss"]},
         {one.name: rate_curves(one.name, values_without_default(one.name)) for one in COMPONENTS["schedule"]},
