@@ -13,7 +13,12 @@ from tests.cli.conftest import Run
 
 SAID = "note: quickstart is no file here, but a config that comes with lossrun; `lossrun new quickstart` writes a copy"
 # What each such command needs besides.
-OPTIONS = {"train": ("--set", "epochs=1"), "check": (), "script": ("--as", "pytorch")}
+OPTIONS = {
+    "train": ("--set", "epochs=1"),
+    "sweep": ("--over", "loss=mse,mae", "--dry-run"),
+    "check": (),
+    "script": ("--as", "pytorch"),
+}
 
 
 def test_these_are_the_commands_that_take_a_config() -> None:
