@@ -146,3 +146,56 @@ def test_an_ignored_class_is_left_out_of_the_accuracy_that_is_printed(pair: Make
     assert replica.parts.validation is not None
     ours = evaluate(replica, replica.parts.validation, made.session.reading)
     assert accuracy == pytest.approx(ours.metrics["accuracy"])
+
+
+# (task, loss, output of the model): logits, probabilities and plain numbers of each task.
+RANKED = [
+    ("binary", "binary_cross_entropy", "auto"),
+    ("binary", "mse", "sigmoid"),
+    ("binary", "hinge", "auto"),
+    ("multiclass", "cross_entropy", "auto"),
+    ("multiclass", "cross_entropy", "log_softmax"),
+    ("multiclass", "mse", "softmax"),
+    ("multiclass", "mse", "sigmoid"),
+    ("multiclass", "multi_margin", "auto"),
+    ("multilabel", "binary_cross_entropy", "auto"),
+    ("multilabel", "mse", "sigmoid"),
+]
+
+
+@pytest.mark.parametrize(("task", "loss", "output"), RANKED)
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("key", ["best", "early_stopping", "schedule"])
+def test_an_auc_that_is_watched_is_lossruns(
+    pair: Make, task: str, loss: str, output: str, weighted: bool, key: str
+) -> None:
+    watched: dict[str, Any] = {
+        "best": {"best": "val_auc"},
+        "early_stopping": {"early_stopping": {"metric": "val_auc", "patience": 2}},
+        "schedule": {"schedule": {"name": "reduce_on_plateau", "metric": "val_auc", "mode": "max"}},
+    }[key]
+    given = config(task, loss, weighted=weighted)
+    given["model"] = {"name": "mlp", "hidden": [4], "output": output}
+    made = pair("pytorch", "lint=warn", **{**given, **watched})
+    replica = made.session.replicas[0]
+    assert replica.parts.validation is not None
+    parts = [torch.from_numpy(part) for part in made.data["validation"]]
+    ours = evaluate(replica, replica.parts.validation, made.session.reading)
+    _, *metrics = made.script.evaluate(made.script.build_model(), *parts)
+    assert metrics[-1] == pytest.approx(ours.metrics["auc"], rel=1e-6)
+    assert "val_auc {val_auc:.4f}" in made.text
+
+
+def test_an_auc_of_the_samples_that_count(pair: Make) -> None:
+    loss = {"name": "cross_entropy", "ignore_index": 2}
+    made = pair("pytorch", **{**config("multiclass", loss), "best": "val_auc"})
+    replica = made.session.replicas[0]
+    assert replica.parts.validation is not None
+    parts = [torch.from_numpy(part) for part in made.data["validation"]]
+    ours = evaluate(replica, replica.parts.validation, made.session.reading)
+    assert made.script.evaluate(made.script.build_model(), *parts)[-1] == pytest.approx(ours.metrics["auc"], rel=1e-6)
+
+
+def test_keras_says_why_it_watches_no_auc(pair: Make) -> None:
+    with pytest.raises(UsageError, match=r"would have to compute val_auc, .* --as pytorch computes it"):
+        pair("keras", **{**config("binary", "binary_cross_entropy"), "best": "val_auc"})

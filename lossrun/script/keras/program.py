@@ -152,8 +152,11 @@ def _schedule(experiment: ScriptInput) -> str:
     return SCHEDULE.replace("ABOUT", "\n".join(docstring(about)) + "\n").replace("BODY", text)
 
 
-def _keras_name(metric: str) -> str:
-    return "loss" if metric == "train_loss" else metric
+def _watched(experiment: ScriptInput, key: str, metric: str) -> str:
+    """What Keras calls a metric to watch. Raises UsageError for one that the script does not compute."""
+    why = " (Keras' own AUC is a sum over thresholds and another number; --as pytorch computes it)"
+    found = experiment.monitored(key, metric, why=why * (metric == "val_auc"))
+    return "loss" if found == "train_loss" else found
 
 
 def _main(experiment: ScriptInput, section: Section) -> str:
@@ -169,12 +172,12 @@ def _main(experiment: ScriptInput, section: Section) -> str:
         section.functions.append(_plateau(experiment))
         callbacks.append("ReduceOnPlateau()")
     if facts.test:
-        watched = _keras_name(experiment.monitored("best.metric", best.metric))
+        watched = _watched(experiment, "best.metric", best.metric)
         arguments = ['"best.weights.h5"', f"monitor={quoted(watched)}", f"mode={quoted(best.mode)}"]
         arguments += ["save_best_only=True", "save_weights_only=True"]
         callbacks.append(call("keras.callbacks.ModelCheckpoint", arguments, level=3))
     if early:
-        watched = _keras_name(experiment.monitored("early_stopping.metric", early.metric))
+        watched = _watched(experiment, "early_stopping.metric", early.metric)
         arguments = [f"monitor={quoted(watched)}", f"mode={quoted(early.mode)}", f"patience={early.patience}"]
         arguments += [f"min_delta={number(early.min_delta)}"] if early.min_delta else []
         callbacks.append(call("keras.callbacks.EarlyStopping", arguments, level=3))
@@ -205,7 +208,7 @@ def _main(experiment: ScriptInput, section: Section) -> str:
 
 def _plateau(experiment: ScriptInput) -> str:
     schedule: Any = experiment.config.schedule
-    watched = _keras_name(experiment.monitored("schedule.metric", schedule["metric"]))
+    watched = _watched(experiment, "schedule.metric", schedule["metric"])
     is_min, share = schedule["mode"] == "min", number(schedule["threshold"])
     words = {
         "WORST": 'float("inf")' if is_min else 'float("-inf")',

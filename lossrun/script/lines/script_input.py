@@ -1,5 +1,6 @@
 """Collect what a script is written from: a resolved config, its data, and what follows from both."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -90,15 +91,26 @@ class ScriptInput:
         plain = self.config.model["output"] == "none"
         return "> 0" if plain and prediction in ("probabilities", None) else "> 0.5"
 
-    def monitored(self, key: str, metric: str) -> str:
-        """A config's metric to watch, if the script computes it. Raises UsageError otherwise."""
+    @property
+    def watched(self) -> dict[str, str]:
+        """The columns that choose the best weights, stop early or lower the rate, by their keys."""
+        config = self.config
+        found = {"best.metric": config.best.metric} if self.facts.test else {}
+        found |= {"early_stopping.metric": config.early_stopping.metric} if config.early_stopping else {}
+        return found | (
+            {"schedule.metric": config.schedule["metric"]} if "metric" in config.schedule.parameters else {}
+        )
+
+    def monitored(self, key: str, metric: str, more: Sequence[str] = (), *, why: str = "") -> str:
+        """A config's metric to watch, if the script computes it. `more`: metrics that it computes as well. `why`: it
+        computes no others. Raises UsageError otherwise."""
         known = ["train_loss"]
         if self.facts.validation:
-            known += ["val_loss", *([f"val_{self.metric}"] if self.metric else [])]
+            known += ["val_loss", *([f"val_{self.metric}"] if self.metric else []), *(f"val_{name}" for name in more)]
         if metric not in known:
             raise UsageError(
-                f"{key}: the script would have to compute {metric}, and computes {', '.join(known)}; take one of these "
-                f"({option_set(key, known[-1])})"
+                f"{key}: the script would have to compute {metric}, and computes {', '.join(known)}{why}; take one of "
+                f"these ({option_set(key, known[-1])})"
             )
         return metric
 
