@@ -13,7 +13,7 @@ from lossrun.errors import UsageError
 from lossrun.steps.evaluate import evaluate
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
-from tests.script.conftest import Make, assert_same_data, keras_losses, pytorch_losses
+from tests.script.conftest import Make, assert_same_data, keras_losses, keras_weights, pytorch_losses
 
 CLOSE = 1e-4
 N = 40
@@ -79,14 +79,54 @@ def test_labels_in_pytorch(pair: Make, options: dict[str, Any], weighted: bool) 
 @pytest.mark.keras
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 @pytest.mark.parametrize("options", OPTIONS)
-def test_labels_in_keras(pair: Make, options: dict[str, Any]) -> None:
-    made = pair("keras", **config("multiclass", {"name": "cross_entropy", **options}, weighted=False))
+@pytest.mark.parametrize("weighted", [True, False])
+def test_labels_in_keras(pair: Make, options: dict[str, Any], weighted: bool) -> None:
+    made = pair("keras", **config("multiclass", {"name": "cross_entropy", **options}, weighted=weighted))
     np.testing.assert_allclose(*keras_losses(made), rtol=CLOSE)
 
 
-def test_what_keras_would_weigh_otherwise_is_refused(pair: Make) -> None:
-    with pytest.raises(UsageError, match="take --as pytorch"):
-        pair("keras", **config("multiclass", {"name": "cross_entropy", "class_weights": {1: 2}}))
+# Losses of one number for each sample and of one for each output, with the weights of classes or outputs within or not.
+BOTH_WEIGHTS: list[Any] = [
+    ("binary", {"name": "binary_cross_entropy", "class_weights": [1, 3]}),
+    ("binary", {"name": "binary_cross_entropy", "class_weights": [1, 3], "label_smoothing": 0.2}),
+    ("binary", {"name": "hinge", "class_weights": "balanced"}),
+    ("binary", {"name": "squared_hinge", "class_weights": [2, 0]}),
+    ("multilabel", {"name": "binary_cross_entropy", "class_weights": [1, 2, 3]}),
+    ("multilabel", {"name": "binary_cross_entropy", "class_weights": [1, 2, 3], "reduction": "half_sample_mean"}),
+    ("multilabel", {"name": "mse", "reduction": "sum"}),
+    ("multiclass", {"name": "binary_cross_entropy", "class_weights": [1, 2, 3]}),
+    ("multiclass", {"name": "mse", "reduction": "sample_mean"}),
+    ("multiclass", {"name": "cross_entropy", "class_weights": [1, 0, 3], "label_smoothing": 0.1}),
+    ("multiclass", {"name": "focal", "class_weights": [1, 2, 3], "reduction": "half_sum"}),
+    ("multiclass", {"name": "multi_margin", "class_weights": [1, 2, 3], "weight_convention": "keras"}),
+    ("regression", {"name": "huber", "reduction": "sample_mean"}),
+    ("regression", {"name": "mae", "reduction": "half_sum"}),
+]
+
+
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+@pytest.mark.parametrize(("task", "loss"), BOTH_WEIGHTS)
+@pytest.mark.parametrize("framework", ["keras", "pytorch"])
+def test_samples_and_classes_with_weights(pair: Make, framework: str, task: str, loss: dict[str, Any]) -> None:
+    made = pair(framework, "lint=warn", **config(task, loss))
+    losses = keras_losses if framework == "keras" else pytorch_losses
+    np.testing.assert_allclose(*losses(made), rtol=CLOSE)
+
+
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+def test_the_weights_of_classes_count_in_no_metric_of_keras(pair: Make) -> None:
+    made = pair("keras", **config("multiclass", {"name": "cross_entropy", "class_weights": {1: 9}}))
+    model = made.script.build_model()
+    replica = made.session.replicas[0]
+    keras_weights(replica.network, model)
+    assert replica.parts.validation is not None
+    ours = evaluate(replica, replica.parts.validation, made.session.reading)
+    inputs, targets, weights = made.data["validation"]
+    scores = model.evaluate(inputs, targets, sample_weight=weights, verbose=0, return_dict=True)
+    assert scores["accuracy"] == pytest.approx(ours.metrics["accuracy"], rel=1e-5)
+    assert scores["loss"] == pytest.approx(ours.loss, rel=1e-4)
 
 
 @pytest.mark.parametrize("framework", ["pytorch", "keras"])

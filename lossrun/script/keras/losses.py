@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import numpy as np
+
 from lossrun.by_name import function_in
 from lossrun.errors import UsageError
 from lossrun.script.keras import loss_lines
@@ -23,19 +25,20 @@ def loss_section(experiment: ScriptInput) -> Section:
             f"have; take --as pytorch, or a loss from `{command('list', 'losses')}`"
         )
     chosen = options(experiment)
-    if chosen.of_samples:
-        return _weighting_samples(chosen)
-    if (own := _class(chosen)) is not None:
+    if not chosen.of_samples and (own := _class(chosen)) is not None:
         return Section(functions=[f"loss_fn = {own}"])
-    lines = [*_prepared(chosen), *_written(chosen)]
     constants = []
     if chosen.weights is not None:
         constants.append(call("CLASS_WEIGHTS = np.array", [literal(chosen.weights), '"float32"']))
         if loss["class_weights"] == "balanced":
             constants[:0] = comment("balanced: samples / (classes * samples of the class)")
-    text = function("def loss_fn(targets, outputs)", ABOUT, [*lines, *_reduced(chosen)])
-    needed = ["from keras import ops"] if "ops." in text else []
-    return Section(imports=needed, constants=constants, functions=[text])
+    if not chosen.of_samples:
+        lines = [*_prepared(chosen), *_written(chosen), *_reduced(chosen)]
+        functions = [function("def loss_fn(targets, outputs)", ABOUT, lines)]
+    else:
+        functions = _weighted_by_keras(chosen) if _is_weighed_by_keras(chosen) else _weighted_by_itself(chosen)
+    needed = ["from keras import ops"] if "ops." in functions[0] else []
+    return Section(imports=needed, constants=constants, functions=functions)
 
 
 def _written(o: Options) -> list[str]:
@@ -54,22 +57,70 @@ WEIGHTED: Final = '''class Loss(keras.losses.Loss):
 BODY'''
 
 
-def _weighting_samples(o: Options) -> Section:
+WEIGHING: Final = '''class Loss(keras.losses.Loss):
+    """ABOUT"""
+
+    def __call__(self, targets, outputs, sample_weight=None):
+BODY'''
+
+
+def _is_weighed_by_keras(o: Options) -> bool:
+    """Whether the weighted mean is one that Keras takes itself."""
+    return o.weights is None and o.parameters.get("ignore_index") is None and o.reduction == "mean"
+
+
+def _weighted_by_keras(o: Options) -> list[str]:
     """A loss of which Keras takes the weighted mean: sum of weighted losses over the sum of the weights, or, by Keras'
     own convention, over the number of samples."""
-    if o.weights is not None or o.parameters.get("ignore_index") is not None or o.reduction != "mean":
-        raise UsageError(
-            "weights of samples together with class_weights, ignore_index or a reduction: Keras multiplies the two "
-            "otherwise than lossrun; take --as pytorch"
-        )
     lines = [*_prepared(o), *_written(o)]
     lines.append("return losses" if o.per_sample else "return ops.mean(losses, axis=-1)")
     by_samples = o.parameters.get("weight_convention") == "keras"
     text = WEIGHTED.replace("DIVISOR", "the number of samples" if by_samples else "the sum of the weights")
     text = text.replace("BODY", "\n".join(f"        {line}" for line in lines))
     reduction = "sum_over_batch_size" if by_samples else "mean_with_sample_weight"
-    needed = ["from keras import ops"] if "ops." in text else []
-    return Section(imports=needed, functions=[text, f'loss_fn = Loss(reduction="{reduction}")'])
+    return [text, f'loss_fn = Loss(reduction="{reduction}")']
+
+
+def _weighted_by_itself(o: Options) -> list[str]:
+    """A loss that takes its own weighted mean, as Keras knows the weights of samples alone. These stay apart from those
+    of the classes, which do not count in metrics."""
+    lines = [
+        "targets, sample_weight = ops.convert_to_tensor(targets), ops.convert_to_tensor(sample_weight)",
+        *_prepared(o),
+        *_written(o),
+    ]
+    if o.weights is not None and not weighted_within(o):
+        lines.append("losses = weights * losses")
+    if not o.per_sample:
+        lines.append("losses = ops.mean(losses, axis=-1)")
+    factor = o.factor("ops.shape(outputs)[0]")
+    if factor:
+        lines += comment(f"reduction {o.reduction}: the mean times this.")
+    times = f"{factor} * " if factor else ""
+    if counted := _counted(o):
+        lines.append(f"counted = {' * '.join(counted)}")
+        lines.append(f"return {times}ops.divide_no_nan(ops.sum(sample_weight * losses), ops.sum(counted))")
+    else:
+        lines.append(f"return {times}ops.mean(sample_weight * losses)")
+    about = "The mean loss, each sample by its weight" + " and by that of its class" * (o.weights is not None)
+    body = "\n".join(f"        {line}" for line in lines)
+    return [WEIGHING.replace("ABOUT", f"{about}.").replace("BODY", body), "loss_fn = Loss()"]
+
+
+def _counted(o: Options) -> list[str]:
+    """What is multiplied to how much each sample counts in the mean, (N,); nothing where all count alike."""
+    if o.is_sum:
+        return []
+    factors = []
+    if o.parameters.get("weight_convention", "pytorch") == "pytorch":
+        factors.append("sample_weight")
+        if o.weights is not None and (o.of_classes or o.columns == 1):
+            factors.append("weights" if o.of_classes else "weights[:, 0]")
+        elif o.weights is not None:
+            factors.append(f"{np.mean(o.weights):.9g}")  # of the outputs
+    if (ignored := o.parameters.get("ignore_index")) is not None:
+        factors.append(f'ops.cast(targets != {ignored}, "float32")')
+    return factors
 
 
 def _class(o: Options) -> str | None:

@@ -23,20 +23,20 @@ BODY"""
 DROP_LAST: Final = '''class Batches(keras.utils.PyDataset):
     """Batches without the last, smaller one: model.fit itself has no drop_last."""
 
-    def __init__(self, inputs, targets):
+    def __init__(self, *arrays):
         super().__init__()
-        self.inputs, self.targets = inputs, targets
+        self.arrays = arrays
         self.on_epoch_end()
 
     def __len__(self):
-        return len(self.inputs) // BATCH_SIZE
+        return len(self.arrays[0]) // BATCH_SIZE
 
     def __getitem__(self, number):
         rows = self.order[number * BATCH_SIZE : (number + 1) * BATCH_SIZE]
-        return self.inputs[rows], self.targets[rows]
+        return tuple(array[rows] for array in self.arrays)
 
     def on_epoch_end(self):
-        self.order = ORDER(len(self.inputs))'''
+        self.order = ORDER(len(self.arrays[0]))'''
 
 MACRO_F1: Final = '''class MacroF1(keras.metrics.F1Score):
     """F1 of each label from logits, averaged."""
@@ -99,10 +99,6 @@ def script(experiment: ScriptInput) -> str:
         optimizer_lines = [line.replace("learning_rate=RATE", "Schedule()") for line in optimizer_lines]
     optimizer_lines = [line.replace("learning_rate=RATE", "LEARNING_RATE") for line in optimizer_lines]
     section.functions.append(_build(model_lines, optimizer_lines, metric, weighted=weighted))
-    if weighted and experiment.drops_last:
-        raise UsageError(
-            "drop_last with weights of samples: the script hands Keras no weights there; take --as pytorch"
-        )
     if experiment.drops_last:
         order = "np.random.permutation" if config.shuffle else "np.arange"
         section.functions.append(DROP_LAST.replace("ORDER", order))

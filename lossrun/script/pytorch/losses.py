@@ -118,7 +118,8 @@ def _prepared(o: Options) -> list[str]:
     lines = []
     if o.one_hot and not _is_embedded(o):
         lines.append(f"targets = F.one_hot(targets, {o.columns}).to(outputs.dtype)")
-    if o.weights is not None and ((o.divides_by_weights and not o.of_samples) or not _weighted_within(o)):
+    divides = o.divides_by_weights and not (o.of_samples and o.of_classes)
+    if o.weights is not None and (divides or not _weighted_within(o)):
         # Of the targets as they are, before any smoothing.
         if o.of_classes:
             lines.append("weights = CLASS_WEIGHTS[targets]")
@@ -160,7 +161,7 @@ def _weighted_mean(o: Options) -> list[str]:
     if o.is_sum:
         return [*lines, "return (sample_weights * losses).mean()"]
     counted = _counting(o, "sample_weights", "CLASS_WEIGHTS")
-    if o.columns == 1 and o.weights is not None and not _weighted_within(o):
+    if o.columns == 1 and o.weights is not None:
         counted = counted.replace("torch.lerp(CLASS_WEIGHTS[0], CLASS_WEIGHTS[1], targets[:, 0])", "weights[:, 0]")
     if not counted:
         return [*lines, "return (sample_weights * losses).mean()"]

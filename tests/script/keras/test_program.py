@@ -22,6 +22,16 @@ pytestmark = [
 CLOSE = 1e-4  # float32, over a few steps
 MISSING = ("asgd", "rprop", "radam", "muon")
 
+WEIGHTED = {
+    "name": "inline",
+    "inputs": [[i / 10, (i % 7) / 7] for i in range(40)],
+    "targets": [i % 3 for i in range(40)],
+    "weights": [1 + i % 4 for i in range(40)],
+    "task": "multiclass",
+    "validation": 8,
+    "test": 8,
+}
+
 
 def agree(pair: Any, most: int = 5) -> None:
     found, expected = keras_losses(pair, most)
@@ -197,6 +207,8 @@ def test_a_plateau_is_pytorchs_rule(pair: Make, metric: str) -> None:
         ({"dataset": DATASETS["multilabel"], "loss": "binary_cross_entropy", "best": "val_macro_f1"}, "test_macro_f1 "),
         ({"dataset": DATASETS["binary"], "loss": "hinge", "precision": "float64"}, "test_accuracy "),
         ({"dataset": DATASETS["multiclass"], "loss": "focal", "precision": "bf16"}, "test_accuracy "),
+        ({"dataset": WEIGHTED, "loss": {"name": "cross_entropy", "class_weights": [1, 2, 3]}}, "test_accuracy "),
+        ({"dataset": WEIGHTED, "loss": "cross_entropy", "batch_size": 7, "drop_last": True}, "test_accuracy "),
     ],
 )
 def test_main_trains_to_its_end(
