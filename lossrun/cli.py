@@ -14,14 +14,14 @@ from lossrun.commands.with_config import WithConfig
 from lossrun.commands.words import Group
 from lossrun.errors import READER_GONE, LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
 from lossrun.output import accept_any_text
-from lossrun.shell import is_a_width
+from lossrun.shell import command, is_a_width
 from lossrun.version import __version__
 
 app = typer.Typer(
     cls=Group,
     help="Find out which loss, optimizer or learning rate is better: train from YAML, resume exactly, compare fairly.",
-    epilog="`lossrun COMMAND --help` lists the options of a command. `lossrun explain NAME` explains a loss, an "
-    "optimizer or a key of the config. `lossrun manual` has everything on one page, exit codes too.",
+    epilog=f"`{command('COMMAND', '--help')}` lists the options of a command. `{command('explain', 'NAME')}` explains "
+    f"a loss, an optimizer or a key of the config. `{command('manual')}` has everything on one page, exit codes too.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -119,8 +119,8 @@ COMMANDS: Final = (
     configs.new,
     configs.fetch,
 )
-for command in COMMANDS:
-    takes_keys = "set_" in signature(command).parameters
+for function in COMMANDS:
+    takes_keys = "set_" in signature(function).parameters
     # typer would keep the line breaks of the source, which fit no screen.
-    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.__doc__ or "").split("\n\n"))
-    app.command(command.__name__.rstrip("_"), cls=WithConfig if takes_keys else AnsweringCommand, help=text)(command)
+    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in (function.__doc__ or "").split("\n\n"))
+    app.command(function.__name__.rstrip("_"), cls=WithConfig if takes_keys else AnsweringCommand, help=text)(function)

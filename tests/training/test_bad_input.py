@@ -124,16 +124,18 @@ def test_a_value_just_outside_its_bounds_is_refused_by_name(lossrun: Run, chain:
         wrong = {
             path: (outside(parameter)[side], parameter) for path, parameter in theirs if side < len(outside(parameter))
         }
-        values = [
-            (path, [value] if "list" in str(parameter.type) and int not in get_args(parameter.type) else value)
-            for path, (value, parameter) in wrong.items()
-        ]
+        in_lists = {
+            path: "list" in str(parameter.type) and int not in get_args(parameter.type)
+            for path, (_, parameter) in wrong.items()
+        }
+        values = [(path, [value] if in_lists[path] else value) for path, (value, _) in wrong.items()]
         changes = placed(names + values)
         result = trained(lossrun, changes.pop("dataset", "mnist"), **changes)
         for path, (value, parameter) in wrong.items():
             dotted = ".".join(path).replace(".0.", "[0].")
-            message = rf"{re.escape(dotted)}(\[0\])?: {re.escape(repr(value))} is not allowed; expected "
-            assert_refused(result, 2, message + re.escape(parameter.expected))
+            place, expected = ("[0]", parameter.expected_item) if in_lists[path] else ("", parameter.expected)
+            message = f"{dotted}{place}: {value!r} is not allowed; expected {expected}"
+            assert_refused(result, 2, re.escape(message))
 
 
 # Data

@@ -58,7 +58,7 @@ def to_html(commands: Sequence[Command], curves: Curves) -> str:
     return document(
         "lossrun.report.manual",
         "manual",
-        "lossrun manual",
+        command("manual"),
         contents=joined(_contents(chapter) for chapter in chapters),
         chapters=joined(_section(chapter) for chapter in chapters),
     )
@@ -223,7 +223,8 @@ def _rules() -> _Chapter:
     outcomes = {name: severity(name) for name in RULES}
     content = [
         element(
-            "p", prose("`lossrun check` and `train` hold every config against these rules before anything is trained.")
+            "p",
+            prose(f"`{command('check', 'CONFIG')}` and training itself check these rules before anything is trained."),
         ),
         subjects_table("rule", meanings, outcomes, ("rule", "otherwise", "what has to hold")),
         *(article_section(article(Topic("rule", name, rule, name)), 3) for name, rule in RULES.items()),
