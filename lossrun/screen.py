@@ -15,6 +15,7 @@ from lossrun.catalog.declaration import Layer
 from lossrun.config.config import Best
 from lossrun.experiment import Experiment
 from lossrun.health.finding import Finding
+from lossrun.plugins.loading import files_left_behind
 from lossrun.records import history, ledger, recorded
 from lossrun.report import training as report
 from lossrun.report.facts import facts
@@ -31,6 +32,7 @@ from lossrun.training.stopping import Requests, listening
 
 # A run is still improving if each of this many last epochs was better than the one before.
 STEADY: Final = 3
+FILES_LISTED: Final = 5
 
 
 def train_on_screen(
@@ -164,6 +166,9 @@ def _beginning(session: Session, experiment: Experiment, own_layers: Sequence[La
     report.banner(err, {**known, **machine}, summary_rows(config, experiment.facts, own_layers))
     for text in experiment.reading.notes:
         note(err, text)
+    if left := files_left_behind(config, experiment.reading.directory):
+        named = f"{', '.join(left[:FILES_LISTED])}{', ...' * (len(left) > FILES_LISTED)}"
+        note(err, f"your own code names {named}; the run keeps copies of code alone, so these must stay where they are")
     for text in experiment.warnings:
         warning(err, text)
     if more := where_to_read(experiment.warnings):

@@ -16,7 +16,7 @@ from lossrun.config.config import Choice, Config
 from lossrun.errors import UsageError
 from lossrun.nearby import nearby, nearest_first
 from lossrun.plugins.calling import users_code
-from lossrun.plugins.sources import files_to_keep, is_installed, read_sources
+from lossrun.plugins.sources import files_to_keep, is_installed, read_sources, texts_in
 
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED: Final = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
@@ -89,6 +89,34 @@ def own_files(config: Config) -> dict[str, Path]:
     choices = (config.dataset, config.model, config.loss, config.optimizer)
     modules = dict.fromkeys(choice.name.partition(":")[0] for choice in choices if choice.is_plugin)
     return {name: path for module in modules for name, path in files_to_keep(module).items()}
+
+
+def files_left_behind(config: Config, config_dir: Path) -> list[str]:
+    """Return the files that the user's own code or its parameters name, and of which a run keeps no copy.
+
+    They are looked for next to the code, next to the config and in the current folder.
+    """
+    kept = own_files(config)
+    choices = (config.dataset, config.model, config.loss, config.optimizer)
+    named = {text: [config_dir, Path()] for choice in choices if choice.is_plugin for text in _texts(choice.parameters)}
+    for path in kept.values():
+        named |= {text: [path.parent, config_dir, Path()] for text in texts_in(path)}
+    modules = {path.resolve() for path in kept.values()}
+    return [text for text, folders in named.items() if any(_is_left(folder / text, modules) for folder in folders)]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _texts(item)
+
+
+def _is_left(path: Path, modules: set[Path]) -> bool:
+    try:
+        return path.is_file() and path.resolve() not in modules
+    except (OSError, ValueError):  # no name of a file
+        return False
 
 
 def own_component(kind: str, choice: Choice, config_dir: Path) -> tuple[Any, dict[str, Any]]:

@@ -36,6 +36,15 @@ def files_to_keep(module_name: str) -> dict[str, Path]:
     }
 
 
+def texts_in(path: Path) -> list[str]:
+    """Return the texts that are written in a source file: what it opens is among them, unless it is computed."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return []
+    return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
 def is_installed(path: Path) -> bool:
     """Whether a file belongs to Python itself or was put among the installed packages."""
     paths = sysconfig.get_paths()

@@ -97,3 +97,48 @@ def test_a_config_can_call_what_is_installed_without_a_file_beside_it(lossrun: R
     (tmp_path / "other.yaml").write_text(config)
     assert lossrun("check", "other.yaml").code == 3  # what it gives is no dataset, but it was called
     assert (tmp_path / "called").exists()
+
+
+READING = """
+from pathlib import Path
+import numpy as np
+import torch
+import lossrun
+
+HERE = Path(__file__).parent
+
+def scale():
+    return float((HERE / "scale.txt").read_text())
+
+def data(table="none"):
+    x = np.loadtxt(table)[:, None] if table != "none" else np.arange(20.0)[:, None]
+    return lossrun.Dataset(train=(x, scale() * x), task="regression")
+
+def loss(outputs, targets):
+    return (outputs - targets).square().mean(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("dataset", "left"),
+    [
+        ("reading:data", ["scale.txt"]),
+        ("{name: 'reading:data', table: numbers.txt}", ["numbers.txt", "scale.txt"]),
+        ("synthetic_regression", ["scale.txt"]),  # the loss is in the same file
+    ],
+)
+def test_files_that_own_code_reads_are_named_as_no_copy_is_kept(
+    lossrun: Run, tmp_path: Path, dataset: str, left: list[str]
+) -> None:
+    (tmp_path / "reading.py").write_text(READING)
+    (tmp_path / "scale.txt").write_text("2")
+    (tmp_path / "numbers.txt").write_text("\n".join(map(str, range(20))))
+    (tmp_path / "unread.txt").write_text("3")
+    config = (
+        f"dataset: {dataset}\nmodel: linear\nloss: 'reading:loss'\noptimizer: sgd\nlearning_rate: 1e-4\nepochs: 1\n"
+    )
+    (tmp_path / "c.yaml").write_text(config)
+    trained = lossrun("train", "c.yaml", "--set", "lint=warn")
+    assert trained.code == 0, trained.err
+    (told,) = [line for line in trained.err.splitlines() if "your own code names" in line] or [""]
+    assert told.partition("names ")[2].partition(";")[0] == ", ".join(left)
