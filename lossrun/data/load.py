@@ -72,14 +72,15 @@ def load(
     standardize = parameters["standardize"]
     if standardize["targets"] and source.task != "regression":
         raise DataError(
-            f"dataset.standardize: targets of a {source.task} task are classes; only a regression has units"
+            f"dataset.standardize: the targets of a {source.task} task are classes, and only regression targets can be "
+            "standardized; set it to false for targets"
         )
     input_scaling = scaling.fit(train.inputs) if standardize["inputs"] else source.input_scaling
     if train.inputs.ndim == 2:
         notes += scaling.constant_notes(train.inputs, source.columns, standardized=standardize["inputs"])
         notes += scaling.scale_notes(train.inputs, source.task) if input_scaling is None else ()
     if source.task == "regression" and (train.targets == train.targets[0]).all():
-        notes.append(f"the training targets are all {_row(train.targets[0])}: there is nothing to learn")
+        notes.append(f"all training targets are {_row(train.targets[0])}: there is nothing to learn")
     target_scaling = scaling.fit(train.targets) if standardize["targets"] else Scaling.identity()
     if precision != "float64":
         notes += scaling.coarse_notes(
@@ -139,14 +140,16 @@ def without_void(source: UnsplitData) -> tuple[UnsplitData, int]:
         given = replace(given, values=given.values[rows], place=lambda row: place(int(rows[row])))
     for name, part in left.items():
         if not len(part):
-            raise DataError(f"every {name} sample has the ignored label; expected some that count")
+            raise DataError(
+                f"every {name} sample has the ignored label, so no sample counts; expected some with other labels"
+            )
     validation, test = left.get("validation"), left.get("test")
     return replace(source, train=left["train"], validation=validation, test=test, given=given), count
 
 
 def _void_notes(count: int, ignored: str | float | None) -> list[str]:
     samples = "1 sample" if count == 1 else f"{count} samples"
-    return [f"{samples} with the ignored label {ignored}, which is no class, left out"] if count else []
+    return [f"{samples} left out: the label {ignored} is ignored and is not a class"] if count else []
 
 
 def _split(
@@ -187,7 +190,8 @@ def _split(
         test = others[1] if len(others[1]) else test
     parts = {"train": train, "validation": validation, "test": test}
     notes = [
-        f"{name}: {size} sample{'s' * (size > 1)} drawn from the training part, as column {given.name} names none"
+        f"{name}: {size} sample{'s' * (size > 1)} drawn at random from the training part, since column {given.name} "
+        "names none"
         for name, size in (("test", test_size), ("validation", validation_size))
         if size and given and given.by == "column"
     ]
@@ -215,8 +219,8 @@ def _check_split(source: UnsplitData, parameters: Mapping[str, Any], named: Mapp
     draws = way == "groups" or any(part not in named and split[part] is None for part in ("validation", "test"))
     if (way == "order" or not draws) and parameters["split_seed"] != SPLIT_SEED.default:
         raise DataError(
-            f"dataset.split_seed: {parameters['split_seed']}, but nothing is drawn: the split is given by "
-            f"dataset.split; keep one of the two"
+            f"dataset.split_seed: {parameters['split_seed']}, but nothing is drawn at random: dataset.split gives "
+            f"the split; keep one of the two"
         )
 
 
@@ -226,7 +230,8 @@ def _fill_missing(parts: Mapping[str, Part], columns: tuple[str, ...]) -> tuple[
     empty = np.isnan(train).all(axis=0)
     if empty.any():
         raise DataError(
-            f"column {columns[empty.argmax()]} is empty in the whole training part and has no mean; drop it"
+            f"column {columns[empty.argmax()]} is empty in the whole training part, so it has no mean; leave it out "
+            "with drop"
         )
     means = np.asarray(np.nanmean(train, axis=0, dtype=np.float64))
     count = sum(int(np.isnan(part.inputs).sum()) for part in parts.values())

@@ -111,7 +111,7 @@ def test_predictions_that_cannot_be_had(lossrun: Run, houses: Path, tmp_path: Pa
     (tmp_path / "new.csv").write_text("place,rooms\nforest,3\n")
     unseen = lossrun("predict", "last", "-i", "new.csv")
     assert unseen.code == 3
-    assert "new.csv:2: column place: 'forest' was never seen in training" in unseen.err
+    assert "new.csv:2: column place: 'forest' did not occur in training" in unseen.err
     assert unseen.out == ""
     assert lossrun("predict", "last", "-i", "new.csv", "-o", "out.txt").code == 2
     assert lossrun("predict", "last", "-i", "new.csv", "--seed", "9").code == 2

@@ -49,8 +49,8 @@ def test_an_ignored_label_is_found_as_it_is_written(labels, ignored, classes, pl
     assert (
         sorted(int(x) for part in parts for x in part.inputs[:, 0]) == np.flatnonzero(encoded.targets != VOID).tolist()
     )
-    assert [note for note in data.notes if "which is no class" in note] == (
-        [f"{len(marked)} samples with the ignored label {ignored}, which is no class, left out"] if len(marked) else []
+    assert [note for note in data.notes if "is not a class" in note] == (
+        [f"{len(marked)} samples left out: the label {ignored} is ignored and is not a class"] if len(marked) else []
     )
 
 

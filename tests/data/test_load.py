@@ -46,7 +46,7 @@ def test_corruption_touches_training_targets_alone(loaded: Callable[..., Data]) 
 
 
 def test_too_few_samples_for_outliers_are_told_apart_from_constant_targets(loaded: Callable[..., Data]) -> None:
-    with pytest.raises(DataError, match="take more samples"):
+    with pytest.raises(DataError, match="use more samples"):
         loaded("synthetic_regression", samples=3, corrupt={"outliers": 0.5})
 
 
@@ -72,7 +72,7 @@ def test_scalings_are_fitted_on_the_training_part(loaded: Callable[..., Data]) -
 
 
 def test_classes_are_not_standardized(loaded: Callable[..., Data]) -> None:
-    with pytest.raises(DataError, match="only a regression"):
+    with pytest.raises(DataError, match="only regression targets"):
         loaded("wine", standardize={"inputs": False, "targets": True})
 
 

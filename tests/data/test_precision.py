@@ -204,7 +204,7 @@ def test_what_an_array_has_lost_before_is_named(
         (tmp_path / "own_types.py").write_text(OWN_TYPES)
         name = f"own_types:{'arrays' if way == 'own inputs' else 'targets'}"
         notes = loaded(name, kind=kind, x=str(tmp_path / "x.npy")).notes
-    told = [note for note in notes if "smaller differences are lost already" in note]
+    told = [note for note in notes if "smaller differences are already lost" in note]
     assert len(told) == lost
     if told:
         bits = {"float32": 24, "float16": 11, "bfloat16": 8}[kind]

@@ -1,4 +1,4 @@
-"""A loss of numbers on targets that are words is no classification that anybody asked for."""
+"""A loss of numbers on targets that are words is not a classification that anybody asked for."""
 
 from pathlib import Path
 from typing import Any

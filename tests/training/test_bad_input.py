@@ -144,7 +144,7 @@ def test_a_value_just_outside_its_bounds_is_refused_by_name(lossrun: Run, chain:
 @pytest.mark.parametrize(
     ("inputs", "targets", "changes", "message"),
     [
-        ([[1], [2], [3]], [[1, 2, 3]], {}, "dataset.targets: 3 inputs and 1 targets; .* lie across"),
+        ([[1], [2], [3]], [[1, 2, 3]], {}, "dataset.targets: 3 inputs and 1 targets; .* transposed"),
         ([[1], [2], [3]], [1.5, 2], {}, "dataset.targets: 3 inputs and 2 targets"),
         ([[1, 2], [2], [3, 4]], [1.5, 2, 3], {}, r"dataset.inputs\[1\]: 1 number, but the first row is 2 numbers"),
         ([[1], [2], [3]], [[1, 2], [3, 4], [5]], {}, r"dataset.targets\[2\]: 1 number, but the first row is 2"),
@@ -153,25 +153,26 @@ def test_a_value_just_outside_its_bounds_is_refused_by_name(lossrun: Run, chain:
         ([], [], {}, "dataset.inputs: no inputs and no targets"),
         ([[1], [1e39], [3]], [1.5, 2, 3], {}, r"dataset.inputs\[1\]\[0\]: 1e\+39; expected a finite number"),
         ([[1], [2], [3]], [1.5, 2, -1e39], {}, r"dataset.targets\[2\]: -1e\+39; expected a finite number"),
-        ([1, 2, 3, 4], [0, 1, 1, 0], {}, "dataset.targets: .*could be amounts or classes; add task: regression or"),
+        ([1, 2, 3, 4], [0, 1, 1, 0], {}, "dataset.targets: .*could be quantities or classes; add task: regression or"),
         ([1, 2, 3], [0, 1, 2], {"task": "binary", **BINARY}, "dataset.targets: 3 classes"),
-        ([1, 2, 3], [0, 1, 0.5], {"task": "binary", **BINARY}, r"dataset.targets\[2\]: 0.5 is no class"),
+        ([1, 2, 3], [0, 1, 0.5], {"task": "binary", **BINARY}, r"dataset.targets\[2\]: 0.5 is not a class"),
         ([1, 2, 3], [1, 1, 1], {"task": "multiclass", **CLASSES}, "dataset.targets: only the class 1"),
         ([1, 2], [[0, 1], [1, 2]], {"task": "multilabel", **BINARY}, r"dataset.targets\[1\]\[1\]: 2; multilabel"),
         ([1, 2], [[0, 1], [1, 1]], {"task": "multiclass", **CLASSES}, r"dataset.targets\[1\]: the row \[1, 1\]; "),
         ([1, 2, 3], [1.5, 2, 3], {"validation": 3}, "dataset.validation: 3 takes 3 of 3 samples and leaves nothing"),
-        ([1, 2, 3], [1.5, 2, 3], {"test": 1.5}, "dataset.test: 1.5 is no share; expected below 1"),
+        ([1, 2, 3], [1.5, 2, 3], {"test": 1.5}, "dataset.test: 1.5 is not a share; expected a number below 1"),
         (
             [1, 2, 3],
             [1.5, 2, 3],
             {"validation": 2, "test": 1},
-            "dataset.validation: 2 takes 2 of 2 samples, which test: 1 leaves of 3, and leaves nothing to train on",
+            "dataset.validation: 2 takes 2 of 2 samples \\(test: 1 takes the rest of 3\\) and leaves nothing to train "
+            "on",
         ),
         (
             [1, 2, 3, 4],
             [0, 1, 1, 0],
             {"task": "binary", "standardize": {"targets": True}, **BINARY},
-            "dataset.standardize: targets of a binary task are classes",
+            "dataset.standardize: the targets of a binary task are classes",
         ),
         (
             [1, 2, 3],
@@ -226,11 +227,11 @@ def test_points_that_are_no_numbers_are_shown_where_they_stand(lossrun: Run, poi
         (ROWS + ",inf,2\n", {"missing": "mean"}, r"table.csv:14: column b: inf"),
         (ROWS + "1,x,2\n", {}, r"table.csv:14: column b: 'x' is not a number"),
         (ROWS + "1,2\n", {}, r"table.csv:14: 2 cells, but the header has 3"),
-        ("a,y\n1,0\n2,1\n3,1.5\n", {"task": "binary", **BINARY}, r"table.csv:4: column y: 1.5 is no class"),
+        ("a,y\n1,0\n2,1\n3,1.5\n", {"task": "binary", **BINARY}, r"table.csv:4: column y: 1.5 is not a class"),
         (
             "a,y\n1,0\n,1\n3,1\n4,0.5\n",
             {"task": "binary", "missing": "drop", **BINARY},
-            r"table.csv:5: column y: 0.5 is no class",
+            r"table.csv:5: column y: 0.5 is not a class",
         ),
         (
             "a,p,q\n1,0,1\n2,1,1\n3,0,1\n",
@@ -243,11 +244,11 @@ def test_points_that_are_no_numbers_are_shown_where_they_stand(lossrun: Run, poi
             r"table.csv:4: column q: 2; multilabel",
         ),
         ("a,y\n1,1.5\n", {}, "dataset.test: 0.2 takes 1 of 1 samples and leaves nothing"),
-        ("a,y\n1,1.5\n2,2\n", {}, "dataset.validation: 0.1 takes 1 of 1 samples, which test: 0.2 leaves of 2,"),
+        ("a,y\n1,1.5\n2,2\n", {}, "dataset.validation: 0.1 takes 1 of 1 samples \\(test: 0.2 takes the rest of 2\\)"),
         (ROWS, {"target": "z"}, "dataset.target: .*table.csv has no 'z'"),
         (ROWS, {"path": "tabel.csv"}, r"dataset.path: .*tabel.csv cannot be read"),
         (ROWS, {"test": "official"}, "dataset.test: official, but this dataset has no official test set"),
-        ("a,b,y\n", {}, "table.csv: a header but no rows"),
+        ("a,b,y\n", {}, "table.csv: there is a header but no row"),
     ],
 )
 def test_tables(lossrun: Run, text: str, changes: dict[str, Any], message: str) -> None:  # noqa: F811
@@ -276,7 +277,7 @@ def put(array: np.ndarray, index: Any, value: float) -> np.ndarray:
             r"arrays.npz: v\[3\]: nan; expected a finite number",
         ),
         ({"x": np.ones((4, 1, 2, 2)) * put(Y[:4], 2, np.inf)[:, None, None, None], "y": Y[:4]}, {}, r"x\[2, 0, 0, 0\]"),
-        ({"x": X, "y": np.ones((3, 12))}, {}, r"different lengths or none: x \(12, 2\), y \(3, 12\)"),
+        ({"x": X, "y": np.ones((3, 12))}, {}, r"different lengths, or without rows: x \(12, 2\), y \(3, 12\)"),
         ({"x": X, "y": Y[:11]}, {}, r"x \(12, 2\), y \(11,\); expected one row of each for every sample"),
         ({"x": X, "y": Y[None]}, {}, r"y \(1, 12\)"),
         ({"x": X, "y": Y[:, None, None]}, {}, r"dataset.target: y of .*: has the shape \(12, 1, 1\)"),
@@ -284,7 +285,7 @@ def put(array: np.ndarray, index: Any, value: float) -> np.ndarray:
         (
             {"x": X, "y": put(np.arange(12) % 3 * 1.0, 4, 0.5)},
             {"task": "multiclass", **CLASSES},
-            r"arrays.npz: y\[4\]: 0.5 is no class",
+            r"arrays.npz: y\[4\]: 0.5 is not a class",
         ),
         ({"x": X, "y": np.arange(12) % 3}, {"task": "binary", **BINARY}, r"dataset.target: y of .*: 3 classes"),
         (
@@ -420,7 +421,7 @@ def test_numbers_whose_squares_are_beyond_float32(lossrun: Run) -> None:  # noqa
             "input column 0 is constant in the",
         ),
         ({"inputs": [[7], [7]], "targets": [1.5, 2]}, {}, "every input is constant in the training part"),
-        ({"inputs": [1, 2], "targets": [2.5, 2.5]}, {}, "the training targets are all 2.5: there is nothing to learn"),
+        ({"inputs": [1, 2], "targets": [2.5, 2.5]}, {}, "all training targets are 2.5: there is nothing to learn"),
         (
             {"inputs": [1, 2, 3, 4, 5], "targets": [0, 0, 1, 1, 2], "task": "multiclass", "validation": 3},
             CLASSES,

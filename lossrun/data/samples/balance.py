@@ -30,7 +30,7 @@ def class_notes(parts: Mapping[str, Part], task: Task, target_size: int, classes
             "tell apart: hold out fewer samples, or add some of the others"
         )
     nowhere = np.flatnonzero(sum(counts.values()) == 0)
-    return (f"{_listed(names, nowhere)} in no sample at all",) if len(nowhere) else ()
+    return (f"{_listed(names, nowhere)} in no sample",) if len(nowhere) else ()
 
 
 def _listed(names: tuple[str, ...], places: np.ndarray) -> str:

@@ -56,13 +56,13 @@ def displace(targets: np.ndarray, share: float, scale: float, seed: int) -> np.n
     """
     if len(targets) < 2:
         raise DataError(
-            "dataset.corrupt: outliers are sized in standard deviations, and a single training sample has none; "
-            "take more samples, or hold out fewer for validation and test"
+            "dataset.corrupt: the size of outliers is in standard deviations, and a single training sample has none; "
+            "use more samples, or hold out fewer for validation and test"
         )
     std = targets.std(axis=0, dtype=np.float64)
     if not std.all():
         raise DataError(
-            "dataset.corrupt: outliers are sized in standard deviations, but the training targets are constant"
+            "dataset.corrupt: the size of outliers is in standard deviations, but all training targets are equal"
         )
     rng = generator(seed, DataStream.OUTLIERS)
     displacement = np.zeros(targets.shape)

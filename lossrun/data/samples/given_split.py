@@ -39,7 +39,7 @@ def split_column(parameters: Mapping[str, Any], table: Table, names: list[str], 
     missing = table.is_missing(name)
     for row in rows:
         if missing[row] or not table.columns[name][row]:
-            raise DataError(f"{table.place(row, name)}: empty; the split needs a value in every row")
+            raise DataError(f"{table.place(row, name)}: the cell is empty; the split needs a value in every row")
 
     def place(index: int) -> str:
         return table.place(rows[index], name)
@@ -68,11 +68,11 @@ def parts_of(given: SplitColumn) -> dict[str, np.ndarray]:
     if (parts == "").any():
         row = int((parts == "").argmax())
         raise DataError(
-            f"{given.place(row)}: {str(given.values[row])!r} is no part; expected train, validation or test (also "
-            "training, val, dev, testing)"
+            f"{given.place(row)}: {str(given.values[row])!r} is not the name of a part; expected train, validation or "
+            "test (or training, val, dev, testing)"
         )
     if not (parts == "train").any():
-        raise DataError(f"dataset.split: no row of column {given.name} says train; there is nothing to train on")
+        raise DataError(f"dataset.split: no row of column {given.name} says train, so there is nothing to train on")
     return {part: parts == part for part in ("train", "validation", "test") if (parts == part).any()}
 
 
@@ -83,7 +83,9 @@ def last_rows(given: SplitColumn, rows: np.ndarray, size: int) -> np.ndarray:
     order = np.flatnonzero(rows)[np.argsort(times[rows], kind="stable")]
     borders = np.flatnonzero(np.diff(times[order]) != 0) + 1  # where another time begins
     if size and not len(borders):
-        raise DataError(f"dataset.split.order: column {given.name} holds one value only; there is no order to split by")
+        raise DataError(
+            f"dataset.split.order: column {given.name} holds only one value, so there is no order to split by"
+        )
     if size:
         held[order[borders[np.abs(len(order) - borders - size).argmin()] :]] = True
     return held
@@ -116,14 +118,14 @@ def date_form(given: SplitColumn) -> str:
     if not found:
         wrong = next((place for place, cell in enumerate(cells) if not _is_date(cell)), len(cells) - 1)
         raise DataError(
-            f"{given.place(int(first[wrong]))}: {cells[wrong]!r} is no date, or not written as the others are; "
-            "expected numbers, or dates such as 2024-01-31 or 31.1.2024"
+            f"{given.place(int(first[wrong]))}: {cells[wrong]!r} is not a date, or is written differently from the "
+            "others; expected numbers, or dates such as 2024-01-31 or 31.1.2024"
         )
     orders = [np.argsort(np.array(times), kind="stable").tolist() for times in found.values()]
     if any(order != orders[0] for order in orders[1:]):
         raise DataError(
-            f"{given.place(0)}: {str(given.values[0])!r}: the day or the month could come first; write dates as "
-            "2024-01-31"
+            f"{given.place(0)}: {str(given.values[0])!r}: the first number could be the day or the month; write dates "
+            "as 2024-01-31"
         )
     return next(iter(found))
 
@@ -154,7 +156,7 @@ def whole_groups(given: SplitColumn, rows: np.ndarray, size: int, seed: int, pur
     if len(names) < 2:
         raise DataError(
             f"dataset.split.groups: {len(names)} group is left in column {given.name}, too few for another part; hold "
-            "out fewer parts"
+            "out fewer parts, or choose a column with more groups"
         )
     held[np.flatnonzero(rows)[np.isin(index, choose_groups(counts, size, generator(seed, purpose)))]] = True
     return held

@@ -26,16 +26,16 @@ def as_weights(value: Any, where: str, samples: int, place: Callable[[int], str]
         raise DataError(f"{where}: holds {array.dtype} values; expected one number of at least 0 for each sample")
     if array.shape not in ((samples,), (samples, 1)):
         raise DataError(
-            f"{where}: shape {array.shape} for {samples} sample{'s' * (samples != 1)}; expected one weight for each "
-            "sample"
+            f"{where}: has the shape {array.shape} for {samples} sample{'s' * (samples != 1)}; expected one weight for "
+            "each sample"
         )
     weights = array.reshape(samples).astype(np.float64)
     wrong = ~((weights == 0) | ((weights >= LEAST) & (weights <= MOST)))
     if wrong.any():
         row = int(wrong.argmax())
-        raise DataError(f"{place(row)}: the weight {weights[row]:g}; {EXPECTED}")
+        raise DataError(f"{place(row)}: the weight is {weights[row]:g}; {EXPECTED}")
     if not weights.any():
-        raise DataError(f"{where}: every weight is 0, so no sample counts; expected some weights above 0")
+        raise DataError(f"{where}: all weights are 0, so no sample counts; expected some weights above 0")
     return weights
 
 
@@ -50,9 +50,9 @@ def weight_notes(parts: Mapping[str, Part], called: str, *, standardized: bool) 
     for name, weights in given.items():
         if not weights.any():
             raise DataError(
-                f"{called}: every weight of the {name} part is 0, so no sample in it counts; use another split_seed or "
-                "more samples"
+                f"{called}: all weights of the {name} part are 0, so none of its samples counts; use another "
+                "split_seed or more samples"
             )
     low, high, total = summary_of(np.concatenate(list(given.values())))
     note = f"weights: {called}, {low:g} to {high:g}, sum {total:g}"
-    return (f"{note}; standardize does not look at them" if standardized else note,)
+    return (f"{note}; standardize ignores them" if standardized else note,)

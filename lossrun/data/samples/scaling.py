@@ -45,7 +45,7 @@ def scale_notes(table: np.ndarray, task: Task) -> tuple[str, ...]:
     if max(-low, high) > LARGE:
         found.append(f"reach from {low:.4g} to {high:.4g}")
     if len(widths) and widths.max() > FAR_APART * widths.min():
-        found.append(f"come in columns {widths.min():.4g} to {widths.max():.4g} wide")
+        found.append(f"have columns whose ranges differ from {widths.min():.4g} to {widths.max():.4g}")
     # Whose inputs need it has targets that need it, mostly.
     how = "{inputs: true, targets: true}" if task == "regression" else "true"
     return (f"inputs {' and '.join(found)}: standardize: {how} usually helps",) if found else ()
@@ -55,13 +55,13 @@ def constant_notes(table: np.ndarray, columns: tuple[str, ...], *, standardized:
     """What to know of columns of training inputs (N, D) that hold one number only. `columns`: their names, if any."""
     constant = np.flatnonzero(table.max(axis=0) == table.min(axis=0))
     if len(constant) == table.shape[1]:
-        return ("every input is constant in the training part: there is nothing to tell samples apart by",)
+        return ("every input is constant in the training part, so nothing distinguishes the samples",)
     if not len(constant) or not standardized:
         return ()
     names = ", ".join(str(columns[place] if columns else place) for place in constant[:SHOWN])
     more = ", ..." if len(constant) > SHOWN else ""
     what = f"input column {names} is" if len(constant) == 1 else f"input columns {names}{more} are"
-    return (f"{what} constant in the training part: standardize moves it to 0 and has no width to scale by",)
+    return (f"{what} constant in the training part: standardize moves it to 0 and cannot scale it",)
 
 
 def coarse_columns(array: np.ndarray, scaling: Scaling) -> np.ndarray:
@@ -88,13 +88,14 @@ def coarse_notes(
     table = array if array.ndim == 2 else array.reshape(-1, 1)
     fix = f"standardize: {{{what}: true}}"
     if standardized:
-        fix = "take the logarithm, leave out what lies far from the rest, or train with precision: float64"
+        fix = "take the logarithm, leave out values far from the others, or train with precision: float64"
     found = []
     for place in coarse[:SHOWN]:
         low, high = table[:, place].min(), table[:, place].max()
         name = f"{what[:-1]} column {columns[place] if columns else place}" if array.ndim == 2 else what
         found.append(
-            f"{name}, from {low:.12g} to {high:.12g}, loses differences: float32 makes many of its numbers equal; {fix}"
+            f"{name}, from {low:.12g} to {high:.12g}, loses differences: many of its numbers become equal in float32; "
+            f"{fix}"
         )
     return tuple(found)
 
@@ -118,7 +119,7 @@ def lost_notes(array: np.ndarray, bits: int | None, *, what: str, columns: tuple
         apart = f"are {_step(np.array([low, high]), bits):g} apart there"
         found.append(
             f"{name}, from {low:.12g} to {high:.12g}: came with {bits} significant bits, which {apart}, so smaller "
-            "differences are lost already; give them as float64, or subtract what they have in common beforehand"
+            "differences are already lost; store them as float64, or subtract a common offset first"
         )
     return tuple(found[:SHOWN])
 

@@ -20,13 +20,13 @@ def part_size(asked: int | float, samples: int, key: str, left_by: str = "") -> 
     """
     if isinstance(asked, float) and asked >= 1:
         raise DataError(
-            f"dataset.{key}: {asked} is no share; expected below 1 (a whole number is a count: {asked:.0f})"
+            f"dataset.{key}: {asked} is not a share; expected a number below 1 (a whole number is a count: {asked:.0f})"
         )
     size = asked if isinstance(asked, int) else max(1, round(asked * samples)) if asked else 0
     if size >= samples:
         raise DataError(
             f"dataset.{key}: {asked} takes {size} of {samples} samples{left_by} and leaves nothing to train on; "
-            "ask for less"
+            "use a smaller number"
         )
     return size
 
@@ -39,9 +39,9 @@ def drawn_sizes(
     Raises DataError for `test: official` where there is no such part.
     """
     if asked["test"] == "official" and not own_test:
-        raise DataError("dataset.test: official, but this dataset has no official test set; give a share or a count")
+        raise DataError("dataset.test: official, but this dataset has no official test set; use a share or a count")
     test = 0 if own_test else part_size(asked["test"], samples, "test")
-    left_by = f", which test: {asked['test']} leaves of {samples}," if test else ""
+    left_by = f" (test: {asked['test']} takes the rest of {samples})" if test else ""
     validation = 0 if own_validation else part_size(asked["validation"], samples - test, "validation", left_by)
     return test, validation
 

@@ -78,14 +78,18 @@ def encode(
         if words:
             raise DataError(f"{where}: holds words such as {str(columns[0, 0])!r}; a regression needs numbers")
         if classes:
-            raise DataError(f"{where}: classes are named, but the task is regression; drop the one or the other")
+            raise DataError(
+                f"{where}: classes are named, but the task is regression; remove the names, or change the task"
+            )
         return Encoded(task, numbers, columns.shape[1])  # rounded last, as inputs are
     if task == "multilabel":
         return _multilabel(columns, words, where, classes, at)
     if columns.shape[1] > 1:
         if task == "multiclass":
             return _one_hot(columns, words, where, classes, at)
-        raise DataError(f"{where}: {columns.shape[1]} columns; a binary task has one (several: task: multilabel)")
+        raise DataError(
+            f"{where}: {columns.shape[1]} columns; a binary task has one (for several, use task: multilabel)"
+        )
     column = columns[:, 0]
     left_out = void(column, classes, ignored) if task == "multiclass" else np.zeros(len(column), bool)
     if not left_out.any():
@@ -93,7 +97,7 @@ def encode(
         return replace(encoded, guessed_from=str(column[0])) if words and is_guessed else encoded
     rows = np.flatnonzero(~left_out)
     if not len(rows):
-        raise DataError(f"{where}: every sample has the ignored label {ignored}; expected some that count")
+        raise DataError(f"{where}: every sample has the ignored label {ignored}; expected some with other labels")
     encoded = _classes(column[rows], task, words, where, classes, lambda row, *more: at(int(rows[row]), *more))
     targets = np.full(len(column), VOID, np.int64)
     targets[rows] = encoded.targets
@@ -155,7 +159,7 @@ def _inferred(columns: np.ndarray, words: bool, where: str, classes: tuple[str, 
     task = "binary" if len(distinct) == 2 else "multiclass"
     raise DataError(
         f"{where}: whole numbers ({', '.join(_names(distinct[:3]))}{', ...' if len(distinct) > 3 else ''}) could be "
-        f"amounts or classes; add task: regression or task: {task}"
+        f"quantities or classes; add task: regression or task: {task}"
     )
 
 
@@ -168,7 +172,7 @@ def _multilabel(columns: np.ndarray, words: bool, where: str, classes: tuple[str
         row, column = np.argwhere((columns != 0) & (columns != 1))[0].tolist()
         raise DataError(f"{at(row, column)}: {columns[row, column]:g}; multilabel targets are columns of 0 and 1")
     if columns.shape[1] == 1:
-        raise DataError(f"{where}: one column; multilabel wants several (one: task: binary)")
+        raise DataError(f"{where}: one column; multilabel needs several (for one, use task: binary)")
     if classes and len(classes) != columns.shape[1]:
         raise DataError(f"{where}: {columns.shape[1]} columns, but {len(classes)} names of classes")
     exclusive = bool((columns.sum(axis=1) == 1).all())
@@ -178,8 +182,8 @@ def _multilabel(columns: np.ndarray, words: bool, where: str, classes: tuple[str
 
 def _one_hot(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...], at: At) -> Encoded:
     expected = (
-        "several target columns with task: multiclass must be one-hot, one 1 in each row and 0 besides (task: "
-        "multilabel allows any 0 and 1)"
+        "several target columns with task: multiclass must be one-hot, with a single 1 in each row (task: "
+        "multilabel allows several)"
     )
     if words:
         raise DataError(f"{where}: holds words such as {str(columns[0, 0])!r}; {expected}")
@@ -196,15 +200,15 @@ def _one_hot(columns: np.ndarray, words: bool, where: str, classes: tuple[str, .
 def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: tuple[str, ...], at: At) -> Encoded:
     if not words and not _is_whole(column):
         row = int((column != np.floor(column)).argmax())
-        raise DataError(f"{at(row)}: {column[row]:g} is no class; a {task} task wants whole numbers or words")
+        raise DataError(f"{at(row)}: {column[row]:g} is not a class; a {task} task needs whole numbers or words")
     if classes:
         indices, numbered = _indices(column, words, where, classes, at), not words
     else:
         distinct, indices = np.unique(column, return_inverse=True)
         if words and are_nearly_all_different(len(distinct), len(column)):
             raise DataError(
-                f"{where}: {len(distinct)} different words in {len(column)} rows: names, ids or numbers in disguise, "
-                "no classes; choose another target, or write numbers as 0.5"
+                f"{where}: {len(distinct)} different words in {len(column)} rows: these are names, ids or numbers in "
+                "disguise, not classes; choose another target, or write numbers as 0.5"
             )
         classes, numbered = _names(distinct), False
     if task == "binary" and len(classes) != 2:
@@ -233,7 +237,7 @@ def _indices(column: np.ndarray, words: bool, where: str, classes: tuple[str, ..
     unknown = next((row for row, word in enumerate(column.tolist()) if word not in place), None)
     if unknown is not None:
         raise DataError(
-            f"{at(unknown)}: the label {str(column[unknown])!r} is none of the classes {', '.join(classes)}"
+            f"{at(unknown)}: the label {str(column[unknown])!r} is not one of the classes {', '.join(classes)}"
         )
     return np.array([place[word] for word in column.tolist()])
 

@@ -140,7 +140,10 @@ def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block
         names = chosen_arrays(archive.files, parameters, str(path))
         if split and len(names) > 1:
             held_out = ", ".join(one.inputs[0] for part, one in names.items() if part != "train")
-            raise DataError(f"dataset.split: {path} holds {held_out}, a split of its own; keep one of the two")
+            raise DataError(
+                f"dataset.split: {path} holds {held_out}, a split of its own; remove dataset.split, or name the arrays "
+                "with target and inputs"
+            )
         blocks = {
             part: _Block(path, one, {name: _read_array(path, archive, name) for name in one.all}, tuple(archive.files))
             for part, one in names.items()
@@ -172,8 +175,8 @@ def _check_lengths(block: _Block) -> None:
     if len(set(lengths.values())) > 1 or not min(lengths.values()):
         shapes = ", ".join(f"{name} {arrays[name].shape}" for name in lengths)
         raise DataError(
-            f"{block.path}: arrays of different lengths or none: {shapes}; expected one row of each for every sample "
-            "(name the right ones with target and inputs)"
+            f"{block.path}: arrays of different lengths, or without rows: {shapes}; expected one row of each for every "
+            "sample (choose the arrays with target and inputs)"
         )
 
 
@@ -239,8 +242,8 @@ def _read_array(path: Path, archive: NpzFile, name: str) -> np.ndarray:
 
 def _unreadable(path: Path, name: str) -> str:
     return (
-        f"{path}: {name} is no array, holds Python objects or is damaged; expected numbers or words. "
-        "Save it as such, or leave it alone by naming the arrays to read: inputs: [...]"
+        f"{path}: {name} is not an array, holds Python objects or is damaged; expected numbers or words. "
+        "Save it again, or leave it out by naming the arrays to read: inputs: [...]"
     )
 
 
@@ -251,7 +254,8 @@ def _joined(path: Path, arrays: Mapping[str, np.ndarray], names: list[str]) -> n
     images = [name for name, block in zip(names, blocks, strict=True) if block.ndim == 4]
     if images:
         raise DataError(
-            f"dataset.inputs: {images[0]} of {path} holds images and cannot be joined with others; name one array"
+            f"dataset.inputs: {images[0]} of {path} holds images, which cannot be joined with other arrays; name only "
+            "one array"
         )
     return np.concatenate(blocks, axis=1)
 
@@ -262,6 +266,7 @@ def _columns(path: Path, arrays: Mapping[str, np.ndarray], names: list[str]) -> 
     deep = [name for name in names if arrays[name].ndim != 1]
     if deep:
         raise DataError(
-            f"dataset.target: {deep[0]} of {path} has the shape {arrays[deep[0]].shape}; several must be (N,) each"
+            f"dataset.target: {deep[0]} of {path} has the shape {arrays[deep[0]].shape}; several targets must have the "
+            "shape (N,) each"
         )
     return np.stack([arrays[name] for name in names], axis=1)

@@ -52,22 +52,23 @@ def chosen_arrays(known: Sequence[str], parameters: Mapping[str, Any], where: st
     if parts and targets in ([], [parts["train"].targets[0]]) and inputs in ([], [parts["train"].inputs[0]]):
         if split_by(parameters, known, where):
             raise DataError(
-                f"dataset.split: {where} holds x and y of each part, a split of its own; keep one of the two"
+                f"dataset.split: {where} holds x and y of each part, a split of its own; remove dataset.split, or "
+                "choose other arrays"
             )
         return _weighted(parts, parameters, known, where)
     if not targets:
         raise DataError(
-            f"dataset.target: names no array of {where}; name one of {', '.join(known)} (it may be left out beside "
+            f"dataset.target: names no array of {where}; name one of {', '.join(known)} (not needed for an archive of "
             "x_train and y_train)"
         )
     splits = split_by(parameters, known, where)
     weights = weight_column(parameters, known, where)
     inputs = inputs or [name for name in known if name not in (*targets, *splits, *weights)]
     if not inputs:
-        raise DataError(f"dataset.inputs: target takes every array of {where}; leave at least one")
+        raise DataError(f"dataset.inputs: target uses every array of {where}; leave at least one for the inputs")
     overlap = [name for name in inputs if name in targets]
     if overlap:
-        raise DataError(f"dataset.inputs: {overlap[0]} is the target; take it out of one of the two")
+        raise DataError(f"dataset.inputs: {overlap[0]} is also the target; remove it from one of the two")
     check_weights(weights, inputs, targets)
     return {"train": ArrayNames(tuple(inputs), tuple(targets), tuple(splits), tuple(weights))}
 

@@ -79,7 +79,9 @@ def from_dataset(dataset: Dataset, name: str, ignored: str | float | None = None
     weights = {part: _weights(given[part], f"{name}, {part} weights", len(pairs[part][0])) for part in pairs}
     if len({each is None for each in weights.values()}) > 1:
         lacking = next(part for part, each in weights.items() if each is None)
-        raise DataError(f"{name}, {lacking}: no weights, but other parts have some; give each part weights, or none")
+        raise DataError(
+            f"{name}, {lacking}: no weights, although other parts have some; give all parts weights, or no part"
+        )
     for part, arrays in pairs.items():
         for what, array, first in zip(WHAT, arrays, pairs["train"], strict=True):
             _check_alike(array, first, f"{name}, {part} {what}", what)
@@ -157,8 +159,9 @@ def _check_rows(inputs: np.ndarray, targets: np.ndarray, where: str) -> None:
     if counts[0] != counts[1] or not counts[0]:
         transposed = targets.ndim == 2 and targets.shape[1] == counts[0] > 0
         raise DataError(
-            f"{where}: {counts[0] or 'no'} inputs and {counts[1] or 'no'} targets; expected one target for each of at "
-            "least one input" + (", so these seem to lie across: one row for each input" if transposed else "")
+            f"{where}: {counts[0] or 'no'} inputs and {counts[1] or 'no'} targets; expected at least one input, and "
+            "one target for each"
+            + ("; the targets seem to be transposed: expected one row for each input" if transposed else "")
         )
 
 

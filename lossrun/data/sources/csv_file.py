@@ -41,8 +41,8 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
     if words and parameters["encode"] == "refuse":
         drop = ", ".join([*map(str, parameters["drop"]), *words])
         raise DataError(
-            f"{table.path}: words in the column{'s' * (len(words) > 1)} {', '.join(words)}; expected numbers. Leave "
-            f"them out:\n    drop: [{drop}]\nor turn each word into an input of its own:\n    encode: one_hot"
+            f"{table.path}: there are words in the column{'s' * (len(words) > 1)} {', '.join(words)}; expected "
+            f"numbers. Leave them out:\n    drop: [{drop}]\nor make each word an input of its own:\n    encode: one_hot"
         )
     keeps: dict[str, np.ndarray] = {}
     for part, one in tables.items():
@@ -162,7 +162,7 @@ def _ask_about_disguises(
         if found is None:
             continue
         if not is_target and one_hot and found.repeats:
-            notes.append(f"column {name} holds {found.disguise.looks_like} and is encoded as categories all the same")
+            notes.append(f"column {name} holds {found.disguise.looks_like} and is still encoded as categories")
             continue
         fix = fix_in_csv(found.disguise, table.number_cells(used), table.form)
         question = _question(found, name, fix, parameters, is_target)
@@ -209,7 +209,8 @@ def _complete_rows(
         keep &= ~table.is_missing(name)
     if not keep.any():
         raise DataError(
-            f"{table.path}: every row has an empty cell in {', '.join(dropping)}; fill them or drop columns"
+            f"{table.path}: every row has an empty cell in one of {', '.join(dropping)}; fill the cells, or leave "
+            "columns out with drop"
         )
     dropped = int((~keep).sum())
     what = "an empty target" if missing == "mean" else "empty cells"
@@ -222,8 +223,8 @@ def _categories(table: Table, name: str, keep: np.ndarray) -> tuple[str, ...]:
     categories = sorted(set(words))
     if are_nearly_all_different(len(categories), len(words)):
         raise DataError(
-            f"{table.path}: column {name} holds {len(categories)} different words in {len(words)} rows: names, ids or "
-            f"numbers in disguise, nothing to encode; leave it out: drop: [{name}], or write numbers as 0.5"
+            f"{table.path}: column {name} holds {len(categories)} different words in {len(words)} rows: these are "
+            f"names, ids or numbers in disguise, not categories; leave it out: drop: [{name}], or write numbers as 0.5"
         )
     if len(categories) > MAX_CATEGORIES:
         raise DataError(
@@ -262,7 +263,7 @@ def _weights(table: Table, name: str, keep: np.ndarray) -> np.ndarray:
     numbers = [table.form.number(table.columns[name][row]) for row in rows]
     for row, number in zip(rows, numbers, strict=True):
         if number is None or missing[row]:
-            raise DataError(f"{table.place(row, name)}: {table.columns[name][row]!r} is no weight; {EXPECTED}")
+            raise DataError(f"{table.place(row, name)}: {table.columns[name][row]!r} is not a weight; {EXPECTED}")
     return as_weights(
         np.array(numbers, np.float64),
         f"{table.path}: column {name}",
@@ -284,7 +285,7 @@ def _raw_targets(
         what = f"the target column {worded[0]} of {table.path} holds words"
         if task == "regression":
             raise DataError(f"dataset.task: {what}; a regression needs numbers")
-        raise DataError(f"dataset.target: {what}; several must be numbers")
+        raise DataError(f"dataset.target: {what}; several targets must be numbers")
     return np.stack([table.numbers(name, may_be_classes=may_be_classes)[keep] for name in targets], axis=1)
 
 

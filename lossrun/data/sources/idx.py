@@ -64,10 +64,10 @@ def _read_header(stream: Reader, path: Path) -> tuple[tuple[int, ...], int]:
         )
     sizes = stream.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
-        raise DataError(f"{path}: ends within its header; delete it and fetch it again")
+        raise DataError(f"{path}: the file ends within its header; delete it and fetch it again")
     shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
     if not 1 <= prod(shape) <= MAX_ELEMENTS:
-        raise DataError(f"{path}: claims the shape {shape}; expected 1 to {MAX_ELEMENTS:,} elements")
+        raise DataError(f"{path}: the header says the shape is {shape}; expected 1 to {MAX_ELEMENTS:,} elements")
     return shape, 4 + len(sizes)
 
 

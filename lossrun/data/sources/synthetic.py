@@ -67,7 +67,7 @@ def _regression_function(kind: str, x: np.ndarray, bias: float, weights: np.ndar
 def check_regression(parameters: Mapping[str, Any]) -> None:
     if parameters["kind"] == "friedman1" and parameters["features"] < 5:
         raise DataError(
-            f"dataset.features: {parameters['features']}, but friedman1 is a function of 5; ask for at least 5"
+            f"dataset.features: {parameters['features']}, but friedman1 is a function of 5 features; set at least 5"
         )
 
 
@@ -126,15 +126,17 @@ def classification_shape(parameters: Mapping[str, Any]) -> tuple[Task, int, int]
     classes = parameters["classes"] or (3 if kind in ("blobs", "spirals", "multilabel") else 2)
     features = parameters["features"] or (10 if kind == "multilabel" else 2)
     if kind in ("moons", "circles", "xor") and classes != 2:
-        raise DataError(f"dataset.classes: {classes}, but {kind} has exactly 2; leave it out, or take blobs or spirals")
+        raise DataError(f"dataset.classes: {classes}, but {kind} has exactly 2; leave it out, or use blobs or spirals")
     if kind not in ("blobs", "multilabel") and features != 2:
-        raise DataError(f"dataset.features: {features}, but {kind} lies in a plane; leave it out, or take blobs")
+        raise DataError(f"dataset.features: {features}, but {kind} always has 2; leave it out, or use blobs")
     if kind == "multilabel":
         if asked is not None:
-            raise DataError(f"dataset.task: {asked}, but multilabel data are multilabel; leave it out")
+            raise DataError(
+                f"dataset.task: {asked}, but data of kind multilabel have the task multilabel; leave it out"
+            )
         return "multilabel", features, classes
     if asked == "binary" and classes != 2:
-        raise DataError(f"dataset.task: binary, but there are {classes} classes; add classes: 2 or drop the task")
+        raise DataError(f"dataset.task: binary, but there are {classes} classes; add classes: 2, or leave task out")
     return asked or ("binary" if classes == 2 else "multiclass"), features, classes
 
 

@@ -34,7 +34,7 @@ def check_names(names: Sequence[str], known: Sequence[str], key: str, where: str
                 hint += "; if the first line is a row of data, say so: header: false"
             raise DataError(f"dataset.{key}: {where} has no {name!r}; {hint}")
         if names.count(name) > 1:
-            raise DataError(f"dataset.{key}: {name!r} is named twice; once is enough")
+            raise DataError(f"dataset.{key}: {name!r} is named twice; name it once")
 
 
 def chosen_columns(
@@ -50,17 +50,19 @@ def chosen_columns(
     inputs = inputs or [name for name in known if name not in (*targets, *drop, *splits, *weights)]
     for name in inputs:
         if name in targets:
-            raise DataError(f"dataset.inputs: {name} is the target; take it out of one of the two")
+            raise DataError(f"dataset.inputs: {name} is also the target; remove it from one of the two")
         if name in drop:
-            raise DataError(f"dataset.inputs: {name} is also in drop; take it out of one of the two")
+            raise DataError(f"dataset.inputs: {name} is also in drop; remove it from one of the two")
     check_weights(weights, inputs, targets)
     for name in splits:
         if name in targets:
-            raise DataError(f"dataset.split: {name} is the target; split by another column")
+            raise DataError(f"dataset.split: {name} is also the target; choose another column to split by")
     if not targets:
         raise DataError(f"dataset.target: names no column of {where}; name at least one")
     if not inputs:
-        raise DataError(f"dataset.inputs: target and drop take every column of {where}; leave at least one")
+        raise DataError(
+            f"dataset.inputs: target and drop use every column of {where}; leave at least one for the inputs"
+        )
     return targets, inputs, splits
 
 

@@ -51,10 +51,12 @@ def as_array(value: Any, where: str) -> np.ndarray:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         _check_rows(value, where)
-        raise DataError(f"{where}: cannot be made an array: {error}; expected equally long rows of numbers") from error
+        raise DataError(
+            f"{where}: cannot be converted to an array: {error}; expected equally long rows of numbers"
+        ) from error
     if np.ma.is_masked(value):
         index = tuple(np.argwhere(np.ma.getmaskarray(value))[0].tolist())
-        raise DataError(f"{indexed(where)(index)}: masked out, which is no number; leave such rows out or fill them")
+        raise DataError(f"{indexed(where)(index)}: this value is masked; leave such rows out, or fill them")
     return _plain(array, where) if array.dtype == object and array.ndim else array
 
 
@@ -65,7 +67,7 @@ def _plain(array: np.ndarray, where: str) -> np.ndarray:
         if not isinstance(value, wanted):
             index = tuple(int(i) for i in np.unravel_index(place, array.shape))
             kind = "word" if str in wanted else "number"
-            raise DataError(f"{indexed(where)(index)}: {value!r} is no {kind}; expected numbers alone, or words alone")
+            raise DataError(f"{indexed(where)(index)}: {value!r} is not a {kind}; expected only numbers, or only words")
     if str in wanted:
         return array.astype(str)
     if all(isinstance(value, int | np.integer) for value in array.flat):
@@ -95,7 +97,7 @@ def as_inputs(array: np.ndarray, where: str, cell: Cell | None = None) -> np.nda
     elif array.ndim != 2:
         raise DataError(f"{where}: has the shape {array.shape}; expected (N,), (N, D) or images (N, C, H, W)")
     if 0 in array.shape[1:]:
-        raise DataError(f"{where}: has the shape {array.shape}, so there is nothing to learn from")
+        raise DataError(f"{where}: has the shape {array.shape}, so it holds no values")
     return array
 
 
@@ -156,7 +158,7 @@ def _check_large(whole: np.ndarray, numbers: np.ndarray, cell: Cell) -> None:
             index = tuple(int(i) for i in np.unravel_index(row * table.shape[1] + column, whole.shape))
             raise DataError(
                 f"{cell(index)}: {table[row, column]} and {table[other, column]} (row {other}) are the same number to "
-                "53 bits, the most that floating-point numbers hold; subtract what the column has in common"
+                "53 bits, the precision of float64; subtract what the column has in common"
             )
 
 
@@ -189,7 +191,7 @@ def _check_rows(value: Any, where: str) -> None:
 def _channels_first(array: np.ndarray, where: str) -> np.ndarray:
     first, last = array.shape[1] in CHANNELS, array.shape[3] in CHANNELS
     if first == last:
-        problem = "both the second and the last axis could be" if first else "neither the second nor the last axis is"
+        problem = "both the second and the last axis have" if first else "neither the second nor the last axis has"
         raise DataError(
             f"{where}: has the shape {array.shape}: {problem} 1 or 3 channels; "
             "expected (N, channels, height, width) or (N, height, width, channels)"

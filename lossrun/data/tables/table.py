@@ -121,9 +121,9 @@ class Table:
 
     def _not_a_number(self, name: str, row: int, may_be_classes: bool) -> str:
         cell = self.columns[name][row]
-        what = f"{shown(cell)!r} is not a number, as most of the column is"
+        what = f"{shown(cell)!r} is not a number, although most of the column is"
         if is_placeholder(cell):
-            fix = f"; if it stands for a missing value, say so: missing_values: [{_in_yaml(cell)}]"
+            fix = f"; if it stands for a missing value, add missing_values: [{_in_yaml(cell)}]"
         elif found := disguise(cell):
             how = fix_in_csv(found, self.number_cells(self.columns), self.form)
             fix = f" (it looks like {found.looks_like}); {how}"
@@ -158,9 +158,8 @@ class Table:
             if first != whole:
                 raise DataError(
                     f"{self.place(row, name)}: {cells[row]} and {cells[at]} (line {self.lines[at]}) are the same "
-                    "number to 53 bits, the most that floating-point numbers hold; subtract what the column has in "
-                    "common, or, "
-                    f"if these are ids, leave it out: drop: [{name}]"
+                    "number to 53 bits, the precision of float64; subtract what the column has in common, or, if these "
+                    f"are ids, leave the column out: drop: [{name}]"
                 )
 
 
@@ -183,9 +182,12 @@ def read_table(
         raise DataError(f"dataset.delimiter: {delimiter!r}; expected one character, such as , or ; or '\\t'")
     rows, lines = _rows(path, delimiter, key)
     if header and len(rows) < 2:
-        raise DataError(f"{path}: {'a header but no rows' if rows else 'empty'}; expected a header line and rows")
+        raise DataError(
+            f"{path}: {'there is a header but no row' if rows else 'the file is empty'}; expected a header line and "
+            "rows"
+        )
     if not rows:
-        raise DataError(f"{path}: empty; expected rows")
+        raise DataError(f"{path}: the file is empty; expected rows")
     if header:
         names = rows.pop(0)
         check_header(path, lines[0], names, form, key)
@@ -247,7 +249,7 @@ def _unreadable(path: Path, key: str, error: OSError) -> str:
 def _text_lines(stream: TextIOWrapper, path: Path) -> Iterator[str]:
     for number, line in enumerate(stream, 1):
         if "\0" in line:
-            raise DataError(f"{path}:{number}: a NUL byte, which no text has; save the table as UTF-8 text")
+            raise DataError(f"{path}:{number}: there is a NUL byte, so this is not text; save the table as UTF-8 text")
         yield line
 
 
@@ -261,10 +263,10 @@ def _broken_row(path: Path, start: int, reader: _Reader, error: csv.Error) -> st
     end = reader.line_num
     if end > start or "unexpected end" in str(error):
         return (
-            f'{path}:{start}: a quote (") opened in this row goes on to line {end}: close it, or write a quote inside '
-            'a cell twice ("")'
+            f'{path}:{start}: a quote (") opened in this row is not closed before line {end}: close it, or write a '
+            'quote inside a cell twice ("")'
         )
-    return f"{path}:{end}: {error}; expected cells as spreadsheets write them, quotes around a whole cell"
+    return f"{path}:{end}: {error}; put quotes around whole cells, as spreadsheets do"
 
 
 @contextmanager
@@ -290,4 +292,4 @@ def _cells(count: int) -> str:
 def _one_column(path: Path, line: int, first: str, delimiter: str) -> str:
     other = max(_DELIMITERS, key=first.count)
     hint = f"did you mean dataset.delimiter: {other!r}?" if other in first else f"is {delimiter!r} right?"
-    return f"{path}:{line}: only one column, {first!r}; {hint}"
+    return f"{path}:{line}: there is only one column, {first!r}; {hint}"

@@ -18,7 +18,7 @@ def check_header(path: Path, line: int, names: list[str], form: CellForm, key: s
     if all(form.number(name) is not None for name in names):
         if names == [str(number) for number in range(len(names))]:
             raise DataError(
-                f"{path}:{line}: the first line numbers the columns from 0, as pandas does with columns that have no "
+                f"{path}:{line}: the first line numbers the columns from 0, as pandas does for columns without "
                 f"names; write names instead: x0,x1,... (or, if it is a row of data, say so: {without_header(key)})"
             )
         given = ",".join(f"x{number}" for number in range(1, len(names))) + ",y"

@@ -86,7 +86,7 @@ def read_inputs(
                 row = int(rows[missing.argmax()])
                 raise DataError(
                     f"{table.place(row, column.name)}: {table.columns[column.name][row] or 'empty'}; expected a "
-                    "number, as in training (a run with missing: mean fills such cells)"
+                    "number, as in training (only a run with missing: mean fills such cells)"
                 )
             inputs[:, place] = numbers
         else:
@@ -103,7 +103,7 @@ def _one_hot(table: Table, name: str, categories: Sequence[str], rows: np.ndarra
             some = ", ".join(category or EMPTY for category in categories[:SHOWN])
             some += ", ..." * (len(categories) > SHOWN)
             raise DataError(
-                f"{table.place(row, name)}: {shown(table.columns[name][row])!r} was never seen in training; expected "
+                f"{table.place(row, name)}: {shown(table.columns[name][row])!r} did not occur in training; expected "
                 f"one of {some}"
             )
     return np.eye(len(categories))[[known[words[row]] for row in rows.tolist()]]

@@ -17,13 +17,13 @@ def part(*targets: object) -> Part:
 
 def test_a_class_that_no_sample_has_is_named() -> None:
     parts = {"train": part(0, 1, 0), "validation": part(2, 0), "test": part(2, 2, 3)}
-    assert class_notes(parts, "multiclass", 5, ("a", "b", "c", "d", "e")) == ("the class e occurs in no sample at all",)
+    assert class_notes(parts, "multiclass", 5, ("a", "b", "c", "d", "e")) == ("the class e occurs in no sample",)
     assert class_notes({"train": part(0, 1), "test": part(1, 0)}, "multiclass", 2, ()) == ()
 
 
 def test_labels_of_a_multilabel_task_count_where_they_are_1() -> None:
     parts = {"train": part([1, 0], [0, 0]), "test": part([0, 0])}
-    assert class_notes(parts, "multilabel", 2, ()) == ("the class 1 occurs in no sample at all",)
+    assert class_notes(parts, "multilabel", 2, ()) == ("the class 1 occurs in no sample",)
 
 
 def test_one_class_in_training_is_nothing_to_learn() -> None:
@@ -40,8 +40,8 @@ def test_a_regression_has_no_classes() -> None:
 def test_constant_columns_and_targets_are_noted(loaded: Callable[..., Data], tmp_path: Path) -> None:
     constant = loaded("inline", inputs=[[1], [1], [1]], targets=[2.5, 2.5, 2.5])
     assert constant.notes == (
-        "every input is constant in the training part: there is nothing to tell samples apart by",
-        "the training targets are all 2.5: there is nothing to learn",
+        "every input is constant in the training part, so nothing distinguishes the samples",
+        "all training targets are 2.5: there is nothing to learn",
     )
     (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"7,{i},{i / 2}\n" for i in range(20)))
     plain, scaled = (
@@ -49,6 +49,6 @@ def test_constant_columns_and_targets_are_noted(loaded: Callable[..., Data], tmp
     )
     assert plain.notes == ()
     assert scaled.notes == (
-        "input column a is constant in the training part: standardize moves it to 0 and has no width to scale by",
+        "input column a is constant in the training part: standardize moves it to 0 and cannot scale it",
     )
     assert scaled.input_scaling.apply(scaled.train.inputs)[:, 0].tolist() == [0.0] * len(scaled.train)

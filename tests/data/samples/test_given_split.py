@@ -63,21 +63,23 @@ def test_a_part_that_the_column_does_not_name_is_drawn(csv: Load, tmp_path: Path
     assert ids(data)["test"] == list(range(20, 25))
     assert len(ids(data)["validation"]) == 2
     assert set(ids(data)["validation"]) < set(range(20))
-    assert data.notes[0].startswith("validation: 2 samples drawn from the training part")
+    assert data.notes[0].startswith("validation: 2 samples drawn at random from the training part")
     assert set(ids(csv(split=split(column="part"), validation=0))) == {"train", "test"}
 
 
 def test_words_that_are_no_part_are_named(csv: Load, tmp_path: Path) -> None:
     table(tmp_path, ["train", "train", "tset", "train"])
     with pytest.raises(
-        DataError, match=r"t\.csv:4: column part: 'tset' is no part; expected train, validation or test"
+        DataError, match=r"t\.csv:4: column part: 'tset' is not the name of a part; expected train, validation or test"
     ):
         csv(split=split(column="part"))
     table(tmp_path, ["test", "val", "test"])
     with pytest.raises(DataError, match="no row of column part says train"):
         csv(split=split(column="part"))
     table(tmp_path, ["train", "", "test"])
-    with pytest.raises(DataError, match=r"t\.csv:3: column part: empty; the split needs a value in every row"):
+    with pytest.raises(
+        DataError, match=r"t\.csv:3: column part: the cell is empty; the split needs a value in every row"
+    ):
         csv(split=split(column="part"))
 
 
@@ -142,7 +144,7 @@ def test_rows_of_one_time_stay_together(csv: Load, tmp_path: Path) -> None:
     found = ids(csv(split=split(order="year"), test=9, validation=0))
     assert found["test"] == list(range(32, 40)), "8 is nearer to 9 than 12"
     table(tmp_path, [2000] * 9, "year")
-    with pytest.raises(DataError, match="holds one value only"):
+    with pytest.raises(DataError, match="holds only one value"):
         csv(split=split(order="year"))
 
 
@@ -159,10 +161,12 @@ def test_nanoseconds_are_told_apart(loaded: Load, csv: Load, tmp_path: Path, nam
 
 def test_dates_that_could_be_read_in_two_ways_or_none(csv: Load, tmp_path: Path) -> None:
     table(tmp_path, ["1/2/2024", "2/1/2024", "3/4/2024"], "date")
-    with pytest.raises(DataError, match=r"t\.csv:2: column date: '1/2/2024': the day or the month could come first"):
+    with pytest.raises(
+        DataError, match=r"t\.csv:2: column date: '1/2/2024': the first number could be the day or the month"
+    ):
         csv(split=split(order="date"), validation=0)
     table(tmp_path, ["2024-01-01", "2024-01-02", "spring"], "date")
-    with pytest.raises(DataError, match=r"t\.csv:4: column date: 'spring' is no date"):
+    with pytest.raises(DataError, match=r"t\.csv:4: column date: 'spring' is not a date"):
         csv(split=split(order="date"), validation=0)
 
 
@@ -192,7 +196,7 @@ def test_a_word_that_the_training_file_does_not_have(csv: Load, tmp_path: Path) 
     files(tmp_path)
     (tmp_path / "v.csv").write_text("a,city,y\n1,Rome,no\n2,Paris,yes\n")
     with pytest.raises(
-        DataError, match=r"v\.csv:3: column city: 'Paris' was never seen in training; expected one of Bern"
+        DataError, match=r"v\.csv:3: column city: 'Paris' did not occur in training; expected one of Bern"
     ):
         csv(split=split(validation="v.csv"), encode="one_hot")
     (tmp_path / "v.csv").write_text("a,y\n1,no\n")
@@ -210,14 +214,17 @@ def test_a_word_that_the_training_file_does_not_have(csv: Load, tmp_path: Path) 
             r"^dataset\.test: 0\.3, but the test part is given by the column part",
         ),
         ({"split": split(column="part"), "validation": 0}, r"^dataset\.validation: 0, but the validation part"),
-        ({"split": split(column="part"), "split_seed": "seed"}, r"^dataset\.split_seed: seed, but nothing is drawn"),
+        (
+            {"split": split(column="part"), "split_seed": "seed"},
+            r"^dataset\.split_seed: seed, but nothing is drawn at random",
+        ),
         (
             {"split": split(order="a"), "inputs": "a", "drop": [], "split_seed": 3},
-            r"^dataset\.split_seed: 3, but nothing is drawn",
+            r"^dataset\.split_seed: 3, but nothing is drawn at random",
         ),
         ({"split": split(validation="v.csv"), "validation": 0.2}, "given by the file v.csv"),
         ({"split": split(column="prat")}, r"^dataset\.split\.column: .* no 'prat'; did you mean part\?"),
-        ({"split": split(column="y")}, r"^dataset\.split: y is the target"),
+        ({"split": split(column="y")}, r"^dataset\.split: y is also the target"),
     ],
 )
 def test_contradictions(csv: Load, tmp_path: Path, given: Any, complaint: str) -> None:

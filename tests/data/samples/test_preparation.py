@@ -50,7 +50,7 @@ def test_words_that_training_had_none_of(data: Data, tmp_path: Path) -> None:
     form = through_json(preparation_of(data))
     (tmp_path / "new.csv").write_text("when;colour;n\n1;green;2\n")
     with pytest.raises(
-        DataError, match=r"new\.csv:2: column colour: 'green' was never seen in training; .* \(empty\), NA"
+        DataError, match=r"new\.csv:2: column colour: 'green' did not occur in training; .* \(empty\), NA"
     ):
         form.inputs_of(read_table(tmp_path / "new.csv", ";", form.form))
 

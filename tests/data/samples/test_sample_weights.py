@@ -34,7 +34,7 @@ def test_a_weight_stays_with_its_sample(tmp_path):
 
 def test_standardizing_says_that_it_does_not_look_at_them(tmp_path):
     data = inline(tmp_path, standardize={"inputs": True, "targets": False})
-    assert data.notes[0].endswith("standardize does not look at them")
+    assert data.notes[0].endswith("standardize ignores them")
     assert data.input_scaling.mean.tolist() == [5.5, 1.0]
 
 
@@ -49,14 +49,14 @@ def test_data_that_weigh_otherwise_are_other_data(tmp_path):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1.0] * 11, r"dataset.weights: shape \(11,\) for 12 samples"),
-        ([*[1.0] * 11, -1.0], r"dataset.weights\[11\]: the weight -1; expected 0, or a number from 1e-20 to 1e\+20"),
-        ([*[1.0] * 3, float("nan"), *[1.0] * 8], r"dataset.weights\[3\]: the weight nan"),
-        ([float("inf"), *[1.0] * 11], r"dataset.weights\[0\]: the weight inf"),
-        ([1e300, *[1.0] * 11], r"dataset.weights\[0\]: the weight 1e\+300"),
+        ([1.0] * 11, r"dataset.weights: has the shape \(11,\) for 12 samples"),
+        ([*[1.0] * 11, -1.0], r"dataset.weights\[11\]: the weight is -1; expected 0, or a number from 1e-20 to 1e\+20"),
+        ([*[1.0] * 3, float("nan"), *[1.0] * 8], r"dataset.weights\[3\]: the weight is nan"),
+        ([float("inf"), *[1.0] * 11], r"dataset.weights\[0\]: the weight is inf"),
+        ([1e300, *[1.0] * 11], r"dataset.weights\[0\]: the weight is 1e\+300"),
         # Each is a float32, but the sum of a batch is infinite, or its product with a loss is 0.
-        ([1e38] * 12, r"dataset.weights\[0\]: the weight 1e\+38"),
-        ([1e-42] * 12, r"dataset.weights\[0\]: the weight 1e-42"),
+        ([1e38] * 12, r"dataset.weights\[0\]: the weight is 1e\+38"),
+        ([1e-42] * 12, r"dataset.weights\[0\]: the weight is 1e-42"),
         ([0.0] * 12, "all weights are 0"),
     ],
 )
@@ -66,7 +66,7 @@ def test_what_is_no_weight_is_refused_with_its_place(tmp_path, weights, message)
 
 
 def test_a_part_in_which_nothing_counts_is_refused(tmp_path):
-    with pytest.raises(DataError, match="every weight of the test part is 0"):
+    with pytest.raises(DataError, match="all weights of the test part are 0"):
         inline(tmp_path, weights=[0.0] + [1.0] * 11, test=1, split_seed=2)
 
 
@@ -89,10 +89,10 @@ def test_a_third_array_of_a_dataset_is_its_weights(kind):
 
 def test_parts_of_a_dataset_are_weighted_alike():
     plain, weighted = (np.array(X), np.array(Y)), (np.array(X), np.array(Y), W)
-    with pytest.raises(DataError, match="own, test: no weights, but other parts have some"):
+    with pytest.raises(DataError, match="own, test: no weights, although other parts have some"):
         from_dataset(Dataset(train=weighted, test=plain, task="regression"), "own")
     assert from_dataset(Dataset(train=(*plain, None), task="regression"), "own").train.weights is None
-    with pytest.raises(DataError, match=r"own, train weights\[2\]: the weight -3"):
+    with pytest.raises(DataError, match=r"own, train weights\[2\]: the weight is -3"):
         from_dataset(Dataset(train=(*plain, [1, 1, -3, *[1] * 9]), task="regression"), "own")
 
 
@@ -117,11 +117,11 @@ def test_a_column_of_a_table_is_no_input(tmp_path, weight):
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ("-1", r"w.csv:4: column w: the weight -1"),
-        ("", r"w.csv:4: column w: '' is no weight"),
-        ("NA", r"w.csv:4: column w: 'NA' is no weight"),
-        ("two", r"w.csv:4: column w: 'two' is no weight"),
-        ("inf", r"w.csv:4: column w: the weight inf"),
+        ("-1", r"w.csv:4: column w: the weight is -1"),
+        ("", r"w.csv:4: column w: '' is not a weight"),
+        ("NA", r"w.csv:4: column w: 'NA' is not a weight"),
+        ("two", r"w.csv:4: column w: 'two' is not a weight"),
+        ("inf", r"w.csv:4: column w: the weight is inf"),
     ],
 )
 def test_a_cell_that_is_no_weight_is_named(tmp_path, cell, message):
@@ -150,7 +150,7 @@ def test_an_array_of_an_archive(tmp_path):
     for part in (data.train, data.validation, data.test):
         assert part.weights.tolist() == (part.inputs[:, 0] + 1).tolist()
     np.savez(tmp_path / "a.npz", x=np.arange(12), y=np.arange(12) / 2, w=np.arange(12) - 1.0)
-    with pytest.raises(DataError, match=r"a.npz: w\[0\]: the weight -1"):
+    with pytest.raises(DataError, match=r"a.npz: w\[0\]: the weight is -1"):
         load("npz", given, config_dir=tmp_path, data_dir=tmp_path)
 
 

@@ -36,11 +36,17 @@ def test_a_constant_that_float32_cannot_hold_keeps_deviation_1() -> None:
     ("table", "notes"),
     [
         ([[-100, 0], [100, 2]], ()),
-        ([[-101, 0], [100, 2]], ("inputs reach from -101 to 100 and come in columns 2 to 201 wide: ",)),
+        (
+            [[-101, 0], [100, 2]],
+            ("inputs reach from -101 to 100 and have columns whose ranges differ from 2 to 201: ",),
+        ),
         ([[99, 5], [101, 5]], ("inputs reach from 5 to 101: ",)),
-        ([[0, 0.5], [1, 0.502]], ("inputs come in columns 0.002 to 1 wide: ",)),
+        ([[0, 0.5], [1, 0.502]], ("inputs have columns whose ranges differ from 0.002 to 1: ",)),
         ([[0, 0], [0, 1]] + 20_000 * [[0, 0.0]], ()),  # one-hot, with a constant and a rare column
-        ([[-3e38, 0], [3e38, 1]], ("inputs reach from -3e+38 to 3e+38 and come in columns 1 to 6e+38 wide: ",)),
+        (
+            [[-3e38, 0], [3e38, 1]],
+            ("inputs reach from -3e+38 to 3e+38 and have columns whose ranges differ from 1 to 6e+38: ",),
+        ),
     ],
 )
 def test_large_numbers_and_widths_far_apart_are_noted(table: list[list[float]], notes: tuple[str, ...]) -> None:

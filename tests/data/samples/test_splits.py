@@ -48,7 +48,7 @@ def test_a_count_or_a_share(asked: float, size: int) -> None:
     assert part_size(asked, 20, "validation") == size
 
 
-@pytest.mark.parametrize(("asked", "complaint"), [(20, "nothing to train on"), (0.99, "nothing"), (1.0, "no share")])
+@pytest.mark.parametrize(("asked", "complaint"), [(20, "nothing to train on"), (0.99, "nothing"), (1.0, "not a share")])
 def test_impossible_sizes_are_refused(asked: float, complaint: str) -> None:
     with pytest.raises(DataError, match=f"dataset.validation: {asked}.*{complaint}"):
         part_size(asked, 20, "validation")

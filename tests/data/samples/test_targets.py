@@ -57,14 +57,14 @@ def test_given_names_fix_the_classes() -> None:
         encode(np.array([0, 3]), None, "y", names)
     with pytest.raises(DataError, match=r"^y\[2\]: label -1; expected 0 to 2"):
         encode(np.array([0, 2, -1]), None, "y", names)
-    with pytest.raises(DataError, match=r"^y\[1\]: the label 'cow' is none of"):
+    with pytest.raises(DataError, match=r"^y\[1\]: the label 'cow' is not one of"):
         encode(np.array(["cat", "cow"]), None, "y", names)
     with pytest.raises(DataError, match="classes are named, but the task is regression"):
         encode(np.array([0.5, 1.0]), "regression", "y", names)
 
 
 def test_the_place_of_a_wrong_value_is_called_as_the_reader_wants() -> None:
-    with pytest.raises(DataError, match=r"^line 4: 0.5 is no class"):
+    with pytest.raises(DataError, match=r"^line 4: 0.5 is not a class"):
         encode(np.array([0.0, 1.0, 0.5]), "binary", "y", cell=lambda index: f"line {index[0] + 2}")
 
 
@@ -72,19 +72,19 @@ def test_the_place_of_a_wrong_value_is_called_as_the_reader_wants() -> None:
     ("raw", "task", "complaint"),
     [
         (["a", "b"], "regression", "holds words such as 'a'; a regression needs numbers"),
-        ([0.5, 1.0], "binary", "0.5 is no class"),
+        ([0.5, 1.0], "binary", "0.5 is not a class"),
         ([0, 1, 2], "binary", "3 classes"),
         ([1, 1], "multiclass", "only the class 1"),
         ([[0, 1], [1, 1]], "binary", "has one"),
         ([[1, 1], [0, 1]], "multiclass", "one-hot"),
         ([[0, 2], [1, 1]], "multilabel", "columns of 0 and 1"),
-        ([[0], [1]], "multilabel", "wants several"),
+        ([[0], [1]], "multilabel", "needs several"),
         ([1.0, float("nan")], "regression", r"^y\[1\]: nan; expected a finite number"),
         ([[["a"]]], None, "shape"),
         ([1j], None, "complex"),
         ([[0.0, 1.0], [2.0, np.inf]], None, r"^y\[1, 1\]: inf; expected a finite number"),
         ([1.5, 1e39], None, r"^y\[1\]: 1e\+39; expected a finite number of at most 3.4e38"),
-        ([0.0, 1.0, 0.5], "multiclass", r"^y\[2\]: 0.5 is no class"),
+        ([0.0, 1.0, 0.5], "multiclass", r"^y\[2\]: 0.5 is not a class"),
         ([[0, 1], [1, 3]], "multilabel", r"^y\[1, 1\]: 3; multilabel"),
         ([[0, 1], [0, 0]], "multiclass", r"^y\[1\]: the row \[0, 0\]; .* one-hot"),
         ([["a", "b"], ["b", "a"]], "multiclass", "holds words such as 'a'"),

@@ -51,12 +51,12 @@ def test_words_are_classes(read: Callable[..., UnsplitData]) -> None:
 @pytest.mark.parametrize(
     ("arrays", "given", "complaint"),
     [
-        ({"x": np.ones(4), "y": np.array([{}] * 4, object)}, {}, "npz: y is no array, holds Python objects"),
-        ({"x": np.ones(3), "y": Y}, {}, r"different lengths or none: x \(3,\), y \(4,\)"),
+        ({"x": np.ones(4), "y": np.array([{}] * 4, object)}, {}, "npz: y is not an array, holds Python objects"),
+        ({"x": np.ones(3), "y": Y}, {}, r"different lengths, or without rows: x \(3,\), y \(4,\)"),
         ({"x": np.float64(3), "y": Y}, {}, "different lengths"),
         ({"x": np.ones(4), "y": Y}, {"target": "z"}, "^dataset.target: .* no 'z'"),
-        ({"y": Y}, {}, "^dataset.inputs: target takes every array"),
-        ({"x": np.ones(4), "y": Y}, {"inputs": ["x", "y"]}, "^dataset.inputs: y is the target"),
+        ({"y": Y}, {}, "^dataset.inputs: target uses every array"),
+        ({"x": np.ones(4), "y": Y}, {"inputs": ["x", "y"]}, "^dataset.inputs: y is also the target"),
         ({"x": np.ones((4, 8, 8)), "z": np.ones(4), "y": Y}, {}, "^dataset.inputs: x of .* holds images"),
         (
             {"x": np.ones(4), "y": Y, "z": np.ones((4, 2))},
@@ -75,7 +75,7 @@ def test_arrays_that_do_not_fit_are_refused(
 def test_only_the_named_arrays_are_read(read: Callable[..., UnsplitData]) -> None:
     arrays = {"x": np.ones((4, 2)), "names": np.array([None] * 4, object), "y": Y}
     assert read(arrays, inputs="x").train.inputs.shape == (4, 2)
-    with pytest.raises(DataError, match=r"npz: names is no array, holds Python objects .* inputs: \[") as caught:
+    with pytest.raises(DataError, match=r"npz: names is not an array, holds Python objects .* inputs: \[") as caught:
         read(arrays)
     assert "pickle" not in str(caught.value)
 
@@ -93,7 +93,7 @@ def test_a_member_that_is_no_array_is_named(tmp_path: Path, filled: Callable[...
     np.savez(tmp_path / "arrays.npz", y=Y)
     with ZipFile(tmp_path / "arrays.npz", "a") as archive:
         archive.writestr("notes.txt", "not in numpy's format")
-    with pytest.raises(DataError, match=r"npz: notes\.txt is no array"):
+    with pytest.raises(DataError, match=r"npz: notes\.txt is not an array"):
         read_npz(filled("npz", path="arrays.npz", target="y"), tmp_path)
 
 

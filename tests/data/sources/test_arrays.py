@@ -57,7 +57,7 @@ def test_numbers_in_the_config_become_one_column(loaded: Callable[..., Data]) ->
         ([[1], [2, 3]], [1, 2], r"^dataset.inputs\[1\]: 2 numbers, but the first row is 1 number; .*equally long rows"),
         ([[1], [2]], [[1, 2], [3]], r"^dataset.targets\[1\]: 1 number, but the first row is 2 numbers"),
         ([1, 2], [1], "^dataset.targets: 2 inputs and 1 targets"),
-        ([[1], [2]], [[1, 2]], "^dataset.targets: .* lie across: one row for each input"),
+        ([[1], [2]], [[1, 2]], "^dataset.targets: .* seem to be transposed: expected one row for each input"),
         ([], [], "^dataset.inputs: no inputs"),
         ([[], []], [1, 2], r"^dataset.inputs: has the shape \(2, 0\)"),
         ([[1], [2]], [[], []], r"^dataset.targets: has the shape \(2, 0\)"),
@@ -76,7 +76,7 @@ def test_points_that_do_not_fit_are_refused(
 @pytest.mark.parametrize(
     ("targets", "task", "complaint"),
     [
-        ([0, 1, 0.5], "binary", r"^dataset.targets\[2\]: 0.5 is no class"),
+        ([0, 1, 0.5], "binary", r"^dataset.targets\[2\]: 0.5 is not a class"),
         ([[0, 1], [1, 0], [1, 1]], "multiclass", r"^dataset.targets\[2\]: the row \[1, 1\]"),
         ([[0, 1], [1, 2], [1, 1]], "multilabel", r"^dataset.targets\[1\]\[1\]: 2; "),
         ([1, 1, 1], "multiclass", "^dataset.targets: only the class 1"),
@@ -156,11 +156,11 @@ def test_tensors_are_taken() -> None:
             r"^own, test targets\[1\]: label 2; .*0 to 1",
         ),
         (Dataset(train=(X, ["a", "b"]), test=(X, ["a", "c"]), classes=("a", "b")), r"test targets\[1\]: the label 'c'"),
-        (Dataset(train=(X, [0, 1]), test=(X, [0.5, 1]), task="binary"), r"^own, test targets\[0\]: 0.5 is no class"),
+        (Dataset(train=(X, [0, 1]), test=(X, [0.5, 1]), task="binary"), r"^own, test targets\[0\]: 0.5 is not a class"),
         (Dataset(train=(X, [0, 1]), classes="ab"), "classes 'ab'; expected a sequence of names"),  # type: ignore[arg-type]
         (Dataset(train=(X, [0, 1]), classes=2), "classes 2; expected"),  # type: ignore[arg-type]
         (Dataset(train=(X, [0, 1]), classes=(1, 2)), "expected a sequence of names"),  # type: ignore[arg-type]
-        (Dataset(train=(X, [[0.5, 1]])), "lie across"),
+        (Dataset(train=(X, [[0.5, 1]])), "transposed"),
         (Dataset(train=(["a"], [0.5])), "expected numbers"),
         (Dataset(train=([1.0], 0.5)), "no targets"),
     ],

@@ -105,16 +105,16 @@ def test_a_mean_fills_numbers_but_never_targets_or_words(read: Callable[..., Uns
         ({"target": "prise"}, r"^dataset.target: .* did you mean price\?"),
         ({"target": []}, "^dataset.target: names no column"),
         ({"target": "price", "drop": ["ids"]}, r"^dataset.drop: .* did you mean id\?"),
-        ({"target": "price", "inputs": ["size", "price"]}, "^dataset.inputs: price is the target"),
+        ({"target": "price", "inputs": ["size", "price"]}, "^dataset.inputs: price is also the target"),
         ({"target": "price", "inputs": ["size"], "drop": ["size"]}, "also in drop"),
         ({"target": "price", "inputs": ["size", "size"]}, "named twice"),
         (
             {"target": "price", "drop": ["id", "size", "colour", "town"]},
-            "^dataset.inputs: target and drop take every column",
+            "^dataset.inputs: target and drop use every column",
         ),
         (
             {"target": ["price", "town"], "inputs": "size"},
-            "^dataset.target: the target column town .* several must be numbers",
+            "^dataset.target: the target column town .* several targets must be numbers",
         ),
         ({"target": "town", "inputs": "size", "task": "regression"}, "^dataset.task: .* needs numbers"),
         ({"target": "size", "inputs": "id", "task": "binary"}, "^dataset.target: size .* 3 classes"),
@@ -154,7 +154,7 @@ def test_nearly_as_many_words_as_rows_are_no_categories(read: Callable[..., Unsp
     def table(rows: int, words: int) -> str:
         return "name,x,y\n" + "".join(f"w{i % words},{i},{i / 2}\n" for i in range(rows))
 
-    disguised = r"21 different words in 40 rows: names, ids or numbers in disguise"
+    disguised = r"21 different words in 40 rows: these are names, ids or numbers in disguise"
     with pytest.raises(DataError, match=rf"column name holds {disguised}.*drop: \[name\]"):
         read(table(40, 21), target="y", encode="one_hot")
     with pytest.raises(DataError, match=rf"^dataset.target: name of .*{disguised}"):

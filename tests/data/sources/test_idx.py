@@ -33,8 +33,8 @@ def test_reads_gzipped_and_plain_files(tmp_path: Path, suffix: str) -> None:
         (bytes.fromhex("00000d03") + WHOLE[4:], "unsigned bytes"),
         (bytes.fromhex("00000805") + WHOLE[4:], "1 to 4 dimensions"),
         (HEADER[:10], "within its header"),
-        (bytes.fromhex("00000803 ffffffff ffffffff ffffffff"), "claims the shape"),
-        (bytes.fromhex("00000801 00000000"), "claims the shape"),
+        (bytes.fromhex("00000803 ffffffff ffffffff ffffffff"), "header says the shape is"),
+        (bytes.fromhex("00000801 00000000"), "header says the shape is"),
     ],
 )
 def test_damaged_files_are_refused(tmp_path: Path, suffix: str, content: bytes, complaint: str) -> None:

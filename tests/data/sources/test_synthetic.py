@@ -121,7 +121,7 @@ def test_two_classes_are_binary_unless_the_task_says_otherwise(filled: Filled) -
     ("given", "complaint"),
     [
         ({"kind": "moons", "classes": 3}, "exactly 2"),
-        ({"kind": "spirals", "features": 3}, "plane"),
+        ({"kind": "spirals", "features": 3}, "always has 2"),
         ({"kind": "blobs", "task": "binary"}, "there are 3 classes"),
         ({"kind": "multilabel", "task": "multiclass"}, "leave it out"),
     ],

@@ -70,10 +70,13 @@ def test_words_and_numbers_that_came_as_objects_are_taken() -> None:
 @pytest.mark.parametrize(
     ("value", "complaint"),
     [
-        (np.array(["a", None], object), r"^x\[1\]: None is no word"),
-        (np.array([[1, 2], [3, "a"]], object), r"^x\[1, 1\]: 'a' is no number; expected numbers alone, or words alone"),
-        ([1.5, None], r"^x\[1\]: None is no number"),
-        (np.ma.masked_array([[1, 2], [3, 4]], [[0, 0], [1, 0]]), r"^x\[1, 0\]: masked out"),
+        (np.array(["a", None], object), r"^x\[1\]: None is not a word"),
+        (
+            np.array([[1, 2], [3, "a"]], object),
+            r"^x\[1, 1\]: 'a' is not a number; expected only numbers, or only words",
+        ),
+        ([1.5, None], r"^x\[1\]: None is not a number"),
+        (np.ma.masked_array([[1, 2], [3, 4]], [[0, 0], [1, 0]]), r"^x\[1, 0\]: this value is masked"),
     ],
 )
 def test_the_first_value_that_is_neither_is_named(value: Any, complaint: str) -> None:

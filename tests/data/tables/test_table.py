@@ -29,7 +29,7 @@ def test_a_tab_may_be_written_out(tmp_path: Path, delimiter: str) -> None:
     ("text", "complaint"),
     [
         ("", "empty"),
-        ("a,b\n", "a header but no rows"),
+        ("a,b\n", "there is a header but no row"),
         ("a,b\n1,2\n1,2,3\n", r"table.csv:3: 3 cells, but the header has 2"),
         ("a,b,a\n1,2,3\n", "'a' names the columns 1 and 3"),
         ("a,\n1,2\n", "column 2 has no name"),
@@ -37,7 +37,7 @@ def test_a_tab_may_be_written_out(tmp_path: Path, delimiter: str) -> None:
         ("1,2\n3,4\n", "only numbers"),
         ("0,1,2\n3,4,5\n", r"numbers the columns from 0.*x0,x1"),
         ("5.1,3.5,setosa\n4.9,3,setosa\n6.1,2,virginica\n", r"table.csv:1: .* a row of data \(5.1, 3.5, setosa\)"),
-        ("a;b\n1;2\n", "only one column, 'a;b'"),
+        ("a;b\n1;2\n", "there is only one column, 'a;b'"),
         ('a,b\n"1"x,2\n', r"table.csv:2: "),
         (b"a,b\n\xff,2\n", "not UTF-8 text"),
     ],
@@ -80,10 +80,10 @@ def test_dialects(tmp_path: Path, text: str, columns: dict[str, list[str]]) -> N
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (b"a,b\n1,2\n3,\x004\n", r"table.csv:3: a NUL byte"),
+        (b"a,b\n1,2\n3,\x004\n", r"table.csv:3: there is a NUL byte"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16 text; save it as UTF-8"),
-        ('a,b\n1,2\n"3,4\n5,6\n7,8\n', r"table.csv:3: a quote \(\"\) opened in this row goes on to line 5"),
-        ('a,b\n1,2\n"3,4\n5,6\n7,"8\n', r"table.csv:3: a quote \(\"\) opened in this row goes on to line 5"),
+        ('a,b\n1,2\n"3,4\n5,6\n7,8\n', r"table.csv:3: a quote \(\"\) opened in this row is not closed before line 5"),
+        ('a,b\n1,2\n"3,4\n5,6\n7,"8\n', r"table.csv:3: a quote \(\"\) opened in this row is not closed before line 5"),
         ("a,b\n1,2\n3,4,\n", r"table.csv:3: 3 cells, but the header has 2"),
         ("a,b\n1,2\n3\n", r"table.csv:3: 1 cell, but the header has 2"),
     ],
@@ -106,7 +106,9 @@ def test_missing_values_are_words_in_a_column_of_words(tmp_path: Path) -> None:
 
 def test_no_decimal_comma_is_proposed_where_there_is_one(tmp_path: Path) -> None:
     table = read_table(table_of(tmp_path, "n;m\n1.5,25;1\n2,5;1\n3,5;1\n"), ";", CellForm(","))
-    with pytest.raises(DataError, match=r"column n: '1.5,25' is not a number, as most of the column is") as raised:
+    with pytest.raises(
+        DataError, match=r"column n: '1.5,25' is not a number, although most of the column is"
+    ) as raised:
         table.numbers("n")
     assert "decimal:" not in str(raised.value)
     table = read_table(table_of(tmp_path, "n;m\n0.225,25;1\n2,5;1\n3,5;1\n"), ";", CellForm(","))
