@@ -4,14 +4,14 @@ from textwrap import indent
 from typing import Final
 
 from lossrun.catalog.schedules import waits_for_results
-from lossrun.config.resolve import ignored_class, outputs_read_as
 from lossrun.script.lines import rates
 from lossrun.script.lines.data import data_section
 from lossrun.script.lines.heading import heading, settings
 from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.text import Section, call, comment, function, let, module, number
 from lossrun.script.lines.weights import has_sample_weights, options
-from lossrun.script.pytorch.losses import FUNCTIONAL, batch_count, loss_section, product
+from lossrun.script.pytorch.evaluation import evaluation, metrics, more_metrics, scored
+from lossrun.script.pytorch.losses import batch_count, loss_section
 from lossrun.script.pytorch.model import model_section
 from lossrun.script.pytorch.optimizer import optimizer_section
 
@@ -24,18 +24,6 @@ ORDER_UNSHUFFLED: Final = '''def batches(epoch, samples):
     """Indices of each batch: the samples as they stand, in every epoch."""
     return torch.arange(samples).SPLIT'''
 
-AUC: Final = '''def auc(scores, targets, counts):
-    """Share of the pairs of a sample of a class and another one that are in order, averaged over the classes."""
-    areas = []
-    for score, target in zip(scores.double().T, targets.double().T):
-        levels, place = score.unique(return_inverse=True)
-        yes, no = (levels.new_zeros(len(levels)).index_add(0, place, part * counts) for part in (target, 1 - target))
-        if yes.sum() > 0 and no.sum() > 0:
-            below = no.cumsum(dim=0) - no / 2  # a tie counts half
-            areas.append((yes * below).sum() / (yes.sum() * no.sum()))
-    return torch.stack(areas).mean().item() if areas else float("nan")'''
-
-_TITLES: Final = {"macro_f1": "macro F1", "auc": "AUC"}
 PLATEAU: Final = "torch.optim.lr_scheduler.ReduceLROnPlateau"
 
 
@@ -59,24 +47,10 @@ def script(experiment: ScriptInput) -> str:
     section.functions += [_batches(experiment), _train_step(experiment)]
     if counted := batch_count(experiment):
         section.functions.append(counted)
-    if experiment.facts.validation or experiment.facts.test:
-        section.functions += [AUC] * bool(_more_metrics(experiment))
-        section.functions.append(_evaluate(experiment))
-        section.imports += [FUNCTIONAL] * ("F." in section.functions[-1])
+    section += evaluation(experiment)
     section.functions.append(_main(experiment))
     about = heading(experiment, "pytorch", ["numpy", "torch"])
     return module(about, section, 'if __name__ == "__main__":\n    main()')
-
-
-def _more_metrics(experiment: ScriptInput) -> list[str]:
-    """Metrics beside the one that every script prints, because the config watches them."""
-    of_classes = experiment.facts.task != "regression"
-    return ["auc"] if of_classes and "val_auc" in experiment.watched.values() else []
-
-
-def _metrics(experiment: ScriptInput) -> list[str]:
-    """What `evaluate` gives beside the loss."""
-    return [*([experiment.metric] if experiment.metric else []), *_more_metrics(experiment)]
 
 
 def _batches(experiment: ScriptInput) -> str:
@@ -125,82 +99,6 @@ def _own_factor(experiment: ScriptInput) -> str:
     return f"len(inputs) * {outputs}{half}" if "sum" in reduction else f"{outputs}{half}"
 
 
-def _evaluate(experiment: ScriptInput) -> str:
-    weighted = has_sample_weights(experiment)
-    ignored = None if experiment.config.loss.is_plugin else ignored_class(experiment.config.loss, experiment.facts)
-    # The metrics count samples by their weights, and skip those of an ignored class.
-    counts = product(["weights"] * weighted + [f"(targets != {ignored})"] * (ignored is not None))
-    correct = "correct.float().mean().item()"
-    if counts:
-        flat = "correct" if experiment.facts.task == "multiclass" else "correct.float().mean(dim=1)"
-        correct = f"(({flat} * counts).sum() / counts.sum()).item()"
-    match experiment.metric:
-        case "accuracy" if experiment.facts.task == "multiclass":
-            lines, value = ["correct = outputs.argmax(dim=1) == targets"], correct
-        case "accuracy":
-            lines, value = [f"correct = (outputs {experiment.yes}) == (targets > 0.5)"], correct
-        case "macro_f1":
-            lines = [
-                f"guesses = (outputs {experiment.yes}).float()",
-                "mentions = (guesses + targets).sum(dim=0)",
-                "f1 = 2 * (guesses * targets).sum(dim=0) / mentions.clamp(min=1)",
-            ]
-            value = "f1.mean().item()"
-        case "rmse":
-            lines, value = [], "((outputs - targets) ** 2).mean().sqrt().item()"
-        case _:
-            lines, value = [], ""
-    if weighted and experiment.metric == "macro_f1":
-        lines = [
-            lines[0],
-            "hits = (guesses * targets * counts[:, None]).sum(dim=0)",
-            "mentions = ((guesses + targets) * counts[:, None]).sum(dim=0)",
-            "f1 = 2 * hits / mentions.clamp(min=1e-30)",
-        ]
-    if weighted and experiment.metric == "rmse":
-        lines = ["squares = ((outputs - targets) ** 2).mean(dim=1)"]
-        value = "((squares * counts).sum() / counts.sum()).sqrt().item()"
-    values = [value] if value else []
-    if _more_metrics(experiment):
-        auc_lines, area = _auc(experiment)
-        counts, lines, values = (
-            counts or "torch.ones(len(targets), device=targets.device)",
-            [*lines, *auc_lines],
-            [*values, area],
-        )
-    if counts and values:
-        lines = [f"counts = {counts}", *lines]
-    loss = f"loss_fn(outputs, targets{', weights' if weighted else ''}).item()"
-    forward = "outputs = torch.cat([model(part) for part in inputs.split(1000)])"
-    mixed = ["with torch.autocast(DEVICE, torch.bfloat16):", f"    {forward}", "outputs = outputs.float()"]
-    body = [
-        "model.eval()",
-        *(mixed if experiment.config.precision == "bf16" else [forward]),
-        *lines,
-        *([f"loss = {loss}", f"return loss, {', '.join(values)}"] if values else [f"return {loss}"]),
-    ]
-    *named, last = ["Mean loss", *(_TITLES.get(name, name) for name in _metrics(experiment))]
-    about = f"{', '.join(named)} and {last}." if named else f"{last}."
-    parameters = experiment.config.model.parameters
-    if parameters.get("dropout") or parameters.get("batch_norm"):
-        about = f"{about[:-1]}, dropout off and batch norm at its running statistics."
-    return "@torch.no_grad()\n" + function(
-        f"def evaluate(model, inputs, targets{', weights' if weighted else ''})", about, body
-    )
-
-
-def _auc(experiment: ScriptInput) -> tuple[list[str], str]:
-    """Lines before the value, and the value."""
-    config, facts = experiment.config, experiment.facts
-    if facts.task != "multiclass":
-        return [], "auc(outputs, targets, counts)"
-    one_hot = f"F.one_hot(targets, {facts.target_size})"
-    # What a class is ranked by is its probability; of a plain output that says as much, itself.
-    is_logits = outputs_read_as(config, facts) == ("none", "probabilities")
-    scores = "outputs.double().softmax(dim=1)" if is_logits else "outputs"
-    return [f"area = auc({scores}, {one_hot}, counts)"], "area"
-
-
 def _main(experiment: ScriptInput) -> str:
     config, facts = experiment.config, experiment.facts
     dtype = ", torch.float64" if config.precision == "float64" else ""
@@ -223,7 +121,7 @@ def _main(experiment: ScriptInput) -> str:
             lines += [f"w_{short} = w_{short}.double()"] if weighted else []
     made = "build_model()" if not dtype else "build_model().double()"
     lines += [f"model = {made}", "optimizer = build_optimizer(model)"]
-    best, more = config.best if facts.test else None, _more_metrics(experiment)
+    best, more = config.best if facts.test else None, more_metrics(experiment)
     best_key = experiment.monitored("best.metric", best.metric, more) if best else ""
     early = config.early_stopping
     early_key = experiment.monitored("early_stopping.metric", early.metric, more) if early else ""
@@ -258,18 +156,12 @@ def _main(experiment: ScriptInput) -> str:
         ]
     lines += ["", "for epoch in range(1, EPOCHS + 1):", indent("\n".join(loop), "    ")]
     if facts.test:
-        lines += ["", "model.load_state_dict(best_weights)", *_scored(experiment, "test")]
+        lines += ["", "model.load_state_dict(best_weights)", *scored(experiment, "test")]
         shown = ["test_loss {test_loss:.6g}"]
-        shown += [f"test_{name} {{test_{name}:.4f}}" for name in _metrics(experiment)]
+        shown += [f"test_{name} {{test_{name}:.4f}}" for name in metrics(experiment)]
         lines.append(f'print(f"best weights: {", ".join(shown)}")')
     text = function("def main()", "", lines)
     return "\n".join(line.rstrip() for line in text.split("\n"))
-
-
-def _scored(experiment: ScriptInput, part: str) -> list[str]:
-    names = ", ".join([f"{part}_loss", *(f"{part}_{name}" for name in _metrics(experiment))])
-    weights = f", w_{part}" if has_sample_weights(experiment) else ""
-    return [f"{names} = evaluate(model, x_{part}, y_{part}{weights})"]
 
 
 def _epoch(experiment: ScriptInput) -> list[str]:
@@ -309,9 +201,9 @@ def _epoch(experiment: ScriptInput) -> list[str]:
     ]
     shown = ["train_loss {train_loss:.6g}"]
     if experiment.facts.validation:
-        lines += _scored(experiment, "val")
+        lines += scored(experiment, "val")
         shown += ["val_loss {val_loss:.6g}"]
-        shown += [f"val_{name} {{val_{name}:.4f}}" for name in _metrics(experiment)]
+        shown += [f"val_{name} {{val_{name}:.4f}}" for name in metrics(experiment)]
     text = f'f"epoch {{epoch}}: {", ".join(shown)}"'
     printed = f"print({text})"
     if len(printed) + 8 > 88:
