@@ -44,7 +44,7 @@ ALLOWED = {
     "script/pytorch/losses.py": WRITTEN,
     "script/pytorch/model.py": "the function of that name",
     "script/pytorch/not_in_torch.py": "the function of that name",
-    "script/pytorch/program.py": "the metrics that a script computes",
+    "script/pytorch/evaluation.py": "the metrics that a script computes",
     "training/resumable.py": "an optimizer that keeps a tensor only where a parameter asks for it",
 }
 

@@ -36,7 +36,7 @@ def test_trained_runs_become_a_page_without_torch(lossrun: Run, config, tmp_path
     for said in (
         "<h1>Which loss is better on synthetic_regression?</h1>",
         f"lossrun train {config} --quiet --set loss=mae",
-        "test, 20 samples, by absolute error",
+        "20 test samples, sorted by absolute error",
         "learning_rate",
     ):
         assert said in text

@@ -56,7 +56,7 @@ def test_it_is_resumed_and_ends_with_digests(old: RunDirectory, laboratory: Labo
 
 def test_its_best_weights_are_held_against_what_the_run_says(old: RunDirectory) -> None:
     shutil.copy(old.best_weights_path(1), old.best_weights_path(0))
-    with pytest.raises(CheckpointError, match=r"best-seed0\.safetensors: it holds the weights of seed 1"):
+    with pytest.raises(CheckpointError, match=r"best-seed0\.safetensors: it has the weights of seed 1"):
         score(old.path)
 
 
