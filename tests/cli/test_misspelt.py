@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lossrun.packaged import packaged_configs
 from tests.cli.conftest import CONFIG, Run
 from tests.conftest import write_run
 
+# Configs that come with lossrun.
+N = len(packaged_configs())
 CSV = ("--set", "dataset={name: csv, target: y, path: houses.csv}")
 
 
@@ -29,10 +32,10 @@ def folder(tmp_path: Path, config: Path) -> Path:
         (("check", "config.yml"), 2, "did you mean config.yaml?"),
         (("script", "config", "--as", "keras"), 2, "did you mean config.yaml?"),
         (("train", "data"), 2, "no YAML files in it"),
-        (("train", "quikstart"), 2, "1 YAML file here: config.yaml; did you mean quickstart? 15 configs come with"),
-        (("check", "quickstart.yaml"), 2, "did you mean quickstart? 15 configs come with lossrun"),
-        (("script", "configs/moons-binary.yaml", "--as", "keras"), 2, "did you mean moons-binary? 15 configs come"),
-        (("train", "configs"), 2, "did you mean config.yaml? 1 YAML file here; 15 configs come with lossrun: "),
+        (("train", "quikstart"), 2, f"1 YAML file here: config.yaml; did you mean quickstart? {N} configs come with"),
+        (("check", "quickstart.yaml"), 2, f"did you mean quickstart? {N} configs come with lossrun"),
+        (("script", "configs/moons-binary.yaml", "--as", "keras"), 2, f"did you mean moons-binary? {N} configs come"),
+        (("train", "configs"), 2, f"did you mean config.yaml? 1 YAML file here; {N} configs come with lossrun: "),
         (("check", "config.yaml", "--set", "dataset={name: csv, target: y, path: huoses.csv}"), 3,
          "did you mean houses.csv? 1 table here"),
         (("check", "config.yaml", "--set", "dataset={name: csv, target: y, path: dtaa/houses.csv}"), 3,
@@ -41,7 +44,7 @@ def folder(tmp_path: Path, config: Path) -> Path:
          "did you mean houses.npz? 1 npz file here"),
         (("check", "config.yaml", "--set", "loss=mine:my_los"), 2, "did you mean my_loss? 1 public name there"),
         (("check", "config.yaml", "--set", "loss=miine:my_loss"), 2, "did you mean mine.py? 1 Python file here"),
-        (("new", "tabel"), 2, "did you mean table? 15 configs to start from, nearest first: table, "),
+        (("new", "tabel"), 2, f"did you mean table? {N} configs to start from, nearest first: table, "),
         (("fetch", "mnits"), 2, "did you mean mnist? 3 datasets to download"),
         (("show", "a", "--runs-dir", "rusn"), 4, "there is no folder rusn: did you mean runs"),
         (("show", "rusn/a"), 4, "there is no folder rusn: did you mean runs"),

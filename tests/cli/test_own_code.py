@@ -17,6 +17,7 @@ ARGUMENTS = {
     "train": ("mine.yaml",),
     "check": ("mine.yaml",),
     "script": ("mine.yaml", "--as", "pytorch"),
+    "sweep": ("mine.yaml", "--over", "learning_rate=0.1,0.2"),
     "resume": ("last", "--set", "epochs=2"),
     "evaluate": ("last",),
     "predict": ("last", "--input", "new.csv"),
@@ -81,7 +82,7 @@ def test_every_command_is_told_of_and_tried() -> None:
 
 @pytest.mark.parametrize("command", ARGUMENTS)
 def test_own_code_runs_where_the_policy_says_so_and_nowhere_else(command: str, mark: Path, lossrun: Run) -> None:
-    if command not in ("train", "check", "script"):
+    if command not in ("train", "sweep", "check", "script"):
         for _ in range(2):
             assert lossrun("train", "mine.yaml", "--quiet").code == 0
         mark.unlink()
