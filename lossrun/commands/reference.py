@@ -11,7 +11,7 @@ from lossrun.commands.importing import torch_is_imported
 from lossrun.shell import PROGRAM
 
 if TYPE_CHECKING:
-    from lossrun.report.manual.commands import Command
+    from lossrun.report.manual.commands import CommandEntry
     from lossrun.report.manual.page import Curves
 
 
@@ -87,9 +87,9 @@ def _curves() -> "Curves":
     )
 
 
-def _commands(context: typer.Context) -> "list[Command]":
+def _commands(context: typer.Context) -> "list[CommandEntry]":
     """Every command of the program, in the words of its own `--help`."""
-    from lossrun.report.manual.commands import Command
+    from lossrun.report.manual.commands import CommandEntry
 
     root = context.find_root()
     found = []
@@ -98,5 +98,5 @@ def _commands(context: typer.Context) -> "list[Command]":
         records = [parameter.get_help_record(inner) for parameter in command.get_params(inner)]
         paragraphs = [" ".join(text.split()) for text in (command.help or "").split("\n\n")]
         usage = " ".join([PROGRAM, name, *command.collect_usage_pieces(inner)])
-        found.append(Command(name, usage, tuple(paragraphs), tuple(record for record in records if record)))
+        found.append(CommandEntry(name, usage, tuple(paragraphs), tuple(record for record in records if record)))
     return found

@@ -12,7 +12,7 @@ from lossrun.data.load import without_void
 from lossrun.data.samples.splits import drawn_sizes
 from lossrun.data.sources.images import IMAGE_SETS
 from lossrun.data.sources.reading import read
-from lossrun.data.sources.request import Request
+from lossrun.data.sources.request import DataRequest
 from lossrun.data.sources.synthetic import check_regression, classification_shape
 
 MOST_NAMED: Final = 1_000_000  # classes
@@ -51,7 +51,7 @@ def known_facts(name: str, parameters: Mapping[str, Any], ignored: str | float |
     else:
         # Neither file nor download: reading it is the quickest way to know.
         nowhere = Path()
-        source, void = without_void(read(Request(name, parameters, nowhere, nowhere, ignored)))
+        source, void = without_void(read(DataRequest(name, parameters, nowhere, nowhere, ignored)))
         shape = _Shape(
             source.task,
             source.train.inputs.shape[1:],

@@ -21,7 +21,7 @@ from lossrun.data.samples.target_scale import target_scale
 from lossrun.data.samples.targets import VOID
 from lossrun.data.sources.images import IMAGE_SETS
 from lossrun.data.sources.reading import read
-from lossrun.data.sources.request import Request
+from lossrun.data.sources.request import DataRequest
 from lossrun.data.sources.separate_parts import HELD_OUT, repeated_notes
 from lossrun.data.tables.inputs import GREATEST, blocks, narrowed
 from lossrun.errors import DataError
@@ -47,7 +47,7 @@ def load(
     Raises DataError where the data are missing, damaged or do not fit the parameters; UsageError where `name` is a
     `module:attribute` that cannot be had.
     """
-    source, void = without_void(read(Request(name, parameters, config_dir, data_dir, ignored)))
+    source, void = without_void(read(DataRequest(name, parameters, config_dir, data_dir, ignored)))
     # The split reorders the arrays of the training part.
     notes = [*source.notes, *repeated_notes(source, [part for part in HELD_OUT if parameters[part]])]
     split_seed = seed if parameters["split_seed"] == "seed" else parameters["split_seed"]

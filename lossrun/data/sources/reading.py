@@ -7,11 +7,11 @@ from lossrun.catalog import get
 from lossrun.catalog.declaration import DatasetDeclaration
 from lossrun.data.samples.dataset import UnsplitData
 from lossrun.data.sources import arrays, generated, readers
-from lossrun.data.sources.request import Request
+from lossrun.data.sources.request import DataRequest
 from lossrun.errors import DataError
 
 
-def read(request: Request) -> UnsplitData:
+def read(request: DataRequest) -> UnsplitData:
     """Return the samples of a declared dataset or of a user's own, `module:attribute`.
 
     Raises KeyError for a name that is not declared, and what the reader raises.
@@ -20,11 +20,11 @@ def read(request: Request) -> UnsplitData:
         return arrays.read_user_dataset(request.name, request.parameters, request.config_dir, request.ignored)
     declared = get("dataset", request.name)
     assert isinstance(declared, DatasetDeclaration)
-    reader: Callable[[Request], UnsplitData] = function_in(readers, declared.read_by) or generate
+    reader: Callable[[DataRequest], UnsplitData] = function_in(readers, declared.read_by) or generate
     return reader(request)
 
 
-def generate(request: Request) -> UnsplitData:
+def generate(request: DataRequest) -> UnsplitData:
     """Call the function of that name in `generated.py`."""
     function = getattr(generated, request.name)
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DataRequest:
     """A dataset's name and parameters, the folders that files are looked up in, and the label that the loss ignores."""
 
     name: str

@@ -12,7 +12,7 @@ from lossrun.shell import PROGRAM
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class CommandEntry:
     """`usage`: without the program. `help`: paragraphs. `rows`: names of an argument or option, and its help."""
 
     name: str
@@ -21,7 +21,7 @@ class Command:
     rows: tuple[tuple[str, str], ...]
 
 
-def command_section(told: Command, level: int) -> Markup:
+def command_section(told: CommandEntry, level: int) -> Markup:
     identity = f"command-{told.name}"
     rows = [[element("code", names), prose(text)] for names, text in told.rows]
     return element(
@@ -39,7 +39,7 @@ def command_section(told: Command, level: int) -> Markup:
     )
 
 
-def commands_table(commands: Sequence[Command]) -> Markup:
+def commands_table(commands: Sequence[CommandEntry]) -> Markup:
     """Every command in a row."""
     rows = [
         [element("a", element("code", told.name), href=f"#command-{told.name}"), sentence(told.help[0])]

@@ -17,7 +17,7 @@ from lossrun.lint.rules import RULES
 from lossrun.packaged import packaged_configs
 from lossrun.report.html.document import document
 from lossrun.report.html.markup import Markup, element, joined
-from lossrun.report.manual.commands import Command, command_section, commands_table, exit_code_table
+from lossrun.report.manual.commands import CommandEntry, command_section, commands_table, exit_code_table
 from lossrun.report.manual.figures import Curve, Picture, loss_figure, rate_figure
 from lossrun.report.manual.overviews import elsewhere, overview_table, subjects_table
 from lossrun.report.manual.prose import link, prose, sentence
@@ -52,7 +52,7 @@ class _Chapter:
     entries: tuple[tuple[str, str], ...] = ()
 
 
-def to_html(commands: Sequence[Command], curves: Curves) -> str:
+def to_html(commands: Sequence[CommandEntry], curves: Curves) -> str:
     """The page."""
     chapters = list(_chapters(commands, curves))
     return document(
@@ -79,7 +79,7 @@ def _contents(chapter: _Chapter) -> Markup:
     return element("li", element("details", element("summary", name), element("ul", *entries)))
 
 
-def _chapters(commands: Sequence[Command], curves: Curves) -> Iterator[_Chapter]:
+def _chapters(commands: Sequence[CommandEntry], curves: Curves) -> Iterator[_Chapter]:
     yield _start()
     yield _keys()
     for kind in _KINDS:
@@ -243,7 +243,7 @@ def _diagnoses() -> _Chapter:
     return _Chapter("diagnoses", "Diagnoses", tuple(content), _entries("diagnosis", DIAGNOSES))
 
 
-def _commands(commands: Sequence[Command]) -> _Chapter:
+def _commands(commands: Sequence[CommandEntry]) -> _Chapter:
     content = [commands_table(commands), *(command_section(told, 3) for told in commands)]
     return _Chapter("commands", "Commands", tuple(content), _entries("command", (told.name for told in commands)))
 

@@ -8,7 +8,7 @@ from lossrun.report.html.markup import Markup, element, joined
 from lossrun.report.manual.prose import codes, formula, identity, lines, link, prose, sentence
 from lossrun.report.manual.tables import table
 from lossrun.report.manual.whole_configs import whole_config
-from lossrun.report.reference.article import Article, Example, Fact, ParameterRow, Reference, Spellings
+from lossrun.report.reference.article import Article, ArticleExample, Fact, ParameterRow, Reference, Spellings
 from lossrun.shell import command
 
 _EXAMPLE_TITLES: Final = {"in a config": "Example"}
@@ -139,7 +139,7 @@ def _examples(told: Article, level: int) -> Iterator[Markup]:
         yield element("div", *(_example(one, told.examples, level) for one in told.examples), class_="examples")
 
 
-def _example(example: Example, beside: Sequence[Example], level: int) -> Markup:
+def _example(example: ArticleExample, beside: Sequence[ArticleExample], level: int) -> Markup:
     """A whole config; its own lines, those that no other example has, stand out."""
     others = {line for other in beside if other is not example for line in other.lines}
     own = set(example.lines) - others

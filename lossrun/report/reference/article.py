@@ -71,7 +71,7 @@ class Spellings:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ArticleExample:
     """Lines of a config that show the topic; of several lines for one key each is an alternative. `options`: the same
     on the command line."""
 
@@ -98,7 +98,7 @@ class Article:
     source: str = ""
     see_also: tuple[Reference, ...] = ()
     lists: str = ""
-    examples: tuple[Example, ...] = ()
+    examples: tuple[ArticleExample, ...] = ()
 
     @property
     def noun(self) -> str:

@@ -10,7 +10,7 @@ from lossrun.catalog.lookup import find
 from lossrun.config.key_paths import KeyPath
 from lossrun.errors import DivergedError
 from lossrun.lint.rule import Rule
-from lossrun.report.reference.article import Article, Example, Fact, fact, parameter_rows, spelling_groups, told
+from lossrun.report.reference.article import Article, ArticleExample, Fact, fact, parameter_rows, spelling_groups, told
 from lossrun.report.reference.component_facts import component_facts, letters, see_also
 from lossrun.report.reference.examples import yaml_lines
 from lossrun.report.reference.key_topic import key_example, key_facts, keys_like_it, list_of
@@ -35,7 +35,8 @@ def article(topic: Topic) -> Article:
             meaning=subject.meaning,
             facts=told(_rule(topic.name, subject)),
             examples=tuple(
-                Example(title, tuple(text.splitlines())) for title, text in zip(titles, subject.example, strict=True)
+                ArticleExample(title, tuple(text.splitlines()))
+                for title, text in zip(titles, subject.example, strict=True)
             ),
         )
     if isinstance(subject, KeyPath):
@@ -68,7 +69,7 @@ def _of_component(topic: Topic, component: Component) -> Article:
         source=component.source,
         see_also=see_also(component),
         lists=command("list", plural, options={"--task": task}) if component.kind in LISTED else "",
-        examples=(Example("in a config", tuple(lines)),),
+        examples=(ArticleExample("in a config", tuple(lines)),),
     )
 
 

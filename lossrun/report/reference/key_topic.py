@@ -10,7 +10,7 @@ from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter
 from lossrun.config.key_paths import KeyPath, key_paths
 from lossrun.config.reader import parse
 from lossrun.lint.rules import RULES
-from lossrun.report.reference.article import Example, Fact, Piece, Reference, fact, listed
+from lossrun.report.reference.article import ArticleExample, Fact, Piece, Reference, fact, listed
 from lossrun.report.reference.examples import values_without_default
 from lossrun.report.reference.listing import LISTED, PLURALS
 from lossrun.shell import command, option_set
@@ -89,7 +89,7 @@ def key_facts(subject: KeyPath) -> Iterator[Fact]:
     yield fact("rules", *listed(Reference("rule", name) for name in _rules().get(subject.path, ())))
 
 
-def key_example(subject: KeyPath) -> Example:
+def key_example(subject: KeyPath) -> ArticleExample:
     """A line of a config and, where the value is a plain one, the same on the command line."""
     value = example_value(subject)
     parts = subject.path.split(".")
@@ -106,7 +106,7 @@ def key_example(subject: KeyPath) -> Example:
         text = {"name": value, **needed}
     line = f"{parts[0]}: {yaml_text(text)}"
     several = isinstance(value, Mapping | list) or any(_is_many(".".join(parts[:d])) for d in range(1, len(parts)))
-    return Example("in a config", (line,), "" if several else option_set(subject.path, yaml_text(value)))
+    return ArticleExample("in a config", (line,), "" if several else option_set(subject.path, yaml_text(value)))
 
 
 def keys_like_it(subject: KeyPath) -> tuple[Reference, ...]:

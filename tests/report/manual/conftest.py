@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from lossrun.catalog.lookup import COMPONENTS
-from lossrun.report.manual.commands import Command
+from lossrun.report.manual.commands import CommandEntry
 from lossrun.report.manual.page import Curves, to_html
 from lossrun.report.reference.examples import values_without_default
 
 VOID = {"meta", "input", "br", "img"}
-COMMANDS = (Command("train", "lossrun train CONFIG", ("Train as CONFIG says.",), (("--quiet", "Say <less>."),)),)
+COMMANDS = (CommandEntry("train", "lossrun train CONFIG", ("Train as CONFIG says.",), (("--quiet", "Say <less>."),)),)
 
 
 class Parsed(HTMLParser):
