@@ -47,7 +47,7 @@ LOSS_COLUMNS: Final = {
 
 
 def overview(console: Console, kind: str, task: str | None = None) -> None:
-    """One row for each component: its name, what one chooses it by, what it is. Losses stand by task, the usual one
+    """One row for each component: its name, how to choose it, what it is. Losses stand by task, the usual one
     first."""
     if kind == "loss":
         for heading in (task,) if task else TASKS:
