@@ -19,6 +19,11 @@ from lossrun.records.files import strict_json
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory, create
 
+# Several processes on a core each: a second thread in each of them would only wait for the first of another. Set here,
+# because the conftest of a folder named on the command line imports torch, which reads it, before any hook runs.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # On a busy machine an example may take any time, and that says nothing about the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -157,12 +162,6 @@ def mnist_dir(
 def _holds_mnist(data_dir: Path) -> bool:
     files = [data_dir / "mnist" / name for name in MNIST]
     return all(path.is_file() or path.with_name(f"{path.name}.gz").is_file() for path in files)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # Several processes on a core each: a second thread in each of them would only wait for the first of another.
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @cache
