@@ -76,11 +76,11 @@ def test_the_quick_sweep_finds_what_its_comment_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in CONFIGS if path not in SWEEPS], ids=lambda path: path.stem)
 def test_it_is_free_of_lint_and_trains_undiagnosed(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """With as many epochs as it says where it is small; three of MNIST's, on fewer images."""
+    """With as many epochs as it says where it is small; two of MNIST's, on fewer images."""
     reading, overrides, data_dir = read(path), [], tmp_path
     if reading.config.dataset.name == "mnist":
         data_dir = request.getfixturevalue("mnist_dir")
-        overrides = ["epochs=3", "dataset.validation=55000"]
+        overrides = ["epochs=2", "dataset.validation=57000"]
     assert load_experiment(reading, data_dir).warnings == ()
     assert load_experiment(read(path, ["epochs=1"]), data_dir).warnings == (), "an epoch is enough to try it out"
     experiment = load_experiment(read(path, overrides), data_dir)

@@ -2,12 +2,11 @@
 
 import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import in_another_process
 from tests.worked_examples import EXAMPLES, commands, copy_with
 
 
@@ -26,15 +25,8 @@ def test_the_example_works_as_it_stands(name: str, tmp_path: Path) -> None:
     # Tests that need the real MNIST are not what is tried here: without CI they are skipped.
     environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "100"}
     environment.pop("CI", None)
-    for command in commands(name):
-        program, *arguments = shlex.split(command)
-        options = ["-n", "0", "-p", "no:cacheprovider"] if program == "pytest" else []
-        result = subprocess.run(
-            [sys.executable, "-m", program, *arguments, *options],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, (command, result.stdout, result.stderr)
+    asked = [shlex.split(command) for command in commands(name)]
+    options = ["-n", "0", "-p", "no:cacheprovider"]
+    asked = [[*words, *options] if words[0] == "pytest" else words[1:] for words in asked]
+    for done in in_another_process(asked, folder, environment):
+        assert done.code == 0, (done.arguments, done.out.decode(), done.err.decode())

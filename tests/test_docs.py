@@ -5,13 +5,12 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from lossrun.catalog.lookup import COMPONENTS
 from lossrun.cli import app
 from lossrun.config import read
 from lossrun.lint.rules import RULES
+from tests.cli.conftest import Done, in_another_process
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "lossrun"
@@ -217,19 +217,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(command: str, folder: Path, **environment: str) -> tuple[str, str]:
-    """Both streams at 80 columns. A comment behind the command may say that it fails: `# exit code 2`."""
-    expected = re.search(r"# exit code (\d+)", command)
-    result = subprocess.run(
-        [sys.executable, "-m", "lossrun", *shlex.split(command, comments=True)[1:]],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "80", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == (int(expected[1]) if expected else 0), (command, result.stderr)
-    return result.stdout, result.stderr
+def run(commands: Sequence[str], folder: Path) -> list[Done]:
+    """The commands in order, at 80 columns. A comment behind one may say that it fails: `# exit code 2`."""
+    arguments = [shlex.split(command, comments=True)[1:] for command in commands]
+    found = in_another_process(arguments, folder, {**os.environ, "COLUMNS": "80"})
+    for command, done in zip(commands, found, strict=True):
+        expected = re.search(r"# exit code (\d+)", command)
+        assert done.code == (int(expected[1]) if expected else 0), (command, done.err.decode())
+    return found
 
 
 def shape(text: str) -> str:
@@ -240,20 +235,23 @@ def shape(text: str) -> str:
 
 
 def test_what_the_readme_shows_runs_in_order_and_prints_what_it_says(folder: Path) -> None:
-    printed: list[str] = []
-    shown = commands = 0
+    blocks: list[list[str]] = []
     for block in BLOCKS:
+        lines = [line for line in block.text.splitlines() if line.startswith("lossrun ") and block.language == "sh"]
+        # A sweep is planned only: training it takes minutes, and `tests/cli/test_sweep.py` does that.
+        blocks.append([f"{line} --dry-run" if line.startswith("lossrun sweep ") else line for line in lines])
+    commands = [line for lines in blocks for line in lines]
+    done = iter(run(commands, folder))
+    printed: list[str] = []
+    shown = 0
+    for block, lines in zip(BLOCKS, blocks, strict=True):
         if block.language == "sh":
-            lines = [line for line in block.text.splitlines() if line.startswith("lossrun ")]
-            # A sweep is planned only: training it takes minutes, and `tests/cli/test_sweep.py` does that.
-            lines = [f"{line} --dry-run" if line.startswith("lossrun sweep ") else line for line in lines]
-            printed = [shape(stream) for line in lines for stream in run(line, folder)] or printed
-            commands += len(lines)
+            printed = [shape(text.decode()) for _ in lines for text in attrgetter("out", "err")(next(done))] or printed
         elif not block.language:
             for piece in re.split(rf"^(?:{re.escape(SHORTENED)})?$\n", block.text, flags=re.MULTILINE):
                 assert any(shape(piece) in stream for stream in printed), (piece, printed)
                 shown += 1
-    assert commands >= 10
+    assert len(commands) >= 10
     assert shown >= 6
 
 
@@ -264,12 +262,12 @@ def test_the_configs_that_were_measured_are_those_that_come_with_lossrun() -> No
         assert (ROOT / command.split()[-1]).is_file(), command
 
 
-def test_the_python_block_runs(folder: Path) -> None:
+def test_the_python_block_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = [block.text for block in BLOCKS if block.language == "python" and not block.file]
     assert blocks
+    monkeypatch.chdir(folder)
     for text in blocks:
-        result = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=False)
-        assert result.returncode == 0, result.stderr
+        exec(text, {"__name__": "__main__"})
 
 
 def test_the_configs_shown_are_configs(folder: Path) -> None:
@@ -288,8 +286,8 @@ def test_a_run_directory_holds_the_files_described(folder: Path) -> None:
         "lint=warn",
     )
     options = " ".join(f'--set "{one}"' for one in more)
-    out, _ = run(f"lossrun train mine.yaml --quiet --name described {options}", folder)
-    path = folder / out.strip()
+    (done,) = run([f"lossrun train mine.yaml --quiet --name described {options}"], folder)
+    path = folder / done.out.decode().strip()
     files = {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()}
     described = [word for row in table(ARCHITECTURE, "The run directory") for word in code_words(row[0])]
     patterns = [re.sub(r"<\w+>", "*", word) + ("*" if word.endswith("/") else "") for word in described]

@@ -17,6 +17,7 @@ from typing import NoReturn
 import pytest
 
 from lossrun.version import __version__
+from tests.cli.conftest import in_another_process
 
 ROOT = Path(__file__).parent.parent
 # What no commit holds: see .gitignore.
@@ -110,10 +111,14 @@ def test_what_is_installed_from_the_wheel_trains_a_config_by_its_name(built: Bui
     assert Path(where.strip()) == site / "lossrun" / "__init__.py"
     run = folder / lossrun("train", "quickstart", "--set", "epochs=1", "--quiet").strip()
     assert [run] == [path for path in (folder / "runs").iterdir() if not path.name.startswith(".")]
-    lossrun("resume", "last", "--set", "epochs=2")
-    lossrun("new", "quickstart")
-    lossrun("check", "config.yaml")
-    # A page needs its style and its script, which are no Python.
-    lossrun("train", "quickstart", "--set", "epochs=1", "--set", "loss=mse")
-    lossrun("compare", "last~1", "last", "--html", "report.html")
+    more = [
+        ["resume", "last", "--set", "epochs=2"],
+        ["new", "quickstart"],
+        ["check", "config.yaml"],
+        # A page needs its style and its script, which are no Python.
+        ["train", "quickstart", "--set", "epochs=1", "--set", "loss=mse"],
+        ["compare", "last~1", "last", "--html", "report.html"],
+    ]
+    for done in in_another_process(more, folder, {**os.environ, "PYTHONPATH": str(site)}):
+        assert done.code == 0, (done.arguments, done.err.decode())
     assert (folder / "report.html").is_file()

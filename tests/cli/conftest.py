@@ -49,7 +49,11 @@ for arguments in json.loads(sys.argv[1]):
     sys.argv = ["lossrun", *arguments]
     code = 0
     try:
-        main()
+        if arguments[0] == "pytest":
+            import pytest
+            code = int(pytest.main(arguments[1:]))
+        else:
+            main()
     except SystemExit as leaving:
         code = leaving.code or 0
     sys.stdout.flush()
@@ -74,7 +78,8 @@ def in_another_process(
     commands: Sequence[Sequence[str]], folder: Path, environment: Mapping[str, str] | None = None
 ) -> list[Done]:
     """The commands one after the other in one new process that starts in that folder, for tests of what belongs to a
-    process: its encodings, its environment, its imports. To start one for each would import torch for each."""
+    process: its encodings, its environment, its imports, another copy of the package. To start one for each would
+    import torch for each. A command is the arguments of lossrun, or `pytest` and its arguments."""
     program = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
     result = subprocess.run(
         program, cwd=folder, env=os.environ if environment is None else environment, capture_output=True, check=False

@@ -21,6 +21,7 @@ from lossrun.errors import ConfigError, DivergedError, LockedError, RunError, St
 from lossrun.experiment import load_experiment
 from lossrun.records import checkpoints, history, ledger, predictions, recorded
 from lossrun.records.lock import writing
+from lossrun.records.run_directory import RunDirectory
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
 from lossrun.training.resumable import resuming
@@ -282,14 +283,7 @@ def test_a_stopped_process_can_be_resumed(tmp_path: Path, number: int, code: int
         assert f"\n  lossrun resume {path.name}\n" in stderr
         assert "error:" not in stderr
     done = history.read(path / "history.jsonl").rows[-1]["epoch"]
-    resumed = subprocess.run(
-        [sys.executable, "-m", "lossrun", "resume", "last", "--set", f"epochs={done + 3}"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert resumed.returncode == 0, resumed.stderr
+    Laboratory(tmp_path).resume(RunDirectory(path), f"epochs={done + 3}")
     epochs = [row["epoch"] for row in history.read(path / "history.jsonl").rows]
     assert epochs == list(range(1, done + 4))
 
