@@ -1,4 +1,4 @@
-"""Looking at runs, and clearing up after them."""
+"""Commands that look at runs, and that remove them."""
 
 import sys
 from pathlib import Path
@@ -247,8 +247,8 @@ def plot(
 ) -> None:
     """Plot learning curves: the mean over seeds, and the range from the lowest to the highest seed.
 
-    Runs are named by what differs between them. Different losses never share an axis. Of a sweep, this plots the tuning
-    scores against the tuned value.
+    Runs are named by what differs between them. Different losses never share an axis. For a sweep, this plots the
+    tuning scores against the tuned value.
     """
     from lossrun.analysis.learning_curves import learning_curves
     from lossrun.errors import UsageError
@@ -332,7 +332,7 @@ def _lists(runs_dir: Path) -> str:
 
 
 def _remove(leftovers: "Leftovers", *, yes: bool) -> None:
-    """Show what is about to go, ask, and let it go; what cannot go is told of, and does not keep the rest."""
+    """Show what will be removed, ask, and remove it. What cannot be removed is reported, and the rest is removed."""
     from lossrun.errors import LockedError, UsageError
     from lossrun.records.leftovers import remove
     from lossrun.report.layout.console import note, stderr, warning
