@@ -5,6 +5,7 @@ from typing import Final
 from lossrun.catalog.losses import FAMILIES
 
 _HOMES: Final = {
+    "initializer": "initializers",
     "metric": "metrics.scores",
     "model": "models",
     "optimizer": "optimizers.not_in_torch",
@@ -13,7 +14,7 @@ _HOMES: Final = {
 
 
 def home(kind: str, name: str) -> str:
-    """Return the module that holds the function of a loss, metric, model, optimizer or schedule, by its full name.
+    """Return the module that holds the function of a loss, metric, model, initializer, optimizer or schedule.
 
     Optimizers of torch have no function here: `Optimizer.torch_class` names their class. A metric that is computed
     together with others has no function either.

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any, Final
 
+from lossrun.catalog.activations import ACTIVATIONS
 from lossrun.catalog.datasets import DATASETS, NOISES
 from lossrun.catalog.declaration import Alias, Component
 from lossrun.catalog.losses import LOSSES
@@ -22,6 +23,7 @@ COMPONENTS: Final[dict[str, tuple[Component, ...]]] = {
     "dataset": DATASETS,
     "schedule": SCHEDULES,
     "metric": METRICS,
+    "activation": ACTIVATIONS,
     "initializer": INITIALIZERS,
     "layer": LAYERS,
     "noise": NOISES,

@@ -3,14 +3,16 @@
 from math import prod
 from typing import Any, Final, Literal
 
+from lossrun.catalog.activations import ACTIVATIONS
 from lossrun.catalog.declaration import Alias, Component, Layer, Model, also, in_keras
 from lossrun.catalog.parameter import Key, Nested, Parameter
 
 ACTIVATION: Final = Parameter(
     "activation",
-    Literal["relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "none"],
+    Literal[tuple(one.name for one in ACTIVATIONS)],
     "relu",
-    "after every hidden layer",
+    "activation after every hidden layer",
+    spellings={alias.spelling: one.name for one in ACTIVATIONS for alias in one.aliases},
 )
 OUTPUT: Final = Parameter(
     "output",
