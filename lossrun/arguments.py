@@ -215,6 +215,11 @@ class Framework(StrEnum):
     keras = "keras"
 
 
+class RequiredVerdict(StrEnum):
+    better = "better"
+    not_worse = "not-worse"
+
+
 class XAxis(StrEnum):
     epoch = "epoch"
     step = "step"
