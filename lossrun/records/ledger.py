@@ -51,10 +51,13 @@ def read_all(path: Path) -> tuple[tuple[dict[str, Any], ...], bool]:
     raw: list[bytes] = []
     found: list[dict[str, Any]] = []
     torn = json_lines.read_plain(path, lambda more: found.extend(map(strict_json.restored, more)), raw.append)
+    lines = b"".join(raw).splitlines(keepends=True)
+    if len(lines) > len(found) + 1:  # only one line is written at a time
+        raise RunError(f"{path}, line {len(found) + 1}: it holds NUL bytes; {DAMAGED}")
     for number, event in enumerate(found, 1):
         if not isinstance(event.get("event"), str) or not isinstance(event.get("time"), str):
             raise RunError(f"{path}, line {number}: not an event of a run; the file is damaged: restore it from a copy")
-    _check_digests(path, b"".join(raw).splitlines(keepends=True))
+    _check_digests(path, lines[: len(found)])
     for event in found:
         event.pop("digest", None)
     return tuple(found), torn

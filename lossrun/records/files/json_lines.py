@@ -1,4 +1,7 @@
-"""Write and read files with one JSON object per line, where only the last line may be incomplete."""
+"""Write and read files with one JSON object per line, where only what was written last may be incomplete.
+
+After a loss of power it may lack its end, or hold NUL bytes where the disk had got as far as the file's length.
+"""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +14,7 @@ from lossrun.errors import RunError
 from lossrun.records.files import durable, strict_json
 from lossrun.records.files.digests import with_unix_lines
 
+_NUL: Final = b"\0"
 BLOCK_BYTES: Final = 131_072  # read at a time; larger blocks are slower, because each needs new memory
 
 
@@ -39,13 +43,14 @@ def read_plain(
     """Read rows and pass some hundred at a time to `take`, with NaN and infinity still as strings.
 
     Args:
-        raw: Called with the bytes of all complete lines, with LF line ends.
+        raw: Called with the bytes of all lines that have an end, with LF line ends.
 
     Returns:
-        Whether an incomplete last line was left out.
+        Whether something incomplete was left out: a last line without an end, or the lines from a NUL byte on.
     """
     count = 0
     rest = b""
+    torn = False
     try:
         with path.open("rb", buffering=0) as file, _collector_paused():
             # Blocks save memory; for a line longer than a block, the size is doubled.
@@ -54,14 +59,20 @@ def read_plain(
                 if newline:
                     if raw is not None:
                         raw(with_unix_lines(lines + newline))
-                    rows = _rows(path, lines, count + 1)
-                    count += len(rows)
-                    take(rows)
+                    if _NUL in lines and not torn:
+                        torn = True
+                        lines = lines[: lines.index(_NUL)].rpartition(b"\n")[0]
+                    elif torn:
+                        continue
+                    if lines or not torn:
+                        rows = _rows(path, lines, count + 1)
+                        count += len(rows)
+                        take(rows)
     except FileNotFoundError:
         return False
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror or error}") from error
-    return bool(rest)
+    return torn or bool(rest)
 
 
 @contextmanager
@@ -77,11 +88,14 @@ def _collector_paused() -> Iterator[None]:
 
 
 def whole_lines(path: Path) -> bytes:
-    """Return the complete lines; an incomplete last one is removed from the file."""
+    """Return the complete lines; what is incomplete after them is removed from the file."""
     if not path.exists():
         return b""
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1
+    start_of_last = content.rfind(b"\n", 0, max(0, whole - 1)) + 1
+    if _NUL in content[start_of_last:whole]:
+        whole = start_of_last
     if whole < len(content):
         durable.truncate(path, whole)
     return content[:whole]

@@ -35,6 +35,32 @@ def test_non_finite_numbers_come_back_in_the_rows_that_have_them_and_at_any_dept
 
 
 @pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("place", [0, 1, 60, 100])
+def test_after_a_loss_of_power_the_end_may_hold_nul_bytes(tmp_path, place):
+    """Where the file system had made the file longer, and not yet written what belongs there."""
+    path = tmp_path / "rows.jsonl"
+    rows = [{"number": number} for number in range(20)]
+    json_lines.append(path, rows)
+    durable = len(json_lines.dumps(rows[:10]))
+    content = bytearray(path.read_bytes())
+    content[durable + place : -1] = bytes(len(content) - 1 - durable - place)
+    path.write_bytes(content)
+    seen = []
+    found = []
+    assert json_lines.read_plain(path, found.extend, seen.append)
+    assert found == rows[: 10 + content[durable : durable + place].count(b"\n")]
+    assert b"".join(seen) == content  # digests are of all that is there
+
+
+def test_a_last_line_with_nul_bytes_is_incomplete(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    json_lines.append(path, [{"number": 1}])
+    path.write_bytes(path.read_bytes() + b'{"num' + bytes(7) + b"}\n")
+    assert json_lines.whole_lines(path) == b'{"number": 1}\n'
+    assert json_lines.read(path) == ([{"number": 1}], False)
+
+
+@pytest.mark.usefixtures("_blocks")
 @pytest.mark.parametrize(
     "damage", ["nonsense", "[1]", "1", "", '{"a": NaN}', '{"a": 1}, {"b": 2}', '{"a": 1', '"a": 1}', '{"a": 1}{"a": 1}']
 )
