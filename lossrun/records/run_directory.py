@@ -106,7 +106,7 @@ def create(
     hidden = runs_dir / f".{directory}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}"
     with durable.refusals_of_the_disk(runs_dir / directory):
         try:
-            runs_dir.mkdir(parents=True, exist_ok=True)
+            durable.make_directory(runs_dir)
             new = RunDirectory(hidden)
             new.checkpoints.mkdir(parents=True)
             durable.write(new.config_path, config_file.dumps(config).encode())

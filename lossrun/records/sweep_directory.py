@@ -101,7 +101,8 @@ def create(
     hidden = runs_dir / f".{stamp}-{slug(name)}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}"
     with durable.refusals_of_the_disk(runs_dir / stamped):
         try:
-            hidden.mkdir(parents=True)
+            durable.make_directory(runs_dir)
+            hidden.mkdir()
             new = SweepDirectory(hidden)
             durable.write(new.config_path, text)
             durable.write(new.plan_path, lines)

@@ -189,7 +189,7 @@ def copy_own_files(prepared: Prepared, run: RunDirectory) -> None:
     for name, path in own_files(prepared.config).items():
         copy, content = run.source / name, path.read_bytes()
         if not copy.is_file() or copy.read_bytes() != content:
-            copy.parent.mkdir(parents=True, exist_ok=True)
+            durable.make_directory(copy.parent)
             durable.replace(copy, content)
 
 

@@ -97,6 +97,14 @@ def write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def make_directory(path: Path) -> None:
+    """Create a directory, and those above it that are missing; each is durable. An OSError is passed on."""
+    missing = [directory for directory in (path, *path.parents) if not directory.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for directory in missing:
+        sync_directory(directory.parent)
+
+
 def sync_directory(directory: Path) -> None:
     """Make renames in `directory` durable, if platform and file system can; Windows cannot."""
     if os.name != "posix":

@@ -131,3 +131,13 @@ def test_a_hint_to_the_disk_may_be_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "posix_fadvise", refuse, raising=False)
     durable.replace_all((tmp_path / name, b"data") for name in "ab")
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_directory_is_made_durable_with_those_above_it(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(durable, "sync_directory", synced.append)
+    durable.make_directory(tmp_path / "a" / "b" / "c")
+    assert (tmp_path / "a" / "b" / "c").is_dir()
+    assert sorted(synced) == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    durable.make_directory(tmp_path / "a" / "b" / "c")
+    assert len(synced) == 3
