@@ -60,8 +60,7 @@ def writing(run: Path) -> Iterator[None]:
             durable.replace(files.owner_path, mine)
         yield
     finally:
-        with suppress(OSError):
-            files.owner_path.unlink(missing_ok=True)
+        _remove_note(files.owner_path)
         if release is not None:
             release()
 
@@ -123,6 +122,15 @@ def _create_note(run: Path, mine: bytes) -> None:
     raise LockedError(
         f"{_held_by(run, owner(run))}. This file system has no locks: if that process has ended, remove {path}"
     )
+
+
+def _remove_note(path: Path) -> None:
+    """Remove the note, or empty it: this process may go on for long, and the run would be taken to be written."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        with suppress(OSError):
+            os.truncate(path, 0)
 
 
 def _note(holder: Owner) -> bytes:

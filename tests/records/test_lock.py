@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from lossrun.errors import LockedError, RunError
-from lossrun.records import lock
+from lossrun.records import ledger, lock
 from lossrun.records.status import status
 
 HOLD = """
 import sys
 from pathlib import Path
-from lossrun.records import lock
+from lossrun.records import ledger, lock
 with lock.writing(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -150,3 +150,14 @@ def test_a_changed_note_names_nobody(tmp_path):
         path = tmp_path / "owner.json"
         path.write_text(path.read_text().replace(f'"pid": {os.getpid()}', f'"pid": {os.getpid() + 1}'))
         assert lock.owner(tmp_path) is None
+
+
+def test_a_note_that_cannot_be_removed_does_not_keep_the_run_locked(tmp_path, monkeypatch):
+    def broken(_path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    ledger.append(tmp_path / "ledger.jsonl", "finished")
+    monkeypatch.setattr(Path, "unlink", broken)
+    with lock.writing(tmp_path):
+        assert status(tmp_path) == "running"
+    assert status(tmp_path) == "finished"
