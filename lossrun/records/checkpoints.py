@@ -123,6 +123,8 @@ def load_newest(
             found = read(path)
             if found.metadata["history_length"] > history_length:
                 raise CheckpointError(f"{path.name}: history.jsonl is shorter than when this checkpoint was saved")
+            if (step := found.metadata.get("step", step_of(path))) != step_of(path):
+                raise CheckpointError(f"{path.name}: it was renamed: it holds the state of step {step}")
             if why := problem(found.metadata):
                 raise CheckpointError(f"{path.name}: {why}")
             return path, found

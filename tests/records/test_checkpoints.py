@@ -13,7 +13,7 @@ from lossrun.records import checkpoint_headers, checkpoints
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.files import durable
 
-METADATA = {"epoch": 1, "step": 469, "history_length": 1234, "best": {"0": float("inf")}}
+METADATA = {"epoch": 1, "history_length": 1234, "best": {"0": float("inf")}}
 
 
 def checkpoint(value: float = 0.0, **metadata: object) -> Checkpoint:
@@ -232,3 +232,17 @@ def test_a_damaged_header_tells_no_numbers(tmp_path, header):
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(CheckpointError, match="header cannot be read"):
         checkpoint_headers.numbers(path)
+
+
+def test_one_that_was_renamed_to_another_step_is_skipped_aloud(tmp_path):
+    older = checkpoints.save(tmp_path, 1, checkpoint(1, step=1), keep=2)
+    newer = checkpoints.save(tmp_path, 3, checkpoint(3, step=3), keep=2)
+    renamed = newer.rename(newer.with_name(newer.name.replace("00000003", "00000002")))
+    skipped = []
+    found, _ = checkpoints.load_newest(
+        tmp_path, history_length=9999, on_skip=lambda path, reason: skipped.append((path, reason))
+    )
+    assert found == older
+    ((path, reason),) = skipped
+    assert path == renamed
+    assert "it holds the state of step 3" in reason
