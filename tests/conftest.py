@@ -78,6 +78,7 @@ SLOW = (
     "components/test_optimizers.py",
     "config/test_reader.py",
     "config/test_starting.py",
+    "crash",
     "health/test_cases.py",
     "health/test_examine.py",
     "health/test_floors.py",

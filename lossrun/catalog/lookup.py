@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any, Final
 
-from lossrun.catalog.activations import ACTIVATIONS
 from lossrun.catalog.datasets import DATASETS, NOISES
 from lossrun.catalog.declaration import Alias, Component
 from lossrun.catalog.losses import LOSSES
@@ -23,7 +22,6 @@ COMPONENTS: Final[dict[str, tuple[Component, ...]]] = {
     "dataset": DATASETS,
     "schedule": SCHEDULES,
     "metric": METRICS,
-    "activation": ACTIVATIONS,
     "initializer": INITIALIZERS,
     "layer": LAYERS,
     "noise": NOISES,
@@ -33,7 +31,7 @@ PLUGIN_KINDS: Final = ("loss", "optimizer", "model", "dataset")
 _FRAMEWORK: Final = re.compile(
     r"(?P<framework>keras|tf|tensorflow|torch|pytorch|nn|optim|F)\.(?:[a-z0-9_.]*\.)?(?P<rest>[^.]+)", re.IGNORECASE
 )
-# For each prefix, the frameworks whose spelling to try, in order. TensorFlow 2 has Keras' classes under its own name.
+# By the prefix, whose spelling of a name to take first. TensorFlow 2 has Keras's classes under its own name.
 _FRAMEWORKS: Final[dict[str, tuple[str, ...]]] = {
     "keras": ("keras",),
     **dict.fromkeys(("tf", "tensorflow"), ("tf", "keras")),
@@ -43,12 +41,8 @@ _FRAMEWORKS: Final[dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """A component that a spelling means, with what the spelling adds.
-
-    Attributes:
-        implies: Parameters that the spelling sets (`BCEWithLogitsLoss`: inputs are logits).
-        remark, called: As in `Alias`.
-    """
+    """`implies`: parameters that the spelling carries (`BCEWithLogitsLoss`: inputs are logits). `remark`: how else that
+    framework's own differs. `called`: what its own function assumes where nothing is stated, as in `Alias`."""
 
     component: Component
     implies: dict[str, Any]
@@ -57,10 +51,10 @@ class LookupResult:
 
 
 def find(kind: str, spelling: str) -> LookupResult | None:
-    """Return the component that `spelling` means; None if there is none.
+    """The component that `spelling` means, case, underscores and a framework's prefix aside; None if there is none.
 
-    Case, underscores and a framework's prefix do not matter, except if a framework's name and one of ours have the same
-    letters: `KLDivergence` and `binary_crossentropy` are Keras' names, `kl_divergence` and `binary_cross_entropy` ours.
+    Case and underscores decide only where a framework's name and one of ours are the same letters: `KLDivergence` and
+    `binary_crossentropy` are Keras', `kl_divergence` and `binary_cross_entropy` ours.
     """
     if (namesake := _namesake(kind, spelling)) is not None:
         return namesake
@@ -77,7 +71,7 @@ def find(kind: str, spelling: str) -> LookupResult | None:
 
 
 def get(kind: str, name: str) -> Component:
-    """Return the component with this canonical name; KeyError if there is none."""
+    """The component of that canonical name; KeyError if there is none."""
     for component in COMPONENTS[kind]:
         if component.name == name:
             return component
@@ -85,22 +79,20 @@ def get(kind: str, name: str) -> Component:
 
 
 def why_not(kind: str, spelling: str) -> str | None:
-    """Return why lossrun has no component of a name known from elsewhere, such as "it is a metric: ...", or None.
-
-    Case, underscores and a framework's prefix do not matter.
-    """
+    """Why a name that is known from elsewhere is none of ours ("it is a metric: ..."), case, underscores and a
+    framework's prefix aside; None where nothing is known of it."""
     return _reasons(kind).get(_folded(spelling.rpartition(".")[2]))
 
 
 def nearest(word: str, candidates: list[str]) -> str | None:
-    """Return the candidate of which `word` is a misspelling, or None. Case, underscores and dashes do not matter."""
+    """The candidate a typing mistake away, or None. Compared without case, underscores and dashes."""
     folded = {_folded(candidate): candidate for candidate in reversed(candidates)}
     close = _closest(_folded(word), list(folded))
     return folded[close] if close else None
 
 
 def nearest_name(kind: str, spelling: str) -> str | None:
-    """Return the canonical name that an informal word usually means, or that has the spelling nearest to `spelling`."""
+    """The canonical name that a loose word usually means, or whose own or other spelling is nearest to `spelling`."""
     if meant := _meant(kind).get(_folded(spelling)):
         return meant
     spellings = _spellings(kind)
@@ -110,7 +102,7 @@ def nearest_name(kind: str, spelling: str) -> str | None:
 
 
 def _closest(word: str, candidates: list[str]) -> str | None:
-    """Return the nearest candidate; letters in another order, the commonest mistake, come before missing letters."""
+    """Letters in another order, the commonest slip of all, come before letters too many or too few."""
     shuffled = [candidate for candidate in candidates if sorted(candidate) == sorted(word)]
     close = get_close_matches(word, shuffled or candidates, n=1, cutoff=0.6)
     return close[0] if close else None
@@ -140,10 +132,8 @@ def _spellings(kind: str) -> dict[str, LookupResult]:
 
 
 def _namesake(kind: str, spelling: str) -> LookupResult | None:
-    """Return what a framework's name means that differs from one of ours only in case and underscores, or None.
-
-    Such a name is taken as the framework's if it is written exactly as the framework does, or not exactly as ours.
-    """
+    """A framework's name that differs from one of ours in case and underscores alone: as the framework writes it, or
+    else as ours is not written."""
     if spelling in (written := _namesakes(kind)):
         return written[spelling]
     if re.sub(r"[\s\-]", "_", spelling).lower() in {component.name for component in COMPONENTS[kind]}:
@@ -153,7 +143,7 @@ def _namesake(kind: str, spelling: str) -> LookupResult | None:
 
 @cache
 def _namesakes(kind: str) -> dict[str, LookupResult]:
-    """Return those names of frameworks, as the frameworks write them, with their components."""
+    """By the frameworks' spellings, as they are written."""
     ours = {_folded(component.name): component.name for component in COMPONENTS[kind]}
     return {
         alias.spelling: _found(component, alias)

@@ -1,4 +1,4 @@
-"""Commands that use the trained model of a run."""
+"""Using what a run has learnt."""
 
 from pathlib import Path
 from typing import Annotated, Optional

@@ -1,4 +1,4 @@
-"""Find the runs and configs that the command line names."""
+"""From what the command line is given to paths."""
 
 import sys
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def found_run(run: str, runs_dir: Path) -> Path:
-    """Return the directory of a run, and print which run it is if the argument could mean another."""
+    """The run's directory; says which where the argument left room for doubt."""
     from lossrun.records.run_directory import find
     from lossrun.report.layout.console import note, stderr
 
@@ -26,7 +26,7 @@ def found_run(run: str, runs_dir: Path) -> Path:
 
 
 def _refuse_sweep(run: str, runs_dir: Path) -> None:
-    """Raise UsageError if a sweep is given instead of a run; the message names a run of the sweep."""
+    """Raises UsageError for a sweep where a run is needed, with a run of it."""
     from lossrun.errors import UsageError
     from lossrun.records.sweep_directory import SweepDirectory, find_sweep, read_plan
     from lossrun.shell import run_command
@@ -42,11 +42,8 @@ def _refuse_sweep(run: str, runs_dir: Path) -> None:
 def found_runs(
     runs: list[str] | None, runs_dir: Path, tags: list[str] | None, specs: dict[str, Path] | None = None
 ) -> list[Path]:
-    """Return the directories of all runs that the arguments mean, and print the run of an ambiguous argument.
-
-    Args:
-        specs: Filled with the directory that each argument means, except for patterns.
-    """
+    """The directories of all runs that the arguments mean; says which where one left room for doubt. `specs` is filled
+    with what each argument that is no pattern means."""
     from lossrun.records.run_directory import find_all
     from lossrun.report.layout.console import note, stderr
 
@@ -70,10 +67,7 @@ def loaded_runs(
     at_least: int = 1,
     tell_edits: bool = False,
 ) -> "list[RecordedRun]":
-    """Read the runs that the arguments mean. Runs that cannot be read are named and left out.
-
-    Raises an error if fewer than `at_least` runs can be read.
-    """
+    """The same runs read back. One that cannot be read is told of and left out, as long as `at_least` so many can."""
     from lossrun.records.recorded import load_all
     from lossrun.report.layout.console import stderr, warning
 
@@ -88,9 +82,9 @@ def loaded_runs(
 
 
 def read_config(config: Path, overrides: Sequence["Override"]) -> "SourcedConfig":
-    """Read the config in a file, the packaged config of that name, or for `-` the config on standard input.
+    """The config in a file, the packaged one of that name, or for `-` the one on standard input.
 
-    It prints a note if the config is a packaged one, or if it waits for somebody to type a config.
+    Says which config is taken where CONFIG is no file, and what is waited for where somebody sits at standard input.
     """
     from lossrun.config import read, read_standard_input
 
@@ -99,7 +93,7 @@ def read_config(config: Path, overrides: Sequence["Override"]) -> "SourcedConfig
             from lossrun.report.layout.console import note, stderr
 
             copies = f"`{command('new', str(config))}` writes a copy to edit"
-            note(stderr(), f"{config} is a config that comes with lossrun, not a file here; {copies}")
+            note(stderr(), f"{config} is no file here, but a config that comes with lossrun; {copies}")
         return read(config, overrides)
     if sys.stdin and sys.stdin.isatty():
         from lossrun.report.layout.console import note, stderr

@@ -1,0 +1,97 @@
+"""A process that has imported lossrun, and forks a child for each command: a command starts in milliseconds.
+
+    python -m tests.crash.fork_server torch|light
+
+It reads one JSON request a line, and answers each with one line; `forks.py` is its other side. `light`: without torch,
+for commands that must not import it.
+"""
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import sys
+import time
+import traceback
+from contextlib import suppress
+from typing import Any
+
+import lossrun
+import lossrun.cli
+
+ANSWERS = os.dup(1)
+
+
+def main() -> None:
+    import_ahead(with_torch=sys.argv[1] == "torch")
+    gc.collect()
+    gc.freeze()
+    started: dict[int, float] = {}
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        if "wait" in request:
+            answer = ended(request["wait"], started)
+        else:
+            pid = os.fork()
+            if pid == 0:
+                be_child(request)
+            started[pid] = time.monotonic()
+            answer = {"pid": pid}
+        os.write(ANSWERS, json.dumps(answer).encode() + b"\n")
+
+
+def import_ahead(*, with_torch: bool) -> None:
+    """Import all of lossrun, or the part of it that a config is read with. No thread may start: forks lose them."""
+    names = [module.name for module in pkgutil.walk_packages(lossrun.__path__, "lossrun.")] if with_torch else []
+    names = [name for name in names if not name.endswith("__main__")]  # which runs what it imports
+    for name in ("lossrun.experiment", "lossrun.report.layout.console", "rich.progress", *names):
+        with suppress(ImportError):  # what an extra brings
+            importlib.import_module(name)
+    assert ("torch" in sys.modules) == with_torch
+
+
+def ended(pid: int, started: dict[int, float]) -> dict[str, Any]:
+    _, status, used = os.wait4(pid, 0)
+    seconds = time.monotonic() - started.pop(pid)
+    return {"code": os.waitstatus_to_exitcode(status), "seconds": seconds, "memory": used.ru_maxrss * 1024}
+
+
+def be_child(request: dict[str, Any]) -> None:
+    """Run one command and end. It never returns."""
+    code = 1
+    try:
+        os.setpgid(0, 0)  # so that its own children can be ended with it
+        signal.alarm(request["limit"])  # ends it, whatever it does
+        for descriptor, path in ((1, request["out"]), (2, request["err"])):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.chdir(request["folder"])
+        os.environ.update(request["environment"])
+        sys.argv = ["lossrun", *request["arguments"]]
+        if request["prepare"]:
+            module, _, function = request["prepare"].partition(":")
+            getattr(importlib.import_module(module), function)(**request["given"])
+        code = exit_code()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            with open(request["report"], "x") as file:  # noqa: PTH123  # the functions of a path may be under attack
+                json.dump({"torch": "torch" in sys.modules}, file)
+        os._exit(code)
+
+
+def exit_code() -> int:
+    try:
+        lossrun.cli.main()
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return 0
+
+
+if __name__ == "__main__":
+    main()

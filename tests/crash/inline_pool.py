@@ -1,0 +1,53 @@
+"""Sweeps whose cells are trained in the process itself, so that its operations on files are those of all workers."""
+
+from concurrent.futures import Future
+from typing import Any
+
+from lossrun.sweeping import run
+from tests.crash import file_operations
+
+
+class InlinePool:
+    """Does the work when it is submitted."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __enter__(self) -> "InlinePool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, work: Any, *arguments: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(work(*arguments))
+        return future
+
+    def shutdown(self, **_: Any) -> None:
+        pass
+
+
+class NoServer:
+    """Stands for the module `forkserver`."""
+
+    def set_forkserver_preload(self, _: Any) -> None:
+        pass
+
+    def ensure_running(self) -> None:
+        pass
+
+
+def install() -> None:
+    run.ProcessPoolExecutor = InlinePool  # type: ignore[assignment,misc]
+    run.forkserver = NoServer()  # type: ignore[assignment]
+
+
+def record(**given: Any) -> None:
+    install()
+    file_operations.record(**given)
+
+
+def fail(**given: Any) -> None:
+    install()
+    file_operations.fail(**given)

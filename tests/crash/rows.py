@@ -1,0 +1,36 @@
+"""The attacks: their names, what each of them tries, and how much of it belongs to the quick part."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from tests.crash.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An attack: the function `attack` of the module that is named like it.
+
+    Attributes:
+        what: What is tried, and what must come of it.
+        quick: The share of its cases in the quick part; 0 leaves it out.
+    """
+
+    name: str
+    what: str
+    quick: float
+
+    def outcomes(self, folder: Path, share: float, seed: int) -> Iterator[Outcome]:
+        """Try that share of the cases in a folder of its own, and yield what comes of each."""
+        module = import_module(f"tests.crash.{self.name.replace('-', '_')}")
+        found: Iterator[Outcome] = module.attack(folder, share, seed)
+        return found
+
+
+ROWS = (
+    Row("saved-state", "any one key of the saved state dropped or of another type: refused by its name", 0),
+    Row(
+        "newest-checkpoint", "the newest checkpoint damaged or another's: the one before is used, and that is said", 0.1
+    ),
+)
