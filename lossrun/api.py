@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lossrun.analysis.comparison import compare as comparing
 from lossrun.analysis.comparison.moments import Moment
+from lossrun.analysis.comparison.requirements import Answer, Requirement, answer
 from lossrun.analysis.sweep_result import SweepResult, sweep_records
 from lossrun.config import Change, Override, SourcedConfig, from_mapping, plain, read
 from lossrun.data import default_data_dir
@@ -96,6 +97,14 @@ class Run(RecordedRun):
 @dataclass(frozen=True, slots=True)
 class Comparison(comparing.ComparedRuns):
     """The result of `compare`. `print` shows what the command shows."""
+
+    def answer(self, requirement: Requirement) -> Answer:
+        """Say whether the second of two runs is "better" than the first, or "not-worse" by more than the margin.
+
+        Returns:
+            "yes", "the other", or "cannot tell".
+        """
+        return answer(self, requirement)
 
     def __str__(self) -> str:
         from lossrun.report.comparison.compare import print_comparison
@@ -291,6 +300,7 @@ def compare(
     at: Moment = "best",
     margin: float | None = None,
     target: str | None = None,
+    plan: float | None = None,
     label: str | Sequence[str] = (),
     runs_dir: str | PathLike[str] = "runs",
 ) -> Comparison:
@@ -302,6 +312,7 @@ def compare(
         at: "best", "last", or the number of an epoch.
         margin: Differences surely smaller than this are equivalent.
         target: `val_accuracy=0.97` reports how soon each run gets there.
+        plan: Take the runs as a pilot, and say in `plans` how many fresh seeds find a difference of this size.
         label: What to call the runs, in their order, or `A=TEXT`.
 
     Raises:
@@ -314,7 +325,7 @@ def compare(
         raise problems[0]
     for problem in problems:
         warnings.warn(f"left out: {problem}", stacklevel=2)
-    found = comparing.compare(loaded, metric, at=at, margin=margin, target=target, label=labels)
+    found = comparing.compare(loaded, metric, at=at, margin=margin, target=target, plan=plan, label=labels)
     return Comparison(**{field.name: getattr(found, field.name) for field in fields(found)})
 
 

@@ -71,7 +71,7 @@ def complete_packaged(incomplete: str) -> list[str]:
     return [name for name in packaged_configs() if name.startswith(incomplete)]
 
 
-# What `list` lists, and what one of it is called in the catalogue.
+# What `list` lists, and the kind that the catalogue calls it.
 LISTS: Final = {
     "losses": "loss",
     "optimizers": "optimizer",
@@ -79,6 +79,10 @@ LISTS: Final = {
     "datasets": "dataset",
     "metrics": "metric",
     "schedules": "schedule",
+    "activations": "activation",
+    "initializers": "initializer",
+    "layers": "layer",
+    "noises": "noise",
     "rules": "rule",
     "diagnoses": "diagnosis",
 }
@@ -209,6 +213,11 @@ class ListFormat(StrEnum):
 class Framework(StrEnum):
     pytorch = "pytorch"
     keras = "keras"
+
+
+class RequiredVerdict(StrEnum):
+    better = "better"
+    not_worse = "not-worse"
 
 
 class XAxis(StrEnum):

@@ -8,7 +8,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from lossrun.commands import configs, models, reference, runs, sweeping, training
+from lossrun.commands import comparing, configs, models, reference, runs, sweeping, training
 from lossrun.commands.answers import AnsweringCommand
 from lossrun.commands.with_config import WithConfig
 from lossrun.commands.words import Group
@@ -101,7 +101,7 @@ COMMANDS: Final = (
     training.train,
     training.resume,
     sweeping.sweep,
-    runs.compare,
+    comparing.compare,
     runs.ls,
     runs.show,
     runs.plot,

@@ -10,6 +10,8 @@
     │   └── OutOfMemoryError         4
     ├── LockedError                  5
     ├── DivergedError                6
+    ├── OtherBetterError             7
+    ├── UndecidedError               8
     └── StoppedError               130
         ├── TerminatedError        143
         └── HungUpError            129
@@ -82,6 +84,18 @@ class DivergedError(LossrunError):
     """Training diverged: the loss left the finite numbers, exploded, or the model died."""
 
     exit_code = 6
+
+
+class OtherBetterError(LossrunError):
+    """The answer to `compare --require` is no: the other run is better."""
+
+    exit_code = 7
+
+
+class UndecidedError(LossrunError):
+    """The answer to `compare --require` is that these runs cannot tell."""
+
+    exit_code = 8
 
 
 class StoppedError(LossrunError):

@@ -1,4 +1,4 @@
-"""What is known of a dataset, in the words that catalog, lint and reports share."""
+"""What is known about a dataset, in the words that catalog, lint and reports share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +8,16 @@ from lossrun.catalog.declaration import Task
 
 @dataclass(frozen=True, slots=True)
 class TargetScale:
-    """The regression targets of all parts of a dataset before any corruption, so that each split of it and each run on
-    it has the same.
+    """The scale of regression targets, over all parts of a dataset before any corruption.
 
-    low, high: least and greatest. least, mean: of their absolute values. whole: all are whole numbers. spreads: the
-    smallest and the largest standard deviation of a column that varies. sizes: the smallest and the largest root mean
-    square of a column.
+    It is the same for every split of the dataset, and so for every run on it.
+
+    Attributes:
+        low, high: The lowest and the highest target.
+        least, mean: The lowest and the mean absolute value.
+        whole: Whether all targets are whole numbers.
+        spreads: The lowest and the highest standard deviation of a column; columns that do not vary are left out.
+        sizes: The lowest and the highest root mean square of a column.
     """
 
     low: float
@@ -27,18 +31,26 @@ class TargetScale:
 
 @dataclass(frozen=True, slots=True)
 class DataFacts:
-    """What the rest of lossrun needs to know of a dataset before it sees a number of it.
+    """The facts about a dataset that the rest of lossrun needs, without its arrays.
 
-    `target_size`: classes for multiclass, otherwise columns of the target. `train`, `validation`, `test`: samples.
-    Of the training targets, None where they have not been looked at: `target_range`, least and greatest;
-    `least_magnitude`, the target nearest to 0; `class_counts`, samples of each class that do not weigh 0 (binary: of no
-    and of yes; multilabel: with each label); `weights`, least, greatest and sum of the samples' weights (None also
-    where all count alike).
-    Of a regression's validation and test targets: `held_out_range`, `held_out_magnitude`. `target_scale`: of all parts.
-    `held_out_counts`: as `class_counts`, of "validation" and "test", where there are such samples. `counted`: of each
-    part, the samples that do not weigh 0.
-    `classes`: their names, () where they have none. `numbered`: a label is the place of its class, also where that has
-    a name. `void`: samples left out because their label is ignored and no class.
+    Facts about targets are None if nobody has looked at the targets yet, or if the task has no such fact.
+
+    Attributes:
+        target_size: The number of classes for multiclass, otherwise the columns of the target.
+        train, validation, test: The number of samples of each part.
+        target_range: The lowest and the highest training target.
+        least_magnitude: The absolute value of the training target nearest to 0.
+        class_counts: The training samples of each class (binary: of class 0 and class 1; multilabel: with each label),
+            not counting samples of weight 0.
+        held_out_range, held_out_magnitude: The same as `target_range` and `least_magnitude`, for the validation and
+            test targets of a regression.
+        target_scale: The scale of the targets of all parts.
+        weights: The lowest, the highest and the sum of the training samples' weights; None if all weigh the same.
+        classes: The names of the classes; () if they have no names.
+        numbered: Whether a label is the index of its class, even if the classes have names.
+        void: The samples left out because their label is ignored and belongs to no class.
+        held_out_counts: The same as `class_counts` for "validation" and "test", for the parts that have samples.
+        counted: For each part, the number of samples whose weight is not 0.
     """
 
     task: Task
@@ -61,9 +73,9 @@ class DataFacts:
     counted: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def class_of(self, label: str | float) -> int | None:
-        """The place of the class with that label, as the data write it; None where no class has it.
+        """Return the index of the class with this label, written as in the data; None if no class has it.
 
-        1, 1.0 and "1" are one label.
+        1, 1.0 and "1" are the same label.
         """
         if str(label) in self.classes:
             return self.classes.index(str(label))
@@ -76,7 +88,7 @@ class DataFacts:
 
 
 def as_number(label: str | float) -> float | None:
-    """The number that a label is; None for a word."""
+    """Return a label as a number; None for a word."""
     try:
         return float(label)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The datasets a config may name. Where the arrays come from: `data/`."""
+"""The datasets that a config may name. `data/` reads or computes their arrays."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -27,18 +27,19 @@ SPLIT_SEED: Final = Parameter(
     "split_seed",
     int | Literal["seed"],
     0,
-    "which random split; seed: each seed of the run draws its own. Intervals of compare are then over random splits, "
-    "and wider, as their training samples overlap; where a few outliers among these decide, they are still too narrow",
+    "which random split; seed: each seed of the run draws its own split. The intervals of compare then also cover the "
+    "choice of the split and are wider, because training parts overlap; with a few dominant outliers they are still "
+    "too narrow",
     at_least=0,
 )
 STANDARDIZE: Final = KeyGroup(
     "standardize",
     (
-        Parameter("inputs", bool, False, "to mean 0 and deviation 1, per column (images: all pixels alike)"),
+        Parameter("inputs", bool, False, "scale to mean 0 and standard deviation 1, per column (images: all pixels)"),
         Parameter("targets", bool, False, "the same for regression targets; metrics stay in original units"),
     ),
     {"inputs": False, "targets": False},
-    "fitted on the training part",
+    "scaling, fitted on the training part",
     short_for="inputs",
 )
 CORRUPT: Final = KeyGroup(
@@ -47,22 +48,22 @@ CORRUPT: Final = KeyGroup(
         Parameter("label_noise", float, 0.0, "share of labels replaced by another class", at_least=0, at_most=1),
         Parameter("outliers", float, 0.0, "share of regression targets displaced", at_least=0, at_most=1),
         Parameter("outlier_scale", float, 10.0, "size of the displacement", unit="target deviations", above=0),
-        Parameter("seed", int, 0, "which samples", at_least=0),
+        Parameter("seed", int, 0, "which random samples are damaged", at_least=0),
     ),
     None,
     "damage to the training targets only",
 )
 SEED: Final = Parameter("seed", int, 0, "which random sample", at_least=0)
-SAMPLES: Final = Parameter("samples", int, 1000, "how many, all parts together", at_least=2)
+SAMPLES: Final = Parameter("samples", int, 1000, "number of samples, all parts together", at_least=2)
 TASK: Final = Parameter(
     "task",
     Literal["regression", "binary", "multiclass", "multilabel"] | None,
     None,
-    "the kind of targets; may be left out if the targets leave no doubt",
+    "kind of targets; left out: derived from the targets, if they are unambiguous",
 )
 SPLITS: Final[tuple[Key, ...]] = (VALIDATION, TEST, SPLIT_SEED, STANDARDIZE, CORRUPT)
 OFFICIAL_SPLITS: Final[tuple[Key, ...]] = (VALIDATION, OFFICIAL_TEST, SPLIT_SEED, STANDARDIZE, CORRUPT)
-# What lossrun itself does with any dataset, a user's own included; everything else goes to the dataset's function.
+# Keys that lossrun itself applies to every dataset, a user's own included; the dataset's function gets all others.
 COMMON_KEYS: Final = tuple(key.name for key in SPLITS)
 
 NOISES: Final[tuple[Component, ...]] = (
@@ -141,13 +142,13 @@ def _path(example: str) -> Parameter:
     return Parameter("path", str, REQUIRED, "the file, relative to the config", example=example)
 
 
-# A column of a table: its name, or its place, from 1; the last one is -1.
+# A column of a table: its name, or its place counted from 1; -1 is the last column.
 _COLUMN: Final = str | int
 _COLUMNS: Final = str | int | list[str | int]
 
 
 def _contradicting_splits(split: Mapping[str, Any]) -> str:
-    """What is wrong with the ways of a given split taken together."""
+    """Return which two keys of a split contradict each other, or ""."""
     ways = [name for name in ("column", "groups", "order") if split[name] is not None]
     files = [name for name in ("validation", "test") if split[name] is not None]
     if len(ways) > 1 or (ways and files):
@@ -169,10 +170,10 @@ def _split(what: str, kind: Any) -> KeyGroup:
             ),
             Parameter("order", kind | None, None, f"the {what} of dates or numbers; the last rows are held out"),
             Parameter("validation", str | None, None, f"a separate file for validation, with the same {what}s"),
-            Parameter("test", str | None, None, "a separate file for the test"),
+            Parameter("test", str | None, None, f"a separate file for the test, with the same {what}s"),
         ),
         None,
-        "how rows are held out; left out: at random",
+        "which rows are held out; left out: random ones",
         contradiction=_contradicting_splits,
     )
 
@@ -235,17 +236,17 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
             Parameter("target", _COLUMNS, REQUIRED, "what to predict: a column, or several", example="price"),
             Parameter("inputs", _COLUMNS | None, None, "what to predict from; left out: everything else"),
             Parameter("drop", list[str | int], [], "columns to leave out"),
-            Parameter("weight", _COLUMN | None, None, "a column with the weight of each row; left out: all the same"),
+            Parameter("weight", _COLUMN | None, None, "a column with the weight of each row; left out: equal weights"),
             TASK,
-            Parameter("delimiter", str, ",", "between cells; '\\t' for a tab"),
+            Parameter("delimiter", str, ",", "the sign between cells; '\\t' for a tab"),
             Parameter("header", bool, True, "whether the first line names the columns; otherwise they are x1, x2, ..."),
             Parameter("decimal", Literal[".", ","], ".", "the decimal sign; with ',' 1.234,5 is a number too"),
             Parameter(
                 "thousands",
                 Literal[",", ".", " ", "'", "_"] | None,
                 None,
-                "the sign between thousands, as the comma of 1,234.5; left out: none, or with decimal ',' a point, a "
-                "blank or an apostrophe",
+                "the sign between thousands, as the comma in 1,234.5; left out: no sign, or with decimal ',' a point, "
+                "a space or an apostrophe",
                 spellings={"space": " ", "\u00a0": " ", "\u202f": " ", "’": "'"},
             ),
             Parameter("encode", Literal["refuse", "one_hot"], "refuse", "what to do with columns of words"),
@@ -282,8 +283,8 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
                 "weight",
                 str | None,
                 None,
-                "an array of weights, how much each sample counts (w_train: w_test weighs the test part); left out: "
-                "all alike",
+                "an array with the weight of each sample (next to w_train, w_test weights the test part); left out: "
+                "equal weights",
             ),
             TASK,
             _split("array", str),
@@ -298,7 +299,7 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
             _points("inputs", [[1], [2], [3], [4]]),
             _points("targets", [3, 5, 7, 9]),
             Parameter(
-                "weights", list[float] | None, None, "the weight of each sample; left out: all the same", at_least=0
+                "weights", list[float] | None, None, "the weight of each sample; left out: equal weights", at_least=0
             ),
             TASK,
             Parameter("validation", int | float, 0, VALIDATION.meaning, at_least=0),

@@ -58,8 +58,8 @@ def in_keras(
 class Component:
     """Something that a config can name.
 
-    In the formulas t is a target, y an output, p a probability, e = y - t, w a weight, g its gradient, K the number of
-    outputs and N the number of samples.
+    In the formulas t is a target, y an output, p a probability, e = y - t, w a weight, g its gradient, x what a layer
+    gives before its activation, K the number of outputs and N the number of samples.
 
     Attributes:
         kind: "loss", "optimizer", "model" and so on.
@@ -215,6 +215,14 @@ class Metric(Component):
     of_ranks: bool = False
     by_class: bool = False
     of_several: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation(Component):
+    """An activation of hidden layers. `torch_class` is the name of its class in `torch.nn`."""
+
+    kind: str = "activation"
+    torch_class: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Final
 from lossrun.catalog.losses import FAMILIES
 
 _HOMES: Final = {
+    "initializer": "initializers",
     "metric": "metrics.scores",
     "model": "models",
     "optimizer": "optimizers.not_in_torch",
@@ -13,10 +14,10 @@ _HOMES: Final = {
 
 
 def home(kind: str, name: str) -> str:
-    """Return the module that holds the function of a loss, metric, model, optimizer or schedule, by its full name.
+    """Return the module that holds the function of a loss, metric, model, initializer, optimizer or schedule.
 
-    torch's own optimizers have no function here: `Optimizer.torch_class` names their class. Nor has a metric that is
-    computed together with others.
+    Optimizers of torch have no function here: `Optimizer.torch_class` names their class. A metric that is computed
+    together with others has no function either.
     """
     if kind == "loss":
         module = next(f"losses.{family}" for family, losses in FAMILIES.items() if name in {one.name for one in losses})

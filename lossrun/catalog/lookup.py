@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any, Final
 
+from lossrun.catalog.activations import ACTIVATIONS
 from lossrun.catalog.datasets import DATASETS, NOISES
 from lossrun.catalog.declaration import Alias, Component
 from lossrun.catalog.losses import LOSSES
@@ -22,6 +23,7 @@ COMPONENTS: Final[dict[str, tuple[Component, ...]]] = {
     "dataset": DATASETS,
     "schedule": SCHEDULES,
     "metric": METRICS,
+    "activation": ACTIVATIONS,
     "initializer": INITIALIZERS,
     "layer": LAYERS,
     "noise": NOISES,
@@ -31,7 +33,7 @@ PLUGIN_KINDS: Final = ("loss", "optimizer", "model", "dataset")
 _FRAMEWORK: Final = re.compile(
     r"(?P<framework>keras|tf|tensorflow|torch|pytorch|nn|optim|F)\.(?:[a-z0-9_.]*\.)?(?P<rest>[^.]+)", re.IGNORECASE
 )
-# By the prefix, whose spelling of a name to take first. TensorFlow 2 has Keras's classes under its own name.
+# For each prefix, the frameworks whose spelling to try, in order. TensorFlow 2 has Keras' classes under its own name.
 _FRAMEWORKS: Final[dict[str, tuple[str, ...]]] = {
     "keras": ("keras",),
     **dict.fromkeys(("tf", "tensorflow"), ("tf", "keras")),
@@ -41,8 +43,12 @@ _FRAMEWORKS: Final[dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """`implies`: parameters that the spelling carries (`BCEWithLogitsLoss`: inputs are logits). `remark`: how else that
-    framework's own differs. `called`: what its own function assumes where nothing is stated, as in `Alias`."""
+    """A component that a spelling means, with what the spelling adds.
+
+    Attributes:
+        implies: Parameters that the spelling sets (`BCEWithLogitsLoss`: inputs are logits).
+        remark, called: As in `Alias`.
+    """
 
     component: Component
     implies: dict[str, Any]
@@ -51,10 +57,10 @@ class LookupResult:
 
 
 def find(kind: str, spelling: str) -> LookupResult | None:
-    """The component that `spelling` means, case, underscores and a framework's prefix aside; None if there is none.
+    """Return the component that `spelling` means; None if there is none.
 
-    Case and underscores decide only where a framework's name and one of ours are the same letters: `KLDivergence` and
-    `binary_crossentropy` are Keras', `kl_divergence` and `binary_cross_entropy` ours.
+    Case, underscores and a framework's prefix do not matter, except if a framework's name and one of ours have the same
+    letters: `KLDivergence` and `binary_crossentropy` are Keras' names, `kl_divergence` and `binary_cross_entropy` ours.
     """
     if (namesake := _namesake(kind, spelling)) is not None:
         return namesake
@@ -71,7 +77,7 @@ def find(kind: str, spelling: str) -> LookupResult | None:
 
 
 def get(kind: str, name: str) -> Component:
-    """The component of that canonical name; KeyError if there is none."""
+    """Return the component with this canonical name; KeyError if there is none."""
     for component in COMPONENTS[kind]:
         if component.name == name:
             return component
@@ -79,20 +85,22 @@ def get(kind: str, name: str) -> Component:
 
 
 def why_not(kind: str, spelling: str) -> str | None:
-    """Why a name that is known from elsewhere is none of ours ("it is a metric: ..."), case, underscores and a
-    framework's prefix aside; None where nothing is known of it."""
+    """Return why lossrun has no component of a name known from elsewhere, such as "it is a metric: ...", or None.
+
+    Case, underscores and a framework's prefix do not matter.
+    """
     return _reasons(kind).get(_folded(spelling.rpartition(".")[2]))
 
 
 def nearest(word: str, candidates: list[str]) -> str | None:
-    """The candidate a typing mistake away, or None. Compared without case, underscores and dashes."""
+    """Return the candidate of which `word` is a misspelling, or None. Case, underscores and dashes do not matter."""
     folded = {_folded(candidate): candidate for candidate in reversed(candidates)}
     close = _closest(_folded(word), list(folded))
     return folded[close] if close else None
 
 
 def nearest_name(kind: str, spelling: str) -> str | None:
-    """The canonical name that a loose word usually means, or whose own or other spelling is nearest to `spelling`."""
+    """Return the canonical name that an informal word usually means, or that has the spelling nearest to `spelling`."""
     if meant := _meant(kind).get(_folded(spelling)):
         return meant
     spellings = _spellings(kind)
@@ -102,7 +110,7 @@ def nearest_name(kind: str, spelling: str) -> str | None:
 
 
 def _closest(word: str, candidates: list[str]) -> str | None:
-    """Letters in another order, the commonest slip of all, come before letters too many or too few."""
+    """Return the nearest candidate; letters in another order, the commonest mistake, come before missing letters."""
     shuffled = [candidate for candidate in candidates if sorted(candidate) == sorted(word)]
     close = get_close_matches(word, shuffled or candidates, n=1, cutoff=0.6)
     return close[0] if close else None
@@ -132,8 +140,10 @@ def _spellings(kind: str) -> dict[str, LookupResult]:
 
 
 def _namesake(kind: str, spelling: str) -> LookupResult | None:
-    """A framework's name that differs from one of ours in case and underscores alone: as the framework writes it, or
-    else as ours is not written."""
+    """Return what a framework's name means that differs from one of ours only in case and underscores, or None.
+
+    Such a name is taken as the framework's if it is written exactly as the framework does, or not exactly as ours.
+    """
     if spelling in (written := _namesakes(kind)):
         return written[spelling]
     if re.sub(r"[\s\-]", "_", spelling).lower() in {component.name for component in COMPONENTS[kind]}:
@@ -143,7 +153,7 @@ def _namesake(kind: str, spelling: str) -> LookupResult | None:
 
 @cache
 def _namesakes(kind: str) -> dict[str, LookupResult]:
-    """By the frameworks' spellings, as they are written."""
+    """Return those names of frameworks, as the frameworks write them, with their components."""
     ours = {_folded(component.name): component.name for component in COMPONENTS[kind]}
     return {
         alias.spelling: _found(component, alias)

@@ -1,4 +1,4 @@
-"""The metrics beside the losses, and which of them a run is scored by."""
+"""The metrics that are not losses, and which metrics a run is scored by."""
 
 from collections.abc import Callable, Collection
 from typing import Final
@@ -25,7 +25,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         name="f1",
         meaning="harmonic mean of precision and recall of class 1",
-        formula="2 hits / (2 hits + false alarms + misses); 0 where there is none of them",
+        formula="2 hits / (2 hits + false alarms + misses); 0 if all three are 0",
         when="To judge decisions on a rare class, where accuracy says almost nothing. It depends on the threshold.",
         aliases=also("f1_score", "F1Score", "BinaryF1Score", "f_measure", "f1_binary"),
         tasks=("binary",),
@@ -36,7 +36,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         name="precision",
         meaning="share of class 1 among the samples predicted as class 1 (several classes: mean over them)",
-        formula="hits / (hits + false alarms), 0 where there is none of them",
+        formula="hits / (hits + false alarms); 0 if both are 0",
         when="Where a false alarm is costly. It depends on the threshold; average_precision does not.",
         aliases=also("precision_score", "macro_precision", "BinaryPrecision", "MulticlassPrecision", "ppv"),
         tasks=CLASS_TASKS,
@@ -46,7 +46,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         name="recall",
         meaning="share of the samples of class 1 that are found (several classes: mean over them)",
-        formula="hits / (hits + misses), 0 where there is none of them",
+        formula="hits / (hits + misses); 0 if both are 0",
         when="Where a miss is costly. It depends on the threshold: a model that always predicts class 1 scores 1.",
         aliases=also("recall_score", "macro_recall", "sensitivity", "tpr", "BinaryRecall", "MulticlassRecall"),
         tasks=CLASS_TASKS,
@@ -57,8 +57,8 @@ METRICS: Final[tuple[Metric, ...]] = (
         name="auc",
         meaning="chance that a sample of class 1 is ranked above one of class 0 (several classes: one against the "
         "rest, mean over them)",
-        formula="share of pairs of a sample of the class and another in the right order, ties half: the area under "
-        "the ROC curve",
+        formula="share of the pairs (a sample of the class, a sample outside it) that are in the right order; a tie "
+        "counts half. It is the area under the ROC curve",
         when="To judge the order of the outputs at any threshold: 0.5 is chance, 1 is perfect. It needs no "
         "probabilities, so it works for margins too. Outputs are ranked before rounding, by logits or "
         "log-probabilities. Classes without a sample are left out of the mean; with more than 100 classes it is not "
@@ -75,7 +75,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         name="average_precision",
         meaning="precision at the rank of each sample of class 1, averaged (several classes: mean over them)",
-        formula="mean over samples of the class of the share of right ones among those that rank as high or higher",
+        formula="for each sample of the class, the share of the class among all samples that rank as high or higher; "
+        "mean over these samples",
         when="Like auc, for a rare class: a constant output scores the share of the class, not 0.5. It ranks as auc "
         "does and leaves out the same classes.",
         source="scikit-learn's average_precision_score",
@@ -103,8 +104,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         name="expected_calibration_error",
         meaning="gap between how confident the model is and how often it is right",
-        formula="sum_b N_b / N |mean of p - share that is true|, b one of 15 equal bins of p; "
-        "multiclass: p of the likeliest class",
+        formula="sum over 15 bins of equal width of N_bin / N |mean of p - share of true labels|; multiclass: p of the "
+        "likeliest class",
         when="To see whether 80 % means 80 %. It does not judge the decisions: predicting the base rate for every "
         "sample scores 0. With few samples it is above 0 by chance.",
         source="Guo et al. (2017), On Calibration of Modern Neural Networks, arXiv:1706.04599",
@@ -130,12 +131,12 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
 )
 
-# Up to so many classes a metric of ranks is worth its time in every epoch.
+# With more classes, a metric that sorts the samples once for each class takes too long in every epoch.
 MOST_RANKED: Final = 100
 
-# What a metric of one class is called where there are several.
+# The name of a metric of one class if there are several classes.
 OF_SEVERAL: Final = {metric.name: metric.of_several for metric in METRICS if metric.of_several}
-# Those that are given for each class by itself.
+# The metrics that are also reported for each class.
 BY_CLASS: Final = tuple(metric.name for metric in METRICS if metric.by_class)
 
 PRIMARY_METRICS: Final = {
@@ -146,13 +147,14 @@ PRIMARY_METRICS: Final = {
 }
 
 
-# A threshold of 1 lies among the errors of a model where the targets spread about as far.
+# The limits below say for which targets a loss is a useful metric.
+# Standard deviations of the targets at which a threshold of 1 lies within the range of ordinary errors.
 UNIT_SPREADS: Final = (0.1, 10.0)
-# A Poisson distribution of this mean spreads by 3 %: larger whole numbers are amounts, hardly ever counts.
+# A Poisson distribution with this mean has a standard deviation of 3 %: larger whole numbers are rarely counts.
 MOST_COUNTED: Final = 1000.0
-# Of the mean size of the targets. Below it a single sample outweighs a hundred others in per cent.
+# Share of the mean size of the targets. In per cent, one target below it outweighs a hundred others.
 LEAST_SHARE: Final = 0.01
-# Between the largest and the smallest column of a vector.
+# Ratio of the largest to the smallest column of a vector.
 ONE_UNIT: Final = 10.0
 
 
@@ -161,7 +163,7 @@ def _is_proportional(targets: TargetScale) -> bool:
     return one_sign and targets.least >= LEAST_SHARE * targets.mean
 
 
-# By the scale that a loss declares: which targets it says something about, and that in words.
+# For each scale that a loss can declare: a test for the targets that its value is useful for, and those in words.
 SCALES: Final[dict[Scale, tuple[Callable[[TargetScale], bool], str]]] = {
     "any": (lambda targets: True, ""),
     "unit": (
@@ -175,7 +177,7 @@ SCALES: Final[dict[Scale, tuple[Callable[[TargetScale], bool], str]]] = {
     ),
     "proportion": (
         _is_proportional,
-        f"targets of one sign, none of them below {100 * LEAST_SHARE:g} % of their mean size",
+        f"targets of one sign, each at least {100 * LEAST_SHARE:g} % of their mean size",
     ),
     "logarithm": (
         lambda targets: targets.low >= 0 and targets.high >= 1,
@@ -189,11 +191,13 @@ SCALES: Final[dict[Scale, tuple[Callable[[TargetScale], bool], str]]] = {
 
 
 def off_scale(targets: TargetScale | None, asked: Collection[str] = ()) -> frozenset[str]:
-    """The losses whose value says nothing about such regression targets, and that a run is not scored by. It is the
-    same for all runs on the same data.
+    """Return the losses that are no useful metric for these regression targets, so that runs are not scored by them.
 
-    targets: None where they have not been looked at, or are classes. asked: names that the config itself watches or
-        compares by; they are never left out.
+    The result is the same for all runs on the same data.
+
+    Args:
+        targets: None if they have not been looked at, or are classes.
+        asked: Metrics that the config itself watches or compares by; these are never left out.
     """
     if targets is None:
         return frozenset()
@@ -202,12 +206,16 @@ def off_scale(targets: TargetScale | None, asked: Collection[str] = ()) -> froze
 
 
 def is_metric(name: str) -> bool:
-    """Return whether that is a metric and not a loss, which is one as well."""
+    """Return whether the name belongs to a metric that is not a loss."""
     return any(metric.name == name for metric in METRICS)
 
 
 def task_metrics(task: Task, targets: int = 1) -> list[Loss | Metric]:
-    """Everything that some run of the task is scored by: losses, then metrics. `targets`: as of `metric_names`."""
+    """Return every metric that a run of the task may be scored by: losses, then the others.
+
+    Args:
+        targets: As in `metric_names`.
+    """
     losses = [loss for loss in LOSSES if task in loss.tasks and loss.metric]
     metrics = [metric for metric in METRICS if task in metric.tasks]
     return [*losses, *(one for one in metrics if targets <= MOST_RANKED or not one.of_ranks)]
@@ -223,12 +231,16 @@ def metric_names(
     least_magnitude: float | None = None,
     standardized: bool = False,
 ) -> list[str]:
-    """The metrics that have a meaning for a run, in the order of `task_metrics`.
+    """Return the metrics that have a meaning for a run, in the order of `task_metrics`.
 
-    output: the activation between the model's pre-activations and what is judged. reads_as: the `prediction` of the
-        loss. targets: numbers, classes or labels per sample.
-    target_range, least_magnitude: of regression targets, in original units, as in DataFacts; None: not known, and
-        taken to suit everything. standardized: regression targets were.
+    Args:
+        task: The task of the run.
+        output: The activation between the model's pre-activations and the values that are scored.
+        reads_as: The `prediction` of the loss.
+        targets: The numbers, classes or labels per sample.
+        target_range, least_magnitude: As in `DataFacts`, in original units; None if not known, and then no loss is left
+            out because of them.
+        standardized: Whether regression targets were standardized.
     """
     reads_probabilities = output != "none" or reads_as == "probabilities"
     reads_sigmoids = reads_probabilities and output in ("none", "sigmoid")
@@ -238,7 +250,7 @@ def metric_names(
             case "probabilities":
                 return reads_probabilities
             case None:
-                # A margin is asked of what decides at 0, not of outputs that were drawn towards 0 and 1.
+                # A margin has a meaning for outputs that decide at 0, not for outputs trained towards 0 and 1.
                 return reads_probabilities or reads_as is None
             case _:
                 return reads_probabilities or reads_as == "mean"

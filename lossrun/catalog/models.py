@@ -3,14 +3,16 @@
 from math import prod
 from typing import Any, Final, Literal
 
+from lossrun.catalog.activations import ACTIVATIONS
 from lossrun.catalog.declaration import Alias, Component, Layer, Model, also, in_keras
 from lossrun.catalog.parameter import Key, Nested, Parameter
 
 ACTIVATION: Final = Parameter(
     "activation",
-    Literal["relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "none"],
+    Literal[tuple(one.name for one in ACTIVATIONS)],
     "relu",
-    "after every hidden layer",
+    "activation after every hidden layer",
+    spellings={alias.spelling: one.name for one in ACTIVATIONS for alias in one.aliases},
 )
 OUTPUT: Final = Parameter(
     "output",
@@ -30,7 +32,7 @@ BIAS_STD: Final = Parameter("bias_std", float, 0.0, "standard deviation of the b
 
 
 TRUNCATED: Final = Parameter(
-    "truncated", bool, False, "redraw beyond two standard deviations, the variance kept: what Keras does"
+    "truncated", bool, False, "redraw values beyond two standard deviations and keep the variance, as Keras does"
 )
 
 
@@ -42,7 +44,7 @@ INITIALIZERS: Final[tuple[Component, ...]] = (
     Component(
         kind="initializer",
         name="torch",
-        meaning="torch's own: uniform within 1/sqrt(fan_in), biases too",
+        meaning="torch's default: weights and biases uniform within 1/sqrt(fan_in)",
         aliases=also("default"),
     ),
     _initializer("glorot_uniform", "uniform within sqrt(6 / (fan_in + fan_out))", aliases=also("xavier_uniform")),
@@ -140,7 +142,7 @@ TWO_CONV: Final[list[Any]] = [
 
 
 def convolved(side: int, kernel: int, stride: int, padding: int | str) -> int:
-    """Side of a convolution's output. `same` pads so that a stride of 1 keeps the side."""
+    """Return the side of a convolution's output. `same` pads so that a stride of 1 keeps the side."""
     if padding == "same":
         return -(-side // stride)
     return (side + 2 * (0 if padding == "valid" else int(padding)) - kernel) // stride + 1
@@ -165,9 +167,13 @@ def _mlp_layers(parameters: dict[str, Any], input_shape: tuple[int, ...], output
 
 
 def _cnn_layers(parameters: dict[str, Any], input_shape: tuple[int, ...], output_size: int) -> list[Layer]:
-    """Raises ValueError where the input is no image, where nothing is left of it, or for a layer out of place."""
+    """Return the layers.
+
+    Raises:
+        ValueError: If the input is no image, or a layer is out of place or leaves nothing of the image.
+    """
     if len(input_shape) != 3:
-        raise ValueError(f"a cnn wants images (channels, height, width), not inputs of shape {input_shape}")
+        raise ValueError(f"a cnn needs images (channels, height, width), not inputs of shape {input_shape}")
     rows: list[Layer] = []
     dense: list[int] = []
     shape = input_shape

@@ -1,4 +1,4 @@
-"""What several optimizers are declared with, and what their parameters must not say together."""
+"""Parameters that several optimizers share, and checks of parameters that contradict each other."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -26,8 +26,10 @@ def decay_of_weights(default: float, name: str = "weight_decay", aliases: tuple[
 
 
 def decays_through_gradient(optimizer: Optimizer, parameters: Mapping[str, Any]) -> bool:
-    """Whether a weight decay is set that can only join the gradient, where Keras takes it off the weights themselves.
-    In descent without momentum the two are the same."""
+    """Return whether a weight decay is set that is added to the gradient, while Keras subtracts it from the weights.
+
+    For gradient descent without momentum the two are the same.
+    """
     coupled = optimizer.parameter("weight_decay") == WEIGHT_DECAY and optimizer.parameter(DECOUPLED.name) is None
     plain = optimizer.scales_with_gradient and not parameters.get("momentum")
     return coupled and not plain and bool(parameters.get("weight_decay"))
@@ -44,7 +46,7 @@ def nesterov_without_momentum(parameters: Mapping[str, Any]) -> str:
 
 
 def wrong_count(parameters: Mapping[str, Any], **counts: int) -> str:
-    """`counts`: how many numbers each list has to have."""
+    """Return what is wrong with the lengths of lists, or ""; `counts` has the length that each list must have."""
     for name, count in counts.items():
         if name in parameters and len(parameters[name]) != count:
             given = len(parameters[name])
@@ -55,7 +57,7 @@ def wrong_count(parameters: Mapping[str, Any], **counts: int) -> str:
 def crossed_step_sizes(parameters: Mapping[str, Any]) -> str:
     smallest, largest = parameters.get("step_size_min", 1e-6), parameters.get("step_size_max", 50.0)
     if smallest > largest:
-        return f"step_size_min is {smallest:g} and step_size_max {largest:g}; expected the first to be the smaller"
+        return f"step_size_min {smallest:g} is above step_size_max {largest:g}; expected it to be below"
     return ""
 
 

@@ -1,18 +1,23 @@
-"""The optimizers a config may name: all of `torch.optim` that need no closure and no sparse gradients, with torch's own
-defaults. Left out of each: `maximize`, which would turn the loss upside down, and how torch computes (`foreach`,
-`fused`, `capturable`, `differentiable`), which is not the config's business. torch's pairs of different numbers are two
-parameters here (`etas`: etaminus and etaplus), each with its own bounds.
+"""The optimizers that a config may name.
 
-A `keras.` spelling brings Keras 3's defaults. What it cannot bring, because torch has another rule:
-- Keras decays the weights themselves in every optimizer, as adamw does. torch's sgd, rmsprop, adagrad, adadelta and
-  adamax add the decay to the gradient; where torch has `decoupled_weight_decay`, the spelling sets it.
-- epsilon: Keras' RMSprop and Adagrad add it under the root, Keras' Adam before the correction of the averages, torch
-  after both. That is seen where gradients are as small as the root of epsilon, or epsilon.
-- Keras' momentum (SGD, RMSprop) holds updates, torch's gradients: they part where the rate changes from step to step.
-- Keras' Adafactor adds epsilon_1 to each squared gradient, torch keeps their estimates above its square; Keras takes
-  the size of a matrix after its decay, torch before.
-- Keras' Muon computes in single precision, torch's in bfloat16; Keras gives convolutions to its AdamW, and the output
-  layer only where it is told to.
+They are all optimizers of `torch.optim` that need no closure and no sparse gradients, with torch's defaults. `maximize`
+is left out, because it would climb the loss. So are `foreach`, `fused`, `capturable` and `differentiable`, which only
+say how torch computes. If a parameter of torch is a pair of different numbers, it is two parameters here, each with its
+own bounds (`etas`: etaminus and etaplus).
+
+A `keras.` spelling sets the defaults of Keras 3. These differences remain, because torch computes by another rule:
+- Keras subtracts the decay from the weights in every optimizer, as adamw does. torch's sgd, rmsprop, adagrad, adadelta
+  and adamax add it to the gradient. If torch has `decoupled_weight_decay`, the spelling sets it.
+- Keras' RMSprop and Adagrad add epsilon under the root, and Keras' Adam adds it before the averages are corrected;
+  torch adds it after both. This matters if gradients are as small as epsilon, or as its root.
+- The momentum of Keras' SGD and RMSprop accumulates updates, that of torch gradients. They differ if the learning rate
+  changes between steps.
+- Keras' Adafactor adds epsilon_1 to each squared gradient; torch keeps the mean squares above the square of epsilon_1.
+  Keras measures the size of a matrix after its decay, torch before.
+- Keras' Muon computes in float32, torch's in bfloat16. Keras trains convolutions with AdamW, and the output layer only
+  if told to.
+
+The module is one table of declarations, so it is longer than others.
 """
 
 from functools import partial
@@ -299,7 +304,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
                 "beta2_decay",
                 float,
                 -0.8,
-                "power of the step by which the mean squares take in less that is new",
+                "power of the step; each mean square weights a new gradient by step^beta2_decay",
                 at_most=0,
                 aliases=("beta_2_decay",),
             ),
@@ -307,15 +312,24 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
                 "eps1",
                 float | None,
                 None,
-                "least root of a mean square; left out: that of the number type",
+                "lowest root of a mean square; left out: the machine epsilon of the number type",
                 at_least=0,
                 aliases=("epsilon_1",),
             ),
-            Parameter("eps2", float, 1e-3, "least size of a matrix to go by", at_least=0, aliases=("epsilon_2",)),
-            Parameter("d", float, 1.0, "size from which updates are clipped", at_least=1, aliases=("clip_threshold",)),
+            Parameter(
+                "eps2", float, 1e-3, "size of a matrix counts as at least this", at_least=0, aliases=("epsilon_2",)
+            ),
+            Parameter(
+                "d",
+                float,
+                1.0,
+                "root mean square above which an update is clipped",
+                at_least=1,
+                aliases=("clip_threshold",),
+            ),
             decay_of_weights(0.0),
         ),
-        # The square of eps1 is Keras' 1e-30.
+        # Keras' 1e-30 is the square of this eps1.
         aliases=also("keras.Adafactor", eps1=1e-15),
         torch_class="Adafactor",
         pairs={"eps": ("eps1", "eps2")},
@@ -338,17 +352,22 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
             Parameter("nesterov", bool, True, "look ahead along the momentum"),
             decay_of_weights(0.1),
             Parameter(
-                # Not torch's "original": then the one learning rate would be tens of times too large for adamw's part.
+                # Not torch's default "original", because its learning rates are tens of times too large for adamw.
                 "adjust_lr_fn",
                 Literal["original", "match_rms_adamw"],
                 "match_rms_adamw",
-                "scale of a matrix's updates: by its shape alone, or as large as adamw's",
+                "size of a matrix's updates: set by its shape alone (original), or as large as those of adamw",
             ),
             Parameter("ns_steps", int, 5, "Newton-Schulz iterations", at_least=1, at_most=99),
-            Parameter("ns_coefficients", list[float], [3.4445, -4.775, 2.0315], "of X, XX'X and XX'XX'X in each"),
-            Parameter("eps", float, 1e-7, "least norm to divide by", above=0),
-            Parameter("adamw_betas", list[float], [0.9, 0.999], "of adamw's part", at_least=0, below=1),
-            Parameter("adamw_eps", float, 1e-8, "of adamw's part", above=0, aliases=("epsilon",)),
+            Parameter(
+                "ns_coefficients",
+                list[float],
+                [3.4445, -4.775, 2.0315],
+                "factors of X, XX'X and XX'XX'X in each iteration that orthogonalizes a matrix X",
+            ),
+            Parameter("eps", float, 1e-7, "lowest norm to divide by", above=0),
+            Parameter("adamw_betas", list[float], [0.9, 0.999], "betas of adamw's part", at_least=0, below=1),
+            Parameter("adamw_eps", float, 1e-8, "eps of adamw's part", above=0, aliases=("epsilon",)),
             decay_of_weights(1e-2, "adamw_weight_decay", ("adam_weight_decay",)),
             Parameter(
                 "adamw_rate_share",

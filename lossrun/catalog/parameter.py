@@ -1,4 +1,4 @@
-"""The words in which a config's keys are declared: plain values with bounds and units, components, groups of keys."""
+"""The ways to declare a key of a config: a plain value with bounds and a unit, a component, or a group of keys."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin
 
 
 class Required:
-    """The default of a parameter that has none."""
+    """The default of a parameter that has no default."""
 
     def __repr__(self) -> str:
         return "required"
@@ -20,11 +20,15 @@ REQUIRED: Final = Required()
 class Parameter:
     """A leaf of the config tree: one value of a plain type.
 
-    `type` is an ordinary annotation (`int`, `float | Literal["full"]`, `list[int]`); the bounds hold for each number
-    in it, the regular expression `pattern` for each string, `form` saying in words what it asks for. A default of None
-    means "absent". `example`: a value for the lines of `lossrun explain`, if the default shows nothing or there is
-    none. `spellings`: what other frameworks call some of the values. `endings`: what may have been forgotten behind a
-    text, such as a unit.
+    Attributes:
+        type: An ordinary annotation, such as `int`, `float | Literal["full"]` or `list[int]`.
+        default: The default; None means "absent".
+        above, at_least, below, at_most: Bounds for each number in the value.
+        pattern: A regular expression for each string in the value.
+        form: What a right value looks like, in words, if the type does not say it.
+        endings: Endings, such as a unit, that people forget to write.
+        spellings: What other frameworks call some of the values.
+        example: A value for the example in `lossrun explain`, if the default does not show how to write one.
     """
 
     name: str
@@ -45,18 +49,18 @@ class Parameter:
 
     @property
     def expected(self) -> str:
-        """What a right value looks like, for messages and listings: 'a number above 0'."""
+        """What a right value looks like, in words: 'a number above 0'."""
         return self.form or _describe(self.type, self)
 
     @property
     def expected_item(self) -> str:
-        """The same of an item, where the value is a list."""
+        """What a right item looks like, if the value is a list."""
         lists = [option for option in _options(self.type) if get_origin(option) is list]
         return _describe(get_args(lists[0])[0], self) if lists and not self.form else self.expected
 
     @property
     def may_be_text(self) -> bool:
-        """Whether any text is a value, or an item of one: a name, a path, a column."""
+        """Whether any text is a right value or item, such as a name, a path or a column."""
         return str in self._leaves
 
     @property
@@ -65,7 +69,7 @@ class Parameter:
 
     @property
     def numbers(self) -> Literal["none", "whole", "any"]:
-        """Which numbers are values too. Beside text a whole one is a place: of a column in a table without a header."""
+        """Which numbers are right values too. If text is one as well, a whole number is the place of a column."""
         return "any" if float in self._leaves else "whole" if int in self._leaves else "none"
 
     @property
@@ -80,9 +84,11 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """A key whose value is another component: a word, or a mapping with a `name`. `many` makes it a list of such.
+    """A key whose value is another component: a word, or a mapping with a `name`.
 
-    `presets` are words that stand for a whole list.
+    Attributes:
+        many: Whether the value is a list of components.
+        presets: Words that stand for a whole list.
     """
 
     name: str
@@ -110,8 +116,12 @@ def no_contradiction(parameters: Mapping[str, Any]) -> str:  # noqa: ARG001
 
 @dataclass(frozen=True, slots=True)
 class KeyGroup:
-    """A key whose value is a fixed mapping; a plain value is short for `{short_for: value}`. `contradiction`: what is
-    wrong with its values taken together, empty where nothing is."""
+    """A key whose value is a mapping with fixed keys.
+
+    Attributes:
+        short_for: The inner key that a plain value sets, if there is one.
+        contradiction: Returns what is wrong with the values taken together, or "".
+    """
 
     name: str
     parameters: tuple["Key", ...]

@@ -1,10 +1,13 @@
-"""How the learning rate moves. Every length is in epochs, where torch's count calls of the scheduler and Keras' count
-steps; a share is of the configured learning rate, where their `eta_min` or `end_learning_rate` is a rate. Only
-reduce_on_plateau looks at results.
+"""The schedules of the learning rate that a config may name.
 
-Schedules that count (step, multi_step, exponential, inverse_time, piecewise_constant, reduced_start) count from the
-start of the run, warm-up included; those that span a time (linear, polynomial, cosine, cosine_restarts, cyclic,
-one_cycle) begin when the warm-up ends, and move step by step.
+Every length is in epochs; torch counts calls of the scheduler, and Keras counts steps. Every level is a share of the
+configured learning rate; their `eta_min` and `end_learning_rate` are rates. Only reduce_on_plateau looks at results.
+
+Schedules that count epochs (step, multi_step, exponential, inverse_time, piecewise_constant, reduced_start) count from
+the start of the run, warm-up included. Schedules that span a time (linear, polynomial, cosine, cosine_restarts, cyclic,
+one_cycle) begin when the warm-up ends, and change the rate at every step.
+
+The module is one table of declarations, so it is longer than others.
 """
 
 from collections.abc import Mapping
@@ -35,8 +38,8 @@ def stairs_without_a_share(parameters: Mapping[str, Any]) -> str:
     boundaries, fractions = parameters.get("boundaries", []), parameters.get("fractions", [])
     if len(boundaries) != len(fractions):
         return (
-            f"boundaries and fractions have {len(boundaries)} and {len(fractions)} entries; expected a share from each "
-            "boundary on (before the first it is 1: the learning rate itself)"
+            f"boundaries and fractions have {len(boundaries)} and {len(fractions)} entries; expected one fraction for "
+            "each boundary (before the first boundary the fraction is 1)"
         )
     if any(one >= other for one, other in pairwise(boundaries)):
         return f"boundaries are {boundaries}; expected each later than the one before"
@@ -84,7 +87,7 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         formula="rate times the fraction of the last boundary passed",
         when="Any staircase, up or down, when the single factor of multi_step is not enough.",
         parameters=(
-            # Keras' list of values begins with the rate before the first boundary: here that is learning_rate.
+            # Keras' list of values begins with the rate before the first boundary; here that is learning_rate.
             Parameter(
                 "boundaries", list[float], REQUIRED, "when the share changes", unit="epochs", above=0, example=[10, 20]
             ),
@@ -98,7 +101,7 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
             ),
             WARMUP,
         ),
-        # Keras' new value begins one step later: a step that is equal to a boundary is still before it.
+        # Keras changes the rate one step later: a step equal to a boundary still has the old rate.
         aliases=also("PiecewiseConstantDecay", "piecewise_constant_decay"),
         contradiction=stairs_without_a_share,
     ),
@@ -180,7 +183,7 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
             *also(
                 "PolynomialDecay",
                 "polynomial_decay",
-                remark="Keras and TensorFlow end at a rate of 0.0001 unless told otherwise, here at final_fraction, 0",
+                remark="by default Keras and TensorFlow end at a rate of 0.0001, lossrun at 0 (final_fraction)",
             ),
         ),
         depends_on_length=True,
@@ -195,7 +198,7 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         parameters=(WARMUP, FINAL_FRACTION, OVER),
         aliases=(
             *also("CosineDecay", "cosine_decay"),
-            *also("CosineAnnealingLR", remark=f"{BY_EPOCHS}, and rises again after T_max, where it stays down here"),
+            *also("CosineAnnealingLR", remark=f"{BY_EPOCHS}; after T_max PyTorch's rate rises again, and ours stays"),
         ),
         depends_on_length=True,
     ),
@@ -250,9 +253,9 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         source="Smith 2017, Cyclical Learning Rates for Training Neural Networks",
         parameters=(
             Parameter("base_fraction", float, 0.1, "share of the rate at the bottom", at_least=0, at_most=1),
-            Parameter("up_epochs", float, 2.0, "length of the way up", unit="epochs", above=0),
+            Parameter("up_epochs", float, 2.0, "length of the rise", unit="epochs", above=0),
             Parameter(
-                "down_epochs", float | None, None, "length of the way down; left out: as up", unit="epochs", above=0
+                "down_epochs", float | None, None, "length of the fall; left out: up_epochs", unit="epochs", above=0
             ),
             Parameter(
                 "mode",
@@ -290,7 +293,9 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
                 "shape of the rise and the fall",
                 aliases=("anneal_strategy",),
             ),
-            Parameter("three_phase", bool, False, "first fall to the start, for as long as the rise, then to the end"),
+            Parameter(
+                "three_phase", bool, False, "fall in two parts: to the first rate as fast as it rose, then to the last"
+            ),
             WARMUP,
         ),
         aliases=(
@@ -301,15 +306,28 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
     ),
     Schedule(
         name="reduce_on_plateau",
-        meaning="multiplies the rate by factor when the watched metric has not improved for more than patience epochs",
-        formula="rate factor^(times the watched value stalled), at least min_rate",
+        meaning="multiplies the rate by factor when the watched metric stops improving",
+        formula="rate factor^k, at least min_rate; k counts how often the watched metric stalled",
         when="When you do not know when progress will stall. Each seed then has its own rate, so seeds train one by "
         "one.",
         source="Krizhevsky, Sutskever and Hinton 2012, ImageNet Classification, section 5 (by hand)",
         parameters=(
             Parameter("factor", float, 0.1, "what the rate is multiplied by", above=0, below=1),
             Parameter("patience", int, 10, "epochs without improvement to allow", unit="epochs", at_least=0),
-            Parameter("threshold", float, 1e-4, "relative improvement that counts", at_least=0),
+            Parameter("threshold", float, 1e-4, "improvement that counts", at_least=0, aliases=("min_delta",)),
+            Parameter(
+                "threshold_mode",
+                Literal["rel", "abs"],
+                "rel",
+                "rel: threshold is a share of the best value so far; abs: it is a difference",
+            ),
+            Parameter(
+                "counting",
+                Literal["pytorch", "keras"],
+                "pytorch",
+                "pytorch: reduce after more than patience epochs without improvement; keras: after patience epochs, "
+                "and the last epoch of a cooldown counts already",
+            ),
             Parameter("cooldown", int, 0, "epochs to wait after a reduction", unit="epochs", at_least=0),
             Parameter("min_rate", float, 0.0, "the rate never falls below it", at_least=0, aliases=("min_lr",)),
             Parameter("metric", str, "auto", "the metric to watch; auto: val_loss, or train_loss without validation"),
@@ -323,16 +341,22 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         ),
         aliases=(
             *also("ReduceLROnPlateau"),
-            *also(
-                "keras.ReduceLROnPlateau",
-                remark="Keras reduces after patience epochs without improvement, PyTorch and lossrun after one more, "
-                "and its min_delta is a difference, where threshold is a share of the value",
-            ),
+            *also("keras.ReduceLROnPlateau", threshold_mode="abs", counting="keras"),
         ),
     ),
 )
 
 
+def epochs_as_in_pytorch(plateau: Mapping[str, Any]) -> dict[str, int]:
+    """Return the patience and cooldown of a reduce_on_plateau, counted in PyTorch's way.
+
+    Keras reduces in the epoch that makes patience full, PyTorch in the next one, and Keras counts the last epoch of a
+    cooldown already. A patience or cooldown of 0 is the same as 1 in Keras.
+    """
+    epochs = {name: plateau[name] for name in ("patience", "cooldown")}
+    return {name: max(count - 1, 0) for name, count in epochs.items()} if plateau["counting"] == "keras" else epochs
+
+
 def waits_for_results(name: str) -> bool:
-    """Return whether a schedule looks at a metric of the run, so that each seed has a learning rate of its own."""
+    """Return whether a schedule watches a metric of the run, so that each seed has its own learning rate."""
     return any(schedule.waits_for_results for schedule in SCHEDULES if schedule.name == name)

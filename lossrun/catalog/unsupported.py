@@ -1,8 +1,8 @@
-"""Names that people know from elsewhere and that are none of ours: why, and what comes nearest."""
+"""Names that people know from elsewhere and that lossrun does not have: why, and what is nearest."""
 
 from typing import Final
 
-_PAIRS: Final = "it compares samples with each other, where a loss here is of one sample and its target"
+_PAIRS: Final = "it compares samples with each other, but a loss here compares one sample with its target"
 NO_LOSSES: Final[dict[str, str]] = {
     **dict.fromkeys(
         (
@@ -18,7 +18,7 @@ NO_LOSSES: Final[dict[str, str]] = {
         ),
         f"{_PAIRS}; write it as a loss of your own, `module:attribute`",
     ),
-    **dict.fromkeys(("CTC", "CTCLoss", "ctc_loss"), "it is for sequences, and the targets here are of fixed size"),
+    **dict.fromkeys(("CTC", "CTCLoss", "ctc_loss"), "it is for sequences, but targets here have a fixed size"),
     **dict.fromkeys(
         (
             "AdaptiveLogSoftmaxWithLoss",
@@ -27,11 +27,11 @@ NO_LOSSES: Final[dict[str, str]] = {
             "nce_loss",
             "sampled_softmax_loss",
         ),
-        "it is a last layer and a loss in one; the model's last layer and cross_entropy give the same",
+        "it is a last layer and a loss in one; use the model's last layer with cross_entropy",
     ),
     **dict.fromkeys(
         ("MultiLabelMarginLoss", "multilabel_margin_loss"),
-        "it orders the labels of a sample; multilabel_soft_margin and binary_cross_entropy fit here",
+        "it ranks the labels of a sample; use binary_cross_entropy or multilabel_soft_margin",
     ),
     **dict.fromkeys(
         ("accuracy", "accuracy_score", "f1_score", "precision", "recall", "auc", "r2_score"),
@@ -48,11 +48,11 @@ NO_LOSSES: Final[dict[str, str]] = {
 }
 
 NO_OPTIMIZERS: Final[dict[str, str]] = {
-    "LBFGS": "L-BFGS evaluates the loss several times in a step, which the training loop does not; rprop with "
-    "batch_size: full also wants no learning rate tuned",
+    "LBFGS": "L-BFGS evaluates the loss several times in a step, but the training loop only once; with batch_size: "
+    "full, rprop also needs no tuned learning rate",
     "SparseAdam": "SparseAdam is for the sparse gradients of embeddings, which no model here has; use adam",
     "Lion": "torch has no Lion; adamw is nearest, at three to ten times its learning rate",
-    "LAMB": "torch has no LAMB; adamw is nearest, and adafactor too goes by the size of the weights",
+    "LAMB": "torch has no LAMB; adamw is nearest, and adafactor also scales its steps by the size of the weights",
     "LARS": "torch has no LARS; sgd with momentum is nearest",
     "Ftrl": "torch has no FTRL; adagrad is nearest: without the L1 penalty the two take much the same steps",
     "FtrlOptimizer": "torch has no FTRL; adagrad is nearest: without the L1 penalty the two take much the same steps",
@@ -63,7 +63,7 @@ NO_OPTIMIZERS: Final[dict[str, str]] = {
     "Sophia": "torch has no Sophia; adamw is nearest",
     "Shampoo": "torch has no Shampoo; muon is nearest",
     "SOAP": "torch has no SOAP; muon is nearest",
-    "LossScaleOptimizer": "scaling the loss is for float16, and none is trained in here; name the one inside: adam",
+    "LossScaleOptimizer": "it scales the loss for float16, which lossrun does not train in; name the inner one: adam",
     "MultiOptimizer": "one optimizer trains all weights here; muon is two in one",
     **dict.fromkeys(("nesterov", "nag"), "it is {name: sgd, momentum: 0.9, nesterov: true}"),
     **dict.fromkeys(
@@ -78,15 +78,15 @@ NO_OPTIMIZERS: Final[dict[str, str]] = {
 }
 
 NO_SCHEDULES: Final[dict[str, str]] = {
-    "LambdaLR": "a rule in Python is not a matter of a config; piecewise_constant takes any stairs",
-    "MultiplicativeLR": "a rule in Python is not a matter of a config; exponential has a constant factor",
-    "SequentialLR": "one schedule at a time; every one takes warmup_epochs, the usual first of a sequence",
-    "ChainedScheduler": "one schedule at a time; every one takes warmup_epochs, the usual companion",
+    "LambdaLR": "a config cannot hold a function; piecewise_constant takes any staircase",
+    "MultiplicativeLR": "a config cannot hold a function; exponential has a constant factor",
+    "SequentialLR": "a run has one schedule; each takes warmup_epochs, which is usually the first of a sequence",
+    "ChainedScheduler": "a run has one schedule; each takes warmup_epochs, which is what is usually chained",
     "SWALR": "weights are not averaged here; linear with over_epochs goes from one rate to another and stays there",
-    "LearningRateScheduler": "a rule in Python is not a matter of a config; piecewise_constant takes any stairs",
+    "LearningRateScheduler": "a config cannot hold a function; piecewise_constant takes any staircase",
     "natural_exp_decay": "it is exponential with gamma: exp(-decay_rate) and staircase: false",
-    "noam_decay": "not here; linear or cosine with warmup_epochs are nearest",
-    "linear_cosine_decay": "not here; cosine is nearest",
+    "noam_decay": "lossrun does not have it; linear or cosine with warmup_epochs are nearest",
+    "linear_cosine_decay": "lossrun does not have it; cosine is nearest",
     **{
         name: f"every schedule can begin with a warm-up: {{name: {base}, warmup_epochs: 1}}"
         for name, base in (
@@ -151,7 +151,7 @@ NONE_OF_OURS: Final = {
     "dataset": NO_DATASETS,
 }
 
-# Short and loose names, which are too far from the component they mean to be found by their letters.
+# Informal names that differ too much from the component's name to be found by their letters.
 MEANT: Final[dict[str, dict[str, str]]] = {
     "loss": {
         **dict.fromkeys(

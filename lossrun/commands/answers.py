@@ -1,4 +1,4 @@
-"""Commands that answer a value they cannot take with what they expect, and with the choice that may be meant."""
+"""Commands that answer a wrong value of an option with what they expect, and with the nearest choice."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -11,7 +11,7 @@ _NUMBERS: Final[dict[Any, tuple[Callable[[str], float], str]]] = {
     int: (int, "a whole number"),
     float: (float, "a number"),
 }
-_PREFIX: Final = "Value error, "  # of pydantic, before what typer says itself
+_PREFIX: Final = "Value error, "  # pydantic's, before the message of typer
 
 
 class AnsweringCommand(Command):
@@ -27,7 +27,7 @@ def _answering(usual: Callable[[Any, Any], Any], annotation: Any) -> Callable[[A
         try:
             return usual(ctx, given)
         except Exception as problem:
-            # typer keeps the class of this error to itself.
+            # typer does not export the class of this error.
             if isinstance(message := getattr(problem, "message", None), str) and given is not None:
                 problem.message = _answer(given, annotation) or message.removeprefix(_PREFIX)  # type: ignore[attr-defined]
             raise
@@ -36,7 +36,7 @@ def _answering(usual: Callable[[Any, Any], Any], annotation: Any) -> Callable[[A
 
 
 def _answer(given: Any, annotation: Any) -> str:
-    """What is wrong with the first value that is not of the kind, "" where it is no matter of its kind."""
+    """Return what is wrong with the first value that has a wrong type or is not a choice; "" if something else is."""
     kind = kind_of(annotation)
     for text in map(str, given if isinstance(given, list | tuple) else [given]):
         if isinstance(kind, type) and issubclass(kind, Enum):

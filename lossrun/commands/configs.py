@@ -1,4 +1,4 @@
-"""Before a run: configs, what they may name, and data."""
+"""Commands for the time before a run: they check, write and explain configs, and download data."""
 
 import sys
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     `lossrun train` does the same before it starts.
     """
     reading = read_config(config, set_ or [])
-    # Data need numpy: a mistake in the file is told before that is imported.
+    # Data need numpy, so it is imported only if the file has no mistakes.
     from lossrun.errors import AbsentDataError
     from lossrun.experiment import experiment_without_data, load_experiment
     from lossrun.lint.size import size_of
@@ -104,7 +104,7 @@ def script(
     """
     with redirect_stdout(sys.stderr):
         reading = read_config(config, set_ or [])
-    # Data need numpy: a mistake in the file is told before that is imported.
+    # Data need numpy, so it is imported only if the file has no mistakes.
     from lossrun.experiment import load_experiment
     from lossrun.report.layout.console import note, stderr, warning
     from lossrun.report.reference.names_in_brackets import where_to_read
@@ -218,7 +218,7 @@ def explain(
             if curves := rate_curves(topic.name, values_without_default(topic.name) | dict(topic.implies)):
                 print_rates(console, topic.name, curves)
         if topic.kind == "loss":
-            # Only now, with the text on the screen, is torch worth its second.
+            # Importing torch takes a second, so the text is printed first.
             with torch_is_imported():
                 from lossrun.components.losses.curves import pictures
 

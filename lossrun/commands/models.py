@@ -1,4 +1,4 @@
-"""Using what a run has learnt."""
+"""Commands that use the trained model of a run."""
 
 from pathlib import Path
 from typing import Annotated, Optional

@@ -46,13 +46,13 @@ def manual(
         return
     typer.echo(path)
     if sys.stdout.isatty() and webbrowser.open(path.as_uri()):
-        note(stderr(), "opened in the browser; where nothing appears, open this file yourself")
+        note(stderr(), "opened in the browser; if nothing appears, open this file yourself")
     else:
         note(stderr(), f"open it in a browser: {path.as_uri()}")
 
 
 def _place() -> Path:
-    """A file in the platform's cache, or where that cannot be written a temporary one."""
+    """Return a file in the platform's cache folder, or a temporary file if that folder cannot be written."""
     import os
     import tempfile
 
@@ -72,7 +72,7 @@ def _place() -> Path:
 
 
 def _curves() -> "Curves":
-    """The curves of every loss and schedule, by the functions that training uses."""
+    """Return the curves of every loss and schedule, computed by the functions that training uses."""
     from lossrun.catalog.lookup import COMPONENTS
     from lossrun.components.schedule_curves import rate_curves
     from lossrun.report.manual.page import Curves
@@ -88,7 +88,7 @@ def _curves() -> "Curves":
 
 
 def _commands(context: typer.Context) -> "list[CommandEntry]":
-    """Every command of the program, in the words of its own `--help`."""
+    """Return every command, with the words of its `--help`."""
     from lossrun.report.manual.commands import CommandEntry
 
     root = context.find_root()

@@ -1,4 +1,4 @@
-"""From what the command line is given to paths."""
+"""Find the runs and configs that the command line names."""
 
 import sys
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def found_run(run: str, runs_dir: Path) -> Path:
-    """The run's directory; says which where the argument left room for doubt."""
+    """Return the directory of a run, and print which run it is if the argument could mean another."""
     from lossrun.records.run_directory import find
     from lossrun.report.layout.console import note, stderr
 
@@ -26,7 +26,7 @@ def found_run(run: str, runs_dir: Path) -> Path:
 
 
 def _refuse_sweep(run: str, runs_dir: Path) -> None:
-    """Raises UsageError for a sweep where a run is needed, with a run of it."""
+    """Raise UsageError if a sweep is given instead of a run; the message names a run of the sweep."""
     from lossrun.errors import UsageError
     from lossrun.records.sweep_directory import SweepDirectory, find_sweep, read_plan
     from lossrun.shell import run_command
@@ -42,8 +42,11 @@ def _refuse_sweep(run: str, runs_dir: Path) -> None:
 def found_runs(
     runs: list[str] | None, runs_dir: Path, tags: list[str] | None, specs: dict[str, Path] | None = None
 ) -> list[Path]:
-    """The directories of all runs that the arguments mean; says which where one left room for doubt. `specs` is filled
-    with what each argument that is no pattern means."""
+    """Return the directories of all runs that the arguments mean, and print the run of an ambiguous argument.
+
+    Args:
+        specs: Filled with the directory that each argument means, except for patterns.
+    """
     from lossrun.records.run_directory import find_all
     from lossrun.report.layout.console import note, stderr
 
@@ -67,7 +70,10 @@ def loaded_runs(
     at_least: int = 1,
     tell_edits: bool = False,
 ) -> "list[RecordedRun]":
-    """The same runs read back. One that cannot be read is told of and left out, as long as `at_least` so many can."""
+    """Read the runs that the arguments mean. Runs that cannot be read are named and left out.
+
+    Raises an error if fewer than `at_least` runs can be read.
+    """
     from lossrun.records.recorded import load_all
     from lossrun.report.layout.console import stderr, warning
 
@@ -82,9 +88,9 @@ def loaded_runs(
 
 
 def read_config(config: Path, overrides: Sequence["Override"]) -> "SourcedConfig":
-    """The config in a file, the packaged one of that name, or for `-` the one on standard input.
+    """Read the config in a file, the packaged config of that name, or for `-` the config on standard input.
 
-    Says which config is taken where CONFIG is no file, and what is waited for where somebody sits at standard input.
+    It prints a note if the config is a packaged one, or if it waits for somebody to type a config.
     """
     from lossrun.config import read, read_standard_input
 
@@ -93,7 +99,7 @@ def read_config(config: Path, overrides: Sequence["Override"]) -> "SourcedConfig
             from lossrun.report.layout.console import note, stderr
 
             copies = f"`{command('new', str(config))}` writes a copy to edit"
-            note(stderr(), f"{config} is no file here, but a config that comes with lossrun; {copies}")
+            note(stderr(), f"{config} is a config that comes with lossrun, not a file here; {copies}")
         return read(config, overrides)
     if sys.stdin and sys.stdin.isatty():
         from lossrun.report.layout.console import note, stderr

@@ -1,4 +1,4 @@
-"""Looking at runs, and clearing up after them."""
+"""Commands that look at runs, and that remove them."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lossrun.arguments import Format, Labels, ListFormat, RunName, RunNames, RunsDir, ScoreFormat, Tags, XAxis, Yes
+from lossrun.arguments import Labels, ListFormat, RunName, RunNames, RunsDir, ScoreFormat, Tags, XAxis, Yes
 from lossrun.commands.run_lookup import found_run, found_runs, loaded_runs
 from lossrun.errors import RunError
 from lossrun.shell import DEFAULT_RUNS, command
@@ -14,124 +14,6 @@ from lossrun.shell import DEFAULT_RUNS, command
 if TYPE_CHECKING:
     from lossrun.analysis.learning_curves import LearningCurves
     from lossrun.records.leftovers import Leftovers
-
-
-def compare(
-    runs: RunNames = None,
-    tag: Tags = None,
-    format_: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.table,
-    metric: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            metavar="NAME",
-            help="The metric that decides, such as rmse or val_rmse.",
-            show_default="the task's, on test data",
-        ),
-    ] = None,
-    at: Annotated[
-        str, typer.Option(metavar="best|last|EPOCH", help="The epoch at which the runs are compared.")
-    ] = "best",
-    margin: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(
-            metavar="NUMBER",
-            help="Call runs equivalent if their difference is certainly smaller than this.",
-            show_default=False,
-        ),
-    ] = None,
-    target: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="Also say how soon each run reaches a value, such as val_accuracy=0.97.",
-            show_default=False,
-        ),
-    ] = None,
-    per_seed: Annotated[
-        bool, typer.Option("--per-seed", help="Print only the values of each seed, one per row.")
-    ] = False,
-    curves: Annotated[bool, typer.Option("--curves", help="Also print the losses of each epoch.")] = False,
-    label: Labels = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also print the tables behind the leaderboard of many runs.")
-    ] = False,
-    only_table: Annotated[
-        bool, typer.Option("--only-table", help="Print only the tables of metrics, for a report.")
-    ] = False,
-    html: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(
-            metavar="FILE",
-            help="Also write a report with figures: one HTML file that works offline.",
-            show_default=False,
-        ),
-    ] = None,
-    runs_dir: RunsDir = DEFAULT_RUNS,
-) -> None:
-    """Compare runs: what differs between them, which one is better, and how certain that is.
-
-    Every run is compared with the first one, so name your baseline first. Runs are paired by seed: the same seed means
-    the same first weights and the same batches. One or two shared seeds give no verdict, three to five can only suggest
-    a winner, and six or more can decide. Runs that differ only in their seeds count as one run.
-
-    Different losses are never ranked by their own values. The metrics of the task decide, on test data where there are
-    any. Intervals have a level of 95 %, and p-values are
-    corrected for all comparisons made.
-    """
-    from lossrun.analysis.comparison.compare import compare as compared
-    from lossrun.analysis.comparison.moments import moment_of
-    from lossrun.analysis.given_runs import check_at_least_two
-    from lossrun.errors import UsageError
-    from lossrun.records.run_directory import is_pattern
-    from lossrun.records.sweep_directory import find_sweep
-    from lossrun.report.comparison import formats
-    from lossrun.report.comparison.compare import print_comparison, print_metrics, print_per_seed
-    from lossrun.report.layout.console import stdout
-
-    sweep = find_sweep(runs[0], runs_dir) if runs and len(runs) == 1 else None
-    if sweep is None and not tag and not any(map(is_pattern, runs or [])):
-        check_at_least_two(len(runs or []), runs_dir)
-    if only_table and (per_seed or format_ in (Format.json, Format.csv)):
-        other = "--per-seed" if per_seed else f"--format {format_.value}"
-        raise UsageError(f"--only-table: {other} prints no other tables anyway; leave out one of the two")
-    moment, specs, tuning = moment_of(at), dict[str, Path](), None
-    shows = True
-    if sweep is not None:
-        from lossrun.analysis.sweep_result import result_of
-        from lossrun.records.sweep_directory import SweepDirectory
-
-        result = result_of(SweepDirectory(sweep))
-        plain = format_ is Format.table and at == "best"
-        if plain and not any((per_seed, only_table, metric, target, margin, curves)):
-            from lossrun.report.sweep import print_sweep
-
-            print_sweep(stdout(), result, everything=everything)
-            if html is None:
-                return
-            shows = False
-        loaded, label, tuning = list(result.final), label or list(result.labels), result.tuning
-    else:
-        loaded = loaded_runs(runs, runs_dir, tag, specs, at_least=2)
-    comparison = compared(loaded, metric, at=moment, margin=margin, target=target, label=label or (), specs=specs)
-    if html is not None:
-        from lossrun.analysis.report_data import report_data
-        from lossrun.report.html.page import save_page
-        from lossrun.report.layout.console import note, stderr
-
-        save_page(report_data(loaded, comparison, tuning), html)
-        note(stderr(), f"{html} written")
-    if not shows:
-        return
-    if format_ is not Format.table:
-        options = {"curves": curves, "per_seed": per_seed, "only_table": only_table}
-        typer.echo(formats.written(comparison, format_.value, **options), nl=False)
-    elif only_table:
-        print_metrics(comparison, stdout())
-    elif per_seed:
-        print_per_seed(comparison, stdout())
-    else:
-        hint = "" if curves else "--curves shows the losses epoch by epoch"
-        print_comparison(comparison, stdout(), curves=curves, hint=hint, everything=everything)
 
 
 def ls(
@@ -247,8 +129,8 @@ def plot(
 ) -> None:
     """Plot learning curves: the mean over seeds, and the range from the lowest to the highest seed.
 
-    Runs are named by what differs between them. Different losses never share an axis. Of a sweep, this plots the tuning
-    scores against the tuned value.
+    Runs are named by what differs between them. Different losses never share an axis. For a sweep, this plots the
+    tuning scores against the tuned value.
     """
     from lossrun.analysis.learning_curves import learning_curves
     from lossrun.errors import UsageError
@@ -332,7 +214,7 @@ def _lists(runs_dir: Path) -> str:
 
 
 def _remove(leftovers: "Leftovers", *, yes: bool) -> None:
-    """Show what is about to go, ask, and let it go; what cannot go is told of, and does not keep the rest."""
+    """Show what will be removed, ask, and remove it. What cannot be removed is reported, and the rest is removed."""
     from lossrun.errors import LockedError, UsageError
     from lossrun.records.leftovers import remove
     from lossrun.report.layout.console import note, stderr, warning

@@ -53,11 +53,11 @@ def train(
             f"{config} describes a sweep, many runs: `{command('sweep', config)}` runs it; "
             f"`{command('train', config, set_=['sweep=null'])}` trains its base config alone"
         )
-    # Data need numpy: a mistake in the file is told before that is imported.
+    # Data need numpy, so it is imported only if the file has no mistakes.
     from lossrun.experiment import load_experiment
 
     experiment = load_experiment(reading, folder_of_data(data_dir))
-    # Only now, with every mistake of the config told, is torch worth its second.
+    # Importing torch takes a second, so it comes after every check of the config.
     with torch_is_imported():
         from lossrun.screen import train_on_screen
         from lossrun.training.start import begin, prepare
@@ -97,7 +97,7 @@ def resume(
     if shard is not None:
         from lossrun.errors import UsageError
 
-        raise UsageError(f"--shard {shard}: {run} is no sweep, and one run has no shares")
+        raise UsageError(f"--shard {shard}: {run} is a single run; --shard divides the cells of a sweep")
 
     def skipped(_path: Path, reason: str) -> None:
         warning(console, f"checkpoint skipped: {reason}")
@@ -125,7 +125,7 @@ def resume(
 
 
 def _require(tensorboard: Path | None) -> None:
-    """Raises UsageError, before anything is trained, where no event files can be written."""
+    """Raise UsageError, before anything is trained, if event files cannot be written."""
     if tensorboard is not None:
         from lossrun.inference.tensorboard import require_tensorboard
 

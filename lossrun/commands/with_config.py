@@ -1,4 +1,4 @@
-"""Commands that take `--set`: a key of the config that is given as an option of its own is answered with it."""
+"""Commands that take `--set`: for an unknown option that is a key of the config, their error suggests `--set`."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ class WithConfig(AnsweringCommand):
         try:
             return super().parse_args(ctx, args)
         except Exception as problem:
-            # typer keeps the class of this error to itself.
+            # typer does not export the class of this error.
             if option := getattr(problem, "option_name", None):
                 _hint(problem, option)
             raise
@@ -22,5 +22,5 @@ def _hint(problem: Any, option: str) -> None:
     key = option.lstrip("-").replace("-", "_")
     key = HABITS.get(key, key)
     if key.split(".")[0] in {declared.name for declared in KEYS}:
-        problem.message += f"; a key of the config is changed with --set {key}=..."
+        problem.message += f"; to change this key of the config, use --set {key}=..."
         problem.possibilities = None

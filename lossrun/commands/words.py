@@ -1,7 +1,7 @@
-"""Arguments that are words as they are typed, and so need no conversion.
+"""Commands that take text arguments as they are typed, without pydantic.
 
-typer passes every argument, also one that was not given, through pydantic, and importing pydantic takes as long as all
-the rest of `lossrun ls`. What is not text already, or wrong, is still left to typer.
+typer passes every argument, even one that was not given, through pydantic, and importing pydantic takes as long as the
+rest of `lossrun ls`. typer still converts arguments that are not text, and reports wrong ones.
 """
 
 from collections.abc import Callable
@@ -46,8 +46,10 @@ def _processing(param: Any, usual: Callable[[Any, Any], Any], annotation: Any) -
 
 
 def _ready(given: Any, annotation: Any, *, many: bool) -> Any:
-    """What the command is to get: text where it takes text, a member of its enumeration, what the parser makes of it,
-    its own default; _NOT_READY where typer has to say."""
+    """Return the value that the command gets, or _NOT_READY if typer has to convert it or report it.
+
+    It is the text itself, a member of the enumeration, what the argument's parser returns, or the default.
+    """
     if given is None:
         return () if many else None
     kind, parser = _kind_and_parser(annotation)
@@ -61,12 +63,12 @@ def _ready(given: Any, annotation: Any, *, many: bool) -> Any:
 
 
 def kind_of(annotation: Any) -> type | None:
-    """The class of what a command takes, or of an item of a list."""
+    """Return the class of an argument, or of an item if it is a list."""
     return _kind_and_parser(annotation)[0]
 
 
 def _kind_and_parser(annotation: Any) -> tuple[type | None, Callable[[Any], Any] | None]:
-    """The class of a value, or of an item of a list, and what makes one from text where that is not plain."""
+    """Return the class of a value, or of an item of a list, and the parser that makes one from text, if it has one."""
     parser = None
     if get_origin(annotation) is Annotated:
         annotation, option = get_args(annotation)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def function_of(kind: str, name: str) -> Callable[..., Any]:
-    """Return the function of the loss, metric, model, optimizer or schedule of that canonical name.
+    """Return the function of the loss, metric, model, initializer, optimizer or schedule with that canonical name.
 
     An optimizer that torch has is torch's own class. Raises KeyError for a name that is not declared.
     """

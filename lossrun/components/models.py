@@ -10,22 +10,12 @@ from typing import Any, Final, cast
 from torch import nn
 
 from lossrun.catalog import get
+from lossrun.catalog.activations import ACTIVATIONS as DECLARED
 from lossrun.catalog.declaration import Model
-from lossrun.components.initializers import initialise
+from lossrun.components.first_weights import initialise
 from lossrun.components.network import Network, Output
 
-ACTIVATIONS: Final[Mapping[str, type[nn.Module]]] = {
-    "relu": nn.ReLU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "leaky_relu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "selu": nn.SELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "softplus": nn.Softplus,
-    "none": nn.Identity,
-}
+ACTIVATIONS: Final[Mapping[str, type[nn.Module]]] = {one.name: getattr(nn, one.torch_class) for one in DECLARED}
 
 
 def linear(input_shape: Sequence[int], output_size: int, *, output: Output, init: Mapping[str, Any]) -> Network:

@@ -12,7 +12,10 @@ from lossrun.config.leaves import adapter
 
 def json_schema() -> dict[str, Any]:
     """Return a schema of draft 2020-12. A word is accepted wherever it is short for a mapping."""
-    components = {kind: _one_of(kind, members) for kind, members in COMPONENTS.items() if kind != "metric"}
+    # A metric or an activation is a plain word in a config.
+    components = {
+        kind: _one_of(kind, members) for kind, members in COMPONENTS.items() if kind not in ("metric", "activation")
+    }
     config = _mapping(KEYS)
     config["properties"]["sweep"] = {"type": "object", "description": f"{SWEEP.meaning}: {SWEEP.expected}"}
     return {

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.catalog import DataFacts
-from lossrun.catalog.schedules import waits_for_results
+from lossrun.catalog.schedules import epochs_as_in_pytorch, waits_for_results
 from lossrun.components.lookup import function_of, loss_function
 from lossrun.components.losses.reductions import Objective
 from lossrun.components.optimizers import build_optimizer
@@ -146,7 +146,8 @@ def plateau(schedule: Choice) -> Plateau | None:
     """The rule of `reduce_on_plateau`; None for other schedules."""
     if not waits_for_results(schedule.name):
         return None
-    return Plateau(**{field.name: schedule[field.name] for field in fields(Plateau)})
+    declared = {field.name: schedule[field.name] for field in fields(Plateau)}
+    return Plateau(**declared | epochs_as_in_pytorch(schedule.parameters))
 
 
 def _network(model: Choice, input_shape: tuple[int, ...], outputs: int, place: Workplace) -> nn.Module:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lossrun.arguments import LISTS
+from lossrun.catalog import COMPONENTS
 from tests.cli.conftest import CONFIG, Run
 
 
@@ -135,7 +137,8 @@ def test_a_mistake_in_the_config_is_told_before_a_download(lossrun: Run, config:
 
 
 def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
-    for kind in ("losses", "optimizers", "models", "datasets", "metrics", "schedules"):
+    assert set(LISTS.values()) == {*COMPONENTS, "rule", "diagnosis"}
+    for kind in LISTS:
         assert lossrun("list", kind).code == 0
         assert all(entry["name"] for entry in json.loads(lossrun("list", kind, "--json").out))
     assert lossrun("list", "loss").out == lossrun("list", "losses").out

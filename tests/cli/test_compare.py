@@ -94,3 +94,31 @@ def test_only_the_tables_of_metrics(trained, lossrun):
     assert text.count("| run |") + text.count("| metric |") == text.count("**Test") + text.count("**Validation")
     for other in (["--per-seed"], ["--format", "json"], ["--format", "csv"]):
         assert lossrun("compare", "mse", "mae", "--only-table", *other).code == 2
+
+
+def test_a_requirement_is_an_exit_code_with_a_sentence(trained, lossrun):
+    """For a script: 0, 7, 8, and 2 for a question that cannot be asked."""
+    better = ("--require", "better", "--metric", "rmse")
+    codes = [lossrun("compare", *runs, *better).code for runs in (("mse", "mae"), ("mae", "mse"))]
+    assert sorted(codes) in ([0, 7], [8, 8])
+    lossrun("train", "config.yaml", "--set", "loss=mse", "--set", "seeds=6", "--name", "again", "--quiet")
+    result = lossrun("compare", "mse", "again", "--require", "better")
+    assert result.code == 8
+    assert "--require better: cannot tell whether B is better than A by test_rmse and test_mae" in " ".join(
+        result.err.split()
+    )
+    assert "identical by test_rmse" in result.out  # the comparison itself is printed all the same
+    assert lossrun("compare", "mse", "again", "--require", "not-worse", "--margin", "0.01").code == 0
+    for options, told in (
+        (("--require", "not-worse"), "needs --margin NUMBER"),
+        (("--require", "better", "--plan", "0.1"), "leave out one of the two"),
+    ):
+        result = lossrun("compare", "mse", "again", *options)
+        assert (result.code, told in " ".join(result.err.split())) == (2, True)
+
+
+def test_a_plan_is_made_of_a_pilot_instead_of_a_verdict(trained, lossrun):
+    text = " ".join(lossrun("compare", "mse", "mae", "--plan", "0.05").out.split())
+    assert "To find a difference of 0.05000 in test_rmse from A" in text
+    assert "the pilot's seeds must not enter the verdict" in text
+    assert "95 % interval +" not in text

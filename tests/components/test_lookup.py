@@ -11,7 +11,7 @@ from lossrun.catalog.homes import home
 from lossrun.catalog.losses import FAMILIES
 from lossrun.components.lookup import function_of
 
-KINDS = ("loss", "optimizer", "model", "schedule")
+KINDS = ("loss", "optimizer", "model", "initializer", "schedule")
 DECLARED = [component for kind in KINDS for component in COMPONENTS[kind]]
 # Modules of functions by their names; torch's own optimizers lie in torch.
 HOMES = sorted({home(c.kind, c.name) for c in (*DECLARED, *COMPONENTS["metric"])})

@@ -222,3 +222,7 @@ def test_what_is_checked_of_ones_own(problem: Problem, line: str, complaint: str
 
 def test_names_of_ones_own_shorten_to_their_attribute(read_text: Read, shortest: str) -> None:
     assert read_text(shortest, "loss=package.module:tilted").config.run_name == "mnist-mlp-tilted-adam"
+
+
+def test_another_name_of_an_activation_is_read_as_ours(read_text: Read, shortest: str) -> None:
+    assert read_text(shortest, "model.activation=swish").config.model["activation"] == "silu"

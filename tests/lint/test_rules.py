@@ -139,7 +139,7 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "model_shape", "loss: mse\nmodel: cnn", ("regression", {}), "2:8: model",
-        "a cnn wants images (channels, height, width), not inputs of shape (4,)", "use mlp or linear for tables",
+        "a cnn needs images (channels, height, width), not inputs of shape (4,)", "use mlp or linear for tables",
     ),
     (
         "model_shape", "loss: mse\nmodel: {name: cnn, layers: [{name: conv, kernel: 29, padding: valid}]}",
@@ -303,7 +303,7 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "contradiction", "loss: mse\nschedule: {name: piecewise_constant, boundaries: [3], fractions: [0.1, 0.2]}",
-        ("regression", {}), "2:11: schedule", "1 and 2 entries", "expected a share from each boundary on",
+        ("regression", {}), "2:11: schedule", "1 and 2 entries", "expected one fraction for each boundary",
     ),
     (
         "lone_last_batch", "loss: cross_entropy\nmodel: {name: cnn, batch_norm: true}\nbatch_size: 33",

@@ -11,6 +11,7 @@ from lossrun.analysis.comparison.differences import Difference, config_differenc
 from lossrun.analysis.comparison.labels import labels, named_by_user
 from lossrun.analysis.comparison.metrics import ComparedMetric, compared_metrics
 from lossrun.analysis.comparison.moments import Moment, Moments, moments
+from lossrun.analysis.comparison.plans import Plan, plans
 from lossrun.analysis.comparison.remarks import remarks
 from lossrun.analysis.comparison.targets import Target, reaching
 from lossrun.analysis.comparison.verdicts import Decider, Side, Verdict, verdicts
@@ -98,6 +99,7 @@ class ComparedRuns:
         own_splits: Whether each seed of a run has its own split of the data.
         target: How soon each run reaches the target that was asked for.
         labelled: The labels that the user chose.
+        plans: What fresh comparisons need, if the runs were given as a pilot; then there are no verdicts.
     """
 
     runs: tuple[ComparedRun, ...]
@@ -116,6 +118,7 @@ class ComparedRuns:
     own_splits: bool
     target: Target | None
     labelled: tuple[str, ...] = ()
+    plans: tuple[Plan, ...] = ()
 
 
 def compare(
@@ -125,6 +128,7 @@ def compare(
     at: Moment = "best",
     margin: float | None = None,
     target: str | None = None,
+    plan: float | None = None,
     label: Sequence[str] = (),
     specs: Mapping[str, Path] = MappingProxyType({}),
 ) -> ComparedRuns:
@@ -137,12 +141,13 @@ def compare(
         at: "best" for each run's best epoch, "last" for its last, or the number of an epoch.
         margin: Differences surely smaller than this are "equivalent", in the units of the deciding metric.
         target: `val_accuracy=0.97` reports how soon each run gets there.
+        plan: The runs are a pilot: plan a comparison that finds a difference of this size, and give no verdict.
         label: What to call the runs, as `named_by_user` takes it.
         specs: {what a run was called on the command line: its directory}.
 
     Raises:
         UsageError: For fewer than two runs, a run given twice, a metric that the runs do not share, an epoch that no
-            run has, or an invalid margin or target.
+            run has, an invalid margin, target or plan, or a pilot too small for a plan.
     """
     _check(runs, at, margin)
     whole = grouped(runs)
@@ -179,6 +184,7 @@ def compare(
         elsewhere = diverged_elsewhere(group, whole)
         seeds = (*group.run.seeds, *elsewhere)
         sides.append(Side(run.letter, seeds, (*run.diverged, *elsewhere), why, splits(group.run)))
+    judged = verdicts(deciders, sides, margin) if not reasons else ()
     members = [(member, mark) for group, mark in zip(whole, marks, strict=True) for member in group.members]
     return ComparedRuns(
         runs=compared,
@@ -197,10 +203,11 @@ def compare(
         metric=metric,
         at=at,
         margin=margin,
-        verdicts=verdicts(deciders, sides, margin) if not reasons else (),
+        verdicts=judged if plan is None else (),
         own_splits=any(side.splits and side.splits.own for side in sides),
         labelled=tuple(name for name in names if name not in own),
         target=reaching(groups, target, ranked) if target is not None else None,
+        plans=plans(judged, groups, plan) if plan is not None else (),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from lossrun.analysis.values.metric_names import Goal, sign
+from lossrun.analysis.values.planning import Needed, needed
 from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.splits import Splits, resampled
 from lossrun.analysis.values.statistics import (
@@ -13,9 +14,7 @@ from lossrun.analysis.values.statistics import (
     LEVEL,
     PairedDifference,
     holm,
-    needs_more_data,
     paired_difference,
-    seeds_to_settle,
     within_margin,
 )
 
@@ -67,6 +66,7 @@ class Verdict:
         hopeless: Whether deciding needs more seeds than anybody trains.
         needs_more_data: Whether no number of splits of these data can decide.
         because: Why the verdict is not firmer, one sentence each.
+        incomplete: Whether shared seeds diverged or have no value, so that the other seeds are a selection.
     """
 
     metric: str
@@ -81,6 +81,7 @@ class Verdict:
     hopeless: bool
     needs_more_data: bool
     because: tuple[str, ...]
+    incomplete: bool = False
 
 
 def verdicts(deciders: Sequence[Decider], sides: Sequence[Side], margin: float | None = None) -> tuple[Verdict, ...]:
@@ -145,14 +146,12 @@ def _verdict(
             word = "no clear difference" if run.diverged or reference.diverged else "equivalent"
         elif corrected <= LEVEL and not (run if better else reference).diverged:
             word = ("better" if better else "worse") if enough else ("probably better" if better else "probably worse")
-    seeds, hopeless, more_data = None, False, False
+    incomplete = bool(lost or run.diverged or reference.diverged)
+    settled_by: Needed | None = None
     # If diverged or lost seeds prevent a verdict, more seeds do not help.
-    undecided = word not in ("better", "worse", "equivalent") and not (lost or run.diverged or reference.diverged)
+    undecided = word not in ("better", "worse", "equivalent") and not incomplete
     if undecided and difference is not None and corrected is not None and difference.deviation:
-        ratio = difference.ratio or 0.0
-        more_data = needs_more_data(difference.mean, difference.deviation, level, ratio)
-        seeds = None if more_data else seeds_to_settle(difference.mean, difference.deviation, level, ratio)
-        hopeless = seeds is None and not more_data
+        settled_by = needed(difference.mean, difference.deviation, level, difference.ratio or 0.0)
     return Verdict(
         metric=decider.name,
         goal=decider.goal,
@@ -162,10 +161,11 @@ def _verdict(
         difference=difference,
         corrected_p_value=corrected,
         comparisons=comparisons,
-        seeds=seeds,
-        hopeless=hopeless,
-        needs_more_data=more_data,
+        seeds=settled_by.count if settled_by else None,
+        hopeless=bool(settled_by and settled_by.hopeless),
+        needs_more_data=bool(settled_by and settled_by.more_data),
         because=tuple(because),
+        incomplete=incomplete,
     )
 
 

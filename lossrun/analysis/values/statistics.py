@@ -1,4 +1,4 @@
-"""Compare two runs over the seeds they share: difference, interval, p-value, and how many seeds are needed.
+"""Compare two runs over the seeds they share: difference, interval, and p-value.
 
 The interval and the p-value are Student's, for the paired differences. The table shows how often the 95 % interval
 contains the true mean difference, by simulation (20,000 samples each, standard error 0.2 points):
@@ -47,10 +47,8 @@ from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.student import critical_t, two_sided_p
 
 LEVEL: Final = 0.05  # the chance of any false verdict in a comparison; intervals have 1 - LEVEL
-POWER: Final = 0.8  # the chance that a fresh comparison finds the difference
 LEAST_FOR_INTERVAL: Final = 3  # seeds
 LEAST_FOR_VERDICT: Final = 6  # seeds
-MOST_SEEDS: Final = 1000  # nobody trains more
 ROUNDING: Final = 1e-6  # relative; the effect of different kernels, or another order of sums, in float32
 _CONSTANT: Final = 1e-12  # relative; differences closer together than this are equal
 
@@ -107,6 +105,14 @@ class PairedDifference:
         if self.deviation is None or self.ratio is None:
             return None
         return self.deviation * math.sqrt(1 / self.count + self.ratio)
+
+    def half_width(self, level: float) -> float | None:
+        """Half the width of the interval that misses the mean with a chance of `level`; None if there is no interval.
+
+        Each side is missed with half that chance: a one-sided test at 5 % needs a level of 0.1.
+        """
+        error = self.standard_error
+        return None if error is None or self.interval is None else critical_t(level, self.count - 1) * error
 
 
 def paired_difference(
@@ -180,10 +186,8 @@ def within_margin(found: PairedDifference, margin: float, level: float) -> bool:
     Source: Schuirmann, "A comparison of the two one-sided tests procedure and the power approach for assessing the
     equivalence of average bioavailability", 1987.
     """
-    error = found.standard_error
-    if error is None or found.interval is None:
-        return False
-    return abs(found.mean) + critical_t(2 * level, found.count - 1) * error < margin
+    half = found.half_width(2 * level)
+    return half is not None and abs(found.mean) + half < margin
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -199,46 +203,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
         least = max(least, min(1.0, (len(p_values) - rank) * p_values[index]))
         corrected[index] = least
     return corrected
-
-
-def seeds_to_settle(mean: float, deviation: float, level: float, ratio: float = 0.0) -> int | None:
-    """Estimate how many seeds, or splits, a fresh comparison needs to find such a difference.
-
-    It is the least n >= 6 with 1/(1/n + ratio) >= ((t(1 - level/2) + t(POWER)) deviation / mean)^2, with t of n - 1
-    degrees of freedom: then the difference is found with probability POWER. It is only as good as the estimates of mean
-    and deviation.
-
-    Args:
-        ratio: n_test / n_train of splits; 0 on one split.
-
-    Returns:
-        The number; None if it is above MOST_SEEDS.
-    """
-    if not mean:
-        return None
-
-    def enough(count: int) -> bool:
-        quantiles = critical_t(level, count - 1) + critical_t(2 * (1 - POWER), count - 1)
-        return 1 / (1 / count + ratio) >= (quantiles * deviation / mean) ** 2
-
-    low, high = LEAST_FOR_VERDICT, MOST_SEEDS
-    if not enough(high):
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle + 1, high)
-    return low
-
-
-def needs_more_data(mean: float, deviation: float, level: float, ratio: float) -> bool:
-    """Return whether no number of splits can find such a difference.
-
-    All splits share samples, so the variance of the mean stays above deviation^2 times `ratio`, however many there are.
-    """
-    if not ratio:
-        return False
-    from statistics import NormalDist  # slow to import, and rarely needed
-
-    normal = NormalDist()
-    quantiles = normal.inv_cdf(1 - level / 2) + normal.inv_cdf(POWER)
-    return ratio * (quantiles * deviation) ** 2 > mean * mean

@@ -1,4 +1,4 @@
-"""Losses of binary labels: one, or several at once. `binary_cross_entropy` also takes exclusive classes."""
+"""Losses for binary labels, one or several per sample. `binary_cross_entropy` also takes exclusive classes."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ from lossrun.catalog.parameter import Parameter
 
 # Keras' hinges take labels of 0 and 1, or of -1 and 1.
 EITHER_LABELS: Final = {"labels": "either"}
-WHOLE_BATCH: Final = "Keras adds up over the whole batch unless told axis=-1, which is this"
+WHOLE_BATCH: Final = "Keras adds up over the whole batch, unless axis=-1 is given, which is the same as here"
 
 BINARY_LOSSES: Final[tuple[Loss, ...]] = (
     Loss(
@@ -139,7 +139,7 @@ BINARY_LOSSES: Final[tuple[Loss, ...]] = (
         when="Use binary_cross_entropy instead; this is the same loss under PyTorch's name.",
         source="PyTorch, MultiLabelSoftMarginLoss",
         parameters=WEIGHTED,
-        # torch divides by the number of samples here, other than in its cross-entropy.
+        # Unlike in its cross-entropy, torch divides by the number of samples here.
         aliases=also("MultiLabelSoftMarginLoss", weight_convention="keras"),
         tasks=("multilabel",),
         accepts=("logits",),

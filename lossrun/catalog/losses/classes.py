@@ -1,4 +1,4 @@
-"""Losses of one class of several."""
+"""Losses for exclusive classes: each sample belongs to one of several."""
 
 from typing import Final
 
@@ -118,8 +118,8 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
         name="categorical_hinge",
         meaning="how far the correct class falls short of beating the strongest other class by 1",
         formula="max(0, 1 - y_right + max over the wrong classes of y)",
-        when="Like multi_margin, but it compares with the strongest other class only, which counts as at least 0, as "
-        "in Keras.",
+        when="Like multi_margin, but it compares with the strongest other class only. As in Keras, an output of that "
+        "class below 0 counts as 0.",
         source="Crammer and Singer 2001, On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines",
         parameters=WEIGHTED,
         aliases=in_keras("CategoricalHinge", weight_convention="keras"),

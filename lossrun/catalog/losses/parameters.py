@@ -45,8 +45,8 @@ POSITIVE_WEIGHT: Final = Parameter(
     above=0,
 )
 GAMMA: Final = Parameter("gamma", float, 2.0, "how strongly to discount easy samples; 0: not at all", at_least=0)
-# What a framework's function takes its outputs for when it is called without options.
+# The form of outputs that a framework's function assumes if it is called without options.
 OF_PROBABILITIES: Final = {"inputs": "probabilities"}
-# Of the model's outputs; logits are preferred.
+# Forms of the model's outputs, the preferred one first.
 ANY_FORM: Final = ("logits", "probabilities", "log_probabilities")
 WEIGHTED: Final = (CLASS_WEIGHTS, WEIGHTING, REDUCTION)

@@ -8,12 +8,12 @@ REDUCTIONS: Final[tuple[Reduction, ...]] = get_args(Reduction)
 
 
 def adds_up_samples(reduction: str) -> bool:
-    """Whether the samples of a batch are added up, not averaged."""
+    """Return whether the samples of a batch are added up instead of averaged."""
     return reduction in ("sum", "half_sum")
 
 
 def factor(reduction: str, batch_size: int, outputs: int) -> float:
-    """How many times the mean over samples and outputs it is, for a batch of so many samples of so many outputs."""
+    """Return how many times as large as the mean over samples and outputs the result of a reduction is."""
     terms = 1 if reduction == "mean" else outputs
     if adds_up_samples(reduction):
         terms *= batch_size

@@ -1,4 +1,4 @@
-"""Losses of real-valued targets. `mse` and `mae` also take classes, as their one-hot rows."""
+"""Losses for real-valued targets. `mse` and `mae` also take classes, as one-hot rows."""
 
 from typing import Final
 
@@ -89,7 +89,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         meaning="about e^2 / 2 near the target and |e| - ln 2 far from it, smooth everywhere",
         formula="mean over K of ln cosh e",
         when="Like huber with delta 1, but smooth everywhere. It has no threshold to set, so standardize the targets.",
-        source="Green 1990, IEEE Transactions on Medical Imaging 9 (as a penalty of images)",
+        source="Green 1990, IEEE Transactions on Medical Imaging 9 (as a penalty on images)",
         parameters=(REDUCTION,),
         aliases=also("logcosh", "LogCosh", "LogCoshLoss"),
         accepts=("outputs",),
@@ -181,7 +181,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         accepts=("outputs",),
         tasks=("regression",),
         prediction="log_mean",
-        values="any number: its least value, t - t ln t with log_input, is no loss of 0",
+        values="any number: its lowest value, t - t ln t with log_input, is not 0",
         targets_at_least=0,
         units="nats",
         scale="counts",
@@ -207,7 +207,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         tasks=("regression",),
         outputs_per_target=2,
         prediction="mean_and_log_variance",
-        values="any number: below 0 where it is sure and right",
+        values="any number: below 0 if the model is certain and right",
         units="nats",
     ),
     Loss(
@@ -221,12 +221,12 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         aliases=(
             *also("CosineSimilarity", "cosine", "cosine_proximity", "cosine_loss"),
             *also(
-                "torch.cosine_similarity", remark="PyTorch's is the cosine itself, which training must not make small"
+                "torch.cosine_similarity", remark="PyTorch's is the cosine itself, which training would have to raise"
             ),
             *also(
                 "cosine_distance",
                 called={"offset": 1.0},
-                remark="TensorFlow's is 1 more, which no output changes (lossrun.loss adds it), of vectors of length 1",
+                remark="TensorFlow's takes vectors of length 1 and adds a constant 1 (lossrun.loss adds it too)",
             ),
         ),
         accepts=("outputs",),

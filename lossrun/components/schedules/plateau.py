@@ -32,10 +32,10 @@ class PlateauState:
 
 @dataclass(frozen=True, slots=True)
 class Plateau:
-    """The rule of reduce_on_plateau: torch.optim.lr_scheduler.ReduceLROnPlateau with a relative threshold, but for its
-    `eps`: however small, a reduction is made. One rule serves all seeds; each has its own `PlateauState`.
+    """The rule of reduce_on_plateau, for all seeds; each seed has its own `PlateauState`.
 
-    patience and cooldown in epochs; the other fields as declared.
+    It is torch.optim.lr_scheduler.ReduceLROnPlateau without its `eps`: a reduction is made however small it is.
+    patience and cooldown in epochs, as PyTorch counts them; the other fields as declared.
     """
 
     factor: float
@@ -44,12 +44,13 @@ class Plateau:
     cooldown: int
     min_rate: float
     mode: Literal["min", "max"]
+    threshold_mode: Literal["rel", "abs"] = "rel"
 
     def start(self) -> PlateauState:
         return PlateauState(best=inf if self.mode == "min" else -inf)
 
     def after(self, state: PlateauState, value: float) -> PlateauState:
-        """The state after an epoch that ended with this value of the watched metric. Not a number is no improvement."""
+        """The state after an epoch that ended with this value of the watched metric. NaN is no improvement."""
         better = self._better(value, state.best)
         best = value if better else state.best
         if state.cooldown_left:
@@ -64,6 +65,6 @@ class Plateau:
         return min(learning_rate, max(learning_rate * state.reduction, self.min_rate))
 
     def _better(self, value: float, best: float) -> bool:
-        if self.mode == "min":
-            return value < best * (1 - self.threshold)
-        return value > best * (1 + self.threshold)
+        if self.threshold_mode == "abs":
+            return value < best - self.threshold if self.mode == "min" else value > best + self.threshold
+        return value < best * (1 - self.threshold) if self.mode == "min" else value > best * (1 + self.threshold)

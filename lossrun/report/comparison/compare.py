@@ -17,6 +17,7 @@ from lossrun.report.comparison.compare_tables import (
 )
 from lossrun.report.comparison.leaderboard import MANY, print_leaderboard
 from lossrun.report.comparison.matrix import matrices
+from lossrun.report.comparison.plan import plan_commands, plan_sentences, plans_table
 from lossrun.report.comparison.verdicts import sentences, summary, verdicts_table
 from lossrun.report.layout.console import is_bounded, note, plus_minus, warning
 from lossrun.report.layout.text_table import TextTable, print_line, print_pairs, print_table
@@ -39,6 +40,9 @@ def print_comparison(
         hint: A note to print if there are curves to see.
     """
     sign = plus_minus(console)
+    if comparison.plans:
+        _print_plan(console, comparison)
+        return
     if len(comparison.runs) > MANY:
         print_leaderboard(comparison, console, sign)
         print_line(console, "")
@@ -65,6 +69,16 @@ def print_comparison(
         note(console, hint)
     for sentence in comparison.warnings:
         warning(console, sentence)
+
+
+def _print_plan(console: Console, comparison: ComparedRuns) -> None:
+    _print_runs(console, comparison)
+    print_line(console, "")
+    print_table(console, plans_table(comparison))
+    for sentence in (*plan_sentences(comparison), *comparison.notes):
+        note(console, sentence)
+    for command in plan_commands(comparison):
+        print_line(console, command)
 
 
 def _print_overview(console: Console, comparison: ComparedRuns, *, hint: str) -> None:
@@ -117,6 +131,8 @@ def blocks(
     """
     if only_table:
         return [*matrices(comparison, [run.label for run in comparison.runs], "±", upright=upright)]
+    if comparison.plans:
+        return [runs_table(comparison), plans_table(comparison), [*plan_sentences(comparison), *comparison.notes]]
     names, sign = headers(comparison), "±"
     many = verdicts_table(comparison)
     found: list[TextTable | list[str]] = [

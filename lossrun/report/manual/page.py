@@ -22,6 +22,7 @@ from lossrun.report.manual.figures import Curve, Picture, loss_figure, rate_figu
 from lossrun.report.manual.overviews import elsewhere, overview_table, subjects_table
 from lossrun.report.manual.prose import link, prose, sentence
 from lossrun.report.manual.sections import article_section, brief_section
+from lossrun.report.manual.verdicts import SECTIONS, verdict_sections
 from lossrun.report.manual.whole_configs import whole_config
 from lossrun.report.reference.advice_listing import outcome, severity
 from lossrun.report.reference.article import Reference
@@ -86,6 +87,7 @@ def _chapters(commands: Sequence[CommandEntry], curves: Curves) -> Iterator[_Cha
         yield _components(kind, curves)
     yield _rules()
     yield _diagnoses()
+    yield _Chapter("verdicts", "Verdicts", tuple(verdict_sections()), SECTIONS)
     yield _commands(commands)
     yield _Chapter("exit-codes", "Exit codes", (exit_code_table(),))
 

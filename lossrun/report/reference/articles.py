@@ -14,7 +14,7 @@ from lossrun.report.reference.article import Article, ArticleExample, Fact, fact
 from lossrun.report.reference.component_facts import component_facts, letters, see_also
 from lossrun.report.reference.examples import yaml_lines
 from lossrun.report.reference.key_topic import key_example, key_facts, keys_like_it, list_of
-from lossrun.report.reference.listing import LISTED, PLURALS
+from lossrun.report.reference.listing import PLURALS
 from lossrun.report.reference.topics import Topic
 from lossrun.shell import command
 
@@ -68,7 +68,7 @@ def _of_component(topic: Topic, component: Component) -> Article:
         spellings=spelling_groups(component),
         source=component.source,
         see_also=see_also(component),
-        lists=command("list", plural, options={"--task": task}) if component.kind in LISTED else "",
+        lists=command("list", plural, options={"--task": task}),
         examples=(ArticleExample("in a config", tuple(lines)),),
     )
 

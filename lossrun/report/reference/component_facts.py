@@ -12,6 +12,7 @@ from lossrun.report.reference.listing import number
 from lossrun.report.reference.loss_facts import loss_rows
 
 _LETTERS: Final = {
+    "activation": {"x": "x what the layer gives before its activation"},
     "loss": {
         "t": "t target",
         "y": "y output",

@@ -43,6 +43,8 @@ def yaml_lines(component: Component) -> Iterator[str]:
         case "metric":
             yield f"compare_on: {component.name}"
             yield f"early_stopping: {{metric: val_{component.name}, patience: 5}}"
+        case "activation":
+            yield f"model: {{name: mlp, activation: {name}}}"
         case "initializer":
             yield f"model: {{name: mlp, init: {full or name}}}"
         case "layer":

@@ -12,7 +12,7 @@ from lossrun.config.reader import parse
 from lossrun.lint.rules import RULES
 from lossrun.report.reference.article import ArticleExample, Fact, Piece, Reference, fact, listed
 from lossrun.report.reference.examples import values_without_default
-from lossrun.report.reference.listing import LISTED, PLURALS
+from lossrun.report.reference.listing import PLURALS
 from lossrun.shell import command, option_set
 
 # What a declaration alone does not say: a word that makes sense, and a component that has the key.
@@ -117,11 +117,10 @@ def keys_like_it(subject: KeyPath) -> tuple[Reference, ...]:
 
 
 def list_of(subject: KeyPath) -> str:
-    """The command that lists what the key may name; "" where it names nothing that has a list."""
+    """Return the command that lists what the key may name; "" if it does not name a component."""
     key = subject.variants[0].key
-    if not isinstance(key, Nested) or key.kind not in LISTED:
-        return ""
-    return command("list", PLURALS.get(key.kind, f"{key.kind}s"))
+    kind = key.kind if isinstance(key, Nested) else key.name
+    return command("list", PLURALS.get(kind, f"{kind}s")) if kind in COMPONENTS else ""
 
 
 def example_value(subject: KeyPath) -> Any:

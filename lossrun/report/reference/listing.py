@@ -27,10 +27,8 @@ from lossrun.shell import command
 LEAST_ROOM: Final = 24  # cells for a sentence in a column
 
 # Kinds that components of another kind name in turn.
-INNER: Final = {"model": ("initializer", "layer"), "dataset": ("noise",)}
+INNER: Final = {"model": ("activation", "initializer", "layer"), "dataset": ("noise",)}
 PLURALS: Final = {"loss": "losses"}
-# Kinds that have a list of their own.
-LISTED: Final = ("loss", "optimizer", "schedule", "model", "dataset", "metric")
 
 TASK_HEADINGS: Final = {
     "regression": "regression: targets are numbers",
@@ -63,7 +61,8 @@ def overview(console: Console, kind: str, task: str | None = None) -> None:
     plural = PLURALS.get(kind, kind + "s")
     first = USUAL_LOSSES[task or "regression"] if kind == "loss" else COMPONENTS[kind][0].name
     print_line(console, f"all about one: {command('explain', first)}")
-    print_line(console, f"parameters of all: {command('list', plural, '--full')}")
+    if any(component.parameters for component in COMPONENTS[kind]):
+        print_line(console, f"parameters of all: {command('list', plural, '--full')}")
 
 
 def listing(console: Console, kind: str, task: str | None = None) -> None:

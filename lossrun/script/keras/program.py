@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from lossrun.catalog.schedules import waits_for_results
+from lossrun.catalog.schedules import epochs_as_in_pytorch, waits_for_results
 from lossrun.errors import UsageError
 from lossrun.script.keras.losses import loss_section
 from lossrun.script.keras.model import layers_section
@@ -53,9 +53,9 @@ ACCURACY: Final = '''def accuracy(targets, outputs):
     return ops.mean(ops.cast(right, "float32"), axis=-1)'''
 
 PLATEAU: Final = '''class ReduceOnPlateau(keras.callbacks.Callback):
-    """PyTorch's rule: more than PATIENCE epochs without a relative improvement.
+    """PyTorch's rule: reduce after more than PATIENCE epochs without an improvement.
 
-    Keras' own waits one epoch less and counts an absolute improvement.
+    Keras' own waits one epoch less, and its improvement is always a difference.
     """
 
     def on_train_begin(self, logs=None):
@@ -205,13 +205,16 @@ def _main(experiment: ScriptInput, section: Section) -> str:
 def _plateau(experiment: ScriptInput) -> str:
     schedule: Any = experiment.config.schedule
     watched = _watched(experiment, "schedule.metric", schedule["metric"])
-    is_min, share = schedule["mode"] == "min", number(schedule["threshold"])
+    is_min, threshold = schedule["mode"] == "min", number(schedule["threshold"])
+    sign, share = "-" if is_min else "+", schedule["threshold_mode"] == "rel"
+    bound = f"self.best * (1 {sign} {threshold})" if share else f"self.best {sign} {threshold}"
+    epochs = epochs_as_in_pytorch(schedule.parameters)
     words = {
         "WORST": 'float("inf")' if is_min else 'float("-inf")',
         "WATCHED": watched,
-        "BETTER": f"< self.best * (1 - {share})" if is_min else f"> self.best * (1 + {share})",
-        "PATIENCE": str(schedule["patience"]),
-        "COOLDOWN": str(schedule["cooldown"]),
+        "BETTER": f"{'<' if is_min else '>'} {bound}",
+        "PATIENCE": str(epochs["patience"]),
+        "COOLDOWN": str(epochs["cooldown"]),
         "FACTOR": number(schedule["factor"]),
         "MIN_RATE": number(schedule["min_rate"]),
     }

@@ -5,22 +5,11 @@ from math import prod
 from typing import Any, Final
 
 from lossrun.catalog import get
-from lossrun.catalog.declaration import Model
+from lossrun.catalog.declaration import Activation, Model
 from lossrun.script.lines.own import own_import
 from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.text import Section, call, function, literal, number
 
-ACTIVATIONS: Final[Mapping[str, str]] = {
-    "relu": "nn.ReLU()",
-    "tanh": "nn.Tanh()",
-    "sigmoid": "nn.Sigmoid()",
-    "leaky_relu": "nn.LeakyReLU()",
-    "elu": "nn.ELU()",
-    "selu": "nn.SELU()",
-    "gelu": "nn.GELU()",
-    "silu": "nn.SiLU()",
-    "softplus": "nn.Softplus()",
-}
 OUTPUTS: Final[Mapping[str, str]] = {
     "sigmoid": "nn.Sigmoid()",
     "softmax": "nn.Softmax(dim=1)",
@@ -68,13 +57,19 @@ def _layers(experiment: ScriptInput) -> list[str]:
             rows.append(f"nn.Linear({inputs}, {units})")
             if model["batch_norm"]:
                 rows.append(f"nn.BatchNorm1d({units})")
-            rows += [ACTIVATIONS[model["activation"]]] if model["activation"] != "none" else []
+            rows += _activation(model["activation"])
             if model["dropout"]:
                 rows.append(f"nn.Dropout({number(model['dropout'])})")
             inputs = units
         rows.append(f"nn.Linear({inputs}, {experiment.outputs})")
     output = model["output"]
     return [*rows, OUTPUTS[output]] if output in OUTPUTS else rows
+
+
+def _activation(name: str) -> list[str]:
+    declared = get("activation", name)
+    assert isinstance(declared, Activation)
+    return [] if name == "none" else [f"nn.{declared.torch_class}()"]
 
 
 def _flatten(shape: tuple[int, ...]) -> list[str]:
@@ -100,7 +95,7 @@ def _images(experiment: ScriptInput) -> tuple[list[str], int, list[int]]:
         if kind == "conv":
             rows += _convolution(layer, shape, after)
             rows += [f"nn.BatchNorm2d({layer['filters']})"] if model["batch_norm"] else []
-            rows += [ACTIVATIONS[model["activation"]]] if model["activation"] != "none" else []
+            rows += _activation(model["activation"])
         elif kind == "max_pool":
             exact = all(side % layer["size"] == 0 for side in shape[1:])
             rows.append(f"nn.MaxPool2d({layer['size']}{'' if exact else ', ceil_mode=True'})")

@@ -3,7 +3,7 @@
 from textwrap import indent
 from typing import Final
 
-from lossrun.catalog.schedules import waits_for_results
+from lossrun.catalog.schedules import epochs_as_in_pytorch, waits_for_results
 from lossrun.script.lines import rates
 from lossrun.script.lines.data import data_section
 from lossrun.script.lines.heading import heading, settings
@@ -219,9 +219,10 @@ def _plateau(experiment: ScriptInput) -> list[str]:
     schedule = experiment.config.schedule
     if not waits_for_results(schedule.name) or rates.moves(experiment):
         return []
-    arguments = ["optimizer", f'mode="{schedule["mode"]}"']
+    arguments = ["optimizer", *(f'{name}="{schedule[name]}"' for name in ("mode", "threshold_mode"))]
+    told = {**schedule.parameters, **epochs_as_in_pytorch(schedule.parameters)}
     arguments += [
-        f"{torchs}={number(schedule[ours])}"
+        f"{torchs}={number(told[ours])}"
         for torchs, ours in (
             ("factor", "factor"),
             ("patience", "patience"),

@@ -9,9 +9,7 @@ from scipy import stats
 from lossrun.analysis.values.statistics import (
     Resampled,
     holm,
-    needs_more_data,
     paired_difference,
-    seeds_to_settle,
     within_margin,
 )
 
@@ -81,24 +79,6 @@ def test_holm_is_stepwise_and_never_decreasing():
     assert holm([]) == []
 
 
-@pytest.mark.parametrize(("effect", "level"), [(1.0, 0.05), (0.5, 0.05), (0.5, 0.025), (2.5, 0.05)])
-def test_as_many_seeds_as_are_named_find_the_difference_four_times_in_five(effect, level):
-    """The power of Student's test by the non-central t distribution, of which ours is the usual approximation."""
-
-    def power(count):
-        bound = stats.t.ppf(1 - level / 2, count - 1)
-        return stats.nct.sf(bound, count - 1, effect * math.sqrt(count))
-
-    count = seeds_to_settle(effect, 1.0, level)
-    assert power(count) == pytest.approx(0.8, abs=0.05) or count == 6
-    assert power(count) > 0.78
-
-
-def test_nobody_can_say_how_many_seeds_settle_a_difference_of_next_to_nothing():
-    assert seeds_to_settle(0.0, 1.0, 0.05) is None
-    assert seeds_to_settle(1e-6, 1.0, 0.05) is None
-
-
 def test_a_margin_is_kept_where_both_one_sided_tests_say_so():
     values = [B[s] - A[s] for s in range(7)]
     found = paired_difference(B, A, "max")
@@ -165,16 +145,6 @@ def test_a_difference_that_is_the_same_on_all_splits_counts_as_so_many_independe
     assert paired_difference(run, other, "max").p_value == 2.0**-9
     # 1 / (1/10 + 1/4) = 2.857 independent values have a mean of that variance.
     assert paired_difference(run, other, "max", own_splits(10)).p_value == pytest.approx(2 ** (1 - 1 / 0.35))
-
-
-def test_more_splits_do_not_settle_what_lies_below_their_common_variance():
-    # As n grows the error goes to sqrt(ratio) deviation: 2.802 (1.960 + 0.842) of these are 1.401 with ratio 1/4.
-    assert not needs_more_data(1.41, 1.0, 0.05, 0.25)
-    assert needs_more_data(1.39, 1.0, 0.05, 0.25)
-    assert not needs_more_data(1e-9, 1.0, 0.05, 0.0)
-    assert seeds_to_settle(1.39, 1.0, 0.05, 0.25) is None
-    assert seeds_to_settle(1.0, 1.0, 0.05) < seeds_to_settle(1.0, 1.0, 0.05, 0.02) < 20
-    assert needs_more_data(0.0, 1.0, 0.05, 0.25)
 
 
 def fitted_on_splits(draw, datasets, splits, *, samples=60, test=12, train=48, inputs=5, slope=0.2):

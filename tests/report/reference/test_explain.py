@@ -125,8 +125,12 @@ def test_a_name_of_several_things_means_all_of_them():
         ("initializer", "constant"),
         ("diagnosis", "constant"),
     ]
-    # What is called so itself comes before what is also called so.
-    assert [(topic.kind, topic.name) for topic in topics("none")] == [("noise", "none"), ("schedule", "constant")]
+    # Components with this name come before those with this other spelling.
+    assert [(topic.kind, topic.name) for topic in topics("none")] == [
+        ("activation", "none"),
+        ("noise", "none"),
+        ("schedule", "constant"),
+    ]
     assert [topic.kind for topic in topics("constant", "schedule")] == ["schedule"]
     assert [topic.kind for topic in topics("MSELoss", "losses")] == ["loss"]
     text = printed("constant")

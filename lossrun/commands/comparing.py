@@ -1,0 +1,168 @@
+"""Comparing runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from lossrun.arguments import Format, Labels, RequiredVerdict, RunNames, RunsDir, Tags
+from lossrun.commands.run_lookup import loaded_runs
+from lossrun.shell import DEFAULT_RUNS
+
+if TYPE_CHECKING:
+    from lossrun.analysis.comparison.compare import ComparedRuns
+
+
+def compare(
+    runs: RunNames = None,
+    tag: Tags = None,
+    format_: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.table,
+    metric: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="NAME",
+            help="The metric that decides, such as rmse or val_rmse.",
+            show_default="the task's, on test data",
+        ),
+    ] = None,
+    at: Annotated[
+        str, typer.Option(metavar="best|last|EPOCH", help="The epoch at which the runs are compared.")
+    ] = "best",
+    margin: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            metavar="NUMBER",
+            help="Call runs equivalent if their difference is certainly smaller than this.",
+            show_default=False,
+        ),
+    ] = None,
+    require: Annotated[
+        Optional[RequiredVerdict],  # noqa: UP045
+        typer.Option(
+            help="Exit with 0 only if the second run is better than the first, or not worse by more than --margin. "
+            "Exit codes: 7 if the first is better, 8 if these runs cannot tell.",
+            show_default=False,
+        ),
+    ] = None,
+    plan: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            metavar="NUMBER",
+            help="Take the runs as a pilot of 3 seeds or more, and say how many fresh seeds find a difference of this "
+            "size, and what they cost.",
+            show_default=False,
+        ),
+    ] = None,
+    target: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Also say how soon each run reaches a value, such as val_accuracy=0.97.",
+            show_default=False,
+        ),
+    ] = None,
+    per_seed: Annotated[
+        bool, typer.Option("--per-seed", help="Print only the values of each seed, one per row.")
+    ] = False,
+    curves: Annotated[bool, typer.Option("--curves", help="Also print the losses of each epoch.")] = False,
+    label: Labels = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also print the tables behind the leaderboard of many runs.")
+    ] = False,
+    only_table: Annotated[
+        bool, typer.Option("--only-table", help="Print only the tables of metrics, for a report.")
+    ] = False,
+    html: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            metavar="FILE",
+            help="Also write a report with figures: one HTML file that works offline.",
+            show_default=False,
+        ),
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+) -> None:
+    """Compare runs: what differs between them, which one is better, and how certain that is.
+
+    Every run is compared with the first one, so name your baseline first. Runs are paired by seed: the same seed means
+    the same first weights and the same batches. One or two shared seeds give no verdict, three to five can only suggest
+    a winner, and six or more can decide. Runs that differ only in their seeds count as one run.
+
+    Different losses are never ranked by their own values. The metrics of the task decide, on test data where there are
+    any. Intervals have a level of 95 %, and p-values are corrected for all comparisons made.
+
+    For a script, such as a CI job: `lossrun compare baseline candidate --metric accuracy --require not-worse --margin
+    0.005` exits with 0, 7, or 8. How many seeds such a job needs: `lossrun compare baseline candidate --plan 0.005`.
+    """
+    from lossrun.analysis.comparison.compare import compare as compared
+    from lossrun.analysis.comparison.moments import moment_of
+    from lossrun.analysis.comparison.requirements import check_requirement
+    from lossrun.analysis.given_runs import check_at_least_two
+    from lossrun.errors import UsageError
+    from lossrun.records.run_directory import is_pattern
+    from lossrun.records.sweep_directory import find_sweep
+    from lossrun.report.comparison.requirement import enforce
+
+    sweep = find_sweep(runs[0], runs_dir) if runs and len(runs) == 1 else None
+    if sweep is None and not tag and not any(map(is_pattern, runs or [])):
+        check_at_least_two(len(runs or []), runs_dir)
+    if only_table and (per_seed or format_ in (Format.json, Format.csv)):
+        other = "--per-seed" if per_seed else f"--format {format_.value}"
+        raise UsageError(f"--only-table: {other} prints no other tables anyway; leave out one of the two")
+    if require is not None and plan is not None:
+        raise UsageError("--require needs a verdict, and --plan gives none; leave out one of the two")
+    moment, specs, tuning = moment_of(at), dict[str, Path](), None
+    shows = True
+    if sweep is not None:
+        from lossrun.analysis.sweep_result import result_of
+        from lossrun.records.sweep_directory import SweepDirectory
+
+        result = result_of(SweepDirectory(sweep))
+        plain = format_ is Format.table and at == "best"
+        if plain and not any((per_seed, only_table, metric, target, margin, curves, require, plan)):
+            from lossrun.report.layout.console import stdout
+            from lossrun.report.sweep import print_sweep
+
+            print_sweep(stdout(), result, everything=everything)
+            if html is None:
+                return
+            shows = False
+        loaded, label, tuning = list(result.final), label or list(result.labels), result.tuning
+    else:
+        loaded = loaded_runs(runs, runs_dir, tag, specs, at_least=2)
+    comparison = compared(
+        loaded, metric, at=moment, margin=margin, target=target, plan=plan, label=label or (), specs=specs
+    )
+    if require is not None:
+        check_requirement(comparison, require.value)
+    if html is not None:
+        from lossrun.analysis.report_data import report_data
+        from lossrun.report.html.page import save_page
+        from lossrun.report.layout.console import note, stderr
+
+        save_page(report_data(loaded, comparison, tuning), html)
+        note(stderr(), f"{html} written")
+    if not shows:
+        return
+    _print(comparison, format_, curves=curves, per_seed=per_seed, only_table=only_table, everything=everything)
+    if require is not None:
+        enforce(comparison, require.value)
+
+
+def _print(
+    comparison: "ComparedRuns", format_: Format, *, curves: bool, per_seed: bool, only_table: bool, everything: bool
+) -> None:
+    from lossrun.report.comparison import formats
+    from lossrun.report.comparison.compare import print_comparison, print_metrics, print_per_seed
+    from lossrun.report.layout.console import stdout
+
+    if format_ is not Format.table:
+        options = {"curves": curves, "per_seed": per_seed, "only_table": only_table}
+        typer.echo(formats.written(comparison, format_.value, **options), nl=False)
+    elif only_table:
+        print_metrics(comparison, stdout())
+    elif per_seed:
+        print_per_seed(comparison, stdout())
+    else:
+        hint = "" if curves else "--curves shows the losses epoch by epoch"
+        print_comparison(comparison, stdout(), curves=curves, hint=hint, everything=everything)

@@ -1,0 +1,68 @@
+"""Print what a fresh comparison needs, planned from a pilot."""
+
+from lossrun.analysis.comparison.compare import ComparedRuns
+from lossrun.analysis.comparison.plans import ADVISED, Plan
+from lossrun.analysis.values.planning import CONFIDENCE, MOST_SEEDS, POWER, Needed
+from lossrun.analysis.values.statistics import LEVEL
+from lossrun.report.layout.numbers import format_number, format_seconds
+from lossrun.report.layout.text_table import Column, TextTable
+
+
+def plans_table(comparison: ComparedRuns) -> TextTable:
+    """Make a table with a row for each run against the first: the pilot's deviation, the seeds needed, their time."""
+    found = comparison.plans
+    first = found[0]
+    letters = [comparison.runs[plan.run].letter for plan in found]
+    columns = (
+        Column(f"pilot's\n{first.over}", tuple(str(plan.pilot) for plan in found)),
+        Column("deviation of\ndifferences", tuple(format_number(plan.deviation) for plan in found)),
+        Column(f"its {100 * CONFIDENCE:.0f} %\nupper limit", tuple(format_number(plan.limit) for plan in found)),
+        Column(f"{first.over}\nneeded", tuple(_count(plan.needed) for plan in found)),
+        Column("time", tuple(_time(plan, plan.needed) for plan in found)),
+        Column("best\nguess", tuple(_count(plan.guess) for plan in found)),
+        Column("time", tuple(_time(plan, plan.guess) for plan in found)),
+    )
+    title = f"To find a difference of {format_number(first.size)} in {first.metric} from {comparison.runs[0].letter}"
+    return TextTable(title, Column("run", tuple(letters), right=False), columns)
+
+
+def plan_sentences(comparison: ComparedRuns) -> list[str]:
+    """Say what the numbers promise, and how to train the fresh seeds."""
+    found = comparison.plans
+    first = found[0]
+    over = first.over
+    corrected = f", corrected for {LEVEL / first.level:.0f} comparisons" if first.level < LEVEL else ""
+    sentences = [
+        f"{over} needed: with so many, a fresh comparison finds a true difference of this size with a chance of "
+        f"{100 * POWER:.0f} % (95 % interval{corrected}), if the deviation is not above its upper limit: that holds "
+        "for four pilots in five",
+        "best guess: what is needed if the deviation is exactly the pilot's, which is often too small",
+    ]
+    if any(plan.needed.more_data or plan.guess.more_data for plan in found):
+        sentences.append("more data: all splits share samples, so no number of splits of these data is enough")
+    if any(plan.seconds is not None for plan in found):
+        sentences.append("time: of both runs together, at the pilot's pace; more seeds at once take less for each")
+    if first.pilot < ADVISED:
+        sentences.append(f"a pilot of {ADVISED} {over} or more is advised: this one has {first.pilot}")
+    return [
+        *sentences,
+        "the pilot's seeds must not enter the verdict: train fresh seeds, and compare only the new runs",
+    ]
+
+
+def plan_commands(comparison: ComparedRuns) -> list[str]:
+    """Return the commands that train the fresh seeds, if all runs need the same number of them."""
+    commands = [plan.commands for plan in comparison.plans]
+    return list(commands[0]) if len(commands) == 1 else []
+
+
+def _count(needed: Needed) -> str:
+    if needed.more_data:
+        return "more data"
+    return f"over {MOST_SEEDS}" if needed.count is None else str(needed.count)
+
+
+def _time(plan: Plan, needed: Needed) -> str:
+    if plan.seconds is None or needed.count is None:
+        return "-"
+    return format_seconds(plan.seconds * needed.count)

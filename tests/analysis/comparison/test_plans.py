@@ -1,0 +1,61 @@
+"""Plans from a pilot. Statistics themselves are in tests/analysis/values/test_planning.py."""
+
+import pytest
+
+from lossrun.analysis.comparison.compare import compare
+from lossrun.analysis.values.planning import deviation_limit, seeds_to_settle
+from lossrun.errors import UsageError
+from lossrun.report.comparison.formats import to_json, to_markdown
+
+DIFFERENCES = (0.01, -0.02, 0.03, 0.0, 0.01)  # deviation 0.01817
+
+
+@pytest.fixture
+def pilot(make_run):
+    def made(differences=DIFFERENCES, plan=0.02, **options):
+        runs = []
+        for number in range(2):
+            values = [1.0 + number * one for one in differences]
+            rows = lambda epoch, seed, values=values: {"val_loss": 1 / epoch, "val_rmse": values[seed]}  # noqa: E731
+            config = {"seeds": list(range(len(values))), "learning_rate": 0.1 * (number + 1)}
+            runs.append(make_run(str(number), rows=rows, config=config))
+        return compare(runs, "val_rmse", plan=plan, **options)
+
+    return made
+
+
+def test_a_plan_uses_the_limit_of_the_deviation_and_shows_the_guess_beside_it(pilot):
+    comparison = pilot()
+    (plan,) = comparison.plans
+    assert plan.deviation == pytest.approx(0.018166, abs=1e-6)
+    assert plan.limit == deviation_limit(plan.deviation, 5)
+    assert plan.needed.count == seeds_to_settle(0.02, plan.limit, 0.05)
+    assert plan.guess.count == seeds_to_settle(0.02, plan.deviation, 0.05) < plan.needed.count
+    # `write_run` records half a second for each of 4 epochs: two runs of 5 seeds, 2 seconds each.
+    assert plan.seconds == pytest.approx(2 * 2 / 5)
+    assert comparison.verdicts == ()
+
+
+def test_the_commands_train_seeds_that_the_pilot_has_not_used(pilot):
+    (plan,) = pilot().plans
+    assert len(plan.commands) == 2
+    assert all(command.endswith(f"--set seed=5 --set seeds={plan.needed.count}") for command in plan.commands)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"differences": DIFFERENCES[:2]}, "a pilot needs at least 3 shared seeds, and 5 are advised"),
+        ({"plan": 0.0}, "expected a difference above 0"),
+        ({"plan": float("nan")}, "expected a difference above 0"),
+    ],
+)
+def test_what_is_no_pilot_is_refused(pilot, options, told):
+    with pytest.raises(UsageError, match=told):
+        pilot(**options)
+
+
+def test_programs_and_documents_get_the_plan_too(pilot):
+    comparison = pilot()
+    assert '"needed": {' in to_json(comparison)
+    assert "To find a difference of 0.02000 in val_rmse from A" in to_markdown(comparison)
