@@ -1,1 +1,1 @@
-"""What the names in `catalog/` do, module for module: models, losses, optimizers, schedules and metrics."""
+"""The functions behind the names in `catalog/`: models, losses, optimizers, schedules and metrics."""

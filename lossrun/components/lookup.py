@@ -1,6 +1,6 @@
-"""From a declared name to the function that computes it: the function of the same name in the module of its kind.
+"""Find the function of a declared component: it has the same name, in the module of its kind.
 
-Nothing lists the functions. A declaration in the catalogue and a function of that name are all there is to a component.
+No table lists the functions: a component is a declaration in the catalogue and a function of the same name.
 """
 
 from collections.abc import Callable
@@ -30,5 +30,5 @@ def function_of(kind: str, name: str) -> Callable[..., Any]:
 
 
 def loss_function(name: str) -> Callable[..., "Tensor"]:
-    """Return the loss of that canonical name: `(outputs, targets, **parameters)` to one value per sample, (N,)."""
+    """Return the loss with that canonical name: `(outputs, targets, **parameters)` to one value per sample, (N,)."""
     return function_of("loss", name)

@@ -1,6 +1,6 @@
 """Build the models: one function each, from shapes and parameters to a `Network`. Declared in `catalog/models.py`.
 
-The layers bear the names of the declaration's summary (`hidden1`, `norm1`, `output`, ...).
+The layers have the names of the declared summary (`hidden1`, `norm1`, `output`, ...).
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,15 @@ def mlp(
 ) -> Network:
     """Hidden layers on the flattened input (each: dense, batch norm, activation, dropout), then a dense output.
 
-    hidden: units of each. activation: a key of ACTIVATIONS. dropout: share of units, in [0, 1). init: see `initialise`.
+    Args:
+        input_shape: The shape of a sample.
+        output_size: The number of outputs.
+        hidden: The units of each hidden layer.
+        activation: A key of ACTIVATIONS.
+        output: The activation of the last layer.
+        init: See `initialise`.
+        dropout: The share of units that are switched off, in [0, 1).
+        batch_norm: Whether to normalise before each activation.
     """
     layers = _dense_layers(
         hidden, prod(input_shape), output_size, activation=activation, dropout=dropout, batch_norm=batch_norm
@@ -57,9 +65,16 @@ def cnn(
 ) -> Network:
     """Convolutions and pools on an image, then dense layers as in `mlp` and a dense output.
 
-    input_shape: (channels, height, width). layers: mappings with a `name` (conv, max_pool, avg_pool, dense) and all the
-    parameters of that layer; a convolution is followed by batch norm and the activation. Max pooling rounds sizes up,
-    average pooling down. Raises ValueError where the input is no image or the layers do not fit it.
+    A convolution is followed by batch norm and the activation. Max pooling rounds sizes up, average pooling down.
+
+    Args:
+        input_shape: (channels, height, width).
+        layers: Mappings with a `name` (conv, max_pool, avg_pool, dense) and all parameters of that layer.
+
+    The other arguments are those of `mlp`.
+
+    Raises:
+        ValueError: If the input is no image, or the layers do not fit it.
     """
     summary = cast(Model, get("model", "cnn")).layers(
         {"layers": layers, "batch_norm": batch_norm}, tuple(input_shape), output_size
@@ -110,7 +125,7 @@ def _dense_layers(
     batch_norm: bool = False,
     first: int = 1,
 ) -> dict[str, nn.Module]:
-    """The dense part by name, in order, its hidden layers numbered from `first`."""
+    """Return the dense layers by name, in order; hidden layers are numbered from `first`."""
     body: dict[str, nn.Module] = {"flatten": nn.Flatten()}
     for number, outputs in enumerate(units, first):
         body[f"hidden{number}"] = nn.Linear(inputs, outputs)
@@ -127,12 +142,12 @@ def _dense_layers(
 def _convolution(
     name: str, layer: Mapping[str, Any], before: tuple[int, ...], after: tuple[int, ...]
 ) -> dict[str, nn.Module]:
-    """A convolution from an image of shape `before` to one of shape `after`, both (channels, height, width)."""
+    """Return a convolution from an image of shape `before` to one of shape `after`, both (channels, height, width)."""
     filters, kernel, stride, padding = layer["filters"], layer["kernel"], layer["stride"], layer["padding"]
     if padding != "same":
         zeros = 0 if padding == "valid" else padding
         return {name: nn.Conv2d(before[0], filters, kernel, stride, zeros)}
-    # As Keras: just the zeros that the last window lacks, the odd one at the end. torch's own "same" has no strides.
+    # As in Keras, pad only the zeros that the last window lacks, an odd one at the end. torch's "same" has no strides.
     missing = [max((end - 1) * stride + kernel - start, 0) for start, end in zip(before[1:], after[1:], strict=True)]
     top, left = (m // 2 for m in missing)
     bottom, right = (m - m // 2 for m in missing)

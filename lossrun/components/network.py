@@ -1,4 +1,4 @@
-"""Keep the body of a model and the activation of its last layer apart, because metrics need the pre-activations."""
+"""Separate the body of a model from the activation of its last layer, because metrics need the pre-activations."""
 
 from typing import Literal, TypeAlias
 
@@ -9,10 +9,10 @@ Output: TypeAlias = Literal["none", "sigmoid", "softmax", "log_softmax"]
 
 
 class Network(nn.Module):
-    """A body that gives pre-activations, and the activation of its last layer, kept apart so that a metric can be
-    computed from the pre-activations, where it is stable.
+    """A model: a body that computes pre-activations, and the activation of its last layer.
 
-    Inputs (N, *input_shape); pre-activations and outputs (N, output_size).
+    Metrics are computed from the pre-activations, because that is numerically stable. Inputs have shape
+    (N, *input_shape), pre-activations and outputs (N, output_size).
     """
 
     def __init__(self, body: nn.Module, output: Output) -> None:
@@ -21,7 +21,7 @@ class Network(nn.Module):
         self.output = output
 
     def preactivations(self, inputs: Tensor) -> Tensor:
-        """What the last layer gives before its activation: logits, where the output is read as probabilities."""
+        """Return what the last layer gives before its activation: logits, if the outputs are probabilities."""
         result: Tensor = self.body(inputs)
         return result
 
@@ -30,7 +30,7 @@ class Network(nn.Module):
 
 
 def activated(preactivations: Tensor, output: Output) -> Tensor:
-    """The output activation, applied along the last axis. Raises ValueError for an unknown one."""
+    """Apply the output activation along the last axis. Raises ValueError for an unknown activation."""
     if output == "none":
         return preactivations
     if output == "sigmoid":

@@ -1,4 +1,4 @@
-"""Schedules as curves, for `lossrun explain`: the very arithmetic that training uses, over a run of 30 epochs."""
+"""Plot schedules for `lossrun explain`: rates from the functions that training uses, over a run of 30 epochs."""
 
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
@@ -17,10 +17,14 @@ WARMUP_EPOCHS: Final = 3.0
 
 
 def rate_curves(name: str, parameters: Mapping[str, Any]) -> tuple[Curve, ...]:
-    """The schedule as it is, and with a warm-up; none for one that waits for results.
+    """Return the curve of a schedule, without and with a warm-up; () for a schedule that waits for results.
 
-    `parameters`: what differs from the defaults, and every parameter that has none.
-    Raises KeyError for an unknown name.
+    Args:
+        name: Its canonical name.
+        parameters: Those that differ from the defaults, and those without a default.
+
+    Raises:
+        KeyError: For an unknown name.
     """
     declared = get("schedule", name)
     if isinstance(declared, Schedule) and declared.waits_for_results:
@@ -32,7 +36,7 @@ def rate_curves(name: str, parameters: Mapping[str, Any]) -> tuple[Curve, ...]:
     def shares(warmup_epochs: float) -> tuple[float, ...]:
         run: dict[str, Any] = {"steps_per_epoch": STEPS_PER_EPOCH, "epochs": EPOCHS, "learning_rate": 1.0}
         rates = [rate(name, step=step, **run, **(settings | {"warmup_epochs": warmup_epochs})) for step in steps]
-        # A rate holds until the next step, and the last one to the end.
+        # Each rate is valid until the next step, and the last one until the end.
         return (*rates, rates[-1])
 
     own = settings.get("warmup_epochs") or 0.0

@@ -13,12 +13,12 @@ from torch import Tensor
 
 Form: TypeAlias = Literal["logits", "probabilities", "log_probabilities"]
 Weights: TypeAlias = Tensor | Sequence[float]
-# How a yes or no is written: 0 and 1, -1 and 1, or either of the two, which only the values tell.
+# How binary labels are written: 0 and 1, -1 and 1, or either, which only the values can show.
 Labels: TypeAlias = Literal["zero_one", "signs", "either"]
 
 # Keras' epsilon: probabilities are kept within [1e-7, 1 - 1e-7] before their logarithm is taken.
 EPSILON: Final = 1e-7
-# torch.nn.BCELoss' floor for a logarithm.
+# torch.nn.BCELoss raises lower logarithms to this value.
 LEAST_LOG: Final = -100.0
 
 
@@ -140,7 +140,7 @@ def binary_log_probabilities(outputs: Tensor, inputs: Form) -> tuple[Tensor, Ten
         probabilities = outputs.clamp(EPSILON, 1 - EPSILON)
         return probabilities.log(), torch.log1p(-probabilities)
     if inputs == "log_probabilities":
-        # 1 - e^x keeps its digits by expm1 where it is small, ln(1 - e^x) by log1p where e^x is.
+        # For a small 1 - e^x, expm1 keeps its digits; for a small e^x, log1p does.
         by_expm1 = (-torch.expm1(outputs)).clamp(min=EPSILON).log()
         by_log1p = torch.log1p(-outputs.clamp(max=-log(2)).exp())
         return outputs.clamp(min=LEAST_LOG), torch.where(outputs > -log(2), by_expm1, by_log1p)
@@ -163,4 +163,4 @@ def binary_probabilities(outputs: Tensor, inputs: Form) -> tuple[Tensor, Tensor]
 
 def unknown_form(inputs: str) -> ValueError:
     """Return the error for a form of outputs that does not exist."""
-    return ValueError(f"inputs={inputs!r} is no form of outputs; expected logits, probabilities or log_probabilities")
+    return ValueError(f"inputs={inputs!r} is not known; expected logits, probabilities or log_probabilities")

@@ -1,12 +1,13 @@
-"""The losses of yes-or-no targets, one or several at once: outputs first, targets second, one value per sample.
+"""The losses for binary labels, one or several per sample.
 
-Shapes, where a docstring gives no others: outputs (N, K), of the form that `inputs` says: logits (the stable form),
-probabilities, or log_probabilities (of yes); targets (N, K) in [0, 1], or class indices (N,), which stand for their
-one-hot rows. Returned are (N,), each the mean over the K outputs.
+Unless a docstring says otherwise:
+- outputs have shape (N, K) and the form that `inputs` names: logits (the stable form), probabilities, or
+  log_probabilities, of label 1.
+- targets have shape (N, K) and values in [0, 1], or are class indices (N,), which mean their one-hot rows.
+- The result has shape (N,); each value is the mean over the K outputs.
+- class_weights are, for K = 1, the weights of label 0 and label 1, otherwise one weight for each output.
 
-class_weights: with K = 1 the weights of no and of yes, with more outputs one weight for each output.
-
-ValueError is raised for shapes, weights or `inputs` that do not fit; nothing is broadcast.
+All losses raise ValueError for shapes, weights or `inputs` that do not fit. Nothing is broadcast.
 """
 
 import torch
@@ -38,14 +39,18 @@ def binary_cross_entropy(
     pos_weight: float | Weights | None = None,
     labels: Labels = "zero_one",
 ) -> Tensor:
-    """Negative log-likelihood of yes-or-no targets: mean over K of -(t ln p + (1 - t) ln(1 - p)), in nats.
+    """Negative log-likelihood of binary labels: mean over K of -(t ln p + (1 - t) ln(1 - p)), in nats, in [0, inf).
 
-    probabilities are clipped to [1e-7, 1 - 1e-7], as Keras (the gradient is 0 where they are clipped);
-    log_probabilities kept above -100, as torch.nn.BCELoss. From logits the gradient is p - t.
-    label_smoothing s: t becomes t (1 - s) + s / 2, as Keras' BinaryCrossentropy.
-    class_weights with K = 1 make this the weighted cross-entropy of the two classes. pos_weight: what the loss of a yes
-    is multiplied by, one number or K, as torch.nn.BCEWithLogitsLoss. In [0, inf).
-    labels: how a yes or no is written; torch.nn.SoftMarginLoss takes -1 and 1.
+    Probabilities are clipped to [1e-7, 1 - 1e-7], as in Keras, and have no gradient if they are clipped.
+    Log-probabilities are kept above -100, as in torch.nn.BCELoss. From logits the gradient is p - t.
+
+    Args:
+        outputs, targets, inputs: See the module.
+        label_smoothing: s; t becomes t (1 - s) + s / 2, as in Keras' BinaryCrossentropy.
+        class_weights: With K = 1 they make this the weighted cross-entropy of the two classes.
+        pos_weight: The factor of the loss of label 1, one number or K, as in torch.nn.BCEWithLogitsLoss.
+        labels: How labels are written; torch.nn.SoftMarginLoss takes -1 and 1.
+
     Source: Good 1952, Rational Decisions.
     """
     targets = smoothed(zero_one(target_rows(outputs, targets), labels), label_smoothing, 2)
@@ -77,19 +82,24 @@ def binary_focal(
 ) -> Tensor:
     """Binary cross-entropy times (1 - q)^gamma, q = t p + (1 - t) (1 - p), in nats: mean over K, in [0, inf).
 
-    gamma: at least 0; 0 is `binary_cross_entropy`. alpha: times alpha for yes and 1 - alpha for no; for a target in
-    between, their mixture; without apply_class_balancing it does not count. label_smoothing and the clipping of
-    probabilities as there.
-    From logits nothing is clipped, so logits of any size give the true value and a finite gradient. Keras goes by way
-    of probabilities clipped to [1e-7, 1 - 1e-7]: there a sample that is wrong by a logit of 100 costs 16.1 instead of
-    100, and has no gradient.
+    From logits nothing is clipped, so logits of any size give the true value and a finite gradient. Keras computes from
+    probabilities clipped to [1e-7, 1 - 1e-7]: a sample that is wrong by a logit of 100 then costs 16.1 instead of 100,
+    and has no gradient.
+
+    Args:
+        outputs, targets, inputs: See the module.
+        gamma: At least 0; with 0 this is `binary_cross_entropy`.
+        alpha: The factor for label 1; label 0 has 1 - alpha, and a target in between their mixture.
+        apply_class_balancing: Whether to use alpha.
+        label_smoothing: As in `binary_cross_entropy`, as is the clipping of probabilities.
+
     Source: Lin and others 2017, Focal Loss for Dense Object Detection.
     """
     hard = target_rows(outputs, targets)
     targets = smoothed(hard, label_smoothing, 2)
     log_yes, log_no = binary_log_probabilities(outputs, inputs)
     yes, no = binary_probabilities(outputs, inputs)
-    # 1 - q. At 0 the power with gamma < 1 has an infinite slope.
+    # 1 - q, kept above 0, because its power has an infinite slope at 0 for gamma < 1.
     misses = (targets * no + (1 - targets) * yes).clamp(min=torch.finfo(outputs.dtype).tiny)
     losses = misses.pow(gamma) * -(targets * log_yes + (1 - targets) * log_no)
     if alpha is not None and apply_class_balancing:
@@ -112,7 +122,7 @@ def hinge(
 def squared_hinge(
     outputs: Tensor, targets: Tensor, *, class_weights: Weights | None = None, labels: Labels = "zero_one"
 ) -> Tensor:
-    """Mean over K of max(0, 1 - s y)^2, s = 2 t - 1, in [0, inf). As `hinge`, with a gradient without a jump.
+    """Mean over K of max(0, 1 - s y)^2, s = 2 t - 1, in [0, inf). As `hinge`, but its gradient does not jump.
 
     Source: Lee and Mangasarian 2001, SSVM: A Smooth Support Vector Machine for Classification.
     """
@@ -128,10 +138,12 @@ def multilabel_soft_margin(outputs: Tensor, targets: Tensor, *, class_weights: W
 def dice(outputs: Tensor, targets: Tensor, *, inputs: Form = "logits", eps: float = EPSILON) -> Tensor:
     """1 - (2 TP + eps) / (sum of t + sum of p + eps), TP = sum of t p: one value for all K of a sample, in [0, 1].
 
-    eps: above 0; it makes no label and no guess a loss of 0. Computed as the part that does not overlap, which keeps
-    its digits where nearly all does. Keras' Dice has no eps above the line, so that nothing rightly guessed costs 1
-    there, and takes the sums over the whole batch unless axis=-1 asks for each sample's own.
-    Source: Milletari, Navab and Ahmadi 2016, V-Net, which squares p and t in the denominator; here they are not.
+    eps is above 0: a sample without labels and without predictions has a loss of 0. The function computes the part that
+    does not overlap, which keeps its digits if nearly everything overlaps. Keras' Dice has no eps in the numerator, so
+    such a sample costs 1 there, and it takes sums over the whole batch, or for axis=-1 over each sample.
+
+    Source: Milletari, Navab and Ahmadi 2016, V-Net, which squares p and t in the denominator; here they are not
+    squared.
     """
     hits, missed, false_alarms = _overlap(outputs, targets, inputs)
     apart = missed + false_alarms
@@ -149,8 +161,9 @@ def tversky(
 ) -> Tensor:
     """1 - (TP + eps) / (TP + alpha M + beta F + eps), one value for all K of a sample, in [0, 1].
 
-    TP = sum of t p; M = sum of t (1 - p), missed; F = sum of (1 - t) p, false alarms. alpha, beta: at least 0.
-    eps, and Keras' Tversky, as in `dice`. Source: Salehi, Erdogmus and Gholipour 2017 (alpha and beta exchanged).
+    TP = sum of t p; M = sum of t (1 - p), missed; F = sum of (1 - t) p, false alarms. alpha and beta are at least 0.
+    eps is as in `dice`, and Keras' Tversky differs as its Dice does. Source: Salehi, Erdogmus and Gholipour 2017, with
+    alpha and beta exchanged.
     """
     hits, missed, false_alarms = _overlap(outputs, targets, inputs)
     apart = alpha * missed + beta * false_alarms
@@ -158,7 +171,7 @@ def tversky(
 
 
 def _overlap(outputs: Tensor, targets: Tensor, inputs: Form) -> tuple[Tensor, Tensor, Tensor]:
-    """Hits, missed labels and false alarms of each sample, (N,) each, counted by their probabilities."""
+    """Return the hits, missed labels and false alarms of each sample, (N,) each, as sums of probabilities."""
     targets = target_rows(outputs, targets)
     yes, no = binary_probabilities(outputs, inputs)
     return (targets * yes).sum(dim=1), (targets * no).sum(dim=1), ((1 - targets) * yes).sum(dim=1)

@@ -1,13 +1,14 @@
-"""The losses of one class of several: outputs first, targets second, one value per sample.
+"""The losses for exclusive classes: each sample belongs to one of several.
 
-Shapes: outputs (N, K), of the form that `inputs` says: logits (softmax is applied; the stable form), probabilities, or
-log_probabilities. targets: class indices (N,), or rows (N, K), one-hot or soft; an index and its one-hot row are the
-same target. Returned are (N,), each one value for all K outputs.
+Unless a docstring says otherwise:
+- outputs have shape (N, K) and the form that `inputs` names: logits (softmax is applied; the stable form),
+  probabilities, or log_probabilities.
+- targets are class indices (N,), or rows (N, K), one-hot or soft. An index and its one-hot row are the same target.
+- The result has shape (N,), with one value for all K outputs of a sample.
+- class_weights are K numbers. A sample's loss is multiplied by the weight of its class, or for a soft target by the
+  mixture of the weights.
 
-class_weights: K of them; a sample's loss is multiplied by the weight of its class, of a soft target by the mixture
-(`cross_entropy`: see there).
-
-ValueError is raised for shapes, weights or `inputs` that do not fit; nothing is broadcast.
+All losses raise ValueError for shapes, weights or `inputs` that do not fit. Nothing is broadcast.
 """
 
 import torch
@@ -26,7 +27,7 @@ from lossrun.components.losses.arguments import (
     weight_tensor,
 )
 
-# What torch takes for "no class".
+# torch's index for "no class".
 _NO_CLASS = -100
 
 
@@ -41,12 +42,16 @@ def cross_entropy(
 ) -> Tensor:
     """Negative log-likelihood of the right class: -sum over K of w t ln p, in nats, in [0, inf).
 
-    probabilities are rescaled to sum 1, then clipped to [1e-7, 1 - 1e-7], as Keras (the gradient is 0 where they are
-    clipped); log_probabilities taken as they are, as torch.nn.NLLLoss. From logits the gradient is p - t.
-    label_smoothing s: t becomes t (1 - s) + s / K. class_weights: of each class, inside the sum, so that the smoothed
-    share of a class has that class's weight. Both as torch.nn.CrossEntropyLoss (in Keras the weight is the sample's,
-    and also its smoothed shares have that one).
-    ignore_index: samples of that class cost 0; a soft row counts for the rest of its shares.
+    Probabilities are rescaled to sum to 1, then clipped to [1e-7, 1 - 1e-7], as in Keras, and have no gradient if they
+    are clipped. Log-probabilities are taken as they are, as in torch.nn.NLLLoss. From logits the gradient is p - t.
+
+    Args:
+        outputs, targets, inputs: See the module.
+        label_smoothing: s; t becomes t (1 - s) + s / K.
+        class_weights: The weight w of each class, inside the sum, so that the smoothed share of a class has the weight
+            of that class, as in torch.nn.CrossEntropyLoss. (In Keras all shares have the weight of the sample's class.)
+        ignore_index: Samples of this class cost 0; the share of this class in a soft row does not count.
+
     Source: Good 1952, Rational Decisions; with softmax Bridle 1990; smoothed Szegedy and others 2016.
     """
     indexed = are_indices(outputs, targets)
@@ -67,7 +72,7 @@ def cross_entropy(
         shares = shares * weights
     if 0 <= ignored < classes:
         shares = shares * (1 - rows[:, ignored : ignored + 1])
-    # A class with no share costs nothing, even where its log-probability is -inf.
+    # A class with a share of 0 costs nothing, even if its log-probability is -inf.
     return -torch.where(shares == 0, 0.0, shares * logarithms).sum(dim=1)
 
 
@@ -81,16 +86,20 @@ def focal(
     label_smoothing: float = 0.0,
     class_weights: Weights | None = None,
 ) -> Tensor:
-    """Cross-entropy in which what is already right counts less: -alpha sum over K of t (1 - p)^gamma ln p, in nats.
+    """Cross-entropy in which samples that are already right count less, in nats, in [0, inf).
 
-    gamma: at least 0; 0 and alpha 1 are `cross_entropy`. label_smoothing and the clipping of probabilities as there.
-    From logits ln p is a log-softmax, so logits of any size give the true value and a finite gradient. Keras goes by
-    way of probabilities clipped to [1e-7, 1 - 1e-7]: there a sample that is wrong by a logit of 100 costs alpha 16.1
-    instead of alpha 100, and has no gradient. In [0, inf). Source: Lin and others 2017.
+    It is -alpha sum over K of t (1 - p)^gamma ln p. gamma is at least 0; with gamma 0 and alpha 1 this is
+    `cross_entropy`, which also has the same label_smoothing and clipping of probabilities.
+
+    From logits ln p is a log-softmax, so logits of any size give the true value and a finite gradient. Keras computes
+    from probabilities clipped to [1e-7, 1 - 1e-7]: a sample that is wrong by a logit of 100 then costs 16.1 alpha
+    instead of 100 alpha, and has no gradient.
+
+    Source: Lin and others 2017, Focal Loss for Dense Object Detection.
     """
     shares = smoothed(target_rows(outputs, targets), label_smoothing, outputs.shape[1])
     logarithms = log_probabilities(outputs, inputs)
-    # 1 - p. At 0 the power with gamma < 1 has an infinite slope.
+    # 1 - p, kept above 0, because its power has an infinite slope at 0 for gamma < 1.
     misses = (-torch.expm1(logarithms)).clamp(min=torch.finfo(outputs.dtype).tiny)
     losses = -alpha * torch.where(shares == 0, 0.0, shares * misses.pow(gamma) * logarithms).sum(dim=1)
     return class_weighted(losses, class_weights, outputs, targets)
@@ -101,8 +110,9 @@ def multi_margin(
 ) -> Tensor:
     """(Sum over the wrong classes k of max(0, margin - y_right + y_k)^p) / K, in [0, inf).
 
-    outputs: logits. p: 1 or 2; margin above 0, in units of the outputs. As torch.nn.MultiMarginLoss. Soft rows: y_right
-    is the mixture of the outputs, and class k is wrong by 1 - t_k.
+    outputs are logits. p is 1 or 2; margin is above 0, in units of the outputs. The values are those of
+    torch.nn.MultiMarginLoss. For soft rows y_right is the mixture of the outputs, and class k is wrong by 1 - t_k.
+
     Source: Weston and Watkins 1999, Support Vector Machines for Multi-Class Pattern Recognition.
     """
     rows = target_rows(outputs, targets)
@@ -114,10 +124,11 @@ def multi_margin(
 
 
 def categorical_hinge(outputs: Tensor, targets: Tensor, *, class_weights: Weights | None = None) -> Tensor:
-    """max(0, 1 - y_right + the greatest wrong output), in [0, inf).
+    """max(0, 1 - y_right + the largest wrong output), in [0, inf).
 
-    outputs: logits. The greatest wrong output counts as at least 0, as in Keras, where the right class takes part as 0.
-    Soft rows: y_right is the mixture of the outputs, and output k is wrong by 1 - t_k.
+    outputs are logits. A largest wrong output below 0 counts as 0, as in Keras, whose maximum includes the right class
+    as 0. For soft rows y_right is the mixture of the outputs, and output k is wrong by 1 - t_k.
+
     Source: Crammer and Singer 2001, On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines.
     """
     rows = target_rows(outputs, targets)
@@ -130,8 +141,9 @@ def kl_divergence(
 ) -> Tensor:
     """Kullback-Leibler divergence from the targets' distribution: sum over K of t (ln t - ln p), in nats, in [0, inf).
 
-    A class with t = 0 costs nothing; Keras takes its t as 1e-7, which costs up to 1.6e-6 for each such class.
-    probabilities are clipped to [1e-7, 1] and not rescaled, as in Keras. From logits the gradient is p - t.
+    A class with t = 0 costs nothing; Keras replaces its t by 1e-7, which costs up to 1.6e-6 for each such class.
+    Probabilities are clipped to [1e-7, 1] and not rescaled, as in Keras. From logits the gradient is p - t.
+
     Source: Kullback and Leibler 1951, On Information and Sufficiency.
     """
     rows = target_rows(outputs, targets)
@@ -146,8 +158,10 @@ def generalized_cross_entropy(
 ) -> Tensor:
     """(1 - p^q) / q for p of the right class: between cross-entropy (q near 0) and 1 - p (q = 1), in [0, 1 / q].
 
-    q: within (0, 1]. Soft rows: the mixture of the classes' losses. Probabilities are not rescaled, as in Keras. Their
-    gradient is -p^(q - 1), which has no bound; so below p = 1e-7 the loss goes in a straight line to 1 / q at p = 0.
+    q is in (0, 1]. The loss of a soft row is the mixture of the classes' losses. Probabilities are not rescaled, as in
+    Keras. Their gradient is -p^(q - 1), which has no bound; therefore the loss is a straight line below p = 1e-7, to
+    1 / q at p = 0.
+
     Source: Zhang and Sabuncu 2018, Generalized Cross Entropy Loss for Training Deep Neural Networks.
     """
     rows = target_rows(outputs, targets)
@@ -171,8 +185,9 @@ def symmetric_cross_entropy(
 ) -> Tensor:
     """Cross-entropy and its reverse: alpha (-sum over K of t ln p) + beta (-sum over K of p ln t), in [0, inf).
 
-    alpha, beta: at least 0. log_zero: below 0; ln t is at least this, so that of a class index the second part is
-    -log_zero beta (1 - p_right). Clipping of probabilities as in `cross_entropy`.
+    alpha and beta are at least 0. log_zero is below 0 and is the lowest value of ln t, so that for a class index the
+    second part is -log_zero beta (1 - p_right). Probabilities are clipped as in `cross_entropy`.
+
     Source: Wang and others 2019, Symmetric Cross Entropy for Robust Learning with Noisy Labels.
     """
     rows = target_rows(outputs, targets)

@@ -15,7 +15,7 @@ from torch import Tensor
 from lossrun.catalog import get
 from lossrun.components.losses.public import loss
 
-# (x, value, slope); the slope is the derivative of the value by x.
+# (x, value, slope); the slope is the derivative of the value with respect to x.
 Row: TypeAlias = tuple[float, float, float]
 # (name, xs, values)
 Curve: TypeAlias = tuple[str, tuple[float, ...], tuple[float, ...]]
@@ -29,9 +29,15 @@ _LOGITS: Final = (-10.0, -1.0, 0.0, 1.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class LossPicture:
-    """`name`: the loss, and the last layer below it where there is one. `axis`: what the xs are. `rows`: the loss at a
-    few xs, near and far. `curves`: the loss, then its neighbours, all over the same xs. `limits`: of the values worth
-    drawing."""
+    """A loss as curves and as a table.
+
+    Attributes:
+        name: The loss, with the last layer that it needs, if it needs one.
+        axis: What the xs are.
+        rows: The loss at a few xs, near and far.
+        curves: The loss, then similar losses, all over the same xs.
+        limits: The range of values to draw.
+    """
 
     name: str
     axis: str
@@ -42,8 +48,15 @@ class LossPicture:
 
 @dataclass(frozen=True, slots=True)
 class _Probe:
-    """`place(xs)`: outputs (N, K) and targets for xs (N,). `span`: the xs to draw. `points`: the xs of the table.
-    `top`: the greatest value to draw; None: the greatest that the loss itself has."""
+    """A way to turn one number into outputs and targets.
+
+    Attributes:
+        axis: What the number is.
+        place: Returns outputs (N, K) and targets for xs (N,).
+        span: The xs to draw.
+        points: The xs of the table.
+        top: The largest value to draw; None for the largest of the loss itself.
+    """
 
     axis: str
     place: Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -54,8 +67,12 @@ class _Probe:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One curve of a picture. `activation`: the last layer, for a loss that takes no logits. `place`: used instead of
-    the probe's."""
+    """One curve of a picture.
+
+    Attributes:
+        activation: The last layer, for a loss that takes no logits.
+        place: Used instead of the probe's `place`.
+    """
 
     label: str
     loss: str
@@ -65,8 +82,15 @@ class _Line:
 
 
 def pictures(name: str, parameters: Mapping[str, Any] | None = None) -> tuple[LossPicture, ...]:
-    """The loss of that canonical name as curves, `parameters` differing from its defaults. One picture; two where it
-    serves regression and classes alike. Raises KeyError for an unknown name."""
+    """Return a loss as curves: one picture, or two if it is for regression and for classes.
+
+    Args:
+        name: Its canonical name.
+        parameters: Those that differ from the defaults.
+
+    Raises:
+        KeyError: For an unknown name.
+    """
     get("loss", name)
     settings = dict(parameters or {})
     for key in ("inputs", "reduction", "weight_convention", "class_weights"):
@@ -130,7 +154,7 @@ def _own(name: str, settings: Mapping[str, Any]) -> _Line:
 
 
 def _others(name: str, lines: Sequence[_Line]) -> list[_Line]:
-    """Without the loss itself, but for the same loss looked at otherwise."""
+    """Return the lines of other losses, and of the same loss with another activation or other parameters."""
     return [line for line in lines if line.label not in (name, f"{name} on sigmoid")]
 
 
@@ -150,7 +174,7 @@ def _values_and_slopes(line: _Line, probe: _Probe, xs: Sequence[float]) -> tuple
     outputs, targets = (line.place or probe.place)(at)
     if line.activation is not None:
         outputs = line.activation(outputs)
-    # Samples do not look at each other, so the gradient of the sum holds each one's own.
+    # Samples do not depend on each other, so the gradient of the sum holds the gradient of each.
     values = loss(line.loss, **line.parameters)(outputs, targets)
     (slopes,) = torch.autograd.grad(values.sum(), at)
     return tuple(values.tolist()), tuple(slopes.tolist())

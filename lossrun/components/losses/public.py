@@ -1,4 +1,4 @@
-"""`lossrun.loss`: the very functions that training uses, by any known spelling."""
+"""`lossrun.loss`: the functions that training uses, by any known spelling."""
 
 import inspect
 from collections.abc import Callable
@@ -19,19 +19,22 @@ from lossrun.errors import UsageError
 
 
 def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss of that name as a function `(outputs, targets) -> (N,)`, one value per sample before any reduction.
+    """Return a loss as a function `(outputs, targets) -> (N,)`: one value per sample, before any reduction.
 
-    `name` may be any spelling that a config may hold, and the function acts as the framework's own called without
-    options: `loss("BCEWithLogitsLoss")` takes logits, `loss("NLLLoss")` log-probabilities, and
-    `loss("keras.CategoricalCrossentropy")` probabilities, since Keras' `from_logits` is False unless stated. Names of
-    lossrun's own (`cross_entropy`, `dice`) take logits. Hinges take labels of 0 and 1 or of -1 and 1.
+    Args:
+        name: Any spelling that a config may hold. The function takes what the framework's function takes if it is
+            called without options: `loss("BCEWithLogitsLoss")` takes logits, `loss("NLLLoss")` log-probabilities, and
+            `loss("keras.CategoricalCrossentropy")` probabilities, because Keras' `from_logits` is False by default.
+            Names of lossrun (`cross_entropy`, `dice`) take logits. Hinges take labels of 0 and 1, or of -1 and 1.
+        parameters: Those of the config, including `from_logits`, and within its bounds. None means the default, and
+            `inputs: auto` the form described above. Weights may also be a tuple, an array or a tensor.
 
-    `parameters` are those of the config, `from_logits` included, and within its bounds; None stands for the default,
-    `inputs: auto` for the name's own form, and weights may also be a tuple, an array or a tensor. Shapes:
-    `components/losses/`.
+    Returns:
+        A function; `components/losses/` describes the shapes.
 
-    Raises UsageError for an unknown name or parameter, for a value that the config would refuse, for a reduction, and
-    for weights that only data could give.
+    Raises:
+        UsageError: For an unknown name or parameter, a value that the config would refuse, a reduction, or weights that
+            depend on data.
     """
     found = find("loss", name)
     if found is None:
@@ -43,7 +46,7 @@ def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
     accepted = [name for name in takes if component.parameter(name)]
     values = {p.name: p.default for p in component.parameters if p.name in accepted}
     if "labels" in takes and component.prediction is None:
-        # A margin: of labels of -1 taken for 0 and 1, nobody would notice the wrong value.
+        # A margin: nobody would notice the wrong value if labels of -1 and 1 were read as 0 and 1.
         values["labels"] = "either"
     # A weight convention only matters once the values are averaged.
     values |= {key: value for key, value in (found.called | found.implies).items() if key in takes}
@@ -54,19 +57,19 @@ def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
         if not isinstance(declared, Parameter) or declared.name not in accepted:
             raise _unaccepted(component.name, key, accepted)
         if declared.name in given:
-            raise UsageError(f"{name}: {key} and {given[declared.name]} say the same thing; keep one of the two")
+            raise UsageError(f"{name}: {key} and {given[declared.name]} mean the same; keep one of them")
         given[declared.name] = key
         if value is not None:
             values[declared.name] = _form(name, value) if from_logits else _checked(name, key, declared, value)
     stated = found.implies.get("inputs")
     if stated and values["inputs"] not in (stated, "auto"):
-        raise UsageError(f"{name} takes {stated}, but {given['inputs']} says {values['inputs']}; drop one of the two")
+        raise UsageError(f"{name} takes {stated}, but {given['inputs']} says {values['inputs']}; remove one of them")
     if values.get("inputs") == "auto":
         values["inputs"] = stated or found.called.get("inputs", "logits")
     if isinstance(values.get("class_weights"), (str, dict)):
         raise UsageError(
-            f"class_weights={values['class_weights']!r} needs a dataset, which has the classes; give the weights as a "
-            "list, in their order"
+            f"class_weights={values['class_weights']!r} depends on a dataset; give the weights as a list, in the order "
+            "of the classes"
         )
     return partial(function, **values)
 
@@ -77,14 +80,14 @@ def _unknown(name: str) -> UsageError:
     near = nearest_name("loss", name)
     hint = f"did you mean {near!r}? " if near else ""
     return UsageError(
-        f"there is no loss called {name!r}; {hint}There are: {', '.join(declared.name for declared in LOSSES)}"
+        f"there is no loss called {name!r}; {hint}Expected one of: {', '.join(declared.name for declared in LOSSES)}"
     )
 
 
 def _unaccepted(name: str, key: str, accepted: list[str]) -> UsageError:
     if key in ("reduction", "weight_convention"):
         return UsageError(
-            f"{name} gives one value per sample, so it takes no {key}; reduce the values: .mean(), .sum()"
+            f"{name} returns one value per sample, so it takes no {key}; reduce its result with .mean() or .sum()"
         )
     near = nearest(key, accepted)
     hint = f"did you mean {near!r}? " if near else ""
@@ -98,9 +101,9 @@ def _form(name: str, from_logits: Any) -> str:
 
 
 def _checked(name: str, key: str, declared: Parameter, value: Any) -> Any:
-    """The value as the config would hold it. A tensor of weights is checked and kept: it may be on another device."""
+    """Return the value as a config would hold it. A tensor of weights is checked and stays on its device."""
     if declared.name == "ignore_index":
-        # A config names a label as the data write it; here targets are indices.
+        # In a config a label is written as in the data; here targets are indices.
         declared = replace(declared, type=int, at_least=0, form="")
     plain = list(value) if isinstance(value, tuple) else value.tolist() if hasattr(value, "tolist") else value
     checked, _, problem = leaves.check(declared, plain)

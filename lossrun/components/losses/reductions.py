@@ -14,26 +14,28 @@ from lossrun.components.losses.arguments import Weights
 class Objective(nn.Module):
     """What training minimises: `objective(outputs, targets)` is a mean per sample, and `factor` scales its gradient.
 
-    The two are apart so that the recorded loss is a mean per sample whatever the reduction:
+    They are separate so that the recorded loss is a mean per sample for every reduction:
     `(objective.factor(batch_size) * objective(outputs, targets)).backward()`.
 
-    loss: `(outputs, targets) -> (N,)`, its parameters already bound (`functools.partial`); an `nn.Module` with weights
-        or buffers of its own becomes a submodule.
-    outputs_per_sample: K, over which `loss` has averaged; 1 where it gives one value for all outputs together.
-    class_weights, pos_weight: handed to `loss` under these names. Only the first count in a weighted mean.
-    weights_of: what `class_weights` belong to: exclusive "classes", one of which a sample is of, or "outputs" (of a
-        single one: no and yes).
-    weight_convention: what a weighted mean divides by: the sum of the samples' weights ("pytorch") or their number
-        ("keras").
-    ignore_index: the class whose samples `loss` gives 0: they count in no mean. It is bound to `loss` as well.
+    The reductions `sum` and `half_sum` have no divisor: the mean is over all N, so that the factor turns it into the
+    weighted sum over the samples that count.
 
-    A sum divides by nothing: under `sum` and `half_sum` the mean is over all N, so that the factor gives the sum,
-    weighted, over the samples that count.
+    To average the means of several batches, weight each mean by `counted`, the divisor of that mean.
 
-    Means of several batches become the mean of all their samples by `counted`: what each mean has divided by.
+    Args:
+        loss: `(outputs, targets) -> (N,)`, with its parameters already bound (`functools.partial`). An `nn.Module`
+            with weights or buffers becomes a submodule.
+        outputs_per_sample: K if `loss` averages over the outputs; 1 if it returns one value for all outputs together.
+        class_weights, pos_weight: Passed to `loss` under these names. Only class_weights count in a weighted mean.
+        weights_of: What `class_weights` belong to: exclusive "classes", or "outputs" (a single output has a weight for
+            label 0 and one for label 1).
+        weight_convention: What a weighted mean divides by: the sum of the samples' weights ("pytorch") or their number
+            ("keras").
+        ignore_index: The class whose samples count in no mean. `loss` must return 0 for them.
 
-    Raises ValueError for an unknown reduction, weight convention or `weights_of`, and where `loss` does not give one
-    value per sample.
+    Raises:
+        ValueError: For an unknown reduction, weight convention or `weights_of`, or if `loss` does not return one value
+            per sample.
     """
 
     class_weights: Tensor | None
@@ -64,7 +66,7 @@ class Objective(nn.Module):
         self.weights_of = weights_of
         self.weight_convention = weight_convention
         self.ignore_index = ignore_index
-        # They come from the config and the data, so a checkpoint need not hold them.
+        # These come from the config and the data, so checkpoints leave them out.
         for name, given in (("class_weights", class_weights), ("pos_weight", pos_weight)):
             tensor = None if given is None else torch.as_tensor(given, dtype=torch.float64)
             self.register_buffer(name, tensor, persistent=False)
@@ -72,8 +74,11 @@ class Objective(nn.Module):
     def forward(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """Return the mean loss per sample, a scalar; weighted if there are class weights or `weights`.
 
-        outputs: (N, K). weights: (N,), of the samples; they multiply the losses and, with PyTorch's convention, also
-        count in the divisor.
+        Args:
+            outputs: (N, K).
+            targets: As `loss` takes them.
+            weights: (N,), of the samples. They multiply the losses, and in PyTorch's convention also count in the
+                divisor.
         """
         own = {
             name: value
@@ -87,8 +92,8 @@ class Objective(nn.Module):
         if counted is None:
             return losses.mean()
         total = counted.to(losses.dtype).sum()
-        # A batch in which nothing counts teaches nothing; 0 / 0 would end the run instead, and so would a gradient of 0
-        # times the inverse of the least number.
+        # A batch in which no sample counts must not change the weights. Dividing by 0, or by the smallest number, would
+        # make its loss or gradient NaN and end the run.
         return losses.sum() / total.masked_fill(total == 0, 1.0)
 
     def factor(self, batch_size: int) -> float:
@@ -123,22 +128,24 @@ class Objective(nn.Module):
 
 
 def _weights_of_classes(targets: Tensor, class_weights: Tensor) -> Tensor:
-    """The weight of each sample's class; of a soft target, its mixture. Hence an index and its one-hot row weigh alike
-    (torch.nn.CrossEntropyLoss divides by N once the targets are rows)."""
+    """Return the weight of each sample's class; for a soft target the mixture of the weights.
+
+    So an index and its one-hot row have the same weight. (torch.nn.CrossEntropyLoss divides by N if targets are rows.)
+    """
     if targets.ndim == 1:
         return class_weights[targets.long()]
     return (targets * class_weights).sum(dim=1)
 
 
 def _weights_of_outputs(targets: Tensor, class_weights: Tensor) -> Tensor:
-    """The weight of no or yes for one output; the mean of the outputs' weights for several."""
+    """Return the weight of each sample's label if there is one output; otherwise the mean of the outputs' weights."""
     if targets.ndim == 2 and targets.shape[1] == 1:
         return torch.lerp(class_weights[0], class_weights[1], targets[:, 0].to(class_weights.dtype))
     return class_weights.mean().expand(targets.shape[0])
 
 
 def _kept(targets: Tensor, ignored: int) -> Tensor:
-    """1 for a sample that counts and 0 for one of the ignored class; of a soft target, the rest of its shares."""
+    """Return 1 for samples that count and 0 for the ignored class; for a soft target the sum of its other shares."""
     if targets.ndim == 1:
         return targets != ignored
     return 1 - targets[:, ignored] if 0 <= ignored < targets.shape[1] else torch.ones_like(targets[:, 0])

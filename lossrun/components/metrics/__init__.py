@@ -1,16 +1,15 @@
-"""Compute the metrics: every loss and metric of a task at its plain parameters, whatever the run was trained on.
+"""Compute the metrics: every loss and metric of a task at its default parameters, whatever the run was trained on.
 
-Everything is computed from the pre-activations, in double precision: there, logarithms of probabilities are exact even
-where the probabilities have been rounded to 0 or 1. Any number of seeds is scored at once. No value is read back to
-Python and no shape depends on a value: on a GPU each read would wait for the device, and the same list of kernels can
-be replayed on other values. What depends on the targets alone is computed beforehand, in `prepared_targets`.
+Everything is computed from the pre-activations, in double precision: their logarithms of probabilities are exact even
+if the probabilities have been rounded to 0 or 1. Any number of seeds is scored at once. No value is read back to Python
+and no shape depends on a value: on a GPU each read would wait for the device, and so the same list of kernels can be
+replayed on other values. What depends only on the targets is computed once, in `prepared_targets`.
 
-Inside, the samples are the last axis, (..., K, N): a CPU then works on many samples at a time, and a softmax over a few
-classes takes a tenth of the time.
+In this room the samples are the last axis, (..., K, N): a CPU then works on many samples at a time, and a softmax over
+a few classes takes a tenth of the time.
 
-Declared in `catalog/`; `catalog/metrics.py` says which of them a run has. `classes.py` and `regression.py` compute most
-of them together. What has no formula there is computed by its own function: a loss by that of `components/losses/`, any
-other metric by that of `scores.py`.
+`catalog/` declares the metrics, and `catalog/metrics.py` says which of them a run has. `classes.py` and `regression.py`
+compute most of them together. The others are computed by their own functions, in `components/losses/` or `scores.py`.
 """
 
 from collections.abc import Collection, Sequence
@@ -42,17 +41,21 @@ def prepared_targets(
     deciding: Sequence[Tensor] = (),
     weights: Tensor | None = None,
 ) -> PreparedTargets:
-    """What `compute_metrics` needs of targets, to be computed once for many calls.
+    """Compute what `compute_metrics` needs to know about targets, once for many calls.
 
-    targets: (N, K), but for regression of 0 and 1; for multiclass also class indices (N,). outputs: K of classes.
-    target_mean, target_std: what standardized regression targets were reduced by and divided by, () or (K,): the
-        metrics are in original units.
-    deciding: the regression targets that decide which metrics have a meaning, where these are not `targets` alone;
-        so several parts of the data can have the same ones.
-    weights: (N,), how much each sample counts: at least 0, and not all 0. A sample of weight 2 counts as two, one of
-        weight 0 as none.
-    Kept on the targets' device, or on the CPU for "mps", which has no float64. Of regression targets some values are
-    read back: whether they were standardized, the least, the greatest, and the nearest to 0.
+    The result stays on the targets' device, or on the CPU for "mps", which has no float64. A few values of regression
+    targets are read back to Python, such as the lowest and the highest.
+
+    Args:
+        task: The task.
+        targets: (N, K); 0 and 1 except for regression. For multiclass also class indices (N,).
+        outputs: K, for classes.
+        target_mean, target_std: The mean and standard deviation that regression targets were standardized by, () or
+            (K,). The metrics are in original units.
+        deciding: The regression targets that decide which metrics have a meaning, if they are not `targets` alone, so
+            that several parts of the data get the same metrics.
+        weights: (N,), at least 0, and not all 0. A sample of weight 2 counts as two samples, one of weight 0 does not
+            count.
     """
     targets = _where_doubles_are(targets.detach())
     weights = None if weights is None else _where_doubles_are(weights.detach())
@@ -71,23 +74,27 @@ def compute_metrics(
     reads_as: ReadsAs,
     left_out: Collection[str] = (),
 ) -> dict[str, Tensor]:
-    """The value of each loss and metric of the task, by name and in the catalogue's order.
+    """Return the value of each loss and metric of the task, by name and in the catalogue's order.
 
-    preactivations: (..., N, K). Leading axes are models (seeds), and the shape of each value: (...), float64, on the
-        same device (for "mps", which has no float64, on the CPU). K means beside K logarithms of variances: (..., N,
-        2 K).
-    targets: shared by the models.
-    output: the model's output activation. reads_as: the `prediction` of the loss it was trained on. Logits (output
-        none) under a loss that reads them as probabilities go through a softmax (multiclass) or a sigmoid; where the
-        loss itself applies a sigmoid to exclusive classes, pass output "sigmoid".
+    A name that has no meaning for these outputs and targets is left out (`catalog.metrics.metric_names`). If an output
+    is NaN, so is every value. R2 of constant targets is NaN. The loss of a sample is the mean over K if the catalogue
+    says so; samples count by their weights, or the same without weights.
 
-    left_out: names not to compute (`catalog.metrics.off_scale`).
+    Args:
+        task: The task.
+        preactivations: (..., N, K), with models (seeds) as leading axes; (..., N, 2 K) for K means and K logarithms of
+            variances.
+        targets: The same for all models.
+        output: The model's output activation.
+        reads_as: The `prediction` of the loss that the model was trained on. Logits (output none) that the loss reads
+            as probabilities go through a softmax (multiclass) or a sigmoid. If the loss itself applies a sigmoid to
+            exclusive classes, pass output "sigmoid".
+        left_out: Names not to compute (`catalog.metrics.off_scale`).
 
-    A name that has no meaning for these outputs and targets is left out (`catalog.metrics.metric_names`). Where an
-    output is NaN, every value is. R2 of constant targets is NaN. A sample's loss is the mean over K where the catalogue
-    says so, and the N samples count alike, or by their weights.
+    Returns:
+        {name: value of shape (...)}, float64, on the same device (for "mps", which has no float64, on the CPU).
     """
-    # Turned and converted in one pass; a copy even of float64, which would else keep its memory order.
+    # Transposed and converted in one pass; float64 is copied too, because it would keep its memory order otherwise.
     raw = _where_doubles_are(preactivations.detach()).mT.to(
         torch.float64, copy=True, memory_format=torch.contiguous_format
     )
@@ -113,8 +120,8 @@ def compute_metrics(
         wanted = [name for name in names if name not in left_out]
         values = regression_metrics(raw, targets, output, reads_as, wanted)
         return {name: values[name] if name in values else plain(name) for name in wanted}
-    # What counts decisions would take the first class, or "no", for the answer of NaN, and give a diverged model the
-    # accuracy of that class. A maximum passes NaN on. `raw` is overwritten below.
+    # Metrics of decisions would read NaN as the first class, or as class 0, and a diverged model would get the accuracy
+    # of that class. A maximum passes NaN on. `raw` is overwritten below.
     broken = raw.amax(dim=(-2, -1)).isnan()
     if task == "multiclass":
         values = exclusive_metrics(raw, targets, output, reads_as)
@@ -126,7 +133,7 @@ def compute_metrics(
 
 
 def predictions(preactivations: Tensor, *, task: Task, output: Output, reads_as: ReadsAs) -> Tensor:
-    """Return what the metrics judge: probabilities if there are any, means in regression, otherwise the outputs.
+    """Return what the metrics score: probabilities if there are any, means in regression, otherwise the outputs.
 
     (..., N, K), as in `compute_metrics`; of scaled targets if the targets were scaled.
     """
@@ -137,10 +144,10 @@ def predictions(preactivations: Tensor, *, task: Task, output: Output, reads_as:
 
 
 def reading(task: Task, output: Output, reads_as: ReadsAs) -> Output:
-    """Return the activation whose results are judged: that of the model, or the one that its loss implies."""
+    """Return the activation whose results are scored: that of the model, or the one that its loss implies."""
     if output == "none" and reads_as == "probabilities":
         return "softmax" if task == "multiclass" else "sigmoid"
-    # Log-probabilities are a way of writing probabilities.
+    # Log-probabilities are scored as probabilities.
     return "softmax" if output == "log_softmax" else output
 
 

@@ -16,25 +16,29 @@ from lossrun.components.metrics.ranks import macro, ranked
 from lossrun.components.metrics.sample_means import exact_weights, mean, over_samples, power_of_two
 from lossrun.components.network import Output, activated
 
-# The formulas below write a focal gamma of 2 as a square, and all margins as 1.
+# The formulas below use a square for a focal gamma of 2, and 1 for all margins.
 MARGIN: Final = plain("multi_margin", "margin")
 DICE_EPS: Final = plain("dice", "eps")
 GENERALIZED_Q: Final = plain("generalized_cross_entropy", "q")
 SYMMETRIC_ALPHA: Final = plain("symmetric_cross_entropy", "alpha")
 SYMMETRIC_BETA: Final = plain("symmetric_cross_entropy", "beta")
 LOG_ZERO: Final = plain("symmetric_cross_entropy", "log_zero")
-# Of the expected calibration error, as in Guo et al. (2017).
+# The bins of the expected calibration error, as in Guo et al. (2017).
 BINS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
 class ClassTargets:
-    """`truths` (K, N), bool: which classes or labels are true of a sample; `values`: the same as numbers 0 and 1.
+    """Targets of classes or labels, in the forms that the formulas need.
 
-    `signs` (K, N): -1 where true, else 1; a logit times its sign is the logit of being wrong. `counts` (K,): samples of
-    which each is true, by weight if there are `weights`. `labels` (1, N): the one true class, of exclusive classes.
-    `mentions` (N,): labels true of each sample. `weights` (N,), float64: how much each sample counts, at least 0; sums
-    of some of them are exact in any order. None: all samples count alike.
+    Attributes:
+        truths: (K, N), bool: whether a class or label is true for a sample.
+        values: The same as numbers 0 and 1.
+        signs: (K, N): -1 if true, otherwise 1. A logit times its sign is the logit of being wrong.
+        counts: (K,): the samples for which each class or label is true, by weight if there are `weights`.
+        labels: (1, N): the true class, for exclusive classes.
+        mentions: (N,): the number of labels that are true for each sample.
+        weights: (N,), float64, at least 0; sums of them are exact in any order. None if all samples count the same.
     """
 
     truths: Tensor
@@ -61,13 +65,13 @@ def class_targets(targets: Tensor, outputs: int, weights: Tensor | None = None) 
     return ClassTargets(truths, values, 1 - 2 * values, counts, labels, values.sum(dim=0), weights)
 
 
-# From here on most is done in place: for arrays beyond the caches fresh memory costs more than the arithmetic.
+# Most functions below work in place: for arrays larger than the caches, new memory costs more than the arithmetic.
 
 
 def exclusive_metrics(
     raw: Tensor, targets: ClassTargets, output: Output, reads_as: Prediction | None
 ) -> dict[str, Tensor]:
-    """Of one class of several. Overwrites `raw` (..., K, N)."""
+    """Return the metrics of exclusive classes. Overwrites `raw` (..., K, N)."""
     top, guesses = raw.max(dim=-2, keepdim=True)
     labels = targets.labels.expand_as(guesses)
     weights = targets.weights
@@ -80,7 +84,7 @@ def exclusive_metrics(
         log_right = shared.log_p.gather(-2, labels)
         values, wrong = _of_right_class(log_right, weights)
         values["binary_cross_entropy"] = -mean(shared.log_no.scatter_(-2, labels, log_right), weights)
-        # The right class is short of 1 by what all others have together.
+        # 1 minus the probability of the right class is the sum of the others, which keeps more digits.
         values["mse"] = mean(shared.p.scatter_(-2, labels, wrong).square_(), weights)
         sure = shared.p_top
         values["mae"] = mean(wrong, weights) * (2 / raw.shape[-2])
@@ -109,11 +113,12 @@ def exclusive_metrics(
         sure = sure.squeeze(-2)
         values["expected_calibration_error"] = _calibration_error(sure, sure - hit, weights)
     counts = targets.counts.expand(*hit.shape[:-1], -1)
-    # Exact in whatever order a GPU adds: whole numbers. (Sums over one-hot rows would cost K times as much.)
+    # Sums of whole numbers, so they are exact in any order. (Sums over one-hot rows would cost K times as much.)
     ones = torch.ones_like(hit) if weights is None else weights.expand_as(hit)
     hits = torch.zeros_like(counts).scatter_add(-1, labels, hit if weights is None else hit * weights)
     mentions = counts.scatter_add(-1, guesses, ones)
-    # Over the classes that are a label or a guess at least once, as scikit-learn's f1_score. Weight 0: no sample.
+    # As in scikit-learn's f1_score, the mean is over classes that are the label or the prediction of a sample whose
+    # weight is not 0.
     decided = decisions(hits, mentions - counts, counts)
     met = mentions.count_nonzero(dim=-1)
     values["macro_f1"] = decided.f1.sum(dim=-1) / met
@@ -124,9 +129,9 @@ def exclusive_metrics(
 def label_metrics(
     task: Task, raw: Tensor, targets: ClassTargets, output: Output, reads_as: Prediction | None
 ) -> dict[str, Tensor]:
-    """Of one yes or no, and of several. Overwrites `raw` (..., K, N)."""
+    """Return the metrics of binary labels, one or several per sample. Overwrites `raw` (..., K, N)."""
     values, weights = {}, targets.weights
-    # Of outputs trained towards 0 and 1 the middle decides, of logits and margins the sign.
+    # Outputs trained towards 0 and 1 decide at 0.5, logits and margins at 0.
     plain = output == "none" and reads_as == "mean"
     yeses = raw > (0.5 if plain else 0)
     ranks = {} if output == "softmax" else _of_ranks(raw, targets)
@@ -160,22 +165,22 @@ def label_metrics(
 
 
 def _count(yeses: Tensor, weights: Tensor | None) -> Tensor:
-    """How many samples each is true of, by their weights, (..., K)."""
+    """Return the number of samples for which each label is true, or the sum of their weights, (..., K)."""
     return yeses.sum(dim=-1) if weights is None else (yeses * weights).sum(dim=-1)
 
 
 def _of_errors(errors: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
-    """From |p - t| (..., K, N), which it overwrites."""
+    """Return the metrics of |p - t|, (..., K, N), which is overwritten."""
     return {"mae": mean(errors, weights), "mse": mean(errors.square_(), weights)}
 
 
 def _of_probabilities(task: Task, errors: Tensor, costs: Tensor, targets: ClassTargets) -> dict[str, Tensor]:
-    """From |p - t|, which is overwritten, and -ln(1 - |p - t|), both (..., K, N)."""
+    """Return the metrics of |p - t|, which is overwritten, and of -ln(1 - |p - t|), both (..., K, N)."""
     weights = targets.weights
     values = {"binary_cross_entropy": mean(costs, weights)}
     if task == "multilabel":
         missing = errors.sum(dim=-2)
-        # sum of t + sum of p - 2 (sum of t p) is the sum of |p - t|, as t is 0 or 1: nothing cancels near 0.
+        # Because t is 0 or 1, sum of t + sum of p - 2 (sum of t p) is the sum of |p - t|, which loses no digits near 0.
         both = (errors * targets.signs).sum(dim=-2).add_(targets.mentions, alpha=2).add_(DICE_EPS)
         values["dice"] = over_samples(missing / both, weights)
     gaps = errors * targets.signs  # p - t
@@ -186,18 +191,24 @@ def _of_probabilities(task: Task, errors: Tensor, costs: Tensor, targets: ClassT
     )
     values |= _of_errors(errors, weights)
     values["brier"] = values["mse"] * errors.shape[-2]
-    # Squared by now, which is the power gamma.
+    # The errors are squared by now, which is the power gamma.
     values["binary_focal"] = mean(errors.mul_(costs), weights)
     return values
 
 
 def _calibration_error(probabilities: Tensor, gaps: Tensor, weights: Tensor | None) -> Tensor:
-    """Equal bins of the probabilities, each with its upper edge, the first with 0 as well. The gaps p - t are summed in
-    each, by their weights (N,); sums over bins of |sum|, divided by the number of all, or the sum of the weights. Both
-    (..., N), the result (...), to about 1e-11.
+    """Return the expected calibration error, (...), to about 1e-11.
 
-    Whole multiples of a power of 2 are summed, so large a power that no sum is rounded: it is exact in whatever order a
-    GPU adds.
+    The probabilities are divided into bins of equal width; a bin includes its upper edge, and the first bin also 0. In
+    each bin the gaps p - t are added up, by weight. The error is the sum over bins of |sum|, divided by the number of
+    samples or the sum of the weights.
+
+    The gaps are rounded to multiples of a power of 2 that is large enough for their sums to be exact, so the result
+    does not depend on the order in which a GPU adds.
+
+    Args:
+        probabilities, gaps: (..., N).
+        weights: (N,), or None.
     """
     edges = torch.arange(1, BINS, dtype=probabilities.dtype, device=probabilities.device) / BINS
     bins = torch.bucketize(probabilities, edges)
@@ -213,21 +224,21 @@ def _calibration_error(probabilities: Tensor, gaps: Tensor, weights: Tensor | No
 
 
 def _of_right_class(log_right: Tensor, weights: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
-    """What follows from the right class' log-probability alone, and 1 - its probability; (..., 1, N)."""
+    """Return the metrics that need only the right class's log-probability, and 1 - its probability, (..., 1, N)."""
     wrong = log_right.expm1().neg_()
     cross_entropy = -mean(log_right, weights)
     values = {
         "cross_entropy": cross_entropy,
         "focal": -mean(wrong.square().mul_(log_right), weights),
         "generalized_cross_entropy": mean((log_right * GENERALIZED_Q).expm1_(), weights) / -GENERALIZED_Q,
-        # The reverse cross-entropy: each wrong class' probability times the logarithm of 0.
+        # The reverse cross-entropy is the probability of each wrong class times the logarithm of 0.
         "symmetric_cross_entropy": SYMMETRIC_ALPHA * cross_entropy - SYMMETRIC_BETA * LOG_ZERO * mean(wrong, weights),
     }
     return values, wrong
 
 
 def _of_margins(raw: Tensor, top: Tensor, guesses: Tensor, labels: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
-    """Overwrites `raw` (..., K, N)."""
+    """Return the metrics of margins. Overwrites `raw` (..., K, N)."""
     of_right = raw.gather(-2, labels)
     second = raw.scatter(-2, guesses, -inf).amax(dim=-2, keepdim=True)
     rival = torch.where(guesses == labels, second, top)
@@ -238,18 +249,18 @@ def _of_margins(raw: Tensor, top: Tensor, guesses: Tensor, labels: Tensor, weigh
 
 
 def _categorical_hinge(of_right: Tensor, rival: Tensor, weights: Tensor | None) -> Tensor:
-    """rival: the greatest output of a wrong class, which counts as at least 0, as in Keras. (..., 1, N)."""
+    """Return the categorical hinge. `rival`, (..., 1, N), is the largest wrong output; below 0 it counts as 0."""
     return mean((rival.clamp(min=0) - of_right).add_(MARGIN).clamp_(min=0), weights)
 
 
 def _multi_margin(outputs: Tensor, of_right: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
-    """Overwrites the outputs (..., K, N); any number may have been added to all of a sample's."""
+    """Return the multi-class margin, for outputs (..., K, N) up to a constant per sample. Overwrites `outputs`."""
     return mean(outputs.sub_(of_right - MARGIN).clamp_(min=0).scatter_(-2, labels, 0.0), weights)
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Of each class, (..., K); 0 where nothing is there to be divided by, as with scikit-learn's zero_division=0."""
+    """The metrics of each class, (..., K); a division by 0 gives 0, as scikit-learn's zero_division=0."""
 
     f1: Tensor
     precision: Tensor
@@ -257,7 +268,13 @@ class Decisions:
 
 
 def decisions(hits: Tensor, guessed: Tensor, counts: Tensor) -> Decisions:
-    """`hits`: samples rightly taken for the class, `guessed`: all that were, (..., K); `counts`: all that are of it."""
+    """Return F1, precision and recall of each class.
+
+    Args:
+        hits: (..., K), the samples that are rightly predicted as the class.
+        guessed: (..., K), all samples that are predicted as the class.
+        counts: (..., K), all samples that belong to the class.
+    """
 
     def share(part: Tensor, whole: Tensor) -> Tensor:
         return torch.where(whole > 0, part.double() / whole.double(), 0.0)
@@ -266,8 +283,13 @@ def decisions(hits: Tensor, guessed: Tensor, counts: Tensor) -> Decisions:
 
 
 def _of_ranks(scores: Tensor, targets: ClassTargets) -> dict[str, Tensor]:
-    """Means over the classes that have a value. scores: (..., K, N), left as they are. Probabilities would tie where
-    they have been rounded to 0 or 1; their log-odds don't."""
+    """Return the metrics of ranks, as means over the classes that have a value.
+
+    Args:
+        scores: (..., K, N); they are not changed. Log-odds are better than probabilities, which tie if they have been
+            rounded to 0 or 1.
+        targets: The targets.
+    """
     if scores.shape[-2] > MOST_RANKED:
         return {}
     found, counts, weights = ranked(scores, targets.values, targets.weights), targets.counts, targets.weights

@@ -1,4 +1,4 @@
-"""The plain parameters of the losses, as the catalogue declares them."""
+"""Read the default parameters of losses from the catalogue."""
 
 from lossrun.catalog import get
 from lossrun.catalog.parameter import Parameter

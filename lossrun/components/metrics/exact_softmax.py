@@ -8,22 +8,28 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 LOWEST: Final = torch.finfo(torch.float64).min
-# Far above the error of log-odds near 0, far below what float32 logits of size 1 can tell apart.
+# Much larger than the error of log-odds near 0, much smaller than the spacing of float32 logits near 1.
 RANKS_PER_UNIT: Final = 2.0**30
 
 
 def softplus(logits: Tensor) -> Tensor:
-    """-log(1 - p) of the logits of p: log(1 + exp(logits)). Beyond the threshold that is the logit, to the last bit.
+    """Return log(1 + exp(logits)), which is -log(1 - p) of the logits of p; for -logits it is -log p.
 
-    Of -logits, -log p. (torch's logsigmoid wakes all threads of a CPU even for a handful of numbers.)
+    Above the threshold it equals the logit, to the last bit. (torch's logsigmoid starts all threads of a CPU even for a
+    few numbers.)
     """
     return F.softplus(logits, threshold=50)
 
 
 @dataclass(frozen=True, slots=True)
 class Softmax:
-    """`p`, `log_p` and `log_no`, log(1 - p), (..., K, N); `p_top`: of the likeliest class, and `second`: the second
-    greatest logit less the greatest, (..., 1, N)."""
+    """The results of a softmax over the classes.
+
+    Attributes:
+        p, log_p, log_no: The probability p, log p and log(1 - p), (..., K, N).
+        p_top: The probability of the likeliest class, (..., 1, N).
+        second: The second largest logit minus the largest, (..., 1, N).
+    """
 
     p: Tensor
     p_top: Tensor
@@ -32,28 +38,31 @@ class Softmax:
     second: Tensor
 
     def order(self) -> Tensor:
-        """Scores that put samples in order by `p`, (..., K, N), float32: the log-odds of p, up to a factor.
+        """Scores that rank samples by `p`, (..., K, N), float32: the log-odds of p, up to a factor.
 
-        Equal logits tie: rounded to what float32 logits can tell apart, as the last bits of a double depend on where
-        in memory a sample lies. Log-odds still differ where p itself has been rounded to 0 or 1.
+        They are rounded so that equal logits tie, because the last bits of a double depend on where in memory a sample
+        is. Log-odds still differ if p itself has been rounded to 0 or 1.
         """
         return (self.log_p - self.log_no).mul_(RANKS_PER_UNIT).round_().float()
 
 
 def softmax(raw: Tensor, top: Tensor, likeliest: Tensor) -> Softmax:
-    """A softmax over the classes, (..., K, N). Overwrites the logits `raw`.
+    """Return a softmax over the classes. Overwrites the logits `raw`, (..., K, N).
 
-    top: the greatest logit; likeliest: its class; both (..., 1, N).
+    The p of the likeliest class may be rounded to 1. So the others are computed without it: their shares of what the
+    likeliest class leaves, and the log-odds against that class, from which everything else follows.
 
-    The likeliest class may have p = 1 but for less than the last digit. So the others are looked at by themselves: how
-    they share what it leaves, and the log-odds against it, from which all else follows.
+    Args:
+        raw: The logits.
+        top: The largest logit, (..., 1, N).
+        likeliest: The class of the largest logit, (..., 1, N).
     """
     below = raw.sub_(top)
-    # Not -inf: where all others are that, too, they would have no shares.
+    # Not -inf: if all others were -inf too, they would have no shares.
     others = below.scatter(-2, likeliest, LOWEST)
     second = others.amax(dim=-2, keepdim=True)
     shares = others.softmax(dim=-2)
-    # The log-sum of the others is the greatest less the logarithm of its share.
+    # The log-sum of the others is their largest logit minus the logarithm of its share.
     against = second - shares.amax(dim=-2, keepdim=True).log()
     left = against.sigmoid()
     p = shares.mul_(left)

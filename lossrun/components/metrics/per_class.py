@@ -1,4 +1,4 @@
-"""Compute the metrics of each class, whose means `metrics.compute_metrics` gives."""
+"""Compute the metrics of each class. `metrics.compute_metrics` returns their means."""
 
 import torch
 from torch import Tensor
@@ -14,15 +14,17 @@ from lossrun.components.network import Output
 def class_scores(
     task: Task, preactivations: Tensor, targets: ClassTargets, *, output: Output, reads_as: ReadsAs
 ) -> dict[str, Tensor]:
-    """`samples` (or their weights), `f1`, `precision`, `recall`, `auc` and `average_precision` of each class, (K,).
+    """Return the metrics of each class, (K,): `samples`, `f1`, `precision`, `recall`, `auc` and `average_precision`.
 
-    preactivations: (N, K), of one model. Everything else as for `metrics.compute_metrics`. Ranks of a class without
-    samples
-    are NaN.
+    With weights, `samples` is the sum of the weights. Metrics of ranks are NaN for a class without samples.
+
+    Args:
+        preactivations: (N, K), of one model.
+        targets, output, reads_as: As in `metrics.compute_metrics`.
     """
     raw = preactivations.detach().to(targets.values.device).mT.double().contiguous()
     output = reading(task, output, reads_as)
-    # Of outputs trained towards 0 and 1 the middle decides, of logits and margins the sign.
+    # Outputs trained towards 0 and 1 decide at 0.5, logits and margins at 0.
     yeses = raw > (0.5 if output == "none" and reads_as == "mean" else 0)
     scores = raw
     if output == "softmax":

@@ -1,7 +1,7 @@
-"""A loss as a metric: its own function at its plain parameters, sample by sample.
+"""Compute a loss as a metric, by its own function at its default parameters, sample by sample.
 
-Every declared loss can be scored this way. `classes.py` and `regression.py` have fused formulas of most, which share
-their work between metrics; they are used where they exist and must give the same values.
+Every declared loss can be computed this way. For most losses `classes.py` and `regression.py` have formulas that share
+work between metrics; these are used instead and must give the same values.
 """
 
 from typing import Any
@@ -28,10 +28,13 @@ def plain_losses(
     output: Output,
     reads_as: Prediction | None,
 ) -> Tensor:
-    """Return the loss of each sample, (..., N), at the declared defaults; regression in original units.
+    """Return the loss of each sample, (..., N), at the declared defaults; for regression in original units.
 
-    preactivations: (..., N, K), leading axes being models, in double precision. output: the activation whose results
-    are judged (`metrics.reading`). Everything else as for `metrics.compute_metrics`.
+    Args:
+        preactivations: (..., N, K), with models as leading axes, in double precision.
+        output: The activation whose results are scored (`metrics.reading`).
+
+    The other arguments are those of `metrics.compute_metrics`.
     """
     declared = get("loss", name)
     assert isinstance(declared, Loss)
@@ -62,19 +65,21 @@ def _told(declared: Loss, form: str) -> dict[str, Any]:
 
 
 def _logits(declared: Loss, raw: Tensor, probabilities: Tensor, task: Task, output: Output) -> Tensor:
-    """What the loss, which applies a softmax or a sigmoid itself, makes the judged probabilities of."""
+    """Return the logits from which the loss, by its own softmax or sigmoid, makes the scored probabilities."""
     if task != "multiclass":
-        # A softmax over labels: the odds that its probabilities stand for.
+        # A softmax over labels: the sigmoid of these log-odds gives its probabilities.
         return raw if output != "softmax" else probabilities.logit()
     if declared.sigmoid:
         return raw if output == "sigmoid" else _odds(raw)
-    # What is to sum to 1 is made to.
+    # The loss needs probabilities that sum to 1.
     return F.logsigmoid(raw) if output == "sigmoid" else raw
 
 
 def _odds(logits: Tensor) -> Tensor:
-    """ln(p / (1 - p)) of a softmax's probabilities (N, K). Of the likeliest class 1 - p may have no digits left: there
-    it is the logit less the log-sum of all others."""
+    """Return ln(p / (1 - p)) of the probabilities of a softmax, (N, K).
+
+    It is the logit minus the log-sum of all others, because 1 - p of the likeliest class may have no digits left.
+    """
     logarithms = logits.log_softmax(dim=1)
     odds = logarithms - torch.log1p(-logarithms.exp())
     top, likeliest = logits.max(dim=1, keepdim=True)
@@ -129,7 +134,7 @@ def _of_numbers(
             log_variances = log_variances + 2 * targets.scale.log()
         outputs = torch.cat([outputs, log_variances.mT], dim=1)
     elif declared.prediction == "log_mean":
-        # From the logarithm that the model gives, nothing is lost below 1e-7.
+        # The model gives the logarithm, so small predictions lose no digits.
         unscaled = reads_as == "log_mean" and targets.scale is None
         outputs = raw if unscaled else outputs.clamp(min=EPSILON).log()
     return loss(outputs, targets.originals.mT)

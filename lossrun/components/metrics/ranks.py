@@ -10,7 +10,7 @@ from torch import Tensor
 class Ranked:
     """`auc` and `average_precision`, (..., K).
 
-    NaN for a class without samples; `auc` also for a class that all samples are of.
+    Both are NaN for a class without samples; `auc` also for a class that all samples belong to.
     """
 
     auc: Tensor
@@ -20,14 +20,15 @@ class Ranked:
 def ranked(scores: Tensor, values: Tensor, weights: Tensor | None = None) -> Ranked:
     """Return, for each class, how the samples of the class rank among all samples.
 
-    scores: (..., K, N), higher for samples that are more likely of the class; only their order counts, and equal scores
-        tie.
-    values: (K, N), 1 for samples of the class and 0 for others. weights: (N,), of the samples; None if all count the
-    same.
+    The results are those of scikit-learn's `roc_auc_score` and `average_precision_score` for each class. If a score of
+    a class is NaN, so are its results. No value is read back and no shape depends on a value: the samples are sorted,
+    and the tie of a sample begins at the last place before it where the score changed.
 
-    The results are those of scikit-learn's `roc_auc_score` and `average_precision_score` for each class. NaN among the
-    scores of a class gives NaN. No value is read back and no shape depends on a value: the samples are sorted, and the
-    tie of a sample begins at the last place so far where the score changed.
+    Args:
+        scores: (..., K, N), higher for samples that more likely belong to the class. Only their order matters; equal
+            scores tie.
+        values: (K, N), 1 for samples of the class and 0 for others.
+        weights: (N,), of the samples; None if all count the same.
     """
     ordered, order = scores.sort(dim=-1)
     first = torch.ones_like(ordered[..., :1], dtype=torch.bool)
@@ -36,7 +37,7 @@ def ranked(scores: Tensor, values: Tensor, weights: Tensor | None = None) -> Ran
     positive = counted.expand_as(scores).gather(-1, order)
     if weights is None:
         total = torch.full_like(counted[:, 0], values.shape[-1])
-        # Of all samples, those before a place are its number.
+        # Without weights, the number of samples before a place is the place itself.
         before = torch.arange(values.shape[-1], dtype=values.dtype, device=values.device)
         negative, below = 1 - positive, _at_ties(before.expand_as(ordered), changed)
     else:
@@ -46,7 +47,7 @@ def ranked(scores: Tensor, values: Tensor, weights: Tensor | None = None) -> Ran
     positives = counted.sum(dim=-1)
     # Samples with a lower score, or their weights: all of them, and those of the class.
     positive_below = _at_ties(positive.cumsum(dim=-1) - positive, changed)
-    # Pairs in the right order less pairs in the wrong one, of all pairs.
+    # Pairs in the right order minus pairs in the wrong order, divided by all pairs.
     right = (positive * (below - positive_below)).sum(dim=-1)
     wrong = (negative * positive_below).sum(dim=-1)
     auc = 0.5 + (right - wrong) / (2 * positives * (total - positives))
@@ -64,5 +65,5 @@ def macro(values: Tensor, defined: Tensor) -> Tensor:
 
 
 def _at_ties(amounts: Tensor, changed: Tensor) -> Tensor:
-    """Amounts that never fall along the last axis, each as it is at the first place of its tie."""
+    """Return amounts, which never fall along the last axis, as they are at the first place of each tie."""
     return torch.where(changed, amounts, 0.0).cummax(dim=-1).values

@@ -22,16 +22,19 @@ VARIANCE_EPS: Final = plain("gaussian_nll", "eps")
 
 @dataclass(frozen=True, slots=True)
 class RegressionTargets:
-    """`values` (K, N) as the model is to give them; `originals`: the same in original units. `scale` and `shift` lead
-    there: (K, 1), (), or None for 1 and 0.
+    """Regression targets, in the forms that the formulas need.
 
-    `variance` (K,): of the originals, nan where it is 0. `range`, `least_magnitude`: least, greatest and nearest to 0
-    of the originals that decide which metrics have a meaning.
-
-    Of the originals t, None if no metric needs it: `percents` (K, N), 100 / |t|; `logarithms` (K, N),
-    log(1 + t); `directions` (K, N), each sample's t of length 1.
-
-    `weights` (N,), float64: how much each sample counts, at least 0, also in the variance. None: all count alike.
+    Attributes:
+        values: (K, N), as the model should predict them.
+        originals: The same in original units, t below: values * scale + shift.
+        scale, shift: (K, 1) or (); None for 1 and 0.
+        variance: (K,), of t; NaN if it is 0.
+        range, least_magnitude: The lowest and highest of the targets that decide which metrics have a meaning, and the
+            absolute value of the one nearest to 0.
+        percents: (K, N), 100 / |t|; None if no metric needs it.
+        logarithms: (K, N), log(1 + t); None if no metric needs it.
+        directions: (K, N), t of each sample divided by its length; None if no metric needs it.
+        weights: (N,), float64, at least 0; they also weight the variance. None if all samples count the same.
     """
 
     values: Tensor
@@ -59,14 +62,14 @@ def regression_targets(
     values = targets.mT.to(torch.float64, memory_format=torch.contiguous_format)
     scale, shift = _scaling(mean, std, values)
     originals = _in_original_units(values, targets.dtype, scale, shift)
-    # Distances from the first sample: those of a constant are 0, those from its mean 0 but for rounding.
+    # Distances from the first sample, because for a constant they are exactly 0, unlike distances from the mean.
     distances = values - values[:, :1]
     distances = distances if scale is None else distances * scale
     if weights is None:
         variance = distances.var(dim=1, correction=0)
     else:
         weights = exact_weights(weights)
-        # A sample that does not count may lie anywhere: from the first that counts, a constant is at 0.
+        # Samples of weight 0 may have any target, so distances are from the first sample that counts.
         distances = distances - distances.index_select(1, weights.argmax().reshape(1))
         middle = over_samples(distances, weights)
         variance = over_samples((distances - middle.unsqueeze(1)).square_(), weights)
@@ -102,7 +105,7 @@ def _column(moment: float | Tensor, values: Tensor) -> Tensor:
 
 
 def _in_original_units(values: Tensor, rounded_to: torch.dtype, scale: Tensor | None, shift: Tensor | None) -> Tensor:
-    """What was 0 before it was standardized, and rounded to another type, is 0 again."""
+    """Return the values in original units; a target that was 0 before it was standardized and rounded is 0 again."""
     if scale is None or shift is None:
         return values
     originals = torch.addcmul(shift, values, scale)
@@ -111,7 +114,7 @@ def _in_original_units(values: Tensor, rounded_to: torch.dtype, scale: Tensor | 
 
 
 def means(raw: Tensor, output: Output, reads_as: Prediction | None) -> Tensor:
-    """The predictions (..., K, N), of scaled targets, from pre-activations (..., K or 2 K, N)."""
+    """Return the predictions (..., K, N), of scaled targets, from pre-activations (..., K or 2 K, N)."""
     if reads_as == "log_mean":
         return raw.exp()
     if reads_as == "mean_and_log_variance":
@@ -122,7 +125,7 @@ def means(raw: Tensor, output: Output, reads_as: Prediction | None) -> Tensor:
 def regression_metrics(
     raw: Tensor, targets: RegressionTargets, output: Output, reads_as: Prediction | None, names: Collection[str]
 ) -> dict[str, Tensor]:
-    """Those of `names` that have a formula here. Overwrites `raw` (..., K or 2 K, N)."""
+    """Return the metrics among `names` that have a formula here. Overwrites `raw` (..., K or 2 K, N)."""
     values, weights = {}, targets.weights
     if "binary_cross_entropy" in names:
         values["binary_cross_entropy"] = mean(torch.lerp(softplus(raw), softplus(-raw), targets.values), weights)
@@ -141,7 +144,7 @@ def regression_metrics(
             log_variances = log_variances + 2 * targets.scale.log()
         log_variances = log_variances.clamp(min=log(VARIANCE_EPS))
         values["gaussian_nll"] = mean(log_variances.neg().exp_().mul_(squares).add_(log_variances), weights) / 2
-    # error^2 / 2 within delta, delta * (|error| - delta / 2) beyond
+    # huber: error^2 / 2 within delta, delta * (|error| - delta / 2) beyond
     clipped = errors.clamp(-HUBER_DELTA, HUBER_DELTA)
     values["huber"] = mean(errors.sub(clipped, alpha=0.5).mul_(clipped), weights)
     sizes = errors.abs_()
@@ -149,7 +152,7 @@ def regression_metrics(
     if "mape" in names:
         assert targets.percents is not None
         values["mape"] = mean(sizes * targets.percents, weights)
-    # ln cosh e = |e| - ln(1 + tanh |e|): two passes, exact to the last digit of |e|. Below 0 only by rounding.
+    # ln cosh e = |e| - ln(1 + tanh |e|): two passes, exact to the last digit of |e|. Rounding may make it less than 0.
     values["log_cosh"] = (values["mae"] - mean(sizes.tanh_().log1p_(), weights)).clamp_(min=0)
     if targets.logarithms is not None or targets.directions is not None:
         values |= _of_values(raw, outputs, targets, reads_as)
@@ -159,7 +162,7 @@ def regression_metrics(
 def _of_values(
     raw: Tensor, outputs: Tensor, targets: RegressionTargets, reads_as: Prediction | None
 ) -> dict[str, Tensor]:
-    """What depends on the predictions themselves and not on their errors alone. Overwrites all it is given."""
+    """Return the metrics that need the predictions, not only their errors. Overwrites its arguments."""
     values = {}
     scale, shift, weights = targets.scale, targets.shift, targets.weights
     predicted = outputs if scale is None or shift is None else torch.addcmul(shift, outputs, scale)
@@ -170,7 +173,7 @@ def _of_values(
     if targets.logarithms is None:
         return values
     if reads_as == "log_mean" and scale is None:
-        # From the logarithm that the model gives: nothing is lost below 1e-7.
+        # The model gives the logarithm, so small predictions lose no digits.
         values["poisson_nll"] = mean(torch.addcmul(outputs, targets.originals, raw, value=-1), weights)
     predicted.clamp_(min=EPSILON)
     if "poisson_nll" not in values:

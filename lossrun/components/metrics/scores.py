@@ -1,8 +1,8 @@
 """Metrics that are not losses: one function for each, by its declared name.
 
-`name(predicted, targets, weights)` returns a scalar. predicted: (N, K), what the metrics judge (`metrics.predictions`),
-of one model, in original units. targets: class indices (N,) for multiclass, otherwise rows (N, K). weights: (N,), how
-much each sample counts; None if all count the same. All are in double precision.
+`name(predicted, targets, weights)` returns a scalar. predicted: (N, K), what the metrics score (`metrics.predictions`),
+of one model, in original units. targets: class indices (N,) for multiclass, otherwise rows (N, K). weights: (N,), of
+the samples; None if all count the same. All are in double precision.
 
 A metric that shares its work with others has a formula in `classes.py` or `regression.py`, which is used instead.
 """

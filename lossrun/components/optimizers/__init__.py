@@ -18,17 +18,24 @@ _SINGLE_NUMBERS: Final = frozenset({"eta", "mu", "mu_product"})
 
 
 def fused_available(name: str, weights: Sequence[Tensor]) -> bool:
-    """Whether torch has a fused kernel of that optimizer for every one of these weights."""
+    """Return whether torch has a fused kernel of that optimizer for all these weights."""
     devices = _declared(name).fused_on
     return all(w.device.type in devices and w.dtype in (torch.float32, torch.float64) for w in weights)
 
 
 def build_optimizer(name: str, weights: Iterable[Tensor], learning_rate: float, **parameters: Any) -> optim.Optimizer:
-    """The optimizer of that name over a model's weights (`model.parameters()`), the output layer's last.
+    """Return an optimizer of a model's weights.
 
-    `parameters` are as declared: torch's, lists for tuples, its pairs taken apart (both of a pair, or neither). Raises
-    ValueError where they contradict each other (Nesterov without momentum), and what torch raises for values out of
-    bounds (ValueError) and for unknown parameters (TypeError).
+    Args:
+        name: Its canonical name.
+        weights: `model.parameters()`; those of the output layer come last.
+        learning_rate: The learning rate.
+        parameters: As declared: torch's parameters, with lists instead of tuples. A pair of torch is two parameters;
+            give both or neither.
+
+    Raises:
+        ValueError: If parameters contradict each other (Nesterov without momentum) or are out of bounds.
+        TypeError: For unknown parameters.
     """
     declared = _declared(name)
     if wrong := declared.contradiction(parameters):
@@ -55,8 +62,11 @@ def _declared(name: str) -> Optimizer:
 
 
 def _single_numbers_in_float32(optimizer: optim.Optimizer) -> None:
-    """torch keeps rates and products of asgd and nadam in float32, but loads them in the weight's own type: the product
-    would go on in double precision, and not to the bits of a run that was never stopped."""
+    """Keep the single numbers of asgd and nadam in float32 when a state is loaded.
+
+    torch makes them in float32 but loads them in the type of the weights. In double precision a resumed run would then
+    not reach the bits of a run that never stopped.
+    """
     for state in optimizer.state.values():
         for key in _SINGLE_NUMBERS & state.keys():
             state[key] = state[key].to(torch.float32)

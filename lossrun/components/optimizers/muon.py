@@ -11,21 +11,21 @@ from lossrun.torch_internals import muon, without_compiler
 
 
 class Muon(optim.Optimizer):
-    """torch.optim.Muon takes matrices only, and is meant for those of hidden layers; this one trains whole models.
+    """Muon for whole models. torch.optim.Muon takes matrices only, and is meant for those of hidden layers.
 
-    By Muon go all weights of two axes and more but the last of them, which is the output layer's; a convolution's
-    kernels (out, in, height, width) are a matrix (out, in * height * width) to it. The last one, biases and the weights
-    of norms go by AdamW, and so does everything in a model without a hidden layer.
+    Muon trains all weights with two or more axes, except the last of them, which belongs to the output layer. The
+    kernels of a convolution (out, in, height, width) count as a matrix (out, in * height * width). AdamW trains the
+    output layer, biases and the weights of norms; a model without a hidden layer is trained by AdamW alone.
 
         m <- momentum m + (1 - momentum) g;  u = (1 - momentum) g + momentum m if nesterov else m
         w <- (1 - lr weight_decay) w - lr s O(u)
 
-    O(u): U V' of u = U S V', nearly, by Newton-Schulz iterations in bfloat16. s: sqrt(max(1, rows / columns)) for
-    `original`; 0.2 sqrt(max(rows, columns)) for `match_rms_adamw`, which makes the updates as large as AdamW's usually
-    are, so that one learning rate suits both.
+    O(u) is about U V' of u = U S V', computed by Newton-Schulz iterations in bfloat16. s is sqrt(max(1, rows /
+    columns)) for `original`, and 0.2 sqrt(max(rows, columns)) for `match_rms_adamw`, which makes the updates about as
+    large as those of AdamW, so that one learning rate suits both.
 
     Raises ValueError for parameters out of bounds. Sources: Jordan et al. 2024, "Muon: An optimizer for hidden layers
-    in neural networks" (the parts, the flattened kernels); Liu et al. 2025, arXiv:2502.16982 (match_rms_adamw).
+    in neural networks" (which weights, and flattened kernels); Liu et al. 2025, arXiv:2502.16982 (match_rms_adamw).
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Muon(optim.Optimizer):
             "weight_decay": adamw_weight_decay,
             "rate_share": adamw_rate_share,
         }
-        # torch knows the bounds: of a matrix each, whatever the model has.
+        # torch's own optimizers check the bounds, on a matrix each, even if the model has none.
         matrix = torch.empty(1, 1, device=weights[0].device)
         without_compiler(optim.Muon)(
             [matrix], lr, **{name: value for name, value in matrices.items() if name != "params"}
@@ -75,7 +75,7 @@ class Muon(optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Both parts, at the groups' `lr`."""
+        """Update all weights, with the `lr` of their group."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -127,5 +127,5 @@ class Muon(optim.Optimizer):
 
 
 def _as_matrix(tensor: Tensor) -> Tensor:
-    """In the tensor's own memory, where torch writes the update."""
+    """Return a matrix in the tensor's own memory, so that torch updates the tensor."""
     return tensor.view(len(tensor), -1)

@@ -1,4 +1,4 @@
-"""How the learning rate moves: plain arithmetic on positions. Declared in `catalog/schedules.py`."""
+"""Compute the learning rate of a step: plain arithmetic on positions. Declared in `catalog/schedules.py`."""
 
 from typing import Any
 
@@ -20,11 +20,14 @@ def rate(
     warmup_epochs: float = 0.0,
     **parameters: Any,
 ) -> float:
-    """The learning rate of the update that follows `step` others, so `step` counts from 0.
+    """Return the learning rate of the update after `step` others, so `step` counts from 0.
 
     Step s of a warm-up of w steps gets the share (s + 1) / w of the schedule's rate. reduce_on_plateau is a constant
-    here: its reductions are `Plateau.rate`, applied to the result.
-    Raises ValueError for an unknown name and TypeError for parameters that the schedule does not take.
+    here; `Plateau.rate` reduces the result.
+
+    Raises:
+        ValueError: For an unknown name.
+        TypeError: For parameters that the schedule does not take.
     """
     try:
         share = function_of("schedule", name)

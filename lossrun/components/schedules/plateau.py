@@ -1,4 +1,4 @@
-"""The rule of reduce_on_plateau, the one schedule that waits for results."""
+"""The rule of reduce_on_plateau, the only schedule that waits for results."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -8,8 +8,11 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class PlateauState:
-    """Where one seed stands: best value seen, epochs since then without improvement, epochs of cooldown left, and the
-    product of all reductions so far."""
+    """The state of one seed.
+
+    It holds the best value so far, the epochs without improvement since then, the epochs of cooldown left, and the
+    product of all reductions.
+    """
 
     best: float
     bad_epochs: int = 0
@@ -17,7 +20,7 @@ class PlateauState:
     reduction: float = 1.0
 
     def numbers(self) -> dict[str, float]:
-        """For a checkpoint; `from_numbers` is the way back."""
+        """Return the state as numbers, for a checkpoint. `from_numbers` reads them."""
         return {name: float(value) for name, value in asdict(self).items()}
 
     @classmethod
@@ -34,8 +37,8 @@ class PlateauState:
 class Plateau:
     """The rule of reduce_on_plateau, for all seeds; each seed has its own `PlateauState`.
 
-    It is torch.optim.lr_scheduler.ReduceLROnPlateau without its `eps`: a reduction is made however small it is.
-    patience and cooldown in epochs, as PyTorch counts them; the other fields as declared.
+    It is torch.optim.lr_scheduler.ReduceLROnPlateau without its `eps`: even a tiny reduction is made. patience and
+    cooldown are in epochs, as PyTorch counts them; the other fields are as declared.
     """
 
     factor: float
@@ -50,7 +53,7 @@ class Plateau:
         return PlateauState(best=inf if self.mode == "min" else -inf)
 
     def after(self, state: PlateauState, value: float) -> PlateauState:
-        """The state after an epoch that ended with this value of the watched metric. NaN is no improvement."""
+        """Return the state after an epoch that ended with this value of the watched metric. NaN is no improvement."""
         better = self._better(value, state.best)
         best = value if better else state.best
         if state.cooldown_left:
@@ -61,7 +64,7 @@ class Plateau:
         return PlateauState(best, bad_epochs, 0, state.reduction)
 
     def rate(self, state: PlateauState, learning_rate: float) -> float:
-        """The reduced learning rate: never below min_rate, and never above the rate it started from."""
+        """Return the reduced learning rate: never below min_rate, and never above the initial rate."""
         return min(learning_rate, max(learning_rate * state.reduction, self.min_rate))
 
     def _better(self, value: float, best: float) -> bool:

@@ -1,4 +1,4 @@
-"""Where a run stands, in the lengths that schedules count in."""
+"""The position in a run, in the units that schedules use."""
 
 from dataclasses import dataclass
 from math import floor
@@ -6,7 +6,14 @@ from math import floor
 
 @dataclass(frozen=True, slots=True)
 class SchedulePosition:
-    """`step`: updates done so far, warm-up included. `epochs`: of the whole run. `warmup`: its length in steps."""
+    """A position in a run.
+
+    Attributes:
+        step: The updates done so far, warm-up included.
+        steps_per_epoch: The updates in an epoch.
+        epochs: The epochs of the whole run.
+        warmup: The length of the warm-up in steps.
+    """
 
     step: int
     steps_per_epoch: int
@@ -25,19 +32,19 @@ class SchedulePosition:
 
     @property
     def left_by_warmup(self) -> int:
-        """Steps of the run that follow the warm-up."""
+        """Steps of the run after the warm-up."""
         return max(self.epochs * self.steps_per_epoch - self.warmup, 0)
 
     def steps(self, epochs: float) -> int:
-        """That many epochs in whole steps, at least one."""
+        """Return a number of epochs in whole steps, at least one."""
         return max(round(epochs * self.steps_per_epoch), 1)
 
     def times(self, every: float, staircase: bool) -> float:
-        """How often `every` epochs have passed since the start of the run, in whole stairs or exactly."""
+        """Return how often `every` epochs have passed since the start: a whole number for a staircase, else exactly."""
         passed = self.step / (every * self.steps_per_epoch)
         return floor(passed) if staircase else passed
 
     def progress(self, over_epochs: float | None) -> float:
-        """From 0 when the warm-up ends to 1 after so many epochs, or at the end of the run; 1 beyond."""
+        """Return the progress from 0 at the end of the warm-up to 1 after `over_epochs`, or at the end; 1 later."""
         length = self.left_by_warmup if over_epochs is None else self.steps(over_epochs)
         return min(self.after_warmup / length, 1.0) if length else 0.0

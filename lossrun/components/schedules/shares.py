@@ -14,7 +14,7 @@ def constant(at: SchedulePosition) -> float:  # noqa: ARG001
 
 
 def reduce_on_plateau(at: SchedulePosition, **parameters: Any) -> float:  # noqa: ARG001
-    """1: the position says nothing about results."""
+    """1: reductions depend on results, not on the position; see `plateau.py`."""
     return 1.0
 
 
@@ -24,14 +24,18 @@ def step(at: SchedulePosition, *, every: int, gamma: float) -> float:
 
 
 def multi_step(at: SchedulePosition, *, milestones: Sequence[int], gamma: float) -> float:
-    """gamma^(milestones reached), in completed epochs; one that is named twice counts twice."""
+    """gamma^(milestones reached), in completed epochs; a milestone that is listed twice counts twice."""
     return float(gamma ** sum(milestone <= at.completed_epochs for milestone in milestones))
 
 
 def piecewise_constant(at: SchedulePosition, *, boundaries: Sequence[float], fractions: Sequence[float]) -> float:
-    """1, and from each boundary (epochs, rising) on its fraction. Raises ValueError where not each has one."""
+    """1 before the first boundary, then the fraction of the last boundary passed. Boundaries are epochs, and rise.
+
+    Raises:
+        ValueError: If boundaries and fractions do not have the same length.
+    """
     if len(boundaries) != len(fractions):
-        raise ValueError(f"{len(boundaries)} boundaries and {len(fractions)} fractions; expected as many of both")
+        raise ValueError(f"{len(boundaries)} boundaries and {len(fractions)} fractions; expected the same number")
     reached = bisect_right([at.steps(boundary) for boundary in boundaries], at.step)
     return (1.0, *fractions)[reached]
 
@@ -62,7 +66,7 @@ def polynomial(at: SchedulePosition, *, power: float, final_fraction: float, ove
 
 
 def cosine(at: SchedulePosition, *, final_fraction: float, over_epochs: float | None) -> float:
-    """Half a cosine from 1 down to final_fraction; flat before and beyond.
+    """Half a cosine from 1 down to final_fraction; flat before and after.
 
     Source: Loshchilov and Hutter 2017, SGDR, equation 5, without restarts.
     """
@@ -98,8 +102,10 @@ def cyclic(
     mode: Literal["triangular", "triangular2", "exp_range"],
     gamma: float,
 ) -> float:
-    """Up from base_fraction in a straight line and down again; the height above it is 1 - base_fraction, times
-    2^-cycle (triangular2, cycles from 0) or gamma^epochs (exp_range, epochs since the warm-up).
+    """A straight line up from base_fraction, and down again.
+
+    The height of a cycle is 1 - base_fraction, times 2^-cycle (triangular2, cycles from 0) or gamma^epochs (exp_range,
+    epochs since the warm-up).
 
     Source: Smith 2017, Cyclical Learning Rates for Training Neural Networks.
     """
@@ -121,14 +127,15 @@ def one_cycle(
     anneal: Literal["cos", "linear"],
     three_phase: bool,
 ) -> float:
-    """1 / div_factor, up to 1 after pct_start of the steps, down to 1 / div_factor / final_div_factor at the last one;
-    in three phases through 1 / div_factor again. Phases end on steps counted as torch's OneCycleLR does.
+    """From 1 / div_factor up to 1 after pct_start of the steps, then down to 1 / div_factor / final_div_factor.
+
+    With three phases it first falls back to 1 / div_factor. Phases end at the same steps as in torch's OneCycleLR.
 
     Source: Smith and Topin 2018, Super-Convergence.
     """
     steps = max(at.left_by_warmup, 1)
     start = 1 / div_factor
-    # (last step, share there) of each phase.
+    # For each phase, its last step and the share there.
     turns = [(pct_start * steps - 1, 1.0), (steps - 1.0, start / final_div_factor)]
     if three_phase:
         turns.insert(1, (2 * pct_start * steps - 2, start))
@@ -143,5 +150,5 @@ def one_cycle(
 
 
 def _eased(before: float, after: float, progress: float) -> float:
-    """From one to the other on half a cosine."""
+    """Return a value between `before` and `after`, on half a cosine."""
     return after + (before - after) * (1 + cos(pi * progress)) / 2
