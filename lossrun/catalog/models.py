@@ -204,6 +204,8 @@ MODELS: Final[tuple[Model, ...]] = (
     Model(
         name="linear",
         meaning="one dense layer: linear, logistic or softmax regression",
+        when="A baseline for any data. If it is nearly as good as a network, prefer it: it is faster and easier to "
+        "explain.",
         parameters=(OUTPUT, INIT),
         aliases=also("linear_regression", "logistic_regression", "softmax_regression"),
         layers=_linear_layers,
@@ -211,6 +213,9 @@ MODELS: Final[tuple[Model, ...]] = (
     Model(
         name="mlp",
         meaning="dense hidden layers and a dense output",
+        when="Tables, and images that are small or centred, such as mnist. Images are flattened, so it does not know "
+        "which pixels are neighbours.",
+        source="Rumelhart, Hinton and Williams 1986, Learning representations by back-propagating errors",
         parameters=(
             Parameter("hidden", list[int], [100], "units of each hidden layer", unit="units", at_least=1),
             ACTIVATION,
@@ -225,6 +230,10 @@ MODELS: Final[tuple[Model, ...]] = (
     Model(
         name="cnn",
         meaning="convolutions and pools, then dense layers and a dense output",
+        when="Images. A convolution has the same weights at every place, so it finds a shape wherever it is, with far "
+        "fewer parameters than a dense layer.",
+        source="lenet5: LeCun, Bottou, Bengio and Haffner 1998, figure 2, without the partial connections; two_conv: "
+        "Schneider, Balles and Hennig 2019, DeepOBS, 2c2d",
         parameters=(
             Nested(
                 "layers",

@@ -14,6 +14,7 @@ from lossrun.catalog.declaration import Layer
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.report.epochs import EpochTable
 from lossrun.report.layout.console import note, plus_minus
+from lossrun.report.layout.layer_table import layer_table
 from lossrun.report.layout.numbers import format_seconds, format_spread
 from lossrun.report.layout.text_table import Column, TextTable, print_line, print_pairs, print_table
 
@@ -30,17 +31,8 @@ def summary(console: Console, layers: Sequence[Layer]) -> None:
     """Print the layers with their output shapes (without the batch axis) and numbers of parameters."""
     if not layers:
         return
-    total, frozen = sum(layer.parameters for layer in layers), sum(layer.frozen for layer in layers)
-    sums = {"total": total} | ({"trained": total - frozen, "not trained": frozen} if frozen else {})
-    empty = ("",) * len(sums)
-    columns = (
-        Column("type", (*(layer.type for layer in layers), *empty), right=False),
-        Column("output", (*(" x ".join(map(str, layer.output_shape)) for layer in layers), *empty)),
-        Column("parameters", tuple(f"{n:,}" for n in (*(layer.parameters for layer in layers), *sums.values()))),
-    )
-    names = Column("layer", (*(layer.name for layer in layers), *sums), right=False)
     print_line(console, "")
-    print_table(console, TextTable("", names, columns))
+    print_table(console, layer_table("", layers))
     print_line(console, "")
 
 

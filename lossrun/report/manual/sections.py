@@ -5,10 +5,12 @@ from itertools import groupby
 from typing import Final
 
 from lossrun.report.html.markup import Markup, element, joined
+from lossrun.report.layout.layer_table import HEADS, layer_rows
 from lossrun.report.manual.prose import codes, formula, identity, lines, link, prose, sentence
 from lossrun.report.manual.tables import table
 from lossrun.report.manual.whole_configs import whole_config
 from lossrun.report.reference.article import Article, ArticleExample, Fact, ParameterRow, Reference, Spellings
+from lossrun.report.reference.model_layers import ModelLayers
 from lossrun.shell import command
 
 _EXAMPLE_TITLES: Final = {"in a config": "Example"}
@@ -25,6 +27,7 @@ def article_section(told: Article, level: int, *figures: Markup) -> Markup:
         _head(told, reference, level),
         body,
         *_parameters(told.parameters, told.kind, level + 1),
+        *_layers(told.layers, level + 1),
         *_spellings(told.spellings, level + 1),
         *_examples(told, level + 1),
         *_sources(told),
@@ -101,6 +104,13 @@ def _parameter(row: ParameterRow, kind: str) -> list[Markup]:
         joined([row.expected, unit, *words]),
         element("em", "required") if row.default is None else element("code", row.default),
     ]
+
+
+def _layers(drawn: Sequence[ModelLayers], level: int) -> Iterator[Markup]:
+    """A table of layers for each setting that the reference shows."""
+    for one in drawn:
+        yield element(f"h{level}", f"{one.title[:1].upper()}{one.title[1:]}")
+        yield table(HEADS, layer_rows(one.layers), "layers")
 
 
 # Where the parameters of a component of a kind stand in a config.

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.catalog.declaration import Component
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Parameter
+from lossrun.report.reference.model_layers import ModelLayers
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Article:
     letters: str = ""
     facts: tuple[Fact, ...] = ()
     parameters: tuple[ParameterRow, ...] = ()
+    layers: tuple[ModelLayers, ...] = ()
     spellings: tuple[Spellings, ...] = ()
     source: str = ""
     see_also: tuple[Reference, ...] = ()

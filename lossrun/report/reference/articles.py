@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from lossrun.analysis.comparison.differences import yaml_text
-from lossrun.catalog.declaration import Component, Loss
+from lossrun.catalog.declaration import Component, Loss, Model
 from lossrun.catalog.diagnoses import Diagnosis
 from lossrun.catalog.lookup import find
 from lossrun.config.key_paths import KeyPath
@@ -15,6 +15,7 @@ from lossrun.report.reference.component_facts import component_facts, letters, s
 from lossrun.report.reference.examples import yaml_lines
 from lossrun.report.reference.key_topic import key_example, key_facts, keys_like_it, list_of
 from lossrun.report.reference.listing import PLURALS
+from lossrun.report.reference.model_layers import model_layers
 from lossrun.report.reference.topics import Topic
 from lossrun.shell import command
 
@@ -65,6 +66,7 @@ def _of_component(topic: Topic, component: Component) -> Article:
         letters=letters(component),
         facts=told(component_facts(component)),
         parameters=tuple(row for key in component.parameters for row in parameter_rows(key)),
+        layers=tuple(model_layers(component)) if isinstance(component, Model) else (),
         spellings=spelling_groups(component),
         source=component.source,
         see_also=see_also(component),

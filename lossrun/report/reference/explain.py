@@ -8,6 +8,8 @@ from rich.text import Text
 
 from lossrun.catalog.parameter import with_article
 from lossrun.report.layout.console import is_unicode, wrapped
+from lossrun.report.layout.layer_table import layer_table
+from lossrun.report.layout.text_table import print_table
 from lossrun.report.reference.article import Article
 from lossrun.report.reference.articles import article
 from lossrun.report.reference.listing import spellings
@@ -31,6 +33,9 @@ def print_topic(console: Console, topic: Topic) -> None:
     if told.parameters:
         _print_title(console, "parameters")
         print_sections(console, [(row.name, row.text) for row in told.parameters], indent=2)
+    for drawn in told.layers:
+        console.print()
+        print_table(console, layer_table(drawn.title, drawn.layers))
     for example in told.examples:
         _print_title(console, example.title)
         _print_block(console, [*example.lines, *filter(None, [example.options])])

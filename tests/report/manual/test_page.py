@@ -149,3 +149,9 @@ def test_fields_have_labels_and_drawings_have_names(parsed):
 
 def test_text_of_a_command_is_no_markup(page):
     assert "Say &lt;less&gt;." in page
+
+
+def test_a_model_has_a_table_of_its_layers(page):
+    text = section(page, "model-cnn")
+    assert "Layers of lenet5 on mnist (1 x 28 x 28 inputs, 10 outputs)" in text
+    assert "61,706" in text

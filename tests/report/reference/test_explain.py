@@ -211,3 +211,9 @@ def test_a_schedule_is_drawn_from_0_to_its_top():
     assert "run of 30 epochs" in lines[0]
     assert [line.split()[0] for line in lines[2:16] if line[0] != " "] == ["2.0", "1.5", "1.0", "0.5", "0.0"]
     assert max(map(len, lines)) <= 80
+
+
+def test_a_model_is_shown_layer_by_layer():
+    text = printed("lenet")
+    assert "layers of lenet5 on mnist (1 x 28 x 28 inputs, 10 outputs)" in text
+    assert any(line.split() == ["conv1", "conv", "6", "x", "28", "x", "28", "156"] for line in text.splitlines())
