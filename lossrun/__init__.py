@@ -14,7 +14,20 @@ from typing import TYPE_CHECKING, Any
 from lossrun.version import __version__
 
 if TYPE_CHECKING:
-    from lossrun.api import Run, Sweep, compare, evaluate, export, load, load_sweep, predict, resume, sweep, train
+    from lossrun.api import (
+        Run,
+        Sweep,
+        compare,
+        evaluate,
+        export,
+        find_lr,
+        load,
+        load_sweep,
+        predict,
+        resume,
+        sweep,
+        train,
+    )
     from lossrun.components.losses.public import loss
     from lossrun.data import Dataset
     from lossrun.errors import (
@@ -58,6 +71,7 @@ __all__ = [
     "compare",
     "evaluate",
     "export",
+    "find_lr",
     "load",
     "load_sweep",
     "loss",
@@ -69,7 +83,19 @@ __all__ = [
 
 _NAMES = {
     "lossrun.api": (
-        *("Run", "Sweep", "compare", "evaluate", "export", "load", "load_sweep", "predict", "resume", "sweep"),
+        *(
+            "Run",
+            "Sweep",
+            "compare",
+            "evaluate",
+            "export",
+            "find_lr",
+            "load",
+            "load_sweep",
+            "predict",
+            "resume",
+            "sweep",
+        ),
         "train",
     ),
     "lossrun.components.losses.public": ("loss",),

@@ -31,6 +31,7 @@ from lossrun.records.sweep_directory import SweepDirectory
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
+    from lossrun.analysis.rate_search import RateSearch
     from lossrun.inference.predicting import Predictions
     from lossrun.inference.scoring import Scores, Split
     from lossrun.training.session import Session
@@ -256,6 +257,34 @@ def sweep(
     made = create(Path(runs_dir), planned.name, planned.config, planned.cells, planned.facts)
     run_sweep(made, data_dir=_data_dir(data_dir), jobs=jobs)
     return load_sweep(made.path)
+
+
+def find_lr(
+    config: str | PathLike[str] | Mapping[str, Any],
+    *,
+    overrides: Overrides = (),
+    steps: int | None = None,
+    data_dir: str | PathLike[str] | None = None,
+    jobs: int | None = None,
+) -> "RateSearch":
+    """Suggest a learning rate, from short trainings at many rates. Nothing is written.
+
+    Args:
+        config: A config file, the name of a packaged config, or a mapping.
+        overrides: Changes of the config, as in `train`.
+        steps: How long the longest trainings are; None for the whole run, at most 2000 steps.
+        data_dir: The folder of the datasets.
+        jobs: Worker processes of one thread each; None for one per core.
+
+    Returns:
+        What was found: `suggestion`, the range of rates that are `working`, and every score in `rounds`.
+
+    Raises:
+        LossrunError: One of its kinds; DivergedError if every rate diverged.
+    """
+    from lossrun.sweeping.rate_finder import find_rate
+
+    return find_rate(_reading(config, overrides), _data_dir(data_dir), steps=steps, jobs=jobs)
 
 
 def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "runs") -> Sweep:

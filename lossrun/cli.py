@@ -8,7 +8,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from lossrun.commands import comparing, configs, models, reference, runs, sweeping, training
+from lossrun.commands import comparing, configs, models, rates, reference, runs, sweeping, training
 from lossrun.commands.answers import AnsweringCommand
 from lossrun.commands.with_config import WithConfig
 from lossrun.commands.words import Group
@@ -101,6 +101,7 @@ COMMANDS: Final = (
     training.train,
     training.resume,
     sweeping.sweep,
+    rates.find_lr,
     comparing.compare,
     runs.ls,
     runs.show,
@@ -123,4 +124,5 @@ for function in COMMANDS:
     takes_keys = "set_" in signature(function).parameters
     # typer would keep the line breaks of the source, which fit no screen.
     text = "\n\n".join(" ".join(paragraph.split()) for paragraph in (function.__doc__ or "").split("\n\n"))
-    app.command(function.__name__.rstrip("_"), cls=WithConfig if takes_keys else AnsweringCommand, help=text)(function)
+    name = function.__name__.rstrip("_").replace("_", "-")
+    app.command(name, cls=WithConfig if takes_keys else AnsweringCommand, help=text)(function)

@@ -1,9 +1,8 @@
 """A sweep from its plan to its result: tune, choose, run the final cells."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from lossrun.analysis.sweeps import failures, tuning_of
 from lossrun.data import default_data_dir
@@ -15,6 +14,7 @@ from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_pl
 from lossrun.shell import run_command
 from lossrun.sweeping.extending import Extension, further_cells
 from lossrun.sweeping.plan import final_cells
+from lossrun.sweeping.pool import MOST_JOBS, cores
 from lossrun.sweeping.run import Cells, recorded_ending
 from lossrun.sweeping.shards import Shard, running_shard, waiting_for
 from lossrun.sweeping.worker import Ended
@@ -23,12 +23,6 @@ Jobs = int | Literal["auto"]
 # What has to be said before and while cells run: the cell and how it ended; None as a phase begins.
 Told = Callable[[PlannedCell, Ended], None]
 Begins = Callable[[str, int], None]
-MOST_JOBS: Final = 64
-
-
-def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_sweep(

@@ -1,14 +1,10 @@
 """Running the cells of a sweep in worker processes, and going on after any of them, or all of it, was killed."""
 
-import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import active_children, forkserver, get_context
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +15,7 @@ from lossrun.records.run_directory import RunDirectory
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory
 from lossrun.shell import run_command
 from lossrun.sweeping import worker
+from lossrun.sweeping.pool import worker_pool
 from lossrun.sweeping.worker import Ended
 from lossrun.training.stopping import Request, Requests, listening
 
@@ -78,7 +75,7 @@ class Cells:
         """Raises BrokenProcessPool where a worker was killed."""
         running: dict[Future[Ended], PlannedCell] = {}
         queue, over = iter(cells), False
-        with _pool(min(self.jobs, len(cells))) as pool:
+        with worker_pool(min(self.jobs, len(cells))) as pool:
             try:
                 while True:
                     while len(running) < self.jobs and not (asked.stopping or over) and (cell := next(queue, None)):
@@ -123,35 +120,6 @@ def recorded_ending(sweep: SweepDirectory, cell: PlannedCell) -> Ended | None:
     if "finished" in events:
         return Ended("finished")
     return Ended("diverged") if events[-1:] == ["diverged"] else None
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that share what one of them has imported, where the system can fork."""
-    if sys.platform == "win32":
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=worker.begin_worker)
-    else:
-        with _ignoring_interrupts():
-            forkserver.set_forkserver_preload(worker.PRELOADED)
-            forkserver.ensure_running()
-        pool = ProcessPoolExecutor(workers, get_context("forkserver"), initializer=worker.begin_worker)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    """Processes started in the block ignore Ctrl-C, also while they are still importing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _stopped(request: Request | None, sweep: SweepDirectory) -> StoppedError:

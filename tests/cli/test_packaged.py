@@ -16,6 +16,7 @@ SAID = "note: quickstart is no file here, but a config that comes with lossrun; 
 OPTIONS = {
     "train": ("--set", "epochs=1"),
     "sweep": ("--over", "loss=mse,mae", "--dry-run"),
+    "find_lr": ("--set", "epochs=1", "--set", "dataset.samples=60", "--quiet"),
     "check": (),
     "script": ("--as", "pytorch"),
 }
@@ -29,11 +30,11 @@ def test_these_are_the_commands_that_take_a_config() -> None:
 
 @pytest.mark.parametrize("command", OPTIONS)
 def test_it_says_so_and_a_file_wins(lossrun: Run, tmp_path: Path, command: str) -> None:
-    packaged = lossrun(command, "quickstart", *OPTIONS[command])
+    packaged = lossrun(command.replace("_", "-"), "quickstart", *OPTIONS[command])
     assert packaged.code == 0, packaged.err
     assert packaged.err.startswith(SAID)
     (tmp_path / "quickstart").write_text("epoch: 3\n")
-    own = lossrun(command, "quickstart", *OPTIONS[command])
+    own = lossrun(command.replace("_", "-"), "quickstart", *OPTIONS[command])
     assert own.code == 2
     assert SAID not in own.err
     assert "quickstart:1:1: epoch: there is no such key" in own.err

@@ -30,6 +30,17 @@ def print_sensitivity(console: Console, tuning: TuningResult, *, names: Sequence
     found = sensitivity(tuning)
     if found is None:
         return
+    title = f"{found.metric} in tuning: {BETTER[found.goal]}; gaps did not end with a score"
+    print_line(console, "")
+    print_curves(console, found, title, names=names)
+
+
+def print_curves(console: Console, found: Sensitivity, title: str, *, names: Sequence[str] | None = None) -> None:
+    """Print a picture with a line for each pair, below a title.
+
+    Args:
+        names: What to call each line in the legend; None for its label.
+    """
     width = min(console.width - 1, _WIDEST) if is_bounded(console) else _PIPE_WIDTH
     called = [line.label for line in found.lines] if names is None else [names[line.pair] for line in found.lines]
     lines = line_plot(
@@ -41,8 +52,7 @@ def print_sensitivity(console: Console, tuning: TuningResult, *, names: Sequence
         log_y=is_log(found),
         x_label=found.key,
     )
-    print_line(console, "")
-    print_line(console, f"{found.metric} in tuning: {BETTER[found.goal]}; gaps did not end with a score", style="bold")
+    print_line(console, title, style="bold")
     for line in lines:
         console.print(line, soft_wrap=True)
 

@@ -1,0 +1,187 @@
+"""Search for a learning rate: which rates to try, for how many steps each, and what their scores suggest.
+
+A range test that raises the rate step by step sees each rate for a few steps, from weights that the smaller rates have
+moved, and suggests where the loss falls fastest; that rate is often too large or too small by a factor of ten or more.
+Here each rate is tried from the same first weights, and the answer comes from trainings that are as long as the run
+itself, or as long as the user can wait. Short trainings only say where to look: what is best after 50 steps is usually
+too large for 500.
+
+Nothing is trained here: `search` is given a function that trains.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lossrun.analysis.sensitivity import Sensitivity, SensitivityLine
+from lossrun.analysis.values.metric_names import Goal, sign
+from lossrun.analysis.values.readings import Spread
+
+# A rate works where the error it leads to is at most so many times the best one's.
+WORKING: Final = 1.1
+# The share of the longest trainings that the rounds before the last one take.
+SHARES: Final = (1 / 9, 1 / 3, 1)
+# From one rate to the next one in each round.
+FACTORS: Final = (10**0.5, 10**0.5, 10**0.25)
+# Where the later rounds look, in such factors around the middle of what worked in the round before: more below than
+# above, because the best rate falls as training gets longer.
+AROUND: Final = (range(0), range(-3, 2), range(-2, 2))
+MOST_BEYOND: Final = 4  # rates that a round adds where those that work reach its smallest or its largest one
+
+
+@dataclass(frozen=True, slots=True)
+class RateTry:
+    """A short training. `score`: the best value of the metric, the mean over seeds; None if a seed diverged."""
+
+    rate: float
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRound:
+    """Trainings of the same length, in ascending order of their rates."""
+
+    steps: int
+    tries: tuple[RateTry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RateSearch:
+    """What a search has found.
+
+    Attributes:
+        metric: A column of the history, by which rates are judged.
+        run_steps: The steps of the whole run.
+        seeds: That each rate was tried with.
+    """
+
+    metric: str
+    goal: Goal
+    run_steps: int
+    seeds: tuple[int, ...]
+    rounds: tuple[SearchRound, ...]
+
+    @property
+    def best(self) -> RateTry | None:
+        """The best of the longest trainings; None if all diverged."""
+        return _best(self.rounds[-1].tries, self.goal)
+
+    @property
+    def working(self) -> tuple[float, float] | None:
+        """The smallest and the largest rate around the best one that work about as well."""
+        return working(self.rounds[-1].tries, self.goal)
+
+    @property
+    def suggestion(self) -> float | None:
+        """The middle of the rates that work about as well as the best one; None if all diverged."""
+        return None if self.working is None else readable(math.sqrt(self.working[0] * self.working[1]), 2)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the longest trainings were as long as the run."""
+        return self.rounds[-1].steps == self.run_steps
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings of one seed there were."""
+        return sum(len(one.tries) for one in self.rounds) * len(self.seeds)
+
+    @property
+    def cost(self) -> float:
+        """The steps that all trainings were planned to take, in runs of one seed."""
+        return sum(len(one.tries) * one.steps for one in self.rounds) * len(self.seeds) / self.run_steps
+
+
+# The best score of each rate, None where it diverged, after training with each for so many steps.
+Train = Callable[[Sequence[float], int], Sequence[float | None]]
+
+
+def search(train: Train, low: float, high: float, steps: int, goal: Goal) -> Iterator[SearchRound]:
+    """Yield each round as soon as it has ended; the last one has the longest trainings.
+
+    Args:
+        train: Trains with each of some rates for a number of steps.
+        low: The smallest rate to begin with.
+        high: The largest one.
+        steps: The length of the longest trainings.
+    """
+    lengths = [max(1, round(steps * share)) for share in SHARES]
+    middle: float | None = None
+    for length, factor, around in zip(lengths, FACTORS, AROUND, strict=True):
+        if middle is None:
+            rates = [low * factor**number for number in range(round(math.log(high / low, factor)) + 1)]
+        else:
+            rates = [middle * factor**number for number in around]
+        tries = _widened(train, _tried(train, rates, length), length, factor, goal)
+        yield SearchRound(length, tuple(tries))
+        if (found := working(tries, goal)) is not None:
+            middle = 10 ** (round(math.log10(found[0] * found[1]) * 4) / 8)  # on the grid, so that rates look tidy
+        elif middle is None:
+            return
+
+
+def _tried(train: Train, rates: Sequence[float], steps: int) -> list[RateTry]:
+    rounded = [readable(rate) for rate in rates]
+    return [RateTry(rate, score) for rate, score in zip(rounded, train(rounded, steps), strict=True)]
+
+
+def _widened(train: Train, tries: list[RateTry], steps: int, factor: float, goal: Goal) -> list[RateTry]:
+    """Try further rates while those that work reach the smallest or the largest one tried, or none has a score."""
+    for _ in range(MOST_BEYOND):
+        works = working(tries, goal)
+        if works is None or works[0] == tries[0].rate:
+            tries = [*_tried(train, [tries[0].rate / factor], steps), *tries]
+        elif works[1] == tries[-1].rate:
+            tries = [*tries, *_tried(train, [tries[-1].rate * factor], steps)]
+        else:
+            break
+    return tries
+
+
+def working(tries: Sequence[RateTry], goal: Goal) -> tuple[float, float] | None:
+    """Return the smallest and the largest rate, with no gap between them, that work about as well as the best one."""
+    best = _best(tries, goal)
+    if best is None or best.score is None:
+        return None
+    # A score that can be negative, such as a log-likelihood, is no error to take a share of.
+    error = 1 - best.score if goal == "max" else best.score
+    bound = error + (WORKING - 1) * abs(error)
+    works = [one.score is not None and (1 - one.score if goal == "max" else one.score) <= bound for one in tries]
+    low = high = tries.index(best)
+    while low > 0 and works[low - 1]:
+        low -= 1
+    while high < len(tries) - 1 and works[high + 1]:
+        high += 1
+    return tries[low].rate, tries[high].rate
+
+
+def search_curves(found: RateSearch) -> Sensitivity:
+    """Return the score against the rate, one line for each round.
+
+    A score that is worse than that of the smallest rate, which hardly trains at all, has no point: it says no more than
+    "too large", and would flatten the rest.
+    """
+    lines = []
+    for number, one in enumerate(found.rounds):
+        scores = [tried.score for tried in found.rounds[0].tries if tried.score is not None]
+        untrained = sign(found.goal) * scores[0]
+        shown = [
+            None if tried.score is None or sign(found.goal) * tried.score < untrained else tried.score
+            for tried in one.tries
+        ]
+        whole = ", the whole run" if one.steps == found.run_steps else ""
+        label = f"{one.steps} step{'s' if one.steps != 1 else ''}{whole}"
+        spreads = tuple(None if score is None else Spread({}, score, None) for score in shown)
+        lines.append(SensitivityLine(number, label, tuple(tried.rate for tried in one.tries), spreads))
+    return Sensitivity("learning_rate", found.metric, found.goal, True, tuple(lines))
+
+
+def _best(tries: Sequence[RateTry], goal: Goal) -> RateTry | None:
+    scored = [(one.score, one) for one in tries if one.score is not None]
+    return max(scored, key=lambda pair: sign(goal) * pair[0])[1] if scored else None
+
+
+def readable(value: float, digits: int = 3) -> float:
+    """Round to a few significant digits."""
+    return float(f"{value:.{digits}g}")

@@ -1,0 +1,68 @@
+"""Print a search for a learning rate: its progress, its curves, and the suggestion with its reason."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from lossrun.analysis.rate_search import RateSearch, search_curves
+from lossrun.report.layout.console import note
+from lossrun.report.layout.numbers import format_number
+from lossrun.report.layout.text_table import print_line
+from lossrun.report.plots.sensitivity_plot import BETTER, print_curves
+
+
+@contextmanager
+def search_progress(console: Console, *, hidden: bool) -> Iterator[Callable[[int, int], object]]:
+    """Show on a terminal how many rates were tried; nothing in a pipe."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    live = console.is_terminal and not hidden
+    with Progress(*columns, console=console, transient=True, disable=not live) as progress:
+        task = progress.add_task("trying learning rates")
+        yield lambda done, steps: progress.update(task, description=f"{done} rates tried, now for {steps} steps each")
+
+
+def print_search(console: Console, found: RateSearch) -> None:
+    """Print a curve for each round, and what they suggest."""
+    title = f"{found.metric}: {BETTER[found.goal]}; gaps diverged, or did worse than without training"
+    print_curves(console, search_curves(found), title)
+    print_line(console, "")
+    assert found.suggestion is not None
+    print_line(console, f"suggestion: learning_rate {found.suggestion:g}", style="bold")
+    for text in reasons(found):
+        print_line(console, text)
+
+
+def reasons(found: RateSearch) -> list[str]:
+    """Return why this rate is suggested, what limits the answer, and what it cost."""
+    best, working = found.best, found.working
+    assert best is not None
+    assert best.score is not None
+    assert working is not None
+    last = found.rounds[-1]
+    length = (
+        f"{last.steps:,} steps, the whole run" if found.is_whole else f"{last.steps:,} of {found.run_steps:,} steps"
+    )
+    why = f"after {length}, {best.rate:.3g} has the best {found.metric}, {format_number(best.score)}"
+    low, high = working
+    if low < high:
+        near = f"from {low:.3g} to {high:.3g} it is within 10 % of that, and {found.suggestion:g} is the middle"
+        texts = [f"{why}; {near}"]
+    else:
+        texts = [f"{why}; the rates next to it are more than 10 % worse"]
+    if (above := next((one for one in last.tries if one.rate > high), None)) is not None and above.score is None:
+        texts.append(f"{above.rate:.3g} already diverges: with other data or seeds, a smaller rate is safer")
+    if not found.is_whole:
+        texts.append(
+            f"a longer training usually does best at the same rate or a smaller one; --steps {found.run_steps} tries "
+            "rates for the whole run"
+        )
+    runs = f"{found.cost:.2g} time{'s' if f'{found.cost:.2g}' != '1' else ''} the steps of one run"
+    texts.append(f"{len(found.seeds)} seeds for each rate, {found.trainings} trainings in all: {runs}")
+    return texts
+
+
+def print_next(console: Console, *commands: str) -> None:
+    """Print commands that use the suggestion."""
+    note(console, "next:" + "".join(f"\n  {line}" for line in commands))

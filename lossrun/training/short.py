@@ -1,0 +1,61 @@
+"""A short training that leaves nothing behind: how well a config does after some steps, with its schedule squeezed."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from lossrun.experiment import Experiment
+from lossrun.records.run_directory import RunDirectory
+from lossrun.training.isolation import isolated
+from lossrun.training.session import Session
+from lossrun.training.start import prepare, session_of
+
+LOOKS: Final = 5  # how often a short training is scored; the best score counts, as that of the best epoch does in a run
+
+
+@isolated()
+def best_scores(experiment: Experiment, steps: int) -> list[float]:
+    """Train every seed from its first weights, and return its best value of the metric that chooses the best epoch.
+
+    A schedule is squeezed: it goes through its whole course in `steps` updates. Early stopping and
+    `reduce_on_plateau` do nothing.
+
+    Returns:
+        For each seed its score; NaN for all if one diverged.
+    """
+    # Of a run that is never written: nothing here takes the session to its directory.
+    session = session_of(prepare(experiment), RunDirectory(Path()), None)
+    metric = session.config.best.metric
+    upward = 1 if session.config.best.mode == "max" else -1
+    stretch = session.config.epochs * session.steps_per_epoch / steps
+    looks = {math.ceil(steps * look / LOOKS) for look in range(1, LOOKS + 1)}
+    best = [-math.inf] * len(session.replicas)
+    losses, since = torch.zeros(len(session.replicas), dtype=torch.float64, device=session.device), 0
+    while session.position.step < steps:
+        session.begin_epoch()
+        for start, stop in session.remaining_batches():
+            losses += session.step(start, stop, session.rates(int(session.position.step * stretch)))
+            session.position.step, since = session.position.step + 1, since + 1
+            if session.position.step in looks:
+                means = (losses / since).tolist()
+                scores = _scores(session, metric, means)
+                if not all(map(math.isfinite, [*means, *scores])):
+                    return [math.nan] * len(session.replicas)
+                best = [max(before, upward * score) for before, score in zip(best, scores, strict=True)]
+                losses.zero_()
+                since = 0
+            if session.position.step == steps:
+                break
+        session.position.epoch += 1
+    return [upward * score for score in best]
+
+
+def _scores(session: Session, metric: str, train_losses: Sequence[float]) -> list[float]:
+    """The metric now, for each seed; the training loss is the mean since the last look."""
+    if metric == "train_loss":
+        return list(train_losses)
+    validation = session.validate()
+    return [validation[replica.seed][metric] for replica in session.replicas]
