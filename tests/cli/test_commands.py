@@ -62,9 +62,9 @@ def test_train_resume_compare(lossrun: Run, config: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("option", "expected"),
     [
-        ("--epochs=5", "changed with --set epochs=..."),
-        ("--lr=0.1", "changed with --set learning_rate=..."),
-        ("--batch-size=8", "changed with --set batch_size=..."),
+        ("--epochs=5", "use --set epochs=..."),
+        ("--lr=0.1", "use --set learning_rate=..."),
+        ("--batch-size=8", "use --set batch_size=..."),
         ("--qiet", "--quiet"),
     ],
 )

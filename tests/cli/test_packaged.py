@@ -11,7 +11,7 @@ from lossrun.cli import app
 from lossrun.packaged import packaged_configs
 from tests.cli.conftest import Run
 
-SAID = "note: quickstart is no file here, but a config that comes with lossrun; `lossrun new quickstart` writes a copy"
+SAID = "note: quickstart is a config that comes with lossrun, not a file here; `lossrun new quickstart` writes a copy"
 # What each such command needs besides.
 OPTIONS = {
     "train": ("--set", "epochs=1"),

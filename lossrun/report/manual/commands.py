@@ -1,4 +1,4 @@
-"""The command line on the page: each command with its arguments and options, and what the exit codes mean."""
+"""The commands on the page: each with its arguments and options, and the meaning of the exit codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,14 @@ from lossrun.shell import PROGRAM
 
 @dataclass(frozen=True, slots=True)
 class CommandEntry:
-    """`usage`: without the program. `help`: paragraphs. `rows`: names of an argument or option, and its help."""
+    """The help of a command.
+
+    Attributes:
+        name: The name of the command.
+        usage: Its usage, without the name of the program.
+        help: Its paragraphs.
+        rows: For each argument or option, its names and its help.
+    """
 
     name: str
     usage: str
@@ -40,7 +47,7 @@ def command_section(told: CommandEntry, level: int) -> Markup:
 
 
 def commands_table(commands: Sequence[CommandEntry]) -> Markup:
-    """Every command in a row."""
+    """Return a table with a row for each command."""
     rows = [
         [element("a", element("code", told.name), href=f"#command-{told.name}"), sentence(told.help[0])]
         for told in commands

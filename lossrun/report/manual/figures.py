@@ -1,4 +1,4 @@
-"""Curves of the manual, as SVG that needs no script: losses over their outputs, rates over a run."""
+"""Draw the curves of the manual as SVG without a script: losses over their outputs, rates over a run."""
 
 from collections.abc import Sequence
 from math import hypot, isfinite
@@ -15,13 +15,13 @@ Curve: TypeAlias = tuple[str, Sequence[float], Sequence[float]]
 _WIDE: Final = 440  # units of a drawing, about a pixel each on a small screen
 _HIGH: Final = 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 430, 8, 206
-_DASHES: Final = 4  # then the last one again
-_LEAST: Final = 0.15  # units by which a point must stand off the line between others to be drawn
+_DASHES: Final = 4  # further curves repeat the last one
+_LEAST: Final = 0.15  # units; points nearer to the line between their neighbours are left out
 _ROUNDING: Final = 1e-15
 
 
 class Picture(Protocol):
-    """A loss as `components.loss_curves` computes it."""
+    """A loss as `components.losses.curves` computes it."""
 
     @property
     def name(self) -> str: ...
@@ -36,7 +36,7 @@ class Picture(Protocol):
 
 
 def loss_figure(picture: Picture) -> Markup:
-    """The loss beside its neighbours, and a table of its values and slopes."""
+    """Draw a loss next to similar losses, with a table of its values and slopes."""
     title = f"{picture.name}, over the {picture.axis}"
     return element(
         "figure",
@@ -49,7 +49,7 @@ def loss_figure(picture: Picture) -> Markup:
 
 
 def rate_figure(name: str, curves: Sequence[Curve]) -> Markup:
-    """The rate as a share of `learning_rate`, over the epochs of a run."""
+    """Draw the rate as a share of `learning_rate`, over the epochs of a run."""
     title = f"{name}: share of learning_rate over a run of {max(curves[0][1]):g} epochs"
     top = max(1.0, *(max(shares) for _, _, shares in curves))
     return element(
@@ -81,7 +81,7 @@ def _drawing(title: str, curves: Sequence[Curve], limits: tuple[float, float], l
         grid.append(element("line", x1=at, x2=at, y1=_BOTTOM, y2=_BOTTOM + 4, class_="axis"))
     grid.append(element("line", x1=_LEFT, x2=_RIGHT, y1=_BOTTOM, y2=_BOTTOM, class_="axis"))
     grid.append(element("text", label, x=(_LEFT + _RIGHT) / 2, y=_BOTTOM + 37, text_anchor="middle", class_="label"))
-    # The loss itself comes last, above its neighbours. What leaves the frame is cut off by the inner drawing.
+    # The loss itself is drawn last, on top of the others. The inner drawing cuts off what leaves the frame.
     lines = [_line(place, curve, x, y) for place, curve in reversed(list(enumerate(curves)))]
     inside = element("svg", *lines, x=_LEFT, y=_TOP, width=_RIGHT - _LEFT, height=_BOTTOM - _TOP)
     named = ", ".join(name for name, _, _ in curves)
@@ -106,7 +106,7 @@ def _line(place: int, curve: Curve, x: Axis, y: Axis) -> Markup:
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Without the points that lie on the line between others (Ramer 1972, Douglas and Peucker 1973)."""
+    """Return the points, without those on the line between others (Ramer 1972, Douglas and Peucker 1973)."""
     kept = {0, len(points) - 1}
     spans = [(0, len(points) - 1)]
     while spans:
@@ -122,7 +122,7 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def _style(place: int) -> str:
-    """A colour and, for the neighbours, a dash: they are told apart in print too."""
+    """Return the classes of a curve: a colour, and a dash for the other losses, which also works without colour."""
     return f"c{place} d{min(place, _DASHES - 1)}"
 
 
@@ -151,5 +151,5 @@ def _values(picture: Picture) -> Markup:
 
 
 def _number(value: float) -> str:
-    # What is left of a sine of 180 degrees is no slope, and -0 is 0.
+    # The rounded sine of 180 degrees is no slope, and -0 is 0.
     return format_number(0.0 if abs(value) < _ROUNDING else value)

@@ -1,4 +1,4 @@
-"""Tables that help to choose: every component of a kind in a row, and names from elsewhere that are none of ours."""
+"""Tables that help to choose: a row for each component of a kind, and names of other programs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,7 +14,7 @@ from lossrun.report.reference.listing import choosing_facts, short
 
 
 def overview_table(components: Sequence[Component], task: Task | None = None) -> Markup:
-    """A row for each: its name, what to choose it by, what it is."""
+    """Return a table with a row for each component: its name, how to choose it, and what it is."""
     facts = [choosing_facts(component, task) for component in components]
     names = list(dict.fromkeys(name for fact in facts for name, text in fact.items() if text))
     rows = [
@@ -29,13 +29,13 @@ def overview_table(components: Sequence[Component], task: Task | None = None) ->
 
 
 def subjects_table(kind: str, meanings: Mapping[str, str], outcomes: Mapping[str, str], heads: Sequence[str]) -> Markup:
-    """The same for rules and diagnoses. `outcomes`: what follows."""
+    """Return the same table for rules and diagnoses; `outcomes` says what follows from each."""
     rows = ([link(Reference(kind, name)), outcomes[name], sentence(meaning)] for name, meaning in meanings.items())
     return table(heads, rows, "overview")
 
 
 def elsewhere(kind: str) -> Iterator[Markup]:
-    """Names that people know from other programs, and what to use here; nothing where there are none."""
+    """Yield a table of names from other programs and what to use instead, if there are such names."""
     reasons = ANSWERS if kind == "key" else NONE_OF_OURS.get(kind, {})
     by_reason: dict[str, list[str]] = {}
     for name, reason in reasons.items():

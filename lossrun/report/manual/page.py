@@ -1,5 +1,7 @@
-"""The manual as one page of HTML, made of the catalogue, the rules and the commands themselves. It needs no network,
-and no script to be read: a script adds the search."""
+"""Write the manual as one page of HTML, from the catalogue, the rules and the commands.
+
+The page needs no network. It can be read without scripts; a script adds the search.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +39,7 @@ _KINDS: Final = ("loss", "optimizer", "schedule", "model", "dataset", "metric")
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What has to be computed: the losses' pictures, by name, and the schedules' curves."""
+    """The computed parts of the page: pictures of losses and curves of schedules, by name."""
 
     losses: Mapping[str, Sequence[Picture]]
     schedules: Mapping[str, Sequence[Curve]]
@@ -45,7 +47,7 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class _Chapter:
-    """`entries`: what the table of contents lists under it, (id, title)."""
+    """A chapter; `entries` are the (id, title) that the table of contents lists under it."""
 
     identity: str
     title: str
@@ -93,7 +95,7 @@ def _chapters(commands: Sequence[CommandEntry], curves: Curves) -> Iterator[_Cha
 
 
 def _start() -> _Chapter:
-    """The required keys, a config of nothing else, and longer ones to start from."""
+    """Return the first chapter: the required keys, the shortest config, and longer ones to start from."""
     required = [key for key in KEYS if key.default is REQUIRED]
     rows = [
         part
@@ -118,11 +120,13 @@ def _start() -> _Chapter:
                 element("code", "config.yaml"),
                 " and train with ",
                 element("code", command("train", "config.yaml")),
-                ". A word is short for a mapping with that name: ",
+                ". A word is short for a mapping with this name: ",
                 element("code", "loss: huber"),
-                " is ",
+                " means ",
                 element("code", "loss: {name: huber}"),
-                ", which has room for parameters.",
+                ". The longer form can also set parameters: ",
+                element("code", "loss: {name: huber, delta: 2.0}"),
+                ".",
             ),
             element("p", "Longer configs, with comments, to start from:"),
             *templates,
@@ -135,7 +139,7 @@ def _code(text: str) -> Markup:
 
 
 def _keys() -> _Chapter:
-    """The keys of the config itself; those of components stand with these."""
+    """Return the chapter on the keys of the config itself; keys of components are with these components."""
     own = [key for key in file_keys().values() if not key.kind]
     required = {key.name for key in KEYS if key.default is REQUIRED}
     groups = (
@@ -159,7 +163,7 @@ def _entries(kind: str, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _components(kind: str, curves: Curves) -> _Chapter:
-    """A table to choose by, the components, the keys under them, and names from elsewhere."""
+    """Return the chapter on a kind: a table to choose from, the components, their keys, and names of other programs."""
     content = [element("p", _chapter_intro(kind))]
     if kind == "loss":
         content += _losses_by_task(curves)
@@ -186,11 +190,11 @@ def _components(kind: str, curves: Curves) -> _Chapter:
 def _chapter_intro(kind: str) -> Markup:
     if key := file_keys().get(kind):
         return sentence(key.meaning)
-    return sentence("every run is scored by each metric and loss of its task that has a meaning for its data")
+    return sentence("every run is scored by all metrics and losses of its task that have a meaning for its data")
 
 
 def _losses_by_task(curves: Curves) -> Iterator[Markup]:
-    """For each task the table of its losses, the usual one first, then those that no task before it has."""
+    """Yield, for each task, a table of its losses with the usual one first, then the losses not yet described."""
     losses = [loss for loss in COMPONENTS["loss"] if isinstance(loss, Loss)]
     yield element("p", "What the columns of the tables mean:")
     pairs = ((element("dt", name), element("dd", meaning)) for name, meaning in LOSS_COLUMNS.items())
@@ -238,7 +242,7 @@ def _diagnoses() -> _Chapter:
     meanings = {name: found.meaning for name, found in DIAGNOSES.items()}
     outcomes = {name: outcome(name) for name in DIAGNOSES}
     content = [
-        element("p", "What training looks for while it runs, and names in the last words of its message."),
+        element("p", "Training looks for these while it runs. The last words of its message name the diagnosis."),
         subjects_table("diagnosis", meanings, outcomes, ("diagnosis", "then", "what it is")),
         *(article_section(article(Topic("diagnosis", name, found, name)), 3) for name, found in DIAGNOSES.items()),
     ]

@@ -1,4 +1,4 @@
-"""Plain text of declarations as HTML: sentences, code in backticks, formulas, links to other topics."""
+"""Turn the plain text of declarations into HTML: sentences, code in backticks, formulas, links to other topics."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import Final
 from lossrun.report.html.markup import Markup, element, joined
 from lossrun.report.reference.article import Piece, Reference
 
-# An exponent or index; a letter that stands for a number; a sign.
+# An exponent or an index, a letter that means a number, or a sign.
 _FORMULA: Final = re.compile(
     r"\^(?P<power>\([^()]*\)|[A-Za-z0-9_]+(\([^()]*\))?)"
     r"|(?P<base>\bsum|\b[A-Za-z])_(?P<index>[A-Za-z0-9]+)\b"
@@ -15,14 +15,14 @@ _FORMULA: Final = re.compile(
     r"|(?P<sign><=|>=|(?<= )-(?= )|(?<![\w)])-(?=[\w(]))"
 )
 _SIGNS: Final = {"<=": "≤", ">=": "≥", "-": "−"}
-# An ordinary word, and no name of a key or a number.
+# An ordinary word, not the name of a key or a number.
 _WORD: Final = re.compile(r"[a-z][a-z-]*(?![\w(.]|: )")
-# `a` before a word is an article, before a sign a number.
+# `a` is an article before a word, and a number before a sign.
 _ARTICLE: Final = re.compile(r"a [a-z]{3,}")
 
 
 def identity(reference: Reference) -> str:
-    """The id of its section, which links lead to."""
+    """Return the id of a topic's section, for links."""
     return f"{reference.kind}-{reference.name}"
 
 
@@ -31,7 +31,7 @@ def link(reference: Reference) -> Markup:
 
 
 def codes(names: Sequence[str]) -> Iterator[str]:
-    """The names as code, with commas between them."""
+    """Yield the names as code, with commas between them."""
     for place, name in enumerate(names):
         if place:
             yield ", "
@@ -39,7 +39,7 @@ def codes(names: Sequence[str]) -> Iterator[str]:
 
 
 def prose(text: str) -> Markup:
-    """Text with what stands in backticks as code, and with raised exponents."""
+    """Return the text with code for what is in backticks, and with raised exponents."""
     parts = re.split(r"`([^`]+)`|\^(\w+)", text)
     names = (None, "code", "sup")
     return joined(
@@ -48,13 +48,13 @@ def prose(text: str) -> Markup:
 
 
 def sentence(text: str) -> Markup:
-    """A fragment of a declaration as a sentence: with a capital and a full stop."""
+    """Return a text of a declaration as a sentence, with a capital letter and a full stop."""
     begun = text[:1].upper() + text[1:] if _WORD.match(text) else text
     return prose(begun if begun.endswith((".", "?", "!")) else f"{begun}.")
 
 
 def lines(content: Iterable[Piece]) -> list[Markup]:
-    """The content of a fact, a piece of markup for each of its lines."""
+    """Return a piece of markup for each line of a fact."""
     found: list[list[Markup]] = [[]]
     for piece in content:
         if isinstance(piece, Reference):
@@ -68,7 +68,7 @@ def lines(content: Iterable[Piece]) -> list[Markup]:
 
 
 def formula(text: str) -> Markup:
-    """A formula with raised exponents, lowered indices and letters in italics."""
+    """Return a formula with raised exponents, lowered indices and letters in italics."""
     return joined(_formula(text))
 
 

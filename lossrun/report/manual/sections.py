@@ -1,4 +1,4 @@
-"""One article of the reference as a section of the page."""
+"""Write an article of the reference as a section of the page."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -17,7 +17,7 @@ _EXAMPLE_TITLES: Final = {"in a config": "Example"}
 
 
 def article_section(told: Article, level: int, *figures: Markup) -> Markup:
-    """All that an article says. `level`: of its heading. `figures`: curves to show beside the text."""
+    """Return the section of an article; its heading has the `level`, and `figures` are next to the text."""
     reference = Reference(told.kind, told.name)
     text = [element("p", sentence(told.meaning), class_="meaning"), *_formula(told), *_facts(told.facts)]
     body = element("div", *text)
@@ -36,7 +36,7 @@ def article_section(told: Article, level: int, *figures: Markup) -> Markup:
 
 
 def brief_section(told: Article, level: int) -> Markup:
-    """A key of a component in few lines: the component's own section says the rest."""
+    """Return a short section for a key of a component; the section of the component says the rest."""
     reference = Reference(told.kind, told.name)
     kept = [one for one in told.facts if one.label not in ("belongs to",)]
     owners = [one for one in told.facts if one.label == "belongs to"]
@@ -52,7 +52,7 @@ def brief_section(told: Article, level: int) -> Markup:
 
 
 def searched(title: str, noun: str, also: Sequence[str] = ()) -> dict[str, str | None]:
-    """What the search goes by besides the text."""
+    """Return the attributes that the search reads in addition to the text."""
     return {"data_title": title, "data_noun": noun, "data_also": "\n".join(also) or None}
 
 
@@ -73,7 +73,7 @@ def _formula(told: Article) -> Iterator[Markup]:
 
 
 def _facts(facts: Sequence[Fact]) -> Iterator[Markup]:
-    """Labels and texts; what a fact says line by line stands in as many."""
+    """Yield labels and texts; each line of a fact is a line on the page."""
     if facts:
         pairs: list[Markup] = []
         for label, alike in groupby(facts, key=lambda fact: fact.label):
@@ -113,7 +113,7 @@ def _layers(drawn: Sequence[ModelLayers], level: int) -> Iterator[Markup]:
         yield table(HEADS, layer_rows(one.layers), "layers")
 
 
-# Where the parameters of a component of a kind stand in a config.
+# The key of a config that has the parameters of each kind of component.
 PATHS: Final = {
     "loss": "loss",
     "optimizer": "optimizer",
@@ -127,7 +127,7 @@ PATHS: Final = {
 
 
 def _spellings(groups: Sequence[Spellings], level: int) -> Iterator[Markup]:
-    """Other names, and what each brings along."""
+    """Yield a list of other names, with what each one sets."""
     if not groups:
         return
     yield element(f"h{level}", "Also known as")
@@ -137,7 +137,7 @@ def _spellings(groups: Sequence[Spellings], level: int) -> Iterator[Markup]:
         if group.implied:
             said.append(joined([" with ", element("code", group.implied)]))
         if form := group.called.get("inputs"):
-            said.append(f"; called from Python it takes {form} unless told otherwise")
+            said.append(f"; called from Python it takes {form} by default")
         if group.remark:
             said.append(joined([". ", sentence(group.remark)]))
         entries.append(element("li", *codes(group.names), *said))
@@ -150,7 +150,7 @@ def _examples(told: Article, level: int) -> Iterator[Markup]:
 
 
 def _example(example: ArticleExample, beside: Sequence[ArticleExample], level: int) -> Markup:
-    """A whole config; its own lines, those that no other example has, stand out."""
+    """Return a whole config; lines that no other example has are in bold."""
     others = {line for other in beside if other is not example for line in other.lines}
     own = set(example.lines) - others
     shown = (element("b", line) if line in own else line for line in whole_config(example.lines))

@@ -1,4 +1,4 @@
-"""Tables of the page. On a small screen a row becomes a block, and each cell bears the name of its column."""
+"""Write the tables of the page. On a small screen a row becomes a block, and each cell shows the name of its column."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from lossrun.report.html.markup import Markup, element
 
 Cell = str | Markup
-# The first cell names the row. With it the row's attributes.
+# The cells of a row, the first of which names it, and the row's attributes.
 Row = tuple[Sequence[Cell], Mapping[str, Any]]
 
 
@@ -15,7 +15,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], class_: str | No
 
 
 def marked_table(heads: Sequence[str], rows: Iterable[Row], class_: str | None = None) -> Markup:
-    """The same with attributes for each row: an id to link to, what the search goes by."""
+    """Return a table whose rows have attributes, such as an id for links and words for the search."""
     head = element("tr", *(element("th", name, scope="col") for name in heads))
     body = [
         element(

@@ -1,4 +1,4 @@
-"""Whole configs around the lines that an example shows, so that each can be saved and trained as it is."""
+"""Complete the lines of an example to a whole config, so that it can be saved and trained as it is."""
 
 from collections.abc import Mapping, Sequence
 from math import floor, log10, sqrt
@@ -15,7 +15,7 @@ from lossrun.config.reader import parse
 from lossrun.data import known_facts
 from lossrun.report.reference.examples import values_without_default
 
-# Data that are made up: no file is needed and nothing is downloaded.
+# Computed data, so that examples need no file and no download.
 _DATA: Final[Mapping[Task, Any]] = {
     "regression": "synthetic_regression",
     "binary": {"name": "synthetic_classification", "kind": "moons"},
@@ -28,11 +28,14 @@ _TAKES_IMAGES: Final = "cnn"
 
 
 def whole_config(lines: Sequence[str]) -> tuple[str, ...]:
-    """The lines, of several for one key the last, among those for the other required keys, with values that fit."""
+    """Return the lines together with lines for all other required keys, with values that fit.
+
+    If several lines set the same key, the last one is used.
+    """
     given: dict[str, list[str]] = {}
     for line in lines:
         if line.startswith(" "):
-            given[next(reversed(given))].append(line)  # it continues the key above
+            given[next(reversed(given))].append(line)  # the line continues the key above
         else:
             given[line.partition(":")[0]] = [line]
     known = parse("\n".join(line for block in given.values() for line in block), "example")[0] if given else {}
@@ -44,7 +47,7 @@ def whole_config(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def _rest(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The required keys that are not given, and what the given ones ask for besides."""
+    """Return the required keys that are not given, and other keys that the given ones need."""
     task = _task(given)
     found: dict[str, Any] = {"dataset": _data(task, given), "model": "mlp", "loss": USUAL_LOSSES[task]}
     found["optimizer"] = "adam"
@@ -59,7 +62,7 @@ def _rest(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _task(given: Mapping[str, Any]) -> Task:
-    """As the data say; else the first task of the loss, or of the metric to compare by."""
+    """Return the task of the data; without data the first task of the loss, or of the metric that decides."""
     if "dataset" in given:
         return _task_of_data(given["dataset"])
     if loss := _component("loss", given.get("loss")):
@@ -77,7 +80,7 @@ def _task_of_data(dataset: Any) -> Task:
 
 
 def _data(task: Task, given: Mapping[str, Any]) -> Any:
-    """Data that the given loss has a meaning for, and images for a model of images."""
+    """Return data that suit the given loss; for a model of images, return images."""
     if _takes_images(given):
         return _IMAGES
     loss = _component("loss", given.get("loss"))
@@ -90,7 +93,7 @@ def _data(task: Task, given: Mapping[str, Any]) -> Any:
 
 
 def _component(kind: str, value: Any) -> Component | None:
-    """What a word, or a mapping with a name, means."""
+    """Return the component that a word, or a mapping with a name, means."""
     found = find(kind, _name(value)) if value else None
     return found.component if found else None
 
@@ -104,6 +107,6 @@ def _name(value: Any) -> str:
 
 
 def _middle(low: float, high: float) -> float:
-    """A round number between the two, by magnitude."""
+    """Return a round number near the geometric mean of two numbers."""
     middle = sqrt(low * high)
     return round(middle, -floor(log10(middle)))

@@ -1,1 +1,1 @@
-"""What the catalogue holds, explained: lists, single topics, pictures of losses and schedules."""
+"""Explain what the catalogue holds: lists, single topics, pictures of losses and schedules."""

@@ -1,4 +1,4 @@
-"""`lossrun list rules` and `list diagnoses`: what is looked at before a run and while it trains."""
+"""`lossrun list rules` and `list diagnoses`: what lossrun checks before a run and while it trains."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from lossrun.shell import command
 
 
 def print_advice(console: Console, kind: str, *, full: bool) -> None:
-    """A row for each: its name, what follows, and what it looks for. `full`: each in full."""
+    """Print a row for each rule or diagnosis: its name, what follows, and what it looks for; or `full` texts."""
     if full:
         for name, sections in _details(kind).items():
             print_pairs(console, [(name, _subjects(kind)[name])], style="bold")
@@ -35,7 +35,7 @@ def print_advice(console: Console, kind: str, *, full: bool) -> None:
 
 
 def _subjects(kind: str) -> dict[str, str]:
-    """What each looks for, in a sentence."""
+    """Return what each rule or diagnosis looks for, in a sentence."""
     subjects = RULES if kind == "rule" else DIAGNOSES
     return {name: subject.meaning for name, subject in subjects.items()}
 
@@ -58,7 +58,7 @@ def _details(kind: str) -> dict[str, list[tuple[str, str]]]:
 
 
 def advice_records(kind: str) -> list[dict[str, object]]:
-    """The same as plain values, for JSON."""
+    """Return the rules or diagnoses as plain values, for JSON."""
     if kind == "diagnosis":
         return [asdict(found) for found in DIAGNOSES.values()]
     return [
@@ -85,7 +85,7 @@ def outcome(name: str) -> str:
 
 
 def _lines(sections: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """A row for each line of a text, so that an example keeps its lines."""
+    """Return a row for each line of a text, so that an example keeps its lines."""
     return [
         (name if number == 0 else "", line) for name, text in sections for number, line in enumerate(text.splitlines())
     ]

@@ -1,4 +1,4 @@
-"""What the reference says about one topic, in pieces that a terminal and a page of HTML can both show."""
+"""The parts of an article about one topic, which a terminal and a page of HTML can both show."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from lossrun.report.reference.model_layers import ModelLayers
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Another topic; as text, its name."""
+    """A reference to a topic; as text it is the topic's name."""
 
     kind: str
     name: str
@@ -26,7 +26,7 @@ Piece: TypeAlias = str | Reference
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A label and what is said under it. A line break in the content begins a line of its own."""
+    """A label and a text. Line breaks in the text are kept."""
 
     label: str
     content: tuple[Piece, ...]
@@ -38,9 +38,13 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class ParameterRow:
-    """A key inside a component or a mapping, `name` being its path there. `default` is YAML, None for a required one.
+    """A key of a component or of a mapping.
 
-    `aliases`: what else it is called. `values`: what frameworks call some of its values, and what these are here.
+    Attributes:
+        name: Its path within the component or mapping.
+        default: The default as YAML; None for a required key.
+        aliases: Its other names.
+        values: {what a framework calls a value: what it is here}.
     """
 
     name: str
@@ -53,7 +57,7 @@ class ParameterRow:
 
     @property
     def text(self) -> str:
-        """All of it but the name, on one line."""
+        """Everything except the name, on one line."""
         unit = f" [{self.unit}]" if self.unit else ""
         default = "required" if self.default is None else f"default {self.default}"
         also = f"; also {', '.join(self.aliases)}" if self.aliases else ""
@@ -62,8 +66,12 @@ class ParameterRow:
 
 @dataclass(frozen=True, slots=True)
 class Spellings:
-    """Other names of a component that carry the same. `implied`: parameters, as YAML; `remark`: how the framework's own
-    differs in more than parameters; `called`: what its function assumes when it is called without options."""
+    """Other names of a component that mean the same.
+
+    Attributes:
+        implied: The parameters that they set, as YAML.
+        remark, called: As in `catalog.declaration.Alias`.
+    """
 
     names: tuple[str, ...]
     implied: str = ""
@@ -73,8 +81,12 @@ class Spellings:
 
 @dataclass(frozen=True, slots=True)
 class ArticleExample:
-    """Lines of a config that show the topic; of several lines for one key each is an alternative. `options`: the same
-    on the command line."""
+    """An example of a topic.
+
+    Attributes:
+        lines: Lines of a config; several lines for one key are alternatives.
+        options: The same as options of the command line.
+    """
 
     title: str
     lines: tuple[str, ...]
@@ -83,8 +95,13 @@ class ArticleExample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
-    """`kind` and `name`: as in `Reference`. `conventions`: what the spelling that was asked for stands for. `letters`:
-    what the letters of the formula mean. `lists`: the command that lists topics of this kind, "" where there is none.
+    """An article about one topic.
+
+    Attributes:
+        kind, name: As in `Reference`.
+        conventions: What the requested spelling means.
+        letters: What the letters of the formula mean.
+        lists: The command that lists topics of this kind; "" if there is none.
     """
 
     kind: str
@@ -104,7 +121,7 @@ class Article:
 
     @property
     def noun(self) -> str:
-        """What the topic is, in words."""
+        """The kind of the topic, in words."""
         return {"rule": "lint rule", "key": "key of the config"}.get(self.kind, self.kind)
 
 
@@ -113,12 +130,12 @@ def fact(label: str, *content: Piece) -> Fact:
 
 
 def told(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """Those that say something."""
+    """Return the facts that have a text."""
     return tuple(one for one in facts if one.text)
 
 
 def listed(references: Iterable[Reference]) -> Iterator[Piece]:
-    """The references with commas between them."""
+    """Yield the references with commas between them."""
     for place, reference in enumerate(references):
         if place:
             yield ", "
@@ -126,7 +143,7 @@ def listed(references: Iterable[Reference]) -> Iterator[Piece]:
 
 
 def parameter_rows(key: Key, prefix: str = "") -> Iterator[ParameterRow]:
-    """One row for a parameter; one for each of a group's."""
+    """Yield a row for a parameter, or a row for each parameter of a group."""
     if isinstance(key, KeyGroup):
         for inner in key.parameters:
             yield from parameter_rows(inner, f"{prefix}{key.name}.")
@@ -144,7 +161,7 @@ def parameter_rows(key: Key, prefix: str = "") -> Iterator[ParameterRow]:
 
 
 def spelling_groups(component: Component) -> tuple[Spellings, ...]:
-    """Every other spelling of the component, those that carry the same together."""
+    """Return all other spellings of the component; those that mean the same are together."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     called: dict[str, dict[str, Any]] = {}
     for alias in component.aliases:

@@ -1,4 +1,4 @@
-"""From a topic to its article: components, lint rules, diagnoses and keys of the config told in one form."""
+"""Write the article of a topic: a component, a lint rule, a diagnosis or a key of the config."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -19,12 +19,12 @@ from lossrun.report.reference.model_layers import model_layers
 from lossrun.report.reference.topics import Topic
 from lossrun.shell import command
 
-# How a framework's function takes a yes and a no.
+# How a framework's function takes binary labels.
 _LABELS: Final = {"signs": "-1 and 1", "either": "0 and 1, or -1 and 1"}
 
 
 def article(topic: Topic) -> Article:
-    """All that lossrun knows of the topic."""
+    """Return everything that lossrun knows about the topic."""
     subject = topic.subject
     if isinstance(subject, Component):
         return _of_component(topic, subject)
@@ -76,7 +76,7 @@ def _of_component(topic: Topic, component: Component) -> Article:
 
 
 def _conventions(topic: Topic, component: Component) -> str:
-    """What the spelling brings, and what the plain name has in its place; "" where it brings nothing."""
+    """Return what the spelling sets, and what the plain name has instead; "" if the spelling sets nothing."""
     if not (topic.implies or topic.remark or topic.called):
         return ""
     said = []
@@ -86,22 +86,22 @@ def _conventions(topic: Topic, component: Component) -> str:
         instead = f" instead of {yaml_text(key.default)}" if key is not None else ""
         said.append(f"{name}{also} {yaml_text(value)}{instead}")
     text = f"{topic.spelling} is {component.name}"
-    text += f" with conventions of its own: {', '.join(said)}." if said else "."
+    text += f" with other defaults: {', '.join(said)}." if said else "."
     if form := topic.called.get("inputs"):
-        text += f" From Python, lossrun.loss({topic.spelling!r}) takes {form} unless told otherwise; in a config "
-        text += "model.output decides."
+        text += f" From Python, lossrun.loss({topic.spelling!r}) takes {form} by default; in a config model.output "
+        text += "decides."
     if labels := _LABELS.get(topic.called.get("labels", "")):
         text += f" From Python, lossrun.loss({topic.spelling!r}) takes targets of {labels}."
     if topic.remark:
         text += f" {topic.remark}."
     bare = find(topic.kind, topic.spelling.rpartition(".")[2])
     if said and "." in topic.spelling and bare and bare.implies != topic.implies:
-        text += f" {topic.spelling.rpartition('.')[2]} alone would not have them."
+        text += f" Without the prefix, {topic.spelling.rpartition('.')[2]} does not have them."
     return text
 
 
 def _brought(topic: Topic, component: Component) -> dict[str, Any]:
-    """What the spelling carries that the plain name would not have anyway."""
+    """Return the parameters that the spelling sets to other values than the plain name has."""
     defaults = {key.name: key.default for key in component.parameters}
     return {name: value for name, value in topic.implies.items() if defaults.get(name) != value}
 
@@ -121,7 +121,7 @@ def _diagnosis(diagnosis: Diagnosis) -> Iterator[Fact]:
     yield fact("why", diagnosis.why)
     yield fact("what to do", diagnosis.remedy)
     ends = (
-        f"the run (that seed of it) ends: exit code {DivergedError.exit_code}"
+        f"the run ends, or only this seed of it; exit code {DivergedError.exit_code}"
         if diagnosis.diverged
         else "training goes on"
     )

@@ -1,4 +1,4 @@
-"""What is told of a component besides its parameters: for each kind, what a person asks before using one."""
+"""The facts about a component besides its parameters: for each kind, what people ask before they use one."""
 
 import re
 from collections.abc import Iterator
@@ -26,12 +26,12 @@ _LETTERS: Final = {
         "rate": "rate the learning rate",
     },
 }
-# Names that are also words.
+# Names that are also ordinary words of these texts.
 _EVERYDAY: Final = {"step", "constant", "linear"}
 
 
 def component_facts(component: Component) -> Iterator[Fact]:
-    """In the order to read them. A fact may have nothing to say."""
+    """Yield the facts in reading order. A fact may be empty."""
     yield fact("when", component.when)
     match component:
         case Loss():
@@ -47,19 +47,19 @@ def component_facts(component: Component) -> Iterator[Fact]:
 
 
 def letters(component: Component) -> str:
-    """What the letters of the formula stand for."""
+    """Return what the letters of the formula mean."""
     known = _LETTERS.get(component.kind, {})
     words = set(re.findall(r"[A-Za-z]+", component.formula))
     if "e" in words:
         words |= {"t", "y"}
-    # A letter that the formula itself explains needs no second word.
+    # The formula itself explains some letters.
     return "; ".join(
         text for letter, text in known.items() if letter in words and f"{letter} = " not in component.formula
     )
 
 
 def see_also(component: Component) -> tuple[Reference, ...]:
-    """The others of its kind that its text names, and those whose text names it."""
+    """Return the components of the same kind that its text names, and those whose text names it."""
 
     def names(text: str) -> set[str]:
         return set(re.findall(r"[a-z0-9_]+", text))
@@ -79,14 +79,14 @@ def _loss(loss: Loss) -> Iterator[Fact]:
     if loss.scale != "any" and loss.metric:
         yield fact(
             "shown",
-            f"as val_{loss.name} and test_{loss.name} for {SCALES[loss.scale][1]}; for other targets only where the "
-            "config watches or compares by it. The loss of a run trained with it is val_loss.",
+            f"as val_{loss.name} and test_{loss.name} for {SCALES[loss.scale][1]}; for other targets only if the "
+            "config watches it or compares by it. In a run trained with this loss, its value is val_loss.",
         )
 
 
 def _optimizer(optimizer: Optimizer) -> Iterator[Fact]:
     low, high = optimizer.usual_rates
-    yield fact("usual rates", f"{number(low)} to {number(high)}; outside of it `check` warns")
+    yield fact("usual rates", f"{number(low)} to {number(high)}; `check` warns about others")
     yield fact(
         "elementwise",
         "yes: each weight is updated from its own gradient alone, so the models of several seeds train as one"
@@ -95,22 +95,22 @@ def _optimizer(optimizer: Optimizer) -> Iterator[Fact]:
     )
     yield fact(
         "scale of loss",
-        "matters: steps are as large as the gradient, so twice the loss asks for half the rate"
+        "matters: steps are as large as the gradient, so a loss twice as large needs half the rate"
         if optimizer.scales_with_gradient
-        else "does not matter: the gradient's size is divided out",
+        else "does not matter: steps are divided by the size of the gradient",
     )
     if optimizer.full_batch:
-        yield fact("batches", "batch_size: full only, as its rule asks for")
+        yield fact("batches", "only batch_size: full, because its rule needs the gradient of all samples")
 
 
 def _schedule(schedule: Schedule) -> Iterator[Fact]:
     unless = " (unless over_epochs is set)" if schedule.parameter("over_epochs") else ""
     yield fact(
         "over the run",
-        f"yes: the rate at a step depends on how many epochs were asked for{unless}, so a run extended by resume "
-        "differs from one that was longer from the start"
+        f"yes: the rate at a step depends on the configured number of epochs{unless}, so a run that is extended with "
+        "resume differs from one that was longer from the start"
         if schedule.depends_on_length
-        else "no: the rate at a step is the same however many epochs follow",
+        else "no: the rate at a step does not depend on the number of epochs",
     )
 
 
@@ -119,11 +119,11 @@ def _metric(metric: Metric) -> Iterator[Fact]:
     yield fact("better", "lower" if metric.goal == "min" else "higher")
     judged = [task for task, names in PRIMARY_METRICS.items() if metric.name in names]
     if judged:
-        yield fact("verdicts", f"`compare` judges {' and '.join(judged)} runs by it")
+        yield fact("verdicts", f"`compare` uses it for its verdict on {' and '.join(judged)} runs")
 
 
 def _dataset(dataset: DatasetDeclaration) -> Iterator[Fact]:
-    yield fact("task", dataset.task or "as the config or the data say")
+    yield fact("task", dataset.task or "set by the config or derived from the data")
     yield fact("samples", dataset.samples)
     if shape := dataset.input_shape:
         yield fact("inputs", f"shape ({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})")

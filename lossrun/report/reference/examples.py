@@ -8,7 +8,7 @@ from lossrun.catalog.declaration import Component
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.parameter import Parameter
 
-# Parameters that many components have and that tell nothing about the one.
+# Parameters that many components have, so that they say little about a single one.
 _LESS_TELLING: Final = (
     "label_smoothing",
     "bias",
@@ -34,7 +34,7 @@ def _examples(component: Component) -> dict[str, Any]:
 
 
 def yaml_lines(component: Component) -> Iterator[str]:
-    """Lines of a config that name the component: as short as may be, then with what is its own to set."""
+    """Yield lines of a config that name the component: the shortest one, then one with its own parameters."""
     needed = ", ".join(f"{key}: {yaml_text(value)}" for key, value in _examples(component).items())
     name = f"{{name: {component.name}, {needed}}}" if needed else component.name
     own = _own_parameters(component)
@@ -59,7 +59,7 @@ def yaml_lines(component: Component) -> Iterator[str]:
 
 
 def _own_parameters(component: Component) -> str:
-    """Those with plain defaults that no other kind of setting overshadows, at their defaults."""
+    """Return up to three parameters with plain defaults that are typical of the component, at their defaults."""
     shown = [
         f"{key.name}: {yaml_text(key.default)}"
         for key in component.parameters

@@ -1,4 +1,4 @@
-"""`lossrun explain`: all that lossrun knows of one name, in the words of its declaration."""
+"""`lossrun explain`: print everything that lossrun knows about one name."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -20,7 +20,7 @@ MEASURE: Final = 100
 
 
 def print_topic(console: Console, topic: Topic) -> None:
-    """Name and meaning, what is known, and lines of YAML to copy: as wide as the terminal, and at most `MEASURE`."""
+    """Print the name and meaning, the facts, and lines of YAML to copy, at most `MEASURE` cells wide."""
     told = article(topic)
     _print_heading(console, told.name, told.noun)
     _print_paragraph(console, told.meaning)
@@ -43,9 +43,10 @@ def print_topic(console: Console, topic: Topic) -> None:
 
 
 def print_sections(console: Console, sections: Sequence[tuple[str, str]], indent: int = 0) -> None:
-    """A name and a text on each line, the texts aligned. Where a long name leaves the text little room, it goes below.
+    """Print a name and a text on each line, with the texts aligned; the text of a long name begins below it.
 
-    Lines of a text stay lines; each is wrapped at blanks."""
+    Line breaks in a text are kept, and each line is wrapped at blanks.
+    """
     width = measure(console)
     column = min(max(len(name) for name, _ in sections) + 2, 16) if sections else 0
     for name, text in sections:
@@ -62,12 +63,12 @@ def print_sections(console: Console, sections: Sequence[tuple[str, str]], indent
 
 
 def measure(console: Console) -> int:
-    """How wide the text may be."""
+    """Return the width of the text in cells."""
     return min(console.width, MEASURE)
 
 
 def _sections(told: Article) -> Iterator[tuple[str, str]]:
-    """A label and a text for each, without those that say nothing."""
+    """Yield a label and a text for each section that is not empty."""
     sections = (
         ("formula", "\n".join(filter(None, (told.formula, told.letters)))),
         *((one.label, one.text) for one in told.facts),
@@ -95,7 +96,7 @@ def _print_paragraph(console: Console, text: str) -> None:
 
 
 def _print_block(console: Console, lines: Sequence[str]) -> None:
-    """YAML, to be copied: a line that is too long is broken at a blank, which a flow mapping allows."""
+    """Print YAML to be copied. A long line is broken at a blank, which a flow mapping allows."""
     for line in lines:
         room = measure(console) - 2
         for row, piece in enumerate(wrapped(Text(line), room if len(line) <= room else room - 4)):

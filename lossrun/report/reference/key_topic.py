@@ -1,4 +1,4 @@
-"""What `lossrun explain` tells of a key of the config: what it takes, its default, where it stands, lines to copy."""
+"""The facts about a key of the config for `lossrun explain`: what it takes, its default, and lines to copy."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
@@ -15,7 +15,7 @@ from lossrun.report.reference.examples import values_without_default
 from lossrun.report.reference.listing import PLURALS
 from lossrun.shell import command, option_set
 
-# What a declaration alone does not say: a word that makes sense, and a component that has the key.
+# Values for the examples, if the declaration has no telling default.
 _VALUES: Final[Mapping[str, Any]] = {
     "name": "mnist-mlp",
     "tags": ["lecture"],
@@ -61,7 +61,7 @@ _VALUES: Final[Mapping[str, Any]] = {
     "schedule.boundaries": [10, 20],
     "schedule.fractions": [0.5, 0.1],
 }
-# By the key, what its neighbours have to be for the value to make sense.
+# For some keys, what other keys of the component must be in the example.
 _NEIGHBOURS: Final[Mapping[str, Mapping[str, Any]]] = {
     "dataset.header": {"target": -1},
     "optimizer.nesterov": {"momentum": 0.9},
@@ -71,7 +71,7 @@ _WORDS: Final = {"layer": "lenet5"}
 
 
 def key_facts(subject: KeyPath) -> Iterator[Fact]:
-    """In the order to read them. A fact may have nothing to say."""
+    """Yield the facts in reading order. A fact may be empty."""
     key = subject.variants[0].key
     if len({variant.key.meaning for variant in subject.variants}) > 1:
         yield from _told_apart("meaning", subject, lambda key: key.meaning)
@@ -90,7 +90,7 @@ def key_facts(subject: KeyPath) -> Iterator[Fact]:
 
 
 def key_example(subject: KeyPath) -> ArticleExample:
-    """A line of a config and, where the value is a plain one, the same on the command line."""
+    """Return a line of a config, and for a plain value the same as an option of the command line."""
     value = example_value(subject)
     parts = subject.path.split(".")
     text: Any = value
@@ -110,7 +110,7 @@ def key_example(subject: KeyPath) -> ArticleExample:
 
 
 def keys_like_it(subject: KeyPath) -> tuple[Reference, ...]:
-    """Keys of the same last part elsewhere: seed and dataset.seed."""
+    """Return other keys with the same last part, such as seed and dataset.seed."""
     leaf = subject.path.rpartition(".")[2]
     others = (path for path in key_paths() if path != subject.path and path.rpartition(".")[2] == leaf)
     return tuple(Reference("key", path) for path in others)
@@ -124,7 +124,7 @@ def list_of(subject: KeyPath) -> str:
 
 
 def example_value(subject: KeyPath) -> Any:
-    """A value that the key takes."""
+    """Return a value that the key takes."""
     if subject.path in _VALUES:
         return _VALUES[subject.path]
     key = subject.variants[0].key
@@ -164,7 +164,7 @@ def _of_type(annotation: Any, key: Parameter) -> Any:
 
 def _takes(key: Key) -> str:
     if isinstance(key, KeyGroup):
-        short = f"; a plain value is its {key.short_for}" if key.short_for else ""
+        short = f"; a plain value sets {key.short_for}" if key.short_for else ""
         return key.expected + short
     if isinstance(key, Nested):
         return key.expected if key.many else f"{key.expected}: its name, or a mapping with its name and parameters"
@@ -174,12 +174,12 @@ def _takes(key: Key) -> str:
 
 def _default(key: Key) -> str:
     if key.default is REQUIRED:
-        return "none: the key is required"
+        return "no default: the key is required"
     return "not set" if key.default is None else yaml_text(key.default)
 
 
 def _told_apart(label: str, subject: KeyPath, told: Callable[[Key], str]) -> Iterator[Fact]:
-    """What is told of the key; where components differ in it, by which component has it so."""
+    """Yield a fact about the key; if components differ, one for each text, with the components that have it."""
     by_text: dict[str, list[Reference]] = {}
     for variant in subject.variants:
         having = by_text.setdefault(told(variant.key), [])
@@ -198,7 +198,7 @@ def _components(subject: KeyPath) -> list[str]:
 
 
 def _named(subject: KeyPath, path: str) -> str:
-    """The name of the component at `path`, on the way to the key, that has the next part of it."""
+    """Return the name of a component at `path`, a beginning of the key's path, that has the next part of the key."""
     declared = key_paths()[path].variants[0].key
     if not isinstance(declared, Nested):
         return ""
@@ -213,7 +213,7 @@ def _is_many(path: str) -> bool:
 
 @cache
 def _rules() -> dict[str, list[str]]:
-    """Lint rules by the keys that their examples put right."""
+    """Return, for each key, the lint rules whose examples correct it."""
     found: dict[str, list[str]] = {}
     for name, rule in RULES.items():
         wrong, right = (_leaves(parse(text, "example")[0]) for text in rule.example)

@@ -1,4 +1,4 @@
-"""`lossrun list`: what a config may name, as declared. First what there is to choose from, then each in full."""
+"""`lossrun list`: print the components of a kind, as an overview or in full."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -26,27 +26,29 @@ from lossrun.shell import command
 
 LEAST_ROOM: Final = 24  # cells for a sentence in a column
 
-# Kinds that components of another kind name in turn.
+# Kinds that only components of another kind name.
 INNER: Final = {"model": ("activation", "initializer", "layer"), "dataset": ("noise",)}
 PLURALS: Final = {"loss": "losses"}
 
 TASK_HEADINGS: Final = {
     "regression": "regression: targets are numbers",
-    "binary": "binary: one yes or no",
-    "multiclass": "multiclass: one class of several",
-    "multilabel": "multilabel: several labels, each yes or no",
+    "binary": "binary: two classes",
+    "multiclass": "multiclass: one of several classes",
+    "multilabel": "multilabel: several labels, each true or false",
 }
-# What the columns of the losses' tables mean.
+# The columns of the tables of losses, and what they mean.
 LOSS_COLUMNS: Final = {
-    "last layer": "what model.output: auto makes of it",
+    "last layer": "the activation that model.output: auto chooses",
     "robust to outliers": "one far target pulls no harder than a near one",
     "robust to labels": "a wrong label has limited influence",
 }
 
 
 def overview(console: Console, kind: str, task: str | None = None) -> None:
-    """One row for each component: its name, how to choose it, what it is. Losses stand by task, the usual one
-    first."""
+    """Print a row for each component: its name, how to choose it, and what it is.
+
+    Losses have a table for each task, with the usual loss first.
+    """
     if kind == "loss":
         for heading in (task,) if task else TASKS:
             print_table(console, _table(console, _by_use(heading), heading, TASK_HEADINGS[heading]))
@@ -66,8 +68,10 @@ def overview(console: Console, kind: str, task: str | None = None) -> None:
 
 
 def listing(console: Console, kind: str, task: str | None = None) -> None:
-    """Every component of a kind: meaning, tasks, parameters with bounds and defaults, other spellings. What several
-    have in common is explained once, below them."""
+    """Print every component of a kind: meaning, tasks, parameters with bounds and defaults, other spellings.
+
+    Parameters that several components share are explained once, at the end.
+    """
     _print_components(console, _fitting(kind, task))
     for inner in INNER.get(kind, ()):
         print_line(console, f"{inner}s", style="bold underline")
@@ -76,7 +80,7 @@ def listing(console: Console, kind: str, task: str | None = None) -> None:
 
 
 def records(kind: str, task: str | None = None) -> list[dict[str, object]]:
-    """The same as plain values, for JSON."""
+    """Return the components of a kind as plain values, for JSON."""
     return [
         {
             "name": component.name,
@@ -102,10 +106,10 @@ def records(kind: str, task: str | None = None) -> list[dict[str, object]]:
 
 
 def short(meaning: str) -> str:
-    """The beginning of a meaning that can stand alone."""
+    """Return the first part of a meaning, which makes sense alone."""
     sentence = meaning.partition("; ")[0]
     beginning = sentence.partition(": ")[0]
-    # A colon in brackets would leave one of them open.
+    # Cutting at a colon within brackets would leave a bracket open.
     return beginning if beginning.count("(") == beginning.count(")") else sentence
 
 
@@ -114,7 +118,7 @@ def _fitting(kind: str, task: str | None) -> list[Component]:
 
 
 def _by_use(task: str) -> list[Loss]:
-    """The losses of a task: the usual one, those made for its logits or numbers, then those that take probabilities."""
+    """Return the losses of a task: the usual one, then losses of logits or numbers, then losses of probabilities."""
     losses = [component for component in _fitting("loss", task) if isinstance(component, Loss)]
     return sorted(
         losses, key=lambda loss: (loss.name != USUAL_LOSSES[task], last_layer(loss, task) in ("softmax", "sigmoid"))
@@ -122,7 +126,7 @@ def _by_use(task: str) -> list[Loss]:
 
 
 def _table(console: Console, components: Sequence[Component], task: str | None, title: str = "") -> TextTable:
-    """In a terminal the last column is as wide as there is room; in a pipe nothing is wrapped."""
+    """Return the overview as a table. On a terminal the last column is wrapped to fit; in a pipe nothing is wrapped."""
     facts = [choosing_facts(component, task) for component in components]
     names = list(dict.fromkeys(name for fact in facts for name, text in fact.items() if text))
     key = Column("name", tuple(component.name for component in components), right=False)
@@ -135,7 +139,7 @@ def _table(console: Console, components: Sequence[Component], task: str | None, 
 
 
 def choosing_facts(component: Component, task: str | None) -> dict[str, str]:
-    """What one chooses a component by, in the order of the columns."""
+    """Return facts that help to choose a component, in the order of the columns."""
     if isinstance(component, Loss) and task:
         twice = f" x {component.outputs_per_target}" if component.outputs_per_target > 1 else ""
         return {"last layer": last_layer(component, task) + twice, "robust to": robust_to(component, task)}
@@ -162,7 +166,7 @@ def _print_components(console: Console, components: Sequence[Component]) -> None
 
 
 def _shared(components: Sequence[Component]) -> list[Key]:
-    """The parameters declared alike in more than one component; of several declarations of a name, the commonest."""
+    """Return the parameters that several components declare equally; for each name the commonest declaration."""
     every = [key for component in components for key in component.parameters]
     found: dict[str, Key] = {}
     for key in every:
@@ -193,7 +197,7 @@ def _parameter_rows(key: Key) -> Iterator[tuple[str, str]]:
 
 
 def spellings(groups: Sequence[Spellings], between: str = "; ") -> str:
-    """Every other spelling; those that imply the same parameters together, `between` them and the next."""
+    """Return all other spellings as text; groups that imply different parameters are separated by `between`."""
     found: dict[str, list[str]] = {}
     for group in groups:
         found.setdefault(group.implied, []).extend(group.names)
@@ -201,5 +205,5 @@ def spellings(groups: Sequence[Spellings], between: str = "; ") -> str:
 
 
 def number(value: float) -> str:
-    """In six digits, without the zero that Python puts into an exponent: 1e-8."""
+    """Return a number with up to six digits, without the zero that Python puts into an exponent: 1e-8."""
     return f"{value:g}".replace("e-0", "e-")

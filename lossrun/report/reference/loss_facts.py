@@ -1,4 +1,4 @@
-"""What a student asks of a loss before using it: targets and last layer, values, what it is robust to."""
+"""The facts about a loss that people ask for first: targets and last layer, values, what it is robust to."""
 
 from collections.abc import Iterator
 
@@ -6,34 +6,34 @@ from lossrun.catalog.declaration import CLASS_TASKS, Loss
 
 
 def last_layer(loss: Loss, task: str) -> str:
-    """What `model.output: auto` makes of the last layer for this loss: logits, softmax, sigmoid or none."""
+    """Return the last layer that `model.output: auto` chooses for this loss: logits, softmax, sigmoid or none."""
     if loss.accepts[0] == "logits":
         return "logits"
     return {"multiclass": "softmax", "binary": "sigmoid", "multilabel": "sigmoid"}.get(task, "none")
 
 
 def robust_to(loss: Loss, task: str) -> str:
-    """`outliers` among regression targets, wrong `labels`, or nothing."""
+    """Return "outliers" for a regression, "labels" for classes, or "" if the loss is not robust to them."""
     if task in CLASS_TASKS:
         return "labels" if "labels" in loss.resists else ""
     return "outliers" if "outliers" in loss.resists else ""
 
 
 def loss_rows(loss: Loss) -> Iterator[tuple[str, str]]:
-    """Name and text: what it expects for each task, its values, what its outputs predict, what it withstands."""
+    """Yield names and texts: what the loss expects for each task, its values, its predictions, its robustness."""
     yield "expects", "\n".join(f"{task}: {_expected(loss, task)}" for task in loss.tasks)
     yield "value", f"{loss.values}{_in_units(loss)}; lower is better"
     gives = {
         "probabilities": "probabilities",
         "mean": "the outputs themselves",
         "log_mean": "the exponential of the outputs",
-        "mean_and_log_variance": "means, and variances beside them",
+        "mean_and_log_variance": "means and variances",
     }
     yield (
         "predicts",
         "probabilities on classes, the outputs themselves in regression"
         if loss.prediction == "mean" and set(loss.tasks) & set(CLASS_TASKS)
-        else gives.get(loss.prediction or "", "classes, no probabilities: outputs are margins"),
+        else gives.get(loss.prediction or "", "classes without probabilities: outputs are margins"),
     )
     robust = sorted({robust_to(loss, task) for task in loss.tasks} - {""})
     against = {"outliers": "outliers among the targets", "labels": "wrong labels"}
@@ -45,7 +45,7 @@ def _in_units(loss: Loss) -> str:
 
 
 def _expected(loss: Loss, task: str) -> str:
-    """Targets and last layer, for one task."""
+    """Return the targets and the last layer that a loss expects for one task."""
     low, high = loss.targets_at_least, loss.targets_at_most
     numbers = "any numbers" if low is None else f"numbers of at least {low:g}"
     if low is not None and high is not None:

@@ -1,4 +1,4 @@
-"""Messages end in the name of the rule or diagnosis that found something: where to read more about it."""
+"""Messages end in the name of the rule or diagnosis that caused them; this says where to read more about it."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ _NAME: Final = re.compile(r"\[([a-z][a-z_]*)\](?=\.?$)", re.MULTILINE)
 
 
 def where_to_read(texts: Iterable[str]) -> str:
-    """One sentence for all of the messages; "" where none of them names a rule or a diagnosis."""
+    """Return a sentence for all messages; "" if no message names a rule or a diagnosis."""
     written = dict.fromkeys(name for text in texts for name in _NAME.findall(text))
     if not written:
         return ""

@@ -1,4 +1,4 @@
-"""Numbers and drawings under the words of `lossrun explain`: a loss over its error, a rate over the run."""
+"""Draw the curves below the text of `lossrun explain`: a loss over its error, a rate over the run."""
 
 import os
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from lossrun.report.layout.text_table import Column, TextTable, print_line, prin
 from lossrun.report.plots.line_plot import Series, line_plot
 from lossrun.report.reference.explain import measure
 
-_WIDTH: Final = 78  # a curve gains nothing from being drawn wider
+_WIDTH: Final = 78  # cells; a wider curve shows nothing more
 _HEIGHT: Final = 14
 _ROUNDING: Final = 1e-15
-_NOTE: Final = "The loss as training computes it, the slope by autograd."
+_NOTE: Final = "Computed by the function that training uses; slopes by autograd."
 # The consoles of Linux and of old terminals have no braille in their fonts.
 _PLAIN_TERMINALS: Final = ("linux", "vt100", "vt102", "vt220", "ansi")
 
@@ -29,8 +29,15 @@ def print_loss(
     curves: Sequence[Series],
     limits: tuple[float, float],
 ) -> None:
-    """`name`: of the loss. `axis`: what the xs are. `rows`: x, the loss there, its slope. `curves`: the loss and its
-    neighbours, drawn within `limits`."""
+    """Print a loss as a table and as curves.
+
+    Args:
+        name: The loss.
+        axis: What the xs are.
+        rows: (x, loss, slope).
+        curves: The loss and similar losses.
+        limits: The range of values to draw.
+    """
     key = Column(axis.split()[0], tuple(f"{x:g}" for x, _, _ in rows))
     columns = (
         Column("loss", tuple(_number(value) for _, value, _ in rows)),
@@ -42,7 +49,7 @@ def print_loss(
 
 
 def print_rates(console: Console, name: str, curves: Sequence[Series]) -> None:
-    """`curves`: the rate as a share of `learning_rate`, over epochs."""
+    """Print the rate as a share of `learning_rate`, over epochs."""
     print_line(console, f"{name}: share of learning_rate, over a run of {max(curves[0][1]):g} epochs", style="bold")
     console.print()
     top = max(1.0, *(max(shares) for _, _, shares in curves))
@@ -58,5 +65,5 @@ def _draw(console: Console, curves: Sequence[Series], limits: tuple[float, float
 
 
 def _number(value: float) -> str:
-    # What is left of a sine of 180 degrees is no slope, and -0 is 0.
+    # The rounded sine of 180 degrees is no slope, and -0 is 0.
     return format_number(0.0 if abs(value) < _ROUNDING else value)

@@ -1,5 +1,4 @@
-"""What a name may mean to `lossrun explain`: components of any kind, lint rules, diagnoses of a run in trouble, keys
-of the config."""
+"""Find what a name means to `lossrun explain`: a component, a lint rule, a diagnosis or a key of the config."""
 
 import re
 from collections.abc import Mapping
@@ -23,8 +22,12 @@ KINDS: Final = (*COMPONENTS, "rule", "diagnosis", "key")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`spelling`: how it was asked for. `implies`: parameters that this spelling carries; `remark`: how else that
-    framework's own differs; `called`: what its own function assumes where nothing is stated."""
+    """A topic.
+
+    Attributes:
+        spelling: The name that was asked for.
+        implies, remark, called: What this spelling adds, as in `catalog.declaration.Alias`.
+    """
 
     kind: str
     name: str
@@ -36,9 +39,10 @@ class Topic:
 
 
 def topics(spelling: str, kind: str | None = None) -> list[Topic]:
-    """Everything of that name, in any known spelling; what is called so itself before what is also called so.
+    """Return everything with this name, in any known spelling; topics with this name come before other spellings.
 
-    Raises UsageError for an unknown kind, and where there is nothing of that name.
+    Raises:
+        UsageError: For an unknown kind, or if nothing has this name.
     """
     wanted = kind and _singular(kind)
     if wanted and wanted not in KINDS:
@@ -70,7 +74,10 @@ def _named(spelling: str) -> list[Topic]:
 
 
 def _keys(spelling: str, *, others: bool) -> list[KeyPath]:
-    """The key of that path; else those that are also called so; else, where nothing else is, those that end so."""
+    """Return the key with this path, or else keys that are also called so, or else keys whose last part it is.
+
+    The last step is left out if the name means something else (`others`).
+    """
     every = file_keys()
     folded = _folded(spelling)
     if exactly := [key for path, key in every.items() if _folded(path) == folded]:
@@ -115,7 +122,7 @@ def _spellings(kind: str) -> list[str]:
 
 
 def _singular(kind: str) -> str:
-    """`--kind losses` is what `lossrun list` calls them."""
+    """Return the singular of a kind, because `lossrun list` uses the plural."""
     plurals = {PLURALS.get(each, each + "s"): each for each in KINDS} | {"diagnoses": "diagnosis"}
     return plurals.get(kind, kind)
 

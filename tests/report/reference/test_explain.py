@@ -102,12 +102,12 @@ def test_the_lines_to_copy_are_configs(component, tmp_path):
 
 def test_a_spelling_says_what_it_brings_along():
     text = words(printed("keras.RMSprop"))
-    assert "keras.RMSprop is rmsprop with conventions of its own" in text
+    assert "keras.RMSprop is rmsprop with other defaults" in text
     assert "alpha (rho) 0.9 instead of 0.99, eps (epsilon) 1e-7 instead of 1e-8" in text
     assert "Keras adds epsilon under the root" in text
-    assert "RMSprop alone would not have them" in text
+    assert "Without the prefix, RMSprop does not have them" in text
     assert "optimizer: keras.RMSprop" in text
-    assert "conventions of its own" not in printed("RMSprop")
+    assert "with other defaults" not in printed("RMSprop")
     assert "inputs probabilities instead of auto" in words(printed("BCELoss"))
 
 
