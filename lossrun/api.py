@@ -291,17 +291,15 @@ def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "ru
     """Return what a sweep has found so far.
 
     Args:
-        path: Its directory, or its name in `runs_dir`.
+        path: Its directory, its name in `runs_dir` or the beginning of it, or "last".
 
     Raises:
         RunError: If there is no such sweep, or its files are damaged.
     """
     from lossrun.analysis.sweep_result import result_of
-    from lossrun.records.sweep_directory import SweepDirectory, find_sweep, no_sweep
+    from lossrun.records.sweep_directory import SweepDirectory, find_sweep
 
     found = find_sweep(str(path), Path(runs_dir))
-    if found is None:
-        raise no_sweep(str(path), Path(runs_dir))
     result = result_of(SweepDirectory(found))
     return Sweep(**{field.name: getattr(result, field.name) for field in fields(result)}, path=found)
 

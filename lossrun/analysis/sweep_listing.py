@@ -1,24 +1,33 @@
 """List the sweeps in a folder, one line each."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 from lossrun.errors import RunError
-from lossrun.records import ledger
+from lossrun.records import ledger, lock
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import status
-from lossrun.records.sweep_directory import SweepDirectory, all_sweeps, read_plan
+from lossrun.records.sweep_directory import SweepDirectory, all_sweeps, read_plan, shards
+
+SweepStatus: TypeAlias = Literal["running", "finished", "interrupted", "waiting", "damaged", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class ListedSweep:
-    """`status`: "damaged" where the plan or the ledger cannot be read. `ended`: cells that finished or diverged, of
-    those `planned` so far. `keys`: what it sweeps over."""
+    """One sweep.
+
+    Attributes:
+        status: "damaged" where the plan or the ledger cannot be read, "waiting" where cells are left and each shard
+            that was started has let go of the sweep.
+        ended: Cells that finished or diverged, of those `planned` so far.
+        keys: What it sweeps over.
+    """
 
     path: Path
     name: str
-    status: Literal["running", "finished", "interrupted", "damaged", "unknown"]
+    status: SweepStatus
     ended: int
     planned: int
     keys: tuple[str, ...]
@@ -26,19 +35,33 @@ class ListedSweep:
 
 def listed_sweeps(runs_dir: Path) -> list[ListedSweep]:
     """Every sweep directly under `runs_dir`, oldest first."""
-    return [_listed(SweepDirectory(path)) for path in all_sweeps(runs_dir)]
+    return [listed_sweep(SweepDirectory(path)) for path in all_sweeps(runs_dir)]
 
 
-def _listed(sweep: SweepDirectory) -> ListedSweep:
+def listed_sweep(sweep: SweepDirectory) -> ListedSweep:
+    """Return one line of the list."""
     try:
         plan, events = read_plan(sweep), ledger.read(sweep.ledger_path)
         ended = sum(sweep.is_begun(cell) and _has_ended(sweep.run(cell)) for cell in plan)
     except RunError:
         return ListedSweep(sweep.path, sweep.name, "damaged", 0, 0, ())
-    now = status(sweep.path, events)
     keys = tuple(dict.fromkeys(key for cell in plan for key in cell.changes))
-    known = now if now in ("running", "finished", "unknown") else "interrupted"
-    return ListedSweep(sweep.path, sweep.name, known, ended, len(plan), keys)
+    return ListedSweep(sweep.path, sweep.name, _status(sweep, events), ended, len(plan), keys)
+
+
+def _status(sweep: SweepDirectory, events: Sequence[Mapping[str, Any]]) -> SweepStatus:
+    """The status, from the sweep's own ledger and lock, and the locks of its shards: each process holds its own."""
+    whole = status(sweep.path, events)
+    if whole in ("running", "finished"):
+        return "running" if whole == "running" else "finished"
+    # A shard keeps no ledger: its lock says whether its process runs, has died, or has let go of it.
+    holders = [lock.owner(folder) for folder in shards(sweep)]
+    alive = [lock.is_alive(holder) for holder in holders if holder is not None]
+    if True in alive:
+        return "running"
+    if None in alive or whole == "unknown":
+        return "unknown"
+    return "waiting" if holders and False not in alive else "interrupted"
 
 
 def _has_ended(run: Path) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from lossrun.arguments import Format, Labels, RequiredVerdict, RunNames, RunsDir, Tags
-from lossrun.commands.run_lookup import loaded_runs
+from lossrun.commands.run_lookup import found_run_or_sweep, loaded_runs
 from lossrun.shell import DEFAULT_RUNS
 
 if TYPE_CHECKING:
@@ -100,10 +100,9 @@ def compare(
     from lossrun.analysis.given_runs import check_at_least_two
     from lossrun.errors import UsageError
     from lossrun.records.run_directory import is_pattern
-    from lossrun.records.sweep_directory import find_sweep
     from lossrun.report.comparison.requirement import enforce
 
-    sweep = find_sweep(runs[0], runs_dir) if runs and len(runs) == 1 else None
+    sweep = _sweep(runs, runs_dir) if not tag else None
     if sweep is None and not tag and not any(map(is_pattern, runs or [])):
         check_at_least_two(len(runs or []), runs_dir)
     if only_table and (per_seed or format_ in (Format.json, Format.csv)):
@@ -147,6 +146,23 @@ def compare(
     _print(comparison, format_, curves=curves, per_seed=per_seed, only_table=only_table, everything=everything)
     if require is not None:
         enforce(comparison, require.value)
+
+
+def _sweep(runs: list[str] | None, runs_dir: Path) -> Path | None:
+    """The sweep that a lone argument means; None for anything else."""
+    from lossrun.errors import RunError
+    from lossrun.records.run_directory import is_pattern
+    from lossrun.records.sweep_directory import all_sweeps
+
+    if not runs or len(runs) != 1 or is_pattern(runs[0]):
+        return None
+    try:
+        path, is_sweep = found_run_or_sweep(runs[0], runs_dir)
+    except RunError:
+        if all_sweeps(runs_dir):
+            raise
+        return None  # two runs were asked for then, and the message says so
+    return path if is_sweep else None
 
 
 def _print(

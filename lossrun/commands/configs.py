@@ -247,6 +247,7 @@ def new(
     ] = Path("config.yaml"),
 ) -> None:
     """Write a commented config to start from, and a JSON Schema with which editors complete and check it."""
+    from lossrun.config import read
     from lossrun.config.starting import starting_text, write_config
     from lossrun.report.layout.console import note, stderr
 
@@ -254,7 +255,8 @@ def new(
         typer.echo(starting_text(name), nl=False)
         return
     schema = write_config(name, output)
-    note(stderr(), f"{output} written, and {schema} for your editor. Next:\n  {command('train', output)}")
+    word = "train" if read(output, []).sweep is None else "sweep"
+    note(stderr(), f"{output} written, and {schema} for your editor. Next:\n  {command(word, output)}")
 
 
 def fetch(

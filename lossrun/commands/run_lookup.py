@@ -25,18 +25,47 @@ def found_run(run: str, runs_dir: Path) -> Path:
     return path
 
 
+def found_run_or_sweep(spec: str, runs_dir: Path) -> tuple[Path, bool]:
+    """The directory that the argument means, and whether it is a sweep; says which where it left room for doubt."""
+    from lossrun.records.sweep_directory import find_run_or_sweep, is_sweep
+    from lossrun.report.layout.console import note, stderr
+
+    path = find_run_or_sweep(spec, runs_dir)
+    sweep = is_sweep(path)
+    if path.name != Path(spec).name:
+        note(stderr(), f"{spec} is {'the sweep ' if sweep else ''}{path.name}")
+    return path, sweep
+
+
 def _refuse_sweep(run: str, runs_dir: Path) -> None:
-    """Raise UsageError if a sweep is given instead of a run; the message names a run of the sweep."""
+    """Raises UsageError for a sweep where a run is needed, with a run of it."""
     from lossrun.errors import UsageError
-    from lossrun.records.sweep_directory import SweepDirectory, find_sweep, read_plan
+    from lossrun.records.sweep_directory import SweepDirectory, read_plan
     from lossrun.shell import run_command
 
-    if (path := find_sweep(run, runs_dir)) is None:
+    if (path := _sweep_meant(run, runs_dir)) is None:
         return
     sweep = SweepDirectory(path)
     cell = next((cell for cell in reversed(read_plan(sweep)) if sweep.is_begun(cell)), None)
     named = f"; a run of it is meant here, such as {sweep.run(cell)}" if cell else ""
     raise UsageError(f"{run} is a sweep, which `{run_command('compare', path)}` shows{named}")
+
+
+def _sweep_meant(spec: str, runs_dir: Path) -> Path | None:
+    """The sweep that the argument means if it means no run. `last` is the newest run where a run is needed."""
+    from lossrun.errors import RunError
+    from lossrun.records.run_directory import find, is_pattern, steps_back
+    from lossrun.records.sweep_directory import beginning_with, named_sweep
+
+    if (path := named_sweep(spec, runs_dir)) is not None:
+        return path
+    if steps_back(spec) is not None or is_pattern(spec) or not (begun := beginning_with(spec, runs_dir)):
+        return None
+    try:
+        find(spec, runs_dir)
+    except RunError:
+        return begun[-1]
+    return None
 
 
 def found_runs(

@@ -6,17 +6,33 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lossrun.arguments import Labels, ListFormat, RunName, RunNames, RunsDir, ScoreFormat, Tags, XAxis, Yes
-from lossrun.commands.run_lookup import found_run, found_runs, loaded_runs
+from lossrun.arguments import (
+    Labels,
+    ListFormat,
+    RunName,
+    RunNames,
+    RunsDir,
+    ScoreFormat,
+    Tags,
+    XAxis,
+    Yes,
+    complete_runs,
+)
+from lossrun.commands.run_lookup import found_run, found_run_or_sweep, found_runs, loaded_runs
 from lossrun.errors import RunError
 from lossrun.shell import DEFAULT_RUNS, command
 
 if TYPE_CHECKING:
     from lossrun.analysis.learning_curves import LearningCurves
     from lossrun.records.leftovers import Leftovers
+    from lossrun.records.sweep_directory import SweepDirectory
 
 
 def ls(
+    sweep: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(metavar="[SWEEP]", help="A sweep, to list the runs in it.", autocompletion=complete_runs),
+    ] = None,
     where: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
@@ -49,16 +65,22 @@ def ls(
     format_: Annotated[ListFormat, typer.Option("--format", help="The output format.")] = ListFormat.table,
     runs_dir: RunsDir = DEFAULT_RUNS,
 ) -> None:
-    """List the runs with their status, loss, optimizer and best result."""
+    """List the runs with their status, loss, optimizer and best result; each sweep is one line.
+
+    `lossrun ls SWEEP` lists the runs in a sweep, in the order of its plan.
+    """
     from lossrun.analysis.runs import Listing, listing
     from lossrun.analysis.selection import chosen, condition, ordered
-    from lossrun.analysis.sweep_listing import listed_sweeps
+    from lossrun.analysis.sweep_listing import listed_sweep, listed_sweeps
     from lossrun.records.run_directory import all_runs, has_tags
+    from lossrun.records.sweep_directory import begun_runs
     from lossrun.report.layout.console import stderr, stdout, warning
-    from lossrun.report.runs import listing_as_csv, listing_as_json, print_listing, print_sweeps
+    from lossrun.report.runs import listing_as_csv, listing_as_json, print_listing, print_sweep_line, print_sweeps
 
     conditions = [condition(text) for text in where or []]
-    paths = [path for path in all_runs(runs_dir) if has_tags(path, tag or [])]
+    inside = _sweep_to_list(sweep, runs_dir) if sweep is not None else None
+    there = all_runs(runs_dir) if inside is None else begun_runs(inside)
+    paths = [path for path in there if has_tags(path, tag or [])]
     if limit and not sort and not conditions:
         paths = paths[-limit:]
     found = listing(paths)
@@ -69,6 +91,10 @@ def ls(
         nothing = "no runs match" if where or tag else f"no runs yet; `{makes}` makes one"
         if not (where or tag) and not runs_dir.is_dir():
             nothing = f"there is no folder {runs_dir.absolute()}; --runs-dir names another"
+        if inside is not None:
+            print_sweep_line(listed_sweep(inside), stdout())
+            print_listing(shown, stdout(), nothing=nothing)
+            return
         sweeps = [] if where or tag else listed_sweeps(runs_dir)
         if shown.rows or shown.problems or not sweeps:
             print_listing(shown, stdout(), nothing=nothing)
@@ -77,6 +103,29 @@ def ls(
     typer.echo(listing_as_json(shown) if format_ is ListFormat.json else listing_as_csv(shown), nl=False)
     for problem in shown.problems:
         warning(stderr(), problem)
+
+
+def _sweep_to_list(spec: str, runs_dir: Path) -> "SweepDirectory":
+    """The sweep that the argument means; `last` is the newest one. Raises UsageError for a run."""
+    from lossrun.errors import UsageError
+    from lossrun.records.run_directory import find, steps_back
+    from lossrun.records.sweep_directory import SweepDirectory, find_sweep
+    from lossrun.report.layout.console import note, stderr
+    from lossrun.shell import run_command
+
+    try:
+        path = find_sweep(spec, runs_dir)
+    except RunError as error:
+        try:
+            run = find(spec, runs_dir) if steps_back(spec) is None else None
+        except RunError:
+            run = None
+        if run is None:
+            raise error from None
+        raise UsageError(f"{spec} is a run, which `{run_command('show', run)}` shows; ls lists sweeps") from None
+    if path.name != Path(spec).name:
+        note(stderr(), f"{spec} is the sweep {path.name}")
+    return SweepDirectory(path)
 
 
 def show(
@@ -138,13 +187,16 @@ def plot(
 
     if not runs and not tag:
         raise UsageError(f"plot needs a run, a pattern such as 'mnist-*', or --tag TAG; {_lists(runs_dir)}")
-    from lossrun.records.sweep_directory import find_sweep
+    from lossrun.records.run_directory import is_pattern
 
-    if runs and len(runs) == 1 and not tag and (sweep := find_sweep(runs[0], runs_dir)) is not None:
-        from lossrun.commands.sweeping import plot_sweep
+    if runs and len(runs) == 1 and not tag and not is_pattern(runs[0]):
+        path, is_sweep = found_run_or_sweep(runs[0], runs_dir)
+        if is_sweep:
+            from lossrun.commands.sweeping import plot_sweep
 
-        plot_sweep(sweep, output)
-        return
+            plot_sweep(path, output)
+            return
+        runs = [str(path)]
 
     def drawn() -> "LearningCurves":
         specs: dict[str, Path] = {}
@@ -170,14 +222,17 @@ def rm(runs: RunNames = None, tag: Tags = None, yes: Yes = False, runs_dir: Runs
     """Remove runs and sweeps for good, after showing them and asking. A run in progress is never removed."""
     from lossrun.errors import UsageError
     from lossrun.records.leftovers import whole_runs
-    from lossrun.records.sweep_directory import find_sweep
+    from lossrun.records.run_directory import is_pattern
 
     if not runs and not tag:
         raise UsageError(f"rm needs a run, a pattern such as 'mnist-*', or --tag TAG; {_lists(runs_dir)}")
-    sweeps = [] if tag else [(run, path) for run in runs or [] if (path := find_sweep(run, runs_dir)) is not None]
-    others = [run for run in runs or [] if run not in dict(sweeps)]
-    found = found_runs(others, runs_dir, tag) if others or tag else []
-    _remove(whole_runs([*(path for _, path in sweeps), *found], runs_dir), yes=yes)
+    if tag:
+        found = found_runs(runs, runs_dir, tag)
+    else:
+        found = []
+        for run in runs or []:
+            found += found_runs([run], runs_dir, None) if is_pattern(run) else [found_run_or_sweep(run, runs_dir)[0]]
+    _remove(whole_runs(found, runs_dir), yes=yes)
 
 
 def gc(

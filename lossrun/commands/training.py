@@ -7,7 +7,7 @@ import typer
 
 from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, Quiet, RunName, RunsDir
 from lossrun.commands.importing import torch_is_imported
-from lossrun.commands.run_lookup import folder_of_data, found_run, read_config
+from lossrun.commands.run_lookup import folder_of_data, found_run_or_sweep, read_config
 from lossrun.commands.sweeping import ShardOption
 from lossrun.shell import DEFAULT_RUNS, command, run_command
 
@@ -84,12 +84,12 @@ def resume(
     device, kind of CPU or number of threads.
     """
     from lossrun.experiment import load_experiment
-    from lossrun.records.sweep_directory import find_sweep
     from lossrun.report.layout.console import note, stderr, warning
     from lossrun.training.resumable import resuming
 
     console = stderr()
-    if (path := find_sweep(run, runs_dir)) is not None:
+    path, is_sweep = found_run_or_sweep(run, runs_dir)
+    if is_sweep:
         from lossrun.commands.sweeping import resume_sweep
 
         resume_sweep(path, set_ or [], data_dir, shard=shard, quiet=quiet)
@@ -102,7 +102,7 @@ def resume(
     def skipped(_path: Path, reason: str) -> None:
         warning(console, f"checkpoint skipped: {reason}")
 
-    with resuming(found_run(run, runs_dir), set_ or [], data_dir) as resumable:
+    with resuming(path, set_ or [], data_dir) as resumable:
         if resumable.finished and not resumable.changes:
             further = run_command("resume", resumable.run.path, set_=[f"epochs={2 * resumable.before.epochs}"])
             note(console, f"{resumable.run.name} is finished. To train it further:\n  {further}")

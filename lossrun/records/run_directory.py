@@ -131,7 +131,7 @@ def all_runs(runs_dir: Path) -> list[Path]:
     """Return every run directory directly in `runs_dir`, oldest first."""
     if not runs_dir.is_dir():
         return []
-    return sorted((path for path in runs_dir.iterdir() if not path.name.startswith(".") and is_run(path)), key=_age)
+    return sorted((path for path in runs_dir.iterdir() if not path.name.startswith(".") and is_run(path)), key=age)
 
 
 def is_run(path: Path) -> bool:
@@ -173,8 +173,8 @@ def find(spec: str, runs_dir: Path) -> Path:
             return named
         near = "" if path.is_dir() else _near_path(path)
         raise RunError(f"{spec} is not a run directory: it has no {' and no '.join(_missing(path))}{near}")
-    if recent := _RECENT.fullmatch(spec):
-        return _recent(int(recent["back"] or 0), runs, runs_dir)
+    if (back := steps_back(spec)) is not None:
+        return recent(back, runs, runs_dir)
     for path in runs:
         if path.name == spec:
             return path
@@ -243,7 +243,18 @@ def _missing(path: Path) -> list[str]:
         return ["readable files"]
 
 
-def _recent(back: int, runs: list[Path], runs_dir: Path) -> Path:
+def steps_back(spec: str) -> int | None:
+    """Return 0 for `last`, 1 for `last~1` and so on; None for anything else."""
+    match = _RECENT.fullmatch(spec)
+    return int(match["back"] or 0) if match else None
+
+
+def recent(back: int, runs: Sequence[Path], runs_dir: Path) -> Path:
+    """Return the run that is `back` runs before the newest one, which is the last of `runs`.
+
+    Raises:
+        RunError: If there are not so many.
+    """
     if back >= len(runs):
         spec = f"last~{back}" if back else "last"
         raise RunError(
@@ -310,7 +321,7 @@ def _near_path(path: Path) -> str:
 def _by_pattern(spec: str, runs_dir: Path) -> list[Path]:
     """Return the runs that match, oldest first. A pattern with a slash is for the last part of a path."""
     if "/" in spec or os.sep in spec:
-        matches = sorted((path for path in Path(spec).parent.glob(Path(spec).name) if is_run(path)), key=_age)
+        matches = sorted((path for path in Path(spec).parent.glob(Path(spec).name) if is_run(path)), key=age)
     else:
         folded = spec.lower()
         matches = [
@@ -350,10 +361,10 @@ def _renamed(hidden: Path, stamped: str) -> Path:
     raise AssertionError("count() never ends")
 
 
-def _age(path: Path) -> tuple[str, int, str]:
-    """Sort by the time in the name, and within a second by the time of the config file, which is written once."""
+def age(path: Path, written_once: str = "config.yaml") -> tuple[str, int, str]:
+    """Return what sorts runs, oldest first: the time in the name, and within a second that of a file written once."""
     try:
-        written = RunDirectory(path).config_path.stat().st_mtime_ns
+        written = (path / written_once).stat().st_mtime_ns
     except FileNotFoundError:
         written = 0  # it was removed in the meantime
     match = _STAMPED.fullmatch(path.name)

@@ -23,7 +23,17 @@ from lossrun.nearby import nearest_first
 from lossrun.records import ledger
 from lossrun.records.files import config_file, digests, durable, json_lines
 from lossrun.records.files.digests import DAMAGED
-from lossrun.records.run_directory import bare_name, is_run, slug
+from lossrun.records.run_directory import (
+    age,
+    all_runs,
+    bare_name,
+    find,
+    is_pattern,
+    is_run,
+    recent,
+    slug,
+    steps_back,
+)
 from lossrun.shell import command
 
 Phase: TypeAlias = Literal["tune", "final"]
@@ -73,6 +83,17 @@ class SweepDirectory:
 
     def is_begun(self, cell: PlannedCell) -> bool:
         return is_run(self.run(cell))
+
+
+def shard_directory(sweep: Path, number: int, of: int) -> Path:
+    """Return the folder with the lock of a shard."""
+    return sweep / "shards" / f"{number}-of-{of}"
+
+
+def shards(sweep: SweepDirectory) -> list[Path]:
+    """Return the folders of all shards that were started."""
+    folder = sweep.path / "shards"
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def create(
@@ -148,6 +169,15 @@ def read_plan(sweep: SweepDirectory) -> list[PlannedCell]:
     return [PlannedCell(**row) for row in rows]
 
 
+def begun_runs(sweep: SweepDirectory) -> list[Path]:
+    """Return the runs of the cells that have begun, in the order of the plan.
+
+    Raises:
+        RunError: If the plan does not match the ledger.
+    """
+    return [sweep.run(cell) for cell in read_plan(sweep) if sweep.is_begun(cell)]
+
+
 def extend_plan(sweep: SweepDirectory, cells: Sequence[PlannedCell], event: str, **facts: Any) -> None:
     """Add cells to the plan, and the event that led to them to the ledger.
 
@@ -168,10 +198,76 @@ def all_sweeps(runs_dir: Path) -> list[Path]:
     """Return every sweep directly in `runs_dir`, oldest first."""
     if not runs_dir.is_dir():
         return []
-    return sorted(path for path in runs_dir.iterdir() if not path.name.startswith(".") and is_sweep(path))
+    return sorted((path for path in runs_dir.iterdir() if not path.name.startswith(".") and is_sweep(path)), key=_age)
 
 
-def find_sweep(spec: str, runs_dir: Path) -> Path | None:
+def _age(path: Path) -> tuple[str, int, str]:
+    return age(path, SweepDirectory(path).config_path.name if is_sweep(path) else "config.yaml")
+
+
+def find_run_or_sweep(spec: str, runs_dir: Path) -> Path:
+    """Return the run or the sweep that `spec` means: `last` counts both, and so does the beginning of a name.
+
+    Raises:
+        RunError: If there is none, or several.
+    """
+    if (sweep := named_sweep(spec, runs_dir)) is not None:
+        return sweep
+    if (back := steps_back(spec)) is not None:
+        return recent(back, sorted([*all_runs(runs_dir), *all_sweeps(runs_dir)], key=_age), runs_dir)
+    begun = beginning_with(spec, runs_dir)
+    try:
+        run = find(spec, runs_dir)
+    except RunError:
+        if len(begun) == 1:
+            return begun[0]
+        if begun:
+            raise _several(spec, begun) from None
+        if is_pattern(spec) or os.sep in spec or not (sweeps := all_sweeps(runs_dir)):
+            raise
+        names = [bare_name(path) for path in sorted([*all_runs(runs_dir), *sweeps], key=_age, reverse=True)]
+        near = nearest_first(spec, list(dict.fromkeys(names)), "run or sweep", "there", words=("last", "last~1"))
+        raise RunError(
+            f"no run or sweep {spec} in {runs_dir}{near}; `{command('ls', runs_dir=runs_dir)}` lists all"
+        ) from None
+    if begun and spec not in (run.name, bare_name(run), str(run)):
+        raise _several(spec, [run, *begun])
+    return run
+
+
+def find_sweep(spec: str, runs_dir: Path) -> Path:
+    """Return the sweep that `spec` means: a path, a name, its beginning, or `last`, the newest sweep.
+
+    Raises:
+        RunError: If there is none, or several.
+    """
+    if (sweep := named_sweep(spec, runs_dir)) is not None:
+        return sweep
+    back, sweeps = steps_back(spec), all_sweeps(runs_dir)
+    if back is not None and back < len(sweeps):
+        return sweeps[-1 - back]
+    begun = beginning_with(spec, runs_dir)
+    if len(begun) > 1:
+        raise _several(spec, begun)
+    if not begun:
+        near = nearest_first(spec, [path.name for path in reversed(sweeps)], "sweep", f"in {runs_dir}")
+        raise RunError(f"no sweep {spec}{near}; `{command('sweep', 'CONFIG', runs_dir=runs_dir)}` starts one")
+    return begun[0]
+
+
+def beginning_with(spec: str, runs_dir: Path) -> list[Path]:
+    """Return the sweeps whose name, with or without the time, begins with `spec`; of one name the newest."""
+    found = [path for path in all_sweeps(runs_dir) if path.name.startswith(spec)]
+    bare = {bare_name(path): path for path in all_sweeps(runs_dir) if bare_name(path).startswith(spec)}
+    return found or list(bare.values())
+
+
+def _several(spec: str, found: Sequence[Path]) -> RunError:
+    listed = "".join(f"\n    {path.name}" for path in found)
+    return RunError(f"{spec} is the beginning of {len(found)} names; write more of the name:{listed}")
+
+
+def named_sweep(spec: str, runs_dir: Path) -> Path | None:
     """Return the sweep that `spec` means; None if there is none.
 
     It is a path, a directory's name, or a sweep's name: the newest of it, in its own letters or in the directory's.
@@ -195,11 +291,6 @@ def configured_name(sweep: SweepDirectory) -> str | None:
     except RunError:
         return None
     return name if isinstance(name, str) else None
-
-
-def no_sweep(spec: str, runs_dir: Path) -> RunError:
-    near = nearest_first(spec, [path.name for path in reversed(all_sweeps(runs_dir))], "sweep", f"in {runs_dir}")
-    return RunError(f"no sweep {spec}{near}; `{command('sweep', 'CONFIG', runs_dir=runs_dir)}` starts one")
 
 
 def _lines(plan: Sequence[PlannedCell]) -> bytes:

@@ -82,7 +82,18 @@ def print_sweeps(console: Console, sweeps: Sequence[ListedSweep]) -> None:
     print_table(
         console, TextTable("Sweeps", Column("sweep", tuple(sweep.name for sweep in sweeps), right=False), columns)
     )
-    print_line(console, f"`{run_command('compare', sweeps[-1].path)}` shows what the newest one found")
+    newest = sweeps[-1].path
+    print_line(
+        console,
+        f"`{run_command('compare', newest)}` shows what the newest one found, `{run_command('ls', newest)}` its runs",
+    )
+
+
+def print_sweep_line(sweep: ListedSweep, console: Console) -> None:
+    """Print what is known of a sweep whose runs follow."""
+    left = sweep.planned - sweep.ended
+    cells = f"{sweep.ended} of {sweep.planned} cells have ended" if left else f"all {sweep.planned} cells have ended"
+    print_line(console, f"{sweep.name}: {sweep.status}, {cells}, over {', '.join(sweep.keys)}", style="bold")
 
 
 def _print_blocks(console: Console, listing: Listing, sign: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from lossrun.errors import LockedError, UsageError
 from lossrun.records.lock import writing
+from lossrun.records.sweep_directory import shard_directory
 
 _SHARD: Final = re.compile(r"(\d+)/(\d+)")
 _CHECKED_EVERY: Final = 0.1  # seconds
@@ -42,7 +43,7 @@ def parse_shard(text: str) -> Shard:
 @contextmanager
 def running_shard(sweep: Path, shard: Shard) -> Iterator[None]:
     """Hold the lock of this share. Raises LockedError where another process runs it."""
-    folder = sweep / "shards" / f"{shard.number}-of-{shard.shares}"
+    folder = shard_directory(sweep, shard.number, shard.shares)
     folder.mkdir(parents=True, exist_ok=True)
     with writing(folder):
         yield

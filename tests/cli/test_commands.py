@@ -150,6 +150,7 @@ def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
     assert "dataset" in json.loads(lossrun("schema").out)["properties"]
     for template in ("regression", "classification"):
         assert lossrun("new", template, "--output", f"{template}.yaml").code == 0
+    assert "lossrun sweep s.yaml\n" in lossrun("new", "sweep-quick", "--output", "s.yaml").err
     again = lossrun("new", "regression", "--output", "regression.yaml")
     assert again.code == 2
     assert "already exists" in again.err

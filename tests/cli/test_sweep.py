@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lossrun.records.lock import writing
 from tests.cli.conftest import Run
 
 CONFIG = """\
@@ -167,16 +168,55 @@ def test_a_sweep_without_a_curve_is_told_when_it_is_to_be_plotted(lossrun: Run, 
     assert "no curve to plot" in refused.err
 
 
+def test_last_and_the_beginning_of_a_name_mean_a_sweep_too(lossrun: Run, swept: Path) -> None:
+    result = lossrun("compare", "Größe ☃").out
+    for spec in ("last", "gr", swept.name[:12]):
+        shown = lossrun("compare", spec)
+        assert (shown.code, shown.out) == (0, result)
+        assert shown.err == f"note: {spec} is the sweep {swept.name}\n"
+    assert lossrun("train", "c.yaml", "--quiet").code == 0
+    assert "at least two" in lossrun("compare", "last").err
+    assert lossrun("compare", "last~1").out == result
+    assert lossrun("show", "last").code == 0
+    assert "last~2" in lossrun("compare", "last~2").err
+    assert lossrun("resume", "last~1").out == result
+    missed = lossrun("compare", "grosse")
+    assert missed.code == 4
+    assert "no run or sweep grosse" in missed.err
+    assert lossrun("rm", "last~1", "--yes").code == 0
+    assert not swept.exists()
+
+
+def test_ls_opens_a_sweep(lossrun: Run, swept: Path) -> None:
+    opened = lossrun("ls", "last")
+    assert opened.code == 0
+    assert opened.out.startswith(f"{swept.name}: finished, all 2 cells have ended, over loss")
+    assert opened.out.index("final-0001-mse") < opened.out.index("final-0002-mae")
+    rows = list(csv.DictReader(io.StringIO(lossrun("ls", swept.name, "--where", "loss=mae", "--format", "csv").out)))
+    assert [row["run"] for row in rows] == ["final-0002-mae"]
+    assert f"lossrun ls {swept.name}" in lossrun("ls").out
+    assert lossrun("train", "c.yaml", "--quiet").code == 0
+    (run,) = (path.name for path in swept.parent.iterdir() if path != swept)
+    refused = lossrun("ls", run)
+    assert refused.code == 2
+    assert "is a run" in refused.err
+    assert lossrun("ls", "nothing").code == 4
+
+
 def test_a_share_says_what_is_missing(sweep_yaml: Path, lossrun: Run) -> None:
     first = lossrun("sweep", str(sweep_yaml), "--shard", "1/2")
     assert first.code == 0, first.err
     assert "2 cells of other shards have not ended, the first is tune-0002" in first.err
     assert "--shard 1/2" in first.err
     (directory,) = Path("runs").iterdir()
+    assert "waiting" in lossrun("ls").out
+    with writing(directory / "shards" / "1-of-2"):
+        assert "running" in lossrun("ls").out
     second = lossrun("resume", directory.name, "--shard", "2/2")
     assert second.code == 0, second.err
     assert "1 cell of other shards has not ended, the first is final-0001" in second.err
     last = lossrun("sweep", str(sweep_yaml), "--shard", "1/2")
     assert last.code == 0, last.err
     assert last.out.startswith("Leaderboard")
+    assert "finished" in lossrun("ls").out
     assert lossrun("sweep", str(sweep_yaml), "--shard", "3/2").code == 2
