@@ -13,7 +13,7 @@ from lossrun.config.resolve import ignored_label, loss_declaration
 from lossrun.config.source import ConfigSource
 from lossrun.data import Data, known_facts
 from lossrun.errors import DataError, memory_told
-from lossrun.lint.check import check, check_splits
+from lossrun.lint.check import LintWarning, check, check_splits
 from lossrun.lint.size import too_large
 
 # A data error begins with a key of the config if that key is wrong: dataset.inputs[1][0].
@@ -30,7 +30,7 @@ class Experiment:
         data: {seed: its data}; the same object for all seeds unless each has its own split. Empty if the data are not
             there.
         data_dir: Where the data were looked for.
-        warnings: The warnings of the linter.
+        lint: The warnings of the linter.
     """
 
     reading: SourcedConfig
@@ -38,7 +38,12 @@ class Experiment:
     facts: DataFacts
     data: Mapping[int, Data]
     data_dir: Path
-    warnings: tuple[str, ...]
+    lint: tuple[LintWarning, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The texts of the linter's warnings."""
+        return tuple(warning.text for warning in self.lint)
 
     @property
     def notes(self) -> tuple[str, ...]:

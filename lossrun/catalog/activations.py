@@ -13,6 +13,7 @@ ACTIVATIONS: Final[tuple[Activation, ...]] = (
         "sample has no gradient and cannot recover; if many units die, use leaky_relu or a smaller learning rate. It "
         "goes well with he_normal and he_uniform.",
         source="Nair and Hinton 2010, Rectified Linear Units Improve Restricted Boltzmann Machines",
+        aliases=also("ReLU"),
         torch_class="ReLU",
     ),
     Activation(
@@ -22,6 +23,7 @@ ACTIVATIONS: Final[tuple[Activation, ...]] = (
         when="Small networks and smooth functions. Far from 0 it is flat, so deep networks learn slowly. It goes "
         "well with glorot_normal and glorot_uniform.",
         source="LeCun, Bottou, Orr and Mueller 1998, Efficient BackProp",
+        aliases=also("Tanh"),
         torch_class="Tanh",
     ),
     Activation(
@@ -31,6 +33,7 @@ ACTIVATIONS: Final[tuple[Activation, ...]] = (
         when="For textbook examples. Its slope is at most 1/4, so gradients shrink with every layer: prefer tanh, or "
         "relu.",
         source="Rumelhart, Hinton and Williams 1986, Learning representations by back-propagating errors",
+        aliases=also("Sigmoid"),
         torch_class="Sigmoid",
     ),
     Activation(
@@ -87,6 +90,7 @@ ACTIVATIONS: Final[tuple[Activation, ...]] = (
         meaning="no activation: the layers together are one linear map",
         formula="x",
         when="To see what the activation contributes.",
+        aliases=also("linear", "Linear", "identity", "Identity"),
         torch_class="Identity",
     ),
 )

@@ -30,6 +30,32 @@ class TargetScale:
 
 
 @dataclass(frozen=True, slots=True)
+class InputScale:
+    """The scale of the training inputs as the model gets them. Images count as one column of all their pixels.
+
+    Attributes:
+        low, high: The lowest and the highest number.
+        narrowest, widest: The smallest and the largest range of a column; constant columns are left out.
+        offset: The mean divided by the standard deviation, of the column that lies farthest from 0 for its width; 0 for
+            columns within [-1, 1], unless all columns lie far from 0.
+        column: The name of that column.
+        reach: Its lowest and highest number.
+    """
+
+    low: float
+    high: float
+    narrowest: float
+    widest: float
+    offset: float = 0.0
+    column: str = ""
+    reach: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def largest(self) -> float:
+        return max(abs(self.low), abs(self.high))
+
+
+@dataclass(frozen=True, slots=True)
 class DataFacts:
     """The facts about a dataset that the rest of lossrun needs, without its arrays.
 
@@ -51,6 +77,10 @@ class DataFacts:
         void: The samples left out because their label is ignored and belongs to no class.
         held_out_counts: The same as `class_counts` for "validation" and "test", for the parts that have samples.
         counted: For each part, the number of samples whose weight is not 0.
+        inputs: The scale of the training inputs; None if nobody has looked at them yet.
+        exclusive: Whether each multilabel sample has exactly one label.
+        repeated: For each held-out part, the number of samples that are training samples too, if there are too many
+            for chance.
     """
 
     task: Task
@@ -71,6 +101,9 @@ class DataFacts:
     void: int = 0
     held_out_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     counted: Mapping[str, int] = field(default_factory=dict, compare=False)
+    inputs: InputScale | None = field(default=None, compare=False)
+    exclusive: bool = field(default=False, compare=False)
+    repeated: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def class_of(self, label: str | float) -> int | None:
         """Return the index of the class with this label, written as in the data; None if no class has it.

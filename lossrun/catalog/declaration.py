@@ -150,6 +150,7 @@ class Optimizer(Component):
         usual_rates: Learning rates outside this range get a warning.
         scales_with_gradient: Whether its steps are as large as the gradient, so that a loss twice as large needs half
             the rate; the others divide by the size of the gradient.
+        bounded_steps: Whether a step moves a weight by hardly more than the learning rate, however large its gradient.
         full_batch: Whether its rule makes sense only for the gradient of all samples.
         keeps: Numbers that it stores for each weight, not counting those that a parameter adds.
         torch_class: The name of its class in `torch.optim`; "" if torch has none.
@@ -163,6 +164,7 @@ class Optimizer(Component):
     elementwise: bool
     usual_rates: tuple[float, float]
     scales_with_gradient: bool = False
+    bounded_steps: bool = False
     full_batch: bool = False
     keeps: int = 0
     torch_class: str = ""

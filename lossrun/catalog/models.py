@@ -7,18 +7,44 @@ from lossrun.catalog.activations import ACTIVATIONS
 from lossrun.catalog.declaration import Alias, Component, Layer, Model, also, in_keras
 from lossrun.catalog.parameter import Key, Nested, Parameter
 
+_SPELLINGS: Final = {alias.spelling: one.name for one in ACTIVATIONS for alias in one.aliases}
+# Why an activation of hidden layers is none of the last layer.
+_NEVER_NEGATIVE: Final = (
+    "never gives a negative number, and where it gives 0 it has no gradient, so an output may be stuck at 0"
+)
+_WHY_NOT: Final = {
+    "relu": _NEVER_NEGATIVE,
+    "relu6": _NEVER_NEGATIVE,
+    "tanh": "gives numbers from -1 to 1, and no task here has such targets: classes are 0 or 1",
+    "leaky_relu": "bends the outputs at 0 for no reason that the targets give",
+    "elu": "gives no number below -1",
+    "selu": "gives no number below -1.76",
+    "gelu": "gives no number below -0.17",
+    "silu": "gives no number below -0.28",
+    "swish": "gives no number below -0.28",
+    "softplus": "never gives a negative number; for counts use the loss poisson_nll, which takes the exponential",
+    "softsign": "gives numbers from -1 to 1, and no task here has such targets: classes are 0 or 1",
+    "exponential": "overflows from 89 on; for counts use the loss poisson_nll, which takes the exponential itself",
+    "hard_sigmoid": "has no gradient where it is 0 or 1; sigmoid has",
+}
+
 ACTIVATION: Final = Parameter(
     "activation",
     Literal[tuple(one.name for one in ACTIVATIONS)],
     "relu",
     "activation after every hidden layer",
-    spellings={alias.spelling: one.name for one in ACTIVATIONS for alias in one.aliases},
+    spellings=_SPELLINGS,
 )
 OUTPUT: Final = Parameter(
     "output",
     Literal["auto", "none", "logits", "sigmoid", "softmax", "log_softmax"],
     "auto",
     "activation of the last layer; none and logits are the same; auto: chosen by task and loss",
+    spellings={spelling: name for spelling, name in _SPELLINGS.items() if name == "none"},
+    refused={
+        name: f"{name} {_WHY_NOT[name]}; use none for numbers, sigmoid for two classes, softmax for several classes"
+        for name in _WHY_NOT
+    },
 )
 INIT: Final = Nested("init", "initializer", "torch", "first values of the weights and biases")
 DROPOUT: Final = Parameter(

@@ -28,6 +28,7 @@ class Parameter:
         form: What a right value looks like, in words, if the type does not say it.
         endings: Endings, such as a unit, that people forget to write.
         spellings: What other frameworks call some of the values.
+        refused: Why words that people may expect are not allowed, by the word in lower case.
         example: A value for the example in `lossrun explain`, if the default does not show how to write one.
     """
 
@@ -45,6 +46,7 @@ class Parameter:
     form: str = ""
     endings: tuple[str, ...] = ()
     spellings: dict[str, Any] = field(default_factory=dict, hash=False)
+    refused: dict[str, str] = field(default_factory=dict, hash=False)
     example: Any = field(default=None, hash=False)  # may be a list
 
     @property

@@ -34,6 +34,8 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
         return adapter(parameter).validate_python(value), (), ""
     except ValidationError as error:
         at, wrong = _innermost(error, value)
+        if not at and (reason := parameter.refused.get(str(wrong).lower())):
+            return None, at, f"{shown(wrong)} is not allowed: {reason}"
         verdict = _verdict(parameter, wrong)
         hints = (_as_an_integer(parameter, wrong), _as_a_truth_value(parameter, wrong), _completed(parameter, wrong))
         hint = next(filter(None, hints), "") or _in_a_list(parameter, value)
@@ -154,8 +156,8 @@ _TRUTHS: Final = {
     **dict.fromkeys(("yes", "y", "on", "true", "1"), True),
     **dict.fromkeys(("no", "n", "off", "false", "0"), False),
 }
-# Words of other programs and the words here: Keras' `linear` means no activation.
-_ELSEWHERE: Final = {"gpu": "cuda", "linear": "none"}
+# Words of other programs and the words here.
+_ELSEWHERE: Final = {"gpu": "cuda"}
 
 
 def _verdict(parameter: Parameter, value: Any) -> str:

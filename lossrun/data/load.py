@@ -14,6 +14,8 @@ from lossrun.data.samples.corruption import corrupt
 from lossrun.data.samples.dataset import Data, Part, Scaling, UnsplitData
 from lossrun.data.samples.given_split import parts_of
 from lossrun.data.samples.hashing import part_digest
+from lossrun.data.samples.input_scale import input_scale
+from lossrun.data.samples.repeated import repeated_samples
 from lossrun.data.samples.sample_weights import weight_notes
 from lossrun.data.samples.splits import drawn_sizes, held_out
 from lossrun.data.samples.streams import DataStream
@@ -78,7 +80,6 @@ def load(
     input_scaling = scaling.fit(train.inputs) if standardize["inputs"] else source.input_scaling
     if train.inputs.ndim == 2:
         notes += scaling.constant_notes(train.inputs, source.columns, standardized=standardize["inputs"])
-        notes += scaling.scale_notes(train.inputs, source.task) if input_scaling is None else ()
     if source.task == "regression" and (train.targets == train.targets[0]).all():
         notes.append(f"all training targets are {_row(train.targets[0])}: there is nothing to learn")
     target_scaling = scaling.fit(train.targets) if standardize["targets"] else Scaling.identity()
@@ -121,6 +122,8 @@ def load(
         target_scale=scale,
         numbered=source.numbered,
         void=void,
+        input_scale=input_scale(train.inputs, input_scaling or Scaling.identity(), source.columns),
+        repeated=repeated_samples(train, {name: part for name, part in parts.items() if name != "train"}),
     )
 
 

@@ -19,7 +19,8 @@ def long_warmup(case: Case) -> Iterator[Violation]:
             ("schedule", "warmup_epochs"),
             f"the warm-up of {_epochs(warmup)} does not end before the run of {epochs}: the learning rate rises to "
             "the end",
-            "set a smaller schedule.warmup_epochs, or more epochs",
+            f"set a smaller schedule.warmup_epochs, such as {epochs // 10}, or more epochs",
+            (f"schedule.warmup_epochs={epochs // 10}",),
         )
 
 
@@ -42,6 +43,7 @@ def schedule_length(case: Case) -> Iterator[Violation]:
                 ("schedule", name),
                 f"{schedule.name} with {name}: {value} goes beyond the run, which ends after epoch {epochs}",
                 f"set a smaller schedule.{name}, or epochs above {beyond:g}",
+                (f"epochs={int(beyond) + 1}",),
             )
 
 
@@ -68,6 +70,7 @@ def long_patience(case: Case) -> Iterator[Violation]:
                 path,
                 f"{who} with a patience of {_epochs(patience)} never takes effect in a run of {_epochs(epochs)}",
                 f"set a smaller {path[0]}.patience, or epochs above {patience}",
+                (f"epochs={patience + 1}",),
             )
 
 
@@ -83,7 +86,8 @@ def stopped_before_reduced(case: Case) -> Iterator[Violation]:
             f"early stopping ends the run after {_epochs(early.patience)} without improvement of {early.metric}, "
             "before "
             f"{schedule.name} lowers the learning rate, after {_epochs(schedule['patience'] + 1)}",
-            "set early_stopping.patience to about twice the patience of the schedule",
+            f"set early_stopping.patience to about twice the patience of the schedule: {2 * schedule['patience'] + 2}",
+            (f"early_stopping.patience={2 * schedule['patience'] + 2}",),
         )
 
 

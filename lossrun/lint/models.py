@@ -9,6 +9,12 @@ from lossrun.catalog.declaration import Layer, Model
 from lossrun.config.resolve import output_size
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
+# A learning rate of plain descent above which units without bounds run away.
+HIGH: Final = 0.5
+# How often dropout may switch off all units of a layer, and how many it should leave on average.
+ALL_DROPPED: Final = 0.01
+FEW_LEFT: Final = 2.0
+
 
 def _layers(case: Case) -> list[Layer]:
     """Return the rows of the model's summary; [] for a model of the user's own.
@@ -24,7 +30,7 @@ def _layers(case: Case) -> list[Layer]:
     return declared.layers(dict(model.parameters), case.facts.input_shape, output_size(case.config, case.facts))
 
 
-def _fitting_layers(case: Case) -> list[Layer]:
+def fitting_layers(case: Case) -> list[Layer]:
     """Return the rows of the model's summary; [] if the shapes do not fit, which model_shape reports."""
     try:
         return _layers(case)
@@ -38,7 +44,10 @@ def model_shape(case: Case) -> Iterator[Violation]:
         _layers(case)
     except ValueError as error:
         yield Violation(
-            ("model",), str(error), "use mlp or linear for tables; for images, use fewer pools or smaller kernels"
+            ("model",),
+            str(error),
+            "use mlp or linear for tables; for images, use fewer pools or smaller kernels",
+            ("model=mlp",),
         )
 
 
@@ -48,7 +57,7 @@ def lone_last_batch(case: Case) -> Iterator[Violation]:
     if case.config.drop_last and size > 1:
         return
     # Batch norm can average over the pixels of a single image, but not over a single number.
-    single = [row for row in _fitting_layers(case) if row.type == "batch_norm" and prod(row.output_shape[1:]) == 1]
+    single = [row for row in fitting_layers(case) if row.type == "batch_norm" and prod(row.output_shape[1:]) == 1]
     if single and (samples % size or size) == 1:
         yield Violation(
             ("batch_size",),
@@ -57,6 +66,7 @@ def lone_last_batch(case: Case) -> Iterator[Violation]:
             "set model.batch_norm: false, or another batch_size"
             if size == 1
             else "set drop_last: true, or another batch_size",
+            ("model.batch_norm=false",) if size == 1 else ("drop_last=true",),
         )
 
 
@@ -67,6 +77,7 @@ def no_batch(case: Case) -> Iterator[Violation]:
             ("drop_last",),
             f"{case.facts.train} samples do not fill a batch of {case.batch_size}, and drop_last drops it",
             "set drop_last: false, or a smaller batch_size",
+            ("drop_last=false",),
         )
 
 
@@ -78,19 +89,55 @@ def never_seen(case: Case) -> Iterator[Violation]:
             ("drop_last",),
             f"without shuffling, the last {left_out} of {case.facts.train} samples are left out of every epoch",
             "set shuffle: true, or drop_last: false",
+            ("shuffle=true",),
         )
 
 
 def same_weights(case: Case) -> Iterator[Violation]:
     """Find hidden layers in which all units stay the same."""
     init = case.config.model.parameters.get("init")
-    hidden = [row for row in _fitting_layers(case)[:-1] if row.parameters and row.type != "batch_norm"]
+    hidden = [row for row in fitting_layers(case)[:-1] if row.parameters and row.type != "batch_norm"]
     if init and init["name"] == "constant" and hidden and not case.config.model.parameters.get("dropout"):
         yield Violation(
             ("model", "init"),
             "units with the same initial weights get the same gradient and stay the same: each hidden layer is worth "
             "one unit",
             "set model.init: torch, glorot_uniform, or another random initialization",
+            ("model.init=torch",),
+        )
+
+
+def linear_hidden(case: Case) -> Iterator[Violation]:
+    """Find hidden layers without an activation between them."""
+    parameters = case.config.model.parameters
+    layers = parameters.get("hidden") or parameters.get("layers")
+    if parameters.get("activation") != "none" or not layers:
+        return
+    # Steps of such a size are for units that saturate.
+    high = case.optimizer is not None and case.optimizer.scales_with_gradient and case.config.learning_rate > HIGH
+    activation = "sigmoid" if high else "relu"
+    yield Violation(
+        ("model", "activation"),
+        "without an activation between them, hidden layers and the last layer are together one linear layer",
+        f"set model.activation: {activation}, or model: linear",
+        (f"model.activation={activation}",),
+    )
+
+
+def strong_dropout(case: Case) -> Iterator[Violation]:
+    """Find dropout that often leaves a layer no unit, or hardly any."""
+    dropout = case.config.model.parameters.get("dropout", 0.0)
+    units = [row.output_shape[0] for row in fitting_layers(case)[:-1] if row.type == "dense"]
+    if not dropout or not units:
+        return
+    least = min(units)
+    if dropout**least > ALL_DROPPED or least * (1 - dropout) < FEW_LEFT:
+        yield Violation(
+            ("model", "dropout"),
+            f"dropout {dropout:g} leaves {least * (1 - dropout):.2g} of {least} units on average, and none at all in "
+            f"{100 * dropout**least:.2g} % of the steps",
+            "set model.dropout: 0, or use more units",
+            ("model.dropout=0",),
         )
 
 
@@ -148,6 +195,28 @@ MODEL_RULES: Final[dict[str, Rule]] = {
         example=Example(
             "dataset: synthetic_classification\nloss: cross_entropy\nmodel: cnn",
             "dataset: synthetic_classification\nloss: cross_entropy\nmodel: mlp",
+        ),
+    ),
+    "linear_hidden": Rule(
+        check=linear_hidden,
+        severity="warn",
+        meaning="Hidden layers have an activation.",
+        why="Without one, a deep network is a linear model with more weights: it cannot learn anything curved, and its "
+        "products of weights grow faster.",
+        example=Example(
+            "dataset: synthetic_regression\nloss: mse\nmodel: {name: mlp, hidden: [30], activation: none}",
+            "dataset: synthetic_regression\nloss: mse\nmodel: {name: mlp, hidden: [30], activation: relu}",
+        ),
+    ),
+    "strong_dropout": Rule(
+        check=strong_dropout,
+        severity="warn",
+        meaning="Dropout leaves every layer enough units.",
+        why="Half of 2 units is 1, and in a quarter of the steps none: then nothing that the layers below know reaches "
+        "the output. Dropout is made for layers of dozens of units.",
+        example=Example(
+            "dataset: synthetic_regression\nloss: mse\nmodel: {name: mlp, hidden: [3, 2], dropout: 0.5}",
+            "dataset: synthetic_regression\nloss: mse\nmodel: {name: mlp, hidden: [30, 20], dropout: 0.5}",
         ),
     ),
 }

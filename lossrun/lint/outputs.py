@@ -10,6 +10,8 @@ from lossrun.lint.rule import Case, Example, Rule, Violation
 from lossrun.shell import command
 
 _SQUASHED: Final = ("sigmoid", "softmax", "log_softmax")
+_LOGITS: Final = ("model.output=logits",)
+_NONE: Final = ("model.output=none",)
 _OUTPUTS: Final = {
     "none": "logits",
     "sigmoid": "probabilities",
@@ -30,6 +32,7 @@ def loss_task(case: Case) -> Iterator[Violation]:
         f"{declared.name} is for {' and '.join(declared.tasks)} targets, but {case.config.dataset.name} has "
         f"{facts.task} targets",
         f"use {plain}{_other_task(case, declared)}; `{others}` lists the others",
+        (f"loss={plain}",),
     )
 
 
@@ -55,7 +58,9 @@ def double_activation(case: Case) -> Iterator[Violation]:
         return
     option = "" if always else " with inputs: logits (from_logits: true)"
     fix = "set model.output: logits" + ("" if always else " (better), or loss.from_logits: false")
-    yield Violation(("loss",), f"the model already ends in {output}, and {loss.name}{option} applies it again", fix)
+    yield Violation(
+        ("loss",), f"the model already ends in {output}, and {loss.name}{option} applies it again", fix, _LOGITS
+    )
 
 
 def needless_log_softmax(case: Case) -> Iterator[Violation]:
@@ -66,6 +71,7 @@ def needless_log_softmax(case: Case) -> Iterator[Violation]:
             f"the model already ends in log_softmax, and {case.config.loss.name} with inputs: logits applies it again, "
             "which has no effect",
             "set model.output: logits, or loss.inputs: log_probabilities (NLLLoss)",
+            _LOGITS,
         )
 
 
@@ -88,19 +94,23 @@ def missing_activation(case: Case) -> Iterator[Violation]:
             ("loss",),
             f"{loss.name} is configured for probabilities, but the model outputs {_OUTPUTS[output]}",
             f"set loss.from_logits: true (better), or model.output: {'softmax' if softmax else 'sigmoid'}",
+            ("loss.from_logits=true",),
         )
     if form == "log_probabilities" and output != "log_softmax":
         yield Violation(
             ("loss",),
             f"{loss.name} is configured for log-probabilities, but the model outputs {_OUTPUTS[output]}",
             "set model.output: log_softmax, or remove loss.inputs" if softmax else "remove loss.inputs",
+            ("model.output=log_softmax",) if softmax else ("loss.inputs=null",),
         )
     # mse and mae on classes compare outputs with 0 and 1.
     if declared and declared.prediction == "mean" and output == "log_softmax":
+        right = "none" if case.facts.task == "regression" else "softmax"
         yield Violation(
             ("model", "output"),
             f"{loss.name} compares the targets with log-probabilities, which are never above 0",
-            "set model.output: " + ("none" if case.facts.task == "regression" else "softmax"),
+            f"set model.output: {right}",
+            (f"model.output={right}",),
         )
 
 
@@ -112,6 +122,7 @@ def margin_on_probabilities(case: Case) -> Iterator[Violation]:
             ("model", "output"),
             f"{case.config.loss.name} needs outputs with a margin of at least 1, but the model ends in {case.output}",
             "set model.output: logits",
+            _LOGITS,
         )
 
 
@@ -123,7 +134,10 @@ def output_shape(case: Case) -> Iterator[Violation]:
         constant = "1" if output == "softmax" else "0"
         fix = "none" if facts.task == "regression" else "sigmoid, or logits"
         yield Violation(
-            ("model", "output"), f"a {output} over one output is always {constant}", f"set model.output: {fix}"
+            ("model", "output"),
+            f"a {output} over one output is always {constant}",
+            f"set model.output: {fix}",
+            (f"model.output={fix.partition(',')[0]}",),
         )
     elif facts.task == "multiclass" and size == 1 and declared and _has_softmax(declared):
         yield Violation(("dataset",), f"with a single class, {declared.name} is always 0", "check the targets")
@@ -131,16 +145,26 @@ def output_shape(case: Case) -> Iterator[Violation]:
         yield Violation(
             ("model", "output"),
             f"a softmax lets only one of {size} labels be true, but here several can be true at once",
-            "set model.output: logits (better) or sigmoid",
+            *_for_labels(declared),
         )
     if facts.task == "multiclass" and output == "sigmoid" and declared and _has_softmax(declared):
         yield Violation(
             ("model", "output"),
             f"{size} exclusive classes need one softmax; {size} sigmoids do not add up to 1",
             "set model.output: logits (better) or softmax",
+            _LOGITS,
         )
     if facts.task == "regression" and output in _SQUASHED:
         yield from _squashed_numbers(case)
+
+
+def _for_labels(declared: Loss | None) -> tuple[str, tuple[str, ...]]:
+    """Return how to fix a softmax over labels: in words, and as settings."""
+    # A loss of numbers compares logits with 0 and 1, so its own output would be a sigmoid.
+    if declared and declared.prediction == "mean":
+        fix = "set model.output: logits with loss: binary_cross_entropy (better), or model.output: sigmoid"
+        return fix, (*_LOGITS, "loss=binary_cross_entropy")
+    return "set model.output: logits (better) or sigmoid", _LOGITS
 
 
 def _squashed_numbers(case: Case) -> Iterator[Violation]:
@@ -155,6 +179,7 @@ def _squashed_numbers(case: Case) -> Iterator[Violation]:
             ("model", "output"),
             f"{declared.name} reads the outputs as {what}, but {output} limits their range",
             "set model.output: none",
+            _NONE,
         )
         return
     limited = f"{output} outputs values {'of at most 0' if output == 'log_softmax' else 'in [0, 1]'}"
@@ -163,6 +188,7 @@ def _squashed_numbers(case: Case) -> Iterator[Violation]:
             ("model", "output"),
             f"{limited}, but standardized targets are on both sides of 0",
             "set model.output: none, or dataset.standardize: {targets: false}",
+            _NONE,
         )
     elif case.facts.target_range:
         low, high = case.facts.target_range
@@ -171,6 +197,7 @@ def _squashed_numbers(case: Case) -> Iterator[Violation]:
                 ("model", "output"),
                 f"{limited}, but the targets range from {low:g} to {high:g}",
                 "set model.output: none",
+                _NONE,
             )
 
 
@@ -183,6 +210,7 @@ def negative_mean(case: Case) -> Iterator[Violation]:
             ("loss",),
             f"{case.config.loss.name} with log_input: false reads the outputs as means, but they can be negative",
             "set loss.log_input: true, which reads them as logarithms of means",
+            ("loss.log_input=true",),
         )
 
 

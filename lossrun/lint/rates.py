@@ -1,6 +1,7 @@
 """Check the optimizer and its learning rate: how large its steps are."""
 
 from collections.abc import Iterator
+from math import sqrt
 from typing import Final
 
 from lossrun.catalog import get
@@ -50,13 +51,14 @@ def reduction_rate(case: Case) -> Iterator[Violation]:
     if acts_like == rate or rate > high or acts_like <= limit:
         return
     batch, outputs = _terms(case)
+    fitting = f"{min(rate, limit) / summed(case):.3g}"
     terms = ([f"batches of {batch}"] if over_batch else []) + ([f"{outputs} outputs"] if outputs > 1 else [])
     halved = " and halves that" if reduction.startswith("half") else ""
     yield Violation(
         ("learning_rate",),
         f"{reduction} adds up {' and '.join(terms)}{halved}: {rate:g} acts like {acts_like:.3g} with reduction: mean",
-        f"set learning_rate: {min(rate, limit) / summed(case):.3g}, which acts like {min(rate, limit):g} there, or set "
-        "loss.reduction: mean",
+        f"set learning_rate: {fitting}, which acts like {min(rate, limit):g} there, or set loss.reduction: mean",
+        (f"learning_rate={fitting}",),
     )
 
 
@@ -68,13 +70,14 @@ def unusual_rate(case: Case) -> Iterator[Violation]:
     # For a summed loss, either the rate itself or the rate for the mean may be usual.
     least, most = sorted((case.config.learning_rate, rate_under_the_mean(case)))
     if most < low or least > high:
+        usual = f"{sqrt(low * high):.0e}"
         yield Violation(
             ("learning_rate",),
             f"{case.config.learning_rate:g} is far {'below' if most < low else 'above'} the usual range for "
             f"{case.optimizer.name} ({low:g} to {high:g})",
-            "watch the loss in the first epochs: it may not change"
-            if most < low
-            else "watch the loss in the first epochs: it may explode",
+            f"watch the loss in the first epochs: it may {'not change' if most < low else 'explode'}; a usual rate is "
+            f"{float(usual):g}",
+            (f"learning_rate={float(usual):g}",),
         )
 
 
@@ -96,6 +99,7 @@ def momentum_rate(case: Case) -> Iterator[Violation]:
             "size: "
             f"{case.config.learning_rate:g} acts like {acts_like:.3g}",
             "set optimizer.momentum: 0.9, or a smaller learning_rate",
+            ("optimizer.momentum=0.9",),
         )
 
 
@@ -113,6 +117,7 @@ def coupled_decay(case: Case) -> Iterator[Violation]:
             "size, "
             "so it does not decay the weights as intended",
             f"set optimizer.decoupled_weight_decay: true{other}, or weight_decay: 1e-4 for an L2 penalty",
+            ("optimizer.decoupled_weight_decay=true",),
         )
 
 
@@ -123,6 +128,7 @@ def nesterov(case: Case) -> Iterator[Violation]:
             ("optimizer", "nesterov"),
             "Nesterov momentum needs a momentum above 0 and a dampening of 0",
             "set optimizer.momentum: 0.9, or remove nesterov",
+            ("optimizer.momentum=0.9",),
         )
 
 
@@ -156,6 +162,7 @@ def noisy_signs(case: Case) -> Iterator[Violation]:
             f"{case.optimizer.name} uses the signs of the gradient of all {case.facts.train} samples; in batches of "
             f"{case.batch_size} they change by chance",
             "set batch_size: full, or use rmsprop, the similar optimizer for batches",
+            ("batch_size=full",),
         )
 
 

@@ -45,6 +45,11 @@ class Case:
         return self.facts.train if size == "full" else size
 
     @property
+    def takes_standardize(self) -> bool:
+        """Whether the dataset has the key `standardize`, which a dataset of the user's own has not."""
+        return "standardize" in self.config.dataset.parameters
+
+    @property
     def targets_are_standardized(self) -> bool:
         standardize = self.config.dataset.parameters.get("standardize")
         return self.facts.task == "regression" and bool(standardize and standardize["targets"])
@@ -58,11 +63,13 @@ class Violation:
         path: The key to blame.
         reason: What is wrong, in one sentence.
         fix: What to do.
+        cure: The first fix that `fix` names, as settings for --set; () where no setting can fix it.
     """
 
     path: Path
     reason: str
     fix: str
+    cure: tuple[str, ...] = ()
 
 
 class Example(NamedTuple):

@@ -6,7 +6,10 @@ sentence, and the fix. A mistake that would silently give wrong results is an er
 
 from typing import Final
 
+from lossrun.lint.budget import BUDGET_RULES
+from lossrun.lint.class_losses import CLASS_LOSS_RULES
 from lossrun.lint.course import COURSE_RULES
+from lossrun.lint.inputs import INPUT_RULES
 from lossrun.lint.models import MODEL_RULES
 from lossrun.lint.outputs import OUTPUT_RULES
 from lossrun.lint.rates import RATE_RULES
@@ -19,10 +22,13 @@ __all__ = ["RULES", "columns", "metrics"]
 
 RULES: Final[dict[str, Rule]] = {
     **OUTPUT_RULES,
+    **CLASS_LOSS_RULES,
     **TARGET_RULES,
+    **INPUT_RULES,
     **WEIGHT_RULES,
     **WATCHING_RULES,
     **RATE_RULES,
     **COURSE_RULES,
+    **BUDGET_RULES,
     **MODEL_RULES,
 }

@@ -25,19 +25,32 @@ def target_range(case: Case) -> Iterator[Violation]:
         if least is not None and most is not None
         else (f"targets of at least {least:g}" if least is not None else f"targets of at most {most:g}")
     )
-    other = "use mse, mae, or huber"
+    other, cure = _instead(case)
     if case.targets_are_standardized:
         yield Violation(
             ("dataset", "standardize"),
             f"{declared.name} needs {wanted}, but standardized targets are on both sides of 0",
             f"set dataset.standardize: {{targets: false}}, or {other}",
+            ("dataset.standardize.targets=false",),
         )
     elif facts.target_range:
         low, high = facts.target_range
         if (least is not None and low < least) or (most is not None and high > most):
             yield Violation(
-                ("loss",), f"{declared.name} needs {wanted}, but the targets range from {low:g} to {high:g}", other
+                ("loss",),
+                f"{declared.name} needs {wanted}, but the targets range from {low:g} to {high:g}",
+                other,
+                cure,
             )
+
+
+def _instead(case: Case) -> tuple[str, tuple[str, ...]]:
+    """Return what to do about targets that the loss does not allow: in words, and as settings."""
+    scale, loss = case.facts.target_scale, case.loss
+    two = scale is not None and scale.whole and scale.high - scale.low == 1 and case.facts.target_size == 1
+    if two and scale and loss and "binary" in loss.tasks and "task" in case.config.dataset.parameters:
+        return f"set dataset.task: binary: {scale.low:g} and {scale.high:g} are two classes", ("dataset.task=binary",)
+    return "use mse, mae, or huber", ("loss=mse",)
 
 
 def zero_target(case: Case) -> Iterator[Violation]:
@@ -50,12 +63,14 @@ def zero_target(case: Case) -> Iterator[Violation]:
             ("dataset", "standardize"),
             f"{declared.name} divides by the targets, but standardized targets are close to 0",
             "set dataset.standardize: {targets: false}, or use mse, mae, or huber",
+            ("dataset.standardize.targets=false",),
         )
     elif facts.least_magnitude is not None and facts.least_magnitude <= float(case.config.loss["eps"]):
         yield Violation(
             ("loss",),
             f"{declared.name} divides by the targets, and one is {facts.least_magnitude:g}: it outweighs all others",
             "use mae, or msle if no target is negative",
+            ("loss=mae",),
         )
 
 
@@ -71,6 +86,7 @@ def targets_across_zero(case: Case) -> Iterator[Violation]:
             "nearest "
             "to 0 outweigh the others",
             "use mae or huber",
+            ("loss=mae",),
         )
 
 
@@ -82,6 +98,7 @@ def few_targets(case: Case) -> Iterator[Violation]:
             ("loss",),
             f"{declared.name} compares directions of vectors, but the targets are single numbers",
             "use mse, mae, or huber",
+            ("loss=mse",),
         )
 
 
@@ -99,6 +116,7 @@ def unscaled_targets(case: Case) -> Iterator[Violation]:
             ("dataset", "standardize"),
             f"targets range from {reach[0]:g} to {reach[1]:g}, but a network starts with outputs near 0",
             "set dataset.standardize: {inputs: true, targets: true}; metrics stay in original units",
+            ("dataset.standardize.inputs=true", "dataset.standardize.targets=true"),
         )
 
 
@@ -146,7 +164,8 @@ def zero_loss(case: Case) -> Iterator[Violation]:
         yield Violation(
             ("loss",),
             f"{case.loss.name} with alpha: 0 and beta: 0 is always 0",
-            "set one of them above 0",
+            "set one of them above 0, such as loss.beta: 1",
+            ("loss.beta=1",),
         )
 
 

@@ -74,6 +74,7 @@ def watched_mode(case: Case) -> Iterator[Violation]:
                 (*path[:-1], "mode"),
                 f"{better} {metric} is better, but mode: {mode} looks for the worst",
                 f"set mode: {goal(metric)}, or remove mode",
+                (f"{'.'.join(map(str, path[:-1]))}.mode={goal(metric)}",),
             )
 
 
@@ -84,7 +85,8 @@ def watched_validation(case: Case) -> Iterator[Violation]:
             yield Violation(
                 path,
                 f"{metric} needs validation data, but there are no validation data",
-                "set dataset.validation, or use train_loss",
+                "set dataset.validation: 0.1, or use train_loss",
+                ("dataset.validation=0.1",),
             )
 
 

@@ -117,6 +117,7 @@ def ignored_class(case: Case) -> Iterator[Violation]:
             ("loss", "ignore_index"),
             f"no sample has the label {ignored}, so nothing is ignored",
             f"remove ignore_index, or use a label of the data: {_labels(case, str(ignored))}",
+            ("loss.ignore_index=null",),
         )
 
 
@@ -125,7 +126,7 @@ def weights_cancel(case: Case) -> Iterator[Violation]:
     parameters, facts = case.config.loss.parameters, case.facts
     if case.batch_size != 1 or adds_up_samples(parameters["reduction"]):
         return
-    by_samples = "use a larger batch"
+    by_samples = "use a larger batch, such as batch_size: 32"
     if parameters.get("weight_convention"):
         by_samples += ", or weight_convention: keras, which divides by the number of samples"
     if parameters.get("weight_convention", "pytorch") != "pytorch":
@@ -137,12 +138,14 @@ def weights_cancel(case: Case) -> Iterator[Violation]:
             ("batch_size",),
             "in a batch of one sample, the loss is divided by the sample's weight, so class_weights have no effect",
             by_samples,
+            ("batch_size=32",),
         )
     elif facts.weights and facts.weights[0] < facts.weights[1]:
         yield Violation(
             ("batch_size",),
             "in a batch of one sample, the loss is divided by the sample's weight, so weights above 0 have no effect",
             by_samples,
+            ("batch_size=32",),
         )
 
 

@@ -80,7 +80,7 @@ def test_near_misses(problem: OneProblem, line: str, meant: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "meant"),
-    [("device: gpu", "cuda"), ("model: {name: mlp, output: linear}", "none"), ("device: cup", "cpu")],
+    [("device: gpu", "cuda"), ("device: cup", "cpu")],
 )
 def test_a_word_from_elsewhere_is_told_ours(problem: OneProblem, line: str, meant: str) -> None:
     assert f"is not known; did you mean {meant}?" in problem(line, replaces=line.partition(" ")[0])

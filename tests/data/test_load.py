@@ -2,13 +2,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from lossrun.config import read
-from lossrun.data import Data, default_data_dir, load
+from lossrun.data import Data, default_data_dir
 from lossrun.errors import DataError
 
 STANDARDIZE = {"inputs": True, "targets": False}
@@ -74,34 +72,6 @@ def test_scalings_are_fitted_on_the_training_part(loaded: Callable[..., Data]) -
 def test_classes_are_not_standardized(loaded: Callable[..., Data]) -> None:
     with pytest.raises(DataError, match="only regression targets"):
         loaded("wine", standardize={"inputs": False, "targets": True})
-
-
-@pytest.mark.parametrize(
-    ("name", "given", "notes"),
-    [
-        # scikit-learn's description of the data: the worst area reaches 4254, the least minimum is 0.
-        ("breast_cancer", {"test": 0, "validation": 0}, 1),
-        ("breast_cancer", {"standardize": STANDARDIZE}, 0),
-        ("diabetes", {}, 0),
-        ("digits", {}, 0),
-        ("synthetic_regression", {"kind": "polynomial"}, 0),
-        ("synthetic_classification", {}, 0),
-        ("inline", {"inputs": [[1, 100], [2, 90], [3, 80]], "targets": [3, 5, 7.5]}, 0),
-    ],
-)
-def test_unscaled_tables_get_a_hint(loaded: Callable[..., Data], name: str, given: dict[str, Any], notes: int) -> None:
-    hints = loaded(name, **given).notes
-    assert len(hints) == notes
-    assert all(hint.startswith("inputs reach from 0 to 4254 and") for hint in hints)
-
-
-def test_no_shipped_config_gets_the_hint(mnist_dir: Path) -> None:
-    paths = list((Path(__file__).parents[2] / "configs").glob("*.yaml"))
-    assert paths
-    for path in paths:
-        dataset = read(path, []).config.dataset
-        data = load(dataset.name, dataset.parameters, config_dir=path.parent, data_dir=mnist_dir)
-        assert not [note for note in data.notes if "standardize" in note], path.name
 
 
 def test_missing_cells_are_filled_from_the_training_part_only(loaded: Callable[..., Data], tmp_path: Path) -> None:

@@ -111,7 +111,8 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
     ),
     (
         "watched_validation", "loss: mse\nbest: val_rmse", ("regression", {"validation": 0}), "2:7: best.metric",
-        "val_rmse needs validation data, but there are no validation data", "set dataset.validation, or use train_loss",
+        "val_rmse needs validation data, but there are no validation data",
+        "set dataset.validation: 0.1, or use train_loss",
     ),
     (
         "lone_last_batch", "loss: mse\nmodel: {name: mlp, batch_norm: true}\nbatch_size: 33", ("regression", {}),

@@ -1,13 +1,13 @@
 """The types of the room: what a user's function returns, and what training gets."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
 import numpy as np
 
-from lossrun.catalog.data_facts import DataFacts, TargetScale
+from lossrun.catalog.data_facts import DataFacts, InputScale, TargetScale
 from lossrun.catalog.declaration import Task
 from lossrun.data.tables.table_inputs import UNNAMED, Layout
 
@@ -124,6 +124,7 @@ class Data:
     target_scale: of a regression, of all parts and before any corruption.
     numbered: a label is the place of its class, also where classes have names. void: samples left out because their
     label is no class and ignored.
+    input_scale: how large the inputs are for the model. repeated: see DataFacts.
     """
 
     name: str
@@ -146,6 +147,8 @@ class Data:
     target_scale: TargetScale | None = None
     numbered: bool = True
     void: int = 0
+    input_scale: InputScale | None = None
+    repeated: Mapping[str, int] = field(default_factory=dict)
 
     def _names_of_columns(self) -> tuple[str, ...]:
         """Of several target columns that are a class or a label each, what the file calls them."""
@@ -184,6 +187,9 @@ class Data:
             weights=None if self.train.weights is None else summary_of(self.train.weights),
             held_out_counts={name: each for name, each in counts.items() if name != "train"},
             counted={name: len(targets) for name, targets in counted.items()},
+            inputs=self.input_scale,
+            exclusive=self.task == "multilabel" and bool((self.train.targets.sum(axis=1) == 1).all()),
+            repeated=self.repeated,
         )
 
 

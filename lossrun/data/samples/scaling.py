@@ -4,14 +4,10 @@ from typing import Final
 
 import numpy as np
 
-from lossrun.catalog import Task
 from lossrun.data.samples.dataset import Scaling
 
 # Images counted at a time: bounds the memory that 8-byte counting takes to some tens of MB.
 BLOCK: Final = 4096
-# Beyond these the usual first weights and learning rates no longer suit all columns.
-LARGE: Final = 100.0
-FAR_APART: Final = 100.0
 # Of a mean, in standard deviations: from here on its last digits matter.
 FAR_FROM_ZERO: Final = 1e6
 # What is looked at to see whether numbers keep their differences, and how much of them may be lost.
@@ -33,22 +29,6 @@ def fit(array: np.ndarray) -> Scaling:
         mean, std = _byte_moments(array) if array.dtype == np.uint8 else _moments(array.reshape(-1, 1))
         return Scaling(mean.reshape(()), std.reshape(()))
     return Scaling(*_moments(array))
-
-
-def scale_notes(table: np.ndarray, task: Task) -> tuple[str, ...]:
-    """What speaks for standardizing the inputs (N, D): large numbers, or columns whose widths are far apart."""
-    least, greatest = table.min(axis=0).astype(np.float64), table.max(axis=0).astype(np.float64)
-    low, high = least.min(), greatest.max()
-    # Widths rather than deviations: those of 0 and 1 are alike however rare the 1 is.
-    widths = (greatest - least)[greatest > least]
-    found: list[str] = []
-    if max(-low, high) > LARGE:
-        found.append(f"reach from {low:.4g} to {high:.4g}")
-    if len(widths) and widths.max() > FAR_APART * widths.min():
-        found.append(f"have columns whose ranges differ from {widths.min():.4g} to {widths.max():.4g}")
-    # Whose inputs need it has targets that need it, mostly.
-    how = "{inputs: true, targets: true}" if task == "regression" else "true"
-    return (f"inputs {' and '.join(found)}: standardize: {how} usually helps",) if found else ()
 
 
 def constant_notes(table: np.ndarray, columns: tuple[str, ...], *, standardized: bool) -> tuple[str, ...]:

@@ -32,30 +32,6 @@ def test_a_constant_that_float32_cannot_hold_keeps_deviation_1() -> None:
     assert scaling.fit(np.full((1000, 1), 0.1, np.float32)).std == 1
 
 
-@pytest.mark.parametrize(
-    ("table", "notes"),
-    [
-        ([[-100, 0], [100, 2]], ()),
-        (
-            [[-101, 0], [100, 2]],
-            ("inputs reach from -101 to 100 and have columns whose ranges differ from 2 to 201: ",),
-        ),
-        ([[99, 5], [101, 5]], ("inputs reach from 5 to 101: ",)),
-        ([[0, 0.5], [1, 0.502]], ("inputs have columns whose ranges differ from 0.002 to 1: ",)),
-        ([[0, 0], [0, 1]] + 20_000 * [[0, 0.0]], ()),  # one-hot, with a constant and a rare column
-        (
-            [[-3e38, 0], [3e38, 1]],
-            ("inputs reach from -3e+38 to 3e+38 and have columns whose ranges differ from 1 to 6e+38: ",),
-        ),
-    ],
-)
-def test_large_numbers_and_widths_far_apart_are_noted(table: list[list[float]], notes: tuple[str, ...]) -> None:
-    array = np.array(table, np.float32)
-    assert scaling.scale_notes(array, "binary") == tuple(note + "standardize: true usually helps" for note in notes)
-    both = "standardize: {inputs: true, targets: true} usually helps"
-    assert scaling.scale_notes(array, "regression") == tuple(note + both for note in notes)
-
-
 def test_pixels_divided_by_255() -> None:
     scaled = Scaling.divide_by(255.0).apply(np.array([0, 51, 255], np.uint8))
     assert scaled.dtype == np.float32

@@ -1,0 +1,110 @@
+"""Check the inputs: how large they are for the model, and whether held-out samples are training samples too."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from lossrun.catalog.data_facts import InputScale
+from lossrun.data.samples.input_scale import FAR
+from lossrun.lint.rule import Case, Example, Rule, Violation
+
+# Beyond these the usual first weights and learning rates no longer suit all columns of a table.
+LARGE: Final = 100.0
+FAR_APART: Final = 100.0
+# The pixels of an image come in large numbers, all of one sign.
+LARGE_PIXEL: Final = 20.0
+# In a table of columns no larger than this, a small one is only a weak input.
+ORDINARY: Final = 10.0
+# The most powers of ten that a column may span before standardizing leaves most of its values equal.
+SPAN: Final = 1e4
+
+
+def unscaled_inputs(case: Case) -> Iterator[Violation]:
+    """Find large inputs, columns of very different sizes, and columns far from 0 for their width."""
+    scale, standardize = case.facts.inputs, case.config.dataset.parameters.get("standardize")
+    if scale is None or (standardize and standardize["inputs"]):
+        return
+    found = list(_reasons(scale, images=len(case.facts.input_shape) > 1))
+    if not found:
+        return
+    fix, cure = _how_to_scale(case)
+    if scale.low > 0 and scale.high > SPAN * scale.low and len(case.facts.input_shape) == 1:
+        fix += "; better still, take the logarithm of columns that span several powers of ten"
+    yield Violation(("dataset", "standardize"), f"inputs {' and '.join(found)}", fix, cure)
+
+
+def _reasons(scale: InputScale, *, images: bool) -> Iterator[str]:
+    if scale.largest > (LARGE_PIXEL if images else LARGE):
+        yield f"range from {scale.low:.4g} to {scale.high:.4g}"
+    if scale.largest > ORDINARY and scale.widest > FAR_APART * scale.narrowest:
+        yield f"have columns whose ranges differ from {scale.narrowest:.4g} to {scale.widest:.4g}"
+    if scale.offset > FAR:
+        column = f"in column {scale.column} " if scale.column else ""
+        yield (
+            f"{column}range from {scale.reach[0]:.4g} to {scale.reach[1]:.4g}, far from 0 for their width (mean "
+            f"{scale.offset:.3g} standard deviations from 0)"
+        )
+
+
+def _how_to_scale(case: Case) -> tuple[str, tuple[str, ...]]:
+    if not case.takes_standardize:
+        return "scale them to about [-1, 1] where the dataset is made", ()
+    declared = case.loss
+    # The targets of such a regression need it as a rule, and its loss allows it.
+    plain = declared is not None and declared.targets_at_least is None and declared.targets_at_most is None
+    plain = plain and declared is not None and not declared.divides_by_target and case.output == "none"
+    if case.facts.task == "regression" and plain:
+        both = ("dataset.standardize.inputs=true", "dataset.standardize.targets=true")
+        return "set dataset.standardize: {inputs: true, targets: true}; metrics stay in original units", both
+    if case.facts.task == "regression":
+        return "set dataset.standardize: {inputs: true}", ("dataset.standardize.inputs=true",)
+    return "set dataset.standardize: true", ("dataset.standardize=true",)
+
+
+def repeated_samples(case: Case) -> Iterator[Violation]:
+    """Find held-out samples that are training samples too."""
+    sizes = {"validation": case.facts.validation, "test": case.facts.test}
+    for part, count in case.facts.repeated.items():
+        yield Violation(
+            ("dataset",),
+            f"{count} of {sizes[part]} {part} samples are training samples too, so {part} scores say little about new "
+            "samples",
+            "remove repeated samples before the data are split",
+        )
+
+
+_TABLE: Final = (
+    "dataset:\n  name: inline\n  inputs: [[0, 2010], [1, 2012], [0, 2015], [1, 2019]]\n  targets: [0, 1, 0, 1]\n"
+)
+_ROWS: Final = (
+    "[[.1, .5, .9, .3], [.5, .7, .2, .4], [.9, .1, .6, .8], [.2, .3, .4, .6],\n"
+    "    [.6, .9, .1, .7], [.3, .2, .8, .5], [.7, .4, .3, .9], [.4, .6, .5, .2]"
+)
+_TARGETS: Final = "1.5, 2.5, 1.0, 0.5, 2.0, 3.0, 3.5, 0.1"
+
+INPUT_RULES: Final[dict[str, Rule]] = {
+    "unscaled_inputs": Rule(
+        check=unscaled_inputs,
+        severity="warn",
+        meaning="Inputs are small numbers around 0, in columns of similar size.",
+        why="The first weights and the usual learning rates are made for inputs of about 1. With inputs in the "
+        "hundreds the first step overshoots, outputs saturate and relu units die. A column of 70 to 75 looks like a "
+        "constant, and a narrow column next to a wide one has no influence.",
+        example=Example(
+            f"{_TABLE}  task: binary\nloss: binary_cross_entropy",
+            f"{_TABLE}  task: binary\n  standardize: true\nloss: binary_cross_entropy",
+        ),
+    ),
+    "repeated_samples": Rule(
+        check=repeated_samples,
+        severity="warn",
+        meaning="Held-out samples are not training samples too.",
+        why="A model recognizes samples that it was trained on, so its scores on them say nothing about new samples. "
+        "This happens if rare samples are copied before the data are split.",
+        example=Example(
+            f"dataset:\n  name: inline\n  inputs: {_ROWS},\n    {_ROWS[1:]}]\n"
+            f"  targets: [{_TARGETS}, {_TARGETS}]\n  validation: 0\n  test: 5\nloss: mse",
+            f"dataset:\n  name: inline\n  inputs: {_ROWS}]\n  targets: [{_TARGETS}]\n"
+            "  validation: 0\n  test: 3\nloss: mse",
+        ),
+    ),
+}
