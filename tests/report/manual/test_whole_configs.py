@@ -18,7 +18,7 @@ EXAMPLES = {
     **{f"key-{key.path}": key_example(key).lines for key in file_keys().values()},
 }
 # Weights that are all alike are what this initializer is for, and what the linter warns of.
-WARNED = {"initializer-constant": "same_weights"}
+WARNED = {"initializer-constant": "same_weights", "activation-none": "linear_hidden"}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
