@@ -1,7 +1,10 @@
 """Sweeps whose cells are trained in the process itself, so that its operations on files are those of all workers."""
 
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 from lossrun.sweeping import run
 from tests.crash import file_operations
@@ -38,9 +41,16 @@ class NoServer:
         pass
 
 
+@contextmanager
+def installed() -> Iterator[None]:
+    """In the block."""
+    with mock.patch.multiple(run, ProcessPoolExecutor=InlinePool, forkserver=NoServer()):
+        yield
+
+
 def install() -> None:
-    run.ProcessPoolExecutor = InlinePool  # type: ignore[assignment,misc]
-    run.forkserver = NoServer()  # type: ignore[assignment]
+    """For the rest of the process."""
+    mock.patch.multiple(run, ProcessPoolExecutor=InlinePool, forkserver=NoServer()).start()
 
 
 def record(**given: Any) -> None:

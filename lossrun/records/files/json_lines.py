@@ -14,7 +14,8 @@ from lossrun.errors import RunError
 from lossrun.records.files import durable, strict_json
 from lossrun.records.files.digests import with_unix_lines
 
-_NUL: Final = b"\0"
+# More than one: a single NUL byte is a blank with one bit flipped.
+_NUL: Final = b"\0\0"
 BLOCK_BYTES: Final = 131_072  # read at a time; larger blocks are slower, because each needs new memory
 
 
@@ -46,7 +47,7 @@ def read_plain(
         raw: Called with the bytes of all lines that have an end, with LF line ends.
 
     Returns:
-        Whether something incomplete was left out: a last line without an end, or the lines from a NUL byte on.
+        Whether something incomplete was left out: a last line without an end, or the lines from NUL bytes on.
     """
     count = 0
     rest = b""
