@@ -1,4 +1,4 @@
-"""A flipped bit or a changed digit in any other file of a run or a sweep: whoever reads the file says so, `ls` goes on."""
+"""A flipped bit or a changed digit in any other file of a run or a sweep: its readers say so, and `ls` goes on."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,10 +46,11 @@ def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
 def attacked(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
     files = trained(folder)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    undamaged = {command: run(command, folder) for commands in READERS.values() for command in commands}
-    for command, said in undamaged.items():
-        assert said.code == 0, (command, said)
-    restore(folder, before)
+    undamaged = {}
+    for command in dict.fromkeys(command for commands in READERS.values() for command in commands):
+        undamaged[command] = run(command, folder)
+        assert undamaged[command].code == 0, (command, undamaged[command])
+        restore(folder, before)
     cases = [(what, *damage) for what, path in files.items() for damage in damages(path, before[path], Random(seed))]
     for what, case, content in share_of(cases, share, seed):
         path = files[what]
@@ -73,7 +74,7 @@ def believed(command: Sequence[str], said: Said, told: str, path: Path, undamage
         return "" if said.code == 0 and "second" in said.out else f"exit {said.code}: {said.err[-200:]}"
     if path.name in told:
         return "" if said.code in (0, 4) else f"exit {said.code}: {said.err[-200:]}"
-    # A changed blank, or 1e-8 for 1e-08, means the same.
+    # A changed comment or blank, or 1e-8 for 1e-08, means the same.
     if path.suffix in (".yaml", ".json") and undamaged is not None and without_time(said) == without_time(undamaged):
         return ""
     return f"exit {said.code} without a word about {path.name}: {said.err[-200:]}"
