@@ -1,10 +1,27 @@
-"""Print any text, whatever the encoding of the terminal and whatever bytes are in names of files."""
+"""Print any text, whatever the encoding of the terminal, the bytes in names of files, and who wrote the text."""
 
 import codecs
 import io
+import unicodedata
 from typing import Final, TextIO
 
 _HANDLER: Final = "lossrun.output"
+# Line ends and tabs, and what joins or parts letters and the signs of one emoji.
+_HARMLESS: Final = frozenset("\n\t\u200c\u200d")
+# Controls, what is not seen or turns the direction of reading, and ends of lines and paragraphs.
+_HARMFUL: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
+
+
+def harmless(text: str) -> str:
+    r"""Write characters that would control the terminal, or disguise the text, as \x1b or \u202e."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter.encode("unicode_escape").decode()
+        if unicodedata.category(letter) in _HARMFUL and letter not in _HARMLESS
+        else letter
+        for letter in text
+    )
 
 
 def accept_any_text(stream: TextIO | None) -> None:

@@ -31,10 +31,10 @@ epochs: 3
 # Values that are wrong where they stand.
 VALUES: dict[str, tuple[str, ...]] = {
     "learning_rate": ("-1", "nan", "inf", "-inf", "1e400", "fast", "true", "[1]", "{a: 1}", "''", "0x1g", "1_0"),
-    "epochs": ("-1", "0", "1.5", "ten", "true", "[1]", "1e3.5", "{}", "99999999999999999999"),
+    "epochs": ("-1", "0", "1.5", "ten", "true", "[1]", "1e3.5", "{}"),
     "batch_size": ("0", "-1", "1.5", "all", "true", "[2]"),
-    "seeds": ("0", "-1", "[]", "[0, 0]", "[-1]", "many", "[1.5]", "true", str(HUGE), "[99999999999999999999]"),
-    "seed": ("-1", "1.5", "x", "99999999999999999999"),
+    "seeds": ("0", "-1", "[]", "[0, 0]", "[-1]", "many", "[1.5]", "true", str(HUGE)),
+    "seed": ("-1", "1.5", "x"),
     "dataset": (
         *("nope", "3", "[]", "{}", "{name: csv}", "{name: csv, path: gone.csv, target: y}", "{name: npz, path: 3}"),
         f"{{name: synthetic_regression, samples: {HUGE}}}",
@@ -110,7 +110,7 @@ TEXT_CASES: dict[str, bytes] = {
 }
 OVERRIDES = (
     *("x", "=3", "learning_rate", "learning_rate=[", "learning_rate=x", "loss.delta.x=3", "..=3", ".=1", "a.=1"),
-    *("model.hidden[0]=3", "epochs=1e99", "seed=99999999999999999999", f"dataset.samples={HUGE}", "=", "a b=3"),
+    *("model.hidden[0]=3", "epochs=1e99", f"dataset.samples={HUGE}", "=", "a b=3"),
     *("loss=!!python/name:os.system", "loss=*a", "dataset={", "epochs=null null", f"model.hidden=[{HUGE}]"),
     *("learning_rate=" + "9" * 5000, "a" * 100_000 + "=1", "x=" + "[" * 5000, "\u202eepochs=3", "epochs=\x1b[31m3"),
     *("optimizer.lr=0.1", "criterion=mse", "max_epochs=3", "validation_split=0.1", "loss.name=3", "seeds=[0,0]"),

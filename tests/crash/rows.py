@@ -39,5 +39,8 @@ ROWS = (
     Row("disk", "SIGKILL, a torn write, ENOSPC and EIO at every file operation of train, resume, sweep, gc", 0.01),
     Row("power", "power lost after every file operation of train and resume, by a strict model of POSIX", 0.02),
     Row("combinations", "every optimizer with every schedule, model and precision, resumed: the same bits", 0.008),
+    Row(
+        "bad-configs", "configs and --set wrong in every way: exit 2 or 3, with the place, without torch or a run", 0.03
+    ),
     Row("own-components", "the user's own components with state in hidden places: the same bits, or refused", 0),
 )

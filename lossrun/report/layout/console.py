@@ -5,13 +5,15 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterable
 from typing import Any, Final, TextIO
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
-from lossrun.output import accept_any_text
+from lossrun.output import accept_any_text, harmless
 from lossrun.shell import PROGRAM, is_a_width
 
 # Wide enough that nothing is cut if there is no terminal.
@@ -24,6 +26,11 @@ class _Console(Console):
     def __init__(self, **options: Any) -> None:
         # In a notebook, rich would display everything itself instead of writing it to its file.
         super().__init__(highlight=False, emoji=False, force_jupyter=False, **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield what is to be written. Names, tags and numbers of a run may come from anybody."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=harmless(segment.text))
 
     def on_broken_pipe(self) -> None:
         """Raise BrokenPipeError. rich would exit, but the caller decides whether a closed pipe ends the program."""

@@ -1,15 +1,18 @@
 import builtins
 import io
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
+from lossrun.output import harmless
 from lossrun.report.layout import console as streams
-from lossrun.report.layout.console import error, note, plus_minus, warning, wrapped
+from lossrun.report.layout.console import error, note, plus_minus, stdout, warning, wrapped
 
 
 class Stream(io.TextIOWrapper):
@@ -113,3 +116,27 @@ def test_a_command_to_copy_is_never_broken():
     command = "  lossrun resume runs/20261121-014500-" + "long-" * 20 + " --set learning_rate=5"
     lines = [line.plain for line in wrapped(Text(f"error: it diverged; go on with\n{command}"), 40)]
     assert lines[-1] == command
+
+
+EVIL = "a\x1b[31mb\x1b]0;title\x07c\u202ed\x9be\u2028f\x00g\u2066h\x7f"
+
+
+@pytest.mark.parametrize("show", [note, warning, error, lambda console, text: console.print(table_of(text))])
+def test_what_is_not_ours_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str], show: Any) -> None:
+    show(stdout(), EVIL)
+    printed = capsys.readouterr().out
+    assert r"a\x1b[31mb\x1b]0;title" in printed
+    assert r"c\u202ed\x9be\u2028f" in printed
+    assert not {letter for letter in printed if letter in EVIL and not letter.isprintable()}
+
+
+def table_of(text: str) -> Table:
+    table = Table(title=text)
+    table.add_column(text, no_wrap=True)
+    table.add_row(text)
+    return table
+
+
+def test_words_of_any_language_and_bytes_of_file_names_stay_as_they_are() -> None:
+    text = "Größe 大きさ می\u200cخواهم 👩\u200d🔬\n\t\xa0 caf\udce9"
+    assert harmless(text) == text
