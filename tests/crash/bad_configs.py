@@ -173,7 +173,12 @@ def cases(folder: Path) -> Iterator[tuple[str, list[str], bool]]:
 
 def special_files(folder: Path) -> dict[str, Callable[[], object]]:
     def bound() -> None:
-        socket.socket(socket.AF_UNIX).bind(os.path.relpath(folder / "socket.yaml"))
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(os.path.relpath(folder / "socket.yaml"))
+
+    def sparse() -> None:
+        with (folder / "sparse.yaml").open("wb") as file:
+            file.truncate(10 * HUGE)
 
     return {
         "fifo.yaml": lambda: os.mkfifo(folder / "fifo.yaml"),
@@ -184,7 +189,7 @@ def special_files(folder: Path) -> dict[str, Callable[[], object]]:
         "folder.yaml": lambda: (folder / "folder.yaml").mkdir(),
         "socket.yaml": bound,
         "gone.yaml": lambda: None,
-        "sparse.yaml": lambda: os.truncate(os.open(folder / "sparse.yaml", os.O_CREAT | os.O_WRONLY), 10 * HUGE),
+        "sparse.yaml": sparse,
     }
 
 

@@ -13,44 +13,28 @@ from tests.crash import file_operations
 class InlinePool:
     """Does the work when it is submitted."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
-
-    def __enter__(self) -> "InlinePool":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
     def submit(self, work: Any, *arguments: Any) -> Future[Any]:
         future: Future[Any] = Future()
         future.set_result(work(*arguments))
         return future
 
-    def shutdown(self, **_: Any) -> None:
-        pass
 
-
-class NoServer:
-    """Stands for the module `forkserver`."""
-
-    def set_forkserver_preload(self, _: Any) -> None:
-        pass
-
-    def ensure_running(self) -> None:
-        pass
+@contextmanager
+def inline_pool(_: int) -> Iterator[InlinePool]:
+    """Stands for the pool of worker processes."""
+    yield InlinePool()
 
 
 @contextmanager
 def installed() -> Iterator[None]:
     """In the block."""
-    with mock.patch.multiple(run, ProcessPoolExecutor=InlinePool, forkserver=NoServer()):
+    with mock.patch.object(run, "worker_pool", inline_pool):
         yield
 
 
 def install() -> None:
     """For the rest of the process."""
-    mock.patch.multiple(run, ProcessPoolExecutor=InlinePool, forkserver=NoServer()).start()
+    mock.patch.object(run, "worker_pool", inline_pool).start()
 
 
 def record(**given: Any) -> None:

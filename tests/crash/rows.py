@@ -42,5 +42,10 @@ ROWS = (
     Row(
         "bad-configs", "configs and --set wrong in every way: exit 2 or 3, with the place, without torch or a run", 0.03
     ),
+    Row(
+        "malicious",
+        "files and names made to do harm: nothing in them runs, all are refused quickly and printed harmlessly",
+        0,
+    ),
     Row("own-components", "the user's own components with state in hidden places: the same bits, or refused", 0),
 )
