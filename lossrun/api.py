@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lossrun.analysis.comparison import compare as comparing
 from lossrun.analysis.comparison.moments import Moment
 from lossrun.analysis.comparison.requirements import Answer, Requirement, answer
+from lossrun.analysis.comparison.verdicts import Over
 from lossrun.analysis.sweep_result import SweepResult, sweep_records
 from lossrun.config import Change, Override, SourcedConfig, from_mapping, plain, read
 from lossrun.data import default_data_dir
@@ -328,6 +329,7 @@ def compare(
     margin: float | None = None,
     target: str | None = None,
     plan: float | None = None,
+    over: Over | None = None,
     label: str | Sequence[str] = (),
     runs_dir: str | PathLike[str] = "runs",
 ) -> Comparison:
@@ -340,6 +342,8 @@ def compare(
         margin: Differences surely smaller than this are equivalent.
         target: `val_accuracy=0.97` reports how soon each run gets there.
         plan: Take the runs as a pilot, and say in `plans` how many fresh seeds find a difference of this size.
+        over: Intervals for new "seeds" on these test items, or for new "items" and these trained models; by default for
+            new seeds and new test items, where the predictions on test data were kept.
         label: What to call the runs, in their order, or `A=TEXT`.
 
     Raises:
@@ -352,7 +356,7 @@ def compare(
         raise problems[0]
     for problem in problems:
         warnings.warn(f"left out: {problem}", stacklevel=2)
-    found = comparing.compare(loaded, metric, at=at, margin=margin, target=target, plan=plan, label=labels)
+    found = comparing.compare(loaded, metric, at=at, margin=margin, target=target, plan=plan, over=over, label=labels)
     return Comparison(**{field.name: getattr(found, field.name) for field in fields(found)})
 
 

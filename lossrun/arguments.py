@@ -215,6 +215,11 @@ class Framework(StrEnum):
     keras = "keras"
 
 
+class Population(StrEnum):
+    seeds = "seeds"
+    items = "items"
+
+
 class RequiredVerdict(StrEnum):
     better = "better"
     not_worse = "not-worse"

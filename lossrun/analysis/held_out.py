@@ -11,14 +11,11 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.analysis.values import readings
+from lossrun.analysis.values.kept_predictions import decided, has_probabilities, kept_predictions, read_as
 from lossrun.analysis.values.shared_seeds import listed
-from lossrun.catalog import Task, find
-from lossrun.catalog.declaration import Loss
-from lossrun.errors import RunError
-from lossrun.records import predictions
+from lossrun.catalog import Task
 from lossrun.records.predictions import RecordedPredictions
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.run_directory import RunDirectory
 
 BINS: Final = 15  # the same as in the metric expected_calibration_error
 MOST_CLASSES: Final = 30  # a larger confusion matrix could not be read
@@ -124,7 +121,7 @@ def held_out(members: Sequence[RecordedRun], classes: Sequence[str] = ()) -> Hel
         The evaluation; without readable predictions it is empty and its `problem` says why.
     """
     run, task = members[0], readings.task(members[0])
-    found, problems = _together(members)
+    found, problems = kept_predictions(members)
     if found is None:
         return _nothing(problems[0])
     finite = {seed: np.asarray(one, np.float64) for seed, one in found.outputs.items() if np.isfinite(one).all()}
@@ -160,46 +157,6 @@ def held_out(members: Sequence[RecordedRun], classes: Sequence[str] = ()) -> Hel
     )
 
 
-def has_probabilities(config: dict[str, Any]) -> bool:
-    """Return whether a classifier with this config predicts probabilities.
-
-    It does if its model ends in softmax or sigmoid, or if its loss turns the outputs into probabilities. A loss of the
-    user's own is assumed to do so.
-    """
-    return config["model"].get("output", "none") != "none" or _read_as(config) == "probabilities"
-
-
-def _together(members: Sequence[RecordedRun]) -> tuple[RecordedPredictions | None, list[str]]:
-    """Combine the predictions of all members as if one run had made them; also return what could not be read."""
-    found: RecordedPredictions | None = None
-    problems = []
-    for run in members:
-        path = RunDirectory(run.path).predictions_path
-        if not path.is_file():
-            problems.append(f"{run.name} has no predictions.npz; a run with held-out data writes it at the end")
-            continue
-        try:
-            read = predictions.read(path, (run.finished or {}).get("predictions"))
-        except RunError as error:
-            problems.append(str(error))
-            continue
-        if found is None:
-            found = read
-        elif np.array_equal(read.ids, found.ids) and read.part == found.part:
-            found = replace(found, outputs={**found.outputs, **read.outputs})
-        else:
-            problems.append(f"the predictions of {run.name} are for different samples and are left out")
-    return found, problems
-
-
-def _read_as(config: dict[str, Any]) -> str | None:
-    name = config["loss"]["name"]
-    declared = find("loss", name)
-    if ":" in name or declared is None or not isinstance(declared.component, Loss):
-        return "probabilities"
-    return declared.component.prediction
-
-
 def _nothing(problem: str) -> HeldOut:
     return HeldOut("", 0, 0, (), None, None, "", (), problem)
 
@@ -207,17 +164,6 @@ def _nothing(problem: str) -> HeldOut:
 def _names(task: Task, outputs: np.ndarray, classes: Sequence[str]) -> tuple[str, ...]:
     count = 2 if task == "binary" else outputs.shape[-1]
     return tuple(classes) if len(classes) == count else tuple(map(str, range(count)))
-
-
-def _decided(config: dict[str, Any], task: Task, outputs: np.ndarray) -> np.ndarray:
-    """Return the classes that (S, N, ...) outputs predict: int (S, N), or bool (S, N, K) for labels."""
-    if task == "multiclass":
-        classes: np.ndarray = outputs.argmax(axis=-1)
-        return classes
-    # The threshold is 0.5 for probabilities and for outputs trained towards 0 and 1, and 0 for margins.
-    middle = 0.5 if has_probabilities(config) or _read_as(config) == "mean" else 0.0
-    yes: np.ndarray = outputs > middle
-    return yes[..., 0].astype(int) if task == "binary" else yes
 
 
 def _calibration(task: Task, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> Calibration:
@@ -260,7 +206,7 @@ def _confusion(
 ) -> Confusion | None:
     if task not in ("binary", "multiclass") or len(names) > MOST_CLASSES:
         return None
-    guesses = _decided(config, task, outputs)
+    guesses = decided(config, task, outputs)
     truths = np.broadcast_to(targets.reshape(len(targets)).astype(int), guesses.shape)
     counts = np.zeros((len(names), len(names)))
     np.add.at(counts, (truths, guesses), np.broadcast_to(1.0 if weights is None else weights, guesses.shape))
@@ -294,7 +240,7 @@ def _badness(config: dict[str, Any], task: Task, outputs: np.ndarray, targets: n
         return "highest output of a wrong class minus the output of the true class", (
             others.max(axis=-1) - of_truth
         ).mean(axis=0)
-    if probabilities or _read_as(config) == "mean":
+    if probabilities or read_as(config) == "mean":
         what = "1 - probability of the true label" if probabilities else "distance from the true 0 or 1"
         what += ", mean over the labels" if task == "multilabel" else ""
         return what, np.abs(outputs - targets).mean(axis=(0, -1))
@@ -319,13 +265,13 @@ def _worst(
             for row, target, guess in zip(first, targets, mean[0], strict=True)
         )
     truths = targets > 0.5 if task == "multilabel" else targets.reshape(len(first)).astype(int)
-    each = _decided(config, task, outputs)
+    each = decided(config, task, outputs)
     wrong = (each != truths).any(axis=-1).sum(axis=0) if task == "multilabel" else (each != truths).sum(axis=0)
     return tuple(
         HeldOutSample(
             int(found.ids[row]), _classes(truth, names), _classes(guess, names), float(badness[row]), int(seeds)
         )
-        for row, truth, guess, seeds in zip(first, truths, _decided(config, task, mean)[0], wrong, strict=True)
+        for row, truth, guess, seeds in zip(first, truths, decided(config, task, mean)[0], wrong, strict=True)
     )
 
 

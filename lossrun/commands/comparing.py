@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lossrun.arguments import Format, Labels, RequiredVerdict, RunNames, RunsDir, Tags
+from lossrun.arguments import Format, Labels, Population, RequiredVerdict, RunNames, RunsDir, Tags
 from lossrun.commands.run_lookup import found_run_or_sweep, loaded_runs
 from lossrun.shell import DEFAULT_RUNS
 
@@ -34,6 +34,13 @@ def compare(
             metavar="NUMBER",
             help="Call runs equivalent if their difference is certainly smaller than this.",
             show_default=False,
+        ),
+    ] = None,
+    over: Annotated[
+        Optional[Population],  # noqa: UP045
+        typer.Option(
+            help="Give intervals for new seeds on these test items, or for new test items and these trained models.",
+            show_default="both, where predictions are kept",
         ),
     ] = None,
     require: Annotated[
@@ -89,7 +96,8 @@ def compare(
     a winner, and six or more can decide. Runs that differ only in their seeds count as one run.
 
     Different losses are never ranked by their own values. The metrics of the task decide, on test data where there are
-    any. Intervals have a level of 95 %, and p-values are corrected for all comparisons made.
+    any. Intervals have a level of 95 %, and p-values are corrected for all comparisons made. Where the runs kept their
+    predictions of the test data, intervals are for new seeds and new test items.
 
     For a script, such as a CI job: `lossrun compare baseline candidate --metric accuracy --require not-worse --margin
     0.005` exits with 0, 7, or 8. How many seeds such a job needs: `lossrun compare baseline candidate --plan 0.005`.
@@ -118,7 +126,7 @@ def compare(
 
         result = result_of(SweepDirectory(sweep))
         plain = format_ is Format.table and at == "best"
-        if plain and not any((per_seed, only_table, metric, target, margin, curves, require, plan)):
+        if plain and not any((per_seed, only_table, metric, target, margin, curves, require, plan, over)):
             from lossrun.report.layout.console import stdout
             from lossrun.report.sweep import print_sweep
 
@@ -130,7 +138,15 @@ def compare(
     else:
         loaded = loaded_runs(runs, runs_dir, tag, specs, at_least=2)
     comparison = compared(
-        loaded, metric, at=moment, margin=margin, target=target, plan=plan, label=label or (), specs=specs
+        loaded,
+        metric,
+        at=moment,
+        margin=margin,
+        target=target,
+        plan=plan,
+        over=over.value if over else None,
+        label=label or (),
+        specs=specs,
     )
     if require is not None:
         check_requirement(comparison, require.value)

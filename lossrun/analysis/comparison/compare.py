@@ -8,13 +8,14 @@ from types import MappingProxyType
 
 from lossrun.analysis.comparison import comparability
 from lossrun.analysis.comparison.differences import Difference, config_differences, letters
+from lossrun.analysis.comparison.items import over_items
 from lossrun.analysis.comparison.labels import labels, named_by_user
 from lossrun.analysis.comparison.metrics import ComparedMetric, compared_metrics
 from lossrun.analysis.comparison.moments import Moment, Moments, moments
 from lossrun.analysis.comparison.plans import Plan, plans
 from lossrun.analysis.comparison.remarks import remarks
 from lossrun.analysis.comparison.targets import Target, reaching
-from lossrun.analysis.comparison.verdicts import Decider, Side, Verdict, verdicts
+from lossrun.analysis.comparison.verdicts import Decider, Over, Side, Verdict, verdicts
 from lossrun.analysis.given_runs import check_at_least_two, check_different
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.curves import CurveRows, EpochIndex
@@ -96,6 +97,7 @@ class ComparedRuns:
         metric: The metric that was asked for to decide; None for the task's primary metrics.
         at: The moment of each metric's `measured` values, which the verdicts are based on.
         margin: Differences smaller than this count as equivalent, in the units of the deciding metric.
+        over: What the intervals are for, as asked: "seeds" or "items"; None for both where possible.
         own_splits: Whether each seed of a run has its own split of the data.
         target: How soon each run reaches the target that was asked for.
         labelled: The labels that the user chose.
@@ -118,6 +120,7 @@ class ComparedRuns:
     own_splits: bool
     target: Target | None
     labelled: tuple[str, ...] = ()
+    over: Over | None = None
     plans: tuple[Plan, ...] = ()
 
 
@@ -129,6 +132,7 @@ def compare(
     margin: float | None = None,
     target: str | None = None,
     plan: float | None = None,
+    over: Over | None = None,
     label: Sequence[str] = (),
     specs: Mapping[str, Path] = MappingProxyType({}),
 ) -> ComparedRuns:
@@ -142,14 +146,16 @@ def compare(
         margin: Differences surely smaller than this are "equivalent", in the units of the deciding metric.
         target: `val_accuracy=0.97` reports how soon each run gets there.
         plan: The runs are a pilot: plan a comparison that finds a difference of this size, and give no verdict.
+        over: Intervals for new "seeds" on these test items, or for new "items" and these trained models; None for new
+            seeds and new test items, where predictions on test data were kept.
         label: What to call the runs, as `named_by_user` takes it.
         specs: {what a run was called on the command line: its directory}.
 
     Raises:
         UsageError: For fewer than two runs, a run given twice, a metric that the runs do not share, an epoch that no
-            run has, an invalid margin, target or plan, or a pilot too small for a plan.
+            run has, an invalid margin, target or plan, a pilot too small for a plan, or no variation over items.
     """
-    _check(runs, at, margin)
+    _check(runs, at, margin, plan, over)
     whole = grouped(runs)
     united = [group.run for group in whole]
     groups = on_shared_seeds(whole)
@@ -184,7 +190,12 @@ def compare(
         elsewhere = diverged_elsewhere(group, whole)
         seeds = (*group.run.seeds, *elsewhere)
         sides.append(Side(run.letter, seeds, (*run.diverged, *elsewhere), why, splits(group.run)))
-    judged = verdicts(deciders, sides, margin) if not reasons else ()
+    items = over_items(whole, marks) if at == "best" else None
+    judged = verdicts(deciders, sides, margin, items, over) if not reasons else ()
+    if over == "items" and not any(verdict.difference and verdict.difference.items for verdict in judged):
+        unknown = [verdict.without_items for verdict in judged if verdict.without_items]
+        because = unknown[0] if unknown else "no deciding metric was measured on test items that all seeds share"
+        raise UsageError(f"over items: {because}")
     members = [(member, mark) for group, mark in zip(whole, marks, strict=True) for member in group.members]
     return ComparedRuns(
         runs=compared,
@@ -207,15 +218,20 @@ def compare(
         own_splits=any(side.splits and side.splits.own for side in sides),
         labelled=tuple(name for name in names if name not in own),
         target=reaching(groups, target, ranked) if target is not None else None,
+        over=over,
         plans=plans(judged, groups, plan) if plan is not None else (),
     )
 
 
-def _check(runs: Sequence[RecordedRun], at: Moment, margin: float | None) -> None:
+def _check(
+    runs: Sequence[RecordedRun], at: Moment, margin: float | None, plan: float | None, over: Over | None
+) -> None:
     check_at_least_two(len(runs))
     check_different(runs, "compare")
     if margin is not None and not (math.isfinite(margin) and margin > 0):
         raise UsageError(f"margin {margin}: expected a number above 0, in the units of the deciding metric")
+    if plan is not None and over == "items":
+        raise UsageError("a plan is about new seeds, and `over` items is about these trained models; leave out one")
     if isinstance(at, int) and not any(at in run.history.rows.column("epoch") for run in runs):
         longest = max(map(readings.epochs_done, runs))
         raise UsageError(f"no run has an epoch {at}; expected best, last or an epoch from 1 to {longest}")

@@ -70,7 +70,8 @@ def _plan(verdict: Verdict, groups: Sequence[RunGroup], size: float) -> Plan:
         raise UsageError(f"no plan: {least if few else '; '.join(verdict.because)}")
     level = LEVEL / max(verdict.comparisons, 1)
     limit = deviation_limit(difference.deviation, difference.count)
-    found = needed(size, limit, level, difference.ratio or 0.0)
+    ratio = difference.ratio or 0.0
+    found = needed(size, limit, level, ratio, difference.items)
     both = [groups[verdict.reference], groups[verdict.run]]
     paces = [_pace(group) for group in both]
     known = [pace for pace in paces if pace is not None]
@@ -85,7 +86,7 @@ def _plan(verdict: Verdict, groups: Sequence[RunGroup], size: float) -> Plan:
         deviation=difference.deviation,
         limit=limit,
         needed=found,
-        guess=needed(size, difference.deviation, level, difference.ratio or 0.0),
+        guess=needed(size, difference.deviation, level, ratio, difference.items),
         seconds=sum(known) if len(known) == len(paces) else None,
         commands=_commands(both, found),
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from lossrun.analysis.comparison.items import OverItems
 from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.planning import Needed, needed
 from lossrun.analysis.values.readings import Spread
@@ -11,13 +12,16 @@ from lossrun.analysis.values.splits import Splits, resampled
 from lossrun.analysis.values.statistics import (
     LEAST_FOR_INTERVAL,
     LEAST_FOR_VERDICT,
+    LEAST_ITEMS,
     LEVEL,
     PairedDifference,
+    Variation,
     holm,
     paired_difference,
     within_margin,
 )
 
+Over: TypeAlias = Literal["seeds", "items"]
 Word: TypeAlias = Literal["better", "worse", "probably better", "probably worse", "equivalent", "no clear difference"]
 
 
@@ -64,8 +68,9 @@ class Verdict:
         seeds: About how many seeds (or splits, see `difference.over`) a fresh comparison needs to decide; None if it is
             decided or the number is unknown.
         hopeless: Whether deciding needs more seeds than anybody trains.
-        needs_more_data: Whether no number of splits of these data can decide.
+        needs_more_data: Whether no number of seeds, or of splits of these data, can decide.
         because: Why the verdict is not firmer, one sentence each.
+        without_items: Why the interval is not over new test items, if it could have been; "" otherwise.
         incomplete: Whether shared seeds diverged or have no value, so that the other seeds are a selection.
     """
 
@@ -81,10 +86,17 @@ class Verdict:
     hopeless: bool
     needs_more_data: bool
     because: tuple[str, ...]
+    without_items: str = ""
     incomplete: bool = False
 
 
-def verdicts(deciders: Sequence[Decider], sides: Sequence[Side], margin: float | None = None) -> tuple[Verdict, ...]:
+def verdicts(
+    deciders: Sequence[Decider],
+    sides: Sequence[Side],
+    margin: float | None = None,
+    items: OverItems | None = None,
+    over: Over | None = None,
+) -> tuple[Verdict, ...]:
     """Compare every run with the first, by every deciding metric.
 
     Runs are not compared with each other: with ten runs that would be five times as many comparisons to correct for,
@@ -95,11 +107,16 @@ def verdicts(deciders: Sequence[Decider], sides: Sequence[Side], margin: float |
     Args:
         margin: A difference that is surely smaller is "equivalent" (each test at LEVEL divided by the number of
             comparisons).
+        items: Estimates how a difference varies over test items; None if no predictions belong to these values.
+        over: What the intervals are for: new "seeds" on these items, or new "items" for these trained models; None for
+            new seeds and new items, or for new seeds where the variation over items is unknown.
     """
-    found = [
-        (decider, index, _subtracted(decider, sides, index)) for decider in deciders for index in range(1, len(sides))
-    ]
-    tested = [d.p_value for _, _, d in found if d is not None and d.p_value is not None]
+    found = []
+    for decider in deciders:
+        for index in range(1, len(sides)):
+            its_items = _over_items(decider, sides, index, items) if over != "seeds" else ""
+            found.append((decider, index, _subtracted(decider, sides, index, its_items, over), its_items))
+    tested = [d.p_value for _, _, d, _ in found if d is not None and d.p_value is not None]
     corrected = iter(holm(tested))
     return tuple(
         _verdict(
@@ -110,19 +127,36 @@ def verdicts(deciders: Sequence[Decider], sides: Sequence[Side], margin: float |
             next(corrected) if difference is not None and difference.p_value is not None else None,
             len(tested),
             margin,
+            its_items if isinstance(its_items, str) else "",
+            over,
         )
-        for decider, index, difference in found
+        for decider, index, difference, its_items in found
     )
 
 
-def _subtracted(decider: Decider, sides: Sequence[Side], index: int) -> PairedDifference | None:
+def _over_items(decider: Decider, sides: Sequence[Side], index: int, items: OverItems | None) -> Variation | str:
+    """Return how the difference varies over test items; why that is unknown; or "" if it has no meaning here."""
+    ours, theirs = decider.values[index], decider.values[0]
+    if not decider.name.startswith("test_") or ours is None or theirs is None:
+        return ""
+    if sides[index].pending or sides[0].pending or any(s.splits and s.splits.own for s in (sides[0], sides[index])):
+        return ""
+    if items is None:
+        return "predictions are kept at the best epochs only"
+    return items(decider.name, index, 0, ours.per_seed, theirs.per_seed)
+
+
+def _subtracted(
+    decider: Decider, sides: Sequence[Side], index: int, items: Variation | str, over: Over | None
+) -> PairedDifference | None:
     ours, theirs = decider.values[index], decider.values[0]
     if ours is None or theirs is None or sides[index].pending or sides[0].pending:
         return None
     found, mine, its = None, sides[index].splits, sides[0].splits
     if mine and its:
         found = resampled(mine, its, decider.name, ours.per_seed.keys() & theirs.per_seed.keys())
-    return paired_difference(ours.per_seed, theirs.per_seed, decider.goal, found)
+    known = items if isinstance(items, Variation) else None
+    return paired_difference(ours.per_seed, theirs.per_seed, decider.goal, found, known, only_items=over == "items")
 
 
 def _verdict(
@@ -133,13 +167,17 @@ def _verdict(
     corrected: float | None,
     comparisons: int,
     margin: float | None,
+    without_items: str,
+    over: Over | None,
 ) -> Verdict:
     run, reference = sides[index], sides[0]
     lost = _lost(run, reference, difference)
     because = _limits(decider.name, run, reference, difference, lost)
+    if difference is not None and not difference.parts and without_items and over == "items":
+        because = [without_items]
     word: Word = "no clear difference"
     level = LEVEL / max(comparisons, 1)
-    enough = difference is not None and difference.count >= LEAST_FOR_VERDICT
+    enough = difference is not None and difference.decides
     if difference is not None and corrected is not None and not lost:
         better = difference.mean * sign(decider.goal) > 0
         if margin is not None and enough and within_margin(difference, margin, level):
@@ -151,7 +189,10 @@ def _verdict(
     # If diverged or lost seeds prevent a verdict, more seeds do not help.
     undecided = word not in ("better", "worse", "equivalent") and not incomplete
     if undecided and difference is not None and corrected is not None and difference.deviation:
-        settled_by = needed(difference.mean, difference.deviation, level, difference.ratio or 0.0)
+        ratio = difference.ratio or 0.0
+        settled_by = needed(difference.mean, difference.deviation, level, ratio, difference.items)
+        if not difference.over_seeds:
+            settled_by = Needed(None, True)
     return Verdict(
         metric=decider.name,
         goal=decider.goal,
@@ -165,6 +206,7 @@ def _verdict(
         hopeless=bool(settled_by and settled_by.hopeless),
         needs_more_data=bool(settled_by and settled_by.more_data),
         because=tuple(because),
+        without_items=without_items,
         incomplete=incomplete,
     )
 
@@ -202,6 +244,8 @@ def _limits(name: str, run: Side, reference: Side, difference: PairedDifference 
         found.append(
             f"{lost} of {len(common)} shared seeds {have} no value in one of the runs, so the other seeds cannot decide"
         )
+    if difference.parts and not difference.over_seeds:
+        return found if difference.decides else [*found, _few_items(difference)]
     if count < LEAST_FOR_INTERVAL:
         seeds = (
             "one shared seed is not enough to decide"
@@ -217,4 +261,9 @@ def _limits(name: str, run: Side, reference: Side, difference: PairedDifference 
         found.append("the difference is the same on every seed, so the seeds seem to have no effect")
     if count < LEAST_FOR_VERDICT:
         return [*found, f"fewer than {LEAST_FOR_VERDICT} shared seeds can only suggest a winner"]
-    return found
+    return found if difference.decides else [*found, _few_items(difference)]
+
+
+def _few_items(difference: PairedDifference) -> str:
+    count = difference.items.count if difference.items else 0
+    return f"{count} test items are too few for more than a suggestion: {LEAST_ITEMS} or more can decide"

@@ -9,11 +9,13 @@ with n degrees of freedom, a = n/2 and y = x/2 (Abramowitz and Stegun, "Handbook
 """
 
 import math
+from functools import lru_cache
 from typing import Final
 
 _EPSILON: Final = 2.0**-53
 
 
+@lru_cache(maxsize=256)
 def chi_square_quantile(p: float, degrees: int) -> float:
     """Return the x with P(X <= x) == p, for `degrees` degrees of freedom.
 

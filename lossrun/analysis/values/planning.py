@@ -11,16 +11,17 @@ Four plans in five then reach the power (Browne, "On the use of a pilot sample f
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from lossrun.analysis.values.chi_square import chi_square_quantile
-from lossrun.analysis.values.statistics import LEAST_FOR_VERDICT
-from lossrun.analysis.values.student import critical_t
+from lossrun.analysis.values.statistics import LEAST_FOR_VERDICT, Variation
 
 POWER: Final = 0.8  # the chance that a fresh comparison finds the difference
 CONFIDENCE: Final = 0.8  # the share of pilots whose plans have at least this power
 MOST_SEEDS: Final = 1000  # nobody trains more
+_ENDLESS: Final = 10**9  # degrees of freedom at which Student's t is normal
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Needed:
         return self.count is None and not self.more_data
 
 
-def needed(mean: float, deviation: float, level: float, ratio: float = 0.0) -> Needed:
+def needed(mean: float, deviation: float, level: float, ratio: float = 0.0, items: Variation | None = None) -> Needed:
     """Estimate how many seeds, or splits, find a mean difference with probability POWER.
 
     Args:
@@ -49,21 +50,26 @@ def needed(mean: float, deviation: float, level: float, ratio: float = 0.0) -> N
         deviation: The standard deviation of the differences.
         level: The chance of a false verdict, both sides together.
         ratio: n_test / n_train of splits; 0 on one split.
+        items: How the mean varies over test items, if the verdict is over them too.
     """
-    if needs_more_data(mean, deviation, level, ratio):
+    if needs_more_data(mean, deviation, level, ratio, items):
         return Needed(None, True)
-    return Needed(seeds_to_settle(mean, deviation, level, ratio), False)
+    return Needed(seeds_to_settle(mean, deviation, level, ratio, items), False)
 
 
-def seeds_to_settle(mean: float, deviation: float, level: float, ratio: float = 0.0) -> int | None:
+def seeds_to_settle(
+    mean: float, deviation: float, level: float, ratio: float = 0.0, items: Variation | None = None
+) -> int | None:
     """Estimate how many seeds, or splits, a fresh comparison needs to find such a difference.
 
-    It is the least n >= 6 with 1/(1/n + ratio) >= ((t(1 - level/2) + t(POWER)) deviation / mean)^2, with t of n - 1
-    degrees of freedom: then the difference is found with probability POWER. It is only as good as the estimates of mean
-    and deviation.
+    It is the least n >= 6 with (t(1 - level/2) + t(POWER)) deviation sqrt(1/n + ratio) <= |mean|, with t of n - 1
+    degrees of freedom: then the difference is found with probability POWER. With test items, each of the two terms is
+    the root of the summed squares of that of the seeds and that of the items. It is only as good as the estimates of
+    mean and deviation.
 
     Args:
         ratio: n_test / n_train of splits; 0 on one split.
+        items: How the mean varies over test items, if the verdict is over them too; more seeds do not change it.
 
     Returns:
         The number; None if it is above MOST_SEEDS.
@@ -72,8 +78,8 @@ def seeds_to_settle(mean: float, deviation: float, level: float, ratio: float = 
         return None
 
     def enough(count: int) -> bool:
-        quantiles = critical_t(level, count - 1) + critical_t(2 * (1 - POWER), count - 1)
-        return 1 / (1 / count + ratio) >= (quantiles * deviation / mean) ** 2
+        seeds = Variation("seeds", count, deviation * math.sqrt(1 / count + ratio))
+        return _detectable([seeds, items] if items else [seeds], level) <= abs(mean)
 
     low, high = LEAST_FOR_VERDICT, MOST_SEEDS
     if not enough(high):
@@ -84,18 +90,24 @@ def seeds_to_settle(mean: float, deviation: float, level: float, ratio: float = 
     return low
 
 
-def needs_more_data(mean: float, deviation: float, level: float, ratio: float) -> bool:
-    """Return whether no number of splits can find such a difference.
+def needs_more_data(mean: float, deviation: float, level: float, ratio: float, items: Variation | None = None) -> bool:
+    """Return whether no number of seeds or splits can find such a difference.
 
     All splits share samples, so the variance of the mean stays above deviation^2 times `ratio`, however many there are.
+    All seeds share the test items, so it stays above that over items.
     """
-    if not ratio:
+    if not ratio and items is None:
         return False
-    from statistics import NormalDist  # slow to import, and rarely needed
+    splits = Variation("splits", _ENDLESS, deviation * math.sqrt(ratio))
+    return _detectable([splits, items] if items else [splits], level) > abs(mean)
 
-    normal = NormalDist()
-    quantiles = normal.inv_cdf(1 - level / 2) + normal.inv_cdf(POWER)
-    return ratio * (quantiles * deviation) ** 2 > mean * mean
+
+def _detectable(parts: Sequence[Variation], level: float) -> float:
+    """Return the least difference that is found with probability POWER."""
+    both_sides = 2 * (1 - POWER)
+    return math.hypot(*(part.half_width(level) for part in parts)) + math.hypot(
+        *(part.half_width(both_sides) for part in parts)
+    )
 
 
 def deviation_limit(deviation: float, count: int) -> float:

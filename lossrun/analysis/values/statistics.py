@@ -43,12 +43,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from lossrun.analysis.values.binomial import clopper_pearson
 from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.student import critical_t, two_sided_p
 
 LEVEL: Final = 0.05  # the chance of any false verdict in a comparison; intervals have 1 - LEVEL
 LEAST_FOR_INTERVAL: Final = 3  # seeds
 LEAST_FOR_VERDICT: Final = 6  # seeds
+LEAST_ITEMS: Final = 30  # test items for a verdict; the mean of fewer may be far from normal
 ROUNDING: Final = 1e-6  # relative; the effect of different kernels, or another order of sums, in float32
 _CONSTANT: Final = 1e-12  # relative; differences closer together than this are equal
 
@@ -70,6 +72,30 @@ class Resampled:
 
 
 @dataclass(frozen=True, slots=True)
+class Variation:
+    """How a mean varies over one kind of values.
+
+    Attributes:
+        over: What the values are: one for each seed, each split (the mean over its seeds), or each test item (the mean
+            over the seeds).
+        count: How many there are.
+    """
+
+    over: Literal["seeds", "splits", "items"]
+    count: int
+    standard_error: float
+
+    @property
+    def decides(self) -> bool:
+        """Whether there are enough values for a verdict."""
+        return self.count >= (LEAST_ITEMS if self.over == "items" else LEAST_FOR_VERDICT)
+
+    def half_width(self, level: float) -> float:
+        """Return half the width of Student's interval that misses the mean with a chance of `level`."""
+        return critical_t(level, self.count - 1) * self.standard_error
+
+
+@dataclass(frozen=True, slots=True)
 class PairedDifference:
     """One run minus another, over the seeds they share.
 
@@ -77,11 +103,16 @@ class PairedDifference:
         per_seed: {seed: its difference}.
         count: The number of values: seeds, or the means of splits if `over` is "splits".
         deviation: The standard deviation of these values; None for one value.
-        interval: The 95 % interval of the mean; None for fewer than 3 values.
-        p_value: The two-sided p-value for no difference; None for fewer than 3 values.
+        interval: The 95 % interval of the mean; None if it cannot be computed.
+        p_value: The two-sided p-value for no difference; None without an interval.
+        parts: What the interval is over. Of two parts, seeds and items, it is the root of the summed squares of their
+            half-widths. Empty without an interval.
         wins: The share of the values on which the run beats the other, where a tie counts half. It estimates the
             probability that it does.
         ties: How many values differ only by rounding.
+        beats: The 95 % interval (Clopper and Pearson) of the probability that the run beats the other on a new seed,
+            where a tie counts against it. None for splits, which are not independent.
+        beaten: The same for the other run beating it.
         ratio: n_test / n_train of splits, which enlarges the variance; 0 on one split. None if unknown; then there is
             no interval.
         same_held_out: See Resampled.
@@ -98,25 +129,41 @@ class PairedDifference:
     over: Literal["seeds", "splits"] = "seeds"
     ratio: float | None = 0.0
     same_held_out: bool = False
+    parts: tuple[Variation, ...] = ()
+    beats: tuple[float, float] | None = None
+    beaten: tuple[float, float] | None = None
 
     @property
-    def standard_error(self) -> float | None:
-        """The standard error of the mean: deviation sqrt(1/count + ratio); None if unknown."""
-        if self.deviation is None or self.ratio is None:
-            return None
-        return self.deviation * math.sqrt(1 / self.count + self.ratio)
+    def decides(self) -> bool:
+        """Whether there are enough values of each kind for a verdict."""
+        return bool(self.parts) and all(part.decides for part in self.parts)
+
+    @property
+    def items(self) -> Variation | None:
+        """How the mean varies over test items, if the interval is over them."""
+        return next((part for part in self.parts if part.over == "items"), None)
+
+    @property
+    def over_seeds(self) -> bool:
+        """Whether the interval is over seeds or splits, and not only over test items."""
+        return any(part.over != "items" for part in self.parts)
 
     def half_width(self, level: float) -> float | None:
         """Half the width of the interval that misses the mean with a chance of `level`; None if there is no interval.
 
         Each side is missed with half that chance: a one-sided test at 5 % needs a level of 0.1.
         """
-        error = self.standard_error
-        return None if error is None or self.interval is None else critical_t(level, self.count - 1) * error
+        return _half_width(self.parts, level) if self.parts else None
 
 
 def paired_difference(
-    run: Mapping[int, float], other: Mapping[int, float], goal: Goal, resampled: Resampled | None = None
+    run: Mapping[int, float],
+    other: Mapping[int, float],
+    goal: Goal,
+    resampled: Resampled | None = None,
+    items: Variation | None = None,
+    *,
+    only_items: bool = False,
 ) -> PairedDifference | None:
     """Subtract `other` from `run`, over the seeds where both are finite.
 
@@ -129,6 +176,8 @@ def paired_difference(
         other: {seed: value}.
         goal: Which way is better, for `wins`.
         resampled: Given if seeds have different splits. Seeds on the same split are averaged first.
+        items: How the mean difference varies over test items, where that is known.
+        only_items: Whether the interval is over test items alone, for these trained models.
 
     Returns:
         The difference; None if no seed has a finite value in both runs.
@@ -156,15 +205,63 @@ def paired_difference(
     found = PairedDifference(
         per_seed, mean, deviation, None, None, wins, ties, count, over=over, ratio=ratio, same_held_out=same_held_out
     )
-    error = found.standard_error
-    # The differences of a run that diverged may be too large to square.
-    if count < LEAST_FOR_INTERVAL or error is None or ratio is None or not math.isfinite(error):
-        return found
-    if deviation == 0:
-        return replace(found, interval=(mean, mean), p_value=2.0 ** (1 - 1 / (1 / count + ratio)) if mean else 1.0)
-    half = critical_t(LEVEL, count - 1) * error
-    p_value = two_sided_p(mean / error, count - 1)
-    return replace(found, interval=(mean - half, mean + half), p_value=p_value)
+    if over == "seeds":
+        beats = clopper_pearson(better, count, LEVEL)
+        found = replace(found, beats=beats, beaten=clopper_pearson(count - ties - better, count, LEVEL))
+    parts: list[Variation] = []
+    if not only_items:
+        # The differences of a run that diverged may be too large to square.
+        if count < LEAST_FOR_INTERVAL or deviation is None or ratio is None or not math.isfinite(deviation):
+            return found
+        parts.append(Variation(over, count, deviation * math.sqrt(1 / count + ratio)))
+    if items is not None and items.count > 1:
+        parts.append(items)
+    return _with_interval(found, tuple(parts)) if parts else found
+
+
+def _with_interval(found: PairedDifference, parts: tuple[Variation, ...]) -> PairedDifference:
+    """Return the difference with interval and p-value."""
+    mean, half = found.mean, _half_width(parts, LEVEL)
+    if half:
+        p_value = _p_value(parts, mean)
+    else:
+        independent = 1 / (1 / found.count + (found.ratio or 0.0))
+        p_value = 2.0 ** (1 - independent) if mean else 1.0
+    return replace(found, interval=(mean - half, mean + half), p_value=p_value, parts=parts)
+
+
+def _half_width(parts: Sequence[Variation], level: float) -> float:
+    """Return the root of the summed squares of the half-widths of all parts."""
+    return math.hypot(*(part.half_width(level) for part in parts))
+
+
+def _p_value(parts: Sequence[Variation], mean: float) -> float:
+    """Return the least level whose interval excludes 0.
+
+    Of several parts it is above the p-value of each alone. It is found where the half-width, which falls as the level
+    rises, equals the mean: by the Illinois method (Dowell and Jarratt 1971) on the logarithm of the level.
+    """
+    varying = [part for part in parts if part.standard_error]
+    alone = [two_sided_p(mean / part.standard_error, part.count - 1) for part in varying]
+    if len(varying) == 1:
+        return alone[0]
+
+    def excess(log_level: float) -> float:
+        return _half_width(varying, math.exp(log_level)) - abs(mean)
+
+    low, high = math.log(max(*alone, 1e-300)), 0.0
+    above, below = excess(low), -abs(mean)
+    side = 0
+    while high - low > _CONSTANT * max(1.0, -low) and above > 0 > below:
+        middle = (low * below - high * above) / (below - above)
+        found = excess(middle)
+        if abs(found) <= _CONSTANT * abs(mean):
+            return math.exp(middle)
+        if found > 0:
+            low, above, below, side = middle, found, below / 2 if side > 0 else below, 1
+        else:
+            high, below, above, side = middle, found, above / 2 if side < 0 else above, -1
+    return math.exp(high)
 
 
 def _split_means(per_seed: Mapping[int, float], split_of: Mapping[int, str]) -> list[float]:

@@ -7,7 +7,7 @@ from lossrun.analysis.comparison.compare import ComparedRun, ComparedRuns
 from lossrun.analysis.comparison.verdicts import Verdict
 from lossrun.analysis.values.planning import MOST_SEEDS
 from lossrun.analysis.values.readings import spread
-from lossrun.analysis.values.statistics import PairedDifference
+from lossrun.analysis.values.statistics import LEVEL, PairedDifference
 from lossrun.report.comparison.compare_tables import moment
 from lossrun.report.layout.numbers import format_difference, format_number
 from lossrun.report.layout.text_table import Column, TextTable
@@ -22,6 +22,7 @@ _CLAIMS: Final = {
     "equivalent": "{other} and {run} are equivalent by {metric}, to within {margin}",
     "no clear difference": "no clear difference between {other} and {run} by {metric}",
 }
+_VALUES: Final = {"seeds": "seeds", "splits": "splits", "items": "test items"}
 _IDENTICAL: Final = "{other} and {run} are identical by {metric} on all {count} {over}"
 
 _COUNTED: Final = {
@@ -40,8 +41,13 @@ def sentences(comparison: ComparedRuns) -> list[str]:
     if not found:
         return []
     few = len(found) <= MOST_SENTENCES
-    judged = [_sentence(comparison, verdict) for verdict in found] if few else summary(comparison)
+    judged = [text for verdict in found for text in _told(comparison, verdict)] if few else summary(comparison)
     return [*judged, *basis(comparison)]
+
+
+def _told(comparison: ComparedRuns, verdict: Verdict) -> list[str]:
+    """Return the verdict in a sentence, with what its interval is made of beneath."""
+    return [_sentence(comparison, verdict), *(f"- {text}" for text in half_widths(verdict))]
 
 
 def basis(comparison: ComparedRuns) -> list[str]:
@@ -49,7 +55,7 @@ def basis(comparison: ComparedRuns) -> list[str]:
     if not any(verdict.difference and verdict.difference.interval for verdict in comparison.verdicts):
         return []
     comparisons = comparison.verdicts[0].comparisons
-    found = [f"95 % intervals are for the mean difference over {_population(comparison)}"]
+    found = populations(comparison)
     if split := _resampled(comparison):
         factor = f"1/{split.count} + {format_number(split.ratio or 0, 2)}"
         found.append(
@@ -68,13 +74,47 @@ def basis(comparison: ComparedRuns) -> list[str]:
     return found
 
 
-def _population(comparison: ComparedRuns) -> str:
+def populations(comparison: ComparedRuns) -> list[str]:
+    """Say what the intervals speak about, with the metrics where they differ in that."""
+    about: dict[str, list[str]] = {}
+    for verdict in comparison.verdicts:
+        if (difference := verdict.difference) and difference.interval:
+            about.setdefault(_population(verdict, difference), []).append(verdict.metric)
+    if len(about) == 1:
+        return [f"95 % intervals are for the mean difference over {population}" for population in about]
+    return [
+        f"95 % intervals of {' and '.join(dict.fromkeys(metrics))} are for the mean difference over {population}"
+        for population, metrics in about.items()
+    ]
+
+
+def _population(verdict: Verdict, difference: PairedDifference) -> str:
     """Return what the mean difference is a mean over, and on which data."""
-    split = _resampled(comparison)
-    if split is None:
-        return "seeds, on this split and these held-out data"
-    drawn = "of the training data, on these held-out data" if split.same_held_out else "of these data"
-    return f"random splits {drawn}, one seed for each split"
+    if difference.over == "splits":
+        drawn = "of the training data, on these held-out data" if difference.same_held_out else "of these data"
+        return f"random splits {drawn}, one seed for each split"
+    if not difference.over_seeds:
+        seeds = len(difference.per_seed)
+        averaged = f", averaged over their {seeds} seeds" if seeds > 1 else ""
+        return f"new test items, for these trained models{averaged}"
+    if difference.items:
+        return (
+            "new seeds and new test items, on this training set: the half-width is the root of the summed squares of "
+            "the two beneath"
+        )
+    without = f" (not over new test items: {verdict.without_items})" if verdict.without_items else ""
+    return f"seeds, on this split and these held-out data{without}"
+
+
+def half_widths(verdict: Verdict) -> list[str]:
+    """Return what the half-width of the interval is made of, if that is more than one part."""
+    difference = verdict.difference
+    if difference is None or len(difference.parts) < 2:
+        return []
+    each = [
+        f"{format_number(part.half_width(LEVEL))} over {part.count} {_VALUES[part.over]}" for part in difference.parts
+    ]
+    return [f"half-width: {', '.join(each)}"]
 
 
 def _resampled(comparison: ComparedRuns) -> PairedDifference | None:
@@ -156,12 +196,18 @@ def limits(verdict: Verdict) -> list[str]:
     found = list(verdict.because)
     over = verdict.difference.over if verdict.difference else "seeds"
     if verdict.needs_more_data:
-        found.append("more splits of these data will not help: more data are needed")
+        found.append(_more_data(verdict))
     elif verdict.seeds is not None:
         found.append(f"{over} needed: about {_round(verdict.seeds)}")
     elif verdict.hopeless:
         found.append(f"{over} needed: more than {MOST_SEEDS}")
     return found
+
+
+def _more_data(verdict: Verdict) -> str:
+    if verdict.difference and verdict.difference.over == "splits":
+        return "more splits of these data will not help: more data are needed"
+    return "more seeds will not help: more test data are needed"
 
 
 def _needed(verdict: Verdict) -> str:
@@ -207,7 +253,9 @@ def _won(difference: PairedDifference, run: str, other: str) -> str:
     count, ties = difference.count, difference.ties
     won = round(difference.wins * count - ties / 2)
     better, most = (other, count - ties - won) if 2 * won < count - ties else (run, won)
-    return f"{better} is better on {most} of {count} {difference.over}" + (f", identical on {ties}" if ties else "")
+    told = f"{better} is better on {most} of {count} {difference.over}" + (f", identical on {ties}" if ties else "")
+    chance = difference.beats if better == run else difference.beaten
+    return f"{told} (chance on a new seed: {100 * chance[0]:.0f} to {100 * chance[1]:.0f} %)" if chance else told
 
 
 def _interval(difference: PairedDifference) -> str:

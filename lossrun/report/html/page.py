@@ -201,6 +201,7 @@ def _reproduction(data: ReportData) -> list[Markup | None]:
         "--metric": comparison.metric,
         "--at": None if comparison.at == "best" else comparison.at,
         "--margin": comparison.margin,
+        "--over": comparison.over,
         "--target": f"{target.metric}={target.value!r}" if target else None,
     }
     # Only the labels that the user chose; the others are found again.

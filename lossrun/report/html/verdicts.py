@@ -6,7 +6,7 @@ from typing import Final
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.verdicts import Verdict
 from lossrun.analysis.report_data import ReportData
-from lossrun.report.comparison.verdicts import basis, called, claim, facts, limits
+from lossrun.report.comparison.verdicts import basis, called, claim, facts, half_widths, limits
 from lossrun.report.html.dots import intervals_figure, seeds_figure
 from lossrun.report.html.figures import style
 from lossrun.report.html.markup import Markup, element
@@ -51,13 +51,13 @@ def verdicts_section(data: ReportData) -> list[Markup | None]:
 
 
 def _verdict(verdict: Verdict, comparison: ComparedRuns) -> Markup:
-    parts = ("; ".join(found) for found in (facts(comparison, verdict), limits(verdict)) if found)
+    texts = ("; ".join(found) for found in (facts(comparison, verdict), half_widths(verdict), limits(verdict)) if found)
     named = verdict.reference if verdict.word.endswith("worse") else verdict.run
     return element(
         "li",
         element("span", _SIGNS[verdict.word], class_="sign", aria_hidden="true"),
         element(
-            "div", element("strong", _capitalized(claim(comparison, verdict))), *(element("p", part) for part in parts)
+            "div", element("strong", _capitalized(claim(comparison, verdict))), *(element("p", text) for text in texts)
         ),
         class_=f"verdict {style(named)}",
     )

@@ -5,14 +5,16 @@ from typing import Final
 
 from lossrun.analysis.comparison.plans import ADVISED
 from lossrun.analysis.values.planning import CONFIDENCE, POWER
-from lossrun.analysis.values.statistics import LEAST_FOR_INTERVAL, LEAST_FOR_VERDICT, LEVEL
+from lossrun.analysis.values.statistics import LEAST_FOR_INTERVAL, LEAST_FOR_VERDICT, LEAST_ITEMS, LEVEL
 from lossrun.errors import OtherBetterError, UndecidedError
 from lossrun.report.html.markup import Markup, element
 from lossrun.report.manual.prose import prose
+from lossrun.report.manual.tables import table
 from lossrun.shell import command
 
 SECTIONS: Final = (
     ("verdicts-basics", "What a verdict says"),
+    ("verdicts-population", "What the interval speaks of"),
     ("verdicts-scripts", "Verdicts as exit codes"),
     ("verdicts-plan", "How many seeds are needed"),
 )
@@ -27,7 +29,7 @@ _CI: Final = """\
 
 def verdict_sections() -> Iterator[Markup]:
     """Yield the content of the chapter."""
-    bodies = (_basics(), _scripts(), _plan())
+    bodies = (_basics(), _population(), _scripts(), _plan())
     for (identity, title), body in zip(SECTIONS, bodies, strict=True):
         yield element("h3", title, id=identity)
         yield from body
@@ -41,6 +43,39 @@ def _basics() -> list[Markup]:
         f"{LEAST_FOR_INTERVAL} to {LEAST_FOR_VERDICT - 1} can only suggest a winner, {LEAST_FOR_VERDICT} or more can "
         "decide."
     )
+
+
+def _population() -> list[Markup]:
+    rows = [
+        (
+            "new seeds and new test items",
+            "the default, if all seeds share one split and both runs kept their predictions of its test data",
+            "the root of the summed squares of the two half-widths below; it alone decides",
+        ),
+        ("new seeds, these test items", "`--over seeds`, or no predictions", "Student's over the seeds"),
+        (
+            "new test items, these trained models",
+            "`--over items`",
+            f"Student's over the items, each averaged over the seeds first; {LEAST_ITEMS} items can decide",
+        ),
+    ]
+    heads = ("speaks of", "when", "half-width")
+    return [
+        *_paragraphs(
+            "Two models may differ because of the seeds that they were trained with, and because of the items that "
+            "they were tested on. An interval over seeds says nothing about other test items: where items matter more, "
+            "such an interval of 95 % contains the difference over new items in 41 to 95 % of cases, and one over "
+            "items that over new seeds in 9 to 95 %. The interval for both contains it in at least 94 %."
+        ),
+        table(heads, ([prose(cell) for cell in row] for row in rows)),
+        *_paragraphs(
+            "Items and seeds are never pooled: the same item under six seeds is not six items. A metric that is no "
+            "function of means over items, such as auc, has an interval over seeds only, and the sentence says so. "
+            "rmse and F1 are linearized (the delta method).",
+            "The chance that a run beats the other on a new seed is Clopper and Pearson's interval for the share of "
+            "seeds that it wins; ties count against it.",
+        ),
+    ]
 
 
 def _scripts() -> list[Markup]:

@@ -40,11 +40,11 @@ def test_a_verdict_names_the_winner_first_whichever_was_given_first(pair):
     said = sentences(pair(WORSE, BETTER))
     assert said[0] == (
         "B (lr=0.2) is better than A (lr=0.1) by val_rmse: B - A = -0.5000, "
-        "95 % interval -0.5176 to -0.4824, B is better on 6 of 6 seeds, p < 0.0001"
+        "95 % interval -0.5176 to -0.4824, B is better on 6 of 6 seeds (chance on a new seed: 54 to 100 %), p < 0.0001"
     )
     assert sentences(pair(BETTER, WORSE))[0] == (
         "A (lr=0.1) is better than B (lr=0.2) by val_rmse: B - A = +0.5000, "
-        "95 % interval +0.4824 to +0.5176, A is better on 6 of 6 seeds, p < 0.0001"
+        "95 % interval +0.4824 to +0.5176, A is better on 6 of 6 seeds (chance on a new seed: 54 to 100 %), p < 0.0001"
     )
 
 

@@ -128,7 +128,8 @@ def test_a_verdict_says_how_sure_it_is(make):
     # Epoch 4 is best: 1 - 0.5/5 and 1 - 0.4/5 on every seed, a difference of 0.02 without spread.
     assert "B (lr=0.2) is better than A" in text
     # In the words of the terminal.
-    assert "B - A = +0.02000; 95 % interval +0.02000 to +0.02000; B is better on 6 of 6 seeds; p = 0.031" in text
+    told = "B - A = +0.02000; 95 % interval +0.02000 to +0.02000; B is better on 6 of 6 seeds "
+    assert f"{told}(chance on a new seed: 54 to 100 %); p = 0.031" in text
     assert "val_accuracy: B (lr=0.2) has the best mean, 0.9225 ± 0.0019." in text
 
 

@@ -1,0 +1,67 @@
+"""Read the predictions that runs have kept, and what they decide."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lossrun.catalog import Task, find
+from lossrun.catalog.declaration import Loss
+from lossrun.errors import RunError
+from lossrun.records import predictions
+from lossrun.records.predictions import RecordedPredictions
+from lossrun.records.recorded import RecordedRun
+from lossrun.records.run_directory import RunDirectory
+
+
+def kept_predictions(members: Sequence[RecordedRun]) -> tuple[RecordedPredictions | None, list[str]]:
+    """Combine the predictions of all members as if one run had made them; also return what could not be read."""
+    found: RecordedPredictions | None = None
+    problems = []
+    for run in members:
+        path = RunDirectory(run.path).predictions_path
+        if not path.is_file():
+            problems.append(f"{run.name} has no predictions.npz; a run with held-out data writes it at the end")
+            continue
+        try:
+            read = predictions.read(path, (run.finished or {}).get("predictions"))
+        except RunError as error:
+            problems.append(str(error))
+            continue
+        if found is None:
+            found = read
+        elif np.array_equal(read.ids, found.ids) and read.part == found.part:
+            found = replace(found, outputs={**found.outputs, **read.outputs})
+        else:
+            problems.append(f"the predictions of {run.name} are for different samples and are left out")
+    return found, problems
+
+
+def has_probabilities(config: Mapping[str, Any]) -> bool:
+    """Return whether a classifier with this config predicts probabilities.
+
+    It does if its model ends in softmax or sigmoid, or if its loss turns the outputs into probabilities. A loss of the
+    user's own is assumed to do so.
+    """
+    return config["model"].get("output", "none") != "none" or read_as(config) == "probabilities"
+
+
+def read_as(config: Mapping[str, Any]) -> str | None:
+    """Return what the loss of this config takes the outputs for; "probabilities" for a loss of the user's own."""
+    name = config["loss"]["name"]
+    declared = find("loss", name)
+    if ":" in name or declared is None or not isinstance(declared.component, Loss):
+        return "probabilities"
+    return declared.component.prediction
+
+
+def decided(config: Mapping[str, Any], task: Task, outputs: np.ndarray) -> np.ndarray:
+    """Return the classes that (S, N, ...) outputs predict: int (S, N), or bool (S, N, K) for labels."""
+    if task == "multiclass":
+        classes: np.ndarray = outputs.argmax(axis=-1)
+        return classes
+    # The threshold is 0.5 for probabilities and for outputs trained towards 0 and 1, and 0 for margins.
+    middle = 0.5 if has_probabilities(config) or read_as(config) == "mean" else 0.0
+    yes: np.ndarray = outputs > middle
+    return yes[..., 0].astype(int) if task == "binary" else yes
