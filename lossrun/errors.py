@@ -7,6 +7,7 @@
     │   └── AbsentDataError          3
     ├── RunError                     4
     │   ├── CheckpointError          4
+    │   ├── LostProcessError         4
     │   └── OutOfMemoryError         4
     ├── LockedError                  5
     ├── DivergedError                6
@@ -68,6 +69,10 @@ class RunError(LossrunError):
 
 class CheckpointError(RunError):
     """No checkpoint can be read, or one does not fit."""
+
+
+class LostProcessError(RunError):
+    """Another process that trains the same run has ended."""
 
 
 class OutOfMemoryError(RunError):

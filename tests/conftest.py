@@ -108,6 +108,7 @@ SLOW = (
     "training/test_loop.py",
     "training/test_out_of_memory.py",
     "training/test_plugins.py",
+    "training/test_processes.py",
     "training/test_resume.py",
     "training/test_sample_weights.py",
     "training/test_size.py",

@@ -9,6 +9,7 @@ from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, Quiet, Ru
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import folder_of_data, found_run_or_sweep, read_config
 from lossrun.commands.sweeping import ShardOption
+from lossrun.processes import current, is_leader, taking_part
 from lossrun.shell import DEFAULT_RUNS, command, run_command
 
 TensorBoard = Annotated[
@@ -22,6 +23,7 @@ TensorBoard = Annotated[
 ]
 
 
+@taking_part()
 def train(
     config: ConfigFile,
     set_: Overrides = None,
@@ -39,6 +41,9 @@ def train(
 
     Ctrl-C or SIGTERM saves the state and stops; SIGUSR1 saves the state and continues. A stopped run continues with
     `lossrun resume`. The epochs go to standard output, everything else to standard error.
+
+    `torchrun --nproc-per-node=2 -m lossrun train CONFIG` trains one run in two processes, which share each batch: the
+    same run as in one process, up to rounding.
     """
     from lossrun.config import Override, text_option
 
@@ -60,14 +65,16 @@ def train(
     # Importing torch takes a second, so it comes after every check of the config.
     with torch_is_imported():
         from lossrun.screen import train_on_screen
-        from lossrun.training.start import begin, prepare
+        from lossrun.training.start import begin, meet, prepare
 
     _require(tensorboard)
-    prepared = prepare(experiment)
+    prepared = prepare(experiment, processes=current())
+    meet(prepared)
     with begin(prepared, runs_dir) as session:
         train_on_screen(session, experiment, layers=prepared.layers, quiet=quiet, tensorboard=tensorboard)
 
 
+@taking_part()
 def resume(
     run: RunName,
     set_: Overrides = None,
@@ -81,7 +88,7 @@ def resume(
 
     --set can change what a run may change: learning rate, schedule, early stopping, checkpoints, epochs, and parameters
     of the optimizer. A warning names what makes the result inexact: another version of lossrun or torch, or another
-    device, kind of CPU or number of threads.
+    device, kind of CPU or number of threads or processes. Like `train` it can be started by `torchrun`.
     """
     from lossrun.experiment import load_experiment
     from lossrun.report.layout.console import note, stderr, warning
@@ -102,7 +109,7 @@ def resume(
     def skipped(_path: Path, reason: str) -> None:
         warning(console, f"checkpoint skipped: {reason}")
 
-    with resuming(path, set_ or [], data_dir) as resumable:
+    with resuming(path, set_ or [], data_dir, leads=is_leader()) as resumable:
         if resumable.finished and not resumable.changes:
             further = run_command("resume", resumable.run.path, set_=[f"epochs={2 * resumable.before.epochs}"])
             note(console, f"{resumable.run.name} is finished. To train it further:\n  {further}")
@@ -116,10 +123,11 @@ def resume(
         with torch_is_imported():
             from lossrun.screen import train_on_screen
             from lossrun.training.resume import resume_at
-            from lossrun.training.start import prepare
+            from lossrun.training.start import meet, prepare
 
         _require(tensorboard)
-        prepared = prepare(experiment, resumable)
+        prepared = prepare(experiment, resumable, current())
+        meet(prepared)
         with resume_at(prepared, resumable, skipped, lambda text: note(console, text)) as session:
             train_on_screen(session, experiment, layers=prepared.layers, quiet=quiet, tensorboard=tensorboard)
 

@@ -53,7 +53,7 @@ def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int, *, also_
         RunError: If the disk refuses; all older checkpoints are still there.
         CheckpointError: If other bytes are read back; all older checkpoints are still there.
     """
-    data = _serialized(checkpoint.tensors, checkpoint.metadata)
+    data = to_bytes(checkpoint)
     path = directory / f"step-{step:08d}-{_digest(data)}.safetensors"
     durable.replace(path, data)
     if _bytes(path) != data:  # as safe as comparing digests, and ten times as fast
@@ -86,7 +86,7 @@ def save_best(directory: Path, tensors: Mapping[str, np.ndarray], metadata: Mapp
 
     It is on the disk when this returns. Files of earlier ends of the run stay until `remove_best` removes them.
     """
-    data = _serialized(tensors, metadata)
+    data = to_bytes(Checkpoint(dict(tensors), dict(metadata)))
     path = directory / f"best-{_digest(data)}.safetensors"
     durable.replace(path, data)
     return path
@@ -144,7 +144,15 @@ def read(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: If it cannot be trusted.
     """
-    data = _verified_bytes(path)
+    return from_bytes(_verified_bytes(path), path)
+
+
+def from_bytes(data: bytes, path: Path) -> Checkpoint:
+    """Return the checkpoint that `to_bytes` made these bytes of, with writable arrays. `path`: where they come from.
+
+    Raises:
+        CheckpointError: If they are no checkpoint.
+    """
     header = parsed_header(path, data)
     try:
         with _memory_for(2 * len(data)):
@@ -156,11 +164,12 @@ def read(path: Path) -> Checkpoint:
     )
 
 
-def _serialized(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> bytes:
+def to_bytes(checkpoint: Checkpoint) -> bytes:
+    """Return the content of a checkpoint's file."""
     # safetensors copies the memory as it is, so a transposed array would be scrambled without an error.
     # `asarray`, because `ascontiguousarray` turns a 0-d array into a 1-d one.
-    contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    text = strict_json.dumps({"format_version": FORMAT_VERSION, **facts})
+    contiguous = {name: np.asarray(array, order="C") for name, array in checkpoint.tensors.items()}
+    text = strict_json.dumps({"format_version": FORMAT_VERSION, **checkpoint.metadata})
     with _memory_for(2 * sum(array.nbytes for array in contiguous.values())):
         return bytes(safetensors.numpy.save(contiguous, metadata={METADATA_KEY: text}))
 

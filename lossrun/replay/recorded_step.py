@@ -78,8 +78,10 @@ class RecordedStep(SeedGroupStep):
         if samples.weights is not None and record.weights is not None:
             torch.index_select(samples.weights, 0, rows, out=record.weights)
         record.pass_.replay()
+        self._take_gradients(record)
+        losses = group.combined(record.losses)
         self._update(record, rates[0])
-        return for_all(group, record.losses)
+        return for_all(group, losses)
 
     def gradient_norm(self) -> Tensor:
         assert self.current is not None
@@ -118,12 +120,14 @@ class RecordedStep(SeedGroupStep):
             descents(recording.deferred, group.weights, gradients) if isinstance(recording, Recording) else {},
         )
 
-    def _update(self, record: BatchRecord, rate: float) -> None:
+    def _take_gradients(self, record: BatchRecord) -> None:
         if record is not self.current:
             self.current = record
             for place, weight in enumerate(self.group.weights):
                 # The optimizer skips weights without a gradient.
                 weight.grad = None if place in record.descents else record.gradients[place]
+
+    def _update(self, record: BatchRecord, rate: float) -> None:
         if rate != self.rate_now:
             self.rate_now = rate
             self.rate.fill_(rate)

@@ -66,6 +66,10 @@ class SeedGroup(Protocol):
         """
         ...
 
+    def combined(self, losses: Tensor) -> Tensor:
+        """Make losses and gradients those of the whole batch, where other processes compute a part of it."""
+        ...
+
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs and pre-activations, (*axis, N, K); every seed gets the same inputs, (N, ...)."""
         ...
@@ -105,6 +109,9 @@ class LoneSeed:
             outputs = self.replica.network(inputs)
         loss: Tensor = self.replica.objective(outputs.to(inputs.dtype), targets, weights)
         return loss
+
+    def combined(self, losses: Tensor) -> Tensor:
+        return losses
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         return self.replica.forward(inputs)
@@ -163,6 +170,9 @@ class SeedStack:
     def losses(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         each = (inputs, targets) if weights is None else (inputs, targets, weights)
         losses: Tensor = self._losses(self.parameters, self.states, *each)
+        return losses
+
+    def combined(self, losses: Tensor) -> Tensor:
         return losses
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:

@@ -103,8 +103,9 @@ class EagerStep(SeedGroupStep):
         inputs, targets, weights = gather(group, samples, group.rows(start, stop))
         losses = group.losses(samples.scaled(inputs), targets, weights)
         minimised(group, losses, stop - start).backward()  # type: ignore[no-untyped-call]
+        losses = group.combined(losses.detach())
         group.update()
-        return for_all(group, losses.detach())
+        return for_all(group, losses)
 
 
 class InTurn:

@@ -22,10 +22,12 @@ from lossrun.data import Data, Part
 from lossrun.errors import UsageError
 from lossrun.plugins.calling import users_code
 from lossrun.plugins.loading import own_component
+from lossrun.processes import Processes
 from lossrun.steps.randomness import Purpose, seed_torch
 from lossrun.steps.remembered import BestSoFar
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts, Samples
+from lossrun.steps.shared_batch import Share
 from lossrun.training.isolation import include_cuda
 
 # The types of weights, data, losses and sums. With bf16 only the models compute in half precision.
@@ -34,15 +36,22 @@ DTYPES: Final = {"float32": torch.float32, "float64": torch.float64, "bf16": tor
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Where and in which precision to train, and the folder in which a user's own modules are searched."""
+    """Where and in which precision to train, and the folder in which a user's own modules are searched.
+
+    `share`: the part of each batch that is computed here; None for all of it.
+    """
 
     device: torch.device
     dtype: torch.dtype
     config_dir: Path
+    share: Share | None = None
 
 
-def workplace(config: Config, config_dir: Path) -> Workplace:
-    """Where the config says to train. Raises UsageError for a device or a precision that is not available."""
+def workplace(config: Config, config_dir: Path, processes: Processes | None = None) -> Workplace:
+    """Where the config says to train. Raises UsageError for a device or a precision that is not available.
+
+    `processes`: those that train together, each on a GPU of its own.
+    """
     name = config.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -53,9 +62,27 @@ def workplace(config: Config, config_dir: Path) -> Workplace:
         raise UsageError(f"precision: this {name} device does not compute in bf16; use precision: float32")
     if name == "mps" and config.precision == "float64":
         raise UsageError("precision: an mps device does not compute in float64; use float32, or device: cpu")
+    if name == "mps" and processes:
+        raise UsageError("device: mps is one device, which processes cannot share; use device: cpu, or one process")
     if name == "cuda":
         include_cuda()
-    return Workplace(torch.device(name), DTYPES[config.precision], config_dir)
+    device = torch.device(name)
+    if name == "cuda" and processes:
+        device = _gpu_of(processes)
+    share = Share(processes.rank, processes.count, processes.add_up) if processes else None
+    return Workplace(device, DTYPES[config.precision], config_dir, share)
+
+
+def _gpu_of(processes: Processes) -> torch.device:
+    count = torch.cuda.device_count()
+    if processes.local_rank >= count:
+        raise UsageError(
+            f"{processes.name} is number {processes.local_rank + 1} on this machine, which has {count} "
+            f"GPU{'s' if count > 1 else ''}; start one process for each, or use device: cpu"
+        )
+    device = torch.device("cuda", processes.local_rank)
+    torch.cuda.set_device(device)
+    return device
 
 
 def _has_bfloat16(device: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
-from lossrun.errors import DivergedError, OutOfMemoryError, StoppedError
+from lossrun.errors import DivergedError, LostProcessError, OutOfMemoryError, StoppedError
 from lossrun.health.finding import Finding
 from lossrun.lint.size import how_to_need_less
 from lossrun.records import checkpoints
@@ -36,6 +36,14 @@ def out_of_memory(session: Session) -> OutOfMemoryError:
     return OutOfMemoryError(
         f"not enough memory after step {session.position.step}; {how_to_need_less(session.config, session.facts)} in a "
         f"new run, or end other programs; {_saved(session)}, to go on where there is more memory:\n"
+        f"  {run_command('resume', session.run.path)}"
+    )
+
+
+def lost_process(error: LostProcessError, session: Session) -> LostProcessError:
+    """The end by the loss of another process that computed a part of each batch."""
+    return LostProcessError(
+        f"after step {session.position.step}, {error}; {_saved(session)}; go on with any number of processes:\n"
         f"  {run_command('resume', session.run.path)}"
     )
 

@@ -27,6 +27,7 @@ EXACT: Final = (
     "cpu_capability",
     "products",
     "threads",
+    "processes",
     "step",
     "chunks",
     "code",
@@ -55,6 +56,7 @@ def environment(device: torch.device, reading: SourcedConfig) -> dict[str, Any]:
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, list[Any]]:
     """What changed and may change the last bits of a result, as {fact: [old, new]}; of own code the changed modules."""
+    before, now = ({"processes": 1, **facts} for facts in (before, now))  # older versions knew no other number
     found = {key: [before.get(key), now[key]] for key in EXACT if before.get(key) != now[key]}
     if "code" in found and (changed := _changed_code(*found.pop("code"))):
         found["code"] = changed

@@ -15,6 +15,7 @@ from lossrun.catalog import DataFacts, get
 from lossrun.catalog.declaration import Optimizer
 from lossrun.catalog.schedules import waits_for_results
 from lossrun.config import Config
+from lossrun.errors import UsageError
 from lossrun.replay import pools
 from lossrun.replay.batch_last import Innermost, suits
 from lossrun.replay.cuda_graph import Captured
@@ -24,6 +25,8 @@ from lossrun.replay.recording import Decompose, Recording
 from lossrun.steps.recorder import Recorder
 from lossrun.steps.replica import Replica
 from lossrun.steps.seed_group import LoneSeed, SeedGroup, SeedStack
+from lossrun.steps.shared_batch import SharedSeed
+from lossrun.steps.shared_layers import has_batch_norm, share_layers
 from lossrun.steps.step import EagerStep, InTurn, Step
 from lossrun.torch_internals import can_record
 from lossrun.training import build, memory
@@ -64,6 +67,11 @@ def choose_grouping(
     `resumable`: the run to go on with, in the seed groups that it was started with.
     """
     batch_size = config.samples_per_step(facts.train)
+    if place.share and batch_size < place.share.processes:
+        raise UsageError(
+            f"batch_size: {place.share.processes} processes cannot share {batch_size} samples; use a larger batch, or "
+            "fewer processes"
+        )
     recorder = _recorder(config, facts, replicas, place, batch_size)
     why_one_by_one = _why_not_stacked(config, replicas, place) if len(replicas) > 1 else ""
     if not why_one_by_one and len(replicas) > 1 and resumable and resumable.changes_early_stopping:
@@ -96,7 +104,10 @@ def seed_groups(
     for size in grouping.sizes:
         members = replicas[first : first + size]
         first += size
-        if grouping.why_one_by_one or len(replicas) == 1:
+        if place.share:
+            share_layers(members[0].network, place.share)
+            groups.append(SharedSeed(members[0], place.share))
+        elif grouping.why_one_by_one or len(replicas) == 1:
             groups.append(LoneSeed(members[0]))
         else:
             groups.append(SeedStack(members, lambda weights: build.optimizer(config, weights, place)))
@@ -120,6 +131,10 @@ def _recorder(
     """How steps are recorded; None where they are not."""
     if config.step == "eager" or place.device.type not in ("cpu", "cuda"):
         return None
+    if place.share and (why := _why_not_recorded_in_parts(config, replicas)):
+        if config.step == "recorded":
+            raise UsageError(f"step: recorded is not supported in several processes with {why}; leave step out")
+        return None
     if config.model.is_plugin or config.loss.is_plugin:
         # They may do anything: look at values, count their calls. They are recorded if the config asks for it.
         if config.step != "recorded":
@@ -140,11 +155,21 @@ def _recorder(
 
     exact = partial(Recording, pool=[])
     record = partial(exact, substitute=faster_product, decompose=decompose)
-    return Recorder("recorded", record, record, exact, record)
+    # Gradients that are not written cannot be added up.
+    return Recorder("recorded", record, record, exact, None if place.share else record)
+
+
+def _why_not_recorded_in_parts(config: Config, replicas: Sequence[Replica]) -> str:
+    """Why steps whose batches several processes share cannot be recorded; empty where they can."""
+    if config.model.is_plugin or config.loss.is_plugin:
+        return "a model or a loss of your own"
+    return "batch norm" if has_batch_norm(replicas[0].network) else ""
 
 
 def _why_not_stacked(config: Config, replicas: Sequence[Replica], place: build.Workplace) -> str:
     """Why these seeds must be trained one after the other; empty where they may be stacked."""
+    if place.share:
+        return "several processes share each batch"
     if config.step == "eager":
         return "step: eager"
     own = (("a", "model", config.model), ("a", "loss", config.loss), ("an", "optimizer", config.optimizer))

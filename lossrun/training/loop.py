@@ -16,13 +16,13 @@ from typing import Any, Final, TypeAlias
 
 import torch
 
-from lossrun.errors import ran_out_of_memory
+from lossrun.errors import LostProcessError, ran_out_of_memory
 from lossrun.health.examine import examine
 from lossrun.health.finding import Finding
 from lossrun.health.output_checks import OutputChecks
 from lossrun.records import checkpoints, ledger
 from lossrun.training.criteria import thaw
-from lossrun.training.endings import diverged, out_of_memory, stopped
+from lossrun.training.endings import diverged, lost_process, out_of_memory, stopped
 from lossrun.training.events import EpochRecord, RunFinished, StepProgress
 from lossrun.training.finish import finish
 from lossrun.training.isolation import step_by_step
@@ -40,7 +40,7 @@ Loop: TypeAlias = Callable[[Session, Asked], Iterator[Event]]
 
 
 def telling_where_to_go_on(function: Loop) -> Loop:
-    """Turn an error for lack of memory into one that names the newest checkpoint, from which to go on."""
+    """Let an error for lack of memory, or of another process, name the newest checkpoint, from which to go on."""
 
     @wraps(function)
     def wrapped(session: Session, asked: Asked) -> Iterator[Event]:
@@ -50,6 +50,8 @@ def telling_where_to_go_on(function: Loop) -> Loop:
                 event = next(events)
             except StopIteration:
                 return
+            except LostProcessError as error:
+                raise lost_process(error, session) from error
             # Python, torch and the system each have an error of their own for lack of memory.
             except (MemoryError, RuntimeError, OSError) as error:
                 if not ran_out_of_memory(error):

@@ -75,14 +75,17 @@ class Resumable:
 
 
 @contextmanager
-def resuming(path: Path, overrides: Sequence[Override] = (), data_dir: Path | None = None) -> Iterator[Resumable]:
+def resuming(
+    path: Path, overrides: Sequence[Override] = (), data_dir: Path | None = None, *, leads: bool = True
+) -> Iterator[Resumable]:
     """Lock a run, so that no other process changes it meanwhile, and read it to resume it.
 
-    `data_dir`: where its data are looked for first. Raises LockedError at once if another process writes the run,
+    `data_dir`: where its data are looked for first. `leads`: False in a process that trains the run under another one,
+    which holds the lock. Raises LockedError at once if another process writes the run,
     RunError if the path is no run, UsageError for a change that cannot be made, and DataError if its data file is
     missing.
     """
-    if not overrides and status(path) == "finished":
+    if not leads or (not overrides and status(path) == "finished"):
         yield _read(path, overrides, data_dir)  # nothing will be written, so the disk may be read-only
         return
     with writing(path):

@@ -41,6 +41,7 @@ class Session:
     Attributes:
         scorers: One for each seed group; none without validation data.
         hashes: Of the training, validation and test data.
+        processes: How many processes compute each batch.
         good_step: The last step at which no seed was suspected of diverging.
         seconds: Time spent on finished epochs.
         stopwatch: Measures the epoch in progress.
@@ -62,6 +63,7 @@ class Session:
     hashes: Mapping[str, str]
     sums: EpochSums
     plateau: Plateau | None
+    processes: int = 1
     good_step: int = 0
     position: Position = field(default_factory=Position)
     seconds: float = 0.0
@@ -81,7 +83,8 @@ class Session:
             seeds = f" ({len(self.replicas)} seeds, {max(sizes)} at a time: more would not fit into memory)"
         elif sizes[0] > 1:
             seeds = f" ({sizes[0]} seeds at once)"
-        return f"{self.device.type}{threads}, {self.config.precision}, {self.step.kind} step{seeds}"
+        several = f"{self.processes} processes, each " if self.processes > 1 else ""
+        return f"{several}{self.device.type}{threads}, {self.config.precision}, {self.step.kind} step{seeds}"
 
     @property
     def batch_size(self) -> int:

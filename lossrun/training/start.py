@@ -20,6 +20,7 @@ from lossrun.errors import LossrunError, RunError, UsageError, memory_told
 from lossrun.experiment import Experiment
 from lossrun.lint.size import how_to_need_less, in_units, size_of
 from lossrun.plugins.loading import own_files
+from lossrun.processes import Processes
 from lossrun.records import checkpoints, ledger, run_directory
 from lossrun.records.files import digests, durable
 from lossrun.records.history import Written
@@ -36,6 +37,7 @@ from lossrun.training import build, environment
 from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.grouping import Grouping, choose_grouping, seed_groups, training_step
 from lossrun.training.isolation import isolated
+from lossrun.training.leading import NOWHERE, LeadingStep, follow
 from lossrun.training.preflight.first_batch import check_first_batch, check_recording, own_layers
 from lossrun.training.resumable import Resumable
 from lossrun.training.session import Session
@@ -46,7 +48,10 @@ MOST_COUNTED: Final = 1000  # more classes than these are not counted in run.jso
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Replicas ready for their first step; nothing is written yet. `layers` are those of a user's own model."""
+    """Replicas ready for their first step; nothing is written yet.
+
+    `layers` are those of a user's own model. `processes`: those that train the run together, if there are several.
+    """
 
     experiment: Experiment
     place: build.Workplace
@@ -55,6 +60,7 @@ class Prepared:
     groups: Sequence[SeedGroup]
     step: Step
     layers: tuple[Layer, ...] = ()
+    processes: Processes | None = None
 
     @property
     def config(self) -> Config:
@@ -62,19 +68,21 @@ class Prepared:
 
 
 @isolated()
-def prepare(experiment: Experiment, resumable: Resumable | None = None) -> Prepared:
-    """Build every seed and try one on a batch. `resumable`: the run that is to go on.
+def prepare(experiment: Experiment, resumable: Resumable | None = None, processes: Processes | None = None) -> Prepared:
+    """Build every seed and try one on a batch.
+
+    `resumable`: the run that is to go on. `processes`: those that train it together, if there are several.
 
     Raises UsageError for what cannot be built or does not fit.
     """
     less = how_to_need_less(experiment.config, experiment.facts)
     with memory_told("to build the model and try a batch", less, UsageError):
-        return _prepared(experiment, resumable)
+        return _prepared(experiment, resumable, processes)
 
 
-def _prepared(experiment: Experiment, resumable: Resumable | None) -> Prepared:
+def _prepared(experiment: Experiment, resumable: Resumable | None, processes: Processes | None) -> Prepared:
     config, facts = experiment.config, experiment.facts
-    place = build.workplace(config, experiment.reading.directory)
+    place = build.workplace(config, experiment.reading.directory, processes)
     shared: dict[int, Parts] = {}
     for data in experiment.data.values():
         if id(data) not in shared:
@@ -83,12 +91,13 @@ def _prepared(experiment: Experiment, resumable: Resumable | None) -> Prepared:
     # With a split for each seed, a column that one seed has may be ruled out by another one's targets.
     for replica in {id(replica.parts): replica for replica in reversed(replicas)}.values():
         check_first_batch(replica, config, facts)
+    layers = tuple(own_layers(replicas[0], config))
     grouping = choose_grouping(config, facts, replicas, place, resumable)
     groups = seed_groups(grouping, replicas, config, place)
     if grouping.recorder and (config.model.is_plugin or config.loss.is_plugin):
         check_recording(groups[0], grouping.recorder, config)
     step = training_step(grouping, groups, own_randomness=config.model.is_plugin or replicas[0].draws)
-    return Prepared(experiment, place, replicas, grouping, groups, step, tuple(own_layers(replicas[0], config)))
+    return Prepared(experiment, place, replicas, grouping, groups, step, layers, processes)
 
 
 @contextmanager
@@ -171,9 +180,27 @@ def session_of(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Ses
         hashes(prepared.experiment.data),
         EpochSums.zero(0, len(replicas), device),
         build.plateau(config.schedule),
+        processes=prepared.processes.count if prepared.processes else 1,
     )
     session.sums = EpochSums.zero(session.steps_per_epoch, len(replicas), device)
+    if prepared.processes and prepared.processes.leads:
+        session.step = LeadingStep(prepared.step, session, prepared.processes)
     return session
+
+
+def meet(prepared: Prepared) -> None:
+    """Wait for the other processes of the run, if there are any; where another one leads, train with it.
+
+    So only the process that begins the run, or goes on with it, comes back from here.
+
+    Raises:
+        LeaderLeftError: In a process that has followed, at the end.
+    """
+    if prepared.processes is None:
+        return
+    prepared.processes.meet(prepared.place.device)
+    if not prepared.processes.leads:
+        follow(session_of(prepared, NOWHERE, None), prepared.processes)
 
 
 def _keep_what_prediction_needs(prepared: Prepared, run: RunDirectory) -> str:
@@ -198,6 +225,7 @@ def environment_of(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
     return {
         **starting_points(runs_dir, prepared.experiment.reading.directory, prepared.experiment.data_dir),
         **environment.environment(prepared.place.device, prepared.experiment.reading),
+        "processes": prepared.processes.count if prepared.processes else 1,
         "step": prepared.step.kind,
         "chunks": list(prepared.grouping.sizes),
         "task": prepared.experiment.facts.task,

@@ -1,0 +1,353 @@
+"""Several processes that train one run together, as `torchrun` starts them: how they meet, exchange numbers, and leave.
+
+The first process leads: it alone decides, writes and prints. The others follow (`leading.py`): they are silent, and
+they leave when the leader has left, with its exit code. What a process has to say as it leaves it says in the store
+that all of them know, and then it closes its connections: whoever waits for it notices that, and looks into the store.
+
+torch is imported inside the functions: a mistake in a config is told before that, where one process trains.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lossrun.errors import (
+    DataError,
+    LockedError,
+    LossrunError,
+    LostProcessError,
+    RunError,
+    UsageError,
+    ran_out_of_memory,
+)
+from lossrun.shell import command
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+# What torchrun tells each process; any other launcher that does so will do.
+VARIABLES: Final = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+CHECKED_EVERY: Final = 0.05  # seconds between looks into the store
+# Seconds in which a process that leaves in order has said why.
+LAST_WORDS: Final = 1.0
+# Seconds that a follower waits for the leader to leave, once something is wrong.
+PATIENCE: Final = 10.0
+# How long one process may keep the others waiting: while the leader validates, the others wait.
+LONGEST_WAIT: Final = timedelta(hours=2)
+
+
+class LeaderLeftError(Exception):
+    """In a follower: the leader has left, with this exit code, and has said what there was to say."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+@dataclass
+class Processes:
+    """The processes of a run, seen from one of them.
+
+    Attributes:
+        rank: This one, from 0.
+        count: How many there are.
+        local_rank: This one among those on this machine: the number of its GPU.
+        store: Texts by key, known to all.
+    """
+
+    rank: int
+    count: int
+    local_rank: int
+    store: Any
+    joined: bool = False
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+    @property
+    def name(self) -> str:
+        return f"process {self.rank} of {self.count}"
+
+    def meet(self, device: "torch.device") -> None:
+        """Wait until every process is ready to train, and connect them.
+
+        Raises in the leader what is wrong with another process, and `LeaderLeftError` in a follower.
+        """
+        import torch.distributed as dist
+        from torch.distributed.distributed_c10d import PrefixStore
+
+        self.store.set(f"ready/{self.rank}", "")
+        if self.leads:
+            ready = [f"ready/{rank}" for rank in range(self.count)]
+            while not self.store.check(ready):
+                self._raise_problem()
+                time.sleep(CHECKED_EVERY)
+            self.store.set("go", "")
+        else:
+            while not self.store.check(["go"]):
+                self._raise_left()
+                time.sleep(CHECKED_EVERY)
+            _ignore_signals()
+        # What the leader tells goes through gloo also where tensors lie on GPUs, so that no step waits for a device.
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        with self._exchange():
+            dist.init_process_group(
+                backend,
+                store=PrefixStore("group", self.store),
+                rank=self.rank,
+                world_size=self.count,
+                timeout=LONGEST_WAIT,
+            )
+            self.joined = True
+
+    def add_up(self, tensor: "Tensor") -> None:
+        """Replace a tensor by its sum over all processes."""
+        import torch.distributed as dist
+
+        with self._exchange():
+            dist.all_reduce(tensor)
+
+    def spread(self, values: "Tensor") -> "Tensor":
+        """The largest difference between two processes in each of the values."""
+        import torch
+        import torch.distributed as dist
+
+        both = torch.stack([values, -values])
+        with self._exchange():
+            dist.all_reduce(both, dist.ReduceOp.MAX)
+        return both[0] + both[1]
+
+    def tell(self, numbers: Sequence[float]) -> None:
+        """Send numbers from the leader to the others, which `hear` as many."""
+        import torch
+
+        self._broadcast(torch.tensor(numbers, dtype=torch.float64))
+
+    def hear(self, count: int) -> list[float]:
+        """Receive what the leader `tell`s. Raises LeaderLeftError once it has left."""
+        import torch
+
+        numbers = torch.zeros(count, dtype=torch.float64)
+        self._broadcast(numbers)
+        return numbers.tolist()
+
+    def tell_bytes(self, data: bytes) -> None:
+        import torch
+
+        self.tell([len(data)])
+        self._broadcast(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+
+    def hear_bytes(self) -> bytes:
+        import torch
+
+        (count,) = self.hear(1)
+        data = torch.zeros(int(count), dtype=torch.uint8)
+        self._broadcast(data)
+        return data.numpy().tobytes()
+
+    def _broadcast(self, tensor: "Tensor") -> None:
+        import torch.distributed as dist
+
+        with self._exchange():
+            dist.broadcast(tensor, 0)
+
+    @contextmanager
+    def _exchange(self) -> Iterator[None]:
+        """Turn what torch raises when a process is gone into what that process has said."""
+        try:
+            yield
+        except RuntimeError as error:
+            if ran_out_of_memory(error):
+                raise
+            self._lost(error)
+
+    def _lost(self, error: RuntimeError) -> None:
+        said, wait = (self._raise_problem, LAST_WORDS) if self.leads else (self._raise_left, PATIENCE)
+        until = time.monotonic() + wait
+        with suppress(*_store_is_gone()):
+            while time.monotonic() < until:
+                said()
+                time.sleep(CHECKED_EVERY)
+        others = f"one of the {self.count - 1} other processes" if self.count > 2 else "the other process"
+        # Where to go on the leader knows, the others do not.
+        further = (
+            "" if self.leads else f"; its newest checkpoint is the state to go on from:\n  {command('resume', 'RUN')}"
+        )
+        raise LostProcessError(
+            f"{others if self.leads else 'the first process'} of this run has ended without a word: it was killed, or "
+            f"its machine is gone{further}"
+        ) from error
+
+    def _raise_problem(self) -> None:
+        """Raises what another process has said to be wrong with it, if any has."""
+        for rank in range(1, self.count):
+            if self.store.check([f"problem/{rank}"]):
+                said = json.loads(self.store.get(f"problem/{rank}"))
+                text = f"process {rank} of {self.count}: {said['text']}"
+                if said["code"] == 1:
+                    raise RuntimeError(text)
+                kinds: dict[int, type[LossrunError]] = {2: UsageError, 3: DataError, 5: LockedError}
+                raise kinds.get(said["code"], RunError)(text)
+
+    def _raise_left(self) -> None:
+        """Raises LeaderLeftError if it has."""
+        if self.store.check(["left"]):
+            raise LeaderLeftError(int(self.store.get("left")))
+
+    def leave(self, code: int) -> None:
+        """The leader's end: tell the others, and close all connections."""
+        # torchrun ends the other processes as soon as one has failed; there may still be something to print.
+        _ignore_signals()
+        with suppress(*_store_is_gone()):
+            self.store.set("left", str(code))
+        self._close()
+        if not _keeps_store():
+            # The store is this process: the others must have read it.
+            until = time.monotonic() + LAST_WORDS
+            with suppress(*_store_is_gone()):
+                while self.store.add("gone", 0) < self.count - 1 and time.monotonic() < until:
+                    time.sleep(CHECKED_EVERY)
+
+    def report(self, error: BaseException) -> None:
+        """A follower's problem: say what is wrong, and wait for the leader to print it."""
+        code = getattr(error, "exit_code", 1)
+        text = "\n".join(error.problems) if isinstance(error, LossrunError) else traceback.format_exc()
+        with suppress(*_store_is_gone()):
+            self.store.set(f"problem/{self.rank}", json.dumps({"code": code, "text": text}))
+        self._close()
+        until = time.monotonic() + PATIENCE
+        with suppress(LeaderLeftError, *_store_is_gone()):
+            while time.monotonic() < until:
+                self._raise_left()
+                time.sleep(CHECKED_EVERY)
+
+    def follow_out(self) -> None:
+        """A follower's end, once the leader has left."""
+        with suppress(*_store_is_gone()):
+            self.store.add("gone", 1)
+        self._close()
+
+    def tells_of_the_leader(self) -> bool:
+        """Whether this follower is the one to say that the leader is gone."""
+        try:
+            return bool(self.store.add("told", 1) == 1)
+        except _store_is_gone():  # with the leader
+            return True
+
+    def _close(self) -> None:
+        import torch.distributed as dist
+
+        if self.joined:
+            self.joined = False
+            dist.destroy_process_group()
+
+
+_current: list[Processes] = []
+
+
+def current() -> Processes | None:
+    """The processes of the run that this one takes part in; None where it trains alone."""
+    return _current[-1] if _current else None
+
+
+def is_leader() -> bool:
+    """Whether this process writes its run: it trains alone, or leads the others."""
+    return not _current or _current[-1].leads
+
+
+@contextmanager
+def taking_part() -> Iterator[None]:
+    """Take part in a run of several processes inside the block, if this one was started as one of them.
+
+    A follower prints nothing inside the block, and raises nothing but SystemExit, with the leader's exit code; only
+    when the leader is gone without a word, LostProcessError.
+    """
+    missing = [name for name in VARIABLES if name not in os.environ]
+    if missing or int(os.environ["WORLD_SIZE"]) == 1:
+        yield
+        return
+    processes = _met()
+    with _leading(processes) if processes.leads else _following(processes):
+        _current.append(processes)
+        try:
+            yield
+        finally:
+            _current.pop()
+
+
+def _met() -> Processes:
+    # What torch has to say when a connection ends, we say.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    store, rank, count = next(rendezvous("env://"))
+    # torchrun may start all processes anew, and its store remembers.
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return Processes(rank, count, int(os.environ.get("LOCAL_RANK", rank)), PrefixStore(f"lossrun/{attempt}", store))
+
+
+@contextmanager
+def _leading(processes: Processes) -> Iterator[None]:
+    code = 1
+    try:
+        yield
+        code = 0
+    except BaseException as error:
+        code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
+        raise
+    finally:
+        processes.leave(code)
+
+
+@contextmanager
+def _following(processes: Processes) -> Iterator[None]:
+    code = 0
+    try:
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+            yield
+    except LeaderLeftError as left:
+        code = left.code
+    except LostProcessError:
+        if processes.tells_of_the_leader():
+            raise
+        code = LostProcessError.exit_code
+    except BaseException as error:
+        processes.report(error)
+        code = getattr(error, "exit_code", 1)
+    finally:
+        processes.follow_out()
+    if code:
+        sys.exit(code)
+
+
+def _ignore_signals() -> None:
+    """From now on this process ends in order, and by itself."""
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"):
+            if hasattr(signal, name):
+                signal.signal(signal.Signals[name], signal.SIG_IGN)
+
+
+def _store_is_gone() -> tuple[type[Exception], ...]:
+    """What torch raises where the store cannot be reached."""
+    from torch.distributed import DistNetworkError, DistStoreError
+
+    return DistNetworkError, DistStoreError
+
+
+def _keeps_store() -> bool:
+    """Whether the launcher keeps the store, so that it outlives every process."""
+    return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
