@@ -134,7 +134,7 @@ def test_compare_takes_runs_and_patterns(runs_dir) -> None:
 
 def test_the_types_say_what_comes_back() -> None:
     """py.typed stands in the package, so that mypy reads the annotations; these are the ones it reads."""
-    assert Path(api.__file__).with_name("py.typed").is_file()
+    assert Path(lossrun.__file__).with_name("py.typed").is_file()
     for function in (lossrun.train, lossrun.resume, lossrun.load):
         assert typing.get_type_hints(function)["return"] is api.Run
     assert typing.get_type_hints(api.Run)["history"] is api.RunHistory

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from lossrun.catalog.declaration import Task
 
@@ -27,6 +28,10 @@ class TargetScale:
     whole: bool
     spreads: tuple[float, float]
     sizes: tuple[float, float]
+
+
+# The number of standard deviations from 0 at which the mean of a column is far from 0 for the column's width.
+FAR: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)

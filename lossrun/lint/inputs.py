@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from lossrun.catalog.data_facts import InputScale
-from lossrun.data.samples.input_scale import FAR
+from lossrun.catalog.data_facts import FAR, InputScale
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
 # Beyond these the usual first weights and learning rates no longer suit all columns of a table.

@@ -4,13 +4,11 @@ from typing import Final
 
 import numpy as np
 
-from lossrun.catalog.data_facts import InputScale
+from lossrun.catalog.data_facts import FAR, InputScale
 from lossrun.data.samples.dataset import Scaling
 
 # Numbers that are looked at, taken evenly from all samples.
 LOOKED_AT: Final = 1 << 22
-# Standard deviations from 0 to the mean of a column from which on the column is far from 0 for its width.
-FAR: Final = 10.0
 # Within [-1, 1] an offset is no larger than a bias that the model has anyway, unless every column has one.
 UNIT: Final = 1.0
 

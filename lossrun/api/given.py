@@ -1,0 +1,38 @@
+"""Read the arguments that the functions share: configs, overrides, runs and folders."""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from lossrun.config import Change, Override, SourcedConfig, from_mapping, plain, read
+from lossrun.data import default_data_dir
+from lossrun.records.recorded import RecordedRun
+from lossrun.records.run_directory import find
+
+ConfigLike: TypeAlias = str | PathLike[str] | Mapping[str, Any]
+RunLike: TypeAlias = RecordedRun | str | PathLike[str]
+Overrides: TypeAlias = str | Sequence[str] | Mapping[str, Any]
+
+
+def config_of(config: ConfigLike, overrides: Overrides) -> SourcedConfig:
+    changes = changes_of(overrides)
+    if isinstance(config, Mapping):
+        return from_mapping(plain(config), Path.cwd(), changes)
+    return read(Path(config), changes)
+
+
+def changes_of(overrides: Overrides) -> list[Override]:
+    if isinstance(overrides, str):
+        return [overrides]
+    if isinstance(overrides, Mapping):
+        return [Change(str(key), plain(value), f"overrides[{key!r}]") for key, value in overrides.items()]
+    return list(overrides)
+
+
+def path_of(run: RunLike, runs_dir: str | PathLike[str]) -> Path:
+    return run.path if isinstance(run, RecordedRun) else find(str(run), Path(runs_dir))
+
+
+def data_folder(given: str | PathLike[str] | None) -> Path:
+    return Path(given) if given is not None else default_data_dir()

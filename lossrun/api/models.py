@@ -1,0 +1,105 @@
+"""Use the trained models of runs from Python: evaluate, predict, export."""
+
+import warnings
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lossrun.api.given import RunLike, path_of
+
+if TYPE_CHECKING:
+    from lossrun.inference.predicting import Predictions
+    from lossrun.inference.scoring import Scores, Split
+
+
+def evaluate(
+    run: RunLike,
+    *,
+    split: "Split | None" = None,
+    checkpoint: str | int = "best",
+    per_sample: bool = False,
+    runs_dir: str | PathLike[str] = "runs",
+    data_dir: str | PathLike[str] | None = None,
+) -> "Scores":
+    """Score a run again. Nothing is written.
+
+    Args:
+        split: "train", "validation", or "test"; by default test, if there is one.
+        checkpoint: "best", "last", or a step.
+        per_sample: Whether to return `rows` too, one for each sample and seed.
+        data_dir: The folder of the datasets; by default the one that the run last used.
+
+    Returns:
+        The scores: `seeds` has the loss and every metric by name for each seed.
+
+    Raises:
+        DataError: If the data are no longer the same.
+    """
+    from lossrun.inference.scoring import score
+
+    where = Path(data_dir) if data_dir is not None else None
+    path = path_of(run, runs_dir)
+    return score(path, split=split, checkpoint=str(checkpoint), data_dir=where, per_sample=per_sample)
+
+
+def predict(
+    run: RunLike,
+    inputs: Any,
+    *,
+    checkpoint: str | int = "best",
+    seed: int | None = None,
+    header: bool | None = None,
+    runs_dir: str | PathLike[str] = "runs",
+    data_dir: str | PathLike[str] | None = None,
+) -> "Predictions":
+    """Predict new samples with a run's model.
+
+    Args:
+        inputs: A csv, npz, or IDX file, or an array of samples in original units; they are prepared like the training
+            data.
+        seed: Whose model to use; by default the first seed's.
+        header: Whether the first line of a table names its columns; by default as in the training table.
+
+    Returns:
+        The predictions: `arrays` and `columns`, in original units, with classes by name.
+
+    Raises:
+        DataError: For samples that do not fit the training data.
+    """
+    from lossrun.inference.predicting import predict as predicted
+
+    where = Path(data_dir) if data_dir is not None else None
+    given = Path(inputs) if isinstance(inputs, str | PathLike) else inputs
+    path = path_of(run, runs_dir)
+    return predicted(path, given, checkpoint=str(checkpoint), seed=seed, data_dir=where, header=header)
+
+
+def export(
+    run: RunLike,
+    folder: str | PathLike[str],
+    formats: Sequence[str] = ("safetensors",),
+    *,
+    checkpoint: str | int = "best",
+    seed: int | None = None,
+    runs_dir: str | PathLike[str] = "runs",
+    data_dir: str | PathLike[str] | None = None,
+) -> list[Path]:
+    """Write a run's model or history for other programs, and return the files written.
+
+    What the command line notes is a UserWarning.
+
+    Args:
+        formats: safetensors, torch, onnx, csv, or tensorboard.
+
+    Raises:
+        RunError: If a file already exists; nothing is overwritten.
+    """
+    from lossrun.inference.exporting import export as exported
+
+    where = Path(data_dir) if data_dir is not None else None
+    path = path_of(run, runs_dir)
+    written = exported(path, Path(folder), formats, checkpoint=str(checkpoint), seed=seed, data_dir=where)
+    for text in written.notes:
+        warnings.warn(text, stacklevel=2)
+    return list(written.files)

@@ -1,0 +1,96 @@
+"""Train many runs from Python, and search for a learning rate."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lossrun.api.given import ConfigLike, Overrides, config_of, data_folder
+from lossrun.api.results import Sweep
+from lossrun.records.sweep_directory import SweepDirectory
+
+if TYPE_CHECKING:
+    from lossrun.analysis.rate_search import RateSearch
+
+
+def sweep(
+    config: ConfigLike,
+    *,
+    over: str | Sequence[str] = (),
+    overrides: Overrides = (),
+    runs_dir: str | PathLike[str] = "runs",
+    data_dir: str | PathLike[str] | None = None,
+    jobs: int | None = None,
+) -> Sweep:
+    """Train every combination of the config's sweep block, or of `over`, and return what was found.
+
+    Args:
+        config: A config file, the name of a packaged config, or a mapping.
+        over: Alternatives as for `--over`: `"loss=mse,mae"`, `"learning_rate=log:1e-4:1:7"`.
+        overrides: Changes of the base config, as in `train`.
+        runs_dir: The folder that the sweep's directory is made in.
+        data_dir: The folder of the datasets.
+        jobs: Worker processes of one thread each; None for one per core.
+
+    Returns:
+        The sweep: how each pair was tuned, and the final runs compared.
+
+    Raises:
+        LossrunError: One of its kinds, as in `train`. A cell that fails or diverges does not raise.
+    """
+    from lossrun.records.sweep_directory import create
+    from lossrun.sweeping.course import run_sweep
+    from lossrun.sweeping.plan import plan_sweep
+
+    reading = config_of(config, overrides)
+    options = [over] if isinstance(over, str) else over
+    planned = plan_sweep(reading, options, Path(runs_dir), data_folder(data_dir))
+    made = create(Path(runs_dir), planned.name, planned.config, planned.cells, planned.facts)
+    run_sweep(made, data_dir=data_folder(data_dir), jobs=jobs)
+    return load_sweep(made.path)
+
+
+def find_lr(
+    config: ConfigLike,
+    *,
+    overrides: Overrides = (),
+    steps: int | None = None,
+    data_dir: str | PathLike[str] | None = None,
+    jobs: int | None = None,
+) -> "RateSearch":
+    """Suggest a learning rate, from short trainings at many rates. Nothing is written.
+
+    Args:
+        config: A config file, the name of a packaged config, or a mapping.
+        overrides: Changes of the config, as in `train`.
+        steps: How long the longest trainings are; None for the whole run, at most 2000 steps.
+        data_dir: The folder of the datasets.
+        jobs: Worker processes of one thread each; None for one per core.
+
+    Returns:
+        What was found: `suggestion`, the range of rates that are `working`, and every score in `rounds`.
+
+    Raises:
+        LossrunError: One of its kinds; DivergedError if every rate diverged.
+    """
+    from lossrun.sweeping.rate_finder import find_rate
+
+    return find_rate(config_of(config, overrides), data_folder(data_dir), steps=steps, jobs=jobs)
+
+
+def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "runs") -> Sweep:
+    """Return what a sweep has found so far.
+
+    Args:
+        path: Its directory, its name in `runs_dir` or the beginning of it, or "last".
+
+    Raises:
+        RunError: If there is no such sweep, or its files are damaged.
+    """
+    from lossrun.analysis.sweep_result import result_of
+    from lossrun.records.sweep_directory import find_sweep
+
+    found = find_sweep(str(path), Path(runs_dir))
+    result = result_of(SweepDirectory(found))
+    return Sweep(**{field.name: getattr(result, field.name) for field in fields(result)}, path=found)

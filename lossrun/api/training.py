@@ -1,0 +1,113 @@
+"""Train and resume from Python."""
+
+import sys
+import warnings
+from contextlib import AbstractContextManager, nullcontext
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lossrun.api.given import ConfigLike, Overrides, RunLike, changes_of, config_of, data_folder, path_of
+from lossrun.api.results import Run
+from lossrun.api.runs import load
+from lossrun.config import SourcedConfig
+from lossrun.data import default_data_dir
+from lossrun.experiment import load_experiment
+
+if TYPE_CHECKING:
+    from lossrun.training.session import Session
+
+
+def train(
+    config: ConfigLike,
+    *,
+    overrides: Overrides = (),
+    runs_dir: str | PathLike[str] = "runs",
+    data_dir: str | PathLike[str] | None = None,
+) -> Run:
+    """Train a config and return the finished run, as `load` reads it.
+
+    Args:
+        config: A config file, the name of a packaged config, or a mapping.
+        overrides: `KEY=VALUE` as for `--set`, or a mapping from keys to values.
+        runs_dir: The folder that the run's directory is made in.
+        data_dir: The folder of the datasets.
+
+    Raises:
+        LossrunError: One of its kinds. Ctrl-C raises KeyboardInterrupt; the last checkpoint stays.
+    """
+    reading = config_of(config, overrides)
+    with _apart(reading):
+        experiment = load_experiment(reading, data_folder(data_dir))
+    for text in experiment.warnings:
+        warnings.warn(text, stacklevel=2)
+
+    # torch takes a second to import, so mistakes in the config are reported first.
+    from lossrun.training.start import begin, prepare
+
+    with begin(prepare(experiment), Path(runs_dir)) as session:
+        _run(session)
+    return load(session.run.path)
+
+
+def resume(
+    run: RunLike,
+    *,
+    overrides: Overrides = (),
+    runs_dir: str | PathLike[str] = "runs",
+    data_dir: str | PathLike[str] | None = None,
+) -> Run:
+    """Continue a run from its newest checkpoint that can be trusted.
+
+    A finished run without changes is returned as it is. What the command line notes (a skipped checkpoint, a changed
+    environment, a jump of the learning rate) is a UserWarning.
+
+    Args:
+        run: A run, as for `load`.
+        overrides: Changes of the config, as in `train`.
+        data_dir: The folder of the datasets; by default the one that the run last used.
+    """
+    from lossrun.training.resumable import resuming
+    from lossrun.training.resume import resume_at
+    from lossrun.training.start import prepare
+
+    def skipped(_path: Path, reason: str) -> None:
+        warnings.warn(f"checkpoint skipped: {reason}", stacklevel=2)
+
+    def note(text: str) -> None:
+        warnings.warn(text, stacklevel=2)
+
+    where = Path(data_dir) if data_dir is not None else None
+    with resuming(path_of(run, runs_dir), changes_of(overrides), where) as resumable:
+        if not resumable.finished or resumable.changes:
+            default = resumable.data_dir(default_data_dir())
+            with _apart(resumable.reading):
+                experiment = load_experiment(resumable.reading, where or default)
+            for text in (*resumable.notes, *experiment.warnings):
+                warnings.warn(text, stacklevel=2)
+            with resume_at(prepare(experiment, resumable), resumable, skipped, note) as session:
+                _run(session)
+    return load(resumable.run.path)
+
+
+def _run(session: "Session") -> None:
+    """Train to the end. What the screen notes is a UserWarning."""
+    from lossrun.training.events import EpochRecord
+    from lossrun.training.loop import train as run_loop
+
+    for event in run_loop(session, lambda: None):
+        for text in event.notes if isinstance(event, EpochRecord) else ():
+            warnings.warn(text, stacklevel=3)
+
+
+def _apart(reading: SourcedConfig) -> AbstractContextManager[object]:
+    """Return a context in which to read data, so that it cannot disturb torch's random numbers.
+
+    A dataset of the user's own may draw from torch's generator, or seed it. If nothing has imported torch, there is
+    nothing to disturb.
+    """
+    if "torch" not in sys.modules and not reading.config.dataset.is_plugin:
+        return nullcontext()
+    from lossrun.training.isolation import isolated
+
+    return isolated()
