@@ -51,11 +51,14 @@ class Experiment:
         return next(iter(self.data.values())).notes if self.data else ()
 
 
-def load_experiment(reading: SourcedConfig, data_dir: Path, *, trains: bool = True) -> Experiment:
+def load_experiment(
+    reading: SourcedConfig, data_dir: Path, *, trains: bool = True, loaded: Experiment | None = None
+) -> Experiment:
     """Load the data, apply the lint rules, and resolve what was left to `auto`.
 
     Args:
         trains: Whether the config will be trained here; then it is refused if it needs more memory than there is.
+        loaded: An experiment whose data are taken, instead of loading them again, if they are the same.
 
     Raises:
         DataError: If the data are missing or do not fit.
@@ -63,7 +66,7 @@ def load_experiment(reading: SourcedConfig, data_dir: Path, *, trains: bool = Tr
     """
     try:
         with memory_told("to read the data", "use fewer samples or fewer columns", DataError):
-            return _with_data(reading, data_dir, trains)
+            return _with_data(reading, data_dir, trains, loaded)
     except DataError as error:
         raise _placed(error, reading.source) from error
 
@@ -77,7 +80,7 @@ def _placed(error: DataError, source: ConfigSource) -> DataError:
     return DataError(source.problem(path, text[key.end() + 2 :]).text)
 
 
-def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool) -> Experiment:
+def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool, loaded: Experiment | None) -> Experiment:
     dataset, seeds = reading.config.dataset, reading.config.seeds
     # First check with what is already known, so that a mistake in the config is found before a download.
     ignored = ignored_label(reading.config.loss)
@@ -87,6 +90,8 @@ def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool) -> Experime
             _refuse_too_large(reading, known)
 
     def load(seed: int) -> Data:
+        if loaded is not None and not own_split and _same_data(reading, data_dir, loaded):
+            return next(iter(loaded.data.values()))
         return datasets.load(
             dataset.name,
             dataset.parameters,
@@ -104,6 +109,16 @@ def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool) -> Experime
     if known is None and trains:
         _refuse_too_large(reading, splits[seeds[0]])
     return _checked(reading, splits, data if own_split else dict.fromkeys(seeds, data[seeds[0]]), data_dir)
+
+
+def _same_data(reading: SourcedConfig, data_dir: Path, loaded: Experiment) -> bool:
+    """Whether both are trained on the same arrays."""
+
+    def origin(one: SourcedConfig, folder: Path) -> tuple[object, ...]:
+        config = one.config
+        return config.dataset, ignored_label(config.loss), config.precision, one.directory, folder
+
+    return origin(reading, data_dir) == origin(loaded.reading, loaded.data_dir)
 
 
 def _check_words(reading: SourcedConfig, data: Data) -> None:

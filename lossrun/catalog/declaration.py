@@ -147,6 +147,8 @@ class Optimizer(Component):
     Attributes:
         elementwise: Whether each weight is updated from its own gradient alone, so that models of several seeds can be
             stacked.
+        linear_in_rate: Whether its step is the learning rate times what no rate affects, so that models with learning
+            rates and weight decays of their own can be stacked.
         usual_rates: Learning rates outside this range get a warning.
         scales_with_gradient: Whether its steps are as large as the gradient, so that a loss twice as large needs half
             the rate; the others divide by the size of the gradient.
@@ -163,6 +165,7 @@ class Optimizer(Component):
     kind: str = "optimizer"
     elementwise: bool
     usual_rates: tuple[float, float]
+    linear_in_rate: bool = False
     scales_with_gradient: bool = False
     bounded_steps: bool = False
     full_batch: bool = False

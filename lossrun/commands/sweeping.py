@@ -64,7 +64,10 @@ def sweep(
     from lossrun.records.sweep_directory import create
     from lossrun.report.layout.console import stdout
     from lossrun.sweeping.plan import Planned, plan_sweep
+    from lossrun.sweeping.pool import prepare_workers
 
+    if not dry_run:
+        prepare_workers()  # beside the planning
     planned: Planned = plan_sweep(reading, over or [], runs_dir, folder_of_data(data_dir))
     if dry_run:
         from lossrun.report.sweep import print_plan

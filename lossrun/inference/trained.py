@@ -31,6 +31,7 @@ from lossrun.steps.evaluate import EVALUATION_BATCH, OutputSpec, evaluating, rea
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts, Samples
 from lossrun.training import build, environment
+from lossrun.training.threads import recorded_threads
 
 BEST: Final = "best"
 LAST: Final = "last"
@@ -104,7 +105,9 @@ def find_trained(path: Path, data_dir: Path | None = None, *, with_samples: bool
         there = last.get("directory")
         notes.append(f"your own code in {there} has changed or gone; the copy in {code.directory} is used")
     place = build.workplace(config, code.directory)
-    now = {**last, **environment.environment(place.device, reading)}
+    # Whoever computes with the run does so in an isolated block, at the end of which the number is the caller's again.
+    torch.set_num_threads(recorded_threads(last.get("threads")))
+    now = {**last, **environment.environment(place.device, reading, torch.get_num_threads())}
     different = environment.changes(dict(last), now)
     if different:
         listed = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in different.items())

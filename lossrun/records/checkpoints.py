@@ -8,7 +8,7 @@ listed under `bfloat16` in the metadata.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +53,7 @@ def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int, *, also_
         RunError: If the disk refuses; all older checkpoints are still there.
         CheckpointError: If other bytes are read back; all older checkpoints are still there.
     """
-    data = to_bytes(checkpoint)
-    path = directory / f"step-{step:08d}-{_digest(data)}.safetensors"
+    path, data = file_of(directory, step, checkpoint)
     durable.replace(path, data)
     if _bytes(path) != data:  # as safe as comparing digests, and ten times as fast
         raise CheckpointError(f"{path.name}: damaged: the bytes read back are not the bytes written")
@@ -72,6 +71,20 @@ def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int, *, also_
     return path
 
 
+def file_of(directory: Path, step: int, checkpoint: Checkpoint) -> tuple[Path, bytes]:
+    """Return the path and the content of the checkpoint of `step`."""
+    data = to_bytes(checkpoint)
+    return directory / f"step-{step:08d}-{_digest(data)}.safetensors", data
+
+
+def remove_others(directory: Path, but: Collection[str]) -> None:
+    """Remove every checkpoint except those with these names."""
+    for path in candidates(directory):
+        if path.name not in but:
+            with suppress(OSError):
+                path.unlink()
+
+
 def remove_after(directory: Path, step: int) -> None:
     """Remove the checkpoints of later steps, if there is one of that step or before."""
     found = candidates(directory)
@@ -86,10 +99,15 @@ def save_best(directory: Path, tensors: Mapping[str, np.ndarray], metadata: Mapp
 
     It is on the disk when this returns. Files of earlier ends of the run stay until `remove_best` removes them.
     """
-    data = to_bytes(Checkpoint(dict(tensors), dict(metadata)))
-    path = directory / f"best-{_digest(data)}.safetensors"
+    path, data = best_file(directory, tensors, metadata)
     durable.replace(path, data)
     return path
+
+
+def best_file(directory: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> tuple[Path, bytes]:
+    """Return the path and the content of a file with only weights."""
+    data = to_bytes(Checkpoint(dict(tensors), dict(metadata)))
+    return directory / f"best-{_digest(data)}.safetensors", data
 
 
 def remove_best(directory: Path, but: str) -> None:

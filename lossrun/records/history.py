@@ -68,9 +68,19 @@ class Written:
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add all rows of an epoch in one durable write."""
-        data = _lines(rows)
-        durable.append(self.path, data)
+        append_all([(self, rows)])
+
+    def appended(self, data: bytes) -> None:
+        """Take note of what was added to the file."""
         self._content.add(data)
+
+
+def append_all(additions: Sequence[tuple[Written, Sequence[Mapping[str, Any]]]]) -> None:
+    """Add rows to several histories; all are on the disk when this returns."""
+    each = [(written, _lines(rows)) for written, rows in additions]
+    durable.append_all([(written.path, data) for written, data in each])
+    for written, data in each:
+        written.appended(data)
 
 
 def read(path: Path, marks: Iterable[PrefixDigest] = ()) -> History:

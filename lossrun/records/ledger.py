@@ -24,17 +24,40 @@ _SEAL_LENGTH: Final = len(_SEAL) - len("%s") + DIGITS
 
 def append(path: Path, event: str, **facts: Any) -> None:
     """Add an event with the current UTC time. An incomplete last line of a killed run is removed first."""
-    before = Beginning()
-    before.add(with_unix_lines(json_lines.whole_lines(path)))
+    append_all([(path, [(event, facts)])])
+
+
+def append_all(additions: Iterable[tuple[Path, Sequence[tuple[str, Mapping[str, Any]]]]]) -> None:
+    """Add events with the current UTC time to several ledgers, one write each; all are then on the disk."""
+    durable.append_all(
+        [(path, lines(events, with_unix_lines(json_lines.whole_lines(path)))) for path, events in additions]
+    )
+
+
+def lines(events: Iterable[tuple[str, Mapping[str, Any]]], before: bytes = b"") -> bytes:
+    """Return the lines of events, each a name with its facts, that follow the content `before`."""
+    content, found = Beginning(), b""
+    content.add(before)
     time = datetime.now(UTC).isoformat(timespec="seconds")
-    body = strict_json.dumps({"event": event, "time": time, **facts}).encode().removesuffix(b"}")
-    durable.append(path, body + _SEAL % before.digest_with(body).encode() + b"\n")
+    for event, facts in events:
+        body = strict_json.dumps({"event": event, "time": time, **facts}).encode().removesuffix(b"}")
+        line = body + _SEAL % content.digest_with(body).encode() + b"\n"
+        content.add(line)
+        found += line
+    return found
 
 
 def start(path: Path, config: Mapping[str, Any], environment: Mapping[str, Any], **facts: Any) -> None:
     """Add `started`, with the content of config.yaml and run.json, to check these against whenever the run is read."""
-    config_digest = of_text(config_file.dumps(config).encode())
-    append(path, "started", **facts, config=dict(config), config_digest=config_digest, environment=dict(environment))
+    append_all([(path, [started(config, config_file.dumps(config).encode(), environment, **facts)])])
+
+
+def started(
+    config: Mapping[str, Any], text: bytes, environment: Mapping[str, Any], **facts: Any
+) -> tuple[str, dict[str, Any]]:
+    """Return the event `started` with its facts. `text`: the content of config.yaml."""
+    own = {"config": dict(config), "config_digest": of_text(text), "environment": dict(environment)}
+    return "started", {**facts, **own}
 
 
 def read(path: Path) -> tuple[dict[str, Any], ...]:

@@ -57,7 +57,7 @@ def writing(run: Path) -> Iterator[None]:
             _create_note(run, mine)
     try:
         if release is not None:
-            durable.replace(files.owner_path, mine)
+            durable.put(files.owner_path, mine)
         yield
     finally:
         _remove_note(files.owner_path)

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -39,8 +39,7 @@ class RecordedPredictions:
     weights: np.ndarray | None = None
 
 
-def save(
-    path: Path,
+def content(
     *,
     ids: np.ndarray,
     targets: np.ndarray,
@@ -48,14 +47,14 @@ def save(
     part: str,
     weights: np.ndarray | None = None,
     limit_bytes: int = LIMIT_BYTES,
-) -> str:
-    """Write the predictions in one step, and return the file's digest, which `read` checks.
+) -> tuple[bytes, str]:
+    """Return the content of the file, and its digest, which `read` checks.
 
-    If they need more than `limit_bytes`, only the first samples are kept; the file records how many there were.
+    If the predictions need more than `limit_bytes`, only the first samples are kept; the file records how many there
+    were.
 
     Raises:
         ValueError: If the lengths differ.
-        RunError: If the disk refuses.
     """
     total = len(ids)
     arrays = {f"{_OUTPUTS}{seed}": array for seed, array in outputs.items()} | {"ids": ids, "targets": targets}
@@ -69,8 +68,19 @@ def save(
     arrays = {name: array[:rows] for name, array in arrays.items()}
     # numpy's stub takes every keyword for its own `allow_pickle`
     np.savez(buffer, part=np.array(part), total=np.array(total), **arrays)  # type: ignore[arg-type]
-    durable.replace(path, buffer.getvalue())
-    return digests.of_bytes(buffer.getvalue())
+    return buffer.getvalue(), digests.of_bytes(buffer.getvalue())
+
+
+def save(path: Path, **arrays: Any) -> str:
+    """Write in one step what `content` returns for these arguments, and return the file's digest.
+
+    Raises:
+        ValueError: If the lengths differ.
+        RunError: If the disk refuses.
+    """
+    data, digest = content(**arrays)
+    durable.replace(path, data)
+    return digest
 
 
 def read(path: Path, digest: str | None = None) -> RecordedPredictions:

@@ -109,8 +109,8 @@ def create(
             durable.make_directory(runs_dir)
             new = RunDirectory(hidden)
             new.checkpoints.mkdir(parents=True)
-            durable.write(new.config_path, config_file.dumps(config).encode())
-            durable.write(new.run_json, (strict_json.dumps(dict(environment), indent=2) + "\n").encode())
+            for file, content in file_contents(config, environment).items():
+                durable.write(hidden / file, content)
             begin(new)
             durable.sync_directory(hidden)
             final = _renamed(hidden, directory)
@@ -119,6 +119,43 @@ def create(
             raise
         durable.sync_directory(runs_dir)
     return RunDirectory(final)
+
+
+def create_together(folder: Path, runs: Mapping[str, Mapping[str, bytes]]) -> None:
+    """Create several run directories, each by its name with the content of its files, in one commit.
+
+    Each is built under a hidden name and then renamed. A crash may leave some of them and not the others.
+
+    Raises:
+        RunError: If the disk refuses.
+    """
+    hidden = {name: folder / f".{name}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}" for name in runs}
+    with durable.refusals_of_the_disk(folder):
+        try:
+            for name, files in runs.items():
+                RunDirectory(hidden[name]).checkpoints.mkdir(parents=True)
+                for parent in {(hidden[name] / file).parent for file in files}:
+                    parent.mkdir(parents=True, exist_ok=True)
+            durable.write_all(
+                (hidden[name] / file, data) for name, files in runs.items() for file, data in files.items()
+            )
+            for path in hidden.values():
+                durable.sync_directory(path)
+            for name, path in hidden.items():
+                path.rename(folder / name)
+        except BaseException:
+            for path in hidden.values():
+                shutil.rmtree(path, ignore_errors=True)
+            raise
+        durable.sync_directory(folder)
+
+
+def file_contents(config: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the content of config.yaml and run.json."""
+    return {
+        "config.yaml": config_file.dumps(config).encode(),
+        "run.json": (strict_json.dumps(dict(environment), indent=2) + "\n").encode(),
+    }
 
 
 def slug(text: str) -> str:

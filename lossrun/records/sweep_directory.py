@@ -2,9 +2,11 @@
 
 sweep.yaml: the config as it was given, resolved, with its sweep block.
 
-plan.jsonl: one line for each cell: its directory, its phase (tune or final), its pair, and what it changes.
+plan.jsonl: one line for each cell: its directory, its phase (tune or final), its pair, what it changes, and its stack.
 
 ledger.jsonl: started, tuned (the value that each pair got), resumed, finished; with the digest of the plan.
+
+stacks/<stack>/step-...: while a stack trains, the state of all its cells in one checkpoint.
 
 <cell>/: an ordinary run directory.
 """
@@ -47,6 +49,7 @@ class PlannedCell:
     Attributes:
         directory: The run's directory, inside the sweep's.
         config: The run's config.
+        stack: The cells of this name are trained as one computation; "" in plans of versions without stacks.
     """
 
     directory: str
@@ -54,6 +57,7 @@ class PlannedCell:
     pair: Mapping[str, Any]
     changes: Mapping[str, Any]
     config: Mapping[str, Any]
+    stack: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class RecordedStep(SeedGroupStep):
         record.pass_.replay()
         self._take_gradients(record)
         losses = group.combined(record.losses)
-        self._update(record, rates[0])
+        self._update(record, rates)
         return for_all(group, losses)
 
     def gradient_norm(self) -> Tensor:
@@ -127,7 +127,11 @@ class RecordedStep(SeedGroupStep):
                 # The optimizer skips weights without a gradient.
                 weight.grad = None if place in record.descents else record.gradients[place]
 
-    def _update(self, record: BatchRecord, rate: float) -> None:
+    def _update(self, record: BatchRecord, rates: Sequence[float]) -> None:
+        if self.group.own_rates:
+            self._update_at_own_rates(record, rates)
+            return
+        rate = rates[0]
         if rate != self.rate_now:
             self.rate_now = rate
             self.rate.fill_(rate)
@@ -149,6 +153,17 @@ class RecordedStep(SeedGroupStep):
             record.update = self.recorder.once(group.update)
         for parameters in optimizer.param_groups:
             parameters["lr"] = rate
+
+    def _update_at_own_rates(self, record: BatchRecord, rates: Sequence[float]) -> None:
+        """The rates lie in tensors that the record reads, whatever the optimizer."""
+        self.group.set_rates(rates)
+        record.updates += 1
+        if record.update is not None:
+            record.update.replay()
+        elif record.updates == 1:
+            self.group.update()
+        else:
+            record.update = self.recorder.once(self.group.update)
 
     def _reads_the_rate_where_it_lies(self, optimizer: torch.optim.Optimizer) -> bool:
         """Whether the optimizer can read the rate from the tensor, without rounding it.

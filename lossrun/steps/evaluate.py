@@ -119,14 +119,18 @@ class Scorer:
         """For each active seed its `loss`, the configured objective, and the metrics by their names."""
         table = self._table() if self.recorder is None else self._replayed(self.recorder)
         columns = table.reshape(len(self.names), -1).t().tolist()
-        return [dict(zip(self.names, column, strict=True)) for column in columns]
+        return [
+            dict(zip(self.names, column, strict=True))
+            for replica, column in zip(self.group.computed, columns, strict=True)
+            if not replica.frozen
+        ]
 
     def _replayed(self, recorder: Recorder) -> Tensor:
-        if self._recorded is None or self._of != self.group.active:
+        if self._recorded is None or self._of != self.group.computed:
             # Once seeds have left a stack, it lies in other memory. A lone seed gets the very numbers that an ordinary
             # evaluation gives; a stack adds up in an order of its own anyway.
             record = recorder.any_number if self.group.axis else recorder.exact
-            self._recorded, self._of = record(self._table), self.group.active
+            self._recorded, self._of = record(self._table), self.group.computed
         # Also right after recording, which has computed with the kernels of an ordinary call.
         self._recorded.replay()
         table: Tensor = self._recorded.outputs
@@ -134,7 +138,7 @@ class Scorer:
 
     @torch.no_grad()
     def _table(self) -> Tensor:
-        """Loss and metrics of the active seeds, (columns, *axis), in double precision."""
+        """Loss and metrics of the computed seeds, (columns, *axis), in double precision."""
         _, scores = _score(self.group, self.samples, self.targets, self.reading)
         self.names = list(scores)
         return torch.stack(list(scores.values()))

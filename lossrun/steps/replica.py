@@ -35,6 +35,7 @@ class Replica:
         plateau: The state of `reduce_on_plateau`; None for other schedules.
         stopped_epoch: The last epoch of a seed that early stopping has frozen.
         diverged_epoch: The last epoch of a seed that has diverged, and is frozen for good.
+        withdrawn_epoch: The last epoch of a seed whose run has ended because of another seed.
         thaws: Whether a stopped seed goes on with the next epoch.
         health: What is remembered to tell how the seed is doing.
         order: The order in which the present epoch takes the training samples.
@@ -58,6 +59,7 @@ class Replica:
     plateau: PlateauState | None = None
     stopped_epoch: int | None = None
     diverged_epoch: int | None = None
+    withdrawn_epoch: int | None = None
     thaws: bool = False
     health: Health = field(default_factory=Health)
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
@@ -90,7 +92,13 @@ class Replica:
 
     @property
     def frozen(self) -> bool:
-        return self.stopped_epoch is not None or self.diverged_epoch is not None
+        return self.frozen_epoch is not None
+
+    @property
+    def frozen_epoch(self) -> int | None:
+        """The last epoch of a seed that trains no more."""
+        ends = (self.stopped_epoch, self.diverged_epoch, self.withdrawn_epoch)
+        return min((epoch for epoch in ends if epoch is not None), default=None)
 
     @property
     def draws(self) -> bool:

@@ -16,9 +16,8 @@ from lossrun.components.network import Network, activated
 from lossrun.steps.randomness import generator_state, set_generator_state
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Samples
+from lossrun.steps.stack_update import MakeOptimizer, OneRate, OwnRates, StackUpdate
 from lossrun.torch_internals import bare_step
-
-MakeOptimizer = Callable[[Sequence[Tensor]], torch.optim.Optimizer]
 
 
 class SeedGroup(Protocol):
@@ -27,22 +26,30 @@ class SeedGroup(Protocol):
     Attributes:
         replicas: All seeds of the group.
         active: Those that still train.
+        computed: Those that are computed: the active ones, and in a stack also frozen ones that have not left it yet.
         network: The model that computes for all of them.
-        axis: The leading axis of everything that is computed for them: () for a lone seed, (active,) for a stack.
+        axis: The leading axis of everything that is computed for them: () for a lone seed, (computed,) for a stack.
         weights: What the optimizer updates.
         buffers: What batch norm and the like keep.
         optimizer: One for all of them.
         update: Takes one step of the optimizer, by the gradients of the weights.
+        own_rates: Whether each seed has a learning rate of its own.
     """
 
     replicas: Sequence[Replica]
     active: Sequence[Replica]
+    computed: Sequence[Replica]
     network: nn.Module
     axis: tuple[int, ...]
     weights: Sequence[Tensor]
     buffers: Sequence[Tensor]
     optimizer: torch.optim.Optimizer
     update: Callable[[], object]
+    own_rates: bool
+
+    def set_rates(self, rates: Sequence[float]) -> None:
+        """Take in the learning rate of the next update, for each of `replicas`."""
+        ...
 
     def begin_epoch(self) -> bool:
         """Take in which seeds still train, and their orders; return whether the weights have moved to other memory."""
@@ -53,7 +60,7 @@ class SeedGroup(Protocol):
         ...
 
     def rows(self, start: int, stop: int) -> Tensor:
-        """The training samples at `[start, stop)` of each active seed's order, one seed after the other, flat."""
+        """The training samples at `[start, stop)` of each computed seed's order, one seed after the other, flat."""
         ...
 
     def losses(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -83,16 +90,22 @@ class LoneSeed:
     """One seed alone, in its own model and optimizer."""
 
     axis: tuple[int, ...] = ()
+    own_rates = False
 
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
         self.replicas: Sequence[Replica] = [replica]
         self.active: Sequence[Replica] = self.replicas
+        self.computed: Sequence[Replica] = self.replicas
         self.network = replica.network
         self.weights: Sequence[Tensor] = replica.weights
         self.buffers: Sequence[Tensor] = [*replica.network.buffers(), *replica.objective.buffers()]
         self.optimizer = replica.optimizer
         self.update = self.optimizer.step if replica.own_optimizer else bare_step(self.optimizer)
+
+    def set_rates(self, rates: Sequence[float]) -> None:
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = rates[0]
 
     def begin_epoch(self) -> bool:
         self.active = [] if self.replica.frozen else self.replicas
@@ -127,42 +140,71 @@ class SeedStack:
     Weights, buffers and optimizer state lie in stacked tensors. Each seed's own model keeps views of its slice, so that
     evaluation and checkpoints need not know of the stack. The numbers agree with those of lone runs up to rounding, not
     bit for bit, because batched matrix products add up in another order. The dropout masks of all seeds are drawn from
-    the stream of the first. A frozen seed leaves the stack at the next epoch.
+    the stream of the first.
+
+    A frozen seed takes its weights along, and leaves the stack once half of it is frozen. Until then its place is
+    computed like the others, because stacking anew costs more; nothing reads what comes out, which may be NaN.
     """
 
-    def __init__(self, replicas: Sequence[Replica], make_optimizer: MakeOptimizer) -> None:
-        """`replicas` share their data, and their models are lossrun's own."""
+    def __init__(self, replicas: Sequence[Replica], make_optimizer: MakeOptimizer, *, own_rates: bool = False) -> None:
+        """`replicas` share their data, and their models are lossrun's own. `own_rates`: see `OwnRates`."""
         self.replicas = replicas
         self.make_optimizer = make_optimizer
+        self.own_rates = own_rates
         self.active: Sequence[Replica] = ()
+        self.computed: Sequence[Replica] = ()
         self.axis: tuple[int, ...] = (0,)
         self.network = replicas[0].network
         self.weights: Sequence[Tensor] = ()
         self.buffers: Sequence[Tensor] = ()
+        self.update: Callable[[], object]
 
     def begin_epoch(self) -> bool:
         active = [replica for replica in self.replicas if not replica.frozen]
-        moved = [replica.seed for replica in active] != [replica.seed for replica in self.active]
-        if moved:
+        computed = still_computed(self.replicas)
+        changed = active != self.active
+        moved = bool(active) and computed != self.computed
+        if changed:
             self.publish()
-            self.active, self.axis = active, (len(active),)
-            if active:
-                self._stack(active)
+            for place, replica in enumerate(self.computed):
+                if replica.frozen and replica in self.active:
+                    self._take_out(place, replica)
+            self.active = active
+        if moved:
+            self.computed, self.axis = computed, (len(computed),)
+            self._stack(computed)
         if active:
-            self.orders = torch.stack([replica.order for replica in active])
-            # Once an epoch: a list as an index would be copied to the device, and waited for, in every step.
-            places = [place for place, replica in enumerate(self.replicas) if not replica.frozen]
-            self.places = torch.tensor(places, device=self.orders.device)
+            self.orders = torch.stack([replica.order for replica in computed])
+            if changed:
+                # Once: a list as an index would be copied to the device, and waited for, in every step.
+                device = self.orders.device
+                self.places = torch.tensor([self.replicas.index(replica) for replica in active], device=device)
+                self.kept = torch.tensor([computed.index(replica) for replica in active], device=device)
+                self.rated = [self.replicas.index(replica) for replica in computed]
         return moved
 
+    def set_rates(self, rates: Sequence[float]) -> None:
+        self.rule.set_rates([rates[place] for place in self.rated])
+
     def publish(self) -> None:
-        """Give each seed's optimizer its slice of the state."""
-        for place, replica in enumerate(self.active):
-            for stacked, weight in zip(self.weights, replica.weights, strict=True):
-                if state := self.optimizer.state.get(stacked):
+        """Give the optimizer of each active seed its slice of the state."""
+        for place, replica in enumerate(self.computed):
+            if replica not in self.active:
+                continue
+            for moved, weight in zip(self.rule.moved, replica.weights, strict=True):
+                if state := self.optimizer.state.get(moved):
                     replica.optimizer.state[weight] = {
                         name: value.clone() if value.ndim == 0 else value[place] for name, value in state.items()
                     }
+
+    def _take_out(self, place: int, replica: Replica) -> None:
+        """Give a seed that is frozen from now on weights, buffers and optimizer state of its own."""
+        for weight in replica.weights:
+            weight.data = weight.data.clone()
+            state = replica.optimizer.state.get(weight, {})
+            replica.optimizer.state[weight] = {name: value.clone() for name, value in state.items()}
+        for name, buffer in self.states.items():
+            _set_buffer(replica.network, name, buffer[place].clone())
 
     def rows(self, start: int, stop: int) -> Tensor:
         return self.orders[:, start:stop].reshape(-1)
@@ -182,7 +224,7 @@ class SeedStack:
     def mean_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         shared = (targets,) if weights is None else (targets, weights)
         axes = (0, *[None] * len(shared))
-        losses: Tensor = vmap(self.active[0].objective, in_dims=axes)(outputs, *shared)
+        losses: Tensor = vmap(self.computed[0].objective, in_dims=axes)(outputs, *shared)
         return losses
 
     def _stack(self, replicas: Sequence[Replica]) -> None:
@@ -200,18 +242,28 @@ class SeedStack:
             for name, _ in network.named_buffers()
         }
         self.buffers = list(self.states.values())
-        self.optimizer = self.make_optimizer(self.weights)
-        self.update = bare_step(self.optimizer)
-        for position, stacked in enumerate(self.weights):
+        self.rule: StackUpdate = (
+            OwnRates(self.weights, self.make_optimizer, replicas)
+            if self.own_rates
+            else OneRate(self.weights, self.make_optimizer)
+        )
+        self.optimizer, self.update = self.rule.optimizer, self.rule
+        # What they all share, such as a count of steps, is that of a seed that still trains.
+        lead = next(place for place, replica in enumerate(replicas) if not replica.frozen)
+        for position, moved in enumerate(self.rule.moved):
             states = [replica.optimizer.state.get(replica.weights[position], {}) for replica in replicas]
-            if states[0]:
-                self.optimizer.state[stacked] = {name: _stacked([s[name] for s in states]) for name in states[0]}
+            if states[lead]:
+                self.optimizer.state[moved] = {
+                    name: _stacked([state.get(name, value) for state in states], value)
+                    for name, value in states[lead].items()
+                }
         for place, replica in enumerate(replicas):
+            if replica.frozen:
+                continue  # its place is computed, but no longer the seed
             for stacked, weight in zip(self.weights, replica.weights, strict=True):
                 weight.data = stacked.data[place]
             for name, buffer in self.states.items():
-                module, _, attribute = name.rpartition(".")
-                setattr(replica.network.get_submodule(module), attribute, buffer[place])
+                _set_buffer(replica.network, name, buffer[place])
 
         def preactivations(parameters: dict[str, Tensor], states: dict[str, Tensor], inputs: Tensor) -> Tensor:
             body = {name.removeprefix("body."): tensor for name, tensor in (parameters | states).items()}
@@ -280,7 +332,21 @@ def for_all(group: SeedGroup, values: Tensor) -> Tensor:
         return values.reshape(-1)
     whole = torch.zeros(len(group.replicas), dtype=values.dtype, device=values.device)
     assert isinstance(group, SeedStack)  # one alone that is frozen is not computed
-    return whole.index_copy_(0, group.places, values)
+    return whole.index_copy_(0, group.places, values.index_select(0, group.kept))
+
+
+def still_computed(replicas: Sequence[Replica]) -> list[Replica]:
+    """The replicas that a stack computes, which follows from the epochs after which the frozen ones were frozen.
+
+    Frozen ones leave it together, whenever they are at least half of it. So a run that is resumed computes the same
+    replicas as the run that was never stopped, and with them the same bits.
+    """
+    computed = list(replicas)
+    for epoch in sorted({replica.frozen_epoch for replica in replicas if replica.frozen_epoch is not None}):
+        active = [one for one in computed if one.frozen_epoch is None or one.frozen_epoch > epoch]
+        if 2 * len(active) <= len(computed):
+            computed = active
+    return computed
 
 
 def take_generator(group: SeedGroup) -> None:
@@ -296,6 +362,11 @@ def keep_generator(group: SeedGroup) -> None:
         replica.generator_state = state
 
 
-def _stacked(values: Sequence[Any]) -> Any:
-    """One tensor with a leading seed axis. A count of steps, the same for all seeds, stays a single number."""
-    return values[0].clone() if values[0].ndim == 0 else torch.stack(list(values))
+def _stacked(values: Sequence[Any], lead: Any) -> Any:
+    """One tensor with a leading seed axis. A count of steps stays a single number, that of the `lead`."""
+    return lead.clone() if lead.ndim == 0 else torch.stack(list(values))
+
+
+def _set_buffer(network: nn.Module, name: str, buffer: Tensor) -> None:
+    module, _, attribute = name.rpartition(".")
+    setattr(network.get_submodule(module), attribute, buffer)

@@ -93,8 +93,7 @@ class EagerStep(SeedGroupStep):
 
     def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
         group = self.group
-        for parameters in group.optimizer.param_groups:
-            parameters["lr"] = rates[0]
+        group.set_rates(rates)
         # First, so that the forward pass finds the gradients' memory free and still in the cache. By hand, because the
         # profiler hooks around optimizer.zero_grad() cost 15 us a step.
         for weight in group.weights:

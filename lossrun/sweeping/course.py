@@ -56,7 +56,7 @@ def run_sweep(
         # Once the final runs are planned, nothing that a tuning run could still find out would count.
         if not final:
             _run_phase(sweep, cells, "tune", tuning, begins)
-            while not cells.is_over and (more := _extended(sweep)):
+            while not cells.is_over and (more := _extended(sweep, cells)):
                 _run_phase(sweep, cells, "tune", more, begins)
             final = [] if cells.is_over else _chosen(sweep, cells)
         if not cells.is_over:
@@ -76,7 +76,7 @@ def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins
                 ledger.append(sweep.ledger_path, "shard", shard=str(shard), failed=_failures(cells))
             final = _planned(sweep)[1]
             ready = not final and not cells.is_over and not missing(sweep)
-            grown = ready and bool(_extended(sweep))
+            grown = ready and bool(_extended(sweep, cells))
             if ready and not grown:
                 final = _chosen(sweep, cells)
         if grown:
@@ -89,13 +89,13 @@ def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins
                 _finish(sweep, cells)
 
 
-def _extended(sweep: SweepDirectory) -> list[PlannedCell]:
+def _extended(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
     """Plan the cells with which the range grows, if it may and a best value is on its edge."""
     facts, tuning = ledger.read(sweep.ledger_path)[0], tuning_of(sweep)
     if tuning is None or not facts.get("extend"):
         return []
     extension = Extension(**facts["extend"])
-    more = further_cells(extension, tuning, read_plan(sweep))
+    more = cells.with_stacks(further_cells(extension, tuning, read_plan(sweep)))
     if more:
         values = sorted({cell.changes[extension.key] for cell in more})
         sweep_directory.extend_plan(sweep, more, "extended", key=extension.key, values=values)
@@ -130,7 +130,7 @@ def _chosen(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
     """Plan the final runs by what tuning has found. Raises DivergedError where it has found nothing."""
     found = tuning_of(sweep)
     assert found is not None
-    final = final_cells(found.pairs, ledger.read(sweep.ledger_path)[0]["seeds"])
+    final = cells.with_stacks(final_cells(found.pairs, ledger.read(sweep.ledger_path)[0]["seeds"]))
     chosen = [{"pair": dict(cell.pair), "changes": dict(cell.changes)} for cell in final]
     if not final:
         first = found.pairs[0].trials[0].cell

@@ -18,6 +18,7 @@ from lossrun.records.provenance.whereabouts import starting_points
 from lossrun.records.sweep_directory import Phase, PlannedCell
 from lossrun.sweeping.cells import Cell, cells_of, pairs_of, tuning_seeds, with_seeds
 from lossrun.sweeping.space import Space, read_space
+from lossrun.sweeping.stacks import with_stacks
 
 
 def planned(cell: Cell, phase: Phase, number: int, seeds: Sequence[int]) -> PlannedCell:
@@ -84,7 +85,8 @@ def plan_sweep(reading: SourcedConfig, over: Sequence[str], runs_dir: Path, data
         "extend": space.extend,
     }
     name = reading.config.name or f"sweep-{reading.config.dataset.name.rpartition(':')[2]}"
-    return Planned(name, config, first_cells(cells, space), facts, space.tuning is not None)
+    first = with_stacks(first_cells(cells, space), reading.directory, data_dir)
+    return Planned(name, config, first, facts, space.tuning is not None)
 
 
 def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_dir: Path) -> str | None:

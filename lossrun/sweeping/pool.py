@@ -20,15 +20,21 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def prepare_workers() -> None:
+    """Begin to import torch in the process that workers are forked from, where there is one; it takes a second."""
+    if sys.platform != "win32":
+        with _ignoring_interrupts():
+            forkserver.set_forkserver_preload(worker.PRELOADED)
+            forkserver.ensure_running()
+
+
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that share what one of them has imported, where the system can fork."""
     if sys.platform == "win32":
         pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=worker.begin_worker)
     else:
-        with _ignoring_interrupts():
-            forkserver.set_forkserver_preload(worker.PRELOADED)
-            forkserver.ensure_running()
+        prepare_workers()
         pool = ProcessPoolExecutor(workers, get_context("forkserver"), initializer=worker.begin_worker)
     try:
         yield pool

@@ -11,11 +11,11 @@ from typing import Final
 from lossrun.errors import StoppedError
 from lossrun.records import ledger
 from lossrun.records.provenance.whereabouts import config_folder
-from lossrun.records.run_directory import RunDirectory
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory
 from lossrun.shell import run_command
 from lossrun.sweeping import worker
 from lossrun.sweeping.pool import worker_pool
+from lossrun.sweeping.stacks import by_stack, with_stacks
 from lossrun.sweeping.worker import Ended
 from lossrun.training.stopping import Request, Requests, listening
 
@@ -49,7 +49,7 @@ class Cells:
             if ended := recorded_ending(self.sweep, cell):
                 self._end(cell, ended)
         with listening() as asked:
-            while left := [cell for cell in cells if cell.directory not in self.endings]:
+            while left := [stack for stack in by_stack(cells).values() if not self._have_ended(stack)]:
                 try:
                     self._run_in_a_pool(left, asked)
                 except BrokenProcessPool:
@@ -71,15 +71,22 @@ class Cells:
         self.endings[cell.directory] = ended
         self.told(cell, ended)
 
-    def _run_in_a_pool(self, cells: Sequence[PlannedCell], asked: Requests) -> None:
+    def with_stacks(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
+        """Return the cells with their stacks; see `lossrun.sweeping.stacks.with_stacks`."""
+        return with_stacks(cells, self._config_dir(cells[0]), self.data_dir) if cells else []
+
+    def _have_ended(self, cells: Sequence[PlannedCell]) -> bool:
+        return all(cell.directory in self.endings for cell in cells)
+
+    def _run_in_a_pool(self, stacks: Sequence[Sequence[PlannedCell]], asked: Requests) -> None:
         """Raises BrokenProcessPool where a worker was killed."""
-        running: dict[Future[Ended], PlannedCell] = {}
-        queue, over = iter(cells), False
-        with worker_pool(min(self.jobs, len(cells))) as pool:
+        running: dict[Future[dict[str, Ended]], Sequence[PlannedCell]] = {}
+        queue, over = iter(stacks), False
+        with worker_pool(min(self.jobs, len(stacks))) as pool:
             try:
                 while True:
-                    while len(running) < self.jobs and not (asked.stopping or over) and (cell := next(queue, None)):
-                        running[self._submit(pool, cell)] = cell
+                    while len(running) < self.jobs and not (asked.stopping or over) and (stack := next(queue, None)):
+                        running[self._submit(pool, stack)] = stack
                     if not running:
                         break
                     done, _ = wait(running, timeout=CHECKED_EVERY, return_when=FIRST_COMPLETED)
@@ -87,39 +94,37 @@ class Cells:
                         for process in active_children():
                             process.terminate()
                     for future in done:
-                        ended, cell = future.result(), running.pop(future)
-                        if ended.ending != "stopped":
-                            self._end(cell, ended)
-                        over = over or self._ends_all(ended)
+                        endings, stack = future.result(), running.pop(future)
+                        for cell in stack:
+                            ended = endings[cell.directory]
+                            if ended.ending != "stopped" and cell.directory not in self.endings:
+                                self._end(cell, ended)
+                            over = over or self._ends_all(ended)
             except BrokenProcessPool:
-                for cell in running.values():
-                    self._count_kill(cell)
+                for stack in running.values():
+                    self._count_kill(stack)
                 raise
         if asked.stopping:
             raise _stopped(asked(), self.sweep)
 
-    def _submit(self, pool: ProcessPoolExecutor, cell: PlannedCell) -> Future[Ended]:
-        return pool.submit(
-            worker.train_cell, self.sweep.path, cell.directory, cell.config, self._config_dir(cell), self.data_dir
-        )
+    def _submit(self, pool: ProcessPoolExecutor, stack: Sequence[PlannedCell]) -> Future[dict[str, Ended]]:
+        return pool.submit(worker.train_stack, self.sweep.path, stack, self._config_dir(stack[0]), self.data_dir)
 
     def _config_dir(self, cell: PlannedCell) -> Path:
         return config_folder(cell.config, ledger.read(self.sweep.ledger_path)[0], self.sweep.path)
 
-    def _count_kill(self, cell: PlannedCell) -> None:
-        self._kills[cell.directory] = self._kills.get(cell.directory, 0) + 1
-        if self._kills[cell.directory] >= MOST_KILLS:
-            self._end(cell, Ended("failed", f"its worker process was killed {MOST_KILLS} times"))
+    def _count_kill(self, stack: Sequence[PlannedCell]) -> None:
+        name = stack[0].directory
+        self._kills[name] = self._kills.get(name, 0) + 1
+        if self._kills[name] >= MOST_KILLS:
+            for cell in stack:
+                if cell.directory not in self.endings:
+                    self._end(cell, Ended("failed", f"its worker process was killed {MOST_KILLS} times"))
 
 
 def recorded_ending(sweep: SweepDirectory, cell: PlannedCell) -> Ended | None:
     """How a cell has ended; None where there is something left to train."""
-    if not sweep.is_begun(cell):
-        return None
-    events = [event["event"] for event in ledger.read(RunDirectory(sweep.run(cell)).ledger_path)]
-    if "finished" in events:
-        return Ended("finished")
-    return Ended("diverged") if events[-1:] == ["diverged"] else None
+    return worker.ending_of(sweep.run(cell))
 
 
 def _stopped(request: Request | None, sweep: SweepDirectory) -> StoppedError:

@@ -5,16 +5,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from lossrun.errors import LockedError, UsageError
 from lossrun.records.lock import writing
-from lossrun.records.sweep_directory import shard_directory
+from lossrun.records.sweep_directory import PlannedCell, shard_directory
+from lossrun.sweeping.stacks import by_stack
 
 _SHARD: Final = re.compile(r"(\d+)/(\d+)")
 _CHECKED_EVERY: Final = 0.1  # seconds
-
-T = TypeVar("T")
 
 
 class Shard(NamedTuple):
@@ -23,9 +22,10 @@ class Shard(NamedTuple):
     number: int
     shares: int
 
-    def of(self, cells: Sequence[T]) -> list[T]:
-        """Return the share of the cells: every `shares`-th one, so that no share gets only the slow ones."""
-        return list(cells[self.number - 1 :: self.shares])
+    def of(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
+        """Return the cells of every `shares`-th stack, so that no share gets only the slow ones."""
+        stacks = list(by_stack(cells).values())
+        return [cell for stack in stacks[self.number - 1 :: self.shares] for cell in stack]
 
     def __str__(self) -> str:
         return f"{self.number}/{self.shares}"

@@ -1,4 +1,4 @@
-"""What a worker process does: train one cell to its end, or go on with it.
+"""What a worker process does: train one stack of cells to its end, or go on with it.
 
 torch is imported inside the functions: the process that hands out the cells names them, and needs no torch itself.
 """
@@ -8,15 +8,19 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from lossrun.errors import DataError, DivergedError, LockedError, LossrunError, OutOfMemoryError, RunError, StoppedError
+from lossrun.records import ledger
+from lossrun.records.run_directory import RunDirectory, is_run
+from lossrun.records.sweep_directory import PlannedCell
 
 if TYPE_CHECKING:
+    from lossrun.experiment import Experiment
     from lossrun.training.session import Session
 
 # "failed": by itself, and it would fail again. "blocked": the data or the disk were not to be had, so that nothing is
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 Ending: TypeAlias = Literal["finished", "diverged", "stopped", "failed", "blocked"]
 LOCK_CHECKED_EVERY: Final = 0.2  # seconds
 # Imported once, by the process that workers are forked from.
-PRELOADED: Final = ["lossrun.experiment", "lossrun.training.loop", "lossrun.training.resume", "lossrun.training.start"]
+PRELOADED: Final = ["lossrun.experiment", "lossrun.training.loop", "lossrun.training.resume", "lossrun.training.stacks"]
 
 
 class Ended(NamedTuple):
@@ -58,12 +62,17 @@ def _end_with(parent: BaseProcess) -> None:
 _orphaned: Final = threading.Event()
 
 
-def train_cell(sweep: Path, directory: str, config: Mapping[str, Any], config_dir: Path, data_dir: Path) -> Ended:
-    """Train the run `directory` of a sweep, from its newest checkpoint if it was begun."""
+def train_stack(sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> dict[str, Ended]:
+    """Train the cells of one stack, going on from what is on the disk of them; how each ended, by its directory.
+
+    It may be called again after any end of a worker, also while that one still saves its state.
+    """
     try:
         while True:
             try:
-                return _trained(sweep, directory, config, config_dir, data_dir)
+                if cells[0].stack:
+                    return _trained_together(sweep, cells, config_dir, data_dir)
+                return {cell.directory: _trained_alone(sweep, cell, config_dir, data_dir) for cell in cells}
             except LockedError:
                 # A worker of a sweep that was killed is still saving its state.
                 time.sleep(LOCK_CHECKED_EVERY)
@@ -72,40 +81,120 @@ def train_cell(sweep: Path, directory: str, config: Mapping[str, Any], config_di
             os._exit(0)
 
 
-def _trained(sweep: Path, directory: str, config: Mapping[str, Any], config_dir: Path, data_dir: Path) -> Ended:
+def ending_of(run: Path) -> Ended | None:
+    """How a cell has ended by its ledger; None where there is something left to train."""
+    if not is_run(run):
+        return None
+    events = [event["event"] for event in ledger.read(RunDirectory(run).ledger_path)]
+    if "finished" in events:
+        return Ended("finished")
+    return Ended("diverged") if events[-1:] == ["diverged"] else None
+
+
+def _trained_together(sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> dict[str, Ended]:
+    """Raises LockedError where another process trains the stack or one of its cells."""
+    from lossrun.training.stacks import held, remove
+
+    with held(sweep, cells[0].stack):
+        experiments, endings = _experiments(cells, config_dir, data_dir)
+        try:
+            _train_stack(sweep, cells[0].stack, experiments)
+        except LockedError:
+            raise
+        except Exception as error:
+            over = _ended_by(error)
+            endings |= {name: ending_of(sweep / name) or over for name in experiments}
+        for cell in cells:
+            if cell.directory not in endings:
+                # What has not ended with its stack was resumed by itself meanwhile.
+                ended = ending_of(sweep / cell.directory) or _trained_alone(sweep, cell, config_dir, data_dir)
+                endings[cell.directory] = ended
+        if all(ending_of(sweep / name) for name in experiments):
+            remove(sweep, cells[0].stack)
+    return endings
+
+
+def _experiments(
+    cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path
+) -> tuple[dict[str, "Experiment"], dict[str, Ended]]:
+    """The experiments of a stack by their directories, and how those cells ended that have none."""
+    from lossrun.config.read import from_mapping
+    from lossrun.experiment import load_experiment
+
+    found: dict[str, Experiment] = {}
+    endings: dict[str, Ended] = {}
+    for cell in cells:
+        try:
+            reading = from_mapping(cell.config, config_dir, name=cell.directory)
+            # The data stay in the worker: the cells of a sweep mostly have the same.
+            found[cell.directory] = load_experiment(reading, data_dir, loaded=_loaded.get("last"))
+            _loaded["last"] = found[cell.directory]
+        except Exception as error:
+            endings[cell.directory] = _ended_by(error)
+    return found, endings
+
+
+_loaded: Final[dict[str, "Experiment"]] = {}
+
+
+def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"]) -> None:
+    """Raises what ends all of its cells."""
+    from lossrun.records import recorded
+    from lossrun.training.stacks import begin_stack, has_left, is_begun, resume_stack
+    from lossrun.training.start import prepare_stack
+
+    directories = list(experiments)
+    if is_begun(sweep, name):
+        runs = [recorded.load(sweep / directory) for directory in directories]
+        if all(map(has_left, runs)):
+            return
+        prepared = prepare_stack(list(experiments.values()), runs[0].environment)
+        with resume_stack(prepared, sweep, name, directories) as session:
+            _train(session)
+    elif any(ending_of(sweep / directory) is None for directory in directories):
+        with begin_stack(prepare_stack(list(experiments.values())), sweep, name, directories) as session:
+            _train(session)
+
+
+def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: Path) -> Ended:
     """Raises LockedError where another process trains the cell."""
     from lossrun.config.read import from_mapping
     from lossrun.experiment import load_experiment
-    from lossrun.records.run_directory import is_run
     from lossrun.training.resumable import resuming
     from lossrun.training.resume import resume_at
     from lossrun.training.start import begin, prepare
 
+    run = sweep / cell.directory
     try:
-        if is_run(sweep / directory):
-            with resuming(sweep / directory, [], data_dir) as resumable:
+        if is_run(run):
+            with resuming(run, [], data_dir) as resumable:
                 if resumable.finished:
                     return Ended("finished")
                 prepared = prepare(load_experiment(resumable.reading, data_dir), resumable)
                 with resume_at(prepared, resumable, lambda _path, _reason: None, lambda _text: None) as session:
                     _train(session)
         else:
-            reading = from_mapping(config, config_dir, name=directory)
-            with begin(prepare(load_experiment(reading, data_dir)), sweep, directory) as session:
+            reading = from_mapping(cell.config, config_dir, name=cell.directory)
+            with begin(prepare(load_experiment(reading, data_dir)), sweep, cell.directory) as session:
                 _train(session)
-    except DivergedError:
-        return Ended("diverged")
-    except StoppedError:
-        return Ended("stopped")
     except LockedError:
         raise
-    except LossrunError as error:
+    except Exception as error:
+        return _ended_by(error)
+    return Ended("finished")
+
+
+def _ended_by(error: Exception) -> Ended:
+    """How a cell ended, by what ended it."""
+    if isinstance(error, DivergedError):
+        return Ended("diverged")
+    if isinstance(error, StoppedError):
+        return Ended("stopped")
+    if isinstance(error, LossrunError):
         outside = isinstance(error, DataError | RunError) and not isinstance(error, OutOfMemoryError)
         return Ended("blocked" if outside else "failed", "\n".join(error.problems))
-    except Exception:
-        # A user's own code may raise anything, and one bad cell does not end the others.
-        return Ended("failed", traceback.format_exc())
-    return Ended("finished")
+    # A user's own code may raise anything, and one bad cell does not end the others.
+    return Ended("failed", "".join(traceback.format_exception(error)))
 
 
 def _train(session: "Session") -> None:

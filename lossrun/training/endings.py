@@ -19,7 +19,7 @@ def stopped(error: type[StoppedError], reason: str, session: Session) -> Stopped
     last = "" if session.training else ", the last one, before the end was scored"
     return error(
         f"{reason} in epoch {epoch} after step {step}{last}; state saved; go on with\n"
-        f"  {run_command('resume', session.run.path)}"
+        f"  {run_command('resume', session.members[0].run.path)}"
     )
 
 
@@ -36,7 +36,7 @@ def out_of_memory(session: Session) -> OutOfMemoryError:
     return OutOfMemoryError(
         f"not enough memory after step {session.position.step}; {how_to_need_less(session.config, session.facts)} in a "
         f"new run, or end other programs; {_saved(session)}, to go on where there is more memory:\n"
-        f"  {run_command('resume', session.run.path)}"
+        f"  {run_command('resume', session.members[0].run.path)}"
     )
 
 
@@ -90,5 +90,6 @@ def _lower_rate(session: Session, *, from_the_beginning: bool) -> tuple[float, s
 
 
 def _saved(session: Session) -> str:
-    newest = checkpoints.metadata(checkpoints.candidates(session.run.checkpoints)[0])
+    folder = session.run.checkpoints if session.stack is None else session.stack
+    newest = checkpoints.metadata(checkpoints.candidates(folder)[0])
     return f"the state of step {newest['step']} is saved"

@@ -34,7 +34,7 @@ EXACT: Final = (
 )
 
 
-def environment(device: torch.device, reading: SourcedConfig) -> dict[str, Any]:
+def environment(device: torch.device, reading: SourcedConfig, threads: int) -> dict[str, Any]:
     """Versions, hardware and origin, in plain values."""
     return {
         "lossrun": __version__,
@@ -46,7 +46,7 @@ def environment(device: torch.device, reading: SourcedConfig) -> dict[str, Any]:
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "products": "oneDNN" if one_dnn_is_faster() else "BLAS",
-        "threads": torch.get_num_threads(),
+        "threads": threads,
         "host": socket.gethostname(),
         "git_commit": _git_commit(reading.directory),
         "code": _code(reading.config),

@@ -55,22 +55,24 @@ class EpochSums:
         samples = torch.tensor(self.samples, dtype=torch.float64, device=self.losses.device)
         return samples @ self.losses[: len(samples)] / samples.sum()
 
-    def recent(self, seed: int) -> float:
-        """The loss of the seed at this position in the last tenth of the steps so far.
+    def recent(self) -> Tensor:
+        """The loss of each seed in the last tenth of the steps so far, (seeds,).
 
         In all of the steps, if no sample of the last tenth counts.
         """
         steps = len(self.samples)
         first = steps - max(steps // 10, 1)
         if self.counted is None:
-            return float(self.losses[first:steps, seed].mean())
-        first = first if bool(self.counted[first:steps, seed].any()) else 0
-        return float(_weighted_mean(self.losses[first:steps, seed], self.counted[first:steps, seed]))
+            return self.losses[first:steps].mean(dim=0)
+        losses, counted = self.losses[:steps], self.counted[:steps]
+        late = _weighted_mean(losses[first:], counted[first:])
+        return torch.where(counted[first:].ne(0).any(dim=0), late, _weighted_mean(losses, counted))
 
-    def first(self, seed: int) -> float:
-        """The loss of the seed at this position in the first step in which any sample counts."""
-        place = 0 if self.counted is None else int(self.counted[:, seed].ne(0).byte().argmax())
-        return float(self.losses[place, seed])
+    def first(self) -> Tensor:
+        """The loss of each seed in the first step in which any sample counts, (seeds,)."""
+        if self.counted is None:
+            return self.losses[0]
+        return self.losses.gather(0, self.counted.ne(0).byte().argmax(dim=0, keepdim=True))[0]
 
     def first_bad(self, seed: int) -> int | None:
         """The step, from 1, in which the loss of the seed at this position was first NaN or infinite, if in any."""

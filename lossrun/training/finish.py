@@ -1,31 +1,81 @@
 """The end of a run: scores on the test data at the best and at the last weights, predictions and best weights kept."""
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from lossrun.records import checkpoints, ledger, predictions
+from lossrun.records.files import durable
 from lossrun.steps.evaluate import Evaluation, evaluate, weights_that_count
 from lossrun.steps.replica import Replica
 from lossrun.training.events import RunFinished
-from lossrun.training.session import Session
-from lossrun.training.state import best_arrays, load_weights, weights
+from lossrun.training.saving import before_the_first_step, write_rows
+from lossrun.training.session import MemberRun, Session
+from lossrun.training.state import best_arrays, capture, cut_out, load_weights, weights
 
 # With more classes than this, the metrics of each class are left to `lossrun evaluate`.
 MOST_CLASSES: Final = 100
 
 
-def finish(session: Session, heed: Callable[[], None]) -> RunFinished:
-    """Score the held-out data, write predictions.npz and the best weights, and close the ledger.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is written at the end of one run.
+
+    Attributes:
+        finished: None for a run that has diverged.
+        files: New files, each with its content.
+        events: For the ledger, which gets them last: they say that the run has ended.
+    """
+
+    member: MemberRun
+    finished: RunFinished | None
+    files: Sequence[tuple[Path, bytes]]
+    events: Sequence[tuple[str, Mapping[str, Any]]]
+
+
+def finish(session: Session, heed: Callable[[], None]) -> list[RunFinished]:
+    """Score the held-out data, write predictions.npz and the best weights, and close the ledger, for every member.
 
     Afterwards each seed has its last weights again. `heed` is called whenever the state is as training left it; it does
     what was asked for from outside, which may be to stop.
     """
+    session.end_members()
+    open_members = [member for member in session.members if not member.closed]
+    scored = {id(member): _scored(session, member, heed) for member in open_members if not member.diverged}
+    if session.stack is not None:
+        write_rows(session)
+        session.step.publish()
+        last, first = capture(session), before_the_first_step(session.stack)
+    endings = []
+    for member in open_members:
+        ending = _diverged(member) if member.diverged else _finished(session, member, *scored[id(member)])
+        if session.stack is not None:
+            own = cut_out(first if member.diverged else last, member.run.name)
+            file = checkpoints.file_of(member.run.checkpoints, own.metadata["step"], own)
+            ending = replace(ending, files=[*ending.files, file])
+        endings.append(ending)
+    durable.replace_all([file for ending in endings for file in ending.files])
+    ledger.append_all([(ending.member.run.ledger_path, ending.events) for ending in endings])
+    for ending in endings:
+        folder = ending.member.run.checkpoints
+        names = {path.name for path, _ in ending.files}
+        if ending.finished is not None:
+            checkpoints.remove_best(folder, but=next((name for name in names if name.startswith("best-")), ""))
+        if session.stack is not None:
+            checkpoints.remove_others(folder, but=names)
+    return [ending.finished for ending in endings if ending.finished is not None]
+
+
+def _scored(
+    session: Session, member: MemberRun, heed: Callable[[], None]
+) -> tuple[dict[str, dict[str, Any]], dict[int, np.ndarray]]:
+    """What the ledger says of each seed, and the outputs at its best epoch for the held-out data."""
     facts: dict[str, dict[str, Any]] = {}
     outputs: dict[int, np.ndarray] = {}
-    for replica in session.replicas:
+    for replica in member.replicas:
         heed()
         best = replica.best
         # Copies: what `weights` gives shares the memory that the best ones are loaded into.
@@ -51,24 +101,41 @@ def finish(session: Session, heed: Callable[[], None]) -> RunFinished:
                 fact["classes_at_best"] = {"part": part, **at_best.classes}
         load_weights(replica, last)
         facts[str(replica.seed)] = fact
-    predictions_digest = _save_predictions(session, outputs)
-    best_weights = _save_best_weights(session)
-    finished = RunFinished(session.position.epoch - 1, session.position.step, facts, session.seconds)
-    ledger.append(
-        session.run.ledger_path,
-        "finished",
+    return facts, outputs
+
+
+def _finished(
+    session: Session, member: MemberRun, facts: Mapping[str, Mapping[str, Any]], outputs: Mapping[int, np.ndarray]
+) -> Ending:
+    assert member.end is not None
+    predicted, best = _predictions(session, member, outputs), _best_weights(member)
+    finished = RunFinished(member.end.epoch - 1, member.end.step, facts, member.seconds)
+    event = {
         **asdict(finished),
-        predictions=predictions_digest,
-        best_weights=best_weights,
-        history=session.history.mark.facts(),
+        "predictions": None if predicted is None else predicted[1],
+        "best_weights": None if best is None else best[0].name,
+        "history": member.history.mark.facts(),
+    }
+    files = [] if predicted is None else [(member.run.predictions_path, predicted[0])]
+    files += [] if best is None else [best]
+    return Ending(member, finished, files, [*_waiting(member), ("finished", event)])
+
+
+def _diverged(member: MemberRun) -> Ending:
+    return Ending(member, None, [], _waiting(member))
+
+
+def _waiting(member: MemberRun) -> list[tuple[str, Mapping[str, Any]]]:
+    """The events that waited for the end. The last one says that a diverged run has ended."""
+    mark = {"history": member.history.mark.facts()}
+    return sorted(
+        ((event, {**facts, **mark}) for event, facts in member.waiting_events), key=lambda each: each[0] == "diverged"
     )
-    checkpoints.remove_best(session.run.checkpoints, but=best_weights or "")
-    return finished
 
 
-def _save_best_weights(session: Session) -> str | None:
-    """Write the best weights of every seed that has any; the file's name, or None where no seed has."""
-    with_best = [replica for replica in session.replicas if replica.best.epoch]
+def _best_weights(member: MemberRun) -> tuple[Path, bytes] | None:
+    """The file of the best weights of every seed that has any; None where no seed has."""
+    with_best = [replica for replica in member.replicas if replica.best.epoch]
     if not with_best:
         return None
     each = [best_arrays(replica) for replica in with_best]
@@ -76,7 +143,7 @@ def _save_best_weights(session: Session) -> str | None:
         name: np.stack([arrays[name] for arrays in each]) if len(each) > 1 else array for name, array in each[0].items()
     }
     facts = {"best": [_best(replica) for replica in with_best]}
-    return checkpoints.save_best(session.run.checkpoints, tensors, facts).name
+    return checkpoints.best_file(member.run.checkpoints, tensors, facts)
 
 
 def _best(replica: Replica) -> dict[str, Any]:
@@ -84,21 +151,20 @@ def _best(replica: Replica) -> dict[str, Any]:
     return {"seed": replica.seed, "epoch": best.epoch, "step": best.step, best.metric: best.value}
 
 
-def _save_predictions(session: Session, outputs: dict[int, np.ndarray]) -> str | None:
-    """Write the predictions on the held-out data; the file's digest, or None without held-out data.
+def _predictions(session: Session, member: MemberRun, outputs: Mapping[int, np.ndarray]) -> tuple[bytes, str] | None:
+    """The predictions on the held-out data, as a file's content and its digest; None without held-out data.
 
     A row is one sample, so where each seed has a split of its own only the first seed's predictions are kept.
     """
-    parts = session.replicas[0].parts
+    parts = member.replicas[0].parts
     samples = parts.test or parts.validation
     if samples is None:
         return None
-    targets, counts = samples.targets, weights_that_count(session.replicas[0], samples)
+    targets, counts = samples.targets, weights_that_count(member.replicas[0], samples)
     if session.facts.task == "regression":
         targets = targets.double() * parts.target_std + parts.target_mean
-    shared = {replica.seed for replica in session.replicas if replica.parts is parts}
-    return predictions.save(
-        session.run.predictions_path,
+    shared = {replica.seed for replica in member.replicas if replica.parts is parts}
+    return predictions.content(
         ids=samples.ids.numpy(),
         targets=targets.cpu().numpy(),
         outputs={seed: array for seed, array in outputs.items() if seed in shared},

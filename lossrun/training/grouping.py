@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from torch import nn
-
-from lossrun.catalog import DataFacts, get
-from lossrun.catalog.declaration import Optimizer
+from lossrun.catalog import DataFacts
 from lossrun.catalog.schedules import waits_for_results
 from lossrun.config import Config
 from lossrun.errors import UsageError
+from lossrun.lint.stacking import even_sizes, why_not_stacked
 from lossrun.replay import pools
 from lossrun.replay.batch_last import Innermost, suits
 from lossrun.replay.cuda_graph import Captured
@@ -30,11 +28,7 @@ from lossrun.steps.shared_layers import has_batch_norm, share_layers
 from lossrun.steps.step import EagerStep, InTurn, Step
 from lossrun.torch_internals import can_record
 from lossrun.training import build, memory
-from lossrun.training.resumable import Resumable
 
-# Weights of one seed. Beyond it a lone model's matrices keep the cores busy already, and stacking them gains nothing
-# (tests/bench/README.md). A GPU has room for more.
-MOST_WEIGHTS: Final = 40_000
 # Bytes of a training step, of one seed. Beyond it the arithmetic is all that counts, and a record would keep memory
 # that the eager step gives back.
 LARGEST_RECORDED_STEP: Final = 2**30
@@ -48,24 +42,32 @@ class Grouping:
         sizes: Number of seeds in each seed group, in the order of the seeds.
         why_one_by_one: Why several seeds are not stacked; empty where they are, or where there is only one seed.
         recorder: None for eager steps.
+        own_rates: Whether each seed of a stack has a learning rate and a weight decay of its own.
     """
 
     sizes: tuple[int, ...]
     why_one_by_one: str
     recorder: Recorder | None
+    own_rates: bool = False
 
 
 def choose_grouping(
-    config: Config,
+    configs: Sequence[Config],
     facts: DataFacts,
     replicas: Sequence[Replica],
     place: build.Workplace,
-    resumable: Resumable | None,
+    recorded: Sequence[int] | None = None,
+    *,
+    stops_anew: bool = False,
 ) -> Grouping:
     """Choose the seed groups and the kind of step.
 
-    `resumable`: the run to go on with, in the seed groups that it was started with.
+    Args:
+        configs: Of the runs that are trained; several are a stack.
+        recorded: The sizes of the seed groups that they were started in.
+        stops_anew: Whether seeds that early stopping has stopped may go on.
     """
+    config, own_rates = configs[0], have_own_rates(configs)
     batch_size = config.samples_per_step(facts.train)
     if place.share and batch_size < place.share.processes:
         raise UsageError(
@@ -73,26 +75,25 @@ def choose_grouping(
             "fewer processes"
         )
     recorder = _recorder(config, facts, replicas, place, batch_size)
-    why_one_by_one = _why_not_stacked(config, replicas, place) if len(replicas) > 1 else ""
-    if not why_one_by_one and len(replicas) > 1 and resumable and resumable.changes_early_stopping:
+    why_one_by_one = _why_not_stacked(config, facts, replicas, place, own_rates=own_rates) if len(replicas) > 1 else ""
+    if not why_one_by_one and len(replicas) > 1 and stops_anew:
         # A stack has one count of steps, which adam and its like correct their averages by.
         why_one_by_one = "seeds that had stopped go on from different steps"
     if why_one_by_one or len(replicas) == 1:
         return Grouping((1,) * len(replicas), why_one_by_one, recorder)
-    recorded = resumable.group_sizes if resumable else None
     if recorded is not None and sum(recorded) == len(replicas):
-        return Grouping(tuple(recorded), "as before" if max(recorded) == 1 else "", recorder)
+        return Grouping(tuple(recorded), "as before" if max(recorded) == 1 else "", recorder, own_rates)
     room = memory.available(place.device) // memory.of_one_seed(replicas[0], config, facts, batch_size)
     if room < 2:
         return Grouping((1,) * len(replicas), "memory for one at a time", recorder)
-    return Grouping(even_sizes(len(replicas), room), "", recorder)
+    return Grouping(even_sizes(len(replicas), room), "", recorder, own_rates)
 
 
-def even_sizes(count: int, most: int) -> tuple[int, ...]:
-    """Divide `count` things into as few parts as possible, of at most `most` each; sizes differ by at most one."""
-    parts = -(-count // most)
-    whole, rest = divmod(count, parts)
-    return (whole + 1,) * rest + (whole,) * (parts - rest)
+def have_own_rates(configs: Sequence[Config]) -> bool:
+    """Whether seeds of these runs may take the same step at different learning rates or weight decays."""
+    if waits_for_results(configs[0].schedule.name):
+        return True
+    return len({(each.learning_rate, each.optimizer.parameters.get("weight_decay")) for each in configs}) > 1
 
 
 def seed_groups(
@@ -110,7 +111,8 @@ def seed_groups(
         elif grouping.why_one_by_one or len(replicas) == 1:
             groups.append(LoneSeed(members[0]))
         else:
-            groups.append(SeedStack(members, lambda weights: build.optimizer(config, weights, place)))
+            own_rates = grouping.own_rates
+            groups.append(SeedStack(members, lambda some: build.optimizer(config, some, place), own_rates=own_rates))
     return groups
 
 
@@ -166,30 +168,13 @@ def _why_not_recorded_in_parts(config: Config, replicas: Sequence[Replica]) -> s
     return "batch norm" if has_batch_norm(replicas[0].network) else ""
 
 
-def _why_not_stacked(config: Config, replicas: Sequence[Replica], place: build.Workplace) -> str:
+def _why_not_stacked(
+    config: Config, facts: DataFacts, replicas: Sequence[Replica], place: build.Workplace, *, own_rates: bool
+) -> str:
     """Why these seeds must be trained one after the other; empty where they may be stacked."""
     if place.share:
         return "several processes share each batch"
-    if config.step == "eager":
-        return "step: eager"
-    own = (("a", "model", config.model), ("a", "loss", config.loss), ("an", "optimizer", config.optimizer))
-    for article, kind, choice in own:
-        if choice.is_plugin:
-            return f"{article} {kind} of your own"
-    optimizer = get("optimizer", config.optimizer.name)
-    assert isinstance(optimizer, Optimizer)
-    if not optimizer.elementwise:
-        return f"{config.optimizer.name} looks at whole weight matrices"
-    if waits_for_results(config.schedule.name):
-        return "each seed has a learning rate of its own"
-    if any(replica.parts is not replicas[0].parts for replica in replicas):
+    reason = why_not_stacked(config, facts, own_rates=own_rates, on_gpu=place.device.type == "cuda")
+    if not reason and any(replica.parts is not replicas[0].parts for replica in replicas):
         return "each seed has a split of its own"
-    modules = list(replicas[0].network.modules())
-    if config.precision == "bf16" and any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in modules):
-        return "torch batches no batch norm in bfloat16"
-    if place.device.type == "cuda":
-        return ""
-    if any(isinstance(module, nn.Conv2d) for module in modules):
-        return "convolutions keep the cores busy"
-    count = sum(weight.numel() for weight in replicas[0].weights)
-    return f"{count:,} weights keep the cores busy" if count > MOST_WEIGHTS else ""
+    return reason

@@ -6,8 +6,8 @@ one piece of lossrun's work at a time: runs that are trained in several threads 
 alone. Other code that draws from torch's generators, or changes its settings, in another thread at the same moment is
 not kept out.
 
-Left alone are the number of threads, which a run records because its last bits depend on it, and what nothing here
-depends on: numpy's and Python's global generators, filters of warnings, the locale, signals and the current folder.
+The number of threads is the caller's, unless a piece of work asks for its own. Left alone is what nothing here depends
+on: numpy's and Python's global generators, filters of warnings, the locale, signals and the current folder.
 """
 
 import threading
@@ -31,10 +31,15 @@ _ONE: Final = 1.0
 
 @dataclass(slots=True)
 class Stream:
-    """Where the random numbers of one piece of work stand while another one uses the generators."""
+    """Where the random numbers of one piece of work stand while another one uses the generators.
+
+    Attributes:
+        threads: How many threads it computes with; None for as many as its surroundings.
+    """
 
     cpu: Tensor | None = None
     cuda: list[Tensor] | None = None
+    threads: int | None = None
 
     def keep(self) -> None:
         self.cpu = torch.get_rng_state()
@@ -67,6 +72,9 @@ def isolated(stream: Stream | None = None) -> Iterator[None]:
             yield
             return
         _fresh_settings(undo)
+        undo.callback(_set_threads, torch.get_num_threads())
+        if own.threads is not None:
+            _set_threads(own.threads)
         if not _streams:
             _streams.append(Stream())
             undo.callback(_streams.pop)
@@ -106,6 +114,11 @@ def step_by_step(
         return wrapped
 
     return decorator
+
+
+def _set_threads(count: int) -> None:
+    if torch.get_num_threads() != count:  # setting it takes longer than asking
+        torch.set_num_threads(count)
 
 
 def include_cuda() -> None:

@@ -1,16 +1,72 @@
 """What an epoch showed of each seed, put into the value that `health/examine.py` judges."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
+
+import torch
 
 from lossrun.config import Config
 from lossrun.health.examine import SeedEpoch, is_finite
 from lossrun.health.floors import Floors, floors
 from lossrun.steps.evaluate import OutputSpec
 from lossrun.steps.replica import Replica
-from lossrun.training.session import Session
+from lossrun.training.epoch_sums import EpochSums
+from lossrun.training.session import Position, Session
+
+
+class ReadSums(NamedTuple):
+    """The sums of an epoch, read from the device, for each seed at its place in the session.
+
+    Attributes:
+        first_losses: In the epoch's first step.
+        recent_losses: Towards its end.
+        gradient_norms: Of its last step.
+        rates: Of its last step.
+    """
+
+    train_losses: Sequence[float]
+    first_losses: Sequence[float]
+    recent_losses: Sequence[float]
+    gradient_norms: Sequence[float]
+    first_gradient_norms: Sequence[float]
+    rates: Sequence[float]
+
+
+def read_sums(sums: EpochSums) -> ReadSums:
+    """Read the sums of all seeds at once, because each reading waits for the device."""
+    each = (sums.mean(), sums.first(), sums.recent(), sums.gradient_norm, sums.first_gradient_norm)
+    return ReadSums._make([*torch.stack(each).tolist(), sums.rates.tolist()])
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredEpoch:
+    """What an epoch measured.
+
+    Attributes:
+        validation: The validation columns of each seed, by its place in the session.
+        seconds: Shared by the seeds that train together, like `train_seconds`, its training part.
+    """
+
+    sums: ReadSums
+    validation: Mapping[int, Mapping[str, float]]
+    seconds: float
+    train_seconds: float
+
+    def row(self, position: Position, place: int, seed: int) -> dict[str, Any]:
+        """The history row of one seed."""
+        return {
+            "epoch": position.epoch,
+            "step": position.step,
+            "seed": seed,
+            "train_loss": self.sums.train_losses[place],
+            **self.validation.get(place, {}),
+            "learning_rate": self.sums.rates[place],
+            "grad_norm": self.sums.gradient_norms[place],
+            "seconds": self.seconds,
+            "train_seconds": self.train_seconds,
+        }
 
 
 @dataclass(slots=True)
@@ -53,9 +109,11 @@ class KnownFloors:
             return None
 
 
-def seed_epoch(session: Session, floors_known: KnownFloors, replica: Replica, row: Mapping[str, Any]) -> SeedEpoch:
-    """What the epoch that has just ended showed of one seed. `row`: its history row."""
-    sums, config, place = session.sums, session.config, session.replicas.index(replica)
+def seed_epoch(
+    session: Session, floors_known: KnownFloors, epoch: MeasuredEpoch, place: int, row: Mapping[str, Any]
+) -> SeedEpoch:
+    """What the epoch that has just ended showed of the seed at this place. `row`: its history row."""
+    sums, config, replica = session.sums, session.config, session.replicas[place]
     finite, first_bad = is_finite(row), None
     if not finite and (bad := sums.first_bad(place)):
         step = (session.position.epoch - 1) * session.steps_per_epoch + bad
@@ -63,10 +121,10 @@ def seed_epoch(session: Session, floors_known: KnownFloors, replica: Replica, ro
     of_probabilities = session.reading.reads_as == "probabilities" and not config.loss.is_plugin
     return SeedEpoch(
         row=row,
-        first_loss=sums.first(place),
-        recent_loss=sums.recent(place),
+        first_loss=epoch.sums.first_losses[place],
+        recent_loss=epoch.sums.recent_losses[place],
         first_bad=first_bad,
-        first_gradient_norm=float(sums.first_gradient_norm[place]),
+        first_gradient_norm=epoch.sums.first_gradient_norms[place],
         is_last=_is_last(session, replica, row),
         # A user's own loss that learns may have learned NaN; another seed's still tells the floors.
         floors=floors_known.of(replica) if finite else None,

@@ -64,11 +64,6 @@ class Resumable:
     def changes_early_stopping(self) -> bool:
         return any(key.partition(".")[0] == "early_stopping" for key in self.changes)
 
-    @property
-    def group_sizes(self) -> list[int] | None:
-        """The sizes of the seed groups so far, if they are known."""
-        return self.environment.get("chunks")
-
     def data_dir(self, default: Path) -> Path:
         """The folder that the run last found its data in, if it is still there, or moved along with the run."""
         return whereabouts.data_folder(self.recorded, default)

@@ -23,6 +23,7 @@ from lossrun.training.criteria import criteria_of, renew
 from lossrun.training.isolation import isolated
 from lossrun.training.resumable import Resumable
 from lossrun.training.session import Session, scheduled_rate
+from lossrun.training.stacks import cut_out_of_stack
 from lossrun.training.start import Prepared, copy_own_files, environment_of, session_of
 from lossrun.training.state import keep_as_best, restore
 
@@ -39,12 +40,14 @@ def resume_at(
     say. Raises CheckpointError if no checkpoint can be used.
     """
     run = resumable.run
+    if text := cut_out_of_stack(run):
+        note(text)
     with ExitStack() as apart:
         apart.enter_context(memory_told("to go on with the run", _ELSEWHERE))
         apart.enter_context(isolated())
         history.restore_line_ends(run.history_path)
-        session = session_of(prepared, run, resumable.belonging.run_id)
-        length = session.history.length
+        session = session_of(prepared, [run], [resumable.belonging.run_id])
+        length = session.lone.history.length
         _, found = checkpoints.load_newest(
             run.checkpoints, history_length=length, on_skip=on_skip, problem=resumable.belonging.problem
         )
@@ -58,7 +61,7 @@ def resume_at(
             raise UsageError(_ends_within_an_epoch(session))
         removed = history.cut(run.history_path, found.metadata["history_length"])
         if removed:
-            session.history = Written(run.history_path)
+            session.lone.history = Written(run.history_path)
             note(
                 f"history after step {session.position.step} removed ({removed} bytes); those epochs are trained again"
             )
@@ -80,7 +83,7 @@ def resume_at(
             changes=dict(resumable.changes),
             config=prepared.config.to_mapping(),
             environment=now,
-            history=session.history.mark.facts(),
+            history=session.lone.history.mark.facts(),
         )
         # Newer checkpoints belong to rows that have been cut off.
         checkpoints.remove_after(run.checkpoints, session.position.step)

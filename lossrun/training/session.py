@@ -1,10 +1,15 @@
-"""Everything that a run in progress consists of: what the loop advances and a checkpoint holds.
+"""Everything that training in progress consists of: what the loop advances and a checkpoint holds.
 
-`training/start.py` builds a session, `training/loop.py` advances it, `training/state.py` saves and restores it.
+A session is one computation: its seeds take every step together. Its members are the runs that these seeds belong to.
+`train` has one member; a stack of a sweep has a member for each of its cells, which differ in nothing but seeds,
+learning rates and weight decays. `training/start.py` builds the session of a run and `training/stacks.py` that of a
+stack, `training/loop.py` advances it, `training/state.py` saves and restores it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -35,20 +40,57 @@ class Position:
 
 
 @dataclass(slots=True)
-class Session:
-    """A run in progress.
+class MemberRun:
+    """One run of a session: what is its own while all of them are computed together.
 
     Attributes:
-        scorers: One for each seed group; none without validation data.
-        hashes: Of the training, validation and test data.
-        processes: How many processes compute each batch.
+        replicas: Its seeds.
+        first: The place of the first of them among all seeds of the session.
         good_step: The last step at which no seed was suspected of diverging.
-        seconds: Time spent on finished epochs.
-        stopwatch: Measures the epoch in progress.
-        stream: Where torch's generators stand while other code uses them.
+        end: Where it stood when its training ended; None while it trains.
+        seconds: Time spent on its epochs; known once it has ended.
+        waiting_rows: Rows of the history that are not on the disk yet.
+        waiting_events: Events of the ledger that are not on the disk yet, each with its facts.
+        closed: Whether nothing more is written for it, as it had ended before the session was resumed.
     """
 
     config: Config
+    replicas: Sequence[Replica]
+    first: int
+    run: RunDirectory
+    run_id: str | None
+    history: Written
+    good_step: int = 0
+    end: Position | None = None
+    seconds: float = 0.0
+    waiting_rows: list[dict[str, Any]] = field(default_factory=list)
+    waiting_events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    closed: bool = False
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it has left a stack because a seed has diverged."""
+        return any(replica.withdrawn_epoch is not None for replica in self.replicas)
+
+
+@dataclass(slots=True)
+class Session:
+    """Training in progress.
+
+    Attributes:
+        members: The runs that are trained.
+        replicas: The seeds of all members, member by member.
+        scorers: One for each seed group; none without validation data.
+        hashes: Of the training, validation and test data.
+        stack: The folder of the stack's checkpoints; None for a run by itself, which has them in its own directory.
+        processes: How many processes compute each batch.
+        seconds: Time spent on finished epochs.
+        stopwatch: Measures the epoch in progress.
+        stream: Where torch's generators stand while other code uses them.
+        saved: When the state was last saved, by `time.perf_counter`, and how long that took.
+    """
+
+    members: Sequence[MemberRun]
     facts: DataFacts
     reading: OutputSpec
     replicas: Sequence[Replica]
@@ -57,23 +99,41 @@ class Session:
     step: Step
     scorers: Sequence[Scorer]
     device: torch.device
-    run: RunDirectory
-    run_id: str | None
-    history: Written
     hashes: Mapping[str, str]
     sums: EpochSums
     plateau: Plateau | None
+    stack: Path | None = None
     processes: int = 1
-    good_step: int = 0
     position: Position = field(default_factory=Position)
     seconds: float = 0.0
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     stream: Stream = field(default_factory=Stream)
+    saved: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def config(self) -> Config:
+        """What the configs of all members say, apart from seeds, learning rates and weight decays."""
+        return self.members[0].config
+
+    @property
+    def lone(self) -> MemberRun:
+        """The only member."""
+        (member,) = self.members
+        return member
+
+    @property
+    def run(self) -> RunDirectory:
+        """The directory of the only member."""
+        return self.lone.run
+
+    @property
+    def good_step(self) -> int:
+        return self.lone.good_step
 
     @property
     def where(self) -> str:
         """Device, precision, kind of step and which seeds are trained together, for people."""
-        count = torch.get_num_threads()
+        count = self.stream.threads or torch.get_num_threads()
         threads = f", {count} thread{'' if count == 1 else 's'}" if self.device.type == "cpu" else ""
         sizes, reason = self.grouping.sizes, self.grouping.why_one_by_one
         seeds = ""
@@ -115,7 +175,12 @@ class Session:
             self.sums.reset()
         for replica in self.replicas:
             replica.order = replica.order[:0].clone()  # gone before the next is there: a million take 8 MB
-            replica.order = order(replica.seed, epoch, self.facts.train, self.config.shuffle).to(self.device)
+        orders: dict[int, Tensor] = {}
+        for replica in self.replicas:
+            if replica.seed not in orders:
+                found = order(replica.seed, epoch, self.facts.train, self.config.shuffle)
+                orders[replica.seed] = found.to(self.device)
+            replica.order = orders[replica.seed]
         self.sums.counted = self._counted()
         for group in self.groups:
             first = group.replicas[0]
@@ -135,10 +200,17 @@ class Session:
             columns.append(F.pad(each, (0, steps * size - len(each))).view(steps, size).sum(dim=1))
         return torch.stack(columns, dim=1)
 
+    def end_members(self) -> None:
+        """Note where members stand whose training is over."""
+        for member in self.members:
+            if member.end is None and (not self.training or all(replica.frozen for replica in member.replicas)):
+                member.end, member.seconds = replace(self.position), self.seconds
+
     def validate(self) -> dict[int, dict[str, float]]:
-        """The validation columns of each seed that still trains; empty without validation data."""
+        """The validation columns of each seed that still trains, by its place; empty without validation data."""
+        places = {id(replica): place for place, replica in enumerate(self.replicas)}
         return {
-            replica.seed: {f"val_{name}": value for name, value in scores.items()}
+            places[id(replica)]: {f"val_{name}": value for name, value in scores.items()}
             for scorer in self.scorers
             if scorer.group.active
             for replica, scores in zip(scorer.group.active, scorer(), strict=True)
@@ -152,10 +224,17 @@ class Session:
 
     def rates(self, step: int) -> list[float]:
         """The learning rate of the update that follows `step` others, for each seed; a plateau may have reduced it."""
-        scheduled = scheduled_rate(self.config, step, self.steps_per_epoch)
+        known: dict[float, float] = {}
+        found: list[float] = []
+        for member in self.members:
+            if (rate := known.get(member.config.learning_rate)) is None:
+                rate = scheduled_rate(member.config, step, self.steps_per_epoch)
+                known[member.config.learning_rate] = rate
+            found += [rate] * len(member.replicas)
         if self.plateau is None:
-            return [scheduled] * len(self.replicas)
-        return [self.plateau.rate(replica.plateau, scheduled) for replica in self.replicas if replica.plateau]
+            return found
+        states = [replica.plateau for replica in self.replicas]
+        return [self.plateau.rate(state, rate) for state, rate in zip(states, found, strict=True) if state]
 
 
 def scheduled_rate(config: Config, step: int, steps_per_epoch: int) -> float:

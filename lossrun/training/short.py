@@ -27,7 +27,7 @@ def best_scores(experiment: Experiment, steps: int) -> list[float]:
         For each seed its score; NaN for all if one diverged.
     """
     # Of a run that is never written: nothing here takes the session to its directory.
-    session = session_of(prepare(experiment), RunDirectory(Path()), None)
+    session = session_of(prepare(experiment), [RunDirectory(Path())], [None])
     metric = session.config.best.metric
     upward = 1 if session.config.best.mode == "max" else -1
     stretch = session.config.epochs * session.steps_per_epoch / steps
@@ -58,4 +58,4 @@ def _scores(session: Session, metric: str, train_losses: Sequence[float]) -> lis
     if metric == "train_loss":
         return list(train_losses)
     validation = session.validate()
-    return [validation[replica.seed][metric] for replica in session.replicas]
+    return [validation[place][metric] for place in range(len(session.replicas))]

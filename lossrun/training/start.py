@@ -40,8 +40,9 @@ from lossrun.training.isolation import isolated
 from lossrun.training.leading import NOWHERE, LeadingStep, follow
 from lossrun.training.preflight.first_batch import check_first_batch, check_recording, own_layers
 from lossrun.training.resumable import Resumable
-from lossrun.training.session import Session
+from lossrun.training.session import MemberRun, Session
 from lossrun.training.state import capture
+from lossrun.training.threads import threads_of
 
 MOST_COUNTED: Final = 1000  # more classes than these are not counted in run.json
 
@@ -50,24 +51,34 @@ MOST_COUNTED: Final = 1000  # more classes than these are not counted in run.jso
 class Prepared:
     """Replicas ready for their first step; nothing is written yet.
 
-    `layers` are those of a user's own model. `processes`: those that train the run together, if there are several.
+    Attributes:
+        experiments: One for each run that is to be trained; several are a stack.
+        replicas: Their seeds, run by run.
+        threads: How many threads they are trained with on the CPU.
+        layers: Those of a user's own model.
+        processes: Those that train the run together, if there are several.
     """
 
-    experiment: Experiment
+    experiments: Sequence[Experiment]
     place: build.Workplace
     replicas: Sequence[Replica]
     grouping: Grouping
     groups: Sequence[SeedGroup]
     step: Step
+    threads: int
     layers: tuple[Layer, ...] = ()
     processes: Processes | None = None
+
+    @property
+    def experiment(self) -> Experiment:
+        """The only one, or one for all, where it is about what they share."""
+        return self.experiments[0]
 
     @property
     def config(self) -> Config:
         return self.experiment.config
 
 
-@isolated()
 def prepare(experiment: Experiment, resumable: Resumable | None = None, processes: Processes | None = None) -> Prepared:
     """Build every seed and try one on a batch.
 
@@ -75,29 +86,58 @@ def prepare(experiment: Experiment, resumable: Resumable | None = None, processe
 
     Raises UsageError for what cannot be built or does not fit.
     """
-    less = how_to_need_less(experiment.config, experiment.facts)
+    return prepare_stack([experiment], resumable.environment if resumable else None, resumable, processes)
+
+
+@isolated()
+def prepare_stack(
+    experiments: Sequence[Experiment],
+    environment: Mapping[str, Any] | None = None,
+    resumable: Resumable | None = None,
+    processes: Processes | None = None,
+) -> Prepared:
+    """Build every seed of several runs on the same data, which are alike but for seeds, rates and weight decays.
+
+    Args:
+        environment: What was recorded of their last part, where they go on.
+        resumable: The run that is to go on, if it is a run by itself.
+        processes: Those that train it together, if there are several.
+
+    Raises UsageError for what cannot be built or does not fit.
+    """
+    less = how_to_need_less(experiments[0].config, experiments[0].facts)
     with memory_told("to build the model and try a batch", less, UsageError):
-        return _prepared(experiment, resumable, processes)
+        return _prepared(experiments, environment or {}, resumable, processes)
 
 
-def _prepared(experiment: Experiment, resumable: Resumable | None, processes: Processes | None) -> Prepared:
-    config, facts = experiment.config, experiment.facts
-    place = build.workplace(config, experiment.reading.directory, processes)
+def _prepared(
+    experiments: Sequence[Experiment],
+    recorded: Mapping[str, Any],
+    resumable: Resumable | None,
+    processes: Processes | None,
+) -> Prepared:
+    config, facts = experiments[0].config, experiments[0].facts
+    place = build.workplace(config, experiments[0].reading.directory, processes)
     shared: dict[int, Parts] = {}
-    for data in experiment.data.values():
-        if id(data) not in shared:
-            shared[id(data)] = build.parts(data, place)
-    replicas = [build.replica(config, facts, seed, shared[id(data)], place) for seed, data in experiment.data.items()]
+    replicas: list[Replica] = []
+    for experiment in experiments:
+        for seed, data in experiment.data.items():
+            if id(data) not in shared:
+                shared[id(data)] = build.parts(data, place)
+            replicas.append(build.replica(experiment.config, facts, seed, shared[id(data)], place))
     # With a split for each seed, a column that one seed has may be ruled out by another one's targets.
     for replica in {id(replica.parts): replica for replica in reversed(replicas)}.values():
         check_first_batch(replica, config, facts)
     layers = tuple(own_layers(replicas[0], config))
-    grouping = choose_grouping(config, facts, replicas, place, resumable)
+    anew = resumable is not None and resumable.changes_early_stopping
+    configs = [experiment.config for experiment in experiments]
+    grouping = choose_grouping(configs, facts, replicas, place, recorded.get("chunks"), stops_anew=anew)
     groups = seed_groups(grouping, replicas, config, place)
     if grouping.recorder and (config.model.is_plugin or config.loss.is_plugin):
         check_recording(groups[0], grouping.recorder, config)
     step = training_step(grouping, groups, own_randomness=config.model.is_plugin or replicas[0].draws)
-    return Prepared(experiment, place, replicas, grouping, groups, step, layers, processes)
+    threads = threads_of(config, facts, max(grouping.sizes), recorded.get("threads"))
+    return Prepared(experiments, place, replicas, grouping, groups, step, threads, layers, processes)
 
 
 @contextmanager
@@ -114,7 +154,7 @@ def begin(prepared: Prepared, runs_dir: Path, directory: str | None = None) -> I
     sessions: list[Session] = []
 
     def write_beginning(run: RunDirectory) -> None:
-        session = session_of(prepared, run, facts["id"])
+        session = session_of(prepared, [run], [facts["id"]])
         digest = _keep_what_prediction_needs(prepared, run)
         ledger.start(run.ledger_path, config, facts, epochs=prepared.config.epochs, preparation=digest)
         session.step.publish()
@@ -137,7 +177,7 @@ def begin(prepared: Prepared, runs_dir: Path, directory: str | None = None) -> I
             rmtree(run.path, ignore_errors=True)
             raise
         (session,) = sessions
-        session.run, session.history = run, Written(run.history_path)
+        session.lone.run, session.lone.history = run, Written(run.history_path)
         yield session
 
 
@@ -154,8 +194,13 @@ def _refuse_full_disk(prepared: Prepared, runs_dir: Path) -> None:
         )
 
 
-def session_of(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Session:
-    """Put together the session of a run before its first step."""
+def session_of(
+    prepared: Prepared, runs: Sequence[RunDirectory], run_ids: Sequence[str | None], stack: Path | None = None
+) -> Session:
+    """Put together the session of a run before its first step, or that of a stack of runs.
+
+    `stack`: the folder of the stack's checkpoints.
+    """
     facts, config = prepared.experiment.facts, prepared.config
     replicas, device = prepared.replicas, prepared.place.device
     reading = reading_of(config, facts)
@@ -164,8 +209,13 @@ def session_of(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Ses
         for group in prepared.groups
         if (validation := group.replicas[0].parts.validation) is not None
     ]
+    members: list[MemberRun] = []
+    for experiment, run, run_id in zip(prepared.experiments, runs, run_ids, strict=True):
+        first = sum(len(member.replicas) for member in members)
+        own = replicas[first : first + len(experiment.data)]
+        members.append(MemberRun(experiment.config, own, first, run, run_id, Written(run.history_path)))
     session = Session(
-        config,
+        members,
         facts,
         reading,
         replicas,
@@ -174,14 +224,13 @@ def session_of(prepared: Prepared, run: RunDirectory, run_id: str | None) -> Ses
         prepared.step,
         scorers,
         device,
-        run,
-        run_id,
-        Written(run.history_path),
         hashes(prepared.experiment.data),
         EpochSums.zero(0, len(replicas), device),
         build.plateau(config.schedule),
+        stack,
         processes=prepared.processes.count if prepared.processes else 1,
     )
+    session.stream.threads = prepared.threads
     session.sums = EpochSums.zero(session.steps_per_epoch, len(replicas), device)
     if prepared.processes and prepared.processes.leads:
         session.step = LeadingStep(prepared.step, session, prepared.processes)
@@ -200,7 +249,7 @@ def meet(prepared: Prepared) -> None:
         return
     prepared.processes.meet(prepared.place.device)
     if not prepared.processes.leads:
-        follow(session_of(prepared, NOWHERE, None), prepared.processes)
+        follow(session_of(prepared, [NOWHERE], [None]), prepared.processes)
 
 
 def _keep_what_prediction_needs(prepared: Prepared, run: RunDirectory) -> str:
@@ -224,7 +273,7 @@ def environment_of(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
     """What run.json and the ledger keep of the machine, the versions and the data."""
     return {
         **starting_points(runs_dir, prepared.experiment.reading.directory, prepared.experiment.data_dir),
-        **environment.environment(prepared.place.device, prepared.experiment.reading),
+        **environment.environment(prepared.place.device, prepared.experiment.reading, prepared.threads),
         "processes": prepared.processes.count if prepared.processes else 1,
         "step": prepared.step.kind,
         "chunks": list(prepared.grouping.sizes),

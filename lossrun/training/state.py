@@ -9,13 +9,13 @@ from torch import Tensor
 
 from lossrun.components.schedules import PlateauState
 from lossrun.errors import CheckpointError
-from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, in_checkpoint
+from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, BestWeights, in_checkpoint
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.files.edits import digest
 from lossrun.steps.remembered import BestSoFar, Health
 from lossrun.steps.replica import Replica
 from lossrun.training.criteria import criteria
-from lossrun.training.session import Position, Session
+from lossrun.training.session import MemberRun, Position, Session
 from lossrun.training.stopwatch import Stopwatch
 
 # Facts about a replica that are no tensors and belong to the metadata.
@@ -37,27 +37,77 @@ def capture(session: Session) -> Checkpoint:
         # Stacked on the device, because each copy from a GPU waits for it.
         tensors[name] = _array(torch.stack(each) if len(each) > 1 else each[0])
     position = session.position
-    return Checkpoint(
-        tensors,
-        {
-            "epoch": position.epoch,
-            "step": position.step,
-            "epoch_samples": list(session.sums.samples),
-            "good_step": session.good_step,
-            "seeds": [replica.seed for replica in session.replicas],
-            "replicas": [_facts(replica) for replica in session.replicas],
-            PREFIX_KEY: best,
-            "criteria": criteria(session.config),
-            "seconds": session.seconds,
-            "epoch_seconds": session.stopwatch.seconds,
-            "run": session.run_id,
-            "config": digest(session.config.to_mapping()),
-            "device": session.device.type,
-            "data": dict(session.hashes),
-            "history_length": session.history.length,
-            "history": session.history.mark.facts(),
-        },
-    )
+    shared = {
+        "epoch": position.epoch,
+        "step": position.step,
+        "epoch_samples": list(session.sums.samples),
+        "seeds": [replica.seed for replica in session.replicas],
+        "replicas": [_facts(replica) for replica in session.replicas],
+        PREFIX_KEY: best,
+        "seconds": session.seconds,
+        "epoch_seconds": session.stopwatch.seconds,
+        "device": session.device.type,
+        "data": dict(session.hashes),
+    }
+    if session.stack is None:
+        return Checkpoint(tensors, {**shared, **_of_member(session.lone)})
+    members = [{"first": each.first, **_of_member(each), **_in_a_stack(each)} for each in session.members]
+    # Not the stack has a history, its members have.
+    return Checkpoint(tensors, {**shared, "history_length": 0, "members": members})
+
+
+def _of_member(member: MemberRun) -> dict[str, Any]:
+    """What a checkpoint says of one run besides the state of its seeds."""
+    return {
+        "good_step": member.good_step,
+        "criteria": criteria(member.config),
+        "run": member.run_id,
+        "config": digest(member.config.to_mapping()),
+        "history_length": member.history.length,
+        "history": member.history.mark.facts(),
+    }
+
+
+def _in_a_stack(member: MemberRun) -> dict[str, Any]:
+    return {
+        "directory": member.run.name,
+        "count": len(member.replicas),
+        "end": None if member.end is None else [member.end.epoch, member.end.step],
+        "seconds": member.seconds,
+        "events": [[event, facts] for event, facts in member.waiting_events],
+    }
+
+
+def cut_out(checkpoint: Checkpoint, directory: str) -> Checkpoint:
+    """One run's own checkpoint, out of that of its stack. Raises CheckpointError if it is no member."""
+    facts = {name: value for name, value in checkpoint.metadata.items() if name not in ("members", "format_version")}
+    found = [member for member in checkpoint.metadata["members"] if member["directory"] == directory]
+    if not found:
+        raise CheckpointError(f"the checkpoint of the stack does not hold {directory}")
+    member = dict(found[0])
+    stacked, first = len(facts["seeds"]) > 1, member.pop("first")
+    last, end, seconds = first + member.pop("count"), member.pop("end"), member.pop("seconds")
+    for name in ("directory", "events"):
+        del member[name]
+    if end is not None:
+        facts |= {"epoch": end[0], "step": end[1], "epoch_samples": [], "epoch_seconds": 0.0, "seconds": seconds}
+    steps = len(facts["epoch_samples"])
+
+    def own(name: str, array: np.ndarray) -> np.ndarray:
+        if name == "epoch.losses":
+            return array[:steps, first:last]
+        if name.startswith("epoch."):
+            return array[first:last]
+        if not stacked:
+            return array
+        return array[first] if last == first + 1 else array[first:last]
+
+    tensors = {name: own(name, array) for name, array in checkpoint.tensors.items()}
+    replicas = [
+        {name: value for name, value in one.items() if name != "withdrawn_epoch"}
+        for one in facts["replicas"][first:last]
+    ]
+    return Checkpoint(tensors, {**facts, **member, "seeds": facts["seeds"][first:last], "replicas": replicas})
 
 
 def restore(session: Session, checkpoint: Checkpoint) -> None:
@@ -76,11 +126,16 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
     session.seconds = facts["seconds"]
     # Checkpoints of older versions do not say what the epoch in progress has taken so far.
     session.stopwatch = Stopwatch(facts.get("epoch_seconds", 0.0))
-    session.good_step = facts["good_step"]
+    for member, recorded in zip(session.members, facts.get("members", [facts]), strict=True):
+        member.good_step = recorded["good_step"]
+        if session.stack is not None:
+            member.end = None if recorded["end"] is None else Position(*recorded["end"])
+            member.seconds = recorded["seconds"]
+            member.waiting_events = [(event, dict(found)) for event, found in recorded["events"]]
     session.sums.samples = list(facts["epoch_samples"])
     for name, value in _sums(session).items():
         value.copy_(torch.from_numpy(tensors[f"epoch.{name}"]))
-    best = in_checkpoint(checkpoint)
+    best = _best_by_place(session, checkpoint)
     for index, replica in enumerate(session.replicas):
         own = {
             name: torch.from_numpy(np.array(array[index] if len(seeds) > 1 else array))
@@ -92,11 +147,20 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
             own.pop("rng.state", None)
         try:
             _restore_replica(replica, own, facts["replicas"][index])
-            if replica.seed in best:
-                keep_as_best(replica, best[replica.seed].tensors)
+            if found := best[index]:
+                keep_as_best(replica, found.tensors)
         # What is missing from the metadata, what torch says of a model's tensors, and what it says of an optimizer's.
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint does not fit the model or the optimizer: {error}") from error
+
+
+def _best_by_place(session: Session, checkpoint: Checkpoint) -> list[BestWeights | None]:
+    """The best weights of each seed of the session, for which there are any. Members of a stack may share seeds."""
+    own = [checkpoint]
+    if session.stack is not None:
+        own = [cut_out(checkpoint, member.run.name) for member in session.members]
+    each = zip(session.members, map(in_checkpoint, own), strict=True)
+    return [found.get(replica.seed) for member, found in each for replica in member.replicas]
 
 
 def weights(replica: Replica) -> dict[str, np.ndarray]:
@@ -180,6 +244,7 @@ def _restore_replica(replica: Replica, tensors: Mapping[str, Tensor], facts: Map
     replica.best.value, replica.best.epoch, replica.best.step = best["value"], best["epoch"], best["step"]
     for name in _FROZEN:
         setattr(replica, name, facts[name])
+    replica.withdrawn_epoch = facts.get("withdrawn_epoch")  # only in the checkpoint of a stack
     replica.thaws = facts.get("thaws", False)  # older versions thawed at once
     replica.health = Health(**facts["health"])
 
@@ -189,6 +254,7 @@ def _facts(replica: Replica) -> dict[str, Any]:
     return {
         "best": {"value": best.value, "epoch": best.epoch, "step": best.step},
         **{name: getattr(replica, name) for name in _FROZEN},
+        **({} if replica.withdrawn_epoch is None else {"withdrawn_epoch": replica.withdrawn_epoch}),
         "thaws": replica.thaws,
         "health": replica.health.facts(),
     }

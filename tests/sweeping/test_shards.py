@@ -9,7 +9,7 @@ from lossrun.analysis.sweep_result import result_of
 from lossrun.config import SourcedConfig
 from lossrun.errors import UsageError
 from lossrun.records import ledger
-from lossrun.records.sweep_directory import SweepDirectory, create, read_plan
+from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, create, read_plan
 from lossrun.sweeping.course import missing, run_sweep
 from lossrun.sweeping.plan import plan_sweep
 from lossrun.sweeping.shards import Shard, parse_shard
@@ -22,11 +22,13 @@ def shared(reading: SourcedConfig, runs_dir: Path) -> SweepDirectory:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 20])
-def test_every_cell_is_in_exactly_one_share(count: int) -> None:
-    cells = list(range(13))
+def test_every_stack_is_in_exactly_one_share(count: int) -> None:
+    cells = [PlannedCell(f"{number}", "tune", {}, {}, {}, f"stack{number % 13}") for number in range(39)]
     shares = [Shard(number, count).of(cells) for number in range(1, count + 1)]
-    assert sorted(cell for share in shares for cell in share) == cells
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    assert sorted(int(cell.directory) for share in shares for cell in share) == list(range(39))
+    stacks = [{cell.stack for cell in share} for share in shares]
+    assert sum(map(len, stacks)) == 13
+    assert max(map(len, stacks)) - min(map(len, stacks)) <= 1
 
 
 @pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "1/0", "a/b", "1/2/3", "-1/2"])
@@ -43,7 +45,7 @@ def test_shares_together_find_what_one_process_finds(with_block: Callable[..., S
     assert shared(reading, tmp_path / "runs").path == sweep.path
     run_sweep(sweep, data_dir=tmp_path, jobs=2, shard=Shard(1, 2))
     assert {cell.phase for cell in read_plan(sweep)} == {"tune"}
-    assert missing(sweep) == read_plan(sweep)[1::2]
+    assert [cell.pair for cell in missing(sweep)] == [{"loss": "mae"}] * 3
     run_sweep(sweep, data_dir=tmp_path, jobs=2, shard=Shard(2, 2))
     assert [cell.phase for cell in read_plan(sweep)] == ["tune"] * 6 + ["final"] * 2
     assert len(missing(sweep)) == 1

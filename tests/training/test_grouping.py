@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
+from lossrun.lint import stacking
+from lossrun.lint.stacking import even_sizes
 from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.seed_group import LoneSeed, SeedStack
 from lossrun.steps.step import EagerStep, InTurn
 from lossrun.training import grouping, memory
-from lossrun.training.grouping import even_sizes
 from lossrun.training.resumable import Resumable
 from lossrun.training.start import Prepared, prepare
 from tests.training.conftest import Laboratory, newest, rows
@@ -101,7 +102,7 @@ def test_even_parts(count: int, most: int) -> None:
         ({"loss": "own:squared"}, "loss of your own"),
         ({"optimizer": "own:sgd"}, "optimizer of your own"),
         ({"dataset": IMAGES, "loss": "cross_entropy", "model": CNN}, "convolutions keep the cores busy"),
-        ({"schedule": "reduce_on_plateau"}, "each seed has a learning rate of its own"),
+        ({"schedule": "reduce_on_plateau", "optimizer": "adamax"}, "adamax is not linear in it"),
         ({"dataset": {**THREE["dataset"], "split_seed": "seed"}}, "each seed has a split of its own"),
         ({"step": "eager"}, "step: eager"),
     ],
@@ -117,9 +118,9 @@ def test_who_is_trained_one_by_one(laboratory: Laboratory, changes: dict[str, An
 
 def test_the_limit_of_weights_counts_one_seed(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     """4 inputs, 8 hidden units and 1 output have 4 * 8 + 8 + 8 + 1 = 49 weights and biases."""
-    monkeypatch.setattr(grouping, "MOST_WEIGHTS", 49)
+    monkeypatch.setattr(stacking, "MOST_WEIGHTS", 49)
     assert prepared(laboratory, {}).grouping.sizes == (3,)
-    monkeypatch.setattr(grouping, "MOST_WEIGHTS", 48)
+    monkeypatch.setattr(stacking, "MOST_WEIGHTS", 48)
     found = prepared(laboratory, {}).grouping
     assert (found.sizes, found.why_one_by_one) == ((1, 1, 1), "49 weights keep the cores busy")
 
@@ -156,7 +157,11 @@ def test_the_groups_of_a_started_run_are_kept(laboratory: Laboratory, monkeypatc
     assert prepared(laboratory, {}, [2, 2]).grouping.sizes == (3,)
     assert prepared(laboratory, {}, []).grouping.sizes == (3,)
     # The rules go before what was recorded: stacked, these would share one learning rate.
-    assert prepared(laboratory, {"schedule": "reduce_on_plateau"}, [3]).grouping.sizes == (1, 1, 1)
+    assert prepared(laboratory, {"schedule": "reduce_on_plateau", "optimizer": "nadam"}, [3]).grouping.sizes == (
+        1,
+        1,
+        1,
+    )
 
 
 def test_the_groups_hold_the_seeds_in_their_order(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:

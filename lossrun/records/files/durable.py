@@ -72,14 +72,76 @@ def replace_all(files: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REMEDY
 
 def append(path: Path, data: bytes) -> int:
     """Add `data` to the end of `path` in one write with fsync, and return the file's length in bytes."""
-    with refusals_of_the_disk(path), path.open("ab") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-        length = file.tell()
-        if length == len(data):
-            sync_directory(path.parent)
-        return length
+    (length,) = append_all([(path, data)])
+    return length
+
+
+def append_all(additions: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REMEDY) -> list[int]:
+    """Add to the ends of many files, one write each, and return their lengths; all are on the disk when this returns.
+
+    Raises:
+        RunError: If the disk refuses; some files may have grown already.
+    """
+    lengths: list[int] = []
+    opened: list[tuple[Path, BinaryIO]] = []
+    new: dict[Path, None] = {}
+    try:
+        for path, data in additions:
+            with refusals_of_the_disk(path, remedy):
+                if opened:
+                    _begin_writing_out(opened[-1][1])
+                file: BinaryIO = path.open("ab")
+                opened.append((path, file))
+                file.write(data)
+                file.flush()
+                lengths.append(file.tell())
+            if lengths[-1] == len(data):
+                new[path.parent] = None
+            if len(opened) == MOST_OPEN:
+                _finish_writing_out(opened, remedy)
+        _finish_writing_out(opened, remedy)
+    finally:
+        for _, file in opened:
+            with suppress(OSError):
+                file.close()
+    for directory in new:
+        with refusals_of_the_disk(directory, remedy):
+            sync_directory(directory)
+    return lengths
+
+
+def write_all(files: Iterable[tuple[Path, bytes]]) -> None:
+    """Write many new files, in folders that exist; all are on the disk when this returns.
+
+    An OSError is passed on, because the caller knows what to undo.
+    """
+    opened: list[BinaryIO] = []
+    try:
+        for path, data in files:
+            if opened:
+                _begin_writing_out(opened[-1])
+            opened.append(path.open("xb"))
+            opened[-1].write(data)
+            opened[-1].flush()
+            if len(opened) == MOST_OPEN:
+                _sync_and_close(opened)
+        _sync_and_close(opened)
+    finally:
+        for file in opened:
+            with suppress(OSError):
+                file.close()
+
+
+def put(path: Path, data: bytes) -> None:
+    """Give `path` the content `data` in one step, without waiting for the disk: for notes that no crash needs."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
+    with refusals_of_the_disk(path):
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def truncate(path: Path, length: int) -> None:
@@ -125,6 +187,13 @@ def _begin_writing_out(file: BinaryIO) -> None:
     if hasattr(os, "posix_fadvise"):
         with suppress(OSError):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _sync_and_close(opened: list[BinaryIO]) -> None:
+    for file in opened:
+        os.fsync(file.fileno())
+        file.close()
+    opened.clear()
 
 
 def _finish_writing_out(opened: list[tuple[Path, BinaryIO]], remedy: str) -> None:

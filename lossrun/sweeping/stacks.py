@@ -1,0 +1,78 @@
+"""Which cells of a sweep are trained as one computation: those that differ in nothing but seeds, rates and decays.
+
+The choice follows from configs and shapes alone, and is written into the plan. Which cells are computed together
+decides the last bits of their numbers, so shards and workers divide a sweep between stacks and never within one.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from lossrun.config.read import from_mapping
+from lossrun.experiment import load_experiment
+from lossrun.lint.machine import may_have_a_gpu
+from lossrun.lint.stacking import even_sizes, why_not_stacked
+from lossrun.records.sweep_directory import PlannedCell
+
+# Seeds in a stack. More take time in proportion, and would leave other cores without work.
+MOST_SEEDS: Final = 32
+# What may differ within a stack.
+_FREE: Final = ("seed", "seeds", "learning_rate", "name", "tags")
+
+
+def with_stacks(cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> list[PlannedCell]:
+    """Return the cells, in their order, each with the name of its stack: the directory of the stack's first cell."""
+    stacks: dict[str, str] = {}
+    for alike in _alike(cells):
+        several = len(alike) > 1 and _may_be_stacked(alike[0], config_dir, data_dir)
+        for stack in _divided(alike) if several else [[cell] for cell in alike]:
+            stacks |= {cell.directory: stack[0].directory for cell in stack}
+    return [replace(cell, stack=stacks[cell.directory]) for cell in cells]
+
+
+def by_stack(cells: Iterable[PlannedCell]) -> dict[str, list[PlannedCell]]:
+    """Return the cells of each stack, in the order of the plan. A cell of an older plan is a stack of its own."""
+    found: dict[str, list[PlannedCell]] = {}
+    for cell in cells:
+        found.setdefault(cell.stack or cell.directory, []).append(cell)
+    return found
+
+
+def _alike(cells: Iterable[PlannedCell]) -> list[list[PlannedCell]]:
+    found: dict[str, list[PlannedCell]] = {}
+    for cell in cells:
+        found.setdefault(f"{cell.phase} {json.dumps(_fixed(cell.config), sort_keys=True)}", []).append(cell)
+    return list(found.values())
+
+
+def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What is the same for all cells of a stack."""
+    fixed = {key: value for key, value in config.items() if key not in _FREE}
+    optimizer = fixed.get("optimizer")
+    if isinstance(optimizer, Mapping):
+        fixed["optimizer"] = {key: value for key, value in optimizer.items() if key != "weight_decay"}
+    return fixed
+
+
+def _may_be_stacked(cell: PlannedCell, config_dir: Path, data_dir: Path) -> bool:
+    experiment = load_experiment(from_mapping({**cell.config, "lint": "warn"}, config_dir), data_dir)
+    config = experiment.config
+    there = sys.platform.startswith("linux") and may_have_a_gpu()  # elsewhere nobody knows without torch
+    on_gpu = config.device == "cuda" or (config.device == "auto" and there)
+    return not why_not_stacked(config, experiment.facts, own_rates=True, on_gpu=on_gpu)
+
+
+def _divided(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
+    """Cells in as few stacks as possible, with about the same number of cells in each."""
+    most = max(1, MOST_SEEDS // max(len(_seeds(cell)) for cell in cells))
+    left = iter(cells)
+    return [list(islice(left, size)) for size in even_sizes(len(cells), most)]
+
+
+def _seeds(cell: PlannedCell) -> Sequence[int]:
+    seeds = cell.config.get("seeds")
+    return seeds if isinstance(seeds, list | tuple) else range(seeds or 1)

@@ -1,0 +1,212 @@
+"""How the stack of a sweep starts, and how it goes on: runs that are trained as one computation.
+
+Its members are ordinary run directories from the first step to the last, but what they need to go on is one file for
+all of them, `stacks/<name>/step-...` in the folder of the sweep. Then `loop.py` trains.
+"""
+
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from lossrun.errors import CheckpointError, memory_told
+from lossrun.experiment import Experiment
+from lossrun.lint.size import how_to_need_less
+from lossrun.plugins.loading import own_files
+from lossrun.records import checkpoints, history, ledger, recorded, run_directory
+from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.files import digests
+from lossrun.records.history import Written
+from lossrun.records.lock import writing
+from lossrun.records.provenance import prepared as form
+from lossrun.records.provenance.belonging import Belonging
+from lossrun.records.recorded import RecordedRun
+from lossrun.records.run_directory import RunDirectory
+from lossrun.training.isolation import isolated
+from lossrun.training.saving import save
+from lossrun.training.session import Session
+from lossrun.training.start import Prepared, environment_of, session_of
+from lossrun.training.state import cut_out, restore
+
+FOLDER: Final = "stacks"
+
+
+def folder_of(sweep: Path, name: str) -> Path:
+    """The folder of a stack's checkpoints."""
+    return sweep / FOLDER / name
+
+
+@contextmanager
+def held(sweep: Path, name: str) -> Iterator[None]:
+    """Hold the lock of a stack. Raises LockedError where another process trains it."""
+    folder = folder_of(sweep, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        yield
+
+
+def is_begun(sweep: Path, name: str) -> bool:
+    """Whether there is a state to go on from."""
+    return bool(checkpoints.candidates(folder_of(sweep, name)))
+
+
+def remove(sweep: Path, name: str) -> None:
+    """Remove what a stack has left, once every member has ended."""
+    shutil.rmtree(folder_of(sweep, name), ignore_errors=True)
+    with suppress(OSError):  # there are other stacks
+        (sweep / FOLDER).rmdir()
+
+
+@contextmanager
+def begin_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequence[str]) -> Iterator[Session]:
+    """Make the directories of all members, lock them, and save the stack at step 0.
+
+    Raises RunError where the disk refuses.
+    """
+    for directory in directories:
+        _remove_what_never_began(sweep / directory)
+    facts = {**environment_of(prepared, sweep), "stack": list(directories)}
+    ids = [secrets.token_hex(8) for _ in directories]
+    each = zip(prepared.experiments, directories, ids, strict=True)
+    files = {directory: _first_files(experiment, {"id": one, **facts}) for experiment, directory, one in each}
+    with ExitStack() as held_locks:
+        with memory_told("to begin the runs", how_to_need_less(prepared.config, prepared.experiment.facts)), isolated():
+            run_directory.create_together(sweep, files)
+            for directory in directories:
+                held_locks.enter_context(writing(sweep / directory))
+            runs = [RunDirectory(sweep / directory) for directory in directories]
+            session = session_of(prepared, runs, ids, folder_of(sweep, name))
+            save(session)
+        yield session
+
+
+def _first_files(experiment: Experiment, environment: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files of a run before its first step, each by its path in the run directory."""
+    config, preparation = experiment.config.to_mapping(), form.dumps(experiment.data)
+    files = run_directory.file_contents(config, environment)
+    facts = {"epochs": experiment.config.epochs, "preparation": digests.of_bytes(preparation)}
+    started = ledger.started(config, files["config.yaml"], environment, **facts)
+    return {
+        **files,
+        "preparation.json": preparation,
+        **{f"source/{name}": path.read_bytes() for name, path in own_files(experiment.config).items()},
+        "ledger.jsonl": ledger.lines([started]),
+    }
+
+
+def _remove_what_never_began(run: Path) -> None:
+    """A stack without a checkpoint has not begun, whatever directories a kill has left of it."""
+    events = ledger.read(RunDirectory(run).ledger_path)
+    if run.is_dir() and len(events) <= 1 and not checkpoints.candidates(RunDirectory(run).checkpoints):
+        shutil.rmtree(run)
+
+
+@contextmanager
+def resume_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequence[str]) -> Iterator[Session]:
+    """Lock all members and restore the stack at its newest good checkpoint.
+
+    Members that have ended, or go on by themselves, keep their places in the stack, and nothing is written for them.
+
+    Raises CheckpointError if no checkpoint can be used.
+    """
+    folder = folder_of(sweep, name)
+    with ExitStack() as held_locks:
+        for directory in directories:
+            held_locks.enter_context(writing(sweep / directory))
+        with memory_told("to go on with the runs", "end other programs, or go on where there is more"), isolated():
+            runs = [recorded.load(sweep / directory) for directory in directories]
+            session = session_of(
+                prepared,
+                [RunDirectory(run.path) for run in runs],
+                [run.environment.get("id") for run in runs],
+                folder,
+            )
+            _, found = checkpoints.load_newest(
+                folder,
+                history_length=0,
+                on_skip=lambda _path, _reason: None,
+                problem=lambda metadata: _problem(metadata, runs, directories),
+            )
+            restore(session, found)
+            now = {**environment_of(prepared, sweep), "stack": list(directories)}
+            for member, run in zip(session.members, runs, strict=True):
+                member.closed = has_left(run)
+                if not member.closed:
+                    own = cut_out(found, member.run.name).metadata
+                    history.restore_line_ends(member.run.history_path)
+                    if history.cut(member.run.history_path, own["history_length"]):
+                        member.history = Written(member.run.history_path)
+            ledger.append_all(
+                [
+                    (member.run.ledger_path, [_resumed(session, member.config.to_mapping(), now, member.history)])
+                    for member in session.members
+                    if not member.closed
+                ]
+            )
+            checkpoints.remove_after(folder, session.position.step)
+            session.saved = time.perf_counter(), 0.0
+        yield session
+
+
+def _resumed(
+    session: Session, config: Mapping[str, Any], environment: Mapping[str, Any], written: Written
+) -> tuple[str, dict[str, Any]]:
+    return "resumed", {
+        "epoch": session.position.epoch,
+        "step": session.position.step,
+        "changes": {},
+        "config": dict(config),
+        "environment": dict(environment),
+        "history": written.mark.facts(),
+    }
+
+
+def has_left(run: RecordedRun) -> bool:
+    """Whether a member has ended, or was resumed by itself, so that it is no longer its stack that writes it."""
+    if run.ledger[-1]["event"] in ("finished", "diverged"):
+        return True
+    resumed = (event["environment"] for event in run.ledger if event["event"] == "resumed")
+    return any("stack" not in environment for environment in resumed)
+
+
+def _problem(metadata: Mapping[str, Any], runs: Sequence[RecordedRun], directories: Sequence[str]) -> str:
+    """Why the checkpoint of a stack cannot be used; "" if it can."""
+    if [member["directory"] for member in metadata["members"]] != list(directories):
+        return "it has other members than the plan of the sweep"
+    for run, member in zip(runs, metadata["members"], strict=True):
+        if has_left(run):
+            continue
+        written = Written(RunDirectory(run.path).history_path)
+        if written.length < member["history_length"]:
+            return f"{run.path.name}: history.jsonl is shorter than when this checkpoint was saved"
+        if problem := Belonging.to(run).problem(member):
+            return f"{run.path.name}: {problem}"
+    return ""
+
+
+def cut_out_of_stack(run: RunDirectory) -> str:
+    """Give a member of a stack that is to go on by itself a checkpoint of its own; what to say about that, or "".
+
+    Raises CheckpointError if the stack has no checkpoint that holds it.
+    """
+    if checkpoints.candidates(run.checkpoints):
+        return ""
+    for folder in sorted((run.path.parent / FOLDER).glob("*")):
+        for path in checkpoints.candidates(folder):
+            try:
+                own = _of_stack(path, run.name)
+            except CheckpointError:
+                continue
+            checkpoints.save(run.checkpoints, own.metadata["step"], own, checkpoints.FEWEST_KEPT)
+            return (
+                f"{run.name} goes on by itself: it is cut out of its stack, {folder.name}, and is not bit for bit what "
+                "the sweep would have made of it"
+            )
+    return ""
+
+
+def _of_stack(path: Path, directory: str) -> Checkpoint:
+    return cut_out(checkpoints.read(path), directory)

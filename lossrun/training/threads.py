@@ -1,0 +1,42 @@
+"""How many threads a run is trained with on the CPU: one if its steps are small, by rule.
+
+Handing a small product to a second thread takes longer than computing it. And beside a busy neighbour, which takes one
+of the cores away at any moment, threads that wait for each other in every step nearly stand still, where a single one
+goes on at half its speed. The last bits depend on the number of threads, so it is recorded, and a run that was started
+with another number goes on with that one.
+"""
+
+import os
+from typing import Final
+
+import torch
+
+from lossrun.catalog import DataFacts
+from lossrun.config import Config
+from lossrun.lint.size import layers
+
+# Multiplications in the forward pass of a step, of all seeds that are computed together.
+MOST_ON_ONE_THREAD: Final = 2**21
+
+
+def threads_of(config: Config, facts: DataFacts, seeds_at_once: int, recorded: int | None = None) -> int:
+    """Return the number of threads.
+
+    Args:
+        config: Resolved.
+        recorded: The number that the run was trained with so far.
+    """
+    if recorded is not None:
+        return recorded_threads(recorded)
+    usual = torch.get_num_threads()
+    rows = layers(config, facts)
+    if not rows or any(row.type == "conv" for row in rows):
+        return usual
+    weights = sum(row.parameters for row in rows)
+    return 1 if weights * config.samples_per_step(facts.train) * seeds_at_once <= MOST_ON_ONE_THREAD else usual
+
+
+def recorded_threads(count: int | None) -> int:
+    """Return the number of threads that a run was trained with, if this machine has so many; else the usual number."""
+    usual = torch.get_num_threads()
+    return count if count is not None and 1 <= count <= max(usual, os.cpu_count() or 1) else usual
