@@ -1,12 +1,15 @@
 """What a sweep has found: its tuning, and the final runs compared, those together that share their held-out data."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from lossrun.analysis.comparison.compare import ComparedRuns, compare
 from lossrun.analysis.sweeps import (
+    PairTuning,
     Trial,
     TuningResult,
     best_trial,
@@ -18,6 +21,7 @@ from lossrun.analysis.sweeps import (
     words,
 )
 from lossrun.analysis.values import readings
+from lossrun.analysis.values.groups import grouped
 from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import Spread
 from lossrun.catalog.metrics import PRIMARY_METRICS
@@ -33,6 +37,9 @@ class Board:
     the plan. It must not be chosen by the values that are compared: the best of several equal runs is always ahead.
 
     Attributes:
+        runs: The final runs. Where tuning was repeated, all runs of a pair have the config of the one with the most
+            seeds, and are compared as one run.
+        labels: What each of the compared runs changes.
         comparison: None for a single run.
         scores: {primary metric: its values}, on test data if there are any; of the first run.
     """
@@ -68,7 +75,7 @@ class SweepResult:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What each of the final runs changes."""
+        """What each of the compared runs changes."""
         return tuple(label for board in self.boards for label in board.labels)
 
     @property
@@ -98,19 +105,48 @@ def _held_out(run: RecordedRun) -> str:
 
 def _board(members: Sequence[tuple[PlannedCell, RecordedRun]], tuning: TuningResult | None) -> Board:
     cells = {run.path: cell for cell, run in members}
-    ordered = [run for _, run in members]
+    by_pair: dict[str, list[RecordedRun]] = {}
+    for cell, run in members:
+        by_pair.setdefault(words(cell.pair) if tuning else words(cell.changes), []).append(run)
+    of = {words(pair.pair): pair for pair in tuning.pairs} if tuning else {}
+    pairs = list(by_pair)
     if tuning is not None:
-        chosen = {words(one.pair): one.chosen for one in tuning.pairs}
-        trials = [chosen.get(words(cells[run.path].pair)) for run in ordered]
-        first = reference(trials, tuning.goal)
-        ordered = [ordered[first], *ordered[:first], *ordered[first + 1 :]]
-    labels = tuple(words(cells[run.path].changes) for run in ordered)
+        first = reference([of[pair].chosen if pair in of else None for pair in pairs], tuning.goal)
+        pairs = [pairs[first], *pairs[:first], *pairs[first + 1 :]]
+    repeated = tuning is not None and tuning.repeats > 1
+    ordered = [run for pair in pairs for run in (_as_one(by_pair[pair], cells) if repeated else by_pair[pair])]
+    groups = grouped(ordered)
+    firsts = [cells[group.members[0].path] for group in groups]
+    labels = _apart([words(cell.pair) or "base config" if repeated else words(cell.changes) for cell in firsts])
     comparison = None
-    if len(ordered) > 1:
+    if len(groups) > 1:
         found = compare(ordered, label=labels)
-        values = {run.name: _tuned_words(cells[run.path]) for run in ordered}
-        comparison = replace(found, runs=tuple(replace(run, tuned=values.get(run.name, "")) for run in found.runs))
-    return Board(tuple(ordered), labels, comparison, _scores(ordered[0]))
+        tuned = {
+            group.run.name: _choices_words(of[words(cell.pair)]) if repeated else _tuned_words(cell)
+            for group, cell in zip(groups, firsts, strict=True)
+        }
+        runs = (replace(run, tuned=tuned.get(run.name, ""), retuned=repeated) for run in found.runs)
+        comparison = replace(found, runs=tuple(runs))
+    return Board(tuple(ordered), tuple(labels), comparison, _scores(groups[0].run))
+
+
+def _as_one(runs: Sequence[RecordedRun], cells: Mapping[Path, PlannedCell]) -> list[RecordedRun]:
+    """Give the runs of a pair that was tuned anew for each seed the same config, so that they count as one run.
+
+    It is that of the run with the most seeds: the values that were chosen most often.
+    """
+    usual = max(runs, key=lambda run: len(run.seeds))
+    cell = cells[usual.path]
+    keys = {key.partition(".")[0] for key in cell.changes if key not in cell.pair}
+    return [replace(run, config={**run.config, **{key: usual.config[key] for key in keys}}) for run in runs]
+
+
+def _apart(labels: Sequence[str]) -> list[str]:
+    """Number the labels that occur twice: runs of a pair that cannot count as one, because some diverged."""
+    return [
+        label if (before := labels[:place].count(label)) == 0 else f"{label} ({before + 1})"
+        for place, label in enumerate(labels)
+    ]
 
 
 def reference(chosen: Sequence[Trial | None], goal: Goal) -> int:
@@ -126,6 +162,16 @@ def reference(chosen: Sequence[Trial | None], goal: Goal) -> int:
 def _tuned_words(cell: PlannedCell) -> str:
     """`learning_rate 0.1`; "" in a plain grid."""
     return ", ".join(f"{key} {word(value)}" for key, value in cell.changes.items() if key not in cell.pair)
+
+
+def _choices_words(pair: PairTuning) -> str:
+    """`learning_rate 0.1 on 4 of 6 seeds, 0.01 on 2`."""
+    made = [choice for choice in pair.choices if choice is not None]
+    counts = Counter(", ".join(f"{key} {word(value)}" for key, value in one.values.items()) for one in made)
+    texts = [f"{text} on {count}" for text, count in counts.most_common()]
+    first, *others = texts or [""]
+    key = next(iter(made[0].values)) if made and len(made[0].values) == 1 else ""
+    return ", ".join([f"{first} of {len(made)} seeds", *(text.removeprefix(f"{key} ") for text in others)])
 
 
 def _scores(run: RecordedRun) -> dict[str, Spread]:

@@ -3,12 +3,12 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.metric_names import Goal, goal, sign
-from lossrun.analysis.values.readings import Spread
+from lossrun.analysis.values.readings import Spread, spread
 from lossrun.errors import RunError
 from lossrun.records import ledger, recorded
 from lossrun.records.recorded import RecordedRun
@@ -25,6 +25,7 @@ class Trial:
     Attributes:
         score: The tuning metric at each seed's best epoch; None if a seed diverged, the run failed, or it has not
             ended.
+        by_seed: The same for each seed that has one, also if others diverged.
         diverged: Whether a seed diverged.
         ended: Whether there is nothing left to train.
     """
@@ -34,6 +35,7 @@ class Trial:
     score: Spread | None
     diverged: bool
     ended: bool
+    by_seed: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class PairTuning:
 
     Attributes:
         trials: In the order of the tuned values.
-        chosen: The best one; None if none has a score.
+        chosen: The best one; None if none has a score. Where tuning was repeated, the one that was chosen most often.
+        choices: What each repetition of tuning chose, in the order of the final seeds; usually there is one repetition.
         on_edge: The tuned keys whose best value is the smallest or the largest one tried.
         decades: The width of the range of values around the best that work (`WORKING`); None with more than one tuned
             key.
@@ -53,18 +56,26 @@ class PairTuning:
     chosen: Trial | None
     on_edge: tuple[str, ...]
     decades: float | None
+    choices: tuple[Trial | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TuningResult:
-    """`metric`: what chooses, a column of the history. `is_over`: whether the values are chosen for good. `validation`:
-    the number of validation samples, the smallest where runs have different ones; None if not known."""
+    """The tuning of all pairs.
+
+    Attributes:
+        metric: What chooses, a column of the history.
+        is_over: Whether the values are chosen for good.
+        validation: The number of validation samples, the smallest where runs have different ones; None if not known.
+        repeats: How many times each pair was tuned, each time with seeds of its own.
+    """
 
     metric: str
     goal: Goal
     is_over: bool
     pairs: tuple[PairTuning, ...]
     validation: int | None = None
+    repeats: int = 1
 
 
 def words(changes: Mapping[str, Any]) -> str:
@@ -94,7 +105,11 @@ def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
         return None
     metric = str(facts["metric"])
     direction = goal(metric) or "min"
-    final = {_key(cell.pair): cell.changes for cell in plan if cell.phase == "final"}
+    repeats = int(facts.get("repeats") or 1)
+    final: dict[str, list[PlannedCell]] = {}
+    for cell in plan:
+        if cell.phase == "final":
+            final.setdefault(_key(cell.pair), []).append(cell)
     pairs: dict[str, list[Trial]] = {}
     failed, samples = failures(sweep), set[int]()
     for cell in cells:
@@ -102,8 +117,42 @@ def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
         samples |= validation_samples(run) if run else set()
         trial = _trial(cell, run, metric, failed=cell.directory in failed)
         pairs.setdefault(_key(cell.pair), []).append(trial)
-    scored = [_tuned(trials, direction, final.get(key), is_over=bool(final)) for key, trials in pairs.items()]
-    return TuningResult(metric, direction, bool(final), tuple(scored), min(samples, default=None))
+    scored = []
+    for key, trials in pairs.items():
+        if final:
+            choices = _recorded_choices(trials, final.get(key, []), repeats)
+        else:
+            choices = choices_of(trials, direction, repeats)
+        scored.append(_tuned(trials, direction, choices))
+    return TuningResult(metric, direction, bool(final), tuple(scored), min(samples, default=None), repeats)
+
+
+def choices_of(trials: Sequence[Trial], goal: Goal, repeats: int) -> list[Trial | None]:
+    """Return the best trial of each repetition of tuning: each has a share of the tuning seeds, in their order."""
+    if repeats == 1:
+        return [best_trial(trials, goal)]
+    seeds = list(trials[0].cell.config["seeds"])
+    size = len(seeds) // repeats
+    found = []
+    for first in range(0, repeats * size, size):
+        own = seeds[first : first + size]
+        judged = [
+            replace(one, score=spread({seed: one.by_seed[seed] for seed in own}))
+            for one in trials
+            if set(own) <= one.by_seed.keys()
+        ]
+        best = best_trial(judged, goal)
+        found.append(next((one for one in trials if best is not None and one.cell is best.cell), None))
+    return found
+
+
+def _recorded_choices(trials: Sequence[Trial], final: Sequence[PlannedCell], repeats: int) -> list[Trial | None]:
+    """What was chosen for good: the final runs of the pair say it."""
+    by_seed = {seed: cell.changes for cell in final for seed in cell.config["seeds"]}
+    chosen = [
+        next((trial for trial in trials if trial.cell.changes == by_seed[seed]), None) for seed in sorted(by_seed)
+    ]
+    return (chosen if repeats > 1 else chosen[:1]) or [None]
 
 
 def failures(sweep: SweepDirectory) -> dict[str, str]:
@@ -140,12 +189,13 @@ def _trial(cell: PlannedCell, run: RecordedRun | None, metric: str, *, failed: b
     values = {key: value for key, value in cell.changes.items() if key not in cell.pair}
     if run is None:
         return Trial(cell, values, None, diverged=False, ended=failed)
-    diverged, score = bool(readings.diverged_seeds(run)), None
-    if run.status == "finished" and not diverged:
-        score = readings.column(readings.best_rows(run), metric)
-        if score is not None and not math.isfinite(score.mean):
-            score = None
-    return Trial(cell, values, score, diverged, failed or run.status in ("finished", "diverged"))
+    lost = set(readings.diverged_seeds(run))
+    ended = run.status in ("finished", "diverged")
+    column = readings.column(readings.best_rows(run), metric) if ended else None
+    by_seed = {seed: value for seed, value in (column.per_seed if column else {}).items() if seed not in lost}
+    score = column if run.status == "finished" and not lost and column and math.isfinite(column.mean) else None
+    finite = {seed: value for seed, value in by_seed.items() if math.isfinite(value)}
+    return Trial(cell, values, score, bool(lost), failed or ended, finite)
 
 
 def validation_samples(run: RecordedRun) -> set[int]:
@@ -164,20 +214,16 @@ def best_trial(trials: Sequence[Trial], goal: Goal) -> Trial | None:
     return max(scored, key=lambda trial: upward * (trial.score.mean if trial.score else math.nan), default=None)
 
 
-def _tuned(trials: Sequence[Trial], goal: Goal, final: Mapping[str, Any] | None, *, is_over: bool) -> PairTuning:
-    """`final`: what the pair's final run changes. Once tuning is over it says what was chosen, whatever the tuning runs
-    have become since."""
-    if is_over:
-        chosen = next((trial for trial in trials if trial.cell.changes == final), None)
-    else:
-        chosen = best_trial(trials, goal)
+def _tuned(trials: Sequence[Trial], goal: Goal, choices: Sequence[Trial | None]) -> PairTuning:
+    made = [choice for choice in choices if choice is not None]
+    chosen = max(made, key=made.count, default=None)
     edges: tuple[str, ...] = ()
     decades = None
     if chosen is not None:
         edges = tuple(key for key in chosen.values if _is_on_edge(key, chosen, trials))
         if len(chosen.values) == 1:
             decades = _working_decades(chosen, trials, goal)
-    return PairTuning(trials[0].cell.pair, tuple(trials), chosen, edges, decades)
+    return PairTuning(trials[0].cell.pair, tuple(trials), chosen, edges, decades, tuple(choices))
 
 
 def _is_on_edge(key: str, chosen: Trial, trials: Sequence[Trial]) -> bool:

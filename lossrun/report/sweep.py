@@ -8,6 +8,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.sensitivity import HeatMap, heat_map
 from lossrun.analysis.sweep_result import Board, SweepResult
 from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, words
@@ -178,7 +179,7 @@ def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
     """Make a row for each pair: its best values, their score, how many were tried, and the range that works."""
     pairs = tuning.pairs
     columns = [
-        Column("best", tuple(words(pair.chosen.values) if pair.chosen else "-" for pair in pairs), right=False),
+        Column("best", tuple(map(_best_words, pairs)), right=False),
         Column(
             f"{tuning.metric} in tuning",
             tuple(format_spread(pair.chosen.score, sign) if pair.chosen else "-" for pair in pairs),
@@ -190,6 +191,14 @@ def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
         ),
     ]
     return TextTable("Tuning", Column("pair", tuple(map(_pair_name, pairs)), right=False), tuple(columns))
+
+
+def _best_words(pair: PairTuning) -> str:
+    if pair.chosen is None:
+        return "-"
+    made = [choice for choice in pair.choices if choice is not None]
+    often = f" ({made.count(pair.chosen)} of {len(made)})" if len(pair.choices) > 1 else ""
+    return words(pair.chosen.values) + often
 
 
 # Tuning runs without a score, and why.
@@ -218,7 +227,7 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
         f"the best {key} of {', '.join(names)} is the smallest or largest one tried; a wider range may do better"
         for key, names in edges.items()
     ]
-    if tuning.validation is not None and tuning.validation < FEW_SAMPLES:
+    if tuning.validation is not None and tuning.validation < FEW_SAMPLES and tuning.repeats == 1:
         texts.append(
             f"{tuning.validation} validation samples chose these values; another tuning may choose otherwise, and the "
             f"verdicts are about these ones (from {FEW_SAMPLES:,} samples on, chance matters little)"
@@ -236,18 +245,28 @@ def method(result: SweepResult) -> str:
     """Return the sentence that a paper needs: how each pair was tuned, and what was compared."""
     if result.tuning is None or not result.final:
         return ""
-    tried = {len(pair.trials) for pair in result.tuning.pairs}
-    seeds = {len(trial.cell.config["seeds"]) for pair in result.tuning.pairs for trial in pair.trials}
-    fresh = len(result.final[0].seeds)
-    keys = ", ".join(
-        dict.fromkeys(key for pair in result.tuning.pairs for trial in pair.trials for key in trial.values)
-    )
-    metric = bare(result.tuning.metric).replace("_", " ")
+    tuning = result.tuning
+    tried = {len(pair.trials) for pair in tuning.pairs}
+    seeds = {len(trial.cell.config["seeds"]) // tuning.repeats for pair in tuning.pairs for trial in pair.trials}
+    comparisons = [board.comparison for board in result.boards if board.comparison is not None]
+    fresh = len(comparisons[0].runs[0].seeds) if comparisons else len(result.final[0].seeds)
+    keys = ", ".join(dict.fromkeys(key for pair in tuning.pairs for trial in pair.trials for key in trial.values))
+    metric = bare(tuning.metric).replace("_", " ")
     number, plural = max(tried), "s" if max(tried) != 1 else ""
     over = f"{max(seeds)} seed{'s' if max(seeds) != 1 else ''}"
-    compared = ", which are compared" if len(result.final) > 1 else ""
-    against = "; each is compared with A, which had the best score in tuning" if len(result.final) > 2 else ""
+    compared = ", which are compared" if comparisons else ""
+    against = "; each is compared with A, which had the best score in tuning" if _several(comparisons) else ""
+    if tuning.repeats > 1:
+        return (
+            f"each pair was tuned {tuning.repeats} times, each time over {number} value{plural} of {keys} on {over} of "
+            f"its own, by validation {metric}; the best value of each time was then trained on one other seed; all "
+            f"{tuning.repeats} seeds of each pair are compared, so that the comparison includes the tuning{against}"
+        )
     return (
         f"each pair was tuned over {number} value{plural} of {keys} on {over}, by validation {metric}; "
         f"the best value of each was then trained on {fresh} other seed{'s' if fresh != 1 else ''}{compared}{against}"
     )
+
+
+def _several(comparisons: Sequence[ComparedRuns]) -> bool:
+    return any(len(one.runs) > 2 for one in comparisons)

@@ -41,19 +41,33 @@ def tuning_line(
 
 
 def final_cells(pairs: Sequence[PairTuning], seeds: Sequence[int]) -> list[PlannedCell]:
-    """The run of each pair with the values that it got, on seeds that tuning has not seen."""
-    chosen = [pair.chosen for pair in pairs if pair.chosen is not None]
-    return [
-        _line("final", number, trial.cell.pair, trial.cell.changes, {**trial.cell.config, "seeds": list(seeds)})
-        for number, trial in enumerate(chosen, 1)
-    ]
+    """The runs of each pair with the values that it got, on seeds that tuning has not seen.
+
+    Usually one run for each pair. Where tuning was repeated, each seed gets the values of its own tuning, and there is
+    a run for each of the different values.
+    """
+    found: list[PlannedCell] = []
+    for pair in pairs:
+        of: dict[str, list[int]] = {}
+        trials = {trial.cell.directory: trial for trial in pair.trials}
+        choices = pair.choices if len(pair.choices) > 1 else pair.choices * len(seeds)
+        for seed, choice in zip(seeds, choices, strict=True):
+            if choice is not None:
+                of.setdefault(choice.cell.directory, []).append(seed)
+        for directory, its in of.items():
+            cell = trials[directory].cell
+            found.append(_line("final", len(found) + 1, cell.pair, cell.changes, {**cell.config, "seeds": its}))
+    return found
 
 
 def first_cells(cells: Sequence[Cell], space: Space) -> list[PlannedCell]:
     """What is run first: the tuning runs, or in a plain grid everything."""
     if space.tuning is None:
         return [planned(cell, "final", number, cell.config.seeds) for number, cell in enumerate(cells, 1)]
-    seeds = tuning_seeds(cells, space.tuning.seeds)
+    seeds = tuning_seeds(cells, space.tuning.seeds * space.tuning.repeats)
+    if space.tuning.repeats > 1:
+        # A seed that diverges is lost to its own repetition only.
+        cells = [replace(cell, config=replace(cell.config, on_divergence="continue")) for cell in cells]
     return [planned(cell, "tune", number, seeds) for number, cell in enumerate(cells, 1)]
 
 
@@ -76,12 +90,14 @@ def plan_sweep(reading: SourcedConfig, over: Sequence[str], runs_dir: Path, data
     space = read_space(reading, over)
     cells = cells_of(reading, space)
     metric = _checked(reading, space, cells, data_dir)
-    tune = False if space.tuning is None else {"metric": metric, "seeds": space.tuning.seeds}
+    tuning = space.tuning
+    tune = False if tuning is None else {"metric": metric, "seeds": tuning.seeds, "repeats": tuning.repeats}
     config = {**reading.config.to_mapping(), "sweep": {**space.block, "tune": tune}}
     facts = {
         **starting_points(runs_dir, reading.directory, data_dir),
         "metric": metric,
         "seeds": list(reading.config.seeds),
+        "repeats": tuning.repeats if tuning else 1,
         "extend": space.extend,
     }
     name = reading.config.name or f"sweep-{reading.config.dataset.name.rpartition(':')[2]}"
@@ -93,6 +109,10 @@ def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_d
     """Check the first cell of each pair against its data; the metric that tunes, None for a plain grid."""
     problems: dict[str, None] = {}
     metrics: dict[str, None] = {}
+    repeats, seeds = space.tuning.repeats if space.tuning else 1, len(reading.config.seeds)
+    if repeats not in (1, seeds):
+        text = f"each of {repeats} tunings is for one final seed, and there {'is' if seeds == 1 else 'are'} {seeds}"
+        problems[reading.source.problem(("sweep", "tune", "repeats"), f"{text}; set seeds: {repeats}").text] = None
     for pair in pairs_of(cells):
         try:
             experiment = load_experiment(replace(reading, config=pair[0].config), data_dir)

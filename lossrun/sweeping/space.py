@@ -64,11 +64,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """How the tuned keys are chosen: by which metric (None: the primary metric of the task, on validation data), and
-    over how many seeds."""
+    """How the tuned keys are chosen: by which metric (None: the primary metric of the task, on validation data), over
+    how many seeds, and how many times anew, each time with other seeds and for one final seed; 1 for all of these."""
 
     metric: str | None
     seeds: int
+    repeats: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,20 +319,23 @@ class _Reader:
             self.refuse("tune", "there is nothing to tune; give learning_rate alternatives, or another key a range")
             return None
         given = {"metric": value} if isinstance(value, str) else {} if value in (None, True) else value
-        if not isinstance(given, Mapping) or (unknown := [name for name in given if name not in ("metric", "seeds")]):
+        names = ("metric", "seeds", "repeats")
+        if not isinstance(given, Mapping) or (unknown := [name for name in given if name not in names]):
             named = f"there is no {unknown[0]} in tune; " if isinstance(given, Mapping) else ""
             self.refuse("tune", f"{named}expected {{metric: val_accuracy, seeds: 2}}, or false for a plain grid")
             return None
-        metric, seeds = given.get("metric"), given.get("seeds", 2)
+        metric, repeats = given.get("metric"), given.get("repeats", 1)
+        seeds = given.get("seeds", 2 if repeats == 1 else 1)
         if metric is not None and not isinstance(metric, str):
             self.refuse("tune", "metric: expected the name of a metric on validation data, such as val_rmse", "metric")
-        if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
-            self.refuse("tune", "seeds: expected an integer from 1 on", "seeds")
-            return None
+        for name, count in (("seeds", seeds), ("repeats", repeats)):
+            if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_POINTS:
+                self.refuse("tune", f"{name}: expected an integer from 1 to {MOST_POINTS}", name)
+                return None
         if isinstance(metric, str) and not metric.startswith("val_") and metric != "auto":
             meant = f"did you mean val_{bare(metric)}?" if goal(metric) else "expected val_..."
             self.refuse("tune", f"metric: {metric} is not measured on validation data; {meant}", "metric")
-        return Tuning(metric if metric != "auto" else None, seeds)
+        return Tuning(metric if metric != "auto" else None, int(seeds), int(repeats))
 
 
 def _is_number(value: Any) -> bool:

@@ -14,7 +14,7 @@ import pytest
 
 from lossrun.analysis.sweep_result import SweepResult, result_of
 from lossrun.config import SourcedConfig, from_mapping
-from lossrun.errors import DivergedError, RunError
+from lossrun.errors import ConfigError, DivergedError, RunError
 from lossrun.records import ledger
 from lossrun.records.recorded import load
 from lossrun.records.sweep_directory import SweepDirectory, create, read_plan
@@ -231,3 +231,39 @@ def test_a_killed_sweep_ends_as_if_it_had_never_been_killed(
     run_sweep(sweep, data_dir=tmp_path, jobs=2)
     assert losses(sweep) == losses(finished[0])
     assert [event["event"] for event in ledger.read(sweep.ledger_path)][-1] == "finished"
+
+
+def test_with_repeats_every_final_seed_gets_the_value_of_its_own_tuning(
+    with_block: Callable[..., SourcedConfig], tmp_path: Path
+) -> None:
+    block = {**TUNED, "tune": {"repeats": 3}}
+    sweep = made(with_block(block, seeds=3, dataset={**BASE["dataset"], "validation": 6}), tmp_path / "runs")
+    run_sweep(sweep, data_dir=tmp_path, jobs=2)
+    plan, result = read_plan(sweep), result_of(sweep)
+    assert {tuple(cell.config["seeds"]) for cell in plan if cell.phase == "tune"} == {(3, 4, 5)}
+    for loss in ("mse", "mae"):
+        scores = {
+            cell.changes["learning_rate"]: {
+                seed: row["val_rmse"] for seed, row in _best_rows(load(sweep.run(cell))).items()
+            }
+            for cell in plan
+            if cell.phase == "tune" and cell.pair["loss"] == loss
+        }
+        best = {seed: min(scores, key=lambda rate: scores[rate][seed + 3]) for seed in range(3)}
+        final = {
+            seed: cell.changes["learning_rate"]
+            for cell in plan
+            if cell.phase == "final" and cell.pair["loss"] == loss
+            for seed in load(sweep.run(cell)).seeds
+        }
+        assert final == best
+    assert result.comparison is not None
+    assert [(run.seeds, run.retuned) for run in result.comparison.runs] == [((0, 1, 2), True)] * 2
+    assert {run.label for run in result.comparison.runs} == {"loss=mse", "loss=mae"}
+    assert result.tuning is not None
+    assert [len(pair.choices) for pair in result.tuning.pairs] == [3, 3]
+
+
+def test_repeats_need_as_many_final_seeds(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="set seeds: 4"):
+        made(with_block({**TUNED, "tune": {"repeats": 4}}, seeds=3), tmp_path / "runs")

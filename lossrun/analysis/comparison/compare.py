@@ -45,6 +45,7 @@ class ComparedRun:
         diverged: The seeds that diverged.
         left_out: Its seeds that are in no value, because the first run does not have them.
         tuned: The values that a sweep chose for it: `learning_rate 0.1`; "" for any other run.
+        retuned: Whether each seed was tuned anew, so that the differences between seeds include the tuning.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ComparedRun:
     diverged: tuple[int, ...]
     left_out: tuple[int, ...] = ()
     tuned: str = ""
+    retuned: bool = False
 
     @property
     def called_by_name(self) -> bool:
