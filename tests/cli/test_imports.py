@@ -21,7 +21,7 @@ TORCH: Final = next(
 )
 OTHERS: Final = (
     *("keras", "scipy", "sklearn", "pandas", "matplotlib", "tensorboard"),
-    *("pooch", "requests", "filelock", "asyncio", "unittest", "multiprocessing"),
+    *("requests", "filelock", "asyncio", "unittest", "multiprocessing"),
 )
 DATA: Final = ("numpy", "safetensors", "lossrun.data")
 VALUES: Final = ("pydantic", "pydantic_core")

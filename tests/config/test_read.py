@@ -241,7 +241,7 @@ def test_a_configuration_error_imports_nothing_heavy(tmp_path: Path, shortest: s
                 pass
             else:
                 raise AssertionError(name)
-        heavy = {"torch", "numpy", "rich", "scipy", "matplotlib", "sklearn", "pooch", "typer", "safetensors"}
+        heavy = {"torch", "numpy", "rich", "scipy", "matplotlib", "sklearn", "requests", "typer", "safetensors"}
         print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
     """
     ran = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)

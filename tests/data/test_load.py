@@ -115,7 +115,7 @@ def test_outliers_beyond_float32_are_refused(loaded: Callable[..., Data]) -> Non
 
 
 def test_importing_the_room_is_cheap() -> None:
-    heavy = "torch", "sklearn", "scipy", "pooch", "requests", "rich"
+    heavy = "torch", "sklearn", "scipy", "requests", "rich"
     code = f"import sys, lossrun.data; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

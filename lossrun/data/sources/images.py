@@ -14,6 +14,7 @@ import numpy as np
 
 from lossrun.data.samples.dataset import Part, Scaling, UnsplitData
 from lossrun.data.sources.array_cache import cached
+from lossrun.data.sources.download import download
 from lossrun.data.sources.idx import read_idx
 from lossrun.data.sources.places import array_cache_dir, is_nowhere
 from lossrun.errors import AbsentDataError, DataError
@@ -21,8 +22,6 @@ from lossrun.nearby import nearby
 
 TRAIN: Final = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 TEST: Final = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
-# Seconds to connect and to wait for the next byte.
-TIMEOUT: Final = (5, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ def fetch(name: str, data_dir: Path) -> list[Path]:
     folder = data_dir / name
     paths: list[Path] = []
     for file_name in (*TRAIN, *TEST):
-        found = _find(folder, file_name) or download(name, file_name, folder)
+        found = _find(folder, file_name) or _downloaded(name, file_name, folder)
         if found.suffix == ".gz":
             _check_digest(found, image_set.digest(file_name))
         paths.append(found)
@@ -149,45 +148,27 @@ def _elsewhere(folder: Path) -> str:
     return "" if folder.parent.is_dir() else nearby(folder)
 
 
-def download(name: str, file_name: str, folder: Path) -> Path:
+def _downloaded(name: str, file_name: str, folder: Path) -> Path:
     if is_nowhere(folder):
         raise AbsentDataError(
             f"{name}: there is no home directory to keep its files in; name the folder above {name}/ with --data-dir "
             "or LOSSRUN_DATA_DIR"
         )
-    import pooch
-
-    # This room prints nothing; what failed is told in one message below.
-    pooch.get_logger().setLevel("ERROR")
     image_set, elsewhere = IMAGE_SETS[name], _elsewhere(folder)  # the download makes the folder
-    failures: list[str] = []
-    for mirror in image_set.mirrors:
-        try:
-            return Path(
-                pooch.retrieve(
-                    mirror + file_name,
-                    image_set.digest(file_name),
-                    file_name,
-                    folder,
-                    downloader=pooch.HTTPDownloader(timeout=TIMEOUT),
-                )
-            )
-        # OSError: network (requests' errors are such) and disk; ValueError: another digest than the published one.
-        except (OSError, ValueError) as error:
-            failures.append(f"  {mirror}: {_innermost(error)}")
+    try:
+        failures = download(
+            [mirror + file_name for mirror in image_set.mirrors], image_set.digest(file_name), folder / file_name
+        )
+    except OSError as error:
+        failures = [f"{folder} cannot be written: {error.strerror or error}"]
+    if not failures:
+        return folder / file_name
     raise AbsentDataError(
         f"{name}: {file_name} is not in {folder} (gzipped or not){elsewhere} and could not be downloaded:\n"
-        + "\n".join(failures)
-        + f"\nPut {', '.join((*TRAIN, *TEST))} there, or name the folder above {name}/ with --data-dir or "
+        + "".join(f"  {failure}\n" for failure in failures)
+        + f"Put {', '.join((*TRAIN, *TEST))} there, or name the folder above {name}/ with --data-dir or "
         "LOSSRUN_DATA_DIR."
     )
-
-
-def _innermost(error: BaseException) -> str:
-    """The reason at the bottom of the HTTP library's wrappings, which repeat the address three times."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _read_part(image_set: ImageSet, names: tuple[str, str], files: Mapping[str, Path], samples: int) -> Part:
