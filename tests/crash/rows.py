@@ -47,5 +47,6 @@ ROWS = (
         "files and names made to do harm: nothing in them runs, all are refused quickly and printed harmlessly",
         0,
     ),
+    Row("downloads", "servers that send too little, too much, too slowly or something else: the next, or exit 3", 0.1),
     Row("own-components", "the user's own components with state in hidden places: the same bits, or refused", 0),
 )
