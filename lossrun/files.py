@@ -12,6 +12,9 @@ from typing import Final
 # Seconds to wait for a pipe or a device that sends nothing.
 PATIENCE: Final = 10.0
 _CHUNK: Final = 1 << 16
+# The most bytes of a file that is read as a whole: of one that people could read, and of weights or a history.
+READABLE: Final = 1 << 26
+LARGE: Final = 1 << 38
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -30,6 +33,23 @@ def open_regular(path: Path) -> BufferedReader:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def read_regular(path: Path, most: int = READABLE) -> bytes:
+    """Read a regular file of at most `most` bytes.
+
+    Raises:
+        OSError: If it cannot be read, or is longer, or is a pipe, a device, or a folder.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise OSError(None, f"{size} bytes; expected at most {most}")
+        content = file.read(size + 1)
+        while len(content) > size and len(content) <= most:  # it has grown since
+            size = len(content)
+            content += file.read(size)
+        return content
 
 
 def read_at_most(path: Path, most: int) -> bytes:

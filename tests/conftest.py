@@ -1,5 +1,6 @@
 """What every room's tests share: a cache of their own, and the real MNIST where a test needs it."""
 
+import math
 import os
 import subprocess
 import sys
@@ -50,6 +51,38 @@ ENVIRONMENT: dict[str, Any] = {
     "task": "regression",
     "data": {"train": "a" * 64, "validation": "b" * 64, "test": "c" * 64},
 }
+
+
+def state_of(step: int, **changes: Any) -> dict[str, Any]:
+    """The metadata of a checkpoint of one seed."""
+    health = {
+        "first_loss": 1.0,
+        "losses": [],
+        "recent": 1.0,
+        "suspicious": 0,
+        "named": [],
+        "gradient_norm": math.inf,
+    }
+    replica = {"stopped_epoch": None, "diverged_epoch": None, "thaws": False, "health": health}
+    return {
+        "epoch": 1,
+        "step": step,
+        "epoch_samples": [],
+        "good_step": 0,
+        "seeds": [0],
+        "replicas": [{"best": {"value": math.nan, "epoch": 0, "step": 0}, **replica}],
+        "best_weights": None,
+        "criteria": {"best": {"metric": "val_loss", "mode": "min"}, "early_stopping": None, "plateau": None},
+        "seconds": 0.0,
+        "epoch_seconds": 0.0,
+        "run": None,
+        "config": "0" * 64,
+        "device": "cpu",
+        "data": ENVIRONMENT["data"],
+        "history_length": 0,
+        "history": {"length": 10**9, "digest": "0" * 16},
+        **changes,
+    }
 
 
 # Relative to this folder: what takes more than 2 seconds of one core by itself, importing Keras included.
@@ -106,6 +139,7 @@ SLOW = (
     "training/test_grouping.py",
     "training/test_isolation.py",
     "training/test_loop.py",
+    "training/test_mutants.py",
     "training/test_out_of_memory.py",
     "training/test_plugins.py",
     "training/test_processes.py",

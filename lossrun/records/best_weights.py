@@ -145,4 +145,7 @@ def _agreeing(
 
 
 def _of_seed(tensors: Mapping[str, np.ndarray], place: int, seeds: int) -> dict[str, np.ndarray]:
+    for name, array in tensors.items() if seeds > 1 else ():
+        if array.shape[:1] != (seeds,):
+            raise CheckpointError(f"{BEST}{name} has the shape {list(array.shape)}; expected {seeds} seeds first")
     return {name: np.array(array[place]) if seeds > 1 else array for name, array in tensors.items()}

@@ -19,13 +19,23 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from lossrun.errors import CheckpointError
-from lossrun.records.checkpoint_headers import BEST_NAME, METADATA_KEY, NAME, newest_first, parsed_header, step_of
+from lossrun.files import LARGE, read_regular
+from lossrun.records.checkpoint_headers import (
+    BEST_NAME,
+    METADATA_KEY,
+    NAME,
+    header_in,
+    newest_first,
+    read_header,
+    step_of,
+)
 from lossrun.records.checkpoint_headers import best_files as best_files
 from lossrun.records.checkpoint_headers import candidates as candidates
 from lossrun.records.checkpoint_headers import metadata as metadata
 from lossrun.records.files import durable, strict_json
 
-FORMAT_VERSION: Final = 2  # version 1 had the best weights in separate files without a digest
+# Version 1 had the best weights in separate files without a digest; version 2 did not list its tensors.
+FORMAT_VERSION: Final = 3
 FEWEST_KEPT: Final = 2  # if the newest is damaged, there must be another one
 
 
@@ -141,7 +151,7 @@ def load_newest(
             found = read(path)
             if found.metadata["history_length"] > history_length:
                 raise CheckpointError(f"{path.name}: history.jsonl is shorter than when this checkpoint was saved")
-            if (step := found.metadata.get("step", step_of(path))) != step_of(path):
+            if (step := found.metadata["step"]) != step_of(path):
                 raise CheckpointError(f"{path.name}: it was renamed: it holds the state of step {step}")
             if why := problem(found.metadata):
                 raise CheckpointError(f"{path.name}: {why}")
@@ -162,6 +172,7 @@ def read(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: If it cannot be trusted.
     """
+    read_header(path)  # so that nothing larger than it says is read
     return from_bytes(_verified_bytes(path), path)
 
 
@@ -171,14 +182,16 @@ def from_bytes(data: bytes, path: Path) -> Checkpoint:
     Raises:
         CheckpointError: If they are no checkpoint.
     """
-    header = parsed_header(path, data)
+    header = header_in(path, data, len(data))
     try:
         with _memory_for(2 * len(data)):
             arrays = safetensors.numpy.load(data)
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, KeyError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path.name}: not a safetensors file ({error})") from error
+    if problem := _difference(header.metadata, arrays):
+        raise CheckpointError(f"{path.name}: damaged: {problem}")
     return Checkpoint(
-        {name: array if array.flags.writeable else array.copy() for name, array in arrays.items()}, header
+        {name: array if array.flags.writeable else array.copy() for name, array in arrays.items()}, header.metadata
     )
 
 
@@ -187,9 +200,25 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
     # safetensors copies the memory as it is, so a transposed array would be scrambled without an error.
     # `asarray`, because `ascontiguousarray` turns a 0-d array into a 1-d one.
     contiguous = {name: np.asarray(array, order="C") for name, array in checkpoint.tensors.items()}
-    text = strict_json.dumps({"format_version": FORMAT_VERSION, **checkpoint.metadata})
+    metadata = {"format_version": FORMAT_VERSION, **checkpoint.metadata}
+    if metadata["format_version"] == FORMAT_VERSION:
+        metadata["tensors"] = _listed(contiguous)
+    text = strict_json.dumps(metadata)
     with _memory_for(2 * sum(array.nbytes for array in contiguous.values())):
         return bytes(safetensors.numpy.save(contiguous, metadata={METADATA_KEY: text}))
+
+
+def _listed(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    return {name: f"{array.dtype} {list(array.shape)}" for name, array in sorted(arrays.items())}
+
+
+def _difference(metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """Return which tensor is not what was saved; "" if all are, or if an older version listed none."""
+    recorded, found = metadata.get("tensors"), _listed(arrays)
+    if recorded is None or recorded == found:
+        return ""
+    name = next(name for name in (*recorded, *found) if recorded.get(name) != found.get(name))
+    return f"tensor {name} is {found.get(name, 'missing')}, but {recorded.get(name, 'none')} was saved"
 
 
 @contextmanager
@@ -207,7 +236,7 @@ def _memory_for(count: int) -> Iterator[None]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, LARGE)
     except OSError as error:
         raise CheckpointError(f"{path.name}: cannot be read ({error.strerror or error})") from error
 

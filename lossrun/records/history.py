@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lossrun.errors import CheckpointError, RunError
+from lossrun.files import LARGE, read_regular
+from lossrun.records import formats
 from lossrun.records.files import durable, json_lines
 from lossrun.records.files.digests import Beginning, Marked, PrefixDigest, with_unix_lines
 from lossrun.records.files.rows import Rows
@@ -54,7 +56,7 @@ class Written:
         self.path = path
         self._content = Beginning()
         if path.exists():
-            self._content.add(path.read_bytes())
+            self._content.add(_content(path))
 
     @property
     def length(self) -> int:
@@ -100,12 +102,13 @@ def read(path: Path, marks: Iterable[PrefixDigest] = ()) -> History:
             raise RunError(
                 f"{path}, line {number}: not a row of a history; the file is damaged: restore it from a copy"
             )
+    formats.check_rows(path, rows)
     return History(rows, torn, content)
 
 
 def restore_line_ends(path: Path) -> None:
     """Undo changed line ends (by an editor, or git on Windows): lengths and digests count LF."""
-    if path.exists() and (content := path.read_bytes()) != (original := with_unix_lines(content)):
+    if path.exists() and (content := _content(path)) != (original := with_unix_lines(content)):
         durable.replace(path, original)
 
 
@@ -124,6 +127,13 @@ def cut(path: Path, length: int) -> int:
     if size > length:
         durable.truncate(path, length)
     return size - length
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_regular(path, LARGE)
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import RunError
+from lossrun.records import formats
 from lossrun.records.files import config_file, durable, json_lines, strict_json
 from lossrun.records.files.digests import DAMAGED, DIGITS, Beginning, of_text, with_unix_lines
 
@@ -81,6 +82,7 @@ def read_all(path: Path) -> tuple[tuple[dict[str, Any], ...], bool]:
         if not isinstance(event.get("event"), str) or not isinstance(event.get("time"), str):
             raise RunError(f"{path}, line {number}: not an event of a run; the file is damaged: restore it from a copy")
     _check_digests(path, lines[: len(found)])
+    formats.check_events(path, found)
     for event in found:
         event.pop("digest", None)
     return tuple(found), torn

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from lossrun.errors import LockedError, RunError, UsageError
+from lossrun.files import read_regular
 from lossrun.records import checkpoint_headers, ledger, lock
 from lossrun.records.files import durable, strict_json
 from lossrun.records.run_directory import RunDirectory, all_runs, is_run
@@ -255,7 +256,7 @@ def _never_began(run: Path) -> bool:
 def _is_ours(run: Path) -> bool:
     """Return whether lossrun wrote the run's run.json, because other tools have files of that name."""
     try:
-        return is_run(run) and "lossrun" in strict_json.loads(RunDirectory(run).run_json.read_bytes())
+        return is_run(run) and "lossrun" in strict_json.loads(read_regular(RunDirectory(run).run_json))
     except (OSError, ValueError, TypeError):
         return False
 

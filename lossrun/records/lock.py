@@ -11,12 +11,14 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from lossrun.errors import LockedError
+from lossrun.files import read_regular
+from lossrun.records import formats
 from lossrun.records.files import digests, durable, strict_json
 from lossrun.records.run_directory import RunDirectory
 
@@ -114,7 +116,7 @@ def _create_note(run: Path, mine: bytes) -> None:
         dead = path.with_name(f".{path.name}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}")
         with suppress(FileNotFoundError):
             path.rename(dead)
-            taken = dead.read_bytes()
+            taken = read_regular(dead)
             dead.unlink()
             if taken != _note(holder):  # another process took it over first, and this is its note
                 durable.write(path, taken)
@@ -145,11 +147,13 @@ def owner(run: Path) -> Owner | None:
     The lock itself is not touched, because trying it would make a real writer fail.
     """
     try:
-        facts = strict_json.loads(RunDirectory(run).owner_path.read_bytes())
-        digest = facts.pop("digest", None)  # older versions wrote none
-        holder = Owner(**facts)
-    except (OSError, ValueError, TypeError, AttributeError):
+        facts = strict_json.loads(read_regular(RunDirectory(run).owner_path))
+    except (OSError, ValueError):
         return None
+    if formats.OWNER(facts, ""):
+        return None
+    digest = facts.pop("digest", None)  # older versions wrote none
+    holder = Owner(*(facts[field.name] for field in fields(Owner)))
     return holder if digest in (None, digests.of_bytes(strict_json.dumps(facts).encode())) else None
 
 

@@ -1,7 +1,9 @@
 """Write and read predictions.npz: the predictions of each seed's best weights for held-out samples."""
 
 import io
+import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +12,13 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.errors import RunError
+from lossrun.files import read_regular
 from lossrun.records.files import digests, durable
 from lossrun.shell import run_command
 
 LIMIT_BYTES: Final = 64 * 1024 * 1024
 
+_LARGEST: Final = 2 * LIMIT_BYTES  # the file, and what is in it
 _OUTPUTS: Final = "outputs_seed"
 
 
@@ -93,16 +97,38 @@ def read(path: Path, digest: str | None = None) -> RecordedPredictions:
         RunError: If the file is missing or damaged, or has another digest.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, _LARGEST)
         if digest is not None:
             digests.checked(str(path), data, digest)
+        _check_sizes(data)
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             outputs = {int(key.removeprefix(_OUTPUTS)): archive[key] for key in archive if key.startswith(_OUTPUTS)}
             part, total = str(archive["part"]), int(archive["total"])
             weights = archive.get("weights")
             return RecordedPredictions(archive["ids"], archive["targets"], outputs, part, total, weights)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RunError(
             f"cannot read {path}: {error}; restore it from a copy, or score the run again: "
             f"`{run_command('evaluate', path.parent)}`"
         ) from error
+
+
+def _check_sizes(data: bytes) -> None:
+    """Check how large the arrays say they are, before anything is inflated or allocated.
+
+    Raises:
+        ValueError: If they are larger than what `save` writes, or than their own data.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > _LARGEST:
+            raise ValueError(f"its arrays have more than {_LARGEST} bytes")
+        for member in members:
+            with archive.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                header = (
+                    np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                )
+                shape, _, dtype = header(file)
+                if math.prod(shape) * dtype.itemsize > member.file_size:
+                    raise ValueError(f"{member.filename} says that it has the shape {shape}, but it is shorter")

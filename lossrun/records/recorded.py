@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import CheckpointError, RunError
-from lossrun.records import checkpoint_headers, history, ledger
+from lossrun.files import read_regular
+from lossrun.records import checkpoint_headers, formats, history, ledger
 from lossrun.records.files import config_file, strict_json
 from lossrun.records.files.digests import DAMAGED, PrefixDigest, of_text
 from lossrun.records.files.edits import digest, edits
@@ -161,9 +162,9 @@ def read_description(path: Path) -> Description:
     events, torn = ledger.read_all(files.ledger_path)
     started: Mapping[str, Any] = events[0] if ledger.recorded_config(events) is not None else {}
     try:
-        text, facts = files.config_path.read_bytes(), files.run_json.read_bytes()
+        text, facts = read_regular(files.config_path), read_regular(files.run_json)
     except OSError as error:
-        raise RunError(f"cannot read {error.filename}: {error.strerror or error}") from error
+        raise RunError(f"cannot read {error.filename or path}: {error.strerror or error}") from error
     edited: tuple[str, ...] = ()
     if started and of_text(text) == started.get("config_digest"):
         config = started["config"]
@@ -178,6 +179,7 @@ def read_description(path: Path) -> Description:
         raise RunError(
             f"{path} is not a run of lossrun, or its config.yaml or run.json is damaged: restore it from a copy"
         )
+    formats.check(files.run_json, environment, formats.ENVIRONMENT)
     if not started and "id" in environment:  # every version that writes an id also writes the ledger's config
         raise RunError(f"{files.ledger_path} is missing or has lost its beginning; restore it from a copy")
     if started:
@@ -185,9 +187,9 @@ def read_description(path: Path) -> Description:
         config, environment = started["config"], dict(started["environment"])
     elif _is_not_what_was_trained(files, config, events):
         edited += (f"{files.config_path.name} is not the config that the checkpoints were saved with: it was edited",)
-    return Description(
-        ledger.effective_config(config, events), environment, events, torn, tuple(edited), verified=bool(started)
-    )
+    effective = ledger.effective_config(config, events)
+    formats.check(files.ledger_path if events else files.config_path, effective, formats.CONFIG)
+    return Description(effective, environment, events, torn, tuple(edited), verified=bool(started))
 
 
 def _is_not_what_was_trained(

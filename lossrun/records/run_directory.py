@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import RunError
+from lossrun.files import read_regular
 from lossrun.nearby import joined, nearby, nearest_first
 from lossrun.records import ledger
 from lossrun.records.files import config_file, durable, strict_json
@@ -381,7 +382,7 @@ def _is_written_in(run: RunDirectory, tag: str) -> bool:
     plain = tag.encode()
     if not re.fullmatch(rb"[\w.-]+", plain):
         return True  # may be written with escapes
-    return any(path.is_file() and plain in path.read_bytes() for path in (run.config_path, run.ledger_path))
+    return any(path.is_file() and plain in read_regular(path) for path in (run.config_path, run.ledger_path))
 
 
 def _renamed(hidden: Path, stamped: str) -> Path:

@@ -5,6 +5,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
+from lossrun.files import LARGE, read_regular
 from lossrun.records import recorded
 from lossrun.records.files import strict_json
 from lossrun.records.files.digests import Marked, PrefixDigest, with_unix_lines
@@ -68,7 +69,7 @@ def _rows_of(history_path: Path, epochs: set[int], mark: PrefixDigest | None) ->
 
     None if a row is not where it should be, or the content is not what was written.
     """
-    content = with_unix_lines(history_path.read_bytes())
+    content = with_unix_lines(read_regular(history_path, LARGE))
     if not content.endswith(b"\n"):
         return None
     if mark is not None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from lossrun.errors import RunError
+from lossrun.files import LARGE, read_regular
 from lossrun.nearby import nearest_first
 from lossrun.records import ledger
 from lossrun.records.files import config_file, digests, durable, json_lines
@@ -164,7 +165,7 @@ def read_plan(sweep: SweepDirectory) -> list[PlannedCell]:
     """
     known = {event["plan_digest"] for event in ledger.read(sweep.ledger_path) if "plan_digest" in event}
     try:
-        content = sweep.plan_path.read_bytes()
+        content = read_regular(sweep.plan_path, LARGE)
     except OSError as error:
         raise RunError(f"cannot read {sweep.plan_path}: {error.strerror or error}") from error
     if digests.of_bytes(content) not in known:

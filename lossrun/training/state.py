@@ -1,25 +1,25 @@
 """What a checkpoint holds: a session's full state as arrays and plain values, and the way back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lossrun.components.schedules import PlateauState
 from lossrun.errors import CheckpointError
 from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, BestWeights, in_checkpoint
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.files.edits import digest
-from lossrun.steps.remembered import BestSoFar, Health
 from lossrun.steps.replica import Replica
+from lossrun.steps.replica_state import RNG, SCHEDULE, STOPPING, check_like, restore_replica
+from lossrun.steps.replica_state import facts as replica_facts
+from lossrun.steps.replica_state import tensors as replica_tensors
 from lossrun.training.criteria import criteria
 from lossrun.training.session import MemberRun, Position, Session
 from lossrun.training.stopwatch import Stopwatch
 
-# Facts about a replica that are no tensors and belong to the metadata.
-_FROZEN: Final = ("stopped_epoch", "diverged_epoch")
+_EPOCH: Final = "epoch."
 
 
 def capture(session: Session) -> Checkpoint:
@@ -28,8 +28,8 @@ def capture(session: Session) -> Checkpoint:
     With several seeds every tensor gains a leading axis, seed by seed.
     """
     best = _where_best_weights_are(session)
-    states = [dict(_tensors(replica, with_best=best == BEST)) for replica in session.replicas]
-    tensors = {f"epoch.{name}": _array(value) for name, value in _sums(session).items()}
+    states = [dict(replica_tensors(replica, with_best=best == BEST)) for replica in session.replicas]
+    tensors = {f"{_EPOCH}{name}": _array(value) for name, value in _sums(session).items()}
     for name in dict.fromkeys(name for state in states for name in state):
         # A frozen seed may lack what the other seeds' optimizers began to keep later. It never takes a step again.
         like = next(state[name] for state in states if name in state)
@@ -42,7 +42,7 @@ def capture(session: Session) -> Checkpoint:
         "step": position.step,
         "epoch_samples": list(session.sums.samples),
         "seeds": [replica.seed for replica in session.replicas],
-        "replicas": [_facts(replica) for replica in session.replicas],
+        "replicas": [replica_facts(replica) for replica in session.replicas],
         PREFIX_KEY: best,
         "seconds": session.seconds,
         "epoch_seconds": session.stopwatch.seconds,
@@ -80,7 +80,11 @@ def _in_a_stack(member: MemberRun) -> dict[str, Any]:
 
 def cut_out(checkpoint: Checkpoint, directory: str) -> Checkpoint:
     """One run's own checkpoint, out of that of its stack. Raises CheckpointError if it is no member."""
-    facts = {name: value for name, value in checkpoint.metadata.items() if name not in ("members", "format_version")}
+    facts = {
+        name: value
+        for name, value in checkpoint.metadata.items()
+        if name not in ("members", "format_version", "tensors")
+    }
     found = [member for member in checkpoint.metadata["members"] if member["directory"] == directory]
     if not found:
         raise CheckpointError(f"the checkpoint of the stack does not hold {directory}")
@@ -133,25 +137,67 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
             member.seconds = recorded["seconds"]
             member.waiting_events = [(event, dict(found)) for event, found in recorded["events"]]
     session.sums.samples = list(facts["epoch_samples"])
-    for name, value in _sums(session).items():
-        value.copy_(torch.from_numpy(tensors[f"epoch.{name}"]))
+    if len(session.sums.samples) != session.step_in_epoch:
+        raise CheckpointError(
+            f"the checkpoint does not fit: epoch_samples has {len(session.sums.samples)} steps, but step "
+            f"{facts['step']} is {session.step_in_epoch} steps into epoch {facts['epoch']}"
+        )
+    _restore_sums(session, tensors)
     best = _best_by_place(session, checkpoint)
+    needed = _needed(session, facts)
     for index, replica in enumerate(session.replicas):
         own = {
-            name: torch.from_numpy(np.array(array[index] if len(seeds) > 1 else array))
+            name: torch.from_numpy(np.array(_of_seed(name, array, index, len(seeds))))
             for name, array in tensors.items()
-            if not name.startswith("epoch.")
+            if not name.startswith(_EPOCH)
         }
         if facts["device"] != session.device.type:
             # The generator of another kind of device has another kind of state, so the epoch's stream starts again.
-            own.pop("rng.state", None)
+            own.pop(RNG, None)
         try:
-            _restore_replica(replica, own, facts["replicas"][index])
+            restore_replica(replica, own, facts["replicas"][index], needed=needed)
             if found := best[index]:
                 keep_as_best(replica, found.tensors)
-        # What is missing from the metadata, what torch says of a model's tensors, and what it says of an optimizer's.
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise CheckpointError(f"the checkpoint does not fit the model or the optimizer: {error}") from error
+        except CheckpointError as error:
+            raise CheckpointError(f"the checkpoint of step {facts['step']} does not fit: {error}") from error
+        # What torch says of an optimizer's tensors, and what a user's own says of its state.
+        except (KeyError, RuntimeError, ValueError, TypeError) as error:
+            raise CheckpointError(
+                f"the checkpoint of step {facts['step']} does not fit the model or the optimizer: {error}"
+            ) from error
+
+
+def _needed(session: Session, facts: Mapping[str, Any]) -> list[str]:
+    """The names that every seed's state must have, besides those of the model and the loss."""
+    found = []
+    if facts["step"] and facts["device"] == session.device.type:
+        found.append(RNG)
+    # Criteria that the config has only now begin without any state.
+    reached_under = facts.get("members", [facts])[0].get("criteria", {})
+    if reached_under.get("early_stopping") and session.config.early_stopping:
+        found.append(STOPPING)
+    if reached_under.get("plateau") and session.plateau:
+        found += [f"{SCHEDULE}{name}" for name in session.plateau.start().numbers()]
+    return found
+
+
+def _restore_sums(session: Session, tensors: Mapping[str, np.ndarray]) -> None:
+    expected = _sums(session)
+    for name in expected:
+        if f"{_EPOCH}{name}" not in tensors:
+            raise CheckpointError(f"the checkpoint does not fit: {_EPOCH}{name} is missing")
+        kept = torch.from_numpy(tensors[f"{_EPOCH}{name}"])
+        check_like(f"{_EPOCH}{name}", kept, expected[name])
+        expected[name].copy_(kept)
+
+
+def _of_seed(name: str, array: np.ndarray, index: int, seeds: int) -> np.ndarray:
+    if seeds == 1:
+        return array
+    if array.shape[:1] != (seeds,):
+        raise CheckpointError(f"{name} has the shape {list(array.shape)}; expected {seeds} seeds on its first axis")
+    one: np.ndarray = array[index]
+    return one
 
 
 def _best_by_place(session: Session, checkpoint: Checkpoint) -> list[BestWeights | None]:
@@ -185,6 +231,11 @@ def keep_best(replica: Replica) -> None:
 def keep_as_best(replica: Replica, arrays: Mapping[str, np.ndarray]) -> None:
     """Keep weights that were read from a file as the best ones."""
     like = replica.network.state_dict()
+    for name in (*like, *arrays):
+        if name not in arrays or name not in like:
+            what = "is missing" if name not in arrays else "is nothing that the model has"
+            raise CheckpointError(f"the checkpoint does not fit: {BEST}{name} {what}")
+        check_like(f"{BEST}{name}", torch.from_numpy(arrays[name]), like[name])
     replica.best_weights = {name: torch.from_numpy(array).to(like[name].device) for name, array in arrays.items()}
 
 
@@ -198,75 +249,6 @@ def _where_best_weights_are(session: Session) -> str | None:
         return None
     current = all(replica.best.step == session.position.step for replica in with_best)
     return MODEL if current else BEST
-
-
-def _tensors(replica: Replica, *, with_best: bool) -> Iterator[tuple[str, Tensor]]:
-    for name, tensor in replica.network.state_dict().items():
-        yield f"{MODEL}{name}", tensor
-    if with_best:
-        for name, tensor in replica.best_weights.items():
-            yield f"{BEST}{name}", tensor
-    for name, tensor in replica.objective.state_dict().items():
-        yield f"loss.{name}", tensor
-    for index, state in replica.optimizer.state_dict()["state"].items():
-        for name, value in state.items():
-            # torch's optimizers keep tensors, and None for a momentum that has not begun; a user's may keep numbers.
-            if value is not None:
-                yield f"optimizer.{index}.{name}", torch.as_tensor(value)
-    if replica.generator_state is not None:
-        yield "rng.state", replica.generator_state
-    if replica.stopping:
-        yield "stopping.state", _watch_state(replica.stopping)
-    if replica.plateau:
-        for name, number in replica.plateau.numbers().items():
-            yield f"schedule.{name}", torch.tensor(number, dtype=torch.float64)
-
-
-def _restore_replica(replica: Replica, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    def under(prefix: str) -> dict[str, Tensor]:
-        return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-    replica.network.load_state_dict(under("model."))
-    replica.objective.load_state_dict(under("loss."))
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in under("optimizer.").items():
-        index, _, key = name.partition(".")
-        state.setdefault(int(index), {})[key] = tensor
-    if state:
-        groups = replica.optimizer.state_dict()["param_groups"]
-        replica.optimizer.load_state_dict({"state": state, "param_groups": groups})
-    replica.generator_state = tensors.get("rng.state")
-    if replica.stopping and "stopping.state" in tensors:
-        _restore_watch(replica.stopping, tensors["stopping.state"])
-    if replica.plateau and (numbers := under("schedule.")):
-        replica.plateau = PlateauState.from_numbers({name: float(tensor) for name, tensor in numbers.items()})
-    best = facts["best"]
-    replica.best.value, replica.best.epoch, replica.best.step = best["value"], best["epoch"], best["step"]
-    for name in _FROZEN:
-        setattr(replica, name, facts[name])
-    replica.withdrawn_epoch = facts.get("withdrawn_epoch")  # only in the checkpoint of a stack
-    replica.thaws = facts.get("thaws", False)  # older versions thawed at once
-    replica.health = Health(**facts["health"])
-
-
-def _facts(replica: Replica) -> dict[str, Any]:
-    best = replica.best
-    return {
-        "best": {"value": best.value, "epoch": best.epoch, "step": best.step},
-        **{name: getattr(replica, name) for name in _FROZEN},
-        **({} if replica.withdrawn_epoch is None else {"withdrawn_epoch": replica.withdrawn_epoch}),
-        "thaws": replica.thaws,
-        "health": replica.health.facts(),
-    }
-
-
-def _watch_state(watch: BestSoFar) -> Tensor:
-    return torch.tensor([watch.value, watch.epoch, watch.step, watch.bad_epochs], dtype=torch.float64)
-
-
-def _restore_watch(watch: BestSoFar, state: Tensor) -> None:
-    value, epoch, step, bad_epochs = state.tolist()
-    watch.value, watch.epoch, watch.step, watch.bad_epochs = value, int(epoch), int(step), int(bad_epochs)
 
 
 def _sums(session: Session) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from lossrun.analysis.checkpoint_listing import best_weights, saved_files
 from lossrun.records import checkpoints, ledger, recorded
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.run_directory import RunDirectory
+from tests.conftest import state_of
 
 
 def rows(epoch, seed):
@@ -19,7 +20,7 @@ def run(make_run):
     run = make_run(rows=rows, config={"seeds": [0, 1]}, finish=False)
     files = RunDirectory(run.path)
     for step, epoch in ((0, 1), (6, 3)):
-        state = Checkpoint({"model.w": np.zeros(3)}, {"epoch": epoch, "step": step})
+        state = Checkpoint({"model.w": np.zeros(3)}, state_of(step, epoch=epoch))
         checkpoints.save(files.checkpoints, step, state, keep=3)
     line = {"body.output.bias": np.array([1.0]), "body.output.weight": np.array([[2.0, 3.0]])}
     finish(files, line)

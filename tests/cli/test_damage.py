@@ -177,7 +177,7 @@ def test_what_means_the_same_is_the_same(lossrun: Run, run: Path) -> None:
     for name in ("history.jsonl", "ledger.jsonl"):
         (run / name).write_bytes((run / name).read_bytes().replace(b"\n", b"\r\n"))
     for command, result in commands(lossrun, run).items():
-        assert (command, result.code, "edited" in result.err + result.out) == (command, 0, False)
+        assert (command, result.code, "edited" in result.err + result.out) == (command, 0, False), result.err
     assert lossrun("resume", "first", "--set", "epochs=4").code == 0
     assert b"\r" not in (run / "history.jsonl").read_bytes()
     resumed = recorded.load(run)

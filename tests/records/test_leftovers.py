@@ -9,6 +9,7 @@ from lossrun.records import checkpoints, ledger, leftovers, lock, recorded
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.leftovers import remove, superfluous, whole_runs
 from lossrun.records.run_directory import RunDirectory
+from tests.conftest import state_of
 
 LATER = datetime.now(UTC) + timedelta(hours=2)  # old enough for whatever the tests make
 STEPS = (0, 3, 6, 9)
@@ -27,7 +28,7 @@ def make(make_run):
         run = make_run(name, rows=rows, finish=False, **options)
         files = RunDirectory(run.path)
         for step in steps:
-            state = Checkpoint({"model.w": np.full(50, float(step))}, {"epoch": 1, "step": step, "history_length": 0})
+            state = Checkpoint({"model.w": np.full(50, float(step))}, state_of(step))
             checkpoints.save(files.checkpoints, step, state, keep=9)
         best = None
         if steps:

@@ -34,7 +34,8 @@ def forget(run: RunDirectory, *keys: str) -> None:
     for path in paths:
         path.unlink()
     for one in reversed(found):
-        facts = {key: value for key, value in one.metadata.items() if key not in keys}
+        facts = {key: value for key, value in one.metadata.items() if key not in (*keys, "tensors")}
+        facts["format_version"] = 1
         facts["replicas"] = [{k: v for k, v in each.items() if k not in keys} for each in facts["replicas"]]
         checkpoints.save(run.checkpoints, facts["step"], Checkpoint(one.tensors, facts), keep=99)
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import yaml
 
 from lossrun.errors import RunError
+from lossrun.files import read_regular
 
 HEADING: Final = "# The resolved config of this run, every default written out. To change the run: `resume --set`.\n"
 
@@ -39,7 +40,7 @@ def read(path: Path) -> dict[str, Any]:
         RunError: If it cannot be read, or is not a mapping.
     """
     try:
-        text = path.read_bytes()
+        text = read_regular(path)
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror or error}") from error
     return parsed(path, text)

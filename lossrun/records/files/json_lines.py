@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import RunError
+from lossrun.files import LARGE, open_regular, read_regular
 from lossrun.records.files import durable, strict_json
 from lossrun.records.files.digests import with_unix_lines
 
 # More than one: a single NUL byte is a blank with one bit flipped.
 _NUL: Final = b"\0\0"
+LONGEST_LINE: Final = 1 << 26  # bytes
 BLOCK_BYTES: Final = 131_072  # read at a time; larger blocks are slower, because each needs new memory
 
 
@@ -53,9 +55,9 @@ def read_plain(
     rest = b""
     torn = False
     try:
-        with path.open("rb", buffering=0) as file, _collector_paused():
+        with open_regular(path) as file, _collector_paused():
             # Blocks save memory; for a line longer than a block, the size is doubled.
-            while block := file.read(max(BLOCK_BYTES, len(rest))):
+            while block := file.raw.read(max(BLOCK_BYTES, len(rest))):
                 lines, newline, rest = (rest + block).rpartition(b"\n")
                 if newline:
                     if raw is not None:
@@ -68,7 +70,15 @@ def read_plain(
                     if lines or not torn:
                         rows = _rows(path, lines, count + 1)
                         count += len(rows)
-                        take(rows)
+                        try:
+                            take(rows)
+                        except ValueError as error:
+                            raise RunError(f"{path}: {error}; the file is damaged: restore it from a copy") from error
+                if len(rest) > LONGEST_LINE:
+                    raise RunError(
+                        f"{path}, line {count + 1}: longer than {LONGEST_LINE} bytes; the file is damaged: restore it "
+                        "from a copy"
+                    )
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -92,7 +102,7 @@ def whole_lines(path: Path) -> bytes:
     """Return the complete lines; what is incomplete after them is removed from the file."""
     if not path.exists():
         return b""
-    content = path.read_bytes()
+    content = read_regular(path, LARGE)
     whole = content.rfind(b"\n") + 1
     start_of_last = content.rfind(b"\n", 0, max(0, whole - 1)) + 1
     if _NUL in content[start_of_last:whole]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 NON_FINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 _WRITER: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+_TOO_DEEP: Final = "lists and mappings are nested too deeply"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _AS_THEY_ARE: Final = {float, int, bool, NoneType}
 # The standard library reads this many characters in the time it takes to import pydantic's reader. That one is several
@@ -49,17 +50,31 @@ def loads_plain(text: str | bytes) -> Any:
         # It also refuses valid JSON (a lone surrogate, great depth), and the standard library names the place.
         with suppress(ValueError):
             return from_json(text, allow_inf_nan=False, cache_strings="keys")
-    return json.loads(text, parse_constant=_refuse)
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
 
 
 def restored(value: Any) -> Any:
-    """Return `value` with the three strings turned back into numbers, at any depth."""
+    """Return `value` with the three strings turned back into numbers.
+
+    Raises:
+        ValueError: If it is nested more deeply than anything that lossrun writes.
+    """
+    try:
+        return _restored(value)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+
+
+def _restored(value: Any) -> Any:
     if isinstance(value, str):
         return NON_FINITE.get(value, value)
     if isinstance(value, dict):
-        return {key: item if type(item) in _AS_THEY_ARE else restored(item) for key, item in value.items()}
+        return {key: item if type(item) in _AS_THEY_ARE else _restored(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [restored(item) for item in value]
+        return [_restored(item) for item in value]
     return value
 
 

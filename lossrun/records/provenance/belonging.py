@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lossrun.files import LARGE, read_regular
 from lossrun.records import ledger
 from lossrun.records.files import config_file
 from lossrun.records.files.digests import Marked, PrefixDigest, with_unix_lines
@@ -45,7 +46,7 @@ class Belonging:
         mark = PrefixDigest.found_in(checkpoint.get("history"))
         if mark is not None and mark.length:
             content = Marked([mark])
-            content.add(with_unix_lines(self.history_path.read_bytes()) if self.history_path.exists() else b"")
+            content.add(with_unix_lines(read_regular(self.history_path, LARGE)) if self.history_path.exists() else b"")
             if content.agrees_with(mark) is False:
                 return "history.jsonl has changed since this checkpoint was saved"
         return ""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lossrun.errors import RunError
+from lossrun.files import read_regular
 from lossrun.records.files import digests
 from lossrun.records.files.digests import DAMAGED
 from lossrun.records.provenance.source_code import recorded_source
@@ -32,7 +33,7 @@ def changed_files(run: RecordedRun, folder: Path) -> list[Path]:
             for name in (f"{stem}.py", f"{stem}/__init__.py"):
                 path = folder / name
                 if path.is_file():
-                    if digests.of_bytes(path.read_bytes()) != digest:
+                    if digests.of_bytes(read_regular(path)) != digest:
                         changed.append(path)
                 elif (copies / name).is_file():
                     changed.append(path)

@@ -12,6 +12,7 @@ from lossrun.data import Data, Scaling
 from lossrun.data.samples.preparation import Preparation, preparation_of
 from lossrun.data.samples.scaling import coarse_columns
 from lossrun.errors import DataError, RunError
+from lossrun.files import read_regular
 from lossrun.records.files import digests, strict_json
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
@@ -58,17 +59,18 @@ def read(path: Path, digest: str) -> dict[int, RecordedPreparation]:
         RunError: If the file is missing or damaged.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from error
-    tree = strict_json.loads(digests.checked(str(path), digests.with_unix_lines(content), digest))
+    checked = digests.checked(str(path), digests.with_unix_lines(content), digest)
     try:
+        tree = strict_json.loads(checked)
         forms = [
             RecordedPreparation(Preparation.from_json(one["form"]), bool(one["wide"]), _facts(one["facts"]))
             for one in tree["forms"]
         ]
         return {int(seed): forms[place] for seed, place in tree["seeds"].items()}
-    except (DataError, KeyError, TypeError, ValueError, IndexError) as error:
+    except (DataError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise RunError(f"cannot read {path}: {error}; it was written by another version of lossrun") from error
 
 

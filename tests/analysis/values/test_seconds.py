@@ -39,7 +39,6 @@ CASES = {
     "in groups of two": (6, [2, 2, 2], 0.5 / 3, 2, "6 seeds, up to 2 at once"),
     "not recorded": (5, None, 0.5, None, "5 seeds"),
     "damaged": (5, [2, 2], 0.5, None, "5 seeds"),
-    "no numbers": (2, ["1", "1"], 0.5, None, "2 seeds"),
 }
 
 

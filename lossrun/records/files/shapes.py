@@ -1,0 +1,116 @@
+"""Declare what a file that is read back must hold, and name the first key that does not fit.
+
+A shape takes a value and its key, and returns the problem, or "" if the value fits. Keys that a shape does not name may
+be there: a newer version of the same format may write more.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from lossrun.records.files import strict_json
+
+Shape: TypeAlias = Callable[[Any, str], str]
+
+LARGEST: Final = 2**63 - 1
+_SHOWN: Final = 40  # characters of a value in a message
+
+
+def whole(at_least: int = 0, at_most: int = LARGEST) -> Shape:
+    """An integer in a range."""
+    bounds = f"an integer from {at_least} on" if at_most == LARGEST else f"an integer from {at_least} to {at_most}"
+
+    def problem(value: Any, key: str) -> str:
+        fits = type(value) is int and at_least <= value <= at_most
+        return "" if fits else _not(value, key, bounds)
+
+    return problem
+
+
+def number(*, at_least: float | None = None) -> Shape:
+    """A real number, NaN and infinity included unless there is a bound."""
+
+    def problem(value: Any, key: str) -> str:
+        fits = type(value) in (int, float) and (at_least is None or value >= at_least)
+        return "" if fits else _not(value, key, "a number" if at_least is None else f"a number from {at_least:g} on")
+
+    return problem
+
+
+def text(value: Any, key: str) -> str:
+    """A string."""
+    return "" if isinstance(value, str) else _not(value, key, "text")
+
+
+def truth(value: Any, key: str) -> str:
+    """True or false."""
+    return "" if isinstance(value, bool) else _not(value, key, "true or false")
+
+
+def mapping(value: Any, key: str) -> str:
+    """A mapping with any content."""
+    return "" if isinstance(value, dict) else _not(value, key, "a mapping")
+
+
+def one_of(*values: Any) -> Shape:
+    """One of a few values."""
+    return lambda value, key: "" if value in values else _not(value, key, " or ".join(map(str, values)))
+
+
+def or_none(shape: Shape) -> Shape:
+    """The shape, or null."""
+    return lambda value, key: "" if value is None else shape(value, key)
+
+
+def list_of(shape: Shape, *, length: int | None = None, at_least: int = 0) -> Shape:
+    """A list whose items all have one shape."""
+
+    def problem(value: Any, key: str) -> str:
+        if not isinstance(value, list):
+            return _not(value, key, "a list")
+        if length not in (None, len(value)) or len(value) < at_least:
+            wanted = f"{length}" if length is not None else f"at least {at_least}"
+            return f"{key} has {len(value)} items; expected {wanted}"
+        found = (shape(item, f"{key}[{place}]") for place, item in enumerate(value))
+        return next(filter(None, found), "")
+
+    return problem
+
+
+def each(shape: Shape, names: Shape = text) -> Shape:
+    """A mapping whose values all have one shape; `names` is the shape of its keys."""
+
+    def problem(value: Any, key: str) -> str:
+        if not isinstance(value, dict):
+            return _not(value, key, "a mapping")
+        found = (names(name, f"a key of {key}") or shape(item, f"{key}.{name}") for name, item in value.items())
+        return next(filter(None, found), "")
+
+    return problem
+
+
+def record(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> Shape:
+    """A mapping with these keys; what is optional may be missing, and must fit if it is there."""
+    every = {**required, **(optional or {})}
+
+    def problem(value: Any, key: str) -> str:
+        if not isinstance(value, dict):
+            return _not(value, key, "a mapping")
+        prefix = f"{key}." if key else ""
+        for name in required:
+            if name not in value:
+                return f"{prefix}{name} is missing"
+        for name, shape in every.items():
+            if name in value and (found := shape(value[name], f"{prefix}{name}")):
+                return found
+        return ""
+
+    return problem
+
+
+def _not(value: Any, key: str, expected: str) -> str:
+    try:
+        shown = strict_json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        shown = type(value).__name__
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+    return f"{key or 'it'} is {shown}; expected {expected}"

@@ -1,0 +1,290 @@
+"""What each file of a run holds: keys, types and bounds of everything that is read back.
+
+A file that does not fit is refused with its name and the key, before anybody computes with its values.
+"""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from lossrun.errors import RunError
+from lossrun.records.files.digests import DAMAGED
+from lossrun.records.files.rows import Rows
+from lossrun.records.files.shapes import (
+    LARGEST,
+    Shape,
+    each,
+    list_of,
+    mapping,
+    number,
+    one_of,
+    or_none,
+    record,
+    text,
+    truth,
+    whole,
+)
+
+_COUNT: Final = whole()
+# The name of a diagnosis. One is called "nan", which strict JSON reads as a number.
+_NAME: Final[Shape] = lambda value, key: "" if isinstance(value, float) else text(value, key)  # noqa: E731
+_EPOCH: Final = whole(1)
+_MARK: Final = record({"length": _COUNT, "digest": text})
+_SECONDS: Final = number(at_least=0)
+_CHANGE: Final = list_of(lambda value, key: "", length=2)
+
+# A component as a resolved config has it.
+_CHOICE: Final = record({"name": text})
+CONFIG: Final = record(
+    {
+        "dataset": _CHOICE,
+        "model": _CHOICE,
+        "loss": _CHOICE,
+        "optimizer": _CHOICE,
+        "learning_rate": number(),
+        "epochs": _COUNT,
+        "best": record({"metric": text}, {"mode": one_of("min", "max", "auto")}),
+    },
+    {
+        "name": or_none(text),
+        "tags": or_none(list_of(text)),
+        "seed": _COUNT,
+        "seeds": or_none(lambda value, key: (list_of(_COUNT) if isinstance(value, list) else _COUNT)(value, key)),
+        "schedule": _CHOICE,
+        "early_stopping": or_none(mapping),
+        "checkpoint": mapping,
+    },
+)
+_PARTS: Final = lambda value, key: (  # noqa: E731  # one number, or a list with one for each seed
+    list_of(_COUNT)(value, key) if isinstance(value, list) else _COUNT(value, key)
+)
+ENVIRONMENT: Final = record(
+    {},
+    {
+        "id": text,
+        "lossrun": text,
+        "torch": text,
+        "numpy": text,
+        "python": text,
+        "platform": text,
+        "device": text,
+        "device_name": text,
+        "cpu_capability": text,
+        "products": text,
+        "threads": whole(1),
+        "host": text,
+        "git_commit": or_none(text),
+        "command": text,
+        "directory": text,
+        "data_dir": text,
+        "from_runs_dir": or_none(text),
+        "data_from_runs_dir": or_none(text),
+        "step": text,
+        "chunks": list_of(whole(1)),
+        "task": or_none(text),
+        "data": each(or_none(text)),
+        "samples": each(_PARTS),
+        "class_counts": mapping,
+        "classes": list_of(text),
+    },
+)
+_SCORES: Final = or_none(each(number()))
+_SEED: Final = record(
+    {},
+    {
+        "best_epoch": or_none(_EPOCH),
+        "best_step": or_none(_COUNT),
+        "stopped_epoch": or_none(_EPOCH),
+        "diverged_epoch": or_none(_EPOCH),
+        "test_at_last": _SCORES,
+        "test_at_best": _SCORES,
+        "classes_at_best": mapping,
+    },
+)
+_FINDING: Final = record(
+    {},
+    {
+        "seed": _COUNT,
+        "epoch": _EPOCH,
+        "step": _COUNT,
+        "diagnosis": _NAME,
+        "train_loss": number(),
+        "learning_rate": number(),
+        "grad_norm": number(),
+        "history": _MARK,
+    },
+)
+_NUMERAL: Final[Shape] = lambda value, key: "" if value.isdecimal() else f"{key} is no seed"  # noqa: E731
+# What a run's ledger says of each event. Its lines carry digests, so no key can get lost unnoticed; versions differ in
+# what they write. Those of a sweep are other events, and `sweep_directory` reads them.
+EVENTS: Final[Mapping[str, Shape]] = {
+    "started": record(
+        {}, {"epochs": _COUNT, "preparation": text, "config": CONFIG, "config_digest": text, "environment": ENVIRONMENT}
+    ),
+    "resumed": record(
+        {},
+        {
+            "epoch": _EPOCH,
+            "step": _COUNT,
+            "changes": each(_CHANGE),
+            "config": CONFIG,
+            "environment": ENVIRONMENT,
+            "history": _MARK,
+        },
+    ),
+    "diagnosed": _FINDING,
+    "diverged": _FINDING,
+    "stopped": record({}, {"reason": text, "epoch": _EPOCH, "step": _COUNT}),
+    "finished": record(
+        {},
+        {
+            "epoch": _COUNT,
+            "step": _COUNT,
+            "seeds": each(_SEED, _NUMERAL),
+            "seconds": _SECONDS,
+            "predictions": or_none(text),
+            "best_weights": or_none(text),
+            "history": _MARK,
+        },
+    ),
+}
+OWNER: Final = record(
+    {"pid": whole(1), "host": text, "since": text, "process_start": or_none(_COUNT)}, {"digest": text, "lock": text}
+)
+
+_CRITERION: Final = or_none(mapping)
+_HEALTH: Final = record(
+    {
+        "first_loss": number(),
+        "losses": list_of(number()),
+        "recent": number(),
+        "suspicious": _COUNT,
+        "named": list_of(_NAME),
+        "gradient_norm": number(),
+    }
+)
+_REPLICA: Final = {
+    "best": record({"value": number(), "epoch": _COUNT, "step": _COUNT}),
+    "stopped_epoch": or_none(_EPOCH),
+    "diverged_epoch": or_none(_EPOCH),
+    "health": _HEALTH,
+}
+_STATE: Final[dict[str, Shape]] = {
+    "epoch": _EPOCH,
+    "step": _COUNT,
+    "epoch_samples": list_of(whole(1)),
+    "good_step": _COUNT,
+    "seeds": list_of(_COUNT, at_least=1),
+    "seconds": _SECONDS,
+    "config": text,
+    "device": one_of("cpu", "cuda", "mps", "xpu"),
+    "data": each(text),
+    "history_length": _COUNT,
+}
+_SECOND: Final[dict[str, Shape]] = {
+    "replicas": list_of(record({**_REPLICA, "thaws": truth})),
+    "best_weights": or_none(one_of("model.", "best.")),
+    "criteria": record(
+        {"best": record({"metric": text, "mode": text}), "early_stopping": _CRITERION, "plateau": _CRITERION}
+    ),
+    "epoch_seconds": _SECONDS,
+    "run": or_none(text),
+    "history": _MARK,
+}
+_MEMBER: Final = record(
+    {
+        **{name: _SECOND[name] for name in ("criteria", "run", "history")},
+        **{name: _STATE[name] for name in ("good_step", "config", "history_length", "seconds")},
+        "directory": text,
+        "first": _COUNT,
+        "count": whole(1),
+        "end": or_none(list_of(_COUNT, length=2)),
+        "events": list_of(list_of(lambda value, key: "", length=2)),
+    }
+)
+_TENSORS: Final[dict[str, Shape]] = {"tensors": each(text)}
+_BEST: Final[dict[str, Shape]] = {
+    "best": list_of(record({"seed": _COUNT, "epoch": _EPOCH, "step": _COUNT}), at_least=1)
+}
+# The metadata of a checkpoint, and of the file of best weights, by format version.
+STATE: Final[Mapping[int, Shape]] = {
+    1: record({**_STATE, "replicas": list_of(record(_REPLICA))}),
+    2: record({**_STATE, **_SECOND, "replicas": list_of(record(_REPLICA, {"thaws": truth}))}),
+    3: record({**_STATE, **_SECOND, **_TENSORS}),
+}
+# Cells of a sweep that are trained as one share a checkpoint, which says of each what a checkpoint of its own would.
+STACK: Final = record(
+    {
+        **{name: _STATE[name] for name in ("epoch", "step", "epoch_samples", "seeds", "seconds", "device", "data")},
+        **{name: _SECOND[name] for name in ("replicas", "best_weights", "epoch_seconds")},
+        **_TENSORS,
+        "members": list_of(_MEMBER, at_least=1),
+    }
+)
+BEST: Final[Mapping[int, Shape]] = {
+    1: record({"seed": _COUNT, "epoch": _EPOCH, "step": _COUNT}),
+    2: record(_BEST),
+    3: record({**_BEST, **_TENSORS}),
+}
+
+
+def state_problem(metadata: Mapping[str, Any], version: int) -> str:
+    """Return what is wrong with a checkpoint's metadata, or ""."""
+    if "members" in metadata:
+        return STACK(metadata, "")
+    if found := STATE[version](metadata, ""):
+        return found
+    if len(metadata["replicas"]) != len(metadata["seeds"]):
+        return (
+            f"replicas has {len(metadata['replicas'])} items; expected one for each of {len(metadata['seeds'])} seeds"
+        )
+    if metadata["good_step"] > metadata["step"]:
+        return f"good_step is {metadata['good_step']}; expected at most the step, {metadata['step']}"
+    if version > 1 and metadata["best_weights"] is None and any(one["best"]["epoch"] for one in metadata["replicas"]):
+        return "best_weights is null, but there was a best epoch"
+    if version < 3 and "tensors" in metadata:
+        return f"format_version is {version}, but its tensors are listed, as in version 3"
+    return ""
+
+
+def check(path: Path, value: Any, shape: Shape) -> None:
+    """Check the content of a file.
+
+    Raises:
+        RunError: If it does not fit, with the file and the key.
+    """
+    if problem := shape(value, ""):
+        raise RunError(f"{path}: {problem}; {DAMAGED}")
+
+
+def check_events(path: Path, events: Sequence[Mapping[str, Any]]) -> None:
+    """Check a run's ledger. Events that only newer versions know are left alone.
+
+    Raises:
+        RunError: For an event that does not fit, with its line and the key.
+    """
+    for number_, event in enumerate(events, 1):
+        shape = EVENTS.get(event["event"])
+        if shape and (problem := shape(event, "")):
+            raise RunError(f"{path}, line {number_}: {event['event']}: {problem}; {DAMAGED}")
+
+
+def check_rows(path: Path, rows: Rows) -> None:
+    """Check a history, column by column.
+
+    Raises:
+        RunError: For a column that holds something else than its numbers.
+    """
+    for name in rows.names:
+        least = {"epoch": 1, "step": 0, "seed": 0}.get(name)
+        column = rows.column(name)
+        if isinstance(column, list):
+            shape = or_none(number()) if least is None else or_none(whole(least, LARGEST))
+            problem = next(filter(None, (shape(value, name) for value in column)), "")
+        elif least is not None and not (isinstance(column, array) and column.typecode == "q" and min(column) >= least):
+            problem = f"{name} holds other values than integers from {least} on"
+        else:
+            problem = ""
+        if problem:
+            raise RunError(f"{path}: {problem}; {DAMAGED}")
