@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from lossrun.analysis.values.constant_answers import constant_remark
 from lossrun.catalog.declaration import Layer
+from lossrun.catalog.schedules import moves
 from lossrun.config.config import Best
 from lossrun.experiment import Experiment
 from lossrun.health.finding import Finding
@@ -70,7 +71,7 @@ def train_on_screen(
         task=experiment.facts.task,
         epochs=config.epochs,
         seeds=len(config.seeds),
-        constant_rate=config.schedule.name == "constant" and not config.schedule["warmup_epochs"],
+        constant_rate=not (moves(config.schedule.name) or config.schedule["warmup_epochs"]),
     )
     recent: deque[EpochRecord] = deque(maxlen=STEADY + 1)
     # If rows and bar go to the same terminal, they share a console, or they would overwrite each other.

@@ -1,70 +1,22 @@
 """The datasets that a config may name. `data/` reads or computes their arrays."""
 
-from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from lossrun.catalog.dataset_parameters import (
+    CORRUPT,
+    SAMPLES,
+    SEED,
+    SPLIT_SEED,
+    SPLITS,
+    STANDARDIZE,
+    TASK,
+    TEST,
+    VALIDATION,
+    split,
+)
 from lossrun.catalog.declaration import Component, DatasetDeclaration, also
-from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter
-
-VALIDATION: Final = Parameter(
-    "validation",
-    int | float,
-    0.1,
-    "held out of the training part to choose the best epoch: a count (integer) or a share (below 1); 0 for none",
-    at_least=0,
-)
-TEST: Final = Parameter(
-    "test",
-    int | float | Literal["official"],
-    0.2,
-    "held out for the final score: a count (integer) or a share (below 1); 0 for none",
-    at_least=0,
-)
-OFFICIAL_TEST: Final = Parameter(
-    "test", int | float | Literal["official"], "official", "the official test set, or as above", at_least=0
-)
-SPLIT_SEED: Final = Parameter(
-    "split_seed",
-    int | Literal["seed"],
-    0,
-    "which random split; seed: each seed of the run draws its own split. The intervals of compare then also cover the "
-    "choice of the split and are wider, because training parts overlap; with a few dominant outliers they are still "
-    "too narrow",
-    at_least=0,
-)
-STANDARDIZE: Final = KeyGroup(
-    "standardize",
-    (
-        Parameter("inputs", bool, False, "scale to mean 0 and standard deviation 1, per column (images: all pixels)"),
-        Parameter("targets", bool, False, "the same for regression targets; metrics stay in original units"),
-    ),
-    {"inputs": False, "targets": False},
-    "scaling, fitted on the training part",
-    short_for="inputs",
-)
-CORRUPT: Final = KeyGroup(
-    "corrupt",
-    (
-        Parameter("label_noise", float, 0.0, "share of labels replaced by another class", at_least=0, at_most=1),
-        Parameter("outliers", float, 0.0, "share of regression targets displaced", at_least=0, at_most=1),
-        Parameter("outlier_scale", float, 10.0, "size of the displacement", unit="target deviations", above=0),
-        Parameter("seed", int, 0, "which random samples are damaged", at_least=0),
-    ),
-    None,
-    "damage to the training targets only",
-)
-SEED: Final = Parameter("seed", int, 0, "which random sample", at_least=0)
-SAMPLES: Final = Parameter("samples", int, 1000, "number of samples, all parts together", at_least=2)
-TASK: Final = Parameter(
-    "task",
-    Literal["regression", "binary", "multiclass", "multilabel"] | None,
-    None,
-    "kind of targets; left out: derived from the targets, if they are unambiguous",
-)
-SPLITS: Final[tuple[Key, ...]] = (VALIDATION, TEST, SPLIT_SEED, STANDARDIZE, CORRUPT)
-OFFICIAL_SPLITS: Final[tuple[Key, ...]] = (VALIDATION, OFFICIAL_TEST, SPLIT_SEED, STANDARDIZE, CORRUPT)
-# Keys that lossrun itself applies to every dataset, a user's own included; the dataset's function gets all others.
-COMMON_KEYS: Final = tuple(key.name for key in SPLITS)
+from lossrun.catalog.image_datasets import IMAGE_DATASETS
+from lossrun.catalog.parameter import REQUIRED, Nested, Parameter
 
 NOISES: Final[tuple[Component, ...]] = (
     Component(
@@ -93,24 +45,15 @@ NOISES: Final[tuple[Component, ...]] = (
 )
 
 
-def _images(name: str, meaning: str) -> DatasetDeclaration:
-    return DatasetDeclaration(
-        name=name,
-        meaning=meaning,
-        parameters=OFFICIAL_SPLITS,
-        tasks=("multiclass",),
-        task="multiclass",
-        input_shape=(1, 28, 28),
-        target_size=10,
-        count=60_000,
-        test_count=10_000,
-        may_be_bytes=True,
-        reader="images",
-    )
-
-
 def _scikit_learn(
-    name: str, meaning: str, task: Any, inputs: int, count: int, classes: tuple[str, ...] = ()
+    name: str,
+    meaning: str,
+    task: Any,
+    inputs: int,
+    count: int,
+    classes: tuple[str, ...] = (),
+    *,
+    largest_input: float = 0.0,
 ) -> DatasetDeclaration:
     return DatasetDeclaration(
         name=name,
@@ -122,6 +65,7 @@ def _scikit_learn(
         target_size=len(classes) if task == "multiclass" else 1,
         count=count,
         classes=classes,
+        largest_input=largest_input,
         package="scikit-learn",
         reader="scikit_learn",
     )
@@ -147,41 +91,8 @@ _COLUMN: Final = str | int
 _COLUMNS: Final = str | int | list[str | int]
 
 
-def _contradicting_splits(split: Mapping[str, Any]) -> str:
-    """Return which two keys of a split contradict each other, or ""."""
-    ways = [name for name in ("column", "groups", "order") if split[name] is not None]
-    files = [name for name in ("validation", "test") if split[name] is not None]
-    if len(ways) > 1 or (ways and files):
-        named = " and ".join([*ways, *files][:2])
-        return f"{named} are two ways to split; keep one"
-    return ""
-
-
-def _split(what: str, kind: Any) -> KeyGroup:
-    return KeyGroup(
-        "split",
-        (
-            Parameter("column", kind | None, None, f"the {what} that says train, validation or test for each row"),
-            Parameter(
-                "groups",
-                kind | None,
-                None,
-                f"the {what} whose equal values keep rows together in one part, such as a patient",
-            ),
-            Parameter("order", kind | None, None, f"the {what} of dates or numbers; the last rows are held out"),
-            Parameter("validation", str | None, None, f"a separate file for validation, with the same {what}s"),
-            Parameter("test", str | None, None, f"a separate file for the test, with the same {what}s"),
-        ),
-        None,
-        "which rows are held out; left out: random ones",
-        contradiction=_contradicting_splits,
-    )
-
-
 DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
-    _images("mnist", "handwritten digits, 28 x 28 grey"),
-    _images("fashion_mnist", "clothes, 28 x 28 grey"),
-    _images("kmnist", "cursive Japanese characters, 28 x 28 grey"),
+    *IMAGE_DATASETS,
     DatasetDeclaration(
         name="synthetic_regression",
         meaning="a known function plus noise",
@@ -262,7 +173,7 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
                 [],
                 "cells that stand for a missing value, besides NA, NaN and null",
             ),
-            _split("column", _COLUMN),
+            split("column", _COLUMN),
             *SPLITS,
         ),
     ),
@@ -287,7 +198,7 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
                 "equal weights",
             ),
             TASK,
-            _split("array", str),
+            split("array", str),
             *SPLITS,
         ),
         may_be_bytes=True,
@@ -310,7 +221,13 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
         ),
     ),
     _scikit_learn(
-        "digits", "handwritten digits, 8 x 8 grey (scikit-learn)", "multiclass", 64, 1797, tuple("0123456789")
+        "digits",
+        "handwritten digits, 8 x 8 grey (scikit-learn)",
+        "multiclass",
+        64,
+        1797,
+        tuple("0123456789"),
+        largest_input=16.0,
     ),
     _scikit_learn(
         "breast_cancer",

@@ -183,11 +183,13 @@ class Schedule(Component):
 
     Attributes:
         depends_on_length: Whether its rate at a step depends on the number of epochs, unless `over_epochs` is set.
+        moves: Whether its rate changes at all; a warm-up does not count.
         contradiction: Returns what is wrong with the parameters as a whole, or "".
     """
 
     kind: str = "schedule"
     depends_on_length: bool = False
+    moves: bool = True
     contradiction: Contradiction = no_contradiction
 
     @property
@@ -261,6 +263,8 @@ class DatasetDeclaration(Component):
         input_shape, target_size: Given if they are fixed.
         count, test_count, classes: Samples, samples of an official test part, and names of the classes, if fixed.
         may_be_bytes: Whether its inputs may be stored as bytes, which take a quarter of the memory of floats.
+        largest_input: The number that its inputs are divided by; 0 if they are not.
+        mirrors, digests: The folders on the web that have its files, and the published digest of each file.
         package: A package that it needs in addition to lossrun.
         reader: The function in `data/sources/readers.py` that reads it, if that is not its own name; one reader can
             serve several datasets. A dataset without a reader is a function in `data/sources/generated.py`.
@@ -274,6 +278,9 @@ class DatasetDeclaration(Component):
     test_count: int = 0
     classes: tuple[str, ...] = ()
     may_be_bytes: bool = False
+    largest_input: float = 0.0
+    mirrors: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
     package: str = ""
     reader: str = ""
 

@@ -11,6 +11,7 @@ The module is one table of declarations, so it is longer than others.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import pairwise
 from typing import Any, Final, Literal
 
@@ -49,6 +50,7 @@ def stairs_without_a_share(parameters: Mapping[str, Any]) -> str:
 SCHEDULES: Final[tuple[Schedule, ...]] = (
     Schedule(
         name="constant",
+        moves=False,
         meaning="the same rate throughout",
         formula="rate",
         when="The first choice to compare losses and optimizers, because nothing else changes. In the last epochs the "
@@ -360,3 +362,9 @@ def epochs_as_in_pytorch(plateau: Mapping[str, Any]) -> dict[str, int]:
 def waits_for_results(name: str) -> bool:
     """Return whether a schedule watches a metric of the run, so that each seed has its own learning rate."""
     return any(schedule.waits_for_results for schedule in SCHEDULES if schedule.name == name)
+
+
+@cache
+def moves(name: str) -> bool:
+    """Return whether the rate of a schedule changes at all; a warm-up does not count."""
+    return any(schedule.moves for schedule in SCHEDULES if schedule.name == name)

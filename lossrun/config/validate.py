@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any, Final
 
 from lossrun.catalog import find, nearest, nearest_name, why_not
-from lossrun.catalog.datasets import SPLITS
+from lossrun.catalog.dataset_parameters import SPLITS
 from lossrun.catalog.declaration import Component, Loss, Optimizer
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, LookupResult
 from lossrun.catalog.losses import INPUTS, REDUCTION

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lossrun.catalog.datasets import SPLIT_SEED, TEST, VALIDATION
+from lossrun.catalog.dataset_parameters import SPLIT_SEED, TEST, VALIDATION
 from lossrun.data.samples import scaling
 from lossrun.data.samples.balance import class_notes
 from lossrun.data.samples.corruption import corrupt

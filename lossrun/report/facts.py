@@ -5,6 +5,7 @@ from typing import Final
 
 from lossrun.catalog import DataFacts, find, get
 from lossrun.catalog.declaration import Layer, Model
+from lossrun.catalog.schedules import moves
 from lossrun.config import Choice, Config
 from lossrun.config.resolve import ignored_class, ignored_label, loss_declaration, output_size
 from lossrun.config.source import Path
@@ -143,9 +144,9 @@ def _has_scaled_targets(config: Config) -> bool:
 def optimizer_line(config: Config, known: DataFacts, written: Container[Path] = ()) -> str:
     shown = _shown("optimizer", config.optimizer, written)
     text = f"{config.optimizer.name}" + (f" ({shown})" if shown else "")
-    schedule = config.schedule.name
+    schedule = f", {config.schedule.name}" if moves(config.schedule.name) else ""
     size, steps = config.samples_per_step(known.train), config.steps_per_epoch(known.train)
-    rate = f"learning rate {config.learning_rate:g}" + (f", {schedule}" if schedule != "constant" else "")
+    rate = f"learning rate {config.learning_rate:g}{schedule}"
     return f"{text}, {rate}\n{_count(config.epochs, 'epoch')} of {_count(steps, 'step')}, batches of {size:,}"
 
 

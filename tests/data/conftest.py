@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lossrun.catalog import get
-from lossrun.catalog.datasets import SPLITS
+from lossrun.catalog.dataset_parameters import SPLITS
 from lossrun.catalog.parameter import REQUIRED
 from lossrun.data import Data, load
 

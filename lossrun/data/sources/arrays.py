@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossrun.catalog.datasets import COMMON_KEYS
+from lossrun.catalog.dataset_parameters import COMMON_KEYS
 from lossrun.catalog.declaration import TASKS, Task
 from lossrun.data.samples.dataset import Dataset, Part, Scaling, UnsplitData
 from lossrun.data.samples.sample_weights import as_weights

@@ -1,17 +1,18 @@
-"""The official image sets: names, mirrors, digests, and reading them.
+"""Download and read the official image sets. Declared in `catalog/image_datasets.py`.
 
-Files lie in <data dir>/<name>/ under their official names, gzipped or not, and are downloaded there when missing. A
-gzipped file is checked against its published digest at every start (SHA-256 of 10 MB takes 5 ms).
+Their files are in <data dir>/<name>/ under their official names, gzipped or not; missing files are downloaded to that
+folder. A gzipped file is checked against its published digest at every start (SHA-256 of 10 MB takes 5 ms).
 """
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from lossrun.catalog.declaration import DatasetDeclaration
+from lossrun.catalog.image_datasets import IMAGE_DATASETS
 from lossrun.data.samples.dataset import Part, Scaling, UnsplitData
 from lossrun.data.sources.array_cache import cached
 from lossrun.data.sources.download import download
@@ -22,96 +23,37 @@ from lossrun.nearby import nearby
 
 TRAIN: Final = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 TEST: Final = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
+# The declared image datasets by name.
+IMAGE_SETS: Final[dict[str, DatasetDeclaration]] = {one.name: one for one in IMAGE_DATASETS}
 
 
-@dataclass(frozen=True, slots=True)
-class ImageSet:
-    """`digests`: in the order of TRAIN and TEST, each "sha256:..." or "md5:...". `mirrors` end in a slash."""
-
-    mirrors: tuple[str, ...]
-    digests: tuple[str, str, str, str]
-    classes: tuple[str, ...]
-    train: int = 60_000
-    test: int = 10_000
-
-    def digest(self, file_name: str) -> str:
-        return self.digests[(*TRAIN, *TEST).index(file_name)]
-
-
-IMAGE_SETS: Final[dict[str, ImageSet]] = {
-    "mnist": ImageSet(
-        mirrors=(
-            "https://ossci-datasets.s3.amazonaws.com/mnist/",
-            "https://storage.googleapis.com/cvdf-datasets/mnist/",
-        ),
-        digests=(
-            "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-        ),
-        classes=tuple("0123456789"),
-    ),
-    # Digests and class names: github.com/zalandoresearch/fashion-mnist, README.
-    "fashion_mnist": ImageSet(
-        mirrors=(
-            "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
-            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-        ),
-        digests=(
-            "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-            "md5:25c81989df183df01b3e8a0aad5dffbe",
-            "md5:bef4ecab320f06d8554ea6380940ec79",
-            "md5:bb300cfdad3c16e7a12a480ee83cd310",
-        ),
-        classes=(
-            "T-shirt/top",
-            "Trouser",
-            "Pullover",
-            "Dress",
-            "Coat",
-            "Sandal",
-            "Shirt",
-            "Sneaker",
-            "Bag",
-            "Ankle boot",
-        ),
-    ),
-    # Digests and class names: torchvision.datasets.KMNIST. No second host of the original files is known.
-    "kmnist": ImageSet(
-        mirrors=("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
-        digests=(
-            "md5:bdb82020997e1d708af4cf47b453dcf7",
-            "md5:e144d726b3acfaa3e44228e80efcd344",
-            "md5:5c965bf0a639b31b8f53240b1b52f4d7",
-            "md5:7320c461ea6c1c855c0b718fb2a4b134",
-        ),
-        classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
-    ),
-}
+def _digest(image_set: DatasetDeclaration, file_name: str) -> str:
+    return image_set.digests[(*TRAIN, *TEST).index(file_name)]
 
 
 def read_images(name: str, data_dir: Path) -> UnsplitData:
-    """The image set of that name: uint8 images (N, 1, 28, 28), int64 labels (N,), an official test part.
+    """Read an image set: uint8 images (N, 1, 28, 28), int64 labels (N,), and the official test part.
 
-    Raises DataError where files are missing and cannot be downloaded, or are not the published ones.
+    Raises:
+        DataError: If files are missing and cannot be downloaded, or are not the published ones.
     """
     image_set = IMAGE_SETS[name]
     files = dict(zip((*TRAIN, *TEST), fetch(name, data_dir), strict=True))
     return UnsplitData(
         task="multiclass",
-        train=_read_part(image_set, TRAIN, files, image_set.train),
-        test=_read_part(image_set, TEST, files, image_set.test),
+        train=_read_part(image_set, TRAIN, files, image_set.count),
+        test=_read_part(image_set, TEST, files, image_set.test_count),
         target_size=len(image_set.classes),
         classes=image_set.classes,
-        input_scaling=Scaling.divide_by(255.0),
+        input_scaling=Scaling.divide_by(image_set.largest_input),
     )
 
 
 def fetch(name: str, data_dir: Path) -> list[Path]:
-    """The four files of an image set, checked, in the order of TRAIN and TEST; missing ones are downloaded.
+    """Return the four files of an image set, in the order of TRAIN and TEST; missing files are downloaded.
 
-    Raises DataError where a file is not the published one, or cannot be had.
+    Raises:
+        DataError: If a file is not the published one, or cannot be downloaded.
     """
     image_set = IMAGE_SETS[name]
     folder = data_dir / name
@@ -119,7 +61,7 @@ def fetch(name: str, data_dir: Path) -> list[Path]:
     for file_name in (*TRAIN, *TEST):
         found = _find(folder, file_name) or _downloaded(name, file_name, folder)
         if found.suffix == ".gz":
-            _check_digest(found, image_set.digest(file_name))
+            _check_digest(found, _digest(image_set, file_name))
         paths.append(found)
     return paths
 
@@ -144,7 +86,7 @@ def _check_digest(path: Path, published: str) -> None:
 
 
 def _elsewhere(folder: Path) -> str:
-    """The folder that may be meant, where this one is misspelt."""
+    """Return which folder may be meant, if this one is misspelt."""
     return "" if folder.parent.is_dir() else nearby(folder)
 
 
@@ -157,7 +99,7 @@ def _downloaded(name: str, file_name: str, folder: Path) -> Path:
     image_set, elsewhere = IMAGE_SETS[name], _elsewhere(folder)  # the download makes the folder
     try:
         failures = download(
-            [mirror + file_name for mirror in image_set.mirrors], image_set.digest(file_name), folder / file_name
+            [mirror + file_name for mirror in image_set.mirrors], _digest(image_set, file_name), folder / file_name
         )
     except OSError as error:
         failures = [f"{folder} cannot be written: {error.strerror or error}"]
@@ -171,12 +113,13 @@ def _downloaded(name: str, file_name: str, folder: Path) -> Path:
     )
 
 
-def _read_part(image_set: ImageSet, names: tuple[str, str], files: Mapping[str, Path], samples: int) -> Part:
-    images, labels = (_read_array(files[name], image_set.digest(name)) for name in names)
-    if images.shape != (samples, 28, 28) or labels.shape != (samples,):
+def _read_part(image_set: DatasetDeclaration, names: tuple[str, str], files: Mapping[str, Path], samples: int) -> Part:
+    images, labels = (_read_array(files[name], _digest(image_set, name)) for name in names)
+    assert image_set.input_shape is not None
+    expected = (samples, *image_set.input_shape[1:])
+    if images.shape != expected or labels.shape != (samples,):
         raise DataError(
-            f"{files[names[0]]}: images {images.shape} and labels {labels.shape}; "
-            f"expected ({samples}, 28, 28) and ({samples},)"
+            f"{files[names[0]]}: images {images.shape} and labels {labels.shape}; expected {expected} and ({samples},)"
         )
     if labels.max() >= len(image_set.classes):
         raise DataError(f"{files[names[1]]}: label {labels.max()}; expected 0 to {len(image_set.classes) - 1}")

@@ -1,19 +1,22 @@
-"""The small tables that come with scikit-learn, an optional dependency."""
+"""Read the small tables that come with scikit-learn, an optional dependency."""
 
 import numpy as np
 
-from lossrun.catalog.declaration import Task
+from lossrun.catalog import get
+from lossrun.catalog.declaration import DatasetDeclaration, Task
 from lossrun.data.samples.dataset import Part, Scaling, UnsplitData
 from lossrun.data.tables.inputs import as_float32, narrowed
 from lossrun.errors import DataError
 
 
 def read_scikit_learn(name: str) -> UnsplitData:
-    """Inputs (N, D) in scikit-learn's units. Raises DataError where scikit-learn is not installed."""
+    """Read a table: inputs (N, D) in scikit-learn's units. Raises DataError if scikit-learn is not installed."""
     try:
         from sklearn import datasets
     except ImportError as error:
         raise DataError(f"{name} comes with scikit-learn, which is missing; pip install scikit-learn") from error
+    declared = get("dataset", name)
+    assert isinstance(declared, DatasetDeclaration)
     bunch = getattr(datasets, f"load_{name}")()
     classes = tuple(str(name) for name in getattr(bunch, "target_names", ()))
     task: Task
@@ -28,7 +31,6 @@ def read_scikit_learn(name: str) -> UnsplitData:
         train=Part(narrowed(bunch.data.astype(np.float64)), targets, np.arange(len(targets))),
         target_size=len(classes) if task == "multiclass" else 1,
         classes=classes,
-        # Its pixels count from 0 to 16.
-        input_scaling=Scaling.divide_by(16.0) if name == "digits" else None,
+        input_scaling=Scaling.divide_by(declared.largest_input) if declared.largest_input else None,
         columns=tuple(bunch.feature_names),
     )

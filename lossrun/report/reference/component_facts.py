@@ -125,5 +125,6 @@ def _metric(metric: Metric) -> Iterator[Fact]:
 def _dataset(dataset: DatasetDeclaration) -> Iterator[Fact]:
     yield fact("task", dataset.task or "set by the config or derived from the data")
     yield fact("samples", dataset.samples)
+    yield fact("classes", ", ".join(dataset.classes))
     if shape := dataset.input_shape:
         yield fact("inputs", f"shape ({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})")

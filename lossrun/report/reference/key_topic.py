@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter
 from lossrun.config.key_paths import KeyPath, key_paths
 from lossrun.config.reader import parse
@@ -21,8 +22,8 @@ _VALUES: Final[Mapping[str, Any]] = {
     "tags": ["lecture"],
     "seeds": 5,
     "checkpoint.every": "200 steps",
-    "compare_on": "accuracy",
-    "sweep": {"loss": ["mse", "mae"]},
+    "compare_on": PRIMARY_METRICS["multiclass"][0],
+    "sweep": {"loss": [loss.name for loss in COMPONENTS["loss"][:2]]},
     "early_stopping.metric": "val_loss",
     "best.metric": "val_loss",
     "schedule.metric": "val_loss",

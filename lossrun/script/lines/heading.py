@@ -2,6 +2,7 @@
 
 from textwrap import wrap
 
+from lossrun.catalog.schedules import moves
 from lossrun.script.lines import rates
 from lossrun.script.lines.script_input import TITLES, ScriptInput
 from lossrun.script.lines.text import number
@@ -44,5 +45,5 @@ def settings(experiment: ScriptInput) -> list[str]:
         f"LEARNING_RATE = {number(config.learning_rate)}",
     ]
     if rates.moves(experiment):
-        lines[-1] += "  # the schedule's greatest" if config.schedule.name != "constant" else ""
+        lines[-1] += "  # the schedule's greatest" if moves(config.schedule.name) else ""
     return lines

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from lossrun.by_name import function_in
 from lossrun.catalog.homes import home
+from lossrun.catalog.schedules import moves as schedule_moves
 from lossrun.catalog.schedules import waits_for_results
 from lossrun.errors import UsageError
 from lossrun.script.lines import shares
@@ -20,8 +21,8 @@ POSITION: Final = "lossrun.components.schedules.position"
 def moves(experiment: ScriptInput) -> bool:
     """Whether the rate differs from step to step, other than by a plateau."""
     schedule = experiment.config.schedule
-    fixed = schedule.name == "constant" or waits_for_results(schedule.name)
-    return not fixed or warmup_steps(experiment) > 0
+    varies = schedule_moves(schedule.name) and not waits_for_results(schedule.name)
+    return varies or warmup_steps(experiment) > 0
 
 
 def about(experiment: ScriptInput) -> str:
@@ -45,7 +46,7 @@ def formula(experiment: ScriptInput, module: str) -> list[str]:
     lines: list[str] = []
     warmup = warmup_steps(experiment)
     share = "1.0"
-    if schedule.name != "constant":
+    if schedule_moves(schedule.name):
         parameters = {key: value for key, value in schedule.parameters.items() if key != "warmup_epochs"}
         write: Callable[[Steps, Mapping[str, Any]], Share] = function_in(shares, schedule.name) or _embedded(
             schedule.name

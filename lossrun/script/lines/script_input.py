@@ -8,6 +8,7 @@ from typing import Final
 from lossrun.by_name import function_in
 from lossrun.catalog import DataFacts, get
 from lossrun.catalog.declaration import DatasetDeclaration, Loss
+from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.config import Config
 from lossrun.config.resolve import loss_declaration, output_size
 from lossrun.data import Data, Dataset
@@ -75,14 +76,12 @@ class ScriptInput:
     @property
     def metric(self) -> str | None:
         """The metric that is printed next to the loss, by its plain name; None if there is no simple one."""
-        task = self.facts.task
-        if task == "multilabel":
-            return "macro_f1"
-        if task != "regression":
-            return "accuracy"
+        primary = PRIMARY_METRICS[self.facts.task][0]
+        if self.facts.task != "regression":
+            return primary
         scaled = self.config.dataset["standardize"]["targets"]
         is_mean = self.loss is None or self.loss.prediction == "mean"
-        return "rmse" if is_mean and not scaled else None
+        return primary if is_mean and not scaled else None
 
     @property
     def yes(self) -> str:

@@ -45,23 +45,19 @@ def model_section(experiment: ScriptInput) -> Section:
 
 def _layers(experiment: ScriptInput) -> list[str]:
     model, shape = experiment.config.model, experiment.facts.input_shape
-    if model.name == "linear":
-        rows = [*_flatten(shape), f"nn.Linear({prod(shape)}, {experiment.outputs})"]
+    if model.name == "cnn":
+        rows, inputs, hidden = _images(experiment)
     else:
-        rows, inputs, hidden = [], prod(shape), model.parameters.get("hidden", [])
-        if model.name == "cnn":
-            rows, inputs, hidden = _images(experiment)
-        else:
-            rows = _flatten(shape)
-        for units in hidden:
-            rows.append(f"nn.Linear({inputs}, {units})")
-            if model["batch_norm"]:
-                rows.append(f"nn.BatchNorm1d({units})")
-            rows += _activation(model["activation"])
-            if model["dropout"]:
-                rows.append(f"nn.Dropout({number(model['dropout'])})")
-            inputs = units
-        rows.append(f"nn.Linear({inputs}, {experiment.outputs})")
+        rows, inputs, hidden = _flatten(shape), prod(shape), model.parameters.get("hidden", [])
+    for units in hidden:
+        rows.append(f"nn.Linear({inputs}, {units})")
+        if model["batch_norm"]:
+            rows.append(f"nn.BatchNorm1d({units})")
+        rows += _activation(model["activation"])
+        if model["dropout"]:
+            rows.append(f"nn.Dropout({number(model['dropout'])})")
+        inputs = units
+    rows.append(f"nn.Linear({inputs}, {experiment.outputs})")
     output = model["output"]
     return [*rows, OUTPUTS[output]] if output in OUTPUTS else rows
 

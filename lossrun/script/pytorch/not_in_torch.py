@@ -3,6 +3,7 @@
 from textwrap import indent
 from typing import Final
 
+from lossrun.catalog.schedules import moves
 from lossrun.errors import UsageError
 from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.text import Section, call, function, keywords, number
@@ -37,7 +38,7 @@ def muon(experiment: ScriptInput) -> Section:
             "optimizer: muon: torch.optim.Muon takes matrices only, and not the kernels of convolutions, which lossrun "
             "flattens for it; take an mlp, or another optimizer"
         )
-    if p["adamw_rate_share"] != 1 and experiment.config.schedule.name != "constant":
+    if p["adamw_rate_share"] != 1 and moves(experiment.config.schedule.name):
         raise UsageError(
             "optimizer.adamw_rate_share: with a schedule the script has one learning rate for both parts; "
             "expected a share of 1"

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from lossrun.data import Data, fetch
 from lossrun.data.sources import images
-from lossrun.data.sources.images import IMAGE_SETS, TEST, TRAIN, ImageSet
+from lossrun.data.sources.images import IMAGE_SETS, TEST, TRAIN
 from lossrun.errors import DataError
 
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: nothing listens
@@ -52,7 +53,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unavailable: Callabl
         monkeypatch.setenv("NO_PROXY", "*")
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         mirrors = (NOWHERE, f"http://127.0.0.1:{server.server_port}/")
-        small = ImageSet(mirrors, digests, tuple("0123456789"), train=20, test=10)
+        small = replace(IMAGE_SETS["mnist"], mirrors=mirrors, digests=digests, count=20, test_count=10)
         monkeypatch.setitem(images.IMAGE_SETS, "mnist", small)
         yield folder
         server.shutdown()
@@ -86,7 +87,7 @@ def test_a_download_with_a_wrong_digest_is_thrown_away(mirror: Path, tmp_path: P
 def test_no_mirror_answering_names_files_folder_mirrors_and_the_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead = ImageSet((NOWHERE,), IMAGE_SETS["kmnist"].digests, IMAGE_SETS["kmnist"].classes)
+    dead = replace(IMAGE_SETS["kmnist"], mirrors=(NOWHERE,))
     monkeypatch.setitem(images.IMAGE_SETS, "kmnist", dead)
     with pytest.raises(DataError) as caught:
         fetch("kmnist", tmp_path)
