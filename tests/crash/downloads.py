@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
@@ -19,7 +20,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from lossrun.data.sources import download, images
-from lossrun.data.sources.images import TEST, TRAIN, ImageSet
+from lossrun.data.sources.images import TEST, TRAIN
 from tests.crash.forks import Done, Forks, forks
 from tests.crash.outcomes import Outcome, count_of, share_of
 from tests.data.sources.test_images import idx, write_set
@@ -158,9 +159,8 @@ BAD = tuple(
 
 def use_mirrors(addresses: list[str], digests: list[str], offline: bool = False) -> None:
     """Have "mnist" come from these mirrors, within shorter limits; `offline`: opening a socket is an error."""
-    first, second, third, fourth = digests
-    images.IMAGE_SETS["mnist"] = ImageSet(
-        tuple(addresses), (first, second, third, fourth), tuple("0123456789"), train=20, test=10
+    images.IMAGE_SETS["mnist"] = replace(
+        images.IMAGE_SETS["mnist"], mirrors=tuple(addresses), digests=tuple(digests), count=20, test_count=10
     )
     for name, limit in LIMITS.items():
         setattr(download, name, limit)
