@@ -1,14 +1,15 @@
 """Raw targets -> a task, and targets in the form of that task."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from lossrun.catalog.data_facts import as_number
 from lossrun.catalog.declaration import Task
+from lossrun.data.samples.dataset import Part, UnsplitData
 from lossrun.data.tables.cells import PLAIN, CellForm
 from lossrun.data.tables.disguises import disguised
 from lossrun.data.tables.inputs import Cell, as_float32, as_numbers, indexed
@@ -36,6 +37,21 @@ class Encoded:
     notes: tuple[str, ...] = ()
     numbered: bool = True
     guessed_from: str | None = None
+
+    def samples(self, parts: Mapping[str, Part], notes: Iterable[str] = (), **rest: Any) -> UnsplitData:
+        """Return the encoded parts as one dataset; `rest` are further attributes of `UnsplitData`."""
+        return UnsplitData(
+            task=self.task,
+            train=parts["train"],
+            validation=parts.get("validation"),
+            test=parts.get("test"),
+            target_size=self.size,
+            classes=self.classes,
+            numbered=self.numbered,
+            guessed_from=self.guessed_from,
+            notes=(*notes, *self.notes),
+            **rest,
+        )
 
 
 def encode(

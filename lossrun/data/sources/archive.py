@@ -78,16 +78,9 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         part: Part(inputs[part], targets, np.arange(len(targets)), _weights(blocks[part]))
         for part, targets in zip(blocks, np.split(encoded.targets, ends[:-1]), strict=True)
     }
-    return UnsplitData(
-        task=encoded.task,
-        train=parts["train"],
-        validation=parts.get("validation"),
-        test=parts.get("test"),
-        target_size=encoded.size,
-        classes=encoded.classes,
-        numbered=encoded.numbered,
+    return encoded.samples(
+        parts,
         weighted_by=f"array {train.names.weights[0]}" if train.names.weights else "",
-        guessed_from=encoded.guessed_from,
         input_scaling=Scaling.divide_by(255.0) if inputs["train"].dtype == np.uint8 else None,
         layout=Layout(arrays=train.names.inputs, targets=train.names.targets),
         given=_split_array(parameters, train) if train.names.splits else None,
@@ -95,7 +88,6 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
             *_notes(blocks),
             *_unread_notes(blocks, named=parameters["inputs"] is not None),
             *_lost(train, encoded.task),
-            *encoded.notes,
         ),
     )
 

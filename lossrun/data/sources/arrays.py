@@ -38,7 +38,6 @@ def read_inline(parameters: Mapping[str, Any], ignored: str | float | None = Non
         numbered=encoded.numbered,
         target_size=encoded.size,
         classes=encoded.classes,
-        guessed_from=encoded.guessed_from,
         notes=encoded.notes,
     )
 
@@ -98,18 +97,11 @@ def from_dataset(dataset: Dataset, name: str, ignored: str | float | None = None
         part: Part(inputs, block, np.arange(len(inputs)), weights[part])
         for (part, (inputs, _)), block in zip(pairs.items(), np.split(encoded.targets, ends[:-1]), strict=True)
     }
-    return UnsplitData(
-        task=encoded.task,
-        train=parts["train"],
-        validation=parts.get("validation"),
-        test=parts.get("test"),
-        target_size=encoded.size,
-        classes=encoded.classes,
-        numbered=encoded.numbered,
+    return encoded.samples(
+        parts,
         weighted_by="" if weights["train"] is None else f"of {name}",
-        guessed_from=encoded.guessed_from,
         input_scaling=Scaling.divide_by(255.0) if parts["train"].inputs.dtype == np.uint8 else None,
-        notes=(*_lost(dataset, pairs["train"], encoded.task), *encoded.notes),
+        notes=_lost(dataset, pairs["train"], encoded.task),
     )
 
 

@@ -74,21 +74,14 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         )
         for (part, keep), block in zip(keeps.items(), np.split(encoded.targets, ends[:-1]), strict=True)
     }
-    return UnsplitData(
-        task=encoded.task,
-        train=parts["train"],
-        validation=parts.get("validation"),
-        test=parts.get("test"),
-        target_size=encoded.size,
-        classes=encoded.classes,
-        numbered=encoded.numbered,
+    return encoded.samples(
+        parts,
         weighted_by=f"column {weighting[0]}" if weighting else "",
-        guessed_from=encoded.guessed_from,
         columns=layout.input_names,
         layout=layout,
         given=split_column(parameters, table, splits, keeps["train"]) if splits else None,
         fill_missing=parameters["missing"] == "mean",
-        notes=(*notes, *encoded.notes),
+        notes=notes,
     )
 
 

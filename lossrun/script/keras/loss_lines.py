@@ -4,7 +4,7 @@ They speak of `outputs` and `targets`; of classes the targets are indices.
 """
 
 from lossrun.script.lines.text import call, comment, literal, number
-from lossrun.script.lines.weights import Options
+from lossrun.script.lines.weights import Options, balanced_labels, smoothed_labels
 
 
 def weighted_within(o: Options) -> bool:
@@ -45,11 +45,6 @@ def _binary_logarithms(o: Options) -> list[str]:
                 "log_yes = ops.maximum(outputs, -100.0)",
                 "log_no = ops.log(ops.maximum(-ops.expm1(outputs), 1e-7))",
             ]
-
-
-def _smoothed(o: Options) -> list[str]:
-    s = o.smoothing
-    return [f"targets = targets * {number(1 - s)} + {number(s / 2)}  # smoothed"] if s else []
 
 
 def mse(_: Options) -> list[str]:
@@ -139,7 +134,7 @@ def cosine_similarity(_: Options) -> list[str]:
 
 
 def binary_cross_entropy(o: Options) -> list[str]:
-    lines = [*_smoothed(o), *_binary_logarithms(o)]
+    lines = [*smoothed_labels(o), *_binary_logarithms(o)]
     yes = "targets * log_yes"
     if (pos := o["pos_weight"]) is not None:
         if isinstance(pos, list):
@@ -156,14 +151,12 @@ def binary_cross_entropy(o: Options) -> list[str]:
 def binary_focal(o: Options) -> list[str]:
     lines = [
         *comment("From logarithms: Keras' own goes by clipped probabilities, where logits lose digits.", 0),
-        *_smoothed(o),
+        *smoothed_labels(o),
         *_binary_logarithms(o),
         "miss = targets * ops.exp(log_no) + (1 - targets) * ops.exp(log_yes)",
         f"losses = -(miss**{number(o['gamma'])}) * (targets * log_yes + (1 - targets) * log_no)",
     ]
-    if (alpha := o["alpha"]) is not None and o["apply_class_balancing"]:
-        lines.append(f"losses = losses * ({number(alpha)} * targets + {number(1 - alpha)} * (1 - targets))")
-    return lines
+    return [*lines, *balanced_labels(o)]
 
 
 def hinge(_: Options) -> list[str]:

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any, Final
 
-from lossrun.catalog import get
-from lossrun.catalog.declaration import Model
 from lossrun.errors import UsageError
 from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.text import Section, call, number, quoted
@@ -110,12 +108,7 @@ def _bias(bias: float, bias_std: float) -> list[str]:
 def _images(experiment: ScriptInput) -> tuple[list[str], int, list[int]]:
     """Convolutions and pools, the number of what they leave, and the units of the dense layers that follow."""
     model, facts = experiment.config.model, experiment.facts
-    declared = get("model", "cnn")
-    assert isinstance(declared, Model)
-    shapes = {
-        row.name: row.output_shape
-        for row in declared.layers(dict(model.parameters), facts.input_shape, experiment.outputs)
-    }
+    shapes = experiment.layer_shapes
     rows: list[str] = []
     dense: list[int] = []
     shape = facts.input_shape

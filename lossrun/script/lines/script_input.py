@@ -7,7 +7,7 @@ from typing import Final
 
 from lossrun.by_name import function_in
 from lossrun.catalog import DataFacts, get
-from lossrun.catalog.declaration import DatasetDeclaration, Loss
+from lossrun.catalog.declaration import DatasetDeclaration, Loss, Model
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.config import Config
 from lossrun.config.resolve import loss_declaration, output_size
@@ -58,6 +58,14 @@ class ScriptInput:
     @property
     def outputs(self) -> int:
         return output_size(self.config, self.facts)
+
+    @property
+    def layer_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The output shapes of the model's layers, by their names; for a declared model."""
+        declared = get("model", self.config.model.name)
+        assert isinstance(declared, Model)
+        summary = declared.layers(dict(self.config.model.parameters), self.facts.input_shape, self.outputs)
+        return {row.name: row.output_shape for row in summary}
 
     @property
     def loss(self) -> Loss | None:

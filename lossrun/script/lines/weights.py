@@ -12,6 +12,7 @@ from lossrun.catalog.losses.reductions import adds_up_samples
 from lossrun.config.resolve import balanced_weights, class_weights, ignored_class, loss_declaration
 from lossrun.data.samples.dataset import class_amounts
 from lossrun.script.lines.script_input import ScriptInput
+from lossrun.script.lines.text import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +102,16 @@ def options(experiment: ScriptInput) -> Options:
 
 def has_sample_weights(experiment: ScriptInput) -> bool:
     return experiment.data.train.weights is not None
+
+
+def smoothed_labels(o: Options) -> list[str]:
+    """Return the line that smooths binary labels, if they are smoothed; the same in both frameworks."""
+    s = o.smoothing
+    return [f"targets = targets * {number(1 - s)} + {number(s / 2)}  # smoothed"] if s else []
+
+
+def balanced_labels(o: Options) -> list[str]:
+    """Return the line that weights labels by alpha, if they are weighted; the same in both frameworks."""
+    if (alpha := o["alpha"]) is None or not o["apply_class_balancing"]:
+        return []
+    return [f"losses = losses * ({number(alpha)} * targets + {number(1 - alpha)} * (1 - targets))"]

@@ -4,7 +4,7 @@ They speak of `outputs` and `targets`; of classes the targets are indices.
 """
 
 from lossrun.script.lines.text import call, comment, literal, number
-from lossrun.script.lines.weights import Options
+from lossrun.script.lines.weights import Options, balanced_labels, smoothed_labels
 
 
 def weighted_within(o: Options) -> bool:
@@ -48,11 +48,6 @@ def _binary_logarithms(o: Options) -> list[str]:
 
 def _probabilities(o: Options) -> list[str]:
     return [f"p = {({'logits': 'outputs.sigmoid()', 'probabilities': 'outputs'}).get(o.form, 'outputs.exp()')}"]
-
-
-def _smoothed(o: Options) -> list[str]:
-    s = o.smoothing
-    return [f"targets = targets * {number(1 - s)} + {number(s / 2)}  # smoothed"] if s else []
 
 
 def mse(_: Options) -> list[str]:
@@ -122,7 +117,7 @@ def cosine_similarity(_: Options) -> list[str]:
 
 def binary_cross_entropy(o: Options) -> list[str]:
     pos = o["pos_weight"]
-    smoothed = _smoothed(o)
+    smoothed = smoothed_labels(o)
     if o.form == "logits" and not weighted_within(o):
         arguments = ["outputs", "targets", 'reduction="none"']
         lines = []
@@ -142,14 +137,12 @@ def binary_cross_entropy(o: Options) -> list[str]:
 
 
 def binary_focal(o: Options) -> list[str]:
-    lines = [*_smoothed(o), *_binary_logarithms(o)]
+    lines = [*smoothed_labels(o), *_binary_logarithms(o)]
     lines += [
         "miss = targets * log_no.exp() + (1 - targets) * log_yes.exp()",
         f"losses = -(miss**{number(o['gamma'])}) * (targets * log_yes + (1 - targets) * log_no)",
     ]
-    if (alpha := o["alpha"]) is not None and o["apply_class_balancing"]:
-        lines.append(f"losses = losses * ({number(alpha)} * targets + {number(1 - alpha)} * (1 - targets))")
-    return lines
+    return [*lines, *balanced_labels(o)]
 
 
 def hinge(_: Options) -> list[str]:

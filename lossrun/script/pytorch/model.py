@@ -5,7 +5,7 @@ from math import prod
 from typing import Any, Final
 
 from lossrun.catalog import get
-from lossrun.catalog.declaration import Activation, Model
+from lossrun.catalog.declaration import Activation
 from lossrun.script.lines.own import own_import
 from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.text import Section, call, function, literal, number
@@ -75,10 +75,7 @@ def _flatten(shape: tuple[int, ...]) -> list[str]:
 def _images(experiment: ScriptInput) -> tuple[list[str], int, list[int]]:
     """Convolutions and pools, the number of what they leave, and the units of the dense layers that follow."""
     model, facts = experiment.config.model, experiment.facts
-    declared = get("model", "cnn")
-    assert isinstance(declared, Model)
-    summary = declared.layers(dict(model.parameters), facts.input_shape, experiment.outputs)
-    shapes = {row.name: row.output_shape for row in summary}
+    shapes = experiment.layer_shapes
     rows: list[str] = []
     dense: list[int] = []
     shape = facts.input_shape
