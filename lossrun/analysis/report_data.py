@@ -1,8 +1,9 @@
 """Collect what a page about several runs shows: the comparison and further findings, as plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -71,6 +72,7 @@ class ReportData:
         course: The curves of the learning rate and the gradient norm.
         described: The curves of metrics that do not decide and that all runs have.
         tuning: How a sweep chose the values of the runs; None for any other runs.
+        about: Which data the runs have, if a sweep has several: `dataset=moons`.
     """
 
     comparison: ComparedRuns
@@ -80,12 +82,22 @@ class ReportData:
     course: tuple[Curve, ...]
     described: tuple[Curve, ...]
     tuning: TuningResult | None = None
+    about: str = ""
 
 
 def report_data(
-    runs: Sequence[RecordedRun], comparison: ComparedRuns, tuning: TuningResult | None = None
+    runs: Sequence[RecordedRun],
+    comparison: ComparedRuns,
+    tuning: TuningResult | None = None,
+    about: str = "",
+    configs: Mapping[Path, Mapping[str, Any]] = MappingProxyType({}),
 ) -> ReportData:
-    """Read what the page needs besides the `comparison` of these runs. What cannot be read is reported."""
+    """Read what the page needs besides the `comparison` of these runs. What cannot be read is reported.
+
+    Args:
+        about: Which data the runs have, if a sweep has several.
+        configs: {directory: config} of runs that were trained with another config than they are compared by.
+    """
     groups = on_shared_seeds(grouped(runs))
     indices = [EpochIndex(group.run) for group in groups]
     data = HeldOutData()
@@ -93,34 +105,35 @@ def report_data(
     datasets = {run.config["dataset"]["name"] for run in runs}
     return ReportData(
         comparison=comparison,
-        runs=tuple(_report(group, data) for group in groups),
+        runs=tuple(_report(group, data, configs) for group in groups),
         task=tasks.pop() if len(tasks) == 1 else None,
         dataset=datasets.pop() if len(datasets) == 1 else "",
         course=_curves(_COURSE, indices),
         described=_curves(_described(comparison), indices) if comparison.comparable else (),
         tuning=tuning,
+        about=about,
     )
 
 
-def _report(group: RunGroup, data: HeldOutData) -> RunReport:
+def _report(group: RunGroup, data: HeldOutData, configs: Mapping[Path, Mapping[str, Any]]) -> RunReport:
     found = held_out(group.members, data.classes(group.members[0]))
     ids = [example.id for example in found.worst]
     return RunReport(
-        members=tuple(map(_member, group.members)),
+        members=tuple(_member(run, configs.get(run.path, run.config)) for run in group.members),
         held_out=found,
         by_class=class_values(group.run),
         images=data.images(group.members[0], found.part, ids) if ids else {},
     )
 
 
-def _member(run: RecordedRun) -> Member:
+def _member(run: RecordedRun, config: Mapping[str, Any]) -> Member:
     facts = {key: run.environment.get(key) for key in _ENVIRONMENT}
     return Member(
         name=run.name,
         path=run.path,
         command=_command(run.environment.get("command") or ""),
         tags=tuple(map(str, run.config.get("tags") or ())),
-        config=run.config,
+        config=dict(config),
         environment={key: str(value) for key, value in facts.items() if value is not None},
     )
 

@@ -55,6 +55,15 @@ class HeatMap:
     metric: str
     goal: Goal
 
+    def shade(self, row: int, column: int) -> float | None:
+        """Return where a score lies between the worst (0) and the best (1) of all; None without a score."""
+        means = [score.mean for scores in self.scores for score in scores if score is not None]
+        score = self.scores[row][column]
+        if score is None:
+            return None
+        worst, best = (min(means), max(means)) if self.goal == "max" else (max(means), min(means))
+        return 1.0 if best == worst else (score.mean - worst) / (best - worst)
+
 
 def sensitivity(tuning: TuningResult) -> Sensitivity | None:
     """Return the curves; None unless exactly one key with numbers is tuned, over three values at least."""
@@ -72,12 +81,11 @@ def sensitivity(tuning: TuningResult) -> Sensitivity | None:
 
 def heat_map(tuning: TuningResult) -> HeatMap | None:
     """Return the map; None unless exactly two keys make the pairs, each with several values."""
-    keys = tuple(tuning.pairs[0].pair)
+    alternatives = {key: _alternatives([pair.pair for pair in tuning.pairs], key) for key in tuning.pairs[0].pair}
+    keys = tuple(key for key, values in alternatives.items() if len(values) > 1)
     if len(keys) != 2:
         return None
-    rows, columns = (_alternatives([pair.pair for pair in tuning.pairs], key) for key in keys)
-    if len(rows) < 2 or len(columns) < 2:
-        return None
+    rows, columns = alternatives[keys[0]], alternatives[keys[1]]
     found = {
         (word(pair.pair[keys[0]]), word(pair.pair[keys[1]])): pair.chosen.score if pair.chosen else None
         for pair in tuning.pairs

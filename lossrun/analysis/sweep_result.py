@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from lossrun.analysis.sweeps import (
     Trial,
     TuningResult,
     best_trial,
+    by_data,
+    data_words,
     failures,
     has_ended,
     loaded,
@@ -42,12 +44,16 @@ class Board:
         labels: What each of the compared runs changes.
         comparison: None for a single run.
         scores: {primary metric: its values}, on test data if there are any; of the first run.
+        about: Which data these are, where the sweep has several: `dataset=moons`.
+        configs: {directory: config} of each run, as it was trained.
     """
 
     runs: tuple[RecordedRun, ...]
     labels: tuple[str, ...]
     comparison: ComparedRuns | None
     scores: Mapping[str, Spread]
+    about: str = ""
+    configs: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,11 @@ class SweepResult:
     def labels(self) -> tuple[str, ...]:
         """What each of the compared runs changes."""
         return tuple(label for board in self.boards for label in board.labels)
+
+    @property
+    def tunings(self) -> dict[str, TuningResult]:
+        """How each pair was tuned, the pairs on the same data together: {which data: their tuning}."""
+        return by_data(self.tuning) if self.tuning else {}
 
     @property
     def comparison(self) -> ComparedRuns | None:
@@ -127,7 +138,9 @@ def _board(members: Sequence[tuple[PlannedCell, RecordedRun]], tuning: TuningRes
         }
         runs = (replace(run, tuned=tuned.get(run.name, ""), retuned=repeated) for run in found.runs)
         comparison = replace(found, runs=tuple(runs))
-    return Board(tuple(ordered), tuple(labels), comparison, _scores(groups[0].run))
+    configs = {run.path: run.config for _, run in members}
+    about = data_words(members[0][0].pair)
+    return Board(tuple(ordered), tuple(labels), comparison, _scores(groups[0].run), about, configs)
 
 
 def _as_one(runs: Sequence[RecordedRun], cells: Mapping[Path, PlannedCell]) -> list[RecordedRun]:

@@ -26,6 +26,7 @@ class Trial:
         score: The tuning metric at each seed's best epoch; None if a seed diverged, the run failed, or it has not
             ended.
         by_seed: The same for each seed that has one, also if others diverged.
+        course: The tuning metric after each epoch, the mean over the seeds that have a value.
         diverged: Whether a seed diverged.
         ended: Whether there is nothing left to train.
     """
@@ -36,6 +37,7 @@ class Trial:
     diverged: bool
     ended: bool
     by_seed: Mapping[int, float] = field(default_factory=dict)
+    course: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,15 @@ def _trial(cell: PlannedCell, run: RecordedRun | None, metric: str, *, failed: b
     by_seed = {seed: value for seed, value in (column.per_seed if column else {}).items() if seed not in lost}
     score = column if run.status == "finished" and not lost and column and math.isfinite(column.mean) else None
     finite = {seed: value for seed, value in by_seed.items() if math.isfinite(value)}
-    return Trial(cell, values, score, bool(lost), failed or ended, finite)
+    return Trial(cell, values, score, bool(lost), failed or ended, finite, _course(run, metric))
+
+
+def _course(run: RecordedRun, metric: str) -> tuple[float, ...]:
+    values: dict[int, list[float]] = {}
+    for row in run.history.rows:
+        if math.isfinite(value := float(row.get(metric, math.nan))):
+            values.setdefault(row["epoch"], []).append(value)
+    return tuple(sum(values[epoch]) / len(values[epoch]) for epoch in sorted(values))
 
 
 def validation_samples(run: RecordedRun) -> set[int]:
@@ -224,6 +234,40 @@ def _tuned(trials: Sequence[Trial], goal: Goal, choices: Sequence[Trial | None])
         if len(chosen.values) == 1:
             decades = _working_decades(chosen, trials, goal)
     return PairTuning(trials[0].cell.pair, tuple(trials), chosen, edges, decades, tuple(choices))
+
+
+def by_data(tuning: TuningResult) -> dict[str, TuningResult]:
+    """Return the tuning of the pairs with the same dataset, by its words: scores on different data are never compared.
+
+    Where the dataset is no alternative, there is one part, with the key "".
+    """
+    parts: dict[str, list[PairTuning]] = {}
+    for pair in tuning.pairs:
+        parts.setdefault(data_words(pair.pair), []).append(pair)
+    return {about: replace(tuning, pairs=tuple(pairs)) for about, pairs in parts.items()}
+
+
+def data_words(pair: Mapping[str, Any]) -> str:
+    """Write which data a pair has: `dataset=moons`; "" where the dataset is no alternative."""
+    return words({key: value for key, value in pair.items() if key.partition(".")[0] == "dataset"})
+
+
+def target_of(tuning: TuningResult) -> float | None:
+    """Return a score that every pair with a score has reached: that of the worst one, with an error `WORKING` times as
+    large. How soon each pair reaches it can be compared."""
+    scores = [pair.chosen.score.mean for pair in tuning.pairs if pair.chosen and pair.chosen.score]
+    if not scores:
+        return None
+    if tuning.goal == "max":
+        return 1 - WORKING * (1 - min(scores))
+    return max(scores) + (WORKING - 1) * abs(max(scores))
+
+
+def epochs_to(target: float, trial: Trial, goal: Goal) -> int | None:
+    """Return the first epoch, from 1, after which the mean over the seeds has reached the target; None for never."""
+    upward = sign(goal)
+    reached = (epoch for epoch, value in enumerate(trial.course, 1) if upward * value >= upward * target)
+    return next(reached, None)
 
 
 def _is_on_edge(key: str, chosen: Trial, trials: Sequence[Trial]) -> bool:

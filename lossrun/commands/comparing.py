@@ -7,10 +7,11 @@ import typer
 
 from lossrun.arguments import Format, Labels, Population, RequiredVerdict, RunNames, RunsDir, Tags
 from lossrun.commands.run_lookup import found_run_or_sweep, loaded_runs
-from lossrun.shell import DEFAULT_RUNS
+from lossrun.shell import DEFAULT_RUNS, command, run_word
 
 if TYPE_CHECKING:
     from lossrun.analysis.comparison.compare import ComparedRuns
+    from lossrun.analysis.sweep_result import SweepResult
 
 
 def compare(
@@ -119,7 +120,6 @@ def compare(
     if require is not None and plan is not None:
         raise UsageError("--require needs a verdict, and --plan gives none; leave out one of the two")
     moment, specs, tuning = moment_of(at), dict[str, Path](), None
-    shows = True
     if sweep is not None:
         from lossrun.analysis.sweep_result import result_of
         from lossrun.records.sweep_directory import SweepDirectory
@@ -127,13 +127,14 @@ def compare(
         result = result_of(SweepDirectory(sweep))
         plain = format_ is Format.table and at == "best"
         if plain and not any((per_seed, only_table, metric, target, margin, curves, require, plan, over)):
-            from lossrun.report.layout.console import stdout
-            from lossrun.report.sweep import print_sweep
-
-            print_sweep(stdout(), result, everything=everything)
-            if html is None:
-                return
-            shows = False
+            _show_sweep(result, html, everything=everything)
+            return
+        if len(result.boards) > 1 and over is None:
+            raise UsageError(
+                f"{sweep.name} has final runs on {len(result.boards)} datasets, which are never compared with each "
+                f"other; name runs with the same data, such as "
+                f"`{command('compare', *(run_word(run.path) for run in result.boards[0].runs))}`"
+            )
         loaded, label, tuning = list(result.final), label or list(result.labels), result.tuning
     else:
         loaded = loaded_runs(runs, runs_dir, tag, specs, at_least=2)
@@ -157,11 +158,32 @@ def compare(
 
         save_page(report_data(loaded, comparison, tuning), html)
         note(stderr(), f"{html} written")
-    if not shows:
-        return
     _print(comparison, format_, curves=curves, per_seed=per_seed, only_table=only_table, everything=everything)
     if require is not None:
         enforce(comparison, require.value)
+
+
+def _show_sweep(result: "SweepResult", html: Path | None, *, everything: bool) -> None:
+    """Print what a sweep has found, and write its page: a part for each dataset."""
+    from lossrun.report.layout.console import note, stderr, stdout
+    from lossrun.report.sweep import print_sweep
+
+    print_sweep(stdout(), result, everything=everything)
+    if html is None:
+        return
+    from lossrun.analysis.given_runs import check_at_least_two
+    from lossrun.analysis.report_data import report_data
+    from lossrun.report.html.page import save_page
+
+    parts = [
+        report_data(board.runs, board.comparison, result.tunings.get(board.about), board.about, board.configs)
+        for board in result.boards
+        if board.comparison is not None
+    ]
+    if not parts:
+        check_at_least_two(len(result.labels), DEFAULT_RUNS)
+    save_page(parts, html)
+    note(stderr(), f"{html} written")
 
 
 def _sweep(runs: list[str] | None, runs_dir: Path) -> Path | None:

@@ -1,7 +1,7 @@
 """Print a sweep: its plan, its progress, and what it has found."""
 
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lossrun.analysis.comparison.compare import ComparedRuns
-from lossrun.analysis.sensitivity import HeatMap, heat_map
+from lossrun.analysis.sensitivity import heat_map
 from lossrun.analysis.sweep_result import Board, SweepResult
-from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, words
+from lossrun.analysis.sweeps import TuningResult, words
 from lossrun.analysis.values.metric_names import bare
 from lossrun.records.sweep_directory import PlannedCell
-from lossrun.report.comparison.compare_tables import BETTER, marked_cells
 from lossrun.report.comparison.leaderboard import MANY, print_leaderboard
+from lossrun.report.comparison.tuning import heat_table, tuning_notes, tuning_table
 from lossrun.report.comparison.verdicts import sentences, summary, verdicts_table
 from lossrun.report.layout.console import note, plus_minus
 from lossrun.report.layout.numbers import format_spread
@@ -23,7 +23,6 @@ from lossrun.report.layout.text_table import Column, TextTable, print_line, prin
 from lossrun.report.plots.sensitivity_plot import print_sensitivity
 
 MOST_CELLS_LISTED: Final = 60
-FEW_SAMPLES: Final = 1_000  # validation data below this leave much of the choice to chance
 _PHASES: Final = {"tune": "tuning", "final": "final runs"}
 
 
@@ -104,21 +103,17 @@ def print_sweep(console: Console, result: SweepResult, *, everything: bool = Tru
         everything: Whether to print the tables behind the verdicts and the curves of many pairs too.
     """
     sign = plus_minus(console)
+    parts = result.tunings
     for board in result.boards:
+        if len(result.boards) > 1:
+            print_line(console, f"On {board.about or 'other data'}", style="bold")
         _print_board(console, board, sign, everything=everything)
         print_line(console, "")
-    if result.tuning is not None:
-        short = not everything and len(result.final) == len(result.tuning.pairs) > MANY and len(result.boards) == 1
-        if not short:
-            print_table(console, tuning_table(result.tuning, sign))
-        for text in tuning_notes(result.tuning):
-            note(console, text)
-        print_sensitivity(console, result.tuning, names=_letters(result) if short else None)
-        if found := heat_map(result.tuning):
-            print_line(console, "")
-            print_table(console, heat_table(found, sign))
-        if short:
-            note(console, "--all shows how each pair was tuned, and the intervals")
+    for about, tuning in parts.items():
+        if len(parts) > 1:
+            print_line(console, f"On {about}", style="bold")
+        short = not everything and len(result.labels) == len(tuning.pairs) > MANY and len(parts) == 1
+        _print_tuning(console, tuning, sign, names=_letters(result) if short else None)
     if text := method(result):
         print_line(console, text)
     for cell, why in result.failed.items():
@@ -127,12 +122,41 @@ def print_sweep(console: Console, result: SweepResult, *, everything: bool = Tru
         note(console, f"{result.unfinished} of {result.cells} cells are not finished")
 
 
+def _print_tuning(console: Console, tuning: TuningResult, sign: str, *, names: Sequence[str] | None) -> None:
+    """Print how each pair was tuned; without the table if there are names for the legend of many curves."""
+    if names is None:
+        print_table(console, tuning_table(tuning, sign))
+    for text in tuning_notes(tuning):
+        note(console, text)
+    _print_plots(console, tuning, names)
+    if names is not None:
+        note(console, "--all shows how each pair was tuned, and the intervals")
+
+
+def print_tuning_plots(console: Console, parts: Mapping[str, TuningResult]) -> None:
+    """Print the curves and the map of the pairs for each dataset."""
+    for about, tuning in parts.items():
+        if len(parts) > 1:
+            print_line(console, f"On {about}", style="bold")
+        _print_plots(console, tuning, None)
+
+
+def _print_plots(console: Console, tuning: TuningResult, names: Sequence[str] | None) -> None:
+    print_sensitivity(console, tuning, names=names)
+    if found := heat_map(tuning):
+        print_line(console, "")
+        print_table(console, heat_table(found, plus_minus(console)))
+
+
 def _letters(result: SweepResult) -> list[str]:
     """Return each pair's letter in the leaderboard: there is no room for more in the legend of many curves."""
     assert result.tuning is not None
     (board,) = result.boards
     letters = dict(zip(board.labels, string.ascii_uppercase, strict=False))
-    chosen = [words(pair.chosen.cell.changes) if pair.chosen else "" for pair in result.tuning.pairs]
+    if result.tuning.repeats > 1:
+        chosen = [words(pair.pair) for pair in result.tuning.pairs]
+    else:
+        chosen = [words(pair.chosen.cell.changes) if pair.chosen else "" for pair in result.tuning.pairs]
     return [letters.get(label, "?") for label in chosen]
 
 
@@ -153,92 +177,6 @@ def _print_board(console: Console, board: Board, sign: str, *, everything: bool)
         print_line(console, text)
     for text in (*comparison.refusals, *comparison.notes) if few else ():
         note(console, text)
-
-
-def heat_table(found: HeatMap, sign: str) -> TextTable:
-    """Make a table of the best tuning scores, one key in the rows and the other in the columns."""
-    means = {
-        (row, column): score.mean
-        for row, scores in enumerate(found.scores)
-        for column, score in enumerate(scores)
-        if score is not None
-    }
-    best = (max if found.goal == "max" else min)(means.values(), default=None)
-    columns = []
-    for column, name in enumerate(found.columns):
-        marked = frozenset(
-            row for row in range(len(found.rows)) if best is not None and means.get((row, column)) == best
-        )
-        values = [scores[column] for scores in found.scores]
-        columns.append(Column(name, marked_cells(values, marked, sign), emphasis=marked))
-    title = f"Best {found.metric} in tuning, {BETTER[found.goal]} is better, by {found.keys[0]} and {found.keys[1]}"
-    return TextTable(title, Column("", found.rows, right=False), tuple(columns))
-
-
-def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
-    """Make a row for each pair: its best values, their score, how many were tried, and the range that works."""
-    pairs = tuning.pairs
-    columns = [
-        Column("best", tuple(map(_best_words, pairs)), right=False),
-        Column(
-            f"{tuning.metric} in tuning",
-            tuple(format_spread(pair.chosen.score, sign) if pair.chosen else "-" for pair in pairs),
-        ),
-        Column("tried", tuple(str(len(pair.trials)) for pair in pairs)),
-        *(_counts(name, lost) for name, of in _LOST.items() if any(lost := [sum(map(of, p.trials)) for p in pairs])),
-        Column(
-            "range that works", tuple("-" if pair.decades is None else f"{pair.decades:.1f} decades" for pair in pairs)
-        ),
-    ]
-    return TextTable("Tuning", Column("pair", tuple(map(_pair_name, pairs)), right=False), tuple(columns))
-
-
-def _best_words(pair: PairTuning) -> str:
-    if pair.chosen is None:
-        return "-"
-    made = [choice for choice in pair.choices if choice is not None]
-    often = f" ({made.count(pair.chosen)} of {len(made)})" if len(pair.choices) > 1 else ""
-    return words(pair.chosen.values) + often
-
-
-# Tuning runs without a score, and why.
-_LOST: Final[dict[str, Callable[[Trial], bool]]] = {
-    "diverged": lambda trial: trial.diverged,
-    "without a score": lambda trial: trial.score is None and trial.ended and not trial.diverged,
-    "not finished": lambda trial: not trial.ended,
-}
-
-
-def _counts(name: str, counts: Sequence[int]) -> Column:
-    return Column(name, tuple("-" if not count else str(count) for count in counts))
-
-
-def _pair_name(pair: PairTuning) -> str:
-    return words(pair.pair) or "base config"
-
-
-def tuning_notes(tuning: TuningResult) -> list[str]:
-    """Return what to keep in mind about the choices."""
-    edges: dict[str, list[str]] = {}
-    for pair in tuning.pairs:
-        for key in pair.on_edge:
-            edges.setdefault(key, []).append(_pair_name(pair))
-    texts = [
-        f"the best {key} of {', '.join(names)} is the smallest or largest one tried; a wider range may do better"
-        for key, names in edges.items()
-    ]
-    if tuning.validation is not None and tuning.validation < FEW_SAMPLES and tuning.repeats == 1:
-        texts.append(
-            f"{tuning.validation} validation samples chose these values; another tuning may choose otherwise, and the "
-            f"verdicts are about these ones (from {FEW_SAMPLES:,} samples on, chance matters little)"
-        )
-    lost = [_pair_name(pair) for pair in tuning.pairs if pair.chosen is None and all(one.ended for one in pair.trials)]
-    if lost:
-        texts.append(
-            f"no run of {', '.join(lost)} ended with a finite score, so "
-            f"{'it is' if len(lost) == 1 else 'they are'} not in the leaderboard"
-        )
-    return texts
 
 
 def method(result: SweepResult) -> str:

@@ -1,10 +1,11 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lossrun.analysis.sensitivity import heat_map, sensitivity
-from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult
+from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, by_data, epochs_to, target_of
 from lossrun.analysis.values.readings import spread
 from lossrun.records.sweep_directory import PlannedCell
 
@@ -84,3 +85,34 @@ def test_two_keys_make_a_map() -> None:
 )
 def test_other_pairs_make_no_map(pairs: list[Mapping[str, Any]]) -> None:
     assert heat_map(tuning(pairs, {"learning_rate": [0.1, 0.2]})) is None
+
+
+def test_the_map_of_one_dataset_has_the_keys_that_differ_there() -> None:
+    """A key with one value makes neither a row nor a column, and scores on different data share no map."""
+    pairs = [
+        {"dataset": data, "loss": loss, "optimizer": name}
+        for data in ("a", "b")
+        for loss in ("mse", "mae")
+        for name in ("sgd", "adam")
+    ]
+    parts = by_data(tuning(pairs, {"learning_rate": [0.1, 0.2]}))
+    assert list(parts) == ["dataset=a", "dataset=b"]
+    found = heat_map(parts["dataset=b"])
+    assert found is not None
+    assert found.keys == ("loss", "optimizer")
+    # The score rises with the number of the pair, so the first of b is its best one and the last its worst.
+    assert [[found.shade(row, column) for column in (0, 1)] for row in (0, 1)] == [
+        pytest.approx([1, 2 / 3]),
+        pytest.approx([1 / 3, 0]),
+    ]
+
+
+def test_every_pair_reaches_the_target_of_its_speed() -> None:
+    found = tuning([{"loss": "mse"}, {"loss": "mae"}], {"learning_rate": [0.1, 0.2, 0.4]})
+    target = target_of(found)
+    assert target == pytest.approx(2.2)  # the worse pair has 2.0; its error may be a tenth larger
+    courses = [(9.0, 2.1, 1.0), (9.0, 8.0, 2.21, 2.0), (9.0,)]
+    trials = [replace(found.pairs[0].trials[0], course=course) for course in courses]
+    assert [epochs_to(2.2, trial, "min") for trial in trials] == [2, 4, None]
+    accuracies = replace(trials[0], course=(0.1, 0.5, 0.4, 0.9))
+    assert epochs_to(0.5, accuracies, "max") == 2

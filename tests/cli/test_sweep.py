@@ -162,6 +162,33 @@ def test_the_curves_of_a_sweep_are_drawn_everywhere(lossrun: Run, tmp_path: Path
     assert page.count('class="point"') >= 6
 
 
+def test_different_datasets_are_never_compared(lossrun: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG.replace("features: 3", "features: 5"))
+    over = ("dataset.kind=linear,friedman1", "loss=mse,mae", "optimizer=sgd,adam", "learning_rate=0.01,0.1,0.2")
+    options = [word for one in over for word in ("--over", one)]
+    assert lossrun("sweep", "c.yaml", *options, "--quiet").code == 0
+    shown = lossrun("compare", "last", "--html", "page.html")
+    assert shown.code == 0
+    assert "not comparable" not in shown.out
+    for kind in ("linear", "friedman1"):
+        assert shown.out.count(f"On dataset.kind={kind}\n") == 2  # the final runs, and their tuning
+    assert shown.out.count("Leaderboard by") == shown.out.count("by loss and optimizer") == 2
+    page = Path("page.html").read_text()
+    for kind in ("linear", "friedman1"):
+        assert f">On dataset.kind={kind}</h1>" in page
+    assert page.count('class="heat"') == page.count("Best val_rmse in tuning, by loss and optimizer") == 2
+    assert page.count("<h2") == page.count('id="verdicts') / 2 * len(set(re.findall(r'<h2 id="([a-z]+)-', page)))
+    refused = lossrun("compare", "last", "--format", "json")
+    assert refused.code == 2
+    again = re.search(r"`lossrun (compare .*)`", refused.err)
+    assert again
+    compared = lossrun(*again[1].split())
+    assert compared.code == 0
+    assert "friedman1" not in compared.out
+    assert lossrun("plot", "last").out.count("by loss and optimizer") == 2
+    assert lossrun("plot", "last", "-o", "a.png").code == 2
+
+
 def test_a_sweep_without_a_curve_is_told_when_it_is_to_be_plotted(lossrun: Run, swept: Path) -> None:
     refused = lossrun("plot", swept.name)
     assert refused.code == 2

@@ -38,32 +38,48 @@ _ABOUT: Final = {
 _FOLLOWS: Final = ("model.output", "loss.inputs")  # keys that follow from the loss
 
 
-def to_html(data: ReportData) -> str:
-    """Write the page. Its size depends only on the number of runs: curves are thinned, predictions are counted."""
-    sections = [
-        _section(identity, title, content)
-        for identity, title, build in _SECTIONS
-        if (content := [part for part in build(data) if part])
-    ]
-    title = _title(data)
+def to_html(*parts: ReportData) -> str:
+    """Write the page. Its size depends only on the number of runs: curves are thinned, predictions are counted.
+
+    Args:
+        parts: Comparisons that are never mixed, such as those of a sweep over several datasets, one below the other.
+    """
+    sections, links = list[Markup](), list[Markup]()
+    for number, data in enumerate(parts, 1):
+        suffix = f"-{number}" if number > 1 else ""
+        found = [
+            _section(identity + suffix, title, content)
+            for identity, title, build in _SECTIONS
+            if (content := [part for part in build(data) if part])
+        ]
+        if len(parts) > 1:
+            heading = element("h1", f"On {data.about or 'other data'}", id=f"part{suffix}", class_="part")
+            sections += [heading, element("p", _summary(data))]
+            links.append(element("a", data.about or "other data", href=f"#part{suffix}"))
+        else:
+            links += [element("a", title, href=f"#{identity}") for identity, title, _ in found]
+        sections += [section for _, _, section in found]
+    title = _title(parts[0])
+    several = f"{len(parts)} datasets, which are never compared with each other"
     return document(
         "lossrun.report.html",
         "page",
         f"{title} · lossrun",
-        heading=title,
-        summary=_summary(data),
-        contents=joined(element("a", title, href=f"#{identity}") for identity, title, _ in sections),
-        sections=joined(section for _, _, section in sections),
+        heading=title if len(parts) == 1 else title.partition(" on ")[0].rstrip("?") + "?",
+        summary=_summary(parts[0]) if len(parts) == 1 else several,
+        contents=joined(links),
+        sections=joined(sections),
     )
 
 
-def save_page(data: ReportData, path: Path) -> None:
+def save_page(parts: ReportData | Sequence[ReportData], path: Path) -> None:
     """Write the page to a file.
 
     Raises:
         RunError: If the file cannot be written.
     """
-    save(to_html(data).encode(errors="backslashreplace"), path, "--html")
+    each = [parts] if isinstance(parts, ReportData) else parts
+    save(to_html(*each).encode(errors="backslashreplace"), path, "--html")
 
 
 def _section(identity: str, title: str, content: Sequence[Markup]) -> tuple[str, str, Markup]:

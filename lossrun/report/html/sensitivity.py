@@ -3,11 +3,13 @@
 import math
 from typing import Final
 
-from lossrun.analysis.sensitivity import Sensitivity, SensitivityLine, sensitivity
-from lossrun.analysis.sweeps import TuningResult, words
+from lossrun.analysis.sensitivity import HeatMap, Sensitivity, SensitivityLine, heat_map, sensitivity
+from lossrun.analysis.sweeps import TuningResult
+from lossrun.report.comparison.tuning import tuning_notes, tuning_table
 from lossrun.report.html.axes import Axis, opened
 from lossrun.report.html.figures import short, squeezed, style, swatch
 from lossrun.report.html.markup import Markup, element
+from lossrun.report.html.verdicts import notes
 from lossrun.report.layout.numbers import format_spread
 from lossrun.report.plots.sensitivity_plot import BETTER, is_log
 
@@ -17,14 +19,32 @@ _RADIUS: Final = 3
 
 
 def tuning_section(tuning: TuningResult) -> list[Markup | None]:
-    """Return the curves, and a table of the values that were chosen."""
+    """Return the curves, the heat map, and a table of the values that were chosen."""
     text = (
         "The values of each pair were chosen on validation data, with seeds that the comparison does not use. A value "
         "that diverged or failed has no point."
     )
-    found = sensitivity(tuning)
-    figure = element("div", _figure(found), class_="panels") if found else None
-    return [element("p", text), figure, _table(tuning)]
+    found, map_ = sensitivity(tuning), heat_map(tuning)
+    figures = [_figure(found) if found else None, _heat_map(map_) if map_ else None]
+    panels = element("div", *figures, class_="panels") if any(figures) else None
+    return [element("p", text), panels, _table(tuning), notes(tuning_notes(tuning), "hint")]
+
+
+def _heat_map(found: HeatMap) -> Markup:
+    """Make a table whose cells are the darker the better; the best one is marked too."""
+    title = f"Best {found.metric} in tuning, by {found.keys[0]} and {found.keys[1]} ({BETTER[found.goal]})"
+    rows = []
+    for row, name in enumerate(found.rows):
+        cells = []
+        for column, score in enumerate(found.scores[row]):
+            shade = found.shade(row, column)
+            mark = " *" if shade == 1 else ""
+            shown = format_spread(score, "±") + mark if score else "–"
+            cells.append(element("td", shown, class_="" if shade is None else f"s{round(9 * shade)}"))
+        rows.append(element("tr", element("th", name, scope="row"), *cells))
+    head = element("tr", element("td"), *(element("th", name, scope="col") for name in found.columns))
+    table = element("table", element("thead", head), element("tbody", *rows), class_="heat")
+    return element("figure", element("h3", title), element("div", table, class_="scroll"))
 
 
 def _figure(found: Sensitivity) -> Markup | None:
@@ -81,16 +101,11 @@ def _line(x: Axis, y: Axis, line: SensitivityLine) -> Markup:
 
 
 def _table(tuning: TuningResult) -> Markup:
-    head = ("pair", "best", f"{tuning.metric} in tuning", "values tried")
-    rows = [
-        element(
-            "tr",
-            element("th", words(pair.pair) or "base config", scope="row"),
-            element("td", words(pair.chosen.values) if pair.chosen else "–"),
-            element("td", format_spread(pair.chosen.score, "±") if pair.chosen else "–"),
-            element("td", str(len(pair.trials))),
-        )
-        for pair in tuning.pairs
-    ]
-    headers = element("tr", *(element("th", name, scope="col") for name in head))
+    found = tuning_table(tuning, "±")
+    columns = [found.key, *found.columns]
+    rows = []
+    for row, name in enumerate(found.key.cells):
+        cells = ("–" if column.cells[row] == "-" else column.cells[row] for column in found.columns)
+        rows.append(element("tr", element("th", name, scope="row"), *(element("td", cell) for cell in cells)))
+    headers = element("tr", *(element("th", column.header.replace("\n", " "), scope="col") for column in columns))
     return element("div", element("table", element("thead", headers), element("tbody", *rows)), class_="scroll")

@@ -1,0 +1,109 @@
+"""Tables and notes about the tuning of a sweep, for the terminal and for the page."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from lossrun.analysis.sensitivity import HeatMap
+from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, epochs_to, target_of, words
+from lossrun.report.comparison.compare_tables import BETTER, marked_cells
+from lossrun.report.layout.numbers import format_number, format_spread
+from lossrun.report.layout.text_table import Column, TextTable
+
+FEW_SAMPLES: Final = 1_000  # validation data below this leave much of the choice to chance
+
+
+def heat_table(found: HeatMap, sign: str) -> TextTable:
+    """Make a table of the best tuning scores, one key in the rows and the other in the columns."""
+    means = {
+        (row, column): score.mean
+        for row, scores in enumerate(found.scores)
+        for column, score in enumerate(scores)
+        if score is not None
+    }
+    best = (max if found.goal == "max" else min)(means.values(), default=None)
+    columns = []
+    for column, name in enumerate(found.columns):
+        marked = frozenset(
+            row for row in range(len(found.rows)) if best is not None and means.get((row, column)) == best
+        )
+        values = [scores[column] for scores in found.scores]
+        columns.append(Column(name, marked_cells(values, marked, sign), emphasis=marked))
+    title = f"Best {found.metric} in tuning, {BETTER[found.goal]} is better, by {found.keys[0]} and {found.keys[1]}"
+    return TextTable(title, Column("", found.rows, right=False), tuple(columns))
+
+
+def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
+    """Make a row for each pair: its best values and their score, how many were tried, the range that works, and how
+    soon the best one reaches what every pair has reached."""
+    pairs = tuning.pairs
+    columns = [
+        Column("best", tuple(map(_best_words, pairs)), right=False),
+        Column(
+            f"{tuning.metric}\nin tuning",
+            tuple(format_spread(pair.chosen.score, sign) if pair.chosen else "-" for pair in pairs),
+        ),
+        Column("tried", tuple(str(len(pair.trials)) for pair in pairs)),
+        *(_counts(name, lost) for name, of in _LOST.items() if any(lost := [sum(map(of, p.trials)) for p in pairs])),
+        Column(
+            "range that\nworks", tuple("-" if one.decades is None else f"{one.decades:.1f} decades" for one in pairs)
+        ),
+        *_speed(tuning),
+    ]
+    return TextTable("Tuning", Column("pair", tuple(map(_pair_name, pairs)), right=False), tuple(columns))
+
+
+def _best_words(pair: PairTuning) -> str:
+    if pair.chosen is None:
+        return "-"
+    made = [choice for choice in pair.choices if choice is not None]
+    remarks = [f"{made.count(pair.chosen)} of {len(made)}"] if len(pair.choices) > 1 else []
+    remarks += ["edge"] if pair.on_edge else []
+    return words(pair.chosen.values) + (f" ({', '.join(remarks)})" if remarks else "")
+
+
+def _speed(tuning: TuningResult) -> list[Column]:
+    target = target_of(tuning)
+    if target is None or len(tuning.pairs) == 1:
+        return []
+    epochs = [epochs_to(target, pair.chosen, tuning.goal) if pair.chosen else None for pair in tuning.pairs]
+    return [Column(f"epochs to\n{format_number(target, 2)}", tuple("-" if one is None else str(one) for one in epochs))]
+
+
+# Tuning runs without a score, and why.
+_LOST: Final[dict[str, Callable[[Trial], bool]]] = {
+    "diverged": lambda trial: trial.diverged,
+    "without a score": lambda trial: trial.score is None and trial.ended and not trial.diverged,
+    "not finished": lambda trial: not trial.ended,
+}
+
+
+def _counts(name: str, counts: Sequence[int]) -> Column:
+    return Column(name, tuple("-" if not count else str(count) for count in counts))
+
+
+def _pair_name(pair: PairTuning) -> str:
+    return words(pair.pair) or "base config"
+
+
+def tuning_notes(tuning: TuningResult) -> list[str]:
+    """Return what to keep in mind about the choices."""
+    edges: dict[str, list[str]] = {}
+    for pair in tuning.pairs:
+        for key in pair.on_edge:
+            edges.setdefault(key, []).append(_pair_name(pair))
+    texts = [
+        f"the best {key} of {', '.join(names)} is the smallest or largest one tried; a wider range may do better"
+        for key, names in edges.items()
+    ]
+    if tuning.validation is not None and tuning.validation < FEW_SAMPLES and tuning.repeats == 1:
+        texts.append(
+            f"{tuning.validation} validation samples chose these values; another tuning may choose otherwise, and the "
+            f"verdicts are about these ones (from {FEW_SAMPLES:,} samples on, chance matters little)"
+        )
+    lost = [_pair_name(pair) for pair in tuning.pairs if pair.chosen is None and all(one.ended for one in pair.trials)]
+    if lost:
+        texts.append(
+            f"no run of {', '.join(lost)} ended with a finite score, so "
+            f"{'it is' if len(lost) == 1 else 'they are'} not in the leaderboard"
+        )
+    return texts
