@@ -233,7 +233,7 @@ def test_ls_opens_a_sweep(lossrun: Run, swept: Path) -> None:
 def test_a_share_says_what_is_missing(sweep_yaml: Path, lossrun: Run) -> None:
     first = lossrun("sweep", str(sweep_yaml), "--shard", "1/2")
     assert first.code == 0, first.err
-    assert "2 cells of other shards have not ended, the first is tune-0002" in first.err
+    assert "2 cells of other shards have not ended, the first is tune-0003" in first.err
     assert "--shard 1/2" in first.err
     (directory,) = Path("runs").iterdir()
     assert "waiting" in lossrun("ls").out
