@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -167,6 +168,22 @@ def data_dirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
             found.append(tmp_path_factory.mktemp("data"))
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield found
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heeded_signals() -> Iterator[None]:
+    """Heed signals that whoever started the tests ignores, as nohup and a shell's `&` do: the commands that the tests
+    start would inherit that, and never stop."""
+    ignored = [
+        number
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+        if (number := getattr(signal, name, None)) and signal.getsignal(number) == signal.SIG_IGN
+    ]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(scope="session")
