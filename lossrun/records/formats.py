@@ -82,6 +82,7 @@ ENVIRONMENT: Final = record(
         "data_from_runs_dir": or_none(text),
         "step": text,
         "chunks": list_of(whole(1)),
+        "stack": list_of(text),
         "task": or_none(text),
         "data": each(or_none(text)),
         "samples": each(_PARTS),
