@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         resume,
         sweep,
         train,
+        verify,
     )
     from lossrun.components.losses.public import loss
     from lossrun.data import Dataset
@@ -81,6 +82,7 @@ __all__ = [
     "resume",
     "sweep",
     "train",
+    "verify",
 ]
 
 _NAMES = {
@@ -99,6 +101,7 @@ _NAMES = {
             "sweep",
         ),
         "train",
+        "verify",
     ),
     "lossrun.components.losses.public": ("loss",),
     "lossrun.data": ("Dataset",),

@@ -8,7 +8,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from lossrun.commands import comparing, configs, models, rates, reference, runs, sweeping, training
+from lossrun.commands import comparing, configs, models, rates, reference, runs, sweeping, training, verifying
 from lossrun.commands.answers import AnsweringCommand
 from lossrun.commands.with_config import WithConfig
 from lossrun.commands.words import Group
@@ -108,6 +108,7 @@ COMMANDS: Final = (
     runs.plot,
     runs.rm,
     runs.gc,
+    verifying.verify,
     models.evaluate,
     models.predict,
     models.export,

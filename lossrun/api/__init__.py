@@ -4,7 +4,7 @@ Nothing is printed: errors are raised, and the command line's warnings and notes
 """
 
 from lossrun.api.given import ConfigLike, Overrides, RunLike
-from lossrun.api.models import evaluate, export, predict
+from lossrun.api.models import evaluate, export, predict, verify
 from lossrun.api.results import Comparison, Run, RunHistory, Sweep
 from lossrun.api.runs import compare, load
 from lossrun.api.sweeping import find_lr, load_sweep, sweep
@@ -28,4 +28,5 @@ __all__ = [
     "resume",
     "sweep",
     "train",
+    "verify",
 ]

@@ -11,6 +11,7 @@ from lossrun.api.given import RunLike, path_of
 if TYPE_CHECKING:
     from lossrun.inference.predicting import Predictions
     from lossrun.inference.scoring import Scores, Split
+    from lossrun.inference.verifying import Verification
 
 
 def evaluate(
@@ -103,3 +104,28 @@ def export(
     for text in written.notes:
         warnings.warn(text, stacklevel=2)
     return list(written.files)
+
+
+def verify(
+    run: RunLike,
+    *,
+    whole: bool = False,
+    runs_dir: str | PathLike[str] = "runs",
+    data_dir: str | PathLike[str] | None = None,
+) -> "Verification":
+    """Check that a run is what it says it is, as `lossrun verify` does. The run itself does not change.
+
+    Args:
+        whole: Whether to train the whole run again, not only the steps between its last two checkpoints.
+        data_dir: The folder of the datasets; by default the one that the run last used.
+
+    Returns:
+        The checks: `passed`, and `problems` with a sentence for each mismatch.
+
+    Raises:
+        RunError: If a file cannot be trusted at all.
+        DataError: If the data are missing or have changed.
+    """
+    from lossrun.inference.verifying import verified
+
+    return verified(path_of(run, runs_dir), whole=whole, data_dir=Path(data_dir) if data_dir is not None else None)

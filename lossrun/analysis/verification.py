@@ -1,0 +1,189 @@
+"""What `verify` checks about a run, and what its files tell by themselves; `training/replaying.py` trains again."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+from lossrun.analysis.values.readings import lost_history
+from lossrun.errors import CheckpointError, RunError
+from lossrun.records import best_weights, checkpoints, ledger, predictions
+from lossrun.records.files.edits import differences
+from lossrun.records.provenance import prepared
+from lossrun.records.provenance.belonging import Belonging
+from lossrun.records.provenance.own_source import check_copies
+from lossrun.records.recorded import UNVERIFIED, RecordedRun
+from lossrun.records.run_directory import RunDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was checked.
+
+    Attributes:
+        what: A file, or a stretch of the training.
+        problem: What does not match; "" if everything does.
+        text: What was compared.
+    """
+
+    what: str
+    problem: str
+    text: str
+
+    @property
+    def passed(self) -> bool:
+        return not self.problem
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The result of `verify`.
+
+    Attributes:
+        remarks: What could not be checked, one sentence each.
+    """
+
+    run: str
+    path: Path
+    checks: tuple[Check, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(f"{check.what}: {check.problem}" for check in self.checks if check.problem)
+
+    def facts(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "run": self.run,
+            "path": str(self.path),
+            "passed": self.passed,
+            "checks": [
+                {"what": one.what, "passed": one.passed, "compared": one.text, "problem": one.problem}
+                for one in self.checks
+            ],
+            "remarks": list(self.remarks),
+        }
+
+
+def file_checks(run: RecordedRun) -> Iterator[Check]:
+    """Check every file of a run that was read without an error."""
+    files = RunDirectory(run.path)
+    for path in (files.config_path, files.run_json):
+        found = [text for text in run.edited if text.startswith(path.name)]
+        yield Check(path.name, "; ".join(found), "as it was when the run started")
+    rows = run.history.rows
+    yield Check(files.history_path.name, _gap(run), f"{len(rows)} row{'s' * (len(rows) != 1)}, no epoch missing")
+    events = len(run.ledger)
+    yield Check(files.ledger_path.name, _broken_change(run), f"{events} event{'s' * (events != 1)}, changes in order")
+    belonging, paths = Belonging.to(run), checkpoints.candidates(files.checkpoints)
+    for path in reversed(paths):
+        yield Check(path.name, _problem_of(path, belonging), "digest, tensors, run, config, history")
+    if run.finished is not None:
+        yield from _end_checks(run, files)
+    if files.preparation_path.exists():
+        yield Check(files.preparation_path.name, _raised(lambda: prepared.of_run(run)), "digest")
+    if files.source.is_dir():
+        yield Check(f"{files.source.name}/", _raised(lambda: check_copies(run)), "digests of your own modules")
+
+
+def remarks(run: RecordedRun) -> list[str]:
+    """Return what the files of a run cannot prove."""
+    found = [text for text in run.warnings if text not in run.edited]
+    return found if run.verified else [*found, UNVERIFIED]
+
+
+def _end_checks(run: RecordedRun, files: RunDirectory) -> Iterator[Check]:
+    finished = run.finished or {}
+    if finished.get("best_weights"):
+        problem = _raised(lambda: best_weights.of_run(files, [finished], None))
+        yield Check(finished["best_weights"], problem, "digest, seeds, best epochs")
+    if finished.get("predictions") and files.predictions_path.exists():
+        problem = _raised(lambda: predictions.read(files.predictions_path, finished["predictions"]))
+        yield Check(files.predictions_path.name, problem, "digest")
+    yield Check("best epochs", _wrong_best(run, finished), "those of the history")
+
+
+def _raised(check: Any) -> str:
+    try:
+        check()
+    except RunError as error:
+        return str(error)
+    return ""
+
+
+def _problem_of(path: Path, belonging: Belonging) -> str:
+    try:
+        found = checkpoints.read(path).metadata
+    except CheckpointError as error:
+        return str(error).removeprefix(f"{path.name}: ")
+    named = int(path.name.split("-")[1])
+    return f"it holds step {found['step']}" if found["step"] != named else belonging.problem(found)
+
+
+def _gap(run: RecordedRun) -> str:
+    """Return where a seed's epochs do not follow each other, or where the steps of one do not fit the others."""
+    if lost := lost_history(run):
+        return lost
+    rows = run.history.rows
+    last: dict[int, tuple[int, int]] = {}
+    steps = 0
+    for epoch, step, seed in zip(rows.column("epoch"), rows.column("step"), rows.column("seed"), strict=True):
+        before = last.get(seed, (0, 0))
+        steps = steps or step
+        if epoch != before[0] + 1 or step != before[1] + steps:
+            return f"seed {seed}: epoch {epoch} at step {step} follows epoch {before[0]} at step {before[1]}"
+        if seed not in run.seeds:
+            return f"seed {seed} is none of the run's"
+        last[seed] = (epoch, step)
+    return ""
+
+
+def _broken_change(run: RecordedRun) -> str:
+    """Return which change in the ledger does not fit what was before it, or what came out of it."""
+    config = ledger.recorded_config(run.ledger)
+    if config is None:
+        return ""
+    for number, event in enumerate(run.ledger, 1):
+        if event["event"] != "resumed":
+            continue
+        for key, (old, _) in event.get("changes", {}).items():
+            before: Any = config
+            for part in key.split("."):
+                before = before.get(part) if isinstance(before, Mapping) else None
+            if before != old:
+                return f"line {number}: {key} was {before}, but the change says {old}"
+        config = ledger.effective_config(config, [event])
+        if isinstance(event.get("config"), dict):
+            changed = differences(config, event["config"])
+            # What was left to lossrun is written as it was resolved.
+            if wrong := [key for key, (old, _) in changed.items() if old != "auto"]:
+                return f"line {number}: {', '.join(wrong)} is not what the changes lead to"
+    return ""
+
+
+def _wrong_best(run: RecordedRun, finished: Mapping[str, Any]) -> str:
+    """Return which seed's best epoch is not the best one of its history."""
+    metric, mode = run.config["best"]["metric"], run.config["best"].get("mode")
+    if any(key.startswith("best") for event in run.ledger for key in event.get("changes", ())):
+        return ""
+    rows = run.history.rows
+    for seed, facts in finished.get("seeds", {}).items():
+        values = [
+            (value, epoch)
+            for value, epoch, its in zip(rows.column(metric), rows.column("epoch"), rows.column("seed"), strict=True)
+            if its == int(seed)
+            and isinstance(value, float)
+            and not isnan(value)
+            and epoch != facts.get("diverged_epoch")
+        ]
+        sign = -1 if mode == "max" else 1
+        best = min(values, key=lambda pair: (sign * pair[0], pair[1]))[1] if values else None
+        if best != facts.get("best_epoch"):
+            return f"seed {seed}: {metric} is best in epoch {best}, but the ledger says {facts.get('best_epoch')}"
+    return ""

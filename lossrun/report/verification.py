@@ -1,0 +1,29 @@
+"""Print `verify`: each check, and the verdict."""
+
+from rich.console import Console
+
+from lossrun.analysis.verification import Verification
+from lossrun.records.files import strict_json
+from lossrun.report.layout.text_table import Column, TextTable, print_line, print_table
+
+
+def print_verification(console: Console, found: Verification) -> None:
+    """Print a line for each check, what is wrong, and the verdict."""
+    checks = found.checks
+    table = TextTable(
+        "",
+        Column("checked", tuple(check.what for check in checks), right=False),
+        (
+            Column("result", tuple("ok" if check.passed else "WRONG" for check in checks), right=False),
+            Column("compared", tuple(check.text for check in checks), right=False),
+        ),
+    )
+    print_table(console, table)
+    print_line(console, "")
+    if found.passed:
+        print_line(console, f"verified: {found.run} is what it says it is", style="bold")
+
+
+def verification_as_json(found: Verification) -> str:
+    """Write the result as a strict JSON object."""
+    return strict_json.dumps(found.facts(), indent=2) + "\n"

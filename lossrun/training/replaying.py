@@ -1,0 +1,261 @@
+"""Train a stretch of a recorded run again, and compare every bit with what was recorded. The run is only read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+
+from lossrun.analysis.verification import Check
+from lossrun.config import from_mapping
+from lossrun.data import default_data_dir
+from lossrun.errors import CheckpointError, DivergedError
+from lossrun.experiment import Experiment, load_experiment
+from lossrun.files import LARGE, read_regular
+from lossrun.records import checkpoints, ledger
+from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.files import strict_json
+from lossrun.records.files.digests import with_unix_lines
+from lossrun.records.provenance import original_data, whereabouts
+from lossrun.records.recorded import RecordedRun
+from lossrun.records.run_directory import RunDirectory
+from lossrun.training import environment
+from lossrun.training.criteria import criteria_of, renew
+from lossrun.training.events import EpochRecord, RunFinished
+from lossrun.training.isolation import isolated
+from lossrun.training.loop import train
+from lossrun.training.session import Session
+from lossrun.training.start import environment_of, prepare_stack, session_of
+from lossrun.training.state import capture, restore
+
+# What two trainings of the same steps may differ in: wall times, and where the run and its history lie.
+_NOT_COMPARED: Final = frozenset(
+    {"seconds", "epoch_seconds", "history_length", "history", "run", "config", "format_version", "tensors"}
+)
+_NAMED: Final = 3  # differences in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a run that one process trained, with one config, in one environment. `begins`: epoch and step."""
+
+    begins: tuple[int, int]
+    config: Mapping[str, Any]
+    environment: Mapping[str, Any]
+
+
+class _ReachedError(Exception):
+    """The target was reached, and compared."""
+
+
+def replayed(run: RecordedRun, *, whole: bool = False, data_dir: Path | None = None) -> Iterator[Check]:
+    """Yield a check for each stretch that is trained again.
+
+    Args:
+        whole: Every stretch from the first step on, instead of only the last one between two kept checkpoints.
+
+    Raises:
+        DataError: If the data have changed or are missing, by part.
+        CheckpointError: If a checkpoint cannot be read.
+    """
+    kept = [checkpoints.read(path) for path in reversed(checkpoints.candidates(RunDirectory(run.path).checkpoints))]
+    if not kept:
+        return
+    starts: list[Checkpoint | None] = [None, *kept[:-1]]
+    stretches = list(zip(starts, kept, strict=True))
+    if not whole and len(kept) > 1:
+        stretches = stretches[-1:]
+    with isolated():
+        _, experiment = original_data.find(run, data_dir, goes_on=True)
+    place = next(iter(whereabouts.data_places(run, data_dir, goes_on=True)))
+    folder = data_dir or whereabouts.data_folder(run, default_data_dir())
+    for start, end in stretches:
+        last = end is kept[-1]
+        yield _Replay(run, experiment, place, folder).check(start, end, to_the_end=last)
+
+
+class _Replay:
+    """Trains one stretch in a temporary directory."""
+
+    def __init__(self, run: RecordedRun, experiment: Experiment, place: whereabouts.Place, folder: Path) -> None:
+        self.run, self.experiment, self.place, self.folder = run, experiment, place, folder
+        self.recorded = {(row["epoch"], row["seed"]): row for row in run.history.rows}
+        self.problems: list[str] = []
+        self.differences: list[str] = []
+        self.changes: dict[str, list[Any]] = {}
+        self.reached = False
+
+    def check(self, start: Checkpoint | None, end: Checkpoint, *, to_the_end: bool) -> Check:
+        first = start.metadata["step"] if start else 0
+        what = f"steps {first} to {end.metadata['step']}"
+        parts = _segments_between(self.run, _position(start) if start else (1, 0), _position(end))
+        for place, part in enumerate(parts):
+            goal = end if place == len(parts) - 1 else None
+            ends = parts[place + 1].begins if goal is None else _position(end)
+            start = self._trained(start, part, ends, goal, to_the_end=to_the_end and goal is not None)
+        if not self.reached and not self.problems:
+            self.problems.append("the training ended before the recorded checkpoint")
+        if self.problems and self.changes:
+            changed = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in self.changes.items())
+            self.problems.append(f"which may be because of what differs here: {changed}")
+        if self.problems and parts[-1].environment.get("stack"):
+            self.problems.append("it was trained in a stack with other cells, whose last bits differ from a run alone")
+        return Check(what, "; ".join(self.problems), "trained again, equal bit for bit")
+
+    def _trained(
+        self,
+        start: Checkpoint | None,
+        part: Segment,
+        ends: tuple[int, int],
+        goal: Checkpoint | None,
+        *,
+        to_the_end: bool,
+    ) -> Checkpoint:
+        """Train one segment, and return the state at its end."""
+        config = from_mapping(whereabouts.placed(part.config, self.place), self.place.directory, name="config.yaml")
+        experiment = load_experiment(config, self.folder, trains=False, loaded=self.experiment)
+        prepared = prepare_stack([experiment], part.environment)
+        now = environment_of(prepared, self.run.path.parent)
+        self.changes |= environment.changes(dict(part.environment), now)
+        with TemporaryDirectory(prefix="lossrun-verify-") as name, isolated():
+            run = _copied(self.run, Path(name), 0 if start is None else start.metadata["history_length"])
+            session = session_of(prepared, [run], [self.run.environment.get("id")])
+            if start is not None:
+                restore(session, start)
+                renew(session, criteria_of(start.metadata, config.config, session.facts))
+            if (session.position.epoch, session.position.step) == ends:  # nothing is trained between
+                self._compare(session, goal)
+            else:
+                self._drain(session, ends, goal, to_the_end=to_the_end)
+            if not self.reached and self.differences:
+                few = len(self.differences) == 1
+                self.problems[:0] = [f"{_listed(self.differences)} {'differs' if few else 'differ'}"]
+                self.reached = True
+            return capture(session)
+
+    def _drain(self, session: Session, ends: tuple[int, int], goal: Checkpoint | None, *, to_the_end: bool) -> None:
+        finished = self.run.finished if to_the_end else None
+        goes_on = finished is not None and finished.get("step") == ends[1] and self.run.status == "finished"
+
+        def asked() -> None:
+            if (session.position.epoch, session.position.step) == ends:
+                self._compare(session, goal)
+                if not (goes_on and not session.training):
+                    raise _ReachedError
+            elif session.position.step > ends[1]:
+                raise _ReachedError
+
+        try:
+            with isolated(session.stream):  # throughout, because a state holds where the generator stands
+                for event in train(session, asked):
+                    if isinstance(event, EpochRecord):
+                        self._compare_rows(event.rows)
+                        if (session.position.epoch, session.position.step) == ends:
+                            self._compare(session, goal)
+                    elif isinstance(event, RunFinished) and finished is not None:
+                        self._compare_end(session, event, finished)
+        except _ReachedError:
+            pass
+        except DivergedError as error:
+            self.problems.append(f"it diverged: {str(error).splitlines()[0]}")
+
+    def _compare(self, session: Session, goal: Checkpoint | None) -> None:
+        """Compare the present state. A position may be passed twice, at the end of an epoch and before the next."""
+        session.step.publish()
+        if goal is None or self.reached:
+            return
+        self.differences = _differences(goal, capture(session))
+        self.reached = not self.differences
+
+    def _compare_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        for row in rows:
+            recorded = self.recorded.get((row["epoch"], row["seed"]))
+            if recorded is None:  # the run was stopped before the end of this epoch
+                continue
+            wrong = [
+                name
+                for name, value in row.items()
+                if name not in ("seconds", "train_seconds") and name in recorded and not _same(value, recorded[name])
+            ]
+            if wrong:
+                self.problems.append(f"history of epoch {row['epoch']}, seed {row['seed']}: {_listed(wrong)} differs")
+
+    def _compare_end(self, session: Session, event: RunFinished, finished: Mapping[str, Any]) -> None:
+        if not _is_within(finished["seeds"], event.seeds):
+            self.problems.append("the scores on the held-out data differ from those in the ledger")
+        again = ledger.read(session.run.ledger_path)[-1]
+        for key in ("predictions", "best_weights"):
+            if finished.get(key) and key in again and again[key] != finished[key] and self.run.verified:
+                self.problems.append(f"{key} differ from those recorded")
+
+
+def _segments_between(run: RecordedRun, first: tuple[int, int], last: tuple[int, int]) -> list[Segment]:
+    """Return the segments that led from one position to another; what was given up on the way is not among them."""
+    recorded = ledger.recorded_config(run.ledger)
+    config: Mapping[str, Any] = run.config if recorded is None else recorded
+    segments = [Segment((1, 0), config, run.environment)]
+    for event in run.ledger:
+        if event["event"] != "resumed":
+            continue
+        config = event.get("config", run.config)
+        begins = (event["epoch"], event["step"])
+        segments = [segment for segment in segments if segment.begins < begins]
+        segments.append(Segment(begins, config, event.get("environment", run.environment)))
+    begun = [segment for segment in segments if segment.begins <= first] or segments[:1]
+    return [begun[-1], *(segment for segment in segments if first < segment.begins < last)]
+
+
+def _copied(run: RecordedRun, folder: Path, history_length: int) -> RunDirectory:
+    copy = RunDirectory(folder)
+    copy.checkpoints.mkdir()
+    source = RunDirectory(run.path)
+    if source.history_path.exists():
+        content = with_unix_lines(read_regular(source.history_path, LARGE))
+        if len(content) < history_length:
+            raise CheckpointError(f"{source.history_path}: it is shorter than when a checkpoint was saved")
+        copy.history_path.write_bytes(content[:history_length])
+    return copy
+
+
+def _position(checkpoint: Checkpoint) -> tuple[int, int]:
+    return checkpoint.metadata["epoch"], checkpoint.metadata["step"]
+
+
+def _differences(recorded: Checkpoint, found: Checkpoint) -> list[str]:
+    """Return the names of all tensors and keys that are not the same, bit for bit."""
+    names = [
+        name
+        for name in dict.fromkeys((*recorded.tensors, *found.tensors))
+        if not _equal(recorded.tensors.get(name), found.tensors.get(name))
+    ]
+    keys = [key for key in recorded.metadata if key not in _NOT_COMPARED]
+    if recorded.metadata.get("format_version", 1) < 2:  # the best weights were in files of their own
+        names = [name for name in names if name in recorded.tensors]
+        keys.remove("replicas")
+    return names + [key for key in keys if not _same(recorded.metadata[key], found.metadata.get(key))]
+
+
+def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    if one is None or other is None or (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    return one.tobytes() == other.tobytes()
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two values are the same in JSON, where NaN equals NaN."""
+    texts = (strict_json.dumps(one), strict_json.dumps(other))
+    return bool(strict_json.loads_plain(texts[0]) == strict_json.loads_plain(texts[1]))
+
+
+def _is_within(recorded: Any, found: Any) -> bool:
+    """Return whether everything that was recorded was found again; newer versions compute more."""
+    if isinstance(recorded, Mapping) and isinstance(found, Mapping):
+        return all(key in found and _is_within(value, found[key]) for key, value in recorded.items())
+    return _same(recorded, found)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
