@@ -1,7 +1,8 @@
 """Making runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -11,6 +12,9 @@ from lossrun.commands.run_lookup import folder_of_data, found_run_or_sweep, read
 from lossrun.commands.sweeping import ShardOption
 from lossrun.processes import current, is_leader, taking_part
 from lossrun.shell import DEFAULT_RUNS, command, run_command
+
+if TYPE_CHECKING:
+    from lossrun.config import Override
 
 TensorBoard = Annotated[
     Optional[Path],  # noqa: UP045  # typer reads it at run time
@@ -35,12 +39,21 @@ def train(
     tag: NewTags = None,
     data_dir: DataDir = None,
     tensorboard: TensorBoard = None,
+    resume_or_start: Annotated[
+        bool,
+        typer.Option(
+            "--resume-or-start", help="Continue the run that the same command has begun; start it if there is none."
+        ),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the experiment that CONFIG describes, and write it to a new run directory.
 
     Ctrl-C or SIGTERM saves the state and stops; SIGUSR1 saves the state and continues. A stopped run continues with
     `lossrun resume`. The epochs go to standard output, everything else to standard error.
+
+    A batch system that stops a job and starts the same command again needs --resume-or-start: it finds the run by the
+    config and the name, and once the run is finished it does nothing.
 
     `torchrun --nproc-per-node=2 -m lossrun train CONFIG` trains one run in two processes, which share each batch: the
     same run as in one process, up to rounding.
@@ -62,6 +75,12 @@ def train(
     from lossrun.experiment import load_experiment
 
     experiment = load_experiment(reading, folder_of_data(data_dir))
+    if resume_or_start:
+        from lossrun.records.begun import begun
+
+        if path := begun(experiment.config.to_mapping(), experiment.config.run_name, runs_dir):
+            _continue(path, [], data_dir, tensorboard, quiet=quiet)
+            return
     # Importing torch takes a second, so it comes after every check of the config.
     with torch_is_imported():
         from lossrun.screen import train_on_screen
@@ -90,11 +109,6 @@ def resume(
     of the optimizer. A warning names what makes the result inexact: another version of lossrun or torch, or another
     device, kind of CPU or number of threads or processes. Like `train` it can be started by `torchrun`.
     """
-    from lossrun.experiment import load_experiment
-    from lossrun.report.layout.console import note, stderr, warning
-    from lossrun.training.resumable import resuming
-
-    console = stderr()
     path, is_sweep = found_run_or_sweep(run, runs_dir)
     if is_sweep:
         from lossrun.commands.sweeping import resume_sweep
@@ -105,11 +119,23 @@ def resume(
         from lossrun.errors import UsageError
 
         raise UsageError(f"--shard {shard}: {run} is a single run; --shard divides the cells of a sweep")
+    _continue(path, set_ or [], data_dir, tensorboard, quiet=quiet)
+
+
+def _continue(
+    path: Path, overrides: "Sequence[Override]", data_dir: Path | None, tensorboard: Path | None, *, quiet: bool
+) -> None:
+    """Continue a run, or say that it is finished."""
+    from lossrun.experiment import load_experiment
+    from lossrun.report.layout.console import note, stderr, warning
+    from lossrun.training.resumable import resuming
+
+    console = stderr()
 
     def skipped(_path: Path, reason: str) -> None:
         warning(console, f"checkpoint skipped: {reason}")
 
-    with resuming(path, set_ or [], data_dir, leads=is_leader()) as resumable:
+    with resuming(path, overrides, data_dir, leads=is_leader()) as resumable:
         if resumable.finished and not resumable.changes:
             further = run_command("resume", resumable.run.path, set_=[f"epochs={2 * resumable.before.epochs}"])
             note(console, f"{resumable.run.name} is finished. To train it further:\n  {further}")
