@@ -1,4 +1,4 @@
-"""A config as a plain script in PyTorch or Keras, such as one would write by hand. Text only: nothing is imported."""
+"""Write a config as a plain script in PyTorch or Keras, as a person would. It only writes text and imports neither."""
 
 from lossrun.script.lines.script_input import FRAMEWORKS, ScriptInput, script_input
 from lossrun.script.write import save, write

@@ -1,4 +1,4 @@
-"""The script of a framework, and the file that it goes into."""
+"""Write the script of a framework into a file."""
 
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from lossrun.script.pytorch import program as pytorch
 
 
 def write(experiment: ScriptInput, framework: str) -> str:
-    """A complete script that does the same experiment, one seed of it: data, model, loss, optimizer, epochs.
+    """Return a complete script of the experiment, for one seed: data, model, loss, optimizer, epochs.
 
-    Raises UsageError for an unknown framework, and for what the framework cannot do as lossrun does.
+    Raises:
+        UsageError: For an unknown framework, or for what the framework cannot do as lossrun does.
     """
     writers = {"pytorch": pytorch.script, "keras": keras.script}
     if framework not in writers:
@@ -21,13 +22,13 @@ def write(experiment: ScriptInput, framework: str) -> str:
 
 
 def save(text: str, path: Path) -> None:
-    """Write a new file. Raises UsageError where there is one already, RunError where the disk refuses."""
+    """Write a new file. Raises UsageError if it exists already, RunError if it cannot be written."""
     try:
-        # "x" fails on an existing file, whatever happens between a look and the opening.
+        # "x" fails on an existing file, without a gap between checking and opening.
         with path.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError as error:
-        raise UsageError(f"{path} exists already; give another --output, or remove it") from error
+        raise UsageError(f"{path} already exists; choose another --output, or remove it") from error
     except OSError as error:
         told = f"cannot write {path}: {error.strerror or error}{about_folder(path)}"
-        raise RunError(joined(told, "give another --output")) from error
+        raise RunError(joined(told, "choose another --output")) from error

@@ -22,7 +22,7 @@ def test_it_goes_to_a_file_that_does_not_exist_yet(lossrun: Run, config: Path, t
     assert "import keras" in text
     again = lossrun("script", str(config), "--as", "pytorch", "-o", "mine.py")
     assert again.code == 2
-    assert "mine.py exists already" in again.err
+    assert "mine.py already exists" in again.err
     assert (tmp_path / "mine.py").read_text() == text
 
 

@@ -1,6 +1,6 @@
 """The losses written out in keras.ops: lines that end in `losses`, one for each sample (N,) or each output (N, K).
 
-They speak of `outputs` and `targets`; of classes the targets are indices.
+The lines use the names `outputs` and `targets`; targets of exclusive classes are indices.
 """
 
 from lossrun.script.lines.text import call, comment, literal, number
@@ -30,7 +30,7 @@ def _rows(o: Options) -> list[str]:
 
 
 def _right(o: Options) -> list[str]:
-    """`log_p` (N,) of the right class."""
+    """Return the lines for `log_p`, (N,), of the right class."""
     return [*_log_p(o), *_rows(o), "log_p = ops.sum(rows * log_p, axis=-1)"]
 
 
@@ -150,7 +150,7 @@ def binary_cross_entropy(o: Options) -> list[str]:
 
 def binary_focal(o: Options) -> list[str]:
     lines = [
-        *comment("From logarithms: Keras' own goes by clipped probabilities, where logits lose digits.", 0),
+        *comment("Computed from logarithms: Keras' own clips probabilities, which loses digits of logits.", 0),
         *smoothed_labels(o),
         *_binary_logarithms(o),
         "miss = targets * ops.exp(log_no) + (1 - targets) * ops.exp(log_yes)",
@@ -241,7 +241,7 @@ def generalized_cross_entropy(o: Options) -> list[str]:
 def symmetric_cross_entropy(o: Options) -> list[str]:
     return [
         *_right(o),
-        *comment("The reverse, -sum of p ln t with ln 0 as log_zero, of a single right class.", 0),
+        *comment("The reverse, -sum of p ln t, for one right class; log_zero is used as ln 0.", 0),
         f"reverse = {number(-o['log_zero'])} * (1 - ops.exp(log_p))",
         f"losses = -{number(o['alpha'])} * log_p + {number(o['beta'])} * reverse",
     ]
@@ -259,7 +259,7 @@ def _probabilities(o: Options) -> list[str]:
 def dice(o: Options) -> list[str]:
     eps = number(o["eps"])
     return [
-        *comment("Of each sample; Keras' Dice sums over the whole batch.", 0),
+        *comment("For each sample; Keras' Dice sums over the whole batch.", 0),
         *_probabilities(o),
         "overlap = 2 * ops.sum(targets * p, axis=-1)",
         "sizes = ops.sum(targets, axis=-1) + ops.sum(p, axis=-1)",
@@ -270,7 +270,7 @@ def dice(o: Options) -> list[str]:
 def tversky(o: Options) -> list[str]:
     eps = number(o["eps"])
     return [
-        *comment("Of each sample; Keras' Tversky sums over the whole batch.", 0),
+        *comment("For each sample; Keras' Tversky sums over the whole batch.", 0),
         *_probabilities(o),
         "hits = ops.sum(targets * p, axis=-1)",
         f"missed = {number(o['alpha'])} * ops.sum(targets * (1 - p), axis=-1)",

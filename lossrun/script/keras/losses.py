@@ -13,16 +13,16 @@ from lossrun.script.lines.text import Section, call, comment, function, literal,
 from lossrun.script.lines.weights import Options, options
 from lossrun.shell import command
 
-ABOUT: Final = "What training minimises. targets come first, as everywhere in Keras."
+ABOUT: Final = "The loss that training minimises. targets come first, as everywhere in Keras."
 
 
 def loss_section(experiment: ScriptInput) -> Section:
-    """`loss_fn`, which takes targets and outputs."""
+    """Return `loss_fn`, which takes targets and outputs."""
     loss = experiment.config.loss
     if loss.is_plugin:
         raise UsageError(
-            f"loss: {loss.name} is your own and computes with torch tensors, which Keras' other backends do not "
-            f"have; take --as pytorch, or a loss from `{command('list', 'losses')}`"
+            f"loss: {loss.name} is your own and computes with torch tensors, which Keras' other backends do not have; "
+            f"use --as pytorch, or a loss from `{command('list', 'losses')}`"
         )
     chosen = options(experiment)
     if not chosen.of_samples and (own := _class(chosen)) is not None:
@@ -42,10 +42,10 @@ def loss_section(experiment: ScriptInput) -> Section:
 
 
 def _written(o: Options) -> list[str]:
-    """The lines of the loss. Raises UsageError for one that nobody has written in keras.ops."""
+    """Return the lines of the loss. Raises UsageError for a loss without a version in keras.ops."""
     write = function_in(loss_lines, o.name)
     if write is None:
-        raise UsageError(f"loss: {o.name} has no form in Keras; take --as pytorch")
+        raise UsageError(f"loss: {o.name} has no version in Keras; use --as pytorch")
     lines: list[str] = write(o)
     return lines
 
@@ -65,13 +65,16 @@ BODY'''
 
 
 def _is_weighed_by_keras(o: Options) -> bool:
-    """Whether the weighted mean is one that Keras takes itself."""
+    """Return whether Keras itself computes this weighted mean."""
     return o.weights is None and o.parameters.get("ignore_index") is None and o.reduction == "mean"
 
 
 def _weighted_by_keras(o: Options) -> list[str]:
-    """A loss of which Keras takes the weighted mean: sum of weighted losses over the sum of the weights, or, by Keras'
-    own convention, over the number of samples."""
+    """Return a loss whose weighted mean Keras computes.
+
+    Keras divides the sum of the weighted losses by the sum of the weights, or in its own convention by the number of
+    samples.
+    """
     lines = [*_prepared(o), *_written(o)]
     lines.append("return losses" if o.per_sample else "return ops.mean(losses, axis=-1)")
     by_samples = o.parameters.get("weight_convention") == "keras"
@@ -82,8 +85,11 @@ def _weighted_by_keras(o: Options) -> list[str]:
 
 
 def _weighted_by_itself(o: Options) -> list[str]:
-    """A loss that takes its own weighted mean, as Keras knows the weights of samples alone. These stay apart from those
-    of the classes, which do not count in metrics."""
+    """Return a loss that computes its own weighted mean.
+
+    Keras only knows weights of samples. The weights of classes must stay separate, because they do not count in
+    metrics.
+    """
     lines = [
         "targets, sample_weight = ops.convert_to_tensor(targets), ops.convert_to_tensor(sample_weight)",
         *_prepared(o),
@@ -102,13 +108,13 @@ def _weighted_by_itself(o: Options) -> list[str]:
         lines.append(f"return {times}ops.divide_no_nan(ops.sum(sample_weight * losses), ops.sum(counted))")
     else:
         lines.append(f"return {times}ops.mean(sample_weight * losses)")
-    about = "The mean loss, each sample by its weight" + " and by that of its class" * (o.weights is not None)
+    about = "The mean loss; samples are weighted" + ", and so are their classes" * (o.weights is not None)
     body = "\n".join(f"        {line}" for line in lines)
     return [WEIGHING.replace("ABOUT", f"{about}.").replace("BODY", body), "loss_fn = Loss()"]
 
 
 def _counted(o: Options) -> list[str]:
-    """What is multiplied to how much each sample counts in the mean, (N,); nothing where all count alike."""
+    """Return the factors of a sample's weight in the divisor of the mean, (N,); [] if all count the same."""
     if o.is_sum:
         return []
     factors = []
@@ -124,7 +130,7 @@ def _counted(o: Options) -> list[str]:
 
 
 def _class(o: Options) -> str | None:
-    """Keras' own class, where it is the very loss with these options."""
+    """Return Keras' own class if it is exactly this loss with these options."""
     if not o.plain or o.one_hot:
         return None
     logits, losses = o.form == "logits", "keras.losses."
@@ -175,7 +181,7 @@ def _prepared(o: Options) -> list[str]:
 
 
 def _reduced(o: Options) -> list[str]:
-    """From `losses`, (N,) or (N, K), to what is minimised: one number, or one for each sample, which Keras averages."""
+    """Return the lines from `losses`, (N,) or (N, K), to one number, or one per sample, which Keras averages."""
     factor = o.factor("ops.shape(outputs)[0]")
     times = f"{factor} * " if factor else ""
     about = comment(f"reduction {o.reduction}: the mean times this.") if factor else []
@@ -188,7 +194,7 @@ def _reduced(o: Options) -> list[str]:
     if o.divides_by_weights:
         by = "ops.sum" if o.of_classes or o.columns == 1 else "ops.mean"
         return [
-            *comment("PyTorch's convention: divided by the weights, where Keras divides by the samples."),
+            *comment("PyTorch's convention: divided by the sum of the weights, not by the number of samples."),
             *about,
             f"return {times}{by}({losses}) / {by}(weights)",
         ]

@@ -1,4 +1,4 @@
-"""The model in Keras, layer by layer. Images have their channels last."""
+"""Write the model in Keras, layer by layer. Images have their channels last."""
 
 from collections.abc import Mapping
 from math import prod
@@ -10,9 +10,9 @@ from lossrun.script.lines.text import Section, call, number, quoted
 from lossrun.shell import command
 
 TORCH_INIT: Final = '''def torch_init(fan_in):
-    """PyTorch's first values, uniform within 1 / sqrt(fan_in), also of the biases.
+    """PyTorch's first values: weights and biases uniform within 1 / sqrt(fan_in).
 
-    Keras' own are glorot_uniform, and biases of 0.
+    Keras' own defaults are glorot_uniform, and biases of 0.
     """
     limit = fan_in**-0.5
     return {
@@ -22,11 +22,11 @@ TORCH_INIT: Final = '''def torch_init(fan_in):
 
 
 def layers_section(experiment: ScriptInput) -> tuple[Section, list[str]]:
-    """What the layers need, and the lines that make `model`. Raises UsageError for what Keras has not."""
+    """Return what the layers need, and the lines that make `model`. Raises UsageError for what Keras does not have."""
     model, shape = experiment.config.model, experiment.facts.input_shape
     if model.is_plugin:
         raise UsageError(
-            f"model: {model.name} is your own torch.nn.Module, which Keras cannot train; take --as pytorch, or a model "
+            f"model: {model.name} is your own torch.nn.Module, which Keras cannot train; use --as pytorch, or a model "
             f"from `{command('list', 'models')}`"
         )
     own = Section(imports=["from keras import layers"])
@@ -59,7 +59,7 @@ def _layer(kind: str, arguments: list[str], fan_in: int, init: Mapping[str, Any]
 
 
 def _active(kind: str, arguments: list[str], fan_in: int, parameters: Mapping[str, Any]) -> list[str]:
-    """A layer, batch norm if asked for, and the activation: within the layer where it may be."""
+    """Return a layer, batch norm if configured, and the activation, which is part of the layer if possible."""
     activation, init = parameters["activation"], parameters["init"]
     separate = parameters["batch_norm"] or activation == "leaky_relu"
     if activation == "none":
@@ -69,7 +69,7 @@ def _active(kind: str, arguments: list[str], fan_in: int, parameters: Mapping[st
     else:
         rows = [_layer(kind, arguments, fan_in, init)]
     if parameters["batch_norm"]:
-        # PyTorch's momentum is the share of the new: 0.1 there is 0.9 here.
+        # PyTorch's momentum is the share of the new value, Keras' that of the old one: 0.1 there is 0.9 here.
         rows.append("layers.BatchNormalization(momentum=0.9, epsilon=1e-5)")
     if activation == "leaky_relu":
         rows.append("layers.LeakyReLU(negative_slope=0.01)")
@@ -82,7 +82,7 @@ def _initial(fan_in: int, init: Mapping[str, Any]) -> list[str]:
     name, bias, bias_std = init["name"], init.get("bias", 0.0), init.get("bias_std", 0.0)
     if name == "torch":
         return [f"**torch_init({fan_in})"]
-    # Keras' he_normal and glorot_normal are truncated normals, PyTorch's are not.
+    # Keras' he_normal and glorot_normal are truncated; PyTorch's are not.
     if init.get("truncated"):
         return [f"kernel_initializer={quoted(name)}", *_bias(bias, bias_std)]
     untruncated = "kernel_initializer=keras.initializers.VarianceScaling"
@@ -106,7 +106,7 @@ def _bias(bias: float, bias_std: float) -> list[str]:
 
 
 def _images(experiment: ScriptInput) -> tuple[list[str], int, list[int]]:
-    """Convolutions and pools, the number of what they leave, and the units of the dense layers that follow."""
+    """Return the lines of convolutions and pools, the number of their outputs, and the units of the dense layers."""
     model, facts = experiment.config.model, experiment.facts
     shapes = experiment.layer_shapes
     rows: list[str] = []
@@ -140,13 +140,13 @@ def _convolution(layer: Mapping[str, Any], channels: int, parameters: Mapping[st
 
 
 def _max_pool(size: int, sides: tuple[int, ...]) -> str:
-    """lossrun rounds sizes up, with what lacks at the end."""
+    """Return a pool that rounds sizes up and pads at the end, as lossrun does."""
     lacking = [-side % size for side in sides]
     if not any(lacking):
         return f"layers.MaxPooling2D({size})"
     if max(lacking) > 1:
         raise UsageError(
             f"model.layers: max_pool {size} on an image of {' x '.join(map(str, sides))}: Keras pads such a window on "
-            "both sides, lossrun at the end; take a size that divides the image, or --as pytorch"
+            "both sides, lossrun at the end; use a size that divides the image, or --as pytorch"
         )
     return f'layers.MaxPooling2D({size}, padding="same")'

@@ -1,4 +1,4 @@
-"""The optimizer in Keras, set to PyTorch's rules where the two differ."""
+"""Write the optimizer in Keras, with PyTorch's rules if the two differ."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,7 +14,7 @@ MISSING: Final = {
     "asgd": "Keras has no averaged SGD",
     "rprop": "Keras has no Rprop",
     "radam": "Keras has no RAdam",
-    "muon": "Keras' Muon computes its matrices in single precision, PyTorch's in bfloat16, and the two part at once",
+    "muon": "Keras' Muon computes its matrices in float32, PyTorch's in bfloat16, so they differ from the first step",
 }
 CLASSES: Final[Mapping[str, str]] = {
     "sgd": "SGD",
@@ -39,7 +39,7 @@ L2: Final = '''class NAME(keras.optimizers.NAME):
         super().update_step(gradient, variable, learning_rate)'''
 
 SGD: Final = '''class SGD(keras.optimizers.SGD):
-    """PyTorch's momentum, of gradients; Keras' is of updates, which differ as the rate moves."""
+    """PyTorch's momentum, which accumulates gradients; Keras' accumulates updates, which depend on the rate."""
 
     def update_step(self, gradient, variable, learning_rate):
 DECAY
@@ -75,16 +75,16 @@ DECAY
 
 
 def optimizer_section(experiment: ScriptInput) -> tuple[Section, list[str]]:
-    """What the optimizer needs, and the lines that make `optimizer`. Raises UsageError for what Keras has not."""
+    """Return what the optimizer needs, and the lines that make it. Raises UsageError for what Keras does not have."""
     optimizer = experiment.config.optimizer
     if optimizer.is_plugin:
         raise UsageError(
-            f"optimizer: {optimizer.name} is your own torch.optim.Optimizer, which Keras does not take; take "
-            f"--as pytorch, or an optimizer from `{command('list', 'optimizers')}`"
+            f"optimizer: {optimizer.name} is your own torch.optim.Optimizer, which Keras does not take; use --as "
+            f"pytorch, or an optimizer from `{command('list', 'optimizers')}`"
         )
     if optimizer.name in MISSING:
         raise UsageError(
-            f"optimizer: {optimizer.name}: {MISSING[optimizer.name]}; take another optimizer, such as adam, or "
+            f"optimizer: {optimizer.name}: {MISSING[optimizer.name]}; use another optimizer, such as adam, or "
             "--as pytorch"
         )
     p = dict(optimizer.parameters)
@@ -97,12 +97,12 @@ def optimizer_section(experiment: ScriptInput) -> tuple[Section, list[str]]:
     if optimizer.name == "adafactor" and experiment.config.model.name == "cnn":
         raise UsageError(
             "optimizer: adafactor: Keras takes the rows and columns of a convolution's kernels from other axes than "
-            "PyTorch; take a model without convolutions, or --as pytorch"
+            "PyTorch; use a model without convolutions, or --as pytorch"
         )
     if optimizer.name == "rmsprop" and p["momentum"] and _moves(experiment):
         raise UsageError(
-            "optimizer.momentum: rmsprop's momentum is of updates in Keras and of gradients in PyTorch, which part as "
-            "the schedule moves the rate; leave out one of the two, or --as pytorch"
+            "optimizer.momentum: rmsprop's momentum accumulates updates in Keras and gradients in PyTorch, which "
+            "differ if a schedule changes the rate; remove momentum or schedule, or use --as pytorch"
         )
     notes, values = _arguments(optimizer.name, p)
     name, section = CLASSES[optimizer.name], Section()
@@ -122,7 +122,7 @@ def _rate(experiment: ScriptInput) -> str:
 
 
 def rate_is_formula(experiment: ScriptInput) -> bool:
-    """Whether the learning rate is a function of the step: a schedule, or adagrad's own decay."""
+    """Return whether the learning rate is a function of the step: a schedule, or adagrad's own decay."""
     return rates.moves(experiment) or bool(experiment.config.optimizer.parameters.get("lr_decay"))
 
 
@@ -135,7 +135,7 @@ def _decouples(name: str, p: Mapping[str, Any]) -> bool:
 
 
 def _arguments(name: str, p: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    """Remarks on conventions, and Keras' keywords."""
+    """Return remarks on conventions, and Keras' keywords."""
     notes: list[str] = []
     values: dict[str, Any] = {}
     if "betas" in p:
@@ -143,7 +143,7 @@ def _arguments(name: str, p: Mapping[str, Any]) -> tuple[list[str], dict[str, An
     match name:
         case "rmsprop" | "adagrad":
             notes.append(
-                f"Keras adds epsilon under the root, PyTorch its {number(p['eps'])} outside: the square comes nearest."
+                f"PyTorch adds {number(p['eps'])} outside the root, Keras epsilon under it: the square is nearest."
             )
             if name == "rmsprop":
                 values |= {"rho": p["alpha"]}
@@ -156,7 +156,7 @@ def _arguments(name: str, p: Mapping[str, Any]) -> tuple[list[str], dict[str, An
             notes.append("PyTorch's rho and epsilon; Keras' defaults are 0.95 and 1e-7, at a rate of 0.001.")
             values |= {"rho": p["rho"], "epsilon": p["eps"]}
         case "adafactor":
-            # torch keeps a root of a mean square above eps1, by default float32's own epsilon.
+            # torch keeps the root of a mean square above eps1, by default the epsilon of float32.
             least = 2.0**-23 if p["eps1"] is None else p["eps1"]
             values |= {"beta_2_decay": p["beta2_decay"], "epsilon_1": float(f"{least**2:.3g}"), "epsilon_2": p["eps2"]}
             values["clip_threshold"] = p["d"]
@@ -173,7 +173,7 @@ def _arguments(name: str, p: Mapping[str, Any]) -> tuple[list[str], dict[str, An
 
 
 def _sgd(experiment: ScriptInput, p: Mapping[str, Any]) -> tuple[Section, list[str]]:
-    """Without momentum the L2 penalty's gradient is the same as shrinking the weights."""
+    """Return the lines of SGD. Without momentum, an L2 penalty is the same as shrinking the weights."""
     if p["momentum"] and (_moves(experiment) or p["dampening"]):
         return _own_sgd(experiment, p)
     values: dict[str, Any] = {"momentum": p["momentum"]} if p["momentum"] else {}

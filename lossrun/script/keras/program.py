@@ -1,4 +1,4 @@
-"""The whole script in Keras 3, for any of its backends."""
+"""Write the whole script in Keras 3, for any of its backends."""
 
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ ABOUT
 BODY"""
 
 DROP_LAST: Final = '''class Batches(keras.utils.PyDataset):
-    """Batches without the last, smaller one: model.fit itself has no drop_last."""
+    """Batches without the last, smaller one, because model.fit has no drop_last."""
 
     def __init__(self, *arrays):
         super().__init__()
@@ -39,7 +39,7 @@ DROP_LAST: Final = '''class Batches(keras.utils.PyDataset):
         self.order = ORDER(len(self.arrays[0]))'''
 
 MACRO_F1: Final = '''class MacroF1(keras.metrics.F1Score):
-    """F1 of each label from logits, averaged."""
+    """The mean F1 of the labels, from logits."""
 
     def __init__(self):
         super().__init__("macro", threshold=0.5, name="macro_f1")
@@ -48,7 +48,7 @@ MACRO_F1: Final = '''class MacroF1(keras.metrics.F1Score):
         super().update_state(targets, ops.sigmoid(outputs), sample_weight)'''
 
 ACCURACY: Final = '''def accuracy(targets, outputs):
-    """Share of right answers; Keras' own takes probabilities."""
+    """The share of right answers; Keras' own metric needs probabilities."""
     right = ops.equal(outputs COMPARED, targets > 0.5)
     return ops.mean(ops.cast(right, "float32"), axis=-1)'''
 
@@ -76,10 +76,10 @@ PLATEAU: Final = '''class ReduceOnPlateau(keras.callbacks.Callback):
 
 
 def script(experiment: ScriptInput) -> str:
-    """The text. Raises UsageError for what Keras cannot do as lossrun does."""
+    """Return the script. Raises UsageError for what Keras cannot do as lossrun does."""
     config = experiment.config
     if config.device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"device: {config.device}: Keras chooses the device by its backend; take device: auto")
+        raise UsageError(f"device: {config.device}: the backend of Keras chooses the device; use device: auto")
     head = Section(imports=["import keras"], constants=settings(experiment))
     if config.precision == "float64":
         head.constants.append('\nkeras.config.set_floatx("float64")')
@@ -116,7 +116,7 @@ def _build(model_lines: list[str], optimizer_lines: list[str], metric: str, *, w
 
 
 def _metric(experiment: ScriptInput, section: Section) -> str:
-    """What `metrics=[...]` holds; its definition goes into the section."""
+    """Return the content of `metrics=[...]`; its definition goes into the section."""
     binary = experiment.facts.task in ("binary", "multilabel")
     match experiment.metric:
         case "accuracy" if not binary:
@@ -139,7 +139,7 @@ def _metric(experiment: ScriptInput, section: Section) -> str:
 def _schedule(experiment: ScriptInput) -> str:
     decay = experiment.config.optimizer.parameters.get("lr_decay")
     body = rates.formula(experiment, "ops") if rates.moves(experiment) else ["return LEARNING_RATE"]
-    about = rates.about(experiment) if rates.moves(experiment) else "Adagrad's falling rate, as lr_decay in PyTorch."
+    about = rates.about(experiment) if rates.moves(experiment) else "Adagrad's falling rate: PyTorch's lr_decay."
     if decay:
         *body, last = body
         body.append(f"rate = {last.removeprefix('return ')}")
@@ -149,8 +149,8 @@ def _schedule(experiment: ScriptInput) -> str:
 
 
 def _watched(experiment: ScriptInput, key: str, metric: str) -> str:
-    """What Keras calls a metric to watch. Raises UsageError for one that the script does not compute."""
-    why = " (Keras' own AUC is a sum over thresholds and another number; --as pytorch computes it)"
+    """Return Keras' name of a metric to watch. Raises UsageError for a metric that the script does not compute."""
+    why = " (Keras' own AUC is a sum over thresholds, which differs; --as pytorch computes it)"
     found = experiment.monitored(key, metric, why=why * (metric == "val_auc"))
     return "loss" if found == "train_loss" else found
 

@@ -1,4 +1,4 @@
-"""The function `load_data` of a script: numpy alone, and the numbers that lossrun trains on."""
+"""Write the function `load_data` of a script: with numpy alone, it returns the numbers that lossrun trains on."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ FIT_FAR_SCALING = '''def fit_scaling(values):
     mean = values.mean(axis=0, dtype=np.float64)
     std = values.std(axis=0, dtype=np.float64)
     constant = values.max(axis=0) == values.min(axis=0)
-    # The sum of numbers far from 0 is rounded; what it is off by shows in a second pass.
+    # The sum of numbers far from 0 is rounded; a second pass corrects the mean.
     far = (np.abs(mean) > 1e6 * std) & ~constant
     mean = np.where(far, mean + (values - mean).mean(axis=0, dtype=np.float64), mean)
     again = np.sqrt(np.square(values - mean).mean(axis=0, dtype=np.float64))
@@ -32,7 +32,7 @@ FIT_FAR_SCALING = '''def fit_scaling(values):
 
 
 def data_section(experiment: ScriptInput, *, channels_last: bool = False) -> Section:
-    """`load_data()` gives a dictionary of (inputs, targets): train and, where there are such, validation and test."""
+    """Return `load_data()`, which returns {part: (inputs, targets)} for every part."""
     outside, lines = reading(experiment, channels_last)
     dataset, data = experiment.config.dataset, experiment.data
     section = Section(imports=["import numpy as np"]) + outside
@@ -56,13 +56,13 @@ def data_section(experiment: ScriptInput, *, channels_last: bool = False) -> Sec
     if len(returned) > 84:
         returned = "return {\n" + "".join(f"    {pair},\n" for pair in pairs) + "}"
     what = "Inputs, targets and weights" if weighted else "Inputs and targets"
-    about = f"{what} of each part, numpy arrays: the very numbers of lossrun."
+    about = f"{what} of each part as numpy arrays: the same numbers as in lossrun."
     section.functions.append(function("def load_data()", about, [*lines, returned]))
     return section
 
 
 def _for_each(what: str, present: list[str], expression: str) -> list[str]:
-    """The expression of each part ({0} is its name), in one line where that fits."""
+    """Return the expression for each part ({0} is its name), on one line if it fits."""
     names = [what, *(f"{what}_{short}" for short in present)]
     if len(names) == 1:
         return [f"{what} = {expression.format(what)}"]
@@ -109,7 +109,7 @@ def _corruption(experiment: ScriptInput) -> list[str]:
 
 
 def _scaling(experiment: ScriptInput, present: list[str], section: Section) -> list[str]:
-    """Standardized in double precision, and rounded last."""
+    """Return the lines that standardize in double precision and then round."""
     standardize, data = experiment.config.dataset["standardize"], experiment.data
     kind = "np.float64" if experiment.config.precision == "float64" else "np.float32"
     is_rounded = hasattr(synthetic, experiment.config.dataset.name)
@@ -127,7 +127,7 @@ def _scaling(experiment: ScriptInput, present: list[str], section: Section) -> l
         lines += _for_each("x", present, f"{{0}}.astype({kind})")
     if standardize["targets"]:
         lines += [
-            "mean, std = fit_scaling(y)  # so the losses are in standard deviations",
+            "mean, std = fit_scaling(y)  # losses are then in standard deviations",
             *_for_each("y", present, f"(({{0}} - mean) / std).astype({kind})"),
         ]
     elif experiment.facts.task == "regression" and not is_rounded:

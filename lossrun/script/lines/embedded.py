@@ -1,7 +1,7 @@
-"""A function of lossrun's own, put into a script as it is, with every definition that it refers to.
+"""Copy the source of a function of lossrun into a script, with every definition that it refers to.
 
-So a component that is declared and computed, and nothing more, can be written as a script. The source is read and not
-imported: this wing does without torch.
+So a component needs nothing but its declaration and its function to be written as a script. The source is read, not
+imported, because this wing is free of torch.
 """
 
 import ast
@@ -13,14 +13,19 @@ from typing import Final
 from lossrun.script.lines.text import Section
 
 _PACKAGE: Final = Path(__file__).parents[2]
-# A formatter of the script leaves the quoted source as it stands in lossrun.
+# A formatter of the script must leave the source as it is in lossrun.
 _QUOTED: Final = "# fmt: off\n{0}\n# fmt: on"
 
 
 @dataclass(frozen=True, slots=True)
 class _Module:
-    """`definitions`: source by name. `used`: the names that each of them refers to. `imported`: by the name that a
-    module gives it, (module, name); a name of "" stands for the module itself."""
+    """The source of a module.
+
+    Attributes:
+        definitions: {name: its source}.
+        used: {name: the names that its source refers to}.
+        imported: {name in this module: (module, name there)}; a name of "" means the module itself.
+    """
 
     definitions: dict[str, str] = field(default_factory=dict)
     used: dict[str, set[str]] = field(default_factory=dict)
@@ -52,7 +57,7 @@ def _add(section: Section, module: str, name: str, done: set[tuple[str, str]]) -
     if name in source.imported:
         _add_import(section, name, *source.imported[name], done)
     if name not in source.definitions:
-        return  # a builtin, or a name of the function's own
+        return  # a builtin, or a local name
     for other in sorted(source.used[name] - {name}):
         _add(section, module, other, done)
     if name in source.functions:

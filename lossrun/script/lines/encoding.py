@@ -1,6 +1,6 @@
-"""Lines of `load_data` that bring raw arrays into the form that the task and the framework want.
+"""Write the lines of `load_data` that bring raw arrays into the form that the task and the framework need.
 
-Numbers stay as precise as they come; they are rounded last, after they have been standardized.
+Numbers keep their precision until they have been standardized, and are rounded last.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ Shape = tuple[int, ...]
 
 
 def as_numbers(cells: str, form: CellForm) -> str:
-    """The expression that makes numbers of the cells of a column."""
+    """Return the expression that turns the cells of a column into numbers."""
     return f"{cells}.astype(float)" if form.is_plain else f"plain_numbers({cells}).astype(float)"
 
 
 def encoded(name: str, experiment: ScriptInput, shape: Shape) -> Lines:
-    """Raw targets of this shape, (N,) or (N, K), encoded for the task."""
+    """Return the lines that encode raw targets of this shape, (N,) or (N, K), for the task."""
     task = experiment.facts.task
     if task == "multiclass" and _is_one_hot(shape):
         return [f"{name} = {name}.argmax(axis=1)"]
@@ -34,8 +34,11 @@ def encoded(name: str, experiment: ScriptInput, shape: Shape) -> Lines:
 
 
 def encoded_together(names: list[str], experiment: ScriptInput, shape: Shape, unused: Sequence[str] = ()) -> Lines:
-    """The same of several parts, which together decide on the classes; `unused`: arrays of labels of parts that the
-    experiment leaves out, whose classes count nevertheless."""
+    """Return the lines that encode the targets of several parts, which together decide on the classes.
+
+    Args:
+        unused: Arrays of labels of parts that the experiment does not use, whose classes count too.
+    """
     task = experiment.facts.task
     if task not in ("binary", "multiclass"):
         return [line for name in names for line in _columns(name, experiment, shape)]
@@ -57,22 +60,22 @@ def encoded_together(names: list[str], experiment: ScriptInput, shape: Shape, un
 
 
 def _is_one_hot(shape: Shape) -> bool:
-    """Whether the targets of several classes have a column each; a single column holds labels."""
+    """Return whether targets of several classes have a column for each class; a single column holds labels."""
     return len(shape) == 2 and shape[1] > 1
 
 
 def without_void(names: list[str], experiment: ScriptInput, ndim: int) -> Lines:
-    """Samples whose label is ignored and no class, left out of targets of these names and their inputs."""
+    """Return the lines that leave out samples whose label is ignored and belongs to no class."""
     if not experiment.facts.void:
         return []
     if experiment.config.dataset.parameters.get("split"):
         raise UsageError(
-            "loss.ignore_index: a script does not leave samples out of a split that the data give; leave them out of "
-            "the file"
+            "loss.ignore_index: a script cannot leave samples out of a split that the data define; remove these "
+            "samples from the file"
         )
     label = ignored_label(experiment.config.loss)
     cells = "[:, 0]" if ndim == 2 else ""
-    lines = [*comment(f"Samples labelled {label} count in nothing, and it is no class.")]
+    lines = [*comment(f"Samples with the label {label} do not count, and it is no class.")]
     for name in names:
         every = [f"x{name[1:]}", name, *([f"w{name[1:]}"] if experiment.facts.weights else [])]
         lines += [
@@ -90,7 +93,7 @@ def _columns(name: str, experiment: ScriptInput, shape: Shape) -> Lines:
 
 
 def oriented(name: str, shape: tuple[int, ...], experiment: ScriptInput, channels_last: bool) -> Lines:
-    """Raw inputs with an axis of channels, or of columns, where the framework has it."""
+    """Return the lines that put the axis of channels, or of columns, where the framework expects it."""
     if len(shape) == 1:
         return [f"{name} = {name}[:, None]"]
     if len(shape) == 3:

@@ -1,4 +1,4 @@
-"""Lines of `load_data` that read csv and npz files: what these files need, and nothing for what they have not."""
+"""Write the lines of `load_data` that read csv and npz files: only what these files need."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from lossrun.script.lines.splitting import split_line, split_way
 from lossrun.script.lines.text import Section, assigned, call, function, literal, quoted
 
 Lines = list[str]
-# What the parts of a split given as files are called in a script.
+# The names of the parts' files in a script.
 SUFFIXES: Final = {"train": "", "validation": "_val", "test": "_test"}
 PATHS: Final = {"train": "DATA", "validation": "VALIDATION_DATA", "test": "TEST_DATA"}
 
@@ -27,7 +27,7 @@ PLAIN_NUMBERS: Final = '''def plain_numbers(cells):
 
 
 def csv_reading(experiment: ScriptInput) -> tuple[Section, Lines]:
-    """Numbers as they are, words one-hot; rows with empty cells dropped, or empty cells NaN for now."""
+    """Return the lines that read a table: words become one-hot, rows with empty cells are dropped, or the cells NaN."""
     parameters = experiment.config.dataset.parameters
     tables = read_tables(parameters, experiment.directory)
     table = tables["train"]
@@ -73,7 +73,7 @@ def csv_reading(experiment: ScriptInput) -> tuple[Section, Lines]:
 def _table(
     parameters: Mapping[str, object], tables: Mapping[str, Table], inputs: Sequence[str], targets: Sequence[str]
 ) -> Lines:
-    """`table`: the cells of each column, without the rows that are left out; missing numbers are "nan"."""
+    """Return the lines for `table`: the cells of each column, without dropped rows; missing numbers are "nan"."""
     delimiter = "\t" if parameters["delimiter"] == "\\t" else str(parameters["delimiter"])
     reader = "csv.reader(file)" if delimiter == "," else f"csv.reader(file, delimiter={quoted(delimiter)})"
     longest = max(len(cell) for one in tables.values() for cells in one.columns.values() for cell in cells)
@@ -89,7 +89,7 @@ def _table(
         lines.append('table = {f"x{place}": cells for place, cells in enumerate(np.array(rows).T, 1)}')
     missing = _missing(tables, [*inputs, *targets])
     if parameters["missing"] == "mean":
-        # An empty word is a category as it stands.
+        # An empty word is a category like any other.
         missing = {
             name: cells for name, cells in missing.items() if name in targets or _is_to_fill(name, cells, tables)
         }
@@ -126,7 +126,7 @@ def _is_to_fill(name: str, cells: Sequence[str], tables: Mapping[str, Table]) ->
 
 
 def _missing(tables: Mapping[str, Table], names: Sequence[str]) -> dict[str, list[str]]:
-    """Of each column with missing cells what stands in them."""
+    """Return, for each column with missing cells, what these cells hold."""
     found: dict[str, set[str]] = {}
     for table in tables.values():
         for name in names:

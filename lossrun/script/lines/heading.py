@@ -1,4 +1,4 @@
-"""What a script says of itself, and the settings at its top."""
+"""Write the docstring of a script, and the settings at its top."""
 
 from textwrap import wrap
 
@@ -9,33 +9,33 @@ from lossrun.script.lines.text import number
 
 
 def heading(experiment: ScriptInput, framework: str, packages: list[str]) -> str:
-    """The module's docstring, without its quotes."""
+    """Return the docstring of the script, without its quotes."""
     config = experiment.config
     if experiment.dataset is not None and experiment.dataset.package:
         packages = [*packages, experiment.dataset.package]
     parts = (config.dataset, config.model, config.loss, config.optimizer)
     what = ", ".join(part.name.rpartition(":")[2] for part in parts)
     same = {
-        "pytorch": "Data, split, first weights and batches are those of lossrun, and so are the losses, but for "
+        "pytorch": "Data, split, first weights and batches are those of lossrun, and so are the losses, up to "
         "rounding.",
-        "keras": "Data and split are those of lossrun; first weights and batches are Keras' own draws.",
+        "keras": "Data and split are those of lossrun; Keras draws its own first weights and batches.",
     }[framework]
     seeds = len(config.seeds)
     one = f" It trains the first of {seeds} seeds; change SEED for the others." if seeds > 1 else ""
     text = (
-        f"The experiment of {experiment.source}, as `script` wrote it. {same}{one} "
+        f"The experiment of {experiment.source}, written by `lossrun script`. {same}{one} "
         f"Needs {', '.join(packages[:-1])} and {packages[-1]}."
     )
     if framework == "keras":
         text += " Keras computes with TensorFlow unless KERAS_BACKEND=torch (or jax) is set."
     about = "\n".join(wrap(text, 88, break_on_hyphens=False))
-    # It stands in a docstring.
+    # The text is part of a docstring.
     again = experiment.command.replace("\\", "\\\\").replace('"', '\\"')
     return f"{what}, in {TITLES[framework]}.\n\n{about}\n" + (f"\n    {again}\n" if again else "")
 
 
 def settings(experiment: ScriptInput) -> list[str]:
-    """Constants that both frameworks have."""
+    """Return the constants that both frameworks have."""
     config = experiment.config
     full = "  # all samples in every step" if config.batch_size == "full" else ""
     lines = [
@@ -45,5 +45,5 @@ def settings(experiment: ScriptInput) -> list[str]:
         f"LEARNING_RATE = {number(config.learning_rate)}",
     ]
     if rates.moves(experiment):
-        lines[-1] += "  # the schedule's greatest" if moves(config.schedule.name) else ""
+        lines[-1] += "  # the highest of the schedule" if moves(config.schedule.name) else ""
     return lines

@@ -1,4 +1,4 @@
-"""Components of a user's own, imported by a script as they are by lossrun: from the config's folder."""
+"""Write the lines that import a user's own components from the config's folder, as lossrun does."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ Lines = list[str]
 
 
 def own_import(module: str, attribute: str, directory: Path) -> Section:
-    """The import of a user's own function, found in the config's folder."""
+    """Return the import of a user's own function."""
     return Section(
         imports=[
             "import sys",
@@ -26,7 +26,7 @@ def own_import(module: str, attribute: str, directory: Path) -> Section:
 
 
 def own_reading(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:
-    """A user's function. What it has returned says what is left to do."""
+    """Return the lines that call a user's dataset function and encode what it returned."""
     dataset, arguments = experiment.own_dataset, own_arguments(experiment.config.dataset.parameters)
     assert dataset is not None
     module, _, attribute = experiment.config.dataset.name.partition(":")
@@ -61,7 +61,7 @@ def own_reading(experiment: ScriptInput, channels_last: bool) -> tuple[Section, 
 
 
 def _own_classes(y: np.ndarray, classes: tuple[str, ...], suffixes: list[str]) -> Lines:
-    """Labels -> indices of classes, where they are not such already."""
+    """Return the lines that turn labels into indices of classes, if they are not indices already."""
     names = [f"y{suffix}" for suffix in suffixes]
     if y.ndim == 2 and y.shape[1] > 1:
         return [f"{name} = {name}.argmax(axis=1)" for name in names]
@@ -75,7 +75,7 @@ def _own_classes(y: np.ndarray, classes: tuple[str, ...], suffixes: list[str]) -
 
 
 def given_parts(experiment: ScriptInput) -> list[str]:
-    """`val` and `test`, where the dataset brings them itself and the config takes them."""
+    """Return which of `val` and `test` the dataset has itself and the config uses."""
     dataset, own = experiment.config.dataset, experiment.own_dataset
     if own is None:
         return [short for short, part in (("val", "validation"), ("test", "test")) if part in experiment.data.brought]

@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step: one formula for both frameworks, in the words of numpy or keras.ops."""
+"""Write the learning rate as a function of the step, with numpy or keras.ops."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -19,7 +19,7 @@ POSITION: Final = "lossrun.components.schedules.position"
 
 
 def moves(experiment: ScriptInput) -> bool:
-    """Whether the rate differs from step to step, other than by a plateau."""
+    """Return whether the rate differs between steps, except by a plateau."""
     schedule = experiment.config.schedule
     varies = schedule_moves(schedule.name) and not waits_for_results(schedule.name)
     return varies or warmup_steps(experiment) > 0
@@ -29,19 +29,23 @@ def about(experiment: ScriptInput) -> str:
     schedule = experiment.config.schedule
     rise = "a rise in a straight line, then " if warmup_steps(experiment) else ""
     name = {"constant": "the same rate", "step": "stairs"}.get(schedule.name, schedule.name.replace("_", " "))
-    return f"The rate of the update that follows `step` others: {rise}{name}."
+    return f"The learning rate of the update after `step` others: {rise}{name}."
 
 
 def formula(experiment: ScriptInput, module: str) -> list[str]:
-    """Lines that end in a `return`; `step` counts from 0. `module`: np, or ops.
+    """Return lines that end in a `return`; `step` counts from 0.
 
-    Raises UsageError for warm-up before reduce_on_plateau, which no formula of the step can tell.
+    Args:
+        module: np, or ops.
+
+    Raises:
+        UsageError: For a warm-up before reduce_on_plateau, which is no formula of the step.
     """
     schedule = experiment.config.schedule
     if waits_for_results(schedule.name):
         raise UsageError(
-            f"schedule: {schedule.name} with warmup_epochs is not written as a script; leave out one of the two "
-            f"({option_set('schedule.warmup_epochs', '0')})"
+            f"schedule: a script cannot have {schedule.name} with warmup_epochs; remove one of the two, for example "
+            f"with {option_set('schedule.warmup_epochs', '0')}"
         )
     lines: list[str] = []
     warmup = warmup_steps(experiment)
@@ -63,12 +67,12 @@ def formula(experiment: ScriptInput, module: str) -> list[str]:
 
 
 def outside(experiment: ScriptInput) -> Section:
-    """Return what the formula refers to: lossrun's own function of a schedule that nobody has written out."""
+    """Return what the formula refers to: lossrun's own function, if a schedule has no lines of its own."""
     name = experiment.config.schedule.name
     if not moves(experiment) or function_in(shares, name):
         return Section()
     section = embedded((POSITION, "SchedulePosition"), (home("schedule", name), name))
-    # `learning_rate` has a step of its own, which hides a schedule of that name.
+    # `learning_rate` has a parameter `step`, which hides a schedule of that name.
     section.functions.append(f"share_of_rate = {name}")
     return section
 
@@ -78,7 +82,7 @@ def _embedded(name: str) -> Callable[[Steps, Mapping[str, Any]], Share]:
 
     def share(at: Steps, parameters: Mapping[str, Any]) -> Share:
         if at.m != "np":
-            raise UsageError(f"schedule: {name} has no form in Keras; take --as pytorch")
+            raise UsageError(f"schedule: {name} has no version in Keras; use --as pytorch")
         made = let("at", f"SchedulePosition(step, {at.per_epoch}, {at.epochs}, {at.warmup})")
         return [made], call("share_of_rate", ["at", *keywords(parameters)])
 

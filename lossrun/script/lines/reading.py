@@ -1,4 +1,4 @@
-"""The lines of `load_data` that read or make all samples, found by the reader that the dataset declares."""
+"""Find the lines of `load_data` that read or compute all samples, by the reader that the dataset declares."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ Lines = list[str]
 
 
 def reading(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:
-    """What stands outside `load_data`, and the lines in it."""
+    """Return what is outside `load_data`, and the lines in it."""
     declared = experiment.dataset
     if declared is None or experiment.own_dataset is not None:
         return own_reading(experiment, channels_last)

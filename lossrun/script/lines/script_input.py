@@ -1,4 +1,4 @@
-"""Collect what a script is written from: a resolved config, its data, and what follows from both."""
+"""Collect what a script is written from: a resolved config, its data, and facts about both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,9 +25,16 @@ TITLES: Final = {"pytorch": "PyTorch", "keras": "Keras"}
 
 @dataclass(frozen=True, slots=True)
 class ScriptInput:
-    """`config` is resolved. `source`: the config file as the command line named it, `directory`: where paths in it
-    start from, `data_dir`: where official data lie. `own_dataset`: what a function returned, a user's or one of
-    `generated.py`. `command`: what writes the script again, "" where it is not known."""
+    """What a script is written from.
+
+    Attributes:
+        config: The resolved config.
+        source: The config file, as the command line named it.
+        directory: The folder that paths in the config start from.
+        data_dir: The folder of official datasets.
+        own_dataset: What a dataset function returned, the user's or one of `generated.py`.
+        command: The command that writes the script again; "" if it is not known.
+    """
 
     config: Config
     facts: DataFacts
@@ -48,7 +55,7 @@ class ScriptInput:
 
     @property
     def drops_last(self) -> bool:
-        """Whether there is a smaller last batch to leave out."""
+        """Whether a smaller last batch is left out."""
         return self.config.drop_last and self.facts.train % self.batch_size > 0
 
     @property
@@ -69,12 +76,12 @@ class ScriptInput:
 
     @property
     def loss(self) -> Loss | None:
-        """Its declaration; None for a user's own."""
+        """The declaration of the loss; None for a user's own."""
         return loss_declaration(self.config.loss)
 
     @property
     def dataset(self) -> DatasetDeclaration | None:
-        """Its declaration; None for a user's own."""
+        """The declaration of the dataset; None for a user's own."""
         if self.config.dataset.is_plugin:
             return None
         declared = get("dataset", self.config.dataset.name)
@@ -83,7 +90,7 @@ class ScriptInput:
 
     @property
     def metric(self) -> str | None:
-        """The metric that is printed next to the loss, by its plain name; None if there is no simple one."""
+        """The metric that is printed next to the loss, by its plain name; None if no simple one fits."""
         primary = PRIMARY_METRICS[self.facts.task][0]
         if self.facts.task != "regression":
             return primary
@@ -93,7 +100,7 @@ class ScriptInput:
 
     @property
     def yes(self) -> str:
-        """What an output of a yes-or-no task is compared with: "> 0" for a logit, "> 0.5" for a probability."""
+        """When an output predicts label 1: "> 0" for a logit, "> 0.5" for a probability."""
         prediction = self.loss.prediction if self.loss else "probabilities"
         plain = self.config.model["output"] == "none"
         return "> 0" if plain and prediction in ("probabilities", None) else "> 0.5"
@@ -109,21 +116,28 @@ class ScriptInput:
         )
 
     def monitored(self, key: str, metric: str, more: Sequence[str] = (), *, why: str = "") -> str:
-        """A config's metric to watch, if the script computes it. `more`: metrics that it computes as well. `why`: it
-        computes no others. Raises UsageError otherwise."""
+        """Return a metric that the config watches.
+
+        Args:
+            more: Further metrics that the script computes.
+            why: Why it computes no others.
+
+        Raises:
+            UsageError: If the script does not compute the metric.
+        """
         known = ["train_loss"]
         if self.facts.validation:
             known += ["val_loss", *([f"val_{self.metric}"] if self.metric else []), *(f"val_{name}" for name in more)]
         if metric not in known:
             raise UsageError(
-                f"{key}: the script would have to compute {metric}, and computes {', '.join(known)}{why}; take one of "
-                f"these ({option_set(key, known[-1])})"
+                f"{key}: a script does not compute {metric}, only {', '.join(known)}{why}; use one of these "
+                f"({option_set(key, known[-1])})"
             )
         return metric
 
 
 def script_input(experiment: Experiment, source: str, command: str = "") -> ScriptInput:
-    """Call a dataset function once more: what it returns as such says what a script has left to do."""
+    """Collect the input of a script. A dataset function is called again, to see what it returns unencoded."""
     config, directory = experiment.config, experiment.reading.directory
     dataset = config.dataset
     function = load_plugin(dataset.name, directory) if dataset.is_plugin else function_in(generated, dataset.name)
@@ -132,7 +146,7 @@ def script_input(experiment: Experiment, source: str, command: str = "") -> Scri
         config,
         experiment.facts,
         experiment.data[config.seeds[0]],
-        # It stands in a docstring, where a backslash would begin an escape.
+        # The path is part of a docstring, in which a backslash would begin an escape.
         Path(source).as_posix(),
         directory,
         experiment.data_dir,

@@ -1,6 +1,6 @@
 """The share of the learning rate at a step: one function for each declared schedule, by its name.
 
-Each gives lines and an expression, in the words of numpy or keras.ops.
+Each function returns lines and an expression, with numpy or keras.ops.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def warmup_steps(experiment: ScriptInput) -> int:
 
 
 class Steps:
-    """Lengths in steps, and the words of the framework's module."""
+    """Lengths in steps, and the name of the framework's module."""
 
     def __init__(self, experiment: ScriptInput, module: str) -> None:
         self.m = module
@@ -31,11 +31,11 @@ class Steps:
 
     @property
     def since(self) -> list[str]:
-        """`since`: steps since the warm-up ended."""
+        """The lines for `since`, the steps since the warm-up ended."""
         return [f"since = {self.m}.maximum(step - {self.warmup}, 0)"] if self.warmup else ["since = step"]
 
     def progress(self, over_epochs: float | None) -> list[str]:
-        """`progress`: from 0 to 1 over so many epochs, or to the end of the run."""
+        """Return the lines for `progress`, from 0 to 1 over a number of epochs, or until the end of the run."""
         length = self.left if over_epochs is None else self.count(over_epochs)
         if not length:
             return ["progress = 0.0"]
@@ -114,7 +114,7 @@ def cosine_restarts(at: Steps, p: Mapping[str, Any]) -> Share:
         g = number(growth)
         lines = [
             *at.since,
-            # A little above 0 keeps the first step of a cycle from rounding into the one before.
+            # Adding 0.001 keeps the first step of a cycle from being rounded into the cycle before.
             f"cycle = {m}.floor({m}.log(1 + (since + 0.001) * {number(growth - 1)} / {first}) / {m}.log({g}))"
             if m == "np"
             else f"cycle = {m}.floor({m}.log(1 + (since + 0.001) * {number(growth - 1)} / {first}) / np.log({g}))",

@@ -1,7 +1,7 @@
-"""Lines of `load_data` that read or make all samples, x and y, and the official x_test and y_test where asked for: one
-function for each reader that a dataset declares.
+"""Write the lines of `load_data` that read or compute all samples: one function for each reader of a dataset.
 
-Inputs come out as in `lossrun.data`: numbers (N, D), or bytes or numbers (N, C, H, W), for Keras (N, H, W, C).
+The lines end with x and y, and with x_test and y_test if the official test set is used. Inputs are as in
+`lossrun.data`: numbers (N, D), or bytes or numbers (N, C, H, W), for Keras (N, H, W, C).
 """
 
 import numpy as np
@@ -17,27 +17,27 @@ Lines = list[str]
 
 
 def synthetic_regression(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:  # noqa: ARG001
-    """Lines that draw a known function plus noise."""
+    """Return lines that draw a known function plus noise."""
     return Section(), synthetic.synthetic_regression(experiment.config.dataset.parameters)
 
 
 def synthetic_classification(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:  # noqa: ARG001
-    """Lines that draw classes of a known shape."""
+    """Return lines that draw classes of a known shape."""
     return Section(), synthetic.synthetic_classification(experiment.config.dataset.parameters)
 
 
 def csv(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:  # noqa: ARG001
-    """Lines that read a table."""
+    """Return lines that read a table."""
     return csv_reading(experiment)
 
 
 def npz(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:
-    """Lines that read arrays."""
+    """Return lines that read arrays."""
     return npz_reading(experiment, channels_last)
 
 
 READ_IDX = '''def read_idx(name):
-    """The array in an IDX file: 4 bytes, of which the last counts the axes, sizes, data."""
+    """Read an IDX file: 4 bytes, the last of which is the number of axes, then the sizes, then the data."""
     with OPEN(DATA_DIR / name, "rb") as file:
         content = file.read()
     axes = content[3]
@@ -46,7 +46,7 @@ READ_IDX = '''def read_idx(name):
 
 
 def images(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:
-    """A function and lines that read the four official files."""
+    """Return a function and lines that read the four official files."""
     folder = (experiment.data_dir / experiment.config.dataset.name).resolve()
     zipped = (folder / TRAIN[0]).is_file()
     section = Section(
@@ -68,7 +68,7 @@ def images(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines
 
 
 def scikit_learn(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:  # noqa: ARG001
-    """Lines that call the loader of scikit-learn."""
+    """Return lines that call the loader of scikit-learn."""
     loader = f"load_{experiment.config.dataset.name}"
     columns = {"multiclass": "", "binary": "[:, None].astype(np.float32)", "regression": "[:, None]"}
     targets = f"y{columns[experiment.facts.task]}"
@@ -79,7 +79,7 @@ def scikit_learn(experiment: ScriptInput, channels_last: bool) -> tuple[Section,
 
 
 def inline(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:  # noqa: ARG001
-    """Lines that hold the points."""
+    """Return lines that hold the points."""
     dataset = experiment.config.dataset
     lines = []
     weights = [("w", "weights")] if dataset["weights"] is not None else []

@@ -1,4 +1,4 @@
-"""Lines of `load_data` that hold samples out, as the config asks: at random, by a column, by groups or by time."""
+"""Write the lines of `load_data` that hold samples out: at random, by a column, by groups or by time."""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -17,11 +17,11 @@ from lossrun.script.lines.text import Section, let, literal
 Lines = list[str]
 PURPOSES: Final = {"test": DataStream.TEST_SPLIT, "val": DataStream.VALIDATION_SPLIT}
 PARTS: Final = {"test": "test", "val": "validation"}
-# What a script calls the column that the split goes by.
+# The name that a script gives to the column that decides the split.
 NAMES: Final = {"column": "part", "groups": "groups", "order": "times"}
 
 HOLD_OUT: Final = '''def hold_out(y, size, stream):
-    """Which samples to hold out, a mask: `size` of them, every class in proportion."""
+    """A mask of the samples to hold out: `size` of them, in proportion to the classes."""
     rng = np.random.default_rng([SPLIT_SEED, stream])
     classes, counts = np.unique(y, return_counts=True)
     shares, remainders = np.divmod(counts * size, len(y))
@@ -33,32 +33,32 @@ HOLD_OUT: Final = '''def hold_out(y, size, stream):
     return mask'''
 
 HOLD_OUT_PLAIN: Final = '''def hold_out(y, size, stream):
-    """Which samples to hold out, a mask: `size` of them."""
+    """A mask of the samples to hold out: `size` of them."""
     mask = np.zeros(len(y), bool)
     mask[np.random.default_rng([SPLIT_SEED, stream]).permutation(len(y))[:size]] = True
     return mask'''
 
 HOLD_OUT_GROUPS: Final = '''def hold_out_groups(groups, size, stream):
-    """Which samples to hold out, a mask: whole groups, about `size` samples in all."""
+    """A mask of the samples to hold out: whole groups, about `size` samples in all."""
     rng = np.random.default_rng([SPLIT_SEED, stream])
     names, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
     return np.isin(index, choose_groups(counts, size, rng))'''
 
 HOLD_OUT_LAST: Final = '''def hold_out_last(times, size):
-    """Which samples to hold out, a mask: the last `size` of them."""
+    """A mask of the samples to hold out: the last `size` of them."""
     mask = np.zeros(len(times), bool)
     mask[np.argsort(times, kind="stable")[-size:]] = True
     return mask'''
 
 
 def split_way(experiment: ScriptInput) -> str:
-    """column, groups or order; "" where no column says how to split."""
+    """Return "column", "groups" or "order"; "" if no column decides the split."""
     split = experiment.config.dataset.parameters.get("split") or {}
     return next((way for way in NAMES if split.get(way) is not None), "")
 
 
 def split_line(experiment: ScriptInput, expression: str, is_words: bool, section: Section) -> str:
-    """The line that reads the column that the split goes by."""
+    """Return the line that reads the column that decides the split."""
     way = split_way(experiment)
     if way == "order" and is_words:
         section.imports.append("from datetime import datetime")
@@ -76,7 +76,7 @@ def split_line(experiment: ScriptInput, expression: str, is_words: bool, section
 
 
 def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -> Lines:
-    """Test first, then validation from what remains. `given`: parts that have been read already."""
+    """Return the lines that hold out the test part, then validation from the rest; `given` parts are read already."""
     dataset, facts, way = experiment.config.dataset, experiment.facts, split_way(experiment)
     named = _named(experiment.data.given) if way == "column" else {}
     own_test, own_validation = ("test" in given or "test" in named), ("val" in given or "val" in named)
@@ -115,7 +115,7 @@ def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -
 
 
 def _named(given: SplitColumn | None) -> Mapping[str, list[str]]:
-    """The words of a column of parts for each part that is held out."""
+    """Return the words that a column uses for each part that is held out."""
     assert given is not None
     words = np.unique(given.values).tolist()
     found = {

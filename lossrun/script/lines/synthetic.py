@@ -1,5 +1,4 @@
-"""Lines of `load_data` that make up the synthetic datasets, from the very streams of random numbers that lossrun draws
-from."""
+"""Write the lines of `load_data` that compute synthetic datasets, with the same random numbers as lossrun."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +11,7 @@ Lines = list[str]
 
 
 def stream(seed: int, purpose: int) -> str:
-    """lossrun draws each kind of random number from a stream of its own, so this draws the same ones."""
+    """Return the generator that lossrun uses for this purpose; each purpose has its own random numbers."""
     return f"np.random.default_rng([{seed}, {int(purpose)}])"
 
 
@@ -21,7 +20,7 @@ def synthetic_regression(parameters: Mapping[str, Any]) -> Lines:
     size = f"({samples}, {features})"
     drawn = {"linear": f"standard_normal({size})", "friedman1": f"uniform(0, 1, {size})"}
     lines = [
-        *comment("Seed and stream: lossrun draws each kind of random number from a stream of its own."),
+        *comment("Seed and purpose: lossrun has a separate random stream for each purpose."),
         f"inputs = {stream(seed, DataStream.SYNTHETIC_INPUTS)}",
         f"x = inputs.{drawn.get(kind, f'uniform(-1, 1, {size})')}",
     ]
@@ -56,7 +55,7 @@ def synthetic_classification(parameters: Mapping[str, Any]) -> Lines:
     task, features, classes = classification_shape(parameters)
     kind, samples, seed = (parameters[key] for key in ("kind", "samples", "seed"))
     inputs, truth = stream(seed, DataStream.SYNTHETIC_INPUTS), stream(seed, DataStream.SYNTHETIC_FUNCTION)
-    lines = comment("Seed and stream: lossrun draws each kind of random number from a stream of its own.")
+    lines = comment("Seed and purpose: lossrun has a separate random stream for each purpose.")
     if kind == "multilabel":
         lines += [
             f"x = {inputs}.standard_normal(({samples}, {features}))",
@@ -76,7 +75,7 @@ def synthetic_classification(parameters: Mapping[str, Any]) -> Lines:
 
 
 def _shape(kind: str, features: int, classes: int, samples: int, inputs: str, truth: str) -> Lines:
-    """Points x of the classes y, without noise."""
+    """Return the lines for the points x of the classes y, without noise."""
     if kind == "blobs":
         return [f"centres = {truth}.uniform(-1, 1, ({classes}, {features}))", "x = centres[y]"]
     if kind == "xor":

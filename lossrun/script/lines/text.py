@@ -1,4 +1,4 @@
-"""Python source as text, laid out as `ruff format` would leave it."""
+"""Write Python source, formatted as by `ruff format`."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +11,7 @@ WIDTH: Final = 88  # ruff's and black's own default
 
 @dataclass(slots=True)
 class Section:
-    """What one subject adds to a script: imports, constants, and functions (or classes), each without blank lines
-    around it."""
+    """A part of a script: imports, constants, and functions or classes, without blank lines around them."""
 
     imports: list[str] = field(default_factory=list)
     constants: list[str] = field(default_factory=list)
@@ -23,15 +22,19 @@ class Section:
 
 
 def number(value: float) -> str:
-    """1e-8 rather than 1e-08, and 6.2 rather than 6.199999999999999."""
+    """Return a number as source: 1e-8 rather than 1e-08, and 6.2 rather than 6.199999999999999."""
     if isinstance(value, float):
         value = float(f"{value:.15g}")
     return re.sub(r"e([-+])0*(\d)", lambda m: f"e{m[1].replace('+', '')}{m[2]}", repr(value))
 
 
 def literal(value: Any, before: str = "", level: int = 0) -> str:
-    """A value as source, its further lines indented from 0. `before` stands on its line, and that at `level`; a list
-    that does not fit takes a line for each item."""
+    """Return a value as source; a list that does not fit on a line has a line for each item.
+
+    Args:
+        before: What is before the value on its first line.
+        level: The indentation of that line; further lines are indented from 0.
+    """
     if isinstance(value, (float, int)) and not isinstance(value, bool):
         return number(value)
     if isinstance(value, str):
@@ -52,24 +55,26 @@ def literal(value: Any, before: str = "", level: int = 0) -> str:
 
 
 def quoted(text: str) -> str:
-    """In double quotes, but where there are some inside."""
+    """Return a text in double quotes, or in single quotes if it contains double quotes."""
     plain = repr(text)
     return f'"{plain[1:-1]}"' if plain[0] == "'" and '"' not in plain else plain
 
 
 def assigned(name: str, text: str) -> str:
-    """A constant that holds a text: in parentheses where it fits into a line only by itself."""
+    """Return a constant that holds a text, in parentheses if the text only fits on its own line."""
     flat, alone = f"{name} = {quoted(text)}", f"    {quoted(text)}"
     return f"{name} = (\n{alone}\n)" if len(alone) <= WIDTH < len(flat) else flat
 
 
 def call(head: str, arguments: Sequence[str], tail: str = "", level: int = 0) -> str:
-    """`head(arguments)tail` on one line where it fits at that level of indentation, else an argument a line. Its
-    further lines are indented from 0, and so are those of the arguments."""
+    """Return `head(arguments)tail`, on one line if it fits at this level of indentation, else with a line per argument.
+
+    Further lines are indented from 0, and so are those of the arguments.
+    """
     flat = f"{head}({', '.join(arguments)}){tail}"
     if "\n" not in flat and 4 * level + len(flat) <= WIDTH:
         return flat
-    # A list that is the only argument takes no comma of its own.
+    # A list that is the only argument has no comma after it.
     comma = "" if len(arguments) == 1 and arguments[0].startswith("[") else ","
     rows = "".join(indent(f"{argument}{comma}\n", "    ") for argument in arguments)
     return f"{head}(\n{rows}){tail}"
@@ -80,7 +85,7 @@ def keywords(values: Mapping[str, Any]) -> list[str]:
 
 
 def let(left: str, expression: str, level: int = 1) -> str:
-    """`left = expression`, the expression in brackets on lines of its own where the whole is too long."""
+    """Return `left = expression`, with the expression in brackets on separate lines if it is too long."""
     flat = f"{left} = {expression}"
     if 4 * level + len(flat) <= WIDTH:
         return flat
@@ -89,13 +94,13 @@ def let(left: str, expression: str, level: int = 1) -> str:
 
 
 def comment(text: str, level: int = 0) -> list[str]:
-    """Lines of a comment, indented."""
+    """Return the lines of a comment, indented."""
     space = "    " * level
     return [f"{space}# {line}" for line in wrap(text, WIDTH - 2 - len(space), break_on_hyphens=False)]
 
 
 def docstring(text: str, level: int = 1) -> list[str]:
-    """Lines of a docstring, indented; more than one where the text is long."""
+    """Return the lines of a docstring, indented."""
     space = "    " * level
     if len(space) + len(text) + 6 <= WIDTH:
         return [f'{space}"""{text}"""']
@@ -104,13 +109,13 @@ def docstring(text: str, level: int = 1) -> list[str]:
 
 
 def function(head: str, about: str, body: Iterable[str]) -> str:
-    """`head` is all of `def name(...)` but its colon; `body` lines are indented from 0."""
+    """Return a function. `head` is `def name(...)` without its colon; `body` lines are indented from 0."""
     lines = [line for text in body for line in text.split("\n")]
     return "\n".join([f"{head}:", *(docstring(about) if about else []), indent("\n".join(lines), "    ")])
 
 
 def module(about: str, section: Section, last: str) -> str:
-    """A whole file: docstring, imports in isort's order, constants, functions, and `last` at its end."""
+    """Return a whole file: docstring, imports in isort's order, constants, functions, and `last` at its end."""
     standard, foreign, own = imports(section.imports)
     head = [f'"""{about}"""', *(block for block in (standard, foreign) if block)]
     if own:
@@ -125,19 +130,19 @@ FOREIGN: Final = ("numpy", "torch", "keras", "sklearn")
 
 
 def imports(lines: Iterable[str]) -> tuple[str, str, str]:
-    """Those of the standard library, of packages, and of the user's own modules (marked `# noqa: E402`), sorted."""
+    """Return sorted imports: of the standard library, of packages, and of the user's modules (marked E402)."""
     blocks: tuple[list[str], list[str], list[str]] = ([], [], [])
     for line in sorted(set(lines)):
         top = line.split()[1].split(".")[0]
         blocks[2 if "noqa" in line else 1 if top in FOREIGN else 0].append(line)
     standard, foreign, own = (_merged(block) for block in blocks)
-    # The line that finds the user's modules comes before those that import them.
+    # The line that finds the user's modules comes before the lines that import them.
     own.sort(key=lambda line: not line.startswith("sys."))
     return "\n".join(standard), "\n".join(foreign), "\n".join(own)
 
 
 def _merged(lines: list[str]) -> list[str]:
-    """Plain imports, then one `from` line for each module."""
+    """Return plain imports, then one `from` line for each module."""
     names: dict[str, list[str]] = {}
     for line in lines:
         if line.startswith("from ") and "noqa" not in line:

@@ -1,7 +1,7 @@
 """Read the options of a loss for a script of either framework.
 
-Which options are set, the numbers of the class weights, and the factor that a reduction other than the mean puts before
-the gradient.
+These are the options that are set, the numbers of the class weights, and the factor of the gradient for a reduction
+other than the mean.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,13 @@ from lossrun.script.lines.text import number
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The loss's parameters, read for a script. `weights`: one for each class or output, of a single output for no and
-    yes; None where all count alike. `of_samples`: samples have weights of their own."""
+    """The parameters of a loss, read for a script.
+
+    Attributes:
+        columns: The number of outputs.
+        weights: One for each class or output, and two for a single output (label 0, label 1); None if all are equal.
+        of_samples: Whether samples have weights.
+    """
 
     declared: Loss
     parameters: dict[str, Any]
@@ -52,12 +57,12 @@ class Options:
 
     @property
     def divides_by_weights(self) -> bool:
-        """Whether the mean is over the weights rather than the samples."""
+        """Whether the mean divides by the sum of the weights, not by the number of samples."""
         return self.weights is not None and self["weight_convention"] == "pytorch" and not self.is_sum
 
     @property
     def one_hot(self) -> bool:
-        """Whether class indices have to become rows first."""
+        """Whether class indices must become rows first."""
         return self.task == "multiclass" and not self.of_classes
 
     @property
@@ -70,11 +75,11 @@ class Options:
 
     @property
     def per_sample(self) -> bool:
-        """Whether the lines of the loss give one number for each sample, (N,), and not (N, K)."""
+        """Whether the lines of the loss give one number for each sample, (N,), instead of (N, K)."""
         return self.of_classes or not self.declared.averages_outputs
 
     def factor(self, samples: str) -> str:
-        """What the mean per sample is multiplied by before the gradient is taken; "" for the mean itself."""
+        """Return the factor of the mean per sample before the gradient is taken; "" for the mean itself."""
         outputs = self.columns if self.declared.averages_outputs else 1
         half = "half" in self.reduction
         if self.is_sum:

@@ -1,4 +1,4 @@
-"""The lines of a script that score a part: the mean loss, the metric that is printed, and what the config watches."""
+"""Write the lines of a script that score a part: the mean loss, the printed metric, and what the config watches."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from lossrun.script.lines.weights import has_sample_weights
 from lossrun.script.pytorch.losses import FUNCTIONAL, product
 
 AUC: Final = '''def auc(scores, targets, counts):
-    """Share of the pairs of a sample of a class and another one that are in order, averaged over the classes."""
+    """The share of the pairs (sample of a class, other sample) in the right order; mean over the classes."""
     areas = []
     for score, target in zip(scores.double().T, targets.double().T):
         levels, place = score.unique(return_inverse=True)
@@ -23,7 +23,7 @@ _TITLES: Final = {"macro_f1": "macro F1", "auc": "AUC"}
 
 
 def evaluation(experiment: ScriptInput) -> Section:
-    """`evaluate(model, inputs, targets)`, and what it needs; nothing where there is no part to score."""
+    """Return `evaluate(model, inputs, targets)` and what it needs; nothing if there is no part to score."""
     if not (experiment.facts.validation or experiment.facts.test):
         return Section()
     text = _evaluate(experiment)
@@ -32,20 +32,20 @@ def evaluation(experiment: ScriptInput) -> Section:
 
 
 def more_metrics(experiment: ScriptInput) -> list[str]:
-    """Metrics beside the one that every script prints, because the config watches them."""
+    """Return further metrics that the script must compute because the config watches them."""
     of_classes = experiment.facts.task != "regression"
     return ["auc"] if of_classes and "val_auc" in experiment.watched.values() else []
 
 
 def metrics(experiment: ScriptInput) -> list[str]:
-    """What `evaluate` gives beside the loss."""
+    """Return the names of the metrics that `evaluate` returns after the loss."""
     return [*([experiment.metric] if experiment.metric else []), *more_metrics(experiment)]
 
 
 def _evaluate(experiment: ScriptInput) -> str:
     weighted = has_sample_weights(experiment)
     ignored = None if experiment.config.loss.is_plugin else ignored_class(experiment.config.loss, experiment.facts)
-    # The metrics count samples by their weights, and skip those of an ignored class.
+    # Metrics weight the samples, and leave out those of an ignored class.
     counts = product(["weights"] * weighted + [f"(targets != {ignored})"] * (ignored is not None))
     correct = "correct.float().mean().item()"
     if counts:
@@ -100,19 +100,19 @@ def _evaluate(experiment: ScriptInput) -> str:
     about = f"{', '.join(named)} and {last}." if named else f"{last}."
     parameters = experiment.config.model.parameters
     if parameters.get("dropout") or parameters.get("batch_norm"):
-        about = f"{about[:-1]}, dropout off and batch norm at its running statistics."
+        about = f"{about[:-1]}, without dropout and with the running statistics of batch norm."
     return "@torch.no_grad()\n" + function(
         f"def evaluate(model, inputs, targets{', weights' if weighted else ''})", about, body
     )
 
 
 def _auc(experiment: ScriptInput) -> tuple[list[str], str]:
-    """Lines before the value, and the value."""
+    """Return the lines before the value, and the value."""
     config, facts = experiment.config, experiment.facts
     if facts.task != "multiclass":
         return [], "auc(outputs, targets, counts)"
     one_hot = f"F.one_hot(targets, {facts.target_size})"
-    # What a class is ranked by is its probability; of a plain output that says as much, itself.
+    # A class is ranked by its probability, or by an output with the same order.
     is_logits = outputs_read_as(config, facts) == ("none", "probabilities")
     scores = "outputs.double().softmax(dim=1)" if is_logits else "outputs"
     return [f"area = auc({scores}, {one_hot}, counts)"], "area"

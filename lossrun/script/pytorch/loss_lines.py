@@ -1,6 +1,6 @@
 """The losses written out in PyTorch: lines that end in `losses`, one for each sample (N,) or each output (N, K).
 
-They speak of `outputs` and `targets`; of classes the targets are indices.
+The lines use the names `outputs` and `targets`; targets of exclusive classes are indices.
 """
 
 from lossrun.script.lines.text import call, comment, literal, number
@@ -13,7 +13,7 @@ def weighted_within(o: Options) -> bool:
 
 
 def _log_p(o: Options) -> list[str]:
-    """`log_p` (N, K) of exclusive classes."""
+    """Return the lines for `log_p`, (N, K), of exclusive classes."""
     match o.form:
         case "logits":
             return ["log_p = F.log_softmax(outputs, dim=1)"]
@@ -72,7 +72,7 @@ def poisson_nll(o: Options) -> list[str]:
 
 
 def _each(function: str, *options: str) -> list[str]:
-    """PyTorch's own function, for the loss of each output."""
+    """Return the lines that call PyTorch's own function, for the loss of each output."""
     return call(f"losses = F.{function}", ["outputs", "targets", *options, 'reduction="none"'], level=1).splitlines()
 
 
@@ -223,7 +223,7 @@ def symmetric_cross_entropy(o: Options) -> list[str]:
     return [
         *_log_p(o),
         f"log_p = {_right()}",
-        *comment("The reverse, -sum of p ln t with ln 0 as log_zero, of a single right class.", 0),
+        *comment("The reverse, -sum of p ln t, for one right class; log_zero is used as ln 0.", 0),
         f"reverse = {number(-o['log_zero'])} * (1 - log_p.exp())",
         f"losses = -{number(o['alpha'])} * log_p + {number(o['beta'])} * reverse",
     ]

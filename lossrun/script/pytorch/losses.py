@@ -14,7 +14,7 @@ from lossrun.script.lines.weights import Options, has_sample_weights, options
 from lossrun.script.pytorch import loss_lines
 
 FUNCTIONAL: Final = "import torch.nn.functional as F"
-ABOUT: Final = "What training minimises, a mean over the samples."
+ABOUT: Final = "The loss that training minimises, a mean over the samples."
 
 
 def loss_section(experiment: ScriptInput) -> Section:
@@ -43,12 +43,12 @@ def _has_class(o: Options) -> bool:
 
 
 def _is_embedded(o: Options) -> bool:
-    """Whether nobody has written the loss out for a script, so that lossrun's own function is put into it."""
+    """Return whether the loss has no lines of its own, so that the script gets lossrun's function."""
     return function_in(loss_lines, o.name) is None
 
 
 def _lines(o: Options) -> tuple[Section, list[str]]:
-    """What stands outside `loss_fn`, and the lines in it that end in `losses`."""
+    """Return what is outside `loss_fn`, and the lines in it that end in `losses`."""
     if (write := function_in(loss_lines, o.name)) is not None:
         return Section(), [*_prepared(o), *write(o)]
     values = {
@@ -62,7 +62,7 @@ def _lines(o: Options) -> tuple[Section, list[str]]:
 
 
 def _weighted_within(o: Options) -> bool:
-    """Whether the lines of the loss have multiplied by the weights of the classes."""
+    """Return whether the lines of the loss already multiply by the weights of the classes."""
     return (o.weights is not None and _is_embedded(o)) or loss_lines.weighted_within(o)
 
 
@@ -76,7 +76,7 @@ def _class(o: Options) -> str | None:
     """Return `loss_fn = nn...` if PyTorch has exactly this loss with these options."""
     name, arguments, logits = o.name, [], o.form == "logits"
     if name == "cross_entropy" and o.form != "probabilities":
-        # torch divides by the weights of the samples that count, as lossrun does with its convention.
+        # torch divides by the weights of the samples that count, as lossrun does in this convention.
         if o.reduction == "mean" and (o.weights is None or o.divides_by_weights):
             if o.weights is not None:
                 arguments.append(f"weight=torch.tensor({literal(o.weights)})")
@@ -120,7 +120,7 @@ def _prepared(o: Options) -> list[str]:
         lines.append(f"targets = F.one_hot(targets, {o.columns}).to(outputs.dtype)")
     divides = o.divides_by_weights and not (o.of_samples and o.of_classes)
     if o.weights is not None and (divides or not _weighted_within(o)):
-        # Of the targets as they are, before any smoothing.
+        # Weights belong to the targets before any smoothing.
         if o.of_classes:
             lines.append("weights = CLASS_WEIGHTS[targets]")
         elif o.columns == 1:
@@ -135,9 +135,9 @@ def _mean(o: Options) -> list[str]:
     ignored = o.parameters.get("ignore_index")
     if o.weights is None:
         if ignored is not None and not o.is_sum:
-            return [f"return losses.sum() / (targets != {ignored}).sum()  # those that count"]
+            return [f"return losses.sum() / (targets != {ignored}).sum()  # samples that count"]
         return ["return losses.mean()"]
-    # cross_entropy and the smoothed binary_cross_entropy have their weights within.
+    # The lines of cross_entropy and of the smoothed binary_cross_entropy contain the weights.
     weighted = "losses" if _weighted_within(o) else "(weights * losses)"
     if not o.divides_by_weights and ignored is None:
         about = "  # Keras' convention: over the samples" if not o.is_sum else ""
@@ -169,7 +169,7 @@ def _weighted_mean(o: Options) -> list[str]:
 
 
 def _counting(o: Options, sample_weights: str, class_weights: str) -> str:
-    """How much each sample counts in what a mean divides by, (N,); "" where all count alike."""
+    """Return the weight of each sample in the divisor of a mean, (N,); "" if all count the same."""
     factors = []
     if not o.is_sum and o.parameters.get("weight_convention", "pytorch") == "pytorch":
         factors += [sample_weights] if o.of_samples else []
@@ -185,14 +185,14 @@ def _counting(o: Options, sample_weights: str, class_weights: str) -> str:
 
 
 def product(factors: list[str]) -> str:
-    """The factors multiplied; a single one in brackets needs none."""
+    """Return the product of the factors; a single factor loses its outer brackets."""
     if len(factors) == 1 and factors[0].startswith("("):
         return factors[0][1:-1]
     return " * ".join(factors)
 
 
 def batch_count(experiment: ScriptInput) -> str:
-    """The function `counted`: what the mean loss of a batch divides by; "" where that is its number of samples."""
+    """Return the function `counted`, the divisor of a batch's mean loss; "" if it is the number of samples."""
     weighted = has_sample_weights(experiment)
     if experiment.config.loss.is_plugin:
         summed = adds_up_samples(experiment.config.loss["reduction"])
@@ -205,11 +205,11 @@ def batch_count(experiment: ScriptInput) -> str:
         return ""
     lines = [f"counts = {counted}", "return counts.sum().item()"]
     head = f"def counted(targets{', weights' * weighted})"
-    return function(head, "What the mean loss of a batch divides by.", lines)
+    return function(head, "The divisor of the mean loss of a batch.", lines)
 
 
 def _own(experiment: ScriptInput) -> Section:
-    """A user's loss: a function of one value per sample, or a module doing so."""
+    """Return the lines of a user's loss, a function or module that returns one value per sample."""
     from lossrun.plugins.loading import load_plugin
 
     loss = experiment.config.loss

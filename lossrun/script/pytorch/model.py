@@ -1,4 +1,4 @@
-"""The model in PyTorch, layer by layer."""
+"""Write the model in PyTorch, layer by layer."""
 
 from collections.abc import Mapping
 from math import prod
@@ -17,13 +17,13 @@ OUTPUTS: Final[Mapping[str, str]] = {
 }
 
 SEED_TORCH = '''def seed_torch(purpose, epoch=0):
-    """lossrun draws first weights (0) and dropout (2) from streams of their own."""
+    """Seed torch as lossrun does; first weights (0) and dropout (2) have separate random streams."""
     stream = np.random.SeedSequence([SEED, purpose, epoch])
     torch.manual_seed(int(stream.generate_state(1, np.uint64)[0]))'''
 
 
 def model_section(experiment: ScriptInput) -> Section:
-    """`build_model()` gives a module from inputs to outputs, with the very first weights that lossrun has."""
+    """Return `build_model()`, which returns a module with the same first weights as in lossrun."""
     model = experiment.config.model
     section = Section(imports=["from torch import nn"], functions=[SEED_TORCH])
     if model.is_plugin:
@@ -73,7 +73,7 @@ def _flatten(shape: tuple[int, ...]) -> list[str]:
 
 
 def _images(experiment: ScriptInput) -> tuple[list[str], int, list[int]]:
-    """Convolutions and pools, the number of what they leave, and the units of the dense layers that follow."""
+    """Return the lines of convolutions and pools, the number of their outputs, and the units of the dense layers."""
     model, facts = experiment.config.model, experiment.facts
     shapes = experiment.layer_shapes
     rows: list[str] = []
@@ -108,17 +108,17 @@ def _convolution(layer: Mapping[str, Any], before: tuple[int, ...], after: tuple
     if all(m % 2 == 0 for m in missing):
         top, left = (m // 2 for m in missing)
         return [call("nn.Conv2d", [*plain, f"padding={top if top == left else (top, left)}"], level=2)]
-    # As Keras' "same": the odd zero at the end.
+    # As in Keras' "same", an odd zero is at the end.
     (top, bottom), (left, right) = ((m // 2, m - m // 2) for m in missing)
     return [f"nn.ZeroPad2d(({left}, {right}, {top}, {bottom}))", call("nn.Conv2d", plain, level=2)]
 
 
-# Of a normal of deviation 1 that is cut at 2.
+# Standard deviation of a standard normal number that is redrawn beyond 2.
 TRUNCATED_STD: Final = 0.8796256610342398
 
 
 def _first_weights(init: Mapping[str, Any]) -> list[str]:
-    """Lines that refill what torch has drawn for its layers."""
+    """Return lines that replace the weights and biases that torch has drawn."""
     name = init["name"]
     if name == "torch":
         return []
@@ -142,7 +142,7 @@ def _first_weights(init: Mapping[str, Any]) -> list[str]:
         filled = "nn.init.trunc_normal_(layer.weight, a=-2.0, b=2.0)\n"
         filled += f"std = (2 / {fan}) ** 0.5\nlayer.weight.data *= std / {TRUNCATED_STD}"
     bias, bias_std = init["bias"], init.get("bias_std", 0.0)
-    # With a deviation of 0 normal_ takes random numbers all the same, and so does lossrun.
+    # As in lossrun, normal_ draws random numbers even for a deviation of 0.
     lines = [filled, f"nn.init.normal_(layer.bias, mean={number(bias)}, std={number(bias_std)})"]
     return [
         "for layer in model:",

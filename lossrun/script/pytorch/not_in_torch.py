@@ -1,4 +1,4 @@
-"""The optimizers that torch does not have, written out: one function for each, by its declared name."""
+"""Write optimizers that torch does not have: one function for each, by its declared name."""
 
 from textwrap import indent
 from typing import Final
@@ -9,7 +9,7 @@ from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.text import Section, call, function, keywords, number
 
 MUON: Final = '''class MuonAndAdamW:
-    """Muon is for the matrices of hidden layers; biases, norms and the last go by AdamW."""
+    """Muon for the matrices of hidden layers, AdamW for biases, norms and the output layer."""
 
     def __init__(self, model):
         weights = list(model.parameters())
@@ -35,16 +35,16 @@ def muon(experiment: ScriptInput) -> Section:
     p = experiment.config.optimizer.parameters
     if experiment.config.model.name == "cnn":
         raise UsageError(
-            "optimizer: muon: torch.optim.Muon takes matrices only, and not the kernels of convolutions, which lossrun "
-            "flattens for it; take an mlp, or another optimizer"
+            "optimizer: muon: torch.optim.Muon takes matrices only, not the kernels of convolutions, which lossrun "
+            "flattens for it; use an mlp, or another optimizer"
         )
     if p["adamw_rate_share"] != 1 and moves(experiment.config.schedule.name):
         raise UsageError(
-            "optimizer.adamw_rate_share: with a schedule the script has one learning rate for both parts; "
-            "expected a share of 1"
+            "optimizer.adamw_rate_share: with a schedule, a script has one learning rate for both parts; expected a "
+            "share of 1"
         )
     if experiment.config.model.name == "linear" or not experiment.config.model.parameters.get("hidden", True):
-        raise UsageError("optimizer: muon: there is no hidden layer to use it on; take adamw")
+        raise UsageError("optimizer: muon: there is no hidden layer to use it on; use adamw")
     names = ("weight_decay", "momentum", "nesterov", "ns_coefficients", "eps", "ns_steps", "adjust_lr_fn")
     of_muon = {name: tuple(p[name]) if isinstance(p[name], list) else p[name] for name in names}
     share = p["adamw_rate_share"]

@@ -1,4 +1,4 @@
-"""The optimizer in PyTorch, its conventions written out."""
+"""Write the optimizer in PyTorch, with its conventions."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ def optimizer_section(experiment: ScriptInput) -> Section:
     written = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in parameters.items()
-        # What is off by default as well goes without saying. The declared defaults are torch's own.
+        # Parameters that are off by default are left out; the declared defaults are those of torch.
         if value or name not in off
     }
     made = call(
@@ -47,7 +47,7 @@ def optimizer_section(experiment: ScriptInput) -> Section:
 
 
 def _embedded(experiment: ScriptInput) -> Section:
-    """lossrun's own function of the optimizer, put into the script."""
+    """Return lossrun's own function of the optimizer."""
     optimizer = experiment.config.optimizer
     written = {name: tuple(value) if isinstance(value, list) else value for name, value in optimizer.parameters.items()}
     section = embedded((home("optimizer", optimizer.name), optimizer.name))

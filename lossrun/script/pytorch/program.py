@@ -1,4 +1,4 @@
-"""The whole script in PyTorch."""
+"""Write the whole script in PyTorch."""
 
 from textwrap import indent
 from typing import Final
@@ -16,19 +16,19 @@ from lossrun.script.pytorch.model import model_section
 from lossrun.script.pytorch.optimizer import optimizer_section
 
 ORDER: Final = '''def batches(epoch, samples):
-    """Indices of each batch, in the order that lossrun takes in this epoch."""
+    """The indices of each batch, in lossrun's order for this epoch."""
     order = np.random.default_rng([SEED, 1, epoch]).permutation(samples)
     return torch.from_numpy(order).SPLIT'''
 
 ORDER_UNSHUFFLED: Final = '''def batches(epoch, samples):
-    """Indices of each batch: the samples as they stand, in every epoch."""
+    """The indices of each batch: the samples in their order, in every epoch."""
     return torch.arange(samples).SPLIT'''
 
 PLATEAU: Final = "torch.optim.lr_scheduler.ReduceLROnPlateau"
 
 
 def script(experiment: ScriptInput) -> str:
-    """The text. Raises UsageError for what PyTorch cannot do."""
+    """Return the script. Raises UsageError for what PyTorch cannot do."""
     section = Section(imports=["import torch"], constants=settings(experiment))
     section.constants.append('DEVICE = "cuda" if torch.cuda.is_available() else "cpu"')
     if experiment.config.device != "auto":
@@ -64,7 +64,7 @@ def _mixed(experiment: ScriptInput) -> bool:
 
 
 def _train_step(experiment: ScriptInput) -> str:
-    """One update; gives the batch's mean loss."""
+    """Return the function of one update, which returns the mean loss of the batch."""
     moving = rates.moves(experiment)
     weights = ", weights" if has_sample_weights(experiment) else ""
     lines = []
@@ -84,13 +84,13 @@ def _train_step(experiment: ScriptInput) -> str:
         factor = _own_factor(experiment)
     if factor:
         reduction = experiment.config.loss["reduction"]
-        lines += comment(f"reduction {reduction}: what is printed stays the mean, its gradient is scaled.")
+        lines += comment(f"reduction {reduction}: the printed loss is the mean; its gradient is scaled.")
         lines.append(f"({factor} * loss).backward()")
     else:
         lines.append("loss.backward()")
     lines += ["optimizer.step()", "return loss.item()"]
     head = f"def train_step(model, optimizer, inputs, targets{weights}{', step' if moving else ''})"
-    return function(head, "One update of the weights; gives the loss before it.", lines)
+    return function(head, "Update the weights once, and return the loss before the update.", lines)
 
 
 def _own_factor(experiment: ScriptInput) -> str:
@@ -207,7 +207,7 @@ def _epoch(experiment: ScriptInput) -> list[str]:
     text = f'f"epoch {{epoch}}: {", ".join(shown)}"'
     printed = f"print({text})"
     if len(printed) + 8 > 88:
-        # A long string stays whole: it is cut by hand.
+        # A formatter would not split a long string, so it is split here.
         head, tail = text.rsplit(", ", 1)
         lines += ["print(", f'    {head}, "', f'    f"{tail}', ")"]
     else:
