@@ -15,7 +15,7 @@ from lossrun.analysis.sweeps import TuningResult, words
 from lossrun.analysis.values.metric_names import bare
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.report.comparison.leaderboard import MANY, print_leaderboard
-from lossrun.report.comparison.tuning import heat_table, tuning_notes, tuning_table
+from lossrun.report.comparison.tuning import curve_table, heat_table, tuning_notes, tuning_table
 from lossrun.report.comparison.verdicts import sentences, summary, verdicts_table
 from lossrun.report.layout.console import note, plus_minus
 from lossrun.report.layout.numbers import format_spread
@@ -113,7 +113,7 @@ def print_sweep(console: Console, result: SweepResult, *, everything: bool = Tru
         if len(parts) > 1:
             print_line(console, f"On {about}", style="bold")
         short = not everything and len(result.labels) == len(tuning.pairs) > MANY and len(parts) == 1
-        _print_tuning(console, tuning, sign, names=_letters(result) if short else None)
+        _print_tuning(console, tuning, sign, names=_letters(result) if short else None, everything=everything)
     if text := method(result):
         print_line(console, text)
     for cell, why in result.failed.items():
@@ -122,15 +122,22 @@ def print_sweep(console: Console, result: SweepResult, *, everything: bool = Tru
         note(console, f"{result.unfinished} of {result.cells} cells are not finished")
 
 
-def _print_tuning(console: Console, tuning: TuningResult, sign: str, *, names: Sequence[str] | None) -> None:
+def _print_tuning(
+    console: Console, tuning: TuningResult, sign: str, *, names: Sequence[str] | None, everything: bool
+) -> None:
     """Print how each pair was tuned; without the table if there are names for the legend of many curves."""
     if names is None:
         print_table(console, tuning_table(tuning, sign))
+        if everything and (curve := curve_table(tuning)):
+            print_line(console, "")
+            print_table(console, curve)
     for text in tuning_notes(tuning):
         note(console, text)
     _print_plots(console, tuning, names)
     if names is not None:
-        note(console, "--all shows how each pair was tuned, and the intervals")
+        note(console, "--all shows how each pair was tuned, its tuning curve, and the intervals")
+    elif not everything and curve_table(tuning):
+        note(console, "--all shows the tuning curve: what the best of so many values can be expected to reach")
 
 
 def print_tuning_plots(console: Console, parts: Mapping[str, TuningResult]) -> None:

@@ -64,7 +64,7 @@ def test_curves_and_map_have_every_pair(result: SweepResult) -> None:
 
 def test_all_has_the_tuning_and_the_intervals_too(result: SweepResult) -> None:
     few, everything = "\n".join(shown(result)), "\n".join(shown(result, everything=True))
-    for part in ("range that", "epochs to", "95 % interval"):
+    for part in ("range that", "epochs to", "Tuning curve", "95 % interval"):
         assert part not in few
         assert part in everything
     assert "--all" in few

@@ -1,10 +1,12 @@
 """Tables and notes about the tuning of a sweep, for the terminal and for the page."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from lossrun.analysis.sensitivity import HeatMap
 from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, epochs_to, target_of, words
+from lossrun.analysis.tuning_curve import TuningPoint, tuning_curve
 from lossrun.report.comparison.compare_tables import BETTER, marked_cells
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable
@@ -83,6 +85,31 @@ def _counts(name: str, counts: Sequence[int]) -> Column:
 
 def _pair_name(pair: PairTuning) -> str:
     return words(pair.pair) or "base config"
+
+
+def curve_table(tuning: TuningResult) -> TextTable | None:
+    """Make a table of the tuning curve: what the best of so many tries reaches, with its band; None for few values."""
+    curves = [tuning_curve(pair, tuning.goal) for pair in tuning.pairs]
+    most = max(map(len, curves))
+    if not most:
+        return None
+    tries = sorted({*(2**power for power in range(most.bit_length())), most} - {0})
+    columns = [
+        Column(f"{count} {'try' if count == 1 else 'tries'}", tuple(_point(curve, count) for curve in curves))
+        for count in tries
+        if count <= most
+    ]
+    title = f"Tuning curve: {tuning.metric} to expect from the best of so many tries, with a 95 % band"
+    told = "median; the band holds for all numbers of tries together; ?: so few values do not bound it"
+    return TextTable(title, Column("pair", tuple(map(_pair_name, tuning.pairs)), right=False), tuple(columns), told)
+
+
+def _point(curve: Sequence[TuningPoint], tries: int) -> str:
+    point = next((one for one in curve if one.tries == tries), None)
+    if point is None:
+        return "-"
+    low, high = ("?" if math.isinf(end) else format_number(end, 3) for end in (point.low, point.high))
+    return f"{format_number(point.median, 3)} [{low}, {high}]"
 
 
 def tuning_notes(tuning: TuningResult) -> list[str]:

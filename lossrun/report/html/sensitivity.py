@@ -5,12 +5,13 @@ from typing import Final
 
 from lossrun.analysis.sensitivity import HeatMap, Sensitivity, SensitivityLine, heat_map, sensitivity
 from lossrun.analysis.sweeps import TuningResult
-from lossrun.report.comparison.tuning import tuning_notes, tuning_table
+from lossrun.report.comparison.tuning import curve_table, tuning_notes, tuning_table
 from lossrun.report.html.axes import Axis, opened
 from lossrun.report.html.figures import short, squeezed, style, swatch
 from lossrun.report.html.markup import Markup, element
 from lossrun.report.html.verdicts import notes
 from lossrun.report.layout.numbers import format_spread
+from lossrun.report.layout.text_table import TextTable
 from lossrun.report.plots.sensitivity_plot import BETTER, is_log
 
 _WIDE, _HEIGHT = 440, 278  # units of a drawing
@@ -27,7 +28,19 @@ def tuning_section(tuning: TuningResult) -> list[Markup | None]:
     found, map_ = sensitivity(tuning), heat_map(tuning)
     figures = [_figure(found) if found else None, _heat_map(map_) if map_ else None]
     panels = element("div", *figures, class_="panels") if any(figures) else None
-    return [element("p", text), panels, _table(tuning), notes(tuning_notes(tuning), "hint")]
+    curve = curve_table(tuning)
+    told = "The values tried count as random draws; evenly spaced ones vary less, so the band is rather too wide."
+    return [
+        element("p", text),
+        panels,
+        _table(tuning_table(tuning, "±")),
+        notes(tuning_notes(tuning), "hint"),
+        *(
+            [element("h3", curve.title), _table(curve), element("p", f"{curve.note}. {told}", class_="note")]
+            if curve
+            else []
+        ),
+    ]
 
 
 def _heat_map(found: HeatMap) -> Markup:
@@ -100,8 +113,7 @@ def _line(x: Axis, y: Axis, line: SensitivityLine) -> Markup:
     return element("g", *parts, class_=style(line.pair))
 
 
-def _table(tuning: TuningResult) -> Markup:
-    found = tuning_table(tuning, "±")
+def _table(found: TextTable) -> Markup:
     columns = [found.key, *found.columns]
     rows = []
     for row, name in enumerate(found.key.cells):
