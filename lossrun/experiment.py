@@ -1,7 +1,7 @@
 """Combine a config with its data, without torch: what `lossrun check` shows and what training starts from."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,12 +12,13 @@ from lossrun.config import Config, SourcedConfig, resolve
 from lossrun.config.resolve import ignored_label, loss_declaration
 from lossrun.config.source import ConfigSource
 from lossrun.data import Data, known_facts
+from lossrun.data.samples.splits import Resample
 from lossrun.errors import DataError, memory_told
 from lossrun.lint.check import LintWarning, check, check_splits
 from lossrun.lint.size import too_large
 
 # A data error begins with a key of the config if that key is wrong: dataset.inputs[1][0].
-_KEY: Final = re.compile(r"dataset(?:\.\w+|\[\d+\])*(?=: )")
+_KEY: Final = re.compile(r"(?:dataset(?:\.\w+|\[\d+\])*|splits|folds)(?=: )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +82,17 @@ def _placed(error: DataError, source: ConfigSource) -> DataError:
 
 
 def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool, loaded: Experiment | None) -> Experiment:
-    dataset, seeds = reading.config.dataset, reading.config.seeds
+    config = reading.config
+    dataset, seeds = config.dataset, config.seeds
     # First check with what is already known, so that a mistake in the config is found before a download.
     ignored = ignored_label(reading.config.loss)
-    if (known := known_facts(dataset.name, dataset.parameters, ignored)) is not None:
+    if (known := _known_facts(config)) is not None:
         check(reading, known)
         if trains:
             _refuse_too_large(reading, known)
 
     def load(seed: int) -> Data:
+        own_split = dataset.parameters.get("split_seed") == "seed" or config.resampling
         if loaded is not None and not own_split and _same_data(reading, data_dir, loaded):
             return next(iter(loaded.data.values()))
         return datasets.load(
@@ -98,17 +101,47 @@ def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool, loaded: Exp
             config_dir=reading.directory,
             data_dir=data_dir,
             seed=seed,
+            resample=resample(config, seed),
             ignored=ignored,
             precision=reading.config.precision,
         )
 
-    own_split = dataset.parameters.get("split_seed") == "seed"
-    data = {seed: load(seed) for seed in (seeds if own_split else seeds[:1])}
+    data = _by_seed(config, load)
     _check_words(reading, data[seeds[0]])
-    splits = {seed: one.facts for seed, one in data.items()}
+    first_seeds = {id(one): seed for seed, one in reversed(data.items())}
+    splits = {seed: one.facts for seed, one in data.items() if first_seeds[id(one)] == seed}
     if known is None and trains:
         _refuse_too_large(reading, splits[seeds[0]])
-    return _checked(reading, splits, data if own_split else dict.fromkeys(seeds, data[seeds[0]]), data_dir)
+    return _checked(reading, splits, data, data_dir)
+
+
+def _by_seed(config: Config, load: Callable[[int], Data]) -> dict[int, Data]:
+    """Load the data of each seed; seeds of one split share an object."""
+    if config.dataset.parameters.get("split_seed") == "seed":
+        return {seed: load(seed) for seed in config.seeds}
+    if not config.resampling:
+        return dict.fromkeys(config.seeds, load(config.seeds[0]))
+    of_split: dict[int, Data] = {}
+    for seed in config.seeds:
+        if config.split_of(seed) not in of_split:
+            of_split[config.split_of(seed)] = load(seed)
+    return {seed: of_split[config.split_of(seed)] for seed in config.seeds}
+
+
+def resample(config: Config, seed: int) -> Resample | None:
+    """Return which of several splits or folds a seed has; None if the config has neither."""
+    if not config.resampling:
+        return None
+    index = config.split_of(seed)
+    first = config.seeds[index * (len(config.seeds) // config.resampling)]
+    return Resample("splits" if config.splits else "folds", index, config.resampling, first)
+
+
+def _known_facts(config: Config) -> DataFacts | None:
+    parameters = dict(config.dataset.parameters)
+    if config.folds:
+        parameters["test"] = 1 / config.folds
+    return known_facts(config.dataset.name, parameters, ignored_label(config.loss))
 
 
 def _same_data(reading: SourcedConfig, data_dir: Path, loaded: Experiment) -> bool:
@@ -116,7 +149,7 @@ def _same_data(reading: SourcedConfig, data_dir: Path, loaded: Experiment) -> bo
 
     def origin(one: SourcedConfig, folder: Path) -> tuple[object, ...]:
         config = one.config
-        return config.dataset, ignored_label(config.loss), config.precision, one.directory, folder
+        return config.dataset, config.resampling, ignored_label(config.loss), config.precision, one.directory, folder
 
     return origin(reading, data_dir) == origin(loaded.reading, loaded.data_dir)
 
@@ -146,8 +179,7 @@ def _refuse_too_large(reading: SourcedConfig, facts: DataFacts) -> None:
 
 def experiment_without_data(reading: SourcedConfig, data_dir: Path) -> Experiment | None:
     """Return the experiment from what is known before a file is read; None if that is not enough."""
-    dataset = reading.config.dataset
-    known = known_facts(dataset.name, dataset.parameters, ignored_label(reading.config.loss))
+    known = _known_facts(reading.config)
     return None if known is None else _checked(reading, {reading.config.seeds[0]: known}, {}, data_dir)
 
 

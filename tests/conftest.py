@@ -89,6 +89,8 @@ def state_of(step: int, **changes: Any) -> dict[str, Any]:
 # Relative to this folder: what takes more than 2 seconds of one core by itself, importing Keras included.
 SLOW = (
     "analysis/comparison/test_verdicts.py",
+    "analysis/values/test_seeds_and_items.py",
+    "analysis/values/test_split_coverage.py",
     "browser",
     "cli/test_check_refuses.py",
     "cli/test_commands.py",

@@ -95,6 +95,8 @@ class Config:
     shuffle: bool
     drop_last: bool
     seeds: tuple[int, ...]
+    splits: int | None
+    folds: int | None
     checkpoint: Checkpointing
     early_stopping: EarlyStopping | None
     best: Best
@@ -110,6 +112,16 @@ class Config:
         """The configured name, or <dataset>-<model>-<loss>-<optimizer>."""
         parts = (self.dataset.name, self.model.name, self.loss.name, self.optimizer.name)
         return self.name or "-".join(part.rpartition(":")[2] for part in parts)
+
+    @property
+    def resampling(self) -> int | None:
+        """The number of splits or folds; None without these keys."""
+        return self.splits or self.folds
+
+    def split_of(self, seed: int) -> int:
+        """Return the number of a seed's split, from 0: the seeds are dealt to the splits in order."""
+        assert self.resampling is not None
+        return self.seeds.index(seed) // (len(self.seeds) // self.resampling)
 
     def samples_per_step(self, samples: int) -> int:
         """Return the samples in a full batch, for a number of training samples."""

@@ -36,6 +36,22 @@ KEYS: Final[tuple[Key, ...]] = (
         "how many seeds to train (seed, seed+1, ...), or a list of them",
         at_least=0,
     ),
+    Parameter(
+        "splits",
+        int | None,
+        None,
+        "draw so many random splits of the data, each with seeds of its own (seeds: in all, a multiple of it); compare "
+        "then speaks of other splits too",
+        at_least=2,
+    ),
+    Parameter(
+        "folds",
+        int | None,
+        None,
+        "divide the data into so many folds: each is the test data of a split, with seeds of its own (seeds: in all, a "
+        "multiple of it)",
+        at_least=2,
+    ),
     KeyGroup(
         "checkpoint",
         (
@@ -147,6 +163,10 @@ HABITS: Final[dict[str, str]] = {
     "lr_scheduler": "schedule",
     "random_state": "seed",
     "random_seed": "seed",
+    "cv": "folds",
+    "n_splits": "folds",
+    "k_folds": "folds",
+    "n_repeats": "splits",
     "schedule.t_max": "schedule.over_epochs",
     "schedule.decay_steps": "schedule.over_epochs",
     "schedule.eta_min": "schedule.final_fraction",

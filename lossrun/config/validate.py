@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any, Final
 
 from lossrun.catalog import find, nearest, nearest_name, why_not
-from lossrun.catalog.dataset_parameters import SPLITS
+from lossrun.catalog.dataset_parameters import SPLIT_SEED, SPLITS, TEST
 from lossrun.catalog.declaration import Component, Loss, Optimizer
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, LookupResult
 from lossrun.catalog.losses import INPUTS, REDUCTION
@@ -254,17 +254,49 @@ class _Checker:
     def seeds(self, raw: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[int, ...]:
         """Return the seeds: `seeds: 3` counts up from `seed`, a list is used as it is."""
         seed, seeds = values["seed"], values["seeds"]
+        groups = self._resampling(values)
         if isinstance(seeds, list):
             if raw.get("seed") is not None:
                 self.refuse(("seed",), "seeds already lists the seeds; keep one of them", at_key=True)
             if not seeds or len(set(seeds)) != len(seeds):
                 self.refuse(("seeds",), f"{leaves.shown(seeds)}; expected at least one seed, each only once")
+            self._refuse_uneven(len(seeds), groups)
             return tuple(seeds)
-        count = 1 if seeds is None else seeds
+        count = groups[1] if seeds is None else seeds
+        self._refuse_uneven(count, groups)
         if not 1 <= count <= MAX_SEEDS:
             self.refuse(("seeds",), f"{count} seeds; expected 1 to {MAX_SEEDS}, or a list of them")
             return ()
         return tuple(range(seed, seed + count)) if isinstance(seed, int) else ()
+
+    def _resampling(self, values: Mapping[str, Any]) -> tuple[str, int]:
+        """Return `splits` or `folds` with its number; 1 if there is neither, or a mistake in it."""
+        given = [(name, values[name]) for name in ("splits", "folds") if isinstance(values.get(name), int)]
+        if len(given) == 2:
+            self.refuse(("folds",), "splits already says how the data are divided; keep one of the two", at_key=True)
+        if not given:
+            return "", 1
+        dataset = values.get("dataset")
+        if isinstance(dataset, Mapping):
+            (name, _), which = given[0], dataset.get("split_seed", SPLIT_SEED.default)
+            if which == "seed" or (name == "splits" and which != SPLIT_SEED.default):
+                reason = "folds divide the data by a number" if name == "folds" else "splits already draws the splits"
+                self.refuse(("dataset", "split_seed"), f"{leaves.shown(which)}, but {reason}; leave it out")
+            test = dataset.get("test")
+            found = find("dataset", str(dataset.get("name")))
+            declared = found.component.parameter("test") if found else None
+            if name == "folds" and test != (declared.default if isinstance(declared, Parameter) else TEST.default):
+                self.refuse(("dataset", "test"), f"{leaves.shown(test)}, but each fold is the test data; leave it out")
+        return given[0]
+
+    def _refuse_uneven(self, seeds: int, groups: tuple[str, int]) -> None:
+        name, count = groups
+        if name and seeds % count:
+            self.refuse(
+                ("seeds",),
+                f"{seeds} seeds for {name}: {count}; expected a multiple, so that each has as many seeds: {count}, "
+                f"{2 * count}, {3 * count}",
+            )
 
 
 def _such_as(key: Key) -> str:

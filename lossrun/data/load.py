@@ -17,7 +17,7 @@ from lossrun.data.samples.hashing import part_digest
 from lossrun.data.samples.input_scale import input_scale
 from lossrun.data.samples.repeated import repeated_samples
 from lossrun.data.samples.sample_weights import weight_notes
-from lossrun.data.samples.splits import drawn_sizes, held_out
+from lossrun.data.samples.splits import Resample, drawn_sizes, fold_of, held_out
 from lossrun.data.samples.streams import DataStream
 from lossrun.data.samples.target_scale import target_scale
 from lossrun.data.samples.targets import VOID
@@ -36,15 +36,16 @@ def load(
     config_dir: Path,
     data_dir: Path,
     seed: int = 0,
+    resample: Resample | None = None,
     precision: str = "float32",
     ignored: str | float | None = None,
 ) -> Data:
     """Read, split, fill, corrupt, check, fit scalings, hash: in this order.
 
     `parameters`: validated, defaults filled in. `config_dir`: where paths and a user's own modules are looked up.
-    `data_dir`: where downloads are looked up and put. `seed`: the run's, used only with split_seed: seed. `precision`:
-    the model's, in which numbers may lose their differences. `ignored`: the label whose samples the loss ignores; they
-    are left out where it is none of the classes.
+    `data_dir`: where downloads are looked up and put. `seed`: the run's, used only with split_seed: seed. `resample`:
+    which of several splits or folds. `precision`: the model's, in which numbers may lose their differences. `ignored`:
+    the label whose samples the loss ignores; they are left out where it is none of the classes.
 
     Raises DataError where the data are missing, damaged or do not fit the parameters; UsageError where `name` is a
     `module:attribute` that cannot be had.
@@ -53,7 +54,10 @@ def load(
     # The split reorders the arrays of the training part.
     notes = [*source.notes, *repeated_notes(source, [part for part in HELD_OUT if parameters[part]])]
     split_seed = seed if parameters["split_seed"] == "seed" else parameters["split_seed"]
-    parts, drawn = _split(source, parameters, split_seed, is_own=":" in name, is_official=name in IMAGE_SETS)
+    if resample and resample.way == "splits":
+        split_seed = resample.seed
+    official = name in IMAGE_SETS
+    parts, drawn = _split(source, parameters, split_seed, resample, is_own=":" in name, is_official=official)
     notes += [*drawn, *_void_notes(void, ignored)]
     notes += weight_notes(parts, source.weighted_by, standardized=any(parameters["standardize"].values()))
     means: np.ndarray | None = None
@@ -156,7 +160,13 @@ def _void_notes(count: int, ignored: str | float | None) -> list[str]:
 
 
 def _split(
-    source: UnsplitData, parameters: Mapping[str, Any], seed: int, *, is_own: bool, is_official: bool
+    source: UnsplitData,
+    parameters: Mapping[str, Any],
+    seed: int,
+    resample: Resample | None,
+    *,
+    is_own: bool,
+    is_official: bool,
 ) -> tuple[dict[str, Part], list[str]]:
     """train, and validation and test where there are such; and notes.
 
@@ -171,14 +181,30 @@ def _split(
     for_test = named.get("test", np.zeros(len(whole), bool))
     for_validation = named.get("validation", np.zeros(len(whole), bool))
     for_training = ~for_test & ~for_validation
+    if resample:
+        _check_resampling(source, resample, has_test=test is not None or "test" in named)
+    asked, in_fold = parameters, np.zeros(0, bool)
+    if resample and resample.way == "folds":
+        folds = fold_of(whole.targets[for_training], resample.count, source.task, seed)
+        in_fold = folds == resample.index
+        # Sized for the largest fold; what a smaller one tests less on, it validates more on: all train on as many.
+        largest = int(np.bincount(folds).max())
+        asked = {**parameters, "test": largest}
     test_size, validation_size = drawn_sizes(
-        parameters,
+        asked,
         int(for_training.sum()),
         own_test=test is not None or "test" in named,
         own_validation=validation is not None or "validation" in named,
     )
+    if len(in_fold):
+        test_size, spare = int(in_fold.sum()), test_size - int(in_fold.sum())
+        validation_size += spare if validation_size else 0
     # All draws first, so that no sample is copied twice.
-    drawn = held_out(source, for_training, test_size, seed, DataStream.TEST_SPLIT)
+    if len(in_fold):
+        drawn = np.zeros(len(whole), bool)
+        drawn[np.flatnonzero(for_training)[in_fold]] = True
+    else:
+        drawn = held_out(source, for_training, test_size, seed, DataStream.TEST_SPLIT)
     for_test, for_training = for_test | drawn, for_training & ~drawn
     drawn = held_out(source, for_training, validation_size, seed, DataStream.VALIDATION_SPLIT)
     for_validation, for_training = for_validation | drawn, for_training & ~drawn
@@ -199,6 +225,19 @@ def _split(
         if size and given and given.by == "column"
     ]
     return {name: part for name, part in parts.items() if part is not None}, notes
+
+
+def _check_resampling(source: UnsplitData, resample: Resample, *, has_test: bool) -> None:
+    """Raises DataError where there is nothing to draw the test data of several splits from."""
+    way, by = resample.way, source.given.by if source.given else ""
+    if has_test:
+        raise DataError(
+            f"{way}: {resample.count}, but the data bring their own test set, which is the same for every split; leave "
+            f"{way} out, or set dataset.test to a share to draw test data from the training part"
+        )
+    if by == "order" or (by == "groups" and way == "folds"):
+        other = "" if by == "order" else ", or use splits, which keeps groups together"
+        raise DataError(f"{way}: {resample.count}, but dataset.split says what is tested; leave {way} out{other}")
 
 
 def _check_split(source: UnsplitData, parameters: Mapping[str, Any], named: Mapping[str, np.ndarray]) -> None:

@@ -74,7 +74,7 @@ def size_of(config: Config, facts: DataFacts) -> Size:
     rows = layers(config, facts)
     parameters = item * seeds * sum(row.parameters for row in rows)
     state = _state_copies(config)
-    own_splits = seeds if config.dataset.parameters.get("split_seed") == "seed" else 1
+    own_splits = seeds if config.dataset.parameters.get("split_seed") == "seed" else config.resampling or 1
     of_a_sample = prod(facts.input_shape) * (1 if _may_be_bytes(config) else 4)
     classes = outputs * OF_A_CLASS if facts.task == "multiclass" else 0
     steps = config.steps_per_epoch(facts.train)

@@ -71,6 +71,10 @@ def data_line(config: Config, known: DataFacts, notes: Sequence[str]) -> str:
 def _split(config: Config, known: DataFacts) -> str:
     seed = config.dataset["split_seed"]
     drawn_by = "the run's seed" if seed == "seed" else f"seed {seed}"
+    if config.splits:
+        drawn_by = f"the first seed of each of {config.splits} splits"
+    if config.folds:
+        return f"{config.folds} folds of a division by seed {seed}"
     if given := _given_split(config.dataset.parameters.get("split"), drawn_by):
         return given
     parts: list[str] = []

@@ -9,7 +9,7 @@ from lossrun.analysis.sweeps import PairTuning, word
 from lossrun.analysis.values.metric_names import meant
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.config import SourcedConfig
-from lossrun.errors import ConfigError
+from lossrun.errors import ConfigError, UsageError
 from lossrun.experiment import Experiment, load_experiment
 from lossrun.lint.rule import Case
 from lossrun.lint.watching import columns, why_not_watched
@@ -88,6 +88,12 @@ def plan_sweep(reading: SourcedConfig, over: Sequence[str], runs_dir: Path, data
     Raises ConfigError and DataError, with every mistake, before anything is written.
     """
     space = read_space(reading, over)
+    if space.tuning is not None and reading.config.resampling:
+        key = "splits" if reading.config.splits else "folds"
+        raise UsageError(
+            f"{key}: {reading.config.resampling}, but a sweep that tunes would choose on samples that other {key} test "
+            f"on; leave {key} out, or set sweep.tune: false and compare every cell"
+        )
     cells = cells_of(reading, space)
     metric = _checked(reading, space, cells, data_dir)
     tuning = space.tuning

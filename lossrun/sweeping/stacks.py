@@ -63,7 +63,8 @@ def _may_be_stacked(cell: PlannedCell, config_dir: Path, data_dir: Path) -> bool
     config = experiment.config
     there = sys.platform.startswith("linux") and may_have_a_gpu()  # elsewhere nobody knows without torch
     on_gpu = config.device == "cuda" or (config.device == "auto" and there)
-    return not why_not_stacked(config, experiment.facts, own_rates=True, on_gpu=on_gpu)
+    # The cells of a stack are trained on the same data, and several splits are several.
+    return not config.resampling and not why_not_stacked(config, experiment.facts, own_rates=True, on_gpu=on_gpu)
 
 
 def _divided(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:

@@ -7,6 +7,7 @@ first part did.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Final
 
 from lossrun.catalog import DataFacts
@@ -86,7 +87,13 @@ def choose_grouping(
     room = memory.available(place.device) // memory.of_one_seed(replicas[0], config, facts, batch_size)
     if room < 2:
         return Grouping((1,) * len(replicas), "memory for one at a time", recorder)
-    return Grouping(even_sizes(len(replicas), room), "", recorder, own_rates)
+    sizes = [size for count in _of_each_split(replicas) for size in even_sizes(count, room)]
+    return Grouping(tuple(sizes), "", recorder, own_rates)
+
+
+def _of_each_split(replicas: Sequence[Replica]) -> list[int]:
+    """How many replicas, one after the other, are trained on the same data."""
+    return [len(list(same)) for _, same in groupby(replicas, lambda replica: id(replica.parts))]
 
 
 def have_own_rates(configs: Sequence[Config]) -> bool:
@@ -175,6 +182,6 @@ def _why_not_stacked(
     if place.share:
         return "several processes share each batch"
     reason = why_not_stacked(config, facts, own_rates=own_rates, on_gpu=place.device.type == "cuda")
-    if not reason and any(replica.parts is not replicas[0].parts for replica in replicas):
+    if not reason and max(_of_each_split(replicas)) == 1:
         return "each seed has a split of its own"
     return reason

@@ -137,7 +137,8 @@ def _after_epoch(session: Session, member: MemberRun, epoch: MeasuredEpoch, floo
     """
     config, position = member.config, session.position
     active = [(place, one) for place, one in enumerate(member.replicas, member.first) if not one.frozen]
-    rows = [epoch.row(position, place, replica.seed) for place, replica in active]
+    split_of = config.split_of if config.resampling else lambda _: None
+    rows = [epoch.row(position, place, replica.seed, split_of(replica.seed)) for place, replica in active]
     findings: list[Finding] = []
     best_seeds: list[int] = []
     for (place, replica), row in zip(active, rows, strict=True):

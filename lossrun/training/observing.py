@@ -54,12 +54,13 @@ class MeasuredEpoch:
     seconds: float
     train_seconds: float
 
-    def row(self, position: Position, place: int, seed: int) -> dict[str, Any]:
-        """The history row of one seed."""
+    def row(self, position: Position, place: int, seed: int, split: int | None = None) -> dict[str, Any]:
+        """The history row of one seed. `split`: the number of its split, where a run has several."""
         return {
             "epoch": position.epoch,
             "step": position.step,
             "seed": seed,
+            **({} if split is None else {"split": split}),
             "train_loss": self.sums.train_losses[place],
             **self.validation.get(place, {}),
             "learning_rate": self.sums.rates[place],

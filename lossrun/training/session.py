@@ -140,7 +140,8 @@ class Session:
         if reason:
             seeds = f" (seed by seed: {reason})"
         elif len(sizes) > 1:
-            seeds = f" ({len(self.replicas)} seeds, {max(sizes)} at a time: more would not fit into memory)"
+            why = "those of a split" if self.config.resampling else "more would not fit into memory"
+            seeds = f" ({len(self.replicas)} seeds, {max(sizes)} at a time: {why})"
         elif sizes[0] > 1:
             seeds = f" ({sizes[0]} seeds at once)"
         several = f"{self.processes} processes, each " if self.processes > 1 else ""

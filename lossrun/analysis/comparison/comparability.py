@@ -44,13 +44,19 @@ def reasons(runs: Sequence[RecordedRun], names: Sequence[str]) -> tuple[str, ...
         own = [name for name, one in zip(names, known, strict=True) if one.own]
         one = [name for name, one in zip(names, known, strict=True) if not one.own]
         found.append(
-            f"{_together(own)} {'draws' if len(own) == 1 else 'draw'} a new split for each seed (dataset.split_seed: "
-            f"seed) and {_together(one)} {'uses' if len(one) == 1 else 'use'} one split for all seeds, so the values "
-            "were not measured on the same samples: train all runs with the same dataset.split_seed"
+            f"{_together(own)} {'has' if len(own) == 1 else 'have'} several splits and {_together(one)} "
+            f"{'uses' if len(one) == 1 else 'use'} one split for all seeds, so the values were not measured on the "
+            "same samples: train all runs with the same splits, folds and dataset.split_seed"
         )
         return tuple(found)
-    for part in ("validation", "test"):
-        if not _same(known, part):
+    parts = [part for part in ("validation", "test") if not _same(known, part)]
+    if parts and all(one.own for one in known):
+        found.append(
+            f"the splits differ: seeds of the same number have other {_together(parts)} data, so the values were not "
+            "measured on the same samples; train all runs with the same splits, folds, seeds and dataset.split_seed"
+        )
+    else:
+        for part in parts:
             found.append(f"the {part} data differ, so the values were not measured on the same samples")
     if len({_ignored(run) for run in runs}) > 1:
         listed = ", ".join(f"{name}: {_ignored(run) or 'no label'}" for name, run in zip(names, runs, strict=True))

@@ -100,7 +100,7 @@ class ComparedRuns:
         at: The moment of each metric's `measured` values, which the verdicts are based on.
         margin: Differences smaller than this count as equivalent, in the units of the deciding metric.
         over: What the intervals are for, as asked: "seeds" or "items"; None for both where possible.
-        own_splits: Whether each seed of a run has its own split of the data.
+        own_splits: Whether seeds of a run have different splits of the data.
         target: How soon each run reaches the target that was asked for.
         labelled: The labels that the user chose.
         plans: What fresh comparisons need, if the runs were given as a pilot; then there are no verdicts.

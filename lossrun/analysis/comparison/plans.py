@@ -31,7 +31,8 @@ class Plan:
             pilots.
         guess: How many are needed if the deviation is exactly that of the pilot.
         commands: The commands that train as many fresh seeds of both runs; empty if the number is unknown.
-        seconds: The time to train one seed of both runs, at the pilot's pace; None if it was not recorded.
+        seconds: The time to train both runs with one seed, or with one split, at the pilot's pace; None if it was not
+            recorded.
     """
 
     metric: str
@@ -87,7 +88,7 @@ def _plan(verdict: Verdict, groups: Sequence[RunGroup], size: float) -> Plan:
         limit=limit,
         needed=found,
         guess=needed(size, difference.deviation, level, ratio, difference.items),
-        seconds=sum(known) if len(known) == len(paces) else None,
+        seconds=sum(known) * len(difference.per_seed) / difference.count if len(known) == len(paces) else None,
         commands=_commands(both, found),
     )
 
@@ -96,7 +97,13 @@ def _commands(groups: Sequence[RunGroup], needed: Needed) -> tuple[str, ...]:
     if needed.count is None:
         return ()
     fresh = max(seed for group in groups for seed in group.run.seeds) + 1
+    splits, folds = (groups[0].run.config.get(key) for key in ("splits", "folds"))
+    if folds:
+        return ()  # other seeds would have the same folds
     set_ = [f"seed={fresh}", f"seeds={needed.count}"]
+    if splits:
+        each = len(groups[0].members[0].seeds) // splits
+        set_ = [f"seed={fresh}", f"splits={needed.count}", f"seeds={needed.count * each}"]
     return tuple(command("train", RunDirectory(group.run.path).config_path, set_=set_) for group in groups)
 
 

@@ -189,10 +189,7 @@ def _verdict(
     # If diverged or lost seeds prevent a verdict, more seeds do not help.
     undecided = word not in ("better", "worse", "equivalent") and not incomplete
     if undecided and difference is not None and corrected is not None and difference.deviation:
-        ratio = difference.ratio or 0.0
-        settled_by = needed(difference.mean, difference.deviation, level, ratio, difference.items)
-        if not difference.over_seeds:
-            settled_by = Needed(None, True)
+        settled_by = _settled_by(difference, difference.deviation, level, margin)
     return Verdict(
         metric=decider.name,
         goal=decider.goal,
@@ -209,6 +206,19 @@ def _verdict(
         without_items=without_items,
         incomplete=incomplete,
     )
+
+
+def _settled_by(difference: PairedDifference, deviation: float, level: float, margin: float | None) -> Needed:
+    """Return how many seeds or splits show the difference, or that it is within the margin, whichever are fewer."""
+    if not difference.over_seeds:
+        return Needed(None, True)
+    ratio, items = difference.ratio or 0.0, difference.items
+    found = [needed(difference.mean, deviation, level, ratio, items)]
+    if margin is not None and margin > abs(difference.mean):
+        # Two one-sided tests, each at the level: an interval of twice the level.
+        found.append(needed(margin - abs(difference.mean), deviation, 2 * level, ratio, items))
+    counts = [one.count for one in found if one.count is not None]
+    return Needed(min(counts, default=None), all(one.more_data for one in found))
 
 
 def _lost(run: Side, reference: Side, difference: PairedDifference | None) -> int:
@@ -247,12 +257,10 @@ def _limits(name: str, run: Side, reference: Side, difference: PairedDifference 
     if difference.parts and not difference.over_seeds:
         return found if difference.decides else [*found, _few_items(difference)]
     if count < LEAST_FOR_INTERVAL:
-        seeds = (
-            "one shared seed is not enough to decide"
-            if count == 1
-            else "two shared seeds are not enough for an interval"
-        )
-        return [*found, f"{seeds}: train both with `seeds: {LEAST_FOR_VERDICT}`"]
+        what = "split" if difference.over == "splits" else "shared seed"
+        few = f"one {what} is not enough to decide" if count == 1 else f"two {what}s are not enough for an interval"
+        key = "splits" if difference.over == "splits" else "seeds"
+        return [*found, f"{few}: train both with `{key}: {LEAST_FOR_VERDICT}`"]
     if difference.ratio is None:
         overlap = "the training samples of different splits overlap, so there is no interval for a training metric"
         unknown = "the sizes of the splits were not recorded, so there is no interval: train again to record them"
@@ -260,7 +268,8 @@ def _limits(name: str, run: Side, reference: Side, difference: PairedDifference 
     if difference.deviation == 0 and difference.mean:
         found.append("the difference is the same on every seed, so the seeds seem to have no effect")
     if count < LEAST_FOR_VERDICT:
-        return [*found, f"fewer than {LEAST_FOR_VERDICT} shared seeds can only suggest a winner"]
+        what = "splits" if difference.over == "splits" else "shared seeds"
+        return [*found, f"fewer than {LEAST_FOR_VERDICT} {what} can only suggest a winner"]
     return found if difference.decides else [*found, _few_items(difference)]
 
 

@@ -89,7 +89,8 @@ def _have_same_data(run: RecordedRun, other: RecordedRun) -> bool:
 
 
 def _experiment(run: RecordedRun) -> dict[str, Any]:
-    return {key: value for key, value in run.config.items() if key not in _FREE}
+    # A key that an older version did not have is one that is not set.
+    return {key: value for key, value in run.config.items() if key not in _FREE and value is not None}
 
 
 def _united(members: Sequence[RecordedRun]) -> RecordedRun:

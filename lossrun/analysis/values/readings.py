@@ -14,7 +14,7 @@ from lossrun.records.files.rows import Row
 from lossrun.records.recorded import RecordedRun
 
 # Columns of the history that do not measure quality.
-_BOOKKEEPING: Final = {"epoch", "step", "seed", "learning_rate", "grad_norm", "seconds", "train_seconds"}
+_BOOKKEEPING: Final = {"epoch", "step", "seed", "split", "learning_rate", "grad_norm", "seconds", "train_seconds"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Find out which split of the data each seed of a run had.
 
-With `dataset.split_seed: seed`, every seed draws its own split. Then the seeds of a run differ in their data too:
-values can be compared seed by seed, and their mean is over random splits of the data instead of one split. Whatever
-else the config says (a fixed seed, an official test set, parts given by the data): if all seeds had the same training
-samples, they shared one split.
+With `splits`, `folds` or `dataset.split_seed: seed`, a run has several splits. Then the seeds of a run differ in their
+data too: values can be compared seed by seed, and their mean is over random splits of the data instead of one split.
+Whatever else the config says (a fixed seed, an official test set, parts given by the data): if all seeds had the same
+training samples, they shared one split.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ class Splits:
     """The split of each seed.
 
     Attributes:
-        own: Whether each seed drew its own split.
+        own: Whether seeds have different splits: each its own (split_seed: seed), or some seeds for each split.
         digests: {part: {seed: the first digits of the SHA-256 of its samples}}; only what was recorded.
         sizes: {part: {seed: the number of its samples}}; only what was recorded.
     """
@@ -56,7 +56,7 @@ def splits(run: RecordedRun) -> Splits:
     given = len(seeds) > 1 and len(trained_on) == len(seeds) and len(set(trained_on.values())) == 1
     sizes = run.environment.get("samples") or _shares(dataset)
     return Splits(
-        own=dataset.get("split_seed") == "seed" and not given,
+        own=resamples(run.config) and not given,
         digests=shortened,
         sizes={
             part: _of_seeds(count if isinstance(count, list) else [count], seeds)
@@ -64,6 +64,11 @@ def splits(run: RecordedRun) -> Splits:
             if count
         },
     )
+
+
+def resamples(config: Mapping[str, Any]) -> bool:
+    """Return whether a run with this config has several splits of its data."""
+    return bool(config["dataset"].get("split_seed") == "seed" or config.get("splits") or config.get("folds"))
 
 
 def resampled(ours: Splits, theirs: Splits, column: str, seeds: Collection[int]) -> Resampled | None:

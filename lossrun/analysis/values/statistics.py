@@ -116,6 +116,9 @@ class PairedDifference:
         ratio: n_test / n_train of splits, which enlarges the variance; 0 on one split. None if unknown; then there is
             no interval.
         same_held_out: See Resampled.
+        split_deviation: How far splits differ beyond what their seeds do: the standard deviation over splits without
+            the share of the seeds (one-way analysis of variance). None unless all splits have two seeds or more.
+        seed_deviation: The standard deviation over the seeds of one split; None likewise.
     """
 
     per_seed: dict[int, float]
@@ -132,6 +135,8 @@ class PairedDifference:
     parts: tuple[Variation, ...] = ()
     beats: tuple[float, float] | None = None
     beaten: tuple[float, float] | None = None
+    split_deviation: float | None = None
+    seed_deviation: float | None = None
 
     @property
     def decides(self) -> bool:
@@ -190,8 +195,10 @@ def paired_difference(
     over: Literal["seeds", "splits"] = "seeds"
     values, same_held_out = list(per_seed.values()), False
     ratio: float | None = 0.0
-    if resampled and len(means := _split_means(per_seed, resampled.split_of)) > 1:
-        over, values, ratio, same_held_out = "splits", means, resampled.ratio, resampled.same_held_out
+    apart: tuple[float | None, float | None] = (None, None)
+    if resampled and len(groups := _by_split(per_seed, resampled.split_of)) > 1:
+        over, ratio, same_held_out = "splits", resampled.ratio, resampled.same_held_out
+        values, apart = [sum(group) / len(group) for group in groups], _deviations(groups)
     count = len(values)
     constant = max(values) - min(values) <= _CONSTANT * scale
     mean = values[0] if constant else sum(values) / count
@@ -205,6 +212,7 @@ def paired_difference(
     found = PairedDifference(
         per_seed, mean, deviation, None, None, wins, ties, count, over=over, ratio=ratio, same_held_out=same_held_out
     )
+    found = replace(found, split_deviation=apart[0], seed_deviation=apart[1])
     if over == "seeds":
         beats = clopper_pearson(better, count, LEVEL)
         found = replace(found, beats=beats, beaten=clopper_pearson(count - ties - better, count, LEVEL))
@@ -264,12 +272,27 @@ def _p_value(parts: Sequence[Variation], mean: float) -> float:
     return math.exp(high)
 
 
-def _split_means(per_seed: Mapping[int, float], split_of: Mapping[int, str]) -> list[float]:
-    """Average the differences over the seeds of each split."""
+def _by_split(per_seed: Mapping[int, float], split_of: Mapping[int, str]) -> list[list[float]]:
+    """Return the differences of the seeds of each split."""
     grouped: dict[str, list[float]] = {}
     for seed, value in per_seed.items():
         grouped.setdefault(split_of[seed], []).append(value)
-    return [sum(group) / len(group) for group in grouped.values()]
+    return list(grouped.values())
+
+
+def _deviations(groups: Sequence[Sequence[float]]) -> tuple[float | None, float | None]:
+    """Return the standard deviations over splits and over the seeds of a split, each without the other's share."""
+    if min(map(len, groups)) < 2:
+        return None, None
+    count, total = len(groups), sum(map(len, groups))
+    means = [sum(group) / len(group) for group in groups]
+    within = sum((value - mean) ** 2 for group, mean in zip(groups, means, strict=True) for value in group)
+    seeds = within / (total - count)
+    middle = sum(means) / count
+    of_means = sum((mean - middle) ** 2 for mean in means) / (count - 1)
+    # The mean over a split's seeds varies by their variance / their number.
+    share = seeds * sum(1 / len(group) for group in groups) / count
+    return math.sqrt(max(0.0, of_means - share)), math.sqrt(seeds)
 
 
 def difference(value: float, other: float) -> float:

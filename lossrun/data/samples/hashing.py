@@ -30,11 +30,11 @@ def part_digest(part: Part) -> str:
 
 
 def hashes(data: Mapping[int, Data]) -> dict[str, str]:
-    """The hash of each part; where each seed has a split of its own, of all seeds' parts together."""
-    distinct = list({id(one): one for one in data.values()}.values())
-    if len(distinct) == 1:
-        return dict(distinct[0].hashes)
-    return {part: "+".join(one.hashes[part][:16] for one in distinct) for part in distinct[0].hashes}
+    """The hash of each part; where seeds have different splits, of all seeds' parts together, one for each seed."""
+    first, *others = data.values()
+    if all(one is first for one in others):
+        return dict(first.hashes)
+    return {part: "+".join(one.hashes[part][:16] for one in data.values()) for part in first.hashes}
 
 
 def _counted(array: np.ndarray) -> np.ndarray:

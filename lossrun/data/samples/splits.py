@@ -1,7 +1,8 @@
 """Which samples are held out: exact counts, shuffled, in proportion to the classes."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -10,6 +11,22 @@ from lossrun.data.samples.dataset import UnsplitData
 from lossrun.data.samples.given_split import last_rows, whole_groups
 from lossrun.data.samples.streams import DataStream, generator
 from lossrun.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Resample:
+    """One of several splits of the same data.
+
+    Attributes:
+        way: "splits": each is drawn by a seed of its own; "folds": each tests on another part of one division.
+        index: Which of them, from 0.
+        seed: Draws this split; not used by folds.
+    """
+
+    way: Literal["splits", "folds"]
+    index: int
+    count: int
+    seed: int
 
 
 def part_size(asked: int | float, samples: int, key: str, left_by: str = "") -> int:
@@ -74,6 +91,20 @@ def held_out(source: UnsplitData, rows: np.ndarray, size: int, seed: int, purpos
     held = np.zeros(len(rows), bool)
     held[np.flatnonzero(rows)[draw(source.train.targets[rows], size, source.task, seed, purpose)]] = True
     return held
+
+
+def fold_of(targets: np.ndarray, folds: int, task: Task, seed: int) -> np.ndarray:
+    """The fold of each sample, int (N,), from 0: sizes differ by at most one, and so do those of each class."""
+    if folds > len(targets):
+        raise DataError(f"folds: {folds}, but there are only {len(targets)} samples to divide; use a smaller number")
+    rng = generator(seed, DataStream.FOLDS)
+    members = [np.arange(len(targets))]
+    if task in ("binary", "multiclass"):
+        members = [np.flatnonzero(targets.ravel() == value) for value in np.unique(targets)]
+    found = np.empty(len(targets), int)
+    # One class after the other is dealt to the folds in turn, so that no fold gets the odd samples of all classes.
+    found[np.concatenate([rng.permutation(indices) for indices in members])] = np.arange(len(targets)) % folds
+    return found
 
 
 def _shares(counts: list[int], size: int) -> list[int]:

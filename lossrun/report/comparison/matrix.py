@@ -43,7 +43,7 @@ def matrices(comparison: ComparedRuns, names: Sequence[str], sign: str, *, uprig
 def _legend(shown: Sequence[ComparedMetric], sign: str, comparison: ComparedRuns) -> str:
     spreads = [value for metric in shown for value in metric.measured.values if value]
     over_seeds = any(value.deviation is not None for value in spreads)
-    over = "seeds, each with its own split" if comparison.own_splits else "seeds"
+    over = "seeds on different splits" if comparison.own_splits else "seeds"
     best = ("* best mean" if over_seeds else "* best value") if any(y.measured.best for y in shown) else ""
     spread = f"{sign} standard deviation over {over}" if over_seeds else ""
     return "; ".join(filter(None, (best, spread, *_of_fewer_seeds(shown, comparison))))

@@ -91,8 +91,12 @@ def populations(comparison: ComparedRuns) -> list[str]:
 def _population(verdict: Verdict, difference: PairedDifference) -> str:
     """Return what the mean difference is a mean over, and on which data."""
     if difference.over == "splits":
-        drawn = "of the training data, on these held-out data" if difference.same_held_out else "of these data"
-        return f"random splits {drawn}, one seed for each split"
+        if difference.same_held_out:
+            return "splits of the training data: these held-out data, these splits' training sets"
+        return (
+            "splits: new data from the same source, assuming that chance in the test items outweighs chance in the "
+            "training set"
+        )
     if not difference.over_seeds:
         seeds = len(difference.per_seed)
         averaged = f", averaged over their {seeds} seeds" if seeds > 1 else ""
@@ -107,9 +111,14 @@ def _population(verdict: Verdict, difference: PairedDifference) -> str:
 
 
 def half_widths(verdict: Verdict) -> list[str]:
-    """Return what the half-width of the interval is made of, if that is more than one part."""
+    """Return what the interval is made of, if that is more than one part."""
     difference = verdict.difference
-    if difference is None or len(difference.parts) < 2:
+    if difference is None:
+        return []
+    if difference.split_deviation is not None and difference.seed_deviation is not None:
+        split, seed = map(format_number, (difference.split_deviation, difference.seed_deviation))
+        return [f"standard deviation of the difference: split {split}, seed {seed}"]
+    if len(difference.parts) < 2:
         return []
     each = [
         f"{format_number(part.half_width(LEVEL))} over {part.count} {_VALUES[part.over]}" for part in difference.parts

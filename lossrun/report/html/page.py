@@ -119,7 +119,7 @@ def _matrix(data: ReportData) -> list[Markup | None]:
     comparison = data.comparison
     if not comparison.metrics:
         return []
-    same = "the same held-out data" if not comparison.own_splits else "the same splits, one for each seed"
+    same = "the same held-out data" if not comparison.own_splits else "the same splits, seed by seed"
     text = (
         f"Every run on {same}, scored by every loss and metric at {in_words(comparison.at)}. {DECIDES} marks the "
         f"best mean of a deciding metric. {DESCRIBES} marks the best mean of any other metric, which is not a verdict: "

@@ -43,7 +43,7 @@ def verdicts_section(data: ReportData) -> list[Markup | None]:
         figures = [intervals_figure(metric, found, letters, names), seeds_figure(metric, letters, names)]
         parts.append(element("div", *figures, class_="panels"))
     if comparison.verdicts:
-        drawn = _DRAWN.format(own=" with its own split" if comparison.own_splits else "")
+        drawn = _DRAWN.format(own=" on one of the splits" if comparison.own_splits else "")
         parts.append(element("p", " ".join([drawn, *map(_sentence, basis(comparison))]), class_="note"))
     parts.append(notes((*comparison.refusals, *comparison.notes), "hint"))
     parts.append(notes(comparison.warnings, "warning"))

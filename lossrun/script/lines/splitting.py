@@ -108,7 +108,8 @@ def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -
         if way and place < len(cuts) - 1:
             lines.append(f"{NAMES[way]} = {NAMES[way]}[~held]")
     if functions and way != "order":
-        seed = "SEED" if dataset["split_seed"] == "seed" else dataset["split_seed"]
+        by_seed = dataset["split_seed"] == "seed" or experiment.config.splits
+        seed = "SEED" if by_seed else dataset["split_seed"]
         section.constants.append(f"SPLIT_SEED = {seed}")
     section.functions += functions
     return lines

@@ -53,3 +53,12 @@ def test_one_group_alone_is_shown_as_what_it_is(make_run):
     assert len(comparison.runs) == 1
     assert comparison.runs[0].label
     assert comparison.notes[0].startswith("the runs differ only in their seeds")
+
+
+def test_a_key_that_an_older_version_did_not_have_is_not_set(make_run):
+    """A newer version writes `splits: null`."""
+    old = make_run("old", rows=rows, config={"seeds": [0]})
+    new = make_run("new", rows=rows, config={"seeds": [1], "splits": None})
+    assert len(grouped([old, new])) == 1
+    other = make_run("other", rows=rows, config={"seeds": [0], "splits": None, "learning_rate": 1.0})
+    assert [one.key for one in compare([old, other]).differences] == ["learning_rate"]

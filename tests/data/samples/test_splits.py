@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossrun.catalog import Task
-from lossrun.data.samples.splits import draw, drawn_sizes, part_size
+from lossrun.data.samples.splits import draw, drawn_sizes, fold_of, part_size
 from lossrun.data.samples.streams import DataStream
 from lossrun.errors import DataError
 
@@ -59,3 +59,21 @@ def test_validation_is_a_share_of_what_the_test_set_leaves() -> None:
     assert drawn_sizes({"test": "official", "validation": 0.5}, 100, own_test=True) == (0, 50)
     with pytest.raises(DataError, match="no official test set"):
         drawn_sizes({"test": "official", "validation": 0}, 100, own_test=False)
+
+
+@given(labels, st.data(), st.sampled_from(["multiclass", "regression"]))
+def test_folds_are_even_and_so_is_every_class(targets: list[int], data: st.DataObject, task: Task) -> None:
+    folds = data.draw(st.integers(2, len(targets)))
+    found = fold_of(np.array(targets), folds, task, 0)
+    sizes = np.bincount(found, minlength=folds)
+    assert sizes.sum() == len(targets)
+    assert sizes.max() - sizes.min() <= 1
+    if task == "multiclass":
+        for value in set(targets):
+            of_class = np.bincount(found[np.array(targets) == value], minlength=folds)
+            assert of_class.max() - of_class.min() <= 1
+
+
+def test_more_folds_than_samples_are_refused() -> None:
+    with pytest.raises(DataError, match="folds: 11, but there are only 10 samples"):
+        fold_of(np.zeros(10), 11, "regression", 0)

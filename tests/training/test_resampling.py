@@ -1,0 +1,91 @@
+"""Runs on several splits or folds of their data."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lossrun
+from lossrun.config import from_mapping
+from lossrun.errors import DataError
+from lossrun.experiment import load_experiment
+
+BASE: dict[str, Any] = {
+    "dataset": {"name": "synthetic_regression", "samples": 60},
+    "model": "linear",
+    "loss": "mse",
+    "optimizer": "sgd",
+    "learning_rate": 0.01,
+    "epochs": 1,
+}
+
+
+def data_of(**keys: Any) -> dict[int, Any]:
+    return dict(load_experiment(from_mapping({**BASE, **keys}, Path()), Path()).data)
+
+
+def test_folds_test_every_sample_once_and_seeds_of_a_fold_share_its_data() -> None:
+    data = data_of(folds=7, seeds=14)
+    for first in range(0, 14, 2):
+        assert data[first] is data[first + 1]
+    folds = [data[seed] for seed in range(0, 14, 2)]
+    assert sorted(np.concatenate([one.test.ids for one in folds])) == list(range(60))
+    # 60 = 4 x 9 + 3 x 8: smaller folds validate on one more, so that all train on as many.
+    assert sorted(len(one.test) for one in folds) == [8, 8, 8, 9, 9, 9, 9]
+    assert len({len(one.train) for one in folds}) == 1
+    for one in folds:
+        parts = [one.train.ids, one.validation.ids, one.test.ids]
+        assert sorted(np.concatenate(parts)) == list(range(60))
+
+
+def test_splits_differ_and_are_drawn_by_their_first_seed() -> None:
+    data = data_of(splits=3, seeds=6)
+    assert len({one.hashes["test"] for one in data.values()}) == 3
+    alone = data_of(splits=2, seeds=[2, 4])  # the first seeds of the second and third split
+    assert [alone[seed].hashes for seed in (2, 4)] == [data[seed].hashes for seed in (2, 4)]
+    own = data_of(seeds=[0, 2], dataset={**BASE["dataset"], "split_seed": "seed"})
+    assert [own[seed].hashes for seed in (0, 2)] == [data[seed].hashes for seed in (0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"folds": 61}, "folds: 61, but there are only 60 samples"),
+        ({"folds": 60, "dataset": {**BASE["dataset"], "validation": 59}}, "leaves nothing to train on"),
+    ],
+)
+def test_folds_that_the_data_cannot_fill_are_refused(keys: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        data_of(**keys)
+
+
+def test_data_with_a_test_set_of_their_own_are_not_split_again() -> None:
+    own = {"name": "tests.training.own_test_set:dataset"}
+    with pytest.raises(DataError, match="splits: 2, but the data bring their own test set"):
+        data_of(splits=2, dataset=own)
+
+
+def test_rows_say_their_split_and_runs_are_compared_by_the_means_of_splits(tmp_path: Path) -> None:
+    runs = [
+        lossrun.train({**BASE, "splits": 3, "seeds": 6, "loss": loss}, runs_dir=tmp_path / "runs")
+        for loss in ("mse", "mae")
+    ]
+    assert [(row["seed"], row["split"]) for row in runs[0].history.rows] == [(s, s // 2) for s in range(6)]
+    assert runs[0].environment["chunks"] == [2, 2, 2]  # the seeds of a split are trained as one computation
+    comparison = lossrun.compare(*runs)
+    found = comparison.verdicts[0].difference
+    assert found is not None
+    assert (found.over, found.count, found.ratio) == ("splits", 3, pytest.approx(12 / 43))
+    means = [np.mean([found.per_seed[2 * split], found.per_seed[2 * split + 1]]) for split in range(3)]
+    assert found.mean == pytest.approx(np.mean(means))
+    within = np.mean([np.var([found.per_seed[2 * split], found.per_seed[2 * split + 1]], ddof=1) for split in range(3)])
+    assert found.seed_deviation == pytest.approx(np.sqrt(within))
+    assert found.split_deviation == pytest.approx(np.sqrt(max(0.0, np.var(means, ddof=1) - within / 2)))
+    assert "standard deviation of the difference: split " in str(comparison)
+    assert "assuming that chance in the test items outweighs chance in the training set" in " ".join(
+        str(comparison).split()
+    )
+    other = lossrun.train({**BASE, "splits": 2, "seeds": 6, "loss": "mae"}, runs_dir=tmp_path / "runs")
+    (reason,) = lossrun.compare(runs[0], other).reasons
+    assert reason.startswith("the splits differ")
