@@ -274,8 +274,7 @@ def taking_part() -> Iterator[None]:
     A follower prints nothing inside the block, and raises nothing but SystemExit, with the leader's exit code; only
     when the leader is gone without a word, LostProcessError.
     """
-    missing = [name for name in VARIABLES if name not in os.environ]
-    if missing or int(os.environ["WORLD_SIZE"]) == 1:
+    if not _several():
         yield
         return
     processes = _met()
@@ -285,6 +284,17 @@ def taking_part() -> Iterator[None]:
             yield
         finally:
             _current.pop()
+
+
+def require_one_process(what: str) -> None:
+    """Raises UsageError where a launcher has started several processes for something that divides its work itself."""
+    if _several():
+        raise UsageError(f"{what} starts processes of its own: start it once, without torchrun")
+
+
+def _several() -> bool:
+    """Whether a launcher has started this process as one of several."""
+    return all(name in os.environ for name in VARIABLES) and os.environ["WORLD_SIZE"] != "1"
 
 
 def _met() -> Processes:

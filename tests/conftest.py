@@ -128,6 +128,7 @@ SLOW = (
     "steps/test_evaluate.py",
     "steps/test_seed_group.py",
     "sweeping/test_course.py",
+    "sweeping/test_ray.py",
     "test_adding.py",
     "test_configs.py",
     "test_contributing.py",

@@ -28,7 +28,14 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "lossrun"
 TEXTS = {
     name: (ROOT / name).read_text(encoding="utf-8")
-    for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "tests/bench/README.md")
+    for name in (
+        "README.md",
+        "ARCHITECTURE.md",
+        "CLUSTERS.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "tests/bench/README.md",
+    )
 }
 README, ARCHITECTURE, CONTRIBUTING = (TEXTS[name] for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -1,6 +1,8 @@
 """Many runs from one file."""
 
+import sys
 from collections.abc import Sequence
+from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -8,10 +10,12 @@ import typer
 
 from lossrun.arguments import ConfigFile, DataDir, Overrides, RunsDir
 from lossrun.commands.run_lookup import folder_of_data, read_config
+from lossrun.processes import require_one_process
 from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
 
 if TYPE_CHECKING:
     from lossrun.records.sweep_directory import SweepDirectory
+    from lossrun.sweeping.ray_cluster import Cluster
     from lossrun.sweeping.shards import Shard
 
 Jobs = Annotated[
@@ -28,6 +32,24 @@ ShardOption = Annotated[
         help="Run only the I-th of N shares of the cells; for jobs that share the folder of the runs.",
         show_default="all cells",
     ),
+]
+RayOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Train the cells on a Ray cluster: auto, or the address of its head; --runs-dir must be a folder that all "
+        "nodes share.",
+        show_default="this machine",
+    ),
+]
+Cpus = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--cpus", min=0.01, help="With --ray: CPUs, and so threads, for each task.", show_default="1"),
+]
+Gpus = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--gpus", min=0, help="With --ray: GPUs for each task; 0.25 shares one.", show_default="0"),
 ]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")]
 
@@ -48,6 +70,9 @@ def sweep(
     data_dir: DataDir = None,
     jobs: Jobs = None,
     shard: ShardOption = None,
+    ray: RayOption = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
     fail_fast: FailFast = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and train nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the directory of the sweep.")] = False,
@@ -58,6 +83,7 @@ def sweep(
     data that the comparison does not use. Every cell is an ordinary run. `lossrun resume SWEEP` continues a sweep that
     was stopped, and `lossrun compare SWEEP` prints its result again.
     """
+    require_one_process("a sweep")
     share = shard_of(shard)
     reading = read_config(config, set_ or [])
     # Data need numpy: a mistake in the file is told before that is imported.
@@ -66,7 +92,7 @@ def sweep(
     from lossrun.sweeping.plan import Planned, plan_sweep
     from lossrun.sweeping.pool import prepare_workers
 
-    if not dry_run:
+    if not (dry_run or ray):
         prepare_workers()  # beside the planning
     planned: Planned = plan_sweep(reading, over or [], runs_dir, folder_of_data(data_dir))
     if dry_run:
@@ -75,8 +101,11 @@ def sweep(
         print_plan(stdout(), planned.cells, reading.config.seeds, tunes=planned.tunes)
         return
     shared = share is not None
+    cluster = cluster_of(ray, cpus, gpus, share)
     made = create(runs_dir, planned.name, planned.config, planned.cells, planned.facts, shared=shared)
-    run_on_screen(made, folder_of_data(data_dir), jobs=jobs, fail_fast=fail_fast, shard=share, quiet=quiet)
+    run_on_screen(
+        made, folder_of_data(data_dir), jobs=jobs, fail_fast=fail_fast, shard=share, cluster=cluster, quiet=quiet
+    )
 
 
 def shard_of(text: str | None) -> "Shard | None":
@@ -88,14 +117,38 @@ def shard_of(text: str | None) -> "Shard | None":
     return parse_shard(text)
 
 
-def resume_sweep(path: Path, changes: Sequence[str], data_dir: Path | None, *, shard: str | None, quiet: bool) -> None:
+def cluster_of(ray: str | None, cpus: float | None, gpus: float | None, shard: "Shard | None") -> "Cluster | None":
+    """Connect to the cluster of --ray; None without it. Raises UsageError, before anything is written."""
+    from lossrun.errors import UsageError
+
+    if ray is None:
+        for option, value in (("--cpus", cpus), ("--gpus", gpus)):
+            if value is not None:
+                raise UsageError(f"{option} {value:g} is about the tasks of --ray, which is missing")
+        return None
+    if shard is not None:
+        raise UsageError("--ray and --shard both divide the cells; leave out one of them")
+    from lossrun.sweeping.ray_cluster import connect
+
+    return connect(ray, 1 if cpus is None else cpus, gpus or 0)
+
+
+def resume_sweep(
+    path: Path,
+    changes: Sequence[str],
+    data_dir: Path | None,
+    *,
+    shard: str | None,
+    cluster: "Cluster | None",
+    quiet: bool,
+) -> None:
     """Run the cells of a sweep that are not finished. Raises UsageError for changes: they would make another sweep."""
     from lossrun.errors import UsageError
     from lossrun.records.sweep_directory import SweepDirectory
 
     if changes:
         raise UsageError(f"a sweep cannot be changed on the way; start another with `{command('sweep', 'CONFIG')}`")
-    run_on_screen(SweepDirectory(path), data_dir, jobs=None, shard=shard_of(shard), quiet=quiet)
+    run_on_screen(SweepDirectory(path), data_dir, jobs=None, shard=shard_of(shard), cluster=cluster, quiet=quiet)
 
 
 def run_on_screen(
@@ -105,6 +158,7 @@ def run_on_screen(
     jobs: int | None,
     fail_fast: bool = False,
     shard: "Shard | None" = None,
+    cluster: "Cluster | None" = None,
     quiet: bool = False,
 ) -> None:
     """Run what is left of a sweep, and print what it has found. Exits with 1 if a cell failed."""
@@ -115,13 +169,18 @@ def run_on_screen(
 
     if not quiet:
         note(stderr(), f"sweep {sweep.path}")
-    with cells_progress(stderr(), hidden=quiet) as (begins, ended):
+    with ExitStack() as during, cells_progress(stderr(), hidden=quiet) as (begins, ended):
+        if cluster is not None:
+            # What Ray has to say is no data.
+            during.enter_context(redirect_stdout(sys.stderr))
+            during.callback(cluster.leave)
         endings = run_sweep(
             sweep,
             data_dir=data_dir,
             jobs=jobs,
             fail_fast=fail_fast,
             shard=shard,
+            cluster=cluster,
             told=lambda cell, how: ended(cell, how.ending, how.problem),
             begins=begins,
         )

@@ -9,8 +9,8 @@ import typer
 from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, Quiet, RunName, RunsDir
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import folder_of_data, found_run_or_sweep, read_config
-from lossrun.commands.sweeping import ShardOption
-from lossrun.processes import current, is_leader, taking_part
+from lossrun.commands.sweeping import Cpus, Gpus, RayOption, ShardOption
+from lossrun.processes import current, is_leader, require_one_process, taking_part
 from lossrun.shell import DEFAULT_RUNS, command, run_command
 
 if TYPE_CHECKING:
@@ -101,6 +101,9 @@ def resume(
     data_dir: DataDir = None,
     tensorboard: TensorBoard = None,
     shard: ShardOption = None,
+    ray: RayOption = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
     quiet: Quiet = False,
 ) -> None:
     """Continue RUN from its newest intact checkpoint, bit for bit as if it had never stopped.
@@ -111,14 +114,17 @@ def resume(
     """
     path, is_sweep = found_run_or_sweep(run, runs_dir)
     if is_sweep:
-        from lossrun.commands.sweeping import resume_sweep
+        from lossrun.commands.sweeping import cluster_of, resume_sweep, shard_of
 
-        resume_sweep(path, set_ or [], data_dir, shard=shard, quiet=quiet)
+        require_one_process("a sweep")
+        cluster = cluster_of(ray, cpus, gpus, shard_of(shard))
+        resume_sweep(path, set_ or [], data_dir, shard=shard, cluster=cluster, quiet=quiet)
         return
-    if shard is not None:
-        from lossrun.errors import UsageError
+    for option, value in (("--shard", shard), ("--ray", ray), ("--cpus", cpus), ("--gpus", gpus)):
+        if value is not None:
+            from lossrun.errors import UsageError
 
-        raise UsageError(f"--shard {shard}: {run} is a single run; --shard divides the cells of a sweep")
+            raise UsageError(f"{option} {value}: {run} is a single run; {option} is about the cells of a sweep")
     _continue(path, set_ or [], data_dir, tensorboard, quiet=quiet)
 
 

@@ -15,6 +15,7 @@ from lossrun.shell import run_command
 from lossrun.sweeping.extending import Extension, further_cells
 from lossrun.sweeping.plan import final_cells
 from lossrun.sweeping.pool import MOST_JOBS, cores
+from lossrun.sweeping.ray_cluster import MOST_TASKS, Cluster
 from lossrun.sweeping.run import Cells, recorded_ending
 from lossrun.sweeping.shards import Shard, running_shard, waiting_for
 from lossrun.sweeping.worker import Ended
@@ -32,6 +33,7 @@ def run_sweep(
     jobs: int | None = None,
     fail_fast: bool = False,
     shard: Shard | None = None,
+    cluster: Cluster | None = None,
     told: Told = lambda cell, ended: None,
     begins: Begins = lambda phase, cells: None,
 ) -> dict[str, Ended]:
@@ -40,18 +42,18 @@ def run_sweep(
     `data_dir`: the folder of the datasets; None for the one that the sweep was started with. `jobs`: worker processes,
     one thread each; None for one per core. `begins(phase, cells)` is called before the cells of a phase are run.
     `shard`: the share of the cells to run here, where several processes run one sweep; the final runs begin once no
-    process has anything left to tune.
+    process has anything left to tune. `cluster`: where the cells are trained instead; `jobs` then limits its tasks.
 
     Raises LockedError where another process runs the sweep, StoppedError after a signal, RunError where the data or the
     disk were not to be had, and DivergedError where no tuning run has a score.
     """
     if shard is not None:
         with running_shard(sweep.path, shard):
-            cells = _cells(sweep, data_dir, jobs, told, fail_fast=fail_fast)
+            cells = _cells(sweep, data_dir, jobs, told, cluster, fail_fast=fail_fast)
             _run_shard(sweep, cells, shard, begins)
         return cells.endings
     with writing(sweep.path):
-        cells = _cells(sweep, data_dir, jobs, told, fail_fast=fail_fast)
+        cells = _cells(sweep, data_dir, jobs, told, cluster, fail_fast=fail_fast)
         tuning, final = _planned(sweep)
         # Once the final runs are planned, nothing that a tuning run could still find out would count.
         if not final:
@@ -108,9 +110,19 @@ def missing(sweep: SweepDirectory) -> list[PlannedCell]:
     return [cell for cell in read_plan(sweep) if cell.directory not in failed and not recorded_ending(sweep, cell)]
 
 
-def _cells(sweep: SweepDirectory, data_dir: Path | None, jobs: int | None, told: Told, *, fail_fast: bool) -> Cells:
+def _cells(
+    sweep: SweepDirectory,
+    data_dir: Path | None,
+    jobs: int | None,
+    told: Told,
+    cluster: Cluster | None,
+    *,
+    fail_fast: bool,
+) -> Cells:
     facts = ledger.read(sweep.ledger_path)[0]
     folder = data_dir or recorded_data_folder(facts, sweep.path, default_data_dir())
+    if cluster is not None:
+        return Cells(sweep, jobs or MOST_TASKS, folder, told, fail_fast, cluster.workers)
     return Cells(sweep, min(jobs or cores(), MOST_JOBS), folder, told, fail_fast)
 
 

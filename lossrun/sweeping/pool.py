@@ -4,13 +4,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import forkserver, get_context
-from typing import Final
+from multiprocessing import active_children, forkserver, get_context
+from pathlib import Path
+from typing import Final, Protocol
 
+from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping import worker
+from lossrun.sweeping.worker import Ended
 
 MOST_JOBS: Final = 64
 
@@ -40,6 +43,42 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class Workers(Protocol):
+    """What trains stacks of cells: processes of this machine, or tasks of a cluster."""
+
+    def submit(
+        self, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
+    ) -> Future[dict[str, Ended]]:
+        """Train a stack; how each of its cells ended, by its directory."""
+        ...
+
+    def stop(self) -> None:
+        """Let everything that is being trained save its state and end."""
+        ...
+
+
+class LocalWorkers:
+    """Processes of this machine."""
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self.pool = pool
+
+    def submit(
+        self, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
+    ) -> Future[dict[str, Ended]]:
+        return self.pool.submit(worker.train_stack, sweep, stack, config_dir, data_dir)
+
+    def stop(self) -> None:
+        for process in active_children():
+            process.terminate()
+
+
+@contextmanager
+def local_workers(jobs: int) -> Iterator[LocalWorkers]:
+    with worker_pool(jobs) as pool:
+        yield LocalWorkers(pool)
 
 
 @contextmanager

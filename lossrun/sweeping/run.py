@@ -1,10 +1,10 @@
 """Running the cells of a sweep in worker processes, and going on after any of them, or all of it, was killed."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from multiprocessing import active_children
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ from lossrun.records.provenance.whereabouts import config_folder
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory
 from lossrun.shell import run_command
 from lossrun.sweeping import worker
-from lossrun.sweeping.pool import worker_pool
+from lossrun.sweeping.pool import Workers, local_workers
 from lossrun.sweeping.stacks import by_stack, with_stacks
 from lossrun.sweeping.worker import Ended
 from lossrun.training.stopping import Request, Requests, listening
@@ -28,8 +28,9 @@ CHECKED_EVERY: Final = 0.1  # seconds between looks at what was asked from outsi
 class Cells:
     """The cells of a sweep being run. `told(cell, ended)` is called as soon as one ends.
 
-    `endings`: how each one ended, by its directory. `fail_fast`: the first failure ends all. A cell that could not be
-    run because the data or the disk were not to be had always does: the next ones would meet the same.
+    `workers`: gives, for a number of jobs, what the stacks are handed to. `endings`: how each one ended, by its
+    directory. `fail_fast`: the first failure ends all. A cell that could not be run because the data or the disk were
+    not to be had always does: the next ones would meet the same.
     """
 
     sweep: SweepDirectory
@@ -37,6 +38,7 @@ class Cells:
     data_dir: Path
     told: Callable[[PlannedCell, Ended], None]
     fail_fast: bool = False
+    workers: Callable[[int], AbstractContextManager[Workers]] = local_workers
     endings: dict[str, Ended] = field(default_factory=dict)
     _kills: dict[str, int] = field(default_factory=dict)
 
@@ -82,17 +84,16 @@ class Cells:
         """Raises BrokenProcessPool where a worker was killed."""
         running: dict[Future[dict[str, Ended]], Sequence[PlannedCell]] = {}
         queue, over = iter(stacks), False
-        with worker_pool(min(self.jobs, len(stacks))) as pool:
+        with self.workers(min(self.jobs, len(stacks))) as workers:
             try:
                 while True:
                     while len(running) < self.jobs and not (asked.stopping or over) and (stack := next(queue, None)):
-                        running[self._submit(pool, stack)] = stack
+                        running[self._submit(workers, stack)] = stack
                     if not running:
                         break
                     done, _ = wait(running, timeout=CHECKED_EVERY, return_when=FIRST_COMPLETED)
                     if asked.stopping:
-                        for process in active_children():
-                            process.terminate()
+                        workers.stop()
                     for future in done:
                         endings, stack = future.result(), running.pop(future)
                         for cell in stack:
@@ -107,8 +108,8 @@ class Cells:
         if asked.stopping:
             raise _stopped(asked(), self.sweep)
 
-    def _submit(self, pool: ProcessPoolExecutor, stack: Sequence[PlannedCell]) -> Future[dict[str, Ended]]:
-        return pool.submit(worker.train_stack, self.sweep.path, stack, self._config_dir(stack[0]), self.data_dir)
+    def _submit(self, workers: Workers, stack: Sequence[PlannedCell]) -> Future[dict[str, Ended]]:
+        return workers.submit(self.sweep.path, stack, self._config_dir(stack[0]), self.data_dir)
 
     def _config_dir(self, cell: PlannedCell) -> Path:
         return config_folder(cell.config, ledger.read(self.sweep.ledger_path)[0], self.sweep.path)

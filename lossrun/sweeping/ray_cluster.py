@@ -1,0 +1,169 @@
+"""The stacks of a sweep as tasks of a Ray cluster: `lossrun sweep CONFIG --ray auto`.
+
+A task trains one stack from what is on the disk of it, so it can be run again at any time, on any node that sees the
+folder of the runs. When a node is lost, Ray runs its tasks again elsewhere; a process that was only cut off still holds
+the locks of its runs, and the new one waits for it.
+"""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from lossrun.errors import UsageError
+from lossrun.records.sweep_directory import PlannedCell
+from lossrun.sweeping.worker import Ended, train_stack
+
+# A stack whose node or process was lost so often is taken to be the cause.
+MOST_RETRIES: Final = 10
+# Tasks that are handed to Ray at once; it runs as many of them as it has resources for.
+MOST_TASKS: Final = 1000
+ANSWERS_WITHIN: Final = 5.0  # seconds
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster that this process is connected to. `cpus` and `gpus`: what each task gets; a GPU can be shared."""
+
+    address: str
+    cpus: float = 1
+    gpus: float = 0
+
+    @contextmanager
+    def workers(self, _jobs: int) -> Iterator["Tasks"]:
+        """What stacks are handed to."""
+        import ray
+
+        threads = max(int(self.cpus), 1)
+        limits = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_retries": MOST_RETRIES}
+        yield Tasks(ray.remote(**limits)(train_on_node), threads)
+
+    def leave(self) -> None:
+        """Disconnect. Tasks that still run end."""
+        import ray
+
+        ray.shutdown()
+
+
+@dataclass
+class Tasks:
+    """The tasks of one phase of a sweep."""
+
+    remote: Any
+    threads: int
+    references: list[Any] = field(default_factory=list)
+    are_stopping: bool = False
+
+    def submit(
+        self, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
+    ) -> "Future[dict[str, Ended]]":
+        # A node is in another folder.
+        sweep, config_dir, data_dir = sweep.absolute(), config_dir.absolute(), data_dir.absolute()
+        reference = self.remote.remote(self.threads, sweep, list(stack), config_dir, data_dir)
+        self.references.append(reference)
+        told: Future[dict[str, Ended]] = Future()
+        reference.future().add_done_callback(partial(_tell, told, stack))
+        return told
+
+    def stop(self) -> None:
+        """Let every task save its state and end: to a task, a cancellation is a Ctrl-C."""
+        import ray
+
+        if not self.are_stopping:
+            self.are_stopping = True
+            for reference in self.references:
+                ray.cancel(reference)
+
+
+def connect(address: str, cpus: float = 1, gpus: float = 0) -> Cluster:
+    """Connect to the cluster at this address; `auto` for the one that this machine belongs to.
+
+    Raises UsageError where Ray is not installed, and where nobody answers.
+    """
+    _refuse_silence(address)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError(f'--ray: Ray is not installed ({error}); it comes with: pip install "lossrun[ray]"') from error
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about what later versions of Ray will do
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UsageError(
+            f"--ray {address}: there is no cluster to connect to ({reason}); start one with `ray start --head`, or "
+            "give the address of its head, such as 10.0.0.1:6379"
+        ) from error
+    finally:
+        # Ray's would exit at once.
+        if in_main_thread:
+            signal.signal(signal.SIGTERM, before)
+    _refuse_too_much(ray.cluster_resources(), address, cpus, gpus)
+    return Cluster(address, cpus, gpus)
+
+
+def _refuse_silence(address: str) -> None:
+    """Raises UsageError where nobody answers at HOST:PORT: Ray would try for a minute."""
+    host, colon, port = address.rpartition(":")
+    if address in ("auto", "local") or "://" in address:
+        if address == "local":
+            raise UsageError("--ray local: a cluster of this machine alone is what a sweep has without --ray")
+        return
+    if not (colon and host and port.isdecimal()):
+        raise UsageError(f"--ray {address}: expected auto, or an address such as 10.0.0.1:6379")
+    try:
+        socket.create_connection((host, int(port)), ANSWERS_WITHIN).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"--ray {address}: nobody answers there ({getattr(error, 'strerror', None) or error}); "
+            "`ray status` on the head shows the address of a cluster"
+        ) from error
+
+
+def _refuse_too_much(there: dict[str, float], address: str, cpus: float, gpus: float) -> None:
+    """Raises UsageError for what the whole cluster has not: the tasks would wait for ever."""
+    for option, kind, wanted in (("--cpus", "CPU", cpus), ("--gpus", "GPU", gpus)):
+        if wanted > there.get(kind, 0):
+            raise UsageError(f"{option} {wanted:g}: the cluster at {address} has {there.get(kind, 0):g} {kind}s now")
+
+
+def train_on_node(
+    threads: int, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
+) -> dict[str, Ended]:
+    """What a task does on its node."""
+    import torch
+
+    if not sweep.is_dir():
+        problem = f"{sweep} is not there on {socket.gethostname()}; --ray needs a --runs-dir that all nodes share"
+        return {cell.directory: Ended("blocked", problem) for cell in stack}
+    torch.set_num_threads(threads)
+    return train_stack(sweep, stack, config_dir, data_dir)
+
+
+def _tell(told: "Future[dict[str, Ended]]", stack: Sequence[PlannedCell], future: "Future[dict[str, Ended]]") -> None:
+    """Hand on how a task ended; what Ray raises is an ending, too."""
+    from ray.exceptions import RayError, TaskCancelledError
+
+    try:
+        told.set_result(future.result())
+    except TaskCancelledError:
+        told.set_result({cell.directory: Ended("stopped") for cell in stack})
+    except RayError as error:
+        lines = str(error).strip().splitlines()
+        problem = f"its task was lost: {lines[-1] if lines else type(error).__name__}"
+        told.set_result({cell.directory: Ended("blocked", problem) for cell in stack})
+    except BaseException as error:
+        told.set_exception(error)
