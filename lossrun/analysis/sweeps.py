@@ -70,6 +70,7 @@ class TuningResult:
         is_over: Whether the values are chosen for good.
         validation: The number of validation samples, the smallest where runs have different ones; None if not known.
         repeats: How many times each pair was tuned, each time with seeds of its own.
+        adaptive: Whether values were drawn where earlier ones did well, so that they are no independent draws.
     """
 
     metric: str
@@ -78,6 +79,7 @@ class TuningResult:
     pairs: tuple[PairTuning, ...]
     validation: int | None = None
     repeats: int = 1
+    adaptive: bool = False
 
 
 def words(changes: Mapping[str, Any]) -> str:
@@ -126,7 +128,9 @@ def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
         else:
             choices = choices_of(trials, direction, repeats)
         scored.append(_tuned(trials, direction, choices))
-    return TuningResult(metric, direction, bool(final), tuple(scored), min(samples, default=None), repeats)
+    return TuningResult(
+        metric, direction, bool(final), tuple(scored), min(samples, default=None), repeats, bool(facts.get("sampler"))
+    )
 
 
 def choices_of(trials: Sequence[Trial], goal: Goal, repeats: int) -> list[Trial | None]:

@@ -134,6 +134,16 @@ SWEEP: Final = Parameter(
     "tune: {metric: val_rmse, seeds: 2}}",
 )
 
+# What else a sweep block may hold: {name: what it says}.
+SWEEP_OPTIONS: Final[dict[str, str]] = {
+    "tune": "how values are chosen for each pair: {metric: val_rmse, seeds: 2}; with repeats: 6, six times anew, once "
+    "for each final seed; false for a plain grid",
+    "samples": "how many values to draw for each pair from ranges without points",
+    "sampler": "random, or tpe, which draws more where the first values did well (needs Optuna)",
+    "seed": "of the draws, 0 by default",
+    "extend": "true, or how many values may be added where the best one is on the edge of its range",
+}
+
 # Names of keys in other programs, by path, and the key that they mean here.
 HABITS: Final[dict[str, str]] = {
     "lr": "learning_rate",

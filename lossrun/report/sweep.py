@@ -26,8 +26,10 @@ MOST_CELLS_LISTED: Final = 60
 _PHASES: Final = {"tune": "tuning", "final": "final runs"}
 
 
-def print_plan(console: Console, cells: Sequence[PlannedCell], final_seeds: Sequence[int], *, tunes: bool) -> None:
-    """Print the cells that would be run, one row each."""
+def print_plan(
+    console: Console, cells: Sequence[PlannedCell], final_seeds: Sequence[int], *, tunes: bool, later: int = 0
+) -> None:
+    """Print the cells that would be run, one row each. `later`: those of each pair that a sampler draws on the way."""
     shown = cells[:MOST_CELLS_LISTED]
     table = TextTable(
         "",
@@ -43,10 +45,16 @@ def print_plan(console: Console, cells: Sequence[PlannedCell], final_seeds: Sequ
     runs = sum(len(cell.config["seeds"]) for cell in cells)
     total = f"{len(cells):,} cell{'s' if len(cells) > 1 else ''}, {runs:,} training{'s' if runs > 1 else ''}"
     if tunes:
-        pairs = len({words(cell.pair) for cell in cells})
+        pairs = pairs_in(cells)
         more = f"then the best of each of {pairs} pair{'s' if pairs > 1 else ''} on seeds {_seeds(final_seeds)}"
-        total = f"tuning: {total}; {more}"
+        drawn = f"{later} more cells of each pair, drawn where the first ones did well; " if later else ""
+        total = f"tuning: {total}; {drawn}{more}"
     print_line(console, total)
+
+
+def pairs_in(cells: Sequence[PlannedCell]) -> int:
+    """Return how many pairs the cells belong to."""
+    return len({words(cell.pair) for cell in cells})
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lossrun.analysis.sweeps import failures, tuning_of
 from lossrun.data import default_data_dir
@@ -17,6 +17,7 @@ from lossrun.sweeping.plan import final_cells
 from lossrun.sweeping.pool import MOST_JOBS, cores
 from lossrun.sweeping.ray_cluster import MOST_TASKS, Cluster
 from lossrun.sweeping.run import Cells, recorded_ending
+from lossrun.sweeping.sampling import Sampling, sampled_cells
 from lossrun.sweeping.shards import Shard, running_shard, waiting_for
 from lossrun.sweeping.worker import Ended
 
@@ -92,15 +93,24 @@ def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins
 
 
 def _extended(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
-    """Plan the cells with which the range grows, if it may and a best value is on its edge."""
+    """Plan further cells: what the sampler draws next, or a range that grows because a best value is on its edge."""
     facts, tuning = ledger.read(sweep.ledger_path)[0], tuning_of(sweep)
-    if tuning is None or not facts.get("extend"):
+    if tuning is None:
         return []
-    extension = Extension(**facts["extend"])
-    more = cells.with_stacks(further_cells(extension, tuning, read_plan(sweep)))
+    planned = read_plan(sweep)
+    if facts.get("sampler"):
+        sampling = Sampling(**facts["sampler"])
+        more, event = sampled_cells(sampling, tuning, planned), "sampled"
+        said: dict[str, Any] = {"keys": list(sampling.spans)}
+    elif facts.get("extend"):
+        extension = Extension(**facts["extend"])
+        more, event = further_cells(extension, tuning, planned), "extended"
+        said = {"key": extension.key, "values": sorted({cell.changes[extension.key] for cell in more})}
+    else:
+        return []
+    more = cells.with_stacks(more)
     if more:
-        values = sorted({cell.changes[extension.key] for cell in more})
-        sweep_directory.extend_plan(sweep, more, "extended", key=extension.key, values=values)
+        sweep_directory.extend_plan(sweep, more, event, **said)
     return more
 
 

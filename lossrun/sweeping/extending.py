@@ -47,7 +47,7 @@ def further_cells(extension: Extension, tuning: TuningResult, planned: Sequence[
         more: list[PlannedCell] = []
         for pair in tuning.pairs:
             cell = pair.trials[0].cell
-            config = _with(cell.config, key.split("."), value)
+            config = config_with_value(cell.config, key.split("."), value)
             if not _is_valid(config):
                 break
             number = len(planned) + len(found) + len(more) + 1
@@ -65,9 +65,10 @@ def _next(extension: Extension, edge: float, *, up: bool) -> float:
     return float(f"{value:.3g}")
 
 
-def _with(config: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+def config_with_value(config: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """Return a copy of a config with another value at the path."""
     name, *rest = path
-    return {**config, name: _with(config[name], rest, value) if rest else value}
+    return {**config, name: config_with_value(config[name], rest, value) if rest else value}
 
 
 def _is_valid(config: Mapping[str, Any]) -> bool:

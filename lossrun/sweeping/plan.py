@@ -105,6 +105,7 @@ def plan_sweep(reading: SourcedConfig, over: Sequence[str], runs_dir: Path, data
         "seeds": list(reading.config.seeds),
         "repeats": tuning.repeats if tuning else 1,
         "extend": space.extend,
+        "sampler": space.sampling,
     }
     name = reading.config.name or f"sweep-{reading.config.dataset.name.rpartition(':')[2]}"
     first = with_stacks(first_cells(cells, space), reading.directory, data_dir)

@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import product
 from typing import Any, Final, TypeAlias
 
@@ -13,6 +14,7 @@ from lossrun.catalog import nearest
 from lossrun.catalog.parameter import Parameter
 from lossrun.config import SourcedConfig
 from lossrun.config.key_paths import key_paths
+from lossrun.config.keys import SWEEP_OPTIONS
 from lossrun.config.reader import parse_value
 from lossrun.config.source import Path
 from lossrun.errors import ConfigError
@@ -21,7 +23,9 @@ from lossrun.shell import command
 MOST_CELLS: Final = 10_000
 MOST_POINTS: Final = 1_000
 # Keys of the block that are no keys of a config.
-OPTIONS: Final = ("tune", "samples", "seed", "extend")
+OPTIONS: Final = tuple(SWEEP_OPTIONS)
+FIRST_DRAWS: Final = 10  # values that are drawn at random before a sampler has enough to go by, as Optuna has it
+SAMPLERS: Final = ("random", "tpe")
 EXTENSIONS: Final = 3  # values that `extend: true` adds at most
 _RANGES: Final = {"log_range": True, "range": False}
 # What is the same in all cells of a sweep, and why.
@@ -74,9 +78,14 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Everything that a sweep tries. `tuned`: keys whose best value is chosen for each pair, empty for a plain grid.
-    `samples`: how many combinations of the spans are drawn for each pair, with the generator's `seed`. `block`: the
-    sweep block that says all this, options included. `extend`: how the tuned range may grow, None for not at all."""
+    """Everything that a sweep tries.
+
+    Attributes:
+        samples: How many combinations of the spans are drawn for each pair, with the generator's `seed`.
+        block: The sweep block that says all this, options included.
+        extend: How the tuned range may grow; None for not at all.
+        sampler: "random", or "tpe", which draws more values where the first ones did well.
+    """
 
     alternatives: tuple[Alternatives, ...]
     spans: tuple[Span, ...]
@@ -85,9 +94,11 @@ class Space:
     seed: int
     block: Mapping[str, Any]
     extend: Mapping[str, Any] | None = None
+    sampler: str = "random"
 
     @property
     def tuned(self) -> tuple[str, ...]:
+        """The keys whose best value is chosen for each pair; empty for a plain grid."""
         if self.tuning is None:
             return ()
         ranges = [one.key for one in self.alternatives if one.is_range or one.key == "learning_rate"]
@@ -102,9 +113,22 @@ class Space:
                 continue
             # The same draws for every pair: nobody gets luckier ones.
             generator = random.Random(self.seed)
-            for _ in range(self.samples or 0):
+            for _ in range(self.first_draws):
                 drawn = {span.key: (span.draw(generator), span.origin) for span in self.spans}
                 yield {**dict(chosen), **drawn}
+
+    @property
+    def first_draws(self) -> int:
+        """How many values are drawn before any is trained."""
+        return min(self.samples or 0, FIRST_DRAWS) if self.sampler == "tpe" else self.samples or 0
+
+    @property
+    def sampling(self) -> dict[str, Any] | None:
+        """What the ledger keeps of a sampler that learns from the scores; None where values are drawn at random."""
+        if self.sampler == "random":
+            return None
+        spans = {span.key: [span.low, span.high, span.log] for span in self.spans}
+        return {"samples": self.samples, "seed": self.seed, "spans": spans}
 
     @property
     def size(self) -> int:
@@ -194,7 +218,17 @@ class _Reader:
             )
         if samples is not None and not spans and not self.problems:
             self.refuse("samples", "there is nothing to draw; give a key a range without points")
+        sampler = self.block.get("sampler", "random")
+        if sampler not in SAMPLERS:
+            self.refuse("sampler", f"expected {' or '.join(SAMPLERS)}")
+        elif sampler == "tpe" and samples is None and not self.problems:
+            self.refuse("sampler", "set samples, such as samples: 30, and give a key a range without points")
         tuning = self._tuning(alternatives, spans)
+        if sampler == "tpe" and tuning is None and not self.problems:
+            self.refuse("sampler", "tpe learns from the tuning scores; leave out tune: false")
+        if sampler == "tpe" and find_spec("optuna") is None:
+            self.refuse("sampler", 'tpe needs Optuna, which is not installed: pip install "lossrun[optuna]"')
+            raise ConfigError(self.problems)
         extend = self._extend([one for one in alternatives if one.is_range], tuning)
         if self.problems:
             raise ConfigError(self.problems)
@@ -202,7 +236,7 @@ class _Reader:
             raise ConfigError(
                 [f"{self.source.name}: sweep: no key has alternatives; add one, such as loss: [mse, mae]"]
             )
-        space = Space(tuple(alternatives), tuple(spans), tuning, samples, seed or 0, self.block, extend)
+        space = Space(tuple(alternatives), tuple(spans), tuning, samples, seed or 0, self.block, extend, sampler)
         if space.size > MOST_CELLS:
             counts = " x ".join(str(len(one.values)) for one in alternatives) + (f" x {samples}" if spans else "")
             raise ConfigError(

@@ -88,7 +88,10 @@ def _pair_name(pair: PairTuning) -> str:
 
 
 def curve_table(tuning: TuningResult) -> TextTable | None:
-    """Make a table of the tuning curve: what the best of so many tries reaches, with its band; None for few values."""
+    """Make a table of the tuning curve: what the best of so many tries reaches, with its band; None for few values, and
+    for draws that depend on each other."""
+    if tuning.adaptive:
+        return None
     curves = [tuning_curve(pair, tuning.goal) for pair in tuning.pairs]
     most = max(map(len, curves))
     if not most:

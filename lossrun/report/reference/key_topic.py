@@ -9,6 +9,7 @@ from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter
 from lossrun.config.key_paths import KeyPath, key_paths
+from lossrun.config.keys import SWEEP_OPTIONS
 from lossrun.config.reader import parse
 from lossrun.lint.rules import RULES
 from lossrun.report.reference.article import ArticleExample, Fact, Piece, Reference, fact, listed
@@ -79,6 +80,9 @@ def key_facts(subject: KeyPath) -> Iterator[Fact]:
     yield from _told_apart("takes", subject, _takes)
     yield from _told_apart("unit", subject, lambda key: key.unit if isinstance(key, Parameter) else "")
     yield from _told_apart("default", subject, _default)
+    if subject.path == "sweep":
+        for name, meaning in SWEEP_OPTIONS.items():
+            yield fact(f"  {name}", meaning)
     if isinstance(key, KeyGroup):
         yield fact("keys in it", *_keys(f"{subject.path}.{inner.name}" for inner in key.parameters))
     if isinstance(key, Nested) and key.kind in COMPONENTS:
