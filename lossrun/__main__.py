@@ -1,5 +1,18 @@
-"""`python -m lossrun`."""
+"""The entry point, `lossrun` and `python -m lossrun`: signals are heeded before anything else is imported."""
 
-from lossrun.cli import main
+from lossrun import interrupts
 
-main()
+
+def main() -> None:
+    """Run the command line."""
+    interrupts.take_over()
+    try:
+        with interrupts.held():
+            from lossrun.cli import main as command_line
+    except interrupts.EndedError as ended:
+        raise SystemExit(ended.exit_code) from None
+    command_line()
+
+
+if __name__ == "__main__":
+    main()

@@ -8,11 +8,13 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
+from lossrun import interrupts
 from lossrun.commands import comparing, configs, models, rates, reference, runs, sweeping, training, verifying
 from lossrun.commands.answers import AnsweringCommand
 from lossrun.commands.with_config import WithConfig
 from lossrun.commands.words import Group
 from lossrun.errors import READER_GONE, LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
+from lossrun.interrupts import EndedError
 from lossrun.output import accept_any_text
 from lossrun.shell import command, is_a_width
 from lossrun.version import __version__
@@ -55,6 +57,8 @@ def main() -> None:
         _leave(
             RunError.exit_code, f"{problem.filename}: {problem.strerror}; if somebody has just removed it, try again"
         )
+    except EndedError as ended:
+        _leave(ended.exit_code, f"{ended.reason}; nothing was being trained", is_error=False)
     except LossrunError as problem:
         _leave(problem.exit_code, *problem.problems, is_error=not isinstance(problem, StoppedError))
 
@@ -84,6 +88,9 @@ def _run() -> None:
         # typer and rich turn a lost reader into exit code 1.
         if isinstance(leaving.__context__, BrokenPipeError):
             raise leaving.__context__ from None
+        # typer turns every KeyboardInterrupt into its exit code.
+        if leaving.code == StoppedError.exit_code and (stop := interrupts.ended()):
+            raise stop from None
         if sys.stdout is not None:  # closed by whoever started us
             sys.stdout.flush()
         raise

@@ -64,7 +64,6 @@ def train_on_screen(
                 screen_is_there = False
                 abandon_stdout()
 
-    shown(lambda: _beginning(session, experiment, layers))
     warned: list[str] = []
     table = report.EpochTable(
         out,
@@ -76,27 +75,28 @@ def train_on_screen(
     recent: deque[EpochRecord] = deque(maxlen=STEADY + 1)
     # If rows and bar go to the same terminal, they share a console, or they would overwrite each other.
     screen = out if out.is_terminal else err
-    with (
-        listening(_say_what_comes) as asked,
-        report.progress_bar(screen, config.epochs, hidden=quiet) as show_progress,
-        _event_files(session, tensorboard) as write_events,
-        # For the whole training, because nothing else uses torch here between two steps.
-        isolated(session.stream),
-    ):
-        for event in _events(session, asked):
-            if isinstance(event, EpochRecord):
-                recent.append(event)
-                write_events(event.rows)
-                shown(partial(table.add, event.epoch, event.rows, event.best_seeds))
-                for text in _sentences(event.findings, len(config.seeds)):
-                    shown(partial(warning, screen, text))
-                    warned.append(text)
-                for text in event.notes:
-                    shown(partial(note, screen, text))
-            elif isinstance(event, StepProgress):
-                shown(partial(show_progress, event.epoch, event.step_in_epoch, event.steps_per_epoch))
-            else:
-                finished = event
+    with listening(_say_what_comes) as asked:
+        shown(lambda: _beginning(session, experiment, layers))
+        with (
+            report.progress_bar(screen, config.epochs, hidden=quiet) as show_progress,
+            _event_files(session, tensorboard) as write_events,
+            # For the whole training, because nothing else uses torch here between two steps.
+            isolated(session.stream),
+        ):
+            for event in _events(session, asked):
+                if isinstance(event, EpochRecord):
+                    recent.append(event)
+                    write_events(event.rows)
+                    shown(partial(table.add, event.epoch, event.rows, event.best_seeds))
+                    for text in _sentences(event.findings, len(config.seeds)):
+                        shown(partial(warning, screen, text))
+                        warned.append(text)
+                    for text in event.notes:
+                        shown(partial(note, screen, text))
+                elif isinstance(event, StepProgress):
+                    shown(partial(show_progress, event.epoch, event.step_in_epoch, event.steps_per_epoch))
+                else:
+                    finished = event
     if more := where_to_read(warned):
         shown(partial(note, screen, more))
     if quiet:

@@ -96,6 +96,7 @@ SLOW = (
     "cli/test_commands.py",
     "cli/test_compare.py",
     "cli/test_damage.py",
+    "cli/test_early_signals.py",
     "cli/test_imports.py",
     "cli/test_lost_screens.py",
     "cli/test_manual.py",

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lossrun.interrupts import held
+
 
 @contextmanager
 def torch_is_imported() -> Iterator[None]:
@@ -19,7 +21,8 @@ def torch_is_imported() -> Iterator[None]:
     was_on = gc.isenabled()
     gc.disable()
     try:
-        yield
+        with held():
+            yield
     finally:
         gc.freeze()
         if was_on:

@@ -13,6 +13,7 @@ from enum import Enum
 from types import FrameType
 
 from lossrun.errors import HungUpError, StoppedError, TerminatedError
+from lossrun.interrupts import is_ours
 
 
 class Request(Enum):
@@ -79,10 +80,10 @@ def listening(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[Reque
 
 
 def _undecided(number: signal.Signals) -> signal.Handlers | Callable[..., object] | None:
-    """The handler that a signal has where nobody has changed it, Python's own for Ctrl-C; else None."""
+    """The handler that a signal has where nobody else has changed it, Python's own for Ctrl-C; else None."""
     if threading.current_thread() is not threading.main_thread():
         return None
     handler = signal.getsignal(number)
-    if handler is signal.SIG_DFL:
-        return signal.SIG_DFL
-    return signal.default_int_handler if handler is signal.default_int_handler else None
+    if handler in (signal.SIG_DFL, signal.default_int_handler) or is_ours(handler):
+        return handler  # type: ignore[return-value]  # neither None nor a number
+    return None

@@ -1,0 +1,102 @@
+"""What signals do before training begins and after it has ended, from the first import on.
+
+A stop ends the command in order, with its exit code and without a traceback; while something is imported, once that is
+done, because libraries in C may end the process when they are interrupted. A request to save does nothing, because
+nothing is lost yet. Signals that somebody else has decided about stay as they are: `nohup` ignores SIGHUP, and a shell
+ignores SIGINT in background jobs. During training `training/stopping.py` takes their place.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final, TypeAlias
+
+Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
+
+_STOPS: Final = {
+    "SIGINT": (130, "interrupted"),
+    "SIGTERM": (143, "terminated"),
+    "SIGHUP": (129, "terminal closed"),
+}
+
+
+class EndedError(KeyboardInterrupt):
+    """A signal ended the command. No `except Exception` catches it.
+
+    Attributes:
+        exit_code: 128 plus the signal's number.
+        reason: What happened, in words.
+    """
+
+    def __init__(self, signal_name: str) -> None:
+        self.exit_code, self.reason = _STOPS[signal_name]
+        super().__init__(self.reason)
+
+
+class _State:
+    """What has come in so far."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.waiting: EndedError | None = None
+        self.ended: EndedError | None = None
+
+
+_state: Final = _State()
+
+
+def take_over() -> None:
+    """Let signals end the command in order, where nobody else has decided about them."""
+    for name, handler in ((name, _end) for name in _STOPS):
+        _take(name, handler)
+    _take("SIGUSR1", _go_on)
+
+
+def is_ours(handler: Any) -> bool:
+    """Return whether a signal's handler is one of this module."""
+    return handler in (_end, _go_on)
+
+
+def ended() -> EndedError | None:
+    """Return the stop that was raised last, for callers that turned it into something else."""
+    return _state.ended
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Keep stops waiting until the end of the block."""
+    _state.held += 1
+    try:
+        yield
+    finally:
+        _state.held -= 1
+    if _state.waiting and not _state.held:
+        waiting, _state.waiting = _state.waiting, None
+        _raise(waiting)
+
+
+def _take(name: str, handler: Callable[[int, FrameType | None], object]) -> None:
+    number = getattr(signal, name, None)  # Windows has neither SIGHUP nor SIGUSR1
+    if number is None or threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+        signal.signal(number, handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    stop = EndedError(signal.Signals(number).name)
+    if _state.held:
+        _state.waiting = stop
+    else:
+        _raise(stop)
+
+
+def _raise(stop: EndedError) -> None:
+    _state.ended = stop
+    raise stop
+
+
+def _go_on(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the state of step 0 is saved as soon as there is one."""
