@@ -26,6 +26,7 @@ class Recorder:
         once: Records a function that must be run only once.
         exact: Like `any_number`, with the kernels of an ordinary call, so with the same bits.
         deferring: Like `any_number`, with the `defer` of `Recording`; None where nothing can be deferred.
+        apart: Makes a recorder like this one, whose records may be replayed while those of this one are.
     """
 
     kind: str
@@ -33,3 +34,4 @@ class Recorder:
     once: Record
     exact: Record
     deferring: Callable[..., Replayable] | None
+    apart: "Callable[[], Recorder] | None" = None

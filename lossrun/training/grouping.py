@@ -26,6 +26,7 @@ from lossrun.steps.replica import Replica
 from lossrun.steps.seed_group import LoneSeed, SeedGroup, SeedStack
 from lossrun.steps.shared_batch import SharedSeed
 from lossrun.steps.shared_layers import has_batch_norm, share_layers
+from lossrun.steps.side_by_side import SideBySide
 from lossrun.steps.step import EagerStep, InTurn, Step
 from lossrun.torch_internals import can_record
 from lossrun.training import build, memory
@@ -123,11 +124,24 @@ def seed_groups(
     return groups
 
 
-def training_step(grouping: Grouping, groups: Sequence[SeedGroup], *, own_randomness: bool) -> Step:
+def may_be_side_by_side(grouping: Grouping, config: Config, place: build.Workplace, *, own_randomness: bool) -> bool:
+    """Whether seeds that are not stacked may be trained at the same time: nothing that they change is shared."""
+    choices = (config.model, config.loss, config.optimizer)
+    ours = not own_randomness and not any(choice.is_plugin for choice in choices)
+    apart = grouping.recorder is not None and grouping.recorder.apart is not None
+    return ours and apart and len(grouping.sizes) > 1 and max(grouping.sizes) == 1 and not place.share
+
+
+def training_step(grouping: Grouping, groups: Sequence[SeedGroup], *, own_randomness: bool, at_once: int = 1) -> Step:
     """Build the step that trains these groups.
 
-    `own_randomness`: whether the models draw random numbers while they train.
+    Args:
+        own_randomness: Whether the models draw random numbers while they train.
+        at_once: How many groups to train at the same time.
     """
+    if at_once > 1 and grouping.recorder and grouping.recorder.apart:
+        apart = grouping.recorder.apart
+        return SideBySide([RecordedStep(group, apart()) for group in groups], groups, at_once)
     steps: list[Step] = [
         EagerStep(group) if grouping.recorder is None else RecordedStep(group, grouping.recorder) for group in groups
     ]
@@ -155,17 +169,20 @@ def _recorder(
     if place.device.type == "cuda":
         warmed = partial(Captured, warm_up=3)
         return Recorder("captured", warmed, partial(Captured, warm_up=0), warmed, None)
-    # One pool for all records of the run: they are replayed one after the other.
+    # One pool for all records of a recorder: they are replayed one after the other.
     networks = [replica.network for replica in replicas]
     turned = not config.model.is_plugin and not config.loss.is_plugin and suits(networks[0], batch_size)
 
     def decompose() -> Decompose:
         return Innermost(networks).decomposed if turned else pools.decomposed
 
-    exact = partial(Recording, pool=[])
-    record = partial(exact, substitute=faster_product, decompose=decompose)
-    # Gradients that are not written cannot be added up.
-    return Recorder("recorded", record, record, exact, None if place.share else record)
+    def recorder() -> Recorder:
+        exact = partial(Recording, pool=[])
+        record = partial(exact, substitute=faster_product, decompose=decompose)
+        # Gradients that are not written cannot be added up.
+        return Recorder("recorded", record, record, exact, None if place.share else record, recorder)
+
+    return recorder()
 
 
 def _why_not_recorded_in_parts(config: Config, replicas: Sequence[Replica]) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 from shutil import disk_usage, rmtree
 from typing import Any, Final
 
+import torch
+
 from lossrun.catalog.declaration import Layer
 from lossrun.config import Config
 from lossrun.data import Data
@@ -35,7 +37,7 @@ from lossrun.steps.seed_group import SeedGroup
 from lossrun.steps.step import Step
 from lossrun.training import build, environment
 from lossrun.training.epoch_sums import EpochSums
-from lossrun.training.grouping import Grouping, choose_grouping, seed_groups, training_step
+from lossrun.training.grouping import Grouping, choose_grouping, may_be_side_by_side, seed_groups, training_step
 from lossrun.training.isolation import isolated
 from lossrun.training.leading import NOWHERE, LeadingStep, follow
 from lossrun.training.preflight.first_batch import check_first_batch, check_recording, own_layers
@@ -135,8 +137,11 @@ def _prepared(
     groups = seed_groups(grouping, replicas, config, place)
     if grouping.recorder and (config.model.is_plugin or config.loss.is_plugin):
         check_recording(groups[0], grouping.recorder, config)
-    step = training_step(grouping, groups, own_randomness=config.model.is_plugin or replicas[0].draws)
-    threads = threads_of(config, facts, max(grouping.sizes), recorded.get("threads"))
+    draws = config.model.is_plugin or replicas[0].draws
+    apart = len(groups) if may_be_side_by_side(grouping, config, place, own_randomness=draws) else 1
+    threads = threads_of(config, facts, max(grouping.sizes), recorded.get("threads"), seeds_apart=apart)
+    at_once = min(apart, torch.get_num_threads()) if threads == 1 else 1
+    step = training_step(grouping, groups, own_randomness=draws, at_once=at_once)
     return Prepared(experiments, place, replicas, grouping, groups, step, threads, layers, processes)
 
 

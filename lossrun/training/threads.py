@@ -17,18 +17,27 @@ from lossrun.lint.size import layers
 
 # Multiplications in the forward pass of a step, of all seeds that are computed together.
 MOST_ON_ONE_THREAD: Final = 2**21
+# So many seeds for each core are trained side by side, also if their number is no multiple of the cores.
+LEAST_ROUNDS: Final = 3
 
 
-def threads_of(config: Config, facts: DataFacts, seeds_at_once: int, recorded: int | None = None) -> int:
-    """Return the number of threads.
+def threads_of(
+    config: Config, facts: DataFacts, seeds_at_once: int, recorded: int | None = None, *, seeds_apart: int = 1
+) -> int:
+    """Return the number of threads that compute each step.
 
     Args:
         config: Resolved.
+        seeds_at_once: The number of seeds that are stacked.
+        seeds_apart: The number of seeds that may be trained side by side.
         recorded: The number that the run was trained with so far.
     """
     if recorded is not None:
         return recorded_threads(recorded)
     usual = torch.get_num_threads()
+    # Side by side where that leaves few cores without a seed.
+    if seeds_apart >= LEAST_ROUNDS * usual or (seeds_apart > 1 and seeds_apart % usual == 0):
+        return 1
     rows = layers(config, facts)
     if not rows or any(row.type == "conv" for row in rows):
         return usual

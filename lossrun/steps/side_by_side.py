@@ -1,0 +1,45 @@
+"""Seeds that are too large for a stack, trained side by side: each on one thread, as many at a time as cores.
+
+Two threads that share every product of a small batch wait for each other most of the time; two seeds need not wait.
+Each seed is computed on one thread, as it would be alone, so how many are computed at a time changes no bit.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+from lossrun.steps.seed_group import SeedGroup
+from lossrun.steps.step import InTurn, Step
+
+
+class SideBySide(InTurn):
+    """Trains several seed groups at a time, once each of them has been trained on a batch of that size."""
+
+    def __init__(self, steps: Sequence[Step], groups: Sequence[SeedGroup], at_once: int) -> None:
+        """`steps` share no memory, and none draws random numbers."""
+        super().__init__(steps, groups, own_randomness=False)
+        self.at_once = at_once
+        self.others = ThreadPoolExecutor(at_once - 1)
+        self.taken: dict[int, int] = {}
+
+    def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
+        # The first two steps of each size record what the others replay, which threads cannot do at the same time.
+        taken = self.taken.get(stop - start, 0)
+        self.taken[stop - start] = taken + 1
+        if taken < 2:
+            return super().__call__(start, stop, rates)
+        active = [place for place, group in enumerate(self.groups) if group.active]
+
+        def train(first: int) -> list[tuple[int, Tensor]]:
+            return [
+                (place, self.steps[place](start, stop, rates[place : place + 1]))
+                for place in active[first :: self.at_once]
+            ]
+
+        others = [self.others.submit(train, first) for first in range(1, self.at_once)]
+        losses = dict(train(0))
+        for other in others:
+            losses |= other.result()
+        return torch.cat([losses.get(place, self._zeros(group)) for place, group in enumerate(self.groups)])
