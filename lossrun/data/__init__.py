@@ -1,4 +1,4 @@
-"""Datasets as numpy arrays: read, split, corrupted on request, checked, scaled and hashed."""
+"""Load datasets as numpy arrays: read, split, corrupt on request, check, scale and hash them."""
 
 from lossrun.data.facts import known_facts
 from lossrun.data.load import load

@@ -1,4 +1,4 @@
-"""From a dataset's name and parameters to numbers that can be trained on."""
+"""Load a dataset, by its name and parameters, as numbers to train on."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -40,18 +40,24 @@ def load(
     precision: str = "float32",
     ignored: str | float | None = None,
 ) -> Data:
-    """Read, split, fill, corrupt, check, fit scalings, hash: in this order.
+    """Read, split, fill, corrupt, check, scale and hash a dataset, in this order.
 
-    `parameters`: validated, defaults filled in. `config_dir`: where paths and a user's own modules are looked up.
-    `data_dir`: where downloads are looked up and put. `seed`: the run's, used only with split_seed: seed. `resample`:
-    which of several splits or folds. `precision`: the model's, in which numbers may lose their differences. `ignored`:
-    the label whose samples the loss ignores; they are left out where it is none of the classes.
+    Args:
+        name: Its name, or `module:attribute`.
+        parameters: Validated, with all defaults.
+        config_dir: The folder that paths and a user's own modules are searched in.
+        data_dir: The folder of downloads.
+        seed: The seed of the run, used only with split_seed: seed.
+        resample: Which of several splits or folds.
+        precision: The precision of the model, in which different numbers may become equal.
+        ignored: The label whose samples the loss ignores; they are left out if it is no class.
 
-    Raises DataError where the data are missing, damaged or do not fit the parameters; UsageError where `name` is a
-    `module:attribute` that cannot be had.
+    Raises:
+        DataError: If the data are missing, damaged, or do not fit the parameters.
+        UsageError: If a `module:attribute` cannot be loaded.
     """
     source, void = without_void(read(DataRequest(name, parameters, config_dir, data_dir, ignored)))
-    # The split reorders the arrays of the training part.
+    # The split changes the order of the training arrays.
     notes = [*source.notes, *repeated_notes(source, [part for part in HELD_OUT if parameters[part]])]
     split_seed = seed if parameters["split_seed"] == "seed" else parameters["split_seed"]
     if resample and resample.way == "splits":
@@ -132,7 +138,7 @@ def load(
 
 
 def without_void(source: UnsplitData) -> tuple[UnsplitData, int]:
-    """The source less the samples whose label is ignored and no class (`targets.VOID`), and how many they were."""
+    """Return the source without samples whose label is ignored and no class (`targets.VOID`), and their number."""
     parts = {"train": source.train, "validation": source.validation, "test": source.test}
     if source.task != "multiclass":
         return source, 0
@@ -168,9 +174,10 @@ def _split(
     is_own: bool,
     is_official: bool,
 ) -> tuple[dict[str, Part], list[str]]:
-    """train, and validation and test where there are such; and notes.
+    """Return the parts (train, and validation and test if there are any), and notes.
 
-    Parts that the data bring along are used unless the config asks for 0; an official test set only if asked for.
+    Parts that the data have themselves are used unless the config says 0; an official test set only if the config names
+    it.
     """
     given = source.given
     test = source.test if parameters["test"] == "official" or (parameters["test"] and not is_official) else None
@@ -199,7 +206,7 @@ def _split(
     if len(in_fold):
         test_size, spare = int(in_fold.sum()), test_size - int(in_fold.sum())
         validation_size += spare if validation_size else 0
-    # All draws first, so that no sample is copied twice.
+    # Draw all parts first, so that no sample is copied twice.
     if len(in_fold):
         drawn = np.zeros(len(whole), bool)
         drawn[np.flatnonzero(for_training)[in_fold]] = True
@@ -241,7 +248,7 @@ def _check_resampling(source: UnsplitData, resample: Resample, *, has_test: bool
 
 
 def _check_split(source: UnsplitData, parameters: Mapping[str, Any], named: Mapping[str, np.ndarray]) -> None:
-    """Raises DataError for keys that contradict a split that the data give."""
+    """Raise DataError for keys that contradict a split that the data define."""
     split = parameters.get("split")
     if not split:
         return
@@ -267,7 +274,7 @@ def _check_split(source: UnsplitData, parameters: Mapping[str, Any], named: Mapp
 
 
 def _fill_missing(parts: Mapping[str, Part], columns: tuple[str, ...]) -> tuple[dict[str, Part], np.ndarray, list[str]]:
-    """NaN among the inputs replaced by the mean of the column in the training part; the means; and a note."""
+    """Replace NaN among the inputs by the training mean of the column. Return the parts, the means, and a note."""
     train = parts["train"].inputs
     empty = np.isnan(train).all(axis=0)
     if empty.any():
@@ -286,7 +293,7 @@ def _fill_missing(parts: Mapping[str, Part], columns: tuple[str, ...]) -> tuple[
 
 
 def _check_finite(name: str, part: Part, columns: tuple[str, ...]) -> None:
-    """Raises DataError with the first place of a NaN, an infinity or a number beyond float32."""
+    """Raise DataError with the first place of a NaN, an infinity or a number beyond float32."""
     for what, array in (("inputs", part.inputs), ("targets", part.targets)):
         if array.dtype.kind != "f" or all((np.abs(block) <= GREATEST).all() for _, block in blocks(array)):
             continue
@@ -304,5 +311,5 @@ def _ids(source: UnsplitData, name: str) -> np.ndarray | None:
 
 
 def _row(values: np.ndarray) -> str:
-    """A row of targets in words: the number, or `[1, 2]`."""
+    """Return a row of targets as text: the number, or `[1, 2]`."""
     return f"{values[0]:g}" if len(values) == 1 else f"[{', '.join(f'{value:g}' for value in values)}]"

@@ -1,1 +1,1 @@
-"""A trained model at work: scored again, asked about new samples, written for other programs."""
+"""Use trained models: score them again, predict new samples, export them for other programs."""

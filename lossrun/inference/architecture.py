@@ -27,7 +27,7 @@ def prefix(program: PredictionModule) -> str:
 
 
 def architecture(trained: Trained, model: TrainedModel, program: PredictionModule) -> str:
-    """Everything that is needed besides the weights, as strict JSON."""
+    """Return everything that is needed in addition to the weights, as strict JSON."""
     seed = model.replica.seed
     data, reading = trained.data(seed), program.reading
     tree = {
@@ -58,7 +58,7 @@ def architecture(trained: Trained, model: TrainedModel, program: PredictionModul
 
 
 def readme(trained: Trained, model: TrainedModel, program: PredictionModule, formats: Collection[str]) -> str:
-    """How to load what was exported, in code that runs as it is, without lossrun."""
+    """Return a README with code that loads the export and runs as it is, without lossrun."""
     data = trained.data(model.replica.seed)
     shape = ", ".join(("N", *map(str, data.input_shape)))
     kind = "bytes (uint8)" if program.pixels else _name(program.kind)
@@ -132,7 +132,7 @@ predictions = predict(inputs)
 def _weights(chosen: Choice, program: PredictionModule, data: Data) -> list[str]:
     if isinstance(program.network, Network) and not _is_plain(program.network):
         return [
-            "Some of the layers are not in torch, so a few lines cannot build the model here; "
+            "Some layers are not part of torch, so a few lines cannot build the model; "
             f"`export --format torch` writes {PROGRAM}, which needs only torch."
         ]
     code = _code(
@@ -154,7 +154,7 @@ def _weights(chosen: Choice, program: PredictionModule, data: Data) -> list[str]
 
 
 def _is_plain(network: Network) -> bool:
-    """Whether the model is a sequence of torch's own layers."""
+    """Return whether the model is a sequence of torch's own layers."""
     layers = list(network.body.children())
     return isinstance(network.body, nn.Sequential) and all(
         type(layer).__module__.startswith("torch.nn.") and not list(layer.children()) for layer in layers
@@ -162,7 +162,7 @@ def _is_plain(network: Network) -> bool:
 
 
 def _model_code(program: PredictionModule) -> str:
-    """Code that makes the layers, by name. torch prints each layer as the code that makes it."""
+    """Return code that makes the layers, by name. torch prints a layer as the code that makes it."""
     assert isinstance(program.network, Network)
     children = program.network.body.named_children()
     layers = "".join(f'            ("{name}", nn.{layer!r}),\n' for name, layer in children)
@@ -177,7 +177,7 @@ def _own_model_code(chosen: Choice, program: PredictionModule, data: Data) -> st
 
 
 def _reading_code(program: PredictionModule) -> str:
-    """Code that turns what the layers give into predictions, as `components.metrics.predictions` does."""
+    """Return code that turns the model's outputs into predictions, as `components.metrics.predictions` does."""
     reading = program.reading
     applied = {"none": "outputs", "sigmoid": "outputs.sigmoid()", "softmax": "outputs.softmax(dim=1)"}
     activation = "softmax" if reading.output == "log_softmax" else reading.output
@@ -204,7 +204,7 @@ def _outputs_in_words(trained: Trained, program: PredictionModule) -> str:
     names, reading = names_of(trained), program.reading
     what = "Predictions in original units" if reading.task == "regression" else "One output for each class"
     if gives_probabilities(reading):
-        what = "The probability of yes" if reading.task == "binary" else "A probability for each class"
+        what = "The probability of class 1" if reading.task == "binary" else "A probability for each class"
     if reading.task == "binary" and names:
         what += f" ({names[1]})"
     listed = f": {', '.join(names)}" if names and reading.task != "binary" else ""
@@ -213,11 +213,11 @@ def _outputs_in_words(trained: Trained, program: PredictionModule) -> str:
 
 def _columns_in_words(trained: Trained) -> str:
     columns = _columns(trained)
-    return f", the columns {', '.join(columns)}, where a word is 1 in its column and 0 in its others" if columns else ""
+    return f", the columns {', '.join(columns)}; a word is 1 in its column and 0 in the others" if columns else ""
 
 
 def _columns(trained: Trained) -> list[str]:
-    """The names of the inputs, one-hot encoded words included; [] if they have no names."""
+    """Return the names of the inputs, including one-hot encoded words; [] if they have no names."""
     return list(trained.data(trained.config.seeds[0]).layout.input_names)
 
 

@@ -1,4 +1,4 @@
-"""`lossrun export`: a trained model and its history in forms that other programs read."""
+"""`lossrun export`: write a trained model and its history for other programs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _REMEDY: Final = "name another folder with --output"
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The files that were written, and what else there is to say."""
+    """The files that were written, and notes about them."""
 
     files: tuple[Path, ...]
     notes: tuple[str, ...]
@@ -44,15 +44,20 @@ def export(
     seed: int | None = None,
     data_dir: Path | None = None,
 ) -> Exported:
-    """Write a run into a folder, in one format or several.
+    """Write a run into a folder, in one or several formats. Nothing is overwritten.
 
-    safetensors: model.safetensors, model.json (layers, scaling, classes) and a README of how to load them. torch:
-    model.pt2, a program of `torch.export` from samples in original units to predictions. onnx: the same, model.onnx.
-    csv: history.csv, all epochs of all seeds. tensorboard: events/, the same as event files.
+    - safetensors: model.safetensors, model.json (layers, scaling, classes) and a README that says how to load them.
+    - torch: model.pt2, a program of `torch.export` from samples in original units to predictions.
+    - onnx: the same program as model.onnx.
+    - csv: history.csv, all epochs of all seeds.
+    - tensorboard: events/, the history as event files.
 
-    `seed`: whose model; the first seed's if left out. Nothing is overwritten. Raises UsageError for an unknown format,
-    one that needs another package, or one that cannot hold a user's model; RunError if a file already exists, and what
-    `find_trained` and `model` raise.
+    Args:
+        seed: The seed whose model to use; by default the first seed.
+
+    Raises:
+        UsageError: For an unknown format, one that needs another package, or one that cannot hold a user's model.
+        RunError: If a file already exists. `find_trained` and `model` raise further errors.
     """
     if unknown := [name for name in formats if name not in FORMATS]:
         raise UsageError(f"--format {unknown[0]}: unknown format; expected one of {', '.join(FORMATS)}")
@@ -84,7 +89,7 @@ def _model_files(
     data, seeds, name = trained.data(chosen.replica.seed), trained.config.seeds, trained.config.model.name
     notes = list(trained.notes)
     if seed is None and len(seeds) > 1:
-        notes.append(f"the model of seed {seeds[0]}, the first of {len(seeds)}; --seed takes another")
+        notes.append(f"the model of seed {seeds[0]}, the first of {len(seeds)}; --seed chooses another")
     if chosen.replica.mixed:
         notes.append("trained in bfloat16 and exported in float32: the last digits of its predictions differ")
     program = PredictionModule(chosen.replica, data, trained.reading, wide=trained.prepared(chosen.replica.seed).wide)

@@ -1,4 +1,4 @@
-"""New samples for a trained model, prepared like the data of its run."""
+"""Read new samples for a trained model, and prepare them like the data of its run."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,17 +21,21 @@ from lossrun.nearby import nearby
 
 
 def read_new_inputs(path: Path, form: Preparation, header: bool | None = None) -> np.ndarray:
-    """The inputs (N, *input_shape) in original units: uint8 for a run on pixels, otherwise float32 or float64.
+    """Read inputs, (N, *input_shape), in original units: uint8 for a run on pixels, otherwise float32 or float64.
 
-    path: a table (.csv, .tsv, .txt), an archive (.npz), or IDX, gzipped or not. Of a run on a csv file the columns go
-    by their names, and others are ignored; else a table has just the inputs, in order. Without a header the columns go
-    by their places: of the whole training table, or of the inputs alone. Of an archive the arrays go by the names in
-    the run's own, or the single one there is, or "inputs".
+    For a run on a csv file, the columns of a table are found by name, and further columns are ignored; without a header
+    they are found by their places, in the whole training table or among the inputs. For other runs a table has exactly
+    the inputs, in order. The arrays of an archive have the names of the run's own archive, or "inputs", or there is
+    only one.
 
-    header: whether the first line of a table names its columns; None: as the training table's did.
+    Args:
+        path: A table (.csv, .tsv, .txt), an archive (.npz), or IDX, gzipped or not.
+        form: What training knew about its data.
+        header: Whether the first line of a table names its columns; None for the same as in the training table.
 
-    Raises UsageError for another kind of file; DataError, naming the place, for what is missing or was never seen in
-    training.
+    Raises:
+        UsageError: For another kind of file.
+        DataError: For what is missing or did not occur in training, with its place.
     """
     if not path.exists():
         near = nearby(path, (*TABLES, ".npz", ".idx", ".gz"), "input file")
@@ -47,12 +51,12 @@ def read_new_inputs(path: Path, form: Preparation, header: bool | None = None) -
 
 
 def new_inputs(array: Any, form: Preparation, where: str) -> np.ndarray:
-    """The same from an array, or what can be made into one: samples in original units, one a row."""
+    """Return inputs from an array, or what can be converted to one: a row for each sample, in original units."""
     return _joined((array,), form, where)
 
 
 def _joined(arrays: Sequence[Any], form: Preparation, where: str) -> np.ndarray:
-    """Arrays joined as columns."""
+    """Return arrays joined as columns."""
     blocks = [as_inputs(as_array(array, where), where) for array in arrays]
     if len(blocks) > 1 and any(block.ndim != 2 for block in blocks):
         raise DataError(f"{where}: images cannot be joined with other arrays; expected one array")
@@ -60,7 +64,7 @@ def _joined(arrays: Sequence[Any], form: Preparation, where: str) -> np.ndarray:
 
 
 def _of_kind(inputs: np.ndarray, form: Preparation, where: str, *, is_table: bool = False) -> np.ndarray:
-    """The inputs in the kind that the run was trained on. Raises DataError if shape or kind is another."""
+    """Return the inputs as numbers or pixels, as in training. Raises DataError for another shape or kind."""
     if inputs.shape[1:] != form.input_shape:
         raise DataError(
             f"{where}: samples of shape {inputs.shape[1:]}; the model was trained on samples of shape "
@@ -105,12 +109,12 @@ def _from_columns(path: Path, form: Preparation, *, header: bool) -> np.ndarray:
     if missing := [name for name in names if name not in table.columns]:
         near = nearest(missing[0], list(table.columns))
         hint = f"; did you mean its {near}?" if near else ""
-        raise DataError(f"{path}: no column {', '.join(missing)}; the model wants {', '.join(names)}{hint}")
+        raise DataError(f"{path}: no column {', '.join(missing)}; the model needs {', '.join(names)}{hint}")
     return form.inputs_of(table)
 
 
 def _named_by_place(table: Table, form: Preparation) -> Table:
-    """The table with its columns called as in training, where its own names say nothing or the training's did not."""
+    """Return the table with the training table's names of columns, if either table has no header."""
     names, cells = [column.name for column in form.columns], list(table.columns.values())
     expected = f"the {len(names)} inputs alone, in this order: {', '.join(names)}"
     if not form.header:
@@ -119,12 +123,12 @@ def _named_by_place(table: Table, form: Preparation) -> Table:
         names.sort(key=lambda name: place[name])
         width, last = form.width or max(place.values()), place[names[-1]]
         is_whole = len(cells) == width or (not form.width and len(cells) > width)
-        # Only columns behind the inputs are left out, the targets among them: no place has changed.
+        # Only columns after the inputs are missing, such as the targets, so the places have not changed.
         if is_whole or last <= len(cells) < min(place[name] for name in form.targets):
             return replace(table, columns={name: cells[place[name] - 1] for name in names})
         expected = f"the {width} columns of the training table, or the inputs alone: {', '.join(names)}"
     if len(cells) != len(names):
-        raise DataError(f"{table.path}: {len(cells)} columns, which go by their places; expected {expected}")
+        raise DataError(f"{table.path}: {len(cells)} columns, which are read by place; expected {expected}")
     return replace(table, columns=dict(zip(names, cells, strict=True)))
 
 
@@ -140,7 +144,7 @@ def _table(path: Path, delimiter: str, form: Preparation, *, header: bool) -> Ta
 
 
 def _from_archive(path: Path, names: Sequence[str]) -> tuple[np.ndarray, ...]:
-    """The arrays of these names, or the only array of the archive."""
+    """Return the arrays with these names, or the only array of the archive."""
     try:
         with open_regular(path) as stream:
             archive = np.load(stream, allow_pickle=False)

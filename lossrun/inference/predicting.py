@@ -1,4 +1,4 @@
-"""`lossrun predict`: the predictions of a trained model for new samples, in original units."""
+"""`lossrun predict`: predict new samples with a trained model, in original units."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,9 +19,13 @@ from lossrun.training.isolation import isolated
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """`columns`: by name, a value per sample (see `scoring.prediction_columns`). `arrays`: `prediction`, (N, K) in
-    original units or the number of the class, (N,) (binary and multilabel: 0 or 1, (N, K)); of classes also
-    `probabilities` or `outputs` (N, K), and `classes`, their names."""
+    """Predictions for new samples.
+
+    Attributes:
+        columns: {name: a value per sample}; see `scoring.prediction_columns`.
+        arrays: `prediction`, in original units, (N, K), or the index of the class, (N,) (binary and multilabel: 0 or 1,
+            (N, K)). For classes also `probabilities` or `outputs`, (N, K), and the names of the `classes`.
+    """
 
     run: str
     seed: int
@@ -31,7 +35,7 @@ class Predictions:
     notes: tuple[str, ...] = field(default=())
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row for each sample, numbered from 0."""
+        """Return a row for each sample, numbered from 0."""
         names, values = ["row", *self.columns], self.columns.values()
         return [dict(zip(names, row, strict=True)) for row in zip(range(self._samples), *values, strict=True)]
 
@@ -51,12 +55,17 @@ def predict(
     data_dir: Path | None = None,
     header: bool | None = None,
 ) -> Predictions:
-    """Ask a run's model. `inputs`: a file (see `read_new_inputs`, also for `header`), or an array of samples in
-    original units.
+    """Predict new samples with a run's model.
 
-    Samples are prepared as the training data were: pixels divided, columns standardized by the training part's mean
-    and deviation, words one-hot encoded. `seed` left out: the first. Raises what `find_trained` and `model` raise, and
-    DataError for samples that are not such as the model was trained on.
+    Samples are prepared like the training data: pixels are divided, columns are standardized with the mean and standard
+    deviation of the training part, words are one-hot encoded.
+
+    Args:
+        inputs: A file (see `read_new_inputs`, also for `header`), or an array of samples in original units.
+        seed: The seed whose model to use; by default the first seed.
+
+    Raises:
+        DataError: For samples that the model was not trained for. `find_trained` and `model` raise further errors.
     """
     trained = find_trained(path, data_dir, with_samples=False)
     asked = model(trained, checkpoint, seed)
@@ -64,7 +73,7 @@ def predict(
     form = trained.prepared(asked.replica.seed).form
     is_file = isinstance(inputs, str | Path)
     array = read_new_inputs(Path(inputs), form, header) if is_file else new_inputs(inputs, form, "inputs")
-    # Treated as a part of the data, so that the same code scales them.
+    # The samples are treated as a part of the data, so that the same code scales them.
     targets = np.zeros(len(array), np.int64) if data.task == "multiclass" else _zeros(len(array), data.target_size)
     part = Part(array, targets, np.arange(len(array)))
     samples = build.parts(replace(data, train=part, validation=None, test=None), trained.place).train
@@ -94,7 +103,7 @@ def _one_of_several(trained: Trained, seed: int | None) -> list[str]:
     seeds = trained.config.seeds
     if seed is not None or len(seeds) == 1:
         return []
-    return [f"the model of seed {seeds[0]}, the first of {len(seeds)}; --seed takes another"]
+    return [f"the model of seed {seeds[0]}, the first of {len(seeds)}; --seed chooses another"]
 
 
 def _zeros(samples: int, columns: int) -> np.ndarray:

@@ -19,13 +19,14 @@ INPUTS, PREDICTIONS = "inputs", "predictions"
 
 
 class PredictionModule(nn.Module):
-    """Inputs (N, *input_shape) in original units, as `kind` says, to what `predict` gives: numbers in original units
-    (N, K), double precision, or probabilities (outputs, where the loss gives none) of classes (N, K).
+    """A trained model that takes samples in original units and returns predictions.
 
-    `wide`: whether the inputs are numbers that float32 cannot tell apart before they are standardized, such as seconds
-    since 1970.
+    Inputs have shape (N, *input_shape) and the type `kind`. Predictions have shape (N, K): numbers in original units,
+    in double precision, or probabilities of classes (outputs, if the loss has no probabilities). Dropout is off, and
+    batch norm uses its running statistics. It computes on the CPU, and never in bfloat16.
 
-    Dropout off, batch norm at its running statistics; on the CPU, and never in bfloat16.
+    Args:
+        wide: Whether float32 cannot distinguish the inputs before they are standardized, such as seconds since 1970.
     """
 
     def __init__(self, replica: Replica, data: Data, reading: OutputSpec, *, wide: bool) -> None:
@@ -53,7 +54,7 @@ class PredictionModule(nn.Module):
         return values
 
     def _preactivations(self, inputs: Tensor) -> Tensor:
-        """As `Replica.forward`: from a user's model, which gives outputs only, they are computed back."""
+        """As in `Replica.forward`; for a user's model they are computed from its outputs."""
         if isinstance(self.network, Network):
             return self.network.preactivations(inputs)
         outputs: Tensor = self.network(inputs)
@@ -62,15 +63,18 @@ class PredictionModule(nn.Module):
         return outputs.logit() if self.output == "sigmoid" else outputs
 
     def example(self, input_shape: tuple[int, ...]) -> Tensor:
-        """Two samples of the right kind."""
+        """Return two samples of the right shape and type."""
         return torch.zeros(2, *input_shape, dtype=self.kind)
 
 
 def exported(program: PredictionModule, input_shape: tuple[int, ...], own: str) -> Any:
-    """The program as `torch.export` records it, for any number of samples.
+    """Return the program as recorded by `torch.export`, for any number of samples.
 
-    `own`: the name of a user's own model; "" for one of lossrun's. Raises UsageError for a user's model that cannot be
-    recorded.
+    Args:
+        own: The name of a user's own model; "" for a model of lossrun.
+
+    Raises:
+        UsageError: For a user's model that cannot be recorded.
     """
     example = program.example(input_shape)
     samples = ({0: torch.export.Dim("samples", min=1)},)
@@ -84,20 +88,20 @@ def exported(program: PredictionModule, input_shape: tuple[int, ...], own: str) 
             raise
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UsageError(
-            f"the model {own} cannot be exported as a program: torch.export says {said}. It must not let values or "
-            "the number of samples decide what it computes; --format safetensors exports its weights alone"
+            f"the model {own} cannot be exported as a program: torch.export says {said}. What it computes must not "
+            "depend on values or on the number of samples; --format safetensors exports only its weights"
         ) from error
 
 
 def to_torch(recorded: Any) -> bytes:
-    """The file that `torch.export.load` reads."""
+    """Return the content of a file that `torch.export.load` reads."""
     buffer = io.BytesIO()
     torch.export.save(recorded, buffer)
     return buffer.getvalue()
 
 
 def to_onnx(recorded: Any, name: str) -> bytes:
-    """The model in ONNX: from `inputs` to `predictions`, for any number of samples.
+    """Return the model in ONNX, from `inputs` to `predictions`, for any number of samples.
 
     Raises UsageError if the packages are missing, or if an operation has no translation.
     """

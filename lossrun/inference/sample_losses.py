@@ -1,4 +1,4 @@
-"""The metrics that are losses, sample by sample; `metrics.compute_metrics` gives their means."""
+"""Compute losses sample by sample; `metrics.compute_metrics` returns their means."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -17,9 +17,9 @@ _NAMES: Final = frozenset(loss.name for loss in LOSSES)
 
 
 def objective_losses(replica: Replica, outputs: Tensor, samples: Samples) -> Tensor:
-    """The configured loss of each sample before any reduction, (N,).
+    """Return the configured loss of each sample before any reduction, (N,).
 
-    Class weights are included, the weights of samples are not.
+    It includes the weights of classes, but not those of samples.
     """
     objective = replica.objective
     named = (("class_weights", objective.class_weights), ("pos_weight", objective.pos_weight))
@@ -31,9 +31,10 @@ def objective_losses(replica: Replica, outputs: Tensor, samples: Samples) -> Ten
 def sample_losses(
     replica: Replica, preactivations: Tensor, samples: Samples, reading: OutputSpec, names: Iterable[str]
 ) -> dict[str, Tensor]:
-    """The losses among `names` at their plain parameters, each (N,); a regression in original units.
+    """Return the losses among `names` at their default parameters, each (N,); for a regression in original units.
 
-    `preactivations`: of these samples, (N, K).
+    Args:
+        preactivations: (N, K), of these samples.
     """
     parts, task = replica.parts, reading.task
     targets = prepared_targets(

@@ -1,4 +1,4 @@
-"""`lossrun evaluate`: score a run's models again, on any part of its data and at any weights that it has kept."""
+"""`lossrun evaluate`: score a run's models again, on any part of its data and with any weights that it has kept."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,9 +26,16 @@ SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """`seeds`: of each the configured objective as `loss`, and every metric by its plain name; `epochs`: of each the
-    epoch whose weights were scored. `samples`: of the part `split`. `notes`: what else there is to say. `classes`: of
-    several classes or labels, the metrics of each by itself."""
+    """The scores of a run's models.
+
+    Attributes:
+        split: The part of the data.
+        samples: The number of its samples.
+        seeds: {seed: its scores}: the configured objective as `loss`, and every metric by its plain name.
+        epochs: {seed: the epoch whose weights were scored}.
+        classes: The metrics of each class or label, if there are several.
+        notes: Notes about the scores.
+    """
 
     run: str
     split: Split
@@ -41,7 +48,7 @@ class Scores:
     rows: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
     def facts(self) -> dict[str, Any]:
-        """What was scored, in plain values."""
+        """Return what was scored, as plain values."""
         epochs = {str(seed): epoch for seed, epoch in self.epochs.items()}
         what = {"run": self.run, "split": self.split, "checkpoint": self.checkpoint, "samples": self.samples}
         by_class = {"by_class": self.classes.facts()} if self.classes else {}
@@ -58,14 +65,19 @@ def score(
     data_dir: Path | None = None,
     per_sample: bool = False,
 ) -> Scores:
-    """Score every seed. `split` left out: test, or validation where the run has no test data.
+    """Score the model of every seed; a regression in original units.
 
-    checkpoint: "best", "last" or a step. per_sample: `rows` holds one row per sample and seed: id, seed, target,
-    prediction and its probabilities or outputs, `loss` and every loss of the task, unreduced; `weight` where
-    samples have one, or a class is ignored: 0 for what counts in no metric.
+    Args:
+        split: The part of the data; by default test, or validation if the run has no test data.
+        checkpoint: "best", "last" or a step.
+        per_sample: Whether to return `rows`, one for each sample and seed: id, seed, target, prediction and its
+            probabilities or outputs, `loss` and every loss of the task, unreduced. If samples have weights or a class
+            is ignored, also `weight`, which is 0 for samples that do not count.
 
-    Regression is in original units. Raises UsageError for a part or a checkpoint that does not exist, DataError if the
-    data are no longer those of the run, and RunError if the run cannot be read.
+    Raises:
+        UsageError: For a part or a checkpoint that does not exist.
+        DataError: If the data are no longer those of the run.
+        RunError: If the run cannot be read.
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"--split {split}: unknown part; expected one of {', '.join(SPLITS)}")
@@ -104,7 +116,7 @@ def score(
 
 
 def _constant_note(trained: Trained, part: Split, seeds: Mapping[int, Mapping[str, float]]) -> str:
-    """What to say if one answer for every sample would score as well, in the mean over seeds; "" if not."""
+    """Return a note if the same answer for every sample would score as well, in the mean over seeds; otherwise ""."""
     each = []
     for seed in seeds:
         data = trained.data(seed)
@@ -118,7 +130,7 @@ def _constant_note(trained: Trained, part: Split, seeds: Mapping[int, Mapping[st
 
 
 def _judging(replica: Replica, part: Split) -> Samples:
-    """The samples of the part.
+    """Return the samples of the part.
 
     Held-out targets decide which metrics are defined; when training samples are scored, their targets decide.
     """
@@ -149,9 +161,10 @@ def _sample_rows(
 
 
 def target_columns(targets: Tensor, parts: Parts, reading: OutputSpec, names: Sequence[str]) -> dict[str, list[Any]]:
-    """`target`, a class by its name or a number in original units; several have a column each.
+    """Return the column `target`, a class by its name or a number in original units, or a column for each target.
 
-    `names`: see `names_of`.
+    Args:
+        names: See `names_of`.
     """
     if reading.task == "regression":
         originals = targets.double() * parts.target_std + parts.target_mean
@@ -165,9 +178,9 @@ def target_columns(targets: Tensor, parts: Parts, reading: OutputSpec, names: Se
 def prediction_columns(
     preactivations: Tensor, parts: Parts, reading: OutputSpec, names: Sequence[str]
 ) -> dict[str, list[Any]]:
-    """`prediction`: a class by its name, or a number in original units.
+    """Return the column `prediction`: a class by its name, or a number in original units.
 
-    Next to a class `p_<class>`, or `output_<class>` if the model gives no probabilities.
+    Classes also have columns `p_<class>`, or `output_<class>` if the model has no probabilities.
     """
     predicted = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
     if reading.task == "regression":
@@ -187,12 +200,12 @@ def prediction_columns(
 
 
 def decisions(preactivations: Tensor, reading: OutputSpec) -> Tensor:
-    """The class of each sample, (N,); binary and multilabel: 0 or 1 for each output, (N, K); as accuracy counts it."""
+    """Return the predicted class of each sample, (N,), or 0 or 1 for each label, (N, K), as accuracy counts them."""
     if reading.task == "multiclass":
         return preactivations.argmax(dim=1)
     if reading.output == "softmax":
         return (preactivations.softmax(dim=1) > 0.5).long()
-    # For outputs trained towards 0 and 1 the middle decides, for logits and margins the sign.
+    # Outputs trained towards 0 and 1 decide at 0.5, logits and margins at 0.
     plain = reading.output == "none" and reading.reads_as == "mean"
     return (preactivations > (0.5 if plain else 0)).long()
 
@@ -202,20 +215,20 @@ def gives_probabilities(reading: OutputSpec) -> bool:
 
 
 def names_of(trained: Trained) -> tuple[str, ...]:
-    """The names of the classes, or of several target columns; () if they have none."""
+    """Return the names of the classes, or of several target columns; () if they have no names."""
     data = trained.data(trained.config.seeds[0])
     columns = data.layout.targets if data.layout.columns else ()
     return data.classes or (columns if len(columns) > 1 else ())
 
 
 def labels_of(reading: OutputSpec, names: Sequence[str]) -> list[str]:
-    """The classes' names, or their numbers."""
+    """Return the names of the classes, or their indices."""
     count = 2 if reading.task == "binary" else reading.outputs
     return list(names) or [str(number) for number in range(count)]
 
 
 def _numbered(name: str, values: Tensor, names: Sequence[str]) -> dict[str, list[Any]]:
-    """A column for each of (N, K); several are told apart by names or numbers."""
+    """Return a column for each of K values, (N, K); the names of several columns end in names or numbers."""
     count = values.shape[1]
     labels = names or range(count)
     return {f"{name}_{labels[k]}" if count > 1 else name: values[:, k].tolist() for k in range(count)}

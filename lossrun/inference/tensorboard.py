@@ -1,4 +1,4 @@
-"""Writes the history as TensorBoard's event files, epoch by epoch or afterwards. Only this imports TensorBoard."""
+"""Write the history as TensorBoard's event files, during a run or afterwards. Only this module imports TensorBoard."""
 
 import os
 import re
@@ -16,21 +16,22 @@ from lossrun.records.recorded import RecordedRun
 
 _PART: Final = re.compile("(train|val|test)_(?!seconds)")
 _NAME: Final = re.compile(r"events\.out\.tfevents\.(\d+)\.")
-_KEYS: Final = ("seed", "step")  # what a row is about; the rest is measured
+_KEYS: Final = ("seed", "step")  # these identify a row; its other columns are values
 
 
 class EventFiles:
-    """Writes rows of the history: a value's step is the optimizer's updates done, its tag `train/loss`, `val/accuracy`,
-    `learning_rate` and so on. Values are kept in single precision, as TensorBoard does.
+    """Event files of a history.
 
-    Each seed is a run of its own, `<folder>/seed<N>`, so that their curves lie in one picture; a lone one `<folder>`.
+    The step of a value is the number of optimizer updates; its tag is `train/loss`, `val/accuracy`, `learning_rate` and
+    so on. TensorBoard stores values in single precision. Each seed is a separate run, `<folder>/seed<N>`, so that their
+    curves are in one picture; a single seed is in `<folder>`.
     """
 
     def __init__(self, folder: Path, seeds: Iterable[int]) -> None:
-        """Open the files. TensorBoard ignores what older event files in the folder hold: to go on with a run, add its
-        history first.
+        """Open the files. They replace older event files in the folder: to continue a run, add its history first.
 
-        Raises UsageError where TensorBoard is not installed, or the folder cannot be written.
+        Raises:
+            UsageError: If TensorBoard is not installed, or the folder cannot be written.
         """
         _require_package()
         several = list(seeds)
@@ -42,7 +43,7 @@ class EventFiles:
             self._opened = opened.pop_all()
 
     def add(self, rows: Iterable[Mapping[str, Any]], wall_time: float | None = None) -> None:
-        """The rows of an epoch. `wall_time`: seconds since 1970; None for now."""
+        """Add the rows of an epoch; `wall_time` is in seconds since 1970, None for now."""
         now = time.time() if wall_time is None else wall_time
         for row in rows:
             for name, value in row.items():
@@ -64,10 +65,10 @@ class _EventFile:
     """An event file that TensorBoard reads after all event files already in its folder, and that replaces their values.
 
     TensorBoard reads the files of a folder in the order of their names, and a name begins with the second in which the
-    file was made. torch's SummaryWriter takes that second from the clock alone, so of two files made within one second
-    either may be read last, and so may a file made before the clock was set back. The older file would then replace
-    the values of the newer one. Here the second is at least one more than that of the newest file in the folder, even
-    if this lies in the future: only the name says so, and the events bear the time of the clock.
+    file was made. torch's SummaryWriter takes that second from the clock. If two files are made within one second, or
+    the clock was set back, the older file may be read last and replace the values of the newer one. Here the second is
+    at least one more than that of the newest file in the folder, even if it is in the future. This concerns only the
+    name; events have the time of the clock.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -81,7 +82,7 @@ class _EventFile:
         self._file = (folder / name).open("xb")
         self._records = RecordWriter(self._file)
         self._add(wall_time=time.time(), file_version="brain.Event:2")
-        # Has TensorBoard forget the values of older files from this step on.
+        # From this step on, TensorBoard forgets the values of older files.
         self._add(wall_time=time.time(), step=0, session_log=SessionLog(status=SessionLog.START))
         self.flush()
 
@@ -110,7 +111,7 @@ class _EventFile:
 
 
 def tag(column: str) -> str:
-    """`val_accuracy` -> `val/accuracy`: TensorBoard groups curves by what comes before the slash."""
+    """Return the tag of a column, such as `val/accuracy`: TensorBoard groups curves by the part before the slash."""
     return _PART.sub(r"\1/", column, count=1)
 
 
@@ -132,8 +133,7 @@ def write_history(run: RecordedRun, folder: Path) -> None:
 
 
 def add_history(files: EventFiles, rows: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]) -> None:
-    """The rows of a run. The time of an epoch is the run's start, by its ledger's events, and the seconds trained until
-    then."""
+    """Add the rows of a run. The time of an epoch is the start of the run plus the seconds of training."""
     started = next((event["time"] for event in events if event["event"] == "started"), None)
     now = datetime.fromisoformat(started).timestamp() if started else 0.0
     epochs: dict[int, list[Mapping[str, Any]]] = {}

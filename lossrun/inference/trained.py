@@ -65,7 +65,7 @@ class Trained:
         return self.experiment.data[seed]
 
     def prepared(self, seed: int) -> RecordedPreparation:
-        """What prediction needs to know about the seed's data."""
+        """Return what prediction needs to know about the seed's data."""
         return prepared.of_run(self.recorded).get(seed) or RecordedPreparation.of(self.data(seed))
 
 
@@ -116,14 +116,14 @@ def find_trained(path: Path, data_dir: Path | None = None, *, with_samples: bool
 
 
 def _without_samples(run: RecordedRun, known: Mapping[int, RecordedPreparation]) -> Experiment:
-    """The experiment as far as it is known without reading the data."""
+    """Return the experiment as far as it is known without reading the data."""
     directory = whereabouts.code_place(run).directory
     reading = from_mapping(run.config, directory, name=str(RunDirectory(run.path).config_path))
     facts = known[reading.config.seeds[0]].facts
     forms = {id(one.form): one.form.without_samples(reading.config.dataset.name) for one in known.values()}
     config = resolve(reading.config, facts)
     if config.loss.parameters.get("class_weights") == "balanced":
-        # Balanced weights follow from the samples, and a prediction needs no loss.
+        # Balanced weights need the samples, but a prediction needs no loss.
         config = replace(config, loss=config.loss.replace(class_weights=None))
     data = {seed: forms[id(one.form)] for seed, one in known.items()}
     return Experiment(reading, config, facts, data, whereabouts.data_folder(run, default_data_dir()), ())
@@ -144,11 +144,16 @@ def model(trained: Trained, checkpoint: str = BEST, seed: int | None = None) -> 
 def models(
     trained: Trained, checkpoint: str, seeds: Sequence[int], missing: Callable[[str], None] | None = None
 ) -> Iterator[TrainedModel]:
-    """Each seed's model, one after the other: at its "best" weights, at the "last" ones, or at those after a step.
+    """Yield the model of each seed, one after the other.
 
-    `missing(reason)` is called for each seed whose weights cannot be read, if there are others, and for a last
-    checkpoint that cannot be read, if there is an earlier one; without `missing` these are errors. Raises UsageError
-    for a checkpoint that does not exist, CheckpointError if weights cannot be read or do not fit.
+    Args:
+        checkpoint: "best", "last", or a step after which weights were saved.
+        missing: Called with the reason if the weights of a seed cannot be read and there are other seeds, or if the
+            last checkpoint cannot be read and there is an earlier one. Without it these are errors.
+
+    Raises:
+        UsageError: For a checkpoint that does not exist.
+        CheckpointError: If weights cannot be read or do not fit.
     """
     run, config = RunDirectory(trained.recorded.path), trained.config
     state = _state(trained.recorded, checkpoint, missing)
@@ -178,7 +183,7 @@ def models(
 
 @torch.no_grad()
 def forward(replica: Replica, samples: Samples) -> tuple[Tensor, Tensor]:
-    """Outputs and pre-activations of all samples, (N, K); dropout off, batch norm at its running statistics."""
+    """Return outputs and pre-activations, (N, K), without dropout and with the running statistics of batch norm."""
     with evaluating(replica.network):
         batches = [replica.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, EVALUATION_BATCH)]
     outputs, preactivations = zip(*batches, strict=True)
@@ -186,7 +191,7 @@ def forward(replica: Replica, samples: Samples) -> tuple[Tensor, Tensor]:
 
 
 def _at_home(config: Config, directory: Path) -> tuple[Config, list[str]]:
-    """The config with a device that is available here, and what to say about it."""
+    """Return the config with a device that is available here, and notes about it."""
     try:
         build.workplace(config, directory)
     except UsageError:
@@ -197,7 +202,7 @@ def _at_home(config: Config, directory: Path) -> tuple[Config, list[str]]:
 
 
 def _state(recorded: RecordedRun, checkpoint: str, missing: Callable[[str], None] | None) -> Checkpoint | None:
-    """The full state that is asked for.
+    """Return the requested full state.
 
     For the best weights it is the newest one, which holds what a loss has learned; None if no checkpoint can be read,
     because most losses learn nothing.
@@ -221,7 +226,7 @@ def _state(recorded: RecordedRun, checkpoint: str, missing: Callable[[str], None
             unreadable = f"the last checkpoint cannot be read ({'; '.join(skipped)})"
             if missing is None:
                 raise CheckpointError(f"{unreadable}; {path.name} can: --checkpoint {found.metadata['step']}")
-            missing(f"{unreadable}; {path.name} is taken instead")
+            missing(f"{unreadable}; {path.name} is used instead")
         return found
     by_step = {int(path.name.split("-")[1]): path for path in checkpoints.candidates(run.checkpoints)}
     if not checkpoint.isdecimal() or int(checkpoint) not in by_step:
@@ -242,7 +247,7 @@ def _state(recorded: RecordedRun, checkpoint: str, missing: Callable[[str], None
 def _tensors_of(
     run: RunDirectory, seed: int, checkpoint: str, state: Checkpoint | None, best: Mapping[int, BestWeights]
 ) -> tuple[dict[str, np.ndarray], int, int]:
-    """The seed's tensors by their names in a checkpoint, and the epoch and step after which they were saved."""
+    """Return the seed's tensors by their names in a checkpoint, and the epoch and step after which they were saved."""
     tensors: dict[str, np.ndarray] = {}
     facts: Mapping[str, Any] = {}
     if state is not None:
@@ -256,12 +261,12 @@ def _tensors_of(
             if not name.startswith("epoch.")
         }
     if checkpoint != BEST:
-        # A checkpoint at the end of an epoch stands at the beginning of the next one.
+        # The position of a checkpoint at the end of an epoch is the beginning of the next one.
         return tensors, facts["epoch"] - (0 if facts["epoch_samples"] else 1), facts["step"]
     if seed not in best:
         raise CheckpointError(
-            f"{run.name}, seed {seed}: there are no best weights, as no epoch had a finite result; --checkpoint last "
-            "takes the last state that was saved"
+            f"{run.name}, seed {seed}: there are no best weights, because no epoch had a finite result; --checkpoint "
+            "last uses the last saved state"
         )
     tensors = {name: array for name, array in tensors.items() if not name.startswith("model.")}
     tensors |= {f"model.{name}": array for name, array in best[seed].tensors.items()}

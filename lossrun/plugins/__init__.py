@@ -1,1 +1,1 @@
-"""The user's own components: finding, loading and checking them, without torch."""
+"""Find, load and check the user's own components, without torch."""

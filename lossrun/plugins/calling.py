@@ -1,4 +1,4 @@
-"""Calling a user's code: whatever it raises is told as the user's, with the line of the user's file."""
+"""Call a user's code, and report what it raises as an error of that code, with the line in the user's file."""
 
 import traceback
 from collections.abc import Iterator
@@ -23,10 +23,14 @@ def users_code(
     smaller: str = SMALLER,
     fix: str = "",
 ) -> Iterator[None]:
-    """Raises an error of the `kind` for anything that the block raises, SystemExit included.
+    """Turn anything that the block raises, SystemExit included, into one error of the `kind`.
 
-    It says `what` failed, as `loss: mine:robust`; `raised`, before the name of the user's exception; or that there was
-    not enough memory, `doing` what, and how to need less. `fix`: behind any other exception.
+    Args:
+        what: What failed, such as `loss: mine:robust`.
+        raised: The words before the name of the user's exception.
+        doing: What needed too much memory, if there was too little.
+        smaller: How to need less memory.
+        fix: What to do about any other exception.
     """
     try:
         yield

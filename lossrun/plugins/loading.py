@@ -1,4 +1,4 @@
-"""A user's own components, named `package.module:attribute`."""
+"""Load a user's own components, which a config names as `package.module:attribute`."""
 
 import importlib
 import inspect
@@ -22,18 +22,20 @@ _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD
 _NAMED: Final = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 # Parameters that lossrun reads itself.
 _OURS: Final = {"model": ("output",), "loss": ("inputs", "reduction")}
-# What people call the targets.
+# Names that people give to targets.
 _TARGETS: Final = {"y_true", "target", "targets", "true", "truth", "label", "labels", "y"}
-# Of each module that was loaded here: its source when it was imported, which is what runs, whatever was written since.
+# For each loaded module, its source when it was imported. This source runs, even if the file has changed since.
 _SOURCES: Final[dict[str, dict[str, str | None]]] = {}
 
 
 def load_plugin(spec: str, config_dir: Path) -> Any:
-    """The attribute that `module:attribute` names, the module being looked for in `config_dir` first.
+    """Return the attribute that `module:attribute` names; the module is searched in `config_dir` first.
 
-    A module whose source has changed since it was imported is imported anew. sys.path is as before afterwards, so a
-    module must import its neighbours at its top. Raises UsageError where the module or the attribute is missing, or
-    importing fails.
+    A module whose source has changed is imported again. sys.path is restored afterwards, so a module must import
+    modules of the same folder at its top.
+
+    Raises:
+        UsageError: If the module or the attribute is missing, or importing fails.
     """
     module_name, _, attribute = spec.partition(":")
     if not all(part.isidentifier() for part in [*module_name.split("."), attribute]) or module_name.endswith(".py"):
@@ -41,7 +43,7 @@ def load_plugin(spec: str, config_dir: Path) -> Any:
             f"{spec}: not a name of the form package.module:attribute; write it so, without .py or slashes"
         )
     folder = config_dir.resolve()
-    # Neighbours first: they are known by the module that is to be forgotten.
+    # Forget the modules that it imports first, because the module itself says which they are.
     _forget_neighbours(module_name, folder)
     _forget_namesake(_top(module_name), folder)
     module = _imported(module_name, spec, folder)
@@ -50,18 +52,18 @@ def load_plugin(spec: str, config_dir: Path) -> Any:
         return getattr(module, attribute)
     except AttributeError as error:
         public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
-        # What it only imports is seldom meant.
+        # A name that the module only imports is rarely meant.
         own = [name for name, value in public.items() if getattr(value, "__module__", None) == module.__name__]
         near = nearest_first(attribute, own or list(public), "public name", "there")
         raise UsageError(f"{spec}: {module.__file__ or module_name} has no {attribute}{near}") from error
 
 
 def _imported(module_name: str, spec: str, folder: Path) -> ModuleType:
-    with users_code(f"{spec}: importing {module_name}", fix="; mend the module"), _searched_first(folder):
+    with users_code(f"{spec}: importing {module_name}", fix="; fix the module"), _searched_first(folder):
         try:
             return importlib.import_module(module_name)
         except ModuleNotFoundError as error:
-            # The module itself, or a package that it is said to be in: not one that it imports.
+            # The module itself or its package is missing, not a module that it imports.
             if not f"{module_name}.".startswith(f"{error.name}."):
                 raise
             missing = error
@@ -73,19 +75,18 @@ def _imported(module_name: str, spec: str, folder: Path) -> ModuleType:
 
 
 def loaded_plugin(spec: str) -> Any:
-    """The attribute that `load_plugin` gave for `spec` last."""
+    """Return the attribute that `load_plugin` last returned for `spec`."""
     module_name, _, attribute = spec.partition(":")
     return getattr(sys.modules[module_name], attribute)
 
 
 def loaded_sources(spec: str) -> dict[str, str | None]:
-    """The source that `load_plugin` imported for `spec`: {module: beginning of its file's SHA-256}, as read_sources."""
+    """Return the sources that `load_plugin` imported for `spec`, as `read_sources` does."""
     return _SOURCES.get(spec.partition(":")[0], {})
 
 
 def own_files(config: Config) -> dict[str, Path]:
-    """{relative path: file} of the modules that the user's own components were imported from, installed ones left
-    out."""
+    """Return {relative path: file} of the user's own modules, without installed ones."""
     choices = (config.dataset, config.model, config.loss, config.optimizer)
     modules = dict.fromkeys(choice.name.partition(":")[0] for choice in choices if choice.is_plugin)
     return {name: path for module in modules for name, path in files_to_keep(module).items()}
@@ -115,16 +116,19 @@ def _texts(value: Any) -> Iterator[str]:
 def _is_left(path: Path, modules: set[Path]) -> bool:
     try:
         return path.is_file() and path.resolve() not in modules
-    except (OSError, ValueError):  # no name of a file
+    except (OSError, ValueError):  # not the name of a file
         return False
 
 
 def own_component(kind: str, choice: Choice, config_dir: Path) -> tuple[Any, dict[str, Any]]:
-    """A user's model, loss or optimizer, and the parameters that are its own, checked against its signature. Raises
-    UsageError."""
+    """Return a user's model, loss or optimizer, and its own parameters, checked against its signature.
+
+    Raises:
+        UsageError: If it cannot be loaded, or takes other parameters.
+    """
     function = load_plugin(choice.name, config_dir)
     own = {name: value for name, value in choice.parameters.items() if name not in _OURS.get(kind, ())}
-    # A class of losses is made from its parameters alone; all else is called with two things of ours first.
+    # A class of a loss is called with its parameters only; everything else gets two arguments from lossrun first.
     leading = 0 if kind == "loss" and isinstance(function, type) else 2
     check_arguments(function, own, leading, f"{kind} {choice.name}")
     if kind == "loss" and leading:
@@ -133,27 +137,31 @@ def own_component(kind: str, choice: Choice, config_dir: Path) -> tuple[Any, dic
 
 
 def _check_order(loss: Callable[..., Any], name: str) -> None:
-    """A loss of Keras is called with the targets first. Raises UsageError for one that names them so."""
+    """Raise UsageError for a loss whose names say that it takes targets first, as in Keras."""
     with suppress(TypeError, ValueError):
         first, second = [*inspect.signature(loss).parameters][:2]
         if first.lower() in _TARGETS and second.lower() not in _TARGETS:
             raise UsageError(
                 f"loss {name}: takes ({first}, {second}), targets first; lossrun calls loss(outputs, targets), as "
-                f"torch does: swap the two"
+                "torch does: swap the two"
             )
 
 
 def check_arguments(function: Callable[..., Any], parameters: Mapping[str, Any], leading: int, what: str) -> None:
-    """Whether `function(<leading positional arguments>, **parameters)` is a possible call.
+    """Check that `function(<leading positional arguments>, **parameters)` is a possible call.
 
-    `what` names the component in messages. Raises UsageError, naming every wrong or missing parameter.
+    Args:
+        what: What messages call the component.
+
+    Raises:
+        UsageError: With every wrong or missing parameter.
     """
     if not callable(function):
         raise UsageError(f"{what}: is a {type(function).__name__}; expected a function or a class")
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
-        return  # Built into C without a signature: the call itself will tell.
+        return  # Functions written in C may have no signature; then only the call itself can show.
     positional = [p for p in signature.parameters.values() if p.kind in _POSITIONAL]
     takes_any = any(p.kind is Parameter.VAR_POSITIONAL for p in signature.parameters.values())
     if len(positional) < leading and not takes_any:
@@ -184,9 +192,9 @@ def _has_no_default(parameter: Parameter) -> bool:
 def _searched_first(folder: Path) -> Iterator[None]:
     before, writes_none = list(sys.path), sys.dont_write_bytecode
     sys.path.insert(0, str(folder))
-    # Compiled files go by the second: of a source changed twice in one, they would give the code of the first change.
+    # Compiled files have a resolution of a second. If a source changes twice in it, they would hold the first change.
     sys.dont_write_bytecode = True
-    # A module written a moment ago may not be in the importer's listing of the folder.
+    # The importer may have listed the folder before a new module was written.
     importlib.invalidate_caches()
     try:
         yield
@@ -196,9 +204,10 @@ def _searched_first(folder: Path) -> Iterator[None]:
 
 
 def _forget_namesake(top: str, folder: Path) -> None:
-    """Make way for the `top` in `folder` where another folder's module of that name was imported before.
+    """Forget a module `top` that was imported from another folder, so that the one in `folder` can be imported.
 
-    Raises UsageError where that other one is installed: replacing it would break whoever uses it.
+    Raises:
+        UsageError: If the other module is installed; replacing it would break the code that uses it.
     """
     loaded = sys.modules.get(top)
     if loaded is None or not _is_hidden(top, folder):
@@ -206,14 +215,14 @@ def _forget_namesake(top: str, folder: Path) -> None:
     installed = PathFinder.find_spec(top)
     if top in sys.stdlib_module_names or (installed is not None and _origin(installed) == _origin(loaded.__spec__)):
         raise UsageError(
-            f"{folder / top}: a module named {top} is in use already, from "
+            f"{folder / top}: a module named {top} is already in use, from "
             f"{getattr(loaded, '__file__', None) or 'Python itself'}; rename yours"
         )
     _forget({top})
 
 
 def _forget_neighbours(module_name: str, folder: Path) -> None:
-    """Make way for modules that `module_name` may import: those changed since, and namesakes from another folder."""
+    """Forget modules that `module_name` may import: changed ones, and those with the same name in another folder."""
     known = _SOURCES.get(module_name, {})
     stale: set[str] = set()
     if module_name in sys.modules and known != read_sources(module_name):
@@ -225,13 +234,13 @@ def _forget_neighbours(module_name: str, folder: Path) -> None:
 
 
 def _is_hidden(top: str, folder: Path) -> bool:
-    """Whether `folder` has a module of that name which another one, imported already, stands in the way of."""
+    """Return whether `folder` has a module `top`, but another module of that name has been imported."""
     here, loaded = PathFinder.find_spec(top, [str(folder)]), sys.modules.get(top)
     return here is not None and loaded is not None and _origin(here) != _origin(loaded.__spec__)
 
 
 def _is_own(name: str) -> bool:
-    """Whether a module is the user's and may be imported again; one of an installed package may be in use elsewhere."""
+    """Return whether a module is the user's, so that it may be imported again. Installed ones may be in use."""
     spec = getattr(sys.modules.get(name), "__spec__", None)
     return bool(spec and spec.has_location and spec.origin and not is_installed(Path(spec.origin)))
 
@@ -247,5 +256,5 @@ def _top(module_name: str) -> str:
 
 
 def _origin(spec: ModuleSpec | None) -> str | list[str] | None:
-    """The file of a module, or the folders of a package without `__init__.py`."""
+    """Return the file of a module, or the folders of a package without `__init__.py`."""
     return (spec.origin or list(spec.submodule_search_locations or ())) if spec else None

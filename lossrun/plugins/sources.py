@@ -1,4 +1,4 @@
-"""Which source a user's own component was run with: its module, and whatever that imports from the same folder."""
+"""Read the source of a user's own component: its module, and the modules that it imports from the same folder."""
 
 import ast
 import hashlib
@@ -11,24 +11,25 @@ from importlib.util import resolve_name
 from pathlib import Path
 from typing import Final
 
-# Of the SHA-256 in hexadecimal: enough to tell sources apart, few enough to be shown.
+# Hexadecimal digits of the SHA-256: enough to distinguish sources, and few enough to be shown.
 DIGITS: Final = 16
 
 
 def read_sources(module_name: str) -> dict[str, str | None]:
-    """{module: beginning of the SHA-256 of its file} of an imported module, sorted by name; None where there is no file
-    to read.
+    """Return {module: beginning of the SHA-256 of its file}, sorted by name; None for a module without a readable file.
 
-    With it come its packages and, through all imports written in the files, the modules that lie in the same folder. An
-    installed module stands for itself alone: its neighbours change with its version. Modules that a file imports by a
-    computed name are not seen.
+    Next to the module itself, these are its packages and all modules of the same folder that the files import, directly
+    or not. For an installed module it is only the module, because the others change with its version. Modules that are
+    imported by a computed name are not found.
     """
     return {name: _digest(path) for name, path in sorted(_files(module_name).items())}
 
 
 def files_to_keep(module_name: str) -> dict[str, Path]:
-    """{relative path: file} of an imported module and what it imports from the same folder: in a folder of their own
-    they can be imported again. Empty for an installed one."""
+    """Return {relative path: file} of a module and what it imports from its folder; {} for an installed module.
+
+    Copied to another folder, they can be imported again.
+    """
     found = {name: path for name, path in _files(module_name).items() if path and not is_installed(path)}
     return {
         f"{name.replace('.', '/')}{'/__init__' if path.stem == '__init__' else ''}{path.suffix}": path
@@ -46,7 +47,7 @@ def texts_in(path: Path) -> list[str]:
 
 
 def is_installed(path: Path) -> bool:
-    """Whether a file belongs to Python itself or was put among the installed packages."""
+    """Return whether a file belongs to Python or to an installed package."""
     paths = sysconfig.get_paths()
     packages = [paths["purelib"], paths["platlib"], *site.getsitepackages(), site.getusersitepackages()]
     return any(path.is_relative_to(folder) for folder in packages) or (
@@ -55,7 +56,7 @@ def is_installed(path: Path) -> bool:
 
 
 def _files(module_name: str) -> dict[str, Path | None]:
-    """The file of each module, None where there is none."""
+    """Return the file of each module; None for a module without one."""
     path = _file_of(sys.modules[module_name].__spec__)
     if path is None or is_installed(path):
         return {module_name: path}
@@ -75,7 +76,7 @@ def _files(module_name: str) -> dict[str, Path | None]:
 
 
 def _spec_in(root: Path, name: str) -> ModuleSpec | None:
-    """Where a dotted name leads from the folder `root`; None where nowhere, or where another module has that name."""
+    """Find a dotted name from the folder `root`; None if it is not there, or another module has that name."""
     if name.partition(".")[0] == "lossrun":
         return None
     locations: list[str] | None = [str(root)]
@@ -93,7 +94,7 @@ def _spec_in(root: Path, name: str) -> ModuleSpec | None:
 
 
 def _imports(path: Path, package: str) -> Iterator[str]:
-    """The dotted names that a source file imports; what stands after `from x import` may be a module as well."""
+    """Yield the dotted names that a source file imports; a name after `from x import` may be a module too."""
     try:
         tree = ast.parse(path.read_bytes() if path.suffix == ".py" else b"")
     except (OSError, SyntaxError, ValueError):

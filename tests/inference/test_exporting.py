@@ -163,7 +163,7 @@ def test_the_architecture_beside_the_weights(laboratory: Laboratory) -> None:
     assert (facts["classes"], facts["seed"], facts["task"]) == (["high", "low"], 6, "binary")
     assert facts["model"] | {"hidden": [8], "activation": "tanh"} == facts["model"]
     readme = (laboratory.folder / "out" / "README.md").read_text()
-    for word in ("seed 6", "size, colour=blue, colour=red", "The probability of yes (low)"):
+    for word in ("seed 6", "size, colour=blue, colour=red", "The probability of class 1 (low)"):
         assert word in readme
 
 

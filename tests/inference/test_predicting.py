@@ -78,7 +78,7 @@ def test_a_table_that_does_not_fit_is_told_by_its_place(laboratory: Laboratory, 
             predict(priced.path, write(folder / "new.csv", lines, header))
         return str(error.value)
 
-    assert "new.csv: no column area; the model wants rooms, city, area; did you mean its aera?" in refused(
+    assert "new.csv: no column area; the model needs rooms, city, area; did you mean its aera?" in refused(
         ["3,Oslo,5"], "rooms,city,aera"
     )
     assert "new.csv:3: column city: 'Paris' did not occur in training; expected one of Bern, Oslo, Rome" in refused(

@@ -193,7 +193,7 @@ def test_a_run_that_was_stopped_and_a_newest_checkpoint_that_is_damaged(laborato
     assert others
     found = score(run.path, split="validation", checkpoint="last")
     assert found.epochs[0] < 3
-    assert any(newest.name in note and f"{others[0].name} is taken instead" in note for note in found.notes)
+    assert any(newest.name in note and f"{others[0].name} is used instead" in note for note in found.notes)
     with pytest.raises(CheckpointError, match=r"the last checkpoint cannot be read .*: --checkpoint \d+"):
         predict(run.path, np.ones((2, 4), np.float32), checkpoint="last")
 

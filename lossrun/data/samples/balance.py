@@ -1,4 +1,4 @@
-"""Which classes the data hold. A class that one part alone lacks is for the rule `missing_class` to tell of."""
+"""Check which classes have samples. The lint rule `missing_class` reports a class that is missing in one part."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,14 +9,18 @@ from lossrun.catalog.declaration import Task
 from lossrun.data.samples.dataset import Part, class_counts
 from lossrun.errors import DataError
 
-# Of class names in a note.
+# Names of classes in a note.
 SHOWN: Final = 5
 
 
 def class_notes(parts: Mapping[str, Part], task: Task, target_size: int, classes: tuple[str, ...]) -> tuple[str, ...]:
-    """What to know of classes without a sample. `classes`: their names, () where they have none.
+    """Return notes about classes without a sample.
 
-    Raises DataError where all training samples are of one class and there is nothing to tell apart.
+    Args:
+        classes: Their names; () if they have no names.
+
+    Raises:
+        DataError: If all training samples belong to one class.
     """
     if task == "regression":
         return ()

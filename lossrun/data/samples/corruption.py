@@ -1,4 +1,4 @@
-"""Damage on purpose, to training targets only: wrong labels, outliers."""
+"""Damage training targets on purpose: wrong labels, outliers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +14,13 @@ from lossrun.errors import DataError
 def corrupt(
     targets: np.ndarray, task: Task, target_size: int, asked: Mapping[str, Any]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Damaged copies of the targets, and what was done in words.
+    """Return damaged copies of the targets, and notes on what was done.
 
-    `asked`: label_noise and outliers (shares), outlier_scale, seed. Raises DataError where the task has no such damage.
+    Args:
+        asked: label_noise and outliers (shares), outlier_scale, seed.
+
+    Raises:
+        DataError: If the task cannot have such damage.
     """
     notes: list[str] = []
     if asked["label_noise"]:
@@ -35,9 +39,9 @@ def corrupt(
 
 
 def replace_labels(targets: np.ndarray, task: Task, classes: int, share: float, seed: int) -> np.ndarray:
-    """round(share * N) labels replaced, each by a different class, all others equally likely; 0 and 1 are swapped.
+    """Replace round(share * N) labels by another class, each equally likely; 0 and 1 are swapped.
 
-    Multilabel: that share of the cells.
+    For multilabel it is this share of the cells.
     """
     rng = generator(seed, DataStream.LABEL_NOISE)
     damaged = targets.copy()
@@ -50,9 +54,10 @@ def replace_labels(targets: np.ndarray, task: Task, classes: int, share: float, 
 
 
 def displace(targets: np.ndarray, share: float, scale: float, seed: int) -> np.ndarray:
-    """round(share * N * K) of the targets (N, K) moved up or down by `scale` standard deviations of their column.
+    """Move round(share * N * K) of the targets, (N, K), up or down by `scale` standard deviations of their column.
 
-    Raises DataError where a column has no deviation to move by: it is constant, or there is but one sample.
+    Raises:
+        DataError: If a column has no standard deviation, because it is constant or there is only one sample.
     """
     if len(targets) < 2:
         raise DataError(

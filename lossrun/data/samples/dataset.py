@@ -1,4 +1,4 @@
-"""The types of the room: what a user's function returns, and what training gets."""
+"""The types of this room: what a user's function returns, and what training gets."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +18,12 @@ BLOCK: Final = 16_384  # samples moved at a time
 class Dataset:
     """What a user's own dataset function returns.
 
-    Each part is (inputs, targets) or, as in Keras, (inputs, targets, weights): arrays, CPU tensors or lists, one row
-    per sample. A weight says how much its sample counts, in the loss and in every metric; it is at least 0. A part left
-    out is split off from `train` as for any dataset. `classes` names the classes; integer labels are then indices into
-    it.
+    Each part is (inputs, targets) or, as in Keras, (inputs, targets, weights): arrays, CPU tensors or lists, with one
+    row per sample. Weights are at least 0 and weight the samples in the loss and in every metric. A part that is left
+    out is split off from `train`, as for any dataset.
+
+    Attributes:
+        classes: The names of the classes; integer labels are then indices into it.
     """
 
     train: tuple[Any, ...]
@@ -47,11 +49,10 @@ class Scaling:
         return cls(np.array(0.0), np.array(divisor))
 
     def apply(self, raw: np.ndarray, precision: Any = np.float32) -> np.ndarray:
-        """(N, ...) in original units -> the same shape, scaled, and rounded to `precision` last; `raw` itself where
-        nothing is to be done."""
+        """Return numbers in original units, (N, ...), scaled and then rounded to `precision`, or `raw` itself."""
         if not np.any(self.mean) and np.all(self.std == 1):
             return raw.astype(precision, copy=False)
-        # Bytes need no more than float32, which halves the memory of a large image set.
+        # float32 is enough for bytes, and halves the memory of a large image set.
         work = np.float32 if raw.dtype == np.uint8 else np.float64
         scaled = np.empty(raw.shape, precision)
         for start in range(0, len(raw), BLOCK):
@@ -65,11 +66,12 @@ class Scaling:
 class Part:
     """Samples in original units. Arrays may be read-only memory maps.
 
-    inputs: (N, *input_shape), uint8 for pixels, float32 where it holds each number exactly, otherwise float64.
-    targets: multiclass int64 (N,); binary float32 (N, 1) of 0 and 1; multilabel float32 (N, K) of 0 and 1; regression
-    float32 or float64 (N, K), as inputs are.
-    ids: int64 (N,), ascending: the row in the source (a test set of its own counts from 0 itself).
-    weights: float64 (N,), how much each sample counts; None where all count alike.
+    Attributes:
+        inputs: (N, *input_shape): uint8 for pixels, float32 if it holds each number exactly, otherwise float64.
+        targets: For multiclass int64, (N,); for binary float32, (N, 1), of 0 and 1; for multilabel float32, (N, K), of
+            0 and 1; for regression float32 or float64, (N, K), as for inputs.
+        ids: int64, (N,), ascending: the row in the source; a separate test set has its own rows.
+        weights: float64, (N,); None if all samples count the same.
     """
 
     inputs: np.ndarray
@@ -82,7 +84,7 @@ class Part:
 
     @property
     def counted(self) -> np.ndarray:
-        """Its targets, less those of samples that weigh 0."""
+        """The targets, without those of samples of weight 0."""
         return self.targets if self.weights is None else self.targets[self.weights > 0]
 
     def rows(self, index: np.ndarray | slice) -> "Part":
@@ -90,15 +92,16 @@ class Part:
         return Part(self.inputs[index], self.targets[index], self.ids[index], weights)
 
     def sorted_into(self, indices: Sequence[np.ndarray]) -> "list[Part]":
-        """Its samples in several parts, by their ascending indices; every sample is in one. The parts lie in the memory
-        of this one, which is of no use any more: a copy of a large dataset would double what a run needs.
+        """Divide the samples into several parts, by ascending indices, so that every sample is in one part.
 
-        The first indices may be many; the samples of the others are held twice for a moment.
+        The parts use the memory of this one, which must not be used afterwards, because a copy of a large dataset would
+        double the memory of a run. The samples of all parts but the first are copied for a moment, so the first should
+        be the largest.
         """
         first, *others = indices
         for array in (self.inputs, self.targets, self.ids, *(() if self.weights is None else (self.weights,))):
             held_out = [array[index] for index in others]
-            # Forwards nothing is written over that is still to be read.
+            # In ascending order, no sample is overwritten before it is read.
             for start in range(0, len(first), BLOCK):
                 block = first[start : start + BLOCK]
                 array[start : start + len(block)] = array[block]
@@ -113,18 +116,22 @@ class Part:
 class Data:
     """A dataset, ready to train on.
 
-    target_size: classes for multiclass, otherwise columns of the target.
-    classes: their names, () where unknown.
-    input_scaling, target_scaling: fitted on the training part, or fixed (pixels are divided by 255).
-    hashes: part -> SHA-256 (hex) over dtype, shape and bytes of its inputs and targets as used, corruption included.
-    notes: facts worth printing, such as "3 rows with empty cells dropped".
-    layout: where a file has its inputs; means: float64 (D,), what replaced missing numbers, None where none may miss.
-    guessed_from: a word among the targets, where nobody said that words are classes.
-    given: what a file says about the parts of its rows; brought: the parts that came apart from the training part.
-    target_scale: of a regression, of all parts and before any corruption.
-    numbered: a label is the place of its class, also where classes have names. void: samples left out because their
-    label is no class and ignored.
-    input_scale: how large the inputs are for the model. repeated: see DataFacts.
+    Attributes:
+        target_size: The number of classes for multiclass, otherwise of columns of the target.
+        classes: The names of the classes; () if not known.
+        input_scaling, target_scaling: Fitted on the training part, or fixed (pixels are divided by 255).
+        hashes: {part: SHA-256 (hex) of dtype, shape and bytes of its inputs and targets as used, after corruption}.
+        notes: Facts to print, such as "3 rows with empty cells dropped".
+        layout: Where the inputs are in a file.
+        means: float64, (D,), the numbers that replaced missing ones; None if no number may be missing.
+        guessed_from: A word among the targets, if the config does not say that words are classes.
+        given: What a file says about the parts of its rows.
+        brought: The parts that the source has separately from the training part.
+        target_scale: For a regression, the scale of the targets of all parts, before any corruption.
+        numbered: Whether a label is the index of its class, even if classes have names.
+        void: The samples left out because their label is ignored and belongs to no class.
+        input_scale: The scale of the inputs for the model.
+        repeated: As in `DataFacts`.
     """
 
     name: str
@@ -194,12 +201,12 @@ class Data:
 
 
 def summary_of(weights: np.ndarray) -> tuple[float, float, float]:
-    """Least, greatest and sum."""
+    """Return the lowest, the highest and the sum."""
     return float(weights.min()), float(weights.max()), float(weights.sum())
 
 
 def class_counts(targets: np.ndarray, task: Task, target_size: int) -> np.ndarray:
-    """Samples of each class; binary: of no and of yes; multilabel: with each label."""
+    """Return the number of samples of each class (binary: of class 0 and class 1; multilabel: with each label)."""
     if task == "multilabel":
         positive: np.ndarray = targets.sum(axis=0, dtype=np.int64)
         return positive
@@ -207,7 +214,7 @@ def class_counts(targets: np.ndarray, task: Task, target_size: int) -> np.ndarra
 
 
 def class_amounts(part: Part, task: Task, target_size: int) -> tuple[list[float], float]:
-    """What the samples of each class count for, and all of them: their numbers, or where they have weights the sums."""
+    """Return the number of samples, or the sum of their weights, for each class and for all."""
     if part.weights is None:
         return class_counts(part.targets, task, target_size).tolist(), len(part)
     if task == "multilabel":
@@ -220,9 +227,14 @@ def class_amounts(part: Part, task: Task, target_size: int) -> tuple[list[float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SplitColumn:
-    """What each sample of the training source says about its part. `by`: "column" (the values are parts), "groups" (no
-    value in two parts) or "order" (the last ones are held out). `name`: of the column or array; `place` calls a row's
-    cell. `values`: words or numbers (N,)."""
+    """The values that decide the part of each sample of the training source.
+
+    Attributes:
+        by: "column" (the values name parts), "groups" (no value is in two parts) or "order" (the last are held out).
+        name: The name of the column or array.
+        values: Words or numbers, (N,).
+        place: Returns what messages call the cell of a row.
+    """
 
     by: str
     name: str
@@ -232,16 +244,18 @@ class SplitColumn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnsplitData:
-    """What a reader gives: encoded samples, not yet split.
+    """What a reader returns: encoded samples, not yet split.
 
-    validation, test: only where the source has such parts of its own.
-    input_scaling: a fixed one, None for identity.
-    columns: names of the input columns, for messages; () where they have none.
-    layout: where a file has its inputs.
-    guessed_from: as in Data.
-    given: how a file says which rows are held out; None where they are drawn.
-    numbered: see Data. weighted_by: what the weights of its samples are called, "" where they have none.
-    fill_missing: NaN among the inputs means "missing" and is to be replaced by the training mean of its column.
+    Attributes:
+        validation, test: Only if the source has such parts itself.
+        input_scaling: A fixed scaling; None for the identity.
+        columns: The names of the input columns, for messages; () if they have no names.
+        layout: Where the inputs are in a file.
+        guessed_from: As in `Data`.
+        given: What a file says about which rows are held out; None if they are drawn.
+        numbered: As in `Data`.
+        weighted_by: What the weights of the samples are called; "" without weights.
+        fill_missing: Whether NaN among the inputs means a missing number, to be replaced by the training mean.
     """
 
     task: Task

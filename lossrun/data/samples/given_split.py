@@ -1,4 +1,4 @@
-"""Splits that the data give themselves: a column of parts, groups that must stay together, an order in time."""
+"""Split as the data define: by a column of parts, by groups that must stay together, or by an order in time."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,13 +12,13 @@ from lossrun.data.samples.streams import DataStream, generator
 from lossrun.data.tables.table import Table
 from lossrun.errors import DataError
 
-# What the parts are called, in any case.
+# Names of the parts, in upper or lower case.
 SPELLINGS: Final = {
     **dict.fromkeys(("train", "training", "tr", "learn"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev", "development", "validate", "eval"), "validation"),
     **dict.fromkeys(("test", "testing", "te", "heldout", "held-out", "held_out", "holdout"), "test"),
 }
-# Sums of so many groups' sizes are all looked at; with more groups the first ones drawn come near enough.
+# Up to this number of groups, all sums of their sizes are considered; with more, the groups drawn first are enough.
 MOST_SUMS: Final = 20_000_000
 ISO: Final = "ISO"
 _DAYS: Final = (
@@ -33,7 +33,7 @@ FORMS: Final = (
 
 
 def split_column(parameters: Mapping[str, Any], table: Table, names: list[str], keep: np.ndarray) -> SplitColumn:
-    """The column of a table that the split goes by. Raises DataError for the first cell that says nothing of use."""
+    """Return the column of a table that decides the split. Raises DataError for the first cell without a value."""
     name, way = names[0], next(way for way in ("column", "groups", "order") if parameters["split"][way] is not None)
     rows = np.flatnonzero(keep).tolist()
     missing = table.is_missing(name)
@@ -52,7 +52,7 @@ def split_column(parameters: Mapping[str, Any], table: Table, names: list[str], 
 
 
 def whole_numbers(cells: Sequence[str]) -> np.ndarray | None:
-    """int64 (N,), where all cells are whole numbers: float64 cannot tell nanoseconds of this century apart."""
+    """Return int64, (N,), if all cells are whole numbers, because float64 cannot distinguish nanoseconds since 1970."""
     if not all(cell.isascii() and cell.lstrip("+-").isdecimal() for cell in cells):
         return None
     try:
@@ -62,7 +62,7 @@ def whole_numbers(cells: Sequence[str]) -> np.ndarray | None:
 
 
 def parts_of(given: SplitColumn) -> dict[str, np.ndarray]:
-    """Of a column of parts: the rows of each that it names, bool (N,). Raises DataError for other words."""
+    """Return the rows of each part that a column names, bool, (N,). Raises DataError for other words."""
     words = np.char.lower(np.char.strip(given.values.astype(str)))
     parts: np.ndarray = np.array([SPELLINGS.get(word, "") for word in words.tolist()])
     if (parts == "").any():
@@ -77,7 +77,7 @@ def parts_of(given: SplitColumn) -> dict[str, np.ndarray]:
 
 
 def last_rows(given: SplitColumn, rows: np.ndarray, size: int) -> np.ndarray:
-    """bool (N,): the last ones of the `rows` (bool), about `size` of them: rows of one time stay together."""
+    """Return the last of the `rows` (bool), about `size` of them, bool, (N,). Rows of the same time stay together."""
     held: np.ndarray = np.zeros(len(given.values), bool)
     times = times_of(given)
     order = np.flatnonzero(rows)[np.argsort(times[rows], kind="stable")]
@@ -92,8 +92,11 @@ def last_rows(given: SplitColumn, rows: np.ndarray, size: int) -> np.ndarray:
 
 
 def times_of(given: SplitColumn) -> np.ndarray:
-    """float64 (N,), or integers as they are; ascending with time. Raises DataError for what is neither a number nor a
-    date."""
+    """Return numbers that ascend with time, (N,): float64, or integers as they are.
+
+    Raises:
+        DataError: For a cell that is neither a number nor a date.
+    """
     if given.values.dtype.kind != "U":
         return given.values if given.values.dtype.kind in "iu" else given.values.astype(np.float64)
     form = date_form(given)
@@ -103,14 +106,15 @@ def times_of(given: SplitColumn) -> np.ndarray:
 
 
 def date_form(given: SplitColumn) -> str:
-    """How the dates of a column are written, as `strptime` wants to know it; ISO for what `fromisoformat` reads.
+    """Return the format of the dates of a column for `strptime`; ISO if `fromisoformat` reads them.
 
-    Raises DataError where they are written in several ways, or where it cannot be told which number is the day.
+    Raises:
+        DataError: If there are several formats, or if it is ambiguous which number is the day.
     """
     different, first = np.unique(given.values, return_index=True)
     cells = different.tolist()
     found: dict[str, list[float]] = {}
-    # What does not read the first cell reads no column; the rest may be long.
+    # A format that does not fit the first cell cannot fit the column, which may be long.
     for form in FORMS:
         with suppress(ValueError):
             _seconds(cells[0], form)
@@ -139,7 +143,7 @@ def _is_date(cell: str) -> bool:
 
 
 def _seconds(cell: str, form: str) -> float:
-    """Since the year 1, a time zone taken into account. Raises ValueError for what is not so written."""
+    """Return the seconds since the year 1, with the time zone considered. Raises ValueError for another format."""
     found = datetime.fromisoformat(cell) if form == ISO else datetime.strptime(cell, form)
     if found.tzinfo is None:
         found = found.replace(tzinfo=UTC)
@@ -147,8 +151,11 @@ def _seconds(cell: str, form: str) -> float:
 
 
 def whole_groups(given: SplitColumn, rows: np.ndarray, size: int, seed: int, purpose: DataStream) -> np.ndarray:
-    """bool (N,): rows of whole groups, drawn by the seed, whose number is as near to `size` as can be. Raises DataError
-    where the `rows` (bool) are of a single group."""
+    """Return the rows of whole groups, drawn by the seed, in total as near to `size` as possible, as bool, (N,).
+
+    Raises:
+        DataError: If the `rows` (bool) belong to a single group.
+    """
     held: np.ndarray = np.zeros(len(given.values), bool)
     if not size:
         return held
@@ -163,13 +170,13 @@ def whole_groups(given: SplitColumn, rows: np.ndarray, size: int, seed: int, pur
 
 
 def choose_groups(counts: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Which groups to hold out: drawn at random, their counts together as near to `size` as can be, never all."""
+    """Return which groups to hold out: random ones, with a total as near to `size` as possible, but never all."""
     order = rng.permutation(len(counts))
     most = min(int(counts.sum() - counts.min()), 2 * size + int(counts.min()))
     if len(counts) * most > MOST_SUMS:
         ends = np.cumsum(counts[order])[:-1]
         return order[: np.abs(ends - size).argmin() + 1]
-    # reached[k]: bit s is set where some of the first k groups have s rows together.
+    # In reached[k], bit s is set if some of the first k groups have s rows together.
     reached = [1]
     for count in counts[order].tolist():
         reached.append((reached[-1] | reached[-1] << count) & ((1 << most + 1) - 1))

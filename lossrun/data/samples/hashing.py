@@ -1,4 +1,4 @@
-"""SHA-256 of arrays: two parts with one digest hold the same numbers in the same order."""
+"""Hash arrays with SHA-256: two parts with the same digest hold the same numbers in the same order."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from lossrun.data.tables.inputs import as_float32
 
 
 def array_digest(*arrays: np.ndarray) -> str:
-    """Hex digest over dtype, shape and bytes of each array."""
+    """Return the hex digest of dtype, shape and bytes of each array."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str} {array.shape}\n".encode())
@@ -20,17 +20,17 @@ def array_digest(*arrays: np.ndarray) -> str:
 
 
 def part_digest(part: Part) -> str:
-    """Of inputs and targets, as used in training, and of weights where there are any.
+    """Return the digest of inputs and targets, as used in training, and of weights if there are any.
 
-    Numbers count as float32, as they always have, so that runs of earlier versions know their data again; only where
-    that would make different numbers equal they count in full.
+    Numbers are hashed as float32, so that runs of earlier versions recognise their data. If that would make different
+    numbers equal, they are hashed in full.
     """
     weights = () if part.weights is None else (part.weights,)
     return array_digest(*map(_counted, (part.inputs, part.targets)), *weights)
 
 
 def hashes(data: Mapping[int, Data]) -> dict[str, str]:
-    """The hash of each part; where seeds have different splits, of all seeds' parts together, one for each seed."""
+    """Return the hash of each part; if seeds have different splits, the hashes of all seeds joined by +."""
     first, *others = data.values()
     if all(one is first for one in others):
         return dict(first.hashes)

@@ -1,4 +1,4 @@
-"""What training made of the form of its data, so that new samples can be given the same form without the old ones."""
+"""Keep how training prepared its data, so that new samples can be prepared in the same way without that data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,15 +18,17 @@ FORMAT: Final = 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Preparation:
-    """Everything that a model needs to know of its data to predict; plain JSON and back, without losing a digit.
+    """Everything that a model needs to know about its data to predict; `to_json` loses no digit.
 
-    columns: of a table with named columns, in the order of the inputs; () where inputs have no names.
-    means: float64 (D,), what a missing number is replaced by; None where it is an error.
-    form, delimiter, header: how the cells of its table were written; width: how many columns it had in all, 0 where
-    nobody knows.
-    arrays: what the archive calls the inputs; () for other datasets.
-    targets: what a file calls the targets; () where they have no names.
-    dtype: of the inputs in original units, "uint8", "float32" or "float64"; reach: their least and greatest number.
+    Attributes:
+        columns: The columns of a table with named columns, in the order of the inputs; () if inputs have no names.
+        means: float64, (D,), the numbers that replace missing ones; None if a missing number is an error.
+        form, delimiter, header: How the cells of the table were written.
+        width: The number of all columns of the table; 0 if it is not known.
+        arrays: The names of the inputs in an archive; () for other datasets.
+        targets: The names of the targets; () if they have no names.
+        dtype: The type of the inputs in original units: "uint8", "float32" or "float64".
+        reach: The lowest and the highest input.
     """
 
     task: Task
@@ -48,18 +50,19 @@ class Preparation:
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """One for each input of a table with named columns; a word's is `column=word`."""
+        """A name for each input of a table with named columns; a word has `column=word`."""
         return tuple(name for column in self.columns for name in column.input_names)
 
     def inputs_of(self, table: Table) -> np.ndarray:
-        """float64 (N, D): the inputs in a table's named columns, whatever other columns it has.
+        """Return the inputs in a table's named columns, float64, (N, D); the table may have other columns too.
 
-        Raises DataError, naming the place, for what is missing, no number, or a word that training had none of.
+        Raises:
+            DataError: For what is missing, is no number, or is a word that did not occur in training, with its place.
         """
         return read_inputs(table, self.columns, means=self.means)
 
     def without_samples(self, name: str) -> Data:
-        """As much of the data as the form says. The training part has no sample."""
+        """Return the data as far as they are known, with a training part without samples."""
         target = {"multiclass": ((0,), np.int64), "regression": ((0, self.target_size), np.float64)}
         shape, kind = target.get(self.task, ((0, self.target_size), np.float32))
         inputs: np.ndarray = np.empty((0, *self.input_shape), self.dtype)
@@ -89,7 +92,7 @@ class Preparation:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Lists, strings and numbers only."""
+        """Return lists, strings and numbers only."""
         return {
             "format": FORMAT,
             "task": self.task,
@@ -116,7 +119,7 @@ class Preparation:
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> "Preparation":
-        """What `to_json` gave. Raises DataError where it is anything else."""
+        """Read what `to_json` returned. Raises DataError for anything else."""
         try:
             if tree["format"] != FORMAT:
                 raise DataError(f"the form of the data is of version {tree['format']!r}; expected {FORMAT}")
@@ -133,7 +136,7 @@ class Preparation:
                 form=CellForm(
                     str(cells["decimal"]),
                     frozenset(map(str, cells["missing_values"])),
-                    str(cells.get("thousands", "")),  # runs of earlier versions have none
+                    str(cells.get("thousands", "")),  # missing in runs of earlier versions
                 ),
                 delimiter=str(tree["delimiter"]),
                 header=bool(tree["header"]),
@@ -148,7 +151,7 @@ class Preparation:
 
 
 def preparation_of(data: Data) -> Preparation:
-    """What the training part made of the data."""
+    """Return how the data were prepared for training."""
     inputs = data.train.inputs
     return Preparation(
         task=data.task,

@@ -1,4 +1,4 @@
-"""How much each sample counts: what a dataset gives as weights, checked."""
+"""Check the weights of samples that a dataset brings."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -9,17 +9,22 @@ from lossrun.data.samples.dataset import Part, summary_of
 from lossrun.data.tables.inputs import as_array
 from lossrun.errors import DataError
 
-# In float32 the sum of a batch's weighted losses must neither overflow nor vanish. Weights that come smaller or larger
-# say the same after all of them are multiplied by one number.
+# In float32 the sum of a batch's weighted losses must neither overflow nor underflow. Smaller or larger weights can be
+# multiplied by a common factor, which changes nothing.
 LEAST: Final = 1e-20
 MOST: Final = 1e20
 EXPECTED: Final = f"expected 0, or a number from {LEAST:g} to {MOST:g}"
 
 
 def as_weights(value: Any, where: str, samples: int, place: Callable[[int], str]) -> np.ndarray:
-    """float64 (samples,), from numbers (samples,) or (samples, 1).
+    """Return weights as float64, (samples,), from numbers (samples,) or (samples, 1).
 
-    where: what messages call all of them; place: what they call one. Raises DataError for whatever is no weight.
+    Args:
+        where: What messages call the weights.
+        place: Returns what messages call a single weight.
+
+    Raises:
+        DataError: For anything that is not a weight.
     """
     array = as_array(value, where)
     if array.dtype.kind not in "biuf":
@@ -40,9 +45,10 @@ def as_weights(value: Any, where: str, samples: int, place: Callable[[int], str]
 
 
 def weight_notes(parts: Mapping[str, Part], called: str, *, standardized: bool) -> tuple[str, ...]:
-    """A line on the weights of all parts. `called`: where they come from.
+    """Return a note about the weights of all parts; `called` says where they come from.
 
-    Raises DataError where nothing in a part counts.
+    Raises:
+        DataError: If no sample of a part counts.
     """
     given = {name: part.weights for name, part in parts.items() if part.weights is not None}
     if not given:

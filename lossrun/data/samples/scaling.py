@@ -1,4 +1,4 @@
-"""Scalings fitted on the training part."""
+"""Fit scalings on the training part."""
 
 from typing import Final
 
@@ -6,24 +6,24 @@ import numpy as np
 
 from lossrun.data.samples.dataset import Scaling
 
-# Images counted at a time: bounds the memory that 8-byte counting takes to some tens of MB.
+# Images counted at a time, so that counting with 8-byte integers takes at most some tens of MB.
 BLOCK: Final = 4096
-# Of a mean, in standard deviations: from here on its last digits matter.
+# From this number of standard deviations on, the last digits of a mean matter.
 FAR_FROM_ZERO: Final = 1e6
-# What is looked at to see whether numbers keep their differences, and how much of them may be lost.
+# Numbers to consider when looking for lost differences, and the share that may be lost.
 LOOKED_AT: Final = 4096
 NUMBERS_LOOKED_AT: Final = 1 << 22
 LOST: Final = 0.1
-# The greatest number, in widths of its column, from which on an offset costs digits.
+# From this number of column widths on, an offset costs digits.
 OFFSET: Final = 8.0
-# Of columns in a note.
+# Columns in a note.
 SHOWN: Final = 5
 
 
 def fit(array: np.ndarray) -> Scaling:
-    """To mean 0 and standard deviation 1: per column of (N, D), over all pixels of (N, C, H, W).
+    """Return the scaling to mean 0 and standard deviation 1, per column of (N, D) or over all pixels of (N, C, H, W).
 
-    What is constant gets std 1.
+    The standard deviation of a constant column is set to 1.
     """
     if array.ndim == 4:
         mean, std = _byte_moments(array) if array.dtype == np.uint8 else _moments(array.reshape(-1, 1))
@@ -32,7 +32,7 @@ def fit(array: np.ndarray) -> Scaling:
 
 
 def constant_notes(table: np.ndarray, columns: tuple[str, ...], *, standardized: bool) -> tuple[str, ...]:
-    """What to know of columns of training inputs (N, D) that hold one number only. `columns`: their names, if any."""
+    """Return a note about constant columns of training inputs, (N, D); `columns` are their names, if any."""
     constant = np.flatnonzero(table.max(axis=0) == table.min(axis=0))
     if len(constant) == table.shape[1]:
         return ("every input is constant in the training part, so nothing distinguishes the samples",)
@@ -45,8 +45,10 @@ def constant_notes(table: np.ndarray, columns: tuple[str, ...], *, standardized:
 
 
 def coarse_columns(array: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """Which columns of (N, D) come out of the scaling, rounded to float32, with fewer different numbers than they had
-    before; images (N, C, H, W) count as one column. Judged by some thousand rows."""
+    """Return which columns, (N, D), have fewer different numbers after scaling and rounding to float32 than before.
+
+    Images, (N, C, H, W), count as one column. Only some thousand rows are considered.
+    """
     most = max(2, min(LOOKED_AT, NUMBERS_LOOKED_AT // max(1, array[:1].size)))
     rows = array[:: max(1, len(array) // most)]
     rounded = scaling.apply(rows)
@@ -59,7 +61,7 @@ def coarse_columns(array: np.ndarray, scaling: Scaling) -> np.ndarray:
 def coarse_notes(
     array: np.ndarray, scaling: Scaling, columns: tuple[str, ...], *, what: str, standardized: bool
 ) -> tuple[str, ...]:
-    """What to know of columns of `what`, inputs or targets, whose numbers become equal in float32."""
+    """Return notes about columns of `what`, inputs or targets, whose numbers become equal in float32."""
     if array.dtype == np.uint8 or (array.dtype == np.float32 and not standardized):
         return ()
     coarse = coarse_columns(array, scaling)
@@ -81,16 +83,21 @@ def coarse_notes(
 
 
 def lost_notes(array: np.ndarray, bits: int | None, *, what: str, columns: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """What to know of columns of `what`, `inputs` or `targets` (N, ...), that came in a type of so many significant
-    `bits`, and far from 0 for their width: in steps that may have swallowed differences before anybody looked.
+    """Return notes about columns that came with too few significant bits for numbers far from 0.
 
-    None: in double precision, or whole. An array of more dimensions than (N, D) counts as one column.
+    Their steps may have made different numbers equal before they were read.
+
+    Args:
+        array: Inputs or targets, (N, ...). More than two dimensions count as one column.
+        bits: The significant bits of the type; None for double precision or whole numbers.
+        what: "inputs" or "targets".
+        columns: The names of the columns.
     """
     if bits is None or not len(array):
         return ()
     table = array.reshape(len(array), -1) if array.ndim <= 2 else array.reshape(-1, 1)
     most = max(2, min(LOOKED_AT, NUMBERS_LOOKED_AT // table.shape[1]))
-    # In their order, where neighbours are alike, and from all over, where they are not.
+    # Consecutive rows, which are often similar, and rows from all over the array.
     spread = table[:: max(1, len(table) // most)].astype(np.float64)
     found: list[str] = []
     for place in np.flatnonzero(_in_steps(table[:most].astype(np.float64), bits) | _in_steps(spread, bits)):
@@ -105,11 +112,11 @@ def lost_notes(array: np.ndarray, bits: int | None, *, what: str, columns: tuple
 
 
 def _in_steps(table: np.ndarray, bits: int) -> np.ndarray:
-    """bool (D,): the columns (N, D) whose numbers lie on the next possible ones and come up again and again."""
+    """Return which columns, (N, D), hold neighbouring numbers of the type that are repeated, bool, (D,)."""
     low, high = table.min(axis=0), table.max(axis=0)
     reach, step = np.maximum(np.abs(low), np.abs(high)), _step(np.stack([low, high]), bits)
     far = (reach >= OFFSET * (high - low)) & (reach > 0) & (len(table) > 1)
-    # Whole numbers up to here are exact, and steps of 1 are their own.
+    # Whole numbers below this bound are exact, so steps of 1 say nothing.
     far &= (reach >= 2.0**bits) | ~(table == np.floor(table)).all(axis=0)
     suspicious = far & ((high - low) < len(table) * step)
     for place in np.flatnonzero(suspicious):
@@ -121,14 +128,14 @@ def _in_steps(table: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _step(bounds: np.ndarray, bits: int) -> np.ndarray:
-    """From one number of so many significant bits to the next, at the greater of the two bounds."""
+    """Return the step between numbers with this many significant bits, at the larger of the two bounds."""
     reach = np.abs(bounds).max(axis=0)
     exponent = np.frexp(np.where(reach > 0, reach, 1.0))[1]
     return np.asarray(np.ldexp(1.0, exponent - bits))
 
 
 def _different(table: np.ndarray) -> np.ndarray:
-    """How many different numbers each column holds."""
+    """Return how many different numbers each column holds."""
     ordered = np.sort(table, axis=0)
     different: np.ndarray = 1 + (ordered[1:] != ordered[:-1]).sum(axis=0)
     return different
@@ -137,18 +144,18 @@ def _different(table: np.ndarray) -> np.ndarray:
 def _moments(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = table.mean(axis=0, dtype=np.float64)
     std = table.std(axis=0, dtype=np.float64)
-    # Rounding can give a constant column a tiny deviation, so constancy is looked at itself.
+    # Rounding can give a constant column a tiny standard deviation, so constant columns are detected separately.
     constant = table.max(axis=0) == table.min(axis=0)
     far = (np.abs(mean) > FAR_FROM_ZERO * std) & ~constant
     if far.any():
-        # The sum of large numbers is rounded; what the mean is off by shows in a second pass.
+        # The sum of large numbers is rounded; a second pass corrects the mean.
         mean = np.where(far, mean + (table - mean).mean(axis=0, dtype=np.float64), mean)
         std = np.where(far, np.sqrt(np.square(table - mean).mean(axis=0, dtype=np.float64)), std)
     return mean, np.where(constant, 1.0, std)
 
 
 def _byte_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Exact, from a histogram of the 256 values."""
+    """Return exact moments of bytes, from a histogram of the 256 values."""
     histogram = np.zeros(256, np.int64)
     for start in range(0, len(images), BLOCK):
         histogram += np.bincount(images[start : start + BLOCK].ravel(), minlength=256)

@@ -1,4 +1,4 @@
-"""Which samples are held out: exact counts, shuffled, in proportion to the classes."""
+"""Choose which samples are held out: exact numbers, shuffled, in proportion to the classes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,10 +30,15 @@ class Resample:
 
 
 def part_size(asked: int | float, samples: int, key: str, left_by: str = "") -> int:
-    """How many of `samples` the value of the key `key` asks for: an integer is a count, a float a share. `left_by`: in
-    words, what has taken others before.
+    """Return how many of `samples` the value of the key `key` means: an integer is a count, a float a share.
 
-    A share above 0 gives at least one. Raises DataError where nothing would be left to train on.
+    A share above 0 is at least one sample.
+
+    Args:
+        left_by: Which other part has taken samples before, in words.
+
+    Raises:
+        DataError: If nothing would be left to train on.
     """
     if isinstance(asked, float) and asked >= 1:
         raise DataError(
@@ -64,9 +69,9 @@ def drawn_sizes(
 
 
 def draw(targets: np.ndarray, size: int, task: Task, seed: int, purpose: DataStream) -> np.ndarray:
-    """Which samples are held out, bool (N,), `size` of them True.
+    """Return which samples are held out, bool, (N,), with `size` of them True.
 
-    Binary and multiclass: every class in proportion, to the sample, by largest remainder.
+    For binary and multiclass every class is held out in proportion, by the largest remainder.
     """
     drawn = np.zeros(len(targets), bool)
     if size == 0:
@@ -81,8 +86,10 @@ def draw(targets: np.ndarray, size: int, task: Task, seed: int, purpose: DataStr
 
 
 def held_out(source: UnsplitData, rows: np.ndarray, size: int, seed: int, purpose: DataStream) -> np.ndarray:
-    """bool (N,): which of the `rows` (bool) of the training source are held out: the last in time, whole groups, or
-    single samples, drawn by the seed."""
+    """Return which of the `rows` (bool) of the training source are held out, bool, (N,).
+
+    These are the last in time, or whole groups or single samples drawn by the seed.
+    """
     given = source.given
     if size and given and given.by == "order":
         return last_rows(given, rows, size)
@@ -108,7 +115,7 @@ def fold_of(targets: np.ndarray, folds: int, task: Task, seed: int) -> np.ndarra
 
 
 def _shares(counts: list[int], size: int) -> list[int]:
-    """`size` divided in proportion to `counts`: rounded down, then one more each to the largest remainders."""
+    """Divide `size` in proportion to `counts`: rounded down, then one more for each of the largest remainders."""
     total = sum(counts)
     shares = [count * size // total for count in counts]
     by_remainder = sorted(range(len(counts)), key=lambda i: -(counts[i] * size % total))

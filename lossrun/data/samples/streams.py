@@ -6,9 +6,9 @@ import numpy as np
 
 
 class DataStream(IntEnum):
-    """What a stream is for. Fixed for good: another number is another split.
+    """The purpose of a stream. The numbers must never change: another number means another split.
 
-    SeedSequence pads with zeros, so [seed, purpose] equals [seed, purpose, 0]; these numbers lie far from those that
+    SeedSequence pads with zeros, so [seed, purpose] equals [seed, purpose, 0]; these numbers are far from those that
     training uses in such triples.
     """
 

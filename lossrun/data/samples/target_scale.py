@@ -1,4 +1,4 @@
-"""How large a regression's targets are: what decides which losses say something about them."""
+"""Compute the scale of regression targets, which decides for which losses they are useful."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def target_scale(parts: Sequence[np.ndarray]) -> TargetScale:
         least=float(sizes.min()),
         mean=float(sizes.mean()),
         whole=bool((targets == np.round(targets)).all()),
-        # Where nothing varies there is nothing to be large or small against.
+        # If no column varies, there is nothing to compare with.
         spreads=(float(varying.min()), float(varying.max())) if len(varying) else (1.0, 1.0),
         sizes=(float(roots.min()), float(roots.max())),
     )

@@ -1,4 +1,4 @@
-"""Raw targets -> a task, and targets in the form of that task."""
+"""Find the task of raw targets, and encode the targets for that task."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -15,20 +15,26 @@ from lossrun.data.tables.disguises import disguised
 from lossrun.data.tables.inputs import Cell, as_float32, as_numbers, indexed
 from lossrun.errors import DataError
 
-# Of a row in a message: more values say no more.
+# Values of a row in a message.
 SHOWN: Final = 8
-# What a message calls a row of the targets, or its cell in a column.
+# Returns what messages call a row of the targets, or its cell in a column.
 At: TypeAlias = Callable[..., str]
-# So few rows may well be all different: a first try, a table of countries.
+# With so few rows, even classes may all be different, as in a first try.
 FEW_ROWS: Final = 20
-# Stands for a label that is ignored and no class.
+# A label that is ignored and belongs to no class.
 VOID: Final = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """`targets` as in Part, VOID where the label is ignored and no class; `size`: classes for multiclass, otherwise
-    columns. `numbered`: see Data. `guessed_from`: the first word, where nobody said that words are classes."""
+    """Encoded targets.
+
+    Attributes:
+        targets: As in `Part`; VOID for a label that is ignored and belongs to no class.
+        size: The number of classes for multiclass, otherwise of columns.
+        numbered: As in `Data`.
+        guessed_from: The first word, if the config does not say that words are classes.
+    """
 
     task: Task
     targets: np.ndarray
@@ -63,15 +69,23 @@ def encode(
     form: CellForm = PLAIN,
     ignored: str | float | None = None,
 ) -> Encoded:
-    """Targets (N,) or (N, K), numbers or words, made fit for `task`; without one it is inferred.
+    """Encode targets, (N,) or (N, K), numbers or words, for a task; without a task it is inferred.
 
-    Words are classes (two: binary, more: multiclass). Numbers with a fraction, or of which none occurs twice, are a
-    regression; several columns of 0 and 1 are multilabel. Other integers could be classes or amounts and are refused.
-    `classes`: the names of the classes; integers are then indices into them. Otherwise the distinct values, sorted, are
-    the classes. `form`: how words were written that could be numbers. `ignored`: a label, of one class of several,
-    whose samples do not count; see `void`.
+    Words are classes (two: binary, more: multiclass). Numbers are a regression if one has a fraction or none is
+    repeated; several columns of 0 and 1 are multilabel. Other integers may be classes or amounts, and are refused.
 
-    Raises DataError, naming `where`, and the first wrong value as `cell` calls its place.
+    Args:
+        raw: The targets.
+        task: The task, or None.
+        where: What messages call the targets.
+        classes: The names of the classes, into which integers are indices. Without names, the different values are the
+            classes, sorted.
+        cell: Returns what messages call a single value.
+        form: How words that may be numbers are written.
+        ignored: A label of exclusive classes whose samples do not count; see `void`.
+
+    Raises:
+        DataError: With the place of the first wrong value.
     """
     if raw.dtype.kind not in "biufU":
         raise DataError(f"{where}: holds {raw.dtype} values; expected numbers or words")
@@ -121,11 +135,11 @@ def encode(
 
 
 def void(column: np.ndarray, classes: tuple[str, ...], ignored: str | float | None) -> np.ndarray:
-    """bool (N,): the samples with the ignored label, where it is no class.
+    """Return which samples have the ignored label, if it is no class, bool, (N,).
 
-    It is none of the given `classes`; without these a negative number, or one beyond a gap, where all other labels are
-    indices from 0 or 1 on: -100, -1 or 255, as PyTorch's users write them. Any other label stays a class, with an
-    output of its own, as an index has in PyTorch.
+    It is no class if it is not among the given `classes`. Without these, it is no class if all other labels are indices
+    from 0 or 1 on and it is negative or beyond a gap: -100, -1 or 255, as users of PyTorch write it. Any other label
+    stays a class with its own output, as an index does in PyTorch.
     """
     nothing = np.zeros(len(column), bool)
     if ignored is None:
@@ -145,12 +159,12 @@ def void(column: np.ndarray, classes: tuple[str, ...], ignored: str | float | No
 
 
 def are_nearly_all_different(distinct: int, rows: int) -> bool:
-    """Whether words, `distinct` of them in `rows` rows, are names or ids: classes would come up again and again."""
+    """Return whether `distinct` words in `rows` rows are names or ids, because classes would be repeated."""
     return rows > FEW_ROWS and 2 * distinct > rows
 
 
 def _ask(columns: np.ndarray, task: Task | None, at: At, form: CellForm) -> None:
-    """Raises DataError where words look like numbers and nobody has said that they are classes."""
+    """Raise DataError if words look like numbers and the config does not say that they are classes."""
     if task in ("binary", "multiclass"):
         return
     for column in range(columns.shape[1]):
@@ -237,7 +251,7 @@ def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: t
 
 
 def _indices(column: np.ndarray, words: bool, where: str, classes: tuple[str, ...], at: At) -> np.ndarray:
-    """The place of each label in the given class names."""
+    """Return the index of each label in the given names of classes."""
     repeated = [name for name, count in Counter(classes).items() if count > 1]
     if repeated:
         raise DataError(f"{where}: the class {repeated[0]} is named twice; expected different names")

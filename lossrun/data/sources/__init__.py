@@ -1,1 +1,1 @@
-"""Where samples come from: files, official datasets, generators, a user's own function."""
+"""Get samples from files, official datasets, generators or a user's own function."""

@@ -1,4 +1,4 @@
-"""The dataset `npz`: arrays in a numpy archive. Nothing in it is ever unpickled."""
+"""Read the dataset `npz`: arrays in a numpy archive. Nothing is ever unpickled."""
 
 import zlib
 from collections.abc import Iterator, Mapping
@@ -25,13 +25,13 @@ from lossrun.errors import DataError
 from lossrun.files import open_regular
 from lossrun.nearby import about, joined
 
-# What numpy and zipfile raise for objects, damage, encryption and unknown compression.
+# Errors of numpy and zipfile for objects, damage, encryption and unknown compression.
 UNREADABLE: Final = (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Block:
-    """The arrays of one part, and where they come from. `known`: all that the archive holds."""
+    """The arrays of one part, and where they come from; `known` are the names of all arrays of the archive."""
 
     path: Path
     names: ArrayNames
@@ -50,11 +50,17 @@ class _Block:
 
 
 def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | float | None = None) -> UnsplitData:
-    """The arrays `inputs` (left out: all others; several are joined as columns) and `target` of the file at `path`;
-    or x_train, y_train, x_test and so on, as Keras names them; or those of a split given as files.
+    """Read arrays of the file at `path`, or of a split that names files.
 
-    Only these are read, and `weight`; a note names the others. Inputs (N,), (N, D), (N, H, W), (N, C, H, W) or
-    (N, H, W, C); uint8 ones are pixels. `ignored`: see `targets.encode`. Raises DataError for whatever does not fit.
+    These are `inputs` (by default all others; several are joined as columns), `target` and `weight`, or x_train,
+    y_train, x_test and so on, as Keras names them. Other arrays are not read, and a note names them. Inputs have shape
+    (N,), (N, D), (N, H, W), (N, C, H, W) or (N, H, W, C); uint8 means pixels.
+
+    Args:
+        ignored: See `targets.encode`.
+
+    Raises:
+        DataError: For anything that does not fit.
     """
     blocks = _blocks(parameters, config_dir)
     for block in blocks.values():
@@ -93,7 +99,7 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
 
 
 def _notes(blocks: Mapping[str, _Block]) -> list[str]:
-    """Which parts an archive brings along."""
+    """Return a note for each held-out part that the archive has."""
     train = blocks["train"]
     return [
         f"{part}: {', '.join(block.names.all)} of {block.path.name}"
@@ -103,7 +109,7 @@ def _notes(blocks: Mapping[str, _Block]) -> list[str]:
 
 
 def _unread_notes(blocks: Mapping[str, _Block], *, named: bool) -> list[str]:
-    """What is left unread of each file, and weights that are read as inputs because nobody has `named` the inputs."""
+    """Return notes about unread arrays, and about weights that are read as inputs because these are not `named`."""
     notes = []
     for path in dict.fromkeys(block.path for block in blocks.values()):
         there = [block for block in blocks.values() if block.path == path]
@@ -115,7 +121,7 @@ def _unread_notes(blocks: Mapping[str, _Block], *, named: bool) -> list[str]:
 
 
 def _lost(block: _Block, task: Task) -> Iterator[str]:
-    """Notes on numbers that came in too little precision. Targets are numbers in a regression alone."""
+    """Yield notes about numbers that came with too little precision."""
     regression = block.names.targets if task == "regression" else ()
     for what, names in (("inputs", block.names.inputs), ("targets", regression)):
         for name in names:
@@ -125,7 +131,7 @@ def _lost(block: _Block, task: Task) -> Iterator[str]:
 
 
 def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block]:
-    """The arrays of every part that the files hold."""
+    """Return the arrays of every part that the files hold."""
     files = part_files(parameters, config_dir)
     path, split = files["train"], parameters["split"] or {}
     with _opened(path) as archive:
@@ -173,7 +179,7 @@ def _check_lengths(block: _Block) -> None:
 
 
 def _check_alike(block: _Block, what: str, array: np.ndarray, first: np.ndarray) -> None:
-    """Raises DataError where a part's samples are not of the kind and shape of the training part's."""
+    """Raise DataError if the samples of a part have another type or shape than those of the training part."""
     kinds = [one.dtype == np.uint8 if what == "inputs" else one.dtype.kind == "U" for one in (array, first)]
     if array.shape[1:] != first.shape[1:] or kinds[0] != kinds[1]:
         names = ", ".join(block.names.inputs if what == "inputs" else block.names.targets)
@@ -184,7 +190,7 @@ def _check_alike(block: _Block, what: str, array: np.ndarray, first: np.ndarray)
 
 
 def _split_array(parameters: Mapping[str, Any], block: _Block) -> SplitColumn:
-    """The array that the split goes by. Raises DataError for one that is not one value per sample."""
+    """Return the array that decides the split. Raises DataError if it does not hold one value per sample."""
     name = block.names.splits[0]
     way = next(way for way in ("column", "groups", "order") if parameters["split"][way] is not None)
     values = block.arrays[name]
@@ -201,7 +207,7 @@ def _split_array(parameters: Mapping[str, Any], block: _Block) -> SplitColumn:
 @contextmanager
 def _opened(path: Path, key: str = "path") -> Iterator[NpzFile]:
     try:
-        # Opened here: given a path, np.load leaves the file open where it finds a damaged archive.
+        # Opened here, because np.load leaves the file open if it gets the path of a damaged archive.
         stream = open_regular(path)
     except OSError as error:
         raise DataError(
@@ -226,7 +232,7 @@ def _read_array(path: Path, archive: NpzFile, name: str) -> np.ndarray:
         array = archive[name]
     except UNREADABLE as error:
         raise DataError(_unreadable(path, name)) from error
-    # A member of the zip file that is not in numpy's format comes as its bytes.
+    # np.load returns the bytes of a member that is not in numpy's format.
     if not isinstance(array, np.ndarray):
         raise DataError(_unreadable(path, name))
     return array

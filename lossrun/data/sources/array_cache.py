@@ -1,7 +1,7 @@
-"""Decoded arrays kept as .npy, so that a second start maps them instead of decompressing.
+"""Keep decoded arrays as .npy files, so that the next start maps them into memory instead of decompressing.
 
-One file per array, named <key>-<SHA-256 of the array>.npy: the name says what the content must be, so a damaged file is
-found out and made again. Writing is atomic; where it fails the array is simply not kept.
+There is one file per array, <key>-<SHA-256 of the array>.npy. The name says what the content must be, so a damaged file
+is detected and written again. Writing is atomic; if it fails, the array is not kept.
 """
 
 import os
@@ -16,9 +16,9 @@ from lossrun.data.samples.hashing import array_digest
 
 
 def cached(key: str, folder: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
-    """The array kept under `key` in `folder`, memory-mapped and read-only, or a newly made one."""
+    """Return the array kept under `key` in `folder`, memory-mapped and read-only, or make it."""
     for path in folder.glob(f"{key}-*.npy"):
-        # Whatever is wrong with a kept file, it can be made again.
+        # A kept file can always be made again, whatever is wrong with it.
         with suppress(OSError, ValueError, EOFError):
             kept: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
             if path.stem == f"{key}-{array_digest(kept)}":

@@ -1,4 +1,4 @@
-"""Which arrays of an archive are inputs and targets, and of which part."""
+"""Find which arrays of an archive are inputs and targets, and of which part."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -9,16 +9,16 @@ from lossrun.data.samples.given_split import SPELLINGS
 from lossrun.data.tables.columns import as_names, check_names, check_weights, split_by, weight_column
 from lossrun.errors import DataError
 
-# Of names in a note.
+# Names in a note.
 SHOWN: Final = 5
-# What Keras and others call them: x_train, y_test, train_images, val_labels.
+# Names that Keras and others use: x_train, y_test, train_images, val_labels.
 _INPUT_WORDS: Final = ("x", "inputs", "input", "images", "image", "data", "features")
 _TARGET_WORDS: Final = ("y", "targets", "target", "labels", "label")
 _WEIGHT_WORDS: Final = ("w", "weights", "weight", "sample_weights", "sample_weight")
 
 
 def _of_parts(what: str) -> tuple[re.Pattern[str], ...]:
-    """Patterns of the names of one part's arrays: `what`_train, train_`what`."""
+    """Return patterns for the names of a part's arrays: `what`_train, train_`what`."""
     part = f"(?P<part>{'|'.join(map(re.escape, SPELLINGS))})"
     orders = (f"(?P<what>{what})_{part}", f"{part}_(?P<what>{what})")
     return tuple(re.compile(order, re.IGNORECASE) for order in orders)
@@ -30,7 +30,7 @@ _ANY_OF_PARTS: Final = _of_parts(".+")
 
 @dataclass(frozen=True, slots=True)
 class ArrayNames:
-    """What the arrays of one part are called."""
+    """The names of the arrays of one part."""
 
     inputs: tuple[str, ...]
     targets: tuple[str, ...]
@@ -43,8 +43,11 @@ class ArrayNames:
 
 
 def chosen_arrays(known: Sequence[str], parameters: Mapping[str, Any], where: str) -> dict[str, ArrayNames]:
-    """The names of each part's arrays: of the training part alone, or of all parts, where they are called as Keras
-    calls them. Raises DataError for names that do not fit."""
+    """Return the names of each part's arrays: of the training part only, or of all parts if they have Keras' names.
+
+    Raises:
+        DataError: For names that do not fit.
+    """
     targets, inputs = as_names(parameters["target"]), as_names(parameters["inputs"])
     for key, names in (("target", targets), ("inputs", inputs)):
         check_names(names, known, key, where)
@@ -74,7 +77,7 @@ def chosen_arrays(known: Sequence[str], parameters: Mapping[str, Any], where: st
 
 
 def _parts_by_name(known: Sequence[str]) -> dict[str, ArrayNames]:
-    """x_train, y_train, x_test, y_test, x_val ..., or train_images, train_labels ...; none without a training part."""
+    """Find x_train, y_train, x_test, x_val ..., or train_images, train_labels ...; {} without a training part."""
     found: dict[tuple[str, str], str] = {}
     for name in known:
         for pattern in _XY_OF_PARTS:
@@ -92,9 +95,10 @@ def _parts_by_name(known: Sequence[str]) -> dict[str, ArrayNames]:
 def _weighted(
     parts: dict[str, ArrayNames], parameters: Mapping[str, Any], known: Sequence[str], where: str
 ) -> dict[str, ArrayNames]:
-    """The parts with their weights: `weight` names those of the training part, and the other parts' are called alike.
+    """Return the parts with their weights: `weight` names those of the training part, the others have similar names.
 
-    Raises DataError where `weight` names another array, or a part that is used has no such array.
+    Raises:
+        DataError: If `weight` names another array, or a part that is used has no such array.
     """
     weights = weight_column(parameters, known, where)
     if not weights:
@@ -121,7 +125,7 @@ def _weighted(
 
 
 def _named_alike(name: str, known: Sequence[str]) -> dict[str, str]:
-    """Of a name such as `w_train` the arrays of all parts: `w_train`, `w_val`, `w_test`."""
+    """Return, for a name such as `w_train`, the arrays of all parts: `w_train`, `w_val`, `w_test`."""
     stems = {stem for _, stem in _part_and_stem(name)}
     found: dict[str, str] = {}
     for other in (name, *known):
@@ -132,7 +136,7 @@ def _named_alike(name: str, known: Sequence[str]) -> dict[str, str]:
 
 
 def unread_note(known: Sequence[str], read: Collection[str], where: str) -> str:
-    """Which arrays of an archive are not used, and how weights among them would be; "" where all are."""
+    """Return a note about unused arrays, and how to use weights among them; "" if all arrays are used."""
     unread = [name for name in known if name not in read]
     if not unread:
         return ""
@@ -143,7 +147,7 @@ def unread_note(known: Sequence[str], read: Collection[str], where: str) -> str:
 
 
 def weights_as_inputs_note(inputs: Sequence[str], where: str) -> str:
-    """What to know where an array called like weights is an input because nobody has named the inputs."""
+    """Return a note if an array with a name like weights is an input because the config does not name the inputs."""
     weights = next((name for name in inputs if _is_called_weights(name)), "")
     return (
         f"{weights} of {where} is one of the inputs; if it holds a weight for each sample, add weight: {weights}"
@@ -153,14 +157,13 @@ def weights_as_inputs_note(inputs: Sequence[str], where: str) -> str:
 
 
 def _is_called_weights(name: str) -> bool:
-    """Whether `weight` could well name it: not those of held-out samples, whose arrays follow from the training
-    part's."""
+    """Return whether `weight` may mean this array; held-out weights are found by the training part's name."""
     return name.lower() in _WEIGHT_WORDS or any(
         part == "train" and stem in _WEIGHT_WORDS for part, stem in _part_and_stem(name)
     )
 
 
 def _part_and_stem(name: str) -> list[tuple[str, str]]:
-    """The ways to read a name such as `w_train` or `train_w`."""
+    """Return the ways to read a name such as `w_train` or `train_w`."""
     matches = [pattern.fullmatch(name) for pattern in _ANY_OF_PARTS]
     return [(SPELLINGS[match["part"].lower()], match["what"].lower()) for match in matches if match]

@@ -1,4 +1,4 @@
-"""Datasets given as arrays: written in the config, or returned by a user's own function."""
+"""Read datasets that are arrays: written in the config, or returned by a user's own function."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -21,8 +21,15 @@ WHAT: Final = ("inputs", "targets")
 
 
 def read_inline(parameters: Mapping[str, Any], ignored: str | float | None = None) -> UnsplitData:
-    """The points written in the config. Raises DataError, beginning with the place in the config, for what is no table
-    of finite numbers with a target for each row, or does not fit the task. `ignored`: see `targets.encode`."""
+    """Return the points written in the config.
+
+    Args:
+        ignored: See `targets.encode`.
+
+    Raises:
+        DataError: For anything but a table of finite numbers with a target for each row, or for targets that do not fit
+            the task. The message begins with the place in the config.
+    """
     at_inputs, at_targets = (f"dataset.{what}" for what in WHAT)
     points, values = as_array(parameters["inputs"], at_inputs), as_array(parameters["targets"], at_targets)
     _check_rows(points, values, at_targets if len(points) else at_inputs)
@@ -45,10 +52,11 @@ def read_inline(parameters: Mapping[str, Any], ignored: str | float | None = Non
 def read_user_dataset(
     name: str, parameters: Mapping[str, Any], config_dir: Path, ignored: str | float | None = None
 ) -> UnsplitData:
-    """What the function `module:attribute` returns, given the parameters that lossrun does not use itself.
+    """Call the function `module:attribute` with the parameters that lossrun does not use itself.
 
-    Raises UsageError where there is no such function or it takes other parameters; DataError where it fails, or
-    returns something other than a Dataset.
+    Raises:
+        UsageError: If there is no such function, or it takes other parameters.
+        DataError: If it fails, or does not return a Dataset.
     """
     function, arguments = load_plugin(name, config_dir), own_arguments(parameters)
     check_arguments(function, arguments, leading=0, what=f"dataset {name}")
@@ -62,15 +70,18 @@ def read_user_dataset(
 
 
 def own_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What a user's function is given of the dataset's parameters: those that lossrun does not use itself."""
+    """Return the parameters that a user's function gets: those that lossrun does not use itself."""
     return {key: value for key, value in parameters.items() if key not in COMMON_KEYS}
 
 
 def from_dataset(dataset: Dataset, name: str, ignored: str | float | None = None) -> UnsplitData:
-    """Arrays of one's own, checked and encoded; the parts together decide on the classes. `ignored`: see
-    `targets.encode`.
+    """Check and encode a user's arrays; all parts together decide on the classes.
 
-    Raises DataError, naming part and place, for what cannot be trained on.
+    Args:
+        ignored: See `targets.encode`.
+
+    Raises:
+        DataError: For what cannot be trained on, with part and place.
     """
     task, classes = _task(dataset, name), _class_names(dataset, name)
     given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
@@ -106,7 +117,7 @@ def from_dataset(dataset: Dataset, name: str, ignored: str | float | None = None
 
 
 def _lost(dataset: Dataset, arrays: tuple[np.ndarray, np.ndarray], task: Task) -> Iterator[str]:
-    """Notes on numbers that came in too little precision. Targets are numbers in a regression alone."""
+    """Yield notes about numbers that came with too little precision."""
     for what, given, array in zip(WHAT, dataset.train, arrays, strict=False):
         if what == "inputs" or task == "regression":
             yield from lost_notes(array, significant_bits(given), what=what)
@@ -119,9 +130,9 @@ def _task(dataset: Dataset, name: str) -> Task | None:
 
 
 def _class_names(dataset: Dataset, name: str) -> tuple[str, ...]:
-    """The names as given; None is as good as none."""
+    """Return the given names of the classes; () for None."""
     given: Any = () if dataset.classes is None else dataset.classes
-    # A word is a sequence of words too, letter by letter.
+    # A word is a sequence of words too: its letters.
     names = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
     if names == [given] or not all(isinstance(one, str) for one in names):
         raise DataError(f"{name}: classes {given!r}; expected a sequence of names, such as ('cat', 'dog')")
@@ -139,14 +150,14 @@ def _pair(pair: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _weights(given: Any, where: str, samples: int) -> np.ndarray | None:
-    """The third of (inputs, targets, weights), where there is one and it is not None, as in Keras."""
+    """Return the third of (inputs, targets, weights), if there is one and it is not None, as in Keras."""
     if len(given) < 3 or given[2] is None:
         return None
     return as_weights(given[2], where, samples, lambda row: indexed(where)((row,)))
 
 
 def _check_rows(inputs: np.ndarray, targets: np.ndarray, where: str) -> None:
-    """Raises DataError unless there is one target for each of at least one input."""
+    """Raise DataError unless there is at least one input, and one target for each."""
     counts = [len(array) if array.ndim else 0 for array in (inputs, targets)]
     if counts[0] != counts[1] or not counts[0]:
         transposed = targets.ndim == 2 and targets.shape[1] == counts[0] > 0
@@ -158,8 +169,8 @@ def _check_rows(inputs: np.ndarray, targets: np.ndarray, where: str) -> None:
 
 
 def _check_alike(array: np.ndarray, first: np.ndarray, where: str, what: str) -> None:
-    """Raises DataError where a part's samples are not of the kind and shape of the training part's."""
-    # Pixels are scaled and other numbers are not; words and numbers are never one kind of target.
+    """Raise DataError if the samples of a part have another type or shape than those of the training part."""
+    # Pixels are scaled and other numbers are not; words and numbers are different targets.
     kinds = [one.dtype == np.uint8 if what == "inputs" else one.dtype.kind == "U" for one in (array, first)]
     if array.shape[1:] != first.shape[1:] or kinds[0] != kinds[1]:
         raise DataError(
@@ -169,5 +180,5 @@ def _check_alike(array: np.ndarray, first: np.ndarray, where: str, what: str) ->
 
 
 def _config_place(where: str) -> Cell:
-    """`where[2][0]`, as the messages about a config write it."""
+    """Return `where[2][0]`, as messages about a config write it."""
     return lambda index: where + "".join(f"[{i}]" for i in index)

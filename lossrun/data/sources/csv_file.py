@@ -1,4 +1,4 @@
-"""The dataset `csv`: which columns of a text table are inputs and targets, and how their cells become numbers."""
+"""Read the dataset `csv`: which columns of a table are inputs and targets, and how their cells become numbers."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,16 +20,21 @@ from lossrun.data.tables.table import Table, read_table
 from lossrun.data.tables.table_inputs import InputColumn, Layout, read_inputs
 from lossrun.errors import DataError
 
-# More categories than this are names or ids, and their columns would fill the memory.
+# A column with more categories holds names or ids, and encoding it would fill the memory.
 MAX_CATEGORIES: Final = 1000
 
 
 def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | float | None = None) -> UnsplitData:
-    """The table at `path`, and those of a split given as files: inputs (N, columns), targets by task; ids are rows of
-    the file, from 0.
+    """Read the table at `path`, and the other files of a split that names files.
 
-    missing: mean leaves NaN among the inputs, to be filled once the training part is known; rows without a target are
-    dropped then as well. `ignored`: see `targets.encode`. Raises DataError for whatever does not fit.
+    Inputs have shape (N, columns), targets depend on the task, ids are rows of the file, from 0. With missing: mean,
+    NaN is left among the inputs, to be filled once the training part is known; rows without a target are dropped.
+
+    Args:
+        ignored: See `targets.encode`.
+
+    Raises:
+        DataError: For anything that does not fit.
     """
     tables = read_tables(parameters, config_dir)
     table = tables["train"]
@@ -86,7 +91,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
 
 
 def cell_form(parameters: Mapping[str, Any]) -> CellForm:
-    """How the cells are written, as the dataset's keys say. Raises DataError where these contradict each other."""
+    """Return how the cells are written, by the dataset's keys. Raises DataError if these contradict each other."""
     decimal, thousands = parameters["decimal"], parameters["thousands"] or ""
     if thousands == decimal:
         both = " (for numbers such as 1.234,5 add decimal: ',')" if decimal == "." else ""
@@ -102,7 +107,7 @@ def cell_form(parameters: Mapping[str, Any]) -> CellForm:
 
 
 def read_tables(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, Table]:
-    """The training part's file, and those of the other parts where the split is given as files."""
+    """Read the file of the training part, and those of the other parts if the split names files."""
     return {
         part: read_table(
             path,
@@ -116,7 +121,7 @@ def read_tables(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, Ta
 
 
 def _check_thousands(tables: Mapping[str, Table], parameters: Mapping[str, Any]) -> None:
-    """Raises DataError where the delimiter must have parted numbers between their thousands."""
+    """Raise DataError if the delimiter must have split numbers between their thousands."""
     sign = parameters["thousands"]
     if sign is None or sign != parameters["delimiter"]:
         return
@@ -138,9 +143,10 @@ def _check_columns(table: Table, first: Table, wanted: Sequence[str]) -> None:
 def _ask_about_disguises(
     table: Table, inputs: Sequence[str], targets: Sequence[str], parameters: Mapping[str, Any]
 ) -> list[str]:
-    """Notes on columns that are encoded although they look like numbers, because so few of them are different.
+    """Return notes about columns that look like numbers but are encoded as words, because they have few values.
 
-    Raises DataError about all others: read as words, such numbers would become a class or an input each.
+    Raises:
+        DataError: For all other columns that look like numbers; as words, each number would become a class or an input.
     """
     task, one_hot = parameters["task"], parameters["encode"] == "one_hot"
     asked: list[str] = []
@@ -148,7 +154,7 @@ def _ask_about_disguises(
     used = list(dict.fromkeys([*inputs, *targets]))
     for name in used:
         is_target = name in targets
-        # Whoever states the task knows what the target is.
+        # A config that states the task says what the target is.
         if is_target and len(targets) == 1 and task in ("binary", "multiclass"):
             continue
         found = table.disguised(name)
@@ -179,7 +185,7 @@ def _question(found: DisguisedColumn, name: str, fix: str, parameters: Mapping[s
 def _complete_rows(
     table: Table, inputs: Sequence[str], targets: Sequence[str], words: Sequence[str], missing: str
 ) -> tuple[np.ndarray, list[str]]:
-    """bool (N,): the rows to use; and notes."""
+    """Return the rows to use, bool, (N,), and notes."""
     used = [*inputs, *targets]
     # A mean can stand in for a number, and an empty word is a category; a row without a target is dropped.
     refused = used if missing == "refuse" else []
@@ -211,7 +217,7 @@ def _complete_rows(
 
 
 def _categories(table: Table, name: str, keep: np.ndarray) -> tuple[str, ...]:
-    """The sorted words of a column; "" stands for empty cells."""
+    """Return the sorted words of a column; "" for empty cells."""
     words = [word for word, kept in zip(table.words(name), keep.tolist(), strict=True) if kept]
     categories = sorted(set(words))
     if are_nearly_all_different(len(categories), len(words)):
@@ -234,7 +240,7 @@ def _encoded(
     task: Task | None,
     ignored: str | float | None,
 ) -> Encoded:
-    """The targets of all parts, which together decide on the classes."""
+    """Encode the targets of all parts, which together decide on the classes."""
     train = tables["train"]
     as_words = len(targets) == 1 and any(_holds_classes(table, targets[0], task) for table in tables.values())
     raw = np.concatenate([_raw_targets(table, targets, keeps[part], task, as_words) for part, table in tables.items()])
@@ -251,7 +257,7 @@ def _encoded(
 
 
 def _weights(table: Table, name: str, keep: np.ndarray) -> np.ndarray:
-    """The weights of the rows that are kept. Raises DataError for a cell that holds none."""
+    """Return the weights of the rows that are kept. Raises DataError for a cell without a weight."""
     rows, missing = np.flatnonzero(keep).tolist(), table.is_missing(name)
     numbers = [table.form.number(table.columns[name][row]) for row in rows]
     for row, number in zip(rows, numbers, strict=True):
@@ -268,7 +274,7 @@ def _weights(table: Table, name: str, keep: np.ndarray) -> np.ndarray:
 def _raw_targets(
     table: Table, targets: Sequence[str], keep: np.ndarray, task: Task | None, as_words: bool
 ) -> np.ndarray:
-    """Words (N,), or numbers (N, K)."""
+    """Return the targets as words, (N,), or numbers, (N, K)."""
     if as_words:
         words: np.ndarray = np.array(table.columns[targets[0]])[keep]
         return words
@@ -283,7 +289,7 @@ def _raw_targets(
 
 
 def _holds_classes(table: Table, name: str, task: Task | None) -> bool:
-    """Whether the cells are to be read as words. Where classes are asked for, a single word makes all of them words."""
+    """Return whether the cells are read as words. If the task is classes, one word makes all of them words."""
     if task == "regression":
         return False
     if task in ("binary", "multiclass"):

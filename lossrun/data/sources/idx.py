@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST family: a magic number, big-endian sizes, then bytes.
+"""Read the IDX format of the MNIST family: a magic number, big-endian sizes, then bytes.
 
 Format: http://yann.lecun.com/exdb/mnist/ ("the IDX file format"). Only unsigned bytes (type 0x08) are read.
 """
@@ -15,7 +15,7 @@ from lossrun.errors import DataError
 
 UNSIGNED_BYTE: Final = 0x08
 MAX_DIMENSIONS: Final = 4
-# Five times the training images of MNIST; a damaged header must not allocate the machine away.
+# Five times the training images of MNIST; a damaged header must not allocate all memory of the machine.
 MAX_ELEMENTS: Final = 1 << 28
 
 
@@ -24,9 +24,10 @@ class Reader(Protocol):
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """The uint8 array in an IDX file, gzipped (`.gz`) or plain; a plain one is memory-mapped, read-only.
+    """Return the uint8 array in an IDX file, gzipped (`.gz`) or plain; a plain file is memory-mapped, read-only.
 
-    Raises DataError where the file is unreadable, cut short, too long or not IDX.
+    Raises:
+        DataError: If the file is unreadable, too short, too long or not IDX.
     """
     try:
         return _read_gzipped(path) if path.suffix == ".gz" else _map_plain(path)
@@ -37,8 +38,8 @@ def read_idx(path: Path) -> np.ndarray:
 def _read_gzipped(path: Path) -> np.ndarray:
     with gzip.open(path, "rb") as stream:
         shape, _ = _read_header(stream, path)
-        # One byte more than promised shows trailing bytes (and the end of the gzip checksum); asking for no more than
-        # that keeps decompression bounded.
+        # Reading one byte more than promised finds trailing bytes (and checks the gzip checksum), and keeps
+        # decompression bounded.
         content = stream.read(prod(shape) + 1)
     if len(content) != prod(shape):
         raise _wrong_size(path, shape, "more" if len(content) > prod(shape) else str(len(content)))
@@ -55,7 +56,7 @@ def _map_plain(path: Path) -> np.ndarray:
 
 
 def _read_header(stream: Reader, path: Path) -> tuple[tuple[int, ...], int]:
-    """The shape, and the length of the header in bytes."""
+    """Return the shape, and the length of the header in bytes."""
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] != UNSIGNED_BYTE or not 1 <= magic[3] <= MAX_DIMENSIONS:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Where files lie: datasets to find or download, and the arrays made from them."""
+"""The folders of datasets, and of the arrays decoded from them."""
 
 import os
 from pathlib import Path
@@ -6,12 +6,12 @@ from typing import Final
 
 from lossrun.errors import UsageError
 
-# Where nothing can lie: stands for the cache of somebody who has no home directory.
+# A folder that cannot exist, for the cache of a user without a home directory.
 _NOWHERE: Final = Path(os.devnull)
 
 
 def default_data_dir() -> Path:
-    """`$LOSSRUN_DATA_DIR`, or the platform's cache folder for lossrun."""
+    """Return `$LOSSRUN_DATA_DIR`, or the platform's cache folder for lossrun."""
     named = os.environ.get("LOSSRUN_DATA_DIR")
     if not named:
         return _user_cache()
@@ -22,12 +22,12 @@ def default_data_dir() -> Path:
 
 
 def is_nowhere(folder: Path) -> bool:
-    """Whether `folder` stands for a cache that does not exist, because there is no home directory."""
+    """Return whether `folder` is a cache that cannot exist, because there is no home directory."""
     return folder.is_relative_to(_NOWHERE)
 
 
 def array_cache_dir() -> Path:
-    """Where decoded arrays are kept. Never the data folder itself, which may be shared or read-only."""
+    """Return the folder of decoded arrays. It is not the data folder, which may be shared or read-only."""
     return _user_cache() / "arrays"
 
 

@@ -1,7 +1,6 @@
 """The readers of the declared datasets, by name: each takes a request and returns samples that are not yet split.
 
-A declaration names its reader where that is not its own name. A dataset without a reader is a function of its name in
-`generated.py`.
+A declaration names its reader if that has another name. A dataset without a reader has a function in `generated.py`.
 """
 
 from lossrun.data.samples.dataset import UnsplitData

@@ -1,4 +1,4 @@
-"""From a dataset's name to samples that are not yet split."""
+"""Read a dataset by its name: samples that are not yet split."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,8 @@ from lossrun.errors import DataError
 def read(request: DataRequest) -> UnsplitData:
     """Return the samples of a declared dataset or of a user's own, `module:attribute`.
 
-    Raises KeyError for a name that is not declared, and what the reader raises.
+    Raises:
+        KeyError: For a name that is not declared. The reader raises further errors.
     """
     if ":" in request.name:
         return arrays.read_user_dataset(request.name, request.parameters, request.config_dir, request.ignored)
@@ -25,7 +26,7 @@ def read(request: DataRequest) -> UnsplitData:
 
 
 def generate(request: DataRequest) -> UnsplitData:
-    """Call the function of that name in `generated.py`."""
+    """Call the function with the dataset's name in `generated.py`."""
     function = getattr(generated, request.name)
     try:
         dataset = function(**arrays.own_arguments(request.parameters))

@@ -1,4 +1,4 @@
-"""What a reader of a dataset is asked for."""
+"""The request that a reader of a dataset gets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class DataRequest:
-    """A dataset's name and parameters, the folders that files are looked up in, and the label that the loss ignores."""
+    """A dataset's name and parameters, the folders to search for files, and the label that the loss ignores."""
 
     name: str
     parameters: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Whether training, validation and test are separate: a model must not be scored on samples that it was trained on."""
+"""Check that the parts are separate, because a model must not be scored on samples that it was trained on."""
 
 import hashlib
 from collections.abc import Collection, Mapping
@@ -13,7 +13,7 @@ from lossrun.errors import DataError
 from lossrun.files import open_regular
 
 HELD_OUT: Final = ("validation", "test")
-# What the scores of the second part would be worth if it repeated the first.
+# What follows for the scores of a part that repeats this part.
 _CONSEQUENCE: Final = {
     "train": "its scores would say nothing about new samples",
     "validation": "its scores would depend on what was chosen by the validation part",
@@ -21,9 +21,10 @@ _CONSEQUENCE: Final = {
 
 
 def part_files(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, Path]:
-    """The file of each part: `path`, and those of a split given as files.
+    """Return the file of each part: `path`, and the files that a split names.
 
-    Raises DataError where a held-out part is the training file, or a copy of it.
+    Raises:
+        DataError: If a held-out part is the training file, or a copy of it.
     """
     split = parameters["split"] or {}
     named = {"train": parameters["path"], "validation": split.get("validation"), "test": split.get("test")}
@@ -38,7 +39,7 @@ def part_files(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, Pat
 
 
 def repeated_notes(source: UnsplitData, used: Collection[str]) -> list[str]:
-    """What to know of a held-out part, one of the `used`, that holds exactly the samples of another part."""
+    """Return a note for each `used` held-out part that holds exactly the samples of another part."""
     held_out = {name: part for name, part in zip(HELD_OUT, (source.validation, source.test), strict=True) if part}
     parts = {"train": source.train, **{name: part for name, part in held_out.items() if name in used}}
     pairs = combinations(parts.items(), 2)
@@ -50,7 +51,7 @@ def repeated_notes(source: UnsplitData, used: Collection[str]) -> list[str]:
 
 
 def _sameness(one: Path, other: Path) -> str:
-    """How two names of files stand for one content; "" where they do not. Unreadable files are for others to report."""
+    """Say how two files have the same content; "" if they do not, or if one cannot be read."""
     try:
         if one.samefile(other):
             return "is the same file as"

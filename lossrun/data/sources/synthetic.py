@@ -1,4 +1,4 @@
-"""Made-up data with a known truth. Every draw has its own stream, so more noise means the same inputs."""
+"""Compute data with a known truth. Every draw has its own random stream, so more noise does not change the inputs."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -32,8 +32,7 @@ def synthetic_regression(parameters: Mapping[str, Any]) -> UnsplitData:
     bias = truth.standard_normal()
     weights = truth.standard_normal((3, features))
     inputs, y = np.empty((samples, features), np.float32), np.empty(samples)
-    # Block by block, which draws the same numbers: doubles of a million samples would take twice the memory of all the
-    # rest.
+    # Drawing in blocks gives the same numbers; all samples at once, in double precision, would triple the memory.
     for start in range(0, samples, BLOCK):
         shape = (min(BLOCK, samples - start), features)
         if kind == "linear":
@@ -51,7 +50,7 @@ def synthetic_regression(parameters: Mapping[str, Any]) -> UnsplitData:
 
 
 def _regression_function(kind: str, x: np.ndarray, bias: float, weights: np.ndarray) -> np.ndarray:
-    """(N,), without noise."""
+    """Return the values of the function, (N,), without noise."""
     values: np.ndarray
     if kind == "linear":
         values = bias + x @ weights[0]
@@ -84,7 +83,7 @@ def _noise(noise: Mapping[str, Any], samples: int, rng: np.random.Generator) -> 
 
 
 def synthetic_classification(parameters: Mapping[str, Any]) -> UnsplitData:
-    """Classes of a known shape, equally many of each; `noise` is a normal deviation added to every input.
+    """Draw classes of a known shape, with the same number of samples each; normal noise is added to every input.
 
     With u uniform on (0, 1), t = pi u, class k of K:
     blobs:      a centre per class, uniform on (-1, 1) in each feature
@@ -94,7 +93,8 @@ def synthetic_classification(parameters: Mapping[str, Any]) -> UnsplitData:
     xor:        uniform on (-1, 1)^2; class 0 where both have one sign, class 1 where the signs differ
     multilabel: standard normal inputs; label k is 1 where b_k + w_k . x > 0, with b and w standard normal
 
-    Raises DataError for a number of classes, features or a task that the shape cannot have.
+    Raises:
+        DataError: For a number of classes, features or a task that the shape cannot have.
     """
     task, features, classes = classification_shape(parameters)
     kind, samples, seed = (parameters[key] for key in ("kind", "samples", "seed"))
@@ -121,7 +121,7 @@ def synthetic_classification(parameters: Mapping[str, Any]) -> UnsplitData:
 
 
 def classification_shape(parameters: Mapping[str, Any]) -> tuple[Task, int, int]:
-    """(task, features, classes) of a synthetic classification. Raises DataError for impossible ones."""
+    """Return (task, features, classes) of a synthetic classification. Raises DataError for impossible ones."""
     kind, asked = parameters["kind"], parameters["task"]
     classes = parameters["classes"] or (3 if kind in ("blobs", "spirals", "multilabel") else 2)
     features = parameters["features"] or (10 if kind == "multilabel" else 2)
@@ -141,7 +141,7 @@ def classification_shape(parameters: Mapping[str, Any]) -> tuple[Task, int, int]
 
 
 def _plane_shape(kind: str, labels: np.ndarray, classes: int, draw: np.random.Generator) -> np.ndarray:
-    """Points (N, 2) without noise."""
+    """Return points, (N, 2), without noise."""
     u = draw.uniform(size=len(labels))
     t = np.pi * u
     match kind:

@@ -1,1 +1,1 @@
-"""Text tables: cells, columns, headers, and the numbers and categories they hold."""
+"""Read text tables: cells, columns, headers, and the numbers and categories in them."""

@@ -1,38 +1,44 @@
-"""What a cell of a table is: a number, a missing value or a word, by the form in which numbers are written.
+"""Decide whether a cell of a table is a number, a missing value or a word, by how numbers are written.
 
-This and `disguises` are the only places that decide it, for text tables and for arrays of words alike.
+Only this module and `disguises` decide it, for text tables and for arrays of words.
 """
 
 import re
 from dataclasses import dataclass, field
 from typing import Final
 
-# How a missing number is written, in any case: what pandas reads as such. In a column of words these are words.
+# Spellings of a missing number in upper or lower case, as in pandas. In a column of words they are words.
 MISSING: Final = frozenset(
     {
         *("", "na", "nan", "-nan", "null", "none", "n/a", "#n/a", "#na", "<na>", "#n/a n/a"),
         *("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
     }
 )
-# Further cells that stand for no value as a rule: they say nothing about what the others are.
+# Further cells that usually mean a missing value, so they say nothing about the type of the others.
 PLACEHOLDERS: Final = frozenset(
     {
         *("-", "--", "?", ".", "..", "*", "n.a.", "k.a.", "nil", "missing", "unknown", "not available", "\\n"),
         *("#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!"),
     }
 )
-# Of a cell in a message, in characters.
+# Characters of a cell in a message.
 LONGEST: Final = 60
 SPACE: Final = "[ \u00a0\u2007\u2009\u202f]"
-# What may stand between the thousands, as a regular expression, by the value of the key `thousands`.
+# For each value of the key `thousands`, a regular expression for the sign between thousands.
 _BETWEEN: Final = {",": ",", ".": r"\.", " ": SPACE, "'": "['’]", "_": "_"}
 
 
 @dataclass(frozen=True, slots=True)
 class CellForm:
-    """How numbers are written. `decimal`: "." or ",". `missing`: what stands for a missing value besides MISSING, in
-    columns of words too; a number such as -999 in whatever way it is written. `thousands`: what stands between them,
-    "" for nothing, though with a decimal comma that may be a point, a blank or an apostrophe."""
+    """How numbers are written.
+
+    Attributes:
+        decimal: "." or ",".
+        missing: Cells that mean a missing value, in addition to MISSING, also in columns of words; a number such as
+            -999 in any spelling.
+        thousands: The sign between thousands; "" for no sign, or with a decimal comma for a point, a space or an
+            apostrophe.
+    """
 
     decimal: str = "."
     missing: frozenset[str] = frozenset()
@@ -52,26 +58,26 @@ class CellForm:
 
     @property
     def between(self) -> str:
-        """What to take out of a number, as a regular expression; "" for nothing."""
+        """A regular expression for what to remove from a number; "" for nothing."""
         return "|".join(_signs_between(self.decimal, self.thousands))
 
     @property
     def examples(self) -> str:
-        """How numbers are written, such as `1234,5 or 1.234,5`."""
+        """Examples of numbers, such as `1234,5 or 1.234,5`."""
         signs = self.thousands or ("." if self.decimal == "," else "")
         return " or ".join(dict.fromkeys(f"1{sign}234{self.decimal}5" for sign in ("", signs)))
 
     def number(self, cell: str) -> float | None:
-        """The number in a cell, NaN for a missing one, None for a word."""
+        """Return the number in a cell; NaN for a missing one, None for a word."""
         if cell.lower() in MISSING or cell in self.missing:
             return float("nan")
         number = self._read(cell)
         return float("nan") if number in self._missing_numbers else number
 
     def plain(self, cell: str) -> str | None:
-        """The cell with a decimal point and nothing between the thousands; None where it is not written in this form.
+        """Return the cell with a decimal point and no sign between thousands; None if it is not written in this form.
 
-        A cell without such signs stays as it is, also where it is no number.
+        A cell without such signs is returned as it is, even if it is no number.
         """
         if self._pattern is None:
             return cell
@@ -85,30 +91,30 @@ class CellForm:
         return None if plain is None else as_plain_number(plain)
 
     def says_nothing(self, cell: str) -> bool:
-        """Whether a cell is missing, or a placeholder that tells nothing about what the column holds."""
+        """Return whether a cell is missing, or a placeholder that says nothing about the column."""
         return cell.lower() in MISSING or cell.lower() in PLACEHOLDERS or cell in self.missing
 
     def is_empty_word(self, cell: str) -> bool:
-        """Whether a cell in a column of words says nothing: NA is Namibia there, unless the config says otherwise."""
+        """Return whether a cell in a column of words is empty; NA may be Namibia, unless the config says otherwise."""
         return cell == "" or cell in self.missing
 
 
 def _signs_between(decimal: str, thousands: str) -> list[str]:
-    """What may stand between the thousands; the same throughout a number."""
+    """Return the signs that may be between thousands; a number has only one of them."""
     if thousands:
         return [_BETWEEN[thousands]]
     return [r"\.", f"{SPACE}|['’]"] if decimal == "," else []
 
 
 def _pattern(decimal: str, thousands: str) -> re.Pattern[str] | None:
-    """A number of this form; None for Python's own."""
+    """Return a pattern for numbers of this form; None for Python's own."""
     between = _signs_between(decimal, thousands)
     if not between:
         return None
-    # No number begins with a group of zeros: 0.123 is a decimal point where commas are expected.
+    # No number begins with a group of zeros: in 0.123 the point is a decimal point, even if commas are expected.
     groups = [f"[1-9][0-9]{{0,2}}(({sign})[0-9]{{3}})+" for sign in between]
     if thousands:
-        # As India has it: 1,50,000.
+        # As in India: 1,50,000.
         groups += [f"[1-9][0-9]?(({sign})[0-9]{{2}})+({sign})[0-9]{{3}}" for sign in between]
     point = re.escape(decimal)
     return re.compile(
@@ -120,19 +126,19 @@ PLAIN: Final = CellForm()
 
 
 def as_plain_number(cell: str) -> float | None:
-    """The number as Python reads it, None for a word."""
+    """Return the number as Python reads it; None for a word."""
     try:
-        # Python reads 1_000 as a number; no table means it.
+        # Python reads 1_000 as a number, but tables do not use it.
         return None if "_" in cell else float(cell)
     except ValueError:
         return None
 
 
 def shown(cell: str) -> str:
-    """A cell in a message, cut where it is long."""
+    """Return a cell for a message; a long one is cut."""
     return cell if len(cell) <= LONGEST else f"{cell[: LONGEST - 3]}..."
 
 
 def is_placeholder(cell: str) -> bool:
-    """Whether a cell that is no number stands for a missing one, as a rule."""
+    """Return whether a cell that is no number usually means a missing value."""
     return cell.lower() in PLACEHOLDERS

@@ -1,4 +1,4 @@
-"""Which columns of a table, or arrays of an archive, a dataset's keys name."""
+"""Find which columns of a table, or arrays of an archive, a dataset's keys name."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,14 +9,15 @@ from lossrun.errors import DataError
 
 
 def as_names(value: str | Sequence[str] | None) -> list[str]:
-    """A key that takes one name or several."""
+    """Return the names in a key that takes one name or several."""
     return [value] if isinstance(value, str) else list(value or ())
 
 
 def named_columns(value: Any, known: Sequence[str], key: str, where: str) -> list[str]:
-    """The columns that a key names, or counts: from 1, and from the end by -1.
+    """Return the columns that a key names, or numbers from 1, or from the end with -1.
 
-    Raises DataError, with the nearest known name, for one that `where` does not have, or that comes twice.
+    Raises:
+        DataError: For a name that `where` does not have, with the nearest known one, or that is given twice.
     """
     asked = list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
     names = [_name(one, known, key, where) for one in asked]
@@ -25,7 +26,7 @@ def named_columns(value: Any, known: Sequence[str], key: str, where: str) -> lis
 
 
 def check_names(names: Sequence[str], known: Sequence[str], key: str, where: str) -> None:
-    """Raises DataError, with the nearest known name, for one that `where` does not have, or that comes twice."""
+    """Raise DataError for a name that `where` does not have, with the nearest known one, or that is given twice."""
     for name in names:
         if name not in known:
             near = nearest(name, list(known))
@@ -40,8 +41,13 @@ def check_names(names: Sequence[str], known: Sequence[str], key: str, where: str
 def chosen_columns(
     known: Sequence[str], parameters: Mapping[str, Any], where: str
 ) -> tuple[list[str], list[str], list[str]]:
-    """Names of the targets, of the inputs, and of the column that splits, if any. A column that splits is an input only
-    where `inputs` says so, one of weights never. Raises DataError for names that do not fit."""
+    """Return the names of the targets, of the inputs, and of the column that decides the split, if there is one.
+
+    That column is an input only if `inputs` names it; a column of weights is never an input.
+
+    Raises:
+        DataError: For names that do not fit.
+    """
     targets, drop, inputs = (
         named_columns(parameters.get(key), known, key, where) for key in ("target", "drop", "inputs")
     )
@@ -67,12 +73,12 @@ def chosen_columns(
 
 
 def weight_column(parameters: Mapping[str, Any], known: Sequence[str], where: str) -> list[str]:
-    """The column of weights, if there is one."""
+    """Return the column of weights, if there is one."""
     return named_columns(parameters.get("weight"), known, "weight", where)
 
 
 def check_weights(weights: Sequence[str], inputs: Sequence[str], targets: Sequence[str]) -> None:
-    """Raises DataError where a column of weights is anything else besides."""
+    """Raise DataError if a column of weights is also an input or a target."""
     for key, names in (("inputs", inputs), ("target", targets)):
         if both := [name for name in weights if name in names]:
             raise DataError(
@@ -81,7 +87,7 @@ def check_weights(weights: Sequence[str], inputs: Sequence[str], targets: Sequen
 
 
 def split_by(parameters: Mapping[str, Any], known: Sequence[str], where: str) -> list[str]:
-    """The column, if any, that a given split goes by."""
+    """Return the column that decides the split, if there is one."""
     split = parameters.get("split") or {}
     return next(
         (

@@ -1,4 +1,4 @@
-"""Numbers in disguise: cells that are numbers to a person, while a program reads them as words."""
+"""Find numbers in disguise: cells that people read as numbers and programs as words."""
 
 import re
 from collections import Counter
@@ -9,13 +9,16 @@ from typing import Final, NamedTuple
 
 from lossrun.data.tables.cells import PLAIN, SPACE, CellForm, as_plain_number, shown
 
-# Classes such as 9:00 and 14:00 come up again and again; amounts rarely do.
+# Classes such as 9:00 and 14:00 are repeated many times; amounts rarely are.
 FEW: Final = 5
 
 
 class Disguise(NamedTuple):
-    """What a cell looks like, in words, and how to make numbers of such cells. `by_form`: a matter of the signs in the
-    number alone, which the keys of a csv file can name."""
+    """What a cell looks like, and how to turn such cells into numbers.
+
+    Attributes:
+        by_form: Whether keys of a csv file can name the signs that make it look like a word.
+    """
 
     looks_like: str
     fix: str
@@ -24,8 +27,12 @@ class Disguise(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DisguisedColumn:
-    """`place`: of the first cell of its kind among the cells asked about; `repeats`: few different cells that come up
-    again and again, as those of a category do."""
+    """A column of numbers in disguise.
+
+    Attributes:
+        place: The index of the first such cell.
+        repeats: Whether there are few different cells that are repeated, as in categories.
+    """
 
     place: int
     cell: str
@@ -34,9 +41,9 @@ class DisguisedColumn:
 
 
 def disguised(cells: Sequence[str], form: CellForm = PLAIN) -> DisguisedColumn | None:
-    """What to ask about a column of words: most of its cells are numbers to a person but not to a program.
+    """Return what is known about a column of words if most of its cells are numbers to a person but not to a program.
 
-    None for columns of words, ids and classes, such as A4, 18-25, AB-12 or class 1.
+    It is None for columns of words, ids and classes, such as A4, 18-25, AB-12 or class 1.
     """
     counts = Counter(cells)
     said = {cell: count for cell, count in counts.items() if not form.says_nothing(cell)}
@@ -53,7 +60,7 @@ def disguised(cells: Sequence[str], form: CellForm = PLAIN) -> DisguisedColumn |
             continue
         kind = disguise(cell)
         if kind is None and as_plain_number(cell) is not None:
-            kind = _POINTS  # a number, but for the comma that the config asks for
+            kind = _POINTS  # a number, but the config asks for decimal commas
         if kind is None:
             words += count
             if 10 * words > total:
@@ -62,11 +69,11 @@ def disguised(cells: Sequence[str], form: CellForm = PLAIN) -> DisguisedColumn |
             found[kind] += count
             examples.setdefault(kind, cell)
     if len(found) > 1:
-        # Of 1,500 and 1,500.50 the second one tells what the comma is.
+        # 1,500.50 shows what the comma in 1,500 means.
         del found[_UNCLEAR]
     repeats = len(said) <= 2 * FEW and 3 * len(said) <= total
     if not found:
-        # Digits come as words often enough, and are classes then.
+        # Words of digits are common, and are classes.
         if 2 * numbers <= total or (repeats and not has_fractions):
             return None
         cell = next(cell for cell in said if form.number(cell) is not None)
@@ -79,8 +86,8 @@ def disguised(cells: Sequence[str], form: CellForm = PLAIN) -> DisguisedColumn |
 
 
 def disguise(cell: str) -> Disguise | None:
-    """What a single cell looks like, None for a word."""
-    # The commonest words have no digit.
+    """Return what a single cell looks like; None for a word."""
+    # Most words have no digit.
     if not any(character.isnumeric() for character in cell):
         return None
     return next((found for pattern, found in _compiled() if pattern.fullmatch(cell)), None)
@@ -88,12 +95,12 @@ def disguise(cell: str) -> Disguise | None:
 
 @cache
 def _compiled() -> tuple[tuple[re.Pattern[str], Disguise], ...]:
-    """The patterns, once somebody asks: that takes longer than reading a small table."""
+    """Return the patterns, compiled when first needed, because that takes longer than reading a small table."""
     return tuple((re.compile(pattern), found) for pattern, found in _PATTERNS)
 
 
 def fix_in_csv(kind: Disguise, column: Collection[str], form: CellForm) -> str:
-    """How to have numbers in a column of a csv file: written otherwise, or read as they are by a key of the dataset."""
+    """Return how to get numbers from a column of a csv file: write them differently, or set a key of the dataset."""
     if not kind.by_form:
         return kind.fix
     fix = kind.fix if form.is_plain else f"write numbers as {form.examples}"
@@ -102,8 +109,7 @@ def fix_in_csv(kind: Disguise, column: Collection[str], form: CellForm) -> str:
 
 
 def _keys_that_read(column: Collection[str], form: CellForm) -> list[str]:
-    """What to change in the config so that every cell that is a number to a person is read as one: a way for each
-    meaning that the cells can have."""
+    """Return changes of the config that read every such cell as a number: one for each meaning the cells can have."""
     said = [cell for cell in dict.fromkeys(column) if not form.says_nothing(cell)]
     cells = [cell for cell in said if form.number(cell) is not None or disguise(cell) is not None]
     meanings: dict[tuple[float | None, ...], str] = {}
@@ -114,13 +120,13 @@ def _keys_that_read(column: Collection[str], form: CellForm) -> list[str]:
             meanings.setdefault(numbers, _change(form, other))
     if len(meanings) < 2:
         return list(meanings.values())
-    # 1,500 is 1500 or 1.5.
+    # 1,500 may be 1500 or 1.5.
     place = next(place for place, numbers in enumerate(zip(*meanings, strict=True)) if len(set(numbers)) > 1)
     return [f"{way} ({shown(cells[place])} is {numbers[place]:.12g})" for numbers, way in meanings.items()]
 
 
 def _change(form: CellForm, other: CellForm) -> str:
-    """What to add to the config, or to take out, for numbers of another form."""
+    """Return what to add to the config, or to remove from it, for numbers of another form."""
     usual = CellForm()
     keys = [(key, getattr(usual, key), getattr(form, key), getattr(other, key)) for key in ("decimal", "thousands")]
     added = [f"{key}: {_in_yaml(new)}" for key, default, old, new in keys if new not in (old, default)]
@@ -134,10 +140,10 @@ def _in_yaml(sign: str) -> str:
 
 
 _BETWEEN: Final = f"(?:{SPACE}|[,.'’_])"
-# The forms that the keys can name, the likeliest first.
+# The forms that the keys can name, the most likely first.
 _FORMS: Final = ((".", ""), (".", ","), (".", " "), (".", "'"), (".", "_"), (",", ""))
 _SIGN: Final = "[-+\u2212\u2013]?"
-# Digits with whatever may stand between and after them.
+# Digits with the signs that may be between and after them.
 _DIGITS: Final = rf"[0-9](?:(?:{SPACE}|[.,'’_])?[0-9])*(?:[eE][-+]?[0-9]+)?|[.,][0-9]+(?:[eE][-+]?[0-9]+)?"
 _AMOUNT: Final = rf"{_SIGN}{SPACE}?(?:{_DIGITS}){SPACE}?"
 _MONEY: Final = (
@@ -165,7 +171,7 @@ _DAY: Final = (
     rf"(?:[0-9]{{4}}[-/.][0-9]{{1,2}}[-/.][0-9]{{1,2}}|[0-9]{{1,2}}[-/.][0-9]{{1,2}}[-/.](?:[0-9]{{4}}|[0-9]{{2}})"
     rf"|[0-9]{{1,2}}[- .]{{1,2}}{_MONTH}[- ,]{{1,2}}[0-9]{{2,4}}|{_MONTH}[- ]?[0-9]{{1,2}},? [0-9]{{4}})"
 )
-# Whole names only: Marker 12 and Decoder 10 are no months.
+# Only whole names, because Marker 12 and Decoder 10 are no months.
 _PERIOD: Final = (
     "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     r"|nov(?:ember)?|dec(?:ember)?)\.?[- /]'?(?:[0-9]{4}|[0-9]{2})|[0-9]{4}[- ]?q[1-4]|q[1-4][- /][0-9]{4}"
@@ -198,7 +204,7 @@ _CLOCK: Final = Disguise("times of day", "replace them by numbers, such as hours
 _BOUND: Final = Disguise("bounds of numbers", "write only the number, such as 5 for <5")
 _HEXADECIMAL: Final = Disguise("hexadecimal numbers", "write decimal numbers")
 _SHORT: Final = Disguise("numbers shortened by a letter", "write them in full, such as 5000 for 5K")
-# What classes may be called too: asked about where there are many different ones.
+# Classes may be written like this too, so these are reported only if there are many different ones.
 _WEAK: Final = frozenset({_RATIO, _CLOCK, _BOUND, _HEXADECIMAL, _SHORT})
 
 _PATTERNS: Final[tuple[tuple[str, Disguise], ...]] = (
@@ -219,7 +225,7 @@ _PATTERNS: Final[tuple[tuple[str, Disguise], ...]] = (
     (rf"[\u2212\u2013]{SPACE}?(?:{_DIGITS})|[-+] (?:{_DIGITS})", _MINUS),
     (rf"{_SIGN}(?:[0-9]+{SPACE}?)?[¼-¾⅐-⅞]", _VULGAR),
     (r"\+[0-9]{1,3}[ 0-9()/-]{5,}", _PHONE),
-    # \d is any digit there is: Arabic, Devanagari, full-width.
+    # \d matches all digits, such as Arabic, Devanagari and full-width ones.
     (r"(?=.*[^\x00-\x7f])[-+]?\d[\d.,\u066b\u066c\uff0e\uff0c]*", _OTHER_DIGITS),
     (r"[-+]?(?:[0-9]+ )?[0-9]+ ?/ ?[0-9]+", _RATIO),
     (_TIME, _CLOCK),

@@ -1,7 +1,7 @@
-"""Arrays of any origin -> numbers that have lost nothing yet, and inputs: tables (N, D) or images (N, C, H, W).
+"""Turn arrays of any origin into exact numbers, and into inputs: tables (N, D) or images (N, C, H, W).
 
-Numbers are rounded to the precision of the model last, after they have been standardized: what distinguishes
-1700000000 from 1700000010 is gone in float32.
+Numbers are rounded to the precision of the model only after they have been standardized, because 1700000000 and
+1700000010 are the same number in float32.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,40 +13,41 @@ from lossrun.data.tables.cells import PLAIN
 from lossrun.data.tables.disguises import disguised
 from lossrun.errors import DataError
 
-# Beyond float32 there is nothing to train on.
+# Numbers beyond float32 cannot be trained on.
 GREATEST: Final = float(np.finfo(np.float32).max)
 _NUMBERS: Final = "biuf"
 _EXACT_IN_SINGLE: Final = 2**24
 _EXACT_IN_DOUBLE: Final = 2**53
 _SIGNIFICANT: Final = {"float32": 24, "float16": 11, "half": 11, "bfloat16": 8}
-_BLOCK: Final = 1 << 20  # numbers looked at at a time
+_BLOCK: Final = 1 << 20  # numbers processed at a time
 CHANNELS: Final = (1, 3)
-# What a message calls the cell at an index (row, ...) of an array.
+# Returns what messages call the cell at an index (row, ...) of an array.
 Cell: TypeAlias = Callable[[tuple[int, ...]], str]
 
 
 def indexed(where: str) -> Cell:
-    """`where[2, 0]`, as numpy writes it."""
+    """Return `where[2, 0]`, as numpy writes it."""
     return lambda index: f"{where}[{', '.join(map(str, index))}]"
 
 
 def significant_bits(value: Any) -> int | None:
-    """How many an array or a tensor of single precision or less has; None for all others."""
+    """Return the significant bits of an array or tensor in single precision or less; None for all others."""
     dtype = getattr(value, "dtype", None)
     return _SIGNIFICANT.get(str(getattr(dtype, "name", dtype)).removeprefix("torch."))
 
 
 def as_array(value: Any, where: str) -> np.ndarray:
-    """An array of numbers or words from lists, arrays or tensors.
+    """Return an array of numbers or words from lists, arrays or tensors.
 
-    Raises DataError, naming `where`, for ragged or masked ones, and for other values.
+    Raises:
+        DataError: For ragged or masked arrays, and for other values.
     """
     try:
-        # A tensor that needs gradients, or lies on another device, is no array yet. Torch is not imported for it.
+        # A tensor that needs gradients or is on another device must be converted, without importing torch.
         detach = getattr(value, "detach", None)
         if callable(detach):
             tensor = detach().cpu()
-            # numpy has no bfloat16, and float32 holds each of its numbers.
+            # numpy has no bfloat16, but float32 holds all its numbers.
             value = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -61,7 +62,7 @@ def as_array(value: Any, where: str) -> np.ndarray:
 
 
 def _plain(array: np.ndarray, where: str) -> np.ndarray:
-    """Numbers or words that came as Python objects, as tables of pandas hold them. Raises DataError for any others."""
+    """Convert Python objects, as in tables of pandas, to numbers or words. Raises DataError for other objects."""
     wanted = (str,) if array.size and isinstance(array.flat[0], str) else (int, float, np.integer, np.floating)
     for place, value in enumerate(array.flat):
         if not isinstance(value, wanted):
@@ -80,11 +81,13 @@ def _plain(array: np.ndarray, where: str) -> np.ndarray:
 
 
 def as_inputs(array: np.ndarray, where: str, cell: Cell | None = None) -> np.ndarray:
-    """Inputs (N, D) or (N, C, H, W): uint8 stays as it is, other numbers become what `as_numbers` makes of them.
+    """Return inputs, (N, D) or (N, C, H, W): uint8 is kept, other numbers are converted by `as_numbers`.
 
-    (N,) becomes one column; (N, H, W) one channel; (N, H, W, C) is turned to (N, C, H, W) where only one of the two
-    readings gives 1 or 3 channels. Raises DataError where there is no such reading, or both, and for the first number
-    that is not finite, as `cell` calls it.
+    (N,) becomes one column, and (N, H, W) one channel. (N, H, W, C) becomes (N, C, H, W) if only one of the two
+    readings has 1 or 3 channels.
+
+    Raises:
+        DataError: If no reading fits, or both do, and for the first number that is not finite, by its `cell`.
     """
     called = cell or indexed(where)
     if array.dtype.kind not in _NUMBERS:
@@ -102,10 +105,11 @@ def as_inputs(array: np.ndarray, where: str, cell: Cell | None = None) -> np.nda
 
 
 def as_numbers(array: np.ndarray, cell: Cell) -> np.ndarray:
-    """float32 where that holds every number exactly, otherwise float64.
+    """Return float32 if it holds every number exactly, otherwise float64.
 
-    Raises DataError for the first number that is not finite or beyond float32, and for whole numbers beyond 2**53 that
-    become equal.
+    Raises:
+        DataError: For the first number that is not finite or beyond float32, and for whole numbers beyond 2**53 that
+            become equal.
     """
     if array.dtype.kind in "biu" and (array.dtype.itemsize < 4 or not array.size):
         return array.astype(np.float32)
@@ -120,7 +124,7 @@ def as_numbers(array: np.ndarray, cell: Cell) -> np.ndarray:
 
 
 def narrowed(numbers: np.ndarray) -> np.ndarray:
-    """The same numbers in float32 where it holds each exactly, in half the memory; NaN is allowed."""
+    """Return the numbers in float32 if it holds each exactly, in half the memory; NaN is allowed."""
     if numbers.dtype != np.float64:
         return numbers
     exact = all(np.array_equal(as_float32(block), block, equal_nan=True) for _, block in blocks(numbers))
@@ -128,7 +132,7 @@ def narrowed(numbers: np.ndarray) -> np.ndarray:
 
 
 def blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Rows of an array, some MB at a time, and where each block begins: a whole copy would double the memory."""
+    """Yield rows of an array, some MB at a time, and their start; copying all at once would double the memory."""
     rows = max(1, _BLOCK // max(1, array[:1].size)) if array.ndim else 1
     for start in range(0, len(array) if array.ndim else 0, rows):
         yield start, array[start : start + rows]
@@ -146,7 +150,7 @@ def _check_finite(numbers: np.ndarray, cell: Cell) -> None:
 
 
 def _check_large(whole: np.ndarray, numbers: np.ndarray, cell: Cell) -> None:
-    """Raises DataError where different whole numbers of a column are one in float64."""
+    """Raise DataError if different whole numbers of a column are equal in float64."""
     if not (np.abs(numbers) >= _EXACT_IN_DOUBLE).any():
         return
     table = whole.reshape(len(whole), -1)
@@ -170,13 +174,13 @@ def _no_numbers(array: np.ndarray, where: str, cell: Cell) -> str:
 
 
 def as_float32(array: np.ndarray) -> np.ndarray:
-    """Numbers beyond float32 become infinite, which the check for finite values then reports with their place."""
+    """Convert to float32; larger numbers become infinite, and the check for finite values reports their place."""
     with np.errstate(over="ignore"):
         return array.astype(np.float32, copy=False)
 
 
 def _check_rows(value: Any, where: str) -> None:
-    """Raises DataError for the first row that is not as long as the one before."""
+    """Raise DataError for the first row with another length than the first one."""
     if not isinstance(value, (list, tuple)):
         return
     lengths = [len(row) if isinstance(row, (list, tuple)) else None for row in value]

@@ -1,4 +1,4 @@
-"""Text tables, read strictly: one header line, equally long rows, every complaint with its line."""
+"""Read text tables strictly: one header line, rows of the same length, every error with its line."""
 
 import csv
 import sys
@@ -21,23 +21,27 @@ from lossrun.errors import DataError
 from lossrun.files import open_regular
 from lossrun.nearby import about, joined
 
-TABLES: Final = (".csv", ".tsv", ".txt")  # what the names of tables end in
+TABLES: Final = (".csv", ".tsv", ".txt")  # endings of tables
 
-# What cells are also set apart by.
+# Other signs between cells.
 _DELIMITERS: Final = (";", "\t", "|", ",")
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
-# Integers beyond are rounded when they become floating-point numbers.
+# Larger integers are rounded when they become floating-point numbers.
 _EXACT: Final = 2**53
-# A column of so few different cells, words among them, may be one of categories.
+# A column with so few different cells may hold categories, if some are words.
 MOST_CATEGORIES: Final = 10
-# The limit of the csv module belongs to the whole process.
+# The limit of the csv module is valid for the whole process.
 _LIMIT = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells without surrounding blanks, column by column; `lines`: where in the file each row ends; `form`: how its
-    cells are read."""
+    """A table: cells without surrounding blanks, column by column.
+
+    Attributes:
+        lines: The line of the file where each row ends.
+        form: How numbers are written.
+    """
 
     path: Path
     columns: dict[str, list[str]]
@@ -49,7 +53,7 @@ class Table:
         return len(self.lines)
 
     def is_missing(self, name: str) -> np.ndarray:
-        """bool (N,): the cells that say nothing."""
+        """Return which cells are missing, bool, (N,)."""
         if self.is_words(name):
             return np.array([self.form.is_empty_word(cell) for cell in self.columns[name]], bool)
         numbers, words = self._numbers(name)
@@ -57,10 +61,14 @@ class Table:
         return missing
 
     def numbers(self, name: str, *, may_be_classes: bool = False) -> np.ndarray:
-        """float64 (N,): the numbers of a column, NaN where missing. `may_be_classes`: of a target without a task.
+        """Return the numbers of a column, float64, (N,), with NaN for missing ones.
 
-        Raises DataError with line and column for any other cell, for numbers beyond float32, and for whole numbers
-        that float64 cannot tell apart.
+        Args:
+            may_be_classes: Whether it is a target without a task, for the message.
+
+        Raises:
+            DataError: For any other cell, for numbers beyond float32, and for whole numbers that are equal in float64,
+                with line and column.
         """
         numbers, words = self._numbers(name)
         cells = self.columns[name]
@@ -76,22 +84,24 @@ class Table:
         return numbers
 
     def words(self, name: str) -> list[str]:
-        """The cells, "" where they say nothing."""
+        """Return the cells as words; "" for missing ones."""
         return ["" if self.form.is_empty_word(cell) else cell for cell in self.columns[name]]
 
     def place(self, row: int, name: str) -> str:
-        """What messages call a cell: `file:line: column name`."""
+        """Return what messages call a cell: `file:line: column name`."""
         return f"{self.path}:{self.lines[row]}: column {name}"
 
     def is_words(self, name: str) -> bool:
-        """Whether less than half of the cells that say something are numbers, or all are few categories, such as 0, 1,
-        2 and 3+."""
+        """Return whether a column holds words: fewer than half of its cells are numbers, or there are few categories.
+
+        Such categories are 0, 1, 2 and 3+.
+        """
         numbers, words = self._numbers(name)
         said = ~np.isnan(numbers) | words
         return bool(2 * (said & ~words).sum() < said.sum()) or self._is_category(name, said, words)
 
     def _is_category(self, name: str, said: np.ndarray, words: np.ndarray) -> bool:
-        """A word that comes up again and again among few different cells is a category and no slip of the pen."""
+        """Return whether words are categories instead of mistakes: they are repeated, among few different cells."""
         if not words.any():
             return False
         cells = self.columns[name]
@@ -102,16 +112,16 @@ class Table:
         return not placeholders and all(counts[cells[row]] > 1 for row in np.flatnonzero(words).tolist())
 
     def has_words(self, name: str) -> bool:
-        """Whether any cell is no number, or a code such as 01234, which is another than 1234."""
+        """Return whether a cell is not a number, or is a code such as 01234, which differs from 1234."""
         codes = (cell[:1] == "0" and len(cell) > 1 and cell.isdecimal() for cell in self.columns[name])
         return bool(self._numbers(name)[1].any()) or any(codes)
 
     def disguised(self, name: str) -> DisguisedColumn | None:
-        """What to ask about a column of words; None for one of numbers."""
+        """Return whether a column of words holds numbers in disguise; None if not."""
         return disguised(self.columns[name], self.form) if self.is_words(name) else None
 
     def number_cells(self, names: Iterable[str]) -> list[str]:
-        """The cells of those of the columns that hold numbers, or would if numbers were written in another form."""
+        """Return the cells of columns that hold numbers, or would hold numbers in another form."""
         cells: list[str] = []
         for name in names:
             found = self.disguised(name)
@@ -132,7 +142,7 @@ class Table:
         return what + fix + (" (or, if the column holds classes, add task: multiclass)" if may_be_classes else "")
 
     def _numbers(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """float64 (N,), NaN for what is missing or a word; and bool (N,), which are words."""
+        """Return the numbers, float64, (N,), with NaN for missing cells and words, and which are words, bool, (N,)."""
         if name not in self._read:
             cells, number = self.columns[name], self.form.number
             numbers, words = np.empty(len(cells)), np.zeros(len(cells), bool)
@@ -145,7 +155,7 @@ class Table:
         return self._read[name]
 
     def _check_whole_numbers(self, name: str, numbers: np.ndarray, magnitudes: np.ndarray) -> None:
-        """Raises DataError for whole numbers that differ in the file and are one number in float64."""
+        """Raise DataError for whole numbers that differ in the file but are equal in float64."""
         large = np.flatnonzero(magnitudes >= _EXACT)
         cells = self.columns[name]
         written: dict[float, tuple[int, int]] = {}
@@ -172,10 +182,15 @@ def read_table(
     key: str = "path",
     may_be_one_column: bool = False,
 ) -> Table:
-    """The cells of a text file. Without `header` the columns are named x1, x2, ... `key`: of the dataset, that names
-    the file. A single column is a sign of a wrong delimiter, unless `may_be_one_column`.
+    """Read the cells of a text file.
 
-    Raises DataError where the file is unreadable or not a rectangular table.
+    Args:
+        key: The key of the dataset that names the file.
+        header: Whether the first line names the columns; otherwise they are x1, x2, ...
+        may_be_one_column: Whether a single column is allowed; it is often the sign of a wrong delimiter.
+
+    Raises:
+        DataError: If the file is unreadable or not a rectangular table.
     """
     delimiter = "\t" if delimiter == "\\t" else delimiter
     if len(delimiter) != 1 or delimiter in '"\r\n':
@@ -211,20 +226,20 @@ def read_table(
 
 
 def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[int]]:
-    """The rows that hold anything, and where each ends."""
+    """Return the rows that are not empty, and the line where each ends."""
     rows: list[list[str]] = []
     lines: list[int] = []
     try:
         with open_regular(path) as file, _cells_of_any_length():
             if file.peek(2)[:2] in _UTF16:
                 raise DataError(f"{path}: UTF-16 text; save it as UTF-8")
-            # utf-8-sig: spreadsheets put a byte order mark in front.
+            # utf-8-sig, because spreadsheets write a byte order mark first.
             with TextIOWrapper(file, encoding="utf-8-sig", newline="") as stream:
                 reader = csv.reader(_text_lines(stream, path), delimiter=delimiter, strict=True)
                 start = 0
                 try:
                     for row in reader:
-                        # A blank line, and a line of blanks.
+                        # An empty line, or a line of blanks.
                         if row and (len(row) > 1 or row[0].strip()):
                             rows.append([cell.strip() for cell in row])
                             lines.append(reader.line_num)
@@ -259,7 +274,7 @@ class _Reader(Protocol):
 
 
 def _broken_row(path: Path, start: int, reader: _Reader, error: csv.Error) -> str:
-    """A quote that is never closed swallows all rows up to the next one: what matters is where it was opened."""
+    """Explain a broken row. An open quote includes all rows up to the next quote, so name where it opens."""
     end = reader.line_num
     if end > start or "unexpected end" in str(error):
         return (
@@ -271,9 +286,9 @@ def _broken_row(path: Path, start: int, reader: _Reader, error: csv.Error) -> st
 
 @contextmanager
 def _cells_of_any_length() -> Iterator[None]:
-    """Long texts are common in columns that nobody reads. What others have set is restored."""
+    """Allow cells of any length, because unused columns may hold long texts; restore the limit afterwards."""
     with _LIMIT:
-        before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a C long, which is short on Windows
+        before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a C long, which has 32 bits on Windows
         try:
             yield
         finally:
@@ -281,7 +296,7 @@ def _cells_of_any_length() -> Iterator[None]:
 
 
 def _in_yaml(cell: str) -> str:
-    """A cell as an item of a list in YAML."""
+    """Return a cell as an item of a list in YAML."""
     return f'"{cell}"' if '"' not in cell else f"'{cell}'"
 
 

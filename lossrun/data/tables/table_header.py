@@ -1,4 +1,4 @@
-"""Whether the first line of a table holds the names of its columns."""
+"""Check whether the first line of a table holds the names of its columns."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,12 @@ from lossrun.errors import DataError
 
 
 def without_header(key: str) -> str:
-    """How to say that a table has no header: of a dataset, or of a file to predict."""
+    """Return how to say that a table of a dataset, or a file to predict, has no header."""
     return "--no-header" if key == "input" else "header: false"
 
 
 def check_header(path: Path, line: int, names: list[str], form: CellForm, key: str) -> None:
-    """Raises DataError where the names of columns are numbers, empty or not different."""
+    """Raise DataError if names of columns are numbers, empty or repeated."""
     if all(form.number(name) is not None for name in names):
         if names == [str(number) for number in range(len(names))]:
             raise DataError(
@@ -45,8 +45,10 @@ def _places(names: list[str], name: str) -> str:
 def check_first_row(
     path: Path, line: int, columns: Mapping[str, Sequence[str]], form: CellForm, key: str, *, header: bool
 ) -> None:
-    """Raises DataError where the first line is data although `header` says names, or the other way round: a row would
-    be lost, or a sample made of names."""
+    """Raise DataError if the first line is data but `header` says names, or the other way round.
+
+    Otherwise a sample would be lost, or made of names.
+    """
     if header and _is_row_of_data(columns, form):
         raise DataError(
             f"{path}:{line}: the first line looks like a row of data ({_some(list(columns))}), not like names of "
@@ -63,7 +65,7 @@ def check_first_row(
 
 
 def _is_row_of_data(columns: Mapping[str, Sequence[str]], form: CellForm) -> bool:
-    """Whether the names of columns are cells of a first row: numbers, and words that the columns hold again."""
+    """Return whether the names of columns are a row of data: numbers, and words that also occur in the columns."""
     numbers = [form.number(name) is not None for name in columns]
     return any(numbers) and all(
         is_number or name in cells for is_number, (name, cells) in zip(numbers, columns.items(), strict=True)
@@ -71,7 +73,7 @@ def _is_row_of_data(columns: Mapping[str, Sequence[str]], form: CellForm) -> boo
 
 
 def _is_header(columns: Mapping[str, Sequence[str]], form: CellForm) -> bool:
-    """Whether the first row holds words only, in a column of numbers as well."""
+    """Return whether the first row holds only words, even in columns of numbers."""
     if any(form.number(cells[0]) is not None or is_placeholder(cells[0]) for cells in columns.values()):
         return False
     return any(

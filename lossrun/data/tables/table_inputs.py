@@ -1,4 +1,4 @@
-"""The columns of a table that are inputs, and how their cells become numbers."""
+"""Turn the columns of a table that are inputs into numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,19 @@ from lossrun.data.tables.cells import PLAIN, CellForm, shown
 from lossrun.data.tables.table import Table
 from lossrun.errors import DataError
 
-# What the category of an empty cell is called.
+# The name of the category of empty cells.
 EMPTY: Final = "(empty)"
 SHOWN: Final = 8  # words in a message
 
 
 @dataclass(frozen=True, slots=True)
 class InputColumn:
-    """`categories`: the sorted words of a column of words, an input each, "" for an empty cell; None: numbers."""
+    """A column of inputs.
+
+    Attributes:
+        categories: The sorted words of a column of words, each of which is an input; "" for empty cells. None for a
+            column of numbers.
+    """
 
     name: str
     categories: tuple[str, ...] | None = None
@@ -39,8 +44,11 @@ class InputColumn:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where inputs lie in a file, as `Preparation` keeps it: of a table its columns, how its cells are written, and
-    how many columns it has in all; of an archive the names of its arrays. `targets`: what the targets are called."""
+    """Where the inputs are in a file, as `Preparation` keeps it.
+
+    For a table it has the columns, how cells are written, and the number of all columns; for an archive the names of
+    its arrays. `targets` are the names of the targets.
+    """
 
     columns: tuple[InputColumn, ...] = ()
     form: CellForm = PLAIN
@@ -52,7 +60,7 @@ class Layout:
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """One for each input, () where inputs have no names."""
+        """A name for each input; () if inputs have no names."""
         return tuple(name for column in self.columns for name in column.input_names)
 
 
@@ -67,10 +75,15 @@ def read_inputs(
     means: np.ndarray | None = None,
     allow_missing: bool = False,
 ) -> np.ndarray:
-    """float64 (N, inputs) of the rows to `keep` (bool; all). A missing number becomes one of the `means` (inputs,).
+    """Return the inputs, float64, (N, inputs).
 
-    Raises DataError with the place of a missing number where there are none, unless `allow_missing` leaves it NaN; and
-    of a word that is none of its column's categories.
+    Args:
+        keep: The rows to return, bool; None for all.
+        means: The numbers that replace missing ones, (inputs,).
+        allow_missing: Whether to leave missing numbers as NaN if there are no means.
+
+    Raises:
+        DataError: For a missing number, and for a word that is no category of its column, with their places.
     """
     rows = np.arange(len(table)) if keep is None else np.flatnonzero(keep)
     inputs = np.empty((len(rows), sum(len(column.input_names) for column in columns)))
