@@ -49,6 +49,8 @@ def tried(row: Row, asked: argparse.Namespace) -> tuple[str, str, str, str]:
     with tempfile.TemporaryDirectory() as folder:
         for outcome in row.outcomes(Path(folder), asked.share, asked.seed):
             cases += 1
+            if outcome.figure:
+                progress(f"{row.name}: {outcome.figure}")
             if outcome.problem:
                 problems += 1
                 if problems <= LISTED:

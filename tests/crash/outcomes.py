@@ -15,10 +15,12 @@ class Outcome:
     Attributes:
         case: What was done, in words that find it again.
         problem: What lossrun did that it must not do; "" if it held.
+        figure: What was measured on the way.
     """
 
     case: str
     problem: str = ""
+    figure: str = ""
 
 
 def share_of(cases: Iterable[T], share: float, seed: int) -> list[T]:

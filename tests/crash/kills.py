@@ -1,0 +1,70 @@
+"""SIGKILL at random times until a run is done: it equals the whole one, and never loses more than one interval."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+from lossrun.errors import CheckpointError
+from lossrun.records import checkpoints
+from tests.crash.commands import RESUME, TRAIN, difference, new_folder, only_run, reference
+from tests.crash.forks import Forks, forks
+from tests.crash.outcomes import Outcome, count_of
+
+RUNS = 200
+INTERVAL = 20  # steps between two checkpoints
+MOST_KILLS = 50
+
+
+def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
+    with forks() as server:
+        whole = reference(server, folder / "reference")
+        for number in range(count_of(RUNS, share)):
+            place = folder / str(number)
+            draw = Random(f"{seed} {number}")
+            kills, problem = killed_until_done(server, new_folder(place), draw)
+            yield Outcome(f"run {number}, killed {kills} times", problem or difference(whole, place))
+
+
+def killed_until_done(server: Forks, place: Path, draw: Random) -> tuple[int, str]:
+    """Return how often the run was killed, and what was wrong on the way."""
+    steps = place / "steps"
+    longest = 1.0
+    for kills in range(MOST_KILLS):
+        begun = only_run(place) is not None
+        steps.write_bytes(b"")
+        watched = {"prepare": "tests.crash.stopping:count_steps", "log": str(steps)}
+        started = server.start(RESUME if begun else TRAIN, place, **watched)
+        start = time.monotonic()
+        if kills < MOST_KILLS - 1:
+            wait_for(started.pid, draw.uniform(0, longest))
+            started.kill()
+        done = started.done()
+        if done.code != -9:
+            return kills, done.problem(0)
+        longest = max(longest, 1.5 * (time.monotonic() - start))
+        if problem := lost(place, int(steps.read_bytes() or b"0")):
+            return kills, problem
+    return MOST_KILLS, "it never ended"
+
+
+def wait_for(pid: int, seconds: float) -> None:
+    """Wait, but not for a process that has ended: it stays a zombie until somebody asks how."""
+    end = time.monotonic() + seconds
+    status = Path(f"/proc/{pid}/stat")
+    while time.monotonic() < end and ") Z " not in status.read_text():
+        time.sleep(0.002)
+
+
+def lost(place: Path, step: int) -> str:
+    """Return what is wrong if more than an interval before this step is lost."""
+    run = only_run(place)
+    if run is None:
+        return f"step {step} had been reached, and there is no run" if step else ""
+    saved = -1
+    for path in checkpoints.candidates(run.checkpoints):
+        try:
+            saved = max(saved, checkpoints.read(path).metadata["step"])
+        except CheckpointError as error:
+            return f"a damaged checkpoint: {error}"
+    return f"step {step} had been reached, and {saved} is saved" if step - saved > INTERVAL else ""

@@ -1,0 +1,102 @@
+"""Streams that are closed, full or not read, terminals of few letters, and no colours: no command ends in a traceback.
+
+`tests/cli/test_surroundings.py` has what belongs to the start of a process: locales, folders in Latin-1, no home.
+"""
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tests.crash.forks import Done, forks
+from tests.crash.outcomes import Outcome, share_of
+
+CONFIG = """\
+name: größe
+dataset: {name: synthetic_regression, samples: 60}
+model: {name: mlp, hidden: [4]}
+loss: mse
+optimizer: adam
+learning_rate: 0.01
+epochs: 2
+"""
+COMMANDS = (
+    ("train", "config.yaml"),
+    ("resume", "one", "--set", "epochs=3"),
+    ("compare", "one", "other"),
+    ("compare", "one", "other", "--html", "page.html"),
+    ("ls",),
+    ("ls", "--format", "json"),
+    ("show", "one"),
+    ("evaluate", "one"),
+    ("plot", "one"),
+    ("check", "config.yaml"),
+    ("list", "losses"),
+    ("explain", "huber"),
+    ("gc", "--yes"),
+    ("--help",),
+)
+STREAMS = ("none", "closed", "full", "unread", "ascii", "latin-1", "cp1252")
+VARIABLES: tuple[dict[str, str], ...] = (
+    {},
+    {"NO_COLOR": "1", "TERM": "dumb"},
+    {"COLUMNS": "0"},
+    {"COLUMNS": "1"},
+    {"COLUMNS": "99999999999"},
+    {"FORCE_COLOR": "1", "COLUMNS": "80"},
+)
+
+
+def spoil(stream: str) -> None:
+    """Give this process such a standard output."""
+    if stream == "none":
+        os.close(1)
+        sys.stdout = None  # type: ignore[assignment]  # as Python has it where the parent closed it
+    elif stream == "closed":
+        os.close(1)
+    elif stream == "full":
+        os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+    elif stream == "unread":
+        reader, writer = os.pipe()
+        os.close(reader)
+        os.dup2(writer, 1)
+    else:
+        for name in ("stdout", "stderr"):
+            number = getattr(sys, name).fileno()
+            setattr(sys, name, io.TextIOWrapper(os.fdopen(number, "wb", closefd=False), encoding=stream))
+
+
+def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
+    with forks() as server:
+        trained = folder / "trained"
+        trained.mkdir()
+        (trained / "config.yaml").write_text(CONFIG)
+        for name in ("one", "other"):
+            done = server.run(("train", "config.yaml", "--name", name), trained)
+            assert done.code == 0, done.err
+        cases = [(command, stream, {}) for command in COMMANDS for stream in STREAMS]
+        cases += [(command, "", variables) for command in COMMANDS for variables in VARIABLES]
+        for command, stream, variables in share_of(cases, share, seed):
+            place = folder / "tried"
+            shutil.copytree(trained, place)
+            spoiled = {"prepare": "tests.crash.surroundings:spoil", "stream": stream} if stream else {}
+            done = server.run(command, place, environment=variables, **spoiled)
+            yield Outcome(
+                f"{' '.join(command)}, {stream or variables}", problem_of(done, place, command, stream, variables)
+            )
+            shutil.rmtree(place)
+
+
+def problem_of(done: Done, place: Path, command: tuple[str, ...], stream: str, variables: Mapping[str, str]) -> str:
+    # Without a reader or with a full disk a command fails, but a run goes on.
+    unwritable = stream in ("closed", "full", "unread")
+    lasting = command[0] in ("train", "resume")
+    if problem := done.problem(*((0, 4, 141) if unwritable and not lasting else (0,))):
+        return problem
+    if lasting and unwritable and len(list(place.glob("runs/*/predictions.npz"))) < 2:
+        return "the run did not end"
+    if "NO_COLOR" in variables and "\x1b[" in done.out:
+        return "coloured"
+    return ""
