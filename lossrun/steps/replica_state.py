@@ -16,6 +16,7 @@ from lossrun.records.best_weights import BEST, MODEL
 from lossrun.steps.randomness import generator_state
 from lossrun.steps.remembered import BestSoFar, Health
 from lossrun.steps.replica import Replica
+from lossrun.torch_internals import bare_step
 
 LOSS: Final = "loss."
 OPTIMIZER: Final = "optimizer."
@@ -79,9 +80,12 @@ def restore_replica(
     for name in needed:
         if name not in kept:
             raise CheckpointError(f"{name} is missing")
+    of_optimizer = _under(OPTIMIZER, kept)
+    if of_optimizer and not replica.own_optimizer:  # before the weights are restored, because it moves them
+        _check_optimizer(of_optimizer, _state_after_a_step(replica))
     _load(replica.network, MODEL, kept)
     _load(replica.objective, LOSS, kept)
-    _load_optimizer(replica, _under(OPTIMIZER, kept), facts.get(NUMBERS, {}))
+    _load_optimizer(replica, of_optimizer, facts.get(NUMBERS, {}))
     if RNG in kept:
         check_like(RNG, kept[RNG], generator_state(replica.weights[0].device))
     replica.generator_state = kept.get(RNG)
@@ -123,26 +127,43 @@ def _load(module: nn.Module, prefix: str, kept: Mapping[str, Tensor]) -> None:
     module.load_state_dict(there)
 
 
+def _state_after_a_step(replica: Replica) -> Mapping[int, Mapping[str, Any]]:
+    """Return what the optimizer keeps for each weight: it differs from one to another for Muon and Adafactor."""
+    for weight in replica.weights:
+        weight.grad = torch.zeros_like(weight)
+    bare_step(replica.optimizer)()
+    for weight in replica.weights:
+        weight.grad = None
+    state: Mapping[int, Mapping[str, Any]] = replica.optimizer.state_dict()["state"]
+    return state
+
+
+def _check_optimizer(kept: Mapping[str, Tensor], expected: Mapping[int, Mapping[str, Any]]) -> None:
+    """Check names, types and shapes. A name that only some weights have is missing from the others that can have it."""
+    names = {(int(index), key) for index, _, key in (name.partition(".") for name in kept) if index.isdecimal()}
+    begun = {key for _, key in names}
+    for place in sorted({place for place, _ in names} & expected.keys()):
+        for key in sorted(expected[place].keys() & begun):
+            if (place, key) not in names:
+                raise CheckpointError(f"{OPTIMIZER}{place}.{key} is missing")
+    for name, tensor in kept.items():
+        index, _, key = name.partition(".")
+        like = expected.get(int(index), {}).get(key) if index.isdecimal() else None
+        if like is None:
+            raise CheckpointError(f"{OPTIMIZER}{name} is nothing that the optimizer keeps")
+        if isinstance(like, Tensor):
+            check_like(f"{OPTIMIZER}{name}", tensor, like)
+
+
 def _load_optimizer(replica: Replica, kept: Mapping[str, Tensor], numbers: Mapping[str, str]) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in kept.items():
         index, _, key = name.partition(".")
         if not index.isdecimal() or int(index) >= len(replica.weights):
             raise CheckpointError(f"{OPTIMIZER}{name} belongs to none of the {len(replica.weights)} weights")
-        if not replica.own_optimizer and tensor.is_floating_point():
-            # torch's optimizers keep all else in the type of the weight.
-            expected = torch.float32 if key == "step" else replica.weights[int(index)].dtype
-            if tensor.dtype != expected:
-                raise CheckpointError(f"{OPTIMIZER}{name} is {tensor.dtype}; expected {expected}")
         state.setdefault(int(index), {})[key] = tensor
     if not state:
         return
-    if not replica.own_optimizer:  # a user's may keep other state for other weights
-        every = dict.fromkeys(key for one in state.values() for key in one)
-        for place, one in state.items():
-            for key in every:
-                if key not in one:
-                    raise CheckpointError(f"{OPTIMIZER}{place}.{key} is missing")
     groups = replica.optimizer.state_dict()["param_groups"]
     replica.optimizer.load_state_dict({"state": state, "param_groups": groups})
     if replica.own_optimizer:
