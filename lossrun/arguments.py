@@ -1,6 +1,6 @@
-"""What the commands of the command line are given: arguments and options that several of them share, and choices.
+"""Arguments and options that several commands share, and their choices.
 
-Completion offers what a shell can be given at once: names of directories and of what the catalogue declares.
+Completion offers what is fast to find: names of directories, and names that the catalogue declares.
 """
 
 import os
@@ -28,13 +28,13 @@ OneSeed = Annotated[
 
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of runs and `last`, newest first; from the first digit on the directories' names. Paths are the shell's."""
+    """Return names of runs and `last`, newest first; after a digit, names of directories. The shell completes paths."""
     from lossrun.records.run_directory import bare_name
 
     folder = Path(ctx.params.get("runs_dir") or os.environ.get("LOSSRUN_RUNS_DIR") or DEFAULT_RUNS)
     if "/" in incomplete:
         return []
-    # Their names begin with the time. The files in them are not looked at: a key was pressed, and somebody waits.
+    # Names of directories begin with the time. Reading the files in them would take too long for a completion.
     try:
         found = sorted((name for name in os.listdir(folder) if name[:1].isdigit()), reverse=True)  # noqa: PTH208
     except OSError:
@@ -44,18 +44,20 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_labels(ctx: typer.Context, incomplete: str) -> list[str]:
-    """`A=`, `B=` for the runs on the line so far, and what they are called there; the text is a person's choice."""
+    """Return `A=`, `B=` and so on for the runs on the line so far, and their names; people choose the text."""
     from lossrun.analysis.comparison.differences import letters
 
-    # As long as the option lacks its value, the words before it are not sorted out.
+    # While the option has no value, the words before it are not assigned to arguments.
     runs = list(ctx.params.get("runs") or ctx.args)
     offered = [f"{name}=" for name in (*letters(len(runs)), *runs)]
     return [text for text in dict.fromkeys(offered) if text.startswith(incomplete)]
 
 
 def complete_configs(incomplete: str) -> list[str]:
-    """YAML files where the path leads so far and one folder below, then packaged configs by name. None: the shell
-    completes files itself."""
+    """Return YAML files at the path so far and one folder below, then names of packaged configs.
+
+    Without any, the shell completes files itself.
+    """
     folder = Path(incomplete.rpartition("/")[0] + "/") if "/" in incomplete else Path()
     found = [
         path
@@ -93,15 +95,17 @@ def complete_lists(incomplete: str) -> list[str]:
 
 
 def complete_names(incomplete: str) -> list[str]:
-    """Names for `explain`: the catalogue's, losses first; where none begins so, lint rules and diagnoses, keys of the
-    config, and other spellings."""
+    """Return names for `explain`: those of the catalogue, losses first.
+
+    If no name begins so, return lint rules, diagnoses, keys of the config, and other spellings.
+    """
     from lossrun.catalog.lookup import COMPONENTS
 
     every = [component for kind in COMPONENTS.values() for component in kind]
     ours = [component.name for component in every]
     others = [alias.spelling for component in every for alias in component.aliases]
     if not any(name.startswith(incomplete) for name in ours):
-        # The rules take longer to import than one likes to wait for a key.
+        # Importing the rules takes too long for every completion.
         from lossrun.catalog.diagnoses import DIAGNOSES
         from lossrun.config.key_paths import file_keys
         from lossrun.lint.rules import RULES
@@ -169,8 +173,7 @@ Overrides = Annotated[
 
 
 def folder(text: str | Path) -> Path:
-    """A folder as an option names it. An empty name, as an unset variable of a shell leaves it, is no folder: it would
-    mean the current one."""
+    """Return the folder that an option names. An empty name, as from an unset variable of the shell, is refused."""
     if not str(text):
         raise typer.BadParameter("the name is empty; leave the option out, or name a folder")
     return Path(text)

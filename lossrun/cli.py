@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and the one place where errors become text and an exit code."""
+"""The command line: the list of commands, and the only place where errors become text and an exit code."""
 
 import os
 import sys
@@ -31,16 +31,16 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """The entry point: every error of ours becomes one message on stderr and its exit code."""
+    """Run the command line. Every error of lossrun becomes one message on stderr, and its exit code."""
     if not is_a_width(os.environ.get("COLUMNS", "")):
         os.environ.pop("COLUMNS", None)  # rich would take a 0 at its word
-    # pydantic would read the metadata of every installed package, in search of plugins for itself.
+    # pydantic would read the metadata of every installed package to find its plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     try:
         _run()
     except BrokenPipeError:
-        # `lossrun ls | head` ends quietly. By this error, never by a signal: Python ignores SIGPIPE before any of our
-        # code runs, so nobody could tell whether it had been ignored by whoever started us.
+        # `lossrun ls | head` ends quietly, by this error and not by a signal, because Python ignores SIGPIPE before our
+        # code runs. So we cannot know whether the program that started us had ignored it.
         _leave(READER_GONE)
     except (MemoryError, RuntimeError, OSError) as problem:
         if ran_out_of_memory(problem):
@@ -50,8 +50,8 @@ def main() -> None:
             )
         if not isinstance(problem, OSError):
             raise
-        # The rooms turn what they know of into errors of ours: what is left is our own output, which has no name, or
-        # a file that went away under our hands.
+        # The rooms turn known problems into errors of lossrun. The rest concerns our output, which has no name, or a
+        # file that disappeared while it was used.
         if problem.filename is None:
             _leave(RunError.exit_code, f"cannot write the output: {problem.strerror or problem}")
         _leave(
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _leave(code: int, *texts: str, is_error: bool = True) -> NoReturn:
-    """Exit with the code, whether or not anybody can still read the texts."""
+    """Exit with the code, even if nobody can read the texts any more."""
     from lossrun.report.layout.console import abandon_unwritable, error, note, stderr
     from lossrun.report.reference.names_in_brackets import where_to_read
 
@@ -79,19 +79,19 @@ def _leave(code: int, *texts: str, is_error: bool = True) -> NoReturn:
 
 
 def _run() -> None:
-    """The command, and all of its output. Raises BrokenPipeError where nobody reads it."""
+    """Run the command and write all its output. Raises BrokenPipeError if nobody reads it."""
     for stream in (sys.stdout, sys.stderr):
         accept_any_text(stream)
     try:
         app()
     except SystemExit as leaving:
-        # typer and rich turn a lost reader into exit code 1.
+        # typer and rich would turn a closed pipe into exit code 1.
         if isinstance(leaving.__context__, BrokenPipeError):
             raise leaving.__context__ from None
         # typer turns every KeyboardInterrupt into its exit code.
         if leaving.code == StoppedError.exit_code and (stop := interrupts.ended()):
             raise stop from None
-        if sys.stdout is not None:  # closed by whoever started us
+        if sys.stdout is not None:  # closed by the program that started us
             sys.stdout.flush()
         raise
 
@@ -130,7 +130,7 @@ COMMANDS: Final = (
 )
 for function in COMMANDS:
     takes_keys = "set_" in signature(function).parameters
-    # typer would keep the line breaks of the source, which fit no screen.
+    # typer would keep the line breaks of the source.
     text = "\n\n".join(" ".join(paragraph.split()) for paragraph in (function.__doc__ or "").split("\n\n"))
     name = function.__name__.rstrip("_").replace("_", "-")
     app.command(name, cls=WithConfig if takes_keys else AnsweringCommand, help=text)(function)

@@ -1,8 +1,8 @@
-"""The private parts of torch that lossrun uses. Nothing else in lossrun reaches for them.
+"""The private parts of torch that lossrun uses. Nothing else in lossrun uses private parts.
 
-A private part may change with any release of torch. So each is listed here, with what it is for and what happens where
-it is missing: training still works, with the same numbers up to the rounding of large products, only slower. A test
-takes each of them away in turn.
+A private part may change with any release of torch. So each is listed here, with its purpose and with what happens if
+it is missing: training still works, with the same numbers up to the rounding of large products, but more slowly. A test
+removes each of them in turn.
 """
 
 import inspect
@@ -120,7 +120,7 @@ INTERNALS: Final = (
 
 @cache
 def find(internal: Internal) -> Any:
-    """The part itself; None where this torch does not have it."""
+    """Return the part itself; None if this torch does not have it."""
     path, *names = internal.name.split(".")
     found: Any = import_module(path)
     for name in names:
@@ -146,31 +146,31 @@ else:
 
 
 class DispatchMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """While it is entered, its `__torch_dispatch__` gets every kernel call of this thread."""
+    """A context in which `__torch_dispatch__` gets every kernel call of this thread."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """No: telling torch's compiler to skip this class would import it, which takes over a second."""
+        """Return False: to skip this class in torch's compiler would import it, which takes over a second."""
         return False
 
 
 def can_record() -> bool:
-    """Whether this torch has what recording needs."""
+    """Return whether this torch has what recording needs."""
     return find(DISPATCH_MODE) is not None and find(SCHEMA) is not None
 
 
 def schema(operator: Operator) -> Any:
-    """The operator's arguments: names, types and which of them it writes."""
+    """Return the arguments of an operator: names, types and which of them it writes."""
     return operator._schema
 
 
 def below_autograd() -> Callable[[], AbstractContextManager[Any]]:
-    """What makes the context in which recorded kernels are called."""
+    """Return a function that makes the context in which recorded kernels are called."""
     return find(BELOW_AUTOGRAD) or torch.no_grad
 
 
 def storage_address(tensor: Tensor) -> int:
-    """A number for the memory in which the tensor lies, the same for all of its views."""
+    """Return a number for the memory of a tensor, the same for all its views."""
     memory = tensor.untyped_storage()
     if find(STORAGE_ADDRESS) is None:
         return memory.data_ptr() or id(memory)
@@ -179,7 +179,7 @@ def storage_address(tensor: Tensor) -> int:
 
 
 def direct_call(operator: Operator) -> Callable[..., Any]:
-    """The fastest way to call the operator."""
+    """Return the fastest way to call an operator."""
     internal = FUNCTIONS.get(f"{operator.overloadpacket.__name__}.{operator._overloadname}")
     if internal and (function := find(internal)):
         called: Callable[..., Any] = function
@@ -188,18 +188,18 @@ def direct_call(operator: Operator) -> Callable[..., Any]:
 
 
 def operators(names: Sequence[str]) -> list[Operator]:
-    """The private operators of these names that there are."""
+    """Return the private operators with these names that this torch has."""
     return [operator for name in names if (operator := find(OPERATORS[name])) is not None]
 
 
 def one_dnn_linear() -> Callable[..., Tensor] | None:
-    """`linear(inputs, weight, bias, "none", [], "")` by oneDNN; None where torch is built without it."""
+    """Return oneDNN's `linear(inputs, weight, bias, "none", [], "")`; None if torch is built without it."""
     found: Callable[..., Tensor] | None = find(ONE_DNN_LINEAR)
     return found
 
 
 def muon() -> Callable[..., object]:
-    """What updates matrices by Muon: the arguments are those of torch's own function."""
+    """Return the function that updates matrices by Muon, with the arguments of torch's own function."""
     return find(MUON) or _muon_by_the_public_class
 
 
@@ -225,10 +225,10 @@ def _muon_by_the_public_class(
 
 @cache
 def without_compiler(kind: Callable[..., optim.Optimizer]) -> Callable[..., optim.Optimizer]:
-    """A class like this one, whose methods do not import torch's compiler when they are first called.
+    """Return a class like this one whose methods do not import torch's compiler when they are first called.
 
-    torch marks a few methods as not to be compiled, and imports its whole compiler to do so. The new class has them
-    without the mark; torch's own class stays as it is. A function is returned unchanged.
+    torch marks a few methods that must not be compiled, and imports its whole compiler to do so. The new class has them
+    without the mark; torch's own class does not change. A function is returned unchanged.
     """
     if not isinstance(kind, type) or find(BARE_METHODS) is None:
         return kind
@@ -238,7 +238,7 @@ def without_compiler(kind: Callable[..., optim.Optimizer]) -> Callable[..., opti
 
 
 def bare_step(optimizer: optim.Optimizer) -> Callable[[], object]:
-    """What `optimizer.step` comes down to, without hooks, marks and the compiler around it."""
+    """Return what `optimizer.step` does, without hooks, a profiler's marks and the compiler."""
     if find(BARE_STEP) is None:
         return optimizer.step
     return partial(torch.no_grad()(inspect.unwrap(type(optimizer).step)), optimizer)

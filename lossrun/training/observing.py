@@ -37,7 +37,8 @@ class ReadSums(NamedTuple):
 def read_sums(sums: EpochSums) -> ReadSums:
     """Read the sums of all seeds at once, because each reading waits for the device."""
     each = (sums.mean(), sums.first(), sums.recent(), sums.gradient_norm, sums.first_gradient_norm)
-    return ReadSums._make([*torch.stack(each).tolist(), sums.rates.tolist()])
+    read: tuple[list[float], list[float], list[float], list[float], list[float]] = tuple(torch.stack(each).tolist())
+    return ReadSums(*read, sums.rates.tolist())
 
 
 @dataclass(frozen=True, slots=True)
