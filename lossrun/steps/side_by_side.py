@@ -18,7 +18,7 @@ class SideBySide(InTurn):
     """Trains several seed groups at a time, once each of them has been trained on a batch of that size."""
 
     def __init__(self, steps: Sequence[Step], groups: Sequence[SeedGroup], at_once: int) -> None:
-        """`steps` share no memory, and none draws random numbers."""
+        """None of `steps` draws random numbers, and only every `at_once`-th share memory."""
         super().__init__(steps, groups, own_randomness=False)
         self.at_once = at_once
         self.others = ThreadPoolExecutor(at_once - 1)
@@ -30,16 +30,19 @@ class SideBySide(InTurn):
         self.taken[stop - start] = taken + 1
         if taken < 2:
             return super().__call__(start, stop, rates)
-        active = [place for place, group in enumerate(self.groups) if group.active]
 
-        def train(first: int) -> list[tuple[int, Tensor]]:
-            return [
-                (place, self.steps[place](start, stop, rates[place : place + 1]))
-                for place in active[first :: self.at_once]
-            ]
+        def train(first: int) -> dict[int, Tensor]:
+            """Train the groups of one thread."""
+            places = range(first, len(self.groups), self.at_once)
+            return {
+                place: self.steps[place](start, stop, rates[place : place + 1])
+                for place in places
+                if self.groups[place].active
+            }
 
         others = [self.others.submit(train, first) for first in range(1, self.at_once)]
-        losses = dict(train(0))
+        losses = train(0)
         for other in others:
             losses |= other.result()
-        return torch.cat([losses.get(place, self._zeros(group)) for place, group in enumerate(self.groups)])
+        each = enumerate(self.groups)
+        return torch.cat([losses[place] if place in losses else self._zeros(group) for place, group in each])

@@ -140,8 +140,10 @@ def training_step(grouping: Grouping, groups: Sequence[SeedGroup], *, own_random
         at_once: How many groups to train at the same time.
     """
     if at_once > 1 and grouping.recorder and grouping.recorder.apart:
-        apart = grouping.recorder.apart
-        return SideBySide([RecordedStep(group, apart()) for group in groups], groups, at_once)
+        # Those of one thread share a recorder, and with it memory.
+        recorders = [grouping.recorder.apart() for _ in range(at_once)]
+        apart = [RecordedStep(group, recorders[place % at_once]) for place, group in enumerate(groups)]
+        return SideBySide(apart, groups, at_once)
     steps: list[Step] = [
         EagerStep(group) if grouping.recorder is None else RecordedStep(group, grouping.recorder) for group in groups
     ]

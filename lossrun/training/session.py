@@ -24,6 +24,7 @@ from lossrun.steps.evaluate import OutputSpec, Scorer
 from lossrun.steps.randomness import Purpose, order, seed_torch
 from lossrun.steps.replica import Replica
 from lossrun.steps.seed_group import SeedGroup, keep_generator
+from lossrun.steps.side_by_side import SideBySide
 from lossrun.steps.step import Step
 from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.grouping import Grouping
@@ -137,7 +138,9 @@ class Session:
         threads = f", {count} thread{'' if count == 1 else 's'}" if self.device.type == "cpu" else ""
         sizes, reason = self.grouping.sizes, self.grouping.why_one_by_one
         seeds = ""
-        if reason:
+        if reason and isinstance(self.step, SideBySide):
+            seeds = f" ({len(self.replicas)} seeds, {self.step.at_once} side by side: {reason})"
+        elif reason:
             seeds = f" (seed by seed: {reason})"
         elif len(sizes) > 1:
             why = "those of a split" if self.config.resampling else "more would not fit into memory"
