@@ -18,10 +18,25 @@ if TYPE_CHECKING:
     from lossrun.sweeping.ray_cluster import Cluster
     from lossrun.sweeping.shards import Shard
 
+
+def worker_count(text: str) -> int | None:
+    """Read --jobs: a number, or auto, which is None."""
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise typer.BadParameter(f"{text!r} is neither auto nor an integer from 1 on")
+    return int(text)
+
+
 Jobs = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option(
-        "--jobs", "-j", min=1, help="The number of worker processes, with one thread each.", show_default="one per core"
+        "--jobs",
+        "-j",
+        parser=worker_count,
+        metavar="N|auto",
+        help="The number of worker processes, with one thread each; auto is one per core.",
+        show_default="auto",
     ),
 ]
 ShardOption = Annotated[

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lossrun.analysis.sweeps import failures, tuning_of
 from lossrun.data import default_data_dir
@@ -21,7 +21,6 @@ from lossrun.sweeping.sampling import Sampling, sampled_cells
 from lossrun.sweeping.shards import Shard, running_shard, waiting_for
 from lossrun.sweeping.worker import Ended
 
-Jobs = int | Literal["auto"]
 # What has to be said before and while cells run: the cell and how it ended; None as a phase begins.
 Told = Callable[[PlannedCell, Ended], None]
 Begins = Callable[[str, int], None]

@@ -247,3 +247,12 @@ def test_a_share_says_what_is_missing(sweep_yaml: Path, lossrun: Run) -> None:
     assert last.out.startswith("Leaderboard")
     assert "finished" in lossrun("ls").out
     assert lossrun("sweep", str(sweep_yaml), "--shard", "3/2").code == 2
+
+
+def test_jobs_are_auto_or_a_number(sweep_yaml: Path, lossrun: Run) -> None:
+    for wrong in ("0", "-1", "many", "1.5"):
+        refused = lossrun("sweep", str(sweep_yaml), f"--jobs={wrong}", "--dry-run")
+        assert refused.code == 2
+        assert "auto" in refused.err
+    for right in ("auto", "3"):
+        assert lossrun("sweep", str(sweep_yaml), "--jobs", right, "--dry-run").code == 0
