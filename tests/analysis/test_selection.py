@@ -74,7 +74,7 @@ def names(rows):
         (["age>1h"], []),
     ],
 )
-def test_conditions_choose(rows, conditions, expected):
+def test_conditions_choose_the_runs_that_fulfil_all_of_them(rows, conditions, expected):
     assert names(chosen(rows, [condition(text) for text in conditions])) == expected
 
 
@@ -121,7 +121,7 @@ def test_a_number_that_is_none_equals_nan_and_is_neither_less_nor_greater(make_r
         ("loss.delta", ["robust", "plain", "short"]),  # missing
     ],
 )
-def test_order(rows, by, expected):
+def test_runs_are_sorted_by_a_column_best_first(rows, by, expected):
     assert names(ordered(rows, by)[0]) == expected
 
 

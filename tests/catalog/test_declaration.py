@@ -133,6 +133,8 @@ def test_parameter_counts_of_published_nets(
     ("side", "kernel", "stride", "padding", "expected"),
     [(28, 5, 1, "same", 28), (28, 5, 1, "valid", 24), (28, 5, 1, 2, 28), (7, 3, 2, "same", 4), (7, 3, 2, "valid", 3)],
 )
-def test_convolved(side: int, kernel: int, stride: int, padding: int | str, expected: int) -> None:
+def test_the_side_of_a_convolution_follows_from_its_formula(
+    side: int, kernel: int, stride: int, padding: int | str, expected: int
+) -> None:
     # floor((side + 2 padding - kernel) / stride) + 1; `same` gives ceil(side / stride).
     assert convolved(side, kernel, stride, padding) == expected

@@ -122,7 +122,7 @@ def test_get_knows_canonical_names_alone() -> None:
         get("optimizer", "GradientDescentOptimizer")
 
 
-def test_nearest() -> None:
+def test_the_nearest_candidate_is_a_typing_mistake_away() -> None:
     assert nearest("Label-Smothing", ["inputs", "label_smoothing"]) == "label_smoothing"
     assert nearest("zzz", ["inputs", "label_smoothing"]) is None
     assert nearest("a", []) is None

@@ -80,7 +80,7 @@ def asked(folder: Path, lossrun: Run, monkeypatch: pytest.MonkeyPatch) -> Callab
         ("lossrun ls --format ", ["table", "json", "csv"]),
     ],
 )
-def test_bash(asked, line, expected):
+def test_bash_completes_commands_options_and_names(asked, line, expected):
     assert asked("bash", line).split() == expected
 
 

@@ -73,7 +73,7 @@ def test_what_people_from_elsewhere_call_it(habit: str, path: str) -> None:
     assert path in [topic.name for topic in found if topic.kind == "key"] or {t.kind for t in found} & set(COMPONENTS)
 
 
-def test_the_screen(lossrun: Run) -> None:
+def test_explain_shows_everything_about_a_key(lossrun: Run) -> None:
     shown = lossrun("explain", "early_stopping.patience")
     assert (shown.code, shown.err) == (0, "")
     for said in (
@@ -95,7 +95,9 @@ def test_the_screen(lossrun: Run) -> None:
 
 
 @pytest.mark.parametrize(("kind", "names"), [("rules", RULES), ("diagnoses", DIAGNOSES)])
-def test_lists(lossrun: Run, kind: str, names: dict[str, object]) -> None:
+def test_every_list_names_everything_short_in_full_and_as_json(
+    lossrun: Run, kind: str, names: dict[str, object]
+) -> None:
     short, full, data = (lossrun("list", kind, *more) for more in ((), ("--full",), ("--json",)))
     assert [record["name"] for record in json.loads(data.out)] == list(names)
     for name in names:

@@ -86,7 +86,7 @@ def test_nothing_that_is_like_that_is_no_error(lossrun: Run, runs, tmp_path: Pat
         (("--limit", "0"), "--limit"),
     ],
 )
-def test_mistakes(lossrun: Run, runs, arguments, message) -> None:
+def test_ls_answers_a_mistake_with_what_it_expects(lossrun: Run, runs, arguments, message) -> None:
     result = lossrun("ls", *arguments)
     assert result.code == 2
     assert message in " ".join(result.err.split())

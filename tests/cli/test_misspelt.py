@@ -57,7 +57,9 @@ def folder(tmp_path: Path, config: Path) -> Path:
         (("predict", "houses", "--input", "huoses.csv"), 3, "did you mean houses.csv? 2 input files here"),
     ],
 )  # fmt: skip
-def test_every_entry(lossrun: Run, folder: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
+def test_a_misspelt_name_is_answered_with_the_one_that_was_meant(
+    lossrun: Run, folder: Path, arguments: tuple[str, ...], code: int, said: str
+) -> None:
     if arguments[0] in ("show", "compare", "predict", "plot"):
         for name in ("houses", "other"):
             assert lossrun("train", "config.yaml", "--set", "lint=warn", "--name", name, *CSV, "--quiet").code == 0

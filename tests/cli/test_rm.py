@@ -131,7 +131,7 @@ def test_on_a_terminal_it_asks(lossrun: Run, runs, monkeypatch, answer, stays) -
         (("runs/notes",), 4, "is not a run directory"),
     ],
 )
-def test_mistakes(lossrun: Run, runs, tmp_path, arguments, code, message) -> None:
+def test_rm_answers_a_mistake_and_removes_nothing(lossrun: Run, runs, tmp_path, arguments, code, message) -> None:
     (tmp_path / "runs" / "notes").mkdir()
     result = lossrun("rm", *arguments, "--yes")
     assert result.code == code

@@ -28,7 +28,7 @@ def test_every_declared_initializer_takes_its_declared_parameters(declared):
     ("name", "bound"),
     [("glorot_uniform", sqrt(6 / (FAN_IN + FAN_OUT))), ("he_uniform", sqrt(6 / FAN_IN))],
 )
-def test_uniform(name, bound):
+def test_uniform_weights_stay_within_their_bound(name, bound):
     weights = filled(name=name, bias=0.0).weight
     assert weights.abs().max() <= bound
     # Standard deviation of a uniform: bound / sqrt(3). 60,000 draws: within 1%.
@@ -45,7 +45,7 @@ def test_uniform(name, bound):
         ({"name": "truncated_normal", "std": 0.3, "bias_std": 0.0}, 0.8796 * 0.3),
     ],
 )
-def test_normal(init, std):
+def test_normal_weights_have_their_declared_deviation(init, std):
     weights = filled(**init, bias=0.0).weight
     assert weights.std().item() == pytest.approx(std, rel=0.02)
     assert weights.mean().item() == pytest.approx(0.0, abs=0.02 * std)
@@ -55,7 +55,7 @@ def test_truncated_normal_is_cut_at_two_deviations():
     assert filled(name="truncated_normal", std=0.3, bias=0.0, bias_std=0.0).weight.abs().max() <= 0.6
 
 
-def test_biases():
+def test_biases_are_filled_with_their_mean_and_deviation():
     assert set(filled(name="glorot_uniform", bias=0.5).bias.tolist()) == {0.5}
     noisy = filled(name="normal", std=1.0, bias=2.0, bias_std=1.0).bias
     # 200 draws around 2: a mean 5 of its deviations (1 / sqrt(200)) away would be a fault.
@@ -63,7 +63,7 @@ def test_biases():
     assert noisy.std().item() == pytest.approx(1.0, rel=0.25)
 
 
-def test_constant():
+def test_constant_weights_are_all_the_same():
     layer = filled(name="constant", value=0.25, bias=-1.0)
     assert set(layer.weight.flatten().tolist()) == {0.25}
     assert set(layer.bias.tolist()) == {-1.0}

@@ -186,7 +186,7 @@ def test_forward_is_the_output_activation_of_the_preactivations(output):
     torch.testing.assert_close(network(inputs), by_name[output])
 
 
-def test_mistakes():
+def test_a_model_that_cannot_be_built_is_refused():
     with pytest.raises(ValueError, match="unknown output activation 'tanh'"):
         activated(torch.zeros(1, 1), "tanh")
     with pytest.raises(ValueError, match="needs images"):

@@ -72,7 +72,7 @@ def test_a_habit_from_elsewhere_gives_one_message_with_our_key(
         ("model: {name: cnn, layers: [{name: conv, kernal: 3}]}", "model.layers[0].kernel"),
     ],
 )
-def test_near_misses(problem: OneProblem, line: str, meant: str) -> None:
+def test_a_misspelt_key_is_answered_with_the_one_that_was_meant(problem: OneProblem, line: str, meant: str) -> None:
     dropped = {"LR": "learning_rate", "learningRate": "learning_rate", "optimiser": "optimizer"}
     key = line.partition(":")[0]
     assert problem(line, replaces=dropped.get(key, key)).endswith(f"did you mean {meant}?")

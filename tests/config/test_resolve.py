@@ -188,7 +188,7 @@ def test_the_mode_follows_a_stated_metric() -> None:
     [("val_loss", "min"), ("train_loss", "min"), ("val_accuracy", "max"), ("val_r2", "max"), ("val_rmse", "min"),
      ("val_mse", "min"), ("val_macro_f1", "max"), ("nonsense", "min")],
 )  # fmt: skip
-def test_goal(metric: str, expected: str) -> None:
+def test_every_metric_has_a_goal(metric: str, expected: str) -> None:
     assert goal(metric) == expected
 
 

@@ -13,7 +13,7 @@ from lossrun.config.source import MAX_WIDTH, ConfigSource, TextPosition, dotted
         (("two\nlines", "a"), "'two\\nlines'.a"),
     ],
 )
-def test_dotted(path: tuple[str | int, ...], text: str) -> None:
+def test_a_path_is_written_with_dots_and_brackets(path: tuple[str | int, ...], text: str) -> None:
     assert dotted(path) == text
 
 

@@ -41,7 +41,9 @@ Problem = Callable[..., str]
         ("HUBER-LOSS", "huber", {}),
     ],
 )
-def test_losses(read_text: Read, shortest: str, spelling: str, name: str, implied: dict[str, Any]) -> None:
+def test_a_spelling_of_a_loss_means_our_name_and_its_conventions(
+    read_text: Read, shortest: str, spelling: str, name: str, implied: dict[str, Any]
+) -> None:
     reading = read_text(shortest, f"loss={spelling}")
     plain = read_text(shortest, f"loss={name}").config.loss
     assert reading.config.loss == plain.replace(**implied)
@@ -89,7 +91,9 @@ def test_a_sum_of_keras_is_not_ours_where_there_are_several_outputs(
         ("keras.optimizers.SGD", "sgd", {}),
     ],
 )
-def test_optimizers(read_text: Read, shortest: str, spelling: str, name: str, implied: dict[str, Any]) -> None:
+def test_a_spelling_of_an_optimizer_means_our_name_and_its_defaults(
+    read_text: Read, shortest: str, spelling: str, name: str, implied: dict[str, Any]
+) -> None:
     reading = read_text(shortest, f"optimizer={spelling}")
     plain = read_text(shortest, f"optimizer={name}").config.optimizer
     assert reading.config.optimizer == plain.replace(**implied)
@@ -138,7 +142,9 @@ def test_a_weight_decay_of_keras_is_not_ours_where_it_joins_the_gradient(
         ("tf.initializers.TruncatedNormal", "truncated_normal", 0.05),
     ],
 )
-def test_initializers(read_text: Read, shortest: str, spelling: str, name: str, std: float) -> None:
+def test_a_spelling_of_an_initializer_means_our_name_and_its_deviation(
+    read_text: Read, shortest: str, spelling: str, name: str, std: float
+) -> None:
     init = read_text(shortest, f"model={{name: mlp, init: {spelling}}}").config.model.parameters["init"]
     assert (init["name"], init["std"]) == (name, std)
 

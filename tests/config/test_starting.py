@@ -58,7 +58,7 @@ def test_the_commented_lines_are_valid_too(tmp_path: Path, name: str) -> None:
     read(tmp_path / "c.yaml")
 
 
-def test_the_names() -> None:
+def test_an_unknown_template_is_answered_with_those_there_are() -> None:
     assert TEMPLATES == ["classification", "regression", "table"]
     with pytest.raises(UsageError, match=r"there is no config 'regresion' to start from; did you mean regression\?"):
         starting_text("regresion")

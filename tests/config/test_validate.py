@@ -133,7 +133,7 @@ def test_what_is_no_mapping(problems: Problems, text: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["dataset", "model", "loss", "optimizer", "learning_rate"])
-def test_required_keys(problem: OneProblem, key: str) -> None:
+def test_a_required_key_must_be_there_and_not_empty(problem: OneProblem, key: str) -> None:
     assert problem("epochs: 3", replaces=key).split(": ")[1:3] == [key, "missing"]
     assert f"{key}: empty; expected a" in problem(f"{key}:", replaces=key)
     assert f"{key}: empty; expected a" in problem(f"{key}: null", replaces=key)
@@ -223,7 +223,9 @@ def test_an_integer_is_taken_for_a_number(read_text: Read, shortest: str) -> Non
         ("seed: null\nseeds: [4]", (4,)),
     ],
 )
-def test_seeds(read_text: Read, shortest: str, lines: str, seeds: tuple[int, ...]) -> None:
+def test_seeds_count_up_from_the_seed_or_are_listed(
+    read_text: Read, shortest: str, lines: str, seeds: tuple[int, ...]
+) -> None:
     assert read_text(shortest + lines).config.seeds == seeds
 
 
@@ -244,7 +246,7 @@ def test_seeds(read_text: Read, shortest: str, lines: str, seeds: tuple[int, ...
         ("seed: -1", "seed: -1 is not allowed; expected an integer at least 0"),
     ],
 )
-def test_impossible_seeds(problem: OneProblem, lines: str, complaint: str) -> None:
+def test_impossible_seeds_are_refused_with_what_is_expected(problem: OneProblem, lines: str, complaint: str) -> None:
     assert complaint in problem(lines)
 
 

@@ -72,7 +72,7 @@ def test_unequal_classes_have_the_entropy_of_their_shares(laboratory):
 
 
 @pytest.mark.parametrize("count", [3, 10, 100])
-def test_double_softmax(laboratory, count):
+def test_a_double_softmax_has_its_known_floor(laboratory, count):
     # A softmax of a perfect one-hot row: e / (e + K - 1), and its negative logarithm.
     found = floors_of(laboratory, classes_of(count), {"name": "cross_entropy", "from_logits": True}, "softmax")
     assert found.mistake == "double_softmax"
@@ -87,7 +87,7 @@ def test_double_softmax_of_ten_classes_is_the_published_number(laboratory):
 @pytest.mark.parametrize(
     ("targets", "expected"), [([0, 1] * 6, 0.5032), ([0] * 3 + [1] * 9, (0.6931 + 3 * 0.3133) / 4)]
 )
-def test_double_sigmoid(laboratory, targets, expected):
+def test_a_double_sigmoid_has_its_known_floor(laboratory, targets, expected):
     # ln(1 + 1/e) = 0.3133 for a yes (a logit of 1), ln 2 = 0.6931 for a no (a logit of 0).
     found = floors_of(laboratory, {**classes_of(2), "targets": targets}, "BCEWithLogitsLoss", "sigmoid")
     assert found.mistake == "double_sigmoid"

@@ -40,7 +40,7 @@ def test_the_history_as_tensorboard_reads_it(laboratory: Laboratory, tmp_path: P
         assert np.datetime64(int(times[0]), "s") >= np.datetime64(started[:19])
 
 
-def test_tags() -> None:
+def test_tags_group_curves_by_their_part() -> None:
     names = ("train_loss", "val_loss", "val_macro_f1", "learning_rate", "grad_norm", "train_seconds", "seconds")
     assert [tag(name) for name in names] == [
         *("train/loss", "val/loss", "val/macro_f1", "learning_rate", "grad_norm", "train_seconds", "seconds")

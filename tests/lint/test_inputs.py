@@ -50,7 +50,7 @@ WHITE = 1 - np.abs(RANDOM.normal(0, 0.01, (64, 5)))
         (pixels(65535, np.uint16), "range from 0 to"),
     ],
 )
-def test_unscaled_inputs(inputs: np.ndarray, reason: str, tmp_path: Path) -> None:
+def test_unscaled_inputs_are_reported_with_their_cure(inputs: np.ndarray, reason: str, tmp_path: Path) -> None:
     (warning,) = found(inputs, tmp_path)
     assert warning.rule == "unscaled_inputs"
     assert reason in warning.text
@@ -72,7 +72,7 @@ def test_unscaled_inputs(inputs: np.ndarray, reason: str, tmp_path: Path) -> Non
         pixels(16),  # scikit-learn's digits
     ],
 )
-def test_scaled_inputs(inputs: np.ndarray, tmp_path: Path) -> None:
+def test_scaled_inputs_are_not_reported(inputs: np.ndarray, tmp_path: Path) -> None:
     assert found(inputs, tmp_path) == []
 
 
@@ -118,6 +118,6 @@ COPIED = np.concatenate([normal((0, 1), (0, 1), (0, 1)), normal((0, 1), (0, 1), 
         (np.repeat(RANDOM.integers(1, 40, (144, 1)), 2, axis=1) * [0.2, 0.1], np.tile(LABELS, 3)[:144], False),
     ],
 )
-def test_repeated_samples(inputs: np.ndarray, targets: np.ndarray, fires: bool, tmp_path: Path) -> None:
+def test_repeated_samples_are_reported(inputs: np.ndarray, targets: np.ndarray, fires: bool, tmp_path: Path) -> None:
     rules = [warning.rule for warning in found(inputs, tmp_path, targets)]
     assert ("repeated_samples" in rules) == fires

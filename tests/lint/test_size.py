@@ -176,7 +176,7 @@ def test_what_the_machine_has(linux: Callable[[str, str], None]) -> None:
         (10**30, "more than 1,000,000 EB"),
     ],
 )
-def test_in_units(count: int, text: str) -> None:
+def test_bytes_are_written_in_a_fitting_unit(count: int, text: str) -> None:
     assert in_units(count) == text
 
 

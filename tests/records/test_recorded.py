@@ -57,7 +57,7 @@ def test_more_epochs_count_as_an_extension_only_after_the_end(run):
 
 
 @pytest.mark.parametrize(("seeds", "expected"), [(None, (3,)), (2, (3, 4)), ([7, 5], (7, 5))])
-def test_seeds(tmp_path, seeds, expected):
+def test_a_recorded_run_knows_its_seeds(tmp_path, seeds, expected):
     run = create(tmp_path, "a", config=CONFIG | {"seed": 3, "seeds": seeds}, environment={})
     assert recorded.load(run.path).seeds == expected
 

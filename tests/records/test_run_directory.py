@@ -76,7 +76,7 @@ def test_runs_dir_that_is_a_file_is_refused(tmp_path):
         ("a_b.c-d", "a_b.c-d"),
     ],
 )
-def test_slug(text, expected):
+def test_a_name_becomes_a_safe_folder_name(text, expected):
     assert slug(text) == expected
 
 

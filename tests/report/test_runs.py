@@ -46,7 +46,7 @@ def test_no_runs_says_how_to_make_one():
 @pytest.mark.parametrize(
     ("seconds", "text"), [(-1, "0 s"), (59, "59 s"), (60, "1 min"), (7200, "2 h"), (200_000, "2 d")]
 )
-def test_format_age(seconds, text):
+def test_the_age_of_a_run_is_written_in_a_fitting_unit(seconds, text):
     assert format_age(seconds) == text
 
 

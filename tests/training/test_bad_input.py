@@ -251,7 +251,12 @@ def test_points_that_are_no_numbers_are_shown_where_they_stand(lossrun: Run, poi
         ("a,b,y\n", {}, "table.csv: there is a header but no row"),
     ],
 )
-def test_tables(lossrun: Run, text: str, changes: dict[str, Any], message: str) -> None:  # noqa: F811
+def test_a_table_that_cannot_be_trained_on_is_refused(
+    lossrun: Run,  # noqa: F811
+    text: str,
+    changes: dict[str, Any],
+    message: str,
+) -> None:
     Path("table.csv").write_text(text)
     loss = {"loss": changes["loss"]} if "loss" in changes else {}
     given = {key: value for key, value in changes.items() if key != "loss"}
@@ -295,7 +300,12 @@ def put(array: np.ndarray, index: Any, value: float) -> np.ndarray:
         ),
     ],
 )
-def test_arrays(lossrun: Run, arrays: dict[str, Any], changes: dict[str, Any], message: str) -> None:  # noqa: F811
+def test_arrays_that_cannot_be_trained_on_are_refused(
+    lossrun: Run,  # noqa: F811
+    arrays: dict[str, Any],
+    changes: dict[str, Any],
+    message: str,
+) -> None:
     np.savez("arrays.npz", **arrays)
     loss = {"loss": changes["loss"]} if "loss" in changes else {}
     given = {key: value for key, value in changes.items() if key != "loss"}

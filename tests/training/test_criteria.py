@@ -80,7 +80,7 @@ def test_switched_off_and_on_again_it_starts_anew(laboratory: Laboratory) -> Non
 
 
 @pytest.mark.parametrize("saved", [True, False], ids=["saved in between", "killed at once"])
-def test_changed_twice(laboratory: Laboratory, saved: bool) -> None:
+def test_a_metric_that_is_changed_twice_is_the_last_one(laboratory: Laboratory, saved: bool) -> None:
     """Also where the first change has reached no checkpoint, which then is of the metric before it."""
     run = laboratory.start({**STILL, "early_stopping": VAL_LOSS}, stop_at=8)
     kept = laboratory.folder / "kept"

@@ -86,7 +86,7 @@ def room_for(monkeypatch: pytest.MonkeyPatch, seeds: int) -> None:
 
 
 @given(st.integers(1, 500), st.integers(1, 600))
-def test_even_parts(count: int, most: int) -> None:
+def test_parts_are_even_and_as_few_as_possible(count: int, most: int) -> None:
     parts = even_sizes(count, most)
     assert sum(parts) == count
     assert max(parts) <= most

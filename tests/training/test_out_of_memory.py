@@ -195,7 +195,9 @@ def test_with_a_finished_run(
     }
 
 
-def test_from_python(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_an_error_in_python_too(
+    command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FULL", "step")
     with pytest.raises(OutOfMemoryError, match=r"state of step \d+ is saved"):
         lossrun.train("c.yaml")

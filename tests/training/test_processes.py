@@ -249,7 +249,7 @@ def test_a_process_that_is_killed(ended: dict[str, Ended], folder: Path, who: st
     assert_same_numbers(run, run_of(folder, "never stopped"))
 
 
-def test_torchrun(folder: Path, ended: dict[str, Ended]) -> None:
+def test_torchrun_itself_trains_the_same_run(folder: Path, ended: dict[str, Ended]) -> None:
     """With the launcher itself: it keeps the store, and ends what is left once one process has failed."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     result = subprocess.run(

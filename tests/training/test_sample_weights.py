@@ -118,7 +118,7 @@ def test_the_best_constant_is_that_of_the_samples_as_often_as_they_weigh(laborat
     assert found[0] == pytest.approx(found[1], rel=1e-3)
 
 
-def test_conventions():
+def test_weighted_means_follow_the_convention_of_each_framework():
     """The sum over the weights is torch's for classes; Keras divides by the samples (its sum_over_batch_size)."""
     generator = torch.Generator().manual_seed(0)
     outputs, labels = torch.randn(8, 3, generator=generator), torch.randint(3, (8,), generator=generator)

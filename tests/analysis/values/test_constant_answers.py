@@ -57,7 +57,7 @@ def test_one_of_several_classes():
     )
 
 
-def test_labels():
+def test_constant_answers_to_labels_score_as_computed_sample_by_sample():
     found, t = constant_scores("multilabel", COUNTS["multilabel"], SAMPLES), truths("multilabel")
     shares = np.tile(np.array(COUNTS["multilabel"]) / SAMPLES, (SAMPLES, 1))
     most = shares > 0.5

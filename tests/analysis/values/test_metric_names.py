@@ -7,7 +7,7 @@ from lossrun.analysis.values import metric_names
     ("name", "goal"),
     [("val_rmse", "min"), ("test_accuracy", "max"), ("val_mse", "min"), ("train_loss", "min"), ("val_mine", None)],
 )
-def test_goals(name, goal):
+def test_every_metric_knows_whether_lower_or_higher_is_better(name, goal):
     assert metric_names.goal(name) == goal
 
 

@@ -264,7 +264,7 @@ def test_a_loss_must_give_one_value_per_sample(loss):
         Objective(loss)(torch.zeros(4, 2), torch.zeros(4, 2))
 
 
-def test_unknown_words():
+def test_an_unknown_reduction_or_convention_is_refused():
     with pytest.raises(ValueError, match="unknown reduction 'average'"):
         Objective(mse, reduction="average")
     with pytest.raises(ValueError, match="unknown weight convention 'jax'"):

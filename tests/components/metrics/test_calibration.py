@@ -37,7 +37,7 @@ def of_probabilities(task: str, probabilities: Tensor, targets: Tensor) -> dict[
 
 
 @pytest.mark.parametrize("samples", [SAMPLES, 3000])
-def test_multiclass(samples):
+def test_calibration_of_classes_is_that_of_the_likeliest_class(samples):
     logits = 2 * torch.randn(samples, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     targets = torch.randint(4, (samples,), generator=torch.Generator().manual_seed(4))
     result = scores("multiclass", logits, targets, output="none", reads_as="probabilities")
@@ -157,7 +157,7 @@ def test_recorded_once_and_replayed_on_other_values(task):
 @pytest.mark.parametrize(
     ("spelling", "name"), [("ece", CALIBRATION[1]), ("brier_score", "brier"), ("brier_score_loss", "brier")]
 )
-def test_other_names(spelling, name):
+def test_calibration_is_found_by_its_other_names(spelling, name):
     found = find("metric", spelling)
     assert found is not None
     assert found.component.name == name

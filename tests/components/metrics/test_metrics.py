@@ -334,7 +334,7 @@ def test_a_diverged_model_has_no_score_that_looks_like_one(task, bad, reads_as):
         ("multiclass", "none", None, lambda x, dim: x),
     ],
 )
-def test_predictions(task, output, reads_as, expected):
+def test_predictions_are_what_the_metrics_score(task, output, reads_as, expected):
     preactivations = drawn(5, 3)
     torch.testing.assert_close(
         predictions(preactivations, task=task, output=output, reads_as=reads_as), expected(preactivations, 1)

@@ -255,7 +255,7 @@ def test_over_a_hundred_classes_are_not_sorted_in_every_epoch(task):
         *(("precision_score", "precision"), ("recall_score", "recall"), ("sensitivity", "recall")),
     ],
 )
-def test_other_names(spelling, name):
+def test_metrics_of_ranks_are_found_by_their_other_names(spelling, name):
     found = find("metric", spelling)
     assert found is not None
     assert found.component.name == name

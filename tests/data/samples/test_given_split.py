@@ -227,7 +227,7 @@ def test_a_word_that_the_training_file_does_not_have(csv: Load, tmp_path: Path) 
         ({"split": split(column="y")}, r"^dataset\.split: y is also the target"),
     ],
 )
-def test_contradictions(csv: Load, tmp_path: Path, given: Any, complaint: str) -> None:
+def test_keys_that_contradict_a_given_split_are_refused(csv: Load, tmp_path: Path, given: Any, complaint: str) -> None:
     table(tmp_path, ["train", "test", "val", "train"] * 5)
     (tmp_path / "v.csv").write_text((tmp_path / "t.csv").read_text().replace("val", "test"))
     with pytest.raises(DataError, match=complaint):

@@ -47,6 +47,6 @@ def test_what_is_scaled_can_be_led_back(table: np.ndarray) -> None:
     assert (np.abs(back - table) <= error).all()
 
 
-def test_identity() -> None:
+def test_the_identity_changes_no_number() -> None:
     values = np.array([[-1.5, 0.0], [2.0, 1e30]], np.float32)
     assert np.array_equal(Scaling.identity().apply(values), values)

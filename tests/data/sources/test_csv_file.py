@@ -62,7 +62,7 @@ def test_codes_keep_their_zeros_as_classes(read: Callable[..., UnsplitData]) -> 
     assert read("x,y\n1,0\n2,1\n3,0\n", target="y", task="binary").classes == ("0", "1")
 
 
-def test_several_targets(read: Callable[..., UnsplitData]) -> None:
+def test_several_target_columns_are_read_by_their_task(read: Callable[..., UnsplitData]) -> None:
     text = "x,a,b\n1,0,1\n2,1,0\n3,1,0\n"
     assert read(text, target=["a", "b"]).task == "multilabel"
     assert read(text, target=["a", "b"], task="multiclass").train.targets.tolist() == [1, 0, 0]

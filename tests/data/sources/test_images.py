@@ -131,7 +131,7 @@ def test_a_share_as_test_leaves_the_official_test_set_aside(loaded: Callable[...
     assert sorted(ids) == list(range(20))
 
 
-def test_mnist(mnist_dir: Path, loaded: Callable[..., Data]) -> None:
+def test_mnist_has_its_published_shapes_and_counts(mnist_dir: Path, loaded: Callable[..., Data]) -> None:
     data = loaded("mnist", data_dir=mnist_dir, validation=5000)
     assert data.validation is not None
     assert data.test is not None

@@ -102,7 +102,7 @@ def test_points_lie_on_their_shape(filled: Filled) -> None:
     assert turned == pytest.approx(radius, abs=1e-5)
 
 
-def test_multilabel(filled: Filled) -> None:
+def test_multilabel_data_have_labels_of_0_and_1(filled: Filled) -> None:
     source = synthetic_classification(filled("synthetic_classification", kind="multilabel", classes=4))
     assert source.task == "multilabel"
     assert source.train.inputs.shape == (1000, 10)

@@ -8,7 +8,7 @@ from lossrun.data.tables.cells import CellForm
 
 
 @pytest.mark.parametrize(("cell", "number"), [("1e3", 1000), (" 5".strip(), 5), ("٣", 3), ("３", 3), (".5", 0.5)])
-def test_a_number(cell: str, number: float) -> None:
+def test_a_number_is_read_as_it_is_written(cell: str, number: float) -> None:
     assert CellForm().number(cell) == number
 
 

@@ -45,7 +45,7 @@ def test_a_number_in_disguise(looks_like: str, cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", [*WORDS, "", "NA", "red", "inf and nan"])
-def test_a_word(cell: str) -> None:
+def test_a_word_is_no_number_in_disguise(cell: str) -> None:
     assert disguise(cell) is None
 
 

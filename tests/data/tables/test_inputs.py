@@ -18,7 +18,7 @@ from lossrun.errors import DataError
         ((5, 8, 9, 1), (5, 1, 8, 9)),
     ],
 )
-def test_shapes(shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+def test_inputs_get_the_shape_that_models_take(shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
     assert as_inputs(np.zeros(shape), "x").shape == expected
 
 

@@ -71,7 +71,7 @@ def test_first_lines_that_may_be_either_are_taken_as_said(tmp_path: Path, text: 
         ("a,b\n" + "x" * 200_000 + ",2\n", {"a": ["x" * 200_000], "b": ["2"]}),
     ],
 )
-def test_dialects(tmp_path: Path, text: str, columns: dict[str, list[str]]) -> None:
+def test_a_table_is_read_in_every_dialect(tmp_path: Path, text: str, columns: dict[str, list[str]]) -> None:
     limit = csv.field_size_limit()
     assert read_table(table_of(tmp_path, text), ",").columns == columns
     assert csv.field_size_limit() == limit, "it belongs to the whole process"

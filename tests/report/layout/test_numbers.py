@@ -31,7 +31,7 @@ from lossrun.report.layout.numbers import (
         (-math.inf, "-inf"),
     ],
 )
-def test_format_number(value, text):
+def test_numbers_are_written_with_four_digits(value, text):
     assert format_number(value) == text
 
 
@@ -68,7 +68,7 @@ def test_a_spread_has_a_deviation_only_with_several_seeds():
         (273600, "3 d 04 h"),
     ],
 )
-def test_format_seconds(seconds, text):
+def test_seconds_are_written_in_a_fitting_unit(seconds, text):
     assert format_seconds(seconds) == text
 
 
@@ -93,5 +93,5 @@ def test_format_clock_takes_six_characters_at_most(seconds, text):
     ("size", "text"),
     [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (31_580, "31.6 kB"), (999_600, "1 MB"), (3_210_000_000, "3.21 GB")],
 )
-def test_format_size(size, text):
+def test_sizes_are_written_in_a_fitting_unit(size, text):
     assert format_size(size) == text

@@ -20,7 +20,7 @@ from lossrun.report.reference.article import Reference
         ("U V'", "<var>U</var> <var>V&#x27;</var>"),
     ],
 )
-def test_formulas(text, html):
+def test_formulas_have_raised_exponents_and_lowered_indices(text, html):
     assert formula(text) == html
 
 
@@ -35,7 +35,7 @@ def test_formulas(text, html):
         ("about e^2 / 2 of `x`", "About e<sup>2</sup> / 2 of <code>x</code>."),
     ],
 )
-def test_sentences(text, html):
+def test_a_fragment_becomes_a_sentence(text, html):
     assert sentence(text) == html
 
 

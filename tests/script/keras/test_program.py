@@ -40,7 +40,7 @@ def agree(pair: Any, most: int = 5) -> None:
 
 
 @pytest.mark.parametrize("config", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_configs(pair: Make, config: Path, mnist_dir: Path) -> None:
+def test_the_keras_script_of_a_shipped_config_has_the_same_losses(pair: Make, config: Path, mnist_dir: Path) -> None:
     # Dropout is drawn by each framework for itself.
     dropout = ["model.dropout=0"] if config.stem in ("mnist-lenet", "multilabel") else []
     made = pair("keras", "epochs=4", *dropout, config=config, data_dir=mnist_dir)
@@ -59,7 +59,7 @@ def test_options_of_losses(pair: Make, task: str, loss: dict[str, Any], model: d
 
 
 @pytest.mark.parametrize("optimizer", [o.name for o in OPTIMIZERS if o.name not in MISSING])
-def test_every_optimizer(pair: Make, optimizer: str) -> None:
+def test_the_keras_script_of_every_optimizer_has_the_same_losses(pair: Make, optimizer: str) -> None:
     agree(pair("keras", optimizer=optimizer, learning_rate=0.01), most=8)
 
 
@@ -75,7 +75,7 @@ def test_what_keras_has_not_is_named(pair: Make, optimizer: str) -> None:
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: s["name"])
-def test_schedules(pair: Make, schedule: dict[str, Any]) -> None:
+def test_the_keras_script_of_a_schedule_has_the_same_rates(pair: Make, schedule: dict[str, Any]) -> None:
     made = pair("keras", schedule=schedule, epochs=7)
     rate = made.script.Schedule()
     for step in range(28):
@@ -91,11 +91,11 @@ def test_momentum_as_the_rate_moves(pair: Make, momentum: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "none"])
-def test_activations(pair: Make, activation: str) -> None:
+def test_the_keras_script_of_an_activation_has_the_same_losses(pair: Make, activation: str) -> None:
     agree(pair("keras", model={"name": "mlp", "hidden": [8, 6], "activation": activation}), most=4)
 
 
-def test_batch_norm(pair: Make) -> None:
+def test_the_keras_script_with_batch_norm_has_the_same_losses(pair: Make) -> None:
     model = {"name": "mlp", "hidden": [8], "batch_norm": True, "activation": "relu"}
     agree(pair("keras", model=model, dataset=DATASETS["binary"], loss="binary_cross_entropy"))
 
@@ -110,7 +110,9 @@ def test_batch_norm(pair: Make) -> None:
     ],
 )
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_images(pair: Make, tmp_path: Path, layers: list[dict[str, Any]], batch_norm: bool) -> None:
+def test_the_keras_script_of_an_image_model_has_the_same_losses(
+    pair: Make, tmp_path: Path, layers: list[dict[str, Any]], batch_norm: bool
+) -> None:
     """Kernels, strides, padding, pools that round up and down, on images of two sides and three channels."""
     draw = np.random.default_rng(0)
     np.savez(tmp_path / "data.npz", x=draw.normal(size=(40, 3, 9, 7)), y=np.arange(40) % 3)

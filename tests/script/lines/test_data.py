@@ -34,7 +34,9 @@ def check(pair: Make, framework: str, dataset: dict[str, Any], loss: str, **keys
         ({"target": "shares", "inputs": ["id"], "task": "binary"}, "binary_cross_entropy"),
     ],
 )
-def test_csv(pair: Make, tmp_path: Path, framework: str, keys: dict[str, Any], loss: str) -> None:
+def test_a_script_reads_a_csv_file_as_lossrun_does(
+    pair: Make, tmp_path: Path, framework: str, keys: dict[str, Any], loss: str
+) -> None:
     """The blank after `size` and the mark at the beginning belong to no name."""
     (tmp_path / "table.csv").write_text("\ufeff" + TABLE, encoding="utf-8")
     check(pair, framework, {"name": "csv", "path": "table.csv", **WHOLE, **keys}, loss)
@@ -77,7 +79,9 @@ id,size,part,patient,day,colour,price
         ({"split": {"column": "part"}, "standardize": {"inputs": True, "targets": True}}, {}),
     ],
 )
-def test_given_splits(pair: Make, tmp_path: Path, framework: str, keys: dict[str, Any], sizes: dict[str, Any]) -> None:
+def test_a_script_splits_as_the_data_say(
+    pair: Make, tmp_path: Path, framework: str, keys: dict[str, Any], sizes: dict[str, Any]
+) -> None:
     (tmp_path / "t.csv").write_text(SPLITTING)
     rows = SPLITTING.splitlines(keepends=True)
     (tmp_path / "v.csv").write_text("".join([rows[0], *rows[3:8]]))
@@ -86,7 +90,7 @@ def test_given_splits(pair: Make, tmp_path: Path, framework: str, keys: dict[str
 
 
 @BOTH
-def test_another_dialect(pair: Make, tmp_path: Path, framework: str) -> None:
+def test_a_script_reads_another_dialect_as_lossrun_does(pair: Make, tmp_path: Path, framework: str) -> None:
     rows = [f"{i},5;{1 + i}.000,25;{'?' if i % 4 == 0 else i};{'NA' if i % 3 else 'up'}" for i in range(12)]
     (tmp_path / "t.csv").write_text("\n".join(rows))
     keys = {"header": False, "decimal": ",", "delimiter": ";", "missing_values": ["?"], "missing": "mean"}
@@ -155,7 +159,7 @@ def images(*shape: int) -> np.ndarray:
         ({"x": images(12, 5), "p": np.arange(12) / 3, "q": np.arange(12) / 5, "y": 0}, {"target": ["p", "q"]}, "mse"),
     ],
 )
-def test_npz(
+def test_a_script_reads_an_archive_as_lossrun_does(
     pair: Make, tmp_path: Path, framework: str, arrays: dict[str, Any], keys: dict[str, Any], loss: str
 ) -> None:
     arrays = {name: np.asarray(array) for name, array in arrays.items()}

@@ -34,13 +34,13 @@ def test_a_loss_that_is_not_written_out(pair: Make, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(("task", "loss", "model"), OPTIONS)
-def test_its_options(pair: Make, monkeypatch: pytest.MonkeyPatch, task, loss, model) -> None:
+def test_an_embedded_loss_keeps_its_options(pair: Make, monkeypatch: pytest.MonkeyPatch, task, loss, model) -> None:
     monkeypatch.delattr(loss_lines, loss["name"])
     agree(pair("pytorch", **keys_of_loss(loss["name"], task, loss, model)), 4)
 
 
 @pytest.mark.parametrize("name", ["cosine", "one_cycle", "step"])
-def test_a_schedule(pair: Make, monkeypatch: pytest.MonkeyPatch, name) -> None:
+def test_an_embedded_schedule_has_the_same_rates(pair: Make, monkeypatch: pytest.MonkeyPatch, name) -> None:
     monkeypatch.delattr(shares, name)
     settings = {"step": {"every": 2}}.get(name, {})
     made = pair("pytorch", schedule={"name": name, "warmup_epochs": 1, **settings}, epochs=6)

@@ -26,7 +26,7 @@ def agree(pair: Any, most: int = 8) -> None:
 
 
 @pytest.mark.parametrize("config", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_configs(pair: Make, config: Path, mnist_dir: Path) -> None:
+def test_the_script_of_a_shipped_config_has_the_same_losses(pair: Make, config: Path, mnist_dir: Path) -> None:
     made = pair("pytorch", "epochs=4", config=config, data_dir=mnist_dir)
     assert_same_data(made, "pytorch")
     agree(made, most=6 if "mnist" not in config.stem else 4)
@@ -43,7 +43,7 @@ def test_options_of_losses(pair: Make, task: str, loss: dict[str, Any], model: d
 
 
 @pytest.mark.parametrize("optimizer", [o.name for o in OPTIMIZERS])
-def test_every_optimizer(pair: Make, optimizer: str) -> None:
+def test_the_script_of_every_optimizer_has_the_same_losses(pair: Make, optimizer: str) -> None:
     agree(pair("pytorch", optimizer=optimizer, learning_rate=0.01))
 
 
@@ -62,14 +62,14 @@ def test_options_of_optimizers(pair: Make, optimizer: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: s["name"])
-def test_schedules(pair: Make, schedule: dict[str, Any]) -> None:
+def test_the_script_of_a_schedule_has_the_same_rates(pair: Make, schedule: dict[str, Any]) -> None:
     made = pair("pytorch", schedule=schedule, epochs=7)
     for step in range(28):
         assert float(made.script.learning_rate(step)) == pytest.approx(made.session.rates(step)[0], rel=1e-6)
 
 
 @pytest.mark.parametrize("init", INITIALIZERS)
-def test_first_weights(pair: Make, init: Any) -> None:
+def test_the_script_draws_the_same_first_weights(pair: Make, init: Any) -> None:
     """The script draws the very numbers that lossrun draws."""
     model = {"name": "mlp", "hidden": [5], "init": init, "batch_norm": True, "dropout": 0.3}
     made = pair("pytorch", model=model, dataset=MULTICLASS, loss="cross_entropy")
@@ -124,7 +124,9 @@ def test_drop_last_and_no_shuffle(pair: Make) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float64", "bf16"])
-def test_precision(pair: Make, precision: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_script_computes_in_the_configured_precision(
+    pair: Make, precision: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The whole of `main`, whose first epoch is compared by what it prints."""
     made = pair("pytorch", precision=precision, epochs=1)
     made.script.main()
