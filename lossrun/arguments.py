@@ -218,6 +218,10 @@ class Framework(StrEnum):
     keras = "keras"
 
 
+class Grouped(StrEnum):
+    dataset = "dataset"
+
+
 class Population(StrEnum):
     seeds = "seeds"
     items = "items"

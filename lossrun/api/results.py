@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lossrun.analysis.comparison.across_datasets import AcrossDatasets
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.requirements import Answer, Requirement, answer
 from lossrun.analysis.sweep_result import SweepResult, sweep_records
@@ -91,6 +92,20 @@ class Comparison(ComparedRuns):
 
         console = in_memory()
         print_comparison(self, console, curves=False)
+        text: str = console.file.getvalue()  # type: ignore[attr-defined]
+        return text.rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetComparison(AcrossDatasets):
+    """The result of `compare(..., by="dataset")`. `print` shows what the command shows."""
+
+    def __str__(self) -> str:
+        from lossrun.report.comparison.across_datasets import print_across_datasets
+        from lossrun.report.layout.console import in_memory
+
+        console = in_memory()
+        print_across_datasets(self, console)
         text: str = console.file.getvalue()  # type: ignore[attr-defined]
         return text.rstrip()
 

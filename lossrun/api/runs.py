@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
+from typing import overload
 
 from lossrun.analysis.comparison import compare as comparing
+from lossrun.analysis.comparison.across_datasets import By, compare_across_datasets
 from lossrun.analysis.comparison.moments import Moment
 from lossrun.analysis.comparison.verdicts import Over
 from lossrun.api.given import RunLike, path_of
-from lossrun.api.results import Comparison, Run, RunHistory
+from lossrun.api.results import Comparison, DatasetComparison, Run, RunHistory
 from lossrun.errors import RunError
 from lossrun.records import recorded
 from lossrun.records.recorded import RecordedRun
@@ -34,6 +36,32 @@ def load(run: RunLike, *, runs_dir: str | PathLike[str] = "runs") -> Run:
     return Run(**values | {"history": RunHistory(found.history.rows, found.history.torn)})
 
 
+@overload
+def compare(
+    *runs: RunLike,
+    metric: str | None = ...,
+    at: Moment = ...,
+    margin: float | None = ...,
+    target: str | None = ...,
+    plan: float | None = ...,
+    over: Over | None = ...,
+    by: None = ...,
+    label: str | Sequence[str] = ...,
+    runs_dir: str | PathLike[str] = ...,
+) -> Comparison: ...
+
+
+@overload
+def compare(
+    *runs: RunLike,
+    metric: str | None = ...,
+    at: Moment = ...,
+    by: By,
+    label: str | Sequence[str] = ...,
+    runs_dir: str | PathLike[str] = ...,
+) -> DatasetComparison: ...
+
+
 def compare(
     *runs: RunLike,
     metric: str | None = None,
@@ -42,9 +70,10 @@ def compare(
     target: str | None = None,
     plan: float | None = None,
     over: Over | None = None,
+    by: By | None = None,
     label: str | Sequence[str] = (),
     runs_dir: str | PathLike[str] = "runs",
-) -> Comparison:
+) -> Comparison | DatasetComparison:
     """Compare runs: what differs, which is better by which metric, and how sure that is (`verdicts`).
 
     Args:
@@ -56,6 +85,7 @@ def compare(
         plan: Take the runs as a pilot, and say in `plans` how many fresh seeds find a difference of this size.
         over: Intervals for new "seeds" on these test items, or for new "items" and these trained models; by default for
             new seeds and new test items, if the predictions on test data were kept.
+        by: "dataset" compares methods over several datasets, by wins, mean ranks, and signed ranks (`records()`).
         label: What to call the runs, in their order, or `A=TEXT`.
 
     Raises:
@@ -68,6 +98,9 @@ def compare(
         raise problems[0]
     for problem in problems:
         warnings.warn(f"left out: {problem}", stacklevel=2)
+    if by is not None:
+        across = compare_across_datasets(loaded, metric, at=at, label=labels)
+        return DatasetComparison(**{field.name: getattr(across, field.name) for field in fields(across)})
     found = comparing.compare(loaded, metric, at=at, margin=margin, target=target, plan=plan, over=over, label=labels)
     return Comparison(**{field.name: getattr(found, field.name) for field in fields(found)})
 

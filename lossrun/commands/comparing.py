@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lossrun.arguments import Format, Labels, Population, RequiredVerdict, RunNames, RunsDir, Tags
+from lossrun.arguments import Format, Grouped, Labels, Population, RequiredVerdict, RunNames, RunsDir, Tags
 from lossrun.commands.run_lookup import found_run_or_sweep, loaded_runs
 from lossrun.shell import DEFAULT_RUNS, command, run_word
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lossrun.analysis.comparison.compare import ComparedRuns
+    from lossrun.analysis.comparison.moments import Moment
     from lossrun.analysis.sweep_result import SweepResult
+    from lossrun.records.recorded import RecordedRun
 
 
 def compare(
@@ -42,6 +46,12 @@ def compare(
         typer.Option(
             help="Give intervals for new seeds on these test items, or for new test items and these trained models.",
             show_default="both, where predictions are kept",
+        ),
+    ] = None,
+    by: Annotated[
+        Optional[Grouped],  # noqa: UP045
+        typer.Option(
+            help="Compare methods over several datasets: wins, mean ranks, and signed ranks.", show_default=False
         ),
     ] = None,
     require: Annotated[
@@ -119,6 +129,10 @@ def compare(
         raise UsageError(f"--only-table: {other} prints no other tables anyway; leave out one of the two")
     if require is not None and plan is not None:
         raise UsageError("--require needs a verdict, and --plan gives none; leave out one of the two")
+    given = {"--margin": margin, "--over": over, "--require": require, "--plan": plan, "--target": target,
+             "--per-seed": per_seed, "--curves": curves, "--only-table": only_table}  # fmt: skip
+    if by is not None and (unused := [name for name, value in given.items() if value]):
+        raise UsageError(f"--by dataset: {unused[0]} is about runs on one dataset; leave out one of the two")
     moment, specs, tuning = moment_of(at), dict[str, Path](), None
     if sweep is not None:
         from lossrun.analysis.sweep_result import result_of
@@ -126,18 +140,22 @@ def compare(
 
         result = result_of(SweepDirectory(sweep))
         plain = format_ is Format.table and at == "best"
-        if plain and not any((per_seed, only_table, metric, target, margin, curves, require, plan, over)):
+        if plain and not any((per_seed, only_table, metric, target, margin, curves, require, plan, over, by)):
             _show_sweep(result, html, everything=everything)
             return
-        if len(result.boards) > 1 and over is None:
+        if len(result.boards) > 1 and by is None:
             raise UsageError(
                 f"{sweep.name} has final runs on {len(result.boards)} datasets, which are never compared with each "
                 f"other; name runs with the same data, such as "
                 f"`{command('compare', *(run_word(run.path) for run in result.boards[0].runs))}`"
             )
-        loaded, label, tuning = list(result.final), label or list(result.labels), result.tuning
+        loaded, tuning = list(result.final), result.tuning
+        label = label if label or by else list(result.labels)
     else:
         loaded = loaded_runs(runs, runs_dir, tag, specs, at_least=2)
+    if by is not None:
+        _across_datasets(loaded, format_, metric, at=moment, label=label or (), specs=specs, html=html)
+        return
     comparison = compared(
         loaded,
         metric,
@@ -161,6 +179,32 @@ def compare(
     _print(comparison, format_, curves=curves, per_seed=per_seed, only_table=only_table, everything=everything)
     if require is not None:
         enforce(comparison, require.value)
+
+
+def _across_datasets(
+    loaded: "Sequence[RecordedRun]",
+    format_: Format,
+    metric: str | None,
+    *,
+    at: "Moment",
+    label: "Sequence[str]",
+    specs: dict[str, Path],
+    html: Path | None,
+) -> None:
+    from lossrun.analysis.comparison.across_datasets import compare_across_datasets
+    from lossrun.report.comparison.across_datasets import print_across_datasets, written
+    from lossrun.report.layout.console import note, stderr, stdout
+
+    found = compare_across_datasets(loaded, metric, at=at, label=label, specs=specs)
+    if html is not None:
+        from lossrun.report.html.across_datasets import save_page
+
+        save_page(found, html)
+        note(stderr(), f"{html} written")
+    if format_ is Format.table:
+        print_across_datasets(found, stdout())
+    else:
+        typer.echo(written(found, format_.value), nl=False)
 
 
 def _show_sweep(result: "SweepResult", html: Path | None, *, everything: bool) -> None:

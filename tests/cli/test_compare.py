@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import write_run
+
 RUNS = (("mse", "mse"), ("mae", "mae"))
 
 
@@ -122,3 +124,27 @@ def test_a_plan_is_made_of_a_pilot_instead_of_a_verdict(trained, lossrun):
     assert "To find a difference of 0.05000 in test_rmse from A" in text
     assert "the pilot's seeds must not enter the verdict" in text
     assert "95 % interval +" not in text
+
+
+def test_methods_are_compared_over_datasets(lossrun, tmp_path):
+    for dataset in range(6):
+        for loss, value in (("mse", 1.0), ("mae", 0.5 + 0.05 * dataset)):
+            write_run(
+                tmp_path / "runs",
+                f"{loss}-{dataset}",
+                rows=lambda epoch, _, value=value: {"val_loss": 1 / epoch, "val_rmse": value},
+                config={
+                    "loss": {"name": loss},
+                    "dataset": {"name": "synthetic_regression", "kind": "linear", "samples": 100 + dataset},
+                },
+            )
+    result = lossrun("compare", "m*", "--by", "dataset", "--metric", "val_rmse", "--html", "ranks.html")
+    assert result.code == 0, result.err
+    text = " ".join(result.out.split())
+    assert "over these datasets by val_rmse" in text
+    assert "Mean ranks over 6 datasets; 1 is the best" in text
+    assert "<circle" in (tmp_path / "ranks.html").read_text()
+    read = json.loads(lossrun("compare", "m*", "--by", "dataset", "--metric", "val_rmse", "--format", "json").out)
+    assert len(read["values"]) == 6
+    result = lossrun("compare", "m*", "--by", "dataset", "--plan", "1")
+    assert (result.code, "--plan is about runs on one dataset" in " ".join(result.err.split())) == (2, True)

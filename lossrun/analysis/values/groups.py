@@ -70,7 +70,7 @@ def _belong_together(run: RecordedRun, other: RecordedRun) -> bool:
 def _is_same(run: RecordedRun, other: RecordedRun) -> bool:
     """Return whether two runs are one experiment with different seeds, and stayed so to their end."""
     return (
-        _experiment(run) == _experiment(other)
+        experiment_of(run) == experiment_of(other)
         and all(run.environment.get(key) == other.environment.get(key) for key in ("task", "code"))
         and _have_same_data(run, other)
         and not any(event.get("changes") for event in (*run.ledger, *other.ledger))
@@ -88,7 +88,8 @@ def _have_same_data(run: RecordedRun, other: RecordedRun) -> bool:
     return bool(run.environment.get("data") == other.environment.get("data"))
 
 
-def _experiment(run: RecordedRun) -> dict[str, Any]:
+def experiment_of(run: RecordedRun) -> dict[str, Any]:
+    """Return the config without what names a run or its seeds."""
     # A key that an older version did not have is one that is not set.
     return {key: value for key, value in run.config.items() if key not in _FREE and value is not None}
 

@@ -38,6 +38,11 @@ def written(comparison: ComparedRuns, format_: str, *, curves: bool, per_seed: b
     return (to_json if format_ == "json" else to_csv)(comparison)
 
 
+def written_blocks(blocks: Sequence[TextTable | Sequence[str]], format_: str) -> str:
+    """Write tables and lists of sentences as a document: `md` or `latex`."""
+    return latex(blocks) if format_ == "latex" else "\n".join(map(_markdown_block, blocks))
+
+
 def to_json(comparison: ComparedRuns) -> str:
     """Write the whole comparison as strict JSON; NaN and infinity are the strings "nan", "inf", and "-inf"."""
     return strict_json.dumps(plain_data(comparison), indent=2) + "\n"

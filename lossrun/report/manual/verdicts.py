@@ -16,6 +16,7 @@ SECTIONS: Final = (
     ("verdicts-basics", "What a verdict says"),
     ("verdicts-population", "What the interval speaks of"),
     ("verdicts-splits", "Splits and folds"),
+    ("verdicts-datasets", "Over several datasets"),
     ("verdicts-scripts", "Verdicts as exit codes"),
     ("verdicts-plan", "How many seeds are needed"),
 )
@@ -30,7 +31,7 @@ _CI: Final = """\
 
 def verdict_sections() -> Iterator[Markup]:
     """Yield the content of the chapter."""
-    bodies = (_basics(), _population(), _splits(), _scripts(), _plan())
+    bodies = (_basics(), _population(), _splits(), _datasets(), _scripts(), _plan())
     for (identity, title), body in zip(SECTIONS, bodies, strict=True):
         yield element("h3", title, id=identity)
         yield from body
@@ -108,6 +109,16 @@ def _splits() -> list[Markup]:
             "interval from one dataset describes others."
         ),
     ]
+
+
+def _datasets() -> list[Markup]:
+    return _paragraphs(
+        f"`{command('compare', 'sweep-*', options={'--by': 'dataset'})}` compares methods that were trained on several "
+        "datasets: runs are one method if their configs differ only in the dataset and the seeds, or if they have the "
+        "same name. Differences on different datasets differ in size, so their order counts: Wilcoxon's signed ranks "
+        f"of the means over seeds, for each method against the first (Demsar 2006). {LEAST_FOR_VERDICT} datasets or "
+        "more can decide. The picture shows each method's mean rank; 1 is the best."
+    )
 
 
 def _scripts() -> list[Markup]:
