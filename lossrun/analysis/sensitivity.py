@@ -73,6 +73,8 @@ def sensitivity(tuning: TuningResult) -> Sensitivity | None:
         return None
     if len(set(values)) < 3 or not any(trial.score for pair in tuning.pairs for trial in pair.trials):
         return None
+    if any(trial.left_behind for pair in tuning.pairs for trial in pair.trials):
+        return None  # scores after different numbers of epochs make no curve
     (key,) = keys
     lines = tuple(_line(number, pair, key) for number, pair in enumerate(tuning.pairs))
     positive = min(values) > 0

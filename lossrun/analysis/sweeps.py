@@ -27,6 +27,8 @@ class Trial:
             ended.
         by_seed: The same for each seed that has one, also if others diverged.
         course: The tuning metric after each epoch, the mean over the seeds that have a value.
+        epochs: How many epochs it was trained, all seeds together.
+        left_behind: Whether halving stopped it: it has no score, because it was trained for fewer epochs than others.
         diverged: Whether a seed diverged.
         ended: Whether there is nothing left to train.
     """
@@ -38,6 +40,8 @@ class Trial:
     ended: bool
     by_seed: Mapping[int, float] = field(default_factory=dict)
     course: tuple[float, ...] = ()
+    epochs: int = 0
+    left_behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class PairTuning:
         trials: In the order of the tuned values.
         chosen: The best one; None if none has a score. Where tuning was repeated, the one that was chosen most often.
         choices: What each repetition of tuning chose, in the order of the final seeds; usually there is one repetition.
+        every: All tuning runs, also those of earlier rounds, where halving trained the best values again for longer.
         on_edge: The tuned keys whose best value is the smallest or the largest one tried.
         decades: The width of the range of values around the best that work (`WORKING`); None with more than one tuned
             key.
@@ -59,6 +64,7 @@ class PairTuning:
     on_edge: tuple[str, ...]
     decades: float | None
     choices: tuple[Trial | None, ...] = ()
+    every: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +128,42 @@ def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
         trial = _trial(cell, run, metric, failed=cell.directory in failed)
         pairs.setdefault(_key(cell.pair), []).append(trial)
     scored = []
-    for key, trials in pairs.items():
+    rounds = (facts.get("halving") or {}).get("epochs")
+    for key, every in pairs.items():
+        trials = every if rounds is None else _longest(every, rounds[-1])
         if final:
             choices = _recorded_choices(trials, final.get(key, []), repeats)
         else:
             choices = choices_of(trials, direction, repeats)
-        scored.append(_tuned(trials, direction, choices))
+        scored.append(replace(_tuned(trials, direction, choices), every=tuple(every)))
     return TuningResult(
         metric, direction, bool(final), tuple(scored), min(samples, default=None), repeats, bool(facts.get("sampler"))
     )
+
+
+def _longest(every: Sequence[Trial], epochs: int) -> list[Trial]:
+    """Return the longest training of each value, without its score unless it was as long as the config says."""
+    found: dict[str, Trial] = {}
+    for trial in every:  # in the order of the rounds
+        found[_key(trial.values)] = trial
+    return [
+        one
+        if one.cell.config["epochs"] >= epochs
+        else replace(one, score=None, by_seed={}, left_behind=one.score is not None)
+        for one in found.values()
+    ]
+
+
+def saved_share(tuning: TuningResult) -> float:
+    """Return which share of the epochs of tuning was saved, by values that diverged, died, or were stopped early."""
+    planned = spent = 0
+    for pair in tuning.pairs:
+        whole = max(trial.cell.config.get("epochs", 0) for trial in pair.every)
+        planned += sum(whole * len(trial.cell.config["seeds"]) for trial in pair.trials)
+        for trial in pair.every:
+            asked = trial.cell.config.get("epochs", 0) * len(trial.cell.config["seeds"])
+            spent += trial.epochs if trial.diverged else asked
+    return max(0.0, 1 - spent / planned) if planned else 0.0
 
 
 def choices_of(trials: Sequence[Trial], goal: Goal, repeats: int) -> list[Trial | None]:
@@ -201,7 +234,7 @@ def _trial(cell: PlannedCell, run: RecordedRun | None, metric: str, *, failed: b
     by_seed = {seed: value for seed, value in (column.per_seed if column else {}).items() if seed not in lost}
     score = column if run.status == "finished" and not lost and column and math.isfinite(column.mean) else None
     finite = {seed: value for seed, value in by_seed.items() if math.isfinite(value)}
-    return Trial(cell, values, score, bool(lost), failed or ended, finite, _course(run, metric))
+    return Trial(cell, values, score, bool(lost), failed or ended, finite, _course(run, metric), len(run.history.rows))
 
 
 def _course(run: RecordedRun, metric: str) -> tuple[float, ...]:
@@ -235,7 +268,7 @@ def _tuned(trials: Sequence[Trial], goal: Goal, choices: Sequence[Trial | None])
     decades = None
     if chosen is not None:
         edges = tuple(key for key in chosen.values if _is_on_edge(key, chosen, trials))
-        if len(chosen.values) == 1:
+        if len(chosen.values) == 1 and not any(trial.left_behind for trial in trials):
             decades = _working_decades(chosen, trials, goal)
     return PairTuning(trials[0].cell.pair, tuple(trials), chosen, edges, decades, tuple(choices))
 

@@ -111,11 +111,9 @@ def sweep(
         prepare_workers()  # beside the planning
     planned: Planned = plan_sweep(reading, over or [], runs_dir, folder_of_data(data_dir))
     if dry_run:
-        from lossrun.report.sweep import pairs_in, print_plan
+        from lossrun.report.sweep import print_plan
 
-        sampler = planned.facts["sampler"]
-        later = sampler["samples"] - len(planned.cells) // pairs_in(planned.cells) if sampler else 0
-        print_plan(stdout(), planned.cells, reading.config.seeds, tunes=planned.tunes, later=later)
+        print_plan(stdout(), planned.cells, reading.config.seeds, tunes=planned.tunes, later=planned.later)
         return
     shared = share is not None
     cluster = cluster_of(ray, cpus, gpus, share)

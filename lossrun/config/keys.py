@@ -141,6 +141,8 @@ SWEEP_OPTIONS: Final[dict[str, str]] = {
     "samples": "how many values to draw for each pair from ranges without points",
     "sampler": "random, or tpe, which draws more where the first values did well (needs Optuna)",
     "seed": "of the draws, 0 by default",
+    "halving": "{factor: 3} trains all values for a ninth of the epochs, the best third of each pair for a third, and "
+    "the best of these for all",
     "extend": "true, or how many values may be added where the best one is on the edge of its range",
 }
 

@@ -27,9 +27,9 @@ _PHASES: Final = {"tune": "tuning", "final": "final runs"}
 
 
 def print_plan(
-    console: Console, cells: Sequence[PlannedCell], final_seeds: Sequence[int], *, tunes: bool, later: int = 0
+    console: Console, cells: Sequence[PlannedCell], final_seeds: Sequence[int], *, tunes: bool, later: str = ""
 ) -> None:
-    """Print the cells that would be run, one row each. `later`: those of each pair that a sampler draws on the way."""
+    """Print the cells that would be run, one row each. `later`: what is planned on the way."""
     shown = cells[:MOST_CELLS_LISTED]
     table = TextTable(
         "",
@@ -45,16 +45,10 @@ def print_plan(
     runs = sum(len(cell.config["seeds"]) for cell in cells)
     total = f"{len(cells):,} cell{'s' if len(cells) > 1 else ''}, {runs:,} training{'s' if runs > 1 else ''}"
     if tunes:
-        pairs = pairs_in(cells)
+        pairs = len({words(cell.pair) for cell in cells})
         more = f"then the best of each of {pairs} pair{'s' if pairs > 1 else ''} on seeds {_seeds(final_seeds)}"
-        drawn = f"{later} more cells of each pair, drawn where the first ones did well; " if later else ""
-        total = f"tuning: {total}; {drawn}{more}"
+        total = f"tuning: {total}; {later}{more}"
     print_line(console, total)
-
-
-def pairs_in(cells: Sequence[PlannedCell]) -> int:
-    """Return how many pairs the cells belong to."""
-    return len({words(cell.pair) for cell in cells})
 
 
 def _seeds(seeds: Sequence[int]) -> str:
@@ -207,6 +201,8 @@ def method(result: SweepResult) -> str:
     metric = bare(tuning.metric).replace("_", " ")
     number, plural = max(tried), "s" if max(tried) != 1 else ""
     over = f"{max(seeds)} seed{'s' if max(seeds) != 1 else ''}"
+    if any(trial.left_behind for pair in tuning.pairs for trial in pair.trials):
+        over += ", by successive halving"
     compared = ", which are compared" if comparisons else ""
     against = "; each is compared with A, which had the best score in tuning" if _several(comparisons) else ""
     if tuning.repeats > 1:

@@ -13,6 +13,7 @@ from lossrun.records.provenance.whereabouts import recorded_data_folder
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_plan
 from lossrun.shell import run_command
 from lossrun.sweeping.extending import Extension, further_cells
+from lossrun.sweeping.halving import Halving, halved_cells
 from lossrun.sweeping.plan import final_cells
 from lossrun.sweeping.pool import MOST_JOBS, cores
 from lossrun.sweeping.ray_cluster import MOST_TASKS, Cluster
@@ -101,6 +102,10 @@ def _extended(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
         sampling = Sampling(**facts["sampler"])
         more, event = sampled_cells(sampling, tuning, planned), "sampled"
         said: dict[str, Any] = {"keys": list(sampling.spans)}
+    elif facts.get("halving"):
+        halving = Halving(**facts["halving"])
+        more, event = halved_cells(halving, tuning, planned), "halved"
+        said = {"epochs": more[0].config["epochs"] if more else None}
     elif facts.get("extend"):
         extension = Extension(**facts["extend"])
         more, event = further_cells(extension, tuning, planned), "extended"

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from lossrun.analysis.sweeps import PairTuning, word
+from lossrun.analysis.sweeps import PairTuning, word, words
 from lossrun.analysis.values.metric_names import meant
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.config import SourcedConfig
@@ -19,6 +19,8 @@ from lossrun.records.sweep_directory import Phase, PlannedCell
 from lossrun.sweeping.cells import Cell, cells_of, pairs_of, tuning_seeds, with_seeds
 from lossrun.sweeping.space import Space, read_space
 from lossrun.sweeping.stacks import with_stacks
+
+MOST_ROUNDS: Final = 3  # of halving
 
 
 def planned(cell: Cell, phase: Phase, number: int, seeds: Sequence[int]) -> PlannedCell:
@@ -68,7 +70,18 @@ def first_cells(cells: Sequence[Cell], space: Space) -> list[PlannedCell]:
     if space.tuning.repeats > 1:
         # A seed that diverges is lost to its own repetition only.
         cells = [replace(cell, config=replace(cell.config, on_divergence="continue")) for cell in cells]
+    if space.halving:
+        rounds = halving_epochs(space.halving, cells[0].config.epochs)
+        cells = [replace(cell, config=replace(cell.config, epochs=rounds[0])) for cell in cells]
     return [planned(cell, "tune", number, seeds) for number, cell in enumerate(cells, 1)]
+
+
+def halving_epochs(factor: int, epochs: int) -> list[int]:
+    """Return the length of each round of halving, the shortest first: a third of a third of the epochs, and so on."""
+    rounds = [epochs]
+    while len(rounds) < MOST_ROUNDS and rounds[0] >= factor:
+        rounds.insert(0, max(1, round(rounds[0] / factor)))
+    return rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,20 @@ class Planned:
     cells: Sequence[PlannedCell]
     facts: Mapping[str, Any]
     tunes: bool
+
+    @property
+    def later(self) -> str:
+        """What is planned on the way, once scores are known; "" for nothing but the final runs."""
+        sampler, halving = self.facts["sampler"], self.facts["halving"]
+        if sampler:
+            pairs = len({words(cell.pair) for cell in self.cells})
+            more = sampler["samples"] - len(self.cells) // pairs
+            return f"{more} more cells of each pair, drawn where the first ones did well; "
+        if halving:
+            first, *others = halving["epochs"]
+            longer = " and ".join(map(str, others))
+            return f"these for {first} epoch{'s' if first > 1 else ''}, the best of them for {longer} epochs; "
+        return ""
 
 
 def plan_sweep(reading: SourcedConfig, over: Sequence[str], runs_dir: Path, data_dir: Path) -> Planned:
@@ -98,6 +125,8 @@ def plan_sweep(reading: SourcedConfig, over: Sequence[str], runs_dir: Path, data
     metric = _checked(reading, space, cells, data_dir)
     tuning = space.tuning
     tune = False if tuning is None else {"metric": metric, "seeds": tuning.seeds, "repeats": tuning.repeats}
+    rounds = halving_epochs(space.halving, reading.config.epochs) if space.halving else []
+    halving = {"factor": space.halving, "epochs": rounds} if space.halving else None
     config = {**reading.config.to_mapping(), "sweep": {**space.block, "tune": tune}}
     facts = {
         **starting_points(runs_dir, reading.directory, data_dir),
@@ -106,6 +135,7 @@ def plan_sweep(reading: SourcedConfig, over: Sequence[str], runs_dir: Path, data
         "repeats": tuning.repeats if tuning else 1,
         "extend": space.extend,
         "sampler": space.sampling,
+        "halving": halving,
     }
     name = reading.config.name or f"sweep-{reading.config.dataset.name.rpartition(':')[2]}"
     first = with_stacks(first_cells(cells, space), reading.directory, data_dir)

@@ -85,6 +85,7 @@ class Space:
         block: The sweep block that says all this, options included.
         extend: How the tuned range may grow; None for not at all.
         sampler: "random", or "tpe", which draws more values where the first ones did well.
+        halving: One value in so many is trained for longer; None to train all for as long as the config says.
     """
 
     alternatives: tuple[Alternatives, ...]
@@ -95,6 +96,7 @@ class Space:
     block: Mapping[str, Any]
     extend: Mapping[str, Any] | None = None
     sampler: str = "random"
+    halving: int | None = None
 
     @property
     def tuned(self) -> tuple[str, ...]:
@@ -230,13 +232,16 @@ class _Reader:
             self.refuse("sampler", 'tpe needs Optuna, which is not installed: pip install "lossrun[optuna]"')
             raise ConfigError(self.problems)
         extend = self._extend([one for one in alternatives if one.is_range], tuning)
+        halving = self._halving(tuning, extend, sampler, [one.key for one in alternatives])
         if self.problems:
             raise ConfigError(self.problems)
         if not alternatives and not spans:
             raise ConfigError(
                 [f"{self.source.name}: sweep: no key has alternatives; add one, such as loss: [mse, mae]"]
             )
-        space = Space(tuple(alternatives), tuple(spans), tuning, samples, seed or 0, self.block, extend, sampler)
+        space = Space(
+            tuple(alternatives), tuple(spans), tuning, samples, seed or 0, self.block, extend, sampler, halving
+        )
         if space.size > MOST_CELLS:
             counts = " x ".join(str(len(one.values)) for one in alternatives) + (f" x {samples}" if spans else "")
             raise ConfigError(
@@ -335,6 +340,26 @@ class _Reader:
             "points": len(only.values),
             "times": EXTENSIONS if value is True else value,
         }
+
+    def _halving(self, tuning: Tuning | None, extend: Any, sampler: Any, keys: Sequence[str]) -> int | None:
+        value = self.block.get("halving")
+        if value is None or value is False:
+            return None
+        factor = value.get("factor") if isinstance(value, Mapping) and set(value) == {"factor"} else value
+        if not isinstance(factor, int) or isinstance(factor, bool) or factor < 2:
+            self.refuse("halving", "expected {factor: 3}: one value in three is trained for three times as long")
+            return None
+        others = {
+            "a sweep that tunes": tuning is None,
+            "no extend, which needs every score": bool(extend),
+            "sampler: random": sampler != "random",
+            "tune without repeats, which choose on their own": tuning is not None and tuning.repeats > 1,
+            "the same epochs in all cells": "epochs" in keys,
+        }
+        for needed, lacking in others.items():
+            if lacking:
+                self.refuse("halving", f"it needs {needed}")
+        return factor
 
     def _count(self, name: str, default: int | None) -> int | None:
         value = self.block.get(name, default)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from lossrun.analysis.sensitivity import HeatMap
-from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, epochs_to, target_of, words
+from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, epochs_to, saved_share, target_of, words
 from lossrun.analysis.tuning_curve import TuningPoint, tuning_curve
 from lossrun.report.comparison.compare_tables import BETTER, marked_cells
 from lossrun.report.layout.numbers import format_number, format_spread
@@ -74,7 +74,10 @@ def _speed(tuning: TuningResult) -> list[Column]:
 # Tuning runs without a score, and why.
 _LOST: Final[dict[str, Callable[[Trial], bool]]] = {
     "diverged": lambda trial: trial.diverged,
-    "without a score": lambda trial: trial.score is None and trial.ended and not trial.diverged,
+    "stopped early": lambda trial: trial.left_behind,
+    "without a score": lambda trial: (
+        trial.score is None and trial.ended and not trial.diverged and not trial.left_behind
+    ),
     "not finished": lambda trial: not trial.ended,
 }
 
@@ -89,8 +92,8 @@ def _pair_name(pair: PairTuning) -> str:
 
 def curve_table(tuning: TuningResult) -> TextTable | None:
     """Make a table of the tuning curve: what the best of so many tries reaches, with its band; None for few values, and
-    for draws that depend on each other."""
-    if tuning.adaptive:
+    for draws that depend on each other or were not trained to the end."""
+    if tuning.adaptive or any(trial.left_behind for pair in tuning.pairs for trial in pair.trials):
         return None
     curves = [tuning_curve(pair, tuning.goal) for pair in tuning.pairs]
     most = max(map(len, curves))
@@ -130,6 +133,8 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
             f"{tuning.validation} validation samples chose these values; another tuning may choose otherwise, and the "
             f"verdicts are about these ones (from {FEW_SAMPLES:,} samples on, chance matters little)"
         )
+    if (saved := saved_share(tuning)) >= 0.005:
+        texts.append(f"values that diverged, died or were stopped early saved {saved:.0%} of the epochs of tuning")
     lost = [_pair_name(pair) for pair in tuning.pairs if pair.chosen is None and all(one.ended for one in pair.trials)]
     if lost:
         texts.append(

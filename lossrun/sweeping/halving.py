@@ -1,0 +1,53 @@
+"""Successive halving: all values are trained for a few epochs, and only the best of each pair for longer.
+
+Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", 2016. Each round is
+trained from the start, so that schedules go through their whole course in it; the last one is as long as the config
+says, and only its scores choose. Which values go on follows from the plan and the scores alone: a sweep that was killed
+goes on with the same ones.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lossrun.analysis.sweeps import Trial, TuningResult
+from lossrun.analysis.values.metric_names import sign
+from lossrun.records.sweep_directory import PlannedCell
+from lossrun.sweeping.plan import tuning_line
+
+
+@dataclass(frozen=True, slots=True)
+class Halving:
+    """What a sweep's ledger says under `halving`.
+
+    Attributes:
+        factor: One value in so many goes on to the next round, which is longer by as much.
+        epochs: The length of each round.
+    """
+
+    factor: int
+    epochs: Sequence[int]
+
+
+def halved_cells(halving: Halving, tuning: TuningResult, planned: Sequence[PlannedCell]) -> list[PlannedCell]:
+    """Return the cells of the next round: the best of each pair. None once all rounds are planned."""
+    reached = max(cell.config["epochs"] for cell in planned)
+    if reached >= halving.epochs[-1]:
+        return []
+    following = next(epochs for epochs in halving.epochs if epochs > reached)
+    found: list[PlannedCell] = []
+    for pair in tuning.pairs:
+        round_ = [trial for trial in pair.every if trial.cell.config["epochs"] == reached]
+        kept = {trial.cell.directory for trial in best_of(round_, tuning, halving.factor)}
+        for trial in round_:
+            if trial.cell.directory in kept:
+                config = {**trial.cell.config, "epochs": following}
+                found.append(tuning_line(len(planned) + len(found) + 1, trial.cell.pair, trial.cell.changes, config))
+    return found
+
+
+def best_of(trials: Sequence[Trial], tuning: TuningResult, factor: int) -> list[Trial]:
+    """Return the best share of the trials, one in `factor`; of equal scores the earlier ones."""
+    scored = [(trial.score.mean, trial) for trial in trials if trial.score is not None]
+    ranked = sorted(scored, key=lambda one: -sign(tuning.goal) * one[0])
+    return [trial for _, trial in ranked[: math.ceil(len(trials) / factor)]]
