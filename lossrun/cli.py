@@ -9,7 +9,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from lossrun import interrupts
-from lossrun.commands import comparing, configs, models, rates, reference, runs, sweeping, training, verifying
+from lossrun.commands import comparing, configs, models, rates, reference, removing, runs, sweeping, training, verifying
 from lossrun.commands.answers import AnsweringCommand
 from lossrun.commands.with_config import WithConfig
 from lossrun.commands.words import Group
@@ -113,8 +113,8 @@ COMMANDS: Final = (
     runs.ls,
     runs.show,
     runs.plot,
-    runs.rm,
-    runs.gc,
+    removing.rm,
+    removing.gc,
     verifying.verify,
     models.evaluate,
     models.predict,

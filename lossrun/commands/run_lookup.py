@@ -143,3 +143,8 @@ def folder_of_data(given: Path | None) -> Path:
     from lossrun.data import default_data_dir
 
     return default_data_dir()
+
+
+def how_to_list(runs_dir: Path) -> str:
+    """Say which command lists the runs."""
+    return f"`{command('ls', runs_dir=runs_dir)}` lists the runs"

@@ -1,6 +1,5 @@
-"""Commands that look at runs, and that remove them."""
+"""Commands that look at runs."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -15,16 +14,14 @@ from lossrun.arguments import (
     ScoreFormat,
     Tags,
     XAxis,
-    Yes,
     complete_runs,
 )
-from lossrun.commands.run_lookup import found_run, found_run_or_sweep, found_runs, loaded_runs
+from lossrun.commands.run_lookup import found_run, found_run_or_sweep, how_to_list, loaded_runs
 from lossrun.errors import RunError
 from lossrun.shell import DEFAULT_RUNS, command
 
 if TYPE_CHECKING:
     from lossrun.analysis.learning_curves import LearningCurves
-    from lossrun.records.leftovers import Leftovers
     from lossrun.records.sweep_directory import SweepDirectory
 
 
@@ -186,7 +183,7 @@ def plot(
     from lossrun.report.layout.console import note, stderr, stdout
 
     if not runs and not tag:
-        raise UsageError(f"plot needs a run, a pattern such as 'mnist-*', or --tag TAG; {_lists(runs_dir)}")
+        raise UsageError(f"plot needs a run, a pattern such as 'mnist-*', or --tag TAG; {how_to_list(runs_dir)}")
     from lossrun.records.run_directory import is_pattern
 
     if runs and len(runs) == 1 and not tag and not is_pattern(runs[0]):
@@ -216,90 +213,3 @@ def plot(
     for sentence in curves.notes:
         note(stderr(), sentence)
     note(stderr(), f"{output} written")
-
-
-def rm(runs: RunNames = None, tag: Tags = None, yes: Yes = False, runs_dir: RunsDir = DEFAULT_RUNS) -> None:
-    """Remove runs and sweeps for good, after showing them and asking. A run in progress is never removed."""
-    from lossrun.errors import UsageError
-    from lossrun.records.leftovers import whole_runs
-    from lossrun.records.run_directory import is_pattern
-
-    if not runs and not tag:
-        raise UsageError(f"rm needs a run, a pattern such as 'mnist-*', or --tag TAG; {_lists(runs_dir)}")
-    if tag:
-        found = found_runs(runs, runs_dir, tag)
-    else:
-        found = []
-        for run in runs or []:
-            found += found_runs([run], runs_dir, None) if is_pattern(run) else [found_run_or_sweep(run, runs_dir)[0]]
-    _remove(whole_runs(found, runs_dir), yes=yes)
-
-
-def gc(
-    older_than: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            metavar="LENGTH",
-            help="Remove only what has not changed for this long: 30d, 12h, 90min.",
-            show_default=False,
-        ),
-    ] = None,
-    keep_best: Annotated[
-        bool,
-        typer.Option("--keep-best", help="Keep only the best weights. A finished run can then no longer be resumed."),
-    ] = False,
-    yes: Yes = False,
-    runs_dir: RunsDir = DEFAULT_RUNS,
-) -> None:
-    """Free disk space, after showing what would be removed and asking.
-
-    This removes all checkpoints of finished runs except the best and the last, runs that never finished a step, and
-    leftover temporary files of killed writes.
-    """
-    from lossrun.analysis.selection import duration
-    from lossrun.records.leftovers import superfluous
-
-    _remove(
-        superfluous(runs_dir, older_than=duration(older_than) if older_than else None, keep_best=keep_best), yes=yes
-    )
-
-
-def _lists(runs_dir: Path) -> str:
-    return f"`{command('ls', runs_dir=runs_dir)}` lists the runs"
-
-
-def _remove(leftovers: "Leftovers", *, yes: bool) -> None:
-    """Show what will be removed, ask, and remove it. What cannot be removed is reported, and the rest is removed."""
-    from lossrun.errors import LockedError, UsageError
-    from lossrun.records.leftovers import remove
-    from lossrun.report.layout.console import note, stderr, warning
-    from lossrun.report.layout.numbers import format_size
-    from lossrun.report.leftovers import print_leftovers
-
-    console = stderr()
-    print_leftovers(leftovers, console)
-    if not leftovers.found:
-        note(console, "nothing to remove")
-        return
-    if not yes:
-        if not sys.stdin or not sys.stdin.isatty():
-            raise UsageError("nothing was removed: there is no terminal to ask on; --yes removes without asking")
-        sys.stderr.write("Remove this for good? [y/N] ")
-        sys.stderr.flush()
-        try:
-            agreed = sys.stdin.readline().strip().lower() in ("y", "yes")
-        except KeyboardInterrupt:
-            agreed = False
-        if not agreed:
-            note(console, "nothing was removed")
-            return
-    freed, refused = 0, None
-    for leftover in leftovers.found:
-        try:
-            freed += remove(leftover)
-        except (LockedError, RunError) as problem:
-            warning(console, str(problem))
-            refused = problem
-    note(console, f"{format_size(freed)} freed ({freed} bytes)")
-    if refused:
-        sys.exit(refused.exit_code)

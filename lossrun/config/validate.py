@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any, Final
 
 from lossrun.catalog import find, nearest, nearest_name, why_not
-from lossrun.catalog.dataset_parameters import SPLIT_SEED, SPLITS, TEST
+from lossrun.catalog.dataset_parameters import SPLITS
 from lossrun.catalog.declaration import Component, Loss, Optimizer
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, LookupResult
 from lossrun.catalog.losses import INPUTS, REDUCTION
@@ -16,10 +16,11 @@ from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter
 from lossrun.config import leaves
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
 from lossrun.config.keys import ANSWERS, HABITS, KEYS
+from lossrun.config.python_calls import as_a_mapping, in_yaml
+from lossrun.config.seeds import seeds_of
 from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, Problem, dotted
 from lossrun.errors import ConfigError
 
-MAX_SEEDS: Final = 10_000
 # The keys of a component of the user's own that lossrun reads; the component gets the others.
 PLUGIN_KEYS: Final[dict[str, tuple[Key, ...]]] = {
     "dataset": SPLITS,
@@ -45,7 +46,7 @@ def validate(raw: Any, source: ConfigSource) -> tuple[Config, list[str]]:
             [f"{source.name}: {what}; expected keys such as dataset, model, loss, optimizer, learning_rate"]
         )
     values = checker.group(KEYS, raw, ())
-    seeds = checker.seeds(raw, values)
+    seeds = seeds_of(raw, values, checker.refuse)
     problems = checker.problems + [p for path, p in checker.missing.items() if path not in checker.meant]
     if problems:
         raise source.error(problems)
@@ -151,7 +152,7 @@ class _Checker:
         if found is None:
             near = nearest_name(kind, name)
             hint = f"did you mean {near}?" if near else "expected one of " + ", ".join(c.name for c in COMPONENTS[kind])
-            hint = _as_a_mapping(kind, name) or why_not(kind, name) or hint
+            hint = as_a_mapping(kind, name) or why_not(kind, name) or hint
             written = at in self.source.values or at in self.source.options
             self.refuse(at if written else path, f"there is no {kind} {leaves.shown(name)}; {hint}")
             return None
@@ -181,7 +182,7 @@ class _Checker:
         taken = {name: value for name, value in found.implies.items() if not self._gives(component, name, given)}
         form = "" if "inputs" in given else found.called.get("inputs", "")
         if taken or found.remark or form:
-            brought = ", ".join(f"{name}: {_in_yaml(str(value))}" for name, value in taken.items())
+            brought = ", ".join(f"{name}: {in_yaml(str(value))}" for name, value in taken.items())
             text = f"{spelling} is {component.name}" + (f" with {brought}" if taken else "")
             text += f"; its inputs follow model.output (without options, {spelling} takes {form})" if form else ""
             self.notes.append(f"{dotted(path)}: {text}" + (f"; {found.remark}" if found.remark else ""))
@@ -251,53 +252,6 @@ class _Checker:
             hint = "there is no parameter to set here"
         self.refuse((*path, name), f"there is no such key; {hint}", at_key=True)
 
-    def seeds(self, raw: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[int, ...]:
-        """Return the seeds: `seeds: 3` counts up from `seed`, a list is used as it is."""
-        seed, seeds = values["seed"], values["seeds"]
-        groups = self._resampling(values)
-        if isinstance(seeds, list):
-            if raw.get("seed") is not None:
-                self.refuse(("seed",), "seeds already lists the seeds; keep one of them", at_key=True)
-            if not seeds or len(set(seeds)) != len(seeds):
-                self.refuse(("seeds",), f"{leaves.shown(seeds)}; expected at least one seed, each only once")
-            self._refuse_uneven(len(seeds), groups)
-            return tuple(seeds)
-        count = groups[1] if seeds is None else seeds
-        self._refuse_uneven(count, groups)
-        if not 1 <= count <= MAX_SEEDS:
-            self.refuse(("seeds",), f"{count} seeds; expected 1 to {MAX_SEEDS}, or a list of them")
-            return ()
-        return tuple(range(seed, seed + count)) if isinstance(seed, int) else ()
-
-    def _resampling(self, values: Mapping[str, Any]) -> tuple[str, int]:
-        """Return `splits` or `folds` with its number; 1 if there is neither, or a mistake in it."""
-        given = [(name, values[name]) for name in ("splits", "folds") if isinstance(values.get(name), int)]
-        if len(given) == 2:
-            self.refuse(("folds",), "splits already says how the data are divided; keep one of the two", at_key=True)
-        if not given:
-            return "", 1
-        dataset = values.get("dataset")
-        if isinstance(dataset, Mapping):
-            (name, _), which = given[0], dataset.get("split_seed", SPLIT_SEED.default)
-            if which == "seed" or (name == "splits" and which != SPLIT_SEED.default):
-                reason = "folds divide the data by a number" if name == "folds" else "splits already draws the splits"
-                self.refuse(("dataset", "split_seed"), f"{leaves.shown(which)}, but {reason}; leave it out")
-            test = dataset.get("test")
-            found = find("dataset", str(dataset.get("name")))
-            declared = found.component.parameter("test") if found else None
-            if name == "folds" and test != (declared.default if isinstance(declared, Parameter) else TEST.default):
-                self.refuse(("dataset", "test"), f"{leaves.shown(test)}, but each fold is the test data; leave it out")
-        return given[0]
-
-    def _refuse_uneven(self, seeds: int, groups: tuple[str, int]) -> None:
-        name, count = groups
-        if name and seeds % count:
-            self.refuse(
-                ("seeds",),
-                f"{seeds} seeds for {name}: {count}; expected a multiple, so that each has as many seeds: {count}, "
-                f"{2 * count}, {3 * count}",
-            )
-
 
 def _such_as(key: Key) -> str:
     if isinstance(key, Nested):
@@ -319,23 +273,3 @@ def _config(values: Mapping[str, Any], seeds: tuple[int, ...]) -> Config:
 
 def _choice(mapping: Mapping[str, Any]) -> Choice:
     return Choice(mapping["name"], {name: value for name, value in mapping.items() if name != "name"})
-
-
-def _as_a_mapping(kind: str, name: str) -> str:
-    """Say how to write a call such as `SGD(momentum=0.9)`; "" for anything else."""
-    called, bracket, arguments = name.partition("(")
-    if not bracket or find(kind, called.strip()) is None:
-        return ""
-    keys = [f"{key.strip()}: {_in_yaml(value.strip())}" for key, equals, value in _arguments(arguments) if equals]
-    rates = [key for key in keys if key.partition(":")[0] in ("lr", "learning_rate")]
-    inside = ", ".join([f"name: {called.strip()}", *(key for key in keys if key not in rates)])
-    apart = f", and learning_rate:{rates[0].partition(':')[2]} on a separate line" if rates else ""
-    return f"write it as a mapping, {{{inside}}}{apart}"
-
-
-def _in_yaml(value: str) -> str:
-    return {"True": "true", "False": "false", "None": "null"}.get(value, value)
-
-
-def _arguments(text: str) -> list[tuple[str, str, str]]:
-    return [part.partition("=") for part in text.rstrip(") ").split(",")]

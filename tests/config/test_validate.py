@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from lossrun.config import Choice, SourcedConfig, from_mapping
+from lossrun.config.seeds import MAX_SEEDS
 from lossrun.config.source import MAX_PROBLEMS
-from lossrun.config.validate import MAX_SEEDS
 from lossrun.errors import ConfigError
 
 Read = Callable[..., SourcedConfig]
