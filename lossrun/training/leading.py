@@ -88,13 +88,13 @@ def follow(session: Session, processes: Processes) -> None:
 
 def _refuse_drift(session: Session, processes: Processes) -> None:
     """Raises UsageError in every process where their weights or buffers are no longer the same."""
-    tensors = [tensor for replica in session.replicas for tensor in replica.network.state_dict().values()]
-    norms = torch.stack([tensor.double().norm() for tensor in tensors]).cpu()
+    modules = [module for replica in session.replicas for module in (replica.network, replica.objective)]
+    named = [pair for module in modules for pair in module.state_dict().items()]
+    norms = torch.stack([tensor.double().norm() for _, tensor in named]).cpu()
     apart = processes.spread(norms) > LARGEST_DRIFT * norms.abs()
     if bool(apart.any()):
-        names = [name for replica in session.replicas for name in replica.network.state_dict()]
         raise UsageError(
             f"after step {session.position.step} the {processes.count} processes have different weights, such as "
-            f"{names[int(apart.int().argmax())]}: the model, the loss or the optimizer computes something from a part "
-            "of the batch, or at random, in each process; train in one process"
+            f"{named[int(apart.int().argmax())][0]}: the model, the loss or the optimizer computes something from a "
+            "part of the batch, or at random, in each process; train in one process"
         )

@@ -94,9 +94,14 @@ def launched(launches: Sequence[Launch]) -> dict[str, Ended]:
     result = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return {
-        one.name: Ended(json.loads(codes), _texts(one, "out"), _texts(one, "err"))
+        one.name: ended_with(one, json.loads(codes))
         for one, codes in zip(launches, result.stdout.splitlines(), strict=True)
     }
+
+
+def ended_with(launch: Launch, codes: Sequence[int]) -> Ended:
+    """How a launch ended: these codes, and what it has printed."""
+    return Ended(codes, _texts(launch, "out"), _texts(launch, "err"))
 
 
 def _texts(launch: Launch, stream: str) -> list[str]:

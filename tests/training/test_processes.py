@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from lossrun.records import checkpoints, history, ledger
 from lossrun.records.run_directory import RunDirectory
 from tests.training.conftest import MOONS, REGRESSION, SPIRALS
-from tests.training.launching import Ended, Launch, launched
+from tests.training.launching import Ended, Launch, ended_with, launched
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked")
 
@@ -147,14 +149,25 @@ def _launches(folder: Path) -> list[Launch]:
     return made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("processes")
+    """One for all processes of pytest."""
+    base = tmp_path_factory.getbasetemp()
+    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "processes"
+    path.mkdir(exist_ok=True)
+    return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ended(folder: Path) -> dict[str, Ended]:
-    return launched(_launches(folder))
+    """How all launches ended, which are run once, by whichever process of pytest comes first."""
+    kept = folder / "codes.json"
+    with FileLock(folder / "launching"):
+        if not kept.exists():
+            codes = {name: end.codes for name, end in launched(_launches(folder)).items()}
+            kept.write_text(json.dumps(codes))
+    codes = json.loads(kept.read_text())
+    return {launch.name: ended_with(launch, codes[launch.name]) for launch in _launches(folder)}
 
 
 def run_of(folder: Path, name: str) -> RunDirectory:
@@ -244,7 +257,8 @@ def test_a_process_that_is_killed(ended: dict[str, Ended], folder: Path, who: st
     assert end.errs[alive].count("process of this run has ended without a word") == 1
     assert who == "leader" or "is saved; go on with" in end.errs[alive]
     run = run_of(folder, f"{who} killed")
-    result = launched([Launch("goes on", folder, ["resume", str(run.path), "--quiet"])])["goes on"]
+    name = f"goes on after the {who}"
+    result = launched([Launch(name, folder, ["resume", str(run.path), "--quiet"])])[name]
     assert result.codes == [0, 0], result.errs
     assert_same_numbers(run, run_of(folder, "never stopped"))
 
