@@ -28,6 +28,9 @@ MOST_RETRIES: Final = 10
 # Tasks that are handed to Ray at once; it runs as many of them as it has resources for.
 MOST_TASKS: Final = 1000
 ANSWERS_WITHIN: Final = 5.0  # seconds
+# The head of a cluster speaks HTTP/2, in which both sides begin with their settings (RFC 9113, section 3.4).
+_SETTINGS: Final = b"\x04"
+_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _SETTINGS + bytes(5)
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def connect(address: str, cpus: float = 1, gpus: float = 0) -> Cluster:
 
 
 def _refuse_silence(address: str) -> None:
-    """Raises UsageError where nobody answers at HOST:PORT: Ray would try for a minute."""
+    """Raises UsageError where no head answers at HOST:PORT: Ray would try for minutes."""
     host, colon, port = address.rpartition(":")
     if address in ("auto", "local") or "://" in address:
         if address == "local":
@@ -125,12 +128,19 @@ def _refuse_silence(address: str) -> None:
     if not (colon and host and port.isdecimal()):
         raise UsageError(f"--ray {address}: expected auto, or an address such as 10.0.0.1:6379")
     try:
-        socket.create_connection((host, int(port)), ANSWERS_WITHIN).close()
+        with socket.create_connection((host, int(port)), ANSWERS_WITHIN) as connection:
+            connection.sendall(_GREETING)
+            is_head = connection.recv(9)[3:4] == _SETTINGS
     except (OSError, OverflowError) as error:
         raise UsageError(
             f"--ray {address}: nobody answers there ({getattr(error, 'strerror', None) or error}); "
             "`ray status` on the head shows the address of a cluster"
         ) from error
+    if not is_head:
+        raise UsageError(
+            f"--ray {address}: what answers there is no Ray head; its port is 6379, unless `ray start` was given "
+            "another one"
+        )
 
 
 def _refuse_too_much(there: dict[str, float], address: str, cpus: float, gpus: float) -> None:
@@ -144,11 +154,11 @@ def train_on_node(
     threads: int, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
 ) -> dict[str, Ended]:
     """What a task does on its node."""
-    import torch
-
     if not sweep.is_dir():
         problem = f"{sweep} is not there on {socket.gethostname()}; --ray needs a --runs-dir that all nodes share"
         return {cell.directory: Ended("blocked", problem) for cell in stack}
+    import torch
+
     torch.set_num_threads(threads)
     return train_stack(sweep, stack, config_dir, data_dir)
 

@@ -2,12 +2,14 @@
 
 import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from lossrun.errors import UsageError
-from lossrun.sweeping.ray_cluster import connect
+from lossrun.records.sweep_directory import PlannedCell
+from lossrun.sweeping.ray_cluster import connect, train_on_node
 from tests.cli.conftest import Run
 
 
@@ -24,6 +26,28 @@ def test_an_address_that_nobody_answers_at() -> None:
     for silent in (port, 99999):
         with pytest.raises(UsageError, match="nobody answers there"):
             connect(f"127.0.0.1:{silent}")
+
+
+def test_an_address_at_which_something_else_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as web:
+
+        def answer() -> None:
+            connection, _ = web.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        with pytest.raises(UsageError, match="what answers there is no Ray head"):
+            connect(f"127.0.0.1:{web.getsockname()[1]}")
+        answering.join()
+
+
+def test_a_node_without_the_folder_of_the_runs(tmp_path: Path) -> None:
+    cell = PlannedCell("0", "tune", {}, {}, {})
+    (ended,) = train_on_node(1, tmp_path / "sweep", [cell], tmp_path, tmp_path).values()
+    assert ended.ending == "blocked"
+    assert "--ray needs a --runs-dir that all nodes share" in ended.problem
 
 
 @pytest.mark.parametrize(
