@@ -15,11 +15,13 @@ from typing import Any, Final
 from lossrun.config.read import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.lint.machine import may_have_a_gpu
+from lossrun.lint.size import layers
 from lossrun.lint.stacking import even_sizes, why_not_stacked
 from lossrun.records.sweep_directory import PlannedCell
 
-# Seeds in a stack. More take time in proportion, and would leave other cores without work.
+# Seeds in a stack, and weights of all of them. More take time in proportion, and would leave other cores without work.
 MOST_SEEDS: Final = 32
+MOST_WEIGHTS: Final = 2**17
 # What may differ within a stack.
 _FREE: Final = ("seed", "seeds", "learning_rate", "name", "tags")
 
@@ -28,8 +30,8 @@ def with_stacks(cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path) 
     """Return the cells, in their order, each with the name of its stack: the directory of the stack's first cell."""
     stacks: dict[str, str] = {}
     for alike in _alike(cells):
-        several = len(alike) > 1 and _may_be_stacked(alike[0], config_dir, data_dir)
-        for stack in _divided(alike) if several else [[cell] for cell in alike]:
+        seeds = _most_seeds(alike[0], config_dir, data_dir) if len(alike) > 1 else 1
+        for stack in _divided(alike, seeds):
             stacks |= {cell.directory: stack[0].directory for cell in stack}
     return [replace(cell, stack=stacks[cell.directory]) for cell in cells]
 
@@ -58,18 +60,22 @@ def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
     return fixed
 
 
-def _may_be_stacked(cell: PlannedCell, config_dir: Path, data_dir: Path) -> bool:
+def _most_seeds(cell: PlannedCell, config_dir: Path, data_dir: Path) -> int:
+    """How many seeds of cells like this one a stack may have; 1 where they may not be stacked."""
     experiment = load_experiment(from_mapping({**cell.config, "lint": "warn"}, config_dir), data_dir)
     config = experiment.config
     there = sys.platform.startswith("linux") and may_have_a_gpu()  # elsewhere nobody knows without torch
     on_gpu = config.device == "cuda" or (config.device == "auto" and there)
     # The cells of a stack are trained on the same data, and several splits are several.
-    return not config.resampling and not why_not_stacked(config, experiment.facts, own_rates=True, on_gpu=on_gpu)
+    if config.resampling or why_not_stacked(config, experiment.facts, own_rates=True, on_gpu=on_gpu):
+        return 1
+    weights = sum(row.parameters for row in layers(config, experiment.facts))
+    return MOST_SEEDS if on_gpu else min(MOST_SEEDS, max(1, MOST_WEIGHTS // weights))
 
 
-def _divided(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
-    """Cells in as few stacks as possible, with about the same number of cells in each."""
-    most = max(1, MOST_SEEDS // max(len(_seeds(cell)) for cell in cells))
+def _divided(cells: Sequence[PlannedCell], seeds: int) -> list[list[PlannedCell]]:
+    """Cells in as few stacks of so many seeds as possible, with about the same number of cells in each."""
+    most = max(1, seeds // max(len(_seeds(cell)) for cell in cells))
     left = iter(cells)
     return [list(islice(left, size)) for size in even_sizes(len(cells), most)]
 

@@ -67,6 +67,13 @@ def test_anything_else_parts_cells(stacks: Plan, key: str) -> None:
     assert all(len({str(cell.changes[key]) for cell in stack}) == 1 for stack in found)
 
 
+def test_cells_of_larger_models_leave_work_for_other_cores(stacks: Plan) -> None:
+    """3 * 5,000 + 5,000 + 5,000 + 1 weights and biases: 2 ** 17 of them are five seeds, so two cells of two."""
+    model = {"name": "mlp", "hidden": [5_000]}
+    assert [len(stack) for stack in stacks({"learning_rate": RATES}, model=model, seeds=2, device="cpu")] == [2, 1]
+    assert [len(stack) for stack in stacks({"learning_rate": RATES}, model=model, seeds=6, device="cpu")] == [1, 1, 1]
+
+
 def test_a_stack_is_not_too_large(stacks: Plan) -> None:
     rates = [0.001 * number for number in range(1, 24)]
     found = stacks({"learning_rate": rates}, seeds=3)
