@@ -11,14 +11,16 @@ from tests.cli.conftest import Run
 
 SECURITY = (Path(__file__).parents[2] / "SECURITY.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| (`lossrun .*?) \| (.*) \|$", SECURITY, re.MULTILINE)
-TOLD = {name: said for commands, said in ROWS for name in re.findall(r"`lossrun (\w+)`", commands)}
+TOLD = {name: said for commands, said in ROWS for name in re.findall(r"`lossrun ([\w-]+)`", commands)}
 # Two runs are there before each command on runs.
 ARGUMENTS = {
     "train": ("mine.yaml",),
     "check": ("mine.yaml",),
     "script": ("mine.yaml", "--as", "pytorch"),
     "sweep": ("mine.yaml", "--over", "learning_rate=0.1,0.2"),
+    "find-lr": ("mine.yaml", "--steps", "20", "--set", "epochs=20"),
     "resume": ("last", "--set", "epochs=2"),
+    "verify": ("last",),
     "evaluate": ("last",),
     "predict": ("last", "--input", "new.csv"),
     "export": ("last", "--output", "exported"),
@@ -75,14 +77,14 @@ def mark(tmp_path: Path) -> Path:
 
 
 def test_every_command_is_told_of_and_tried() -> None:
-    names = {one.callback.__name__.rstrip("_") for one in app.registered_commands if one.callback}
+    names = {one.name or one.callback.__name__.rstrip("_") for one in app.registered_commands if one.callback}
     assert set(TOLD) == names
     assert set(ARGUMENTS) == {name for name in names if not TOLD[name].startswith("take neither")}
 
 
 @pytest.mark.parametrize("command", ARGUMENTS)
 def test_own_code_runs_where_the_policy_says_so_and_nowhere_else(command: str, mark: Path, lossrun: Run) -> None:
-    if command not in ("train", "sweep", "check", "script"):
+    if command not in ("train", "sweep", "find-lr", "check", "script"):
         for _ in range(2):
             assert lossrun("train", "mine.yaml", "--quiet").code == 0
         mark.unlink()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from lossrun.sweeping import run
+from lossrun.sweeping import pool
 from tests.crash import file_operations
 
 
@@ -28,13 +28,13 @@ def inline_pool(_: int) -> Iterator[InlinePool]:
 @contextmanager
 def installed() -> Iterator[None]:
     """In the block."""
-    with mock.patch.object(run, "worker_pool", inline_pool):
+    with mock.patch.object(pool, "worker_pool", inline_pool):
         yield
 
 
 def install() -> None:
     """For the rest of the process."""
-    mock.patch.object(run, "worker_pool", inline_pool).start()
+    mock.patch.object(pool, "worker_pool", inline_pool).start()
 
 
 def record(**given: Any) -> None:

@@ -23,15 +23,16 @@ seeds: 2
 SWEEP = ("sweep", "config.yaml", "--over", "learning_rate=0.01,0.02", "--jobs", "1", "--set", "name=swept")
 RESUME = ("resume", "first", "--set", "epochs=4", "--quiet")
 EVALUATE = ("evaluate", "first")
+VERIFY = ("verify", "first")
 COMPARE = ("compare", "first", "second", "third")
 READERS: dict[str, Sequence[Sequence[str]]] = {
-    "best weights": [EVALUATE],
-    "predictions": [("compare", "first", "second", "--html", "page.html")],
-    "history": [RESUME, EVALUATE, COMPARE],
-    "ledger": [RESUME, EVALUATE, COMPARE],
-    "run.json": [RESUME, EVALUATE, COMPARE],
-    "config": [RESUME, EVALUATE, COMPARE],
-    "preparation": [("predict", "first", "--input", "new.csv")],
+    "best weights": [EVALUATE, VERIFY],
+    "predictions": [("compare", "first", "second", "--html", "page.html"), VERIFY],
+    "history": [RESUME, EVALUATE, COMPARE, VERIFY],
+    "ledger": [RESUME, EVALUATE, COMPARE, VERIFY],
+    "run.json": [RESUME, EVALUATE, COMPARE, VERIFY],
+    "config": [RESUME, EVALUATE, COMPARE, VERIFY],
+    "preparation": [("predict", "first", "--input", "new.csv"), VERIFY],
     "sweep's config": [("resume", "swept")],
     "sweep's plan": [("resume", "swept"), ("compare", "swept")],
     "sweep's ledger": [("resume", "swept"), ("compare", "swept")],
