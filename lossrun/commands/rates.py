@@ -53,6 +53,7 @@ def find_lr(
         from lossrun.report.plots.figure import check_output
 
         check_output(output)
+    from lossrun.analysis.rate_search import readable
     from lossrun.report.layout.console import note, stderr, stdout
     from lossrun.report.rate_search import print_next, print_search, search_progress
     from lossrun.sweeping.rate_finder import find_rate
@@ -73,7 +74,8 @@ def find_lr(
     if output is not None:
         note(stderr(), f"{output} written")
     given = [*(set_ or []), *(["sweep=null"] if reading.sweep is not None else [])]
-    around = f"learning_rate=log:{suggestion / 10:.2g}:{suggestion * 10:.2g}:7"
+    low, high = readable(suggestion / 10, 2), readable(suggestion * 10, 2)
+    around = f"learning_rate=log:{low:g}:{high:g}:7"
     print_next(
         stderr(),
         command("train", config, set_=[*given, f"learning_rate={suggestion:g}"]),

@@ -114,6 +114,10 @@ def sweep(
         from lossrun.report.sweep import print_plan
 
         print_plan(stdout(), planned.cells, reading.config.seeds, tunes=planned.tunes, later=planned.later)
+        from lossrun.report.sweep import print_cost
+        from lossrun.sweeping.estimate import estimated
+
+        print_cost(stdout(), estimated(planned, reading.directory, folder_of_data(data_dir), jobs))
         return
     shared = share is not None
     cluster = cluster_of(ray, cpus, gpus, share)

@@ -62,6 +62,15 @@ class PlannedCell:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What a sweep takes. `size`: in bytes. `jobs`: worker processes."""
+
+    seconds: float
+    size: int
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
 class SweepDirectory:
     """The paths of a sweep's files."""
 

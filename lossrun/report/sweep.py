@@ -13,12 +13,12 @@ from lossrun.analysis.sensitivity import heat_map
 from lossrun.analysis.sweep_result import Board, SweepResult
 from lossrun.analysis.sweeps import TuningResult, words
 from lossrun.analysis.values.metric_names import bare
-from lossrun.records.sweep_directory import PlannedCell
+from lossrun.records.sweep_directory import Cost, PlannedCell
 from lossrun.report.comparison.leaderboard import MANY, print_leaderboard
 from lossrun.report.comparison.tuning import curve_table, heat_table, tuning_notes, tuning_table
 from lossrun.report.comparison.verdicts import sentences, summary, verdicts_table
 from lossrun.report.layout.console import note, plus_minus
-from lossrun.report.layout.numbers import format_spread
+from lossrun.report.layout.numbers import format_seconds, format_size, format_spread
 from lossrun.report.layout.text_table import Column, TextTable, print_line, print_table
 from lossrun.report.plots.sensitivity_plot import print_sensitivity
 
@@ -49,6 +49,13 @@ def print_plan(
         more = f"then the best of each of {pairs} pair{'s' if pairs > 1 else ''} on seeds {_seeds(final_seeds)}"
         total = f"tuning: {total}; {later}{more}"
     print_line(console, total)
+
+
+def print_cost(console: Console, cost: Cost) -> None:
+    """Print how long a sweep takes and how much it writes, roughly."""
+    cores = f"{cost.jobs} worker{'s' if cost.jobs > 1 else ''}"
+    time, size = format_seconds(cost.seconds), format_size(cost.size)
+    print_line(console, f"roughly {time} on {cores} and {size} on disk; less where cells train together")
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -95,6 +95,20 @@ class Planned:
     tunes: bool
 
     @property
+    def epochs(self) -> int:
+        """How many epochs are planned, all cells and seeds together, what is planned on the way included."""
+        tuning = sum(int(cell.config["epochs"]) * len(cell.config["seeds"]) for cell in self.cells)
+        if not self.tunes:
+            return tuning
+        pairs = len({words(cell.pair) for cell in self.cells})
+        sampler, halving = self.facts["sampler"], self.facts["halving"]
+        if sampler:
+            tuning = tuning * int(sampler["samples"]) * pairs // len(self.cells)
+        if halving:  # each round has fewer values for as many more epochs
+            tuning *= len(halving["epochs"])
+        return tuning + pairs * len(self.facts["seeds"]) * int(self.config["epochs"])
+
+    @property
     def later(self) -> str:
         """What is planned on the way, once scores are known; "" for nothing but the final runs."""
         sampler, halving = self.facts["sampler"], self.facts["halving"]

@@ -216,7 +216,9 @@ class _Reader:
         samples, seed = self._count("samples", None), self._count("seed", 0)
         if spans and samples is None and not self.problems:
             self.refuse(
-                spans[0].key, "a range needs points, such as {log_range: [1e-4, 1], points: 7}, or sweep.samples"
+                spans[0].key,
+                "a range needs points, such as {log_range: [1e-4, 1], points: 7} or log:1e-4:1:7, or --set "
+                "sweep.samples=30, which draws as many values",
             )
         if samples is not None and not spans and not self.problems:
             self.refuse("samples", "there is nothing to draw; give a key a range without points")

@@ -1,6 +1,7 @@
-"""A short training that leaves nothing behind: how well a config does after some steps, with its schedule squeezed."""
+"""Short trainings that leave nothing behind: how well a config does after some steps, and how long an epoch takes."""
 
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -51,6 +52,24 @@ def best_scores(experiment: Experiment, steps: int) -> list[float]:
                 break
         session.position.epoch += 1
     return [upward * score for score in best]
+
+
+@isolated()
+def epoch_seconds(experiment: Experiment, at_most: float = 0.5) -> float:
+    """Return about how long an epoch takes, with its validation, from the steps of about `at_most` seconds."""
+    session = session_of(prepare(experiment), [RunDirectory(Path())], [None])
+    session.begin_epoch()
+    batches = list(session.remaining_batches())
+    for start, stop in batches[:3]:  # the first steps are recorded, and take longer
+        session.step(start, stop, session.rates(0))
+    session.validate()
+    begun, steps = time.perf_counter(), 0
+    while steps < len(batches) and time.perf_counter() - begun < at_most:
+        session.step(*batches[steps], session.rates(0))
+        steps += 1
+    trained = time.perf_counter()
+    session.validate()
+    return (trained - begun) / steps * len(batches) + time.perf_counter() - trained
 
 
 def _scores(session: Session, metric: str, train_losses: Sequence[float]) -> list[float]:

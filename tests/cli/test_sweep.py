@@ -58,10 +58,21 @@ def test_one_command_tunes_trains_and_compares(lossrun: Run, tmp_path: Path) -> 
 
 
 def test_a_dry_run_makes_nothing(sweep_yaml: Path, lossrun: Run) -> None:
-    result = lossrun("sweep", str(sweep_yaml), "--dry-run")
+    result = lossrun("sweep", str(sweep_yaml), "--dry-run", "--jobs", "1")
     assert result.code == 0
     assert "tuning: 4 cells, 8 trainings; then the best of each of 2 pairs on seeds 0 to 2" in result.out
+    assert re.search(r"^roughly [\d.]+ m?s on 1 worker and [\d.]+ kB on disk", result.out, re.MULTILINE)
     assert not Path("runs").exists()
+
+
+def test_a_dry_run_tells_what_is_planned_on_the_way(sweep_yaml: Path, lossrun: Run) -> None:
+    pytest.importorskip("optuna")
+    ranged = ("--over", "learning_rate=log:1e-3:0.1", "--set", "sweep.samples=12", "--set", "sweep.sampler=tpe")
+    drawn = lossrun("sweep", str(sweep_yaml), *ranged, "--dry-run")
+    assert "2 more cells of each pair, drawn where the first ones did well; then" in drawn.out
+    over = ("--over", "learning_rate=log:1e-3:0.1:9", "--set", "sweep.halving={factor: 3}", "--set", "epochs=9")
+    halved = lossrun("sweep", str(sweep_yaml), *over, "--dry-run")
+    assert "these for 1 epoch, the best of them for 3 and 9 epochs; then" in halved.out
 
 
 def test_train_points_to_sweep(sweep_yaml: Path, lossrun: Run) -> None:
