@@ -286,10 +286,13 @@ def taking_part() -> Iterator[None]:
             _current.pop()
 
 
-def require_one_process(what: str) -> None:
-    """Raises UsageError where a launcher has started several processes for something that divides its work itself."""
+def require_one_process(what: str, instead: str) -> None:
+    """Raises UsageError where a launcher has started several processes for something that they would do several times.
+
+    `what` does work for one process; `instead` is what to do.
+    """
     if _several():
-        raise UsageError(f"{what} starts processes of its own: start it once, without torchrun")
+        raise UsageError(f"{what}, and torchrun has started {os.environ['WORLD_SIZE']} processes; {instead}")
 
 
 def _several() -> bool:

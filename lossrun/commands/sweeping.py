@@ -98,7 +98,7 @@ def sweep(
     data that the comparison does not use. Every cell is an ordinary run. `lossrun resume SWEEP` continues a sweep that
     was stopped, and `lossrun compare SWEEP` prints its result again.
     """
-    require_one_process("a sweep")
+    require_one_process("a sweep starts processes of its own", "start it once, without torchrun")
     share = shard_of(shard)
     reading = read_config(config, set_ or [])
     # Data need numpy: a mistake in the file is told before that is imported.

@@ -58,12 +58,12 @@ def run_sweep(
         tuning, final = _planned(sweep)
         # Once the final runs are planned, nothing that a tuning run could still find out would count.
         if not final:
-            _run_phase(sweep, cells, "tune", tuning, begins)
+            _run_phase(cells, "tune", tuning, begins)
             while not cells.is_over and (more := _extended(sweep, cells)):
-                _run_phase(sweep, cells, "tune", more, begins)
+                _run_phase(cells, "tune", more, begins)
             final = [] if cells.is_over else _chosen(sweep, cells)
         if not cells.is_over:
-            _run_phase(sweep, cells, "final", final, begins)
+            _run_phase(cells, "final", final, begins)
         if not cells.is_over:
             _finish(sweep, cells)
     return cells.endings
@@ -73,7 +73,7 @@ def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins
     """Run a share of the tuning, then, if no share has anything left to tune, a share of the final runs."""
     tuning, final = _planned(sweep)
     if not final:
-        _run_phase(sweep, cells, "tune", shard.of(tuning), begins)
+        _run_phase(cells, "tune", shard.of(tuning), begins)
         with waiting_for(sweep.path):
             if _failures(cells):
                 ledger.append(sweep.ledger_path, "shard", shard=str(shard), failed=_failures(cells))
@@ -86,7 +86,7 @@ def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins
             _run_shard(sweep, cells, shard, begins)
             return
     if final and not cells.is_over:
-        _run_phase(sweep, cells, "final", shard.of(final), begins)
+        _run_phase(cells, "final", shard.of(final), begins)
         with waiting_for(sweep.path):
             if not missing(sweep) and ledger.read(sweep.ledger_path)[-1]["event"] != "finished":
                 _finish(sweep, cells)
@@ -136,7 +136,7 @@ def _cells(
     facts = ledger.read(sweep.ledger_path)[0]
     folder = data_dir or recorded_data_folder(facts, sweep.path, default_data_dir())
     if cluster is not None:
-        return Cells(sweep, jobs or MOST_TASKS, folder, told, fail_fast, cluster.workers)
+        return Cells(sweep, jobs or MOST_TASKS, folder, told, fail_fast, cluster.workers, cluster.options)
     return Cells(sweep, min(jobs or cores(), MOST_JOBS), folder, told, fail_fast)
 
 
@@ -146,10 +146,10 @@ def _planned(sweep: SweepDirectory) -> tuple[list[PlannedCell], list[PlannedCell
     return [cell for cell in plan if cell.phase == "tune"], [cell for cell in plan if cell.phase == "final"]
 
 
-def _run_phase(sweep: SweepDirectory, cells: Cells, phase: str, planned: Sequence[PlannedCell], begins: Begins) -> None:
+def _run_phase(cells: Cells, phase: str, planned: Sequence[PlannedCell], begins: Begins) -> None:
     begins(phase, len(planned))
     cells.run(planned)
-    _refuse_blocked(sweep, cells)
+    _refuse_blocked(cells)
 
 
 def _chosen(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
@@ -169,14 +169,12 @@ def _chosen(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
     return final
 
 
-def _refuse_blocked(sweep: SweepDirectory, cells: Cells) -> None:
+def _refuse_blocked(cells: Cells) -> None:
     """Raises RunError where the data or the disk were not to be had: what that cell would have found is not known, so
     nothing is chosen without it."""
     blocked = [ended.problem for ended in cells.endings.values() if ended.ending == "blocked"]
     if blocked:
-        raise RunError(
-            f"{blocked[0]}; once that is fixed, this continues the sweep:\n  {run_command('resume', sweep.path)}"
-        )
+        raise RunError(f"{blocked[0]}; once that is fixed, this continues the sweep:\n  {cells.how_to_continue}")
 
 
 def _finish(sweep: SweepDirectory, cells: Cells) -> None:

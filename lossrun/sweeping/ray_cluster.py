@@ -41,6 +41,12 @@ class Cluster:
     cpus: float = 1
     gpus: float = 0
 
+    @property
+    def options(self) -> dict[str, object]:
+        """What `resume` needs to go on here."""
+        cpus, gpus = (None if value == usual else f"{value:g}" for value, usual in ((self.cpus, 1), (self.gpus, 0)))
+        return {"--ray": self.address, "--cpus": cpus, "--gpus": gpus}
+
     @contextmanager
     def workers(self, _jobs: int) -> Iterator["Tasks"]:
         """What stacks are handed to."""

@@ -1,6 +1,6 @@
 """Running the cells of a sweep in worker processes, and going on after any of them, or all of it, was killed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
@@ -12,7 +12,7 @@ from lossrun.errors import StoppedError
 from lossrun.records import ledger
 from lossrun.records.provenance.whereabouts import config_folder
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory
-from lossrun.shell import run_command
+from lossrun.shell import command, run_word
 from lossrun.sweeping import worker
 from lossrun.sweeping.pool import Workers, local_workers
 from lossrun.sweeping.stacks import by_stack, with_stacks
@@ -28,9 +28,12 @@ CHECKED_EVERY: Final = 0.1  # seconds between looks at what was asked from outsi
 class Cells:
     """The cells of a sweep being run. `told(cell, ended)` is called as soon as one ends.
 
-    `workers`: gives, for a number of jobs, what the stacks are handed to. `endings`: how each one ended, by its
-    directory. `fail_fast`: the first failure ends all. A cell that could not be run because the data or the disk were
-    not to be had always does: the next ones would meet the same.
+    Attributes:
+        workers: Gives, for a number of jobs, what the stacks are handed to.
+        options: What `lossrun resume` needs to continue there.
+        fail_fast: Whether the first failure ends all. A cell that could not be run because the data or the disk were
+            not to be had always does: the next ones would meet the same.
+        endings: How each cell ended, by its directory.
     """
 
     sweep: SweepDirectory
@@ -39,6 +42,7 @@ class Cells:
     told: Callable[[PlannedCell, Ended], None]
     fail_fast: bool = False
     workers: Callable[[int], AbstractContextManager[Workers]] = local_workers
+    options: Mapping[str, object] = field(default_factory=dict)
     endings: dict[str, Ended] = field(default_factory=dict)
     _kills: dict[str, int] = field(default_factory=dict)
 
@@ -56,7 +60,7 @@ class Cells:
                     self._run_in_a_pool(left, asked)
                 except BrokenProcessPool:
                     if asked.stopping:
-                        raise _stopped(asked(), self.sweep) from None
+                        raise self._stopped(asked()) from None
                     continue  # the cells that were running are tried again
                 if self.is_over:
                     return
@@ -106,7 +110,17 @@ class Cells:
                     self._count_kill(stack)
                 raise
         if asked.stopping:
-            raise _stopped(asked(), self.sweep)
+            raise self._stopped(asked())
+
+    @property
+    def how_to_continue(self) -> str:
+        """The command."""
+        return command("resume", run_word(self.sweep.path), options=self.options)
+
+    def _stopped(self, request: Request | None) -> StoppedError:
+        kind = request.error if request and request.error else StoppedError
+        reason = request.reason if request else Request.INTERRUPT.reason
+        return kind(f"{reason}; the state of every cell is saved; to continue:\n  {self.how_to_continue}")
 
     def _submit(self, workers: Workers, stack: Sequence[PlannedCell]) -> Future[dict[str, Ended]]:
         return workers.submit(self.sweep.path, stack, self._config_dir(stack[0]), self.data_dir)
@@ -126,9 +140,3 @@ class Cells:
 def recorded_ending(sweep: SweepDirectory, cell: PlannedCell) -> Ended | None:
     """How a cell has ended; None where there is something left to train."""
     return worker.ending_of(sweep.run(cell))
-
-
-def _stopped(request: Request | None, sweep: SweepDirectory) -> StoppedError:
-    kind = request.error if request and request.error else StoppedError
-    reason = request.reason if request else Request.INTERRUPT.reason
-    return kind(f"{reason}; the state of every cell is saved; to continue:\n  {run_command('resume', sweep.path)}")

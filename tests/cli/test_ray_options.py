@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lossrun import train
 from lossrun.errors import UsageError
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.ray_cluster import connect, train_on_node
@@ -77,3 +78,5 @@ def test_a_sweep_is_not_started_by_torchrun(lossrun: Run, config: Path, monkeypa
         monkeypatch.setenv(name, value)
     ended = lossrun("sweep", str(config), "--over", "learning_rate=0.1,0.2")
     assert (ended.code, ended.err.count("start it once, without torchrun")) == (2, 1)
+    with pytest.raises(UsageError, match="`torchrun -m lossrun train CONFIG` trains in several"):
+        train(config)
