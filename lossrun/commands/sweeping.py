@@ -105,11 +105,14 @@ def sweep(
     from lossrun.records.sweep_directory import create
     from lossrun.report.layout.console import stdout
     from lossrun.sweeping.plan import Planned, plan_sweep
-    from lossrun.sweeping.pool import prepare_workers
 
-    if not (dry_run or ray):
-        prepare_workers()  # beside the planning
-    planned: Planned = plan_sweep(reading, over or [], runs_dir, folder_of_data(data_dir))
+    def will_train() -> None:
+        if not (dry_run or ray):
+            from lossrun.sweeping.pool import prepare_workers
+
+            prepare_workers()
+
+    planned: Planned = plan_sweep(reading, over or [], runs_dir, folder_of_data(data_dir), meanwhile=will_train)
     if dry_run:
         from lossrun.report.sweep import print_plan
 

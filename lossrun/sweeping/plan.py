@@ -1,6 +1,6 @@
 """The plan of a sweep: a directory for each cell, first those that tune, then the final ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -123,8 +123,17 @@ class Planned:
         return ""
 
 
-def plan_sweep(reading: SourcedConfig, over: Sequence[str], runs_dir: Path, data_dir: Path) -> Planned:
+def plan_sweep(
+    reading: SourcedConfig,
+    over: Sequence[str],
+    runs_dir: Path,
+    data_dir: Path,
+    *,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Planned:
     """Plan every cell, and check one of each pair against its data.
+
+    `meanwhile`: begins what may go on beside the checks; it is called once the configs have no mistakes.
 
     Raises ConfigError and DataError, with every mistake, before anything is written.
     """
@@ -136,6 +145,7 @@ def plan_sweep(reading: SourcedConfig, over: Sequence[str], runs_dir: Path, data
             f"on; leave {key} out, or set sweep.tune: false and compare every cell"
         )
     cells = cells_of(reading, space)
+    meanwhile()
     metric = _checked(reading, space, cells, data_dir)
     tuning = space.tuning
     tune = False if tuning is None else {"metric": metric, "seeds": tuning.seeds, "repeats": tuning.repeats}
