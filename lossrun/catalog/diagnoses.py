@@ -1,4 +1,4 @@
-"""What can be wrong with a run while it trains: three forms of divergence, known mistakes, and plateaus.
+"""What can be wrong with a run: divergence in three forms, mistakes, plateaus, layers in trouble, bad endings.
 
 `health/examine.py` finds them; `health/floors.py` computes the value of each floor, from the run's own loss.
 """
@@ -64,8 +64,8 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the loss is no better than always predicting the class frequencies: the learning rate is far too small or "
             "far too large, or the inputs do not predict the targets",
             "try a learning rate ten times larger, then ten times smaller; check the scale of the inputs, and init",
-            formula="ln K for K equally frequent classes: 0.6931 for two, 2.3026 for ten; otherwise the entropy of the "
-            "class frequencies",
+            formula="for a tenth of the run, and at least 3 epochs, at ln K for K equally frequent classes: 0.6931 for "
+            "two, 2.3026 for ten; otherwise at the entropy of the class frequencies",
         ),
         Diagnosis(
             "constant",
@@ -73,7 +73,8 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the loss is that of the best constant output: the learning rate is far too small or far too large, or the "
             "inputs do not predict the targets",
             "try a learning rate ten times larger, then ten times smaller; standardize inputs of large numbers",
-            formula="the variance of the targets for mse, their mean absolute deviation from the median for mae",
+            formula="for a tenth of the run, and at least 3 epochs, at the variance of the targets for mse, their mean "
+            "absolute deviation from the median for mae",
         ),
         Diagnosis(
             "stuck",
@@ -82,7 +83,8 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "before; targets of large numbers are far away",
             "try a learning rate ten times larger, then ten times smaller; standardize inputs and, in a regression, "
             "targets of large numbers: dataset.standardize: {inputs: true, targets: true}",
-            formula="above the loss of a constant output, and the same for three epochs, to 0.2 per cent",
+            formula="above the loss of a constant output, and the same to 0.2 per cent for a tenth of the run, and at "
+            "least 3 epochs",
         ),
         Diagnosis(
             "double_softmax",
@@ -118,7 +120,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "single_softmax",
             "the only output is always 1",
             "a softmax over one output divides it by itself, so nothing can be learned",
-            "set model.output: sigmoid, or logits",
+            "set model.output: none in a regression, otherwise sigmoid or logits",
             formula="the loss of always answering yes",
         ),
         Diagnosis(
@@ -135,6 +137,74 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "some targets lie outside [0, 1]",
             "set loss.from_logits: true or leave out loss.inputs; check the targets",
             formula="below 0",
+        ),
+        Diagnosis(
+            "vanishing_gradient",
+            "hardly any gradient reaches the first layer",
+            "each sigmoid or tanh between the output and the first layer passes on a fraction of the gradient, so the "
+            "first layers stay as they began",
+            "set model.activation: relu and model.init: he_normal, or use fewer layers",
+            formula="a gradient in the first layer of less than a thousandth of that in the last, at a loss of more "
+            "than half of a constant output's",
+        ),
+        Diagnosis(
+            "dead_units",
+            "most relu units of a layer are 0 for every sample",
+            "a large update, or the first biases, moved them to where they have no slope",
+            "use a smaller learning rate, or model.activation: leaky_relu",
+            formula="70 per cent of a layer's units or more, at a loss of more than half of a constant output's",
+        ),
+        Diagnosis(
+            "saturated_units",
+            "most sigmoid or tanh units of a layer are saturated",
+            "their inputs are so large, because of the inputs' scale or of large first weights, that the slope is "
+            "nearly 0 and they hardly learn",
+            "standardize the inputs; set model.init: glorot_uniform",
+            formula="70 per cent of a layer's values or more where the slope is below a twentieth of its greatest, at "
+            "a loss of more than half of a constant output's",
+        ),
+        Diagnosis(
+            "oscillation",
+            "the loss goes up and down from epoch to epoch",
+            "the learning rate is too large for the minimum that the weights move around",
+            "use a smaller learning rate, or a schedule that lowers it",
+            formula="a change of direction after two thirds of the epochs, by a tenth of the loss or more",
+        ),
+        Diagnosis(
+            "above_constant",
+            "the run ends worse than the same value for every sample",
+            "the run is too short for its learning rate, or the rate is too large",
+            "train for more epochs, or with a larger learning rate",
+            formula="train_loss at the end above the loss of the best constant output",
+        ),
+        Diagnosis(
+            "one_answer",
+            "the model gives nearly every sample the same answer, and that answer scores as well",
+            "one class is so frequent, or the labels so rarely true, that always giving the same answer costs little",
+            "look at f1 or auc instead of accuracy; set loss.class_weights: balanced",
+            formula="the accuracy of the most frequent answer, at a loss near that of a constant output",
+        ),
+        Diagnosis(
+            "unfinished",
+            "the run ended before the model had learned much",
+            "the run is too short for its learning rate",
+            "train for more epochs, or with a larger learning rate",
+            formula="down by more than a tenth in the last tenth of the run, to no less than half of a constant "
+            "output's loss; or nearly that loss, where a larger rate gets further in 100 steps than the whole run",
+        ),
+        Diagnosis(
+            "overfitting",
+            "the model gets worse on validation data while it gets better on training data",
+            "it has memorized training samples: there are too few for its size",
+            "stop at the best epoch with early_stopping, or use dropout, weight decay, or more samples",
+            formula="val_loss at the end more than a quarter above its best, reached in the first half of the run",
+        ),
+        Diagnosis(
+            "overconfident",
+            "the probabilities are far too high",
+            "training went on after the classes were told apart, so the probabilities went to 0 and 1",
+            "stop earlier, or set loss.label_smoothing: 0.1",
+            formula="a calibration error of more than a tenth, with a mean confidence above the accuracy",
         ),
     )
 }

@@ -9,13 +9,16 @@ the loss that a diagnosis compares with, and `output_checks.py` for what the out
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from math import inf, isclose, isfinite, nan
 from typing import Any, Final
 
+from lossrun.health.advice import Circumstances, advise, another_rate_got_further
+from lossrun.health.ending import LITTLE, POOR, how_it_ended
 from lossrun.health.finding import Finding
 from lossrun.health.floors import Floors
+from lossrun.health.layers import Layers, look_at_layers
 from lossrun.health.output_checks import OutputChecks
+from lossrun.health.window import Window, falls_steadily, is_escaping
 from lossrun.steps.remembered import Health
 
 # How far above the best constant's loss a loss must lie to count as exploded, in units of that loss or of the distance
@@ -23,14 +26,21 @@ from lossrun.steps.remembered import Health
 EXPLODED: Final = 3.0
 # Epochs in a row after which a loss that is this large counts as exploded even while it falls.
 PATIENCE: Final = 5
-# Epochs without movement that make a plateau. How little the loss must move to be still, how little to be flat, and how
-# near to a floor it must be, relative to the loss.
-PLATEAU: Final = 3
+# Of a plateau: how little the loss must move to be still, how little to be flat, and how near to a floor it must be,
+# relative to the loss.
 STILL: Final = 0.002
 FLAT: Final = 0.01
 NEAR: Final = 0.02
 # Share of the way from chance down to a mistake's floor that must be covered before the mistake is named.
 COVERED: Final = 0.75
+# How much faster a loss that hardly moves must fall to be leaving a plateau, and one that moves a little more.
+FASTER: Final = 1.05
+STEADY: Final = 0.9
+# Share of a layer's units that must be dead or saturated, and of the last layer's gradient that must reach the first.
+MOST_UNITS: Final = 0.7
+VANISHED: Final = 1e-3
+_SHORT: Final = Window(0)
+_PLATEAUS: Final = ("chance", "constant", "stuck")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,8 @@ class SeedEpoch:
         floors: None where they cannot be computed, or where the losses are not finite.
         least_loss: The least value that the loss can have; -inf for a user's own loss, which may have any.
         own_model: Whether the model is the user's own, so that its last layer is not known.
+        window: The epochs over which a plateau is judged.
+        known: What is known of the run besides, for the advice.
     """
 
     row: Mapping[str, Any]
@@ -58,6 +70,8 @@ class SeedEpoch:
     floors: Floors | None
     least_loss: float = -inf
     own_model: bool = False
+    window: Window = _SHORT
+    known: Circumstances | None = None
 
 
 def is_finite(row: Mapping[str, Any]) -> bool:
@@ -81,10 +95,12 @@ def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health
     health = replace(
         before,
         first_loss=seen.first_loss if row["epoch"] == 1 else before.first_loss,
-        losses=(*before.losses, row["train_loss"])[-PLATEAU:],
+        losses=seen.window.after(tuple(before.losses), row["train_loss"], row["epoch"]),
         recent=seen.recent_loss,
         gradient_norm=next((norm for norm in norms if isfinite(norm)), before.gradient_norm),
     )
+    if isfinite(validation := row.get("val_loss", nan)) and not validation >= before.least_validation:
+        health = replace(health, least_validation=validation, least_epoch=row["epoch"])
     step, rate = row["step"], row["learning_rate"]
     if not is_finite(row):
         name, floor = "non_finite", nan
@@ -102,10 +118,16 @@ def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health
             name, floor = _mistake_or_plateau(seen, health, look)
     if not name or name in health.named:
         return health, None
-    epochs = len(health.losses) if name in ("chance", "constant", "stuck") else 1
+    epochs = len(health.losses) * seen.window.every if name in _PLATEAUS else 1
     finding = Finding(
         name, row["seed"], row["epoch"], step, row["train_loss"], rate, health.gradient_norm, floor, epochs
     )
+    if name in ("overfitting", "overconfident"):
+        finding = replace(finding, since=health.least_epoch, validation=row.get("val_loss", nan))
+    if seen.known:
+        layers = look_at_layers(look.replica) if is_finite(row) else None
+        if advice := advise(name, seen.known, layers, row):
+            finding = replace(finding, why=advice.why, cure=advice.cure)
     return replace(health, named=(*health.named, name)), finding
 
 
@@ -144,7 +166,37 @@ def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> 
         return "impossible", seen.least_loss
     if seen.floors is None:
         return "", nan
-    return _mistake(seen, seen.floors, look) or _plateau(seen, seen.floors, health, look)
+    if found := _mistake(seen, seen.floors, look):
+        return found
+    found = _plateau(seen, seen.floors, health, look)
+    # A plateau or a bad ending is named for the layers that explain it.
+    asked = found[0] in _PLATEAUS or (not found[0] and seen.is_last and _is_poor(seen))
+    if asked and (in_trouble := _of_layers(look_at_layers(look.replica))):
+        return in_trouble, seen.floors.constant
+    if found[0] or not seen.is_last or seen.floors.mistake or health.named:
+        return found
+    samples = len(look.replica.parts.validation or ())
+    found = how_it_ended(dict(seen.row), health, seen.floors, look, samples)
+    little = seen.window.is_full(tuple(health.losses)) and seen.row["train_loss"] > LITTLE * seen.floors.constant > 0
+    if not found[0] and little and seen.known and another_rate_got_further(seen.known, seen.row["train_loss"]):
+        return "unfinished", seen.floors.constant
+    return found
+
+
+def _is_poor(seen: SeedEpoch) -> bool:
+    return seen.floors is not None and seen.row["train_loss"] > POOR * seen.floors.constant > 0
+
+
+def _of_layers(layers: Layers) -> str:
+    """The diagnosis of layers in trouble; "" for none."""
+    gradients = list(layers.gradients.values())
+    if max(layers.dead.values(), default=0.0) >= MOST_UNITS:
+        return "dead_units"
+    if max(layers.saturated.values(), default=0.0) >= MOST_UNITS:
+        return "saturated_units"
+    if len(gradients) > 2 and gradients[-1] > 0 and gradients[0] < VANISHED * gradients[-1]:
+        return "vanishing_gradient"
+    return ""
 
 
 def _mistake(seen: SeedEpoch, floors: Floors, look: OutputChecks) -> tuple[str, float] | None:
@@ -166,20 +218,22 @@ def _mistake(seen: SeedEpoch, floors: Floors, look: OutputChecks) -> tuple[str, 
 
 def _plateau(seen: SeedEpoch, floors: Floors, health: Health, look: OutputChecks) -> tuple[str, float]:
     """The name and the value of the floor that the loss has come to rest on; "" and NaN for none."""
-    losses, loss = health.losses, health.losses[-1]
+    losses, loss = tuple(health.losses), seen.row["train_loss"]
     told_apart = not isclose(floors.smoothing, floors.chance, rel_tol=NEAR)
     # Label smoothing allows no lower loss than this.
     if isfinite(floors.smoothing) and told_apart and loss <= floors.smoothing * (1 + NEAR):
         return "smoothing", floors.smoothing
-    if floors.mistake or (len(losses) < PLATEAU and not (seen.is_last and len(losses) > 1)):
+    if floors.mistake or not (seen.window.is_full(losses) or (seen.is_last and len(losses) > 1)):
         return "", nan
     name = "chance" if isfinite(floors.chance) else "constant"
     moved, size = max(losses) - min(losses), abs(loss)
     still = moved <= STILL * size
+    if not seen.is_last and is_escaping(losses, FASTER if still else STEADY):
+        return "", nan
     # No better than a constant and not moving at all: stuck from the beginning, or with a rate that undoes every step.
     if still and loss >= floors.constant - STILL * abs(floors.constant):
         return ("stuck" if loss - floors.constant > NEAR * abs(floors.constant) else name), floors.constant
-    falling = not still and all(one > other for one, other in pairwise(losses))
+    falling = not still and falls_steadily(losses)
     for floor in (floors.chance, floors.constant):
         near = all(isclose(value, floor, rel_tol=NEAR) for value in losses)
         if moved <= FLAT * size and not falling and near and not look.outputs_carry_information():

@@ -2,12 +2,29 @@
 
 from dataclasses import dataclass
 from math import isfinite, nan
+from shlex import quote as quoted
 from typing import Any, Final
 
 from lossrun.catalog.diagnoses import DIAGNOSES, Diagnosis
 
 # What a message calls the floor where the floor is nothing to aim for.
-_COSTS: Final = {"chance": "guessing costs", "constant": "a constant costs", "stuck": "a constant costs"}
+_COSTS: Final = {
+    "chance": "guessing costs",
+    **dict.fromkeys(
+        (
+            "constant",
+            "stuck",
+            "above_constant",
+            "one_answer",
+            "unfinished",
+            "oscillation",
+            "dead_units",
+            "saturated_units",
+            "vanishing_gradient",
+        ),
+        "a constant costs",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +39,10 @@ class Finding:
         gradient_norm: The last finite one.
         floor: The value of the loss that revealed the problem; NaN where there is none.
         epochs: For how many epochs this has been seen.
+        why: What causes it in this run; "" where only the diagnosis' general reason is known.
+        cure: The settings that cure it, as for --set; () where no setting is known to.
+        since: The epoch of the best val_loss, where it has risen since.
+        validation: The val_loss of the epoch.
     """
 
     name: str
@@ -33,6 +54,10 @@ class Finding:
     gradient_norm: float
     floor: float = nan
     epochs: int = 1
+    why: str = ""
+    cure: tuple[str, ...] = ()
+    since: int = 0
+    validation: float = nan
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -49,10 +74,19 @@ class Finding:
         seen = f"train_loss {self.loss:.4g}"
         if self.epochs > 1:
             seen += f" for {self.epochs} epochs"
-        if isfinite(self.floor):
+        if self.name == "overfitting":
+            seen += f", val_loss {self.floor:.4g} at best in epoch {self.since} and {self.validation:.4g} now"
+        elif isfinite(self.floor):
             seen += f", {_COSTS.get(self.name, 'floor')} {self.floor:.4g}"
-        remedy = diagnosis.remedy if diagnosis.harmless else f"to fix it, {diagnosis.remedy}"
-        return f"{diagnosis.meaning} ({seen}): {diagnosis.why}; {remedy} [{self.name}]"
+        remedy = diagnosis.remedy if diagnosis.harmless else f"to fix it, {self.remedy}"
+        return f"{diagnosis.meaning} ({seen}): {self.why or diagnosis.why}; {remedy} [{self.name}]"
+
+    @property
+    def remedy(self) -> str:
+        """What to do: the settings that cure this run, or what cures most runs."""
+        if not self.cure:
+            return self.diagnosis.remedy
+        return "train again with " + " ".join(f"--set {quoted(setting)}" for setting in self.cure)
 
     def facts(self) -> dict[str, Any]:
         """The finding as plain values, for the ledger."""
@@ -64,4 +98,5 @@ class Finding:
             "train_loss": self.loss,
             "learning_rate": self.learning_rate,
             "grad_norm": self.gradient_norm,
+            **({"cure": list(self.cure)} if self.cure else {}),
         }

@@ -90,6 +90,41 @@ class OutputChecks:
             return "double_softmax" if bool((outputs.sum(dim=1) - 1).abs().max() < 1e-4) else ""
         return "double_sigmoid"
 
+    def loss(self) -> float:
+        """The objective on those samples, dropout off."""
+        _, targets, weights = self._samples()
+        with torch.no_grad():
+            return float(deepcopy(self.replica.objective)(self._outputs(), targets, weights))
+
+    def one_answer_scores_as_well(self) -> bool:
+        """Whether the decisions are right no more often than the same answer for every sample."""
+        _, targets, _ = self._samples()
+        outputs = self._outputs()
+        if self.reading.task == "multiclass":
+            labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
+            most = torch.bincount(labels.long(), minlength=self.reading.outputs).max()
+            return bool((outputs.argmax(dim=1) == labels).sum() <= most)
+        # Probabilities and numbers are decided at a half, logits at 0.
+        decided_at = 0.0 if self.reading.reads_as != "mean" and self.replica.output == "none" else 0.5
+        targets = targets.reshape(len(targets), -1)
+        right = ((outputs > decided_at) == (targets > 0.5)).sum()
+        yes = (targets > 0.5).sum(dim=0)
+        return bool(right <= torch.maximum(yes, len(targets) - yes).sum())
+
+    def confidence(self) -> float:
+        """The mean probability of what the model decides for, on validation samples; NaN without any."""
+        validation, reading = self.replica.parts.validation, self.reading
+        if validation is None or reading.reads_as != "probabilities":
+            return torch.nan
+        apart = -(-len(validation) // LOOKED_AT)
+        inputs = validation.scaled(validation.inputs[::apart])
+        with torch.no_grad(), undisturbed(inputs.device), evaluating(self.replica.network):
+            values = replace(self.replica, mixed=False).forward(inputs)[1].double()
+        if reading.task == "multiclass" and reading.output != "sigmoid":
+            return float(values.softmax(dim=1).amax(dim=1).mean())
+        yes = values.sigmoid()
+        return float(torch.maximum(yes, 1 - yes).mean())
+
     def _samples(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """Inputs as the model takes them, targets, and weights where samples have them."""
         train = self.replica.parts.train

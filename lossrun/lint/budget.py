@@ -69,6 +69,7 @@ _BLOBS: Final = (
 BUDGET_RULES: Final[dict[str, Rule]] = {
     "too_few_steps": Rule(
         check=too_few_steps,
+        explains=True,
         severity="warn",
         meaning="The steps of the run are enough to change the outputs.",
         why="Adam and similar optimizers divide by the gradient's size, so a weight moves by about the learning rate "

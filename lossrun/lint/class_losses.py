@@ -53,6 +53,7 @@ _ROWS: Final = (
 CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
     "unbounded_outputs": Rule(
         check=unbounded_outputs,
+        explains=True,
         severity="warn",
         meaning="With large steps, a loss of numbers on classes gets probabilities from the model.",
         why="Squared errors of raw outputs grow without bound, and so do their gradients. A learning rate that suits "
@@ -64,6 +65,7 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
     ),
     "exclusive_labels": Rule(
         check=exclusive_labels,
+        explains=True,
         severity="warn",
         meaning="Labels that exclude each other are classes.",
         why="With one loss for each label, always answering no is nearly right for all of them: accuracy is high and "

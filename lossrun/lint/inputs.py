@@ -83,6 +83,7 @@ _TARGETS: Final = "1.5, 2.5, 1.0, 0.5, 2.0, 3.0, 3.5, 0.1"
 INPUT_RULES: Final[dict[str, Rule]] = {
     "unscaled_inputs": Rule(
         check=unscaled_inputs,
+        explains=True,
         severity="warn",
         meaning="Inputs are small numbers around 0, in columns of similar size.",
         why="The first weights and the usual learning rates are made for inputs of about 1. With inputs in the "

@@ -178,6 +178,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
     ),
     "same_weights": Rule(
         check=same_weights,
+        explains=True,
         severity="warn",
         meaning="The units of a hidden layer have different initial weights.",
         why="With equal weights, zeros included, all units of a layer compute the same value and get the same updates. "
@@ -199,6 +200,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
     ),
     "linear_hidden": Rule(
         check=linear_hidden,
+        explains=True,
         severity="warn",
         meaning="Hidden layers have an activation.",
         why="Without one, a deep network is a linear model with more weights: it cannot learn anything curved, and its "
@@ -210,6 +212,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
     ),
     "strong_dropout": Rule(
         check=strong_dropout,
+        explains=True,
         severity="warn",
         meaning="Dropout leaves every layer enough units.",
         why="Half of 2 units is 1, and in a quarter of the steps none: then nothing that the layers below know reaches "

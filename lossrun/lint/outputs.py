@@ -228,6 +228,7 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     ),
     "double_activation": Rule(
         check=double_activation,
+        explains=True,
         meaning="A sigmoid or softmax is applied once: by the model, or by the loss to logits.",
         why="from_logits: true means that the model has no activation. If it is applied twice, probabilities stay "
         "between 0.5 and 0.73 (sigmoid) or nearly equal (softmax): training seems to work, but the loss stays high.",
@@ -251,6 +252,7 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     ),
     "missing_activation": Rule(
         check=missing_activation,
+        explains=True,
         meaning="A loss for probabilities, or for log-probabilities, gets them from the model.",
         why="Logits that are read as probabilities are clipped to [0, 1]: most outputs then have no gradient.",
         example=Example(
@@ -262,6 +264,7 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     ),
     "margin_on_probabilities": Rule(
         check=margin_on_probabilities,
+        explains=True,
         meaning="Hinge and margin losses get logits, not probabilities.",
         why="Between 0 and 1, no output can exceed another by more than the margin. So the loss never becomes 0 for "
         "samples that are right, which is its purpose.",
@@ -272,6 +275,7 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     ),
     "output_shape": Rule(
         check=output_shape,
+        explains=True,
         meaning="The last layer can output the targets: the same number and range, exclusive or not.",
         why="A softmax over one output is always 1. Sigmoids of exclusive classes do not add up to 1, and a softmax "
         "allows only one true label where there are several. A sigmoid never outputs 9.",

@@ -172,6 +172,7 @@ _BLOBS: Final = "dataset: synthetic_classification\nloss: cross_entropy\n"
 RATE_RULES: Final[dict[str, Rule]] = {
     "reduction_rate": Rule(
         check=reduction_rate,
+        explains=True,
         severity="warn",
         meaning="The learning rate fits the reduction of the loss, if the optimizer's steps grow with the loss.",
         why="A sum over a batch of 32 has 32 times the gradient of the mean, so sgd needs 1/32 of the learning rate. "
@@ -183,6 +184,7 @@ RATE_RULES: Final[dict[str, Rule]] = {
     ),
     "unusual_rate": Rule(
         check=unusual_rate,
+        explains=True,
         severity="warn",
         meaning="The learning rate is in the usual range for the optimizer.",
         why="Usual rates depend on the optimizer: 0.1 is usual for sgd, but diverges with adam; 0.001 is usual for "
@@ -195,6 +197,7 @@ RATE_RULES: Final[dict[str, Rule]] = {
     ),
     "momentum_rate": Rule(
         check=momentum_rate,
+        explains=True,
         severity="warn",
         meaning="A momentum near 1 has a small learning rate.",
         why="Steps in the same direction grow to 1 / (1 - momentum) times their size: 10 times at 0.9, 100 times at "
@@ -237,6 +240,7 @@ RATE_RULES: Final[dict[str, Rule]] = {
     ),
     "noisy_signs": Rule(
         check=noisy_signs,
+        explains=True,
         severity="warn",
         meaning="An optimizer for the gradient of all samples has batch_size: full.",
         why="rprop makes a step longer while the sign of the gradient stays the same. From batch to batch signs "

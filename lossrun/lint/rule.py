@@ -88,6 +88,7 @@ class Rule:
         meaning: What a config that follows the rule is like.
         why: What happens if it is broken.
         runnable: Whether a config that breaks it can still be run, for example to show the mistake to a class.
+        explains: Whether breaking it explains that a run does not learn.
     """
 
     check: Callable[[Case], Iterator[Violation]]
@@ -96,3 +97,4 @@ class Rule:
     example: Example
     severity: Severity = "error"
     runnable: bool = True
+    explains: bool = False

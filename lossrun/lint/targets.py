@@ -174,6 +174,7 @@ _GROWING: Final = "dataset: {name: inline, inputs: [1, 2, 3, 4], targets: "
 TARGET_RULES: Final[dict[str, Rule]] = {
     "target_range": Rule(
         check=target_range,
+        explains=True,
         meaning="The loss is defined for the values of the targets.",
         why="The logarithm of a negative number does not exist. For a target above 1, a cross-entropy gets lower the "
         "worse the output is: it falls below 0 and training follows it.",
@@ -184,6 +185,7 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     ),
     "zero_target": Rule(
         check=zero_target,
+        explains=True,
         meaning="A loss relative to the target has no target of 0.",
         why="The error is divided by the target. A target of 0, or one standardized to about 0, counts more than all "
         "other samples together.",
@@ -193,6 +195,7 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     ),
     "targets_across_zero": Rule(
         check=targets_across_zero,
+        explains=True,
         severity="warn",
         meaning="A loss relative to the target has targets on one side of 0.",
         why="Targets on both sides of 0 come close to it. There, the same error is 1000 %, and elsewhere 1 %.",
@@ -211,6 +214,7 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     ),
     "unscaled_targets": Rule(
         check=unscaled_targets,
+        explains=True,
         severity="warn",
         meaning="Large targets are standardized.",
         why="Outputs start near 0. With targets in the ten thousands, squared errors are in the hundred millions: sgd "
@@ -238,6 +242,7 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     ),
     "zero_loss": Rule(
         check=zero_loss,
+        explains=True,
         meaning="A loss with two parts has at least one with a weight above 0.",
         why="With both weights 0, the loss is the same for all outputs and has no gradient.",
         example=Example(

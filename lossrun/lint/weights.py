@@ -177,6 +177,7 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
     ),
     "nothing_counts": Rule(
         check=nothing_counts,
+        explains=True,
         meaning="At least one training sample counts in the loss.",
         why="If every sample is ignored or has weight 0, the loss and its gradient are 0 and nothing is learned.",
         example=Example(

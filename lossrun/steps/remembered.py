@@ -38,11 +38,13 @@ class Health:
 
     Attributes:
         first_loss: The loss of the very first step.
-        losses: The train losses of the last few epochs, newest last.
+        losses: The train losses of the last epochs, newest last; see `health/window.py` for how many.
         recent: The loss towards the end of the last epoch.
         suspicious: Epochs in a row that looked like divergence.
         named: The diagnoses made so far.
         gradient_norm: The last finite one.
+        least_validation: The least val_loss so far.
+        least_epoch: Its epoch; 0 before the first.
     """
 
     first_loss: float = math.nan
@@ -51,6 +53,8 @@ class Health:
     suspicious: int = 0
     named: Sequence[str] = ()
     gradient_norm: float = math.nan
+    least_validation: float = math.nan
+    least_epoch: int = 0
 
     def facts(self) -> dict[str, Any]:
         """Plain values for a checkpoint; `Health(**facts)` is the way back."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
@@ -11,6 +12,8 @@ from lossrun.lint.size import how_to_need_less
 from lossrun.records import checkpoints
 from lossrun.shell import run_command
 from lossrun.training.session import Session
+
+RATE: Final = "learning_rate="
 
 
 def stopped(error: type[StoppedError], reason: str, session: Session) -> StoppedError:
@@ -60,25 +63,32 @@ def diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
     seeds = ", ".join(str(finding.seed) for finding in findings)
     factor = session.replicas[0].objective.factor(session.batch_size)
     reduction = session.config.loss["reduction"]
-    rate, what = _lower_rate(session, from_the_beginning=not good_step)
+    rate, what = _lower_rate(session, first.cure, from_the_beginning=not good_step)
     summed = f" (reduction: {reduction} makes it act like {first.learning_rate * factor:g})" if factor != 1 else ""
     where = f"step {good_step}, the last good checkpoint," if good_step else "the beginning"
     return DivergedError(
         f"diverged in epoch {first.epoch} at step {first.step} (seed {seeds}): {first.diagnosis.meaning}. "
         f"train_loss {first.loss:g}, learning rate {first.learning_rate:g}{summed}, gradient norm "
-        f"{first.gradient_norm:.4g} (the last finite one): {first.diagnosis.why} [{first.name}].\n"
-        f"To go on from {where} with {what}:\n"
-        f"  {run_command('resume', session.run.path, set_=[f'learning_rate={rate:g}'])}"
+        f"{first.gradient_norm:.4g} (the last finite one): {first.why or first.diagnosis.why} [{first.name}].\n"
+        + (
+            f"To fix it, {first.remedy}."
+            if any(not setting.startswith(RATE) for setting in first.cure)
+            else f"To go on from {where} with {what}:\n"
+            f"  {run_command('resume', session.run.path, set_=[f'learning_rate={rate:g}'])}"
+        )
     )
 
 
-def _lower_rate(session: Session, *, from_the_beginning: bool) -> tuple[float, str]:
+def _lower_rate(session: Session, cure: Sequence[str], *, from_the_beginning: bool) -> tuple[float, str]:
     """A learning rate to try instead, and what to call it.
 
-    Half the rate; or the middle of the optimizer's usual rates, if half the rate is still beyond these, or if the run
-    starts again anyway.
+    The rate that trained when it was tried; otherwise half the rate; or the middle of the optimizer's usual rates, if
+    half the rate is still beyond these, or if the run starts again anyway.
     """
     choice, half = session.config.optimizer, session.config.learning_rate / 2
+    tried = [setting.partition("=")[2] for setting in cure if setting.startswith(RATE)]
+    if tried and from_the_beginning:
+        return float(tried[0]), "a learning rate that trained when it was tried"
     declared = None if choice.is_plugin else get("optimizer", choice.name)
     if not isinstance(declared, Optimizer):
         return half, "half the learning rate"

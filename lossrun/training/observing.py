@@ -1,6 +1,6 @@
 """What an epoch showed of each seed, put into the value that `health/examine.py` judges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, NamedTuple
@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 import torch
 
 from lossrun.config import Config
+from lossrun.health.advice import Circumstances
 from lossrun.health.examine import SeedEpoch, is_finite
 from lossrun.health.floors import Floors, floors
+from lossrun.health.window import Window
 from lossrun.steps.evaluate import OutputSpec
 from lossrun.steps.replica import Replica
 from lossrun.training.epoch_sums import EpochSums
+from lossrun.training.rate_trial import RateTrial
 from lossrun.training.session import Position, Session
 
 
@@ -77,12 +80,14 @@ class KnownFloors:
 
     Attributes:
         notes: What there is to say about floors that cannot be computed, until `take_notes` takes it.
+        rates: The losses of the learning rates that have been tried.
     """
 
     config: Config
     reading: OutputSpec
     by_parts: dict[int, Floors | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    rates: dict[float, float] = field(default_factory=dict)
 
     def of(self, replica: Replica) -> Floors | None:
         """The floors of the seed's training data; None where a user's own loss fails on them."""
@@ -90,6 +95,18 @@ class KnownFloors:
         if key not in self.by_parts:
             self.by_parts[key] = self._computed(replica)
         return self.by_parts[key]
+
+    def rate_trial(
+        self, session: Session, config: Config, replica: Replica
+    ) -> Callable[[Sequence[float]], dict[float, float]]:
+        """What tries learning rates for a seed. A rate that was tried for another seed is not tried again."""
+
+        def tried(rates: Sequence[float]) -> dict[float, float]:
+            new = [rate for rate in dict.fromkeys(rates) if rate not in self.rates]
+            self.rates |= RateTrial(session, config, replica)(new)
+            return {rate: self.rates[rate] for rate in rates if rate in self.rates}
+
+        return tried
 
     def take_notes(self) -> list[str]:
         notes, self.notes = self.notes, []
@@ -115,12 +132,18 @@ def seed_epoch(
     session: Session, floors_known: KnownFloors, epoch: MeasuredEpoch, place: int, row: Mapping[str, Any]
 ) -> SeedEpoch:
     """What the epoch that has just ended showed of the seed at this place. `row`: its history row."""
-    sums, config, replica = session.sums, session.config, session.replicas[place]
+    sums, replica = session.sums, session.replicas[place]
+    member = next(one for one in session.members if replica in one.replicas)
+    config = member.config
     finite, first_bad = is_finite(row), None
     if not finite and (bad := sums.first_bad(place)):
         step = (session.position.epoch - 1) * session.steps_per_epoch + bad
         first_bad = step, session.rates(step - 1)[place]
     of_probabilities = session.reading.reads_as == "probabilities" and not config.loss.is_plugin
+    # A user's own loss that learns may have learned NaN; another seed's still tells the floors.
+    known_floors = floors_known.of(replica) if finite else None
+    constant = known_floors.constant if known_floors else inf
+    trial = floors_known.rate_trial(session, config, replica)
     return SeedEpoch(
         row=row,
         first_loss=epoch.sums.first_losses[place],
@@ -128,10 +151,11 @@ def seed_epoch(
         first_bad=first_bad,
         first_gradient_norm=epoch.sums.first_gradient_norms[place],
         is_last=_is_last(session, replica, row),
-        # A user's own loss that learns may have learned NaN; another seed's still tells the floors.
-        floors=floors_known.of(replica) if finite else None,
+        floors=known_floors,
         least_loss=0.0 if of_probabilities else -inf,
         own_model=config.model.is_plugin,
+        window=Window(config.epochs),
+        known=Circumstances(config, session.facts, member.lint, constant, trial),
     )
 
 

@@ -47,6 +47,7 @@ class MemberRun:
     Attributes:
         replicas: Its seeds.
         first: The place of the first of them among all seeds of the session.
+        lint: {rule: the settings that it advised}, of the broken rules that explain why a run does not learn.
         good_step: The last step at which no seed was suspected of diverging.
         end: Where it stood when its training ended; None while it trains.
         seconds: Time spent on its epochs; known once it has ended.
@@ -61,6 +62,7 @@ class MemberRun:
     run: RunDirectory
     run_id: str | None
     history: Written
+    lint: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     good_step: int = 0
     end: Position | None = None
     seconds: float = 0.0

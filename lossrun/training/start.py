@@ -20,6 +20,7 @@ from lossrun.data.samples.dataset import class_amounts
 from lossrun.data.samples.hashing import hashes
 from lossrun.errors import LossrunError, RunError, UsageError, memory_told
 from lossrun.experiment import Experiment
+from lossrun.lint.rules import RULES
 from lossrun.lint.size import how_to_need_less, in_units, size_of
 from lossrun.plugins.loading import own_files
 from lossrun.processes import Processes
@@ -218,7 +219,8 @@ def session_of(
     for experiment, run, run_id in zip(prepared.experiments, runs, run_ids, strict=True):
         first = sum(len(member.replicas) for member in members)
         own = replicas[first : first + len(experiment.data)]
-        members.append(MemberRun(experiment.config, own, first, run, run_id, Written(run.history_path)))
+        lint = {warning.rule: warning.cure for warning in experiment.lint if RULES[warning.rule].explains}
+        members.append(MemberRun(experiment.config, own, first, run, run_id, Written(run.history_path), lint))
     session = Session(
         members,
         facts,
