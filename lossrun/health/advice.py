@@ -29,6 +29,8 @@ RAISED: Final = 1.5
 GOOD_RATE: Final = 0.01
 RATE: Final = "learning_rate="
 # Settings of initializations that ignore the number of inputs of a layer.
+# A best epoch in this part of the run came early.
+EARLY: Final = 0.7
 OF_ANY_SIZE: Final = ("std", "value")
 
 
@@ -39,6 +41,7 @@ class Circumstances:
     Attributes:
         config: The resolved config.
         lint: {rule: the settings that it advised}, of the broken rules that explain why a run does not learn.
+        constant: The loss of the best constant output.
         try_rates: Tries learning rates from the first weights and returns the loss of each after some steps, infinity
             for a rate that does not train; {} where nothing can be tried.
     """
@@ -46,6 +49,7 @@ class Circumstances:
     config: Config
     facts: DataFacts
     lint: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    constant: float = inf
     try_rates: Callable[[Sequence[float]], Mapping[float, float]] = lambda rates: {}
 
 
@@ -56,12 +60,22 @@ class Advice(NamedTuple):
     cure: tuple[str, ...]
 
 
-def advise(name: str, known: Circumstances, layers: Layers | None, row: Mapping[str, Any]) -> Advice | None:
-    """Return the advice for a diagnosis; None where there is nothing to add to what the catalogue says of it."""
-    if name in _MISTAKES:
-        return Advice("", _MISTAKES[name](known))
-    if name in ("overfitting", "overconfident"):
+def advise(
+    name: str, known: Circumstances, layers: Layers | None, row: Mapping[str, Any], since: int = 0
+) -> Advice | None:
+    """Return the advice for a diagnosis; None where there is nothing to add to what the catalogue says of it.
+
+    Args:
+        layers: The state of the layers; None if the weights are not finite.
+        row: The history row of the epoch.
+        since: The epoch of the best val_loss.
+    """
+    if name == "smoothing":
         return None
+    if name in ("overfitting", "overconfident"):
+        return Advice("", _end_earlier(name, known, since))
+    if name in _MISTAKES and not known.lint:
+        return Advice("", _MISTAKES[name](known))
     # Rates are better tried than guessed.
     if any(not setting.startswith(RATE) for cure in known.lint.values() for setting in cure):
         settings = dict.fromkeys(setting for cure in known.lint.values() for setting in cure)
@@ -90,10 +104,19 @@ _MISTAKES: Final[Mapping[str, Callable[[Circumstances], tuple[str, ...]]]] = {
     "single_softmax": lambda known: (
         ("model.output=none",) if known.facts.task == "regression" else ("model.output=sigmoid",)
     ),
-    "clipped": lambda known: ("loss.from_logits=true",),
+    "clipped": lambda known: (
+        ("model.output=softmax",) if known.facts.task == "multiclass" else ("model.output=sigmoid",)
+    ),
     "impossible": lambda known: (f"loss={USUAL_LOSSES[known.facts.task]}",),
-    "smoothing": lambda known: (),
 }
+
+
+def _end_earlier(name: str, known: Circumstances, since: int) -> tuple[str, ...]:
+    """The settings that end a run soon after its best epoch, or that keep probabilities away from 0 and 1."""
+    smoothing = known.config.loss.parameters.get("label_smoothing")
+    if name == "overconfident" and smoothing == 0 and since > EARLY * known.config.epochs:
+        return ("loss.label_smoothing=0.1",)
+    return (f"early_stopping={max(2, since // 2)}",)
 
 
 def _raised_by_schedule(known: Circumstances, row: Mapping[str, Any]) -> Advice | None:
@@ -180,6 +203,10 @@ def _smaller_rate(known: Circumstances, why: str = "") -> Advice | None:
     smaller = [*(rounded(rate * share) for share in SMALLER), *(usual for usual in _usual(known) if usual < rate)]
     losses = known.try_rates(smaller)
     trained = {tried: loss for tried, loss in losses.items() if isfinite(loss)}
+    init = dict(known.config.model.parameters.get("init") or {})
+    begins_dead = any(key in init for key in OF_ANY_SIZE) and min(trained.values(), default=inf) > known.constant
+    if begins_dead:
+        return Advice("the network is dead from its first weights on, whatever the rate", ("model.init=torch",))
     if not trained:
         return None
     best = min(trained, key=lambda tried: trained[tried])

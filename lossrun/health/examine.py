@@ -126,7 +126,7 @@ def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health
         finding = replace(finding, since=health.least_epoch, validation=row.get("val_loss", nan))
     if seen.known:
         layers = look_at_layers(look.replica) if is_finite(row) else None
-        if advice := advise(name, seen.known, layers, row):
+        if advice := advise(name, seen.known, layers, row, health.least_epoch):
             finding = replace(finding, why=advice.why, cure=advice.cure)
     return replace(health, named=(*health.named, name)), finding
 
@@ -177,6 +177,9 @@ def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> 
         return found
     samples = len(look.replica.parts.validation or ())
     found = how_it_ended(dict(seen.row), health, seen.floors, look, samples)
+    # Early stopping found that more epochs would not help.
+    if seen.row["epoch"] < seen.window.planned:
+        return ("", nan) if found[0] == "unfinished" else found
     little = seen.window.is_full(tuple(health.losses)) and seen.row["train_loss"] > LITTLE * seen.floors.constant > 0
     if not found[0] and little and seen.known and another_rate_got_further(seen.known, seen.row["train_loss"]):
         return "unfinished", seen.floors.constant

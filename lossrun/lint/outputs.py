@@ -94,7 +94,8 @@ def missing_activation(case: Case) -> Iterator[Violation]:
             ("loss",),
             f"{loss.name} is configured for probabilities, but the model outputs {_OUTPUTS[output]}",
             f"set loss.from_logits: true (better), or model.output: {'softmax' if softmax else 'sigmoid'}",
-            ("loss.from_logits=true",),
+            # The spelling of the loss may say that it takes probabilities, which from_logits would contradict.
+            (f"model.output={'softmax' if softmax else 'sigmoid'}",),
         )
     if form == "log_probabilities" and output != "log_softmax":
         yield Violation(

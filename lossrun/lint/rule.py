@@ -63,7 +63,7 @@ class Violation:
         path: The key to blame.
         reason: What is wrong, in one sentence.
         fix: What to do.
-        cure: The first fix that `fix` names, as settings for --set; () where no setting can fix it.
+        cure: A fix that `fix` names, as settings for --set; () where no setting can fix it.
     """
 
     path: Path

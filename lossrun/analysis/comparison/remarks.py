@@ -1,6 +1,7 @@
 """Say what to keep in mind about one run before trusting its numbers."""
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Any, Final
 
 from lossrun.analysis.comparison.differences import yaml_text
@@ -83,7 +84,7 @@ def _divergences(events: Sequence[Mapping[str, Any]], first: int, gone: Sequence
         who = listed({event["seed"] for event in same}) if has_seed else "the run"
         where = f" in {_epochs(same)}" if has_epoch else ""
         how = DIAGNOSES.get(str(diagnosis))
-        why = f": {how.meaning} [{how.name}]" if how else ""
+        why = f": {how.meaning} [{how.name}]{_cure(same[0])}" if how else ""
         found.append(f"{who} diverged{where}{why}" + ("" if is_gone else "; resumed from an earlier step"))
     return found
 
@@ -95,9 +96,15 @@ def _diagnoses(events: Sequence[Mapping[str, Any]]) -> list[str]:
         groups.setdefault(event["diagnosis"], []).append(event)
     return [
         f"{listed({event['seed'] for event in same})}, {_epochs(same)}: "
-        f"{DIAGNOSES[name].meaning if name in DIAGNOSES else 'diagnosed by another version'} [{name}]"
+        f"{DIAGNOSES[name].meaning if name in DIAGNOSES else 'diagnosed by another version'} [{name}]{_cure(same[0])}"
         for name, same in groups.items()
     ]
+
+
+def _cure(event: Mapping[str, Any]) -> str:
+    """Write the settings that were advised; older versions advised none."""
+    settings = " ".join(f"--set {quote(str(setting))}" for setting in event.get("cure", ()))
+    return f"; to fix it, train again with {settings}" if settings else ""
 
 
 def _epochs(events: Sequence[Mapping[str, Any]]) -> str:
