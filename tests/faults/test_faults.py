@@ -1,0 +1,53 @@
+"""Faulty networks are found, their cures cure, and their healthy twins raise no alarm.
+
+`python -m tests.faults` prints the table of all cases; here are those that train in about a second.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from lossrun.catalog.diagnoses import DIAGNOSES
+from tests.faults.judge import config_of, trained
+from tests.faults.own import OWN, Fault
+from tests.faults.published_cases import LARGE, Published, copied, published
+
+# What the published cases hold beside their fault.
+ABOUT_DATA = "missing_class"
+# Its right fix is the logarithm of the input, which no setting takes.
+NOT_CURED = "58609115"
+
+
+@pytest.mark.parametrize("fault", OWN, ids=lambda fault: fault.name)
+def test_a_fault_of_our_own(fault: Fault, tmp_path: Path) -> None:
+    found = trained(fault.config, tmp_path, tmp_path)
+    assert fault.expected.intersection(found.names)
+    assert bool(found.cure) == fault.curable
+    if fault.curable:
+        assert trained(fault.config, tmp_path, tmp_path, *found.cure).is_healthy
+    healthy = trained(fault.healthy, tmp_path, tmp_path)
+    assert healthy.names == []
+    assert healthy.is_healthy
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied(tmp_path_factory.mktemp("published"), Path("nowhere"))
+
+
+@pytest.mark.parametrize("case", [case for case in published() if case.id not in LARGE], ids=lambda case: case.id)
+def test_a_published_fault(case: Published, folder: Path) -> None:
+    raw, place = config_of(folder / case.id / "buggy.yaml"), folder / case.id
+    found = trained(raw, place, place)
+    keys = [setting.partition("=")[0] for setting in found.cure]
+    assert any(key == where or key.startswith(f"{where}.") for key in keys for where in case.where)
+    if case.id != NOT_CURED:
+        assert trained(raw, place, place, *found.cure).is_healthy
+    assert set(trained(config_of(case.twin(folder)), place, place).names) <= {ABOUT_DATA}
+
+
+def test_each_diagnosis_has_a_case() -> None:
+    """The other diagnoses have theirs in tests/health."""
+    ours = {name for fault in OWN for name in fault.expected}
+    assert {"saturated_units", "dead", "vanishing_gradient", "unfinished", "above_constant", "overfitting"} <= ours
+    assert ours & DIAGNOSES.keys()
