@@ -13,7 +13,9 @@ from lossrun.records import checkpoints
 from lossrun.shell import run_command
 from lossrun.training.session import Session
 
+# Settings that a run can be resumed with.
 RATE: Final = "learning_rate="
+SCHEDULE: Final = "schedule="
 
 
 def stopped(error: type[StoppedError], reason: str, session: Session) -> StoppedError:
@@ -63,7 +65,10 @@ def diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
     seeds = ", ".join(str(finding.seed) for finding in findings)
     factor = session.replicas[0].objective.factor(session.batch_size)
     reduction = session.config.loss["reduction"]
-    rate, what = _lower_rate(session, first.cure, from_the_beginning=not good_step)
+    settings, what = [one for one in first.cure if one.startswith(SCHEDULE)], "a constant learning rate"
+    if not settings:
+        rate, what = _lower_rate(session, first.cure, from_the_beginning=not good_step)
+        settings = [f"{RATE}{rate:g}"]
     summed = f" (reduction: {reduction} makes it act like {first.learning_rate * factor:g})" if factor != 1 else ""
     where = f"step {good_step}, the last good checkpoint," if good_step else "the beginning"
     return DivergedError(
@@ -72,9 +77,8 @@ def diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
         f"{first.gradient_norm:.4g} (the last finite one): {first.why or first.diagnosis.why} [{first.name}].\n"
         + (
             f"To fix it, {first.remedy}."
-            if any(not setting.startswith(RATE) for setting in first.cure)
-            else f"To go on from {where} with {what}:\n"
-            f"  {run_command('resume', session.run.path, set_=[f'learning_rate={rate:g}'])}"
+            if any(not setting.startswith((RATE, SCHEDULE)) for setting in first.cure)
+            else f"To go on from {where} with {what}:\n  {run_command('resume', session.run.path, set_=settings)}"
         )
     )
 
