@@ -22,6 +22,9 @@ def sweep(
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
     jobs: int | None = None,
+    ray: str | None = None,
+    cpus: float = 1,
+    gpus: float = 0,
 ) -> Sweep:
     """Train every combination of the config's sweep block, or of `over`, and return what was found.
 
@@ -32,6 +35,9 @@ def sweep(
         runs_dir: The folder that the sweep's directory is made in.
         data_dir: The folder of the datasets.
         jobs: Worker processes of one thread each; None for one per core.
+        ray: The address of a Ray cluster to train on, or `"auto"`; `runs_dir` must be a folder that all nodes share.
+        cpus: CPUs, and so threads, for each task of Ray.
+        gpus: GPUs for each task of Ray.
 
     Returns:
         The sweep: how each pair was tuned, and the final runs compared.
@@ -42,12 +48,18 @@ def sweep(
     from lossrun.records.sweep_directory import create
     from lossrun.sweeping.course import run_sweep
     from lossrun.sweeping.plan import plan_sweep
+    from lossrun.sweeping.ray_cluster import connect
 
     reading = config_of(config, overrides)
     options = [over] if isinstance(over, str) else over
     planned = plan_sweep(reading, options, Path(runs_dir), data_folder(data_dir))
+    cluster = None if ray is None else connect(ray, cpus, gpus)
     made = create(Path(runs_dir), planned.name, planned.config, planned.cells, planned.facts)
-    run_sweep(made, data_dir=data_folder(data_dir), jobs=jobs)
+    try:
+        run_sweep(made, data_dir=data_folder(data_dir), jobs=jobs, cluster=cluster)
+    finally:
+        if cluster is not None:
+            cluster.leave()
     return load_sweep(made.path)
 
 

@@ -46,7 +46,13 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 class Workers(Protocol):
-    """What trains stacks of cells: processes of this machine, or tasks of a cluster."""
+    """What trains stacks of cells: processes of this machine, or tasks of a cluster.
+
+    Attributes:
+        queues: Whether stacks may have to wait, so that the end of a sweep has to stop them.
+    """
+
+    queues: bool
 
     def submit(
         self, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
@@ -61,6 +67,8 @@ class Workers(Protocol):
 
 class LocalWorkers:
     """Processes of this machine."""
+
+    queues = False
 
     def __init__(self, pool: ProcessPoolExecutor) -> None:
         self.pool = pool

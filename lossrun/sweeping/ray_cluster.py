@@ -71,6 +71,7 @@ class Tasks:
     threads: int
     references: list[Any] = field(default_factory=list)
     are_stopping: bool = False
+    queues: bool = True
 
     def submit(
         self, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path

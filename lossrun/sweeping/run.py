@@ -96,7 +96,7 @@ class Cells:
                     if not running:
                         break
                     done, _ = wait(running, timeout=CHECKED_EVERY, return_when=FIRST_COMPLETED)
-                    if asked.stopping:
+                    if asked.stopping or (over and workers.queues):
                         workers.stop()
                     for future in done:
                         endings, stack = future.result(), running.pop(future)
