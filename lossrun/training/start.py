@@ -42,6 +42,7 @@ from lossrun.training.grouping import Grouping, choose_grouping, may_be_side_by_
 from lossrun.training.isolation import isolated
 from lossrun.training.leading import NOWHERE, LeadingStep, follow
 from lossrun.training.preflight.first_batch import check_first_batch, check_recording, own_layers
+from lossrun.training.preflight.hidden_state import check_hidden_state
 from lossrun.training.resumable import Resumable
 from lossrun.training.session import MemberRun, Session
 from lossrun.training.state import capture
@@ -131,6 +132,9 @@ def _prepared(
     # With a split for each seed, a column that one seed has may be ruled out by another one's targets.
     for replica in {id(replica.parts): replica for replica in reversed(replicas)}.values():
         check_first_batch(replica, config, facts)
+    if not recorded:  # a run that goes on was tried when it began
+        first = next(iter(experiments[0].data))
+        check_hidden_state(lambda: build.replica(config, facts, first, replicas[0].parts, place), config)
     layers = tuple(own_layers(replicas[0], config))
     anew = resumable is not None and resumable.changes_early_stopping
     configs = [experiment.config for experiment in experiments]

@@ -218,12 +218,17 @@ def test_a_recorded_model_of_ones_own_is_the_eager_one(own: Laboratory) -> None:
     assert rows(recorded_run) == rows(own.start(CONFIG))
 
 
-@pytest.mark.parametrize("loss", ["own:looks", "own:counts"])
-def test_what_cannot_be_recorded_is_refused_before_the_run(own: Laboratory, loss: str) -> None:
+def test_what_cannot_be_recorded_is_refused_before_the_run(own: Laboratory) -> None:
     with pytest.raises(UsageError, match=r"step: recorded, but .*leave step out"):
-        own.start({**CONFIG, "loss": loss, "step": "recorded"})
+        own.start({**CONFIG, "loss": "own:looks", "step": "recorded"})
     assert not (own.folder / "runs").exists()
-    own.start({**CONFIG, "loss": loss})
+    own.start({**CONFIG, "loss": "own:looks"})
+
+
+def test_a_loss_that_counts_its_calls_is_refused(own: Laboratory) -> None:
+    """A resumed run would begin to count again."""
+    with pytest.raises(UsageError, match=r"loss own:counts .*keeps state that a checkpoint does not hold"):
+        own.start({**CONFIG, "loss": "own:counts"})
 
 
 COUNTING = """

@@ -58,10 +58,10 @@ class Waits(torch.optim.SGD):
     """Moves nothing in its first step."""
     def __init__(self, params, lr):
         super().__init__(params, lr=lr)
-        self.steps = 0
     def step(self):
-        self.steps += 1
-        if self.steps > 1: super().step()
+        state = self.state[self.param_groups[0]["params"][0]]
+        state["steps"] = state.get("steps", 0) + 1
+        if state["steps"] > 1: super().step()
 '''
 # Each of these would train without a word, or fail in the middle of the first epoch.
 WRONG = """

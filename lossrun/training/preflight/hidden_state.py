@@ -1,0 +1,94 @@
+"""Try whether a user's own components keep state that no checkpoint holds, before a run depends on it.
+
+Two steps in a row must give what one step, a stop and another step give: anything else could not be resumed exactly. An
+attribute that counts steps, a value in `param_groups`, a buffer that is not persistent, or a number at the top of the
+module is such state.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lossrun.config import Config
+from lossrun.errors import CheckpointError, UsageError, ran_out_of_memory
+from lossrun.steps.randomness import Purpose, generator_state, seed_torch, set_generator_state, undisturbed
+from lossrun.steps.replica import Replica
+from lossrun.steps.replica_state import facts, restore_replica, tensors
+from lossrun.steps.samples import Samples
+from lossrun.training.preflight.trying import spread
+
+_SAMPLES = 8
+_NAMED = 3
+
+
+def check_hidden_state(built: Callable[[], Replica], config: Config) -> None:
+    """Compare two steps in a row with a step, a stop and a step.
+
+    Args:
+        built: Builds one seed, as for the run.
+
+    Raises:
+        UsageError: If they differ, with the names of what would.
+    """
+    choices = {"model": config.model, "loss": config.loss, "optimizer": config.optimizer}
+    own = [f"{kind} {choice.name}" for kind, choice in choices.items() if choice.is_plugin]
+    if not own:
+        return
+    straight = built()
+    device = straight.weights[0].device
+    with undisturbed(device):
+        seed_torch(straight.seed, Purpose.DROPOUT, 1, device)
+        batch = spread(straight.parts.train, _SAMPLES)
+        try:
+            _step(straight, batch)
+            kept, known, stream = _copied(straight), facts(straight), generator_state(device)
+            _step(straight, batch)
+        except Exception as error:  # a user's own code may raise anything; the other checks tell what
+            if ran_out_of_memory(error):
+                raise
+            return
+        stopped = built()
+        try:
+            restore_replica(stopped, kept, known)
+            set_generator_state(stream, device)
+            _step(stopped, batch)
+        except Exception as error:
+            if ran_out_of_memory(error):
+                raise
+            told = str(error) if isinstance(error, CheckpointError) else f"{type(error).__name__}: {error}"
+            raise UsageError(_message(own, f"resuming after one step fails: {told}")) from error
+        expected, found = _copied(straight), _copied(stopped)
+        wrong = [name for name in (*expected, *found) if not _same(expected.get(name), found.get(name))]
+        if wrong or facts(straight) != facts(stopped):
+            wrong = list(dict.fromkeys(wrong)) or ["the optimizer's numbers"]
+            more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
+            raise UsageError(_message(own, f"after a stop, {', '.join(wrong[:_NAMED])}{more} would not be the same"))
+
+
+def _message(own: list[str], what: str) -> str:
+    return (
+        f"{' or '.join(own)} keeps state that a checkpoint does not hold, so the run could not be resumed exactly: "
+        f"{what}. Keep it as tensors or numbers in the optimizer's `state`, or in the module with `register_buffer`"
+    )
+
+
+def _step(replica: Replica, batch: Samples) -> None:
+    with replica.arithmetic():
+        outputs = replica.network(batch.scaled(batch.inputs))
+    loss = replica.objective(outputs.to(batch.dtype), batch.targets)
+    loss.backward()
+    replica.optimizer.step()
+    for weight in replica.weights:
+        weight.grad = None
+
+
+def _copied(replica: Replica) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in tensors(replica)}
+
+
+def _same(one: Any, other: Any) -> bool:
+    if one is None or other is None or (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    return torch.equal(one, other) or bool(torch.allclose(one, other, rtol=0, atol=0, equal_nan=True))
