@@ -202,7 +202,7 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
     contiguous = {name: np.asarray(array, order="C") for name, array in checkpoint.tensors.items()}
     metadata = {"format_version": FORMAT_VERSION, **checkpoint.metadata}
     if metadata["format_version"] == FORMAT_VERSION:
-        metadata["tensors"] = _listed(contiguous)
+        metadata.setdefault("tensors", _listed(contiguous))
     text = strict_json.dumps(metadata)
     with _memory_for(2 * sum(array.nbytes for array in contiguous.values())):
         return bytes(safetensors.numpy.save(contiguous, metadata={METADATA_KEY: text}))

@@ -154,7 +154,7 @@ OWNER: Final = record(
     {"pid": whole(1), "host": text, "since": text, "process_start": or_none(_COUNT)}, {"digest": text, "lock": text}
 )
 
-_CRITERION: Final = or_none(mapping)
+_WATCHED: Final[dict[str, Shape]] = {"metric": text, "mode": one_of("min", "max")}
 _HEALTH: Final = record(
     {
         "first_loss": number(),
@@ -187,7 +187,11 @@ _SECOND: Final[dict[str, Shape]] = {
     "replicas": list_of(record({**_REPLICA, "thaws": truth})),
     "best_weights": or_none(one_of("model.", "best.")),
     "criteria": record(
-        {"best": record({"metric": text, "mode": text}), "early_stopping": _CRITERION, "plateau": _CRITERION}
+        {
+            "best": record(_WATCHED),
+            "early_stopping": or_none(record({**_WATCHED, "min_delta": number()})),
+            "plateau": or_none(record({**_WATCHED, "threshold": number()})),
+        }
     ),
     "epoch_seconds": _SECONDS,
     "run": or_none(text),
@@ -244,6 +248,10 @@ def state_problem(metadata: Mapping[str, Any], version: int) -> str:
         return f"good_step is {metadata['good_step']}; expected at most the step, {metadata['step']}"
     if version > 1 and metadata["best_weights"] is None and any(one["best"]["epoch"] for one in metadata["replicas"]):
         return "best_weights is null, but there was a best epoch"
+    if version > 2:
+        for key, prefix in (("early_stopping", "stopping."), ("plateau", "schedule.")):
+            if (metadata["criteria"][key] is None) == any(name.startswith(prefix) for name in metadata["tensors"]):
+                return f"criteria.{key} does not fit the tensors {prefix}*"
     if version < 3 and "tensors" in metadata:
         return f"format_version is {version}, but its tensors are listed, as in version 3"
     return ""

@@ -94,6 +94,23 @@ def test_own_code_runs_where_the_policy_says_so_and_nowhere_else(command: str, m
     assert mark.exists() == TOLD[command].startswith("run the code")
 
 
+@pytest.mark.parametrize("command", ["resume", "evaluate", "predict", "export", "verify"])
+def test_other_code_than_the_run_was_trained_with_is_not_imported(
+    command: str, mark: Path, lossrun: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a run directory from another machine that keeps no copy of its code."""
+    for _ in range(2):
+        assert lossrun("train", "mine.yaml", "--quiet").code == 0
+    mark.unlink()
+    (tmp_path / "own_code.py").write_text(CODE + "\nharm = True\n")
+    for copy in (tmp_path / "runs").glob("*/source/own_code.py"):
+        copy.unlink()
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    result = lossrun(command, *ARGUMENTS[command])
+    assert (result.code, "own_code.py is not the code that" in result.err) == (4, True)
+    assert not mark.exists()
+
+
 def test_a_config_can_call_what_is_installed_without_a_file_beside_it(lossrun: Run, tmp_path: Path) -> None:
     assert 'dataset: {name: "os:system", command: ...}' in SECURITY
     config = CONFIG.replace('{name: "own_code:points"}', '{name: "os:system", command: touch called}')

@@ -101,7 +101,8 @@ def test_no_tensor_can_be_dropped_retyped_or_reshaped(
             if not listed:
                 names = {key: f"{one.dtype} {list(one.shape)}" for key, one in mutant.items()}
             why = refused(mutant, {**facts, "tensors": names})
-            if name not in why:
+            group = name.partition(".")[0]
+            if name not in why and f"the tensors {group}.*" not in why:
                 survivors.append((what, name, why))
     assert not survivors
 

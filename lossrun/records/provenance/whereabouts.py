@@ -1,6 +1,7 @@
 """Find a run's data and its own code after the project, or a file, was moved."""
 
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.catalog.datasets import DATASETS
+from lossrun.errors import RunError
 from lossrun.records.provenance.own_source import changed_files
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
@@ -94,7 +96,9 @@ def code_place(run: RecordedRun, *, goes_on: bool = False) -> Place:
     """
     folders, copy = _folders(run), RunDirectory(run.path).source
     modules = _own_modules(run)
-    if not modules or (goes_on and _has_all(folders[0], modules)):
+    # Whoever trains the run further where it was started may have changed the code; that is told, and recorded.
+    at_home = environment(run).get("host") in (None, socket.gethostname())
+    if not modules or (goes_on and at_home and _has_all(folders[0], modules)):
         return Place(folders[0])
     # Elsewhere a module of that name may be another one, and the weights do not fit a changed model.
     for folder in folders:
@@ -102,7 +106,13 @@ def code_place(run: RecordedRun, *, goes_on: bool = False) -> Place:
             return Place(folder)
     if _has_all(copy, modules):
         return Place(copy, copied=True)
-    return Place(next((folder for folder in folders[:2] if _has_all(folder, modules)), folders[0]))
+    for folder in folders[:2]:
+        if _has_all(folder, modules) and (changed := changed_files(run, folder)):
+            raise RunError(
+                f"{changed[0]} is not the code that {run.name} was trained with, and the run keeps no copy of that "
+                "code; it was not imported: put the file back as it was, or train again"
+            )
+    return Place(folders[0])
 
 
 def data_places(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool = False) -> list[Place]:
