@@ -59,7 +59,8 @@ def _resampling(values: Mapping[str, Any], refuse: Refuse) -> tuple[str, int]:
         test = dataset.get("test")
         found = find("dataset", str(dataset.get("name")))
         declared = found.component.parameter("test") if found else None
-        if name == "folds" and test != (declared.default if isinstance(declared, Parameter) else TEST.default):
+        usual = declared.default if isinstance(declared, Parameter) else TEST.default
+        if name == "folds" and test not in (0, usual):
             refuse(("dataset", "test"), f"{leaves.shown(test)}, but each fold is the test data; leave it out")
     return given[0]
 

@@ -238,9 +238,10 @@ def _check_resampling(source: UnsplitData, resample: Resample, *, has_test: bool
     """Raises DataError where there is nothing to draw the test data of several splits from."""
     way, by = resample.way, source.given.by if source.given else ""
     if has_test:
+        other = "0 to divide" if way == "folds" else "a share to draw test data from"
         raise DataError(
             f"{way}: {resample.count}, but the data bring their own test set, which is the same for every split; leave "
-            f"{way} out, or set dataset.test to a share to draw test data from the training part"
+            f"{way} out, or set dataset.test to {other} the training part"
         )
     if by == "order" or (by == "groups" and way == "folds"):
         other = "" if by == "order" else ", or use splits, which keeps groups together"

@@ -62,8 +62,11 @@ def test_folds_that_the_data_cannot_fill_are_refused(keys: dict[str, Any], told:
 
 def test_data_with_a_test_set_of_their_own_are_not_split_again() -> None:
     own = {"name": "tests.training.own_test_set:dataset"}
-    with pytest.raises(DataError, match="splits: 2, but the data bring their own test set"):
-        data_of(splits=2, dataset=own)
+    for way, other in (("splits", "a share to draw"), ("folds", "0 to divide")):
+        with pytest.raises(DataError, match=f"{way}: 2, but the data bring their own test set.*{other}"):
+            data_of(**{way: 2}, dataset=own)
+    folds = data_of(folds=2, dataset={**own, "test": 0})
+    assert [len(folds[seed].test) for seed in (0, 1)] == [10, 10]
 
 
 def test_rows_say_their_split_and_runs_are_compared_by_the_means_of_splits(tmp_path: Path) -> None:

@@ -39,7 +39,12 @@ def plan_sentences(comparison: ComparedRuns) -> list[str]:
         "best guess: what is needed if the deviation is exactly the pilot's, which is often too small",
     ]
     if any(plan.needed.more_data or plan.guess.more_data for plan in found):
-        sentences.append("more data: all splits share samples, so no number of splits of these data is enough")
+        why = (
+            "all splits share samples, so no number of splits of these data is enough"
+            if over == "splits"
+            else "all seeds share the test items, so no number of seeds is enough; --over seeds plans for these items"
+        )
+        sentences.append(f"more data: {why}")
     if any(plan.seconds is not None for plan in found):
         sentences.append("time: of both runs together, at the pilot's pace; more seeds at once take less for each")
     if first.pilot < ADVISED:
