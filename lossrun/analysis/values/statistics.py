@@ -18,8 +18,8 @@ Johnson's correction for skewness (90 to 93 % in the last line) does worse where
 % in the second line. A sign-flip test cannot reach a p-value below 0.0625 with 5 seeds, or 0.031 with 6, which is too
 coarse to be corrected for several comparisons. Student's bootstrap is random and, at 5 seeds, 1.3 times as wide.
 
-All this is for seeds on one split. If there are several splits (`splits`, `folds`, `split_seed: seed`), they share samples:
-their training sets overlap, a mean over them varies more than a mean of independent values, and Student's interval
+All this is for seeds on one split. Several splits (`splits`, `folds`, `split_seed: seed`) share samples: their training
+sets overlap, a mean over them varies more than a mean of independent values, and Student's interval
 becomes too narrow as the number of splits grows. The variance of the mean is then taken as deviation^2 (1/J +
 n_test/n_train), with J splits and t of J - 1 degrees of freedom (Nadeau and Bengio, "Inference for the generalization
 error", 2003). The second table shows how often 95 % intervals contain the true mean difference of two learners over
