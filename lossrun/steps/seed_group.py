@@ -59,6 +59,10 @@ class SeedGroup(Protocol):
         """Make the state of each seed's own optimizer current; see `Step`."""
         ...
 
+    def keep_best(self, improved: Sequence[Replica]) -> None:
+        """Keep the present weights of these seeds as their best ones: copies on the device, without waiting for it."""
+        ...
+
     def rows(self, start: int, stop: int) -> Tensor:
         """The training samples at `[start, stop)` of each computed seed's order, one seed after the other, flat."""
         ...
@@ -114,6 +118,12 @@ class LoneSeed:
     def publish(self) -> None:
         """Do nothing: everything is in its place already."""
 
+    def keep_best(self, improved: Sequence[Replica]) -> None:
+        for replica in improved:
+            replica.best_weights = {
+                name: tensor.detach().clone() for name, tensor in replica.network.state_dict().items()
+            }
+
     def rows(self, start: int, stop: int) -> Tensor:
         return self.replica.order[start:stop]
 
@@ -157,6 +167,7 @@ class SeedStack:
         self.network = replicas[0].network
         self.weights: Sequence[Tensor] = ()
         self.buffers: Sequence[Tensor] = ()
+        self.best: dict[str, Tensor] = {}
         self.update: Callable[[], object]
 
     def begin_epoch(self) -> bool:
@@ -196,6 +207,23 @@ class SeedStack:
                     replica.optimizer.state[weight] = {
                         name: value.clone() if value.ndim == 0 else value[place] for name, value in state.items()
                     }
+
+    def keep_best(self, improved: Sequence[Replica]) -> None:
+        """One copy for all of them. The best weights of each seed are views of stacked ones."""
+        if not improved:
+            return
+        present = {**self.parameters, **self.states}
+        if not self.best:
+            self.best = {name: present[name].detach().clone() for name in self.network.state_dict()}
+            for place, replica in enumerate(self.computed):
+                for name, tensor in replica.best_weights.items():
+                    self.best[name][place].copy_(tensor)
+        places = [self.computed.index(replica) for replica in improved]
+        index = torch.tensor(places, device=self.weights[0].device)
+        for name, tensor in self.best.items():
+            tensor.index_copy_(0, index, present[name].detach().index_select(0, index))
+        for place, replica in zip(places, improved, strict=True):
+            replica.best_weights = {name: tensor[place] for name, tensor in self.best.items()}
 
     def _take_out(self, place: int, replica: Replica) -> None:
         """Give a seed that is frozen from now on weights, buffers and optimizer state of its own."""
@@ -242,6 +270,7 @@ class SeedStack:
             for name, _ in network.named_buffers()
         }
         self.buffers = list(self.states.values())
+        self.best = {}
         self.rule: StackUpdate = (
             OwnRates(self.weights, self.make_optimizer, replicas)
             if self.own_rates

@@ -21,6 +21,7 @@ from lossrun.health.examine import examine
 from lossrun.health.finding import Finding
 from lossrun.health.output_checks import OutputChecks
 from lossrun.records import ledger
+from lossrun.steps.replica import Replica
 from lossrun.training.criteria import thaw
 from lossrun.training.endings import diverged, lost_process, out_of_memory, stopped
 from lossrun.training.events import EpochRecord, RunFinished, StepProgress
@@ -29,7 +30,6 @@ from lossrun.training.isolation import step_by_step
 from lossrun.training.observing import KnownFloors, MeasuredEpoch, read_sums, seed_epoch
 from lossrun.training.saving import due_within_epoch, keep_rows, record, save, save_after_epoch
 from lossrun.training.session import MemberRun, Session
-from lossrun.training.state import keep_best
 from lossrun.training.stopping import Request
 from lossrun.training.stopwatch import Stopwatch
 
@@ -140,7 +140,7 @@ def _after_epoch(session: Session, member: MemberRun, epoch: MeasuredEpoch, floo
     split_of = config.split_of if config.resampling else lambda _: None
     rows = [epoch.row(position, place, replica.seed, split_of(replica.seed)) for place, replica in active]
     findings: list[Finding] = []
-    best_seeds: list[int] = []
+    best: list[Replica] = []
     for (place, replica), row in zip(active, rows, strict=True):
         seen = seed_epoch(session, floors, epoch, place, row)
         replica.health, finding = examine(seen, replica.health, OutputChecks(replica, session.reading))
@@ -156,9 +156,9 @@ def _after_epoch(session: Session, member: MemberRun, epoch: MeasuredEpoch, floo
             if not better and replica.stopping.bad_epochs >= config.early_stopping.patience:
                 replica.stopped_epoch = position.epoch
         if replica.best.update(row[replica.best.metric], position.epoch, position.step):
-            keep_best(replica)
-            best_seeds.append(replica.seed)
+            best.append(replica)
 
+    session.keep_best(best)
     keep_rows(session, member, rows)
     record(session, member, findings)
     ended = [finding for finding in findings if finding.diverged]
@@ -167,7 +167,7 @@ def _after_epoch(session: Session, member: MemberRun, epoch: MeasuredEpoch, floo
             raise diverged(ended, session)
         for replica in member.replicas:
             replica.withdrawn_epoch = position.epoch
-    return EpochRecord(position.epoch, rows, frozenset(best_seeds), findings, floors.take_notes())
+    return EpochRecord(position.epoch, rows, frozenset(replica.seed for replica in best), findings, floors.take_notes())
 
 
 def _heed(request: Request | None, session: Session) -> None:

@@ -206,6 +206,11 @@ class Session:
             columns.append(F.pad(each, (0, steps * size - len(each))).view(steps, size).sum(dim=1))
         return torch.stack(columns, dim=1)
 
+    def keep_best(self, improved: Sequence[Replica]) -> None:
+        """Keep the present weights of these seeds as their best ones."""
+        for group in self.groups:
+            group.keep_best([replica for replica in group.active if replica in improved])
+
     def end_members(self) -> None:
         """Note where members stand whose training is over."""
         for member in self.members:

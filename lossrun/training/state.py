@@ -223,11 +223,6 @@ def best_arrays(replica: Replica) -> dict[str, np.ndarray]:
     return {name: _array(tensor) for name, tensor in replica.best_weights.items()}
 
 
-def keep_best(replica: Replica) -> None:
-    """Keep the present weights as the best ones: a copy on the device, without waiting for it."""
-    replica.best_weights = {name: tensor.detach().clone() for name, tensor in replica.network.state_dict().items()}
-
-
 def keep_as_best(replica: Replica, arrays: Mapping[str, np.ndarray]) -> None:
     """Keep weights that were read from a file as the best ones."""
     like = replica.network.state_dict()
