@@ -4,6 +4,7 @@ The outputs are looked at only where the loss gives a reason to. Looking leaves 
 buffers of a user's own loss stay as they were.
 """
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,22 +15,70 @@ from torch import Tensor
 
 from lossrun.steps.evaluate import OutputSpec, evaluating
 from lossrun.steps.randomness import undisturbed
+from lossrun.steps.recorder import Recorder, Replayable
 from lossrun.steps.replica import Replica
+from lossrun.steps.seed_group import SeedGroup
 
 LOOKED_AT: Final = 4096  # samples, taken evenly from all of them
 STANDARD_ERRORS: Final = 3.0
 
 
+class StackOutputs:
+    """The outputs of all seeds of a stack, computed at once when the first of them is asked for after an epoch.
+
+    Recorded, if there is a `recorder`: epoch after epoch the same is computed.
+    """
+
+    def __init__(self, group: SeedGroup, recorder: Recorder | None) -> None:
+        self.group = group
+        self.recorder = recorder
+        self._inputs = looked_at(group.replicas[0])[0]
+        self._outputs: Tensor | None = None
+        self._recorded: Replayable | None = None
+        self._of: Sequence[Replica] = ()
+
+    def forget(self) -> None:
+        """Take note that the weights have changed."""
+        self._outputs = None
+
+    def of(self, replica: Replica) -> Tensor:
+        """The outputs of one seed that the stack computes."""
+        if self._outputs is None:
+            with undisturbed(self._inputs.device):
+                self._outputs = self._computed()
+        return self._outputs[self.group.computed.index(replica)]
+
+    def _computed(self) -> Tensor:
+        if self.recorder is None:
+            return self._forward()
+        if self._recorded is None or self._of != self.group.computed:
+            self._recorded, self._of = self.recorder.any_number(self._forward), self.group.computed
+        else:
+            self._recorded.replay()
+        outputs: Tensor = self._recorded.outputs
+        return outputs
+
+    @torch.no_grad()
+    def _forward(self) -> Tensor:
+        with evaluating(self.group.network):
+            return self.group.forward(self._inputs)[0]
+
+
 @dataclass(frozen=True, slots=True)
 class OutputChecks:
-    """Questions about the outputs of one seed's model, each answered on some of its training samples."""
+    """Questions about the outputs of one seed's model, each answered on some of its training samples.
+
+    Attributes:
+        stack: The outputs of the stack that the seed is trained in; None for a seed by itself.
+    """
 
     replica: Replica
     reading: OutputSpec
+    stack: StackOutputs | None = None
 
     def outputs_are_alike(self) -> bool:
         """Whether the model gives the same output for every sample, up to rounding."""
-        inputs, _, _ = self._samples()
+        inputs, _, _ = looked_at(self.replica)
         if len(inputs) < 2 or bool((inputs == inputs[:1]).all()):
             return False
         values = self._outputs()
@@ -46,7 +95,7 @@ class OutputChecks:
         matrices = [weight for weight in replica.network.parameters() if weight.requires_grad and weight.ndim > 1]
         if not matrices:
             return True
-        inputs, targets, weights = self._samples()
+        inputs, targets, weights = looked_at(self.replica)
         with torch.enable_grad(), undisturbed(inputs.device), evaluating(replica.network):
             outputs, _ = replace(replica, mixed=False).forward(inputs)
             loss = deepcopy(replica.objective)(outputs, targets, weights)
@@ -60,7 +109,7 @@ class OutputChecks:
         of some output column correlate with those of its target. Ranks, because a few far outliers would outweigh all
         other samples.
         """
-        outputs, (_, targets, _) = self._outputs().double(), self._samples()
+        outputs, (_, targets, _) = self._outputs().double(), looked_at(self.replica)
         samples = len(outputs)
         if self.reading.task == "multiclass":
             labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
@@ -92,13 +141,13 @@ class OutputChecks:
 
     def loss(self) -> float:
         """The objective on those samples, dropout off."""
-        _, targets, weights = self._samples()
+        _, targets, weights = looked_at(self.replica)
         with torch.no_grad():
             return float(deepcopy(self.replica.objective)(self._outputs(), targets, weights))
 
     def one_answer_scores_as_well(self) -> bool:
         """Whether the decisions are right no more often than the same answer for every sample."""
-        _, targets, _ = self._samples()
+        _, targets, _ = looked_at(self.replica)
         outputs = self._outputs()
         if self.reading.task == "multiclass":
             labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
@@ -125,19 +174,23 @@ class OutputChecks:
         yes = values.sigmoid()
         return float(torch.maximum(yes, 1 - yes).mean())
 
-    def _samples(self) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Inputs as the model takes them, targets, and weights where samples have them."""
-        train = self.replica.parts.train
-        apart = -(-len(train) // LOOKED_AT)
-        weights = None if train.weights is None else train.weights[::apart]
-        return train.scaled(train.inputs[::apart]), train.targets[::apart], weights
-
     def _outputs(self) -> Tensor:
         """The outputs for those samples, dropout off."""
-        inputs, _, _ = self._samples()
+        # Not those of a stack in half precision, in which outputs that are merely close to each other look alike.
+        if self.stack is not None and not self.replica.mixed:
+            return self.stack.of(self.replica)
+        inputs, _, _ = looked_at(self.replica)
         with torch.no_grad(), undisturbed(inputs.device), evaluating(self.replica.network):
-            # Not in half precision, in which outputs that are merely close to each other look alike.
+            # In full precision here, too.
             return replace(self.replica, mixed=False).forward(inputs)[0]
+
+
+def looked_at(replica: Replica) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The samples that are looked at: inputs as the model takes them, targets, and weights where samples have them."""
+    train = replica.parts.train
+    apart = -(-len(train) // LOOKED_AT)
+    weights = None if train.weights is None else train.weights[::apart]
+    return train.scaled(train.inputs[::apart]), train.targets[::apart], weights
 
 
 def ranks(values: Tensor) -> Tensor:

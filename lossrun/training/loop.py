@@ -10,7 +10,7 @@ Read next: `session.py`, what a run in progress consists of; `steps/step.py`, on
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Final, TypeAlias
 
@@ -19,7 +19,7 @@ import torch
 from lossrun.errors import LostProcessError, ran_out_of_memory
 from lossrun.health.examine import examine
 from lossrun.health.finding import Finding
-from lossrun.health.output_checks import OutputChecks
+from lossrun.health.output_checks import OutputChecks, StackOutputs
 from lossrun.records import ledger
 from lossrun.steps.replica import Replica
 from lossrun.training.criteria import thaw
@@ -27,7 +27,7 @@ from lossrun.training.endings import diverged, lost_process, out_of_memory, stop
 from lossrun.training.events import EpochRecord, RunFinished, StepProgress
 from lossrun.training.finish import finish
 from lossrun.training.isolation import step_by_step
-from lossrun.training.observing import KnownFloors, MeasuredEpoch, read_sums, seed_epoch
+from lossrun.training.observing import KnownFloors, MeasuredEpoch, read_sums, seed_epoch, stack_outputs
 from lossrun.training.saving import due_within_epoch, keep_rows, record, save, save_after_epoch
 from lossrun.training.session import MemberRun, Session
 from lossrun.training.stopping import Request
@@ -83,6 +83,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
     """
     position, sums = session.position, session.sums
     floors = KnownFloors(session.config, session.reading)
+    outputs = stack_outputs(session)
     shown = time.perf_counter()
     while session.training:
         session.stopwatch.start()
@@ -118,7 +119,10 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
 
         epoch = MeasuredEpoch(measured, validation, seconds, spent.trained)
         active = [replica for replica in session.replicas if not replica.frozen]
-        records = [_after_epoch(session, member, epoch, floors) for member in session.members if member.end is None]
+        going = [member for member in session.members if member.end is None]
+        records = [_after_epoch(session, member, epoch, floors, outputs) for member in going]
+        for stack in outputs.values():
+            stack.forget()
         position.epoch += 1
         sums.reset()
         thaw(session.replicas)
@@ -129,7 +133,13 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
     yield from finish(session, lambda: _heed(asked(), session))
 
 
-def _after_epoch(session: Session, member: MemberRun, epoch: MeasuredEpoch, floors: KnownFloors) -> EpochRecord:
+def _after_epoch(
+    session: Session,
+    member: MemberRun,
+    epoch: MeasuredEpoch,
+    floors: KnownFloors,
+    outputs: Mapping[int, StackOutputs],
+) -> EpochRecord:
     """Judge the seeds of one member by what the epoch measured, and write its rows.
 
     Raises:
@@ -143,7 +153,8 @@ def _after_epoch(session: Session, member: MemberRun, epoch: MeasuredEpoch, floo
     best: list[Replica] = []
     for (place, replica), row in zip(active, rows, strict=True):
         seen = seed_epoch(session, floors, epoch, place, row)
-        replica.health, finding = examine(seen, replica.health, OutputChecks(replica, session.reading))
+        look = OutputChecks(replica, session.reading, outputs.get(place))
+        replica.health, finding = examine(seen, replica.health, look)
         if finding:
             findings.append(finding)
             if finding.diverged:

@@ -11,9 +11,11 @@ from lossrun.config import Config
 from lossrun.health.advice import Circumstances
 from lossrun.health.examine import SeedEpoch, is_finite
 from lossrun.health.floors import Floors, floors
+from lossrun.health.output_checks import StackOutputs
 from lossrun.health.window import Window
 from lossrun.steps.evaluate import OutputSpec
 from lossrun.steps.replica import Replica
+from lossrun.steps.seed_group import SeedStack
 from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.rate_trial import RateTrial
 from lossrun.training.session import Position, Session
@@ -126,6 +128,18 @@ class KnownFloors:
                     f"({type(error).__name__}: {error}), so plateaus and doubled activations are not looked for"
                 )
             return None
+
+
+def stack_outputs(session: Session) -> dict[int, StackOutputs]:
+    """Where the outputs of stacked seeds are to be had after an epoch, by the places of the seeds in the session."""
+    stacks = {
+        id(replica): stack
+        for group in session.groups
+        if isinstance(group, SeedStack)
+        for stack in [StackOutputs(group, session.grouping.recorder)]
+        for replica in group.replicas
+    }
+    return {place: stacks[id(one)] for place, one in enumerate(session.replicas) if id(one) in stacks}
 
 
 def seed_epoch(
