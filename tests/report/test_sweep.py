@@ -84,8 +84,7 @@ def test_a_verdict_is_about_the_runs_as_they_were_tuned(tmp_path: Path) -> None:
     final = {("mse",): [1 + seed / 100 for seed in range(6)], ("mae",): [2 + seed / 101 for seed in range(6)]}
     text = "\n".join(shown(result_of(written_sweep(tmp_path, tuned, final)), width=1000))
     assert (
-        "A as tuned by this sweep (learning_rate 0.1) is better than B as tuned by this sweep (learning_rate 0.1) by "
-        "test_rmse"
+        "A as tuned by this sweep (learning_rate 0.1) is better than B as tuned by it (learning_rate 0.1) by test_rmse"
     ) in text
 
 

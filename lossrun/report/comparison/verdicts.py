@@ -23,6 +23,7 @@ _CLAIMS: Final = {
     "no clear difference": "no clear difference between {other} and {run} by {metric}",
 }
 _VALUES: Final = {"seeds": "seeds", "splits": "splits", "items": "test items"}
+_TUNED: Final = "as tuned by this sweep"
 _IDENTICAL: Final = "{other} and {run} are identical by {metric} on all {count} {over}"
 
 _COUNTED: Final = {
@@ -190,7 +191,7 @@ def claim(comparison: ComparedRuns, verdict: Verdict) -> str:
     """Write the verdict itself: `B (lr=0.1) is better than A by test_rmse`."""
     difference = verdict.difference
     identical = difference is not None and difference.interval is not None and difference.ties == difference.count
-    return (_IDENTICAL if identical and verdict.word != "equivalent" else _CLAIMS[verdict.word]).format(
+    written = (_IDENTICAL if identical and verdict.word != "equivalent" else _CLAIMS[verdict.word]).format(
         run=called(comparison.runs[verdict.run]),
         other=called(comparison.runs[verdict.reference]),
         metric=verdict.metric,
@@ -198,6 +199,8 @@ def claim(comparison: ComparedRuns, verdict: Verdict) -> str:
         count=difference.count if difference else 0,
         over=difference.over if difference else "seeds",
     )
+    first, tuned, second = written.partition(_TUNED)
+    return first + tuned + second.replace(_TUNED, "as tuned by it")
 
 
 def limits(verdict: Verdict) -> list[str]:
@@ -298,5 +301,5 @@ def called(run: ComparedRun) -> str:
     if run.retuned:
         return f"{run.letter} (tuning included)"
     if run.tuned:
-        return f"{run.letter} as tuned by this sweep ({run.tuned})"
+        return f"{run.letter} {_TUNED} ({run.tuned})"
     return run.letter if run.called_by_name else f"{run.letter} ({run.label})"
