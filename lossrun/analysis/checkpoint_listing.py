@@ -84,7 +84,7 @@ def best_weights(run: RecordedRun) -> dict[int, dict[str, float]]:
 
 
 def _parameters(path: Path) -> int:
-    """Of one seed's model, in a checkpoint or a file of best weights."""
+    """Count the parameters of one seed's model, in a checkpoint or a file of best weights."""
     facts = headers.metadata(path)
     whole = facts.get("seeds")  # of the whole state; a file of best weights has no other tensors
     seeds = whole or facts.get("best")

@@ -144,7 +144,7 @@ def _board(members: Sequence[tuple[PlannedCell, RecordedRun]], tuning: TuningRes
 
 
 def _as_one(runs: Sequence[RecordedRun], cells: Mapping[Path, PlannedCell]) -> list[RecordedRun]:
-    """Give the runs of a pair that was tuned anew for each seed the same config, so that they count as one run.
+    """Give the runs of a pair that was tuned for each seed separately the same config, so that they count as one run.
 
     It is that of the run with the most seeds: the values that were chosen most often.
     """

@@ -139,7 +139,7 @@ def _gap(run: RecordedRun) -> str:
         if epoch != before[0] + 1 or step != before[1] + steps:
             return f"seed {seed}: epoch {epoch} at step {step} follows epoch {before[0]} at step {before[1]}"
         if seed not in run.seeds:
-            return f"seed {seed} is none of the run's"
+            return f"the run has no seed {seed}"
         last[seed] = (epoch, step)
     return ""
 

@@ -85,7 +85,7 @@ def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health
     Args:
         seen: What the epoch showed.
         before: What was remembered of the seed until now.
-        look: The seed's outputs, which are looked at only where the loss gives a reason to.
+        look: Checks of the seed's outputs. They run only if the loss gives a reason to.
 
     Returns:
         What to remember from now on, and a finding if a diagnosis applies that the seed has not had yet.
@@ -203,7 +203,7 @@ def _of_layers(layers: Layers) -> str:
 
 
 def _mistake(seen: SeedEpoch, floors: Floors, look: OutputChecks) -> tuple[str, float] | None:
-    """A mistake to name, and its floor; None where there is none, or not yet.
+    """Return a mistake to name and its floor; None if no mistake shows, or not clearly yet.
 
     A mistake is named once the loss has come down most of the way that it can, or at the end if it is certain.
     """

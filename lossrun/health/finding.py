@@ -37,7 +37,7 @@ class Finding:
         loss: The train loss of the epoch.
         learning_rate: The learning rate of that step.
         gradient_norm: The last finite one.
-        floor: The value of the loss that revealed the problem; NaN where there is none.
+        floor: The value of the loss that revealed the problem; NaN if the problem has no such value.
         epochs: For how many epochs this has been seen.
         why: What causes it in this run; "" where only the diagnosis' general reason is known.
         cure: The settings that cure it, as for --set; () where no setting is known to.

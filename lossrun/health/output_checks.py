@@ -1,6 +1,6 @@
 """What a seed's outputs on some training samples reveal about it.
 
-The outputs are looked at only where the loss gives a reason to. Looking leaves no trace: the random stream and the
+The outputs are looked at only if the loss gives a reason to. Looking leaves no trace: the random stream and the
 buffers of a user's own loss stay as they were.
 """
 

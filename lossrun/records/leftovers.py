@@ -65,7 +65,7 @@ class Leftovers:
 
 
 def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Leftovers:
-    """Return the runs and sweeps themselves, each once. Of several, links are skipped: a pattern may have matched them.
+    """Return the runs and sweeps themselves, each once. Of several, links are skipped, as a pattern may match them.
 
     Raises:
         UsageError: For anything but a run directory directly in `runs_dir`.

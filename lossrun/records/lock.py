@@ -127,7 +127,7 @@ def _create_note(run: Path, mine: bytes) -> None:
 
 
 def _remove_note(path: Path) -> None:
-    """Remove the note, or empty it: this process may go on for long, and the run would be taken to be written."""
+    """Remove the note, or empty it. Else the run would seem to be written for as long as this process goes on."""
     try:
         path.unlink(missing_ok=True)
     except OSError:

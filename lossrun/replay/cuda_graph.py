@@ -10,7 +10,7 @@ from lossrun.replay.trees import with_tensors
 
 
 class Captured:
-    """A captured function. Each `replay()` fills `outputs`, what the function returned, anew; see `Recording`.
+    """A captured function. Each `replay()` computes `outputs`, what the function returned, again; see `Recording`.
 
     Capturing computes nothing, so the graph is replayed once; then the function has been run, as a recording runs it.
     torch registers its generator with the graph, so that dropout goes on drawing.

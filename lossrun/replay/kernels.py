@@ -83,7 +83,7 @@ def _is_copy(op: Operator) -> bool:
 
 
 def kernel(call: Call) -> Kernel:
-    """What computes the results of a call anew, from the tensors that it read into those that it returned."""
+    """Return what repeats a call: it reads the same tensors, and writes its results into those that it returned."""
     if schema(call.op).is_mutable and {*map(storage_address, call.read)}.issuperset(map(storage_address, call.results)):
         return partial(_function(call.op), *call.args, **call.kwargs)
     if schema(call.op).is_mutable or isinstance(call.result, list):

@@ -22,7 +22,7 @@ _ZEN_5: Final = 26  # AMD's number of the family
 
 
 def faster_product(call: Call) -> Kernel | None:
-    """A faster kernel for the call; None where there is none, or where it is not a product."""
+    """Return a faster kernel for the call; None if the call is not a product, or torch's own kernel is the fastest."""
     if call.op is torch.ops.aten.bmm.default:
         left, right = call.args
         return _of_stacks(left, right, call.result)

@@ -45,7 +45,7 @@ Decompose: TypeAlias = Callable[[Operator, tuple[Any, ...], Mapping[str, Any]], 
 
 
 class Recording(Generic[Result]):
-    """A recorded function. `replay()` computes its outputs anew, in place, from the tensors that it read.
+    """A recorded function. `replay()` computes its outputs again, in place, from the tensors that it read.
 
     What the function changes in place, such as buffers and the generator's state, the recording changes as well. The
     tensors that the function reads must stay where they are; what they hold may change.
@@ -195,7 +195,7 @@ def _layout(tensor: Tensor) -> tuple[Any, ...]:
 def _refuse_written_literals(calls: Sequence[Call]) -> None:
     """Raises NotReplayableError for a tensor that the function makes of numbers and then changes.
 
-    A replay would not make it anew.
+    A replay would not make it again, so it would begin with the changed numbers.
     """
     written = {storage(tensor) for call in calls for tensor in call.written}
     for call in calls:

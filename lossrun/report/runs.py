@@ -71,7 +71,7 @@ def print_listing(listing: Listing, console: Console, *, nothing: str = "") -> N
 
 
 def print_sweeps(console: Console, sweeps: Sequence[ListedSweep]) -> None:
-    """A row for each sweep; nothing where there is none."""
+    """Make a row for each sweep; return nothing if there are no sweeps."""
     if not sweeps:
         return
     columns = (

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 
 class Replayable(Protocol):
-    """A recorded function. `outputs` is what it returned, in memory that `replay` fills anew."""
+    """A recorded function. `outputs` is what it returned, in memory that `replay` fills again."""
 
     outputs: Any
 

@@ -1,7 +1,7 @@
 """What a checkpoint holds of one seed, as tensors and plain values, and the way back.
 
 What is restored is what was kept: a name that is missing, or that nobody knows, is an error, and every tensor keeps its
-type. torch itself would begin batch norm's counter anew, and turn a user's own float64 state into float32.
+type. torch itself would set batch norm's counter back to 0, and turn a user's own float64 state into float32.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -72,7 +72,7 @@ def restore_replica(
     """Put a freshly built replica into a state that was kept.
 
     Args:
-        needed: Names of which the state cannot do without, besides those of the model and the loss.
+        needed: Names that the state must have, besides those of the model and the loss.
 
     Raises:
         CheckpointError: If something is missing, unknown, or of another type or shape.

@@ -68,8 +68,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """How the tuned keys are chosen: by which metric (None: the primary metric of the task, on validation data), over
-    how many seeds, and how many times anew, each time with other seeds and for one final seed; 1 for all of these."""
+    """How the values of the tuned keys are chosen.
+
+    Attributes:
+        metric: The metric to choose by; None for the primary metric of the task, on validation data.
+        seeds: How many seeds each value is tried with.
+        repeats: How many times values are chosen, each time with other seeds and for one final seed; 1 to choose once
+            for all final seeds.
+    """
 
     metric: str | None
     seeds: int

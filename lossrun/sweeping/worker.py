@@ -1,4 +1,4 @@
-"""What a worker process does: train one stack of cells to its end, or go on with it.
+"""What a worker process does: train one stack of cells to its end, or resume it.
 
 torch is imported inside the functions: the process that hands out the cells names them, and needs no torch itself.
 """

@@ -99,7 +99,7 @@ def _renew_plateau(session: Session, before: Criteria, now: Criteria) -> list[st
 def _changed(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
     if before is None:
         return f"starts now, watching {_told(now)}"
-    return f"watches {_told(now)}, so far {_told(before)}; its best value and its count of epochs start anew"
+    return f"watches {_told(now)} and no longer {_told(before)}; its best value and its count of epochs start again"
 
 
 def _told(criterion: Mapping[str, Any] | None) -> str:

@@ -19,7 +19,7 @@ SCHEDULE: Final = "schedule="
 
 
 def stopped(error: type[StoppedError], reason: str, session: Session) -> StoppedError:
-    """The end by a signal, after the state has been saved."""
+    """Make the error that ends a run stopped by a signal. The state has been saved by then."""
     step, epoch = session.position.step, min(session.position.epoch, session.config.epochs)
     last = "" if session.training else ", the last one, before the end was scored"
     return error(

@@ -104,12 +104,11 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
     for key in changes:
         # The bare "optimizer" is a change of its name: its state would mean nothing to another one.
         if key == "dataset.path":
-            continue  # says where the data are; whether they are the same, their hashes tell
+            continue  # only says where the data are: their hashes tell whether they are still the same
         if key.partition(".")[0] not in CHANGEABLE or key == "optimizer":
             raise UsageError(
-                f"{key} cannot change within a run, which has been trained with another so far; train anew with "
-                f"--set {key}=... (a run can change {', '.join(CHANGEABLE)}; of the optimizer "
-                "its parameters)"
+                f"{key} cannot change in an existing run; start a new run with --set {key}=... (an existing run can "
+                f"change {', '.join(CHANGEABLE)}, and for the optimizer only its parameters)"
             )
     _refuse_new_state(changes, after.config.optimizer.name)
     done = max(recorded_run.history.rows.column("epoch"), default=0)
@@ -173,11 +172,11 @@ def _directions(config: Mapping[str, Any], overrides: Sequence[Override]) -> lis
 
 
 def _refuse_new_state(changes: Mapping[str, list[Any]], optimizer: str) -> None:
-    """Raises UsageError for optimizer parameters that need state which the steps so far have not kept."""
+    """Raises UsageError for optimizer parameters whose state was not kept in the steps done so far."""
     for key, (old, new) in changes.items():
         flag = key in ("optimizer.amsgrad", "optimizer.centered")
         if (flag and new) or (key == "optimizer.momentum" and optimizer == "rmsprop" and not old):
             raise UsageError(
-                f"{key} cannot become {new} within a run: {optimizer} has kept nothing for it in the steps done so "
-                f"far; train anew with {option_set(key, str(new).lower())}"
+                f"{key} cannot become {new} in an existing run: {optimizer} has kept nothing for it in the steps done "
+                f"so far; start a new run with {option_set(key, str(new).lower())}"
             )

@@ -188,7 +188,9 @@ def _problem(metadata: Mapping[str, Any], runs: Sequence[RecordedRun], directori
 
 
 def cut_out_of_stack(run: RunDirectory) -> str:
-    """Give a member of a stack that is to go on by itself a checkpoint of its own; what to say about that, or "".
+    """Give a member of a stack a checkpoint of its own, with which it can be resumed alone.
+
+    Returns a sentence about it for the user; "" if the member has a checkpoint already.
 
     Raises CheckpointError if the stack has no checkpoint that holds it.
     """

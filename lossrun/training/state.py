@@ -124,7 +124,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
     if changed:
         raise CheckpointError(
             f"the {' and '.join(changed)} data are not those that the run was started with: put them back, say "
-            "where they are with --data-dir or --set dataset.path=, or train anew"
+            "where they are with --data-dir or --set dataset.path=, or start a new run"
         )
     session.position = Position(facts["epoch"], facts["step"])
     session.seconds = facts["seconds"]

@@ -49,12 +49,20 @@ def forget(run: RunDirectory, *keys: str) -> None:
         (["early_stopping.patience=5"], 6, ""),
         (["early_stopping=null", "early_stopping.patience=3"], 4, ""),
         (["early_stopping.metric=val_loss"], 4, ""),
-        (["early_stopping.metric=val_mae"], 6, "val_mae (lower is better), so far val_loss (lower is better)"),
+        (["early_stopping.metric=val_mae"], 6, "val_mae (lower is better) and no longer val_loss (lower is better)"),
         (["early_stopping={metric: val_mae, patience: 4}"], 7, "val_mae"),
         (["early_stopping.metric=val_r2"], 6, "val_r2 (higher is better)"),
         (["early_stopping.mode=min", "early_stopping.metric=val_r2", "lint=warn"], 6, "val_r2 (lower is better)"),
-        (["early_stopping.mode=max", "lint=warn"], 6, "val_loss (higher is better), so far val_loss (lower is better)"),
-        (["early_stopping.min_delta=0.5"], 6, "val_loss (lower is better, min_delta 0.5), so far val_loss (lower"),
+        (
+            ["early_stopping.mode=max", "lint=warn"],
+            6,
+            "val_loss (higher is better) and no longer val_loss (lower is better)",
+        ),
+        (
+            ["early_stopping.min_delta=0.5"],
+            6,
+            "val_loss (lower is better, min_delta 0.5) and no longer val_loss (lower",
+        ),
     ],
 )
 def test_early_stopping_counts_for_its_own_metric(
@@ -102,7 +110,7 @@ def test_a_finished_run_that_stopped_by_another_metric_goes_on(laboratory: Labor
     notes: list[str] = []
     laboratory.resume(run, "early_stopping.metric=val_mae", note=notes.append)
     assert last_epoch(run) == 5 + 3
-    assert notes[0].endswith("start anew; seed 0, which had stopped, goes on")
+    assert notes[0].endswith("start again; seed 0, which had stopped, goes on")
 
 
 WANDERING: dict[str, Any] = {

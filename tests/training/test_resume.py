@@ -201,7 +201,7 @@ def test_changes_that_leave_nothing_to_train_are_refused_and_not_recorded(labora
 def test_what_would_make_another_experiment_cannot_change(laboratory: Laboratory) -> None:
     run = laboratory.start(EVERYTHING, stop_at=3)
     for override in ("batch_size=16", "model.dropout=0", "loss=mse", "seeds=2", "optimizer=sgd"):
-        with pytest.raises(UsageError, match="cannot change within a run"):
+        with pytest.raises(UsageError, match="cannot change in an existing run; start a new run with --set"):
             laboratory.resume(run, override)
 
 

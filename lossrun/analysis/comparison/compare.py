@@ -45,7 +45,7 @@ class ComparedRun:
         diverged: The seeds that diverged.
         left_out: Its seeds that are in no value, because the first run does not have them.
         tuned: The values that a sweep chose for it: `learning_rate 0.1`; "" for any other run.
-        retuned: Whether each seed was tuned anew, so that the differences between seeds include the tuning.
+        retuned: Whether it was tuned for each seed separately, so that the differences between seeds include tuning.
     """
 
     name: str

@@ -296,7 +296,7 @@ def called(run: ComparedRun) -> str:
     """Name a run: `B (loss=mae)`; the letter alone if the label only repeats the directory's name.
 
     A sweep's verdict is about the run with the values chosen for it: `B as tuned by this sweep (learning_rate 0.1)`.
-    Where each seed was tuned anew, it is about the pair: `B (tuning included)`.
+    If it was tuned for each seed separately, the verdict is about the pair: `B (tuning included)`.
     """
     if run.retuned:
         return f"{run.letter} (tuning included)"
