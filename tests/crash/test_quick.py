@@ -1,5 +1,6 @@
 """The quick part: some cases of every attack. `python -m tests.crash` tries all of them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,3 +13,8 @@ def test_nothing_is_lost_and_nothing_believed(row: Row, tmp_path: Path) -> None:
     outcomes = list(row.outcomes(tmp_path, row.quick, seed=0))
     assert [f"{outcome.case}: {outcome.problem}" for outcome in outcomes if outcome.problem] == []
     assert outcomes
+
+
+def test_the_figures_are_of_these_attacks() -> None:
+    figures = (Path(__file__).parent / "README.md").read_text(encoding="utf-8").partition("## Figures")[2]
+    assert re.findall(r"^\| `([\w-]+)` \|", figures, re.MULTILINE) == [row.name for row in ROWS]
