@@ -45,6 +45,7 @@ def main() -> None:
 def tried(row: Row, asked: argparse.Namespace) -> tuple[str, str, str, str]:
     """Try a row, print its problems, and return its line of the table."""
     cases = problems = 0
+    ended = ""
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         for outcome in row.outcomes(Path(folder), asked.share, asked.seed):
@@ -56,11 +57,11 @@ def tried(row: Row, asked: argparse.Namespace) -> tuple[str, str, str, str]:
                 if problems <= LISTED:
                     progress(f"{row.name}: {outcome.case}: {outcome.problem}")
             if time.monotonic() - start > 60 * asked.minutes:
-                progress(f"{row.name}: stopped after {asked.minutes:g} minutes")
+                ended = ", not all"
                 break
     seconds = time.monotonic() - start
-    progress(f"{row.name}: {cases - problems} of {cases} held, in {seconds:.0f} s")
-    return row.name, f"{cases - problems:,}", f"{cases:,}", f"{seconds / 60:.1f}"
+    progress(f"{row.name}: {cases - problems} of {cases} held, in {seconds:.0f} s{ended}")
+    return row.name, f"{cases - problems:,}", f"{cases:,}", f"{seconds / 60:.1f}{ended}"
 
 
 if __name__ == "__main__":
