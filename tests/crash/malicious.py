@@ -147,6 +147,8 @@ def bombs(folder: Path) -> dict[str, bytes]:
         "a zip with a way out": zipped({"../../outside.npy": array_of_zeros(10), "/tmp/x.npy": b""}),
         "an array that says it has 10^12 numbers": zipped({"ids.npy": array_of_zeros(10, claimed=10**12)}),
         "YAML with a tag": b"dataset: !!python/object/apply:os.mkdir ['canary']\n",
+        "an alias bomb": b"a0: &a0 [x, x]\n"
+        + b"".join(b"a%d: &a%d [*a%d, *a%d, *a%d]\n" % (n, n, n - 1, n - 1, n - 1) for n in range(1, 60)),
         "nothing": b"",
         "JSON of another kind": b"[1, 2, 3]\n",
         "NaN": b'{"event": NaN}\n',

@@ -84,3 +84,15 @@ def test_what_is_none_of_ours_is_refused_with_its_name(run, name, text):
     (run.path / name).write_text(text)
     with pytest.raises(RunError, match="damaged"):
         recorded.load(run.path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: " + "9" * 5000 + "\n", "a: 2020-13-41\n", "a: &x [1]\nb: *x\n", "a: \xff\n", "a: " + "[" * 5000 + "]" * 5000],
+    ids=["a long number", "no date", "an alias", "no text", "deep"],
+)
+def test_a_config_that_lossrun_cannot_have_written_is_refused(make_run, text):
+    run = make_run(rows=lambda epoch, seed: {})
+    (run.path / "config.yaml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(RunError, match=r"cannot read .*config\.yaml: .*restore it from a copy"):
+        recorded.load(run.path)

@@ -54,7 +54,8 @@ def parsed(path: Path, text: bytes) -> dict[str, Any]:
     """
     try:
         config = _loaded(text.decode("utf-8-sig"))
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+    # ValueError: bytes that are no text, a number of thousands of digits, a date that does not exist.
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise RunError(f"cannot read {path}: {error}; the file is damaged: restore it from a copy") from error
     if not isinstance(config, dict):
         raise RunError(f"{path} is not a mapping; the file is damaged: restore it from a copy")
@@ -62,6 +63,9 @@ def parsed(path: Path, text: bytes) -> dict[str, Any]:
 
 
 def _loaded(text: str) -> Any:
+    # lossrun writes none; a few lines of them stand for more values than fit in any memory.
+    if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+        raise yaml.YAMLError("it has aliases (*name)")
     try:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:
