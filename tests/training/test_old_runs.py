@@ -1,7 +1,9 @@
 """A run that was written before runs carried digests (`tests/records/before_digests`, made by lossrun 0.1.0 at commit
 e8838da with torch 2.13: 3 epochs of 3 steps, 2 seeds) is read, scored and taken up again."""
 
+import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,42 @@ def test_best_weights_of_epochs_given_up_are_not_taken_up(old: RunDirectory, lab
     finished = ledger.read(old.ledger_path)[-1]["seeds"]["0"]
     assert finished["best_epoch"] > 2
     assert finished["test_at_best"] == pytest.approx(finished["test_at_last"], rel=1e-6)
+
+
+# A run of 0.2.0 with torch 2.13, by checkpoints of format 3: 3 epochs of 3 steps, 2 seeds, with dropout, batch norm, a
+# plateau schedule and early stopping. Newer versions read and resume it for ever.
+FORMAT_3 = Path(__file__).parent.parent / "records" / "format_3"
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> RunDirectory:
+    shutil.copytree(FORMAT_3, tmp_path / "kept")
+    return RunDirectory(tmp_path / "kept")
+
+
+def test_a_run_of_format_3_is_read_scored_and_resumed(kept: RunDirectory, laboratory: Laboratory) -> None:
+    run = recorded.load(kept.path)
+    assert (run.status, run.verified, run.edited, run.warnings) == ("finished", True, (), ())
+    assert run.finished is not None
+    scores = score(kept.path)
+    for seed, values in scores.seeds.items():
+        written = run.finished["seeds"][str(seed)]["test_at_best"]
+        assert values["rmse"] == pytest.approx(written["test_rmse"], rel=1e-5)
+    laboratory.resume(kept, "epochs=4")
+    assert [row["epoch"] for row in recorded.load(kept.path).history.rows] == [1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_a_newer_format_is_refused_politely(kept: RunDirectory, laboratory: Laboratory) -> None:
+    for path in checkpoints.candidates(kept.checkpoints):
+        content = path.read_bytes()
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + length])
+        header["__metadata__"]["lossrun"] = header["__metadata__"]["lossrun"].replace(
+            '"format_version": 3', '"format_version": 4'
+        )
+        text = json.dumps(header).encode()
+        newer = len(text).to_bytes(8, "little") + text + content[8 + length :]
+        path.unlink()
+        path.with_name(f"{path.name[:14]}{sha256(newer).hexdigest()[:16]}.safetensors").write_bytes(newer)
+    with pytest.raises(CheckpointError, match="format version 4, but this lossrun reads 1, 2, 3; update lossrun"):
+        laboratory.resume(kept, "epochs=4")
