@@ -151,7 +151,8 @@ EVENTS: Final[Mapping[str, Shape]] = {
     ),
 }
 OWNER: Final = record(
-    {"pid": whole(1), "host": text, "since": text, "process_start": or_none(_COUNT)}, {"digest": text, "lock": text}
+    {"pid": whole(1), "host": text, "since": text, "process_start": or_none(_COUNT)},
+    {"digest": text, "heartbeat": or_none(number(at_least=0))},
 )
 
 _WATCHED: Final[dict[str, Shape]] = {"metric": text, "mode": one_of("min", "max")}

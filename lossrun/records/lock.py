@@ -2,16 +2,18 @@
 
 The kernel frees the lock when its holder ends, in whatever way. The note is a separate file, because Windows does not
 let others read a locked file. Some network file systems have no locks. There the note is the lock: only one process can
-create it, and it can be taken over from a process of this host that has ended.
+create it, and it renews the note's time every few seconds. The note can be taken over from a process of this host that
+has ended, and from one of another host that has not renewed it for minutes.
 """
 
 import errno
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -24,6 +26,8 @@ from lossrun.records.run_directory import RunDirectory
 
 # Errors of file systems without locks.
 NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
+HEARTBEAT: Final = 10.0  # seconds
+MISSED_BEATS: Final = 30  # a process that is stopped, or a file server that is gone, may miss some
 _HELD: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES})
 
 
@@ -35,12 +39,15 @@ class Owner:
         since: The time in ISO format, UTC.
         process_start: Clock ticks of the kernel from boot to the start of the process; None if the platform does not
             say. It distinguishes a process from a later one with the same number.
+        heartbeat: Seconds after which the note is renewed again and again, where it is the lock; None beside a lock of
+            the kernel.
     """
 
     pid: int
     host: str
     since: str
     process_start: int | None
+    heartbeat: float | None = None
 
 
 @contextmanager
@@ -52,19 +59,20 @@ def writing(run: Path) -> Iterator[None]:
     """
     files = RunDirectory(run)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    mine = _note(Owner(os.getpid(), socket.gethostname(), now, process_start(os.getpid())))
+    me = Owner(os.getpid(), socket.gethostname(), now, process_start(os.getpid()))
+    mine = _note(me)
     with durable.refusals_of_the_disk(files.lock_path):
         release = _kernel_lock(run)
         if release is None:
-            _create_note(run, mine)
-    try:
-        if release is not None:
+            _create_note(run, _note(replace(me, heartbeat=HEARTBEAT)))
+            release = _beating(files.owner_path)
+        else:
             durable.put(files.owner_path, mine)
+    try:
         yield
     finally:
         _remove_note(files.owner_path)
-        if release is not None:
-            release()
+        release()
 
 
 def _kernel_lock(run: Path) -> Callable[[], object] | None:
@@ -111,7 +119,7 @@ def _create_note(run: Path, mine: bytes) -> None:
             durable.write(path, mine)
             return
         holder = owner(run)
-        if holder is None or is_alive(holder) is not False:
+        if holder is None or not (is_alive(holder) is False or _is_silent(path, holder)):
             break
         dead = path.with_name(f".{path.name}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}")
         with suppress(FileNotFoundError):
@@ -126,6 +134,34 @@ def _create_note(run: Path, mine: bytes) -> None:
     )
 
 
+def _beating(path: Path) -> Callable[[], object]:
+    """Renew the time of the note from now on, and return what ends that."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(HEARTBEAT):
+            with suppress(OSError):
+                os.utime(path)
+
+    threading.Thread(target=renew, name="lossrun-heartbeat", daemon=True).start()
+    return ended.set
+
+
+def _is_silent(path: Path, holder: Owner) -> bool:
+    """Return whether a process of another host has stopped renewing its note. Only the file server's clock counts."""
+    if holder.heartbeat is None or holder.host == socket.gethostname():
+        return False
+    clock = path.with_name(f".{path.name}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}")
+    try:
+        clock.touch()
+        return clock.stat().st_mtime - path.stat().st_mtime > MISSED_BEATS * holder.heartbeat
+    except OSError:
+        return False
+    finally:
+        with suppress(OSError):
+            clock.unlink()
+
+
 def _remove_note(path: Path) -> None:
     """Remove the note, or empty it. Else the run would seem to be written for as long as this process goes on."""
     try:
@@ -136,7 +172,7 @@ def _remove_note(path: Path) -> None:
 
 
 def _note(holder: Owner) -> bytes:
-    facts = asdict(holder)
+    facts = {name: value for name, value in asdict(holder).items() if name != "heartbeat" or value is not None}
     digest = digests.of_bytes(strict_json.dumps(facts).encode())
     return (strict_json.dumps({**facts, "digest": digest}) + "\n").encode()
 
@@ -153,7 +189,7 @@ def owner(run: Path) -> Owner | None:
     if formats.OWNER(facts, ""):
         return None
     digest = facts.pop("digest", None)  # older versions wrote none
-    holder = Owner(*(facts[field.name] for field in fields(Owner)))
+    holder = Owner(*(facts.get(field.name) for field in fields(Owner)))
     return holder if digest in (None, digests.of_bytes(strict_json.dumps(facts).encode())) else None
 
 

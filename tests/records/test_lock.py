@@ -137,6 +137,22 @@ def test_without_locks_the_dead_are_followed_and_other_hosts_are_not(tmp_path, m
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "owner.json"]
 
 
+def test_without_locks_a_note_of_another_host_is_taken_over_once_it_is_no_longer_renewed(tmp_path, monkeypatch):
+    without_locks(monkeypatch, errno.ENOLCK)
+    path = tmp_path / "owner.json"
+    with monkeypatch.context() as there, lock.writing(tmp_path):
+        note = path.read_bytes()
+        there.setattr("socket.gethostname", lambda: "elsewhere")
+        with pytest.raises(LockedError, match=f"process {os.getpid()} on "), lock.writing(tmp_path):
+            pytest.fail("it is renewed")
+        old = path.stat().st_mtime - lock.HEARTBEAT * (lock.MISSED_BEATS + 1)
+        os.utime(path, (old, old))
+        with lock.writing(tmp_path):
+            assert path.read_bytes() != note
+            assert lock.owner(tmp_path).host == "elsewhere"
+    assert [found.name for found in tmp_path.iterdir()] == ["lock"]
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.ENOSPC])
 def test_other_refusals_of_a_lock_are_told(tmp_path, monkeypatch, number):
     without_locks(monkeypatch, number)
