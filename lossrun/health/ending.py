@@ -54,7 +54,8 @@ def how_it_ended(
         return "overfitting", health.least_validation
     error = row.get("val_expected_calibration_error", 0.0)
     # With few samples a perfectly calibrated model has an error of about 1 / sqrt(n).
-    told = samples and error > MISCALIBRATED + samples**-0.5 and "val_accuracy" in row
+    # Of a model that has learned little, other things have to be said.
+    told = not poor and samples and error > MISCALIBRATED + samples**-0.5 and "val_accuracy" in row
     if told and look.confidence() > row["val_accuracy"] + MISCALIBRATED:
         return "overconfident", nan
     return "", nan

@@ -92,15 +92,17 @@ def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health
     """
     row = seen.row
     norms = (row["grad_norm"], seen.first_gradient_norm)
+    validation = row.get("val_loss", nan)
+    lower = isfinite(validation) and not validation >= before.least_validation
     health = replace(
         before,
         first_loss=seen.first_loss if row["epoch"] == 1 else before.first_loss,
         losses=seen.window.after(tuple(before.losses), row["train_loss"], row["epoch"]),
         recent=seen.recent_loss,
         gradient_norm=next((norm for norm in norms if isfinite(norm)), before.gradient_norm),
+        least_validation=validation if lower else before.least_validation,
+        least_epoch=row["epoch"] if lower else before.least_epoch,
     )
-    if isfinite(validation := row.get("val_loss", nan)) and not validation >= before.least_validation:
-        health = replace(health, least_validation=validation, least_epoch=row["epoch"])
     step, rate = row["step"], row["learning_rate"]
     if not is_finite(row):
         name, floor = "non_finite", nan
@@ -230,6 +232,9 @@ def _plateau(seen: SeedEpoch, floors: Floors, health: Health, look: OutputChecks
         return "", nan
     name = "chance" if isfinite(floors.chance) else "constant"
     moved, size = max(losses) - min(losses), abs(loss)
+    # Most epochs of most runs end here.
+    if moved > FLAT * size:
+        return "", nan
     still = moved <= STILL * size
     if not seen.is_last and is_escaping(losses, FASTER if still else STEADY):
         return "", nan
@@ -239,6 +244,6 @@ def _plateau(seen: SeedEpoch, floors: Floors, health: Health, look: OutputChecks
     falling = not still and falls_steadily(losses)
     for floor in (floors.chance, floors.constant):
         near = all(isclose(value, floor, rel_tol=NEAR) for value in losses)
-        if moved <= FLAT * size and not falling and near and not look.outputs_carry_information():
+        if not falling and near and not look.outputs_carry_information():
             return name, floor
     return "", nan
