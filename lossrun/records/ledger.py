@@ -111,11 +111,12 @@ def recorded_config(events: Sequence[Mapping[str, Any]]) -> dict[str, Any] | Non
 
 def effective_config(config: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the config that the run last trained with: `config` with the changes of all `resumed` events."""
+    changes = [event["changes"] for event in events if event["event"] == "resumed" and event.get("changes")]
+    if not changes:
+        return dict(config)  # a listing of thousands of runs has no time for copies
     effective = deepcopy(dict(config))
-    for event in events:
-        if event["event"] != "resumed":
-            continue
-        for key, (_, new) in event.get("changes", {}).items():
+    for changed in changes:
+        for key, (_, new) in changed.items():
             _set(effective, key, deepcopy(new))
     return effective
 

@@ -188,7 +188,8 @@ def read_description(path: Path) -> Description:
     elif _is_not_what_was_trained(files, config, events):
         edited += (f"{files.config_path.name} is not the config that the checkpoints were saved with: it was edited",)
     effective = ledger.effective_config(config, events)
-    formats.check(files.ledger_path if events else files.config_path, effective, formats.CONFIG)
+    if effective != started.get("config"):  # that one was checked with the ledger
+        formats.check(files.ledger_path if started else files.config_path, effective, formats.CONFIG)
     return Description(effective, environment, events, torn, tuple(edited), verified=bool(started))
 
 
