@@ -152,7 +152,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "most relu units of a layer are 0 for every sample",
             "a large update, or the first biases, moved them to where they have no slope",
             "use a smaller learning rate, or model.activation: leaky_relu",
-            formula="70 per cent of a layer's units or more, at a loss of more than half of a constant output's",
+            formula="70 per cent of a layer's units or more, on a plateau or at nearly the loss of a constant output",
         ),
         Diagnosis(
             "saturated_units",

@@ -174,7 +174,10 @@ def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> 
     # A plateau or a bad ending is named for the layers that explain it.
     asked = found[0] in _PLATEAUS or (not found[0] and seen.is_last and _is_poor(seen))
     if asked and (in_trouble := _of_layers(look_at_layers(look.replica))):
-        return in_trouble, seen.floors.constant
+        # Many networks learn with a layer of which most units are dead.
+        little = seen.row["train_loss"] > LITTLE * seen.floors.constant
+        if in_trouble != "dead_units" or found[0] or little:
+            return in_trouble, seen.floors.constant
     if found[0] or not seen.is_last or seen.floors.mistake or health.named:
         return found
     samples = len(look.replica.parts.validation or ())
