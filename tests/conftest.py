@@ -61,6 +61,8 @@ def state_of(step: int, **changes: Any) -> dict[str, Any]:
         "losses": [],
         "recent": 1.0,
         "suspicious": 0,
+        "least_validation": 1.0,
+        "least_epoch": 1,
         "named": [],
         "gradient_norm": math.inf,
     }

@@ -156,21 +156,20 @@ OWNER: Final = record(
 )
 
 _WATCHED: Final[dict[str, Shape]] = {"metric": text, "mode": one_of("min", "max")}
-_HEALTH: Final = record(
-    {
-        "first_loss": number(),
-        "losses": list_of(number()),
-        "recent": number(),
-        "suspicious": _COUNT,
-        "named": list_of(_NAME),
-        "gradient_norm": number(),
-    }
-)
+_HEALTH: Final[dict[str, Shape]] = {
+    "first_loss": number(),
+    "losses": list_of(number()),
+    "recent": number(),
+    "suspicious": _COUNT,
+    "named": list_of(_NAME),
+    "gradient_norm": number(),
+}
+_LEAST: Final[dict[str, Shape]] = {"least_validation": number(), "least_epoch": _COUNT}
 _REPLICA: Final = {
     "best": record({"value": number(), "epoch": _COUNT, "step": _COUNT}),
     "stopped_epoch": or_none(_EPOCH),
     "diverged_epoch": or_none(_EPOCH),
-    "health": _HEALTH,
+    "health": record(_HEALTH, _LEAST),
 }
 _STATE: Final[dict[str, Shape]] = {
     "epoch": _EPOCH,
@@ -185,7 +184,7 @@ _STATE: Final[dict[str, Shape]] = {
     "history_length": _COUNT,
 }
 _SECOND: Final[dict[str, Shape]] = {
-    "replicas": list_of(record({**_REPLICA, "thaws": truth})),
+    "replicas": list_of(record({**_REPLICA, "health": record({**_HEALTH, **_LEAST}), "thaws": truth})),
     "best_weights": or_none(one_of("model.", "best.")),
     "criteria": record(
         {

@@ -34,7 +34,7 @@ ROWS = (
     Row("kills", "SIGKILL at random times until the run is done: the same bits, one interval lost at most", 0.01),
     Row("disk", "SIGKILL, a torn write, ENOSPC and EIO at every file operation of train, resume, sweep, gc", 0.006),
     Row("power", "power lost after every file operation of train and resume, by a strict model of POSIX", 0.02),
-    Row("saved-state", "any one key of the saved state dropped or of another type: refused by its name", 0),
+    Row("saved-state", "any one key of the saved state dropped or of another type: refused by its name", 0.05),
     Row(
         "newest-checkpoint",
         "the newest checkpoint damaged or another's: the one before is used, and that is said",
