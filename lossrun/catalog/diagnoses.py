@@ -189,7 +189,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the run ended before the model had learned much",
             "the run is too short for its learning rate",
             "train for more epochs, or with a larger learning rate",
-            formula="down by more than a tenth in the last tenth of the run, to no less than half of a constant "
+            formula="down by more than a tenth in the last tenth of the run, to no less than 85 per cent of a constant "
             "output's loss; or nearly that loss, where a larger rate gets further in 100 steps than the whole run",
         ),
         Diagnosis(

@@ -13,6 +13,8 @@ from lossrun.steps.remembered import Health
 POOR: Final = 0.5
 NEAR: Final = 0.02
 LITTLE: Final = 0.9
+# Above this share, a run that still falls fast has hardly begun; below it, it is only short.
+FAR: Final = 0.85
 # How much the loss must fall in the last tenth of a run to be falling fast.
 FAST: Final = 0.1
 # How far val_loss must rise above its best, and what part of the run it must take.
@@ -46,7 +48,12 @@ def how_it_ended(
     if classes and poor and loss > LITTLE * constant and look.one_answer_scores_as_well():
         return "one_answer", constant
     # In the first epochs every loss falls fast.
-    if poor and len(losses) >= LEAST and losses[-1] < (1 - FAST) * losses[0] and losses[-1] < losses[-2]:
+    if (
+        loss > FAR * constant > 0
+        and len(losses) >= LEAST
+        and losses[-1] < (1 - FAST) * losses[0]
+        and losses[-1] < losses[-2]
+    ):
         return "unfinished", constant
     if poor and oscillates(losses):
         return "oscillation", constant
