@@ -70,7 +70,6 @@ COMMANDS: Final = [
     ("check wrong.yaml", 2, (*NEVER, *DATA, "lossrun.lint", "lossrun.records")),
     ("script wrong.yaml --as keras", 2, (*NEVER, *DATA, "lossrun.lint", "lossrun.records")),
     ("train unfit.yaml", 2, NEVER),
-    ("sweep config.yaml --over loss=mse,mae --dry-run", 0, NEVER),
     ("sweep wrong.yaml --over loss=mse,mae", 2, (*NEVER, *DATA, "lossrun.lint")),
     ("sweep config.yaml --over los=mse,mae", 2, NEVER),
     ("check config.yaml", 0, NEVER),
