@@ -27,8 +27,6 @@ from lossrun.records.files.shapes import (
 )
 
 _COUNT: Final = whole()
-# The name of a diagnosis. One is called "nan", which strict JSON reads as a number.
-_NAME: Final[Shape] = lambda value, key: "" if isinstance(value, float) else text(value, key)  # noqa: E731
 _EPOCH: Final = whole(1)
 _MARK: Final = record({"length": _COUNT, "digest": text})
 _SECONDS: Final = number(at_least=0)
@@ -109,7 +107,7 @@ _FINDING: Final = record(
         "seed": _COUNT,
         "epoch": _EPOCH,
         "step": _COUNT,
-        "diagnosis": _NAME,
+        "diagnosis": text,
         "train_loss": number(),
         "learning_rate": number(),
         "grad_norm": number(),
@@ -161,7 +159,7 @@ _HEALTH: Final[dict[str, Shape]] = {
     "losses": list_of(number()),
     "recent": number(),
     "suspicious": _COUNT,
-    "named": list_of(_NAME),
+    "named": list_of(text),
     "gradient_norm": number(),
 }
 _LEAST: Final[dict[str, Shape]] = {"least_validation": number(), "least_epoch": _COUNT}

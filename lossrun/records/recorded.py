@@ -172,7 +172,7 @@ def read_description(path: Path) -> Description:
         config = config_file.parsed(files.config_path, text)
         edited += edits(files.config_path, started["config"], config) if started else ()
     try:
-        environment = strict_json.loads(facts)
+        environment = strict_json.loads_plain(facts)
     except ValueError as error:
         raise RunError(f"cannot read {files.run_json}: {error}; the file is damaged: restore a copy") from error
     if not isinstance(environment, dict) or not config.keys() >= _KEYS:

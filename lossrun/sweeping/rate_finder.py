@@ -131,5 +131,5 @@ def _score(config: str, config_dir: Path, data_dir: Path, rate: float, steps: in
 @cache
 def _loaded(config: str, config_dir: Path, data_dir: Path) -> Experiment:
     """Load the data once in each worker."""
-    mapping: Mapping[str, Any] = strict_json.loads(config)
+    mapping: Mapping[str, Any] = strict_json.loads_plain(config)
     return load_experiment(from_mapping(mapping, config_dir, name="config"), data_dir)

@@ -237,5 +237,5 @@ def test_an_auc_of_the_samples_that_count(pair: Make) -> None:
 
 
 def test_keras_says_why_it_watches_no_auc(pair: Make) -> None:
-    with pytest.raises(UsageError, match=r"would have to compute val_auc, .* --as pytorch computes it"):
+    with pytest.raises(UsageError, match=r"a script does not compute val_auc, .* --as pytorch computes it"):
         pair("keras", **{**config("binary", "binary_cross_entropy"), "best": "val_auc"})

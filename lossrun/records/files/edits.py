@@ -49,7 +49,7 @@ def digest(config: Mapping[str, Any]) -> str:
 
 def _plain(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """Return a mapping as it comes out of JSON, with text as keys."""
-    plain: dict[str, Any] = strict_json.loads(strict_json.dumps(dict(mapping)))
+    plain: dict[str, Any] = strict_json.loads_plain(strict_json.dumps(dict(mapping)))
     return plain
 
 

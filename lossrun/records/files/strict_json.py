@@ -9,6 +9,12 @@ from typing import Any, Final
 
 NON_FINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
+# What stands under these keys is text, or a config, which has no NaN. A run, a column or a label may be called "nan".
+_TEXTS: Final = {
+    *("name", "tags", "config", "changes", "chosen", "pair", "environment", "classes", "diagnosis", "named", "reason"),
+    *("command", "host"),
+}
+
 _WRITER: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 _TOO_DEEP: Final = "lists and mappings are nested too deeply"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -32,7 +38,7 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
 
 
 def loads(text: str | bytes) -> Any:
-    """Read what `dumps` wrote, with NaN and infinity as numbers.
+    """Read what `dumps` wrote, with NaN and infinity as numbers, but for keys under which there is text.
 
     Raises:
         ValueError: If the text is not strict JSON.
@@ -57,7 +63,7 @@ def loads_plain(text: str | bytes) -> Any:
 
 
 def restored(value: Any) -> Any:
-    """Return `value` with the three strings turned back into numbers.
+    """Return `value` with the three strings turned back into numbers, where numbers can stand.
 
     Raises:
         ValueError: If it is nested more deeply than anything that lossrun writes.
@@ -72,7 +78,9 @@ def _restored(value: Any) -> Any:
     if isinstance(value, str):
         return NON_FINITE.get(value, value)
     if isinstance(value, dict):
-        return {key: item if type(item) in _AS_THEY_ARE else _restored(item) for key, item in value.items()}
+        return {
+            key: item if key in _TEXTS or type(item) in _AS_THEY_ARE else _restored(item) for key, item in value.items()
+        }
     if isinstance(value, list):
         return [_restored(item) for item in value]
     return value

@@ -64,7 +64,7 @@ def read(path: Path, digest: str) -> dict[int, RecordedPreparation]:
         raise RunError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from error
     checked = digests.checked(str(path), digests.with_unix_lines(content), digest)
     try:
-        tree = strict_json.loads(checked)
+        tree = strict_json.loads_plain(checked)
         forms = [
             RecordedPreparation(Preparation.from_json(one["form"]), bool(one["wide"]), _facts(one["facts"]))
             for one in tree["forms"]

@@ -92,3 +92,19 @@ def test_what_is_no_plain_value_is_a_type_error():
         strict_json.dumps({"a": object()})
     with pytest.raises(TypeError):
         strict_json.dumps([math.nan, object()])
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "-inf"])
+def test_a_name_that_looks_like_no_number_stays_text(word: str) -> None:
+    """People call runs, labels and columns so; only where numbers stand are these words numbers."""
+    event = {
+        "event": "started",
+        "config": {"name": word, "tags": [word], "dataset": {"target": word, "missing_values": [word]}},
+        "changes": {"tags": [[], [word]]},
+        "environment": {"classes": [word, "other"]},
+        "diagnosis": word,
+    }
+    assert strict_json.loads(strict_json.dumps(event)) == event
+    score = strict_json.loads(strict_json.dumps({"val_loss": word, "recent": [word]}))
+    assert isinstance(score["val_loss"], float)
+    assert isinstance(score["recent"][0], float)
