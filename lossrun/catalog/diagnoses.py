@@ -18,6 +18,7 @@ class Diagnosis:
         formula: The value of the loss that reveals it; "" for none.
         diverged: Whether the run ends with it.
         harmless: Whether nothing is wrong after all.
+        of_the_end: Whether it is about how a run ended, so that a run that is trained further has not had it.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Diagnosis:
     formula: str = ""
     diverged: bool = False
     harmless: bool = False
+    of_the_end: bool = False
 
 
 _SMALLER: Final = "go on from the last good checkpoint with a smaller learning rate"
@@ -169,6 +171,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the learning rate is too large for the minimum that the weights move around",
             "use a smaller learning rate, or a schedule that lowers it",
             formula="a change of direction after two thirds of the epochs, by a tenth of the loss or more",
+            of_the_end=True,
         ),
         Diagnosis(
             "above_constant",
@@ -176,6 +179,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the run is too short for its learning rate, or the rate is too large",
             "train for more epochs, or with a larger learning rate",
             formula="train_loss at the end above the loss of the best constant output",
+            of_the_end=True,
         ),
         Diagnosis(
             "one_answer",
@@ -183,6 +187,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "one class is so frequent, or the labels so rarely true, that always giving the same answer costs little",
             "look at f1 or auc instead of accuracy; set loss.class_weights: balanced",
             formula="the accuracy of the most frequent answer, at a loss near that of a constant output",
+            of_the_end=True,
         ),
         Diagnosis(
             "unfinished",
@@ -191,6 +196,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "train for more epochs, or with a larger learning rate",
             formula="down by more than a tenth in the last tenth of the run, to no less than 85 per cent of a constant "
             "output's loss; or nearly that loss, where a larger rate gets further in 100 steps than the whole run",
+            of_the_end=True,
         ),
         Diagnosis(
             "overfitting",
@@ -198,6 +204,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "it has memorized training samples: there are too few for its size",
             "stop at the best epoch with early_stopping, or use dropout, weight decay, or more samples",
             formula="val_loss at the end more than a quarter above its best, reached in the first half of the run",
+            of_the_end=True,
         ),
         Diagnosis(
             "overconfident",
@@ -205,6 +212,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "training went on after the classes were told apart, so the probabilities went to 0 and 1",
             "stop earlier, or set loss.label_smoothing: 0.1",
             formula="a calibration error of more than a tenth, with a mean confidence above the accuracy",
+            of_the_end=True,
         ),
     )
 }

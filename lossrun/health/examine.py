@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from math import inf, isclose, isfinite, nan
 from typing import Any, Final
 
+from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.health.advice import Circumstances, advise, another_rate_got_further
 from lossrun.health.ending import LITTLE, POOR, how_it_ended
 from lossrun.health.finding import Finding
@@ -130,7 +131,7 @@ def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health
         layers = look_at_layers(look.replica) if is_finite(row) else None
         if advice := advise(name, seen.known, layers, row, health.least_epoch):
             finding = replace(finding, why=advice.why, cure=advice.cure)
-    return replace(health, named=(*health.named, name)), finding
+    return health if DIAGNOSES[name].of_the_end else replace(health, named=(*health.named, name)), finding
 
 
 def _suspected(seen: SeedEpoch, health: Health, look: OutputChecks) -> str:

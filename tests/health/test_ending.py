@@ -68,3 +68,20 @@ def test_one_answer_for_nearly_every_sample(laboratory: Laboratory) -> None:
     assert diverged is None
     assert set(names(findings)) <= {"one_answer", "chance"}
     assert findings
+
+
+def test_how_a_run_ended_is_not_remembered_when_it_is_trained_further(laboratory: Laboratory) -> None:
+    """Else the run that was extended would differ from the longer one, and not hear how it ends itself."""
+    random = np.random.default_rng(4)
+    few, targets = random.normal(size=(40, 20)), random.integers(0, 2, 40)
+    config = {
+        "dataset": {**inline(few, targets, "binary"), "validation": 0.5},
+        "model": {"name": "mlp", "hidden": [50]},
+        "loss": "binary_cross_entropy",
+        "learning_rate": 0.05,
+        "optimizer": "adam",
+        "epochs": 60,
+    }
+    session, findings, _ = trained(laboratory, config)
+    assert names(findings) == ["overfitting"]
+    assert session.replicas[0].health.named == ()
