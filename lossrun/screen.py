@@ -26,10 +26,10 @@ from lossrun.report.reference.names_in_brackets import where_to_read
 from lossrun.shell import run_command
 from lossrun.training.endings import interrupted
 from lossrun.training.events import EpochRecord, RunFinished, StepProgress
-from lossrun.training.isolation import isolated
 from lossrun.training.loop import Event, train
+from lossrun.training.process.isolation import isolated
+from lossrun.training.process.stopping import Requests, listening
 from lossrun.training.session import Session
-from lossrun.training.stopping import Requests, listening
 
 # A run is still improving if each of this many last epochs was better than the one before.
 STEADY: Final = 3

@@ -1,4 +1,7 @@
-"""What `verify` checks about a run, and what its files tell by themselves; `training/replaying.py` trains again."""
+"""What `verify` checks about a run, and what its files tell by themselves.
+
+`training/starting/replaying.py` trains again.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

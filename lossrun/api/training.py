@@ -45,7 +45,7 @@ def train(
         warnings.warn(text, stacklevel=2)
 
     # torch takes a second to import, so mistakes in the config are reported first.
-    from lossrun.training.start import begin, prepare
+    from lossrun.training.starting.start import begin, prepare
 
     with begin(prepare(experiment), Path(runs_dir)) as session:
         _run(session)
@@ -70,9 +70,9 @@ def resume(
         data_dir: The folder of the datasets; by default the one that the run last used.
     """
     require_one_process("lossrun.resume trains in one process", "`torchrun -m lossrun resume RUN` trains in several")
-    from lossrun.training.resumable import resuming
-    from lossrun.training.resume import resume_at
-    from lossrun.training.start import prepare
+    from lossrun.training.starting.resumable import resuming
+    from lossrun.training.starting.resume import resume_at
+    from lossrun.training.starting.start import prepare
 
     def skipped(_path: Path, reason: str) -> None:
         warnings.warn(f"checkpoint skipped: {reason}", stacklevel=2)
@@ -111,6 +111,6 @@ def _apart(reading: SourcedConfig) -> AbstractContextManager[object]:
     """
     if "torch" not in sys.modules and not reading.config.dataset.is_plugin:
         return nullcontext()
-    from lossrun.training.isolation import isolated
+    from lossrun.training.process.isolation import isolated
 
     return isolated()

@@ -84,7 +84,7 @@ def train(
     # Importing torch takes a second, so it comes after every check of the config.
     with torch_is_imported():
         from lossrun.screen import train_on_screen
-        from lossrun.training.start import begin, meet, prepare
+        from lossrun.training.starting.start import begin, meet, prepare
 
     _require(tensorboard)
     prepared = prepare(experiment, processes=current())
@@ -134,7 +134,7 @@ def _continue(
     """Continue a run, or say that it is finished."""
     from lossrun.experiment import load_experiment
     from lossrun.report.layout.console import note, stderr, warning
-    from lossrun.training.resumable import resuming
+    from lossrun.training.starting.resumable import resuming
 
     console = stderr()
 
@@ -154,8 +154,8 @@ def _continue(
 
         with torch_is_imported():
             from lossrun.screen import train_on_screen
-            from lossrun.training.resume import resume_at
-            from lossrun.training.start import meet, prepare
+            from lossrun.training.starting.resume import resume_at
+            from lossrun.training.starting.start import meet, prepare
 
         _require(tensorboard)
         prepared = prepare(experiment, resumable, current())

@@ -15,7 +15,7 @@ from lossrun.inference.trained import BEST, find_trained, model
 from lossrun.records import recorded
 from lossrun.records.files import durable
 from lossrun.report.layout.rows import rows_to_csv
-from lossrun.training.isolation import isolated
+from lossrun.training.process.isolation import isolated
 
 Format: TypeAlias = Literal["safetensors", "torch", "onnx", "csv", "tensorboard"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)

@@ -14,7 +14,7 @@ from lossrun.inference.new_inputs import new_inputs, read_new_inputs
 from lossrun.inference.scoring import decisions, gives_probabilities, labels_of, names_of, prediction_columns
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, model
 from lossrun.training import build
-from lossrun.training.isolation import isolated
+from lossrun.training.process.isolation import isolated
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from lossrun.inference.trained import BEST, Trained, find_trained, forward, mode
 from lossrun.steps.evaluate import OutputSpec, evaluate, weights_that_count
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts, Samples
-from lossrun.training.isolation import isolated
+from lossrun.training.process.isolation import isolated
 
 Split: TypeAlias = Literal["train", "validation", "test"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")

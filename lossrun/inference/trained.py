@@ -30,8 +30,9 @@ from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.evaluate import EVALUATION_BATCH, OutputSpec, evaluating, reading_of
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts, Samples
-from lossrun.training import build, environment
-from lossrun.training.threads import recorded_threads
+from lossrun.training import build
+from lossrun.training.process import environment
+from lossrun.training.process.threads import recorded_threads
 
 BEST: Final = "best"
 LAST: Final = "last"

@@ -5,7 +5,7 @@ from pathlib import Path
 from lossrun.analysis.verification import Verification as Verification
 from lossrun.analysis.verification import file_checks, remarks
 from lossrun.records import recorded
-from lossrun.training.replaying import replayed
+from lossrun.training.starting.replaying import replayed
 
 
 def verified(path: Path, *, whole: bool = False, data_dir: Path | None = None) -> Verification:

@@ -22,7 +22,7 @@ def estimated(planned: Planned, config_dir: Path, data_dir: Path, jobs: int | No
     """Train the first cell for a moment, and return what the whole sweep takes."""
     import torch
 
-    from lossrun.training.short import epoch_seconds
+    from lossrun.training.starting.short import epoch_seconds
 
     workers = min(jobs or cores(), MOST_JOBS)
     reading = from_mapping(planned.cells[0].config, config_dir, name="config")

@@ -22,7 +22,7 @@ from lossrun.records.files import strict_json
 from lossrun.sweeping.pool import MOST_JOBS, cores, worker_pool
 
 if TYPE_CHECKING:
-    from lossrun.training.stopping import Requests
+    from lossrun.training.process.stopping import Requests
 
 MOST_STEPS: Final = 2_000  # of the longest trainings, unless the user asks for more
 SEEDS: Final = 2
@@ -67,7 +67,7 @@ def find_rate(
     low, high = optimizer.usual_rates if isinstance(optimizer, Optimizer) else _ANY_OPTIMIZER
     goal: Goal = "max" if config.best.mode == "max" else "min"
     # Only now, with every mistake told, is torch worth its second.
-    from lossrun.training.stopping import listening
+    from lossrun.training.process.stopping import listening
 
     with listening() as asked, worker_pool(min(jobs or cores(), MOST_JOBS)) as pool:
         trying = _Trying(pool, asked, reading, data_dir, told)
@@ -121,7 +121,7 @@ class _Trying:
 
 def _score(config: str, config_dir: Path, data_dir: Path, rate: float, steps: int) -> float | None:
     """In a worker: the mean score over the seeds; None if one diverged."""
-    from lossrun.training.short import best_scores
+    from lossrun.training.starting.short import best_scores
 
     experiment = _loaded(config, config_dir, data_dir)
     scores = best_scores(replace(experiment, config=replace(experiment.config, learning_rate=rate)), steps)

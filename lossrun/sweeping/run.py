@@ -17,7 +17,7 @@ from lossrun.sweeping import worker
 from lossrun.sweeping.pool import Workers, local_workers
 from lossrun.sweeping.stacks import by_stack, with_stacks
 from lossrun.sweeping.worker import Ended
-from lossrun.training.stopping import Request, Requests, listening
+from lossrun.training.process.stopping import Request, Requests, listening
 
 # A cell whose worker has been killed so often is taken to be the cause.
 MOST_KILLS: Final = 3

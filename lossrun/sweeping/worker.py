@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 Ending: TypeAlias = Literal["finished", "diverged", "stopped", "failed", "blocked"]
 LOCK_CHECKED_EVERY: Final = 0.2  # seconds
 # Imported once, by the process that workers are forked from.
-PRELOADED: Final = ["lossrun.experiment", "lossrun.training.loop", "lossrun.training.resume", "lossrun.training.stacks"]
+PRELOADED: Final = [
+    "lossrun.experiment",
+    "lossrun.training.loop",
+    "lossrun.training.starting.resume",
+    "lossrun.training.starting.stacks",
+]
 
 
 class Ended(NamedTuple):
@@ -93,7 +98,7 @@ def ending_of(run: Path) -> Ended | None:
 
 def _trained_together(sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> dict[str, Ended]:
     """Raises LockedError where another process trains the stack or one of its cells."""
-    from lossrun.training.stacks import held, remove
+    from lossrun.training.starting.stacks import held, remove
 
     with held(sweep, cells[0].stack):
         experiments, endings = _experiments(cells, config_dir, data_dir)
@@ -140,8 +145,8 @@ _loaded: Final[dict[str, "Experiment"]] = {}
 def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"]) -> None:
     """Raises what ends all of its cells."""
     from lossrun.records import recorded
-    from lossrun.training.stacks import begin_stack, has_left, is_begun, resume_stack
-    from lossrun.training.start import prepare_stack
+    from lossrun.training.starting.stacks import begin_stack, has_left, is_begun, resume_stack
+    from lossrun.training.starting.start import prepare_stack
 
     directories = list(experiments)
     if is_begun(sweep, name):
@@ -160,9 +165,9 @@ def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: P
     """Raises LockedError where another process trains the cell."""
     from lossrun.config.read import from_mapping
     from lossrun.experiment import load_experiment
-    from lossrun.training.resumable import resuming
-    from lossrun.training.resume import resume_at
-    from lossrun.training.start import begin, prepare
+    from lossrun.training.starting.resumable import resuming
+    from lossrun.training.starting.resume import resume_at
+    from lossrun.training.starting.start import begin, prepare
 
     run = sweep / cell.directory
     try:
@@ -199,7 +204,7 @@ def _ended_by(error: Exception) -> Ended:
 
 def _train(session: "Session") -> None:
     from lossrun.training.loop import train
-    from lossrun.training.stopping import listening
+    from lossrun.training.process.stopping import listening
 
     with listening() as asked:
         for _ in train(session, asked):

@@ -28,7 +28,7 @@ from lossrun.steps.remembered import BestSoFar
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts, Samples
 from lossrun.steps.shared_batch import Share
-from lossrun.training.isolation import include_cuda
+from lossrun.training.process.isolation import include_cuda
 
 # The types of weights, data, losses and sums. With bf16 only the models compute in half precision.
 DTYPES: Final = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}

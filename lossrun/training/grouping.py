@@ -29,7 +29,8 @@ from lossrun.steps.shared_layers import has_batch_norm, share_layers
 from lossrun.steps.side_by_side import SideBySide
 from lossrun.steps.step import EagerStep, InTurn, Step
 from lossrun.torch_internals import can_record
-from lossrun.training import build, memory
+from lossrun.training import build
+from lossrun.training.process import memory
 
 # Bytes of a training step, of one seed. Beyond it the arithmetic is all that counts, and a record would keep memory
 # that the eager step gives back.

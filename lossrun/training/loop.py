@@ -6,7 +6,7 @@ the state before it saves it.
 
 Read next: `session.py`, what a run in progress consists of; `steps/step.py`, one update of every seed;
 `health/examine.py`, what can be wrong; `saving.py`, what is written when; `finish.py`, the end of a run;
-`endings.py`, how a run ends early. `start.py` and `resume.py` lead here.
+`endings.py`, how a run ends early. `starting/start.py` and `starting/resume.py` lead here.
 """
 
 import time
@@ -26,12 +26,12 @@ from lossrun.training.criteria import thaw
 from lossrun.training.endings import diverged, lost_process, out_of_memory, stopped
 from lossrun.training.events import EpochRecord, RunFinished, StepProgress
 from lossrun.training.finish import finish
-from lossrun.training.isolation import step_by_step
 from lossrun.training.observing import KnownFloors, MeasuredEpoch, read_sums, seed_epoch, stack_outputs
+from lossrun.training.process.isolation import step_by_step
+from lossrun.training.process.stopping import Request
+from lossrun.training.process.stopwatch import Stopwatch
 from lossrun.training.saving import due_within_epoch, keep_rows, record, save, save_after_epoch
 from lossrun.training.session import MemberRun, Session
-from lossrun.training.stopping import Request
-from lossrun.training.stopwatch import Stopwatch
 
 PROGRESS_INTERVAL: Final = 0.1  # seconds; more often would cost time and show nothing more to the eye
 

@@ -2,8 +2,9 @@
 
 A session is one computation: its seeds take every step together. Its members are the runs that these seeds belong to.
 `train` has one member; a stack of a sweep has a member for each of its cells, which differ in nothing but seeds,
-learning rates and weight decays. `training/start.py` builds the session of a run and `training/stacks.py` that of a
-stack, `training/loop.py` advances it, `training/state.py` saves and restores it.
+learning rates and weight decays. `training/starting/start.py` builds the session of a run and
+`training/starting/stacks.py` that of a stack, `training/loop.py` advances it, `training/state.py` saves and restores
+it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,8 +29,8 @@ from lossrun.steps.side_by_side import SideBySide
 from lossrun.steps.step import Step
 from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.grouping import Grouping
-from lossrun.training.isolation import Stream
-from lossrun.training.stopwatch import Stopwatch
+from lossrun.training.process.isolation import Stream
+from lossrun.training.process.stopwatch import Stopwatch
 
 
 @dataclass(slots=True)

@@ -16,8 +16,8 @@ from lossrun.steps.replica_state import RNG, SCHEDULE, STOPPING, check_like, res
 from lossrun.steps.replica_state import facts as replica_facts
 from lossrun.steps.replica_state import tensors as replica_tensors
 from lossrun.training.criteria import criteria
+from lossrun.training.process.stopwatch import Stopwatch
 from lossrun.training.session import MemberRun, Position, Session
-from lossrun.training.stopwatch import Stopwatch
 
 _EPOCH: Final = "epoch."
 

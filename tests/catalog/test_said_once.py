@@ -41,7 +41,7 @@ ALLOWED = {
     "script/pytorch/model.py": "the function of that name",
     "script/pytorch/not_in_torch.py": "the function of that name",
     "script/pytorch/evaluation.py": "the metrics that a script computes",
-    "training/resumable.py": "an optimizer that keeps a tensor only where a parameter asks for it",
+    "training/starting/resumable.py": "an optimizer that keeps a tensor only where a parameter asks for it",
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lossrun.training.stopping import Request
+from lossrun.training.process.stopping import Request
 from tests.cli.conftest import CONFIG, Run
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of Unix")

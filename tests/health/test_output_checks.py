@@ -6,7 +6,7 @@ from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.health.output_checks import OutputChecks
 from lossrun.training.observing import stack_outputs
-from lossrun.training.start import begin, prepare
+from lossrun.training.starting.start import begin, prepare
 from tests.training.conftest import REGRESSION, Laboratory
 
 

@@ -10,7 +10,7 @@ from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.records import history
 from lossrun.training.loop import train
-from lossrun.training.start import begin, prepare
+from lossrun.training.starting.start import begin, prepare
 
 
 def trained(raw: dict[str, Any], directory: Path) -> list[float]:

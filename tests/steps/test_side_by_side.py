@@ -12,8 +12,8 @@ from lossrun.lint import stacking
 from lossrun.records import recorded
 from lossrun.steps.side_by_side import SideBySide
 from lossrun.steps.step import InTurn
-from lossrun.training import threads
-from lossrun.training.start import Prepared, prepare
+from lossrun.training.process import threads
+from lossrun.training.starting.start import Prepared, prepare
 from tests.training.conftest import REGRESSION, Laboratory, assert_same_bits, rows
 
 pytestmark = pytest.mark.slow

@@ -15,11 +15,11 @@ from lossrun.records import checkpoints, history
 from lossrun.records.files.rows import Rows
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.loop import train
-from lossrun.training.resumable import resuming
-from lossrun.training.resume import resume_at
+from lossrun.training.process.stopping import Request
 from lossrun.training.session import Session
-from lossrun.training.start import begin, prepare
-from lossrun.training.stopping import Request
+from lossrun.training.starting.resumable import resuming
+from lossrun.training.starting.resume import resume_at
+from lossrun.training.starting.start import begin, prepare
 
 REGRESSION: dict[str, Any] = {
     "dataset": {"name": "synthetic_regression", "samples": 120, "features": 4},

@@ -14,7 +14,7 @@ from pathlib import Path
 LAUNCHER = """
 import json, os, sys, traceback
 import torch.distributed
-import lossrun.screen, lossrun.training.resume, lossrun.training.start
+import lossrun.screen, lossrun.training.starting.resume, lossrun.training.starting.start
 from lossrun.cli import main
 
 def run(launch, rank):

@@ -16,9 +16,10 @@ from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.seed_group import LoneSeed, SeedStack
 from lossrun.steps.step import EagerStep, InTurn
-from lossrun.training import grouping, memory
-from lossrun.training.resumable import Resumable
-from lossrun.training.start import Prepared, prepare
+from lossrun.training import grouping
+from lossrun.training.process import memory
+from lossrun.training.starting.resumable import Resumable
+from lossrun.training.starting.start import Prepared, prepare
 from tests.training.conftest import Laboratory, newest, rows
 
 THREE: dict[str, Any] = {

@@ -24,11 +24,11 @@ from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
-from lossrun.training.resumable import resuming
-from lossrun.training.resume import resume_at
+from lossrun.training.process.stopping import Request
 from lossrun.training.session import Session
-from lossrun.training.start import begin, prepare
-from lossrun.training.stopping import Request
+from lossrun.training.starting.resumable import resuming
+from lossrun.training.starting.resume import resume_at
+from lossrun.training.starting.start import begin, prepare
 from tests.training.conftest import REGRESSION, Laboratory, newest, rows
 
 SMALL: dict[str, Any] = {

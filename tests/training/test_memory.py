@@ -17,9 +17,9 @@ from lossrun.lint import machine
 from lossrun.replay.trees import leaves
 from lossrun.steps.evaluate import Scorer, reading_of
 from lossrun.steps.seed_group import LoneSeed, gather, minimised
-from lossrun.training import memory
 from lossrun.training.build import optimizer
-from lossrun.training.start import prepare
+from lossrun.training.process import memory
+from lossrun.training.starting.start import prepare
 from tests.training.conftest import Laboratory
 
 CPU = torch.device("cpu")

@@ -204,7 +204,7 @@ def test_too_little_memory_is_an_error_in_python_too(
 
 
 def test_a_disk_too_small_is_told_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lossrun.training.start.disk_usage", lambda path: type("Usage", (), {"free": 5000}))
+    monkeypatch.setattr("lossrun.training.starting.start.disk_usage", lambda path: type("Usage", (), {"free": 5000}))
     config = {**CONFIG, "dataset": "synthetic_regression", "model": {"name": "mlp", "hidden": [100]}}
     with pytest.raises(RunError, match=r"checkpoints of this run take at least .* 5\.0 kB are free"):
         lossrun.train(config, runs_dir=tmp_path / "a" / "runs")

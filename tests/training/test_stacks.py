@@ -18,11 +18,11 @@ from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training import finish, saving
 from lossrun.training.loop import train
-from lossrun.training.resumable import resuming
+from lossrun.training.process.stopping import Request
 from lossrun.training.session import Session
-from lossrun.training.stacks import begin_stack, folder_of, has_left, held, is_begun, resume_stack
-from lossrun.training.start import prepare_stack
-from lossrun.training.stopping import Request
+from lossrun.training.starting.resumable import resuming
+from lossrun.training.starting.stacks import begin_stack, folder_of, has_left, held, is_begun, resume_stack
+from lossrun.training.starting.start import prepare_stack
 from tests.training.conftest import REGRESSION, KilledError, Laboratory, assert_same_bits, newest, rows
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import lossrun
-from lossrun.training.stopping import Request, listening
+from lossrun.training.process.stopping import Request, listening
 from tests.training.conftest import REGRESSION
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of Unix")

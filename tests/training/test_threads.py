@@ -10,9 +10,9 @@ from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.inference.scoring import score
 from lossrun.records import recorded
-from lossrun.training import threads
 from lossrun.training.loop import train
-from lossrun.training.start import begin, prepare
+from lossrun.training.process import threads
+from lossrun.training.starting.start import begin, prepare
 from tests.training.conftest import REGRESSION, Laboratory
 
 SMALL = {**REGRESSION, "epochs": 2}

@@ -18,13 +18,14 @@ from lossrun.records.best_weights import in_old_files, recorded_best
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.history import Written
 from lossrun.shell import option_set, run_command
-from lossrun.training import build, environment
+from lossrun.training import build
 from lossrun.training.criteria import criteria_of, renew
-from lossrun.training.isolation import isolated
-from lossrun.training.resumable import Resumable
+from lossrun.training.process import environment
+from lossrun.training.process.isolation import isolated
 from lossrun.training.session import Session, scheduled_rate
-from lossrun.training.stacks import cut_out_of_stack
-from lossrun.training.start import Prepared, copy_own_files, environment_of, session_of
+from lossrun.training.starting.resumable import Resumable
+from lossrun.training.starting.stacks import cut_out_of_stack
+from lossrun.training.starting.start import Prepared, copy_own_files, environment_of, session_of
 from lossrun.training.state import keep_as_best, restore
 
 _ELSEWHERE: Final = "end other programs, or go on where there is more"

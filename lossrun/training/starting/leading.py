@@ -19,7 +19,7 @@ from lossrun.processes import Processes
 from lossrun.records.checkpoints import from_bytes, to_bytes
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.step import Step
-from lossrun.training.isolation import isolated
+from lossrun.training.process.isolation import isolated
 from lossrun.training.session import Session
 from lossrun.training.state import capture, restore
 

@@ -25,10 +25,10 @@ from lossrun.records.provenance import prepared as form
 from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
-from lossrun.training.isolation import isolated
+from lossrun.training.process.isolation import isolated
 from lossrun.training.saving import save
 from lossrun.training.session import Session
-from lossrun.training.start import Prepared, environment_of, session_of
+from lossrun.training.starting.start import Prepared, environment_of, session_of
 from lossrun.training.state import cut_out, restore
 
 FOLDER: Final = "stacks"

@@ -36,17 +36,18 @@ from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts
 from lossrun.steps.seed_group import SeedGroup
 from lossrun.steps.step import Step
-from lossrun.training import build, environment
+from lossrun.training import build
 from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.grouping import Grouping, choose_grouping, may_be_side_by_side, seed_groups, training_step
-from lossrun.training.isolation import isolated
-from lossrun.training.leading import NOWHERE, LeadingStep, follow
 from lossrun.training.preflight.first_batch import check_first_batch, check_recording, own_layers
 from lossrun.training.preflight.hidden_state import check_hidden_state
-from lossrun.training.resumable import Resumable
+from lossrun.training.process import environment
+from lossrun.training.process.isolation import isolated
+from lossrun.training.process.threads import threads_of
 from lossrun.training.session import MemberRun, Session
+from lossrun.training.starting.leading import NOWHERE, LeadingStep, follow
+from lossrun.training.starting.resumable import Resumable
 from lossrun.training.state import capture
-from lossrun.training.threads import threads_of
 
 MOST_COUNTED: Final = 1000  # more classes than these are not counted in run.json
 

@@ -21,13 +21,13 @@ from lossrun.records.files.digests import with_unix_lines
 from lossrun.records.provenance import original_data, whereabouts
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
-from lossrun.training import environment
 from lossrun.training.criteria import criteria_of, renew
 from lossrun.training.events import EpochRecord, RunFinished
-from lossrun.training.isolation import isolated
 from lossrun.training.loop import train
+from lossrun.training.process import environment
+from lossrun.training.process.isolation import isolated
 from lossrun.training.session import Session
-from lossrun.training.start import environment_of, prepare_stack, session_of
+from lossrun.training.starting.start import environment_of, prepare_stack, session_of
 from lossrun.training.state import capture, restore
 
 # What two trainings of the same steps may differ in: wall times, and where the run and its history lie.

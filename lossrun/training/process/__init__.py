@@ -1,0 +1,1 @@
+"""The process that trains: its environment, threads, memory, signals and clock, and the world it keeps from others."""
