@@ -14,6 +14,7 @@ from lossrun.config import SourcedConfig
 from lossrun.data import default_data_dir
 from lossrun.experiment import load_experiment
 from lossrun.processes import require_one_process
+from lossrun.shell import command
 
 if TYPE_CHECKING:
     from lossrun.training.session import Session
@@ -37,7 +38,9 @@ def train(
     Raises:
         LossrunError: One of its kinds. Ctrl-C raises KeyboardInterrupt; the last checkpoint stays.
     """
-    require_one_process("lossrun.train trains in one process", "`torchrun -m lossrun train CONFIG` trains in several")
+    require_one_process(
+        "lossrun.train trains in one process", f"`torchrun -m {command('train', 'CONFIG')}` trains in several"
+    )
     reading = config_of(config, overrides)
     with _apart(reading):
         experiment = load_experiment(reading, data_folder(data_dir))
@@ -69,7 +72,9 @@ def resume(
         overrides: Changes of the config, as in `train`.
         data_dir: The folder of the datasets; by default the one that the run last used.
     """
-    require_one_process("lossrun.resume trains in one process", "`torchrun -m lossrun resume RUN` trains in several")
+    require_one_process(
+        "lossrun.resume trains in one process", f"`torchrun -m {command('resume', 'RUN')}` trains in several"
+    )
     from lossrun.training.starting.resumable import resuming
     from lossrun.training.starting.resume import resume_at
     from lossrun.training.starting.start import prepare

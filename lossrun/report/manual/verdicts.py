@@ -21,12 +21,18 @@ SECTIONS: Final = (
     ("verdicts-plan", "How many seeds are needed"),
 )
 
-_CI: Final = """\
-# .github/workflows/model.yml, the last steps of a job
-- run: lossrun train baseline.yaml --name baseline --set seeds=10 --quiet
-- run: lossrun train candidate.yaml --name candidate --set seeds=10 --quiet
-- run: lossrun compare baseline candidate --metric accuracy --require not-worse --margin 0.005
-"""
+_CI: Final = "\n- run: ".join(
+    (
+        "# .github/workflows/model.yml, the last steps of a job",
+        command("train", "baseline.yaml", "--quiet", set_=["seeds=10"], options={"--name": "baseline"}),
+        command("train", "candidate.yaml", "--quiet", set_=["seeds=10"], options={"--name": "candidate"}),
+        command(
+            "compare",
+            *("baseline", "candidate"),
+            options={"--metric": "accuracy", "--require": "not-worse", "--margin": 0.005},
+        ),
+    )
+)
 
 
 def verdict_sections() -> Iterator[Markup]:

@@ -6,6 +6,7 @@ from lossrun.catalog.schedules import moves
 from lossrun.script.lines import rates
 from lossrun.script.lines.script_input import TITLES, ScriptInput
 from lossrun.script.lines.text import number
+from lossrun.shell import command
 
 
 def heading(experiment: ScriptInput, framework: str, packages: list[str]) -> str:
@@ -23,7 +24,7 @@ def heading(experiment: ScriptInput, framework: str, packages: list[str]) -> str
     seeds = len(config.seeds)
     one = f" It trains the first of {seeds} seeds; change SEED for the others." if seeds > 1 else ""
     text = (
-        f"The experiment of {experiment.source}, written by `lossrun script`. {same}{one} "
+        f"The experiment of {experiment.source}, written by `{command('script')}`. {same}{one} "
         f"Needs {', '.join(packages[:-1])} and {packages[-1]}."
     )
     if framework == "keras":
