@@ -308,7 +308,7 @@ CONTRADICTIONS = [
     ("adamax", {"betas": [0.9, 0.99, 0.999]}, "betas has 3 numbers; expected 2"),
     ("muon", {"ns_coefficients": [1.0, 2.0]}, "ns_coefficients has 2 numbers; expected 3"),
     ("muon", {"adamw_betas": []}, "adamw_betas has 0 numbers; expected 2"),
-    ("rprop", {"step_size_min": 2.0, "step_size_max": 1.0}, "expected the first to be the smaller"),
+    ("rprop", {"step_size_min": 2.0, "step_size_max": 1.0}, "step_size_min 2 is above step_size_max 1"),
 ]
 
 

@@ -14,6 +14,7 @@ PLAIN: dict[str, Any] = {
     "optimizer": "adam",
     "learning_rate": 1e-3,
     "epochs": 1,
+    "lint": {"too_few_steps": "off"},
 }
 
 
