@@ -41,6 +41,7 @@ STEADY: Final = 0.9
 MOST_UNITS: Final = 0.7
 VANISHED: Final = 1e-3
 _SHORT: Final = Window(0)
+_CURED_BY_STOPPING: Final = ("unfinished", "overfitting")
 _PLATEAUS: Final = ("chance", "constant", "stuck")
 
 
@@ -183,9 +184,9 @@ def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> 
         return found
     samples = len(look.replica.parts.validation or ())
     found = how_it_ended(dict(seen.row), health, seen.floors, look, samples)
-    # Early stopping found that more epochs would not help.
+    # Early stopping found that more epochs would not help, and has ended the overfitting.
     if seen.row["epoch"] < seen.window.planned:
-        return ("", nan) if found[0] == "unfinished" else found
+        return ("", nan) if found[0] in _CURED_BY_STOPPING else found
     little = seen.window.is_full(tuple(health.losses)) and seen.row["train_loss"] > LITTLE * seen.floors.constant > 0
     if not found[0] and little and seen.known and another_rate_got_further(seen.known, seen.row["train_loss"]):
         return "unfinished", seen.floors.constant

@@ -29,7 +29,7 @@ _CI: Final = "\n- run: ".join(
         command(
             "compare",
             *("baseline", "candidate"),
-            options={"--metric": "accuracy", "--require": "not-worse", "--margin": 0.005},
+            options={"--require": "not-worse", "--margin": 0.005},
         ),
     )
 )
