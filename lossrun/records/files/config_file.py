@@ -9,6 +9,7 @@ import yaml
 from lossrun.errors import RunError
 from lossrun.files import read_regular
 
+DEEPEST: Final = 200  # levels of lists and mappings; no config of ours has nearly as many
 HEADING: Final = "# The resolved config of this run, every default written out. To change the run: `resume --set`.\n"
 
 
@@ -54,6 +55,7 @@ def parsed(path: Path, text: bytes) -> dict[str, Any]:
     """
     try:
         config = _loaded(text.decode("utf-8-sig"))
+        _check_depth(config)
     # ValueError: bytes that are no text, a number of thousands of digits, a date that does not exist.
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise RunError(f"cannot read {path}: {error}; the file is damaged: restore it from a copy") from error
@@ -71,6 +73,21 @@ def _loaded(text: str) -> Any:
     except yaml.YAMLError:
         # libyaml refuses half of a surrogate pair, which stands for a byte in a file's name.
         return yaml.load(text, Loader=yaml.SafeLoader)
+
+
+def _check_depth(tree: Any) -> None:
+    """Raise YAMLError for a tree too deep to be one of ours. How deep libyaml itself goes depends on its version."""
+    level = [tree]
+    for _ in range(DEEPEST):
+        level = [
+            item
+            for node in level
+            if isinstance(node, dict | list)
+            for item in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return
+    raise yaml.YAMLError("lists and mappings are nested too deeply")
 
 
 def _looks_like_a_number(text: str) -> bool:
