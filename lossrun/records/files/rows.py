@@ -140,7 +140,9 @@ class Rows(Sequence[Row]):
 
 
 def _column(values: Sequence[Any]) -> Column:
-    if kind := _KINDS.get(type(values[0])):
+    kind = _KINDS.get(type(values[0]))
+    # A double would round an integer beyond 2^53 without a word.
+    if kind and (kind != "d" or int not in set(map(type, values))):
         # Packing first is twice as fast. It fails for a float after an integer, an integer beyond 64 bits, None, or
         # text.
         with suppress(struct_error, OverflowError):

@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lossrun.records.files.rows import Rows
@@ -19,6 +19,7 @@ SIMILAR = st.lists(st.fixed_dictionaries({"epoch": st.integers(0, 9), "loss": st
 
 
 @given(rows=st.one_of(ROWS, SIMILAR), cut=st.integers(0, 12))
+@example(rows=[{"a": 0.0}, {"a": 2**53 + 1}], cut=0)
 def test_it_is_the_sequence_of_its_rows(rows: list[dict[str, object]], cut: int) -> None:
     """However they were added, alike or not. True equals 1 and 1.0, and "nan" is what a file calls no number."""
     rows = [{key: value for key, value in row.items() if value not in ("nan", "inf", "-inf")} for row in rows]
