@@ -19,7 +19,7 @@ from lossrun.data import default_data_dir
 from lossrun.records import history, ledger, recorded
 from lossrun.records.files import strict_json
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.run_directory import RunDirectory, create
+from lossrun.records.run_directory import RunDirectory, create, file_contents
 
 # Several processes on a core each: a second thread in each of them would only wait for the first of another. Set here,
 # because the conftest of a folder named on the command line imports torch, which reads it, before any hook runs.
@@ -179,6 +179,15 @@ def data_dirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def nothing_waits_for_the_disk() -> Iterator[None]:
+    """fsync does nothing: it counts when the power fails, which no test can see, and a run waits for it twenty times.
+    Tests of what is synced, and in which order, put their own in its place; `tests/crash/power.py` cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def heeded_signals() -> Iterator[None]:
     """Heed signals that whoever started the tests ignores, as nohup and a shell's `&` do: the commands that the tests
     start would inherit that, and never stop."""
@@ -279,18 +288,18 @@ def write_run(
     settings = CONFIG | {"name": name} | dict(config or {})
     when = datetime(2026, 11, 21, 1, 45, tzinfo=UTC) + timedelta(seconds=len(list(runs_dir.glob("*"))))
     facts = ENVIRONMENT | dict(environment or {})
-    run = create(runs_dir, name, config=settings, environment=facts, when=when)
-    ledger.start(run.ledger_path, settings, facts)
+    files = file_contents(settings, facts)
+    run = create(runs_dir, name, files, when=when)
+    events = [ledger.started(settings, files["config.yaml"], facts)]
     done = settings["epochs"] if epochs_done is None else epochs_done
     usual = {"learning_rate": 0.1, "grad_norm": 1.0, "seconds": 0.5, "train_seconds": 0.4}
-    for epoch in range(1, done + 1):
-        history.append(
-            run.history_path,
-            [
-                {"epoch": epoch, "step": 3 * epoch, "seed": seed, **rows(epoch, seed), **usual}
-                for seed in settings["seeds"]
-            ],
-        )
+    every = [
+        {"epoch": epoch, "step": 3 * epoch, "seed": seed, **rows(epoch, seed), **usual}
+        for epoch in range(1, done + 1)
+        for seed in settings["seeds"]
+    ]
+    if every:
+        history.append(run.history_path, every)
     if finish:
         seeds = {
             str(seed): {
@@ -300,7 +309,8 @@ def write_run(
             }
             for seed in settings["seeds"]
         }
-        ledger.append(run.ledger_path, "finished", epoch=done, seeds=seeds, seconds=done * 0.5)
+        events.append(("finished", {"epoch": done, "seeds": seeds, "seconds": done * 0.5}))
+    ledger.append_all([(run.ledger_path, events)])
     return run
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from lossrun.errors import RunError
 from lossrun.records import formats
-from lossrun.records.files import config_file, durable, json_lines, strict_json
+from lossrun.records.files import durable, json_lines, strict_json
 from lossrun.records.files.digests import DAMAGED, DIGITS, Beginning, of_text, with_unix_lines
 
 _SEAL: Final = b', "digest": "%s"}'
@@ -48,15 +48,11 @@ def lines(events: Iterable[tuple[str, Mapping[str, Any]]], before: bytes = b"") 
     return found
 
 
-def start(path: Path, config: Mapping[str, Any], environment: Mapping[str, Any], **facts: Any) -> None:
-    """Add `started`, with the content of config.yaml and run.json, to check these against whenever the run is read."""
-    append_all([(path, [started(config, config_file.dumps(config).encode(), environment, **facts)])])
-
-
 def started(
     config: Mapping[str, Any], text: bytes, environment: Mapping[str, Any], **facts: Any
 ) -> tuple[str, dict[str, Any]]:
-    """Return the event `started` with its facts. `text`: the content of config.yaml."""
+    """Return the event `started`, with the content of config.yaml and run.json, to check these against whenever the run
+    is read. `text`: the bytes of config.yaml."""
     own = {"config": dict(config), "config_digest": of_text(text), "environment": dict(environment)}
     return "started", {**facts, **own}
 

@@ -85,19 +85,19 @@ class RunDirectory:
 def create(
     runs_dir: Path,
     name: str,
+    files: Mapping[str, bytes],
     *,
-    config: Mapping[str, Any],
-    environment: Mapping[str, Any],
     when: datetime | None = None,
     begin: Callable[[RunDirectory], object] = lambda run: None,
     stamped: bool = True,
 ) -> RunDirectory:
-    """Create a run directory `<UTC time>-<name>`, or `<name>` unless `stamped`, with config.yaml and run.json.
+    """Create a run directory `<UTC time>-<name>`, or `<name>` unless `stamped`, with these files.
 
     It is built under a hidden name and then renamed, so that nobody sees half of it. If the name is taken, it gets -2,
     -3, and so on.
 
     Args:
+        files: The content of each, of config.yaml and run.json at least: see `file_contents`.
         begin: Writes further files into the new directory.
 
     Raises:
@@ -110,7 +110,7 @@ def create(
             durable.make_directory(runs_dir)
             new = RunDirectory(hidden)
             new.checkpoints.mkdir(parents=True)
-            for file, content in file_contents(config, environment).items():
+            for file, content in files.items():
                 durable.write(hidden / file, content)
             begin(new)
             durable.sync_directory(hidden)

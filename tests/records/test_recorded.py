@@ -2,13 +2,13 @@ import pytest
 
 from lossrun.errors import RunError
 from lossrun.records import history, ledger, recorded
-from lossrun.records.run_directory import RunDirectory, create
+from lossrun.records.run_directory import RunDirectory, create, file_contents
 from tests.conftest import CONFIG
 
 
 @pytest.fixture
 def run(tmp_path) -> RunDirectory:
-    return create(tmp_path, "a", config=CONFIG | {"epochs": 10, "seed": 3, "seeds": 2}, environment={"threads": 2})
+    return create(tmp_path, "a", file_contents(CONFIG | {"epochs": 10, "seed": 3, "seeds": 2}, {"threads": 2}))
 
 
 def finish(run: RunDirectory) -> None:
@@ -58,7 +58,7 @@ def test_more_epochs_count_as_an_extension_only_after_the_end(run):
 
 @pytest.mark.parametrize(("seeds", "expected"), [(None, (3,)), (2, (3, 4)), ([7, 5], (7, 5))])
 def test_a_recorded_run_knows_its_seeds(tmp_path, seeds, expected):
-    run = create(tmp_path, "a", config=CONFIG | {"seed": 3, "seeds": seeds}, environment={})
+    run = create(tmp_path, "a", file_contents(CONFIG | {"seed": 3, "seeds": seeds}, {}))
     assert recorded.load(run.path).seeds == expected
 
 

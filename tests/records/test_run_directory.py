@@ -9,23 +9,20 @@ from hypothesis import strategies as st
 from lossrun.errors import RunError
 from lossrun.records import run_directory
 from lossrun.records.files import config_file
-from lossrun.records.run_directory import all_runs, create, find, slug
+from lossrun.records.run_directory import all_runs, create, file_contents, find, slug
 
 WHEN = datetime(2026, 11, 21, 1, 45, tzinfo=UTC)
 
 
 def make(runs_dir: Path, name: str, minutes: int = 0) -> Path:
-    return create(
-        runs_dir, name, config={"loss": {"name": "mse"}}, environment={}, when=WHEN + timedelta(0, minutes)
-    ).path
+    return create(runs_dir, name, file_contents({"loss": {"name": "mse"}}, {}), when=WHEN + timedelta(0, minutes)).path
 
 
 def test_a_run_directory_is_named_by_time_and_name_and_holds_its_two_files(tmp_path):
     run = create(
         tmp_path / "runs",
         "MNIST mlp",
-        config={"dataset": {"name": "mnist"}, "learning_rate": 1e-5},
-        environment={"threads": 2, "share": float("inf")},
+        file_contents({"dataset": {"name": "mnist"}, "learning_rate": 1e-5}, {"threads": 2, "share": float("inf")}),
         when=datetime.fromisoformat("2026-11-21T02:45:00+01:00"),
     )
     assert run.path == tmp_path / "runs" / "20261121-014500-mnist-mlp"

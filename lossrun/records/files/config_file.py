@@ -13,25 +13,37 @@ DEEPEST: Final = 200  # levels of lists and mappings; no config of ours has near
 HEADING: Final = "# The resolved config of this run, every default written out. To change the run: `resume --set`.\n"
 
 
-class _Dumper(yaml.SafeDumper):
+class _Representer(yaml.representer.SafeRepresenter):
     """Writes what YAML 1.1 and 1.2 read in the same way, without anchors, which lossrun's reader refuses."""
 
     def ignore_aliases(self, _: Any) -> bool:
         return True
 
 
-def _represent_str(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+class _Dumper(_Representer, yaml.SafeDumper):
+    """The emitter in Python."""
+
+
+class _FastDumper(_Representer, getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """The emitter of libyaml, where PyYAML was built with it: a quarter of the time."""
+
+
+def _represent_str(dumper: yaml.representer.SafeRepresenter, text: str) -> yaml.ScalarNode:
     # Without quotes, PyYAML writes some control characters so that they are read back as blanks.
     style = '"' if not text.isprintable() else "'" if _looks_like_a_number(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _represent_str)
+_Representer.add_representer(str, _represent_str)
 
 
 def dumps(config: Mapping[str, Any]) -> str:
     """Return the text of the file, with keys in the config's order."""
-    return HEADING + yaml.dump(dict(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    try:
+        return HEADING + _dumped(config, _FastDumper)
+    except UnicodeEncodeError:
+        # libyaml refuses half of a surrogate pair, which stands for a byte in a file's name.
+        return HEADING + _dumped(config, _Dumper)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -62,6 +74,10 @@ def parsed(path: Path, text: bytes) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise RunError(f"{path} is not a mapping; the file is damaged: restore it from a copy")
     return config
+
+
+def _dumped(config: Mapping[str, Any], dumper: type) -> str:
+    return yaml.dump(dict(config), Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _loaded(text: str) -> Any:

@@ -162,12 +162,14 @@ def begin(prepared: Prepared, runs_dir: Path, directory: str | None = None) -> I
     _refuse_full_disk(prepared, runs_dir)
     facts = {"id": secrets.token_hex(8), **environment_of(prepared, runs_dir)}
     config = prepared.config.to_mapping()
+    files = run_directory.file_contents(config, facts)
     sessions: list[Session] = []
 
     def write_beginning(run: RunDirectory) -> None:
         session = session_of(prepared, [run], [facts["id"]])
         digest = _keep_what_prediction_needs(prepared, run)
-        ledger.start(run.ledger_path, config, facts, epochs=prepared.config.epochs, preparation=digest)
+        more = {"epochs": prepared.config.epochs, "preparation": digest}
+        ledger.append_all([(run.ledger_path, [ledger.started(config, files["config.yaml"], facts, **more)])])
         session.step.publish()
         checkpoints.save(run.checkpoints, 0, capture(session), prepared.config.checkpoint.keep)
         sessions.append(session)
@@ -176,8 +178,7 @@ def begin(prepared: Prepared, runs_dir: Path, directory: str | None = None) -> I
         run = run_directory.create(
             runs_dir,
             directory or prepared.config.run_name,
-            config=config,
-            environment=facts,
+            files,
             begin=write_beginning,
             stamped=directory is None,
         )
