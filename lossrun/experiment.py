@@ -91,7 +91,7 @@ def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool, loaded: Exp
         if trains:
             _refuse_too_large(reading, known)
 
-    def load(seed: int) -> Data:
+    def load(seed: int, most: int | None = None) -> Data:
         own_split = dataset.parameters.get("split_seed") == "seed" or config.resampling
         if loaded is not None and not own_split and _same_data(reading, data_dir, loaded):
             return next(iter(loaded.data.values()))
@@ -104,6 +104,7 @@ def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool, loaded: Exp
             resample=resample(config, seed),
             ignored=ignored,
             precision=reading.config.precision,
+            most=most,
         )
 
     data = _by_seed(config, load)
@@ -115,17 +116,27 @@ def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool, loaded: Exp
     return _checked(reading, splits, data, data_dir)
 
 
-def _by_seed(config: Config, load: Callable[[int], Data]) -> dict[int, Data]:
-    """Load the data of each seed; seeds of one split share an object."""
+def _by_seed(config: Config, load: Callable[..., Data]) -> dict[int, Data]:
+    """Load the data of each seed; seeds of one split share an object.
+
+    All seeds take the same steps, so all splits train on as many samples. Whole groups, and folds without validation
+    data, cannot always be divided like that; then samples of the larger training parts are left out.
+    """
     if config.dataset.parameters.get("split_seed") == "seed":
-        return {seed: load(seed) for seed in config.seeds}
-    if not config.resampling:
+        split_of = {seed: seed for seed in config.seeds}
+    elif config.resampling:
+        split_of = {seed: config.split_of(seed) for seed in config.seeds}
+    else:
         return dict.fromkeys(config.seeds, load(config.seeds[0]))
     of_split: dict[int, Data] = {}
-    for seed in config.seeds:
-        if config.split_of(seed) not in of_split:
-            of_split[config.split_of(seed)] = load(seed)
-    return {seed: of_split[config.split_of(seed)] for seed in config.seeds}
+    for seed, split in split_of.items():
+        if split not in of_split:
+            of_split[split] = load(seed)
+    least = min(len(data.train) for data in of_split.values())
+    for seed, split in split_of.items():
+        if len(of_split[split].train) > least:
+            of_split[split] = load(seed, most=least)
+    return {seed: of_split[split] for seed, split in split_of.items()}
 
 
 def resample(config: Config, seed: int) -> Resample | None:

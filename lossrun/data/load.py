@@ -17,7 +17,7 @@ from lossrun.data.samples.hashing import part_digest
 from lossrun.data.samples.input_scale import input_scale
 from lossrun.data.samples.repeated import repeated_samples
 from lossrun.data.samples.sample_weights import weight_notes
-from lossrun.data.samples.splits import Resample, drawn_sizes, fold_of, held_out
+from lossrun.data.samples.splits import Resample, draw, drawn_sizes, fold_of, held_out
 from lossrun.data.samples.streams import DataStream
 from lossrun.data.samples.target_scale import target_scale
 from lossrun.data.samples.targets import VOID
@@ -39,6 +39,7 @@ def load(
     resample: Resample | None = None,
     precision: str = "float32",
     ignored: str | float | None = None,
+    most: int | None = None,
 ) -> Data:
     """Read, split, fill, corrupt, check, scale and hash a dataset, in this order.
 
@@ -51,6 +52,7 @@ def load(
         resample: Which of several splits or folds.
         precision: The precision of the model, in which different numbers may become equal.
         ignored: The label whose samples the loss ignores; they are left out if it is no class.
+        most: How many samples to train on at most, so that all splits train on as many; the others are left out.
 
     Raises:
         DataError: If the data are missing, damaged, or do not fit the parameters.
@@ -63,7 +65,9 @@ def load(
     if resample and resample.way == "splits":
         split_seed = resample.seed
     official = name in IMAGE_SETS
-    parts, drawn = _split(source, parameters, split_seed, resample, is_own=":" in name, is_official=official)
+    parts, drawn, surplus = _split(
+        source, parameters, split_seed, resample, is_own=":" in name, is_official=official, most=most
+    )
     notes += [*drawn, *_void_notes(void, ignored)]
     notes += weight_notes(parts, source.weighted_by, standardized=any(parameters["standardize"].values()))
     means: np.ndarray | None = None
@@ -132,6 +136,7 @@ def load(
         target_scale=scale,
         numbered=source.numbered,
         void=void,
+        surplus=surplus,
         input_scale=input_scale(train.inputs, input_scaling or Scaling.identity(), source.columns),
         repeated=repeated_samples(train, {name: part for name, part in parts.items() if name != "train"}),
     )
@@ -173,8 +178,9 @@ def _split(
     *,
     is_own: bool,
     is_official: bool,
-) -> tuple[dict[str, Part], list[str]]:
-    """Return the parts (train, and validation and test if there are any), and notes.
+    most: int | None = None,
+) -> tuple[dict[str, Part], list[str], int]:
+    """Return the parts (train, and validation and test if there are any), notes, and how many samples are left out.
 
     Parts that the data have themselves are used unless the config says 0; an official test set only if the config names
     it.
@@ -215,9 +221,15 @@ def _split(
     for_test, for_training = for_test | drawn, for_training & ~drawn
     drawn = held_out(source, for_training, validation_size, seed, DataStream.VALIDATION_SPLIT)
     for_validation, for_training = for_validation | drawn, for_training & ~drawn
+    left_out: np.ndarray = np.zeros(len(whole), bool)
+    surplus = 0 if most is None else max(0, int(for_training.sum()) - most)
+    if surplus:
+        rows = np.flatnonzero(for_training)
+        left_out[rows[draw(whole.targets[rows], surplus, source.task, seed, DataStream.LEFT_OUT)]] = True
+        for_training &= ~left_out
     train = whole
     if not for_training.all():
-        indices = [np.flatnonzero(mask) for mask in (for_training, for_validation, for_test)]
+        indices = [np.flatnonzero(mask) for mask in (for_training, for_validation, for_test, left_out)]
         # A user's arrays may be wanted by the user, memory maps cannot be written to, and batches are taken from rows.
         arrays = (whole.inputs, whole.targets, whole.ids, *(() if whole.weights is None else (whole.weights,)))
         ours = not is_own and all(array.flags.writeable and array.flags.c_contiguous for array in arrays)
@@ -231,7 +243,9 @@ def _split(
         for name, size in (("test", test_size), ("validation", validation_size))
         if size and given and given.by == "column"
     ]
-    return {name: part for name, part in parts.items() if part is not None}, notes
+    if surplus:
+        notes.append(f"train: {surplus} sample{'s' * (surplus > 1)} left out, so that all splits train on as many")
+    return {name: part for name, part in parts.items() if part is not None}, notes, surplus
 
 
 def _check_resampling(source: UnsplitData, resample: Resample, *, has_test: bool) -> None:

@@ -39,6 +39,43 @@ def test_folds_test_every_sample_once_and_seeds_of_a_fold_share_its_data() -> No
         assert sorted(np.concatenate(parts)) == list(range(60))
 
 
+GROUPS = [10, 16, 17, 2, 11, 8, 18, 5]  # whole groups of these sizes do not divide alike for every seed
+
+
+def uneven(kind: str, folder: Path) -> dict[str, Any]:
+    """Keys of a config whose splits would have training parts of different sizes."""
+    if kind == "folds":
+        return {"folds": 7, "seeds": 7, "dataset": {**BASE["dataset"], "validation": 0}}
+    numbers = np.random.default_rng(0).normal(size=(sum(GROUPS), 2))
+    groups = np.repeat(np.arange(len(GROUPS)), GROUPS)
+    rows = [f"{x},g{group},{y}" for (x, y), group in zip(numbers.tolist(), groups, strict=True)]
+    (folder / "grouped.csv").write_text("\n".join(["x,group,y", *rows]))
+    keys = {"name": "csv", "path": str(folder / "grouped.csv"), "target": "y", "split": {"groups": "group"}}
+    if kind == "splits":
+        return {"splits": 4, "seeds": 4, "dataset": keys}
+    return {"seeds": [2, 0, 1], "dataset": {**keys, "split_seed": "seed"}}
+
+
+@pytest.mark.filterwarnings("ignore:config. learning_rate. 1e-30")
+@pytest.mark.parametrize("kind", ["folds", "splits", "seeds"])
+def test_all_splits_train_on_as_many_samples_and_each_sample_counts(kind: str, tmp_path: Path) -> None:
+    still = {"learning_rate": 1e-30, "best": {"metric": "train_loss"}}
+    config = {**BASE, **uneven(kind, tmp_path), **still}
+    run = lossrun.train(config, runs_dir=tmp_path / "runs")
+    scored = lossrun.evaluate(run, split="train", per_sample=True)
+    sizes = {seed: sum(row["seed"] == seed for row in scored.rows) for seed in scored.seeds}
+    assert len(set(sizes.values())) == 1
+    # The weights stand still, so the epoch's mean is the mean over all training samples.
+    for row in run.history.rows:
+        assert row["train_loss"] == pytest.approx(scored.seeds[row["seed"]]["loss"], rel=1e-5)
+    data = load_experiment(from_mapping(config, Path()), Path()).data
+    left_out = {seed: one.surplus for seed, one in data.items()}
+    assert any(left_out.values())
+    assert not all(left_out.values())
+    for seed, one in data.items():
+        assert ("so that all splits train on as many" in " ".join(one.notes)) == bool(left_out[seed])
+
+
 def test_splits_differ_and_are_drawn_by_their_first_seed() -> None:
     data = data_of(splits=3, seeds=6)
     assert len({one.hashes["test"] for one in data.values()}) == 3

@@ -130,6 +130,7 @@ class Data:
         target_scale: For a regression, the scale of the targets of all parts, before any corruption.
         numbered: Whether a label is the index of its class, even if classes have names.
         void: The samples left out because their label is ignored and belongs to no class.
+        surplus: The samples left out of the training part because another split has fewer.
         input_scale: The scale of the inputs for the model.
         repeated: As in `DataFacts`.
     """
@@ -154,6 +155,7 @@ class Data:
     target_scale: TargetScale | None = None
     numbered: bool = True
     void: int = 0
+    surplus: int = 0
     input_scale: InputScale | None = None
     repeated: Mapping[str, int] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ class DataStream(IntEnum):
     TEST_SPLIT = 101
     VALIDATION_SPLIT = 102
     FOLDS = 103
+    LEFT_OUT = 104
     LABEL_NOISE = 111
     OUTLIERS = 112
     SYNTHETIC_INPUTS = 121

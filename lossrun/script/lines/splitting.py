@@ -80,7 +80,8 @@ def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -
     dataset, facts, way = experiment.config.dataset, experiment.facts, split_way(experiment)
     named = _named(experiment.data.given) if way == "column" else {}
     own_test, own_validation = ("test" in given or "test" in named), ("val" in given or "val" in named)
-    total = facts.train + (0 if own_validation else facts.validation) + (0 if own_test else facts.test)
+    surplus = experiment.data.surplus
+    total = facts.train + surplus + (0 if own_validation else facts.validation) + (0 if own_test else facts.test)
     sizes = drawn_sizes(
         {key: dataset[key] for key in ("test", "validation")}, total, own_test=own_test, own_validation=own_validation
     )
@@ -107,6 +108,14 @@ def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -
             lines.append(f"w_{short}, w = w[held], w[~held]")
         if way and place < len(cuts) - 1:
             lines.append(f"{NAMES[way]} = {NAMES[way]}[~held]")
+    if surplus:
+        lines += [
+            f"held = hold_out(y, {surplus}, stream={int(DataStream.LEFT_OUT)})  # so that all splits train on as many",
+            "x, y = x[~held], y[~held]",
+        ]
+        if experiment.data.train.weights is not None:
+            lines.append("w = w[~held]")
+        functions.append(HOLD_OUT if facts.task in ("binary", "multiclass") else HOLD_OUT_PLAIN)
     if functions and way != "order":
         by_seed = dataset["split_seed"] == "seed" or experiment.config.splits
         seed = "SEED" if by_seed else dataset["split_seed"]

@@ -90,6 +90,20 @@ def test_a_script_splits_as_the_data_say(
 
 
 @BOTH
+@pytest.mark.parametrize("task", ["regression", "multiclass"])
+def test_a_script_leaves_out_what_other_splits_lack(pair: Make, tmp_path: Path, framework: str, task: str) -> None:
+    """Whole groups leave 63, 63 and 62 samples to train on."""
+    groups = np.repeat(np.arange(8), [10, 16, 17, 2, 11, 8, 18, 5])
+    rows = [f"{x},g{group},{x % 3 if task == 'multiclass' else x / 7}" for x, group in enumerate(groups.tolist())]
+    (tmp_path / "t.csv").write_text("\n".join(["x,group,y", *rows]))
+    dataset = {"name": "csv", "path": "t.csv", "target": "y", "split": {"groups": "group"}, "split_seed": "seed"}
+    loss = "mse" if task == "regression" else "cross_entropy"
+    made = pair(framework, dataset={**dataset, "task": task}, loss=loss, seeds=[0, 1, 2], lint="warn")
+    assert made.examined.data[0].surplus == 1
+    assert_same_data(made, framework)
+
+
+@BOTH
 def test_a_script_reads_another_dialect_as_lossrun_does(pair: Make, tmp_path: Path, framework: str) -> None:
     rows = [f"{i},5;{1 + i}.000,25;{'?' if i % 4 == 0 else i};{'NA' if i % 3 else 'up'}" for i in range(12)]
     (tmp_path / "t.csv").write_text("\n".join(rows))
