@@ -1,7 +1,7 @@
 """Read the dataset `npz`: arrays in a numpy archive. Nothing is ever unpickled."""
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,9 +199,25 @@ def _split_array(parameters: Mapping[str, Any], block: _Block) -> SplitColumn:
             f"dataset.split.{way}: {name} of {block.path} holds {values.dtype} of shape {values.shape}; expected one "
             "number or word for each sample"
         )
+    place = indexed(f"{block.path}: {name}")
+    missing = _without_value(values)
+    if missing.any():
+        row = int(missing.argmax())
+        raise DataError(f"{place((row,))}: {values[row]!s}; the split needs a value for each sample")
     if values.dtype.kind == "M":
-        values = values.astype("datetime64[us]").astype(np.int64)
-    return SplitColumn(way, name, values, lambda row: indexed(f"{block.path}: {name}")((row,)))
+        values = values.astype(np.int64)  # in its own unit: nanoseconds would be equal in any other
+    return SplitColumn(way, name, values, lambda row: place((row,)))
+
+
+def _without_value(values: np.ndarray) -> np.ndarray:
+    """Return which values are missing, bool, (N,): NaN, infinity, not a time, or an empty word."""
+    tests: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "f": lambda numbers: ~np.isfinite(numbers),
+        "M": np.isnat,
+        "U": lambda words: np.char.strip(words) == "",
+    }
+    test = tests.get(values.dtype.kind)
+    return test(values) if test else np.zeros(len(values), bool)
 
 
 @contextmanager

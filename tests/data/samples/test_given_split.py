@@ -294,6 +294,32 @@ def test_arrays_that_split(loaded: Load, tmp_path: Path) -> None:
         loaded("npz", split=split(test="v.npz"), **given)
 
 
+@pytest.mark.parametrize(
+    ("way", "values"),
+    [
+        ("order", np.array([*range(19), np.nan])),
+        ("order", np.array([*range(19), np.inf])),
+        ("groups", np.array([0.0] * 9 + [1.0] * 10 + [np.nan])),
+        ("order", np.array(["2024-01-01"] * 19 + ["NaT"], "datetime64[D]")),
+        ("groups", np.array(["a"] * 10 + ["b"] * 9 + [" "])),
+        ("column", np.array(["train"] * 19 + [""])),
+    ],
+)
+def test_an_array_that_splits_has_a_value_for_each_sample(
+    loaded: Load, tmp_path: Path, way: str, values: np.ndarray
+) -> None:
+    np.savez(tmp_path / "t.npz", x=X, y=Y, by=values)
+    with pytest.raises(DataError, match=r"t\.npz: by\[19\]: .*; the split needs a value for each sample"):
+        loaded("npz", path="t.npz", target="y", inputs="x", task="binary", split=split(**{way: "by"}))
+
+
+def test_times_that_differ_by_nanoseconds_have_an_order(loaded: Load, tmp_path: Path) -> None:
+    when = np.datetime64("2024-01-01", "ns") + np.arange(20)[::-1]
+    np.savez(tmp_path / "t.npz", x=X, y=Y, when=when)
+    data = loaded("npz", path="t.npz", target="y", inputs="x", task="binary", split=split(order="when"))
+    assert ids(data)["test"] == [0, 1, 2, 3]
+
+
 def test_an_archive_without_such_names_wants_a_target(loaded: Load, tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", x=X, y=Y)
     with pytest.raises(DataError, match=r"^dataset\.target: names no array of .*; name one of x, y"):
