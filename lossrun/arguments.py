@@ -29,7 +29,7 @@ OneSeed = Annotated[
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return names of runs and `last`, newest first; after a digit, names of directories. The shell completes paths."""
-    from lossrun.records.run_directory import bare_name
+    from lossrun.records.names import bare_name
 
     folder = Path(ctx.params.get("runs_dir") or os.environ.get("LOSSRUN_RUNS_DIR") or DEFAULT_RUNS)
     if "/" in incomplete:

@@ -14,7 +14,7 @@ from lossrun.analysis.values import metric_names, readings
 from lossrun.catalog import COMPONENTS, find, nearest, nearest_name, why_not
 from lossrun.catalog.parameter import Key, KeyGroup, Nested, Parameter
 from lossrun.errors import UsageError
-from lossrun.records.run_directory import bare_name
+from lossrun.records.names import bare_name
 from lossrun.records.status import Status
 from lossrun.shell import command
 

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 from lossrun.config import Change, Override, SourcedConfig, from_mapping, plain, read
 from lossrun.data import default_data_dir
+from lossrun.records.finding.runs import find
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.run_directory import find
 
 ConfigLike: TypeAlias = str | PathLike[str] | Mapping[str, Any]
 RunLike: TypeAlias = RecordedRun | str | PathLike[str]

@@ -15,8 +15,8 @@ from lossrun.api.given import RunLike, path_of
 from lossrun.api.results import Comparison, DatasetComparison, Run, RunHistory
 from lossrun.errors import RunError
 from lossrun.records import recorded
+from lossrun.records.finding.runs import find_all, is_pattern
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.run_directory import find_all, is_pattern
 
 
 def load(run: RunLike, *, runs_dir: str | PathLike[str] = "runs") -> Run:

@@ -101,7 +101,7 @@ def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "ru
         RunError: If there is no such sweep, or its files are damaged.
     """
     from lossrun.analysis.sweep_result import result_of
-    from lossrun.records.sweep_directory import find_sweep
+    from lossrun.records.finding.sweeps import find_sweep
 
     found = find_sweep(str(path), Path(runs_dir))
     result = result_of(SweepDirectory(found))

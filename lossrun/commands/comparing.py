@@ -118,7 +118,7 @@ def compare(
     from lossrun.analysis.comparison.requirements import check_requirement
     from lossrun.analysis.given_runs import check_at_least_two
     from lossrun.errors import UsageError
-    from lossrun.records.run_directory import is_pattern
+    from lossrun.records.finding.runs import is_pattern
     from lossrun.report.comparison.requirement import enforce
 
     sweep = _sweep(runs, runs_dir) if not tag else None
@@ -233,7 +233,7 @@ def _show_sweep(result: "SweepResult", html: Path | None, *, everything: bool) -
 def _sweep(runs: list[str] | None, runs_dir: Path) -> Path | None:
     """The sweep that a lone argument means; None for anything else."""
     from lossrun.errors import RunError
-    from lossrun.records.run_directory import is_pattern
+    from lossrun.records.finding.runs import is_pattern
     from lossrun.records.sweep_directory import all_sweeps
 
     if not runs or len(runs) != 1 or is_pattern(runs[0]):

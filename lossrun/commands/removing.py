@@ -11,14 +11,14 @@ from lossrun.errors import RunError
 from lossrun.shell import DEFAULT_RUNS
 
 if TYPE_CHECKING:
-    from lossrun.records.leftovers import Leftovers
+    from lossrun.records.removal import Removables
 
 
 def rm(runs: RunNames = None, tag: Tags = None, yes: Yes = False, runs_dir: RunsDir = DEFAULT_RUNS) -> None:
     """Remove runs and sweeps for good, after showing them and asking. A run in progress is never removed."""
     from lossrun.errors import UsageError
-    from lossrun.records.leftovers import whole_runs
-    from lossrun.records.run_directory import is_pattern
+    from lossrun.records.finding.runs import is_pattern
+    from lossrun.records.removal import whole_runs
 
     if not runs and not tag:
         raise UsageError(f"rm needs a run, a pattern such as 'mnist-*', or --tag TAG; {how_to_list(runs_dir)}")
@@ -60,17 +60,17 @@ def gc(
     )
 
 
-def _remove(leftovers: "Leftovers", *, yes: bool) -> None:
+def _remove(found: "Removables", *, yes: bool) -> None:
     """Show what will be removed, ask, and remove it. What cannot be removed is reported, and the rest is removed."""
     from lossrun.errors import LockedError, UsageError
-    from lossrun.records.leftovers import remove
+    from lossrun.records.removal import remove
     from lossrun.report.layout.console import note, stderr, warning
     from lossrun.report.layout.numbers import format_size
-    from lossrun.report.leftovers import print_leftovers
+    from lossrun.report.removables import print_removables
 
     console = stderr()
-    print_leftovers(leftovers, console)
-    if not leftovers.found:
+    print_removables(found, console)
+    if not found.found:
         note(console, "nothing to remove")
         return
     if not yes:
@@ -86,9 +86,9 @@ def _remove(leftovers: "Leftovers", *, yes: bool) -> None:
             note(console, "nothing was removed")
             return
     freed, refused = 0, None
-    for leftover in leftovers.found:
+    for one in found.found:
         try:
-            freed += remove(leftover)
+            freed += remove(one)
         except (LockedError, RunError) as problem:
             warning(console, str(problem))
             refused = problem

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def found_run(run: str, runs_dir: Path) -> Path:
     """Return the directory of a run, and print which run it is if the argument could mean another."""
-    from lossrun.records.run_directory import find
+    from lossrun.records.finding.runs import find
     from lossrun.report.layout.console import note, stderr
 
     _refuse_sweep(run, runs_dir)
@@ -27,7 +27,8 @@ def found_run(run: str, runs_dir: Path) -> Path:
 
 def found_run_or_sweep(spec: str, runs_dir: Path) -> tuple[Path, bool]:
     """The directory that the argument means, and whether it is a sweep; says which where it left room for doubt."""
-    from lossrun.records.sweep_directory import find_run_or_sweep, is_sweep
+    from lossrun.records.finding.sweeps import find_run_or_sweep
+    from lossrun.records.sweep_directory import is_sweep
     from lossrun.report.layout.console import note, stderr
 
     path = find_run_or_sweep(spec, runs_dir)
@@ -54,8 +55,8 @@ def _refuse_sweep(run: str, runs_dir: Path) -> None:
 def _sweep_meant(spec: str, runs_dir: Path) -> Path | None:
     """The sweep that the argument means if it means no run. `last` is the newest run where a run is needed."""
     from lossrun.errors import RunError
-    from lossrun.records.run_directory import find, is_pattern, steps_back
-    from lossrun.records.sweep_directory import beginning_with, named_sweep
+    from lossrun.records.finding.runs import find, is_pattern, steps_back
+    from lossrun.records.finding.sweeps import beginning_with, named_sweep
 
     if (path := named_sweep(spec, runs_dir)) is not None:
         return path
@@ -76,7 +77,7 @@ def found_runs(
     Args:
         specs: Filled with the directory that each argument means, except for patterns.
     """
-    from lossrun.records.run_directory import find_all
+    from lossrun.records.finding.runs import find_all
     from lossrun.report.layout.console import note, stderr
 
     def told(run: str, path: Path) -> None:

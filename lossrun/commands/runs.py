@@ -69,7 +69,8 @@ def ls(
     from lossrun.analysis.runs import Listing, listing
     from lossrun.analysis.selection import chosen, condition, ordered
     from lossrun.analysis.sweep_listing import listed_sweep, listed_sweeps
-    from lossrun.records.run_directory import all_runs, has_tags
+    from lossrun.records.finding.runs import has_tags
+    from lossrun.records.run_directory import all_runs
     from lossrun.records.sweep_directory import begun_runs
     from lossrun.report.layout.console import stderr, stdout, warning
     from lossrun.report.runs import listing_as_csv, listing_as_json, print_listing, print_sweep_line, print_sweeps
@@ -105,8 +106,9 @@ def ls(
 def _sweep_to_list(spec: str, runs_dir: Path) -> "SweepDirectory":
     """The sweep that the argument means; `last` is the newest one. Raises UsageError for a run."""
     from lossrun.errors import UsageError
-    from lossrun.records.run_directory import find, steps_back
-    from lossrun.records.sweep_directory import SweepDirectory, find_sweep
+    from lossrun.records.finding.runs import find, steps_back
+    from lossrun.records.finding.sweeps import find_sweep
+    from lossrun.records.sweep_directory import SweepDirectory
     from lossrun.report.layout.console import note, stderr
     from lossrun.shell import run_command
 
@@ -184,7 +186,7 @@ def plot(
 
     if not runs and not tag:
         raise UsageError(f"plot needs a run, a pattern such as 'mnist-*', or --tag TAG; {how_to_list(runs_dir)}")
-    from lossrun.records.run_directory import is_pattern
+    from lossrun.records.finding.runs import is_pattern
 
     if runs and len(runs) == 1 and not tag and not is_pattern(runs[0]):
         path, is_sweep = found_run_or_sweep(runs[0], runs_dir)

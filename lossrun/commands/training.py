@@ -76,7 +76,7 @@ def train(
 
     experiment = load_experiment(reading, folder_of_data(data_dir))
     if resume_or_start:
-        from lossrun.records.begun import begun
+        from lossrun.records.finding.begun import begun
 
         if path := begun(experiment.config.to_mapping(), experiment.config.run_name, runs_dir):
             _continue(path, [], data_dir, tensorboard, quiet=quiet)

@@ -121,7 +121,7 @@ def _create_note(run: Path, mine: bytes) -> None:
         holder = owner(run)
         if holder is None or not (is_alive(holder) is False or _is_silent(path, holder)):
             break
-        dead = path.with_name(f".{path.name}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}")
+        dead = durable.hidden(path)
         with suppress(FileNotFoundError):
             path.rename(dead)
             taken = read_regular(dead)
@@ -151,7 +151,7 @@ def _is_silent(path: Path, holder: Owner) -> bool:
     """Return whether a process of another host has stopped renewing its note. Only the file server's clock counts."""
     if holder.heartbeat is None or holder.host == socket.gethostname():
         return False
-    clock = path.with_name(f".{path.name}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}")
+    clock = durable.hidden(path)
     try:
         clock.touch()
         return clock.stat().st_mtime - path.stat().st_mtime > MISSED_BEATS * holder.heartbeat

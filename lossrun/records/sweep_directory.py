@@ -11,36 +11,20 @@ stacks/<stack>/step-...: while a stack trains, the state of all its cells in one
 <cell>/: an ordinary run directory.
 """
 
-import os
-import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from lossrun.errors import RunError
 from lossrun.files import LARGE, read_regular
-from lossrun.nearby import nearest_first
-from lossrun.records import ledger
-from lossrun.records.files import config_file, digests, durable, json_lines
+from lossrun.records import ledger, names
+from lossrun.records.files import config_file, digests, durable, json_lines, new_directories
 from lossrun.records.files.digests import DAMAGED
-from lossrun.records.run_directory import (
-    age,
-    all_runs,
-    bare_name,
-    find,
-    is_pattern,
-    is_run,
-    recent,
-    slug,
-    steps_back,
-)
-from lossrun.shell import command
+from lossrun.records.run_directory import is_run
 
 Phase: TypeAlias = Literal["tune", "final"]
-_STAMP: Final = "%Y%m%d-%H%M%S"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,41 +113,23 @@ def create(
         RunError: If the disk refuses.
     """
     text, lines = config_file.dumps(config).encode(), _lines(plan)
-    stamp = f"{datetime.now(UTC):{_STAMP}}"
-    stamped = f"{slug(name)}-{digests.of_bytes(text + lines)[:8]}" if shared else f"{stamp}-{slug(name)}"
-    if shared and is_sweep(runs_dir / stamped):
-        return SweepDirectory(runs_dir / stamped)
-    hidden = runs_dir / f".{stamp}-{slug(name)}.{os.urandom(4).hex()}{durable.TEMPORARY_SUFFIX}"
-    with durable.refusals_of_the_disk(runs_dir / stamped):
+    named = f"{names.slug(name)}-{digests.of_bytes(text + lines)[:8]}"
+    path = runs_dir / (named if shared else names.stamped(name, datetime.now(UTC)))
+
+    def build(hidden: Sequence[Path]) -> None:
+        (new,) = map(SweepDirectory, hidden)
+        durable.write(new.config_path, text)
+        durable.write(new.plan_path, lines)
+        known = {"config_digest": digests.of_bytes(text), "plan_digest": digests.of_bytes(lines)}
+        ledger.append(new.ledger_path, "started", **known, **facts)
+
+    if not (shared and is_sweep(path)):
         try:
-            durable.make_directory(runs_dir)
-            hidden.mkdir()
-            new = SweepDirectory(hidden)
-            durable.write(new.config_path, text)
-            durable.write(new.plan_path, lines)
-            ledger.append(
-                new.ledger_path,
-                "started",
-                config_digest=digests.of_bytes(text),
-                plan_digest=digests.of_bytes(lines),
-                **facts,
-            )
-            durable.sync_directory(hidden)
-            final, number = hidden.with_name(stamped), 1
-            while final.exists() and not shared:
-                number += 1
-                final = hidden.with_name(f"{stamped}-{number}")
-            try:
-                hidden.rename(final)
-            except OSError:
-                if not (shared and is_sweep(final)):
-                    raise
-                shutil.rmtree(hidden)  # another process was faster
-        except BaseException:
-            shutil.rmtree(hidden, ignore_errors=True)
-            raise
-        durable.sync_directory(runs_dir)
-    return SweepDirectory(final)
+            (path,) = new_directories.create([path], build, numbered=not shared)
+        except RunError:
+            if not (shared and is_sweep(path)):
+                raise  # otherwise another process was faster
+    return SweepDirectory(path)
 
 
 def read_plan(sweep: SweepDirectory) -> list[PlannedCell]:
@@ -204,107 +170,14 @@ def extend_plan(sweep: SweepDirectory, cells: Sequence[PlannedCell], event: str,
 
 
 def is_sweep(path: Path) -> bool:
+    """Return whether the two files exist that every sweep has."""
     sweep = SweepDirectory(path)
     return sweep.config_path.is_file() and sweep.plan_path.is_file()
 
 
 def all_sweeps(runs_dir: Path) -> list[Path]:
     """Return every sweep directly in `runs_dir`, oldest first."""
-    if not runs_dir.is_dir():
-        return []
-    return sorted((path for path in runs_dir.iterdir() if not path.name.startswith(".") and is_sweep(path)), key=_age)
-
-
-def _age(path: Path) -> tuple[str, int, str]:
-    return age(path, SweepDirectory(path).config_path.name if is_sweep(path) else "config.yaml")
-
-
-def find_run_or_sweep(spec: str, runs_dir: Path) -> Path:
-    """Return the run or the sweep that `spec` means: `last` counts both, and so does the beginning of a name.
-
-    Raises:
-        RunError: If there is none, or several.
-    """
-    if (sweep := named_sweep(spec, runs_dir)) is not None:
-        return sweep
-    if (back := steps_back(spec)) is not None:
-        return recent(back, sorted([*all_runs(runs_dir), *all_sweeps(runs_dir)], key=_age), runs_dir)
-    begun = beginning_with(spec, runs_dir)
-    try:
-        run = find(spec, runs_dir)
-    except RunError:
-        if len(begun) == 1:
-            return begun[0]
-        if begun:
-            raise _several(spec, begun) from None
-        if is_pattern(spec) or os.sep in spec or not (sweeps := all_sweeps(runs_dir)):
-            raise
-        names = [bare_name(path) for path in sorted([*all_runs(runs_dir), *sweeps], key=_age, reverse=True)]
-        near = nearest_first(spec, list(dict.fromkeys(names)), "run or sweep", "there", words=("last", "last~1"))
-        raise RunError(
-            f"no run or sweep {spec} in {runs_dir}{near}; `{command('ls', runs_dir=runs_dir)}` lists all"
-        ) from None
-    if begun and spec not in (run.name, bare_name(run), str(run)):
-        raise _several(spec, [run, *begun])
-    return run
-
-
-def find_sweep(spec: str, runs_dir: Path) -> Path:
-    """Return the sweep that `spec` means: a path, a name, its beginning, or `last`, the newest sweep.
-
-    Raises:
-        RunError: If there is none, or several.
-    """
-    if (sweep := named_sweep(spec, runs_dir)) is not None:
-        return sweep
-    back, sweeps = steps_back(spec), all_sweeps(runs_dir)
-    if back is not None and back < len(sweeps):
-        return sweeps[-1 - back]
-    begun = beginning_with(spec, runs_dir)
-    if len(begun) > 1:
-        raise _several(spec, begun)
-    if not begun:
-        near = nearest_first(spec, [path.name for path in reversed(sweeps)], "sweep", f"in {runs_dir}")
-        raise RunError(f"no sweep {spec}{near}; `{command('sweep', 'CONFIG', runs_dir=runs_dir)}` starts one")
-    return begun[0]
-
-
-def beginning_with(spec: str, runs_dir: Path) -> list[Path]:
-    """Return the sweeps whose name, with or without the time, begins with `spec`; of one name the newest."""
-    found = [path for path in all_sweeps(runs_dir) if path.name.startswith(spec)]
-    bare = {bare_name(path): path for path in all_sweeps(runs_dir) if bare_name(path).startswith(spec)}
-    return found or list(bare.values())
-
-
-def _several(spec: str, found: Sequence[Path]) -> RunError:
-    listed = "".join(f"\n    {path.name}" for path in found)
-    return RunError(f"{spec} is the beginning of {len(found)} names; write more of the name:{listed}")
-
-
-def named_sweep(spec: str, runs_dir: Path) -> Path | None:
-    """Return the sweep that `spec` means; None if there is none.
-
-    It is a path, a directory's name, or a sweep's name: the newest of it, in its own letters or in the directory's.
-    """
-    if is_sweep(path := Path(spec)):
-        return path
-    sweeps = [path for path in reversed(all_sweeps(runs_dir)) if slug(spec) in path.name]
-    for path in sweeps:
-        if spec == path.name:
-            return path
-    like = re.compile(rf"{re.escape(slug(spec))}(-\d+)?")  # one made within the same second has a number behind it
-    alike = [path for path in sweeps if like.fullmatch(bare_name(path))]
-    exact = (path for path in alike if bare_name(path) == spec or configured_name(SweepDirectory(path)) == spec)
-    return next(exact, None) or next((path for path in alike if bare_name(path) == slug(spec) != slug("")), None)
-
-
-def configured_name(sweep: SweepDirectory) -> str | None:
-    """Return the sweep's name as it was given; None where its config cannot be read."""
-    try:
-        name = config_file.read(sweep.config_path).get("name")
-    except RunError:
-        return None
-    return name if isinstance(name, str) else None
+    return names.oldest_first(runs_dir, is_sweep)
 
 
 def _lines(plan: Sequence[PlannedCell]) -> bytes:

@@ -13,7 +13,7 @@ from lossrun.errors import ConfigError, UsageError
 from lossrun.experiment import Experiment, load_experiment
 from lossrun.lint.rule import Case
 from lossrun.lint.watching import columns, why_not_watched
-from lossrun.records import run_directory
+from lossrun.records import names
 from lossrun.records.provenance.whereabouts import starting_points
 from lossrun.records.sweep_directory import Phase, PlannedCell
 from lossrun.sweeping.cells import Cell, cells_of, pairs_of, tuning_seeds, with_seeds
@@ -32,7 +32,7 @@ def _line(
     phase: Phase, number: int, pair: Mapping[str, Any], changes: Mapping[str, Any], config: Mapping[str, Any]
 ) -> PlannedCell:
     name = "-".join([phase, f"{number:04d}", *map(word, changes.values())])
-    return PlannedCell(run_directory.slug(name), phase, dict(pair), dict(changes), config)
+    return PlannedCell(names.slug(name), phase, dict(pair), dict(changes), config)
 
 
 def tuning_line(

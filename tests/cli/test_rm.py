@@ -8,7 +8,7 @@ import pytest
 
 from lossrun.errors import RunError
 from lossrun.records import ledger, lock
-from lossrun.records.run_directory import find, find_all
+from lossrun.records.finding.runs import find, find_all
 from tests.cli.conftest import Run
 from tests.conftest import write_run
 

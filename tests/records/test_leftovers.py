@@ -1,13 +1,15 @@
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from lossrun.errors import CheckpointError, LockedError, RunError, UsageError
-from lossrun.records import checkpoints, ledger, leftovers, lock, recorded
+from lossrun.records import checkpoints, ledger, lock, recorded
 from lossrun.records.checkpoints import Checkpoint
-from lossrun.records.leftovers import remove, superfluous, whole_runs
+from lossrun.records.leftovers import superfluous
+from lossrun.records.removal import remove, whole_runs
 from lossrun.records.run_directory import RunDirectory
 from tests.conftest import state_of
 
@@ -255,7 +257,7 @@ def test_a_removal_that_is_killed_leaves_what_is_found_again(make, tmp_path, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(leftovers.shutil, "rmtree", killed)
+        patch.setattr(shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             remove(found)
     assert not run.path.exists()

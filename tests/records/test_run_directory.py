@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lossrun.errors import RunError
-from lossrun.records import run_directory
-from lossrun.records.files import config_file
-from lossrun.records.run_directory import all_runs, create, file_contents, find, slug
+from lossrun.records.files import config_file, durable
+from lossrun.records.names import slug
+from lossrun.records.run_directory import all_runs, create, file_contents
 
 WHEN = datetime(2026, 11, 21, 1, 45, tzinfo=UTC)
 
@@ -51,7 +51,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run_directory.durable, "write", full)
+    monkeypatch.setattr(durable, "write", full)
     with pytest.raises(RunError, match="No space left on device"):
         make(tmp_path, "a")
     assert list(tmp_path.iterdir()) == []
@@ -124,48 +124,3 @@ def test_all_runs_are_oldest_first_and_only_runs(tmp_path):
 def test_runs_of_one_second_keep_the_order_they_were_made_in(tmp_path):
     runs = [make(tmp_path, name) for name in ("z", "a", "z")]
     assert all_runs(tmp_path) == runs
-
-
-def test_find_by_path_directory_name_and_recency(tmp_path):
-    first, second = make(tmp_path, "a"), make(tmp_path, "b", minutes=1)
-    assert find(str(first), tmp_path / "nowhere") == first
-    assert find(first.name, tmp_path) == first
-    assert find("last", tmp_path) == second
-    assert find("last~1", tmp_path) == first
-    with pytest.raises(RunError, match="has 2 runs"):
-        find("last~2", tmp_path)
-
-
-def test_a_name_means_its_newest_run(tmp_path):
-    make(tmp_path, "adam")
-    newest = make(tmp_path, "adam", minutes=1)
-    make(tmp_path, "adam-slow", minutes=2)
-    assert find("adam", tmp_path) == newest
-    assert find("Adam", tmp_path) == newest
-
-
-def test_a_beginning_is_enough_where_it_fits_one_name(tmp_path):
-    make(tmp_path, "adam")
-    newest = make(tmp_path, "adam", minutes=1)
-    other = make(tmp_path, "sgd", minutes=2)
-    assert find("ada", tmp_path) == newest
-    assert find(other.name[:-1], tmp_path) == other
-
-
-def test_a_beginning_that_fits_several_lists_them(tmp_path):
-    runs = [make(tmp_path, "adam"), make(tmp_path, "adagrad")]
-    with pytest.raises(RunError) as error:
-        find("ada", tmp_path)
-    assert all(run.name in str(error.value) for run in runs)
-    with pytest.raises(RunError, match="2 runs"):
-        find("20261121", tmp_path)
-
-
-def test_a_wrong_name_is_answered_with_the_nearest(tmp_path):
-    make(tmp_path, "mnist-mlp-adam")
-    with pytest.raises(RunError, match="did you mean mnist-mlp-adam"):
-        find("mnist-mpl-adam", tmp_path)
-    with pytest.raises(RunError, match="lossrun ls"):
-        find("qqq", tmp_path)
-    with pytest.raises(RunError, match=r"no config\.yaml"):
-        find("runs/other", tmp_path)

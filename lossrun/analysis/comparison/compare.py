@@ -24,8 +24,8 @@ from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.shared_seeds import left_out_notes, on_shared_seeds, without_epoch
 from lossrun.analysis.values.splits import splits
 from lossrun.errors import UsageError
+from lossrun.records.names import bare_name
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.run_directory import bare_name
 from lossrun.records.status import Status
 
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from lossrun.analysis.comparison.differences import Difference, letters
 from lossrun.errors import UsageError
+from lossrun.records.names import bare_name
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.run_directory import bare_name
 
 # The keys that say most about a run. Keys that are in neither list come between the two.
 _FIRST: Final = ("loss", "optimizer", "learning_rate", "model", "schedule", "batch_size", "epochs", "early_stopping")

@@ -19,6 +19,11 @@ NO_DIRECTORY_SYNC: Final = frozenset(
 MOST_OPEN: Final = 64  # files at a time; more are not faster, and macOS allows a process only 256
 
 
+def hidden(path: Path) -> Path:
+    """Return a name that nobody has, next to `path`, for what is not complete yet."""
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
+
+
 def replace(path: Path, data: bytes, *, remedy: str = RUN_REMEDY) -> None:
     """Give `path` the content `data` in one step: temporary file, fsync, rename, fsync of the directory.
 
@@ -42,7 +47,7 @@ def replace_all(files: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REMEDY
     opened: list[tuple[Path, BinaryIO]] = []
     try:
         for path, data in files:
-            temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
+            temporary = hidden(path)
             renames.append((temporary, path))
             with refusals_of_the_disk(path, remedy):
                 if opened:
@@ -134,7 +139,7 @@ def write_all(files: Iterable[tuple[Path, bytes]]) -> None:
 
 def put(path: Path, data: bytes) -> None:
     """Give `path` the content `data` in one step, without waiting for the disk: for notes that no crash needs."""
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
+    temporary = hidden(path)
     with refusals_of_the_disk(path):
         try:
             temporary.write_bytes(data)

@@ -1,6 +1,5 @@
 """Find the run that a config has begun already, for batch systems that start the same command again and again."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 from lossrun.records import ledger
 from lossrun.records.files import config_file
 from lossrun.records.files.edits import digest
-from lossrun.records.run_directory import RunDirectory, all_runs, bare_name, slug
+from lossrun.records.names import has_name
+from lossrun.records.run_directory import RunDirectory, all_runs
 
 
 def begun(config: Mapping[str, Any], name: str, runs_dir: Path) -> Path | None:
@@ -21,9 +21,9 @@ def begun(config: Mapping[str, Any], name: str, runs_dir: Path) -> Path | None:
     Raises:
         RunError: If a run of this name is damaged, because it may be the one.
     """
-    like, wanted = re.compile(rf"{re.escape(slug(name))}(-\d+)?"), digest(config)
+    wanted = digest(config)
     for path in reversed(all_runs(runs_dir)):
-        if not like.fullmatch(bare_name(path)):
+        if not has_name(path, name):
             continue
         run = RunDirectory(path)
         started = ledger.recorded_config(ledger.read(run.ledger_path)) or config_file.read(run.config_path)

@@ -3,26 +3,26 @@
 from rich.console import Console
 from rich.text import Text
 
-from lossrun.records.leftovers import Leftovers
+from lossrun.records.removal import Removables
 from lossrun.report.layout.console import is_bounded, print_text, warning
 from lossrun.report.layout.numbers import format_size
 from lossrun.report.layout.text_table import Column, TextTable, print_table
 
 
-def print_leftovers(leftovers: Leftovers, console: Console) -> None:
+def print_removables(removables: Removables, console: Console) -> None:
     """Print what will be removed, one line each, and its total size."""
-    if leftovers.found:
+    if removables.found:
         columns = (
-            Column("what", tuple(one.why for one in leftovers.found), right=False),
-            Column("size", tuple(format_size(one.size) for one in leftovers.found)),
+            Column("what", tuple(one.why for one in removables.found), right=False),
+            Column("size", tuple(format_size(one.size) for one in removables.found)),
         )
-        runs = Column("run", tuple(one.path.name for one in leftovers.found), right=False)
-        table = TextTable("", runs, columns, note=f"total: {format_size(leftovers.size)}")
+        runs = Column("run", tuple(one.path.name for one in removables.found), right=False)
+        table = TextTable("", runs, columns, note=f"total: {format_size(removables.size)}")
         if not is_bounded(console) or table.width <= console.width:
             print_table(console, table)
         else:
-            for one in leftovers.found:
+            for one in removables.found:
                 print_text(console, Text(f"{one.path.name}: {one.why}; {format_size(one.size)}"))
             print_text(console, Text(table.note))
-    for sentence in leftovers.passed_over:
+    for sentence in removables.passed_over:
         warning(console, sentence)

@@ -1,0 +1,1 @@
+"""The runs and sweeps that a user names, or that a config has begun already."""

@@ -1,0 +1,54 @@
+"""What run and sweep directories are called: `<UTC time>-<name>`, and what follows from that."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+_STAMP: Final = "%Y%m%d-%H%M%S"
+_STAMPED: Final = re.compile(r"(?P<stamp>\d{8}-\d{6})-(?P<name>.+)")
+NAMELESS: Final = "run"
+_LONGEST_SLUG: Final = 120  # characters; file systems allow 255 bytes for the whole name
+
+
+def slug(text: str) -> str:
+    """Write `text` with the characters of a run's name: a-z, 0-9, dot, underscore, and dash; "run" if none is left."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9._]+", "-", plain)[:_LONGEST_SLUG].strip("-.") or NAMELESS
+
+
+def bare_name(path: Path) -> str:
+    """Return the run's name without the time; runs from different times may share it."""
+    match = _STAMPED.fullmatch(path.name)
+    return match["name"] if match else path.name
+
+
+def has_name(path: Path, name: str) -> bool:
+    """Return whether a directory was named `name`; those made within one second have a number after the name."""
+    return bool(re.fullmatch(rf"{re.escape(slug(name))}(-\d+)?", bare_name(path)))
+
+
+def stamped(name: str, when: datetime) -> str:
+    """Return the name of a directory that is created at this time."""
+    return f"{when.astimezone(UTC):{_STAMP}}-{slug(name)}"
+
+
+def age(path: Path) -> tuple[str, int, str]:
+    """Return what sorts runs and sweeps, oldest first: the time in the name, then that of a file written only once."""
+    written = 0  # the directory was removed in the meantime
+    for file in ("config.yaml", "sweep.yaml"):
+        with suppress(FileNotFoundError):
+            written = (path / file).stat().st_mtime_ns
+            break
+    match = _STAMPED.fullmatch(path.name)
+    return match["stamp"] if match else f"{datetime.fromtimestamp(written / 1e9, UTC):{_STAMP}}", written, path.name
+
+
+def oldest_first(folder: Path, belongs: Callable[[Path], bool]) -> list[Path]:
+    """Return the directories in `folder` that belong, oldest first; [] if there is no such folder."""
+    if not folder.is_dir():
+        return []
+    return sorted((path for path in folder.iterdir() if not path.name.startswith(".") and belongs(path)), key=age)
