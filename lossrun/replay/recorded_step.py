@@ -16,7 +16,7 @@ from lossrun.replay.descent import Descent, descends, descents, may_be_deferred
 from lossrun.replay.recording import Recording
 from lossrun.steps.randomness import undisturbed
 from lossrun.steps.recorder import Recorder, Replayable
-from lossrun.steps.seed_group import SeedGroup, for_all, gather, minimised
+from lossrun.steps.seed_group import SeedGroup, gather, minimised
 from lossrun.steps.step import SeedGroupStep
 
 
@@ -81,7 +81,7 @@ class RecordedStep(SeedGroupStep):
         self._take_gradients(record)
         losses = group.combined(record.losses)
         self._update(record, rates)
-        return for_all(group, losses)
+        return group.for_all(losses)
 
     def gradient_norm(self) -> Tensor:
         assert self.current is not None

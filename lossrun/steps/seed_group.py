@@ -1,22 +1,17 @@
-"""Seed groups: seeds that are trained together, a lone one or several stacked into tensors with a leading seed axis.
+"""Seed groups: seeds that are trained together, a lone one or several as a stack (`seed_stack.py`).
 
 A seed group says what there is to compute; a step (`step.py`) decides how: operation by operation, or replayed.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
-from torch.overrides import TorchFunctionMode
 
-from lossrun.components.network import Network, activated
 from lossrun.steps.randomness import generator_state, set_generator_state
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Samples
-from lossrun.steps.stack_update import MakeOptimizer, OneRate, OwnRates, StackUpdate
 from lossrun.torch_internals import bare_step
 
 
@@ -89,6 +84,10 @@ class SeedGroup(Protocol):
         """The configured objective of outputs (*axis, N, K), shape `axis`; targets and weights are the same for all."""
         ...
 
+    def for_all(self, values: Tensor) -> Tensor:
+        """Values of shape `axis` as one for each of `replicas`, (seeds,); 0 for a frozen one."""
+        ...
+
 
 class LoneSeed:
     """One seed alone, in its own model and optimizer."""
@@ -143,187 +142,8 @@ class LoneSeed:
         loss: Tensor = self.replica.objective(outputs, targets, weights)
         return loss
 
-
-class SeedStack:
-    """Several seeds computed as one, for little more than the time of a single small model.
-
-    Weights, buffers and optimizer state lie in stacked tensors. Each seed's own model keeps views of its slice, so that
-    evaluation and checkpoints need not know of the stack. The numbers agree with those of lone runs up to rounding, not
-    bit for bit, because batched matrix products add up in another order. The dropout masks of all seeds are drawn from
-    the stream of the first.
-
-    A frozen seed takes its weights along, and leaves the stack once half of it is frozen. Until then its place is
-    computed like the others, because stacking anew costs more; nothing reads what comes out, which may be NaN.
-    """
-
-    def __init__(self, replicas: Sequence[Replica], make_optimizer: MakeOptimizer, *, own_rates: bool = False) -> None:
-        """`replicas` share their data, and their models are lossrun's own. `own_rates`: see `OwnRates`."""
-        self.replicas = replicas
-        self.make_optimizer = make_optimizer
-        self.own_rates = own_rates
-        self.active: Sequence[Replica] = ()
-        self.computed: Sequence[Replica] = ()
-        self.axis: tuple[int, ...] = (0,)
-        self.network = replicas[0].network
-        self.weights: Sequence[Tensor] = ()
-        self.buffers: Sequence[Tensor] = ()
-        self.best: dict[str, Tensor] = {}
-        self.update: Callable[[], object]
-
-    def begin_epoch(self) -> bool:
-        active = [replica for replica in self.replicas if not replica.frozen]
-        computed = still_computed(self.replicas)
-        changed = active != self.active
-        moved = bool(active) and computed != self.computed
-        if changed:
-            self.publish()
-            for place, replica in enumerate(self.computed):
-                if replica.frozen and replica in self.active:
-                    self._take_out(place, replica)
-            self.active = active
-        if moved:
-            self.computed, self.axis = computed, (len(computed),)
-            self._stack(computed)
-        if active:
-            self.orders = torch.stack([replica.order for replica in computed])
-            if changed:
-                # Once: a list as an index would be copied to the device, and waited for, in every step.
-                device = self.orders.device
-                self.places = torch.tensor([self.replicas.index(replica) for replica in active], device=device)
-                self.kept = torch.tensor([computed.index(replica) for replica in active], device=device)
-                self.rated = [self.replicas.index(replica) for replica in computed]
-        return moved
-
-    def set_rates(self, rates: Sequence[float]) -> None:
-        self.rule.set_rates([rates[place] for place in self.rated])
-
-    def publish(self) -> None:
-        """Give the optimizer of each active seed its slice of the state."""
-        for place, replica in enumerate(self.computed):
-            if replica not in self.active:
-                continue
-            for moved, weight in zip(self.rule.moved, replica.weights, strict=True):
-                if state := self.optimizer.state.get(moved):
-                    replica.optimizer.state[weight] = {
-                        name: value.clone() if value.ndim == 0 else value[place] for name, value in state.items()
-                    }
-
-    def keep_best(self, improved: Sequence[Replica]) -> None:
-        """One copy for all of them. The best weights of each seed are views of stacked ones."""
-        if not improved:
-            return
-        present = {**self.parameters, **self.states}
-        if not self.best:
-            self.best = {name: present[name].detach().clone() for name in self.network.state_dict()}
-            for place, replica in enumerate(self.computed):
-                for name, tensor in replica.best_weights.items():
-                    self.best[name][place].copy_(tensor)
-        places = [self.computed.index(replica) for replica in improved]
-        index = torch.tensor(places, device=self.weights[0].device)
-        for name, tensor in self.best.items():
-            tensor.index_copy_(0, index, present[name].detach().index_select(0, index))
-        for place, replica in zip(places, improved, strict=True):
-            replica.best_weights = {name: tensor[place] for name, tensor in self.best.items()}
-
-    def _take_out(self, place: int, replica: Replica) -> None:
-        """Give a seed that is frozen from now on weights, buffers and optimizer state of its own."""
-        for weight in replica.weights:
-            weight.data = weight.data.clone()
-            state = replica.optimizer.state.get(weight, {})
-            replica.optimizer.state[weight] = {name: value.clone() for name, value in state.items()}
-        for name, buffer in self.states.items():
-            _set_buffer(replica.network, name, buffer[place].clone())
-
-    def rows(self, start: int, stop: int) -> Tensor:
-        return self.orders[:, start:stop].reshape(-1)
-
-    def losses(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-        each = (inputs, targets) if weights is None else (inputs, targets, weights)
-        losses: Tensor = self._losses(self.parameters, self.states, *each)
-        return losses
-
-    def combined(self, losses: Tensor) -> Tensor:
-        return losses
-
-    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        preactivations = self._preactivations(self.parameters, self.states, inputs)
-        return activated(preactivations, self.output), preactivations
-
-    def mean_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-        shared = (targets,) if weights is None else (targets, weights)
-        axes = (0, *[None] * len(shared))
-        losses: Tensor = vmap(self.computed[0].objective, in_dims=axes)(outputs, *shared)
-        return losses
-
-    def _stack(self, replicas: Sequence[Replica]) -> None:
-        first = replicas[0]
-        network, objective = first.network, first.objective
-        assert isinstance(network, Network)
-        self.network, self.output = network, network.output
-        self.weights = [
-            torch.stack([weight.detach() for weight in slices]).requires_grad_()
-            for slices in zip(*(replica.weights for replica in replicas), strict=True)
-        ]
-        self.parameters = dict(zip((name for name, _ in network.named_parameters()), self.weights, strict=True))
-        self.states = {
-            name: torch.stack([replica.network.get_buffer(name) for replica in replicas])
-            for name, _ in network.named_buffers()
-        }
-        self.buffers = list(self.states.values())
-        self.best = {}
-        self.rule: StackUpdate = (
-            OwnRates(self.weights, self.make_optimizer, replicas)
-            if self.own_rates
-            else OneRate(self.weights, self.make_optimizer)
-        )
-        self.optimizer, self.update = self.rule.optimizer, self.rule
-        # What they all share, such as a count of steps, is that of a seed that still trains.
-        lead = next(place for place, replica in enumerate(replicas) if not replica.frozen)
-        for position, moved in enumerate(self.rule.moved):
-            states = [replica.optimizer.state.get(replica.weights[position], {}) for replica in replicas]
-            if states[lead]:
-                self.optimizer.state[moved] = {
-                    name: _stacked([state.get(name, value) for state in states], value)
-                    for name, value in states[lead].items()
-                }
-        for place, replica in enumerate(replicas):
-            if replica.frozen:
-                continue  # its place is computed, but no longer the seed
-            for stacked, weight in zip(self.weights, replica.weights, strict=True):
-                weight.data = stacked.data[place]
-            for name, buffer in self.states.items():
-                _set_buffer(replica.network, name, buffer[place])
-
-        def preactivations(parameters: dict[str, Tensor], states: dict[str, Tensor], inputs: Tensor) -> Tensor:
-            body = {name.removeprefix("body."): tensor for name, tensor in (parameters | states).items()}
-            with first.arithmetic(), _LinearInTwo():
-                result: Tensor = functional_call(network.body, body, (inputs,))
-            return result.to(inputs.dtype)
-
-        def loss(
-            parameters: dict[str, Tensor], states: dict[str, Tensor], inputs: Tensor, *targets_and_weights: Tensor
-        ) -> Tensor:
-            outputs = activated(preactivations(parameters, states, inputs), network.output)
-            result: Tensor = objective(outputs, *targets_and_weights)
-            return result
-
-        self._losses = vmap(loss, randomness="different")
-        self._preactivations = vmap(preactivations, in_dims=(0, 0, None))
-
-
-class _LinearInTwo(TorchFunctionMode):
-    """Computes a linear layer as a product and a sum.
-
-    vmap does the same, and multiplies by 1 besides, forward and backward, which takes a tenth of a small step.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is F.linear:
-            inputs, weight, bias = args
-            product = inputs @ weight.t()
-            # Under autocast the product is bfloat16, and so is what a linear layer gives.
-            return product + bias.to(product.dtype)
-        return func(*args, **(kwargs or {}))
+    def for_all(self, values: Tensor) -> Tensor:
+        return values.reshape(-1)
 
 
 def gather(group: SeedGroup, samples: Samples, rows: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -355,29 +175,6 @@ def gradient_norm(group: SeedGroup) -> Tensor:
     return torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0).sqrt()
 
 
-def for_all(group: SeedGroup, values: Tensor) -> Tensor:
-    """Values of shape `axis` as one for each seed, (seeds,); 0 for a frozen one."""
-    if len(group.active) == len(group.replicas):
-        return values.reshape(-1)
-    whole = torch.zeros(len(group.replicas), dtype=values.dtype, device=values.device)
-    assert isinstance(group, SeedStack)  # one alone that is frozen is not computed
-    return whole.index_copy_(0, group.places, values.index_select(0, group.kept))
-
-
-def still_computed(replicas: Sequence[Replica]) -> list[Replica]:
-    """The replicas that a stack computes, which follows from the epochs after which the frozen ones were frozen.
-
-    Frozen ones leave it together, whenever they are at least half of it. So a run that is resumed computes the same
-    replicas as the run that was never stopped, and with them the same bits.
-    """
-    computed = list(replicas)
-    for epoch in sorted({replica.frozen_epoch for replica in replicas if replica.frozen_epoch is not None}):
-        active = [one for one in computed if one.frozen_epoch is None or one.frozen_epoch > epoch]
-        if 2 * len(active) <= len(computed):
-            computed = active
-    return computed
-
-
 def take_generator(group: SeedGroup) -> None:
     """Set torch's generator to where this group's stream stands."""
     if (state := group.replicas[0].generator_state) is not None:
@@ -389,13 +186,3 @@ def keep_generator(group: SeedGroup) -> None:
     state = generator_state(group.replicas[0].weights[0].device)
     for replica in group.replicas:
         replica.generator_state = state
-
-
-def _stacked(values: Sequence[Any], lead: Any) -> Any:
-    """One tensor with a leading seed axis. A count of steps stays a single number, that of the `lead`."""
-    return lead.clone() if lead.ndim == 0 else torch.stack(list(values))
-
-
-def _set_buffer(network: nn.Module, name: str, buffer: Tensor) -> None:
-    module, _, attribute = name.rpartition(".")
-    setattr(network.get_submodule(module), attribute, buffer)

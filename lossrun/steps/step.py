@@ -11,7 +11,6 @@ from torch import Tensor
 
 from lossrun.steps.seed_group import (
     SeedGroup,
-    for_all,
     gather,
     gradient_norm,
     keep_generator,
@@ -83,7 +82,7 @@ class SeedGroupStep:
         keep_generator(self.group)
 
     def gradient_norm(self) -> Tensor:
-        return for_all(self.group, gradient_norm(self.group))
+        return self.group.for_all(gradient_norm(self.group))
 
 
 class EagerStep(SeedGroupStep):
@@ -104,7 +103,7 @@ class EagerStep(SeedGroupStep):
         minimised(group, losses, stop - start).backward()  # type: ignore[no-untyped-call]
         losses = group.combined(losses.detach())
         group.update()
-        return for_all(group, losses)
+        return group.for_all(losses)
 
 
 class InTurn:

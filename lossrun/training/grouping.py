@@ -23,7 +23,8 @@ from lossrun.replay.recorded_step import RecordedStep
 from lossrun.replay.recording import Decompose, Recording
 from lossrun.steps.recorder import Recorder
 from lossrun.steps.replica import Replica
-from lossrun.steps.seed_group import LoneSeed, SeedGroup, SeedStack
+from lossrun.steps.seed_group import LoneSeed, SeedGroup
+from lossrun.steps.seed_stack import SeedStack
 from lossrun.steps.shared_batch import SharedSeed
 from lossrun.steps.shared_layers import has_batch_norm, share_layers
 from lossrun.steps.side_by_side import SideBySide

@@ -15,7 +15,7 @@ from lossrun.health.output_checks import StackOutputs
 from lossrun.health.window import Window
 from lossrun.steps.evaluate import OutputSpec
 from lossrun.steps.replica import Replica
-from lossrun.steps.seed_group import SeedStack
+from lossrun.steps.seed_stack import SeedStack
 from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.rate_trial import RateTrial
 from lossrun.training.session import Position, Session

@@ -9,7 +9,7 @@ from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.replay.recorded_step import RecordedStep
-from lossrun.steps.seed_group import SeedStack, still_computed
+from lossrun.steps.seed_stack import SeedStack, still_computed
 from lossrun.steps.step import EagerStep, Step
 from lossrun.training import build
 from lossrun.training.starting.start import Prepared, prepare

@@ -14,7 +14,8 @@ from lossrun.lint import stacking
 from lossrun.lint.stacking import even_sizes
 from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.run_directory import RunDirectory
-from lossrun.steps.seed_group import LoneSeed, SeedStack
+from lossrun.steps.seed_group import LoneSeed
+from lossrun.steps.seed_stack import SeedStack
 from lossrun.steps.step import EagerStep, InTurn
 from lossrun.training import grouping
 from lossrun.training.process import memory
