@@ -15,7 +15,8 @@ from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.plan import plan_sweep
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 SWEEPS = [path for path in CONFIGS if read(path).sweep is not None]

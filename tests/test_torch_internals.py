@@ -14,7 +14,8 @@ from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.torch_internals import DISPATCH_MODE, INTERNALS, SCHEMA, Internal
 from lossrun.training.loop import train
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 
 PACKAGE = Path(torch_internals.__file__).parent
 # Large enough for samples innermost, oneDNN and deferred products; all kinds of updates between them.

@@ -13,7 +13,7 @@ from lossrun.api.runs import load
 from lossrun.config import SourcedConfig
 from lossrun.data import default_data_dir
 from lossrun.experiment import load_experiment
-from lossrun.processes import require_one_process
+from lossrun.processes.taking_part import require_one_process
 from lossrun.shell import command
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def train(
         warnings.warn(text, stacklevel=2)
 
     # torch takes a second to import, so mistakes in the config are reported first.
-    from lossrun.training.starting.start import begin, prepare
+    from lossrun.training.starting.prepare import prepare
+    from lossrun.training.starting.start import begin
 
     with begin(prepare(experiment), Path(runs_dir)) as session:
         _run(session)
@@ -75,9 +76,9 @@ def resume(
     require_one_process(
         "lossrun.resume trains in one process", f"`torchrun -m {command('resume', 'RUN')}` trains in several"
     )
+    from lossrun.training.starting.prepare import prepare
     from lossrun.training.starting.resumable import resuming
     from lossrun.training.starting.resume import resume_at
-    from lossrun.training.starting.start import prepare
 
     def skipped(_path: Path, reason: str) -> None:
         warnings.warn(f"checkpoint skipped: {reason}", stacklevel=2)

@@ -62,7 +62,7 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
                     own_component(kind, choice, reading.directory)
         if not absent and (tried := only_torch_tells(experiment.config, experiment.facts, experiment.data.values())):
             with torch_is_imported():
-                from lossrun.training.starting.start import prepare
+                from lossrun.training.starting.prepare import prepare
             own_layers = prepare(experiment).layers
     typer.echo(config_file.dumps(experiment.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
     console = stderr()

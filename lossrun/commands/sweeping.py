@@ -10,7 +10,7 @@ import typer
 
 from lossrun.arguments import ConfigFile, DataDir, Overrides, RunsDir
 from lossrun.commands.run_lookup import folder_of_data, read_config
-from lossrun.processes import require_one_process
+from lossrun.processes.taking_part import require_one_process
 from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
 
 if TYPE_CHECKING:

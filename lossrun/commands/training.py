@@ -10,7 +10,7 @@ from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, Quiet, Ru
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import folder_of_data, found_run_or_sweep, read_config
 from lossrun.commands.sweeping import Cpus, Gpus, RayOption, ShardOption
-from lossrun.processes import current, is_leader, require_one_process, taking_part
+from lossrun.processes.taking_part import current, is_leader, require_one_process, taking_part
 from lossrun.shell import DEFAULT_RUNS, command, run_command
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def train(
     # Importing torch takes a second, so it comes after every check of the config.
     with torch_is_imported():
         from lossrun.screen import train_on_screen
-        from lossrun.training.starting.start import begin, meet, prepare
+        from lossrun.training.starting.prepare import prepare
+        from lossrun.training.starting.start import begin, meet
 
     _require(tensorboard)
     prepared = prepare(experiment, processes=current())
@@ -154,8 +155,9 @@ def _continue(
 
         with torch_is_imported():
             from lossrun.screen import train_on_screen
+            from lossrun.training.starting.prepare import prepare
             from lossrun.training.starting.resume import resume_at
-            from lossrun.training.starting.start import meet, prepare
+            from lossrun.training.starting.start import meet
 
         _require(tensorboard)
         prepared = prepare(experiment, resumable, current())

@@ -145,8 +145,8 @@ _loaded: Final[dict[str, "Experiment"]] = {}
 def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"]) -> None:
     """Raises what ends all of its cells."""
     from lossrun.records import recorded
+    from lossrun.training.starting.prepare import prepare_stack
     from lossrun.training.starting.stacks import begin_stack, has_left, is_begun, resume_stack
-    from lossrun.training.starting.start import prepare_stack
 
     directories = list(experiments)
     if is_begun(sweep, name):
@@ -165,9 +165,10 @@ def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: P
     """Raises LockedError where another process trains the cell."""
     from lossrun.config.read import from_mapping
     from lossrun.experiment import load_experiment
+    from lossrun.training.starting.prepare import prepare
     from lossrun.training.starting.resumable import resuming
     from lossrun.training.starting.resume import resume_at
-    from lossrun.training.starting.start import begin, prepare
+    from lossrun.training.starting.start import begin
 
     run = sweep / cell.directory
     try:

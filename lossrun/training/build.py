@@ -22,7 +22,7 @@ from lossrun.data import Data, Part
 from lossrun.errors import UsageError
 from lossrun.plugins.calling import users_code
 from lossrun.plugins.loading import own_component
-from lossrun.processes import Processes
+from lossrun.processes.exchange import Processes
 from lossrun.steps.randomness import Purpose, seed_torch
 from lossrun.steps.remembered import BestSoFar
 from lossrun.steps.replica import Replica

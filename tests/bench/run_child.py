@@ -37,7 +37,8 @@ def run(config: Mapping[str, Any], time_checkpoints: bool = False) -> dict[str, 
                 stack.enter_context(patch.object(checkpoints, name, _timed(getattr(checkpoints, name), spent)))
         from lossrun.training.events import EpochRecord
         from lossrun.training.loop import train
-        from lossrun.training.starting.start import begin, prepare
+        from lossrun.training.starting.prepare import prepare
+        from lossrun.training.starting.start import begin
 
         started = time.perf_counter()
         examined = load_experiment(from_mapping(config, Path(folder)), default_data_dir())

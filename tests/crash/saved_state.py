@@ -12,9 +12,9 @@ from lossrun.experiment import load_experiment
 from lossrun.records import checkpoints
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.run_directory import RunDirectory
+from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.resumable import resuming
 from lossrun.training.starting.resume import resume_at
-from lossrun.training.starting.start import prepare
 from tests.crash.outcomes import Outcome, share_of
 from tests.training.conftest import Laboratory
 from tests.training.test_resume import EVERYTHING

@@ -16,7 +16,8 @@ from lossrun.health.floors import floors
 from lossrun.records import ledger
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 
 # The share of the best constant's loss that a model must get below to have learned something.
 LEARNED = 0.9

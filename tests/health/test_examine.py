@@ -20,7 +20,8 @@ from lossrun.records import checkpoints, history, ledger, recorded
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
 from lossrun.training.session import Session
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.training.conftest import Laboratory, assert_same_bits, rows
 
 COMMON: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 12, "lint": "warn"}

@@ -11,7 +11,7 @@ from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.health.floors import Floors, floors, quantiles
 from lossrun.steps.evaluate import reading_of
-from lossrun.training.starting.start import prepare
+from lossrun.training.starting.prepare import prepare
 from tests.training.conftest import Laboratory
 
 COMMON: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.01, "lint": "warn"}

@@ -6,7 +6,8 @@ from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.health.output_checks import OutputChecks
 from lossrun.training.observing import stack_outputs
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.training.conftest import REGRESSION, Laboratory
 
 

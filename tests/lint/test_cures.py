@@ -15,7 +15,8 @@ from lossrun.lint.rules import RULES
 from lossrun.records import history
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.lint.test_examples import REST
 
 # Rules whose fix only the user can know: which classes to weigh, which metric to watch, which samples to hold out.

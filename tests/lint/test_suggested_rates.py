@@ -10,7 +10,8 @@ from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.records import history
 from lossrun.training.loop import train
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 
 
 def trained(raw: dict[str, Any], directory: Path) -> list[float]:

@@ -8,7 +8,7 @@ import pytest
 from lossrun.config import from_mapping
 from lossrun.experiment import Experiment, load_experiment
 from lossrun.lint.untold import only_torch_tells
-from lossrun.training.starting.start import prepare
+from lossrun.training.starting.prepare import prepare
 
 LINE: dict[str, Any] = {"name": "inline", "inputs": [[1], [2], [3], [4], [5], [6]], "targets": [3, 5.5, 7, 9, 11, 13]}
 PLAIN: dict[str, Any] = {

@@ -12,7 +12,8 @@ from lossrun.replay import descent, products
 from lossrun.replay.recorded_step import RecordedStep
 from lossrun.replay.recording import Recording
 from lossrun.training.session import Session
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.training.conftest import MOONS, REGRESSION, SPIRALS, Laboratory, newest, rows
 
 CNN = {"name": "cnn", "layers": [{"name": "conv", "filters": 3}, {"name": "max_pool"}, {"name": "dense", "units": 8}]}

@@ -17,7 +17,8 @@ from lossrun.config import from_mapping, read
 from lossrun.experiment import Experiment, load_experiment
 from lossrun.script import script_input, write
 from lossrun.training.session import Session
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 
 # Before anything imports keras.
 os.environ["KERAS_BACKEND"] = "torch"

@@ -14,7 +14,8 @@ from lossrun.experiment import load_experiment
 from lossrun.records import history
 from lossrun.script import script_input, write
 from lossrun.training.loop import train
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.script.cases import INITIALIZERS, LOSS_OPTIONS, OPTIMIZER_OPTIONS, SCHEDULES, SHIPPED, keys_of_loss
 from tests.script.conftest import MULTICLASS, TINY
 from tests.script.own import OWN, TABLE

@@ -15,7 +15,8 @@ from lossrun.steps.evaluate import EVALUATION_BATCH, evaluate
 from lossrun.training import grouping
 from lossrun.training.loop import train
 from lossrun.training.session import Session
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.training.conftest import Laboratory
 
 OTHERS = ("msle", "poisson_nll", "rmse", "r2")

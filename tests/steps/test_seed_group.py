@@ -18,7 +18,8 @@ from lossrun.steps.replica import Replica
 from lossrun.training import grouping
 from lossrun.training.loop import train
 from lossrun.training.session import Session
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.training.conftest import MOONS, SPIRALS, Laboratory, assert_same_bits, newest, rows
 from tests.training.conftest import REGRESSION as LONE
 

@@ -13,7 +13,7 @@ from lossrun.records import recorded
 from lossrun.steps.side_by_side import SideBySide
 from lossrun.steps.step import InTurn
 from lossrun.training.process import threads
-from lossrun.training.starting.start import Prepared, prepare
+from lossrun.training.starting.prepare import Prepared, prepare
 from tests.training.conftest import REGRESSION, Laboratory, assert_same_bits, rows
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from lossrun.replay.recorded_step import RecordedStep
 from lossrun.steps.seed_stack import SeedStack, still_computed
 from lossrun.steps.step import EagerStep, Step
 from lossrun.training import build
-from lossrun.training.starting.start import Prepared, prepare
+from lossrun.training.starting.prepare import Prepared, prepare
 from tests.training.conftest import REGRESSION, Laboratory
 
 pytestmark = pytest.mark.slow

@@ -17,9 +17,10 @@ from lossrun.records.run_directory import RunDirectory
 from lossrun.training.loop import train
 from lossrun.training.process.stopping import Request
 from lossrun.training.session import Session
+from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.resumable import resuming
 from lossrun.training.starting.resume import resume_at
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.start import begin
 
 REGRESSION: dict[str, Any] = {
     "dataset": {"name": "synthetic_regression", "samples": 120, "features": 4},

@@ -12,7 +12,8 @@ from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.records import recorded
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.training.conftest import Laboratory, assert_same_bits, newest, rows
 
 # A 10-8-1 network on 64 training samples: 2 epochs of 4 steps.

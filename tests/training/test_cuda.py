@@ -7,7 +7,8 @@ import torch
 
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.replay.test_recorded_step import steps_of
 from tests.training.conftest import Laboratory, assert_same_bits
 

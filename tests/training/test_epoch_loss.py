@@ -16,7 +16,8 @@ from lossrun.errors import DivergedError
 from lossrun.experiment import load_experiment
 from lossrun.steps.evaluate import evaluate
 from lossrun.training.loop import train
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.training.conftest import Laboratory, newest, rows
 
 STILL = 1e-30

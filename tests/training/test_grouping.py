@@ -19,8 +19,8 @@ from lossrun.steps.seed_stack import SeedStack
 from lossrun.steps.step import EagerStep, InTurn
 from lossrun.training import grouping
 from lossrun.training.process import memory
+from lossrun.training.starting.prepare import Prepared, prepare
 from lossrun.training.starting.resumable import Resumable
-from lossrun.training.starting.start import Prepared, prepare
 from tests.training.conftest import Laboratory, newest, rows
 
 THREE: dict[str, Any] = {

@@ -27,7 +27,8 @@ from lossrun.records import checkpoints
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.training.conftest import MOONS, REGRESSION, assert_same_bits
 
 DROPOUT: dict[str, Any] = {

@@ -26,9 +26,10 @@ from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
 from lossrun.training.process.stopping import Request
 from lossrun.training.session import Session
+from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.resumable import resuming
 from lossrun.training.starting.resume import resume_at
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.start import begin
 from tests.training.conftest import REGRESSION, Laboratory, newest, rows
 
 SMALL: dict[str, Any] = {

@@ -19,7 +19,7 @@ from lossrun.steps.evaluate import Scorer, reading_of
 from lossrun.steps.seed_group import LoneSeed, gather, minimised
 from lossrun.training.build import optimizer
 from lossrun.training.process import memory
-from lossrun.training.starting.start import prepare
+from lossrun.training.starting.prepare import prepare
 from tests.training.conftest import Laboratory
 
 CPU = torch.device("cpu")

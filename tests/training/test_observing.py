@@ -12,7 +12,8 @@ from lossrun.experiment import load_experiment
 from lossrun.training import observing
 from lossrun.training.events import EpochRecord, RunFinished
 from lossrun.training.loop import Event, train
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.training.conftest import REGRESSION, Laboratory
 
 # Fails on outputs that are the same for every sample, which a fresh model never gives.

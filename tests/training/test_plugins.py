@@ -11,7 +11,8 @@ from lossrun.config import from_mapping
 from lossrun.errors import UsageError
 from lossrun.experiment import load_experiment
 from lossrun.records import recorded
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.conftest import made_elsewhere
 from tests.training.conftest import REGRESSION, SPIRALS, Laboratory, assert_same_bits, newest, rows
 

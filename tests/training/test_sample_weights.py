@@ -19,7 +19,8 @@ from lossrun.health.floors import floors
 from lossrun.records import predictions, recorded
 from lossrun.steps.evaluate import evaluate, reading_of
 from lossrun.training.loop import train
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.training.conftest import Laboratory, rows
 
 N = 37

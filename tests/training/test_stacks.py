@@ -20,9 +20,9 @@ from lossrun.training import finish, saving
 from lossrun.training.loop import train
 from lossrun.training.process.stopping import Request
 from lossrun.training.session import Session
+from lossrun.training.starting.prepare import prepare_stack
 from lossrun.training.starting.resumable import resuming
 from lossrun.training.starting.stacks import begin_stack, folder_of, has_left, held, is_begun, resume_stack
-from lossrun.training.starting.start import prepare_stack
 from tests.training.conftest import REGRESSION, KilledError, Laboratory, assert_same_bits, newest, rows
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,8 @@ from lossrun.inference.scoring import score
 from lossrun.records import recorded
 from lossrun.training.loop import train
 from lossrun.training.process import threads
-from lossrun.training.starting.start import begin, prepare
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import begin
 from tests.training.conftest import REGRESSION, Laboratory
 
 SMALL = {**REGRESSION, "epochs": 2}

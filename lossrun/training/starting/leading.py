@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from lossrun.errors import UsageError
-from lossrun.processes import Processes
+from lossrun.processes.exchange import Processes
 from lossrun.records.checkpoints import from_bytes, to_bytes
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.step import Step

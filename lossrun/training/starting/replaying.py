@@ -27,7 +27,9 @@ from lossrun.training.loop import train
 from lossrun.training.process import environment
 from lossrun.training.process.isolation import isolated
 from lossrun.training.session import Session
-from lossrun.training.starting.start import environment_of, prepare_stack, session_of
+from lossrun.training.starting.prepare import prepare_stack
+from lossrun.training.starting.run_facts import environment_of
+from lossrun.training.starting.start import session_of
 from lossrun.training.state import capture, restore
 
 # What two trainings of the same steps may differ in: wall times, and where the run and its history lie.

@@ -23,9 +23,11 @@ from lossrun.training.criteria import criteria_of, renew
 from lossrun.training.process import environment
 from lossrun.training.process.isolation import isolated
 from lossrun.training.session import Session, scheduled_rate
+from lossrun.training.starting.prepare import Prepared
 from lossrun.training.starting.resumable import Resumable
+from lossrun.training.starting.run_facts import environment_of
 from lossrun.training.starting.stacks import cut_out_of_stack
-from lossrun.training.starting.start import Prepared, copy_own_files, environment_of, session_of
+from lossrun.training.starting.start import copy_own_files, session_of
 from lossrun.training.state import keep_as_best, restore
 
 _ELSEWHERE: Final = "end other programs, or go on where there is more"

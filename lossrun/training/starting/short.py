@@ -12,7 +12,8 @@ from lossrun.experiment import Experiment
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.process.isolation import isolated
 from lossrun.training.session import Session
-from lossrun.training.starting.start import prepare, session_of
+from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.start import session_of
 
 LOOKS: Final = 5  # how often a short training is scored; the best score counts, as that of the best epoch does in a run
 

@@ -28,7 +28,9 @@ from lossrun.records.run_directory import RunDirectory
 from lossrun.training.process.isolation import isolated
 from lossrun.training.saving import save
 from lossrun.training.session import Session
-from lossrun.training.starting.start import Prepared, environment_of, session_of
+from lossrun.training.starting.prepare import Prepared
+from lossrun.training.starting.run_facts import environment_of
+from lossrun.training.starting.start import session_of
 from lossrun.training.state import cut_out, restore
 
 FOLDER: Final = "stacks"

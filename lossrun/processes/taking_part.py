@@ -1,0 +1,109 @@
+"""How this process takes part in a run of several processes: it meets the others, leads or follows, and leaves.
+
+A follower is silent, and leaves when the leader has left, with its exit code.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Final
+
+from lossrun.errors import LostProcessError, UsageError
+from lossrun.processes.exchange import LeaderLeftError, Processes
+
+# What torchrun tells each process; any other launcher that does so will do.
+VARIABLES: Final = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+_current: list[Processes] = []
+
+
+def current() -> Processes | None:
+    """The processes of the run that this one takes part in; None where it trains alone."""
+    return _current[-1] if _current else None
+
+
+def is_leader() -> bool:
+    """Whether this process writes its run: it trains alone, or leads the others."""
+    return not _current or _current[-1].leads
+
+
+@contextmanager
+def taking_part() -> Iterator[None]:
+    """Take part in a run of several processes inside the block, if this one was started as one of them.
+
+    A follower prints nothing inside the block, and raises nothing but SystemExit, with the leader's exit code; only
+    when the leader is gone without a word, LostProcessError.
+    """
+    if not _several():
+        yield
+        return
+    processes = _met()
+    with _leading(processes) if processes.leads else _following(processes):
+        _current.append(processes)
+        try:
+            yield
+        finally:
+            _current.pop()
+
+
+def require_one_process(what: str, instead: str) -> None:
+    """Raises UsageError where a launcher has started several processes for something that they would do several times.
+
+    `what` does work for one process; `instead` is what to do.
+    """
+    if _several():
+        raise UsageError(f"{what}, and torchrun has started {os.environ['WORLD_SIZE']} processes; {instead}")
+
+
+def _several() -> bool:
+    """Whether a launcher has started this process as one of several."""
+    return all(name in os.environ for name in VARIABLES) and os.environ["WORLD_SIZE"] != "1"
+
+
+def _met() -> Processes:
+    """Connect to the store that the processes of the run share."""
+    # What torch has to say when a connection ends, we say.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    store, rank, count = next(rendezvous("env://"))
+    # torchrun may start all processes anew, and its store remembers.
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return Processes(rank, count, int(os.environ.get("LOCAL_RANK", rank)), PrefixStore(f"lossrun/{attempt}", store))
+
+
+@contextmanager
+def _leading(processes: Processes) -> Iterator[None]:
+    code = 1
+    try:
+        yield
+        code = 0
+    except BaseException as error:
+        code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
+        raise
+    finally:
+        processes.leave(code)
+
+
+@contextmanager
+def _following(processes: Processes) -> Iterator[None]:
+    code = 0
+    try:
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+            yield
+    except LeaderLeftError as left:
+        code = left.code
+    except LostProcessError:
+        if processes.tells_of_the_leader():
+            raise
+        code = LostProcessError.exit_code
+    except BaseException as error:
+        processes.report(error)
+        code = getattr(error, "exit_code", 1)
+    finally:
+        processes.follow_out()
+    if code:
+        sys.exit(code)
