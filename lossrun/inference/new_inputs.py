@@ -13,7 +13,8 @@ from lossrun.data.samples.preparation import Preparation
 from lossrun.data.sources.archive import UNREADABLE
 from lossrun.data.sources.idx import read_idx
 from lossrun.data.tables.inputs import as_array, as_float32, as_inputs
-from lossrun.data.tables.table import TABLES, Table, read_table
+from lossrun.data.tables.table import Table
+from lossrun.data.tables.table_file import TABLES, read_table
 from lossrun.data.tables.table_inputs import InputColumn, read_inputs
 from lossrun.errors import DataError, UsageError
 from lossrun.files import open_regular

@@ -16,7 +16,8 @@ from lossrun.data.tables.cells import CellForm, shown
 from lossrun.data.tables.columns import chosen_columns, weight_column
 from lossrun.data.tables.disguises import DisguisedColumn, fix_in_csv
 from lossrun.data.tables.inputs import narrowed
-from lossrun.data.tables.table import Table, read_table
+from lossrun.data.tables.table import Table
+from lossrun.data.tables.table_file import read_table
 from lossrun.data.tables.table_inputs import InputColumn, Layout, read_inputs
 from lossrun.errors import DataError
 

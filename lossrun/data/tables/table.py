@@ -1,37 +1,22 @@
-"""Read text tables strictly: one header line, rows of the same length, every error with its line."""
+"""A table in memory: which of its columns hold numbers, words or categories, and which cells are missing."""
 
-import csv
-import sys
-import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from io import TextIOWrapper
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
 from lossrun.data.tables.cells import PLAIN, CellForm, is_placeholder, shown
 from lossrun.data.tables.disguises import DisguisedColumn, disguise, disguised, fix_in_csv
 from lossrun.data.tables.inputs import GREATEST
-from lossrun.data.tables.table_header import check_first_row, check_header
 from lossrun.errors import DataError
-from lossrun.files import open_regular
-from lossrun.nearby import about, joined
 
-TABLES: Final = (".csv", ".tsv", ".txt")  # endings of tables
-
-# Other signs between cells.
-_DELIMITERS: Final = (";", "\t", "|", ",")
-_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 # Larger integers are rounded when they become floating-point numbers.
 _EXACT: Final = 2**53
 # A column with so few different cells may hold categories, if some are words.
 MOST_CATEGORIES: Final = 10
-# The limit of the csv module is valid for the whole process.
-_LIMIT = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,138 +158,6 @@ class Table:
                 )
 
 
-def read_table(
-    path: Path,
-    delimiter: str,
-    form: CellForm = PLAIN,
-    *,
-    header: bool = True,
-    key: str = "path",
-    may_be_one_column: bool = False,
-) -> Table:
-    """Read the cells of a text file.
-
-    Args:
-        key: The key of the dataset that names the file.
-        header: Whether the first line names the columns; otherwise they are x1, x2, ...
-        may_be_one_column: Whether a single column is allowed; it is often the sign of a wrong delimiter.
-
-    Raises:
-        DataError: If the file is unreadable or not a rectangular table.
-    """
-    delimiter = "\t" if delimiter == "\\t" else delimiter
-    if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise DataError(f"dataset.delimiter: {delimiter!r}; expected one character, such as , or ; or '\\t'")
-    rows, lines = _rows(path, delimiter, key)
-    if header and len(rows) < 2:
-        raise DataError(
-            f"{path}: {'there is a header but no row' if rows else 'the file is empty'}; expected a header line and "
-            "rows"
-        )
-    if not rows:
-        raise DataError(f"{path}: the file is empty; expected rows")
-    if header:
-        names = rows.pop(0)
-        check_header(path, lines[0], names, form, key)
-    else:
-        names = [f"x{number}" for number in range(1, len(rows[0]) + 1)]
-    first, first_line = names if header else rows[0], lines[0]
-    if len(first) == 1 and not (may_be_one_column and not any(sign in first[0] for sign in _DELIMITERS)):
-        raise DataError(_one_column(path, first_line, first[0], delimiter))
-    if header:
-        del lines[0]
-    for line, row in zip(lines, rows, strict=True):
-        if len(row) != len(names):
-            what = "the header has" if header else f"the first row (line {lines[0]}) has"
-            fix = ""
-            if len(row) > len(names) and delimiter in (form.decimal, form.thousands):
-                fix = f'; put cells that hold the delimiter in quotes, such as "1{delimiter}500"'
-            raise DataError(f"{path}:{line}: {_cells(len(row))}, but {what} {len(names)}; expected as many{fix}")
-    columns = {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
-    check_first_row(path, first_line, columns, form, key, header=header)
-    return Table(path, columns, lines, form)
-
-
-def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[int]]:
-    """Return the rows that are not empty, and the line where each ends."""
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        with open_regular(path) as file, _cells_of_any_length():
-            if file.peek(2)[:2] in _UTF16:
-                raise DataError(f"{path}: UTF-16 text; save it as UTF-8")
-            # utf-8-sig, because spreadsheets write a byte order mark first.
-            with TextIOWrapper(file, encoding="utf-8-sig", newline="") as stream:
-                reader = csv.reader(_text_lines(stream, path), delimiter=delimiter, strict=True)
-                start = 0
-                try:
-                    for row in reader:
-                        # An empty line, or a line of blanks.
-                        if row and (len(row) > 1 or row[0].strip()):
-                            rows.append([cell.strip() for cell in row])
-                            lines.append(reader.line_num)
-                        start = reader.line_num
-                except csv.Error as error:
-                    raise DataError(_broken_row(path, start + 1, reader, error)) from error
-    except OSError as error:
-        raise DataError(_unreadable(path, key, error)) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
-    return rows, lines
-
-
-def _unreadable(path: Path, key: str, error: OSError) -> str:
-    there = about(path, error, TABLES, "table")
-    if key == "input":
-        return f"--input {path}: cannot be read: {error.strerror}{there}"
-    told = f"dataset.{key}: {path} cannot be read: {error.strerror}{there}"
-    return joined(told, "the path is relative to the config")
-
-
-def _text_lines(stream: TextIOWrapper, path: Path) -> Iterator[str]:
-    for number, line in enumerate(stream, 1):
-        if "\0" in line:
-            raise DataError(f"{path}:{number}: there is a NUL byte, so this is not text; save the table as UTF-8 text")
-        yield line
-
-
-class _Reader(Protocol):
-    @property
-    def line_num(self) -> int: ...
-
-
-def _broken_row(path: Path, start: int, reader: _Reader, error: csv.Error) -> str:
-    """Explain a broken row. An open quote includes all rows up to the next quote, so name where it opens."""
-    end = reader.line_num
-    if end > start or "unexpected end" in str(error):
-        return (
-            f'{path}:{start}: a quote (") opened in this row is not closed before line {end}: close it, or write a '
-            'quote inside a cell twice ("")'
-        )
-    return f"{path}:{end}: {error}; put quotes around whole cells, as spreadsheets do"
-
-
-@contextmanager
-def _cells_of_any_length() -> Iterator[None]:
-    """Allow cells of any length, because unused columns may hold long texts; restore the limit afterwards."""
-    with _LIMIT:
-        before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a C long, which has 32 bits on Windows
-        try:
-            yield
-        finally:
-            csv.field_size_limit(before)
-
-
 def _in_yaml(cell: str) -> str:
     """Return a cell as an item of a list in YAML."""
     return f'"{cell}"' if '"' not in cell else f"'{cell}'"
-
-
-def _cells(count: int) -> str:
-    return f"{count} cell{'' if count == 1 else 's'}"
-
-
-def _one_column(path: Path, line: int, first: str, delimiter: str) -> str:
-    other = max(_DELIMITERS, key=first.count)
-    hint = f"did you mean dataset.delimiter: {other!r}?" if other in first else f"is {delimiter!r} right?"
-    return f"{path}:{line}: there is only one column, {first!r}; {hint}"

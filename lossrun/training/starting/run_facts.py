@@ -11,7 +11,7 @@ from lossrun.records.provenance.whereabouts import starting_points
 from lossrun.training.process import environment
 from lossrun.training.starting.prepare import Prepared
 
-MOST_COUNTED: Final = 1000  # more classes than these are not counted in run.json
+MOST_CLASSES: Final = 1000  # more classes than these are not counted in run.json
 
 
 def environment_of(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def environment_of(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
         "data": hashes(prepared.experiment.data),
         "samples": _sizes(prepared.experiment.data),
         "class_counts": _class_counts(prepared.experiment.data),
-        "classes": list(prepared.experiment.facts.classes[:MOST_COUNTED]),
+        "classes": list(prepared.experiment.facts.classes[:MOST_CLASSES]),
     }
 
 
@@ -36,7 +36,7 @@ def _class_counts(data: Mapping[int, Data]) -> dict[str, Any]:
     A list, one for each seed, if the seeds' splits differ. {} for regression and for very many classes.
     """
     first = next(iter(data.values()))
-    if first.task == "regression" or first.target_size > MOST_COUNTED:
+    if first.task == "regression" or first.target_size > MOST_CLASSES:
         return {}
     found: dict[str, Any] = {}
     for part in ("validation", "test"):

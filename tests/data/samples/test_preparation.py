@@ -10,7 +10,7 @@ import pytest
 
 from lossrun.data import Data
 from lossrun.data.samples.preparation import Preparation, preparation_of
-from lossrun.data.tables.table import read_table
+from lossrun.data.tables.table_file import read_table
 from lossrun.errors import DataError
 
 ROWS = [f"{1_700_000_000 + 7 * i}.25;{['red', 'NA', '', 'blue'][i % 4]};{i % 5 or '?'};{i / 3}" for i in range(40)]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from lossrun.data.tables.cells import CellForm
-from lossrun.data.tables.table import read_table
+from lossrun.data.tables.table_file import read_table
 from lossrun.errors import DataError
 
 
