@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from lossrun.arguments import Format, Grouped, Labels, Population, RequiredVerdict, RunNames, RunsDir, Tags
-from lossrun.commands.run_lookup import found_run_or_sweep, loaded_runs
+from lossrun.commands.run_lookup import loaded_runs, meant_alone
 from lossrun.shell import DEFAULT_RUNS, command, run_word
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ def compare(
     from lossrun.records.finding.runs import is_pattern
     from lossrun.report.comparison.requirement import enforce
 
-    sweep = _sweep(runs, runs_dir) if not tag else None
+    alone, is_sweep = meant_alone(runs, tag, runs_dir)
+    sweep = alone if is_sweep else None
     if sweep is None and not tag and not any(map(is_pattern, runs or [])):
         check_at_least_two(len(runs or []), runs_dir)
     if only_table and (per_seed or format_ in (Format.json, Format.csv)):
@@ -228,23 +229,6 @@ def _show_sweep(result: "SweepResult", html: Path | None, *, everything: bool) -
         check_at_least_two(len(result.labels), DEFAULT_RUNS)
     save_page(parts, html)
     note(stderr(), f"{html} written")
-
-
-def _sweep(runs: list[str] | None, runs_dir: Path) -> Path | None:
-    """The sweep that a lone argument means; None for anything else."""
-    from lossrun.errors import RunError
-    from lossrun.records.finding.runs import is_pattern
-    from lossrun.records.sweep_directory import all_sweeps
-
-    if not runs or len(runs) != 1 or is_pattern(runs[0]):
-        return None
-    try:
-        path, is_sweep = found_run_or_sweep(runs[0], runs_dir)
-    except RunError:
-        if all_sweeps(runs_dir):
-            raise
-        return None  # two runs were asked for then, and the message says so
-    return path if is_sweep else None
 
 
 def _print(

@@ -38,6 +38,26 @@ def found_run_or_sweep(spec: str, runs_dir: Path) -> tuple[Path, bool]:
     return path, sweep
 
 
+def meant_alone(runs: Sequence[str] | None, tags: Sequence[str] | None, runs_dir: Path) -> tuple[Path | None, bool]:
+    """The run or sweep that a lone argument means, and whether it is a sweep; None for patterns, tags and several.
+
+    Raises RunError for an argument that means nothing, if there are sweeps that it may have been meant for; otherwise
+    it is None, and whoever looks for the run says what is wrong.
+    """
+    from lossrun.errors import RunError
+    from lossrun.records.finding.runs import is_pattern
+    from lossrun.records.sweep_directory import all_sweeps
+
+    if not runs or len(runs) != 1 or tags or is_pattern(runs[0]):
+        return None, False
+    try:
+        return found_run_or_sweep(runs[0], runs_dir)
+    except RunError:
+        if all_sweeps(runs_dir):
+            raise
+        return None, False
+
+
 def _refuse_sweep(run: str, runs_dir: Path) -> None:
     """Raises UsageError for a sweep where a run is needed, with a run of it."""
     from lossrun.errors import UsageError

@@ -16,7 +16,7 @@ from lossrun.arguments import (
     XAxis,
     complete_runs,
 )
-from lossrun.commands.run_lookup import found_run, found_run_or_sweep, how_to_list, loaded_runs
+from lossrun.commands.run_lookup import found_run, how_to_list, loaded_runs, meant_alone
 from lossrun.errors import RunError
 from lossrun.shell import DEFAULT_RUNS, command
 
@@ -186,16 +186,14 @@ def plot(
 
     if not runs and not tag:
         raise UsageError(f"plot needs a run, a pattern such as 'mnist-*', or --tag TAG; {how_to_list(runs_dir)}")
-    from lossrun.records.finding.runs import is_pattern
-
-    if runs and len(runs) == 1 and not tag and not is_pattern(runs[0]):
-        path, is_sweep = found_run_or_sweep(runs[0], runs_dir)
+    alone, is_sweep = meant_alone(runs, tag, runs_dir)
+    if alone is not None:
         if is_sweep:
             from lossrun.commands.sweeping import plot_sweep
 
-            plot_sweep(path, output)
+            plot_sweep(alone, output)
             return
-        runs = [str(path)]
+        runs = [str(alone)]
 
     def drawn() -> "LearningCurves":
         specs: dict[str, Path] = {}

@@ -17,8 +17,8 @@ from lossrun.steps.evaluate import OutputSpec
 from lossrun.steps.replica import Replica
 from lossrun.steps.seed_stack import SeedStack
 from lossrun.training.epoch_sums import EpochSums
-from lossrun.training.rate_trial import RateTrial
-from lossrun.training.session import Position, Session
+from lossrun.training.session import MemberRun, Position, Session
+from lossrun.training.short_training import RateTrial
 
 
 class ReadSums(NamedTuple):
@@ -99,13 +99,13 @@ class KnownFloors:
         return self.by_parts[key]
 
     def rate_trial(
-        self, session: Session, config: Config, replica: Replica
+        self, session: Session, member: MemberRun, replica: Replica
     ) -> Callable[[Sequence[float]], dict[float, float]]:
         """What tries learning rates for a seed. A rate that was tried for another seed is not tried again."""
 
         def tried(rates: Sequence[float]) -> dict[float, float]:
             new = [rate for rate in dict.fromkeys(rates) if rate not in self.rates]
-            self.rates |= RateTrial(session, config, replica)(new)
+            self.rates |= RateTrial(session, member, replica)(new)
             return {rate: self.rates[rate] for rate in rates if rate in self.rates}
 
         return tried
@@ -157,7 +157,7 @@ def seed_epoch(
     # A user's own loss that learns may have learned NaN; another seed's still tells the floors.
     known_floors = floors_known.of(replica) if finite else None
     constant = known_floors.constant if known_floors else inf
-    trial = floors_known.rate_trial(session, config, replica)
+    trial = floors_known.rate_trial(session, member, replica)
     return SeedEpoch(
         row=row,
         first_loss=epoch.sums.first_losses[place],

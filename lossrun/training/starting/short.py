@@ -12,6 +12,7 @@ from lossrun.experiment import Experiment
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.process.isolation import isolated
 from lossrun.training.session import Session
+from lossrun.training.short_training import train_briefly
 from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.start import session_of
 
@@ -36,22 +37,16 @@ def best_scores(experiment: Experiment, steps: int) -> list[float]:
     looks = {math.ceil(steps * look / LOOKS) for look in range(1, LOOKS + 1)}
     best = [-math.inf] * len(session.replicas)
     losses, since = torch.zeros(len(session.replicas), dtype=torch.float64, device=session.device), 0
-    while session.position.step < steps:
-        session.begin_epoch()
-        for start, stop in session.remaining_batches():
-            losses += session.step(start, stop, session.rates(int(session.position.step * stretch)))
-            session.position.step, since = session.position.step + 1, since + 1
-            if session.position.step in looks:
-                means = (losses / since).tolist()
-                scores = _scores(session, metric, means)
-                if not all(map(math.isfinite, [*means, *scores])):
-                    return [math.nan] * len(session.replicas)
-                best = [max(before, upward * score) for before, score in zip(best, scores, strict=True)]
-                losses.zero_()
-                since = 0
-            if session.position.step == steps:
-                break
-        session.position.epoch += 1
+    for each in train_briefly(session, steps, lambda step: session.rates(int(step * stretch))):
+        losses, since = losses + each, since + 1
+        if session.position.step in looks:
+            means = (losses / since).tolist()
+            scores = _scores(session, metric, means)
+            if not all(map(math.isfinite, [*means, *scores])):
+                return [math.nan] * len(session.replicas)
+            best = [max(before, upward * score) for before, score in zip(best, scores, strict=True)]
+            losses.zero_()
+            since = 0
     return [upward * score for score in best]
 
 
