@@ -25,6 +25,7 @@ ACTIVATIONS: Final[tuple[Activation, ...]] = (
         source="LeCun, Bottou, Orr and Mueller 1998, Efficient BackProp",
         aliases=also("Tanh"),
         torch_class="Tanh",
+        slope=1.0,
     ),
     Activation(
         name="sigmoid",
@@ -35,6 +36,7 @@ ACTIVATIONS: Final[tuple[Activation, ...]] = (
         source="Rumelhart, Hinton and Williams 1986, Learning representations by back-propagating errors",
         aliases=also("Sigmoid"),
         torch_class="Sigmoid",
+        slope=0.25,
     ),
     Activation(
         name="leaky_relu",
@@ -92,5 +94,6 @@ ACTIVATIONS: Final[tuple[Activation, ...]] = (
         when="To see what the activation contributes.",
         aliases=also("linear", "Linear", "identity", "Identity"),
         torch_class="Identity",
+        slope=1.0,
     ),
 )

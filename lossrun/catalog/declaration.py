@@ -154,7 +154,10 @@ class Optimizer(Component):
             the rate; the others divide by the size of the gradient.
         bounded_steps: Whether a step moves a weight by hardly more than the learning rate, however large its gradient.
         full_batch: Whether its rule makes sense only for the gradient of all samples.
-        keeps: Numbers that it stores for each weight, not counting those that a parameter adds.
+        keeps: Numbers that it stores for each weight, not counting those of `keeps_for`.
+        keeps_for: Parameters that make it store one number more for each weight when they are set.
+        keeps_late: Whether it can begin to store those in the middle of a run.
+        decoupled: The optimizer that differs from it only in that weight decay is applied to the weights; "" if none.
         torch_class: The name of its class in `torch.optim`; "" if torch has none.
         pairs: Parameters of torch's class that take two numbers, with the two declared parameters that hold them.
         fused_on: Device types on which torch updates all weights in one kernel instead of several per weight.
@@ -170,6 +173,9 @@ class Optimizer(Component):
     bounded_steps: bool = False
     full_batch: bool = False
     keeps: int = 0
+    keeps_for: tuple[str, ...] = ()
+    keeps_late: bool = False
+    decoupled: str = ""
     torch_class: str = ""
     pairs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     fused_on: tuple[str, ...] = ()
@@ -226,10 +232,31 @@ class Metric(Component):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activation(Component):
-    """An activation of hidden layers. `torch_class` is the name of its class in `torch.nn`."""
+    """An activation of hidden layers.
+
+    Attributes:
+        torch_class: The name of its class in `torch.nn`.
+        slope: The share of a change that passes through a layer of it, at most: its largest slope, or 0.5 if about half
+            of its units are switched off.
+    """
 
     kind: str = "activation"
     torch_class: str
+    slope: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initializer(Component):
+    """An initializer of a model's weights.
+
+    Attributes:
+        by_size: Whether the spread of a layer's weights follows from the number of its inputs.
+        varies: Whether the weights of a layer differ from each other.
+    """
+
+    kind: str = "initializer"
+    by_size: bool = True
+    varies: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from math import prod
 from typing import Any, Final, Literal
 
 from lossrun.catalog.activations import ACTIVATIONS
-from lossrun.catalog.declaration import Alias, Component, Layer, Model, also, in_keras
+from lossrun.catalog.declaration import Alias, Component, Initializer, Layer, Model, also, in_keras
 from lossrun.catalog.parameter import Key, Nested, Parameter
 
 _SPELLINGS: Final = {alias.spelling: one.name for one in ACTIVATIONS for alias in one.aliases}
@@ -62,13 +62,26 @@ TRUNCATED: Final = Parameter(
 )
 
 
-def _initializer(name: str, meaning: str, *parameters: Key, aliases: tuple[Alias, ...] = ()) -> Component:
-    return Component(kind="initializer", name=name, meaning=meaning, parameters=(*parameters, BIAS), aliases=aliases)
+def _initializer(
+    name: str,
+    meaning: str,
+    *parameters: Key,
+    aliases: tuple[Alias, ...] = (),
+    by_size: bool = True,
+    varies: bool = True,
+) -> Initializer:
+    return Initializer(
+        name=name,
+        meaning=meaning,
+        parameters=(*parameters, BIAS),
+        aliases=aliases,
+        by_size=by_size,
+        varies=varies,
+    )
 
 
-INITIALIZERS: Final[tuple[Component, ...]] = (
-    Component(
-        kind="initializer",
+INITIALIZERS: Final[tuple[Initializer, ...]] = (
+    Initializer(
         name="torch",
         meaning="torch's default: weights and biases uniform within 1/sqrt(fan_in)",
         aliases=also("default"),
@@ -96,6 +109,7 @@ INITIALIZERS: Final[tuple[Component, ...]] = (
             *also("random_normal"),
             *also("normal_", "torch.normal", "tf.normal", "tf.random_normal", std=1.0),
         ),
+        by_size=False,
     ),
     _initializer(
         "truncated_normal",
@@ -103,8 +117,15 @@ INITIALIZERS: Final[tuple[Component, ...]] = (
         STD,
         BIAS_STD,
         aliases=also("trunc_normal", "torch.trunc_normal", "tf.truncated_normal", std=1.0),
+        by_size=False,
     ),
-    _initializer("constant", "the same value everywhere", Parameter("value", float, 0.0, "every weight")),
+    _initializer(
+        "constant",
+        "the same value everywhere",
+        Parameter("value", float, 0.0, "every weight"),
+        by_size=False,
+        varies=False,
+    ),
 )
 
 LAYERS: Final[tuple[Component, ...]] = (

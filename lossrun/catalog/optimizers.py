@@ -69,6 +69,8 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         linear_in_rate=True,
         usual_rates=(1e-4, 5.0),
         scales_with_gradient=True,
+        keeps_for=("momentum",),
+        keeps_late=True,
         contradiction=nesterov_without_momentum,
     ),
     Optimizer(
@@ -91,6 +93,8 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         usual_rates=(1e-5, 3e-2),
         bounded_steps=True,
         keeps=2,
+        keeps_for=("amsgrad",),
+        decoupled="adamw",
         contradiction=TWO_BETAS,
     ),
     Optimizer(
@@ -109,6 +113,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         usual_rates=(1e-5, 3e-2),
         bounded_steps=True,
         keeps=2,
+        keeps_for=("amsgrad",),
         contradiction=TWO_BETAS,
     ),
     Optimizer(
@@ -137,6 +142,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         usual_rates=(1e-5, 3e-2),
         bounded_steps=True,
         keeps=1,
+        keeps_for=("momentum", "centered"),
     ),
     Optimizer(
         name="adagrad",
@@ -397,6 +403,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         ),
         elementwise=False,
         usual_rates=(1e-5, 0.1),
+        keeps=1,
         contradiction=partial(wrong_count, ns_coefficients=3, adamw_betas=2),
     ),
 )

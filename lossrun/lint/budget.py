@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from math import ceil, prod, sqrt
 from typing import Final
 
+from lossrun.catalog import get
+from lossrun.catalog.declaration import Activation
 from lossrun.lint.models import fitting_layers
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
-# The largest slope of an activation, and what it gives typically. Others are like relu.
-_SLOPES: Final = {"sigmoid": 0.25, "tanh": 1.0, "none": 1.0}
+# What a hidden unit or an input is typically, of at most 1.
 _HALF: Final = 0.5
 # How far outputs have to move: a logit of 0.25 is a probability of 0.56 instead of 0.5.
 NEAR: Final = 0.25
@@ -52,7 +53,8 @@ def outputs_move(case: Case, moved: float) -> float | None:
     if not rows or any(row.type != "dense" for row in rows):
         return None
     widths = [prod(case.facts.input_shape), *(row.output_shape[0] for row in rows[:-1])]
-    slope = _SLOPES.get(parameters.get("activation", "none"), _HALF)
+    activation = get("activation", parameters["activation"]) if "activation" in parameters else None
+    slope = activation.slope if isinstance(activation, Activation) else 1.0
     inputs = case.facts.inputs.largest if case.facts.inputs else 1.0
     gain: float = 1.0
     reach: float = moved * (widths[-1] * (inputs if len(widths) == 1 else _HALF) + 1)

@@ -5,7 +5,8 @@ from math import prod
 from typing import Final
 
 from lossrun.catalog import get
-from lossrun.catalog.declaration import Layer, Model
+from lossrun.catalog.declaration import Initializer, Layer, Model
+from lossrun.catalog.models import ACTIVATION
 from lossrun.config.resolve import output_size
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
@@ -97,7 +98,9 @@ def same_weights(case: Case) -> Iterator[Violation]:
     """Find hidden layers in which all units stay the same."""
     init = case.config.model.parameters.get("init")
     hidden = [row for row in fitting_layers(case)[:-1] if row.parameters and row.type != "batch_norm"]
-    if init and init["name"] == "constant" and hidden and not case.config.model.parameters.get("dropout"):
+    declared = get("initializer", init["name"]) if init else None
+    alike = isinstance(declared, Initializer) and not declared.varies
+    if alike and hidden and not case.config.model.parameters.get("dropout"):
         yield Violation(
             ("model", "init"),
             "units with the same initial weights get the same gradient and stay the same: each hidden layer is worth "
@@ -115,7 +118,7 @@ def linear_hidden(case: Case) -> Iterator[Violation]:
         return
     # Steps of such a size are for units that saturate.
     high = case.optimizer is not None and case.optimizer.scales_with_gradient and case.config.learning_rate > HIGH
-    activation = "sigmoid" if high else "relu"
+    activation = "sigmoid" if high else ACTIVATION.default
     yield Violation(
         ("model", "activation"),
         "without an activation between them, hidden layers and the last layer are together one linear layer",

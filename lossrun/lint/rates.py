@@ -110,7 +110,7 @@ def coupled_decay(case: Case) -> Iterator[Violation]:
         return
     decay = parameters["weight_decay"]
     if decay >= DECAY_OF_WEIGHTS:
-        other = ", or optimizer: adamw" if case.optimizer.name == "adam" else ""
+        other = f", or optimizer: {case.optimizer.decoupled}" if case.optimizer.decoupled else ""
         yield Violation(
             ("optimizer", "weight_decay"),
             f"{case.optimizer.name} adds the decay of {decay:g} to the gradient and then divides by the gradient's "

@@ -12,8 +12,6 @@ from lossrun.config.resolve import output_size
 from lossrun.config.source import Path, dotted
 from lossrun.lint.machine import may_have_a_gpu, whole_memory
 
-# Optimizer parameters that, if switched on, need one more tensor as large as the weights.
-MORE_STATE: Final = ("momentum", "amsgrad", "centered")
 # Bytes of a class: its name, a string, and its place in a list.
 OF_A_CLASS: Final = 58
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -215,7 +213,7 @@ def _state_copies(config: Config) -> int:
     declared = get("optimizer", config.optimizer.name)
     assert isinstance(declared, Optimizer)
     parameters = config.optimizer.parameters
-    return declared.keeps + sum(bool(parameters.get(name)) for name in MORE_STATE)
+    return declared.keeps + sum(bool(parameters[name]) for name in declared.keeps_for)
 
 
 def _may_be_bytes(config: Config) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.catalog import DataFacts, get
-from lossrun.catalog.declaration import Model
+from lossrun.catalog.declaration import Initializer, Model
 from lossrun.config import Config
 from lossrun.config.resolve import loss_declaration, output_size
 from lossrun.data import Data
@@ -17,8 +17,6 @@ LARGE: Final = 1e6
 # In float32, the exponential of an output overflows from 88 on.
 LARGE_EXPONENT: Final = 20.0
 TINY: Final = 1e-15
-# Initializations that ignore the number of inputs of a layer.
-_OF_ANY_SIZE: Final = ("normal", "truncated_normal", "constant")
 
 
 def only_torch_tells(config: Config, facts: DataFacts, data: Collection[Data]) -> list[str]:
@@ -90,7 +88,8 @@ def _largest(config: Config, facts: DataFacts, data: Collection[Data]) -> tuple[
 def _growth(config: Config, facts: DataFacts) -> float:
     """Estimate how much numbers may grow from layer to layer."""
     init = _first(config)
-    if not init or init["name"] not in _OF_ANY_SIZE:
+    declared = get("initializer", init["name"]) if init else None
+    if not init or not isinstance(declared, Initializer) or declared.by_size:
         return 1.0
     model = get("model", config.model.name)
     assert isinstance(model, Model)

@@ -13,9 +13,11 @@ import pytest
 from lossrun.catalog import COMPONENTS
 
 PACKAGE = Path(__file__).parents[2] / "lossrun"
-KINDS = ("loss", "optimizer", "schedule", "dataset", "model", "metric")
-# Names that are as often ordinary words of the code: a step of training, a linear axis, a CSV file.
-WORDS = {"step", "linear", "constant", "csv", "precision", "polynomial"}
+# All kinds but the layers of a model, whose names are also the types in its summary.
+KINDS = COMPONENTS.keys() - {"layer"}
+# Names that are as often ordinary words of the code: a step of training, a linear axis, a CSV file; and the names of
+# outputs, which belong to the last layer.
+WORDS = {"step", "linear", "constant", "csv", "precision", "polynomial", "torch", "none", "sigmoid"}
 NAMES = {component.name for kind in KINDS for component in COMPONENTS[kind]} - WORDS
 
 # Where names are written as text, and why. A place that no longer has such a name leaves the list.
@@ -24,24 +26,25 @@ WRITTEN = "PyTorch's and Keras' own classes for it; any other loss brings its fu
 ALLOWED = {
     "analysis/values/constant_answers.py": "what one answer to all samples scores, a closed form for each metric",
     "analysis/values/item_values.py": "the value of a single item, a closed form for each metric",
+    "components/initializers.py": "what torch calls the activation that a formula is made for",
     "components/losses/curves.py": "which curves to draw side by side; any other loss is drawn by its tasks",
     "components/metrics/classes.py": SHARED,
     "components/metrics/per_class.py": SHARED,
     "components/metrics/regression.py": SHARED,
     "components/models.py": "the function of that name",
-    "lint/rates.py": "a way out that only one optimizer has",
+    "data/sources/synthetic.py": "the distribution of that name",
     "report/manual/whole_configs.py": "the data of the examples",
     "script/keras/loss_lines.py": WRITTEN,
     "script/keras/losses.py": WRITTEN,
     "script/keras/model.py": "the function of that name",
     "script/keras/optimizer.py": "where Keras' rule differs from PyTorch's, for each optimizer that it has",
     "script/keras/program.py": "the metrics that Keras computes itself",
+    "script/lines/synthetic.py": "the distribution of that name",
     "script/pytorch/loss_lines.py": WRITTEN,
     "script/pytorch/losses.py": WRITTEN,
     "script/pytorch/model.py": "the function of that name",
     "script/pytorch/not_in_torch.py": "the function of that name",
     "script/pytorch/evaluation.py": "the metrics that a script computes",
-    "training/starting/resumable.py": "an optimizer that keeps a tensor only where a parameter asks for it",
 }
 
 

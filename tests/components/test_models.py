@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lossrun.catalog import get
+from lossrun.catalog.activations import ACTIVATIONS as DECLARED
 from lossrun.catalog.models import ACTIVATION, LENET5, MODELS, OUTPUT, TWO_CONV
 from lossrun.components.lookup import function_of
 from lossrun.components.models import ACTIVATIONS, cnn, linear, mlp
@@ -193,3 +194,12 @@ def test_a_model_that_cannot_be_built_is_refused():
         cnn((784,), 10, layers=with_defaults(LENET5), **PLAIN)
     with pytest.raises(ValueError, match="comes after a dense layer"):
         cnn(IMAGE, 10, layers=with_defaults([{"name": "dense"}, {"name": "conv"}]), **PLAIN)
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda d: d.name)
+def test_the_declared_slope_of_an_activation_is_its_largest_or_that_of_half_the_units(declared):
+    inputs = torch.linspace(-8, 8, 1601, requires_grad=True)
+    getattr(nn, declared.torch_class)()(inputs).sum().backward()
+    switched_off = inputs.grad[inputs < -4].abs().max() < 0.1 * inputs.grad[inputs > 4].abs().max()
+    expected = 0.5 if switched_off else inputs.grad.max().item()
+    assert declared.slope == pytest.approx(expected, abs=1e-6)

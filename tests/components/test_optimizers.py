@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -30,10 +31,7 @@ CLASSES: dict[str, Any] = {o.name: function_of("optimizer", o.name) for o in OPT
 NAMES = [optimizer.name for optimizer in OPTIMIZERS]
 # torch has the parts of muon.
 TORCHS = [*CLASSES, "muon"]
-PAIRS = {
-    "rprop": {"etas": ("etaminus", "etaplus"), "step_sizes": ("step_size_min", "step_size_max")},
-    "adafactor": {"eps": ("eps1", "eps2")},
-}
+PAIRS = {optimizer.name: optimizer.pairs for optimizer in OPTIMIZERS if optimizer.pairs}
 # What is no hyperparameter: how torch computes, and maximize, which would turn the loss upside down.
 NOT_OURS = {"params", "lr", "maximize", "foreach", "fused", "capturable", "differentiable"}
 
@@ -144,6 +142,12 @@ def torchs_muon(weights: list[Tensor], rate: float, p: dict[str, Any]) -> Callab
         kernels.data.copy_(flat.detach().view_as(kernels))
 
     return step
+
+
+def declaration(name: str) -> Optimizer:
+    declared = get("optimizer", name)
+    assert isinstance(declared, Optimizer)
+    return declared
 
 
 def defaults(name: str) -> dict[str, Any]:
@@ -420,3 +424,36 @@ for name in [optimizer.name for optimizer in OPTIMIZERS]:
     assert "torch._dynamo" not in sys.modules, name
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_it_stores_for_each_weight_is_declared(name: str) -> None:
+    declared = declaration(name)
+
+    def stored(steps: int, **parameters: Any) -> int:
+        weights = [torch.ones(shape, requires_grad=True) for shape in SHAPES]
+        optimizer = build_optimizer(name, weights, 0.1, **parameters)
+        for _ in range(steps):
+            for weight in weights:
+                weight.grad = torch.ones_like(weight)
+            optimizer.step()
+        state = optimizer.state[weights[0]].values()
+        return sum(isinstance(value, Tensor) and value.shape == weights[0].shape for value in state)
+
+    assert stored(1) == declared.keeps
+    for parameter in declared.keeps_for:
+        on = True if isinstance(defaults(name)[parameter], bool) else 0.5
+        # sgd's first step has no momentum to keep yet.
+        assert stored(2, **{parameter: on}) == declared.keeps + 1, parameter
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if declaration(name).keeps_for])
+def test_whether_it_can_begin_to_store_late_is_declared(name: str) -> None:
+    for parameter in declaration(name).keeps_for:
+        weight = torch.ones(3, 2, requires_grad=True)
+        optimizer = build_optimizer(name, [weight], 0.1)
+        weight.grad = torch.ones_like(weight)
+        optimizer.step()
+        optimizer.param_groups[0][parameter] = True if isinstance(defaults(name)[parameter], bool) else 0.5
+        with nullcontext() if declaration(name).keeps_late else pytest.raises((KeyError, RuntimeError)):
+            optimizer.step()

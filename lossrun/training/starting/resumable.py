@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
+from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.config import Config, Override, SourcedConfig, from_mapping
 from lossrun.config.overrides import key_of
 from lossrun.errors import DataError, UsageError
@@ -173,9 +174,13 @@ def _directions(config: Mapping[str, Any], overrides: Sequence[Override]) -> lis
 
 def _refuse_new_state(changes: Mapping[str, list[Any]], optimizer: str) -> None:
     """Raises UsageError for optimizer parameters whose state was not kept in the steps done so far."""
-    for key, (old, new) in changes.items():
-        flag = key in ("optimizer.amsgrad", "optimizer.centered")
-        if (flag and new) or (key == "optimizer.momentum" and optimizer == "rmsprop" and not old):
+    declared = next((one for one in OPTIMIZERS if one.name == optimizer), None)
+    if declared is None or declared.keeps_late:
+        return
+    for name in declared.keeps_for:
+        key = f"optimizer.{name}"
+        old, new = changes.get(key, (False, False))
+        if new and not old:
             raise UsageError(
                 f"{key} cannot become {new} in an existing run: {optimizer} has kept nothing for it in the steps done "
                 f"so far; start a new run with {option_set(key, str(new).lower())}"
