@@ -1,8 +1,8 @@
 """The processes that train one run together, as `torchrun` starts them: what they exchange, and how they leave.
 
-The first process leads: it alone decides, writes and prints. The others follow (`leading.py`). What a process has to
-say as it leaves it writes into the store that all of them share, and then it closes its connections: whoever waits for
-it notices that, and reads the store.
+The first process leads: it alone decides, writes and prints. The others follow (`leading.py`). A process that leaves
+writes the reason into a store that all of them share, and then closes its connections. Whoever waits for it notices
+that, and reads the store.
 
 torch is imported inside the functions, because a mistake in a config is told before torch is needed.
 """
@@ -59,7 +59,7 @@ class Processes:
         rank: This one, from 0.
         count: How many there are.
         local_rank: This one among those on this machine: the number of its GPU.
-        store: Texts by key, known to all.
+        store: Texts by key, which all processes share.
     """
 
     rank: int
@@ -96,7 +96,7 @@ class Processes:
                 self._raise_left()
                 time.sleep(CHECKED_EVERY)
             _ignore_signals()
-        # What the leader tells goes through gloo also where tensors lie on GPUs, so that no step waits for a device.
+        # What the leader tells goes through gloo even if tensors are on GPUs, so that no step waits for a device.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         with self._exchange():
             dist.init_process_group(
@@ -177,7 +177,7 @@ class Processes:
                 said()
                 time.sleep(CHECKED_EVERY)
         others = f"one of the {self.count - 1} other processes" if self.count > 2 else "the other process"
-        # Where to go on the leader knows, the others do not.
+        # Only the leader knows where to resume.
         further = (
             "" if self.leads else f"; its newest checkpoint is the state to go on from:\n  {command('resume', 'RUN')}"
         )
@@ -210,7 +210,7 @@ class Processes:
             self.store.set("left", str(code))
         self._close()
         if not _keeps_store():
-            # The store is this process: the others must have read it.
+            # The store ends with this process, so the others must have read it before.
             until = time.monotonic() + LAST_WORDS
             with suppress(*_store_is_gone()):
                 while self.store.add("gone", 0) < self.count - 1 and time.monotonic() < until:
@@ -239,7 +239,7 @@ class Processes:
         """Whether this follower is the one to say that the leader is gone."""
         try:
             return bool(self.store.add("told", 1) == 1)
-        except _store_is_gone():  # with the leader
+        except _store_is_gone():  # the store went with the leader
             return True
 
     def _close(self) -> None:

@@ -33,8 +33,8 @@ def is_leader() -> bool:
 def taking_part() -> Iterator[None]:
     """Take part in a run of several processes inside the block, if this one was started as one of them.
 
-    A follower prints nothing inside the block, and raises nothing but SystemExit, with the leader's exit code; only
-    when the leader is gone without a word, LostProcessError.
+    A follower prints nothing inside the block, and leaves by SystemExit with the leader's exit code. If the leader was
+    killed, it raises LostProcessError instead.
     """
     if not _several():
         yield
@@ -64,13 +64,13 @@ def _several() -> bool:
 
 def _met() -> Processes:
     """Connect to the store that the processes of the run share."""
-    # What torch has to say when a connection ends, we say.
+    # Do not let torch print a message when a connection ends, because lossrun prints its own.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
     store, rank, count = next(rendezvous("env://"))
-    # torchrun may start all processes anew, and its store remembers.
+    # torchrun may start all processes again, and its store still holds the keys of the first attempt.
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     return Processes(rank, count, int(os.environ.get("LOCAL_RANK", rank)), PrefixStore(f"lossrun/{attempt}", store))
 

@@ -23,7 +23,7 @@ from lossrun.steps.seed_group import LoneSeed, SeedGroup
 # Samples in one forward pass, of all seeds together: large enough to keep the cores busy, small enough that activations
 # take little memory compared with the data.
 EVALUATION_BATCH: Final = 1024
-# More on a GPU, where each pass costs the host more than the device. Not measured on one yet.
+# More on a GPU, where starting a pass takes longer than computing it. Not measured on a GPU yet.
 GPU_EVALUATION_BATCH: Final = 16_384
 # With more outputs than this, of all seeds together, scoring is not recorded. It would save a few milliseconds of an
 # epoch that takes a hundred times as long, and a recording holds every intermediate result at once.
@@ -37,7 +37,7 @@ class OutputSpec:
 
     Attributes:
         outputs: How many there are for each sample.
-        output: The activation that has been, or is to be, applied to the pre-activations.
+        output: The activation of the last layer.
         reads_as: What the loss takes the outputs for, such as probabilities or a mean.
         left_out: Losses that are no metrics of these targets.
     """
@@ -127,11 +127,12 @@ class Scorer:
 
     def _replayed(self, recorder: Recorder) -> Tensor:
         if self._recorded is None or self._of != self.group.computed:
-            # Once seeds have left a stack, it lies in other memory. A lone seed gets the very numbers that an ordinary
-            # evaluation gives; a stack adds up in an order of its own anyway.
+            # A recording belongs to the memory of the stack, which moves when seeds leave it. A lone seed is recorded
+            # with the kernels of an ordinary evaluation, so its numbers are the same bit for bit; a stack rounds
+            # differently anyway.
             record = recorder.any_number if self.group.axis else recorder.exact
             self._recorded, self._of = record(self._table), self.group.computed
-        # Also right after recording, which has computed with the kernels of an ordinary call.
+        # Replay also right after recording, because recording computed with the kernels of an ordinary call.
         self._recorded.replay()
         table: Tensor = self._recorded.outputs
         return table
@@ -167,7 +168,10 @@ def _prepared(samples: Samples, reading: OutputSpec, replica: Replica) -> Prepar
 
 
 def weights_that_count(replica: Replica, samples: Samples) -> Tensor | None:
-    """How much each sample counts in the metrics, (N,): its weight, or 0 if its class is ignored; None: all alike."""
+    """Return how much each sample counts in the metrics, (N,): its weight, or 0 if its class is ignored.
+
+    None if all samples count the same.
+    """
     ignored = replica.objective.ignore_index
     if ignored is None:
         return samples.weights
@@ -197,7 +201,7 @@ def _score(
 
 @contextmanager
 def evaluating(*modules: nn.Module) -> Iterator[None]:
-    """Evaluate inside the block: dropout off, batch norm at its running statistics, a user's loss learning nothing."""
+    """Evaluate inside the block: dropout off, batch norm at its running statistics, a user's loss without learning."""
     for module in modules:
         module.eval()
     try:

@@ -18,7 +18,7 @@ CPU: Final = torch.device("cpu")
 
 
 class Purpose(IntEnum):
-    """What a stream is drawn for. The numbers are part of the promise that old runs repeat: never change one."""
+    """What a stream is used for. Old runs repeat only if these numbers never change."""
 
     INITIAL_WEIGHTS = 0
     ORDER = 1

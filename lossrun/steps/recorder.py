@@ -1,4 +1,4 @@
-"""How a computation is recorded once and replayed: what `steps/` asks of `replay/`, without importing it."""
+"""The interface of `replay/`, which records a computation once and replays it. `steps/` does not import `replay/`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ class BestSoFar:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What is remembered of a seed from epoch to epoch to tell how it is doing, and kept in checkpoints.
+    """What health checks remember of a seed from epoch to epoch. Checkpoints keep it.
 
     Attributes:
         first_loss: The loss of the very first step.

@@ -1,7 +1,7 @@
 """What a checkpoint holds of one seed, as tensors and plain values, and the way back.
 
-What is restored is what was kept: a name that is missing, or that nobody knows, is an error, and every tensor keeps its
-type. torch itself would set batch norm's counter back to 0, and turn a user's own float64 state into float32.
+A name that is missing or unknown is an error, and every tensor keeps its type. torch itself would set batch norm's
+counter back to 0, and turn a user's own float64 state into float32.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +41,8 @@ def tensors(replica: Replica, *, with_best: bool = False) -> Iterator[tuple[str,
         yield f"{LOSS}{name}", tensor
     for index, state in replica.optimizer.state_dict()["state"].items():
         for name, value in state.items():
-            # torch's optimizers keep tensors, and None for a momentum that has not begun; a user's may keep numbers.
+            # torch's optimizers keep tensors, and None for a momentum that has not begun; a user's optimizer may keep
+            # numbers.
             if isinstance(value, Tensor | int | float):
                 yield f"{OPTIMIZER}{index}.{name}", value if isinstance(value, Tensor) else _as_tensor(value)
     if replica.generator_state is not None:
@@ -128,7 +129,7 @@ def _load(module: nn.Module, prefix: str, kept: Mapping[str, Tensor]) -> None:
 
 
 def _state_after_a_step(replica: Replica) -> Mapping[int, Mapping[str, Any]]:
-    """Return what the optimizer keeps for each weight: it differs from one to another for Muon and Adafactor."""
+    """Return what the optimizer keeps for each weight. Muon and Adafactor keep other tensors for other weights."""
     for weight in replica.weights:
         weight.grad = torch.zeros_like(weight)
     bare_step(replica.optimizer)()

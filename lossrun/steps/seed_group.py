@@ -47,7 +47,7 @@ class SeedGroup(Protocol):
         ...
 
     def begin_epoch(self) -> bool:
-        """Take in which seeds still train, and their orders; return whether the weights have moved to other memory."""
+        """Note which seeds still train, and their orders; return whether the weights have moved to other memory."""
         ...
 
     def publish(self) -> None:
@@ -73,7 +73,7 @@ class SeedGroup(Protocol):
         ...
 
     def combined(self, losses: Tensor) -> Tensor:
-        """Make losses and gradients those of the whole batch, where other processes compute a part of it."""
+        """Add up losses and gradients over the processes that compute a part of the batch."""
         ...
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,8 +22,9 @@ class SeedStack:
     bit for bit, because batched matrix products add up in another order. The dropout masks of all seeds are drawn from
     the stream of the first.
 
-    A frozen seed takes its weights along, and leaves the stack once half of it is frozen. Until then its place is
-    computed like the others, because stacking anew costs more; nothing reads what comes out, which may be NaN.
+    A frozen seed gets its own copy of its weights. Its place in the stack is still computed, because a new stack would
+    cost more, and nothing reads the results, which may be NaN. Once half of the stack is frozen, a new stack is made
+    without the frozen seeds.
     """
 
     def __init__(self, replicas: Sequence[Replica], make_optimizer: MakeOptimizer, *, own_rates: bool = False) -> None:
@@ -57,7 +58,8 @@ class SeedStack:
         if active:
             self.orders = torch.stack([replica.order for replica in computed])
             if changed:
-                # Once: a list as an index would be copied to the device, and waited for, in every step.
+                # Once here, because an index that is a list would be copied to the device in every step, and waited
+                # for.
                 device = self.orders.device
                 self.places = torch.tensor([self.replicas.index(replica) for replica in active], device=device)
                 self.kept = torch.tensor([computed.index(replica) for replica in active], device=device)
@@ -79,7 +81,7 @@ class SeedStack:
                     }
 
     def keep_best(self, improved: Sequence[Replica]) -> None:
-        """One copy for all of them. The best weights of each seed are views of stacked ones."""
+        """Copy once for all of them. The best weights of each seed are views of the stacked ones."""
         if not improved:
             return
         present = {**self.parameters, **self.states}
@@ -96,7 +98,7 @@ class SeedStack:
             replica.best_weights = {name: tensor[place] for name, tensor in self.best.items()}
 
     def _take_out(self, place: int, replica: Replica) -> None:
-        """Give a seed that is frozen from now on weights, buffers and optimizer state of its own."""
+        """Give a seed that is frozen from now on its own weights, buffers and optimizer state."""
         for weight in replica.weights:
             weight.data = weight.data.clone()
             state = replica.optimizer.state.get(weight, {})
@@ -153,7 +155,7 @@ class SeedStack:
             else OneRate(self.weights, self.make_optimizer)
         )
         self.optimizer, self.update = self.rule.optimizer, self.rule
-        # What they all share, such as a count of steps, is that of a seed that still trains.
+        # What the seeds share, such as the count of steps, is taken from a seed that still trains.
         lead = next(place for place, replica in enumerate(replicas) if not replica.frozen)
         for position, moved in enumerate(self.rule.moved):
             states = [replica.optimizer.state.get(replica.weights[position], {}) for replica in replicas]
@@ -164,7 +166,7 @@ class SeedStack:
                 }
         for place, replica in enumerate(replicas):
             if replica.frozen:
-                continue  # its place is computed, but no longer the seed
+                continue  # its place is still computed, but the seed keeps its own weights
             for stacked, weight in zip(self.weights, replica.weights, strict=True):
                 weight.data = stacked.data[place]
             for name, buffer in self.states.items():
@@ -190,7 +192,7 @@ class SeedStack:
 class _LinearInTwo(TorchFunctionMode):
     """Computes a linear layer as a product and a sum.
 
-    vmap does the same, and multiplies by 1 besides, forward and backward, which takes a tenth of a small step.
+    vmap does the same, but also multiplies by 1, forward and backward, which takes a tenth of a small step.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -203,10 +205,10 @@ class _LinearInTwo(TorchFunctionMode):
 
 
 def still_computed(replicas: Sequence[Replica]) -> list[Replica]:
-    """The replicas that a stack computes, which follows from the epochs after which the frozen ones were frozen.
+    """The replicas that a stack computes. They follow from the epochs at which seeds were frozen.
 
-    Frozen ones leave it together, whenever they are at least half of it. So a run that is resumed computes the same
-    replicas as the run that was never stopped, and with them the same bits.
+    Frozen seeds leave the stack together, whenever they are at least half of it. So a run that is resumed computes the
+    same replicas as the run that was never stopped, and with them the same bits.
     """
     computed = list(replicas)
     for epoch in sorted({replica.frozen_epoch for replica in replicas if replica.frozen_epoch is not None}):
@@ -217,7 +219,7 @@ def still_computed(replicas: Sequence[Replica]) -> list[Replica]:
 
 
 def _stacked(values: Sequence[Any], lead: Any) -> Any:
-    """One tensor with a leading seed axis. A count of steps stays a single number, that of the `lead`."""
+    """One tensor with a leading seed axis. A count of steps stays a single number: the one of `lead`."""
     return lead.clone() if lead.ndim == 0 else torch.stack(list(values))
 
 

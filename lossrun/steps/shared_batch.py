@@ -1,11 +1,11 @@
 """A batch that several processes compute together: each takes a part of it, and gradients and losses are added up.
 
-Nothing about a run depends on how many processes there are, but for rounding: the batch, its order, the learning rate,
-the mean that is minimised, dropout masks and the statistics of batch norm are those of one process.
+Apart from rounding, nothing in a run depends on the number of processes: the batch, its order, the learning rate, the
+mean that is minimised, dropout masks and the statistics of batch norm are those of one process.
 
-`DistributedDataParallel` would do the same for a plain step. It hangs its exchange on hooks of autograd, and a recorded
-step runs without autograd; it averages the processes' means, which is another number where their parts differ in size
-or in weight; and it wraps the model, whose names would change in every checkpoint.
+`DistributedDataParallel` would do the same for a plain step. But it exchanges gradients in hooks of autograd, and a
+recorded step runs without autograd; it averages the means of the processes, which is another number if their parts
+differ in size or weight; and it wraps the model, so that all names in checkpoints would change.
 """
 
 from collections.abc import Callable
@@ -60,7 +60,8 @@ class SharedSeed(LoneSeed):
         super().__init__(replica)
         self.share = share
         weight = replica.weights[0]
-        # What this process's mean loss counts for in that of the batch. In memory of its own, where a record reads it.
+        # The share of this process's mean loss in the mean of the batch. A tensor, because a recording reads it from
+        # memory.
         self.fraction = torch.zeros((), dtype=replica.parts.train.dtype, device=weight.device)
 
     def rows(self, start: int, stop: int) -> Tensor:
@@ -84,7 +85,7 @@ class SharedSeed(LoneSeed):
             weight.new_zeros(weight.numel()) if gradient is None else gradient.reshape(-1)
             for weight, gradient in zip(self.weights, given, strict=True)
         ]
-        # A model may use a weight in some batches only, and so in some processes only.
+        # A model may use a weight in some batches only, and therefore in some processes only.
         used = losses.new_tensor([float(gradient is not None) for gradient in given])
         together = torch.cat([losses.detach().reshape(1), used, *flat])
         self.share.add_up(together)

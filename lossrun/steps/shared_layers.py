@@ -1,4 +1,4 @@
-"""Layers that look at a whole batch, or draw for it, where several processes compute a part of it each.
+"""Dropout and batch norm for a batch of which several processes compute one part each.
 
 They keep the names, weights and buffers of the layers that they replace, so checkpoints hold the same.
 """
@@ -49,7 +49,7 @@ class SharedDropout(nn.Module):
         if not self.training:
             return inputs
         share = self.share
-        # A model may have folded other axes into that of the samples.
+        # A model may have folded other axes into the axis of the samples.
         each = len(inputs) // share.computed
         mask: Tensor = self.dropout(inputs.new_ones(share.whole * each, *inputs.shape[1:]))
         start = share.first * each if share.first < share.last else 0

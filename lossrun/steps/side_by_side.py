@@ -1,4 +1,4 @@
-"""Seeds that are too large for a stack, trained side by side: each on one thread, as many at a time as cores.
+"""Train seeds side by side that are too large for a stack: each on one thread, as many at a time as there are cores.
 
 Two threads that share every product of a small batch wait for each other most of the time; two seeds need not wait.
 Each seed is computed on one thread, as it would be alone, so how many are computed at a time changes no bit.

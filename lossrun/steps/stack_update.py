@@ -1,7 +1,7 @@
 """How the weights of a stack are updated: all at one learning rate, or each replica at its own.
 
 torch's optimizers take one rate for all weights. Where an optimizer is linear in its rate (`linear_in_rate` in the
-catalogue), a step at another rate is the same move in another length. So torch's optimizer moves tensors of zeros at
+catalogue), a step at another rate is the same move with another length. So torch's optimizer moves tensors of zeros at
 rate 1, and each replica adds its move times its own rate. The numbers are those of torch up to rounding.
 """
 
@@ -42,7 +42,7 @@ class OwnRates:
     """A learning rate and a weight decay for each replica. The attributes are those of `OneRate`."""
 
     def __init__(self, weights: Sequence[Tensor], make_optimizer: MakeOptimizer, replicas: Sequence[Replica]) -> None:
-        """`replicas`: those that are stacked; the optimizer of each says its weight decay."""
+        """`replicas`: the stacked ones; the optimizer of each has its weight decay."""
         settings = [replica.optimizer.param_groups[0] for replica in replicas]
         self.weights = weights
         self.moved: Sequence[Tensor] = [torch.zeros_like(weight, requires_grad=False) for weight in weights]
@@ -51,7 +51,7 @@ class OwnRates:
             parameters.update(lr=1.0, weight_decay=0.0)
         self._step = bare_step(self.optimizer)
         self._decays = [float(each["weight_decay"]) for each in settings]
-        # adamw and its kind shrink the weights; for the others the decay is a part of the gradient.
+        # adamw and similar optimizers shrink the weights; for the others the decay is a part of the gradient.
         self._shrinks = any(self._decays) and bool(settings[0].get("decoupled_weight_decay"))
         self._adds = any(self._decays) and not self._shrinks
         like = weights[0]

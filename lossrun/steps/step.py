@@ -22,8 +22,8 @@ from lossrun.steps.seed_group import (
 class Step(Protocol):
     """One update of every seed that still trains.
 
-    A step may keep the state of the seeds in an order of its own: stacked over seeds, or in memory that a record writes
-    into. What others may look at, and when:
+    A step may keep the state of the seeds in its own layout: stacked over seeds, or in memory that a recording writes
+    into. This is what others may read, and when:
 
     - Weights and buffers of each seed's model are current after every call: they are the memory, or views of the
       memory, that the step updates. Validation, health checks and best weights need nothing else.
@@ -37,7 +37,7 @@ class Step(Protocol):
     kind: str
 
     def begin_epoch(self) -> None:
-        """Take in which seeds still train, and their orders; called before the first step of an epoch."""
+        """Note which seeds still train, and their orders; called before the first step of an epoch."""
         ...
 
     def publish(self) -> None:
@@ -86,15 +86,15 @@ class SeedGroupStep:
 
 
 class EagerStep(SeedGroupStep):
-    """Operation after operation, as anyone would write it."""
+    """One operation after another, as you would write it by hand."""
 
     kind = "eager"
 
     def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
         group = self.group
         group.set_rates(rates)
-        # First, so that the forward pass finds the gradients' memory free and still in the cache. By hand, because the
-        # profiler hooks around optimizer.zero_grad() cost 15 us a step.
+        # First, so that the forward pass can use the gradients' memory while it is in the cache. Without
+        # optimizer.zero_grad(), because its profiler hooks take 15 us a step.
         for weight in group.weights:
             weight.grad = None
         samples = group.replicas[0].parts.train
@@ -122,8 +122,8 @@ class InTurn:
             step.begin_epoch()
 
     def publish(self) -> None:
-        # Not the steps' own: torch's one generator stands where the last group left it. Where groups draw random
-        # numbers, each call has already kept where each of their streams stands.
+        # Not through the steps, which would keep the state of torch's one generator, where the last group left it. If
+        # groups draw random numbers, each call has already kept the state of each group's stream.
         for group in self.groups:
             group.publish()
 

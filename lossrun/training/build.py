@@ -1,4 +1,4 @@
-"""Config and data become replicas: the only place where the words of a config become torch objects."""
+"""Build replicas from config and data. Only here do the words of a config become torch objects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -36,7 +36,7 @@ DTYPES: Final = {"float32": torch.float32, "float64": torch.float64, "bf16": tor
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Where and in which precision to train, and the folder in which a user's own modules are searched.
+    """Where to train, in which precision, and where to look for the user's own modules.
 
     `share`: the part of each batch that is computed here; None for all of it.
     """
@@ -86,7 +86,7 @@ def _gpu_of(processes: Processes) -> torch.device:
 
 
 def _has_bfloat16(device: str) -> bool:
-    """Whether the device computes in bfloat16. In torch every CPU does, though not always faster than float32."""
+    """Whether the device can compute in bfloat16. In torch every CPU can, though not always faster than in float32."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device == "cpu"
@@ -194,7 +194,7 @@ def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplac
     if loss.is_plugin:
         function, own = own_component("loss", loss, place.config_dir)
         bound = _called("loss", loss.name, function, **own) if isinstance(function, type) else partial(function, **own)
-        # One of several classes is one outcome; of several labels or numbers a loss is taken to be the mean.
+        # Several classes have one outcome between them; the loss of several labels or numbers is their mean.
         outputs = 1 if facts.task == "multiclass" else facts.target_size
         return Objective(bound, reduction=reduction, outputs_per_sample=outputs)
     declared = loss_declaration(loss)
@@ -218,9 +218,9 @@ def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplac
 
 
 def _class_counts(train: Samples, facts: DataFacts) -> list[float]:
-    """What the training samples of each class count for, corrupted ones too: their number, or the sum of their weights.
+    """The number of training samples in each class, or the sum of their weights; corrupted labels count as they are.
 
-    Binary: of no and of yes. Multilabel: the positive cells of each label.
+    Binary: class 0 and class 1. Multilabel: the positive cells of each label.
     """
     targets, weights = train.targets, train.weights
     if facts.task == "multiclass":
@@ -247,6 +247,6 @@ def optimizer(config: Config, learnable: Sequence[Tensor], place: Workplace) -> 
 
 
 def _called(kind: str, name: str, function: Any, /, *arguments: Any, **parameters: Any) -> Any:
-    """What a user's function returns; whatever it raises is told as the user's, not as a fault of ours."""
+    """Call a user's function. Whatever it raises is reported as an error of the user's code, not of lossrun."""
     with users_code(f"{kind}: {name}", "failed when it was built:", " when it was built"):
         return function(*arguments, **parameters)

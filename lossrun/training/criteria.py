@@ -1,4 +1,4 @@
-"""State that belongs to a metric and is worthless for any other.
+"""State that belongs to one metric and means nothing for another.
 
 A best value, and the epochs counted since, mean nothing once another metric is watched, or the other direction, or
 another least improvement. Each checkpoint says under which criteria its state was reached; a run that is resumed under
@@ -21,7 +21,7 @@ from lossrun.steps.replica import Replica
 from lossrun.training.build import best_and_stopping, plateau
 from lossrun.training.session import Session
 
-# For each of the three, its metric, mode and least improvement; None for one that watches nothing.
+# For each of the three: its metric, mode and least improvement; None if it watches no metric.
 Criteria: TypeAlias = Mapping[str, Mapping[str, Any] | None]
 
 
@@ -57,7 +57,7 @@ def renew(session: Session, reached_under: Criteria) -> list[str]:
 
 
 def thaw(replicas: Iterable[Replica]) -> None:
-    """Let seeds go on that have been waiting for the epoch to end."""
+    """Let seeds train again that have been waiting for the epoch to end."""
     for replica in replicas:
         if replica.thaws:
             replica.stopped_epoch, replica.thaws = None, False

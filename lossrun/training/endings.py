@@ -29,7 +29,7 @@ def stopped(error: type[StoppedError], reason: str, session: Session) -> Stopped
 
 
 def interrupted(session: Session) -> StoppedError:
-    """The end by a second Ctrl-C, which does not wait for the state to be saved."""
+    """Make the error for a second Ctrl-C, which does not wait for the state to be saved."""
     return StoppedError(
         f"interrupted twice, after step {session.position.step}; {_saved(session)}; go on with\n"
         f"  {run_command('resume', session.run.path)}"
@@ -37,7 +37,7 @@ def interrupted(session: Session) -> StoppedError:
 
 
 def out_of_memory(session: Session) -> OutOfMemoryError:
-    """The end by a lack of memory."""
+    """Make the error for a lack of memory."""
     return OutOfMemoryError(
         f"not enough memory after step {session.position.step}; {how_to_need_less(session.config, session.facts)} in a "
         f"new run, or end other programs; {_saved(session)}, to go on where there is more memory:\n"
@@ -46,7 +46,7 @@ def out_of_memory(session: Session) -> OutOfMemoryError:
 
 
 def lost_process(error: LostProcessError, session: Session) -> LostProcessError:
-    """The end by the loss of another process that computed a part of each batch."""
+    """Make the error for the loss of another process that computed a part of each batch."""
     return LostProcessError(
         f"after step {session.position.step}, {error}; {_saved(session)}; go on with any number of processes:\n"
         f"  {run_command('resume', session.run.path)}"
@@ -54,7 +54,7 @@ def lost_process(error: LostProcessError, session: Session) -> LostProcessError:
 
 
 def diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
-    """The end by divergence.
+    """Make the error for divergence.
 
     No checkpoint is written, and checkpoints that may hold the diverged state are removed, so that the newest one left
     is the last good state.

@@ -9,7 +9,7 @@ from lossrun.health.finding import Finding
 
 @dataclass(frozen=True, slots=True)
 class StepProgress:
-    """Where training stands within an epoch. Known without asking the device."""
+    """Where training stands within an epoch. It is known without waiting for the device."""
 
     epoch: int
     step_in_epoch: int
@@ -23,8 +23,8 @@ class EpochRecord:
     Attributes:
         rows: Its history rows, one for each seed that trained.
         best_seeds: The seeds for which this is the best epoch so far.
-        findings: What was found to be wrong with the seeds.
-        notes: What else there is to say, each only once in a run.
+        findings: What is wrong with the seeds.
+        notes: Further sentences for the user, each said only once in a run.
     """
 
     epoch: int

@@ -27,7 +27,7 @@ class Ending:
     Attributes:
         finished: None for a run that has diverged.
         files: New files, each with its content.
-        events: For the ledger, which gets them last: they say that the run has ended.
+        events: Events for the ledger. They are written last, because they say that the run has ended.
     """
 
     member: MemberRun
@@ -78,7 +78,7 @@ def _scored(
     for replica in member.replicas:
         heed()
         best = replica.best
-        # Copies: what `weights` gives shares the memory that the best ones are loaded into.
+        # Copies, because `weights` returns views of the memory into which the best weights are loaded.
         last = {name: array.copy() for name, array in weights(replica).items()}
         fact: dict[str, Any] = {
             "best_epoch": best.epoch or None,

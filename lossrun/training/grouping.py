@@ -33,8 +33,8 @@ from lossrun.torch_internals import can_record
 from lossrun.training import build
 from lossrun.training.process import memory
 
-# Bytes of a training step, of one seed. Beyond it the arithmetic is all that counts, and a record would keep memory
-# that the eager step gives back.
+# Bytes of a training step of one seed. Larger steps are not recorded: only their arithmetic takes time, and a record
+# would keep memory that the eager step gives back.
 LARGEST_RECORDED_STEP: Final = 2**30
 
 
@@ -81,7 +81,7 @@ def choose_grouping(
     recorder = _recorder(config, facts, replicas, place, batch_size)
     why_one_by_one = _why_not_stacked(config, facts, replicas, place, own_rates=own_rates) if len(replicas) > 1 else ""
     if not why_one_by_one and len(replicas) > 1 and stops_anew:
-        # A stack has one count of steps, which adam and its like correct their averages by.
+        # A stack has one count of steps, by which adam and similar optimizers correct their averages.
         why_one_by_one = "seeds that had stopped go on from different steps"
     if why_one_by_one or len(replicas) == 1:
         return Grouping((1,) * len(replicas), why_one_by_one, recorder)
@@ -95,7 +95,7 @@ def choose_grouping(
 
 
 def _of_each_split(replicas: Sequence[Replica]) -> list[int]:
-    """How many replicas, one after the other, are trained on the same data."""
+    """The numbers of consecutive replicas that are trained on the same data."""
     return [len(list(same)) for _, same in groupby(replicas, lambda replica: id(replica.parts))]
 
 
@@ -142,7 +142,7 @@ def training_step(grouping: Grouping, groups: Sequence[SeedGroup], *, own_random
         at_once: How many groups to train at the same time.
     """
     if at_once > 1 and grouping.recorder and grouping.recorder.apart:
-        # Those of one thread share a recorder, and with it memory.
+        # The steps of one thread share a recorder, and so its memory.
         recorders = [grouping.recorder.apart() for _ in range(at_once)]
         apart = [RecordedStep(group, recorders[place % at_once]) for place, group in enumerate(groups)]
         return SideBySide(apart, groups, at_once)
@@ -163,7 +163,7 @@ def _recorder(
             raise UsageError(f"step: recorded is not supported in several processes with {why}; leave step out")
         return None
     if config.model.is_plugin or config.loss.is_plugin:
-        # They may do anything: look at values, count their calls. They are recorded if the config asks for it.
+        # The user's code may do anything, such as look at values or count its calls, so it is recorded only on request.
         if config.step != "recorded":
             return None
     elif memory.of_a_step(config, facts, batch_size, replicas[0].weights[0].element_size()) > LARGEST_RECORDED_STEP:
@@ -183,7 +183,7 @@ def _recorder(
     def recorder() -> Recorder:
         exact = partial(Recording, pool=[])
         record = partial(exact, substitute=faster_product, decompose=decompose)
-        # Gradients that are not written cannot be added up.
+        # A deferred descent writes no gradients, so processes could not add them up.
         return Recorder("recorded", record, record, exact, None if place.share else record, recorder)
 
     return recorder()

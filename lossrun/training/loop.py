@@ -1,8 +1,8 @@
 """The main path: everything that happens in training, in the order in which it happens.
 
 `train` is a generator of events. It persists, then yields: a row on screen is a row on disk. No function that it calls
-changes what it decides by behind its back: health examines and the loop acts on the findings, and the loop publishes
-the state before it saves it.
+changes state behind its back: health examines and the loop acts on the findings; the loop publishes the state before it
+saves it.
 
 Read next: `session.py`, what a run in progress consists of; `steps/step.py`, one update of every seed;
 `health/examine.py`, what can be wrong; `saving.py`, what is written when; `finish.py`, the end of a run;
@@ -41,7 +41,7 @@ Loop: TypeAlias = Callable[[Session, Asked], Iterator[Event]]
 
 
 def telling_where_to_go_on(function: Loop) -> Loop:
-    """Let an error for lack of memory, or of another process, name the newest checkpoint, from which to go on."""
+    """When memory or another process is lost, raise an error that names the checkpoint to resume from."""
 
     @wraps(function)
     def wrapped(session: Session, asked: Asked) -> Iterator[Event]:
@@ -53,7 +53,7 @@ def telling_where_to_go_on(function: Loop) -> Loop:
                 return
             except LostProcessError as error:
                 raise lost_process(error, session) from error
-            # Python, torch and the system each have an error of their own for lack of memory.
+            # Python, torch and the operating system each raise another error when memory runs out.
             except (MemoryError, RuntimeError, OSError) as error:
                 if not ran_out_of_memory(error):
                     raise
@@ -78,8 +78,8 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
 
     Raises:
         StoppedError: A stop was asked for; the state is saved.
-        DivergedError: A seed of a run by itself has diverged, and the config does not say to go on with the others. A
-            run of a stack that diverges leaves the stack, and the others go on.
+        DivergedError: A seed of a lone run has diverged, and the config does not say to continue with the others. In a
+            stack, a run that diverges leaves the stack instead, and the others continue.
     """
     position, sums = session.position, session.sums
     floors = KnownFloors(session.config, session.reading)
@@ -143,7 +143,7 @@ def _after_epoch(
     """Judge the seeds of one member by what the epoch measured, and write its rows.
 
     Raises:
-        DivergedError: The run is by itself, and a seed has diverged that ends it. A member of a stack leaves it.
+        DivergedError: The lone run ends because a seed has diverged. A member of a stack only leaves the stack.
     """
     config, position = member.config, session.position
     active = [(place, one) for place, one in enumerate(member.replicas, member.first) if not one.frozen]
@@ -182,7 +182,7 @@ def _after_epoch(
 
 
 def _heed(request: Request | None, session: Session) -> None:
-    """Do what was asked for from outside between two steps: save, and perhaps stop."""
+    """Answer a request from outside: save, and perhaps stop."""
     if request is None:
         return
     save(session)

@@ -81,7 +81,7 @@ class KnownFloors:
     """The floors of each seed's training data, computed when first asked for.
 
     Attributes:
-        notes: What there is to say about floors that cannot be computed, until `take_notes` takes it.
+        notes: Sentences about floors that cannot be computed, until `take_notes` takes them.
         rates: The losses of the learning rates that have been tried.
     """
 
@@ -101,7 +101,7 @@ class KnownFloors:
     def rate_trial(
         self, session: Session, member: MemberRun, replica: Replica
     ) -> Callable[[Sequence[float]], dict[float, float]]:
-        """What tries learning rates for a seed. A rate that was tried for another seed is not tried again."""
+        """Return a function that tries learning rates for a seed. No rate is tried for a second seed."""
 
         def tried(rates: Sequence[float]) -> dict[float, float]:
             new = [rate for rate in dict.fromkeys(rates) if rate not in self.rates]
@@ -131,7 +131,7 @@ class KnownFloors:
 
 
 def stack_outputs(session: Session) -> dict[int, StackOutputs]:
-    """Where the outputs of stacked seeds are to be had after an epoch, by the places of the seeds in the session."""
+    """For each stacked seed, by its place in the session, what computes its outputs after an epoch."""
     stacks = {
         id(replica): stack
         for group in session.groups
@@ -154,7 +154,7 @@ def seed_epoch(
         step = (session.position.epoch - 1) * session.steps_per_epoch + bad
         first_bad = step, session.rates(step - 1)[place]
     of_probabilities = session.reading.reads_as == "probabilities" and not config.loss.is_plugin
-    # A user's own loss that learns may have learned NaN; another seed's still tells the floors.
+    # A user's loss with weights of its own may have learned NaN; then the floors come from another seed.
     known_floors = floors_known.of(replica) if finite else None
     constant = known_floors.constant if known_floors else inf
     trial = floors_known.rate_trial(session, member, replica)

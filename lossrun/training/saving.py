@@ -2,7 +2,7 @@
 
 A run by itself writes the rows of each epoch at once, and a checkpoint as often as its config says. A stack of runs
 writes few files: one checkpoint for all of its members, at most once a second, and just before it the rows that its
-members have collected. What they have for their ledgers waits in that checkpoint until the end.
+members have collected. Events for the ledgers wait in that checkpoint until the end.
 """
 
 import time
@@ -17,7 +17,7 @@ from lossrun.training.session import MemberRun, Session
 from lossrun.training.state import capture
 
 SAVED_EVERY: Final = 1.0  # seconds between two checkpoints of a stack, which a kill may cost
-# A save of a stack that takes longer than a tenth of that is made less often.
+# A stack spends at most one part in so many of its time on saving.
 LEAST_OF_A_SAVE: Final = 10
 KEPT: Final = 2  # checkpoints of a stack, besides that of step 0, to which a diverged member goes back
 

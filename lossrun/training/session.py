@@ -43,7 +43,7 @@ class Position:
 
 @dataclass(slots=True)
 class MemberRun:
-    """One run of a session: what is its own while all of them are computed together.
+    """One run of a session, with everything that it does not share with the other members.
 
     Attributes:
         replicas: Its seeds.
@@ -54,7 +54,7 @@ class MemberRun:
         seconds: Time spent on its epochs; known once it has ended.
         waiting_rows: Rows of the history that are not on the disk yet.
         waiting_events: Events of the ledger that are not on the disk yet, each with its facts.
-        closed: Whether nothing more is written for it, as it had ended before the session was resumed.
+        closed: Whether it had ended before the session was resumed, so that nothing more is written for it.
     """
 
     config: Config
@@ -197,7 +197,7 @@ class Session:
         self.step.begin_epoch()
 
     def _counted(self) -> Tensor | None:
-        """See `EpochSums`. Known before the epoch, so that the steps need not add it up."""
+        """What `EpochSums.counted` holds. It is known before the epoch, so the steps need not add it up."""
         size, steps = self.batch_size, self.steps_per_epoch
         columns = []
         for replica in self.replicas:

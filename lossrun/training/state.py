@@ -52,7 +52,7 @@ def capture(session: Session) -> Checkpoint:
     if session.stack is None:
         return Checkpoint(tensors, {**shared, **_of_member(session.lone)})
     members = [{"first": each.first, **_of_member(each), **_in_a_stack(each)} for each in session.members]
-    # Not the stack has a history, its members have.
+    # The stack has no history; its members have.
     return Checkpoint(tensors, {**shared, "history_length": 0, "members": members})
 
 
@@ -128,7 +128,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
         )
     session.position = Position(facts["epoch"], facts["step"])
     session.seconds = facts["seconds"]
-    # Checkpoints of older versions do not say what the epoch in progress has taken so far.
+    # Checkpoints of older versions do not hold the seconds of the epoch in progress.
     session.stopwatch = Stopwatch(facts.get("epoch_seconds", 0.0))
     for member, recorded in zip(session.members, facts.get("members", [facts]), strict=True):
         member.good_step = recorded["good_step"]
@@ -160,7 +160,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
                 keep_as_best(replica, found.tensors)
         except CheckpointError as error:
             raise CheckpointError(f"the checkpoint of step {facts['step']} does not fit: {error}") from error
-        # What torch says of an optimizer's tensors, and what a user's own says of its state.
+        # Raised by torch for an optimizer's tensors, or by a user's optimizer for its state.
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise CheckpointError(
                 f"the checkpoint of step {facts['step']} does not fit the model or the optimizer: {error}"

@@ -106,10 +106,10 @@ def check_recording(group: SeedGroup, recorder: Recorder, config: Config) -> Non
         with undisturbed(device, group.buffers):
             results = recording.outputs, computed()
     except Exception as error:
-        # A user's own code may raise anything where a recorder meets it.
+        # The user's code may raise anything while it is recorded.
         if any(map(ran_out_of_memory, filter(None, (error, error.__context__)))):
             raise
-        # Ending a CUDA capture that something has broken raises as well, and does not say what.
+        # Ending a broken CUDA capture raises a second error, which does not say what broke it.
         cause = error.__context__ if isinstance(error.__context__, Exception) else error
         raise UsageError(
             f"step: recorded, but {own} cannot be recorded: {type(cause).__name__}: {cause}; leave step out"

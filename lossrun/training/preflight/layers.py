@@ -18,7 +18,7 @@ def layers_of(network: nn.Module, inputs: Tensor) -> list[Layer]:
     the caller looks after its mode, buffers and random numbers.
     """
     rows = {name: module for name, module in network.named_modules() if _is_row(module)}
-    # A user's own network may fail under hooks in any way; its summary then lacks shapes.
+    # A user's network may raise anything under hooks; then its summary has no shapes.
     with _watched(rows.values()) as shapes, suppress(Exception), torch.no_grad():
         network(inputs)
     counted: set[int] = set()

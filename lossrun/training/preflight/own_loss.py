@@ -59,7 +59,7 @@ def check_size(choice: Choice, replica: Replica, outputs: Tensor, targets: Tenso
 def sample_losses(
     choice: Choice, loss: Callable[..., Any], outputs: Tensor, targets: Tensor, on: str = "a first batch"
 ) -> Tensor:
-    """What the loss gives: one real number for each sample."""
+    """Return what the loss gives, checked to be one real number for each sample."""
     size = len(targets)
     with NoPairs(size):
         losses = called("loss", choice, loss, outputs, targets, on=on)

@@ -22,7 +22,7 @@ def check_groups(choice: Choice, optimizer: torch.optim.Optimizer, weights: Sequ
         )
     for group in optimizer.param_groups:
         own = group.get("lr")
-        # Schedules set the rate of every group before each step, so a group's own would not be used.
+        # Schedules set the rate of every group before each step, so a rate of its own would be overwritten.
         if own is None or not math.isclose(float(own), rate, rel_tol=1e-6):
             what = "no lr" if own is None else f"the lr {float(own):g}"
             raise UsageError(
@@ -34,8 +34,8 @@ def check_groups(choice: Choice, optimizer: torch.optim.Optimizer, weights: Sequ
 def check_step(choice: Choice, weights: Sequence[Tensor], rate: float) -> None:
     """Try one step of another optimizer like it, on copies of the weights.
 
-    A copy, because an optimizer may keep more than could be put back. Raises UsageError for weights that are not finite
-    afterwards, and for state that a checkpoint cannot hold.
+    A copy, because an optimizer may keep state that cannot be restored. Raises UsageError for weights that are not
+    finite afterwards, and for state that a checkpoint cannot hold.
     """
     copies = [nn.Parameter(weight.detach().clone()) for weight in weights]
     for copied, weight in zip(copies, weights, strict=True):

@@ -1,4 +1,4 @@
-"""Trying a component without a trace, and telling what went wrong."""
+"""Try a component without leaving a trace, and say what went wrong."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ def called(
 def spread(train: Samples, count: int, unlike: int = 0) -> Samples:
     """Copies of `count` samples, taken evenly from all of them because data may be sorted.
 
-    One less if `count` is `unlike`, the size of another axis, so that no axis can pass for another.
+    One sample less if `count` equals `unlike`, the size of another axis, so that the axes cannot be confused.
     """
     count = min(count, len(train))
     count -= count == unlike and count > 1

@@ -55,8 +55,11 @@ def environment(device: torch.device, reading: SourcedConfig, threads: int) -> d
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, list[Any]]:
-    """What changed and may change the last bits of a result, as {fact: [old, new]}; of own code the changed modules."""
-    before, now = ({"processes": 1, **facts} for facts in (before, now))  # older versions knew no other number
+    """Return the facts that changed and may change the last bits of a result, as {fact: [old, new]}.
+
+    Of the user's code, these are the modules that changed.
+    """
+    before, now = ({"processes": 1, **facts} for facts in (before, now))  # older versions always had one
     found = {key: [before.get(key), now[key]] for key in EXACT if before.get(key) != now[key]}
     if "code" in found and (changed := _changed_code(*found.pop("code"))):
         found["code"] = changed

@@ -1,6 +1,6 @@
 """lossrun computes as in a fresh process, and leaves the caller's torch as it was.
 
-That holds for every part of torch's global state that affects a number. torch's dropout and initialisers draw from one
+This covers every part of torch's global state that affects a number. torch's dropout and initialisers draw from one
 generator for the whole process, and settings such as the default dtype hold for all threads. So a lock gives them to
 one piece of lossrun's work at a time: runs that are trained in several threads take turns, and get the same bits as
 alone. Other code that draws from torch's generators, or changes its settings, in another thread at the same moment is
@@ -24,7 +24,7 @@ from torch import Tensor
 Parameters = ParamSpec("Parameters")
 Event = TypeVar("Event")
 
-_SEED: Final = 0  # for numbers drawn where lossrun has not seeded; a fresh process would take a seed from the system
+_SEED: Final = 0  # for numbers that are drawn before lossrun seeds; a fresh process would take a seed from the system
 _TINY: Final = float(np.finfo(np.float64).smallest_subnormal)
 _ONE: Final = 1.0
 
@@ -62,7 +62,7 @@ _streams: list[Stream] = []
 
 @contextmanager
 def isolated(stream: Stream | None = None) -> Iterator[None]:
-    """Compute as in a fresh process inside the block, and leave no trace. Blocks may be nested; other threads wait.
+    """Compute inside the block as in a fresh process, and leave no trace. Blocks may be nested; other threads wait.
 
     `stream`: where the random numbers go on; None for a new stream.
     """

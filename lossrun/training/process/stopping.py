@@ -1,4 +1,4 @@
-"""Signals from outside, turned into requests that the loop heeds between two steps: `Request` is the table.
+"""Signals become requests, which the loop answers between two steps.
 
 This is the one place where lossrun changes what a signal does, and it takes only signals that nobody else has decided
 about: `nohup` ignores SIGHUP, a shell ignores SIGINT in background jobs, and a program that calls us may have handlers

@@ -1,9 +1,9 @@
 """How many threads a run is trained with on the CPU: one if its steps are small, by rule.
 
-Handing a small product to a second thread takes longer than computing it. And beside a busy neighbour, which takes one
-of the cores away at any moment, threads that wait for each other in every step nearly stand still, where a single one
-goes on at half its speed. The last bits depend on the number of threads, so it is recorded, and a run that was started
-with another number goes on with that one.
+Handing a small product to a second thread takes longer than computing it. And while another program takes one of the
+cores now and then, threads that wait for each other in every step nearly stand still, but a single thread keeps half of
+its speed. The last bits depend on the number of threads, so it is recorded, and a resumed run keeps the number that it
+was started with.
 """
 
 import os
@@ -17,7 +17,8 @@ from lossrun.lint.size import layers
 
 # Multiplications in the forward pass of a step, of all seeds that are computed together.
 MOST_ON_ONE_THREAD: Final = 2**21
-# So many seeds for each core are trained side by side, also if their number is no multiple of the cores.
+# With at least this many seeds for each core, seeds are trained side by side even if some cores are idle in the last
+# round.
 LEAST_ROUNDS: Final = 3
 
 

@@ -1,8 +1,8 @@
-"""A run of several processes: the leader's loop is that of one process, and the others do what its steps tell them.
+"""A run of several processes: the leader runs the loop as if it were alone, and its steps tell the others what to do.
 
-`LeadingStep` stands in the place of the leader's step. Before each update it tells the others which batch comes and at
-which rates; each computes its part of the batch (`steps/shared_batch.py`). So only the leader decides anything, and
-nothing can be decided differently. What the others start from is a checkpoint, sent instead of written.
+`LeadingStep` takes the place of the leader's step. Before each update it tells the others which batch comes and at
+which rates, and each computes its part of the batch (`steps/shared_batch.py`). Only the leader decides anything, so no
+two processes can disagree. The others start from a checkpoint that is sent instead of written.
 """
 
 import os
@@ -25,7 +25,7 @@ from lossrun.training.state import capture, restore
 
 # A follower writes nothing.
 NOWHERE: Final = RunDirectory(Path(os.devnull))
-# Rounding on machines of different kinds stays far below it; weights that are updated differently do not.
+# Rounding on machines of different kinds stays far below it, but weights that are updated differently do not.
 LARGEST_DRIFT: Final = 1e-4
 
 

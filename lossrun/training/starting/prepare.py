@@ -49,7 +49,7 @@ class Prepared:
 
     @property
     def experiment(self) -> Experiment:
-        """The only one, or one for all, where it is about what they share."""
+        """The first one, which stands for all in what they share."""
         return self.experiments[0]
 
     @property
@@ -60,7 +60,7 @@ class Prepared:
 def prepare(experiment: Experiment, resumable: Resumable | None = None, processes: Processes | None = None) -> Prepared:
     """Build every seed and try one on a batch.
 
-    `resumable`: the run that is to go on. `processes`: those that train it together, if there are several.
+    `resumable`: the run to continue. `processes`: those that train it together, if there are several.
 
     Raises UsageError for what cannot be built or does not fit.
     """
@@ -74,11 +74,11 @@ def prepare_stack(
     resumable: Resumable | None = None,
     processes: Processes | None = None,
 ) -> Prepared:
-    """Build every seed of several runs on the same data, which are alike but for seeds, rates and weight decays.
+    """Build every seed of several runs that differ only in seeds, learning rates and weight decays.
 
     Args:
-        environment: What was recorded of their last part, where they go on.
-        resumable: The run that is to go on, if it is a run by itself.
+        environment: What was recorded when they last started, if they continue.
+        resumable: The run to continue, if it is a lone run.
         processes: Those that train it together, if there are several.
 
     Raises UsageError for what cannot be built or does not fit.
@@ -103,7 +103,7 @@ def _prepared(
             if id(data) not in shared:
                 shared[id(data)] = build.parts(data, place)
             replicas.append(build.replica(experiment.config, facts, seed, shared[id(data)], place))
-    # With a split for each seed, a column that one seed has may be ruled out by another one's targets.
+    # If each seed has its own split, a metric may be defined for the targets of one seed and not for those of another.
     for replica in {id(replica.parts): replica for replica in reversed(replicas)}.values():
         check_first_batch(replica, config, facts)
     if not recorded:  # a run that goes on was tried when it began

@@ -32,7 +32,7 @@ from lossrun.training.starting.run_facts import environment_of
 from lossrun.training.starting.start import session_of
 from lossrun.training.state import capture, restore
 
-# What two trainings of the same steps may differ in: wall times, and where the run and its history lie.
+# What may differ between two trainings of the same steps: wall times, and the paths of the run and its history.
 _NOT_COMPARED: Final = frozenset(
     {"seconds", "epoch_seconds", "history_length", "history", "run", "config", "format_version", "tensors"}
 )
@@ -194,7 +194,7 @@ class _Replay:
 
 
 def _segments_between(run: RecordedRun, first: tuple[int, int], last: tuple[int, int]) -> list[Segment]:
-    """Return the segments that led from one position to another; what was given up on the way is not among them."""
+    """Return the segments that led from one position to another, without steps that a resume has discarded."""
     recorded = ledger.recorded_config(run.ledger)
     config: Mapping[str, Any] = run.config if recorded is None else recorded
     segments = [Segment((1, 0), config, run.environment)]
@@ -252,7 +252,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _is_within(recorded: Any, found: Any) -> bool:
-    """Return whether everything that was recorded was found again; newer versions compute more."""
+    """Return whether everything that was recorded is found again; newer versions may compute more."""
     if isinstance(recorded, Mapping) and isinstance(found, Mapping):
         return all(key in found and _is_within(value, found[key]) for key, value in recorded.items())
     return _same(recorded, found)

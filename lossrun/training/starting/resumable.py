@@ -1,4 +1,4 @@
-"""A recorded run and the changes asked for with `resume`, read before anything is loaded: no torch yet."""
+"""A recorded run and the changes asked for with `resume`, read before torch is imported."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -103,9 +103,9 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
         if problem:
             raise DataError(problem)
     for key in changes:
-        # The bare "optimizer" is a change of its name: its state would mean nothing to another one.
+        # A change of plain "optimizer" is another optimizer, which could not use the state of the first.
         if key == "dataset.path":
-            continue  # only says where the data are: their hashes tell whether they are still the same
+            continue  # only says where the data are; their hashes say whether they are the same
         if key.partition(".")[0] not in CHANGEABLE or key == "optimizer":
             raise UsageError(
                 f"{key} cannot change in an existing run; start a new run with --set {key}=... (an existing run can "
@@ -160,9 +160,9 @@ def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Overrid
 
 
 def _directions(config: Mapping[str, Any], overrides: Sequence[Override]) -> list[str]:
-    """Overrides that leave it to a new metric whether lower or higher is better.
+    """Overrides that let a new metric say whether lower or higher is better.
 
-    The recorded config says what was right for the old metric.
+    The recorded config has the direction of the old metric.
     """
     changed = set(map(key_of, overrides))
     return [

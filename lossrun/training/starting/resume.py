@@ -95,7 +95,7 @@ def resume_at(
 
 
 def _take_up_old_best_weights(session: Session, found: Checkpoint, note: Callable[[str], None]) -> None:
-    """Take the best weights from the files of their own that older versions kept, if they are still the right ones."""
+    """Take the best weights from the separate files of older versions, if they are still the best ones."""
     if best_weights.PREFIX_KEY in found.metadata:
         return
     expected = recorded_best(found)
@@ -113,7 +113,7 @@ def _take_up_old_best_weights(session: Session, found: Checkpoint, note: Callabl
 
 
 def _taken_along(events: Sequence[Mapping[str, Any]], step: int) -> list[str]:
-    """What to say about earlier changes that were made after the step from which the run goes on."""
+    """Sentences about earlier changes that were made after the step at which the run continues."""
     return [
         f"{key}: {yaml_text(new)} holds from step {step} on; it had been {yaml_text(old)} until step {event['step']}, "
         "whose checkpoints are lost"

@@ -16,7 +16,7 @@ from lossrun.training.short_training import train_briefly
 from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.start import session_of
 
-LOOKS: Final = 5  # how often a short training is scored; the best score counts, as that of the best epoch does in a run
+LOOKS: Final = 5  # how often a short training is scored; the best score counts, like the best epoch of a run
 
 
 @isolated()
@@ -29,7 +29,7 @@ def best_scores(experiment: Experiment, steps: int) -> list[float]:
     Returns:
         For each seed its score; NaN for all if one diverged.
     """
-    # Of a run that is never written: nothing here takes the session to its directory.
+    # The run has no directory, because nothing of it is written.
     session = session_of(prepare(experiment), [RunDirectory(Path())], [None])
     metric = session.config.best.metric
     upward = 1 if session.config.best.mode == "max" else -1

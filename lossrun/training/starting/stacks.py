@@ -1,7 +1,7 @@
-"""How the stack of a sweep starts, and how it goes on: runs that are trained as one computation.
+"""How a stack starts and resumes: runs of a sweep that are trained as one computation.
 
-Its members are ordinary run directories from the first step to the last, but what they need to go on is one file for
-all of them, `stacks/<name>/step-...` in the folder of the sweep. Then `loop.py` trains.
+Its members are ordinary run directories from the first step to the last, but their checkpoint is one file for all of
+them, `stacks/<name>/step-...` in the folder of the sweep. Then `loop.py` trains.
 """
 
 import secrets
@@ -51,7 +51,7 @@ def held(sweep: Path, name: str) -> Iterator[None]:
 
 
 def is_begun(sweep: Path, name: str) -> bool:
-    """Whether there is a state to go on from."""
+    """Whether the stack has a checkpoint."""
     return bool(checkpoints.candidates(folder_of(sweep, name)))
 
 
@@ -100,7 +100,7 @@ def _first_files(experiment: Experiment, environment: Mapping[str, Any]) -> dict
 
 
 def _remove_what_never_began(run: Path) -> None:
-    """A stack without a checkpoint has not begun, whatever directories a kill has left of it."""
+    """Remove the directory of a member if its stack was killed before the first checkpoint."""
     events = ledger.read(RunDirectory(run).ledger_path)
     if run.is_dir() and len(events) <= 1 and not checkpoints.candidates(RunDirectory(run).checkpoints):
         shutil.rmtree(run)
@@ -110,7 +110,7 @@ def _remove_what_never_began(run: Path) -> None:
 def resume_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequence[str]) -> Iterator[Session]:
     """Lock all members and restore the stack at its newest good checkpoint.
 
-    Members that have ended, or go on by themselves, keep their places in the stack, and nothing is written for them.
+    Members that have ended, or were resumed alone, keep their places in the stack, and nothing is written for them.
 
     Raises CheckpointError if no checkpoint can be used.
     """
@@ -167,7 +167,7 @@ def _resumed(
 
 
 def has_left(run: RecordedRun) -> bool:
-    """Whether a member has ended, or was resumed by itself, so that it is no longer its stack that writes it."""
+    """Whether a member has ended or was resumed alone, so that its stack no longer writes it."""
     if run.ledger[-1]["event"] in ("finished", "diverged"):
         return True
     resumed = (event["environment"] for event in run.ledger if event["event"] == "resumed")

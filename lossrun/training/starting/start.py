@@ -1,4 +1,4 @@
-"""How a run starts: a new run directory is made for what was prepared (`prepare.py`), and the session to train.
+"""How a run starts: create its directory and its session from what was prepared (`prepare.py`).
 
 Then `loop.py` trains. `resume.py` is the other way to start.
 """
@@ -33,7 +33,7 @@ from lossrun.training.state import capture
 
 @contextmanager
 def begin(prepared: Prepared, runs_dir: Path, directory: str | None = None) -> Iterator[Session]:
-    """A new run, its directory made and locked. Its state at step 0 is saved: there is always something to resume.
+    """Create and lock the directory of a new run. Its state at step 0 is saved, so there is always something to resume.
 
     `directory`: the name of the directory; None for the time and the run's name.
 
@@ -74,8 +74,8 @@ def begin(prepared: Prepared, runs_dir: Path, directory: str | None = None) -> I
 
 
 def _refuse_full_disk(prepared: Prepared, runs_dir: Path) -> None:
-    """Before anything is written. The state of step 0, a full one and the best weights are sure to come: numbers for
-    each weight are as many as memory holds."""
+    """Raise RunError, before anything is written, if the checkpoints that every run writes would not fit. Two states
+    and the best weights take about as many bytes as the weights take in memory."""
     needed = size_of(prepared.config, prepared.experiment.facts).weights
     there = next(folder for folder in (runs_dir.absolute(), *runs_dir.absolute().parents) if folder.is_dir())
     free = disk_usage(there).free
@@ -131,9 +131,9 @@ def session_of(
 
 
 def meet(prepared: Prepared) -> None:
-    """Wait for the other processes of the run, if there are any; where another one leads, train with it.
+    """Wait for the other processes of the run, if there are any; in a follower, train until the leader leaves.
 
-    So only the process that begins the run, or goes on with it, comes back from here.
+    Only the process that starts or resumes the run returns.
 
     Raises:
         LeaderLeftError: In a process that has followed, at the end.
@@ -146,7 +146,7 @@ def meet(prepared: Prepared) -> None:
 
 
 def _keep_what_prediction_needs(prepared: Prepared, run: RunDirectory) -> str:
-    """Write how the data were prepared, and copies of the user's own modules; the digest of the former."""
+    """Write preparation.json and copies of the user's own modules, and return the digest of preparation.json."""
     copy_own_files(prepared, run)
     content = form.dumps(prepared.experiment.data)
     durable.write(run.preparation_path, content)
