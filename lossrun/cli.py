@@ -128,9 +128,23 @@ COMMANDS: Final = (
     configs.new,
     configs.fetch,
 )
+# The heading in `lossrun --help` of the commands in each module.
+HEADINGS: Final = {
+    **dict.fromkeys((training, sweeping, rates), "Train"),
+    **dict.fromkeys((comparing, runs), "Compare and look at runs"),
+    **dict.fromkeys((removing, verifying), "Check and remove runs"),
+    models: "Use a trained model",
+    **dict.fromkeys((configs, reference), "Configs and reference"),
+}
+HEADING_OF: Final = {module.__name__: heading for module, heading in HEADINGS.items()}
 for function in COMMANDS:
     takes_keys = "set_" in signature(function).parameters
     # typer would keep the line breaks of the source.
     text = "\n\n".join(" ".join(paragraph.split()) for paragraph in (function.__doc__ or "").split("\n\n"))
     name = function.__name__.rstrip("_").replace("_", "-")
-    app.command(name, cls=WithConfig if takes_keys else AnsweringCommand, help=text)(function)
+    app.command(
+        name,
+        cls=WithConfig if takes_keys else AnsweringCommand,
+        help=text,
+        rich_help_panel=HEADING_OF[function.__module__],
+    )(function)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def ls(
     sweep: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Argument(metavar="[SWEEP]", help="A sweep, to list the runs in it.", autocompletion=complete_runs),
+        typer.Argument(metavar="SWEEP", help="A sweep, to list the runs in it.", autocompletion=complete_runs),
     ] = None,
     where: Annotated[
         Optional[list[str]],  # noqa: UP045
@@ -55,6 +55,7 @@ def ls(
             "--limit",
             "-n",
             min=1,
+            metavar="N",
             help="List only this many: the newest, or with --sort the first.",
             show_default=False,
         ),

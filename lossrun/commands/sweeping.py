@@ -60,11 +60,15 @@ RayOption = Annotated[
 ]
 Cpus = Annotated[
     Optional[float],  # noqa: UP045
-    typer.Option("--cpus", min=0.01, help="With --ray: CPUs, and so threads, for each task.", show_default="1"),
+    typer.Option(
+        "--cpus", min=0.01, metavar="N", help="With --ray: CPUs, and so threads, for each task.", show_default="1"
+    ),
 ]
 Gpus = Annotated[
     Optional[float],  # noqa: UP045
-    typer.Option("--gpus", min=0, help="With --ray: GPUs for each task; 0.25 shares one.", show_default="0"),
+    typer.Option(
+        "--gpus", min=0, metavar="N", help="With --ray: GPUs for each task; 0.25 shares one.", show_default="0"
+    ),
 ]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")]
 
