@@ -158,4 +158,4 @@ def _from_archive(path: Path, names: Sequence[str]) -> tuple[np.ndarray, ...]:
                 )
             return tuple(archive[name] for name in (there if single else names))
     except UNREADABLE as error:
-        raise DataError(f"{path}: no numpy archive, or damaged; expected what numpy.savez writes") from error
+        raise DataError(f"{path}: not a numpy archive, or damaged; expected what numpy.savez writes") from error

@@ -182,8 +182,8 @@ class Processes:
             "" if self.leads else f"; its newest checkpoint is the state to go on from:\n  {command('resume', 'RUN')}"
         )
         raise LostProcessError(
-            f"{others if self.leads else 'the first process'} of this run has ended without a word: it was killed, or "
-            f"its machine is gone{further}"
+            f"{others if self.leads else 'the first process'} of this run ended without a message: it was killed, or "
+            f"its machine was lost{further}"
         ) from error
 
     def _raise_problem(self) -> None:

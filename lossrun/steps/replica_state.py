@@ -122,7 +122,7 @@ def _load(module: nn.Module, prefix: str, kept: Mapping[str, Tensor]) -> None:
         if name not in there:
             raise CheckpointError(f"{prefix}{name} is missing")
         if name not in expected:
-            raise CheckpointError(f"{prefix}{name} is nothing that the {prefix.rstrip('.')} has")
+            raise CheckpointError(f"{prefix}{name} is unknown to the {prefix.rstrip('.')}")
         if isinstance(expected[name], Tensor):  # a module's extra state may be anything
             check_like(f"{prefix}{name}", there[name], expected[name])
     module.load_state_dict(there)
@@ -151,7 +151,7 @@ def _check_optimizer(kept: Mapping[str, Tensor], expected: Mapping[int, Mapping[
         index, _, key = name.partition(".")
         like = expected.get(int(index), {}).get(key) if index.isdecimal() else None
         if like is None:
-            raise CheckpointError(f"{OPTIMIZER}{name} is nothing that the optimizer keeps")
+            raise CheckpointError(f"{OPTIMIZER}{name} is unknown to the optimizer")
         if isinstance(like, Tensor):
             check_like(f"{OPTIMIZER}{name}", tensor, like)
 

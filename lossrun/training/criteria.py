@@ -115,4 +115,6 @@ def _going_on(seeds: list[int], when: str) -> str:
         return ""
     several = len(seeds) > 1
     listed = ", ".join(map(str, seeds))
-    return f"{'seeds' if several else 'seed'} {listed}, which had stopped, {'go' if several else 'goes'} on{when}"
+    return (
+        f"{'seeds' if several else 'seed'} {listed}, which had stopped, {'train' if several else 'trains'} again{when}"
+    )

@@ -228,7 +228,7 @@ def keep_as_best(replica: Replica, arrays: Mapping[str, np.ndarray]) -> None:
     like = replica.network.state_dict()
     for name in (*like, *arrays):
         if name not in arrays or name not in like:
-            what = "is missing" if name not in arrays else "is nothing that the model has"
+            what = "is missing" if name not in arrays else "is unknown to the model"
             raise CheckpointError(f"the checkpoint does not fit: {BEST}{name} {what}")
         check_like(f"{BEST}{name}", torch.from_numpy(arrays[name]), like[name])
     replica.best_weights = {name: torch.from_numpy(array).to(like[name].device) for name, array in arrays.items()}

@@ -110,7 +110,7 @@ def test_a_finished_run_that_stopped_by_another_metric_goes_on(laboratory: Labor
     notes: list[str] = []
     laboratory.resume(run, "early_stopping.metric=val_mae", note=notes.append)
     assert last_epoch(run) == 5 + 3
-    assert notes[0].endswith("start again; seed 0, which had stopped, goes on")
+    assert notes[0].endswith("start again; seed 0, which had stopped, trains again")
 
 
 WANDERING: dict[str, Any] = {

@@ -255,7 +255,7 @@ def test_a_process_that_is_killed(ended: dict[str, Ended], folder: Path, who: st
     alive = 0 if who == "follower" else 1
     assert end.codes[alive] == 4
     assert end.codes[1 - alive] == -signal.SIGKILL
-    assert end.errs[alive].count("process of this run has ended without a word") == 1
+    assert end.errs[alive].count("process of this run ended without a message") == 1
     assert who == "leader" or "is saved; go on with" in end.errs[alive]
     run = run_of(folder, f"{who} killed")
     name = f"goes on after the {who}"

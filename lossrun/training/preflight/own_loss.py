@@ -41,7 +41,7 @@ def check_loss(choice: Choice, loss: Callable[..., Any], outputs: Tensor, batch:
     if row := first_not_finite(gradient, batch):
         raise UsageError(
             f"loss: {choice.name} has a gradient of {row}, before the first step; expected finite ones. A root has "
-            "none at 0: add a small number below it"
+            "an infinite one at 0: add a small number under the root"
         )
     if not gradient.any():
         raise UsageError(
@@ -65,7 +65,7 @@ def sample_losses(
         losses = called("loss", choice, loss, outputs, targets, on=on)
     wanted = f"one value per sample, shape ({size},)"
     if not isinstance(losses, Tensor):
-        raise UsageError(f"loss: {choice.name} gives {type(losses).__name__}, no tensor; expected {wanted}")
+        raise UsageError(f"loss: {choice.name} gives {type(losses).__name__}, not a tensor; expected {wanted}")
     if losses.shape != (size,):
         raise UsageError(
             f"loss: {choice.name} gives shape {tuple(losses.shape)} for outputs of shape {tuple(outputs.shape)}; "

@@ -27,7 +27,7 @@ def check_groups(choice: Choice, optimizer: torch.optim.Optimizer, weights: Sequ
             what = "no lr" if own is None else f"the lr {float(own):g}"
             raise UsageError(
                 f"optimizer: {choice.name} has a group of weights with {what}, but lossrun sets the lr of every group "
-                f"to the learning_rate, {rate:g} here; expected `lr` to be handed on as it is"
+                f"to the learning_rate, {rate:g} here; expected `lr` to be passed on unchanged"
             )
 
 

@@ -127,7 +127,7 @@ def _taken_along(events: Sequence[Mapping[str, Any]], step: int) -> list[str]:
 def _nothing_to_train(session: Session, given: Sequence[str]) -> str:
     done, run = session.position.epoch - 1, session.run.path
     given = [option for option in given if option.partition("=")[0].strip() not in ("epochs", "early_stopping")]
-    message = f"{session.run.name} is finished, and these changes leave nothing to train; nothing is recorded of them. "
+    message = f"{session.run.name} is finished, and these changes leave nothing to train, so they were not recorded. "
     if done < session.config.epochs:
         lets = run_command("resume", run, set_=[*given, "early_stopping=null"])
         return f"{message}Early stopping ended it after epoch {done}. To let it go on:\n  {lets}"

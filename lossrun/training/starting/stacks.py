@@ -206,8 +206,8 @@ def cut_out_of_stack(run: RunDirectory) -> str:
                 continue
             checkpoints.save(run.checkpoints, own.metadata["step"], own, checkpoints.FEWEST_KEPT)
             return (
-                f"{run.name} goes on by itself: it is cut out of its stack, {folder.name}, and is not bit for bit what "
-                "the sweep would have made of it"
+                f"{run.name} continues alone, outside its stack {folder.name}, so its results are not bit for bit "
+                "those of the sweep"
             )
     return ""
 

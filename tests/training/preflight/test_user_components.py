@@ -194,9 +194,9 @@ def own(laboratory: Laboratory) -> Laboratory:
         ),
         (
             {"loss": "wrong:nothing"},
-            "wrong:nothing gives NoneType, no tensor; expected one value per sample, shape (8,)",
+            "wrong:nothing gives NoneType, not a tensor; expected one value per sample, shape (8,)",
         ),
-        ({"loss": "wrong:as_numpy"}, "wrong:as_numpy gives ndarray, no tensor"),
+        ({"loss": "wrong:as_numpy"}, "wrong:as_numpy gives ndarray, not a tensor"),
         ({"loss": "wrong:whole"}, "wrong:whole gives values of type torch.int64; expected real numbers"),
         ({"loss": "wrong:complex_"}, "wrong:complex_ gives values of type torch.complex64"),
         ({"loss": "wrong:pairs"}, "shapes (8, 1) and (8,) meet and pair every sample with every other one, (8, 8)"),
