@@ -1,5 +1,7 @@
-"""A component is one declaration, one function, one test: a loss, an optimizer and a dataset are added to a copy of the
-package in that way, and every command knows them.
+"""A component is one declaration, one function, one test.
+
+A loss, an optimizer, a schedule and a dataset are added to a copy of the package in that way, and every command knows
+them.
 
 They are the worked examples of CONTRIBUTING.md.
 """
@@ -17,13 +19,14 @@ from tests.cli.conftest import Done, in_another_process
 from tests.worked_examples import copy_with
 
 NUMBERS = """\
-# The loss and the optimizer that were added.
+# The loss, the optimizer and the schedule that were added.
 name: numbers
 dataset: {name: synthetic_regression, samples: 60, features: 3}
 model: {name: mlp, hidden: [4]}
 loss: {name: charbonnier, eps: 0.01}
 optimizer: {name: signsgd, momentum: 0.8}
 learning_rate: 0.01
+schedule: {name: inverse_root, every: 0.5}
 epochs: 2
 seeds: 2
 device: cpu
@@ -48,9 +51,11 @@ COMMANDS = [
     ("check", "classes.yaml"),
     ("list", "losses"),
     ("list", "optimizers"),
+    ("list", "schedules"),
     ("list", "datasets"),
     ("explain", "charbonnier"),
     ("explain", "signsgd"),
+    ("explain", "inverse_root"),
     ("explain", "checkerboard"),
     ("compare", "last", "last~1"),
     ("compare", "last~1", "last~2", "--format", "json"),
@@ -75,7 +80,7 @@ class Copy:
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     folder = tmp_path_factory.mktemp("copy") / "lossrun"
-    copy_with(["A loss", "An optimizer", "A dataset"], folder)
+    copy_with(["A loss", "An optimizer", "A schedule", "A dataset"], folder)
     (folder / "numbers.yaml").write_text(NUMBERS)
     (folder / "classes.yaml").write_text(CLASSES)
     environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"}
@@ -91,13 +96,15 @@ def test_every_command_knows_them(copy: Copy, place: int) -> None:
 def test_lists_and_explanations_are_made_from_the_declarations(copy: Copy) -> None:
     assert "charbonnier" in copy.output("list", "losses")
     assert "signsgd" in copy.output("list", "optimizers")
+    assert "inverse_root" in copy.output("list", "schedules")
     assert "checkerboard" in copy.output("list", "datasets")
     explained = copy.output("explain", "charbonnier")
     assert "sqrt(e^2 + eps^2) - eps" in explained
     assert "outliers" in explained
     assert "sign(m)" in copy.output("explain", "signsgd")
     assert "along each side" in copy.output("explain", "checkerboard")
-    assert {"charbonnier", "signsgd", "checkerboard"} <= set(json.dumps(json.loads(copy.output("schema"))).split('"'))
+    words = set(json.dumps(json.loads(copy.output("schema"))).split('"'))
+    assert {"charbonnier", "signsgd", "inverse_root", "checkerboard"} <= words
 
 
 def test_the_loss_scores_every_run_of_its_task(copy: Copy) -> None:
@@ -127,11 +134,14 @@ def test_the_tests_of_every_component_cover_them(copy: Copy) -> None:
         "tests/components/test_lookup.py",
         "tests/components/losses/test_losses.py",
         "tests/components/test_optimizers.py",
+        "tests/components/test_schedules.py",
         "tests/components/metrics/test_plain_losses.py",
         "tests/data/test_facts.py",
         "tests/script/pytorch/test_program.py",
     ]
-    names = "charbonnier or signsgd or checkerboard or test_declaration or test_plain_losses and regression"
+    names = (
+        "charbonnier or signsgd or inverse_root or checkerboard or test_declaration or test_plain_losses and regression"
+    )
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-n", "0", *files, "-k", names],
         cwd=copy.folder,
@@ -141,4 +151,4 @@ def test_the_tests_of_every_component_cover_them(copy: Copy) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout[-3000:]
-    assert all(name in result.stdout for name in ("charbonnier", "signsgd", "checkerboard"))
+    assert all(name in result.stdout for name in ("charbonnier", "signsgd", "inverse_root", "checkerboard"))
