@@ -1,4 +1,4 @@
-"""The entry point, `lossrun` and `python -m lossrun`: signals are heeded before anything else is imported."""
+"""The entry point, `lossrun` and `python -m lossrun`: signals are handled before anything else is imported."""
 
 from lossrun import interrupts
 

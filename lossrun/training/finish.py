@@ -36,15 +36,15 @@ class Ending:
     events: Sequence[tuple[str, Mapping[str, Any]]]
 
 
-def finish(session: Session, heed: Callable[[], None]) -> list[RunFinished]:
+def finish(session: Session, answer: Callable[[], None]) -> list[RunFinished]:
     """Score the held-out data, write predictions.npz and the best weights, and close the ledger, for every member.
 
-    Afterwards each seed has its last weights again. `heed` is called whenever the state is as training left it; it does
-    what was asked for from outside, which may be to stop.
+    Afterwards each seed has its last weights again. `answer` is called whenever the state is as training left it. It
+    answers requests from outside, so it may stop the run.
     """
     session.end_members()
     open_members = [member for member in session.members if not member.closed]
-    scored = {id(member): _scored(session, member, heed) for member in open_members if not member.diverged}
+    scored = {id(member): _scored(session, member, answer) for member in open_members if not member.diverged}
     if session.stack is not None:
         write_rows(session)
         session.step.publish()
@@ -70,13 +70,13 @@ def finish(session: Session, heed: Callable[[], None]) -> list[RunFinished]:
 
 
 def _scored(
-    session: Session, member: MemberRun, heed: Callable[[], None]
+    session: Session, member: MemberRun, answer: Callable[[], None]
 ) -> tuple[dict[str, dict[str, Any]], dict[int, np.ndarray]]:
     """What the ledger says of each seed, and the outputs at its best epoch for the held-out data."""
     facts: dict[str, dict[str, Any]] = {}
     outputs: dict[int, np.ndarray] = {}
     for replica in member.replicas:
-        heed()
+        answer()
         best = replica.best
         # Copies, because `weights` returns views of the memory into which the best weights are loaded.
         last = {name: array.copy() for name, array in weights(replica).items()}

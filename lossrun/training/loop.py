@@ -40,7 +40,7 @@ Event: TypeAlias = StepProgress | EpochRecord | RunFinished
 Loop: TypeAlias = Callable[[Session, Asked], Iterator[Event]]
 
 
-def telling_where_to_go_on(function: Loop) -> Loop:
+def saying_how_to_resume(function: Loop) -> Loop:
     """When memory or another process is lost, raise an error that names the checkpoint to resume from."""
 
     @wraps(function)
@@ -63,7 +63,7 @@ def telling_where_to_go_on(function: Loop) -> Loop:
     return wrapped
 
 
-@telling_where_to_go_on
+@saying_how_to_resume
 @step_by_step(lambda session: session.stream)
 def train(session: Session, asked: Asked) -> Iterator[Event]:
     """Train from where the session stands to the end of the run.
@@ -91,7 +91,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
         session.begin_epoch()
 
         for start, stop in session.remaining_batches():
-            _heed(asked(), session)
+            _answer(asked(), session)
             rates = session.rates(position.step)
             losses = session.step(start, stop, rates)
             sums.add(losses, stop - start)
@@ -108,7 +108,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
                 shown = now
                 yield StepProgress(position.epoch, session.step_in_epoch, steps_per_epoch)
 
-        _heed(asked(), session)
+        _answer(asked(), session)
         # Reading the sums waits for the device: only now is the training part of the epoch over.
         measured = read_sums(sums)
         session.stopwatch.training_done()
@@ -130,7 +130,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
         save_after_epoch(session, suspicious=any(replica.health.suspicious for replica in active))
         yield from records
 
-    yield from finish(session, lambda: _heed(asked(), session))
+    yield from finish(session, lambda: _answer(asked(), session))
 
 
 def _after_epoch(
@@ -181,7 +181,7 @@ def _after_epoch(
     return EpochRecord(position.epoch, rows, frozenset(replica.seed for replica in best), findings, floors.take_notes())
 
 
-def _heed(request: Request | None, session: Session) -> None:
+def _answer(request: Request | None, session: Session) -> None:
     """Answer a request from outside: save, and perhaps stop."""
     if request is None:
         return
