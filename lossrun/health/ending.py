@@ -44,7 +44,7 @@ def how_it_ended(
     poor = loss > POOR * constant > 0
     if poor and loss > (1 + NEAR) * constant and look.loss() > constant:
         return "above_constant", constant
-    classes = look.reading.task != "regression"
+    classes = look.spec.task != "regression"
     if classes and poor and loss > LITTLE * constant and look.one_answer_scores_as_well():
         return "one_answer", constant
     # In the first epochs every loss falls fast.

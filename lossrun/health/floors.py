@@ -53,7 +53,7 @@ class Floors:
 
 
 @torch.no_grad()
-def floors(replica: Replica, reading: OutputSpec, config: Config) -> Floors:
+def floors(replica: Replica, spec: OutputSpec, config: Config) -> Floors:
     """Compute the floors of a seed's training data. `config` is resolved."""
     samples = replica.parts.train
     # A copy, because a user's own loss may keep what it has seen.
@@ -62,7 +62,7 @@ def floors(replica: Replica, reading: OutputSpec, config: Config) -> Floors:
     apart = -(-len(samples) // MOST_TARGETS)
     targets = samples.targets[::apart]
     weights = None if samples.weights is None else samples.weights[::apart]
-    rows = _rows(targets, reading).to(samples.dtype)
+    rows = _rows(targets, spec).to(samples.dtype)
 
     def cost(outputs: Tensor) -> float:
         value: Tensor = objective(outputs.expand(len(targets), -1), targets, weights)
@@ -71,16 +71,16 @@ def floors(replica: Replica, reading: OutputSpec, config: Config) -> Floors:
     def least(outputs: Iterator[Tensor]) -> float:
         return min((value for each in outputs if isfinite(value := cost(each))), default=torch.nan)
 
-    classes = reading.task != "regression"
+    classes = spec.task != "regression"
     constants = _constants_of_classes if classes else _constants
     # The best constant follows the samples that count most, and what a sample counts depends on the weight convention.
     counts = [weights, None if replica.counted is None else replica.counted[::apart]]
     known = [each.double() for each in counts if each is not None and bool(each.any())] or [
         torch.ones(len(rows)).to(rows)
     ]
-    constant = least(candidate for each in known for candidate in constants(rows, each, reading, last))
+    constant = least(candidate for each in known for candidate in constants(rows, each, spec, last))
     chance = cost(activated(torch.zeros_like(rows[:1]), last)) if classes else torch.nan
-    mistake, best, doubled = _mistake(config, reading, rows), -inf, torch.nan
+    mistake, best, doubled = _mistake(config, spec, rows), -inf, torch.nan
     if _takes_logits(config):
         doubled = cost(rows)
     if mistake in ("double_softmax", "double_sigmoid"):
@@ -95,7 +95,7 @@ def floors(replica: Replica, reading: OutputSpec, config: Config) -> Floors:
     plain = declared is not None and declared.proper
     plain = plain and not (parameters.get("class_weights") or parameters.get("pos_weight"))
     if plain and not mistake and (share := parameters.get("label_smoothing")):
-        smoothing = cost(_ideal(rows, share, config.loss["inputs"], sigmoids=reading.output == "sigmoid"))
+        smoothing = cost(_ideal(rows, share, config.loss["inputs"], sigmoids=spec.output == "sigmoid"))
     return Floors(constant, chance, mistake, best, doubled, smoothing)
 
 
@@ -107,33 +107,33 @@ def _takes_logits(config: Config) -> bool:
     return bool(config.loss.parameters.get("inputs", declared.accepts[0]) == "logits")
 
 
-def _mistake(config: Config, reading: OutputSpec, rows: Tensor) -> str:
+def _mistake(config: Config, spec: OutputSpec, rows: Tensor) -> str:
     """The mistake that the config makes. The linter reports it too, but may have been told to let it pass."""
     inputs, last = config.loss.parameters.get("inputs"), config.model["output"]
-    if last in ("softmax", "log_softmax") and reading.outputs == 1:
+    if last in ("softmax", "log_softmax") and spec.outputs == 1:
         return "single_softmax"
     if _takes_logits(config) and last in ("softmax", "sigmoid"):
         declared = loss_declaration(config.loss)
-        sigmoids = reading.task != "multiclass" or (declared is not None and declared.sigmoid)
+        sigmoids = spec.task != "multiclass" or (declared is not None and declared.sigmoid)
         return "double_sigmoid" if sigmoids else "double_softmax"
-    if inputs in ("probabilities", "log_probabilities") and last == "none" and reading.reads_as == "probabilities":
+    if inputs in ("probabilities", "log_probabilities") and last == "none" and spec.reads_as == "probabilities":
         return "clipped" if inputs == "probabilities" else "impossible"
-    beyond = reading.task == "regression" and not bool(((rows >= 0) & (rows <= 1)).all())
+    beyond = spec.task == "regression" and not bool(((rows >= 0) & (rows <= 1)).all())
     return "squashed" if beyond and last in ("softmax", "sigmoid") else ""
 
 
-def _rows(targets: Tensor, reading: OutputSpec) -> Tensor:
+def _rows(targets: Tensor, spec: OutputSpec) -> Tensor:
     """Targets (N, K), class indices as one-hot rows."""
-    if reading.task == "multiclass" and targets.ndim == 1:
-        return F.one_hot(targets.long(), reading.outputs)
+    if spec.task == "multiclass" and targets.ndim == 1:
+        return F.one_hot(targets.long(), spec.outputs)
     return targets
 
 
-def _constants_of_classes(rows: Tensor, counts: Tensor, reading: OutputSpec, last: Output) -> Iterator[Tensor]:
+def _constants_of_classes(rows: Tensor, counts: Tensor, spec: OutputSpec, last: Output) -> Iterator[Tensor]:
     """Constant outputs (1, K): equal ones, the class frequencies, always the most frequent class."""
     yield activated(torch.zeros_like(rows[:1]), last)
     shares = _mean(rows, counts).clamp(1e-7, 1 - 1e-7)
-    exclusive = reading.task == "multiclass" and reading.output != "sigmoid"
+    exclusive = spec.task == "multiclass" and spec.output != "sigmoid"
     logits = shares.log() if exclusive else shares.logit()
     yield activated(logits, last)
     # Certain: of all classes, of no class, of the most frequent class.
@@ -146,10 +146,10 @@ def _constants_of_classes(rows: Tensor, counts: Tensor, reading: OutputSpec, las
         yield torch.where(leading > 0 if exclusive else shares > 0.5, 1.0, -1.0).to(rows.dtype)
 
 
-def _constants(rows: Tensor, counts: Tensor, reading: OutputSpec, last: Output) -> Iterator[Tensor]:
+def _constants(rows: Tensor, counts: Tensor, spec: OutputSpec, last: Output) -> Iterator[Tensor]:
     """Constant outputs (1, K) of a regression."""
     mean = _mean(rows, counts)
-    if reading.reads_as == "mean_and_log_variance":
+    if spec.reads_as == "mean_and_log_variance":
         yield torch.cat([mean, _mean((rows - mean).square(), counts).log()], dim=1)
         return
     candidates = [mean, *quantiles(rows.double(), counts).unsqueeze(1)]
@@ -157,7 +157,7 @@ def _constants(rows: Tensor, counts: Tensor, reading: OutputSpec, last: Output) 
         candidates.append(_mean(rows.log1p(), counts).expm1())
     for values in candidates:
         values = values.to(rows.dtype)
-        if reading.reads_as == "log_mean":
+        if spec.reads_as == "log_mean":
             yield values.clamp(min=1e-7).log()
         else:
             # Limited to what the last layer can give.

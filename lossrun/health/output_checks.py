@@ -73,7 +73,7 @@ class OutputChecks:
     """
 
     replica: Replica
-    reading: OutputSpec
+    spec: OutputSpec
     stack: StackOutputs | None = None
 
     def outputs_are_alike(self) -> bool:
@@ -111,17 +111,17 @@ class OutputChecks:
         """
         outputs, (_, targets, _) = self._outputs().double(), looked_at(self.replica)
         samples = len(outputs)
-        if self.reading.task == "multiclass":
+        if self.spec.task == "multiclass":
             labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
             # An ignored class does not count, so nothing is learned about it.
             ignored = self.replica.objective.ignore_index
             kept = labels != (-1 if ignored is None else ignored)
             labels, outputs, samples = labels[kept], outputs[kept], max(int(kept.sum()), 1)
-            share = float(F.one_hot(labels, self.reading.outputs).double().mean(dim=0).max())
+            share = float(F.one_hot(labels, self.spec.outputs).double().mean(dim=0).max())
             right = float((outputs.argmax(dim=1) == labels).double().mean())
             return bool(right - share > STANDARD_ERRORS * (share * (1 - share) / samples) ** 0.5)
         outputs = ranks(outputs[:, : targets.shape[1]])
-        targets = ranks(targets) if self.reading.task == "regression" else targets.double()
+        targets = ranks(targets) if self.spec.task == "regression" else targets.double()
         columns = [values - values.mean(dim=0) for values in (outputs, targets)]
         norms = columns[0].norm(dim=0) * columns[1].norm(dim=0)
         correlations = (columns[0] * columns[1]).sum(dim=0) / norms.clamp(min=torch.finfo(torch.float64).tiny)
@@ -133,9 +133,9 @@ class OutputChecks:
         Rows that add up to 1 leave no doubt. Values in [0, 1] may be logits that happen to lie there for now.
         """
         outputs = self._outputs()
-        if self.reading.reads_as != "probabilities" or not bool(((outputs >= 0) & (outputs <= 1)).all()):
+        if self.spec.reads_as != "probabilities" or not bool(((outputs >= 0) & (outputs <= 1)).all()):
             return ""
-        if self.reading.outputs > 1 and self.reading.output != "sigmoid":
+        if self.spec.outputs > 1 and self.spec.output != "sigmoid":
             return "double_softmax" if bool((outputs.sum(dim=1) - 1).abs().max() < 1e-4) else ""
         return "double_sigmoid"
 
@@ -149,12 +149,12 @@ class OutputChecks:
         """Whether the decisions are right no more often than the same answer for every sample."""
         _, targets, _ = looked_at(self.replica)
         outputs = self._outputs()
-        if self.reading.task == "multiclass":
+        if self.spec.task == "multiclass":
             labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
-            most = torch.bincount(labels.long(), minlength=self.reading.outputs).max()
+            most = torch.bincount(labels.long(), minlength=self.spec.outputs).max()
             return bool((outputs.argmax(dim=1) == labels).sum() <= most)
         # Probabilities and numbers are decided at a half, logits at 0.
-        decided_at = 0.0 if self.reading.reads_as != "mean" and self.replica.output == "none" else 0.5
+        decided_at = 0.0 if self.spec.reads_as != "mean" and self.replica.output == "none" else 0.5
         targets = targets.reshape(len(targets), -1)
         right = ((outputs > decided_at) == (targets > 0.5)).sum()
         yes = (targets > 0.5).sum(dim=0)
@@ -162,14 +162,14 @@ class OutputChecks:
 
     def confidence(self) -> float:
         """The mean probability of what the model decides for, on validation samples; NaN without any."""
-        validation, reading = self.replica.parts.validation, self.reading
-        if validation is None or reading.reads_as != "probabilities":
+        validation, spec = self.replica.parts.validation, self.spec
+        if validation is None or spec.reads_as != "probabilities":
             return torch.nan
         apart = -(-len(validation) // LOOKED_AT)
         inputs = validation.scaled(validation.inputs[::apart])
         with torch.no_grad(), undisturbed(inputs.device), evaluating(self.replica.network):
             values = replace(self.replica, mixed=False).forward(inputs)[1].double()
-        if reading.task == "multiclass" and reading.output != "sigmoid":
+        if spec.task == "multiclass" and spec.output != "sigmoid":
             return float(values.softmax(dim=1).amax(dim=1).mean())
         yes = values.sigmoid()
         return float(torch.maximum(yes, 1 - yes).mean())

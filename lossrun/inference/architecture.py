@@ -29,14 +29,14 @@ def prefix(program: PredictionModule) -> str:
 def architecture(trained: Trained, model: TrainedModel, program: PredictionModule) -> str:
     """Return everything that is needed in addition to the weights, as strict JSON."""
     seed = model.replica.seed
-    data, reading = trained.data(seed), program.reading
+    data, spec = trained.data(seed), program.spec
     tree = {
         "lossrun": __version__,
         "run": trained.recorded.name,
         "seed": seed,
         "epoch": model.epoch,
         "step": model.step,
-        "task": reading.task,
+        "task": spec.task,
         "model": trained.config.model.to_mapping(),
         "input": {
             "shape": list(data.input_shape),
@@ -46,9 +46,9 @@ def architecture(trained: Trained, model: TrainedModel, program: PredictionModul
             "std": data.input_scaling.std.tolist(),
         },
         "output": {
-            "size": reading.outputs,
-            "activation": reading.output,
-            "read_as": reading.reads_as,
+            "size": spec.outputs,
+            "activation": spec.output,
+            "read_as": spec.reads_as,
             "mean": data.target_scaling.mean.tolist(),
             "std": data.target_scaling.std.tolist(),
         },
@@ -65,7 +65,7 @@ def readme(trained: Trained, model: TrainedModel, program: PredictionModule, for
     sections = [
         f"# {trained.recorded.name}, seed {model.replica.seed}",
         f"The model {trained.config.model.name}, trained with lossrun {__version__} on {trained.config.dataset.name} "
-        f"({program.reading.task}); weights after epoch {model.epoch}, step {model.step}.",
+        f"({program.spec.task}); weights after epoch {model.epoch}, step {model.step}.",
         f"Inputs ({shape}), {kind}, in original units{_columns_in_words(trained)}. "
         f"{_outputs_in_words(trained, program)}",
     ]
@@ -172,26 +172,26 @@ def _model_code(program: PredictionModule) -> str:
 def _own_model_code(chosen: Choice, program: PredictionModule, data: Data) -> str:
     module, _, attribute = chosen.name.partition(":")
     own = [f", {name}={value!r}" for name, value in chosen.parameters.items() if name != "output"]
-    arguments = f"{tuple(data.input_shape)}, {program.reading.outputs}{''.join(own)}"
+    arguments = f"{tuple(data.input_shape)}, {program.spec.outputs}{''.join(own)}"
     return f"from {module} import {attribute}\n\nmodel = {attribute}({arguments})"
 
 
 def _reading_code(program: PredictionModule) -> str:
     """Return code that turns the model's outputs into predictions, as `components.metrics.predictions` does."""
-    reading = program.reading
+    spec = program.spec
     applied = {"none": "outputs", "sigmoid": "outputs.sigmoid()", "softmax": "outputs.softmax(dim=1)"}
-    activation = "softmax" if reading.output == "log_softmax" else reading.output
-    if activation == "none" and reading.reads_as == "probabilities":
-        activation = "softmax" if reading.task == "multiclass" else "sigmoid"
+    activation = "softmax" if spec.output == "log_softmax" else spec.output
+    if activation == "none" and spec.reads_as == "probabilities":
+        activation = "softmax" if spec.task == "multiclass" else "sigmoid"
     if not isinstance(program.network, Network) and program.output in ("softmax", "sigmoid"):
         activation = "none"  # applied by the model itself
-    if reading.task != "regression":
+    if spec.task != "regression":
         return applied[activation]
     values = applied[activation]
-    if reading.reads_as == "log_mean":
+    if spec.reads_as == "log_mean":
         values = "outputs.exp()"
-    elif reading.reads_as == "mean_and_log_variance":
-        values = f"outputs[:, : {reading.outputs // 2}]"
+    elif spec.reads_as == "mean_and_log_variance":
+        values = f"outputs[:, : {spec.outputs // 2}]"
     return f"{values}.double() * moment('output', 'std') + moment('output', 'mean')".replace("'", '"')
 
 
@@ -201,13 +201,13 @@ def _example(program: PredictionModule, data: Data) -> str:
 
 
 def _outputs_in_words(trained: Trained, program: PredictionModule) -> str:
-    names, reading = names_of(trained), program.reading
-    what = "Predictions in original units" if reading.task == "regression" else "One output for each class"
-    if gives_probabilities(reading):
-        what = "The probability of class 1" if reading.task == "binary" else "A probability for each class"
-    if reading.task == "binary" and names:
+    names, spec = names_of(trained), program.spec
+    what = "Predictions in original units" if spec.task == "regression" else "One output for each class"
+    if gives_probabilities(spec):
+        what = "The probability of class 1" if spec.task == "binary" else "A probability for each class"
+    if spec.task == "binary" and names:
         what += f" ({names[1]})"
-    listed = f": {', '.join(names)}" if names and reading.task != "binary" else ""
+    listed = f": {', '.join(names)}" if names and spec.task != "binary" else ""
     return f"{what}{listed}."
 
 

@@ -92,7 +92,9 @@ def _model_files(
         notes.append(f"the model of seed {seeds[0]}, the first of {len(seeds)}; --seed chooses another")
     if chosen.replica.mixed:
         notes.append("trained in bfloat16 and exported in float32: the last digits of its predictions differ")
-    program = PredictionModule(chosen.replica, data, trained.reading, wide=trained.prepared(chosen.replica.seed).wide)
+    program = PredictionModule(
+        chosen.replica, data, trained.output_spec, wide=trained.prepared(chosen.replica.seed).wide
+    )
     files: dict[str, bytes] = {}
     if "safetensors" in formats:
         state = program.network.state_dict()

@@ -79,21 +79,21 @@ def predict(
     samples = build.parts(replace(data, train=part, validation=None, test=None), trained.place).train
     _, preactivations = forward(asked.replica, samples)
 
-    reading, parts, names = trained.reading, asked.replica.parts, names_of(trained)
-    predicted = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
-    if reading.task == "regression":
+    spec, parts, names = trained.output_spec, asked.replica.parts, names_of(trained)
+    predicted = predictions(preactivations, task=spec.task, output=spec.output, reads_as=spec.reads_as)
+    if spec.task == "regression":
         arrays = {"prediction": (predicted.double() * parts.target_std + parts.target_mean).cpu().numpy()}
     else:
         arrays = {
-            "prediction": decisions(preactivations, reading).cpu().numpy(),
-            "probabilities" if gives_probabilities(reading) else "outputs": predicted.cpu().numpy(),
-            "classes": np.array(labels_of(reading, names)),
+            "prediction": decisions(preactivations, spec).cpu().numpy(),
+            "probabilities" if gives_probabilities(spec) else "outputs": predicted.cpu().numpy(),
+            "classes": np.array(labels_of(spec, names)),
         }
     return Predictions(
         trained.recorded.name,
         asked.replica.seed,
         asked.epoch,
-        prediction_columns(preactivations, parts, reading, names),
+        prediction_columns(preactivations, parts, spec, names),
         arrays,
         (*trained.notes, *_one_of_several(trained, seed)),
     )

@@ -29,10 +29,10 @@ class PredictionModule(nn.Module):
         wide: Whether float32 cannot distinguish the inputs before they are standardized, such as seconds since 1970.
     """
 
-    def __init__(self, replica: Replica, data: Data, reading: OutputSpec, *, wide: bool) -> None:
+    def __init__(self, replica: Replica, data: Data, spec: OutputSpec, *, wide: bool) -> None:
         super().__init__()
         self.network = replica.network.cpu().eval().requires_grad_(False)
-        self.reading = reading
+        self.spec = spec
         self.output = replica.output
         self.dtype = replica.weights[0].dtype
         self.pixels = data.train.inputs.dtype.kind == "u"
@@ -47,9 +47,9 @@ class PredictionModule(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         mean, std = self.get_buffer("input_mean"), self.get_buffer("input_std")
         preactivations = self._preactivations(((inputs.to(mean.dtype) - mean) / std).to(self.dtype))
-        reading = self.reading
-        values = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
-        if reading.task == "regression":
+        spec = self.spec
+        values = predictions(preactivations, task=spec.task, output=spec.output, reads_as=spec.reads_as)
+        if spec.task == "regression":
             return values.double() * self.get_buffer("target_std") + self.get_buffer("target_mean")
         return values
 

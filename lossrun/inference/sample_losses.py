@@ -6,8 +6,7 @@ from typing import Final
 from torch import Tensor
 
 from lossrun.catalog.losses import LOSSES
-from lossrun.components.metrics import prepared_targets
-from lossrun.components.metrics import reading as judged
+from lossrun.components.metrics import prepared_targets, scored_output
 from lossrun.components.metrics.plain_losses import plain_losses
 from lossrun.steps.evaluate import OutputSpec
 from lossrun.steps.replica import Replica
@@ -29,21 +28,21 @@ def objective_losses(replica: Replica, outputs: Tensor, samples: Samples) -> Ten
 
 
 def sample_losses(
-    replica: Replica, preactivations: Tensor, samples: Samples, reading: OutputSpec, names: Iterable[str]
+    replica: Replica, preactivations: Tensor, samples: Samples, spec: OutputSpec, names: Iterable[str]
 ) -> dict[str, Tensor]:
     """Return the losses among `names` at their default parameters, each (N,); for a regression in original units.
 
     Args:
         preactivations: (N, K), of these samples.
     """
-    parts, task = replica.parts, reading.task
+    parts, task = replica.parts, spec.task
     targets = prepared_targets(
-        task, samples.targets, reading.outputs, target_mean=parts.target_mean, target_std=parts.target_std
+        task, samples.targets, spec.outputs, target_mean=parts.target_mean, target_std=parts.target_std
     )
-    output = judged(task, reading.output, reading.reads_as)
+    output = scored_output(task, spec.output, spec.reads_as)
     raw = preactivations.to(targets.values.device).double()
     return {
-        name: plain_losses(name, raw, targets, task=task, output=output, reads_as=reading.reads_as)
+        name: plain_losses(name, raw, targets, task=task, output=output, reads_as=spec.reads_as)
         for name in names
         if name in _NAMES
     }

@@ -82,7 +82,7 @@ def score(
     if split is not None and split not in SPLITS:
         raise UsageError(f"--split {split}: unknown part; expected one of {', '.join(SPLITS)}")
     trained = find_trained(path, data_dir)
-    reading, notes = trained.reading, list(trained.notes)
+    spec, notes = trained.output_spec, list(trained.notes)
     first = trained.data(trained.config.seeds[0])
     part = split or ("test" if first.test else "validation" if first.validation else "train")
     if getattr(first, part) is None:
@@ -95,12 +95,12 @@ def score(
     for model in models(trained, checkpoint, trained.config.seeds, notes.append):
         replica = model.replica
         samples = _judging(replica, part)
-        result = evaluate(replica, samples, reading, by_class=True)
+        result = evaluate(replica, samples, spec, by_class=True)
         classes[replica.seed] = result.classes
         seeds[replica.seed] = {"loss": result.loss, **result.metrics}
         epochs[replica.seed] = model.epoch
         if per_sample:
-            rows += _sample_rows(replica, samples, reading, names_of(trained), list(result.metrics))
+            rows += _sample_rows(replica, samples, spec, names_of(trained), list(result.metrics))
     notes += filter(None, [_constant_note(trained, part, seeds)])
     return Scores(
         run=trained.recorded.name,
@@ -144,74 +144,74 @@ def _judging(replica: Replica, part: Split) -> Samples:
 
 @torch.no_grad()
 def _sample_rows(
-    replica: Replica, samples: Samples, reading: OutputSpec, names: Sequence[str], metrics: Sequence[str]
+    replica: Replica, samples: Samples, spec: OutputSpec, names: Sequence[str], metrics: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     outputs, preactivations = forward(replica, samples)
     losses = {"loss": objective_losses(replica, outputs, samples)}
-    losses |= sample_losses(replica, preactivations, samples, reading, metrics)
+    losses |= sample_losses(replica, preactivations, samples, spec, metrics)
     counts = weights_that_count(replica, samples)
     weights = {} if counts is None else {"weight": counts}
     columns = {
-        **target_columns(samples.targets, replica.parts, reading, names),
-        **prediction_columns(preactivations, replica.parts, reading, names),
+        **target_columns(samples.targets, replica.parts, spec, names),
+        **prediction_columns(preactivations, replica.parts, spec, names),
         **{name: values.tolist() for name, values in (weights | losses).items()},
     }
     for number, identity in enumerate(samples.ids.tolist()):
         yield {"id": identity, "seed": replica.seed, **{name: values[number] for name, values in columns.items()}}
 
 
-def target_columns(targets: Tensor, parts: Parts, reading: OutputSpec, names: Sequence[str]) -> dict[str, list[Any]]:
+def target_columns(targets: Tensor, parts: Parts, spec: OutputSpec, names: Sequence[str]) -> dict[str, list[Any]]:
     """Return the column `target`, a class by its name or a number in original units, or a column for each target.
 
     Args:
         names: See `names_of`.
     """
-    if reading.task == "regression":
+    if spec.task == "regression":
         originals = targets.double() * parts.target_std + parts.target_mean
         return _numbered("target", originals, names)
-    labels = labels_of(reading, names)
-    if reading.task == "multilabel":
+    labels = labels_of(spec, names)
+    if spec.task == "multilabel":
         return {f"target_{label}": targets[:, k].long().tolist() for k, label in enumerate(labels)}
     return {"target": [labels[index] for index in targets.long().flatten().tolist()]}
 
 
 def prediction_columns(
-    preactivations: Tensor, parts: Parts, reading: OutputSpec, names: Sequence[str]
+    preactivations: Tensor, parts: Parts, spec: OutputSpec, names: Sequence[str]
 ) -> dict[str, list[Any]]:
     """Return the column `prediction`: a class by its name, or a number in original units.
 
     Classes also have columns `p_<class>`, or `output_<class>` if the model has no probabilities.
     """
-    predicted = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
-    if reading.task == "regression":
+    predicted = predictions(preactivations, task=spec.task, output=spec.output, reads_as=spec.reads_as)
+    if spec.task == "regression":
         return _numbered("prediction", predicted.double() * parts.target_std + parts.target_mean, names)
-    labels = labels_of(reading, names)
-    word = "p" if gives_probabilities(reading) else "output"
-    decided = decisions(preactivations, reading)
-    if reading.task == "multilabel":
+    labels = labels_of(spec, names)
+    word = "p" if gives_probabilities(spec) else "output"
+    decided = decisions(preactivations, spec)
+    if spec.task == "multilabel":
         columns: dict[str, list[Any]] = {
             f"prediction_{label}": decided[:, k].tolist() for k, label in enumerate(labels)
         }
     else:
         columns = {"prediction": [labels[index] for index in decided.flatten().tolist()]}
-    if reading.task == "binary":
+    if spec.task == "binary":
         labels = labels[1:]
     return columns | {f"{word}_{label}": predicted[:, k].tolist() for k, label in enumerate(labels)}
 
 
-def decisions(preactivations: Tensor, reading: OutputSpec) -> Tensor:
+def decisions(preactivations: Tensor, spec: OutputSpec) -> Tensor:
     """Return the predicted class of each sample, (N,), or 0 or 1 for each label, (N, K), as accuracy counts them."""
-    if reading.task == "multiclass":
+    if spec.task == "multiclass":
         return preactivations.argmax(dim=1)
-    if reading.output == "softmax":
+    if spec.output == "softmax":
         return (preactivations.softmax(dim=1) > 0.5).long()
     # Outputs trained towards 0 and 1 decide at 0.5, logits and margins at 0.
-    plain = reading.output == "none" and reading.reads_as == "mean"
+    plain = spec.output == "none" and spec.reads_as == "mean"
     return (preactivations > (0.5 if plain else 0)).long()
 
 
-def gives_probabilities(reading: OutputSpec) -> bool:
-    return reading.task != "regression" and (reading.output != "none" or reading.reads_as == "probabilities")
+def gives_probabilities(spec: OutputSpec) -> bool:
+    return spec.task != "regression" and (spec.output != "none" or spec.reads_as == "probabilities")
 
 
 def names_of(trained: Trained) -> tuple[str, ...]:
@@ -221,9 +221,9 @@ def names_of(trained: Trained) -> tuple[str, ...]:
     return data.classes or (columns if len(columns) > 1 else ())
 
 
-def labels_of(reading: OutputSpec, names: Sequence[str]) -> list[str]:
+def labels_of(spec: OutputSpec, names: Sequence[str]) -> list[str]:
     """Return the names of the classes, or their indices."""
-    count = 2 if reading.task == "binary" else reading.outputs
+    count = 2 if spec.task == "binary" else spec.outputs
     return list(names) or [str(number) for number in range(count)]
 
 

@@ -27,7 +27,7 @@ from lossrun.records.provenance.own_source import check_copies
 from lossrun.records.provenance.prepared import RecordedPreparation
 from lossrun.records.recorded import UNVERIFIED, RecordedRun
 from lossrun.records.run_directory import RunDirectory
-from lossrun.steps.evaluate import EVALUATION_BATCH, OutputSpec, evaluating, reading_of
+from lossrun.steps.evaluate import EVALUATION_BATCH, OutputSpec, evaluating, output_spec_of
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts, Samples
 from lossrun.training import build
@@ -58,8 +58,8 @@ class Trained:
         return self.experiment.facts
 
     @property
-    def reading(self) -> OutputSpec:
-        return reading_of(self.config, self.facts)
+    def output_spec(self) -> OutputSpec:
+        return output_spec_of(self.config, self.facts)
 
     def data(self, seed: int) -> Data:
         """The seed's data; without samples if `find_trained` was told so."""

@@ -71,45 +71,45 @@ def evaluation_batch(device: torch.device) -> int:
     return GPU_EVALUATION_BATCH if device.type == "cuda" else EVALUATION_BATCH
 
 
-def reading_of(config: Config, facts: DataFacts) -> OutputSpec:
+def output_spec_of(config: Config, facts: DataFacts) -> OutputSpec:
     """How the outputs of the configured model are read. `config` is resolved."""
     left_out = off_scale(facts.target_scale, watched_names(config))
     return OutputSpec(facts.task, output_size(config, facts), *outputs_read_as(config, facts), left_out)
 
 
 @torch.no_grad()
-def evaluate(replica: Replica, samples: Samples, reading: OutputSpec, *, by_class: bool = False) -> Evaluation:
+def evaluate(replica: Replica, samples: Samples, spec: OutputSpec, *, by_class: bool = False) -> Evaluation:
     """Score one seed's weights on a part of the data, dropout off, batch norm at its running statistics."""
-    targets = _prepared(samples, reading, replica)
-    preactivations, scores = _score(LoneSeed(replica), samples, targets, reading)
+    targets = _prepared(samples, spec, replica)
+    preactivations, scores = _score(LoneSeed(replica), samples, targets, spec)
     loss, *values = torch.stack(list(scores.values())).tolist()
-    predicted = predictions(preactivations, task=reading.task, output=reading.output, reads_as=reading.reads_as)
-    if reading.task == "regression":
+    predicted = predictions(preactivations, task=spec.task, output=spec.output, reads_as=spec.reads_as)
+    if spec.task == "regression":
         predicted = predicted.double() * replica.parts.target_std + replica.parts.target_mean
     return Evaluation(
         loss,
         dict(zip(list(scores)[1:], values, strict=True)),
         predicted,
-        _by_class(preactivations, targets, reading) if by_class else {},
+        _by_class(preactivations, targets, spec) if by_class else {},
     )
 
 
-def _by_class(preactivations: Tensor, targets: PreparedTargets, reading: OutputSpec) -> dict[str, list[float]]:
-    if not isinstance(targets, ClassTargets) or reading.task == "binary":
+def _by_class(preactivations: Tensor, targets: PreparedTargets, spec: OutputSpec) -> dict[str, list[float]]:
+    if not isinstance(targets, ClassTargets) or spec.task == "binary":
         return {}
-    found = class_scores(reading.task, preactivations, targets, output=reading.output, reads_as=reading.reads_as)
+    found = class_scores(spec.task, preactivations, targets, output=spec.output, reads_as=spec.reads_as)
     return {name: values.tolist() for name, values in found.items()}
 
 
 class Scorer:
     """Scores the seeds of a group on the same part of the data, epoch by epoch; recorded if there is a `recorder`."""
 
-    def __init__(self, group: SeedGroup, samples: Samples, reading: OutputSpec, recorder: Recorder | None) -> None:
+    def __init__(self, group: SeedGroup, samples: Samples, spec: OutputSpec, recorder: Recorder | None) -> None:
         self.group = group
         self.samples = samples
-        self.reading = reading
-        self.targets = _prepared(samples, reading, group.replicas[0])
-        outputs = len(samples.ids) * reading.outputs * len(group.replicas)
+        self.spec = spec
+        self.targets = _prepared(samples, spec, group.replicas[0])
+        outputs = len(samples.ids) * spec.outputs * len(group.replicas)
         most = GPU_MOST_RECORDED if samples.inputs.device.type == "cuda" else MOST_RECORDED
         self.recorder = recorder if outputs <= most else None
         self._recorded: Replayable | None = None
@@ -140,26 +140,24 @@ class Scorer:
     @torch.no_grad()
     def _table(self) -> Tensor:
         """Loss and metrics of the computed seeds, (columns, *axis), in double precision."""
-        _, scores = _score(self.group, self.samples, self.targets, self.reading)
+        _, scores = _score(self.group, self.samples, self.targets, self.spec)
         self.names = list(scores)
         return torch.stack(list(scores.values()))
 
 
-def _prepared(samples: Samples, reading: OutputSpec, replica: Replica) -> PreparedTargets:
+def _prepared(samples: Samples, spec: OutputSpec, replica: Replica) -> PreparedTargets:
     """Prepare the targets of a part for the metrics.
 
     All held-out targets together decide which metrics are defined, so that validation and test have the same ones.
     """
     parts = replica.parts
-    if reading.task != "regression":
-        return prepared_targets(
-            reading.task, samples.targets, reading.outputs, weights=weights_that_count(replica, samples)
-        )
+    if spec.task != "regression":
+        return prepared_targets(spec.task, samples.targets, spec.outputs, weights=weights_that_count(replica, samples))
     held_out = [part.targets for part in (parts.validation, parts.test) if part is not None]
     return prepared_targets(
-        reading.task,
+        spec.task,
         samples.targets,
-        reading.outputs,
+        spec.outputs,
         target_mean=parts.target_mean,
         target_std=parts.target_std,
         deciding=held_out,
@@ -180,7 +178,7 @@ def weights_that_count(replica: Replica, samples: Samples) -> Tensor | None:
 
 
 def _score(
-    group: SeedGroup, samples: Samples, targets: PreparedTargets, reading: OutputSpec
+    group: SeedGroup, samples: Samples, targets: PreparedTargets, spec: OutputSpec
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Pre-activations, (*axis, N, K), and by name the objective (`loss`) and the metrics, each of shape `axis`."""
     size = max(evaluation_batch(samples.inputs.device) // max((1, *group.axis)), 32)
@@ -189,12 +187,12 @@ def _score(
         outputs, preactivations = (torch.cat(tensors, dim=-2) for tensors in zip(*forwards, strict=True))
         loss = group.mean_losses(outputs, samples.targets, samples.weights).double()
     scores = compute_metrics(
-        reading.task,
+        spec.task,
         preactivations,
         targets,
-        output=reading.output,
-        reads_as=reading.reads_as,
-        left_out=reading.left_out,
+        output=spec.output,
+        reads_as=spec.reads_as,
+        left_out=spec.left_out,
     )
     return preactivations, {"loss": loss, **scores}
 

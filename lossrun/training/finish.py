@@ -87,12 +87,12 @@ def _scored(
             "diverged_epoch": replica.diverged_epoch,
         }
         if replica.parts.test is not None:
-            fact["test_at_last"] = _columns(evaluate(replica, replica.parts.test, session.reading))
+            fact["test_at_last"] = _columns(evaluate(replica, replica.parts.test, session.output_spec))
         if best.epoch:
             load_weights(replica, best_arrays(replica))
         if (held_out := replica.parts.test or replica.parts.validation) is not None:
-            few = session.reading.outputs <= MOST_CLASSES
-            at_best = evaluate(replica, held_out, session.reading, by_class=few)
+            few = session.output_spec.outputs <= MOST_CLASSES
+            at_best = evaluate(replica, held_out, session.output_spec, by_class=few)
             outputs[replica.seed] = at_best.predictions.cpu().numpy()
             if held_out is replica.parts.test:
                 fact["test_at_best"] = _columns(at_best)

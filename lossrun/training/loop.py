@@ -82,7 +82,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
             stack, a run that diverges leaves the stack instead, and the others continue.
     """
     position, sums = session.position, session.sums
-    floors = KnownFloors(session.config, session.reading)
+    floors = KnownFloors(session.config, session.output_spec)
     outputs = stack_outputs(session)
     shown = time.perf_counter()
     while session.training:
@@ -153,7 +153,7 @@ def _after_epoch(
     best: list[Replica] = []
     for (place, replica), row in zip(active, rows, strict=True):
         seen = seed_epoch(session, floors, epoch, place, row)
-        look = OutputChecks(replica, session.reading, outputs.get(place))
+        look = OutputChecks(replica, session.output_spec, outputs.get(place))
         replica.health, finding = examine(seen, replica.health, look)
         if finding:
             findings.append(finding)

@@ -40,7 +40,7 @@ class ReadSums(NamedTuple):
 
 
 def read_sums(sums: EpochSums) -> ReadSums:
-    """Read the sums of all seeds at once, because each reading waits for the device."""
+    """Read the sums of all seeds at once, because each spec waits for the device."""
     each = (sums.mean(), sums.first(), sums.recent(), sums.gradient_norm, sums.first_gradient_norm)
     read: tuple[list[float], list[float], list[float], list[float], list[float]] = tuple(torch.stack(each).tolist())
     return ReadSums(*read, sums.rates.tolist())
@@ -86,7 +86,7 @@ class KnownFloors:
     """
 
     config: Config
-    reading: OutputSpec
+    spec: OutputSpec
     by_parts: dict[int, Floors | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     rates: dict[float, float] = field(default_factory=dict)
@@ -116,9 +116,9 @@ class KnownFloors:
 
     def _computed(self, replica: Replica) -> Floors | None:
         if not self.config.loss.is_plugin:
-            return floors(replica, self.reading, self.config)
+            return floors(replica, self.spec, self.config)
         try:
-            return floors(replica, self.reading, self.config)
+            return floors(replica, self.spec, self.config)
         except Exception as error:
             # A user's own loss may raise anything when it gets the same outputs for every sample, which no model of the
             # preflight gave it. Training goes on without floors.
@@ -153,7 +153,7 @@ def seed_epoch(
     if not finite and (bad := sums.first_bad(place)):
         step = (session.position.epoch - 1) * session.steps_per_epoch + bad
         first_bad = step, session.rates(step - 1)[place]
-    of_probabilities = session.reading.reads_as == "probabilities" and not config.loss.is_plugin
+    of_probabilities = session.output_spec.reads_as == "probabilities" and not config.loss.is_plugin
     # A user's loss with weights of its own may have learned NaN; then the floors come from another seed.
     known_floors = floors_known.of(replica) if finite else None
     constant = known_floors.constant if known_floors else inf

@@ -96,7 +96,7 @@ class Session:
 
     members: Sequence[MemberRun]
     facts: DataFacts
-    reading: OutputSpec
+    output_spec: OutputSpec
     replicas: Sequence[Replica]
     grouping: Grouping
     groups: Sequence[SeedGroup]

@@ -71,7 +71,7 @@ def trained(raw: Mapping[str, Any], directory: Path, data_dir: Path, *settings: 
     experiment = load_experiment(from_mapping({**raw, "lint": "warn"}, directory, settings), data_dir)
     loss = inf
     with TemporaryDirectory() as runs, begin(prepare(experiment), Path(runs)) as session:
-        constant = floors(session.replicas[0], session.reading, session.config).constant
+        constant = floors(session.replicas[0], session.output_spec, session.config).constant
         try:
             for event in train(session, lambda: None):
                 if isinstance(event, EpochRecord):

@@ -207,7 +207,7 @@ def test_a_collapse_onto_the_most_frequent_class_is_dead(laboratory):
     session, _, diverged = trained(
         laboratory, {"dataset": dataset, "loss": "mae", "model": "mlp", "learning_rate": 1.0}
     )
-    assert OutputChecks(session.replicas[0], session.reading).outputs_are_alike()
+    assert OutputChecks(session.replicas[0], session.output_spec).outputs_are_alike()
     assert diverged is not None
 
 

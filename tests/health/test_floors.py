@@ -10,7 +10,7 @@ import torch
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.health.floors import Floors, floors, quantiles
-from lossrun.steps.evaluate import reading_of
+from lossrun.steps.evaluate import output_spec_of
 from lossrun.training.starting.prepare import prepare
 from tests.training.conftest import Laboratory
 
@@ -44,7 +44,7 @@ def floors_of(laboratory: Laboratory, dataset: dict[str, Any], loss: Any, output
     config = {**COMMON, "dataset": dataset, "loss": loss, "model": {"name": "mlp", "hidden": [4], "output": output}}
     examined = load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)
     replica = prepare(examined).replicas[0]
-    return floors(replica, reading_of(examined.config, examined.facts), examined.config)
+    return floors(replica, output_spec_of(examined.config, examined.facts), examined.config)
 
 
 @pytest.mark.parametrize("count", [3, 4, 10, 100])

@@ -33,8 +33,8 @@ def test_a_stack_answers_for_each_of_its_seeds(laboratory: Laboratory) -> None:
             for place, replica in enumerate(session.replicas):
                 if replica.frozen:
                     continue
-                stack, alone = outputs[place], OutputChecks(replica, session.reading)
-                together = OutputChecks(replica, session.reading, stack)
+                stack, alone = outputs[place], OutputChecks(replica, session.output_spec)
+                together = OutputChecks(replica, session.output_spec, stack)
                 assert together.outputs_are_alike() == alone.outputs_are_alike() == (place == 2)
                 assert together.outputs_carry_information() == alone.outputs_carry_information()
                 found.append(stack.of(replica).clone())

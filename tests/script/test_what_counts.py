@@ -122,7 +122,7 @@ def test_the_weights_of_classes_count_in_no_metric_of_keras(pair: Make) -> None:
     replica = made.session.replicas[0]
     keras_weights(replica.network, model)
     assert replica.parts.validation is not None
-    ours = evaluate(replica, replica.parts.validation, made.session.reading)
+    ours = evaluate(replica, replica.parts.validation, made.session.output_spec)
     inputs, targets, weights = made.data["validation"]
     scores = model.evaluate(inputs, targets, sample_weight=weights, verbose=0, return_dict=True)
     assert scores["accuracy"] == pytest.approx(ours.metrics["accuracy"], rel=1e-5)
@@ -184,7 +184,7 @@ def test_an_ignored_class_is_left_out_of_the_accuracy_that_is_printed(pair: Make
     inputs, targets = (torch.from_numpy(part) for part in made.data["validation"])
     _, accuracy = made.script.evaluate(made.script.build_model(), inputs, targets)
     assert replica.parts.validation is not None
-    ours = evaluate(replica, replica.parts.validation, made.session.reading)
+    ours = evaluate(replica, replica.parts.validation, made.session.output_spec)
     assert accuracy == pytest.approx(ours.metrics["accuracy"])
 
 
@@ -220,7 +220,7 @@ def test_an_auc_that_is_watched_is_lossruns(
     replica = made.session.replicas[0]
     assert replica.parts.validation is not None
     parts = [torch.from_numpy(part) for part in made.data["validation"]]
-    ours = evaluate(replica, replica.parts.validation, made.session.reading)
+    ours = evaluate(replica, replica.parts.validation, made.session.output_spec)
     _, *metrics = made.script.evaluate(made.script.build_model(), *parts)
     assert metrics[-1] == pytest.approx(ours.metrics["auc"], rel=1e-6)
     assert "val_auc {val_auc:.4f}" in made.text
@@ -232,7 +232,7 @@ def test_an_auc_of_the_samples_that_count(pair: Make) -> None:
     replica = made.session.replicas[0]
     assert replica.parts.validation is not None
     parts = [torch.from_numpy(part) for part in made.data["validation"]]
-    ours = evaluate(replica, replica.parts.validation, made.session.reading)
+    ours = evaluate(replica, replica.parts.validation, made.session.output_spec)
     assert made.script.evaluate(made.script.build_model(), *parts)[-1] == pytest.approx(ours.metrics["auc"], rel=1e-6)
 
 

@@ -101,7 +101,7 @@ def differences(laboratory: Laboratory, config: dict[str, Any], *, of_ranks: flo
         assert list(columns) == [replica.seed for replica in active]
         for replica in active:
             assert replica.parts.validation is not None
-            alone = evaluate(replica, replica.parts.validation, session.reading)
+            alone = evaluate(replica, replica.parts.validation, session.output_spec)
             expected = {"val_loss": alone.loss, **{f"val_{name}": value for name, value in alone.metrics.items()}}
             assert list(columns[replica.seed]) == list(expected)
             for name, value in expected.items():
@@ -235,11 +235,11 @@ def test_predictions_are_means_in_original_units(laboratory: Laboratory) -> None
     for task, reads_as in (("variances", "mean_and_log_variance"), ("counts", "log_mean")):
         examined = load_experiment(from_mapping({**COMMON, **TASKS[task]}, laboratory.folder), laboratory.folder)
         with begin(prepare(examined), laboratory.folder / "runs") as session:
-            assert session.reading.reads_as == reads_as
+            assert session.output_spec.reads_as == reads_as
             (replica,) = session.replicas
             parts = replica.parts
             assert parts.test is not None
-            predicted = evaluate(replica, parts.test, session.reading).predictions
+            predicted = evaluate(replica, parts.test, session.output_spec).predictions
             with torch.no_grad():
                 outputs = replica.network(parts.test.scaled(parts.test.inputs)).double()
             if reads_as == "log_mean":
@@ -272,7 +272,7 @@ def test_all_held_out_targets_decide_which_metrics_there_are(laboratory: Laborat
             assert parts.validation is not None
             assert parts.test is not None
             (scores,) = session.validate().values()
-            of_test = evaluate(session.replicas[0], parts.test, session.reading).metrics
+            of_test = evaluate(session.replicas[0], parts.test, session.output_spec).metrics
             assert list(scores) == ["val_loss", *(f"val_{name}" for name in of_test)]
             zeros = [bool((part.targets == 0).any()) for part in (parts.train, parts.validation, parts.test)]
             # The training targets have no say: they may be corrupted.
@@ -300,5 +300,5 @@ def test_what_is_large_is_not_recorded(laboratory: Laboratory, validation: int, 
         assert (session.scorers[0].recorder is not None) == recorded
         session.begin_epoch()
         (scores,) = session.validate().values()
-        evaluated = evaluate(session.replicas[0], session.scorers[0].samples, session.reading)
+        evaluated = evaluate(session.replicas[0], session.scorers[0].samples, session.output_spec)
         assert scores["val_mse"] == pytest.approx(evaluated.metrics["mse"], rel=1e-6)

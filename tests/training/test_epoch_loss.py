@@ -65,7 +65,7 @@ def both(laboratory: Laboratory, config: dict[str, Any]) -> list[tuple[float, fl
         with suppress(DivergedError):
             for _ in train(session, lambda: None):
                 pass
-        scored = [evaluate(r, r.parts.train, session.reading).loss for r in session.replicas]
+        scored = [evaluate(r, r.parts.train, session.output_spec).loss for r in session.replicas]
     recorded = {row["seed"]: row["train_loss"] for row in rows(session.run)}
     return [(recorded[r.seed], loss) for r, loss in zip(session.replicas, scored, strict=True)]
 

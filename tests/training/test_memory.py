@@ -15,7 +15,7 @@ from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.lint import machine
 from lossrun.replay.trees import leaves
-from lossrun.steps.evaluate import Scorer, reading_of
+from lossrun.steps.evaluate import Scorer, output_spec_of
 from lossrun.steps.seed_group import LoneSeed, gather, minimised
 from lossrun.training.build import optimizer
 from lossrun.training.process import memory
@@ -68,7 +68,7 @@ def estimated_and_taken(laboratory: Laboratory, changes: dict[str, Any]) -> tupl
         losses = group.losses(train.scaled(inputs), targets)
         minimised(group, losses, size).backward()
 
-    scorer = Scorer(group, validation, reading_of(config, facts), None)
+    scorer = Scorer(group, validation, output_spec_of(config, facts), None)
     weights = list(replica.weights)
     of_step = peak(step)
     of_weights = sum(weight.untyped_storage().nbytes() for weight in weights)

@@ -17,7 +17,7 @@ from lossrun.errors import ConfigError, DataError
 from lossrun.experiment import load_experiment
 from lossrun.health.floors import floors
 from lossrun.records import predictions, recorded
-from lossrun.steps.evaluate import evaluate, reading_of
+from lossrun.steps.evaluate import evaluate, output_spec_of
 from lossrun.training.loop import train
 from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.start import begin
@@ -70,7 +70,7 @@ def trained(laboratory: Laboratory, given: dict[str, Any]) -> tuple[list[dict[st
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         for _ in train(session, lambda: None):
             pass
-        scored = evaluate(session.replicas[0], session.replicas[0].parts.train, session.reading)
+        scored = evaluate(session.replicas[0], session.replicas[0].parts.train, session.output_spec)
     return list(rows(session.run)), {"loss": scored.loss, **scored.metrics}
 
 
@@ -115,7 +115,7 @@ def test_the_best_constant_is_that_of_the_samples_as_often_as_they_weigh(laborat
     for often in (False, True):
         examined = load_experiment(from_mapping(config(task, often=often), laboratory.folder), laboratory.folder)
         replica = prepare(examined).replicas[0]
-        found.append(floors(replica, reading_of(examined.config, examined.facts), examined.config).constant)
+        found.append(floors(replica, output_spec_of(examined.config, examined.facts), examined.config).constant)
     assert found[0] == pytest.approx(found[1], rel=1e-3)
 
 

@@ -98,7 +98,7 @@ def compute_metrics(
     raw = _where_doubles_are(preactivations.detach()).mT.to(
         torch.float64, copy=True, memory_format=torch.contiguous_format
     )
-    output = reading(task, output, reads_as)
+    output = scored_output(task, output, reads_as)
 
     def plain(name: str) -> Tensor:
         exact = _where_doubles_are(preactivations.detach()).double()
@@ -137,13 +137,13 @@ def predictions(preactivations: Tensor, *, task: Task, output: Output, reads_as:
 
     (..., N, K), as in `compute_metrics`; of scaled targets if the targets were scaled.
     """
-    output = reading(task, output, reads_as)
+    output = scored_output(task, output, reads_as)
     if task == "regression":
         return means(preactivations.mT, output, reads_as).mT
     return activated(preactivations, output)
 
 
-def reading(task: Task, output: Output, reads_as: ReadsAs) -> Output:
+def scored_output(task: Task, output: Output, reads_as: ReadsAs) -> Output:
     """Return the activation whose results are scored: that of the model, or the one that its loss implies."""
     if output == "none" and reads_as == "probabilities":
         return "softmax" if task == "multiclass" else "sigmoid"

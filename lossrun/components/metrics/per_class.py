@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lossrun.catalog import Task
-from lossrun.components.metrics import ReadsAs, reading
+from lossrun.components.metrics import ReadsAs, scored_output
 from lossrun.components.metrics.classes import ClassTargets, decisions
 from lossrun.components.metrics.exact_softmax import softmax
 from lossrun.components.metrics.ranks import ranked
@@ -23,7 +23,7 @@ def class_scores(
         targets, output, reads_as: As in `metrics.compute_metrics`.
     """
     raw = preactivations.detach().to(targets.values.device).mT.double().contiguous()
-    output = reading(task, output, reads_as)
+    output = scored_output(task, output, reads_as)
     # Outputs trained towards 0 and 1 decide at 0.5, logits and margins at 0.
     yeses = raw > (0.5 if output == "none" and reads_as == "mean" else 0)
     scores = raw

@@ -32,7 +32,7 @@ def plain_losses(
 
     Args:
         preactivations: (..., N, K), with models as leading axes, in double precision.
-        output: The activation whose results are scored (`metrics.reading`).
+        output: The activation whose results are scored (`metrics.scored_output`).
 
     The other arguments are those of `metrics.compute_metrics`.
     """

@@ -13,7 +13,7 @@ from lossrun.catalog.declaration import Layer
 from lossrun.config import Config
 from lossrun.config.resolve import output_size
 from lossrun.errors import UsageError, ran_out_of_memory
-from lossrun.steps.evaluate import evaluate, evaluating, reading_of, weights_that_count
+from lossrun.steps.evaluate import evaluate, evaluating, output_spec_of, weights_that_count
 from lossrun.steps.randomness import undisturbed
 from lossrun.steps.recorder import Recorder
 from lossrun.steps.replica import Replica
@@ -46,7 +46,7 @@ def check_first_batch(replica: Replica, config: Config, facts: DataFacts) -> Non
             f"loss: {config.loss.name} is {loss.item():g} before the first step; expected a finite number. Look at the "
             "targets' range, and at standardize: true for inputs of large numbers"
         )
-    measured = evaluate(replica, few, reading_of(config, facts)).metrics
+    measured = evaluate(replica, few, output_spec_of(config, facts)).metrics
     for column in _watched_columns(config):
         name = column.partition("_")[2]
         if name != "loss" and name not in measured:

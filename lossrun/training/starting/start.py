@@ -20,7 +20,7 @@ from lossrun.records.history import Written
 from lossrun.records.lock import writing
 from lossrun.records.provenance import prepared as form
 from lossrun.records.run_directory import RunDirectory
-from lossrun.steps.evaluate import Scorer, reading_of
+from lossrun.steps.evaluate import Scorer, output_spec_of
 from lossrun.training import build
 from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.process.isolation import isolated
@@ -95,9 +95,9 @@ def session_of(
     """
     facts, config = prepared.experiment.facts, prepared.config
     replicas, device = prepared.replicas, prepared.place.device
-    reading = reading_of(config, facts)
+    spec = output_spec_of(config, facts)
     scorers = [
-        Scorer(group, validation, reading, prepared.grouping.recorder)
+        Scorer(group, validation, spec, prepared.grouping.recorder)
         for group in prepared.groups
         if (validation := group.replicas[0].parts.validation) is not None
     ]
@@ -110,7 +110,7 @@ def session_of(
     session = Session(
         members,
         facts,
-        reading,
+        spec,
         replicas,
         prepared.grouping,
         prepared.groups,

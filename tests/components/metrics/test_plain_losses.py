@@ -11,7 +11,7 @@ from lossrun.catalog import COMPONENTS, get
 from lossrun.catalog.declaration import Loss, Metric
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.metrics import METRICS
-from lossrun.components.metrics import compute_metrics, prepared_targets, reading, scores
+from lossrun.components.metrics import compute_metrics, prepared_targets, scored_output, scores
 from lossrun.components.metrics.plain_losses import plain_losses, plain_metric
 from tests.components.metrics.test_metrics import SAMPLES, drawn, outputs_of, targets_of
 
@@ -45,7 +45,9 @@ def test_a_shared_formula_gives_what_the_function_gives(task, output, reads_as, 
     names = [name for name in found if name in {loss.name for loss in LOSSES}]
     assert names
     for name in names:
-        each = plain_losses(name, raw, targets, task=task, output=reading(task, output, reads_as), reads_as=reads_as)
+        each = plain_losses(
+            name, raw, targets, task=task, output=scored_output(task, output, reads_as), reads_as=reads_as
+        )
         counts = torch.ones(SAMPLES) if weights is None else weights
         expected = (each * counts).sum(dim=-1) / counts.double().sum()
         torch.testing.assert_close(
@@ -72,7 +74,7 @@ def test_a_loss_without_a_formula_of_its_own_has_a_value_for_each_sample(name):
     raw = drawn(2, SAMPLES, outputs).double()
     reads_as = declared.prediction
     targets = prepared_targets(task, targets_for(task, outputs, reads_as), outputs)
-    output = reading(task, "none", reads_as)
+    output = scored_output(task, "none", reads_as)
     each = plain_losses(name, raw, targets, task=task, output=output, reads_as=reads_as)
     assert each.shape == (2, SAMPLES)
     assert each.isfinite().all()
@@ -88,7 +90,7 @@ def test_a_metric_of_a_shared_formula_is_its_function(task, output, reads_as, we
     found = compute_metrics(task, raw, targets, output=output, reads_as=reads_as)
     for name in {metric.name for metric in METRICS if function_in(scores, metric.name)} & found.keys():
         expected = plain_metric(
-            name, raw, targets, task=task, output=reading(task, output, reads_as), reads_as=reads_as
+            name, raw, targets, task=task, output=scored_output(task, output, reads_as), reads_as=reads_as
         )
         torch.testing.assert_close(found[name], expected, rtol=1e-9, atol=1e-12)
 
