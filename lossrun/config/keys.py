@@ -40,16 +40,16 @@ KEYS: Final[tuple[Key, ...]] = (
         "splits",
         int | None,
         None,
-        "draw so many random splits of the data, each with seeds of its own (seeds: in all, a multiple of it); compare "
-        "then speaks of other splits too",
+        "how many random splits of the data to draw, each with its own seeds (then seeds is the total, a multiple of "
+        "this); the intervals of compare then hold for new splits too",
         at_least=2,
     ),
     Parameter(
         "folds",
         int | None,
         None,
-        "divide the data into so many folds: each is the test data of a split, with seeds of its own (seeds: in all, a "
-        "multiple of it)",
+        "how many folds to divide the data into; each is the test data of one split, with its own seeds (then seeds is "
+        "the total, a multiple of this)",
         at_least=2,
     ),
     KeyGroup(
