@@ -134,7 +134,7 @@ def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
         if final:
             choices = _recorded_choices(trials, final.get(key, []), repeats)
         else:
-            choices = choices_of(trials, direction, repeats)
+            choices = choices_of(trials, direction, repetitions(every, repeats))
         scored.append(replace(_tuned(trials, direction, choices), every=tuple(every)))
     return TuningResult(
         metric, direction, bool(final), tuple(scored), min(samples, default=None), repeats, bool(facts.get("sampler"))
@@ -159,30 +159,39 @@ def saved_share(tuning: TuningResult) -> float:
     planned = spent = 0
     for pair in tuning.pairs:
         whole = max(trial.cell.config.get("epochs", 0) for trial in pair.every)
-        planned += sum(whole * len(trial.cell.config["seeds"]) for trial in pair.trials)
+        planned += whole * len(pair.every[0].cell.config["seeds"]) * len(pair.trials)
         for trial in pair.every:
             asked = trial.cell.config.get("epochs", 0) * len(trial.cell.config["seeds"])
             spent += trial.epochs if trial.diverged else asked
     return max(0.0, 1 - spent / planned) if planned else 0.0
 
 
-def choices_of(trials: Sequence[Trial], goal: Goal, repeats: int) -> list[Trial | None]:
-    """Return the best trial of each repetition of tuning: each has a share of the tuning seeds, in their order."""
-    if repeats == 1:
-        return [best_trial(trials, goal)]
-    seeds = list(trials[0].cell.config["seeds"])
-    size = len(seeds) // repeats
+def choices_of(trials: Sequence[Trial], goal: Goal, repetitions: Sequence[Sequence[int]]) -> list[Trial | None]:
+    """Return the best trial of each repetition of tuning, each on its own seeds."""
     found = []
-    for first in range(0, repeats * size, size):
-        own = seeds[first : first + size]
-        judged = [
-            replace(one, score=spread({seed: one.by_seed[seed] for seed in own}))
-            for one in trials
-            if set(own) <= one.by_seed.keys()
-        ]
-        best = best_trial(judged, goal)
+    for seeds in repetitions:
+        best = best_trial(judged(trials, seeds, len(repetitions)), goal)
         found.append(next((one for one in trials if best is not None and one.cell is best.cell), None))
     return found
+
+
+def repetitions(trials: Sequence[Trial], repeats: int) -> list[list[int]]:
+    """Return the tuning seeds of each repetition: a share of those of the pair's first run, in their order."""
+    seeds = list(trials[0].cell.config["seeds"])
+    size = len(seeds) // repeats
+    return [seeds[first : first + size] for first in range(0, repeats * size, size)]
+
+
+def judged(trials: Sequence[Trial], seeds: Sequence[int], repeats: int) -> list[Trial]:
+    """Return the trials of one repetition, each with its score on the repetition's own seeds, if it has one on all."""
+    if repeats == 1:
+        return list(trials)
+    own = set(seeds)
+    return [
+        replace(one, score=spread({seed: one.by_seed[seed] for seed in seeds}) if own <= one.by_seed.keys() else None)
+        for one in trials
+        if own <= set(one.cell.config["seeds"])
+    ]
 
 
 def _recorded_choices(trials: Sequence[Trial], final: Sequence[PlannedCell], repeats: int) -> list[Trial | None]:

@@ -201,7 +201,7 @@ def method(result: SweepResult) -> str:
         return ""
     tuning = result.tuning
     tried = {len(pair.trials) for pair in tuning.pairs}
-    seeds = {len(trial.cell.config["seeds"]) // tuning.repeats for pair in tuning.pairs for trial in pair.trials}
+    seeds = {len(trial.cell.config["seeds"]) // tuning.repeats for pair in tuning.pairs for trial in pair.every}
     comparisons = [board.comparison for board in result.boards if board.comparison is not None]
     fresh = len(comparisons[0].runs[0].seeds) if comparisons else len(result.final[0].seeds)
     keys = ", ".join(dict.fromkeys(key for pair in tuning.pairs for trial in pair.trials for key in trial.values))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from lossrun.analysis.sweeps import word, words
 from lossrun.config import Config, SourcedConfig
@@ -12,6 +12,9 @@ from lossrun.config.source import ConfigSource, Path
 from lossrun.config.validate import validate
 from lossrun.errors import ConfigError
 from lossrun.sweeping.space import Space, Value
+
+MOST_SEEDS: Final = 2**63  # there are no others in files
+Combination: TypeAlias = Mapping[str, tuple[Value, Path]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def cells_of(reading: SourcedConfig, space: Space) -> list[Cell]:
     two combinations that are the same config.
     """
     found: list[Cell] = []
-    known: dict[str, Cell] = {}
+    known: dict[str, tuple[Cell, Combination]] = {}
     problems: dict[str, None] = {}
     for combination in space.combinations():
         try:
@@ -50,16 +53,28 @@ def cells_of(reading: SourcedConfig, space: Space) -> list[Cell]:
         pair = {key: value for key, value in values.items() if key not in space.tuned}
         tuned = {key: value for key, value in values.items() if key in space.tuned}
         cell = Cell(pair, tuned, config)
-        same = known.setdefault(json.dumps(config.to_mapping(), sort_keys=True, default=str), cell)
+        written = json.dumps(config.to_mapping(), sort_keys=True, default=str)
+        same, before = known.setdefault(written, (cell, combination))
         if same is not cell:
-            problems[f"sweep: {same.label} and {cell.label} are the same config; keep one of the alternatives"] = None
+            problems[_same(reading.source, same, cell, before, combination)] = None
         found.append(cell)
     if problems:
         raise ConfigError(list(problems))
     return found
 
 
-def config_with(reading: SourcedConfig, changes: Mapping[str, tuple[Value, Path]]) -> Config:
+def _same(source: ConfigSource, one: Cell, other: Cell, before: Combination, after: Combination) -> str:
+    """Say that two cells have the same config, at the alternative that makes them so if it is a single one."""
+    different = [key for key in after if before.get(key) != after[key]]
+    if len(different) != 1:
+        return f"sweep: {one.label} and {other.label} are the same config; keep one of the alternatives"
+    (key,) = different
+    (value, origin), first = after[key], before[key][0]
+    text = f"{word(first)} and {word(value)} are the same config; keep one of them"
+    return source.problem(origin, text).text if origin else f"--over {key}={word(value)}: {text}"
+
+
+def config_with(reading: SourcedConfig, changes: Combination) -> Config:
     """Return the base config with `changes`: {key: (value, its place in the config, or () if it has none)}.
 
     Raises ConfigError.
@@ -105,5 +120,8 @@ def with_seeds(config: Config, seeds: Sequence[int]) -> Config:
 
 def tuning_seeds(cells: Sequence[Cell], count: int) -> tuple[int, ...]:
     """Seeds for tuning that no final run uses."""
-    first = max(max(cell.config.seeds) for cell in cells) + 1
+    final = {seed for cell in cells for seed in cell.config.seeds}
+    first = max(final) + 1
+    if first + count > MOST_SEEDS:
+        first = next(seed for seed in range(MOST_SEEDS) if final.isdisjoint(range(seed, seed + count)))
     return tuple(range(first, first + count))

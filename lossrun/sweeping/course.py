@@ -1,6 +1,7 @@
 """A sweep from its plan to its result: tune, choose, run the final cells."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from lossrun.sweeping.halving import Halving, halved_cells
 from lossrun.sweeping.plan import final_cells
 from lossrun.sweeping.pool import MOST_JOBS, cores
 from lossrun.sweeping.ray_cluster import MOST_TASKS, Cluster
-from lossrun.sweeping.run import Cells, recorded_ending
+from lossrun.sweeping.run import Cells, last_line, recorded_ending
 from lossrun.sweeping.sampling import Sampling, sampled_cells
 from lossrun.sweeping.shards import Shard, running_shard, waiting_for
 from lossrun.sweeping.worker import Ended
@@ -51,6 +52,8 @@ def run_sweep(
     if shard is not None:
         with running_shard(sweep.path, shard):
             cells = _cells(sweep, data_dir, jobs, told, cluster, fail_fast=fail_fast)
+            cells.writing = partial(waiting_for, sweep.path)
+            cells.options = {**cells.options, "--shard": str(shard)}
             _run_shard(sweep, cells, shard, begins)
         return cells.endings
     with writing(sweep.path):
@@ -97,21 +100,20 @@ def _extended(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
     facts, tuning = ledger.read(sweep.ledger_path)[0], tuning_of(sweep)
     if tuning is None:
         return []
-    planned = read_plan(sweep)
+    planned, more = read_plan(sweep), list[PlannedCell]()
+    event, said = "", dict[str, Any]()
     if facts.get("sampler"):
         sampling = Sampling(**facts["sampler"])
         more, event = sampled_cells(sampling, tuning, planned), "sampled"
-        said: dict[str, Any] = {"keys": list(sampling.spans)}
-    elif facts.get("halving"):
+        said = {"keys": list(sampling.spans)}
+    if facts.get("halving"):
         halving = Halving(**facts["halving"])
         more, event = halved_cells(halving, tuning, planned), "halved"
         said = {"epochs": more[0].config["epochs"] if more else None}
-    elif facts.get("extend"):
+    if not more and facts.get("extend"):
         extension = Extension(**facts["extend"])
         more, event = further_cells(extension, tuning, planned), "extended"
         said = {"key": extension.key, "values": sorted({cell.changes[extension.key] for cell in more})}
-    else:
-        return []
     more = cells.with_stacks(more)
     if more:
         sweep_directory.extend_plan(sweep, more, event, **said)
@@ -137,7 +139,8 @@ def _cells(
     folder = data_dir or recorded_data_folder(facts, sweep.path, default_data_dir())
     if cluster is not None:
         return Cells(sweep, jobs or MOST_TASKS, folder, told, fail_fast, cluster.workers, cluster.options)
-    return Cells(sweep, min(jobs or cores(), MOST_JOBS), folder, told, fail_fast)
+    options = {} if jobs is None else {"--jobs": str(jobs)}
+    return Cells(sweep, min(jobs or cores(), MOST_JOBS), folder, told, fail_fast, options=options)
 
 
 def _planned(sweep: SweepDirectory) -> tuple[list[PlannedCell], list[PlannedCell]]:
@@ -178,6 +181,8 @@ def _refuse_blocked(cells: Cells) -> None:
 
 
 def _finish(sweep: SweepDirectory, cells: Cells) -> None:
+    if ledger.read(sweep.ledger_path)[-1]["event"] == "finished" and not cells.has_run:
+        return  # again, and nothing was left to do
     endings = [ended.ending for ended in cells.endings.values()]
     counts = {f"{ending}_cells": endings.count(ending) for ending in sorted(set(endings))}
     ledger.append(sweep.ledger_path, "finished", **counts, failed=_failures(cells))
@@ -185,8 +190,4 @@ def _finish(sweep: SweepDirectory, cells: Cells) -> None:
 
 def _failures(cells: Cells) -> dict[str, str]:
     """{cell that failed by itself: the last line of what it said}."""
-    return {
-        name: (ended.problem.strip().splitlines() or [""])[-1]
-        for name, ended in cells.endings.items()
-        if ended.ending == "failed"
-    }
+    return {name: last_line(ended.problem) for name, ended in cells.endings.items() if ended.ending == "failed"}

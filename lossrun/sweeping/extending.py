@@ -10,6 +10,7 @@ from lossrun.config.read import from_mapping
 from lossrun.errors import ConfigError
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.plan import tuning_line
+from lossrun.sweeping.ranges import beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Extension:
         factor: From one value to the next one, at both ends; for a linear range 0, and `step` is added instead.
         points: The number of values before the range has grown.
         times: How many values may be added.
+        whole: Whether the values are integers.
     """
 
     key: str
@@ -27,27 +29,30 @@ class Extension:
     step: float
     points: int
     times: int
+    whole: bool = False
 
 
 def further_cells(extension: Extension, tuning: TuningResult, planned: Sequence[PlannedCell]) -> list[PlannedCell]:
-    """Return a cell for each pair with the next value beyond an edge; none where no best value is on an edge.
+    """Return cells for each pair with the next value beyond an edge; none where no best value is on an edge.
 
-    Every pair gets the new value, so that all keep the same number of values to choose from. It follows from the plan
-    and the scores alone: a sweep that was killed adds the same cells.
+    Every pair gets the new value, with all values of the other tuned keys that the edge has, so that all pairs keep the
+    same number of values to choose from. It follows from the plan and the scores alone: a sweep that was killed adds
+    the same cells.
     """
     key = extension.key
-    tried = sorted({float(cell.changes[key]) for cell in planned})
+    tried = sorted({cell.changes[key] for cell in planned})
     if len(tried) - extension.points >= extension.times:
         return []
     bests = [pair.chosen.values[key] for pair in tuning.pairs if pair.chosen is not None]
-    beyond = [_next(extension, edge, up=up) for edge, up in ((tried[0], False), (tried[-1], True)) if edge in bests]
+    edges = [(edge, up) for edge, up in ((tried[0], False), (tried[-1], True)) if edge in bests]
     room = extension.points + extension.times - len(tried)
+    epochs = max(trial.cell.config["epochs"] for pair in tuning.pairs for trial in pair.every or pair.trials)
     found: list[PlannedCell] = []
-    for value in beyond[:room]:
+    for edge, up in edges[:room]:
+        value = beyond(edge, extension.factor, extension.step, up=up, whole=extension.whole)
         more: list[PlannedCell] = []
-        for pair in tuning.pairs:
-            cell = pair.trials[0].cell
-            config = config_with_value(cell.config, key.split("."), value)
+        for cell in (trial.cell for pair in tuning.pairs for trial in pair.trials if trial.values[key] == edge):
+            config = {**config_with_value(cell.config, key.split("."), value), "epochs": epochs}
             if not _is_valid(config):
                 break
             number = len(planned) + len(found) + len(more) + 1
@@ -55,14 +60,6 @@ def further_cells(extension: Extension, tuning: TuningResult, planned: Sequence[
         else:
             found += more
     return found
-
-
-def _next(extension: Extension, edge: float, *, up: bool) -> float:
-    if extension.factor:
-        value = edge * extension.factor if up else edge / extension.factor
-    else:
-        value = edge + extension.step if up else edge - extension.step
-    return float(f"{value:.3g}")
 
 
 def config_with_value(config: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:

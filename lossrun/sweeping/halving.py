@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lossrun.analysis.sweeps import Trial, TuningResult
+from lossrun.analysis.sweeps import Trial, TuningResult, judged, repetitions
 from lossrun.analysis.values.metric_names import sign
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.plan import tuning_line
@@ -30,7 +30,11 @@ class Halving:
 
 
 def halved_cells(halving: Halving, tuning: TuningResult, planned: Sequence[PlannedCell]) -> list[PlannedCell]:
-    """Return the cells of the next round: the best of each pair. None once all rounds are planned."""
+    """Return the cells of the next round: the best of each pair. None once all rounds are planned.
+
+    Where tuning is repeated, each repetition keeps the best values on its own seeds, and a value goes on with the seeds
+    of those repetitions that keep it.
+    """
     reached = max(cell.config["epochs"] for cell in planned)
     if reached >= halving.epochs[-1]:
         return []
@@ -38,10 +42,13 @@ def halved_cells(halving: Halving, tuning: TuningResult, planned: Sequence[Plann
     found: list[PlannedCell] = []
     for pair in tuning.pairs:
         round_ = [trial for trial in pair.every if trial.cell.config["epochs"] == reached]
-        kept = {trial.cell.directory for trial in best_of(round_, tuning, halving.factor)}
+        kept: dict[str, list[int]] = {}
+        for seeds in repetitions(pair.every, tuning.repeats):
+            for trial in best_of(judged(round_, seeds, tuning.repeats), tuning, halving.factor):
+                kept.setdefault(trial.cell.directory, []).extend(seeds)
         for trial in round_:
-            if trial.cell.directory in kept:
-                config = {**trial.cell.config, "epochs": following}
+            if own := kept.get(trial.cell.directory):
+                config = {**trial.cell.config, "epochs": following, "seeds": own}
                 found.append(tuning_line(len(planned) + len(found) + 1, trial.cell.pair, trial.cell.changes, config))
     return found
 

@@ -16,8 +16,9 @@ from lossrun.lint.watching import columns, why_not_watched
 from lossrun.records import names
 from lossrun.records.provenance.whereabouts import starting_points
 from lossrun.records.sweep_directory import Phase, PlannedCell
+from lossrun.sweeping.block import read_space
 from lossrun.sweeping.cells import Cell, cells_of, pairs_of, tuning_seeds, with_seeds
-from lossrun.sweeping.space import Space, read_space
+from lossrun.sweeping.space import Space
 from lossrun.sweeping.stacks import with_stacks
 
 MOST_ROUNDS: Final = 3  # of halving
@@ -111,7 +112,7 @@ class Planned:
     @property
     def later(self) -> str:
         """What is planned on the way, once scores are known; "" for nothing but the final runs."""
-        sampler, halving = self.facts["sampler"], self.facts["halving"]
+        sampler, halving, text = self.facts["sampler"], self.facts["halving"], ""
         if sampler:
             pairs = len({words(cell.pair) for cell in self.cells})
             more = sampler["samples"] - len(self.cells) // pairs
@@ -119,8 +120,13 @@ class Planned:
         if halving:
             first, *others = halving["epochs"]
             longer = " and ".join(map(str, others))
-            return f"these for {first} epoch{'s' if first > 1 else ''}, the best of them for {longer} epochs; "
-        return ""
+            text = f"these for {first} epoch{'s' if first > 1 else ''}, the best of them for {longer} epochs; "
+        if extend := self.facts["extend"]:
+            more = extend["times"]
+            text += (
+                f"up to {more} more value{'s' if more > 1 else ''} of {extend['key']} where the best is on an edge; "
+            )
+        return text
 
 
 def plan_sweep(

@@ -14,8 +14,10 @@ from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.extending import config_with_value
 from lossrun.sweeping.plan import tuning_line
+from lossrun.sweeping.ranges import Span, unseen
 
 AT_A_TIME: Final = 5  # values that are trained side by side afterwards
+_ASKED: Final = 10  # times that the sampler is asked for one value, where it proposes integers that are known already
 _WORSE: Final = 2.0  # a value that diverged counts as so many times the spread of the scores worse than the worst
 
 
@@ -26,7 +28,7 @@ class Sampling:
     Attributes:
         samples: The number of values for each pair.
         seed: Of the sampler.
-        spans: {key: [low, high, whether on a logarithmic scale]}.
+        spans: {key: [low, high, whether on a logarithmic scale, whether integers]}; older sweeps lack the last one.
     """
 
     samples: int
@@ -52,9 +54,12 @@ def _proposed(sampling: Sampling, pair: PairTuning, goal: Goal, number: int, cou
     """What the sampler proposes for a pair, having seen its trials in the order of the plan."""
     import optuna
 
+    spans = [Span(key, *facts) for key, facts in sampling.spans.items()]
     distributions: dict[str, optuna.distributions.BaseDistribution] = {
-        key: optuna.distributions.FloatDistribution(low, high, log=log)
-        for key, (low, high, log) in sampling.spans.items()
+        span.key: optuna.distributions.IntDistribution(int(span.low), int(span.high), log=span.log)
+        if span.whole
+        else optuna.distributions.FloatDistribution(span.low, span.high, log=span.log)
+        for span in spans
     }
     errors = _errors(pair.trials, goal)
     with warnings.catch_warnings():
@@ -66,17 +71,24 @@ def _proposed(sampling: Sampling, pair: PairTuning, goal: Goal, number: int, cou
         )
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    known = {tuple(trial.values[span.key] for span in spans) for trial in pair.trials}
+    found: list[dict[str, float]] = []
     try:
         study = optuna.create_study(sampler=sampler)
         for trial, error in zip(pair.trials, errors, strict=True):
-            values = {
-                key: min(max(float(trial.values[key]), low), high) for key, (low, high, _) in sampling.spans.items()
-            }
+            # A sampler takes nothing outside of its range, and older sweeps may have rounded a value to there.
+            values = {span.key: min(max(trial.values[span.key], span.low), span.high) for span in spans}
             study.add_trial(optuna.trial.create_trial(params=values, distributions=distributions, value=error))
-        asked = [study.ask(distributions) for _ in range(count)]
+        for _ in range(count * _ASKED):
+            if len(found) == count:
+                break
+            asked = study.ask(distributions)
+            # A value that is known already would cost a training and tell nothing.
+            if (new := unseen(spans, [asked.params[span.key] for span in spans], known)) is not None:
+                found.append(new)
     finally:
         optuna.logging.set_verbosity(before)
-    return [{key: float(f"{one.params[key]:.3g}") for key in sampling.spans} for one in asked]
+    return found
 
 
 def _errors(trials: Sequence[Trial], goal: Goal) -> list[float]:

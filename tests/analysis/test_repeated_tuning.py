@@ -5,7 +5,7 @@ import pytest
 
 from lossrun.analysis.comparison.verdicts import Decider, Side, verdicts
 from lossrun.analysis.sweep_result import reference
-from lossrun.analysis.sweeps import Trial, choices_of
+from lossrun.analysis.sweeps import Trial, choices_of, repetitions
 from lossrun.analysis.values.readings import spread
 from lossrun.records.sweep_directory import PlannedCell
 
@@ -38,7 +38,7 @@ def tuned_anew(generator: np.random.Generator, repeats: int, own: float) -> tupl
             scores = dict(zip(seeds, (accuracy + noise).tolist(), strict=True))
             values = {"learning_rate": place}
             trials.append(Trial(cell, values, spread(scores), diverged=False, ended=True, by_seed=scores))
-        choices = [one for one in choices_of(trials, "max", repeats) if one is not None]
+        choices = [one for one in choices_of(trials, "max", repetitions(trials, repeats)) if one is not None]
         found.append([one.values["learning_rate"] for one in choices])
         usual.append(max(choices, key=choices.count))
     return found, usual

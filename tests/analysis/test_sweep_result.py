@@ -7,7 +7,7 @@ import pytest
 
 from lossrun.analysis.comparison.verdicts import Decider, Side, verdicts
 from lossrun.analysis.sweep_result import reference, result_of
-from lossrun.analysis.sweeps import Trial, best_trial, choices_of
+from lossrun.analysis.sweeps import Trial, best_trial, choices_of, repetitions
 from lossrun.analysis.values.readings import Spread, spread
 from lossrun.records.sweep_directory import PlannedCell
 from tests.written_sweeps import written_sweep
@@ -93,4 +93,4 @@ def test_each_repetition_chooses_for_itself() -> None:
         Trial(cell, cell.changes, None, diverged=len(score) < 4, ended=True, by_seed=score)
         for cell, score in zip(cells, scores, strict=True)
     ]
-    assert [one.cell.directory for one in choices_of(trials, "min", 2) if one] == ["b", "a"]
+    assert [one.cell.directory for one in choices_of(trials, "min", repetitions(trials, 2)) if one] == ["b", "a"]

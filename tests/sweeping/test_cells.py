@@ -5,8 +5,8 @@ import pytest
 
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
+from lossrun.sweeping.block import read_space
 from lossrun.sweeping.cells import cells_of, pairs_of, tuning_seeds
-from lossrun.sweeping.space import read_space
 
 
 def test_each_cell_is_the_base_config_with_its_changes(with_block: Callable[..., SourcedConfig]) -> None:
@@ -65,12 +65,31 @@ def test_two_alternatives_that_are_the_same_are_refused(
         cells_of(reading, read_space(reading))
 
 
+@pytest.mark.parametrize(
+    ("block", "place"),
+    [
+        ("sweep:\n  loss: [mse, mae, MeanSquaredError]\n  learning_rate: [0.1, 1]", "c.yaml:8:20: "),
+        ("sweep:\n  learning_rate: [0.1, 1]\n  optimizer: [sgd, adam, {name: sgd, momentum: 0}]", "c.yaml:9:26: "),
+    ],
+)
+def test_the_same_alternative_in_other_words_is_told_once_where_it_is_written(
+    written: Callable[[str], SourcedConfig], block: str, place: str
+) -> None:
+    reading = written(block)
+    with pytest.raises(ConfigError) as refused:
+        cells_of(reading, read_space(reading))
+    (problem,) = refused.value.problems
+    assert place in problem
+    assert "keep one of them" in problem
+
+
 def test_tuning_never_sees_a_seed_of_the_final_runs(with_block: Callable[..., SourcedConfig]) -> None:
-    for seeds in (1, 5, [7, 3, 900]):
+    for seeds in (1, 5, [7, 3, 900], [2**63 - 1, 0, 3]):
         reading = with_block({"loss": ["mse", "mae"]}, seeds=seeds)
         cells = cells_of(reading, read_space(reading))
         found = tuning_seeds(cells, 4)
         assert len(set(found)) == 4
+        assert max(found) < 2**63
         assert not set(found) & {seed for cell in cells for seed in cell.config.seeds}
 
 

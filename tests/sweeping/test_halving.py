@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 
 from lossrun.analysis.sweep_result import result_of
-from lossrun.analysis.sweeps import saved_share, tuning_of
+from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, saved_share, tuning_of
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
 from lossrun.records import ledger
 from lossrun.records.recorded import load
-from lossrun.records.sweep_directory import SweepDirectory, create, read_plan
+from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, create, read_plan
+from lossrun.sweeping.block import read_space
 from lossrun.sweeping.course import run_sweep
+from lossrun.sweeping.halving import Halving, halved_cells
 from lossrun.sweeping.plan import halving_epochs, plan_sweep
-from lossrun.sweeping.space import read_space
 
 pytestmark = pytest.mark.slow
 RATES = {"log_range": [1e-4, 1e4], "points": 9}  # the largest ones diverge
@@ -85,15 +86,31 @@ def test_what_was_stopped_is_kept_and_counted(swept: SweepDirectory) -> None:
     assert result_of(swept).unfinished == 0
 
 
+def test_each_repetition_keeps_the_best_on_its_own_seeds() -> None:
+    """By hand: seed 7 likes the first value best, seed 8 the third, and the second diverged on seed 8."""
+    scores = [{7: 1.0, 8: 5.0}, {7: 2.0}, {7: 3.0, 8: 4.0}]
+    trials = []
+    for number, score in enumerate(scores):
+        changes = {"learning_rate": 10.0**-number}
+        cell = PlannedCell(f"tune-{number}", "tune", {}, changes, {**changes, "epochs": 3, "seeds": [7, 8]})
+        trials.append(Trial(cell, changes, None, diverged=len(score) < 2, ended=True, by_seed=score))
+    pair = PairTuning({}, tuple(trials), None, (), None, every=tuple(trials))
+    tuning = TuningResult("val_rmse", "min", False, (pair,), repeats=2)
+    found = halved_cells(Halving(3, [3, 9]), tuning, [trial.cell for trial in trials])
+    assert [(cell.changes["learning_rate"], cell.config["seeds"], cell.config["epochs"]) for cell in found] == [
+        (1.0, [7], 9),
+        (0.01, [8], 9),
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"halving": {"factor": 1}}, "one value in three"),
         ({"halving": {"faktor": 3}}, "one value in three"),
-        ({"tune": False}, "a sweep that tunes"),
-        ({"extend": True}, "no extend"),
-        ({"tune": {"repeats": 3}}, "tune without repeats"),
-        ({"epochs": [3, 9]}, "the same epochs"),
+        ({"tune": False}, "leave out halving, or tune"),
+        ({"epochs": [3, 9]}, "take epochs out of the sweep block"),
+        ({"learning_rate": {"log_range": [1e-4, 1]}, "samples": 20, "sampler": "tpe"}, "choose sampler: random"),
     ],
 )
 def test_what_does_not_go_with_it_is_refused(

@@ -11,10 +11,11 @@ from lossrun.analysis.values.readings import spread
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, create, read_plan
+from lossrun.sweeping.block import read_space
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.plan import plan_sweep
 from lossrun.sweeping.sampling import AT_A_TIME, Sampling, sampled_cells
-from lossrun.sweeping.space import FIRST_DRAWS, read_space
+from lossrun.sweeping.space import FIRST_DRAWS
 
 pytest.importorskip("optuna")
 pytestmark = pytest.mark.slow
@@ -98,6 +99,6 @@ def test_a_sampler_that_cannot_draw_is_refused(
 def test_without_optuna_the_package_is_named(
     with_block: Callable[..., SourcedConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lossrun.sweeping.space.find_spec", lambda name: None)
+    monkeypatch.setattr("lossrun.sweeping.block.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"lossrun\[optuna\]"):
         read_space(with_block({"learning_rate": SPAN, "samples": 20, "sampler": "tpe"}), [])

@@ -5,7 +5,8 @@ import pytest
 
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
-from lossrun.sweeping.space import MOST_CELLS, over_option, read_space
+from lossrun.sweeping.block import MOST_CELLS, read_space
+from lossrun.sweeping.over_option import over_option
 
 RATES = {"log_range": [1e-4, 1], "points": 5}
 
@@ -67,16 +68,33 @@ def test_every_pair_gets_the_same_draws(with_block: Callable[..., SourcedConfig]
         ("learning_rate=log:1e-4:1", ("learning_rate", {"log_range": [1e-4, 1]})),
         ("model.hidden=[300, 100],[100]", ("model.hidden", [[300, 100], [100]])),
         ("loss={name: huber, delta: 2},mse", ("loss", [{"name": "huber", "delta": 2}, "mse"])),
+        ("dataset.path='a,b.csv',d'e.csv", ("dataset.path", ["a,b.csv", "d'e.csv"])),
+        ('dataset={name: csv, path: "a,b.csv"},moons', ("dataset", [{"name": "csv", "path": "a,b.csv"}, "moons"])),
     ],
 )
 def test_options_say_what_a_block_says(text: str, expected: tuple[str, Any]) -> None:
     assert over_option(text) == expected
 
 
-@pytest.mark.parametrize("text", ["loss", "=mse", "loss=", "learning_rate=[0.1"])
+@pytest.mark.parametrize("text", ["loss", "=mse", "loss=", "learning_rate=[0.1", "loss=mse,", "loss=mse,,mae"])
 def test_an_option_without_key_or_values_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--over"):
         over_option(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["loss=mse", "loss=mae"], "loss is given twice"),
+        (["tune=val_mae", "loss=mse"], "--set sweep.tune=val_mae"),
+        (["seed=1,2"], "seeds are repetitions"),
+    ],
+)
+def test_options_that_no_block_would_say_are_refused(
+    with_block: Callable[..., SourcedConfig], options: list[str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_space(with_block(None), options)
 
 
 # A block in YAML, and what the message says. Each one points at its line.
@@ -100,6 +118,15 @@ REFUSED = {
     "sweep: {learning_rate: [0.1, 1], tune: {seeds: 0}}": "expected an integer from 1",
     "sweep: {learning_rate: [0.1, 1], tune: {metrics: val_rmse}}": "there is no metrics in tune",
     "sweep: {loss: [mse, mae], samples: 3}": "nothing to draw",
+    "sweep: {seed: [1, 2], loss: [mse, mae]}": "seeds are repetitions",
+    "sweep: {optimizer: {momentum: [0, 0.9]}}": r"write optimizer.momentum: \[...\]",
+    "sweep: {loss: {range: [0, 1], points: 3}}": "loss takes no numbers",
+    "sweep: {batch_size: {range: [8.5, 16], points: 3}}": "expected two integers",
+    "sweep: {batch_size: {log_range: [8, 10], points: 9}}": "only 3 of them are",
+    "sweep: {learning_rate: {range: [0.1, 1e999], points: 3}}": "expected two numbers",
+    "sweep: {learning_rate: {log_range: [0.1, 1], points: 3}, tune: {repeats: 6}, extend: true}": "independent",
+    "sweep: {learning_rate: {log_range: [0.1, 1]}, samples: 9, sampler: tpe, tune: {repeats: 6}}": "independent",
+    "sweep: {learning_rate: [0.1, 1], optimizer.momentum: {range: [0, 0.9]}, samples: 9, sampler: tpe}": "every tuned",
 }
 
 

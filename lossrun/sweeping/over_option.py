@@ -1,0 +1,73 @@
+"""Read `--over`, which gives a key its alternatives on the command line."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from lossrun.config.keys import SWEEP_OPTIONS
+from lossrun.config.reader import parse_value
+from lossrun.errors import ConfigError
+from lossrun.shell import option_set
+
+_SPAN: Final = re.compile(r"(log|lin):([^:]+):([^:]+)(?::([^:]+))?")
+
+
+def over_options(texts: Iterable[str]) -> dict[str, tuple[str, Any]]:
+    """Return {key: (the option as it was given, the value as the sweep block would have it)}.
+
+    Raises ConfigError with every mistake.
+    """
+    found: dict[str, tuple[str, Any]] = {}
+    problems: list[str] = []
+    for text in texts:
+        try:
+            key, value = over_option(text)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        if key in SWEEP_OPTIONS and key != "seed":
+            how = option_set(f"sweep.{key}", text.partition("=")[2].strip())
+            problems.append(f"--over {text}: {key} says how the sweep is run, and is no key to vary; write {how}")
+        elif key in found:
+            problems.append(f"--over {text}: {key} is given twice; write all of its values in one option")
+        else:
+            found[key] = f"--over {text}", value
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def over_option(text: str) -> tuple[str, Any]:
+    """The key and the sweep block's value of `--over KEY=V,V`, `KEY=log:LOW:HIGH:POINTS` or `KEY=lin:...`.
+
+    Raises ConfigError for anything else.
+    """
+    option = f"--over {text}"
+    key, equals, values = text.partition("=")
+    if not equals or not key.strip() or not values.strip():
+        raise ConfigError([f"{option}: expected KEY=V,V or KEY=log:LOW:HIGH:POINTS, such as loss=mse,mae"])
+    if match := _SPAN.fullmatch(values.strip()):
+        numbers = [parse_value(part, option) for part in match.groups()[1:] if part is not None]
+        block: dict[str, Any] = {"log_range" if match[1] == "log" else "range": numbers[:2]}
+        return key.strip(), {**block, "points": numbers[2]} if len(numbers) > 2 else block
+    parts = _split(values)
+    if not all(part.strip() for part in parts):
+        raise ConfigError([f"{option}: a value between two commas is empty; write null for a key's default"])
+    return key.strip(), [parse_value(part, option) for part in parts]
+
+
+def _split(values: str) -> list[str]:
+    """The parts between commas that stand in no bracket and in no quotes."""
+    parts, depth, quote = [""], 0, ""
+    for char in values:
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'" and (parts[-1].rstrip() or ",")[-1] in "[{:,":  # an apostrophe within a word is none
+            quote = char
+        else:
+            depth += (char in "[{(") - (char in "]})")
+        if char == "," and depth == 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return parts

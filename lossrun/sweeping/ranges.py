@@ -1,0 +1,107 @@
+"""The values of a range: evenly spaced ones, or draws; in numbers that a person can read, each different."""
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+from lossrun.config.source import Path
+
+Number: TypeAlias = int | float
+
+LEAST_DIGITS: Final = 3
+_MOST_DIGITS: Final = 17  # enough for any double
+_OFF_GRID: Final = 0.1  # how far rounding may move an evenly spaced value, in gaps between two of them
+_OFF_DRAW: Final = 0.001  # the same for a drawn one, in widths of the range
+_REDRAWS: Final = 1_000  # of one value, while all that come are known already
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A key whose values are drawn between `low` and `high`.
+
+    Attributes:
+        log: Whether they are spread evenly on a logarithmic scale.
+        whole: Whether they are integers.
+        origin: Where the range stands in the config.
+    """
+
+    key: str
+    low: float
+    high: float
+    log: bool
+    whole: bool = False
+    origin: Path = ()
+
+    def draw(self, generator: random.Random) -> float:
+        """Draw a value, with all of its digits."""
+        if self.log:
+            return math.exp(generator.uniform(math.log(self.low), math.log(self.high)))
+        return generator.uniform(self.low, self.high)
+
+    def settled(self, value: float, digits: int = LEAST_DIGITS) -> Number:
+        """Round a drawn value to at least so many significant digits, within the range."""
+        if self.whole:
+            return int(min(max(round(value), self.low), self.high))
+        width = value * log_ratio(self.low, self.high) if self.log else self.high - self.low
+        return min(max(readable(value, _OFF_DRAW * width, digits), self.low), self.high)
+
+
+def draws(spans: Sequence[Span], count: int, seed: int) -> Iterator[dict[str, Number]]:
+    """Draw combinations of values at random, each a different one; fewer where integers leave no more."""
+    generator = random.Random(seed)
+    seen: set[tuple[Number, ...]] = set()
+    for _ in range(count):
+        for _ in range(_REDRAWS):
+            if (found := unseen(spans, [span.draw(generator) for span in spans], seen)) is not None:
+                yield found
+                break
+
+
+def unseen(spans: Sequence[Span], values: Sequence[float], seen: set[tuple[Number, ...]]) -> dict[str, Number] | None:
+    """Round drawn values to as few digits as make them a new combination, and add it to `seen`; None if none does."""
+    for digits in range(LEAST_DIGITS, _MOST_DIGITS + 1):
+        found = tuple(span.settled(value, digits) for span, value in zip(spans, values, strict=True))
+        if found not in seen:
+            seen.add(found)
+            return {span.key: value for span, value in zip(spans, found, strict=True)}
+    return None
+
+
+def spaced(low: float, high: float, points: int, *, log: bool, whole: bool) -> list[Number]:
+    """Return evenly spaced values from `low` to `high`; fewer than `points` where integers leave no more."""
+    shares = [number / (points - 1) for number in range(points)]
+    if log:
+        exact = [math.exp(math.log(low) + log_ratio(low, high) * share) for share in shares]
+    else:
+        exact = [low + (high - low) * share for share in shares]
+    if whole:
+        return list(dict.fromkeys(int(min(max(round(value), low), high)) for value in exact))
+    gaps = [after - before for before, after in pairwise(exact)]
+    inside = zip(exact[1:-1], pairwise(gaps), strict=True)
+    return [low, *(readable(value, _OFF_GRID * min(nearest)) for value, nearest in inside), high]
+
+
+def beyond(edge: float, factor: float, step: float, *, up: bool, whole: bool) -> Number:
+    """Return the value that follows the edge of a range: `factor` times it, or `step` further where the factor is 0."""
+    value = edge * factor ** (1 if up else -1) if factor else edge + (step if up else -step)
+    if whole:
+        away = max(abs(round(value - edge)), 1)
+        return int(edge) + away if up else int(edge) - away
+    return readable(value, _OFF_GRID * abs(value - edge))
+
+
+def log_ratio(low: float, high: float) -> float:
+    """Return how many times as large `high` is, as a natural logarithm: the number itself may be too large."""
+    return math.log(high) - math.log(low)
+
+
+def readable(value: float, within: float, digits: int = LEAST_DIGITS) -> float:
+    """Round to as few significant digits, at least `digits`, as move the value by no more than `within`."""
+    for count in range(digits, _MOST_DIGITS):
+        rounded = float(f"{value:.{count}g}")
+        if abs(rounded - value) <= within:
+            return rounded
+    return value
