@@ -223,7 +223,9 @@ STACK: Final = record(
         **{name: _SECOND[name] for name in ("replicas", "best_weights", "epoch_seconds")},
         **_TENSORS,
         "members": list_of(_MEMBER, at_least=1),
-    }
+    },
+    # What a member would end with if it diverged: a checkpoint of its own, by its directory.
+    {"good": each(record({**_STATE, **_SECOND}))},
 )
 BEST: Final[Mapping[int, Shape]] = {
     1: record({"seed": _COUNT, "epoch": _EPOCH, "step": _COUNT}),

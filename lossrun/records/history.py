@@ -12,7 +12,7 @@ from typing import Any
 from lossrun.errors import CheckpointError, RunError
 from lossrun.files import LARGE, read_regular
 from lossrun.records import formats
-from lossrun.records.files import durable, json_lines
+from lossrun.records.files import durable, json_lines, strict_json
 from lossrun.records.files.digests import Beginning, Marked, PrefixDigest, with_unix_lines
 from lossrun.records.files.rows import Rows
 
@@ -104,6 +104,16 @@ def read(path: Path, marks: Iterable[PrefixDigest] = ()) -> History:
             )
     formats.check_rows(path, rows)
     return History(rows, torn, content)
+
+
+def mark_after(path: Path, epoch: int) -> PrefixDigest:
+    """Return the mark of the file as it was after an epoch, before the rows of later ones."""
+    content = Beginning()
+    for line in _content(path).splitlines(keepends=True) if path.exists() else ():
+        if strict_json.loads(line)["epoch"] > epoch:
+            break
+        content.add(line)
+    return content.mark()
 
 
 def restore_line_ends(path: Path) -> None:

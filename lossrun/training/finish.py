@@ -12,7 +12,8 @@ from lossrun.records.files import durable
 from lossrun.steps.evaluate import Evaluation, evaluate, weights_that_count
 from lossrun.steps.replica import Replica
 from lossrun.training.events import RunFinished
-from lossrun.training.saving import before_the_first_step, write_rows
+from lossrun.training.good_states import fitted
+from lossrun.training.saving import write_rows
 from lossrun.training.session import MemberRun, Session
 from lossrun.training.state import best_arrays, capture, cut_out, load_weights, weights
 
@@ -48,12 +49,14 @@ def finish(session: Session, answer: Callable[[], None]) -> list[RunFinished]:
     if session.stack is not None:
         write_rows(session)
         session.step.publish()
-        last, first = capture(session), before_the_first_step(session.stack)
+        last = capture(session)
     endings = []
     for member in open_members:
         ending = _diverged(member) if member.diverged else _finished(session, member, *scored[id(member)])
         if session.stack is not None:
-            own = cut_out(first if member.diverged else last, member.run.name)
+            own = cut_out(last, member.run.name)
+            if member.diverged and member.good is not None:
+                own = fitted(member.good, member.run)
             file = checkpoints.file_of(member.run.checkpoints, own.metadata["step"], own)
             ending = replace(ending, files=[*ending.files, file])
         endings.append(ending)

@@ -26,6 +26,7 @@ from lossrun.training.criteria import thaw
 from lossrun.training.endings import diverged, lost_process, out_of_memory, stopped
 from lossrun.training.events import EpochRecord, RunFinished, StepProgress
 from lossrun.training.finish import finish
+from lossrun.training.good_states import keep_good_states, put_aside
 from lossrun.training.observing import KnownFloors, MeasuredEpoch, read_sums, seed_epoch, stack_outputs
 from lossrun.training.process.isolation import step_by_step
 from lossrun.training.process.stopping import Request
@@ -89,6 +90,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
         session.stopwatch.start()
         steps_per_epoch = session.steps_per_epoch
         session.begin_epoch()
+        keep_good_states(session)
 
         for start, stop in session.remaining_batches():
             _answer(asked(), session)
@@ -126,6 +128,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
         position.epoch += 1
         sums.reset()
         thaw(session.replicas)
+        put_aside(session)
         session.end_members()
         save_after_epoch(session, suspicious=any(replica.health.suspicious for replica in active))
         yield from records

@@ -7,19 +7,18 @@ members have collected. Events for the ledgers wait in that checkpoint until the
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from lossrun.health.finding import Finding
 from lossrun.records import checkpoints, history, ledger
-from lossrun.records.checkpoints import Checkpoint
+from lossrun.training.good_states import with_good_states
 from lossrun.training.session import MemberRun, Session
 from lossrun.training.state import capture
 
 SAVED_EVERY: Final = 1.0  # seconds between two checkpoints of a stack, which a kill may cost
 # A stack spends at most one part in so many of its time on saving.
 LEAST_OF_A_SAVE: Final = 10
-KEPT: Final = 2  # checkpoints of a stack, besides that of step 0, to which a diverged member goes back
+KEPT: Final = 2  # checkpoints of a stack
 
 
 def save(session: Session) -> None:
@@ -28,23 +27,18 @@ def save(session: Session) -> None:
     session.step.publish()
     began, step = time.perf_counter(), session.position.step
     if session.stack is not None:
-        if step == 0 and checkpoints.candidates(session.stack):
-            return  # it is there from the beginning
         write_rows(session)  # first: the state says how long the histories are
     state = capture(session)
+    if session.stack is not None:
+        state = with_good_states(state, session)
     with session.stopwatch.paused():
         if session.stack is None:
             member = session.lone
             keep = member.config.checkpoint.keep
             checkpoints.save(member.run.checkpoints, step, state, keep, also_keep=member.good_step)
         else:
-            checkpoints.save(session.stack, step, state, KEPT, also_keep=0)
+            checkpoints.save(session.stack, step, state, KEPT)
     session.saved = time.perf_counter(), time.perf_counter() - began
-
-
-def before_the_first_step(stack: Path) -> Checkpoint:
-    """The state of a stack at step 0, which is kept until the end. Raises CheckpointError where it is damaged."""
-    return checkpoints.read(checkpoints.candidates(stack)[-1])
 
 
 def write_rows(session: Session) -> None:
@@ -69,7 +63,7 @@ def save_after_epoch(session: Session, *, suspicious: bool) -> None:
     `suspicious`: whether a seed may be beyond saving.
     """
     if session.stack is not None:
-        # At the end the members get their own files. One that diverges goes back to step 0, so nothing can be lost.
+        # At the end the members get their own files.
         if session.training and is_due(session):
             save(session)
         return

@@ -10,7 +10,7 @@ it.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -19,6 +19,7 @@ from torch import Tensor
 from lossrun.catalog import DataFacts
 from lossrun.components.schedules import Plateau, rate
 from lossrun.config import Config
+from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.history import Written
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.evaluate import OutputSpec, Scorer
@@ -31,6 +32,9 @@ from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.grouping import Grouping
 from lossrun.training.process.isolation import Stream
 from lossrun.training.process.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from lossrun.training.good_states import EpochStart
 
 
 @dataclass(slots=True)
@@ -55,6 +59,7 @@ class MemberRun:
         waiting_rows: Rows of the history that are not on the disk yet.
         waiting_events: Events of the ledger that are not on the disk yet, each with its facts.
         closed: Whether it had ended before the session was resumed, so that nothing more is written for it.
+        good: In a stack, the state that it ends with if it diverges, where that is not the beginning of this epoch.
     """
 
     config: Config
@@ -70,6 +75,7 @@ class MemberRun:
     waiting_rows: list[dict[str, Any]] = field(default_factory=list)
     waiting_events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     closed: bool = False
+    good: Checkpoint | None = None
 
     @property
     def diverged(self) -> bool:
@@ -92,6 +98,7 @@ class Session:
         stopwatch: Measures the epoch in progress.
         stream: Where torch's generators stand while other code uses them.
         saved: When the state was last saved, by `time.perf_counter`, and how long that took.
+        epoch_start: Of a stack, its state at the beginning of the epoch; see `good_states.py`.
     """
 
     members: Sequence[MemberRun]
@@ -113,6 +120,7 @@ class Session:
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     stream: Stream = field(default_factory=Stream)
     saved: tuple[float, float] = (0.0, 0.0)
+    epoch_start: "EpochStart | None" = None
 
     @property
     def config(self) -> Config:

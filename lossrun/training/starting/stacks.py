@@ -8,9 +8,9 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from lossrun.errors import CheckpointError, memory_told
 from lossrun.experiment import Experiment
@@ -24,7 +24,9 @@ from lossrun.records.lock import writing
 from lossrun.records.provenance import prepared as form
 from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.run_directory import RunDirectory
+from lossrun.records.run_directory import RunDirectory, is_run
+from lossrun.records.sweep_directory import STACKS, stack_directory
+from lossrun.training.good_states import fitted, parted
 from lossrun.training.process.isolation import isolated
 from lossrun.training.saving import save
 from lossrun.training.session import Session
@@ -33,18 +35,11 @@ from lossrun.training.starting.run_facts import environment_of
 from lossrun.training.starting.start import session_of
 from lossrun.training.state import cut_out, restore
 
-FOLDER: Final = "stacks"
-
-
-def folder_of(sweep: Path, name: str) -> Path:
-    """The folder of a stack's checkpoints."""
-    return sweep / FOLDER / name
-
 
 @contextmanager
 def held(sweep: Path, name: str) -> Iterator[None]:
     """Hold the lock of a stack. Raises LockedError where another process trains it."""
-    folder = folder_of(sweep, name)
+    folder = stack_directory(sweep, name)
     folder.mkdir(parents=True, exist_ok=True)
     with writing(folder):
         yield
@@ -52,14 +47,7 @@ def held(sweep: Path, name: str) -> Iterator[None]:
 
 def is_begun(sweep: Path, name: str) -> bool:
     """Whether the stack has a checkpoint."""
-    return bool(checkpoints.candidates(folder_of(sweep, name)))
-
-
-def remove(sweep: Path, name: str) -> None:
-    """Remove what a stack has left, once every member has ended."""
-    shutil.rmtree(folder_of(sweep, name), ignore_errors=True)
-    with suppress(OSError):  # there are other stacks
-        (sweep / FOLDER).rmdir()
+    return bool(checkpoints.candidates(stack_directory(sweep, name)))
 
 
 @contextmanager
@@ -80,7 +68,7 @@ def begin_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequenc
             for directory in directories:
                 held_locks.enter_context(writing(sweep / directory))
             runs = [RunDirectory(sweep / directory) for directory in directories]
-            session = session_of(prepared, runs, ids, folder_of(sweep, name))
+            session = session_of(prepared, runs, ids, stack_directory(sweep, name))
             save(session)
         yield session
 
@@ -106,6 +94,19 @@ def _remove_what_never_began(run: Path) -> None:
         shutil.rmtree(run)
 
 
+def remove_half_done(run: Path) -> None:
+    """Remove the run of a member that its stack has not trained to an end, and that nobody has resumed by itself.
+
+    Raises LockedError where another process still writes it.
+    """
+    if not is_run(run):
+        return
+    found = recorded.load(run)
+    if "stack" in found.environment and not has_left(found):
+        with writing(run):
+            shutil.rmtree(run)
+
+
 @contextmanager
 def resume_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequence[str]) -> Iterator[Session]:
     """Lock all members and restore the stack at its newest good checkpoint.
@@ -114,7 +115,7 @@ def resume_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequen
 
     Raises CheckpointError if no checkpoint can be used.
     """
-    folder = folder_of(sweep, name)
+    folder = stack_directory(sweep, name)
     with ExitStack() as held_locks:
         for directory in directories:
             held_locks.enter_context(writing(sweep / directory))
@@ -132,10 +133,11 @@ def resume_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequen
                 on_skip=lambda _path, _reason: None,
                 problem=lambda metadata: _problem(metadata, runs, directories),
             )
+            found, good = parted(found)
             restore(session, found)
             now = {**environment_of(prepared, sweep), "stack": list(directories)}
             for member, run in zip(session.members, runs, strict=True):
-                member.closed = has_left(run)
+                member.closed, member.good = has_left(run), good.get(member.run.name)
                 if not member.closed:
                     own = cut_out(found, member.run.name).metadata
                     history.restore_line_ends(member.run.history_path)
@@ -198,10 +200,10 @@ def cut_out_of_stack(run: RunDirectory) -> str:
     """
     if checkpoints.candidates(run.checkpoints):
         return ""
-    for folder in sorted((run.path.parent / FOLDER).glob("*")):
+    for folder in sorted((run.path.parent / STACKS).glob("*")):
         for path in checkpoints.candidates(folder):
             try:
-                own = _of_stack(path, run.name)
+                own = _of_stack(path, run)
             except CheckpointError:
                 continue
             checkpoints.save(run.checkpoints, own.metadata["step"], own, checkpoints.FEWEST_KEPT)
@@ -212,5 +214,9 @@ def cut_out_of_stack(run: RunDirectory) -> str:
     return ""
 
 
-def _of_stack(path: Path, directory: str) -> Checkpoint:
-    return cut_out(checkpoints.read(path), directory)
+def _of_stack(path: Path, run: RunDirectory) -> Checkpoint:
+    whole, good = parted(checkpoints.read(path))
+    own = cut_out(whole, run.name)
+    has_diverged = any(replica["diverged_epoch"] is not None for replica in own.metadata["replicas"])
+    ended = next(member["end"] for member in whole.metadata["members"] if member["directory"] == run.name)
+    return fitted(good[run.name], run) if has_diverged and ended is not None and run.name in good else own
