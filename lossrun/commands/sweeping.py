@@ -164,6 +164,7 @@ def resume_sweep(
     changes: Sequence[str],
     data_dir: Path | None,
     *,
+    jobs: int | None,
     shard: str | None,
     cluster: "Cluster | None",
     quiet: bool,
@@ -174,7 +175,7 @@ def resume_sweep(
 
     if changes:
         raise UsageError(f"a sweep cannot be changed on the way; start another with `{command('sweep', 'CONFIG')}`")
-    run_on_screen(SweepDirectory(path), data_dir, jobs=None, shard=shard_of(shard), cluster=cluster, quiet=quiet)
+    run_on_screen(SweepDirectory(path), data_dir, jobs=jobs, shard=shard_of(shard), cluster=cluster, quiet=quiet)
 
 
 def run_on_screen(

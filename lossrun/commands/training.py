@@ -9,7 +9,7 @@ import typer
 from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, Quiet, RunName, RunsDir
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import folder_of_data, found_run_or_sweep, read_config
-from lossrun.commands.sweeping import Cpus, Gpus, RayOption, ShardOption
+from lossrun.commands.sweeping import Cpus, Gpus, Jobs, RayOption, ShardOption
 from lossrun.processes.taking_part import current, is_leader, require_one_process, taking_part
 from lossrun.shell import DEFAULT_RUNS, command, run_command
 
@@ -101,6 +101,7 @@ def resume(
     runs_dir: RunsDir = DEFAULT_RUNS,
     data_dir: DataDir = None,
     tensorboard: TensorBoard = None,
+    jobs: Jobs = None,
     shard: ShardOption = None,
     ray: RayOption = None,
     cpus: Cpus = None,
@@ -119,9 +120,9 @@ def resume(
 
         require_one_process("a sweep starts processes of its own", "start it once, without torchrun")
         cluster = cluster_of(ray, cpus, gpus, shard_of(shard))
-        resume_sweep(path, set_ or [], data_dir, shard=shard, cluster=cluster, quiet=quiet)
+        resume_sweep(path, set_ or [], data_dir, jobs=jobs, shard=shard, cluster=cluster, quiet=quiet)
         return
-    for option, value in (("--shard", shard), ("--ray", ray), ("--cpus", cpus), ("--gpus", gpus)):
+    for option, value in (("--jobs", jobs), ("--shard", shard), ("--ray", ray), ("--cpus", cpus), ("--gpus", gpus)):
         if value is not None:
             from lossrun.errors import UsageError
 

@@ -4,18 +4,21 @@ sweep.yaml: the config as it was given, resolved, with its sweep block.
 
 plan.jsonl: one line for each cell: its directory, its phase (tune or final), its pair, what it changes, and its stack.
 
-ledger.jsonl: started, tuned (the value that each pair got), resumed, finished; with the digest of the plan.
+ledger.jsonl: started; sampled, halved, extended (further cells), tuned (the values that each pair got), shard, divided
+(the cells of a stack are trained alone), finished; with the digest of the plan.
 
 stacks/<stack>/step-...: while a stack trains, the state of all its cells in one checkpoint.
 
 <cell>/: an ordinary run directory.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from lossrun.errors import RunError
 from lossrun.files import LARGE, read_regular
@@ -25,6 +28,7 @@ from lossrun.records.files.digests import DAMAGED
 from lossrun.records.run_directory import is_run
 
 Phase: TypeAlias = Literal["tune", "final"]
+STACKS: Final = "stacks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,30 @@ def shards(sweep: SweepDirectory) -> list[Path]:
     """Return the folders of all shards that were started."""
     folder = sweep.path / "shards"
     return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def stack_directory(sweep: Path, name: str) -> Path:
+    """Return the folder of a stack's checkpoints."""
+    return sweep / STACKS / name
+
+
+def remove_stack(sweep: Path, name: str) -> None:
+    """Remove the state that the cells of a stack share, once no cell needs it any more."""
+    shutil.rmtree(stack_directory(sweep, name), ignore_errors=True)
+    with suppress(OSError):  # there are other stacks
+        (sweep / STACKS).rmdir()
+
+
+def divided(sweep: SweepDirectory) -> dict[str, str]:
+    """Return {stack whose cells are trained alone: why}."""
+    return {event["stack"]: event["why"] for event in ledger.read(sweep.ledger_path) if event["event"] == "divided"}
+
+
+def divide(sweep: SweepDirectory, stack: str, why: str) -> None:
+    """Record that the cells of a stack are trained alone from now on, and remove the state that they shared."""
+    if stack not in divided(sweep):
+        ledger.append(sweep.ledger_path, "divided", stack=stack, why=why)
+    remove_stack(sweep.path, stack)
 
 
 def create(

@@ -6,7 +6,8 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
 from multiprocessing import active_children, forkserver, get_context
 from pathlib import Path
 from typing import Final, Protocol
@@ -66,17 +67,34 @@ class Workers(Protocol):
 
 
 class LocalWorkers:
-    """Processes of this machine."""
+    """Processes of this machine, each a pool of its own: a process that is killed takes no other with it."""
 
     queues = False
 
-    def __init__(self, pool: ProcessPoolExecutor) -> None:
-        self.pool = pool
+    def __init__(self, opened: ExitStack) -> None:
+        """`opened`: closes the pools."""
+        self._opened = opened
+        self._newest: dict[ProcessPoolExecutor, Future[dict[str, Ended]]] = {}
 
     def submit(
         self, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
     ) -> Future[dict[str, Ended]]:
-        return self.pool.submit(worker.train_stack, sweep, stack, config_dir, data_dir)
+        """As `Workers` says, in a process that has nothing to do, or in a new one.
+
+        The result raises BrokenProcessPool where the process was killed.
+        """
+        for pool in [pool for pool, newest in self._newest.items() if newest.done()]:
+            try:
+                return self._submitted(pool, sweep, stack, config_dir, data_dir)
+            except BrokenProcessPool:
+                del self._newest[pool]
+        return self._submitted(self._opened.enter_context(worker_pool(1)), sweep, stack, config_dir, data_dir)
+
+    def _submitted(
+        self, pool: ProcessPoolExecutor, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
+    ) -> Future[dict[str, Ended]]:
+        future = self._newest[pool] = pool.submit(worker.train_stack, sweep, stack, config_dir, data_dir)
+        return future
 
     def stop(self) -> None:
         for process in active_children():
@@ -84,9 +102,10 @@ class LocalWorkers:
 
 
 @contextmanager
-def local_workers(jobs: int) -> Iterator[LocalWorkers]:
-    with worker_pool(jobs) as pool:
-        yield LocalWorkers(pool)
+def local_workers(_jobs: int) -> Iterator[LocalWorkers]:
+    """Processes that begin as they are needed."""
+    with ExitStack() as opened:
+        yield LocalWorkers(opened)
 
 
 @contextmanager

@@ -1,15 +1,16 @@
 """Running the cells of a sweep in worker processes, and going on after any of them, or all of it, was killed."""
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from lossrun.errors import StoppedError
-from lossrun.records import ledger
+from lossrun.records import ledger, sweep_directory
 from lossrun.records.provenance.whereabouts import config_folder
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory
 from lossrun.shell import command, run_word
@@ -19,8 +20,10 @@ from lossrun.sweeping.stacks import by_stack, with_stacks
 from lossrun.sweeping.worker import Ended
 from lossrun.training.process.stopping import Request, Requests, listening
 
-# A cell whose worker has been killed so often is taken to be the cause.
+# A cell whose worker was killed so often is taken to be the cause. Of a stack it may be any cell, so before that its
+# cells are trained one by one.
 MOST_KILLS: Final = 3
+MOST_KILLS_OF_A_STACK: Final = 2
 CHECKED_EVERY: Final = 0.1  # seconds between looks at what was asked from outside
 
 
@@ -34,6 +37,8 @@ class Cells:
         fail_fast: Whether the first failure ends all. A cell that could not be run because the data or the disk were
             not to be had always does: the next ones would meet the same.
         endings: How each cell ended, by its directory.
+        has_run: Whether there was anything left to run.
+        writing: Gives the lock under which the sweep's ledger is written, where this process does not hold it anyway.
     """
 
     sweep: SweepDirectory
@@ -44,7 +49,9 @@ class Cells:
     workers: Callable[[int], AbstractContextManager[Workers]] = local_workers
     options: Mapping[str, object] = field(default_factory=dict)
     endings: dict[str, Ended] = field(default_factory=dict)
-    _kills: dict[str, int] = field(default_factory=dict)
+    has_run: bool = False
+    writing: Callable[[], AbstractContextManager[object]] = nullcontext
+    _kills: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def run(self, cells: Sequence[PlannedCell]) -> None:
         """Run every cell that is not finished.
@@ -54,16 +61,17 @@ class Cells:
         for cell in cells:
             if ended := recorded_ending(self.sweep, cell):
                 self._end(cell, ended)
+        alone = sweep_directory.divided(self.sweep)
+        cells = [replace(cell, stack="") if cell.stack in alone else cell for cell in cells]
+        left = [stack for stack in by_stack(cells).values() if not self._have_ended(stack)]
+        self.has_run = self.has_run or bool(left)
         with listening() as asked:
-            while left := [stack for stack in by_stack(cells).values() if not self._have_ended(stack)]:
-                try:
-                    self._run_in_a_pool(left, asked)
-                except BrokenProcessPool:
-                    if asked.stopping:
-                        raise self._stopped(asked()) from None
-                    continue  # the cells that were running are tried again
-                if self.is_over:
-                    return
+            try:
+                self._run_stacks(left, asked)
+            except KeyboardInterrupt:
+                # The second one. The workers were asked to save with the first, and have ended by now.
+                text = f"interrupted twice; each cell goes on from its last saved state:\n  {self.how_to_continue}"
+                raise StoppedError(text) from None
 
     @property
     def is_over(self) -> bool:
@@ -84,33 +92,57 @@ class Cells:
     def _have_ended(self, cells: Sequence[PlannedCell]) -> bool:
         return all(cell.directory in self.endings for cell in cells)
 
-    def _run_in_a_pool(self, stacks: Sequence[Sequence[PlannedCell]], asked: Requests) -> None:
-        """Raises BrokenProcessPool where a worker was killed."""
+    def _run_stacks(self, stacks: Sequence[Sequence[PlannedCell]], asked: Requests) -> None:
         running: dict[Future[dict[str, Ended]], Sequence[PlannedCell]] = {}
-        queue, over = iter(stacks), False
+        waiting = deque(stacks)
         with self.workers(min(self.jobs, len(stacks))) as workers:
-            try:
-                while True:
-                    while len(running) < self.jobs and not (asked.stopping or over) and (stack := next(queue, None)):
-                        running[self._submit(workers, stack)] = stack
-                    if not running:
-                        break
-                    done, _ = wait(running, timeout=CHECKED_EVERY, return_when=FIRST_COMPLETED)
-                    if asked.stopping or (over and workers.queues):
-                        workers.stop()
-                    for future in done:
-                        endings, stack = future.result(), running.pop(future)
-                        for cell in stack:
-                            ended = endings[cell.directory]
-                            if ended.ending != "stopped" and cell.directory not in self.endings:
-                                self._end(cell, ended)
-                            over = over or self._ends_all(ended)
-            except BrokenProcessPool:
-                for stack in running.values():
-                    self._count_kill(stack)
-                raise
+            while True:
+                while len(running) < self.jobs and waiting and not (asked.stopping or self.is_over):
+                    stack = waiting.popleft()
+                    running[self._submit(workers, stack)] = stack
+                if not running:
+                    break
+                done, _ = wait(running, timeout=CHECKED_EVERY, return_when=FIRST_COMPLETED)
+                if asked.stopping or (self.is_over and workers.queues):
+                    workers.stop()
+                for future in done:
+                    stack = running.pop(future)
+                    try:
+                        endings = future.result()
+                    except BrokenProcessPool:
+                        if not asked.stopping:
+                            waiting.extend(self._after_a_kill(stack))
+                        continue
+                    for cell in stack:
+                        ended = endings[cell.directory]
+                        if ended.ending not in ("stopped", "apart") and cell.directory not in self.endings:
+                            self._end(cell, ended)
+                    if whys := [ended.problem for ended in endings.values() if ended.ending == "apart"]:
+                        waiting.extend(self._divided(stack, last_line(whys[0])))
         if asked.stopping:
             raise self._stopped(asked())
+
+    def _after_a_kill(self, stack: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
+        """What is left to run of a stack whose worker was killed, in stacks."""
+        names = tuple(cell.directory for cell in stack)
+        kills = self._kills[names] = self._kills.get(names, 0) + 1
+        if len(stack) > 1:
+            often = kills >= MOST_KILLS_OF_A_STACK
+            return self._divided(stack, f"its worker process was killed {kills} times") if often else [list(stack)]
+        if kills < MOST_KILLS:
+            return [list(stack)]
+        self._end(stack[0], Ended("failed", f"its worker process was killed {kills} times"))
+        return []
+
+    def _divided(self, stack: Sequence[PlannedCell], why: str) -> list[list[PlannedCell]]:
+        """Write down that the cells of a stack are trained alone from now on, from their beginning; these cells."""
+        with self.writing():
+            sweep_directory.divide(self.sweep, stack[0].stack, why)
+        left = [replace(cell, stack="") for cell in stack if cell.directory not in self.endings]
+        for cell in left:
+            if ended := recorded_ending(self.sweep, cell):
+                self._end(cell, ended)
+        return [[cell] for cell in left if cell.directory not in self.endings]
 
     @property
     def how_to_continue(self) -> str:
@@ -128,15 +160,12 @@ class Cells:
     def _config_dir(self, cell: PlannedCell) -> Path:
         return config_folder(cell.config, ledger.read(self.sweep.ledger_path)[0], self.sweep.path)
 
-    def _count_kill(self, stack: Sequence[PlannedCell]) -> None:
-        name = stack[0].directory
-        self._kills[name] = self._kills.get(name, 0) + 1
-        if self._kills[name] >= MOST_KILLS:
-            for cell in stack:
-                if cell.directory not in self.endings:
-                    self._end(cell, Ended("failed", f"its worker process was killed {MOST_KILLS} times"))
-
 
 def recorded_ending(sweep: SweepDirectory, cell: PlannedCell) -> Ended | None:
     """How a cell has ended; None where there is something left to train."""
     return worker.ending_of(sweep.run(cell))
+
+
+def last_line(problem: str) -> str:
+    """What an ending says in a word: the last line of a traceback."""
+    return (problem.strip().splitlines() or [""])[-1]

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from lossrun.errors import DataError, DivergedError, LockedError, LossrunError, OutOfMemoryError, RunError, StoppedError
 from lossrun.records import ledger
 from lossrun.records.run_directory import RunDirectory, is_run
-from lossrun.records.sweep_directory import PlannedCell
+from lossrun.records.sweep_directory import PlannedCell, remove_stack
 
 if TYPE_CHECKING:
     from lossrun.experiment import Experiment
     from lossrun.training.session import Session
 
 # "failed": by itself, and it would fail again. "blocked": the data or the disk were not to be had, so that nothing is
-# known about the cell.
-Ending: TypeAlias = Literal["finished", "diverged", "stopped", "failed", "blocked"]
+# known about the cell. "apart": its stack failed, and nobody knows which of its cells is the cause.
+Ending: TypeAlias = Literal["finished", "diverged", "stopped", "failed", "blocked", "apart"]
 LOCK_CHECKED_EVERY: Final = 0.2  # seconds
 # Imported once, by the process that workers are forked from.
 PRELOADED: Final = [
@@ -98,9 +98,13 @@ def ending_of(run: Path) -> Ended | None:
 
 def _trained_together(sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> dict[str, Ended]:
     """Raises LockedError where another process trains the stack or one of its cells."""
-    from lossrun.training.starting.stacks import held, remove
+    from lossrun.training.starting.stacks import held, is_begun
 
     with held(sweep, cells[0].stack):
+        gone = [cell.directory for cell in cells if not is_run(sweep / cell.directory)]
+        if gone and is_begun(sweep, cells[0].stack):
+            apart = Ended("apart", f"{gone[0]} was removed")
+            return {cell.directory: ending_of(sweep / cell.directory) or apart for cell in cells}
         experiments, endings = _experiments(cells, config_dir, data_dir)
         try:
             _train_stack(sweep, cells[0].stack, experiments)
@@ -108,6 +112,8 @@ def _trained_together(sweep: Path, cells: Sequence[PlannedCell], config_dir: Pat
             raise
         except Exception as error:
             over = _ended_by(error)
+            if over.ending == "failed" and len(experiments) > 1:
+                over = Ended("apart", over.problem)
             endings |= {name: ending_of(sweep / name) or over for name in experiments}
         for cell in cells:
             if cell.directory not in endings:
@@ -115,7 +121,7 @@ def _trained_together(sweep: Path, cells: Sequence[PlannedCell], config_dir: Pat
                 ended = ending_of(sweep / cell.directory) or _trained_alone(sweep, cell, config_dir, data_dir)
                 endings[cell.directory] = ended
         if all(ending_of(sweep / name) for name in experiments):
-            remove(sweep, cells[0].stack)
+            remove_stack(sweep, cells[0].stack)
     return endings
 
 
@@ -156,7 +162,7 @@ def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"]
         prepared = prepare_stack(list(experiments.values()), runs[0].environment)
         with resume_stack(prepared, sweep, name, directories) as session:
             _train(session)
-    elif any(ending_of(sweep / directory) is None for directory in directories):
+    elif all(ending_of(sweep / directory) is None for directory in directories):
         with begin_stack(prepare_stack(list(experiments.values())), sweep, name, directories) as session:
             _train(session)
 
@@ -168,10 +174,15 @@ def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: P
     from lossrun.training.starting.prepare import prepare
     from lossrun.training.starting.resumable import resuming
     from lossrun.training.starting.resume import resume_at
+    from lossrun.training.starting.stacks import is_begun, remove_half_done
     from lossrun.training.starting.start import begin
 
     run = sweep / cell.directory
     try:
+        if not (cell.stack and is_begun(sweep, cell.stack)):
+            # Its stack was divided, or others of it have ended and this one was removed. Alone it begins anew, so that
+            # its result does not depend on when that happened.
+            remove_half_done(run)
         if is_run(run):
             with resuming(run, [], data_dir) as resumable:
                 if resumable.finished:
