@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from lossrun.steps.replica import Replica
-from lossrun.steps.seed_group import SeedGroup, SeedStack
+from lossrun.steps.seed_group import SeedGroup
+from lossrun.steps.seed_stack import SeedStack
 
 # What training changes about a replica, its tensors in the group's memory aside.
 _CHANGED: Final = (
