@@ -48,8 +48,11 @@ def sweep(
     from lossrun.records.sweep_directory import create
     from lossrun.sweeping.course import run_sweep
     from lossrun.sweeping.plan import plan_sweep
+    from lossrun.sweeping.pool import require_workers_allowed
     from lossrun.sweeping.ray_cluster import connect
 
+    if ray is None:
+        require_workers_allowed("a sweep")
     reading = config_of(config, overrides)
     options = [over] if isinstance(over, str) else over
     planned = plan_sweep(reading, options, Path(runs_dir), data_folder(data_dir))

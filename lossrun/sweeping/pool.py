@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from multiprocessing import active_children, forkserver, get_context
+from multiprocessing import active_children, current_process, forkserver, get_context
 from pathlib import Path
-from typing import Final, Protocol
+from types import ModuleType
+from typing import Any, Final, Protocol
 
+from lossrun.errors import UsageError
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping import worker
 from lossrun.sweeping.worker import Ended
@@ -32,18 +34,40 @@ def prepare_workers() -> None:
             forkserver.ensure_running()
 
 
+class WorkerPool(ProcessPoolExecutor):
+    """Processes that do not run the program that started them again.
+
+    multiprocessing lets each new process import the main script, for functions that are defined there. Ours need none
+    of it, and a script without `if __name__ == "__main__"` would start the sweep once more in every worker.
+    """
+
+    def submit(self, *arguments: Any, **keywords: Any) -> Any:
+        """Hand over a task. The pool starts its processes here."""
+        with _without_main_script():
+            return super().submit(*arguments, **keywords)
+
+
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that share what one of them has imported, where the system can fork."""
     if sys.platform == "win32":
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=worker.begin_worker)
+        pool = WorkerPool(workers, get_context("spawn"), initializer=worker.begin_worker)
     else:
         prepare_workers()
-        pool = ProcessPoolExecutor(workers, get_context("forkserver"), initializer=worker.begin_worker)
+        pool = WorkerPool(workers, get_context("forkserver"), initializer=worker.begin_worker)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def require_workers_allowed(what: str) -> None:
+    """Raise UsageError in a daemonic process, such as a worker of `multiprocessing.Pool`: it may not start others."""
+    if current_process().daemon:
+        raise UsageError(
+            f"{what} starts worker processes, and this process is one of multiprocessing's daemonic ones, which may "
+            "not; start it from the main process, or from a concurrent.futures.ProcessPoolExecutor"
+        )
 
 
 class Workers(Protocol):
@@ -106,6 +130,17 @@ def local_workers(_jobs: int) -> Iterator[LocalWorkers]:
     """Processes that begin as they are needed."""
     with ExitStack() as opened:
         yield LocalWorkers(opened)
+
+
+@contextmanager
+def _without_main_script() -> Iterator[None]:
+    """Processes started in the block do not import the main script."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

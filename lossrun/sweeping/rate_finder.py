@@ -19,7 +19,7 @@ from lossrun.config.read import from_mapping
 from lossrun.errors import DivergedError, OutOfMemoryError, UsageError
 from lossrun.experiment import Experiment, load_experiment
 from lossrun.records.files import strict_json
-from lossrun.sweeping.pool import MOST_JOBS, cores, worker_pool
+from lossrun.sweeping.pool import MOST_JOBS, cores, require_workers_allowed, worker_pool
 
 if TYPE_CHECKING:
     from lossrun.training.process.stopping import Requests
@@ -53,6 +53,7 @@ def find_rate(
         DivergedError: If every rate diverged.
         StoppedError: After a signal.
     """
+    require_workers_allowed("a search for the learning rate")
     seeds = reading.config.seeds
     fresh = tuple(range(max(seeds) + 1, max(seeds) + 1 + SEEDS))  # not those that a comparison will use
     reading = replace(reading, config=replace(reading.config, seeds=fresh), sweep=None)

@@ -46,11 +46,13 @@ class Ended(NamedTuple):
 def begin_worker() -> None:
     """Called once per worker. Small models train fastest on one thread, and the workers share the cores.
 
-    Ctrl-C reaches every process of a terminal; the one that hands out the cells decides what it means.
+    Ctrl-C reaches every process of a terminal; the one that hands out the cells decides what it means. It stops its
+    workers by SIGTERM, which they heed even if they have inherited that it is ignored.
     """
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     if (parent := parent_process()) is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

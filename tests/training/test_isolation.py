@@ -27,6 +27,7 @@ from lossrun.records import checkpoints
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
+from lossrun.training.process.isolation import isolated
 from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.start import begin
 from tests.training.conftest import MOONS, REGRESSION, assert_same_bits
@@ -318,6 +319,29 @@ def test_the_stream_of_an_interrupted_run_is_its_own(folder: Path) -> None:
     assert state() == before
     newest = checkpoints.read(checkpoints.candidates(session.run.checkpoints)[0])
     assert newest.metadata["epoch"] == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on Windows")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_forked_while_another_thread_trains_does_not_wait_for_it() -> None:
+    inside, over = threading.Event(), threading.Event()
+
+    def train_for_long() -> None:
+        with isolated():
+            inside.set()
+            over.wait()
+
+    thread = threading.Thread(target=train_for_long)
+    thread.start()
+    inside.wait()
+    if not (child := os.fork()):
+        signal.alarm(20)  # ends a child that waits
+        with isolated():
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    over.set()
+    thread.join()
+    assert status == 0
 
 
 def test_a_model_of_the_callers_is_left_alone(folder: Path) -> None:

@@ -10,6 +10,7 @@ The number of threads is the caller's, unless a piece of work asks for its own. 
 on: numpy's and Python's global generators, filters of warnings, the locale, signals and the current folder.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -58,6 +59,17 @@ class Stream:
 _lock = threading.RLock()
 # The streams that use the generators, nested: first the caller's, last the present one.
 _streams: list[Stream] = []
+
+
+def _begin_anew() -> None:
+    """In a process that was forked while another thread held the lock, nobody would ever release it."""
+    global _lock
+    _lock = threading.RLock()
+    _streams.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 @contextmanager
