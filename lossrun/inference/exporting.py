@@ -12,6 +12,7 @@ from lossrun.inference import architecture
 from lossrun.inference.program import PredictionModule, exported, to_onnx, to_torch
 from lossrun.inference.tensorboard import write_history
 from lossrun.inference.trained import BEST, find_trained, model
+from lossrun.plugins.calling import own_code_told
 from lossrun.records import recorded
 from lossrun.records.files import durable
 from lossrun.report.layout.rows import rows_to_csv
@@ -33,6 +34,7 @@ class Exported:
     notes: tuple[str, ...]
 
 
+@own_code_told("to export the run")
 @memory_told("to export the run", "close other programs, or use a machine with more memory")
 @isolated()
 def export(

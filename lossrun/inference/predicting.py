@@ -13,6 +13,7 @@ from lossrun.errors import memory_told
 from lossrun.inference.new_inputs import new_inputs, read_new_inputs
 from lossrun.inference.scoring import decisions, gives_probabilities, labels_of, names_of, prediction_columns
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, model
+from lossrun.plugins.calling import own_code_told
 from lossrun.training import build
 from lossrun.training.process.isolation import isolated
 
@@ -44,6 +45,7 @@ class Predictions:
         return len(self.arrays["prediction"])
 
 
+@own_code_told("to predict")
 @memory_told("to predict", "close other programs, or use a machine with more memory")
 @isolated()
 def predict(

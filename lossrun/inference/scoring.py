@@ -15,6 +15,7 @@ from lossrun.data.samples.dataset import class_amounts
 from lossrun.errors import UsageError, memory_told
 from lossrun.inference.sample_losses import objective_losses, sample_losses
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, models
+from lossrun.plugins.calling import own_code_told
 from lossrun.steps.evaluate import OutputSpec, evaluate, weights_that_count
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts, Samples
@@ -55,6 +56,7 @@ class Scores:
         return {**what, "epochs": epochs, "notes": list(self.notes), **by_class}
 
 
+@own_code_told("to evaluate the run")
 @memory_told("to evaluate the run", "close other programs, or use a machine with more memory")
 @isolated()
 def score(

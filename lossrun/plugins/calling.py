@@ -35,11 +35,52 @@ def users_code(
     try:
         yield
     except (Exception, SystemExit) as error:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(Path(frame.filename))]
-        place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+        line = _users_line(error)
+        place = f" ({line})" if line else ""
         if ran_out_of_memory(error):
             raise kind(f"{what} ran out of memory{doing}{place}; {smaller}") from error
-        raise kind(f"{what} {raised} {type(error).__name__}: {error}{place}{fix}") from error
+        raise kind(f"{what} {raised} {_told(error)}{place}{fix}") from error
+
+
+@contextmanager
+def own_code_told(doing: str) -> Iterator[None]:
+    """Turn what a user's code raises somewhere in the block into one UsageError. Errors of lossrun pass.
+
+    Args:
+        doing: What the block does: "to predict".
+    """
+    try:
+        yield
+    except LossrunError:
+        raise
+    except (Exception, SystemExit) as error:
+        if failure := failure_of_own_code(error):
+            raise UsageError(f"{failure}, called {doing}; fix it there") from error
+        raise
+
+
+def failure_of_own_code(error: BaseException) -> str:
+    """Say what a user's code raised and where, if the error comes from such code; "" for any other error."""
+    # In a generator, Python turns a StopIteration into a RuntimeError.
+    raised = error.__cause__ if isinstance(error.__cause__, StopIteration) else error
+    line = _users_line(raised)
+    return f"your own code raised {_told(raised)} ({line})" if line else ""
+
+
+def _users_line(error: BaseException) -> str:
+    """Return `file:line` of the innermost call in the user's code on the way to the error; "" if there is none."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(Path(frame.filename))]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+def _told(error: BaseException) -> str:
+    """Write the name of the error, and its text if it has one that can be written."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # a user's class may raise anything here too
+        return name
+    return f"{name}: {text}" if text else name
 
 
 def _is_users(path: Path) -> bool:

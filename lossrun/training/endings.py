@@ -6,7 +6,7 @@ from typing import Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
-from lossrun.errors import DivergedError, LostProcessError, OutOfMemoryError, StoppedError
+from lossrun.errors import DivergedError, LostProcessError, OutOfMemoryError, StoppedError, UsageError
 from lossrun.health.finding import Finding
 from lossrun.lint.size import how_to_need_less
 from lossrun.records import checkpoints
@@ -41,6 +41,14 @@ def out_of_memory(session: Session) -> OutOfMemoryError:
     return OutOfMemoryError(
         f"not enough memory after step {session.position.step}; {how_to_need_less(session.config, session.facts)} in a "
         f"new run, or end other programs; {_saved(session)}, to go on where there is more memory:\n"
+        f"  {run_command('resume', session.members[0].run.path)}"
+    )
+
+
+def own_code_failed(failure: str, session: Session) -> UsageError:
+    """The end by an error in the user's own code. `failure`: what it raised, and where."""
+    return UsageError(
+        f"{failure}, after step {session.position.step}; {_saved(session)}; fix the code, and go on with\n"
         f"  {run_command('resume', session.members[0].run.path)}"
     )
 
@@ -105,5 +113,5 @@ def _lower_rate(session: Session, cure: Sequence[str], *, from_the_beginning: bo
 
 def _saved(session: Session) -> str:
     folder = session.run.checkpoints if session.stack is None else session.stack
-    newest = checkpoints.metadata(checkpoints.candidates(folder)[0])
-    return f"the state of step {newest['step']} is saved"
+    saved = checkpoints.candidates(folder)
+    return f"the state of step {checkpoints.metadata(saved[0])['step']} is saved" if saved else "nothing is saved"

@@ -16,14 +16,15 @@ from typing import Final, TypeAlias
 
 import torch
 
-from lossrun.errors import LostProcessError, ran_out_of_memory
+from lossrun.errors import LossrunError, LostProcessError, ran_out_of_memory
 from lossrun.health.examine import examine
 from lossrun.health.finding import Finding
 from lossrun.health.output_checks import OutputChecks, StackOutputs
+from lossrun.plugins.calling import failure_of_own_code
 from lossrun.records import ledger
 from lossrun.steps.replica import Replica
 from lossrun.training.criteria import thaw
-from lossrun.training.endings import diverged, lost_process, out_of_memory, stopped
+from lossrun.training.endings import diverged, lost_process, out_of_memory, own_code_failed, stopped
 from lossrun.training.events import EpochRecord, RunFinished, StepProgress
 from lossrun.training.finish import finish
 from lossrun.training.good_states import keep_good_states, put_aside
@@ -42,7 +43,7 @@ Loop: TypeAlias = Callable[[Session, Asked], Iterator[Event]]
 
 
 def saying_how_to_resume(function: Loop) -> Loop:
-    """When memory or another process is lost, raise an error that names the checkpoint to resume from."""
+    """When memory or another process is lost, or the user's code fails, name the checkpoint to resume from."""
 
     @wraps(function)
     def wrapped(session: Session, asked: Asked) -> Iterator[Event]:
@@ -54,11 +55,16 @@ def saying_how_to_resume(function: Loop) -> Loop:
                 return
             except LostProcessError as error:
                 raise lost_process(error, session) from error
-            # Python, torch and the operating system each raise another error when memory runs out.
-            except (MemoryError, RuntimeError, OSError) as error:
-                if not ran_out_of_memory(error):
-                    raise
-                raise out_of_memory(session) from error
+            except LossrunError:
+                raise
+            # Python, torch and the operating system each raise another error when memory runs out. A user's code may
+            # raise anything, even SystemExit.
+            except (Exception, SystemExit) as error:
+                if ran_out_of_memory(error):
+                    raise out_of_memory(session) from error
+                if failure := failure_of_own_code(error):
+                    raise own_code_failed(failure, session) from error
+                raise
             yield event
 
     return wrapped

@@ -49,7 +49,8 @@ def starting_points(runs_dir: Path, directory: Path, data_dir: Path) -> dict[str
 def _way(runs_dir: Path, folder: Path) -> str | None:
     """Return the relative path of a folder; None on another drive."""
     try:
-        return os.path.relpath(folder.resolve(), runs_dir.resolve())
+        # Unlike Path.resolve, realpath takes a link that leads to itself; whoever uses the folder tells of it.
+        return os.path.relpath(os.path.realpath(folder), os.path.realpath(runs_dir))
     except ValueError:
         return None
 

@@ -1,5 +1,6 @@
 """Write files that the user named: figures, pages, tables."""
 
+import os
 from pathlib import Path
 
 from lossrun.errors import RunError

@@ -9,6 +9,7 @@ from typing import Final
 import torch
 
 from lossrun.experiment import Experiment
+from lossrun.plugins.calling import own_code_told
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.process.isolation import isolated
 from lossrun.training.session import Session
@@ -19,6 +20,7 @@ from lossrun.training.starting.start import session_of
 LOOKS: Final = 5  # how often a short training is scored; the best score counts, like the best epoch of a run
 
 
+@own_code_told("in a short training")
 @isolated()
 def best_scores(experiment: Experiment, steps: int) -> list[float]:
     """Train every seed from its first weights, and return its best value of the metric that chooses the best epoch.
@@ -50,6 +52,7 @@ def best_scores(experiment: Experiment, steps: int) -> list[float]:
     return [upward * score for score in best]
 
 
+@own_code_told("in a short training")
 @isolated()
 def epoch_seconds(experiment: Experiment, at_most: float = 0.5) -> float:
     """Return about how long an epoch takes, with its validation, from the steps of about `at_most` seconds."""
