@@ -11,7 +11,9 @@ from typing import Final
 _STAMP: Final = "%Y%m%d-%H%M%S"
 _STAMPED: Final = re.compile(r"(?P<stamp>\d{8}-\d{6})-(?P<name>.+)")
 NAMELESS: Final = "run"
-_LONGEST_SLUG: Final = 120  # characters; file systems allow 255 bytes for the whole name
+# Characters. With the time, a number behind it and the hidden name of a new directory, a name stays below 143 bytes,
+# which encrypted home folders (eCryptfs) allow; most file systems allow 255.
+_LONGEST_SLUG: Final = 100
 
 
 def slug(text: str) -> str:

@@ -16,12 +16,20 @@ RUN_REMEDY: Final = "a run needs a writable directory with space left: free some
 NO_DIRECTORY_SYNC: Final = frozenset(
     {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EPERM, errno.EISDIR}
 )
+# Bytes of a name that every file system takes: encrypted home folders (eCryptfs) allow 143, most others 255.
+_LONGEST_NAME: Final = 143
 MOST_OPEN: Final = 64  # files at a time; more are not faster, and macOS allows a process only 256
 
 
 def hidden(path: Path) -> Path:
-    """Return a name that nobody has, next to `path`, for what is not complete yet."""
-    return path.with_name(f".{path.name}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
+    """Return a name that nobody has, next to `path`, for what is not complete yet.
+
+    It fits wherever the name of `path` fits: a long one is cut.
+    """
+    ending = f".{os.urandom(4).hex()}{TEMPORARY_SUFFIX}"
+    name, most = os.fsencode(path.name), _LONGEST_NAME - len(ending) - 1
+    kept = path.name if len(name) <= most else name[:most].decode(errors="ignore")  # no half of a character
+    return path.with_name(f".{kept}{ending}")
 
 
 def replace(path: Path, data: bytes, *, remedy: str = RUN_REMEDY) -> None:

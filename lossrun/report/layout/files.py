@@ -9,7 +9,7 @@ from lossrun.records.files import durable
 
 
 def save(data: bytes, path: Path, option: str) -> None:
-    """Write a file completely or not at all; an older file is replaced.
+    """Write a file completely or not at all; an older file is replaced. A link stays, and its file is written.
 
     Args:
         option: The option that named the path.
@@ -22,6 +22,6 @@ def save(data: bytes, path: Path, option: str) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(data)  # a pipe, say, or /dev/stdout
         else:
-            durable.replace(path, data, remedy=remedy)
+            durable.replace(Path(os.path.realpath(path)) if path.is_symlink() else path, data, remedy=remedy)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error

@@ -1,11 +1,13 @@
 import errno
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from lossrun.errors import RunError
+from lossrun.records import names
 from lossrun.records.files import durable
 
 
@@ -141,3 +143,22 @@ def test_a_directory_is_made_durable_with_those_above_it(tmp_path, monkeypatch):
     assert sorted(synced) == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
     durable.make_directory(tmp_path / "a" / "b" / "c")
     assert len(synced) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "config.yaml", "x" * 143, "y" * 255, "\u00e9" * 127, "\u4e2d" * 85, "\U0001f600" * 63]
+)
+def test_a_temporary_name_fits_where_the_name_itself_fits(tmp_path: Path, name: str) -> None:
+    """Encrypted home folders (eCryptfs) take 143 bytes."""
+    path = durable.hidden(tmp_path / name)
+    assert len(os.fsencode(path.name)) <= max(143, len(os.fsencode(name)))
+    assert path.parent == tmp_path
+    assert path.name.startswith(".")
+    assert path.name.endswith(durable.TEMPORARY_SUFFIX)
+    path.touch()
+
+
+def test_the_longest_name_of_a_run_fits_into_an_encrypted_home_folder(tmp_path: Path) -> None:
+    name = names.stamped("n" * 300, datetime.now(UTC))
+    assert len(durable.hidden(tmp_path / f"{name}-99").name) <= 143
+    assert name in durable.hidden(tmp_path / name).name  # nothing of it is cut
