@@ -135,8 +135,11 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
     Raises UsageError for a user's own component that cannot be found, built or called as configured.
     """
     seed_torch(seed, Purpose.INITIAL_WEIGHTS)
-    network = _network(config.model, facts.input_shape, output_size(config, facts), place).to(place.device, place.dtype)
-    objective = _objective(config, facts, seed_parts.train, place).to(place.device, place.dtype)
+    network = _network(config.model, facts.input_shape, output_size(config, facts), place)
+    objective = _objective(config, facts, seed_parts.train, place)
+    for kind, choice, module in (("model", config.model, network), ("loss", config.loss, objective)):
+        _check_numbers(kind, choice, module)
+        module.to(place.device, place.dtype)
     learnable = [p for p in (*network.parameters(), *objective.parameters()) if p.requires_grad]
     if not learnable:
         raise UsageError(f"model: {config.model.name} has no weights to train; expected at least one parameter")
@@ -186,6 +189,16 @@ def _network(model: Choice, input_shape: tuple[int, ...], outputs: int, place: W
     if not isinstance(network, nn.Module):
         raise UsageError(f"model: {model.name} gave a {type(network).__name__}; expected a torch.nn.Module")
     return network
+
+
+def _check_numbers(kind: str, choice: Choice, module: nn.Module) -> None:
+    """Raises UsageError for weights on the meta device, which have a shape and no numbers."""
+    empty = [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
+    if empty:
+        raise UsageError(
+            f"{kind}: {choice.name} has {empty[0]} on the meta device, where tensors have no numbers; expected weights "
+            "that are drawn when it is built"
+        )
 
 
 def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplace) -> Objective:

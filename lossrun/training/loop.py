@@ -62,7 +62,7 @@ def saying_how_to_resume(function: Loop) -> Loop:
             except (Exception, SystemExit) as error:
                 if ran_out_of_memory(error):
                     raise out_of_memory(session) from error
-                if failure := failure_of_own_code(error):
+                if failure := failure_of_own_code(error) or _unfit_outputs(error, session):
                     raise own_code_failed(failure, session) from error
                 raise
             yield event
@@ -188,6 +188,12 @@ def _after_epoch(
         for replica in member.replicas:
             replica.withdrawn_epoch = position.epoch
     return EpochRecord(position.epoch, rows, frozenset(replica.seed for replica in best), findings, floors.take_notes())
+
+
+def _unfit_outputs(error: BaseException, session: Session) -> str:
+    """Say that the user's own model gives outputs that lossrun's loss refuses, which a first batch did not show."""
+    model = session.config.model
+    return f"model: {model.name}: {error}" if model.is_plugin and isinstance(error, ValueError) else ""
 
 
 def _answer(request: Request | None, session: Session) -> None:

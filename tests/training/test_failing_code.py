@@ -65,7 +65,8 @@ class Model(torch.nn.Module):
 
     def forward(self, x):
         fail("model")
-        return self.last(x)
+        flat = FAILING == "shape" and CALLS > 40 and self.training
+        return self.last(x)[:, 0] if flat else self.last(x)
 
 
 class Descent(torch.optim.SGD):
@@ -120,6 +121,13 @@ def test_in_training(own: Any, failing: str) -> None:
     assert str(raised.value).endswith(f"lossrun resume {path.name}")
     own.FAILING = ""
     assert lossrun.resume(path).status == "finished"
+
+
+def test_outputs_of_another_shape_than_in_the_first_batch(own: Any) -> None:
+    own.FAILING, own.CALLS = "shape", 0
+    told = r"^model: own_failing:Model: outputs of shape \(8,\) .*the state of step \d+ is saved"
+    with pytest.raises(UsageError, match=told):
+        lossrun.train({**CONFIG, "loss": "mse"}, runs_dir="runs")
 
 
 def test_with_a_finished_run(own: Any, tmp_path: Path) -> None:

@@ -58,8 +58,12 @@ def model_outputs(choice: Choice, replica: Replica, batch: Samples, size: int, o
 
 
 def check_gradients(choice: Choice, weights: Sequence[Tensor]) -> None:
-    """Raises UsageError where the gradients of all weights are 0, or those of some are not finite."""
+    """Raises UsageError where the gradients of all weights are 0, or those of some are sparse or not finite."""
     gradients = [weight.grad for weight in weights if weight.grad is not None]
+    if any(gradient.layout != torch.strided for gradient in gradients):
+        raise UsageError(
+            f"model: {choice.name} has weights with a sparse gradient; expected dense ones: leave out sparse=True"
+        )
     if not all(torch.isfinite(gradient).all() for gradient in gradients):
         raise UsageError(
             f"model: {choice.name} has weights with a gradient that is not finite, before the first step; expected "

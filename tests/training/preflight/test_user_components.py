@@ -144,6 +144,12 @@ class Normed(Model):
         self.norm = nn.BatchNorm1d(shape[0])
     def forward(self, x): return self.last(self.norm(x))
 def lazy(shape, size): return nn.LazyLinear(size)
+def empty(shape, size): return nn.Linear(shape[0], size, device="meta")
+class Sparse(Model):
+    def __init__(self, shape, size):
+        super().__init__(shape, size)
+        self.moods = nn.Embedding(5, size, sparse=True)
+    def forward(self, x): return self.last(x) + self.moods(torch.zeros(len(x), dtype=torch.long))
 def frozen(shape, size): return nn.Linear(shape[0], size).requires_grad_(False)
 
 # Optimizers
@@ -246,6 +252,8 @@ def own(laboratory: Laboratory) -> Laboratory:
         ({"model": "wrong:Rooted"}, "wrong:Rooted has weights with a gradient that is not finite"),
         ({"model": "wrong:Infinite"}, "wrong:Infinite gives"),
         ({"model": "wrong:Normed", "batch_size": 3}, "wrong:Normed failed on the last batch of an epoch, of 1 samples"),
+        ({"model": "wrong:empty"}, "wrong:empty has weight on the meta device, where tensors have no numbers"),
+        ({"model": "wrong:Sparse"}, "wrong:Sparse has weights with a sparse gradient; expected dense ones"),
         ({"model": "wrong:lazy"}, "wrong:lazy leaves the size of weight to its first batch"),
         ({"model": "wrong:frozen"}, "wrong:frozen has no weights to train"),
         (
