@@ -11,6 +11,7 @@ from lossrun.catalog.data_facts import as_number
 from lossrun.catalog.declaration import Task
 from lossrun.data.samples.dataset import Part, UnsplitData
 from lossrun.data.tables.cells import PLAIN, CellForm
+from lossrun.data.tables.column_notes import written_alike
 from lossrun.data.tables.disguises import disguised
 from lossrun.data.tables.inputs import Cell, as_float32, as_numbers, indexed
 from lossrun.errors import DataError
@@ -241,13 +242,14 @@ def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: t
                 "disguise, not classes; choose another target, or write numbers as 0.5"
             )
         classes, numbered = _names(distinct), False
+    notes = tuple(written_alike(classes, "classes"))
     if task == "binary" and len(classes) != 2:
         raise DataError(f"{where}: {len(classes)} classes ({', '.join(classes[:5])}); a binary task has 2")
     if len(classes) < 2:
         raise DataError(f"{where}: only the class {classes[0]}; expected at least 2 classes")
     if task == "binary":
-        return Encoded(task, indices.astype(np.float32)[:, np.newaxis], 1, classes, numbered=numbered)
-    return Encoded(task, indices.astype(np.int64), len(classes), classes, numbered=numbered)
+        return Encoded(task, indices.astype(np.float32)[:, np.newaxis], 1, classes, notes, numbered)
+    return Encoded(task, indices.astype(np.int64), len(classes), classes, notes, numbered)
 
 
 def _indices(column: np.ndarray, words: bool, where: str, classes: tuple[str, ...], at: At) -> np.ndarray:

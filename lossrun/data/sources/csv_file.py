@@ -12,9 +12,10 @@ from lossrun.data.samples.given_split import split_column
 from lossrun.data.samples.sample_weights import EXPECTED, as_weights
 from lossrun.data.samples.targets import Encoded, are_nearly_all_different, encode
 from lossrun.data.sources.separate_parts import part_files
-from lossrun.data.tables.cells import CellForm, shown
+from lossrun.data.tables.cells import CellForm
+from lossrun.data.tables.column_notes import input_notes, written_alike
 from lossrun.data.tables.columns import chosen_columns, weight_column
-from lossrun.data.tables.disguises import DisguisedColumn, fix_in_csv
+from lossrun.data.tables.disguise_questions import ask_about_disguises
 from lossrun.data.tables.inputs import narrowed
 from lossrun.data.tables.table import Table
 from lossrun.data.tables.table_file import read_table
@@ -42,7 +43,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
     _check_thousands(tables, parameters)
     targets, inputs, splits = chosen_columns(list(table.columns), parameters, str(table.path))
     weighting = weight_column(parameters, list(table.columns), str(table.path))
-    notes = _ask_about_disguises(table, inputs, targets, parameters)
+    notes = ask_about_disguises(table, inputs, targets, parameters)
     words = [name for name in inputs if table.is_words(name)]
     if words and parameters["encode"] == "refuse":
         drop = ", ".join([*map(str, parameters["drop"]), *words])
@@ -50,6 +51,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
             f"{table.path}: there are words in the column{'s' * (len(words) > 1)} {', '.join(words)}; expected "
             f"numbers. Leave them out:\n    drop: [{drop}]\nor make each word an input of its own:\n    encode: one_hot"
         )
+    notes += input_notes(table, inputs)
     keeps: dict[str, np.ndarray] = {}
     for part, one in tables.items():
         _check_columns(one, table, [*inputs, *targets, *weighting])
@@ -61,6 +63,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         columns.append(InputColumn(name, categories))
         if categories is not None:
             notes.append(f"column {name} one-hot encoded as {len(categories)} inputs")
+            notes += written_alike(categories, f"words in column {name}")
     layout = Layout(
         tuple(columns),
         table.form,
@@ -69,6 +72,9 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         targets=tuple(targets),
         width=len(table.columns),
     )
+    given = split_column(parameters, table, splits, keeps["train"]) if splits else None
+    if given and given.by == "groups":
+        notes += written_alike(map(str, given.values.tolist()), f"groups in column {given.name}")
     encoded = _encoded(tables, keeps, targets, parameters["task"], ignored)
     ends = np.cumsum([keep.sum() for keep in keeps.values()])
     parts = {
@@ -85,7 +91,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         weighted_by=f"column {weighting[0]}" if weighting else "",
         columns=layout.input_names,
         layout=layout,
-        given=split_column(parameters, table, splits, keeps["train"]) if splits else None,
+        given=given,
         fill_missing=parameters["missing"] == "mean",
         notes=notes,
     )
@@ -139,48 +145,6 @@ def _check_columns(table: Table, first: Table, wanted: Sequence[str]) -> None:
         raise DataError(
             f"{table.path}: no column {', '.join(missing)}; expected the columns of {first.path}: {', '.join(wanted)}"
         )
-
-
-def _ask_about_disguises(
-    table: Table, inputs: Sequence[str], targets: Sequence[str], parameters: Mapping[str, Any]
-) -> list[str]:
-    """Return notes about columns that look like numbers but are encoded as words, because they have few values.
-
-    Raises:
-        DataError: For all other columns that look like numbers; as words, each number would become a class or an input.
-    """
-    task, one_hot = parameters["task"], parameters["encode"] == "one_hot"
-    asked: list[str] = []
-    notes: list[str] = []
-    used = list(dict.fromkeys([*inputs, *targets]))
-    for name in used:
-        is_target = name in targets
-        # A config that states the task says what the target is.
-        if is_target and len(targets) == 1 and task in ("binary", "multiclass"):
-            continue
-        found = table.disguised(name)
-        if found is None:
-            continue
-        if not is_target and one_hot and found.repeats:
-            notes.append(f"column {name} holds {found.disguise.looks_like} and is still encoded as categories")
-            continue
-        fix = fix_in_csv(found.disguise, table.number_cells(used), table.form)
-        question = _question(found, name, fix, parameters, is_target)
-        asked.append(f"{table.place(found.place, name)}: {shown(found.cell)!r}: {question}")
-    if asked:
-        raise DataError(*asked)
-    return notes
-
-
-def _question(found: DisguisedColumn, name: str, fix: str, parameters: Mapping[str, Any], is_target: bool) -> str:
-    text = f"the column seems to hold {found.disguise.looks_like}, which would be read as words; {fix}"
-    if is_target:
-        alone = parameters["task"] is None and not isinstance(parameters["target"], list)
-        return text + ("; or, if these are classes, add task: multiclass" if alone else "")
-    if found.repeats:
-        return text + "; or, if these are categories, add encode: one_hot"
-    drop = ", ".join([*map(str, parameters["drop"]), name])
-    return text + f"; or leave the column out: drop: [{drop}]"
 
 
 def _complete_rows(

@@ -97,9 +97,13 @@ class Table:
         return not placeholders and all(counts[cells[row]] > 1 for row in np.flatnonzero(words).tolist())
 
     def has_words(self, name: str) -> bool:
-        """Return whether a cell is not a number, or is a code such as 01234, which differs from 1234."""
-        codes = (cell[:1] == "0" and len(cell) > 1 and cell.isdecimal() for cell in self.columns[name])
-        return bool(self._numbers(name)[1].any()) or any(codes)
+        """Return whether a cell is not a number, or is a code."""
+        return bool(self._numbers(name)[1].any()) or self.code(name) is not None
+
+    def code(self, name: str) -> str | None:
+        """Return the first cell that is a code such as 01234, which differs from 1234; None if there is none."""
+        cells = self.columns[name]
+        return next((cell for cell in cells if cell[:1] == "0" and len(cell) > 1 and cell.isdecimal()), None)
 
     def disguised(self, name: str) -> DisguisedColumn | None:
         """Return whether a column of words holds numbers in disguise; None if not."""

@@ -149,6 +149,65 @@ def test_decimal_commas_are_refused(read: Callable[..., UnsplitData], encode: st
     assert read(text.replace(",", "."), target="price", delimiter=";", missing="drop").columns == ("size", "count")
 
 
+def test_numbers_in_text_are_asked_about_but_may_be_categories(read: Callable[..., UnsplitData]) -> None:
+    text = "size,y\n" + "".join(f"{i % 12} dogs,{i / 2}\n" for i in range(40))
+    told = r"table\.csv:2: column size: '0 dogs': the column seems to hold numbers with text around them"
+    with pytest.raises(DataError, match=rf"{told}.*; or leave the column out: .*, add encode: one_hot"):
+        read(text, target="y")
+    with pytest.raises(DataError, match=rf"{told}.*; or, if these are classes, add task: multiclass"):
+        read(text, target="size")
+    assert len(read(text, target="size", task="multiclass").classes) == 12
+    source = read(text, target="y", encode="one_hot")
+    assert len(source.columns) == 12
+    assert "column size holds numbers with text around them and is still encoded as categories" in source.notes
+
+
+def test_words_among_disguised_numbers_may_be_missing_values(read: Callable[..., UnsplitData]) -> None:
+    text = "size,y\n" + "".join(f"{i}.5 kg,{i / 2}\nsold out,{i}\n" for i in range(40))
+    with pytest.raises(DataError, match=r'numbers with a unit.*sold out stands .*add missing_values: \["sold out"\]'):
+        read(text, target="y")
+    mixed = "size,y\n" + "".join(f"{i % 4}.5,{i / 2}\nN.D.,{i}\n{i % 4}.5,{i / 2}\n" for i in range(40))
+    with pytest.raises(DataError, match=r'the column holds words and numbers; .*missing_values: \["N\.D\."\]'):
+        read(mixed, target="y")
+    assert len(read(mixed, target="y", missing_values=["N.D."], missing="drop").train) == 80
+
+
+@pytest.mark.parametrize(
+    ("words", "pairs"),
+    [
+        (["Yes", "yes", "No"], ["'Yes' and 'yes'"]),
+        (["a b", "a  b", "c"], ["'a  b' and 'a b'"]),
+        (["1", "1.0", "b"], ["'1' and '1.0'"]),
+        (["\uff21", "A", "b"], ["'A' and '\uff21'"]),
+        (["01234", "1234", "b"], []),  # codes
+        (["a", "b", "c"], []),
+    ],
+)
+@pytest.mark.parametrize("role", ["target", "input", "groups"])
+def test_words_that_look_like_the_same_are_told(
+    read: Callable[..., UnsplitData], words: list[str], pairs: list[str], role: str
+) -> None:
+    text = "w,x,y\n" + "".join(f"{words[i % 3]},{i},{i / 7}\n" for i in range(30))
+    split = dict.fromkeys(("column", "groups", "order", "validation", "test")) | {"groups": "w"}
+    keys = {
+        "target": {"target": "w", "inputs": "x"},
+        "input": {"target": "y", "encode": "one_hot"},
+        "groups": {"target": "y", "inputs": "x", "split": split},
+    }[role]
+    told = [note for note in read(text, **keys).notes if "look like the same" in note]
+    assert [pair in told[0] for pair in pairs] == [True] * len(pairs)
+    assert len(told) == len(pairs)
+
+
+def test_codes_and_numbers_of_rows_among_the_inputs_are_told(read: Callable[..., UnsplitData]) -> None:
+    text = "Unnamed: 0,zip,y\n" + "".join(f"{i},{i % 3}1234,{i / 7}\n" for i in range(30))
+    notes = read(text, target="y").notes
+    assert any(note.startswith("column zip: 01234 is read as the number 1234; ") for note in notes)
+    assert any(note.startswith("column Unnamed: 0 numbers the rows") for note in notes)
+    plain = "Unnamed: 0,zip,y\n" + "".join(f"{i * i},{i % 3 + 1}1234,{i / 7}\n" for i in range(30))
+    assert read(plain, target="y").notes == ()
+
+
 @pytest.mark.parametrize("task", [None, "multiclass"])
 def test_nearly_as_many_words_as_rows_are_no_categories(read: Callable[..., UnsplitData], task: str | None) -> None:
     def table(rows: int, words: int) -> str:

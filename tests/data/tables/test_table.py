@@ -166,7 +166,8 @@ def test_few_cells_that_come_again_are_categories_with_a_word_among_them(
         (["0,5", "-1,25", "3", "NA"], "0,5"),
         (["3", "1.234,5", "+2,5e-3"], "1.234,5"),
         (["0,5"] * 9 + ["broken"], "0,5"),
-        (["0,5"] * 8 + ["broken"] * 2, None),
+        (["0,5"] * 7 + ["sold", "out", "sold out"], None),
+        (["0,5"] * 7 + ["sold out", "broken"], "0,5"),  # one or two words stand for missing numbers
         (["0,5", "3", "4"], None),  # most are numbers: the cell is the mistake
         (["1,2,3", "Bern, 5"], None),
         (["", "NA"], None),
