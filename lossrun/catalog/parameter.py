@@ -160,7 +160,7 @@ def _describe(annotation: Any, bounds: Parameter) -> str:
         return f"one of {words}" if len(get_args(annotation)) > 1 else words
     if origin in (UnionType, Union):
         options = [_describe(a, bounds) for a in get_args(annotation) if a is not type(None)]
-        return " or ".join(options)
+        return (", or " if _bounds(bounds) else " or ").join(options)
     if origin is list:
         return f"a list, each {_describe(get_args(annotation)[0], bounds)}"
     if annotation in (int, float):
@@ -171,4 +171,5 @@ def _describe(annotation: Any, bounds: Parameter) -> str:
 def _bounds(p: Parameter) -> str:
     low = f"above {p.above:g}" if p.above is not None else f"at least {p.at_least:g}" if p.at_least is not None else ""
     high = f"below {p.below:g}" if p.below is not None else f"at most {p.at_most:g}" if p.at_most is not None else ""
-    return (" " + " and ".join(part for part in (low, high) if part)).rstrip()
+    both = " and ".join(part for part in (low, high) if part)
+    return f" of {both}" if both.startswith("at ") else f" {both}" if both else ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_arg
 from lossrun.catalog import nearest
 from lossrun.catalog.parameter import Parameter
 from lossrun.config.source import Path
+from lossrun.nearby import joined
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -40,7 +41,7 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
         hints = (_as_an_integer(parameter, wrong), _as_a_truth_value(parameter, wrong), _completed(parameter, wrong))
         hint = next(filter(None, hints), "") or _in_a_list(parameter, value)
         expected = parameter.expected_item if at else parameter.expected
-        return None, at, f"{shown(wrong)} {verdict}; expected {expected}{hint}"
+        return None, at, joined(f"{shown(wrong)} {verdict}", f"expected {expected}{hint}")
 
 
 def _as_a_truth_value(parameter: Parameter, value: Any) -> str:

@@ -52,13 +52,13 @@ def test_required_is_told_from_none() -> None:
 @pytest.mark.parametrize(
     ("annotation", "bounds", "expected"),
     [
-        (int, {"at_least": 1}, "an integer at least 1"),
+        (int, {"at_least": 1}, "an integer of at least 1"),
         (float, {"above": 0, "at_most": 1}, "a number above 0 and at most 1"),
         (float, {"below": 1}, "a number below 1"),
         (bool, {}, "true or false"),
         (str | None, {}, "a string"),
-        (list[int], {"at_least": 1}, "a list, each an integer at least 1"),
-        (int | Literal["full"], {"at_least": 1}, "an integer at least 1 or full"),
+        (list[int], {"at_least": 1}, "a list, each an integer of at least 1"),
+        (int | Literal["full"], {"at_least": 1}, "an integer of at least 1, or full"),
         (Literal["a", "b"], {}, "one of a, b"),
         (str, {"form": "a length"}, "a length"),
     ],

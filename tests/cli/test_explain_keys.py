@@ -78,7 +78,7 @@ def test_explain_shows_everything_about_a_key(lossrun: Run) -> None:
     assert (shown.code, shown.err) == (0, "")
     for said in (
         "a key of the config",
-        "an integer at least 1",
+        "an integer of at least 1",
         "epochs",
         "default   5",
         "--set early_stopping.patience=5",

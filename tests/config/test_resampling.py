@@ -49,8 +49,8 @@ def in_data(**keys: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"splits": 1}, "expected an integer at least 2"),
-        ({"folds": 1}, "expected an integer at least 2"),
+        ({"splits": 1}, "expected an integer of at least 2"),
+        ({"folds": 1}, "expected an integer of at least 2"),
         ({"splits": 10, "folds": 5}, "keep one of the two"),
         ({"splits": 10, "seeds": 15}, "expected a multiple, so that each has as many seeds: 10, 20, 30"),
         ({"folds": 3, "seeds": [1, 2]}, "expected a multiple"),

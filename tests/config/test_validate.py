@@ -111,14 +111,14 @@ seeds: [1, 1]
         "    dataset: {name: mnits, validation: 5000}\n    ^",
         "c.yaml:1:17: dataset.name: there is no dataset 'mnits'; did you mean mnist?\n"
         "    dataset: {name: mnits, validation: 5000}\n                    ^",
-        "c.yaml:2:34: model.hidden[1]: 0 is not allowed; expected an integer at least 1\n"
+        "c.yaml:2:34: model.hidden[1]: 0 is not allowed; expected an integer of at least 1\n"
         "    model: {name: mlp, hidden: [300, 0], activaton: relu}\n" + " " * 37 + "^",
         "c.yaml:2:38: model.activaton: there is no such key; did you mean model.activation?\n"
         "    model: {name: mlp, hidden: [300, 0], activaton: relu}\n" + " " * 41 + "^",
         "c.yaml:3:1: lr: there is no such key; did you mean learning_rate?\n    lr: 0.1\n    ^",
-        "c.yaml:4:38: optimizer.betas[1]: 1.5 is not allowed; expected a number at least 0 and below 1\n"
+        "c.yaml:4:38: optimizer.betas[1]: 1.5 is not allowed; expected a number of at least 0 and below 1\n"
         "    optimizer: {name: adam, betas: [0.9, 1.5]}\n" + " " * 41 + "^",
-        "c.yaml:5:9: epochs: 'ten' is a string; expected an integer at least 1\n    epochs: ten\n            ^",
+        "c.yaml:5:9: epochs: 'ten' is a string; expected an integer of at least 1\n    epochs: ten\n            ^",
         "c.yaml:6:8: seeds: [1, 1]; expected at least one seed, each only once\n    seeds: [1, 1]\n           ^",
         "c.yaml:7:1: \u00e9t\u00e9: there is no such key; expected one of name, tags, dataset, model, loss, optimizer, "
         "learning_rate, schedule, epochs, batch_size, shuffle, drop_last, seed, seeds, splits, folds, checkpoint, "
@@ -142,19 +142,19 @@ def test_a_required_key_must_be_there_and_not_empty(problem: OneProblem, key: st
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("epochs: true", "epochs: true is a boolean; expected an integer at least 1"),
-        ("epochs: 2.0", "epochs: 2.0 is not allowed; expected an integer at least 1; write 2"),
-        ("epochs: 1e3", "epochs: 1000.0 is not allowed; expected an integer at least 1; write 1000"),
+        ("epochs: true", "epochs: true is a boolean; expected an integer of at least 1"),
+        ("epochs: 2.0", "epochs: 2.0 is not allowed; expected an integer of at least 1; write 2"),
+        ("epochs: 1e3", "epochs: 1000.0 is not allowed; expected an integer of at least 1; write 1000"),
         (
             "model: {name: mlp, hidden: [1e3]}",
-            "model.hidden[0]: 1000.0 is not allowed; expected an integer at least 1; write 1000",
+            "model.hidden[0]: 1000.0 is not allowed; expected an integer of at least 1; write 1000",
         ),
-        ("epochs: 1" + 30 * "0", "epochs: 1e+30 is too large; expected an integer at least 1"),
-        ("epochs: 1e308", "epochs: 1e+308 is too large; expected an integer at least 1"),
+        ("epochs: 1" + 30 * "0", "epochs: 1e+30 is too large; expected an integer of at least 1"),
+        ("epochs: 1e308", "epochs: 1e+308 is too large; expected an integer of at least 1"),
         ("seeds: [1e30]", "seeds[0]: 1e+30 is too large; expected an integer"),
-        ("epochs: '3'", "epochs: '3' is a string; expected an integer at least 1"),
-        ("epochs: 0", "epochs: 0 is not allowed; expected an integer at least 1"),
-        ("epochs: [3]", "epochs: [3] is a list; expected an integer at least 1"),
+        ("epochs: '3'", "epochs: '3' is a string; expected an integer of at least 1"),
+        ("epochs: 0", "epochs: 0 is not allowed; expected an integer of at least 1"),
+        ("epochs: [3]", "epochs: [3] is a list; expected an integer of at least 1"),
         ("epochs: 1e400", "epochs: inf is not a finite number; expected"),
         ("learning_rate: true", "learning_rate: true is a boolean; expected a number above 0"),
         ("learning_rate: 0", "learning_rate: 0 is not allowed; expected a number above 0"),
@@ -162,7 +162,10 @@ def test_a_required_key_must_be_there_and_not_empty(problem: OneProblem, key: st
         ("learning_rate: .nan", "learning_rate: nan is not a finite number; expected a number above 0"),
         ("learning_rate: .inf", "learning_rate: inf is not a finite number; expected a number above 0"),
         ("learning_rate: {a: 1}", "learning_rate: {'a': 1} is a mapping; expected a number above 0"),
-        ("batch_size: ful", "batch_size: 'ful' is not known; did you mean full?; expected an integer at least 1 or"),
+        (
+            "batch_size: ful",
+            "batch_size: 'ful' is not known; did you mean full? Expected an integer of at least 1, or",
+        ),
         ("shuffle: yes", "shuffle: 'yes' is a string; expected true or false"),
         ("shuffle: 1", "shuffle: 1 is not allowed; expected true or false"),
         ("name: 3", "name: 3 is not allowed; expected a string"),
@@ -173,16 +176,22 @@ def test_a_required_key_must_be_there_and_not_empty(problem: OneProblem, key: st
         ("device: gpu", "device: 'gpu' is not known"),
         ("checkpoint: sometimes", "checkpoint.every: 'sometimes' is not allowed; expected a length such as '1 epoch'"),
         ("checkpoint: 0 epochs", "checkpoint.every: '0 epochs' is not allowed; expected a length"),
-        ("checkpoint: {keep: 1}", "checkpoint.keep: 1 is not allowed; expected an integer at least 2"),
+        ("checkpoint: {keep: 1}", "checkpoint.keep: 1 is not allowed; expected an integer of at least 2"),
         ("early_stopping: [3]", "early_stopping: [3]; expected a mapping with metric, mode, patience, min_delta"),
-        ("early_stopping: {patience: 0}", "early_stopping.patience: 0 is not allowed; expected an integer at least 1"),
+        (
+            "early_stopping: {patience: 0}",
+            "early_stopping.patience: 0 is not allowed; expected an integer of",
+        ),
         ("lint: off", "lint: 'off' is not known; expected error, warn, or a mapping"),
         ("lint: {double_activation: wran}", "lint.double_activation: 'wran' is not known; did you mean warn?"),
-        ("optimizer: {name: sgd, momentum: 1}", "optimizer.momentum: 1 is not allowed; expected a number at least 0"),
+        (
+            "optimizer: {name: sgd, momentum: 1}",
+            "optimizer.momentum: 1 is not allowed; expected a number of at",
+        ),
         ("optimizer: {momentum: 0.9}", "optimizer: no name; expected an optimizer such as sgd"),
         ("optimizer: 3", "optimizer: name 3 is not a string"),
         ("optimizer: [adam]", "optimizer: ['adam']; expected an optimizer: its name"),
-        ("model: {name: mlp, hidden: 100}", "expected a list, each an integer at least 1; write it as [100]"),
+        ("model: {name: mlp, hidden: 100}", "expected a list, each an integer of at least 1; write it as [100]"),
         ("model: {name: mlp, init: normall}", "model.init: there is no initializer 'normall'; did you mean normal?"),
         ("model: {name: cnn, layers: lenet}", "model.layers: 'lenet'; expected a list of layers, or one of lenet5"),
         ("model: {name: cnn, layers: [conw]}", "model.layers[0]: there is no layer 'conw'; did you mean conv?"),
@@ -243,7 +252,7 @@ def test_seeds_count_up_from_the_seed_or_are_listed(
         ("seeds: false", "seeds: false is a boolean"),
         ("seeds: three", "seeds: 'three' is a string"),
         ("seed: 1\nseeds: [2, 3]", "seed: seeds already lists the seeds; keep one of them"),
-        ("seed: -1", "seed: -1 is not allowed; expected an integer at least 0"),
+        ("seed: -1", "seed: -1 is not allowed; expected an integer of at least 0"),
     ],
 )
 def test_impossible_seeds_are_refused_with_what_is_expected(problem: OneProblem, lines: str, complaint: str) -> None:
@@ -287,8 +296,8 @@ def test_after_many_mistakes_the_rest_is_not_looked_at(problems: Problems, short
         ("checkpoint.every", "often", "expected a length such as '1 epoch' or '200 steps'"),
         ("checkpoint.every", 0, "expected a length such as '1 epoch' or '200 steps'"),
         ("checkpoint.every", 2.5, "expected a length such as '1 epoch' or '200 steps'"),
-        ("seeds", ["a"], "expected an integer at least 0"),
-        ("model.hidden", [4, "a"], "expected an integer at least 1"),
+        ("seeds", ["a"], "expected an integer of at least 0"),
+        ("model.hidden", [4, "a"], "expected an integer of at least 1"),
     ],
 )
 def test_a_wrong_value_is_answered_with_how_to_write_it(key: str, value: Any, fix: str) -> None:

@@ -74,7 +74,7 @@ def test_it_is_called_as_outputs_then_targets():
         ("quantile", {"q": 1.5}, "q: 1.5 is not allowed; expected a number above 0 and below 1"),
         ("quantile", {"q": 0.5, "tau": 0.5}, "quantile: tau and q mean the same; keep one of them"),
         ("cross_entropy", {"class_weights": [1.0, -1.0]}, "class_weights: -1.0 is not allowed; expected a list"),
-        ("cross_entropy", {"ignore_index": 1.5}, "ignore_index: 1.5 is not allowed; expected an integer at least 0"),
+        ("cross_entropy", {"ignore_index": 1.5}, "ignore_index: 1.5 is not allowed; expected an integer of at least 0"),
         ("cross_entropy", {"inputs": "scores"}, "inputs: 'scores' is not known"),
         ("cross_entropy", {"from_logits": "yes"}, "from_logits='yes'; expected true or false"),
         ("cross_entropy", {"from_logits": True, "inputs": "logits"}, "inputs and from_logits mean the same"),
