@@ -5,6 +5,7 @@ import os
 import select
 import stat
 import time
+from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
 from typing import Final
@@ -23,33 +24,37 @@ def open_regular(path: Path) -> BufferedReader:
     Raises:
         OSError: If it cannot be opened, or is a pipe, a device, or a folder, which could block for ever.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _BINARY)
+    descriptor = _opened(path)
     try:
-        mode = os.fstat(descriptor).st_mode
-        _check_no_folder(mode)
-        if not stat.S_ISREG(mode):
-            raise OSError(None, f"{_kind(mode)}; expected a file")
+        _check_regular(os.fstat(descriptor).st_mode)
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
 
 
-def read_regular(path: Path, most: int = READABLE) -> bytes:
+def read_regular(path: Path | str, most: int = READABLE) -> bytes:
     """Read a regular file of at most `most` bytes.
 
     Raises:
         OSError: If it cannot be read, or is longer, or is a pipe, a device, or a folder.
     """
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > most:
-            raise OSError(None, f"{size} bytes; expected at most {most}")
-        content = file.read(size + 1)
-        while len(content) > size and len(content) <= most:  # it has grown since
-            size = len(content)
-            content += file.read(size)
-        return content
+    descriptor = _opened(path)
+    try:
+        facts = os.fstat(descriptor)
+        _check_regular(facts.st_mode)
+        if facts.st_size > most:
+            raise OSError(None, f"{facts.st_size} bytes; expected at most {most}")
+        content = os.read(descriptor, facts.st_size + 1)
+        if len(content) == facts.st_size:
+            return content
+        # It has grown since, or it is so large that the system gives it in pieces.
+        pieces = [content]
+        while sum(map(len, pieces)) <= most and (more := os.read(descriptor, max(facts.st_size, _CHUNK))):
+            pieces.append(more)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
 
 
 def read_at_most(path: Path, most: int) -> bytes:
@@ -60,7 +65,7 @@ def read_at_most(path: Path, most: int) -> bytes:
     Raises:
         OSError: If nothing can be read, or a pipe sends nothing for PATIENCE seconds.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _BINARY)
+    descriptor = _opened(path)
     try:
         mode = os.fstat(descriptor).st_mode
         _check_no_folder(mode)
@@ -72,7 +77,7 @@ def read_at_most(path: Path, most: int) -> bytes:
             except BlockingIOError:
                 left = deadline - time.monotonic()
                 if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-                    raise OSError(None, f"{_kind(mode)} that sent nothing for {PATIENCE:g} s") from None
+                    raise OSError(None, f"{kind(mode)} that sent nothing for {PATIENCE:g} s") from None
                 continue
             if not chunk:
                 break
@@ -82,17 +87,40 @@ def read_at_most(path: Path, most: int) -> bytes:
         os.close(descriptor)
 
 
-_BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows
+# Without waiting for a pipe; O_BINARY is of Windows.
+_FLAGS: Final = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+
+
+def kind(mode: int) -> str:
+    """Return what a file is, by its mode: "a pipe", "a link" ..."""
+    return next((name for name, is_one in _KINDS.items() if is_one(mode)), "a file")
+
+
+_KINDS: Final[dict[str, Callable[[int], bool]]] = {
+    "a folder": stat.S_ISDIR,
+    "a link": stat.S_ISLNK,
+    "a pipe": stat.S_ISFIFO,
+    "a socket": stat.S_ISSOCK,
+    "a device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
+}
+
+
+def _opened(path: Path | str) -> int:
+    """Open a file without waiting. A link that leads nowhere is there, so it is not reported as a missing file."""
+    try:
+        return os.open(path, _FLAGS)
+    except FileNotFoundError:
+        if Path(path).is_symlink():
+            raise OSError(None, "a link that leads nowhere; expected a file") from None
+        raise
+
+
+def _check_regular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        _check_no_folder(mode)
+        raise OSError(None, f"{kind(mode)}; expected a file")
 
 
 def _check_no_folder(mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-
-
-def _kind(mode: int) -> str:
-    if stat.S_ISFIFO(mode):
-        return "a pipe"
-    if stat.S_ISSOCK(mode):
-        return "a socket"
-    return "a device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else "a file"

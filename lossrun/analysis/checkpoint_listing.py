@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from lossrun.errors import CheckpointError
 from lossrun.records import checkpoint_headers as headers
+from lossrun.records.files.contents import length_of
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
 
@@ -95,7 +96,7 @@ def _newest(files: RunDirectory, run: RecordedRun) -> "Checkpoint":
     from lossrun.records import checkpoints
     from lossrun.records.provenance.belonging import Belonging
 
-    length = files.history_path.stat().st_size if files.history_path.exists() else 0
+    length = length_of(files.history_path)
     problem = Belonging.to(run).problem
     return checkpoints.load_newest(files.checkpoints, history_length=length, on_skip=lambda *_: None, problem=problem)[
         1
@@ -104,7 +105,7 @@ def _newest(files: RunDirectory, run: RecordedRun) -> "Checkpoint":
 
 def _described(path: Path, seed: int | None) -> SavedFile | None:
     try:
-        size = path.stat().st_size
+        size = path.lstat().st_size
     except OSError:  # it does not exist yet, or its writer has just removed it
         return None
     try:

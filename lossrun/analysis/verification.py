@@ -3,6 +3,7 @@
 `training/starting/replaying.py` trains again.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isnan
@@ -89,9 +90,9 @@ def file_checks(run: RecordedRun) -> Iterator[Check]:
         yield Check(path.name, _problem_of(path, belonging), "digest, tensors, run, config, history")
     if run.finished is not None:
         yield from _end_checks(run, files)
-    if files.preparation_path.exists():
+    if os.path.lexists(files.preparation_path):
         yield Check(files.preparation_path.name, _raised(lambda: prepared.of_run(run)), "digest")
-    if files.source.is_dir():
+    if os.path.lexists(files.source):
         yield Check(f"{files.source.name}/", _raised(lambda: check_copies(run)), "digests of your own modules")
 
 
@@ -106,7 +107,7 @@ def _end_checks(run: RecordedRun, files: RunDirectory) -> Iterator[Check]:
     if finished.get("best_weights"):
         problem = _raised(lambda: best_weights.of_run(files, [finished], None))
         yield Check(finished["best_weights"], problem, "digest, seeds, best epochs")
-    if finished.get("predictions") and files.predictions_path.exists():
+    if finished.get("predictions") and os.path.lexists(files.predictions_path):
         problem = _raised(lambda: predictions.read(files.predictions_path, finished["predictions"]))
         yield Check(files.predictions_path.name, problem, "digest")
     yield Check("best epochs", _wrong_best(run, finished), "those of the history")

@@ -21,6 +21,7 @@ from lossrun.nearby import nearest
 from lossrun.records import best_weights, checkpoints, recorded
 from lossrun.records.best_weights import BestWeights
 from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.files.contents import length_of
 from lossrun.records.provenance import original_data, prepared, whereabouts
 from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.provenance.own_source import check_copies
@@ -210,7 +211,7 @@ def _state(recorded: RecordedRun, checkpoint: str, missing: Callable[[str], None
     """
     run, belonging = RunDirectory(recorded.path), Belonging.to(recorded)
     if checkpoint in (BEST, LAST):
-        length = run.history_path.stat().st_size if run.history_path.exists() else 0
+        length = length_of(run.history_path)
         skipped: list[str] = []
         try:
             path, found = checkpoints.load_newest(

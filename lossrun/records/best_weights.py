@@ -55,7 +55,7 @@ def of_run(run: RunDirectory, events: Sequence[Mapping[str, Any]], state: Checkp
         if state is not None and _is_new(state):
             return _agreeing(in_checkpoint(state), expected, f"{path.name} is missing, and the newest checkpoint")
         raise CheckpointError(
-            f"{path.name} is missing; restore it from a copy, or use the last saved state: --checkpoint last"
+            f"{path} is missing; restore it from a copy, or use the last saved state: --checkpoint last"
         )
     if state is not None and _is_new(state):
         return in_checkpoint(state)

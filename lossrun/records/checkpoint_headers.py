@@ -24,10 +24,19 @@ _TENSORS: Final = each(record({"dtype": text, "shape": list_of(whole()), "data_o
 
 
 def candidates(directory: Path) -> list[Path]:
-    """Return the checkpoints in `directory` by their names, newest step first, without reading them."""
-    if not directory.is_dir():
-        return []
-    return newest_first(directory.iterdir())
+    """Return the checkpoints in `directory` by their names, newest step first, without reading them.
+
+    Raises:
+        CheckpointError: If something else than a folder stands there, or one that cannot be read.
+    """
+    try:
+        return newest_first(directory.iterdir())
+    except FileNotFoundError:
+        if not directory.is_symlink():
+            return []
+        raise CheckpointError(f"{directory}: a link that leads nowhere; expected a folder") from None
+    except OSError as error:
+        raise CheckpointError(f"{directory}: cannot be read ({error.strerror or error}); expected a folder") from error
 
 
 def best_files(directory: Path) -> list[Path]:

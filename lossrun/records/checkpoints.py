@@ -96,12 +96,19 @@ def remove_others(directory: Path, but: Collection[str]) -> None:
 
 
 def remove_after(directory: Path, step: int) -> None:
-    """Remove the checkpoints of later steps, if there is one of that step or before."""
+    """Remove the checkpoints of later steps, if there is one of that step or before.
+
+    A folder in the place of a checkpoint stays: lossrun did not write it, and nobody can take it for a state.
+
+    Raises:
+        RunError: If the disk refuses; a checkpoint of steps that were given up must not stay.
+    """
     found = candidates(directory)
     if any(step_of(path) <= step for path in found):
         for path in found:
-            if step_of(path) > step:
-                path.unlink(missing_ok=True)
+            if step_of(path) > step and (path.is_symlink() or not path.is_dir()):
+                with durable.refusals_of_the_disk(path):
+                    path.unlink(missing_ok=True)
 
 
 def save_best(directory: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Path:

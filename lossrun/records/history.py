@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from lossrun.errors import CheckpointError, RunError
-from lossrun.files import LARGE, read_regular
 from lossrun.records import formats
 from lossrun.records.files import durable, json_lines, strict_json
+from lossrun.records.files.contents import content_if_there
 from lossrun.records.files.digests import Beginning, Marked, PrefixDigest, with_unix_lines
 from lossrun.records.files.rows import Rows
 
@@ -55,8 +55,7 @@ class Written:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._content = Beginning()
-        if path.exists():
-            self._content.add(_content(path))
+        self._content.add(content_if_there(path))
 
     @property
     def length(self) -> int:
@@ -109,7 +108,7 @@ def read(path: Path, marks: Iterable[PrefixDigest] = ()) -> History:
 def mark_after(path: Path, epoch: int) -> PrefixDigest:
     """Return the mark of the file as it was after an epoch, before the rows of later ones."""
     content = Beginning()
-    for line in _content(path).splitlines(keepends=True) if path.exists() else ():
+    for line in content_if_there(path).splitlines(keepends=True):
         if strict_json.loads(line)["epoch"] > epoch:
             break
         content.add(line)
@@ -118,7 +117,8 @@ def mark_after(path: Path, epoch: int) -> PrefixDigest:
 
 def restore_line_ends(path: Path) -> None:
     """Undo changed line ends (by an editor, or git on Windows): lengths and digests count LF."""
-    if path.exists() and (content := _content(path)) != (original := with_unix_lines(content)):
+    content = content_if_there(path)
+    if content != (original := with_unix_lines(content)):
         durable.replace(path, original)
 
 
@@ -137,13 +137,6 @@ def cut(path: Path, length: int) -> int:
     if size > length:
         durable.truncate(path, length)
     return size - length
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return read_regular(path, LARGE)
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> bytes:

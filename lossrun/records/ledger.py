@@ -77,15 +77,19 @@ def read_all(path: Path) -> tuple[tuple[dict[str, Any], ...], bool]:
     for number, event in enumerate(found, 1):
         if not isinstance(event.get("event"), str) or not isinstance(event.get("time"), str):
             raise RunError(f"{path}, line {number}: not an event of a run; the file is damaged: restore it from a copy")
-    _check_digests(path, lines[: len(found)])
+    check_digests(path, lines[: len(found)])
     formats.check_events(path, found)
     for event in found:
         event.pop("digest", None)
     return tuple(found), torn
 
 
-def _check_digests(path: Path, lines: Iterable[bytes]) -> None:
-    """Check the digests. Older versions wrote lines without a digest; these come before those with one."""
+def check_digests(path: Path | str, lines: Iterable[bytes]) -> None:
+    """Check the digests of a ledger's lines. Older versions wrote lines without one; these come before those with one.
+
+    Raises:
+        RunError: For a line that is not what was written.
+    """
     before, sealed = Beginning(), False
     for number, line in enumerate(lines, 1):
         body, seal = line[: -_SEAL_LENGTH - 1], line[-_SEAL_LENGTH - 1 : -1]

@@ -94,6 +94,7 @@ def _kernel_lock(run: Path) -> Callable[[], object] | None:
         return lock.release
     import fcntl
 
+    durable.refuse_other_than_files(path)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

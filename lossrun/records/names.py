@@ -1,5 +1,6 @@
 """What run and sweep directories are called: `<UTC time>-<name>`, and what follows from that."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Callable
@@ -42,15 +43,20 @@ def age(path: Path) -> tuple[str, int, str]:
     """Return what sorts runs and sweeps, oldest first: the time in the name, then that of a file written only once."""
     written = 0  # the directory was removed in the meantime
     for file in ("config.yaml", "sweep.yaml"):
-        with suppress(FileNotFoundError):
-            written = (path / file).stat().st_mtime_ns
+        with suppress(OSError):
+            written = os.lstat(f"{path}/{file}").st_mtime_ns
             break
     match = _STAMPED.fullmatch(path.name)
     return match["stamp"] if match else f"{datetime.fromtimestamp(written / 1e9, UTC):{_STAMP}}", written, path.name
 
 
-def oldest_first(folder: Path, belongs: Callable[[Path], bool]) -> list[Path]:
-    """Return the directories in `folder` that belong, oldest first; [] if there is no such folder."""
+def oldest_first(folder: Path, belongs: Callable[[str], bool]) -> list[Path]:
+    """Return the directories in `folder` that belong, oldest first; [] if there is no such folder.
+
+    `belongs` gets a path as text, because thousands of paths as objects would take a while.
+    """
     if not folder.is_dir():
         return []
-    return sorted((path for path in folder.iterdir() if not path.name.startswith(".") and belongs(path)), key=age)
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if not entry.name.startswith(".")]
+    return sorted((folder / name for name in names if belongs(f"{folder}/{name}")), key=age)

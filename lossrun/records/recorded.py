@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import CheckpointError, RunError
-from lossrun.files import read_regular
 from lossrun.records import checkpoint_headers, formats, history, ledger
 from lossrun.records.files import config_file, strict_json
+from lossrun.records.files.contents import content, length_of
 from lossrun.records.files.digests import DAMAGED, PrefixDigest, of_text
 from lossrun.records.files.edits import digest, edits
 from lossrun.records.history import History
-from lossrun.records.run_directory import RunDirectory
+from lossrun.records.run_directory import RunDirectory, missing_files
 from lossrun.records.status import Status, status
 from lossrun.shell import command, run_command
 
@@ -87,7 +87,7 @@ def load(path: Path) -> RecordedRun:
     """
     files = RunDirectory(path)
     described = read_description(path)
-    marks = _marks(files, described.ledger)
+    marks = _marks(files, described)
     rows = history.read(files.history_path, [mark for mark, _ in marks])
     check_history(files.history_path, rows.content.agrees_with, marks)
     if marks and rows.content.goes_on and described.ledger[-1]["event"] == "finished":
@@ -153,18 +153,14 @@ def read_description(path: Path) -> Description:
         RunError: If a file is missing or damaged.
     """
     files = RunDirectory(path)
-    missing = [file.name for file in (files.config_path, files.run_json) if not file.is_file()]
-    if missing:
+    if missing := missing_files(path):
         raise RunError(
             f"{path} is not a run directory: it has no {' and no '.join(missing)}; "
             f"`{command('ls', runs_dir=path.parent)}` lists the runs"
         )
     events, torn = ledger.read_all(files.ledger_path)
     started: Mapping[str, Any] = events[0] if ledger.recorded_config(events) is not None else {}
-    try:
-        text, facts = read_regular(files.config_path), read_regular(files.run_json)
-    except OSError as error:
-        raise RunError(f"cannot read {error.filename or path}: {error.strerror or error}") from error
+    text, facts = content(files.config_path), content(files.run_json)
     edited: tuple[str, ...] = ()
     if started and of_text(text) == started.get("config_digest"):
         config = started["config"]
@@ -211,37 +207,32 @@ def _is_not_what_was_trained(
     return False
 
 
-def _marks(files: RunDirectory, events: Sequence[Mapping[str, Any]]) -> list[tuple[PrefixDigest, Path | None]]:
+def _marks(files: RunDirectory, described: Description) -> list[tuple[PrefixDigest, Path | None]]:
     """Return the digests that the history must match, longest first, each with the checkpoint that recorded it.
 
     The checkpoint is None for a digest in the ledger. Digests from before the run was last resumed are left out,
     because they may include rows that were cut off then.
     """
+    events = described.ledger
     resumed = max((place for place, event in enumerate(events) if event["event"] == "resumed"), default=0)
     found: list[tuple[PrefixDigest, Path | None]] = [
         (mark, None) for event in events[resumed:] if (mark := PrefixDigest.found_in(event.get("history")))
     ]
     # The end covers the whole history; if rows were lost since, checkpoints tell what should be left.
     finished = bool(found) and events[-1]["event"] == "finished"
-    if not finished or _size(files.history_path) < found[-1][0].length:
-        found += list(_marks_of_checkpoints(files))
+    if not finished or length_of(files.history_path) < found[-1][0].length:
+        found += list(_marks_of_checkpoints(files, described.environment.get("id")))
     return sorted(found, key=lambda pair: pair[0].length, reverse=True)
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _marks_of_checkpoints(files: RunDirectory) -> Iterator[tuple[PrefixDigest, Path]]:
+def _marks_of_checkpoints(files: RunDirectory, run_id: str | None) -> Iterator[tuple[PrefixDigest, Path]]:
+    """Yield the digests that the run's own checkpoints recorded. Another run's say nothing about this history."""
     for path in checkpoint_headers.candidates(files.checkpoints):
         try:
-            mark = PrefixDigest.found_in(checkpoint_headers.metadata(path).get("history"))
+            facts = checkpoint_headers.metadata(path)
         except CheckpointError:
             continue  # reading the checkpoint itself reports the problem
-        if mark:
+        if facts.get("run") == run_id and (mark := PrefixDigest.found_in(facts.get("history"))):
             yield mark, path
 
 

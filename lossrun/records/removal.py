@@ -7,13 +7,14 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from lossrun.errors import LockedError, RunError, UsageError
 from lossrun.files import read_regular
-from lossrun.records import checkpoint_headers, lock
+from lossrun.records import checkpoint_headers, ledger, lock
 from lossrun.records.files import durable, strict_json
 from lossrun.records.run_directory import RunDirectory, is_run
 from lossrun.records.status import Status, status
@@ -145,10 +146,15 @@ def size_of(path: Path) -> int:
 
 
 def is_ours(run: Path) -> bool:
-    """Return whether lossrun wrote the run's run.json, because other tools have files of that name."""
+    """Return whether lossrun wrote the run's run.json, because other tools have files of that name.
+
+    If it is damaged, the ledger tells.
+    """
     try:
         return is_run(run) and "lossrun" in strict_json.loads(read_regular(RunDirectory(run).run_json))
     except (OSError, ValueError, TypeError):
+        with suppress(RunError):
+            return ledger.recorded_config(ledger.read(RunDirectory(run).ledger_path)) is not None
         return False
 
 

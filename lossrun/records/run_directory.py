@@ -1,5 +1,6 @@
 """Name the files of a run directory, and create one."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -133,15 +134,15 @@ def all_runs(runs_dir: Path) -> list[Path]:
     return names.oldest_first(runs_dir, is_run)
 
 
-def is_run(path: Path) -> bool:
-    """Return whether the two files exist that every run has. A config alone may belong to anything."""
+def is_run(path: Path | str) -> bool:
+    """Return whether the two files exist that every run has. A config alone may belong to anything.
+
+    What stands in their places may be damaged, or a link that leads nowhere: reading the run then says so.
+    """
     return not missing_files(path)
 
 
-def missing_files(path: Path) -> list[str]:
-    """Return the names of the files that a run has and `path` lacks; "readable files" if nobody may look."""
-    run = RunDirectory(path)
-    try:
-        return [file.name for file in (run.config_path, run.run_json) if not file.is_file()]
-    except PermissionError:
-        return ["readable files"]
+def missing_files(path: Path | str) -> list[str]:
+    """Return the names of the files that every run has and that do not exist here."""
+    # A listing of thousands of runs has no time for paths as objects.
+    return [name for name in ("config.yaml", "run.json") if not os.path.lexists(f"{path}/{name}")]

@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import pytest
 
 from lossrun.errors import RunError
-from lossrun.records import history, ledger, recorded
+from lossrun.records import checkpoints, history, ledger, recorded
 from lossrun.records.run_directory import RunDirectory, create, file_contents
-from tests.conftest import CONFIG
+from tests.conftest import CONFIG, write_run
+
+FORMAT_3 = Path(__file__).parent / "format_3"
 
 
 @pytest.fixture
@@ -31,6 +35,23 @@ def test_a_run_reads_back(run):
     assert loaded.finished["seeds"] == {}
     assert loaded.warnings == ()
     assert not loaded.extended
+
+
+@pytest.mark.parametrize(("whose", "is_damage"), [("its own", True), ("another", False)])
+def test_a_checkpoint_of_another_run_says_nothing_about_the_history(tmp_path, whose, is_damage):
+    """Its history may be of any length, as wall times are."""
+    started = write_run(tmp_path, rows=lambda epoch, seed: {}, environment={"id": "its own"}, finish=False)
+    rows = len(recorded.load(started.path).history.rows)
+    (older,) = (FORMAT_3 / "checkpoints").glob("step-00000009-*")
+    found = checkpoints.read(older)
+    facts = {**found.metadata, "run": whose, "history": {"length": 5, "digest": "0" * 16}}
+    path, content = checkpoints.file_of(started.checkpoints, 9, checkpoints.Checkpoint(found.tensors, facts))
+    path.write_bytes(content)
+    if is_damage:
+        with pytest.raises(RunError, match="its first 5 bytes do not match"):
+            recorded.load(started.path)
+    else:
+        assert len(recorded.load(started.path).history.rows) == rows > 0
 
 
 def test_a_run_that_has_not_begun_reads_too(run):

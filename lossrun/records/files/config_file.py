@@ -7,7 +7,7 @@ from typing import Any, Final
 import yaml
 
 from lossrun.errors import RunError
-from lossrun.files import read_regular
+from lossrun.records.files.contents import content
 
 DEEPEST: Final = 200  # levels of lists and mappings; no config of ours has nearly as many
 HEADING: Final = "# The resolved config of this run, every default written out. To change the run: `resume --set`.\n"
@@ -52,11 +52,7 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         RunError: If it cannot be read, or is not a mapping.
     """
-    try:
-        text = read_regular(path)
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror or error}") from error
-    return parsed(path, text)
+    return parsed(path, content(path))
 
 
 def parsed(path: Path, text: bytes) -> dict[str, Any]:

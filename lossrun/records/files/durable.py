@@ -2,12 +2,14 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from lossrun.errors import RunError
+from lossrun.files import kind
 
 TEMPORARY_SUFFIX: Final = ".tmp"
 RUN_REMEDY: Final = "a run needs a writable directory with space left: free some, or choose another with --runs-dir"
@@ -103,6 +105,7 @@ def append_all(additions: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REM
             with refusals_of_the_disk(path, remedy):
                 if opened:
                     _begin_writing_out(opened[-1][1])
+                refuse_other_than_files(path)
                 file: BinaryIO = path.open("ab")
                 opened.append((path, file))
                 file.write(data)
@@ -159,9 +162,11 @@ def put(path: Path, data: bytes) -> None:
 
 def truncate(path: Path, length: int) -> None:
     """Cut `path` to its first `length` bytes, with fsync."""
-    with refusals_of_the_disk(path), path.open("r+b") as file:
-        file.truncate(length)
-        os.fsync(file.fileno())
+    with refusals_of_the_disk(path):
+        refuse_other_than_files(path)
+        with path.open("r+b") as file:
+            file.truncate(length)
+            os.fsync(file.fileno())
 
 
 def write(path: Path, data: bytes) -> None:
@@ -170,6 +175,14 @@ def write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def refuse_other_than_files(path: Path) -> None:
+    """Raise OSError for a link, which would lead the writing elsewhere, and for a pipe, a folder or a device."""
+    with suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(None, f"{kind(mode)}; expected a file")
 
 
 def make_directory(path: Path) -> None:

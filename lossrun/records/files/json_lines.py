@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import RunError
-from lossrun.files import LARGE, open_regular, read_regular
+from lossrun.files import open_regular
 from lossrun.records.files import durable, strict_json
+from lossrun.records.files.contents import content_if_there
 from lossrun.records.files.digests import with_unix_lines
 
 # More than one: a single NUL byte is a blank with one bit flipped.
@@ -55,7 +56,7 @@ def read_plain(
     rest = b""
     torn = False
     try:
-        with open_regular(path) as file, _collector_paused():
+        with open_regular(path) as file, collector_paused():
             # Blocks save memory; for a line longer than a block, the size is doubled.
             while block := file.raw.read(max(BLOCK_BYTES, len(rest))):
                 lines, newline, rest = (rest + block).rpartition(b"\n")
@@ -87,7 +88,7 @@ def read_plain(
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Pause Python's garbage collector: rows have no cycles, and it would check them again and again."""
     was_on = gc.isenabled()
     gc.disable()
@@ -100,9 +101,7 @@ def _collector_paused() -> Iterator[None]:
 
 def whole_lines(path: Path) -> bytes:
     """Return the complete lines; what is incomplete after them is removed from the file."""
-    if not path.exists():
-        return b""
-    content = read_regular(path, LARGE)
+    content = content_if_there(path)
     whole = content.rfind(b"\n") + 1
     start_of_last = content.rfind(b"\n", 0, max(0, whole - 1)) + 1
     if _NUL in content[start_of_last:whole]:

@@ -80,6 +80,13 @@ class Rows(Sequence[Row]):
         self._length = 0
         self.extend(list(rows))
 
+    @classmethod
+    def of_few(cls, rows: Sequence[Row]) -> "Rows":
+        """Return a few rows, for which columns are not worth their time."""
+        found = cls()
+        found._blocks, found._length = [_Mixed(rows, 0)], len(rows)
+        return found
+
     def extend(self, rows: Sequence[Row]) -> None:
         groups = [(names, list(members)) for names, members in groupby(rows, key=tuple)]
         if len(groups) > MOST_GROUPS:

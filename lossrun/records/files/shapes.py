@@ -4,6 +4,7 @@ A shape takes a value and its key, and returns the problem, or "" if the value f
 be there: a newer version of the same format may write more.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -39,6 +40,22 @@ def number(*, at_least: float | None = None) -> Shape:
 def text(value: Any, key: str) -> str:
     """A string."""
     return "" if isinstance(value, str) else _not(value, key, "text")
+
+
+def pattern(expression: str, expected: str) -> Shape:
+    """A string that matches a regular expression; `expected` is what it stands for, in words."""
+    compiled = re.compile(expression)
+
+    def problem(value: Any, key: str) -> str:
+        fits = isinstance(value, str) and compiled.fullmatch(value)
+        return "" if fits else _not(value, key, expected)
+
+    return problem
+
+
+def anything(value: Any, key: str) -> str:  # noqa: ARG001  # a shape takes both
+    """Any value."""
+    return ""
 
 
 def truth(value: Any, key: str) -> str:

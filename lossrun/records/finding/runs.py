@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from lossrun.errors import RunError
-from lossrun.files import read_regular
 from lossrun.nearby import joined, nearby, nearest_first
 from lossrun.records import ledger
 from lossrun.records.files import config_file
+from lossrun.records.files.contents import content_if_there
 from lossrun.records.names import NAMELESS, age, bare_name, has_name, slug
 from lossrun.records.run_directory import RunDirectory, all_runs, is_run, missing_files
 from lossrun.shell import command
@@ -208,4 +208,4 @@ def _is_written_in(run: RunDirectory, tag: str) -> bool:
     plain = tag.encode()
     if not re.fullmatch(rb"[\w.-]+", plain):
         return True  # may be written with escapes
-    return any(path.is_file() and plain in read_regular(path) for path in (run.config_path, run.ledger_path))
+    return any(plain in content_if_there(path) for path in (run.config_path, run.ledger_path))

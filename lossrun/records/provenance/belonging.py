@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lossrun.files import LARGE, read_regular
 from lossrun.records import ledger
 from lossrun.records.files import config_file
+from lossrun.records.files.contents import content_if_there
 from lossrun.records.files.digests import Marked, PrefixDigest, with_unix_lines
 from lossrun.records.files.edits import digest
 from lossrun.records.recorded import RecordedRun
@@ -46,7 +46,7 @@ class Belonging:
         mark = PrefixDigest.found_in(checkpoint.get("history"))
         if mark is not None and mark.length:
             content = Marked([mark])
-            content.add(with_unix_lines(read_regular(self.history_path, LARGE)) if self.history_path.exists() else b"")
+            content.add(with_unix_lines(content_if_there(self.history_path)))
             if content.agrees_with(mark) is False:
                 return "history.jsonl has changed since this checkpoint was saved"
         return ""

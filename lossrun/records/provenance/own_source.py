@@ -1,5 +1,6 @@
 """Check the copies of the user's own modules that a run keeps against their digests in run.json."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ def check_copies(run: RecordedRun) -> None:
     Raises:
         RunError: If a copy is not what the run was trained with.
     """
-    for path in changed_files(run, RunDirectory(run.path).source):
+    folder = RunDirectory(run.path).source
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise RunError(f"{folder}: not a folder; {DAMAGED}")
+    for path in changed_files(run, folder):
         raise RunError(f"{path}: the content does not match its digest; {DAMAGED}")
 
 
@@ -32,12 +36,20 @@ def changed_files(run: RecordedRun, folder: Path) -> list[Path]:
             stem = module.replace(".", "/")
             for name in (f"{stem}.py", f"{stem}/__init__.py"):
                 path = folder / name
-                if path.is_file():
-                    if digests.of_bytes(read_regular(path)) != digest:
+                if os.path.lexists(path):
+                    if _digest(path) != digest:
                         changed.append(path)
                 elif (copies / name).is_file():
                     changed.append(path)
     return changed
+
+
+def _digest(path: Path) -> str:
+    """Return the digest of a file; "" for what cannot be read."""
+    try:
+        return digests.of_bytes(read_regular(path))
+    except OSError:
+        return ""
 
 
 def _last_environment(run: RecordedRun) -> Mapping[str, Any]:

@@ -12,8 +12,8 @@ from lossrun.data import Data, Scaling
 from lossrun.data.samples.preparation import Preparation, preparation_of
 from lossrun.data.samples.scaling import coarse_columns
 from lossrun.errors import DataError, RunError
-from lossrun.files import read_regular
 from lossrun.records.files import digests, strict_json
+from lossrun.records.files.contents import content
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
 
@@ -58,11 +58,7 @@ def read(path: Path, digest: str) -> dict[int, RecordedPreparation]:
     Raises:
         RunError: If the file is missing or damaged.
     """
-    try:
-        content = read_regular(path)
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from error
-    checked = digests.checked(str(path), digests.with_unix_lines(content), digest)
+    checked = digests.checked(str(path), digests.with_unix_lines(content(path)), digest)
     try:
         tree = strict_json.loads_plain(checked)
         forms = [

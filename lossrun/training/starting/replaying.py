@@ -13,10 +13,10 @@ from lossrun.config import from_mapping
 from lossrun.data import default_data_dir
 from lossrun.errors import CheckpointError, DivergedError
 from lossrun.experiment import Experiment, load_experiment
-from lossrun.files import LARGE, read_regular
 from lossrun.records import checkpoints, ledger
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.files import strict_json
+from lossrun.records.files.contents import content_if_there
 from lossrun.records.files.digests import with_unix_lines
 from lossrun.records.provenance import original_data, whereabouts
 from lossrun.records.recorded import RecordedRun
@@ -213,11 +213,10 @@ def _copied(run: RecordedRun, folder: Path, history_length: int) -> RunDirectory
     copy = RunDirectory(folder)
     copy.checkpoints.mkdir()
     source = RunDirectory(run.path)
-    if source.history_path.exists():
-        content = with_unix_lines(read_regular(source.history_path, LARGE))
-        if len(content) < history_length:
-            raise CheckpointError(f"{source.history_path}: it is shorter than when a checkpoint was saved")
-        copy.history_path.write_bytes(content[:history_length])
+    content = with_unix_lines(content_if_there(source.history_path))
+    if len(content) < history_length:
+        raise CheckpointError(f"{source.history_path}: it is shorter than when a checkpoint was saved")
+    copy.history_path.write_bytes(content[:history_length])
     return copy
 
 
