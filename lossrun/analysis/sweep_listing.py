@@ -9,7 +9,7 @@ from lossrun.errors import RunError
 from lossrun.records import ledger, lock
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import status
-from lossrun.records.sweep_directory import SweepDirectory, all_sweeps, read_plan, shards
+from lossrun.records.sweep_directory import SweepDirectory, all_sweeps, read_events, read_plan, shards
 
 SweepStatus: TypeAlias = Literal["running", "finished", "interrupted", "waiting", "damaged", "unknown"]
 
@@ -41,7 +41,7 @@ def listed_sweeps(runs_dir: Path) -> list[ListedSweep]:
 def listed_sweep(sweep: SweepDirectory) -> ListedSweep:
     """Return one line of the list."""
     try:
-        plan, events = read_plan(sweep), ledger.read(sweep.ledger_path)
+        plan, events = read_plan(sweep), read_events(sweep)
         ended = sum(sweep.is_begun(cell) and _has_ended(sweep.run(cell)) for cell in plan)
     except RunError:
         return ListedSweep(sweep.path, sweep.name, "damaged", 0, 0, ())

@@ -10,9 +10,9 @@ from lossrun.analysis.values import readings
 from lossrun.analysis.values.metric_names import Goal, goal, sign
 from lossrun.analysis.values.readings import Spread, spread
 from lossrun.errors import RunError
-from lossrun.records import ledger, recorded
+from lossrun.records import recorded
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_plan
+from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events, read_plan
 
 # A tuned value works where the error it leads to is at most so many times the best one's.
 WORKING: Final = 1.1
@@ -109,7 +109,7 @@ def word(value: Any) -> str:
 
 def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
     """Return the tuning so far; None for a plain grid."""
-    plan, facts = read_plan(sweep), ledger.read(sweep.ledger_path)[0]
+    plan, facts = read_plan(sweep), read_events(sweep)[0]
     cells = [cell for cell in plan if cell.phase == "tune"]
     if not cells:
         return None
@@ -205,7 +205,7 @@ def _recorded_choices(trials: Sequence[Trial], final: Sequence[PlannedCell], rep
 
 def failures(sweep: SweepDirectory) -> dict[str, str]:
     """{cell that failed by itself: why}, of those that have not ended since."""
-    found = {name: why for event in ledger.read(sweep.ledger_path) for name, why in event.get("failed", {}).items()}
+    found = {name: why for event in read_events(sweep) for name, why in event.get("failed", {}).items()}
     return {
         cell.directory: found[cell.directory]
         for cell in read_plan(sweep)

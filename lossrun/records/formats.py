@@ -14,6 +14,7 @@ from lossrun.records.files.rows import Rows
 from lossrun.records.files.shapes import (
     LARGEST,
     Shape,
+    anything,
     each,
     list_of,
     mapping,
@@ -30,7 +31,7 @@ _COUNT: Final = whole()
 _EPOCH: Final = whole(1)
 _MARK: Final = record({"length": _COUNT, "digest": text})
 _SECONDS: Final = number(at_least=0)
-_CHANGE: Final = list_of(lambda value, key: "", length=2)
+_CHANGE: Final = list_of(anything, length=2)
 
 # A component as a resolved config has it.
 _CHOICE: Final = record({"name": text})
@@ -203,7 +204,7 @@ _MEMBER: Final = record(
         "first": _COUNT,
         "count": whole(1),
         "end": or_none(list_of(_COUNT, length=2)),
-        "events": list_of(list_of(lambda value, key: "", length=2)),
+        "events": list_of(list_of(anything, length=2)),
     }
 )
 _TENSORS: Final[dict[str, Shape]] = {"tensors": each(text)}
@@ -267,14 +268,14 @@ def check(path: Path, value: Any, shape: Shape) -> None:
         raise RunError(f"{path}: {problem}; {DAMAGED}")
 
 
-def check_events(path: Path, events: Sequence[Mapping[str, Any]]) -> None:
-    """Check a run's ledger. Events that only newer versions know are left alone.
+def check_events(path: Path, events: Sequence[Mapping[str, Any]], shapes: Mapping[str, Shape] = EVENTS) -> None:
+    """Check a ledger. Events that only newer versions know are left alone.
 
     Raises:
         RunError: For an event that does not fit, with its line and the key.
     """
     for number_, event in enumerate(events, 1):
-        shape = EVENTS.get(event["event"])
+        shape = shapes.get(event["event"])
         if shape and (problem := shape(event, "")):
             raise RunError(f"{path}, line {number_}: {event['event']}: {problem}; {DAMAGED}")
 

@@ -12,18 +12,20 @@ stacks/<stack>/step-...: while a stack trains, the state of all its cells in one
 <cell>/: an ordinary run directory.
 """
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from lossrun.errors import RunError
-from lossrun.files import LARGE, read_regular
-from lossrun.records import ledger, names
+from lossrun.files import LARGE
+from lossrun.records import formats, ledger, names, sweep_formats
 from lossrun.records.files import config_file, digests, durable, json_lines, new_directories
+from lossrun.records.files.contents import content
 from lossrun.records.files.digests import DAMAGED
 from lossrun.records.run_directory import is_run
 
@@ -112,7 +114,7 @@ def remove_stack(sweep: Path, name: str) -> None:
 
 def divided(sweep: SweepDirectory) -> dict[str, str]:
     """Return {stack whose cells are trained alone: why}."""
-    return {event["stack"]: event["why"] for event in ledger.read(sweep.ledger_path) if event["event"] == "divided"}
+    return {event["stack"]: event["why"] for event in read_events(sweep) if event["event"] == "divided"}
 
 
 def divide(sweep: SweepDirectory, stack: str, why: str) -> None:
@@ -166,15 +168,28 @@ def read_plan(sweep: SweepDirectory) -> list[PlannedCell]:
     Raises:
         RunError: If the plan does not match the ledger.
     """
-    known = {event["plan_digest"] for event in ledger.read(sweep.ledger_path) if "plan_digest" in event}
-    try:
-        content = read_regular(sweep.plan_path, LARGE)
-    except OSError as error:
-        raise RunError(f"cannot read {sweep.plan_path}: {error.strerror or error}") from error
-    if digests.of_bytes(content) not in known:
+    known = {event["plan_digest"] for event in read_events(sweep) if "plan_digest" in event}
+    if digests.of_bytes(content(sweep.plan_path, LARGE)) not in known:
         raise RunError(f"{sweep.plan_path}: it does not match the sweep's ledger; {DAMAGED}")
     rows, _ = json_lines.read(sweep.plan_path)
-    return [PlannedCell(**row) for row in rows]
+    for number, row in enumerate(rows, 1):
+        if problem := sweep_formats.CELL(row, ""):
+            raise RunError(f"{sweep.plan_path}, line {number}: {problem}; {DAMAGED}")
+    known_keys = {field.name for field in fields(PlannedCell)}
+    return [PlannedCell(**{name: row[name] for name in row.keys() & known_keys}) for row in rows]
+
+
+def read_events(sweep: SweepDirectory) -> tuple[dict[str, Any], ...]:
+    """Return the events of the sweep's ledger, oldest first.
+
+    Raises:
+        RunError: If a line is damaged, or not what a sweep writes.
+    """
+    events = ledger.read(sweep.ledger_path)
+    formats.check_events(sweep.ledger_path, events, sweep_formats.EVENTS)
+    if not events or events[0]["event"] != "started":
+        raise RunError(f"{sweep.ledger_path} is missing or has lost its beginning; restore it from a copy")
+    return events
 
 
 def begun_runs(sweep: SweepDirectory) -> list[Path]:
@@ -197,10 +212,9 @@ def extend_plan(sweep: SweepDirectory, cells: Sequence[PlannedCell], event: str,
     durable.replace(sweep.plan_path, lines)
 
 
-def is_sweep(path: Path) -> bool:
+def is_sweep(path: Path | str) -> bool:
     """Return whether the two files exist that every sweep has."""
-    sweep = SweepDirectory(path)
-    return sweep.config_path.is_file() and sweep.plan_path.is_file()
+    return os.path.lexists(f"{path}/sweep.yaml") and os.path.lexists(f"{path}/plan.jsonl")
 
 
 def all_sweeps(runs_dir: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from lossrun.errors import DivergedError, RunError
 from lossrun.records import ledger, sweep_directory
 from lossrun.records.lock import writing
 from lossrun.records.provenance.whereabouts import recorded_data_folder
-from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_plan
+from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events, read_plan
 from lossrun.shell import run_command
 from lossrun.sweeping.extending import Extension, further_cells
 from lossrun.sweeping.halving import Halving, halved_cells
@@ -91,13 +91,13 @@ def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins
     if final and not cells.is_over:
         _run_phase(cells, "final", shard.of(final), begins)
         with waiting_for(sweep.path):
-            if not missing(sweep) and ledger.read(sweep.ledger_path)[-1]["event"] != "finished":
+            if not missing(sweep) and read_events(sweep)[-1]["event"] != "finished":
                 _finish(sweep, cells)
 
 
 def _extended(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
     """Plan further cells: what the sampler draws next, or a range that grows because a best value is on its edge."""
-    facts, tuning = ledger.read(sweep.ledger_path)[0], tuning_of(sweep)
+    facts, tuning = read_events(sweep)[0], tuning_of(sweep)
     if tuning is None:
         return []
     planned, more = read_plan(sweep), list[PlannedCell]()
@@ -135,7 +135,7 @@ def _cells(
     *,
     fail_fast: bool,
 ) -> Cells:
-    facts = ledger.read(sweep.ledger_path)[0]
+    facts = read_events(sweep)[0]
     folder = data_dir or recorded_data_folder(facts, sweep.path, default_data_dir())
     if cluster is not None:
         return Cells(sweep, jobs or MOST_TASKS, folder, told, fail_fast, cluster.workers, cluster.options)
@@ -159,7 +159,7 @@ def _chosen(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
     """Plan the final runs by what tuning has found. Raises DivergedError where it has found nothing."""
     found = tuning_of(sweep)
     assert found is not None
-    final = cells.with_stacks(final_cells(found.pairs, ledger.read(sweep.ledger_path)[0]["seeds"]))
+    final = cells.with_stacks(final_cells(found.pairs, read_events(sweep)[0]["seeds"]))
     chosen = [{"pair": dict(cell.pair), "changes": dict(cell.changes)} for cell in final]
     if not final:
         first = found.pairs[0].trials[0].cell
@@ -181,7 +181,7 @@ def _refuse_blocked(cells: Cells) -> None:
 
 
 def _finish(sweep: SweepDirectory, cells: Cells) -> None:
-    if ledger.read(sweep.ledger_path)[-1]["event"] == "finished" and not cells.has_run:
+    if read_events(sweep)[-1]["event"] == "finished" and not cells.has_run:
         return  # again, and nothing was left to do
     endings = [ended.ending for ended in cells.endings.values()]
     counts = {f"{ending}_cells": endings.count(ending) for ending in sorted(set(endings))}

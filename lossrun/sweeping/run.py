@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from lossrun.errors import StoppedError
-from lossrun.records import ledger, sweep_directory
+from lossrun.records import sweep_directory
 from lossrun.records.provenance.whereabouts import config_folder
-from lossrun.records.sweep_directory import PlannedCell, SweepDirectory
+from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events
 from lossrun.shell import command, run_word
 from lossrun.sweeping import worker
 from lossrun.sweeping.pool import Workers, local_workers
@@ -158,7 +158,7 @@ class Cells:
         return workers.submit(self.sweep.path, stack, self._config_dir(stack[0]), self.data_dir)
 
     def _config_dir(self, cell: PlannedCell) -> Path:
-        return config_folder(cell.config, ledger.read(self.sweep.ledger_path)[0], self.sweep.path)
+        return config_folder(cell.config, read_events(self.sweep)[0], self.sweep.path)
 
 
 def recorded_ending(sweep: SweepDirectory, cell: PlannedCell) -> Ended | None:

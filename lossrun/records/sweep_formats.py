@@ -1,0 +1,59 @@
+"""What the plan and the ledger of a sweep hold: keys, types and bounds of everything that is read back."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from lossrun.records import formats
+from lossrun.records.files.shapes import (
+    Shape,
+    anything,
+    each,
+    list_of,
+    mapping,
+    one_of,
+    or_none,
+    pattern,
+    record,
+    text,
+    whole,
+)
+
+_DIRECTORY: Final = pattern("[a-z0-9_][a-z0-9._-]*", "the name of a folder in the sweep")
+# A line of a sweep's plan.
+CELL: Final = record(
+    {
+        "directory": _DIRECTORY,
+        "phase": one_of("tune", "final"),
+        "pair": mapping,
+        "changes": mapping,
+        "config": formats.CONFIG,
+    },
+    {"stack": lambda value, key: "" if value == "" else _DIRECTORY(value, key)},
+)
+_FAILED: Final = {"failed": each(text)}
+_PLAN: Final = {"plan_digest": text}
+# What a sweep's ledger says of each event.
+EVENTS: Final[Mapping[str, Shape]] = {
+    "started": record(
+        {**_PLAN, "config_digest": text, "metric": or_none(text), "seeds": list_of(whole(), at_least=1)},
+        {
+            "directory": text,
+            "data_dir": text,
+            "from_runs_dir": or_none(text),
+            "data_from_runs_dir": or_none(text),
+            "repeats": whole(1),
+            "extend": or_none(mapping),
+            "sampler": or_none(mapping),
+            "halving": or_none(record({"factor": whole(2), "epochs": list_of(whole(1))})),
+        },
+    ),
+    "sampled": record({**_PLAN, "keys": list_of(text)}),
+    "halved": record({**_PLAN, "epochs": or_none(whole(1))}),
+    "extended": record({**_PLAN, "key": text, "values": list_of(anything)}),
+    "tuned": record(
+        {**_PLAN, "metric": or_none(text), "chosen": list_of(record({"pair": mapping, "changes": mapping}))}, _FAILED
+    ),
+    "divided": record({"stack": text, "why": text}),
+    "shard": record({"shard": text}, _FAILED),
+    "finished": record({}, _FAILED),
+}
