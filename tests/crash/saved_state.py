@@ -81,9 +81,8 @@ def mutants(whole: Checkpoint) -> Iterator[tuple[str, str, Checkpoint]]:
         key = str(next(part for part in reversed(place) if isinstance(part, str)))
         value = at(whole.metadata, place)
         facts = copy.deepcopy(whole.metadata)
-        if isinstance(place[-1], str):  # how long a list is to be, only the run knows
-            del at(facts, place[:-1])[place[-1]]
-            yield f"dropped, of {place}", key, Checkpoint(whole.tensors, facts)
+        del at(facts, place[:-1])[place[-1]]
+        yield f"dropped, of {place}", key, Checkpoint(whole.tensors, facts)
         for other in OTHER_VALUES:
             if type(other) is not type(value) and not is_number_too(value, other):
                 facts = copy.deepcopy(whole.metadata)

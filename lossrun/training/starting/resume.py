@@ -23,6 +23,7 @@ from lossrun.training.criteria import criteria_of, renew
 from lossrun.training.process import environment
 from lossrun.training.process.isolation import isolated
 from lossrun.training.session import Session, scheduled_rate
+from lossrun.training.starting import kept_losses
 from lossrun.training.starting.prepare import Prepared
 from lossrun.training.starting.resumable import Resumable
 from lossrun.training.starting.run_facts import environment_of
@@ -51,9 +52,12 @@ def resume_at(
         history.restore_line_ends(run.history_path)
         session = session_of(prepared, [run], [resumable.belonging.run_id])
         length = session.lone.history.length
-        _, found = checkpoints.load_newest(
-            run.checkpoints, history_length=length, on_skip=on_skip, problem=resumable.belonging.problem
-        )
+
+        def problem(metadata: Mapping[str, Any]) -> str:
+            belonging = resumable.belonging.problem(metadata)
+            return belonging or kept_losses.problem(resumable.recorded, metadata, metadata["replicas"])
+
+        _, found = checkpoints.load_newest(run.checkpoints, history_length=length, on_skip=on_skip, problem=problem)
         restore(session, found)
         _take_up_old_best_weights(session, found, note)
         reduced = _rates_by(resumable.before, session, found)

@@ -30,6 +30,7 @@ from lossrun.training.good_states import fitted, parted
 from lossrun.training.process.isolation import isolated
 from lossrun.training.saving import save
 from lossrun.training.session import Session
+from lossrun.training.starting import kept_losses
 from lossrun.training.starting.prepare import Prepared
 from lossrun.training.starting.run_facts import environment_of
 from lossrun.training.starting.start import session_of
@@ -186,7 +187,9 @@ def _problem(metadata: Mapping[str, Any], runs: Sequence[RecordedRun], directori
         written = Written(RunDirectory(run.path).history_path)
         if written.length < member["history_length"]:
             return f"{run.path.name}: history.jsonl is shorter than when this checkpoint was saved"
-        if problem := Belonging.to(run).problem(member):
+        replicas = metadata["replicas"][member["first"] : member["first"] + member["count"]]
+        problem = Belonging.to(run).problem(member) or kept_losses.problem(run, metadata, replicas)
+        if problem:
             return f"{run.path.name}: {problem}"
     return ""
 
