@@ -10,7 +10,8 @@ from numpy.lib.npyio import NpzFile
 
 from lossrun.catalog import nearest
 from lossrun.data.samples.preparation import Preparation
-from lossrun.data.sources.archive import UNREADABLE
+from lossrun.data.sources.archive import UNREADABLE, member_of, zip_of
+from lossrun.data.sources.array_sizes import check_sizes
 from lossrun.data.sources.idx import read_idx
 from lossrun.data.tables.inputs import as_array, as_float32, as_inputs
 from lossrun.data.tables.table import Table
@@ -156,6 +157,8 @@ def _from_archive(path: Path, names: Sequence[str]) -> tuple[np.ndarray, ...]:
                     f"{path}: expected {'arrays' if len(names) > 1 else 'an array'} {', '.join(names)}; there is "
                     f"{', '.join(there) or 'a single array (.npy); save it with numpy.savez'}"
                 )
-            return tuple(archive[name] for name in (there if single else names))
+            chosen = there if single else names
+            check_sizes(zip_of(archive), [member_of(archive, name) for name in chosen])
+            return tuple(archive[name] for name in chosen)
     except UNREADABLE as error:
         raise DataError(f"{path}: not a numpy archive, or damaged; expected what numpy.savez writes") from error

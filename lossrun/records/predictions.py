@@ -1,7 +1,6 @@
 """Write and read predictions.npz: the predictions of each seed's best weights for held-out samples."""
 
 import io
-import math
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from lossrun.data.sources.array_sizes import check_sizes
 from lossrun.errors import RunError
 from lossrun.files import read_regular
 from lossrun.records.files import digests, durable
@@ -120,15 +120,6 @@ def _check_sizes(data: bytes) -> None:
         ValueError: If they are larger than what `save` writes, or than their own data.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = archive.infolist()
-        if sum(member.file_size for member in members) > _LARGEST:
+        if sum(member.file_size for member in archive.infolist()) > _LARGEST:
             raise ValueError(f"its arrays have more than {_LARGEST} bytes")
-        for member in members:
-            with archive.open(member) as file:
-                version = np.lib.format.read_magic(file)
-                header = (
-                    np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                )
-                shape, _, dtype = header(file)
-                if math.prod(shape) * dtype.itemsize > member.file_size:
-                    raise ValueError(f"{member.filename} says that it has the shape {shape}, but it is shorter")
+        check_sizes(archive, archive.namelist())

@@ -1,12 +1,12 @@
 """Read the dataset `npz`: arrays in a numpy archive. Nothing is ever unpickled."""
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
@@ -17,6 +17,7 @@ from lossrun.data.samples.sample_weights import as_weights
 from lossrun.data.samples.scaling import lost_notes
 from lossrun.data.samples.targets import encode
 from lossrun.data.sources.array_names import ArrayNames, chosen_arrays, unread_note, weights_as_inputs_note
+from lossrun.data.sources.array_sizes import check_sizes
 from lossrun.data.sources.separate_parts import part_files
 from lossrun.data.tables.columns import check_names
 from lossrun.data.tables.inputs import as_inputs, indexed, significant_bits
@@ -142,6 +143,7 @@ def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block
                 f"dataset.split: {path} holds {held_out}, a split of its own; remove dataset.split, or name the arrays "
                 "with target and inputs"
             )
+        _check_sizes(path, archive, [name for one in names.values() for name in one.all])
         blocks = {
             part: _Block(path, one, {name: _read_array(path, archive, name) for name in one.all}, tuple(archive.files))
             for part, one in names.items()
@@ -154,6 +156,7 @@ def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block
                 for key, wanted in (("target", train.targets), ("inputs", train.inputs), ("weight", train.weights)):
                     check_names(wanted, archive.files, key, str(other))
                 same = ArrayNames(train.inputs, train.targets, weights=train.weights)
+                _check_sizes(other, archive, same.all)
                 arrays = {name: _read_array(other, archive, name) for name in same.all}
                 blocks[part] = _Block(other, same, arrays, tuple(archive.files))
     return blocks
@@ -241,6 +244,25 @@ def _opened(path: Path, key: str = "path") -> Iterator[NpzFile]:
             raise DataError(f"{path}: a single array (.npy); expected an archive, as numpy.savez writes it")
         with archive:
             yield archive
+
+
+def _check_sizes(path: Path, archive: NpzFile, names: Iterable[str]) -> None:
+    for name in names:
+        try:
+            check_sizes(zip_of(archive), [member_of(archive, name)])
+        except UNREADABLE as error:
+            raise DataError(_unreadable(path, name)) from error
+
+
+def member_of(archive: NpzFile, name: str) -> str:
+    """Return the name of the file in an archive that holds an array."""
+    return name if name in zip_of(archive).namelist() else f"{name}.npy"
+
+
+def zip_of(archive: NpzFile) -> ZipFile:
+    """Return the file below an archive that is open."""
+    assert archive.zip is not None
+    return archive.zip
 
 
 def _read_array(path: Path, archive: NpzFile, name: str) -> np.ndarray:

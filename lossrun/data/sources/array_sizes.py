@@ -1,0 +1,28 @@
+"""Check what the arrays of an npz say of their size before any is inflated: a small file can stand for any amount."""
+
+import math
+from collections.abc import Iterable
+from zipfile import ZipFile
+
+import numpy as np
+
+
+def check_sizes(archive: ZipFile, names: Iterable[str]) -> None:
+    """Check the headers of the members `names`, and that there is room for all of them together.
+
+    Raises:
+        ValueError: If a member is no array, or says that it has more numbers than follow.
+        MemoryError: If the arrays are larger than what can be allocated.
+    """
+    total = 0
+    for name in names:
+        with archive.open(name) as file:
+            version = np.lib.format.read_magic(file)
+            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = header(file)
+            left = archive.getinfo(name).file_size - file.tell()
+        size = math.prod(shape) * dtype.itemsize
+        if size > left and not dtype.hasobject:
+            raise ValueError(f"{name} says that it has the shape {shape}, but it is shorter")
+        total += size
+    np.empty(total, np.uint8)
