@@ -47,11 +47,11 @@ class Model(torch.nn.Module):
         super().__init__()
         fill("build")
         self.last = torch.nn.Linear(input_shape[0], output_size)
-        self.calls = 0
 
     def forward(self, x):
-        self.calls += 1
-        if self.calls > 25:
+        calls = int(os.environ.get("CALLS", "0")) + 1
+        os.environ["CALLS"] = str(calls)
+        if calls > 60:
             fill("step")
         fill("forward")
         return self.last(x)
@@ -71,6 +71,11 @@ CONFIG: dict[str, Any] = {
     "epochs": 20,
     "batch_size": 8,
 }
+
+
+@pytest.fixture(autouse=True)
+def no_calls_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLS", "0")
 
 
 @pytest.fixture

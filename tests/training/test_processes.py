@@ -58,11 +58,9 @@ class Drifting(Net):
 def drifting(input_shape, output_size):
     return Drifting(input_shape[0], output_size)
 
-calls = 0
-
 def squared(outputs, targets):
-    global calls
-    calls += 1
+    calls = int(os.environ.get("CALLS", "0")) + 1
+    os.environ["CALLS"] = str(calls)
     here = os.environ.get("RANK", "0") == os.environ.get("IN_PROCESS", "0")
     if here and calls == int(os.environ.get("AT_CALL", "0")):
         what = os.environ["DO"]
@@ -131,7 +129,7 @@ def _launches(folder: Path) -> list[Launch]:
         launch(f"{name}, alone", config, processes=1)
         launch(name, config, processes=3 if name in THREE else 2)
 
-    launch("begun alone", OWN_RUN, processes=1, runs="back and forth", AT_CALL="15", DO="SIGINT")
+    launch("begun alone", OWN_RUN, processes=1, runs="back and forth", AT_CALL="18", DO="SIGINT")
     launch("resumed by two", None, runs="back and forth", AT_CALL="11", DO="SIGTERM")
     launch("resumed alone", None, runs="back and forth", processes=1)
     launch("never stopped", OWN_RUN, processes=1)
@@ -141,12 +139,12 @@ def _launches(folder: Path) -> list[Launch]:
     launch("small batch", {**REGRESSION, "batch_size": 2}, processes=3)
     launch("no folder for runs", REGRESSION, runs="own.py")
     launch("diverges", {**REGRESSION, "learning_rate": 1e9})
-    launch("error in the leader", OWN_RUN, AT_CALL="15", DO="raise")
-    launch("error in a follower", OWN_RUN, AT_CALL="20", IN_PROCESS="1", DO="raise")
+    launch("error in the leader", OWN_RUN, AT_CALL="18", DO="raise")
+    launch("error in a follower", OWN_RUN, AT_CALL="23", IN_PROCESS="1", DO="raise")
     launch("drifts", {**OWN_RUN, "model": "own:drifting"})
-    launch("interrupted", OWN_RUN, AT_CALL="20", DO="SIGINT")
-    launch("follower killed", OWN_RUN, AT_CALL="20", IN_PROCESS="1", DO="SIGKILL")
-    launch("leader killed", OWN_RUN, AT_CALL="20", DO="SIGKILL")
+    launch("interrupted", OWN_RUN, AT_CALL="23", DO="SIGINT")
+    launch("follower killed", OWN_RUN, AT_CALL="23", IN_PROCESS="1", DO="SIGKILL")
+    launch("leader killed", OWN_RUN, AT_CALL="23", DO="SIGKILL")
     return made
 
 

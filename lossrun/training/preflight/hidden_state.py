@@ -2,10 +2,11 @@
 
 Two steps in a row must give what one step, a stop and another step give: anything else could not be resumed exactly. An
 attribute that counts steps, a value in `param_groups`, a buffer that is not persistent, or a number at the top of the
-module is such state.
+module is such state. It is refused even if it makes no difference yet, because it may be read later: after a warm-up,
+say. An attribute that each step writes anew, such as the last outputs, is no state.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -13,10 +14,12 @@ from torch import Tensor
 
 from lossrun.config import Config
 from lossrun.errors import CheckpointError, UsageError, ran_out_of_memory
+from lossrun.steps.evaluate import evaluating
 from lossrun.steps.randomness import Purpose, generator_state, seed_torch, set_generator_state, undisturbed
 from lossrun.steps.replica import Replica
 from lossrun.steps.replica_state import facts, restore_replica, tensors
 from lossrun.steps.samples import Samples
+from lossrun.training.preflight import attributes
 from lossrun.training.preflight.trying import spread
 
 _SAMPLES = 8
@@ -33,10 +36,12 @@ def check_hidden_state(built: Callable[[], Replica], config: Config) -> None:
         UsageError: If they differ, with the names of what would.
     """
     choices = {"model": config.model, "loss": config.loss, "optimizer": config.optimizer}
-    own = [f"{kind} {choice.name}" for kind, choice in choices.items() if choice.is_plugin]
+    specs = {kind: choice.name for kind, choice in choices.items() if choice.is_plugin}
+    own = [f"{kind} {name}" for kind, name in specs.items()]
     if not own:
         return
     straight = built()
+    at_first = attributes.of_components(straight, specs)
     device = straight.weights[0].device
     with undisturbed(device):
         seed_torch(straight.seed, Purpose.DROPOUT, 1, device)
@@ -44,12 +49,16 @@ def check_hidden_state(built: Callable[[], Replica], config: Config) -> None:
         try:
             _step(straight, batch)
             kept, known, stream = _copied(straight), facts(straight), generator_state(device)
+            shared = attributes.of_modules(specs)
             _step(straight, batch)
+            changed = _different(shared, attributes.of_modules(specs))
         except Exception as error:  # a user's own code may raise anything; the other checks tell what
             if ran_out_of_memory(error):
                 raise
             return
         stopped = built()
+        # What differs from the beginning, such as the time, is not kept from step to step.
+        unlike = _different(at_first, attributes.of_components(stopped, specs))
         try:
             restore_replica(stopped, kept, known)
             set_generator_state(stream, device)
@@ -59,8 +68,10 @@ def check_hidden_state(built: Callable[[], Replica], config: Config) -> None:
                 raise
             told = str(error) if isinstance(error, CheckpointError) else f"{type(error).__name__}: {error}"
             raise UsageError(_message(own, f"resuming after one step fails: {told}")) from error
+        each = [attributes.of_components(one, specs) for one in (straight, stopped)]
+        wrong = [*(name for name in _different(*each) if name not in unlike), *changed]
         expected, found = _copied(straight), _copied(stopped)
-        wrong = [name for name in (*expected, *found) if not _same(expected.get(name), found.get(name))]
+        wrong += [name for name in (*expected, *found) if not _same(expected.get(name), found.get(name))]
         if wrong or facts(straight) != facts(stopped):
             wrong = list(dict.fromkeys(wrong)) or ["the optimizer's numbers"]
             more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
@@ -74,7 +85,12 @@ def _message(own: list[str], what: str) -> str:
     )
 
 
+def _different(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    return [name for name in dict.fromkeys((*one, *other)) if one.get(name) != other.get(name)]
+
+
 def _step(replica: Replica, batch: Samples) -> None:
+    """Take a step, and evaluate, which may leave a trace as well."""
     with replica.arithmetic():
         outputs = replica.network(batch.scaled(batch.inputs))
     loss = replica.objective(outputs.to(batch.dtype), batch.targets)
@@ -82,6 +98,9 @@ def _step(replica: Replica, batch: Samples) -> None:
     replica.optimizer.step()
     for weight in replica.weights:
         weight.grad = None
+    with torch.no_grad(), evaluating(replica.network, replica.objective), replica.arithmetic():
+        outputs = replica.network(batch.scaled(batch.inputs))
+        replica.objective(outputs.to(batch.dtype), batch.targets)
 
 
 def _copied(replica: Replica) -> dict[str, Tensor]:

@@ -15,17 +15,18 @@ class Kept(torch.optim.Optimizer):
     """Steps that depend on how many there were, counted in `kind`."""
     def __init__(self, params, lr, kind):
         super().__init__(params, {"lr": lr, "calls": 0})
-        self.kind, self.t, self.lists = kind, 0, []
+        self.kind, self.t, self.last = kind, 0, None
     @torch.no_grad()
     def step(self, closure=None):
-        self.t += 1
+        self.t += "attribute" in self.kind
         for group in self.param_groups:
-            group["calls"] += 1
+            group["calls"] += self.kind == "a value of the group"
             for weight in group["params"]:
                 state = self.state[weight]
                 if not state and self.kind in FIRST:
                     state["t"] = FIRST[self.kind]()
                 if self.kind == "an attribute": t = self.t
+                elif self.kind == "an attribute that matters later": t = 1 if self.t < 100 else 2
                 elif self.kind == "a value of the group": t = group["calls"]
                 elif self.kind == "a list": t = len(state.setdefault("t", [])) + 1; state["t"].append(t)
                 elif self.kind == "a number of the module": COUNTED.append(1); t = len(COUNTED)
@@ -34,6 +35,7 @@ class Kept(torch.optim.Optimizer):
                 else: state["t"] += 1; t = state["t"]
                 if self.kind == "a float64 tensor":
                     t = 1 + (state["t"] % 1) * 1e7 % 1
+                self.last = weight.grad.clone()
                 weight.add_(weight.grad, alpha=-group["lr"] * float(t))
 
 COUNTED = []
@@ -54,8 +56,11 @@ class Model(nn.Linear):
         self.register_buffer("hidden", torch.zeros(()), persistent=kind == "a buffer")
     def forward(self, inputs):
         if self.training:
+            self.calls += "attribute" in self.kind
+            self.hidden += "buffer" in self.kind
+        if self.kind == "a count of evaluations" and not self.training:
             self.calls += 1
-            self.hidden += 1
+        self.last_inputs = inputs
         factor = self.calls if self.kind == "an attribute" else self.hidden
         return super().forward(inputs) * (1 + 0.01 * factor)
 '''
@@ -99,12 +104,14 @@ def test_state_in_its_place_comes_back_with_its_own_type(laboratory: Laboratory,
 @pytest.mark.parametrize(
     ("component", "kind", "told"),
     [
-        ("optimizer", "an attribute", "after a stop, model.body.output.weight"),
-        ("optimizer", "a value of the group", "after a stop, model.body.output.weight"),
+        ("optimizer", "an attribute", r"after a stop, optimizer\.t,"),
+        ("optimizer", "an attribute that matters later", r"after a stop, optimizer\.t would"),
+        ("optimizer", "a value of the group", r"after a stop, optimizer\.param_groups\[0\]\['calls'\]"),
         ("optimizer", "a list", "a list as t in its state"),
-        ("optimizer", "a number of the module", "after a stop, model.body.output.weight"),
-        ("model", "an attribute", "after a stop, model.weight"),
-        ("model", "a buffer that is not saved", "after a stop, model.weight"),
+        ("optimizer", "a number of the module", r"after a stop, keeping\.COUNTED"),
+        ("model", "an attribute", r"after a stop, model\.calls"),
+        ("model", "a count of evaluations", r"after a stop, model\.calls would"),
+        ("model", "a buffer that is not saved", r"after a stop, model\.hidden"),
     ],
 )
 def test_state_elsewhere_is_refused_by_name(laboratory: Laboratory, component: str, kind: str, told: str) -> None:
