@@ -13,6 +13,7 @@ from lossrun.steps.evaluate import Evaluation, evaluate, weights_that_count
 from lossrun.steps.replica import Replica
 from lossrun.training.events import RunFinished
 from lossrun.training.good_states import fitted
+from lossrun.training.process.stopping import interruptible
 from lossrun.training.saving import write_rows
 from lossrun.training.session import MemberRun, Session
 from lossrun.training.state import best_arrays, capture, cut_out, load_weights, weights
@@ -89,20 +90,26 @@ def _scored(
             "stopped_epoch": replica.stopped_epoch,
             "diverged_epoch": replica.diverged_epoch,
         }
-        if replica.parts.test is not None:
-            fact["test_at_last"] = _columns(evaluate(replica, replica.parts.test, session.output_spec))
-        if best.epoch:
-            load_weights(replica, best_arrays(replica))
-        if (held_out := replica.parts.test or replica.parts.validation) is not None:
-            few = session.output_spec.outputs <= MOST_CLASSES
-            at_best = evaluate(replica, held_out, session.output_spec, by_class=few)
+        at_best = None
+        held_out = replica.parts.test or replica.parts.validation
+        try:
+            with interruptible():
+                if replica.parts.test is not None:
+                    fact["test_at_last"] = _columns(evaluate(replica, replica.parts.test, session.output_spec))
+                if best.epoch:
+                    load_weights(replica, best_arrays(replica))
+                if held_out is not None:
+                    few = session.output_spec.outputs <= MOST_CLASSES
+                    at_best = evaluate(replica, held_out, session.output_spec, by_class=few)
+        finally:
+            load_weights(replica, last)
+        if at_best is not None:
             outputs[replica.seed] = at_best.predictions.cpu().numpy()
             if held_out is replica.parts.test:
                 fact["test_at_best"] = _columns(at_best)
             if at_best.classes:
                 part = "test" if held_out is replica.parts.test else "validation"
                 fact["classes_at_best"] = {"part": part, **at_best.classes}
-        load_weights(replica, last)
         facts[str(replica.seed)] = fact
     return facts, outputs
 

@@ -12,7 +12,7 @@ Read next: `session.py`, what a run in progress consists of; `steps/step.py`, on
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import torch
 
@@ -22,6 +22,7 @@ from lossrun.health.finding import Finding
 from lossrun.health.output_checks import OutputChecks, StackOutputs
 from lossrun.plugins.calling import failure_of_own_code
 from lossrun.records import ledger
+from lossrun.steps.randomness import generator_state, set_generator_state
 from lossrun.steps.replica import Replica
 from lossrun.training.criteria import thaw
 from lossrun.training.endings import diverged, lost_process, out_of_memory, own_code_failed, stopped
@@ -30,13 +31,14 @@ from lossrun.training.finish import finish
 from lossrun.training.good_states import keep_good_states, put_aside
 from lossrun.training.observing import KnownFloors, MeasuredEpoch, read_sums, seed_epoch, stack_outputs
 from lossrun.training.process.isolation import step_by_step
-from lossrun.training.process.stopping import Request
+from lossrun.training.process.stopping import Request, StopNowError
 from lossrun.training.process.stopwatch import Stopwatch
 from lossrun.training.saving import due_within_epoch, keep_rows, record, save, save_after_epoch
 from lossrun.training.session import MemberRun, Session
 
 PROGRESS_INTERVAL: Final = 0.1  # seconds; more often would cost time and show nothing more to the eye
 
+T = TypeVar("T")
 Asked = Callable[[], Request | None]
 Event: TypeAlias = StepProgress | EpochRecord | RunFinished
 Loop: TypeAlias = Callable[[Session, Asked], Iterator[Event]]
@@ -120,7 +122,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
         # Reading the sums waits for the device: only now is the training part of the epoch over.
         measured = read_sums(sums)
         session.stopwatch.training_done()
-        validation = session.validate()
+        validation = _unless_stopped(session, asked, session.validate)
         spent, session.stopwatch = session.stopwatch, Stopwatch()
         seconds = spent.seconds
         session.seconds += seconds
@@ -139,7 +141,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
         save_after_epoch(session, suspicious=any(replica.health.suspicious for replica in active))
         yield from records
 
-    yield from finish(session, lambda: _answer(asked(), session))
+    yield from _unless_stopped(session, asked, lambda: finish(session, lambda: _answer(asked(), session)))
 
 
 def _after_epoch(
@@ -208,6 +210,17 @@ def _answer(request: Request | None, session: Session) -> None:
         if not member.closed:
             ledger.append(member.run.ledger_path, "stopped", reason=request.reason, epoch=epoch, step=step)
     raise stopped(request.error, request.reason, session)
+
+
+def _unless_stopped(session: Session, asked: Asked, work: Callable[[], T]) -> T:
+    """Do what may take long and changes no state. A stop that interrupts it is heeded as if it had come before."""
+    generator = generator_state(session.device)
+    try:
+        return work()
+    except StopNowError:
+        set_generator_state(generator, session.device)
+        _answer(asked(), session)
+        raise
 
 
 def _ends_by_divergence(member: MemberRun) -> bool:

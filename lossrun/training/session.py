@@ -31,6 +31,7 @@ from lossrun.steps.step import Step
 from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.grouping import Grouping
 from lossrun.training.process.isolation import Stream
+from lossrun.training.process.stopping import interruptible
 from lossrun.training.process.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -229,12 +230,13 @@ class Session:
     def validate(self) -> dict[int, dict[str, float]]:
         """The validation columns of each seed that still trains, by its place; empty without validation data."""
         places = {id(replica): place for place, replica in enumerate(self.replicas)}
-        return {
-            places[id(replica)]: {f"val_{name}": value for name, value in scores.items()}
-            for scorer in self.scorers
-            if scorer.group.active
-            for replica, scores in zip(scorer.group.active, scorer(), strict=True)
-        }
+        with interruptible():
+            return {
+                places[id(replica)]: {f"val_{name}": value for name, value in scores.items()}
+                for scorer in self.scorers
+                if scorer.group.active
+                for replica, scores in zip(scorer.group.active, scorer(), strict=True)
+            }
 
     def remaining_batches(self) -> Iterator[tuple[int, int]]:
         """Where each batch that is still to come starts and stops in the epoch's order."""

@@ -5,29 +5,36 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from lossrun.records.run_directory import RunDirectory
 from lossrun.training.process.stopping import Request
 from tests.cli.conftest import CONFIG, Run
+from tests.training.conftest import rows
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of Unix")
 
-# A loss that sends its own process signals, once, in the second epoch.
+# A loss that sends its own process signals, once, in the second epoch. It counts where nobody takes it for its state.
 MINE = """
 import os, signal
-calls = 0
 
 def loss(outputs, targets, signals=()):
-    global calls
-    calls += 1
-    if calls == 12:
+    calls = int(os.environ.get("CALLS", 0)) + 1
+    os.environ["CALLS"] = str(calls)
+    if calls == 15:
         for name in signals:
             os.kill(os.getpid(), getattr(signal, name))
     return (outputs - targets).square().mean(dim=1)
 """
 STOPS = [request for request in Request if request.error is not None]
+
+
+@pytest.fixture(autouse=True)
+def no_calls_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLS", "0")
 
 
 def configured(tmp_path: Path, *signals: str) -> None:
@@ -63,6 +70,42 @@ def test_a_second_ctrl_c_says_what_is_saved(lossrun: Run, tmp_path: Path) -> Non
     assert "lossrun resume" in ended.err
     assert events(tmp_path)[-1]["event"] != "stopped"
     assert lossrun("resume", "last", "--quiet", "--set", "epochs=5").code == 0
+
+
+# A model that takes for ever to be evaluated, if it was asked to, once the run has begun.
+SLOW = """
+import os, pathlib, time
+import torch
+
+class Slow(torch.nn.Linear):
+    def __init__(self, input_shape, output_size):
+        super().__init__(input_shape[0], output_size)
+
+    def forward(self, inputs):
+        if not self.training and os.environ.get("SLOW") and any(pathlib.Path("runs").glob("*-stopped")):
+            pathlib.Path("begun").touch()
+            for _ in range(60_000):
+                time.sleep(0.01)
+        return super().forward(inputs)
+"""
+
+
+def test_ctrl_c_ends_a_long_validation_which_is_done_again_later(lossrun: Run, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("{name: mlp, hidden: [4]}", "'slow:Slow'") + "step: eager\n")
+    assert lossrun("train", "config.yaml", "--quiet", "--name", "whole").code == 0
+    command = [sys.executable, "-m", "lossrun", "train", "config.yaml", "--name", "stopped"]
+    process = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "SLOW": "1"}, stderr=subprocess.PIPE)
+    while process.poll() is None and not (tmp_path / "begun").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate()
+    assert process.returncode == 130
+    assert b"interrupted in epoch 1" in told
+    assert lossrun("resume", "stopped", "--quiet").code == 0
+    whole, stopped = (RunDirectory(*(tmp_path / "runs").glob(f"*-{name}")) for name in ("whole", "stopped"))
+    assert rows(whole) == rows(stopped)
+    assert len(rows(whole)) == 3
 
 
 def test_a_terminal_that_is_closed(tmp_path: Path) -> None:

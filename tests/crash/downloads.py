@@ -6,6 +6,7 @@ memory. Under a file's name there is never another file, and nothing is left bes
 
 import gzip
 import shutil
+import signal
 import socket
 import threading
 import time
@@ -21,12 +22,13 @@ import numpy as np
 
 from lossrun.data.sources import download, images
 from lossrun.data.sources.images import TEST, TRAIN
-from tests.crash.forks import Done, Forks, forks
+from tests.crash.forks import Done, Forks, Started, forks
 from tests.crash.outcomes import Outcome, count_of, share_of
 from tests.data.sources.test_images import idx, write_set
 
 FETCH = ("fetch", "mnist", "--data-dir", "data")
-KILLS = 20
+KILLS, STOPS = 20, 12
+SECONDS_TO_STOP = 5
 SECONDS = 40  # that all four files may take from one bad server, on a busy machine
 MEMORY = 200 * 2**20
 UNDER_WAY = 16 << 20  # bytes that the system takes from a server before anybody reads them
@@ -265,6 +267,25 @@ def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
             wrong = [name for name in half if not same(attempt, name)]
             yield Outcome(f"kill {number}", f"{wrong} are other files" if wrong else "")
         yield Outcome("after the kills", attempt.well_ended(attempt.fetch("good")))
+        for number in range(count_of(STOPS, share)):
+            attempt.begin()
+            way = ("drip", "drip_headers", "silent", "slow")[number % 4]
+            started = forked.start(FETCH, attempt.folder, **attempt.options((way,)))
+            time.sleep(draw.uniform(0.2, 0.9))
+            yield Outcome(f"Ctrl-C {number}, {way}", stopped(attempt, started))
+
+
+def stopped(attempt: Attempt, started: Started) -> str:
+    """Interrupt a fetch as by Ctrl-C, and return what is wrong with how it ended."""
+    asked = time.monotonic()
+    started.kill(signal.SIGINT)
+    done = started.done()
+    if problem := done.problem(130):
+        return problem
+    if (seconds := time.monotonic() - asked) > SECONDS_TO_STOP:
+        return f"it took {seconds:.1f} s"
+    wrong = [name for name in attempt.found if name.startswith(".") or not same(attempt, name)]
+    return f"{wrong} are left" if wrong else ""
 
 
 def same(attempt: Attempt, name: str) -> bool:

@@ -20,6 +20,7 @@ from typing import Any
 
 import lossrun
 import lossrun.cli
+from lossrun import interrupts
 
 ANSWERS = os.dup(1)
 
@@ -63,6 +64,8 @@ def be_child(request: dict[str, Any]) -> None:
     code = 1
     try:
         os.setpgid(0, 0)  # so that its own children can be ended with it
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in background jobs
+        interrupts.take_over()
         signal.alarm(request["limit"])  # ends it, whatever it does
         for descriptor, path in ((1, request["out"]), (2, request["err"])):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from types import FrameType
+from typing import Final
 
 from lossrun.errors import HungUpError, StoppedError, TerminatedError
 from lossrun.interrupts import is_ours
@@ -31,17 +32,45 @@ class Request(Enum):
         self.error = error
 
 
+class StopNowError(BaseException):
+    """A stop was asked for during a long computation that changes no state. No `except Exception` catches it."""
+
+
 class Requests:
     """The newest request not yet answered; call it to take that request. `stopping`: whether a stop was asked for,
-    answered or not."""
+    answered or not; `at_once`: whether it interrupts what is being computed."""
 
     def __init__(self) -> None:
         self.pending: Request | None = None
         self.stopping = False
+        self.at_once = False
 
     def __call__(self) -> Request | None:
         request, self.pending = self.pending, None
         return request
+
+
+_listening: Final[list[Requests]] = []
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let a stop end the block, which changes no state, instead of waiting for its end, which may be far away.
+
+    Raises:
+        StopNowError: A stop was asked for; the request is still to be taken.
+    """
+    if not _listening or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    requests = _listening[-1]
+    requests.at_once = True
+    try:
+        if requests.pending and requests.pending.error:
+            raise StopNowError
+        yield
+    finally:
+        requests.at_once = False
 
 
 @contextmanager
@@ -66,6 +95,9 @@ def listening(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[Reque
         # A stop already asked for is not forgotten for a mere checkpoint.
         if request.error or requests.pending is None:
             requests.pending = request
+        if request.error and requests.at_once:
+            requests.at_once = False  # once is enough
+            raise StopNowError
 
     before: dict[signal.Signals, signal.Handlers | Callable[..., object]] = {}
     try:
@@ -73,8 +105,10 @@ def listening(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[Reque
             if (undecided := _undecided(number)) is not None:
                 before[number] = undecided
                 signal.signal(number, note)
+        _listening.append(requests)
         yield requests
     finally:
+        _listening.remove(requests)
         for number, handler in before.items():
             signal.signal(number, handler)
 
