@@ -1,6 +1,6 @@
 """Collect what `ls` says about runs, one line each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.seconds import SECONDS, clock
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.errors import RunError
+from lossrun.records.files.json_lines import collector_paused
 from lossrun.records.files.rows import Row
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.status import Status
@@ -67,19 +68,29 @@ def listing(paths: Sequence[Path], now: datetime | None = None) -> Listing:
     """List the runs in `paths`, in their order. A run that cannot be read is reported and hides no other."""
     rows: list[RunRow] = []
     problems: list[str] = []
-    for path in paths:
-        try:
-            run = summed_up(path)
-            problems += [f"{run.name}: {text}" for text in run.edited]
-            if lost := readings.lost_history(run):
-                problems.append(f"{run.name} {lost}")
-            rows.append(_row(run, now or datetime.now(UTC)))
-        except RunError as error:
-            problems.append(str(error))
+    texts: dict[str, str] = {}
+
+    def text(kind: str, component: Any) -> str:
+        """Return the text of a component; thousands of runs share a few of them."""
+        key = f"{kind} {component!r}"
+        if key not in texts:
+            texts[key] = component_text(kind, component)
+        return texts[key]
+
+    with collector_paused():
+        for path in paths:
+            try:
+                run = summed_up(path)
+                problems += [f"{run.name}: {edit}" for edit in run.edited]
+                if lost := readings.lost_history(run):
+                    problems.append(f"{run.name} {lost}")
+                rows.append(_row(run, now or datetime.now(UTC), text))
+            except RunError as error:
+                problems.append(str(error))
     return Listing(tuple(rows), tuple(problems))
 
 
-def _row(run: RecordedRun, now: datetime) -> RunRow:
+def _row(run: RecordedRun, now: datetime, text: Callable[[str, Any], str]) -> RunRow:
     best = readings.best_rows(run)
     tests = readings.test_rows(run, "test_at_best")
     task = readings.task(run)
@@ -93,8 +104,8 @@ def _row(run: RecordedRun, now: datetime) -> RunRow:
         epochs_done=readings.epochs_done(run),
         epochs_asked=run.config["epochs"],
         seeds=len(run.seeds),
-        loss=component_text("loss", run.config["loss"]),
-        optimizer=component_text("optimizer", run.config["optimizer"]),
+        loss=text("loss", run.config["loss"]),
+        optimizer=text("optimizer", run.config["optimizer"]),
         learning_rate=run.config["learning_rate"],
         metric=metric,
         value=readings.column(best, metric) if metric else None,
@@ -107,6 +118,8 @@ def _row(run: RecordedRun, now: datetime) -> RunRow:
 
 def _of_one_seed(run: RecordedRun, best: dict[int, Row]) -> dict[int, Row]:
     """Return the rows with the seconds that one seed took, because runs may be sorted by them."""
+    if len(run.seeds) == 1:
+        return best
     its = clock(run)
     if its.at_once in (None, len(run.seeds)):
         return best

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lossrun.analysis import runs
-from lossrun.records import history, ledger, summary
+from lossrun.records import history, ledger, recorded
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -52,9 +52,11 @@ def test_of_a_long_history_the_listing_says_the_same_from_few_rows(make_run, mon
     """The rows are those of `rows` above: every epoch's differs, so a wrong one would show."""
     run = make_run(rows=rows, config={"seeds": [0, 2], "epochs": 40})
     best = {str(seed): {"best_epoch": 2, "test_at_best": {"test_rmse": 0.5}} for seed in (0, 2)}
-    ledger.append(run.path / "ledger.jsonl", "finished", epoch=40, seeds=best)
-    (whole,) = runs.listing([run.path], NOW).rows
-    monkeypatch.setattr(summary, "LONG_HISTORY", 0)
+    mark = history.Written(run.path / "history.jsonl").mark.facts()
+    ledger.append(run.path / "ledger.jsonl", "finished", epoch=40, seeds=best, history=mark)
+    with monkeypatch.context() as thorough:
+        thorough.setattr(runs, "summed_up", recorded.load)
+        (whole,) = runs.listing([run.path], NOW).rows
     monkeypatch.setattr(history, "read", None)  # to read all of it would fail
     (short,) = runs.listing([run.path], NOW).rows
     assert short == whole
@@ -81,15 +83,14 @@ def test_where_few_rows_will_not_do_the_long_history_is_read(make_run, monkeypat
     run = make_run(rows=rows, config={"seeds": [0, 2], "epochs": 40})
     for event, facts in events:
         ledger.append(run.path / "ledger.jsonl", event, **facts)
-    (whole,) = runs.listing([run.path], NOW).rows
-    monkeypatch.setattr(summary, "LONG_HISTORY", 0)
-    assert runs.listing([run.path], NOW).rows == (whole,)
+    found = runs.listing([run.path], NOW)
+    monkeypatch.setattr(runs, "summed_up", recorded.load)
+    assert found == runs.listing([run.path], NOW)
 
 
 def test_a_damaged_long_history_is_told_of(make_run, monkeypatch):
     run = make_run(rows=rows)
     ledger.append(run.path / "ledger.jsonl", "finished", seeds={"0": {"best_epoch": 2}})
-    monkeypatch.setattr(summary, "LONG_HISTORY", 0)
     path = run.path / "history.jsonl"
     path.write_bytes(path.read_bytes().replace(b'{"epoch": 2, ', b'{"epoch": 2, ,'))
     assert "history.jsonl, line 2" in runs.listing([run.path]).problems[0]

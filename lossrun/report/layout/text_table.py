@@ -35,7 +35,7 @@ class Column:
     def width(self) -> int:
         """The width in cells."""
         lines = (line for text in (self.header, *self.cells) for line in text.split("\n"))
-        return max(cell_len(line) for line in lines)
+        return max(_cells(line) for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,37 @@ def _print_block(console: Console, columns: Sequence[Column]) -> None:
     rule = ("─" if is_unicode(console) else "-") * min(sum(widths) + _GAP * (len(widths) - 1), console.width)
     _print_row(console, columns, [Text(column.header) for column in columns], widths, foot=True)
     console.print(Text(rule), soft_wrap=True)
+    plain: list[str] = []  # printed together, because each call of rich takes its time
     for row in range(len(columns[0].cells)):
+        if (line := _plain_line(columns, row, widths)) is not None:
+            plain.append(line)
+            continue
+        _print_together(console, plain)
         cells = [Text(c.cells[row], style="bold" if row in c.emphasis else "") for c in columns]
         _print_row(console, columns, cells, widths)
+    _print_together(console, plain)
+
+
+def _plain_line(columns: Sequence[Column], row: int, widths: Sequence[int]) -> str | None:
+    """Return the only line of a row; None if it has several, or anything in bold."""
+    pieces = []
+    for column, width in zip(columns, widths, strict=True):
+        cell = column.cells[row].rstrip()
+        room = width - _cells(cell)
+        if room < 0 or "\n" in cell or row in column.emphasis:
+            return None
+        pieces.append(" " * room + cell if column.right else cell + " " * room)
+    return (" " * _GAP).join(pieces).rstrip()
+
+
+def _print_together(console: Console, lines: list[str]) -> None:
+    if lines:
+        console.print(Text("\n".join(lines)), soft_wrap=True)
+        lines.clear()
+
+
+def _cells(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)
 
 
 def _print_row(
