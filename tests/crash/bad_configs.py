@@ -108,6 +108,7 @@ TEXT_CASES: dict[str, bytes] = {
     "an HTML page": b"<!DOCTYPE html><html><body>404</body></html>\n",
     "a pickle": b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94.",
 }
+PLACELESS = ()
 OVERRIDES = (
     *("x", "=3", "learning_rate", "learning_rate=[", "learning_rate=x", "loss.delta.x=3", "..=3", ".=1", "a.=1"),
     *("model.hidden[0]=3", "epochs=1e99", f"dataset.samples={HUGE}", "=", "a b=3"),
@@ -140,7 +141,7 @@ def taken(done: Done, folder: Path, known: int, has_place: bool) -> str:
         return f"it took {(done.memory - known) / 2**20:.0f} MiB"
     if any(character in done.err + done.out for character in "\x1b\u202e\x07"):
         return "what is not ours was printed as it is"
-    if has_place and not re.search(r":\d+:\d+: |--set", done.err):
+    if has_place and done.code == 2 and not re.search(r":\d+:\d+: |--set", done.err):
         return f"no line and column: {done.err[:200]}"
     return ""
 
@@ -159,10 +160,10 @@ def cases(folder: Path) -> Iterator[tuple[str, list[str], bool]]:
             number += 1
             lines = [line for line in BASE.splitlines() if not line.startswith(f"{key}:")]
             name = written(number, "\n".join([*lines, f"{key}: {value}", ""]).encode())
-            yield f"{key}: {value}", [name], False
+            yield f"{key}: {value}", [name], True
     for what, content in TEXT_CASES.items():
         number += 1
-        yield what, [written(number, content)], False
+        yield what, [written(number, content)], what not in PLACELESS
     base = written(0, BASE.encode())
     for override in OVERRIDES:
         yield f"--set {override[:60]}", [base, "--set", override], True

@@ -33,17 +33,36 @@ optimizer: adam
 learning_rate: 0.01
 epochs: 2
 """
-RUN_COMMANDS = (
-    ("evaluate", "evil"),
-    ("show", "evil"),
-    ("compare", "evil", "good"),
-    ("resume", "evil", "--set", "epochs=3"),
-    ("plot", "evil"),
-    ("export", "evil", "-o", "exported"),
-    ("predict", "evil", "--input", "table.csv"),
-    ("gc", "--yes"),
-    ("ls",),
-)
+# A loss of one's own. It leaves a mark where somebody has armed it, so that it can be trained with before.
+OWN_LOSS = """\
+from pathlib import Path
+
+if Path("armed").exists():
+    Path("mark").touch()
+
+
+def squares(outputs, targets):
+    return (outputs - targets).square().mean(dim=1)
+"""
+CHANGED_LOSS = f"from pathlib import Path\nPath('mark').touch()\n{OWN_LOSS}"
+
+
+def reading(run: str) -> tuple[tuple[str, ...], ...]:
+    """Return commands on a run that never run its code."""
+    return (("show", run), ("compare", run, "good"), ("plot", run), ("gc", "--yes"), ("ls",))
+
+
+def computing(run: str) -> tuple[tuple[str, ...], ...]:
+    """Return commands that may run its code, if it is the code that the run recorded."""
+    return (
+        ("evaluate", run),
+        ("verify", run),
+        ("export", run, "-o", "exported"),
+        ("predict", run, "--input", "table.csv"),
+    )
+
+
+RUN_COMMANDS = (*computing("evil"), ("resume", "evil", "--set", "epochs=3"), *reading("evil"))
 
 
 class Canary:
@@ -61,7 +80,7 @@ def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
         trained = folder / "trained"
         make_runs(server, trained)
         known = server.run(("ls",), trained).memory
-        attacks = [*files_of_a_run(folder), *data_files(folder), *names()]
+        attacks = [*files_of_a_run(folder), *data_files(folder), *names(), *foreign_code()]
         cases = [(what, place, content, command) for what, place, content, commands in attacks for command in commands]
         for what, place, content, command in share_of(cases, share, seed):
             tried = folder / "tried"
@@ -98,6 +117,9 @@ def make_runs(server: Forks, folder: Path) -> None:
     for name, rate in (("good", "0.01"), ("evil", "0.02")):
         done = server.run(("train", "config.yaml", "--name", name, "--set", f"learning_rate={rate}"), folder)
         assert done.code == 0, done.err
+    (folder / "own_loss.py").write_text(OWN_LOSS)
+    done = server.run(("train", "config.yaml", "--name", "foreign", "--set", "loss=own_loss:squares"), folder)
+    assert done.code == 0, done.err
 
 
 Found = tuple[str, str, bytes | Callable[[Path], object], tuple[tuple[str, ...], ...]]
@@ -193,6 +215,29 @@ def data_files(folder: Path) -> Iterator[Found]:
             bomb,
             ((command, "config.yaml", "--set", f"dataset={npz % 'evil.npz'}"),),
         )
+
+
+def foreign_code() -> Iterator[Found]:
+    """Yield ways in which code of a run may be another than it was trained with, or do harm from the beginning."""
+
+    def change_original(path: Path) -> None:
+        path.write_text(CHANGED_LOSS)
+
+    def change_copy(path: Path) -> None:
+        (copy,) = path.parent.glob("runs/*-foreign/source/own_loss.py")
+        copy.write_text(CHANGED_LOSS)
+
+    def change_both(path: Path) -> None:
+        change_original(path)
+        change_copy(path)
+
+    resume = ("resume", "foreign", "--set", "epochs=3")
+    every = (*computing("foreign"), *reading("foreign"), ("rm", "foreign", "--yes"))
+    yield "code that does harm", "armed", b"", (*reading("foreign"), ("rm", "foreign", "--yes"))
+    yield "the run's copy of its code changed, and the code gone", "own_loss.py", change_copy, (*every, resume)
+    # Where a run was started, `resume` takes the code as it is now, and says so: it is the user's own.
+    yield "the code changed", "own_loss.py", change_original, every
+    yield "the code and its copy changed", "own_loss.py", change_both, every
 
 
 def names() -> Iterator[Found]:

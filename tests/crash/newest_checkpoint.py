@@ -9,7 +9,7 @@ from lossrun.errors import CheckpointError
 from lossrun.records import checkpoints
 from lossrun.records.run_directory import RunDirectory
 from tests.crash.outcomes import Outcome, share_of
-from tests.training.conftest import Laboratory, newest
+from tests.training.conftest import Laboratory
 from tests.training.test_resume import EVERYTHING
 
 STOPPED_AT, BEFORE = 40, 35  # checkpoints every seven steps
@@ -44,8 +44,16 @@ def previous_used(laboratory: Laboratory, run: RunDirectory) -> str:
         return f"{type(error).__name__}: {error}"
     if not told:
         return "nothing was said"
-    at = newest(run).metadata["step"]
+    at = next(filter(None, map(readable_step, checkpoints.candidates(run.checkpoints))), None)
     return "" if at == BEFORE else f"resumed at step {at}, not {BEFORE}"
+
+
+def readable_step(path: Path) -> int | None:
+    """Return the step of a checkpoint; None for what stays because it is none, such as a folder."""
+    try:
+        return int(checkpoints.read(path).metadata["step"])
+    except CheckpointError:
+        return None
 
 
 def damages(
