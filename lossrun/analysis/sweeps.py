@@ -77,6 +77,7 @@ class TuningResult:
         validation: The number of validation samples, the smallest where runs have different ones; None if not known.
         repeats: How many times each pair was tuned, each time with seeds of its own.
         adaptive: Whether values were drawn where earlier ones did well, so that they are no independent draws.
+        rounds: The epochs of each round of halving, the shortest first; () without halving.
     """
 
     metric: str
@@ -86,6 +87,7 @@ class TuningResult:
     validation: int | None = None
     repeats: int = 1
     adaptive: bool = False
+    rounds: tuple[int, ...] = ()
 
 
 def words(changes: Mapping[str, Any]) -> str:
@@ -128,16 +130,23 @@ def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
         trial = _trial(cell, run, metric, failed=cell.directory in failed)
         pairs.setdefault(_key(cell.pair), []).append(trial)
     scored = []
-    rounds = (facts.get("halving") or {}).get("epochs")
+    rounds = tuple((facts.get("halving") or {}).get("epochs", ()))
     for key, every in pairs.items():
-        trials = every if rounds is None else _longest(every, rounds[-1])
+        trials = _longest(every, rounds[-1]) if rounds else every
         if final:
             choices = _recorded_choices(trials, final.get(key, []), repeats)
         else:
             choices = choices_of(trials, direction, repetitions(every, repeats))
         scored.append(replace(_tuned(trials, direction, choices), every=tuple(every)))
     return TuningResult(
-        metric, direction, bool(final), tuple(scored), min(samples, default=None), repeats, bool(facts.get("sampler"))
+        metric,
+        direction,
+        bool(final),
+        tuple(scored),
+        min(samples, default=None),
+        repeats,
+        bool(facts.get("sampler")),
+        rounds,
     )
 
 

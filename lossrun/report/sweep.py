@@ -128,7 +128,8 @@ def print_sweep(console: Console, result: SweepResult, *, everything: bool = Tru
     for cell, why in result.failed.items():
         note(console, f"{cell} failed: {why}")
     if result.unfinished:
-        note(console, f"{result.unfinished} of {result.cells} cells are not finished")
+        are = "is" if result.unfinished == 1 else "are"
+        note(console, f"{result.unfinished} of {result.cells} cells {are} not finished")
 
 
 def _print_tuning(
@@ -137,7 +138,7 @@ def _print_tuning(
     """Print how each pair was tuned; without the table if there are names for the legend of many curves."""
     if names is None:
         print_table(console, tuning_table(tuning, sign))
-        if everything and (curve := curve_table(tuning)):
+        if everything and (curve := curve_table(tuning, sign)):
             print_line(console, "")
             print_table(console, curve)
     for text in tuning_notes(tuning):
@@ -145,8 +146,8 @@ def _print_tuning(
     _print_plots(console, tuning, names)
     if names is not None:
         note(console, "--all shows how each pair was tuned, its tuning curve, and the intervals")
-    elif not everything and curve_table(tuning):
-        note(console, "--all shows the tuning curve: what the best of so many values can be expected to reach")
+    elif not everything and curve_table(tuning, sign):
+        note(console, "--all shows what the best of so many values can be expected to reach")
 
 
 def print_tuning_plots(console: Console, parts: Mapping[str, TuningResult]) -> None:

@@ -213,7 +213,9 @@ def tuning_metric(space: Space, experiment: Experiment) -> tuple[str, str]:
     known = columns(facts, config)
     usual = [f"val_{name}" for name in PRIMARY_METRICS[facts.task]]
     name = next((one for one in usual if one in known), "val_loss") if asked is None else meant(asked, known, "val_")
-    changing = [key for key in space.tuned if key.partition(".")[0] == "loss"]
+    several = [one.key for one in space.alternatives if len(one.values) > 1]
+    keys = [*several, *(span.key for span in space.spans)]
+    changing = [key for key in keys if key.partition(".")[0] == "loss"]
     if name == "val_loss" and changing:
         return (
             name,

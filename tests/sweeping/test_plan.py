@@ -49,6 +49,7 @@ def test_the_metric_that_tunes_is_known_before_anything_is_trained(
             {"loss.delta": {"range": [0.5, 2], "points": 3}, "tune": "val_loss"},
             "val_loss means something else for each loss.delta",
         ),
+        ({}, {**RATES, "loss": ["mse", "mae"], "tune": "val_loss"}, "val_loss means something else for each loss"),
         (
             {"dataset": {"name": "synthetic_regression", "samples": 60, "validation": 0}},
             RATES,

@@ -6,7 +6,8 @@ from typing import Final
 
 from lossrun.analysis.sensitivity import HeatMap
 from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, epochs_to, saved_share, target_of, words
-from lossrun.analysis.tuning_curve import TuningPoint, tuning_curve
+from lossrun.analysis.tuning_course import CoursePoint, by_rounds, by_tries
+from lossrun.analysis.tuning_curve import LEAST, TuningPoint, tuning_curve
 from lossrun.report.comparison.compare_tables import BETTER, marked_cells
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable
@@ -90,24 +91,75 @@ def _pair_name(pair: PairTuning) -> str:
     return words(pair.pair) or "base config"
 
 
-def curve_table(tuning: TuningResult) -> TextTable | None:
-    """Make a table of the tuning curve: what the best of so many tries reaches, with its band; None for few values, and
-    for draws that depend on each other or were not trained to the end."""
-    if tuning.adaptive or any(trial.left_behind for pair in tuning.pairs for trial in pair.trials):
-        return None
+def curve_table(tuning: TuningResult, sign: str) -> TextTable | None:
+    """Make a table of what can be expected from so much tuning; None for few values.
+
+    For values of a grid and for random draws, that is the tuning curve with its band. For draws that depend on each
+    other and for rounds of halving, it is what was found.
+    """
+    if tuning.rounds:
+        return _rounds_table(tuning, sign)
+    if tuning.adaptive:
+        return _tries_table(tuning, sign)
     curves = [tuning_curve(pair, tuning.goal) for pair in tuning.pairs]
-    most = max(map(len, curves))
-    if not most:
+    tries = _powers(max(map(len, curves)))
+    if not tries:
         return None
-    tries = sorted({*(2**power for power in range(most.bit_length())), most} - {0})
-    columns = [
-        Column(f"{count} {'try' if count == 1 else 'tries'}", tuple(_point(curve, count) for curve in curves))
-        for count in tries
-        if count <= most
-    ]
+    columns = [Column(_tries(count), tuple(_point(curve, count) for curve in curves)) for count in tries]
     title = f"Tuning curve: {tuning.metric} to expect from the best of so many tries, with a 95 % band"
     told = "median; the band holds for all numbers of tries together; ?: so few values do not bound it"
+    return _by_pair(title, tuning, columns, told)
+
+
+def _tries_table(tuning: TuningResult, sign: str) -> TextTable | None:
+    courses = [by_tries(pair, tuning.goal) for pair in tuning.pairs]
+    tries = _powers(max(map(len, courses)))
+    if not tries or tries[-1] < LEAST:
+        return None
+    columns = [Column(_tries(count), tuple(_found(one, count - 1, sign) for one in courses)) for count in tries]
+    title = f"Tuning course: the best {tuning.metric} after so many tries, in the order in which values were drawn"
+    told = (
+        f"{sign}: over the tuning seeds; no band, because later values were drawn where earlier ones did well: another "
+        "seed of the sampler would draw others"
+    )
+    return _by_pair(title, tuning, columns, told)
+
+
+def _rounds_table(tuning: TuningResult, sign: str) -> TextTable | None:
+    courses = [by_rounds(pair, tuning.goal, tuning.rounds) for pair in tuning.pairs]
+    most = max(courses, key=len)
+    if len(most) < 2:
+        return None
+    columns = [
+        Column(
+            f"{point.effort:,} epochs:\n{point.values} for {point.epochs}",
+            tuple(_found(one, number, sign) for one in courses),
+        )
+        for number, point in enumerate(most)
+    ]
+    title = f"Tuning course: the best {tuning.metric} of each round of halving, by the epochs spent so far"
+    told = (
+        f"epochs of all values and tuning seeds of a pair; 9 for 3: 9 values, 3 epochs each; {sign}: over the tuning "
+        "seeds; no band, because each round trains the best of the one before"
+    )
+    return _by_pair(title, tuning, columns, told)
+
+
+def _found(course: Sequence[CoursePoint], place: int, sign: str) -> str:
+    return format_spread(course[place].score, sign) if place < len(course) else "-"
+
+
+def _by_pair(title: str, tuning: TuningResult, columns: Sequence[Column], told: str) -> TextTable:
     return TextTable(title, Column("pair", tuple(map(_pair_name, tuning.pairs)), right=False), tuple(columns), told)
+
+
+def _powers(most: int) -> list[int]:
+    """1, 2, 4 ... and the last one."""
+    return sorted({*(2**power for power in range(most.bit_length())), most} - {0})
+
+
+def _tries(count: int) -> str:
+    return f"{count} {'try' if count == 1 else 'tries'}"
 
 
 def _point(curve: Sequence[TuningPoint], tries: int) -> str:
@@ -128,7 +180,8 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
         f"the best {key} of {', '.join(names)} is the smallest or largest one tried; a wider range may do better"
         for key, names in edges.items()
     ]
-    if tuning.validation is not None and tuning.validation < FEW_SAMPLES and tuning.repeats == 1:
+    some = any(pair.chosen is not None for pair in tuning.pairs)
+    if some and tuning.validation is not None and tuning.validation < FEW_SAMPLES and tuning.repeats == 1:
         texts.append(
             f"{tuning.validation} validation samples chose these values; another tuning may choose otherwise, and the "
             f"verdicts are about these ones (from {FEW_SAMPLES:,} samples on, chance matters little)"

@@ -28,15 +28,21 @@ def tuning_section(tuning: TuningResult) -> list[Markup | None]:
     found, map_ = sensitivity(tuning), heat_map(tuning)
     figures = [_figure(found) if found else None, _heat_map(map_) if map_ else None]
     panels = element("div", *figures, class_="panels") if any(figures) else None
-    curve = curve_table(tuning)
-    told = "The values tried count as random draws; evenly spaced ones vary less, so the band is rather too wide."
+    curve = curve_table(tuning, "±")
+    told = ""
+    if not (tuning.adaptive or tuning.rounds):
+        told = ". The values tried count as random draws; evenly spaced ones vary less, so the band is rather too wide"
     return [
         element("p", text),
         panels,
         _table(tuning_table(tuning, "±")),
         notes(tuning_notes(tuning), "hint"),
         *(
-            [element("h3", curve.title), _table(curve), element("p", f"{curve.note}. {told}", class_="note")]
+            [
+                element("h3", curve.title),
+                _table(curve),
+                element("p", f"{curve.note}{told}.", class_="note"),
+            ]
             if curve
             else []
         ),

@@ -1,0 +1,64 @@
+"""What tuning had found after so much effort, where its values are no independent draws.
+
+TPE draws values where earlier ones did well, and halving trains the best ones again for longer. So the tuning curve
+(`tuning_curve.py`), which says what other draws would have reached, has no meaning there, and neither has its band:
+the sampler makes a single course, and with another seed it would make another one. What can be said is what was found,
+and how much the scores differ between the tuning seeds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lossrun.analysis.sweeps import PairTuning, Trial, best_trial
+from lossrun.analysis.values.metric_names import Goal
+from lossrun.analysis.values.readings import Spread
+
+
+@dataclass(frozen=True, slots=True)
+class CoursePoint:
+    """The best score that a pair had reached.
+
+    Attributes:
+        effort: The values tried so far, or the epochs of all values and seeds so far.
+        score: Over the tuning seeds; None while every value has diverged or failed.
+        values: How many values have been tried so far, or were trained in this round.
+        epochs: For how many epochs each of them was trained.
+    """
+
+    effort: int
+    score: Spread | None
+    values: int
+    epochs: int
+
+
+def by_tries(pair: PairTuning, goal: Goal) -> tuple[CoursePoint, ...]:
+    """Return a point for each value, in the order in which they were drawn, up to the first that has not ended."""
+    points: list[CoursePoint] = []
+    for count, trial in enumerate(pair.trials, 1):
+        if not trial.ended:
+            break
+        points.append(_point(count, pair.trials[:count], goal))
+    return tuple(points)
+
+
+def by_rounds(pair: PairTuning, goal: Goal, rounds: Sequence[int]) -> tuple[CoursePoint, ...]:
+    """Return a point for each of the `rounds` of halving, which are given by their lengths in epochs.
+
+    The effort is what was planned up to the end of the round.
+
+    A score is that of the round's own trainings, which are longer than those of the round before.
+    """
+    points: list[CoursePoint] = []
+    spent = 0
+    for epochs in rounds:
+        trials = [trial for trial in pair.every if trial.cell.config["epochs"] == epochs]
+        if not trials or not all(trial.ended for trial in trials):
+            break
+        spent += sum(epochs * len(trial.cell.config["seeds"]) for trial in trials)
+        points.append(_point(spent, trials, goal))
+    return tuple(points)
+
+
+def _point(effort: int, trials: Sequence[Trial], goal: Goal) -> CoursePoint:
+    best = best_trial(trials, goal)
+    return CoursePoint(effort, None if best is None else best.score, len(trials), trials[-1].cell.config["epochs"])
