@@ -7,7 +7,7 @@ import typer
 
 from lossrun.arguments import Format, Grouped, Labels, Population, RequiredVerdict, RunNames, RunsDir, Tags
 from lossrun.commands.run_lookup import loaded_runs, meant_alone
-from lossrun.shell import DEFAULT_RUNS, command, run_word
+from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,14 +142,36 @@ def compare(
         result = result_of(SweepDirectory(sweep))
         plain = format_ is Format.table and at == "best"
         if plain and not any((per_seed, only_table, metric, target, margin, curves, require, plan, over, by)):
+            if html is not None and len(result.labels) < 2:
+                raise UsageError(_nothing_to_compare(sweep, result))
             _show_sweep(result, html, everything=everything)
             return
+        if len(result.labels) < 2:
+            raise UsageError(_nothing_to_compare(sweep, result))
         if len(result.boards) > 1 and by is None:
-            raise UsageError(
-                f"{sweep.name} has final runs on {len(result.boards)} datasets, which are never compared with each "
-                f"other; name runs with the same data, such as "
-                f"`{command('compare', *(run_word(run.path) for run in result.boards[0].runs))}`"
-            )
+            if format_ not in (Format.json, Format.csv) or any((require, plan, html, label)):
+                raise UsageError(
+                    f"{sweep.name} has final runs on {len(result.boards)} datasets, which are never compared with each "
+                    f"other; --format json and csv list them all, or name runs with the same data, such as "
+                    f"`{command('compare', *(run_word(run.path) for run in result.boards[0].runs))}`"
+                )
+            from lossrun.report.comparison.formats import written_by_dataset
+
+            parts = {
+                board.about: compared(
+                    board.runs,
+                    metric,
+                    at=moment,
+                    margin=margin,
+                    target=target,
+                    over=over.value if over else None,
+                    label=board.labels,
+                )
+                for board in result.boards
+                if len(board.labels) > 1
+            }
+            typer.echo(written_by_dataset(parts, format_.value, per_seed=per_seed), nl=False)
+            return
         loaded, tuning = list(result.final), result.tuning
         label = label if label or by else list(result.labels)
     else:
@@ -180,6 +202,13 @@ def compare(
     _print(comparison, format_, curves=curves, per_seed=per_seed, only_table=only_table, everything=everything)
     if require is not None:
         enforce(comparison, require.value)
+
+
+def _nothing_to_compare(sweep: Path, result: "SweepResult") -> str:
+    if result.labels:
+        return f"{sweep.name} has a single final run; `{run_command('show', result.final[0].path)}` shows it"
+    further = f"; `{run_command('resume', sweep)}` continues it" if result.unfinished else ""
+    return f"{sweep.name} has no final run that has ended{further}"
 
 
 def _across_datasets(
@@ -216,7 +245,6 @@ def _show_sweep(result: "SweepResult", html: Path | None, *, everything: bool) -
     print_sweep(stdout(), result, everything=everything)
     if html is None:
         return
-    from lossrun.analysis.given_runs import check_at_least_two
     from lossrun.analysis.report_data import report_data
     from lossrun.report.html.page import save_page
 
@@ -225,8 +253,6 @@ def _show_sweep(result: "SweepResult", html: Path | None, *, everything: bool) -
         for board in result.boards
         if board.comparison is not None
     ]
-    if not parts:
-        check_at_least_two(len(result.labels), DEFAULT_RUNS)
     save_page(parts, html)
     note(stderr(), f"{html} written")
 

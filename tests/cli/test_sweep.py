@@ -189,7 +189,17 @@ def test_different_datasets_are_never_compared(lossrun: Run, tmp_path: Path) -> 
         assert f">On dataset.kind={kind}</h1>" in page
     assert page.count('class="heat"') == page.count("Best val_rmse in tuning, by loss and optimizer") == 2
     assert page.count("<h2") == page.count('id="verdicts') / 2 * len(set(re.findall(r'<h2 id="([a-z]+)-', page)))
-    refused = lossrun("compare", "last", "--format", "json")
+    listed = list(csv.DictReader(io.StringIO(lossrun("compare", "last", "--format", "csv").out)))
+    found = json.loads(lossrun("compare", "last", "--format", "json").out)
+    assert [part["dataset"] for part in found] == list(dict.fromkeys(row["dataset"] for row in listed))
+    for part in found:
+        assert part["comparable"]
+        of = {row["label"] for row in listed if row["dataset"] == part["dataset"]}
+        assert of == {run["label"] for run in part["runs"]}
+        assert all(part["dataset"] in label for label in of)
+    each = list(csv.DictReader(io.StringIO(lossrun("compare", "last", "--format", "csv", "--per-seed").out)))
+    assert {row["dataset"] for row in each} == {"dataset.kind=linear", "dataset.kind=friedman1"}
+    refused = lossrun("compare", "last", "--format", "md")
     assert refused.code == 2
     again = re.search(r"`lossrun (compare .*)`", refused.err)
     assert again

@@ -38,6 +38,25 @@ def written(comparison: ComparedRuns, format_: str, *, curves: bool, per_seed: b
     return (to_json if format_ == "json" else to_csv)(comparison)
 
 
+def written_by_dataset(comparisons: Mapping[str, ComparedRuns], format_: str, *, per_seed: bool) -> str:
+    """Write the comparisons on several datasets as one list, in which `dataset` says which one.
+
+    Args:
+        comparisons: {dataset: the comparison of the runs on it}.
+        format_: `json` or `csv`.
+        per_seed: Whether to write only each seed's values, one in a row.
+    """
+    if format_ == "csv":
+        header = PER_SEED_HEADER if per_seed else CSV_HEADER
+        rows = _per_seed_csv_rows if per_seed else _csv_rows
+        return _csv(("dataset", *header), ((name, *row) for name, one in comparisons.items() for row in rows(one)))
+    found: list[dict[str, Any]] = []
+    for name, one in comparisons.items():
+        parts = _per_seed_records(one) if per_seed else [plain_data(one)]
+        found += [{"dataset": name, **part} for part in parts]
+    return strict_json.dumps(found, indent=2) + "\n"
+
+
 def written_blocks(blocks: Sequence[TextTable | Sequence[str]], format_: str) -> str:
     """Write tables and lists of sentences as a document: `md` or `latex`."""
     return latex(blocks) if format_ == "latex" else "\n".join(map(_markdown_block, blocks))
@@ -90,13 +109,12 @@ def to_latex(comparison: ComparedRuns, *, curves: bool = True, only_table: bool 
 
 def per_seed_json(comparison: ComparedRuns) -> str:
     """Write tidy data: a list of records with run, seed, metric, value, and label."""
-    rows = [dict(zip(PER_SEED_HEADER, row, strict=True)) for row in per_seed_rows(comparison)]
-    return strict_json.dumps(rows, indent=2) + "\n"
+    return strict_json.dumps(_per_seed_records(comparison), indent=2) + "\n"
 
 
 def per_seed_csv(comparison: ComparedRuns) -> str:
     """Write tidy data: one record in a line."""
-    return _csv(PER_SEED_HEADER, ((*row[:3], repr(row[3]), row[4]) for row in per_seed_rows(comparison)))
+    return _csv(PER_SEED_HEADER, _per_seed_csv_rows(comparison))
 
 
 def per_seed_markdown(comparison: ComparedRuns) -> str:
@@ -107,6 +125,14 @@ def per_seed_markdown(comparison: ComparedRuns) -> str:
 def per_seed_latex(comparison: ComparedRuns) -> str:
     """Write tidy data as a LaTeX table, rounded, below the legend."""
     return latex((runs_table(comparison), per_seed_table(comparison)))
+
+
+def _per_seed_records(comparison: ComparedRuns) -> list[dict[str, Any]]:
+    return [dict(zip(PER_SEED_HEADER, row, strict=True)) for row in per_seed_rows(comparison)]
+
+
+def _per_seed_csv_rows(comparison: ComparedRuns) -> Iterator[tuple[object, ...]]:
+    return ((*row[:3], repr(row[3]), row[4]) for row in per_seed_rows(comparison))
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
