@@ -1,3 +1,6 @@
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -5,6 +8,7 @@ from typing import Any
 import pytest
 
 from lossrun.config import SourcedConfig, from_mapping, read
+from lossrun.records.sweep_directory import SweepDirectory
 
 BASE: dict[str, Any] = {
     "dataset": {"name": "synthetic_regression", "samples": 60, "features": 3},
@@ -15,6 +19,33 @@ BASE: dict[str, Any] = {
     "epochs": 3,
     "checkpoint": "100 epochs",
 }
+
+
+# Ends by SIGKILL once so many cells have ended, which are trained in this process.
+KILLED = """
+import os, signal, sys
+from itertools import count
+from pathlib import Path
+from lossrun.records.sweep_directory import SweepDirectory
+from lossrun.sweeping.course import run_sweep
+from tests.crash import inline_pool
+
+inline_pool.install()
+ended = count(1)
+sweep, folder = map(Path, sys.argv[1:3])
+
+def told(cell, ending):
+    if next(ended) == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+run_sweep(SweepDirectory(sweep), data_dir=folder, jobs=1, told=told)
+"""
+
+
+def killed(sweep: SweepDirectory, folder: Path, cells: int) -> None:
+    """Run a sweep until so many cells have ended, and SIGKILL it then."""
+    program = [sys.executable, "-c", KILLED, str(sweep.path), str(folder), str(cells)]
+    assert subprocess.run(program, check=False).returncode == -signal.SIGKILL
 
 
 @pytest.fixture

@@ -8,15 +8,17 @@ import pytest
 
 from lossrun.analysis.sweep_result import result_of
 from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, saved_share, tuning_of
-from lossrun.config import SourcedConfig
+from lossrun.config import SourcedConfig, from_mapping
 from lossrun.errors import ConfigError
 from lossrun.records import ledger
 from lossrun.records.recorded import load
-from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, create, read_plan
+from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_plan
 from lossrun.sweeping.block import read_space
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.halving import Halving, halved_cells
-from lossrun.sweeping.plan import halving_epochs, plan_sweep
+from lossrun.sweeping.plan import halving_epochs
+from tests.sweeping.conftest import BASE, killed
+from tests.sweeping.test_course import losses, made
 
 pytestmark = pytest.mark.slow
 RATES = {"log_range": [1e-4, 1e4], "points": 9}  # the largest ones diverge
@@ -31,16 +33,8 @@ def test_each_round_is_longer_by_the_factor(factor: int, epochs: int, rounds: li
     assert halving_epochs(factor, epochs) == rounds
 
 
-def made(reading: SourcedConfig, runs_dir: Path) -> SweepDirectory:
-    planned = plan_sweep(reading, [], runs_dir, runs_dir)
-    return create(runs_dir, planned.name, planned.config, planned.cells, planned.facts)
-
-
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> SweepDirectory:
-    from lossrun.config import from_mapping
-    from tests.sweeping.conftest import BASE
-
     folder = tmp_path_factory.mktemp("halving")
     sweep = made(from_mapping({**BASE, "epochs": 9, "lint": "warn", "sweep": BLOCK}, folder), folder)
     run_sweep(sweep, data_dir=folder, jobs=2)
@@ -70,6 +64,17 @@ def test_the_best_third_of_each_pair_goes_on(swept: SweepDirectory) -> None:
     assert {cell.config["epochs"] for cell in final} == {9}
     events = [event["event"] for event in ledger.read(swept.ledger_path)]
     assert events == ["started", "halved", "halved", "tuned", "finished"]
+
+
+def test_a_kill_between_two_rounds_changes_nothing(swept: SweepDirectory, tmp_path: Path) -> None:
+    """When the first cells of the second round have ended: 18 of the first one have before."""
+    reading = from_mapping({**BASE, "epochs": 9, "lint": "warn", "sweep": BLOCK}, tmp_path)
+    sweep = made(reading, tmp_path)
+    killed(sweep, tmp_path, 19)
+    assert [event["event"] for event in ledger.read(sweep.ledger_path)] == ["started", "halved"]
+    run_sweep(sweep, data_dir=tmp_path, jobs=1)
+    assert read_plan(sweep) == read_plan(swept)
+    assert losses(sweep) == losses(swept)
 
 
 def test_what_was_stopped_is_kept_and_counted(swept: SweepDirectory) -> None:

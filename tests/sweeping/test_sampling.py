@@ -10,12 +10,14 @@ from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult
 from lossrun.analysis.values.readings import spread
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
-from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, create, read_plan
+from lossrun.records import ledger
+from lossrun.records.sweep_directory import PlannedCell, read_plan
 from lossrun.sweeping.block import read_space
 from lossrun.sweeping.course import run_sweep
-from lossrun.sweeping.plan import plan_sweep
 from lossrun.sweeping.sampling import AT_A_TIME, Sampling, sampled_cells
 from lossrun.sweeping.space import FIRST_DRAWS
+from tests.sweeping.conftest import killed
+from tests.sweeping.test_course import losses, made
 
 pytest.importorskip("optuna")
 pytestmark = pytest.mark.slow
@@ -60,25 +62,21 @@ def test_no_pair_gets_more_than_its_samples() -> None:
     assert sampled_cells(Sampling(12, 3, SAMPLING.spans), *tuned(RATES, best=0.01)) == []
 
 
-def made(reading: SourcedConfig, runs_dir: Path) -> SweepDirectory:
-    planned = plan_sweep(reading, [], runs_dir, runs_dir)
-    return create(runs_dir, planned.name, planned.config, planned.cells, planned.facts)
-
-
-def test_a_sweep_draws_as_many_values_for_each_pair_and_the_same_ones_again(
+def test_a_sweep_draws_as_many_values_for_each_pair_and_the_same_ones_after_a_kill(
     with_block: Callable[..., SourcedConfig], tmp_path: Path
 ) -> None:
     block = {"loss": ["mse", "mae"], "learning_rate": SPAN, "samples": 11, "sampler": "tpe", "tune": {"seeds": 1}}
-    plans = []
-    for folder in (tmp_path / "a", tmp_path / "b"):
-        sweep = made(with_block(block, epochs=1), folder)
-        first = len(read_plan(sweep))
+    whole, stopped = (made(with_block(block, epochs=1), tmp_path / name) for name in ("whole", "stopped"))
+    for sweep in (whole, stopped):
+        assert len(read_plan(sweep)) == 2 * FIRST_DRAWS
+        if sweep is stopped:
+            killed(sweep, tmp_path, 2 * FIRST_DRAWS + 1)  # when the first of what was proposed has ended
+            assert [event["event"] for event in ledger.read(sweep.ledger_path)] == ["started", "sampled"]
         run_sweep(sweep, data_dir=tmp_path, jobs=1)
-        plans.append(read_plan(sweep))
-        assert first == 2 * FIRST_DRAWS
-    tuning = [cell for cell in plans[0] if cell.phase == "tune"]
+    tuning = [cell for cell in read_plan(whole) if cell.phase == "tune"]
     assert [sum(cell.pair["loss"] == loss for cell in tuning) for loss in ("mse", "mae")] == [11, 11]
-    assert plans[0] == plans[1]
+    assert read_plan(whole) == read_plan(stopped)
+    assert losses(whole) == losses(stopped)
 
 
 @pytest.mark.parametrize(
