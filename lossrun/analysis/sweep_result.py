@@ -28,7 +28,7 @@ from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import Spread
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_plan
+from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, divided, read_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class SweepResult:
         boards: One for each set of held-out data; more than one only where datasets are alternatives.
         unfinished: The number of cells in which something is left to train, of all `cells` that are planned.
         failed: {cell that failed by itself: why}.
+        divided: {stack whose cells were trained alone: why}.
     """
 
     name: str
@@ -73,6 +74,7 @@ class SweepResult:
     unfinished: int
     cells: int
     failed: Mapping[str, str]
+    divided: Mapping[str, str]
 
     @property
     def final(self) -> tuple[RecordedRun, ...]:
@@ -105,7 +107,7 @@ def result_of(sweep: SweepDirectory) -> SweepResult:
     by_data = groupby(sorted(ended, key=lambda pair: order.index(_held_out(pair[1]))), lambda pair: _held_out(pair[1]))
     left = sum(cell.directory not in failed and not has_ended(sweep, cell) for cell in plan)
     boards = tuple(_board(list(members), tuning) for _, members in by_data)
-    return SweepResult(sweep.name, tuning, boards, left, len(plan), failed)
+    return SweepResult(sweep.name, tuning, boards, left, len(plan), failed, divided(sweep))
 
 
 def _held_out(run: RecordedRun) -> str:

@@ -35,7 +35,7 @@ def sweep(
         runs_dir: The folder that the sweep's directory is made in.
         data_dir: The folder of the datasets.
         jobs: Worker processes of one thread each; None for one per core.
-        ray: The address of a Ray cluster to train on, or `"auto"`; `runs_dir` must be a folder that all nodes share.
+        ray: The address of a Ray cluster to train on, or `"auto"`; `runs_dir` is best a folder that all nodes share.
         cpus: CPUs, and so threads, for each task of Ray.
         gpus: GPUs for each task of Ray.
 

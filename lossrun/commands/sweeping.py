@@ -53,7 +53,7 @@ RayOption = Annotated[
     typer.Option(
         "--ray",
         metavar="ADDRESS",
-        help="Train the cells on a Ray cluster: auto, or the address of its head; --runs-dir must be a folder that all "
+        help="Train the cells on a Ray cluster: auto, or the address of its head; --runs-dir is best a folder that all "
         "nodes share.",
         show_default="this machine",
     ),

@@ -127,6 +127,8 @@ def print_sweep(console: Console, result: SweepResult, *, everything: bool = Tru
         print_line(console, text)
     for cell, why in result.failed.items():
         note(console, f"{cell} failed: {why}")
+    for stack, why in result.divided.items():
+        note(console, f"{stack} and the cells computed with it were trained one by one: {why}")
     if result.unfinished:
         are = "is" if result.unfinished == 1 else "are"
         note(console, f"{result.unfinished} of {result.cells} cells {are} not finished")

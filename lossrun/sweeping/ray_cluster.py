@@ -1,8 +1,8 @@
 """The stacks of a sweep as tasks of a Ray cluster: `lossrun sweep CONFIG --ray auto`.
 
-A task trains one stack from what is on the disk of it, so it can be run again at any time, on any node that sees the
-folder of the runs. When a node is lost, Ray runs its tasks again elsewhere; a process that was only cut off still holds
-the locks of its runs, and the new one waits for it.
+A task trains one stack from what is on the disk of it, so it can be run again at any time, on any node. When a node is
+lost, Ray runs its tasks again elsewhere; a process that was only cut off still holds the locks of its runs, and the new
+one waits for it. A node that does not see the folder of the runs begins anew, and sends back what has ended.
 """
 
 import logging
@@ -19,8 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from lossrun.errors import UsageError
+from lossrun.errors import RunError, UsageError
 from lossrun.records.sweep_directory import PlannedCell
+from lossrun.sweeping.carrying import Carried, received, trained_elsewhere
 from lossrun.sweeping.worker import Ended, train_stack
 
 # A stack whose node or process was lost so often is taken to be the cause.
@@ -81,7 +82,7 @@ class Tasks:
         reference = self.remote.remote(self.threads, sweep, list(stack), config_dir, data_dir)
         self.references.append(reference)
         told: Future[dict[str, Ended]] = Future()
-        reference.future().add_done_callback(partial(_tell, told, stack))
+        reference.future().add_done_callback(partial(_tell, told, sweep, stack))
         return told
 
     def stop(self) -> None:
@@ -157,25 +158,26 @@ def _refuse_too_much(there: dict[str, float], address: str, cpus: float, gpus: f
             raise UsageError(f"{option} {wanted:g}: the cluster at {address} has {there.get(kind, 0):g} {kind}s now")
 
 
-def train_on_node(
-    threads: int, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
-) -> dict[str, Ended]:
-    """What a task does on its node."""
-    if not sweep.is_dir():
-        problem = f"{sweep} is not there on {socket.gethostname()}; --ray needs a --runs-dir that all nodes share"
-        return {cell.directory: Ended("blocked", problem) for cell in stack}
+def train_on_node(threads: int, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> Carried:
+    """What a task does on its node: how each cell ended, with the runs themselves where the sweep is not seen."""
     import torch
 
     torch.set_num_threads(threads)
-    return train_stack(sweep, stack, config_dir, data_dir)
+    if not sweep.is_dir():
+        return trained_elsewhere(sweep.name, stack, config_dir, data_dir)
+    return Carried(train_stack(sweep, stack, config_dir, data_dir), b"")
 
 
-def _tell(told: "Future[dict[str, Ended]]", stack: Sequence[PlannedCell], future: "Future[dict[str, Ended]]") -> None:
+def _tell(
+    told: "Future[dict[str, Ended]]", sweep: Path, stack: Sequence[PlannedCell], future: "Future[Carried]"
+) -> None:
     """Hand on how a task ended; what Ray raises is an ending, too."""
     from ray.exceptions import RayError, TaskCancelledError
 
     try:
-        told.set_result(future.result())
+        told.set_result(received(sweep, stack, future.result()))
+    except RunError as error:
+        told.set_result({cell.directory: Ended("blocked", "\n".join(error.problems)) for cell in stack})
     except TaskCancelledError:
         told.set_result({cell.directory: Ended("stopped") for cell in stack})
     except RayError as error:

@@ -4,13 +4,13 @@ import socket
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lossrun import train
 from lossrun.errors import UsageError
-from lossrun.records.sweep_directory import PlannedCell
-from lossrun.sweeping.ray_cluster import connect, train_on_node
+from lossrun.sweeping.ray_cluster import Cluster, connect
 from tests.cli.conftest import Run
 
 
@@ -44,11 +44,17 @@ def test_an_address_at_which_something_else_answers() -> None:
         answering.join()
 
 
-def test_a_node_without_the_folder_of_the_runs(tmp_path: Path) -> None:
-    cell = PlannedCell("0", "tune", {}, {}, {})
-    (ended,) = train_on_node(1, tmp_path / "sweep", [cell], tmp_path, tmp_path).values()
-    assert ended.ending == "blocked"
-    assert "--ray needs a --runs-dir that all nodes share" in ended.problem
+@pytest.mark.parametrize(("cpus", "gpus", "threads"), [(1, 0, 1), (4, 0.5, 4), (0.5, 2, 1)])
+def test_what_is_asked_of_ray_for_each_task(
+    monkeypatch: pytest.MonkeyPatch, cpus: float, gpus: float, threads: int
+) -> None:
+    asked: list[dict[str, float]] = []
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(remote=lambda **limits: asked.append(limits) or str))
+    with Cluster("head:6379", cpus, gpus).workers(8) as tasks:
+        assert tasks.threads == threads
+    ((limits,)) = asked
+    assert (limits["num_cpus"], limits["num_gpus"]) == (cpus, gpus)
+    assert limits["max_retries"] > 0
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ def test_a_cell_that_kills_its_worker_fails_alone(with_block: Callable[..., Sour
     run(lone, Workers())
     assert list(losses(lone).values()) == [losses(sweep)[read_plan(sweep)[2].directory]]
     assert result_of(sweep).unfinished == 0
+    assert result_of(sweep).divided == divided(sweep)
 
 
 def test_an_error_of_a_whole_stack_is_taken_to_be_that_of_one_cell(

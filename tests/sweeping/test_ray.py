@@ -25,9 +25,12 @@ from tests.sweeping.test_course import losses, made
 
 # Takes as long as it is told to, so that there is time to kill a node.
 OWN = """
-import os, time
+import os, ray, time
 
 def squared(outputs, targets):
+    if ray.is_initialized():
+        with open(os.environ["ASKED"], "a") as file:
+            print(ray.get_runtime_context().get_assigned_resources()["GPU"], file=file)
     time.sleep(float(os.environ.get("STEP_TAKES", "0")))
     return (outputs - targets).square().mean(dim=1)
 """
@@ -38,14 +41,14 @@ LOOPBACK = """
 import ray._private.services as services
 services.get_node_ip_address = lambda *_, **__: "127.0.0.1"
 """
-# A head without a CPU, and two nodes with one each; each line that is read kills one of them.
+# A head without a CPU, and two nodes with one each, and a GPU, as far as Ray knows. Each line that is read kills one.
 CLUSTER = f"""
 import sys
 {LOOPBACK}
 from ray.cluster_utils import Cluster
 there = dict(node_ip_address="127.0.0.1", object_store_memory=80 * 2**20)
 cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=0, include_dashboard=False, **there))
-nodes = [cluster.add_node(num_cpus=1, **there) for _ in range(2)]
+nodes = [cluster.add_node(num_cpus=1, num_gpus=1, **there) for _ in range(2)]
 print(cluster.address, flush=True)
 for _ in sys.stdin:
     cluster.remove_node(nodes.pop(), allow_graceful=False)
@@ -111,6 +114,7 @@ def epochs_done(runs: Path) -> list[int]:
 
 def test_no_cell_is_lost_with_a_node(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(OWN)
+    environment["ASKED"] = str(tmp_path / "asked.txt")
     (tmp_path / "c.yaml").write_text(json.dumps(CONFIG))
 
     # As long as there is no cluster: one message, and nothing is begun.
@@ -122,7 +126,7 @@ def test_no_cell_is_lost_with_a_node(environment: dict[str, str], tmp_path: Path
     assert not (tmp_path / "runs").exists()
 
     with cluster(environment) as (address, kill_a_node):
-        process = started(tmp_path, environment, "--ray", address)
+        process = started(tmp_path, environment, "--ray", address, "--gpus", "0.5")
         while process.poll() is None and sum(count >= 2 for count in epochs_done(tmp_path / "runs")) < 2:
             time.sleep(0.05)
         kill_a_node()  # while both are in the middle of a cell
@@ -136,6 +140,7 @@ def test_no_cell_is_lost_with_a_node(environment: dict[str, str], tmp_path: Path
     resumed = [event["step"] for event in events if event["event"] == "resumed"]
     assert resumed, "no cell was in progress on the node that was killed"
     assert min(resumed) > 0
+    assert set((tmp_path / "asked.txt").read_text().split()) == {"0.5"}
     here = made(from_mapping(dict[str, Any](CONFIG), tmp_path), tmp_path / "here")
     run_sweep(here, data_dir=tmp_path, jobs=1)
     assert losses(sweep) == losses(here)
