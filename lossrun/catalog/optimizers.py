@@ -23,7 +23,7 @@ The module is one table of declarations, so it is longer than others.
 from functools import partial
 from typing import Final, Literal
 
-from lossrun.catalog.declaration import Optimizer, also
+from lossrun.catalog.declaration import Optimizer, also, in_keras
 from lossrun.catalog.optimizer_parameters import (
     AMSGRAD,
     BETAS,
@@ -233,7 +233,7 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         aliases=(
             *also("nesterov_adam"),
             # Keras lets the momentum grow 250 times as fast.
-            *also("keras.Nadam", eps=1e-7, momentum_decay=1.0, decoupled_weight_decay=True),
+            *in_keras("Nadam", eps=1e-7, momentum_decay=1.0, decoupled_weight_decay=True),
         ),
         torch_class="NAdam",
         capturable=True,

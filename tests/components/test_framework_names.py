@@ -413,6 +413,9 @@ OPTIMIZERS: dict[str, Rule] = {
     **{name: torch_rule(theirs) for name, theirs in TORCH_OPTIMIZERS.items()},
     **{f"torch.optim.{theirs}": torch_rule(theirs) for theirs in TORCH_OPTIMIZERS.values()},
     **{f"keras.{name}": keras_rule(name) for name in KERAS_OPTIMIZERS},
+    # PyTorch writes NAdam.
+    "Nadam": keras_rule("Nadam"),
+    "NAdam": torch_rule("NAdam"),
     **dict.fromkeys(("GradientDescentOptimizer", "gradient_descent"), tf_rule(tf_descent)),
     **dict.fromkeys(("MomentumOptimizer", "momentum"), tf_rule(tf_momentum)),
     **dict.fromkeys(("AdamOptimizer", "tf.AdamOptimizer"), tf_rule(tf_adam)),
