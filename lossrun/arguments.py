@@ -4,6 +4,7 @@ Completion offers what is fast to find: names of directories, and names that the
 """
 
 import os
+import stat
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Optional
@@ -156,6 +157,10 @@ Labels = Annotated[
         autocompletion=complete_labels,
     ),
 ]
+NewName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--name", metavar="NAME", help="The name of the run.", show_default="dataset-model-loss-optimizer"),
+]
 NewTags = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--tag", metavar="TAG", help="Add a tag to those in the config; may be repeated.", show_default=False),
@@ -173,10 +178,23 @@ Overrides = Annotated[
 
 
 def folder(text: str | Path) -> Path:
-    """Return the folder that an option names. An empty name, as from an unset variable of the shell, is refused."""
+    """Return the folder that an option names; `~` is the home directory also where the shell leaves it as it is.
+
+    Refused are an empty name, as from an unset variable of the shell, and what cannot be a folder.
+    """
     if not str(text):
         raise typer.BadParameter("the name is empty; leave the option out, or name a folder")
-    return Path(text)
+    try:
+        path = Path(text).expanduser()
+        if not stat.S_ISDIR(path.stat().st_mode):
+            raise typer.BadParameter(f"{text} is not a folder; name one, or one that does not exist yet")
+    except FileNotFoundError:  # it will be made
+        pass
+    except RuntimeError:
+        raise typer.BadParameter(f"{text}: there is no home directory; write the whole path") from None
+    except OSError as error:
+        raise typer.BadParameter(f"{str(text)[:200]} cannot be used: {error.strerror}") from None
+    return path
 
 
 RunsDir = Annotated[

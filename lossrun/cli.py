@@ -52,11 +52,12 @@ def main() -> None:
             raise
         # The rooms turn known problems into errors of lossrun. The rest concerns our output, which has no name, or a
         # file that disappeared while it was used.
+        absent = isinstance(problem, FileNotFoundError)
         if problem.filename is None:
-            _leave(RunError.exit_code, f"cannot write the output: {problem.strerror or problem}")
-        _leave(
-            RunError.exit_code, f"{problem.filename}: {problem.strerror}; if somebody has just removed it, try again"
-        )
+            gone = "the current folder no longer exists; change to another one"
+            _leave(RunError.exit_code, gone if absent else f"cannot write the output: {problem.strerror or problem}")
+        hint = "; if somebody has just removed it, try again" if absent else ""
+        _leave(RunError.exit_code, f"{problem.filename}: {problem.strerror}{hint}")
     except EndedError as ended:
         _leave(ended.exit_code, f"{ended.reason}; nothing was being trained", is_error=False)
     except LossrunError as problem:

@@ -153,3 +153,13 @@ def test_a_run_says_in_a_line_what_it_is(runs_dir: Path) -> None:
     assert repr(run).startswith(f"<Run {str(run.path)!r}: finished, ")
     assert "\n" not in repr(run)
     assert len(repr(run)) < 200 + len(str(run.path))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that is in use")
+def test_a_current_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(UsageError, match="the current folder no longer exists"):
+        lossrun.train({"loss": "mse"})

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from lossrun.config import Change, Override, SourcedConfig, from_mapping, plain, read
 from lossrun.data import default_data_dir
+from lossrun.errors import UsageError
 from lossrun.records.finding.runs import find
 from lossrun.records.recorded import RecordedRun
 
@@ -18,8 +19,15 @@ Overrides: TypeAlias = str | Sequence[str] | Mapping[str, Any]
 def config_of(config: ConfigLike, overrides: Overrides) -> SourcedConfig:
     changes = changes_of(overrides)
     if isinstance(config, Mapping):
-        return from_mapping(plain(config), Path.cwd(), changes)
-    return read(Path(config), changes)
+        return from_mapping(plain(config), _current_folder(), changes)
+    return read(expanded(config), changes)
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the current folder no longer exists; change to another one with os.chdir") from None
 
 
 def changes_of(overrides: Overrides) -> list[Override]:
@@ -31,8 +39,19 @@ def changes_of(overrides: Overrides) -> list[Override]:
 
 
 def path_of(run: RunLike, runs_dir: str | PathLike[str]) -> Path:
-    return run.path if isinstance(run, RecordedRun) else find(str(run), Path(runs_dir))
+    if isinstance(run, RecordedRun):
+        return run.path
+    spec = str(run)
+    return find(str(expanded(spec)) if spec.startswith("~") else spec, expanded(runs_dir))
 
 
 def data_folder(given: str | PathLike[str] | None) -> Path:
-    return Path(given) if given is not None else default_data_dir()
+    return expanded(given) if given is not None else default_data_dir()
+
+
+def expanded(given: str | PathLike[str]) -> Path:
+    """Return the path; `~` at its beginning is the home directory."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{given}: there is no home directory; write the whole path") from None

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossrun.api.given import RunLike, path_of
+from lossrun.api.given import RunLike, expanded, path_of
 
 if TYPE_CHECKING:
     from lossrun.inference.predicting import Predictions
@@ -39,7 +39,7 @@ def evaluate(
     """
     from lossrun.inference.scoring import score
 
-    where = Path(data_dir) if data_dir is not None else None
+    where = expanded(data_dir) if data_dir is not None else None
     path = path_of(run, runs_dir)
     return score(path, split=split, checkpoint=str(checkpoint), data_dir=where, per_sample=per_sample)
 
@@ -70,7 +70,7 @@ def predict(
     """
     from lossrun.inference.predicting import predict as predicted
 
-    where = Path(data_dir) if data_dir is not None else None
+    where = expanded(data_dir) if data_dir is not None else None
     given = Path(inputs) if isinstance(inputs, str | PathLike) else inputs
     path = path_of(run, runs_dir)
     return predicted(path, given, checkpoint=str(checkpoint), seed=seed, data_dir=where, header=header)
@@ -98,7 +98,7 @@ def export(
     """
     from lossrun.inference.exporting import export as exported
 
-    where = Path(data_dir) if data_dir is not None else None
+    where = expanded(data_dir) if data_dir is not None else None
     path = path_of(run, runs_dir)
     written = exported(path, Path(folder), formats, checkpoint=str(checkpoint), seed=seed, data_dir=where)
     for text in written.notes:
@@ -128,4 +128,4 @@ def verify(
     """
     from lossrun.inference.verifying import verified
 
-    return verified(path_of(run, runs_dir), whole=whole, data_dir=Path(data_dir) if data_dir is not None else None)
+    return verified(path_of(run, runs_dir), whole=whole, data_dir=expanded(data_dir) if data_dir is not None else None)

@@ -11,7 +11,7 @@ from lossrun.analysis.comparison import compare as comparing
 from lossrun.analysis.comparison.across_datasets import By, compare_across_datasets
 from lossrun.analysis.comparison.moments import Moment
 from lossrun.analysis.comparison.verdicts import Over
-from lossrun.api.given import RunLike, path_of
+from lossrun.api.given import RunLike, expanded, path_of
 from lossrun.api.results import Comparison, DatasetComparison, Run, RunHistory
 from lossrun.errors import RunError
 from lossrun.records import recorded
@@ -93,7 +93,7 @@ def compare(
         RunError: If there is no such run.
     """
     labels = [label] if isinstance(label, str) else label
-    loaded, problems = _loaded(runs, Path(runs_dir))
+    loaded, problems = _loaded(runs, expanded(runs_dir))
     if problems and len(loaded) < 2:
         raise problems[0]
     for problem in problems:

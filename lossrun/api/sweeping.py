@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import fields
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lossrun.api.given import ConfigLike, Overrides, config_of, data_folder
+from lossrun.api.given import ConfigLike, Overrides, config_of, data_folder, expanded
 from lossrun.api.results import Sweep
 from lossrun.records.sweep_directory import SweepDirectory
 
@@ -48,16 +47,15 @@ def sweep(
     from lossrun.records.sweep_directory import create
     from lossrun.sweeping.course import run_sweep
     from lossrun.sweeping.plan import plan_sweep
-    from lossrun.sweeping.pool import require_workers_allowed
+    from lossrun.sweeping.pool import prepare_workers
     from lossrun.sweeping.ray_cluster import connect
 
-    if ray is None:
-        require_workers_allowed("a sweep")
     reading = config_of(config, overrides)
     options = [over] if isinstance(over, str) else over
-    planned = plan_sweep(reading, options, Path(runs_dir), data_folder(data_dir))
+    begin = prepare_workers if ray is None else lambda: None
+    planned = plan_sweep(reading, options, expanded(runs_dir), data_folder(data_dir), meanwhile=begin)
     cluster = None if ray is None else connect(ray, cpus, gpus)
-    made = create(Path(runs_dir), planned.name, planned.config, planned.cells, planned.facts)
+    made = create(expanded(runs_dir), planned.name, planned.config, planned.cells, planned.facts)
     try:
         run_sweep(made, data_dir=data_folder(data_dir), jobs=jobs, cluster=cluster)
     finally:
@@ -106,6 +104,6 @@ def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "ru
     from lossrun.analysis.sweep_result import result_of
     from lossrun.records.finding.sweeps import find_sweep
 
-    found = find_sweep(str(path), Path(runs_dir))
+    found = find_sweep(str(path), expanded(runs_dir))
     result = result_of(SweepDirectory(found))
     return Sweep(**{field.name: getattr(result, field.name) for field in fields(result)}, path=found)

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lossrun.api.given import ConfigLike, Overrides, RunLike, changes_of, config_of, data_folder, path_of
+from lossrun.api.given import ConfigLike, Overrides, RunLike, changes_of, config_of, data_folder, expanded, path_of
 from lossrun.api.results import Run
 from lossrun.api.runs import load
 from lossrun.config import SourcedConfig
@@ -51,7 +51,7 @@ def train(
     from lossrun.training.starting.prepare import prepare
     from lossrun.training.starting.start import begin
 
-    with begin(prepare(experiment), Path(runs_dir)) as session:
+    with begin(prepare(experiment), expanded(runs_dir)) as session:
         _run(session)
     return load(session.run.path)
 
@@ -86,7 +86,7 @@ def resume(
     def note(text: str) -> None:
         warnings.warn(text, stacklevel=2)
 
-    where = Path(data_dir) if data_dir is not None else None
+    where = expanded(data_dir) if data_dir is not None else None
     with resuming(path_of(run, runs_dir), changes_of(overrides), where) as resumable:
         if not resumable.finished or resumable.changes:
             default = resumable.data_dir(default_data_dir())

@@ -78,6 +78,6 @@ def find_lr(
     around = f"learning_rate=log:{low:g}:{high:g}:7"
     print_next(
         stderr(),
-        command("train", config, set_=[*given, f"learning_rate={suggestion:g}"]),
-        command("sweep", config, set_=set_ or [], options={"--over": around}),
+        command("train", config, set_=[*given, f"learning_rate={suggestion:g}"], data_dir=data_dir),
+        command("sweep", config, set_=set_ or [], options={"--over": around}, data_dir=data_dir),
     )

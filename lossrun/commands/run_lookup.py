@@ -158,6 +158,14 @@ def read_config(config: Path, overrides: Sequence["Override"]) -> "SourcedConfig
     return read_standard_input(overrides)
 
 
+def with_name_and_tags(set_: Sequence[str] | None, name: str | None, tags: Sequence[str] | None) -> "list[Override]":
+    """Return the overrides of --set, --name and --tag."""
+    from lossrun.config import text_option
+
+    named = [] if name is None else [text_option("--name", "name", name)]
+    return [*(set_ or []), *named, *(text_option("--tag", "tags", text, adds=True) for text in tags or [])]
+
+
 def folder_of_data(given: Path | None) -> Path:
     if given is not None:
         return given

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lossrun.arguments import ConfigFile, DataDir, Overrides, RunsDir
-from lossrun.commands.run_lookup import folder_of_data, read_config
+from lossrun.arguments import ConfigFile, DataDir, NewName, NewTags, Overrides, RunsDir
+from lossrun.commands.run_lookup import folder_of_data, read_config, with_name_and_tags
 from lossrun.processes.taking_part import require_one_process
 from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
 
@@ -86,6 +86,8 @@ def sweep(
     ] = None,
     set_: Overrides = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
+    name: NewName = None,
+    tag: NewTags = None,
     data_dir: DataDir = None,
     jobs: Jobs = None,
     shard: ShardOption = None,
@@ -104,7 +106,7 @@ def sweep(
     """
     require_one_process("a sweep starts processes of its own", "start it once, without torchrun")
     share = shard_of(shard)
-    reading = read_config(config, set_ or [])
+    reading = read_config(config, with_name_and_tags(set_, name, tag))
     # Data need numpy: a mistake in the file is told before that is imported.
     from lossrun.records.sweep_directory import create
     from lossrun.report.layout.console import stdout
@@ -167,6 +169,7 @@ def resume_sweep(
     jobs: int | None,
     shard: str | None,
     cluster: "Cluster | None",
+    fail_fast: bool,
     quiet: bool,
 ) -> None:
     """Run the cells of a sweep that are not finished. Raises UsageError for changes: they would make another sweep."""
@@ -175,7 +178,15 @@ def resume_sweep(
 
     if changes:
         raise UsageError(f"a sweep cannot be changed on the way; start another with `{command('sweep', 'CONFIG')}`")
-    run_on_screen(SweepDirectory(path), data_dir, jobs=jobs, shard=shard_of(shard), cluster=cluster, quiet=quiet)
+    run_on_screen(
+        SweepDirectory(path),
+        data_dir,
+        jobs=jobs,
+        fail_fast=fail_fast,
+        shard=shard_of(shard),
+        cluster=cluster,
+        quiet=quiet,
+    )
 
 
 def run_on_screen(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, Quiet, RunName, RunsDir
+from lossrun.arguments import ConfigFile, DataDir, NewName, NewTags, Overrides, Quiet, RunName, RunsDir
 from lossrun.commands.importing import torch_is_imported
-from lossrun.commands.run_lookup import folder_of_data, found_run_or_sweep, read_config
-from lossrun.commands.sweeping import Cpus, Gpus, Jobs, RayOption, ShardOption
+from lossrun.commands.run_lookup import folder_of_data, found_run_or_sweep, read_config, with_name_and_tags
+from lossrun.commands.sweeping import Cpus, FailFast, Gpus, Jobs, RayOption, ShardOption
 from lossrun.processes.taking_part import current, is_leader, require_one_process, taking_part
 from lossrun.shell import DEFAULT_RUNS, command, run_command
 
@@ -32,10 +32,7 @@ def train(
     config: ConfigFile,
     set_: Overrides = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
-    name: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="NAME", help="The name of the run.", show_default="dataset-model-loss-optimizer"),
-    ] = None,
+    name: NewName = None,
     tag: NewTags = None,
     data_dir: DataDir = None,
     tensorboard: TensorBoard = None,
@@ -58,18 +55,17 @@ def train(
     `torchrun --nproc-per-node=2 -m lossrun train CONFIG` trains one run in two processes, which share each batch: the
     same run as in one process, up to rounding.
     """
-    from lossrun.config import Override, text_option
-
-    named = [] if name is None else [text_option("--name", "name", name)]
-    tags = [text_option("--tag", "tags", text, adds=True) for text in tag or []]
-    overrides: list[Override] = [*(set_ or []), *named, *tags]
-    reading = read_config(config, overrides)
+    reading = read_config(config, with_name_and_tags(set_, name, tag))
     if reading.sweep is not None:
         from lossrun.errors import UsageError
 
+        named_so = {"--name": name, "--tag": tag}
+        alone = command(
+            "train", config, set_=[*(set_ or []), "sweep=null"], options=named_so, runs_dir=runs_dir, data_dir=data_dir
+        )
+        all_ = command("sweep", config, set_=set_ or [], options=named_so, runs_dir=runs_dir, data_dir=data_dir)
         raise UsageError(
-            f"{config} describes a sweep, many runs: `{command('sweep', config)}` runs it; "
-            f"`{command('train', config, set_=['sweep=null'])}` trains its base config alone"
+            f"{config} describes a sweep, many runs: `{all_}` runs it; `{alone}` trains its base config alone"
         )
     # Data need numpy, so it is imported only if the file has no mistakes.
     from lossrun.experiment import load_experiment
@@ -106,6 +102,7 @@ def resume(
     ray: RayOption = None,
     cpus: Cpus = None,
     gpus: Gpus = None,
+    fail_fast: FailFast = False,
     quiet: Quiet = False,
 ) -> None:
     """Continue RUN from its newest intact checkpoint, bit for bit as if it had never stopped.
@@ -120,13 +117,17 @@ def resume(
 
         require_one_process("a sweep starts processes of its own", "start it once, without torchrun")
         cluster = cluster_of(ray, cpus, gpus, shard_of(shard))
-        resume_sweep(path, set_ or [], data_dir, jobs=jobs, shard=shard, cluster=cluster, quiet=quiet)
+        resume_sweep(
+            path, set_ or [], data_dir, jobs=jobs, shard=shard, cluster=cluster, fail_fast=fail_fast, quiet=quiet
+        )
         return
-    for option, value in (("--jobs", jobs), ("--shard", shard), ("--ray", ray), ("--cpus", cpus), ("--gpus", gpus)):
-        if value is not None:
-            from lossrun.errors import UsageError
+    of_sweeps = {"--jobs": jobs, "--shard": shard, "--ray": ray, "--cpus": cpus, "--gpus": gpus}
+    given = [f"{option} {value}" for option, value in of_sweeps.items() if value is not None]
+    if given or fail_fast:
+        from lossrun.errors import UsageError
 
-            raise UsageError(f"{option} {value}: {run} is a single run; {option} is about the cells of a sweep")
+        option = (given or ["--fail-fast"])[0]
+        raise UsageError(f"{option}: {run} is a single run, and {option.split()[0]} is about the cells of a sweep")
     _continue(path, set_ or [], data_dir, tensorboard, quiet=quiet)
 
 

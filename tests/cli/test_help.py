@@ -52,3 +52,14 @@ def test_the_end_of_the_list_says_where_to_read_on(lossrun: Run, monkeypatch: py
     named = re.findall(r"`lossrun ([a-z]+)", told)
     assert named
     assert set(named) <= set(COMMANDS)
+
+
+def test_train_sweep_and_resume_take_the_same_options() -> None:
+    """What concerns one run only, or the beginning of one, is named here; everything else all three take."""
+    train, sweep, resume = (
+        {option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")}
+        for name in ("train", "sweep", "resume")
+    )
+    assert train - sweep == {"--tensorboard", "--resume-or-start"}
+    assert train - resume == {"--name", "--tag", "--resume-or-start"}
+    assert sweep - resume == {"--name", "--tag", "--over", "--dry-run"}

@@ -100,6 +100,19 @@ def test_before_there_is_a_run(folder: Path, lossrun: Run, paste: Paste) -> None
     assert paste(told[-1]).out == scripted.out
 
 
+def test_a_sweep_that_was_meant_for_train(folder: Path, lossrun: Run, paste: Paste) -> None:
+    (folder / "my sweep.yaml").write_text(CONFIG + "sweep: {loss: [mse, mae], tune: false}\n")
+    options = ["--set", "epochs=1", "--runs-dir", "my runs", "--name", NAME, "--tag", "a b"]
+    refused = lossrun("train", "my sweep.yaml", *options)
+    assert refused.code == 2
+    sweep, alone = commands(refused.err)
+    assert paste(f"{sweep} --dry-run").code == 0
+    assert paste(alone).code == 0
+    (run,) = (folder / "my runs").iterdir()
+    recorded = config_file.read(run / "config.yaml")
+    assert (recorded["name"], recorded["tags"], recorded["epochs"]) == (NAME, ["a b"], 1)
+
+
 def test_the_page_says_how_to_make_it_again(folder: Path, lossrun: Run, paste: Paste) -> None:
     for loss in ("mse", "mae"):
         lossrun("train", "my config.yaml", "--runs-dir", "my runs", "--set", f"loss={loss}")

@@ -67,6 +67,47 @@ def test_an_empty_folder_is_not_the_current_one(lossrun: Run, config: Path, opti
     assert not list(config.parent.glob("2*"))
 
 
+# What is there -> what is said of it as a folder.
+NO_FOLDERS = {
+    "c.yaml": "c.yaml is not a folder",
+    "c.yaml/deeper": "c.yaml/deeper cannot be used: Not a directory",
+    "/dev/null": "/dev/null is not a folder",
+    "loop": "loop cannot be used: Too many levels of symbolic links",
+    "x" * 300: "cannot be used: File name too long",
+}
+
+
+@pytest.mark.parametrize("option", ["--runs-dir", "--data-dir"])
+@pytest.mark.parametrize("named", NO_FOLDERS)
+def test_what_cannot_be_a_folder_is_refused_before_anything_is_read(
+    lossrun: Run, tmp_path: Path, option: str, named: str
+) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    (tmp_path / "loop").symlink_to("loop")
+    result = lossrun("train", "c.yaml", option, named)
+    assert (result.code, result.out) == (2, "")
+    assert NO_FOLDERS[named] in " ".join(result.err.replace("\u2502", " ").split())
+
+
+@pytest.mark.parametrize("way", ["=", "environment", "python"])
+def test_a_tilde_is_the_home_directory_also_where_the_shell_leaves_it(
+    lossrun: Run, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    if way == "environment":
+        monkeypatch.setenv("LOSSRUN_RUNS_DIR", "~/my runs")
+    if way == "python":
+        run = package.train(config, runs_dir="~/my runs", overrides="epochs=1")
+        assert package.load(f"~/my runs/{run.name}").status == "finished"
+    else:
+        options = ["--runs-dir=~/my runs"] if way == "=" else []
+        assert lossrun("train", "config.yaml", "--set", "epochs=1", *options).code == 0
+    assert len(list((home / "my runs").iterdir())) == 1
+    assert not (tmp_path / "~").exists()
+
+
 CSV = {"dataset": {"name": "csv", "path": "x.csv", "target": "y"}, "model": "mlp", "loss": "mse", "optimizer": "adam",
        "learning_rate": 0.1}  # fmt: skip
 
