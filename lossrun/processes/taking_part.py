@@ -69,7 +69,13 @@ def _met() -> Processes:
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
-    store, rank, count = next(rendezvous("env://"))
+    try:
+        store, rank, count = next(rendezvous("env://"))
+    except ValueError as error:
+        given = ", ".join(f"{name}={os.environ[name]}" for name in VARIABLES)
+        raise UsageError(
+            f"{given}: {error}; torchrun sets these variables; unset them to train in one process"
+        ) from error
     # torchrun may start all processes again, and its store still holds the keys of the first attempt.
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     return Processes(rank, count, int(os.environ.get("LOCAL_RANK", rank)), PrefixStore(f"lossrun/{attempt}", store))

@@ -4,19 +4,22 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from multiprocessing import active_children, current_process, forkserver, get_context
+from multiprocessing import current_process, forkserver, get_context
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, Protocol
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
-from lossrun.errors import UsageError
+from lossrun.errors import RunError, UsageError
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping import worker
 from lossrun.sweeping.worker import Ended
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 MOST_JOBS: Final = 64
 
@@ -27,11 +30,29 @@ def cores() -> int:
 
 
 def prepare_workers() -> None:
-    """Begin to import torch in the process that workers are forked from, where there is one; it takes a second."""
-    if sys.platform != "win32":
+    """Begin to import torch in the process that workers are forked from, where there is one; it takes a second.
+
+    Raises:
+        UsageError: In a daemonic process, such as a worker of `multiprocessing.Pool`: it may not start others.
+        RunError: If the system refuses.
+    """
+    if current_process().daemon:
+        raise UsageError(
+            "this needs worker processes, and this process is one of multiprocessing's daemonic ones, which may not "
+            "start any; call it in the main process, or in a concurrent.futures.ProcessPoolExecutor"
+        )
+    if sys.platform == "win32":
+        return
+    try:
         with _ignoring_interrupts():
             forkserver.set_forkserver_preload(worker.PRELOADED)
             forkserver.ensure_running()
+    except OSError as error:
+        # Processes meet at a socket in the temporary folder, and its path has at most 108 characters.
+        raise RunError(
+            f"worker processes cannot be started: {error.strerror or error}; the variable TMPDIR names the folder of "
+            "their temporary files, which must be writable and have a short path"
+        ) from error
 
 
 class WorkerPool(ProcessPoolExecutor):
@@ -41,33 +62,27 @@ class WorkerPool(ProcessPoolExecutor):
     of it, and a script without `if __name__ == "__main__"` would start the sweep once more in every worker.
     """
 
-    def submit(self, *arguments: Any, **keywords: Any) -> Any:
+    def submit(self, task: Callable[Parameters, Result], /, *arguments: Any, **keywords: Any) -> Future[Result]:
         """Hand over a task. The pool starts its processes here."""
         with _without_main_script():
-            return super().submit(*arguments, **keywords)
+            return super().submit(task, *arguments, **keywords)
+
+    def terminate(self) -> None:
+        """Send SIGTERM to its processes, and to no others of the program that started them."""
+        for process in list((self._processes or {}).values()):
+            process.terminate()
 
 
 @contextmanager
-def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def worker_pool(workers: int) -> Iterator[WorkerPool]:
     """Processes that share what one of them has imported, where the system can fork."""
-    if sys.platform == "win32":
-        pool = WorkerPool(workers, get_context("spawn"), initializer=worker.begin_worker)
-    else:
-        prepare_workers()
-        pool = WorkerPool(workers, get_context("forkserver"), initializer=worker.begin_worker)
+    prepare_workers()
+    way = "spawn" if sys.platform == "win32" else "forkserver"
+    pool = WorkerPool(workers, get_context(way), initializer=worker.begin_worker)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def require_workers_allowed(what: str) -> None:
-    """Raise UsageError in a daemonic process, such as a worker of `multiprocessing.Pool`: it may not start others."""
-    if current_process().daemon:
-        raise UsageError(
-            f"{what} starts worker processes, and this process is one of multiprocessing's daemonic ones, which may "
-            "not; start it from the main process, or from a concurrent.futures.ProcessPoolExecutor"
-        )
 
 
 class Workers(Protocol):
@@ -98,7 +113,7 @@ class LocalWorkers:
     def __init__(self, opened: ExitStack) -> None:
         """`opened`: closes the pools."""
         self._opened = opened
-        self._newest: dict[ProcessPoolExecutor, Future[dict[str, Ended]]] = {}
+        self._newest: dict[WorkerPool, Future[dict[str, Ended]]] = {}
 
     def submit(
         self, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
@@ -115,14 +130,14 @@ class LocalWorkers:
         return self._submitted(self._opened.enter_context(worker_pool(1)), sweep, stack, config_dir, data_dir)
 
     def _submitted(
-        self, pool: ProcessPoolExecutor, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
+        self, pool: WorkerPool, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
     ) -> Future[dict[str, Ended]]:
         future = self._newest[pool] = pool.submit(worker.train_stack, sweep, stack, config_dir, data_dir)
         return future
 
     def stop(self) -> None:
-        for process in active_children():
-            process.terminate()
+        for pool in self._newest:
+            pool.terminate()
 
 
 @contextmanager

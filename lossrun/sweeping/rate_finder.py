@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import cache
-from multiprocessing import active_children
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +18,7 @@ from lossrun.config.read import from_mapping
 from lossrun.errors import DivergedError, OutOfMemoryError, UsageError
 from lossrun.experiment import Experiment, load_experiment
 from lossrun.records.files import strict_json
-from lossrun.sweeping.pool import MOST_JOBS, cores, require_workers_allowed, worker_pool
+from lossrun.sweeping.pool import MOST_JOBS, WorkerPool, cores, prepare_workers, worker_pool
 
 if TYPE_CHECKING:
     from lossrun.training.process.stopping import Requests
@@ -53,7 +52,7 @@ def find_rate(
         DivergedError: If every rate diverged.
         StoppedError: After a signal.
     """
-    require_workers_allowed("a search for the learning rate")
+    prepare_workers()
     seeds = reading.config.seeds
     fresh = tuple(range(max(seeds) + 1, max(seeds) + 1 + SEEDS))  # not those that a comparison will use
     reading = replace(reading, config=replace(reading.config, seeds=fresh), sweep=None)
@@ -88,7 +87,7 @@ class _Trying:
 
     def __init__(
         self,
-        pool: ProcessPoolExecutor,
+        pool: WorkerPool,
         asked: "Requests",
         reading: SourcedConfig,
         data_dir: Path,
@@ -107,8 +106,7 @@ class _Trying:
             while left:
                 ended, left = wait(left, timeout=_CHECKED_EVERY, return_when="FIRST_COMPLETED")
                 if (request := self.asked()) is not None and request.error is not None:
-                    for process in active_children():
-                        process.terminate()
+                    self.pool.terminate()
                     raise request.error(f"{request.reason}; nothing was written")
                 for one in ended:
                     one.result()

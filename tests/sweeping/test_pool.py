@@ -1,9 +1,12 @@
-"""Worker processes, whatever program starts them."""
+"""Worker processes, whatever program starts them and wherever."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,9 +15,11 @@ from lossrun.errors import UsageError
 from tests.sweeping.conftest import BASE
 
 # At the top of a script and without `if __name__ == "__main__"`, as people write it. SIGTERM is ignored, as by a
-# program that was started so.
+# program that was started so, and the program has a process of its own.
 SCRIPT = """
 import signal
+import subprocess
+import sys
 from lossrun.sweeping.pool import worker_pool
 
 print("started")
@@ -23,24 +28,79 @@ with worker_pool(1) as pool:
     print(pool.submit(abs, -3).result())
     print(pool.submit(signal.getsignal, signal.SIGTERM).result() == signal.SIG_DFL)
 """
+OTHERS = """
+import time
+from multiprocessing import get_context
+from lossrun.sweeping.pool import worker_pool
+
+other = get_context("fork").Process(target=time.sleep, args=(60,))
+other.start()
+with worker_pool(1) as pool:
+    sleeping = pool.submit(time.sleep, 60)
+    while not sleeping.running():
+        time.sleep(0.01)
+    pool.terminate()
+    print(type(sleeping.exception()).__name__, other.is_alive())
+other.kill()
+"""
+PREPARED = """
+from lossrun.errors import RunError
+from lossrun.sweeping.pool import prepare_workers
+
+try:
+    prepare_workers()
+except RunError as error:
+    print(error)
+"""
+
+
+def ran(folder: Path, script: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    path = folder / "script.py"
+    path.write_text(script)
+    return subprocess.run(
+        [sys.executable, str(path)],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
 
 
 @pytest.mark.slow
 def test_a_script_without_a_main_guard_is_not_run_by_its_workers(tmp_path: Path) -> None:
     """And workers can be stopped by SIGTERM, although they inherit that it is ignored."""
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=100)
+    done = ran(tmp_path, SCRIPT)
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["started", "3", "True"], "")
+
+
+@pytest.mark.slow
+def test_only_workers_are_stopped_and_no_other_processes_of_the_program(tmp_path: Path) -> None:
+    done = ran(tmp_path, OTHERS)
+    assert (done.returncode, done.stdout.split()) == (0, ["BrokenProcessPool", "True"]), done.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no fork server on Windows")
+@pytest.mark.parametrize("folder", ["x" * 120, "absent"])
+def test_a_temporary_folder_that_cannot_be_used_is_named(tmp_path: Path, folder: str) -> None:
+    """A socket's path has at most 108 characters. Where TMPDIR does not exist, Python takes another folder."""
+    temporary = tmp_path / folder
+    if folder != "absent":
+        temporary.mkdir()
+    done = ran(tmp_path, PREPARED, TMPDIR=str(temporary))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("worker processes cannot be started: AF_UNIX path too long; the variable TMPDIR" in done.stdout) == (
+        folder != "absent"
+    )
 
 
 @pytest.mark.parametrize("start", [lossrun.sweep, lossrun.find_lr])
 def test_a_process_that_may_start_no_others_is_told_so_before_anything_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: object
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr("lossrun.sweeping.pool.current_process", lambda: SimpleNamespace(daemon=True))
     monkeypatch.chdir(tmp_path)
     options = {"over": "loss=mse,mae"} if start is lossrun.sweep else {}
     with pytest.raises(UsageError, match=r"this process is one of multiprocessing's daemonic ones, which may not"):
-        start({**BASE}, **options)  # type: ignore[operator]
+        start({**BASE}, **options)
     assert not list(tmp_path.iterdir())

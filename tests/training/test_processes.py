@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from lossrun.errors import UsageError
+from lossrun.processes.taking_part import taking_part
 from lossrun.records import checkpoints, history, ledger
 from lossrun.records.run_directory import RunDirectory
 from tests.training.conftest import MOONS, REGRESSION, SPIRALS
@@ -277,3 +279,13 @@ def test_torchrun_itself_trains_the_same_run(folder: Path, ended: dict[str, Ende
     rows = history.read(run_of(folder, "torchrun").history_path).rows
     same = history.read(run_of(folder, "recorded sgd").history_path).rows
     assert math.isclose(rows[0]["train_loss"], same[0]["train_loss"], rel_tol=1e-5)
+
+
+def test_variables_of_torchrun_that_are_no_numbers_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "x", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with (
+        pytest.raises(UsageError, match=r"RANK=x, WORLD_SIZE=2, .*; unset them to train in one process"),
+        taking_part(),
+    ):
+        pass
