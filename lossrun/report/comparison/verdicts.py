@@ -105,7 +105,7 @@ def _population(verdict: Verdict, difference: PairedDifference) -> str:
     if difference.items:
         return (
             "new seeds and new test items, on this training set: the half-width is the root of the summed squares of "
-            "the two beneath"
+            "the two below each verdict"
         )
     without = f" (not over new test items: {verdict.without_items})" if verdict.without_items else ""
     return f"seeds, on this split and these held-out data{without}"

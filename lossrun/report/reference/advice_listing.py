@@ -31,7 +31,7 @@ def print_advice(console: Console, kind: str, *, full: bool) -> None:
     texts = tuple("\n".join(line.plain for line in wrapped(Text(text), room)) for text in subjects.values())
     print_table(console, TextTable("", key, (then, Column(heads[2], texts, right=False))))
     print_line(console, "")
-    print_line(console, f"all about one: {command('explain', next(iter(subjects)))}")
+    print_line(console, f"more about one: {command('explain', next(iter(subjects)))}")
 
 
 def _subjects(kind: str) -> dict[str, str]:
