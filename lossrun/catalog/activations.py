@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from lossrun.catalog.declaration import Activation, also
+from lossrun.catalog.alias import also
+from lossrun.catalog.declaration import Activation
 
 ACTIVATIONS: Final[tuple[Activation, ...]] = (
     Activation(

@@ -2,6 +2,7 @@
 
 from typing import Any, Final, Literal
 
+from lossrun.catalog.alias import also
 from lossrun.catalog.dataset_parameters import (
     CORRUPT,
     SAMPLES,
@@ -14,7 +15,7 @@ from lossrun.catalog.dataset_parameters import (
     VALIDATION,
     split,
 )
-from lossrun.catalog.declaration import Component, DatasetDeclaration, also
+from lossrun.catalog.declaration import Component, DatasetDeclaration
 from lossrun.catalog.image_datasets import IMAGE_DATASETS
 from lossrun.catalog.parameter import REQUIRED, Nested, Parameter
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+from lossrun.catalog.alias import Alias
 from lossrun.catalog.parameter import Contradiction, Key, no_contradiction
 
 Task: TypeAlias = Literal["regression", "binary", "multiclass", "multilabel"]
@@ -16,42 +17,6 @@ Prediction: TypeAlias = Literal["probabilities", "mean", "log_mean", "mean_and_l
 CLASS_TASKS: Final[tuple[Task, ...]] = ("binary", "multiclass", "multilabel")
 # What a loss of numbers needs of its targets to say something as a metric; `catalog/metrics.py` has the rules.
 Scale: TypeAlias = Literal["any", "unit", "counts", "proportion", "logarithm", "direction"]
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """Another spelling of a component's name, with the parameters that the spelling implies.
-
-    A spelling with a prefix (`keras.Adam`) carries that framework's conventions and is accepted only with the prefix.
-
-    Attributes:
-        spelling: The name, as the framework writes it.
-        implies: Parameters that the spelling sets.
-        remark: How the framework's rule differs in more than parameters; one sentence without a full stop.
-        called: What the framework's own function assumes if it is called without options, and what a config leaves to
-            the model and the data: the form of the outputs (`inputs`) and how labels are written (`labels`). It applies
-            if the function is called from Python.
-    """
-
-    spelling: str
-    implies: dict[str, Any] = field(default_factory=dict)
-    remark: str = ""
-    called: dict[str, Any] = field(default_factory=dict)
-
-
-def also(
-    *spellings: str, remark: str = "", called: Mapping[str, Any] | None = None, **implies: Any
-) -> tuple[Alias, ...]:
-    """Make aliases with the same remark and the same implied parameters."""
-    return tuple(Alias(spelling, implies, remark, dict(called or {})) for spelling in spellings)
-
-
-def in_keras(
-    *spellings: str, remark: str = "", called: Mapping[str, Any] | None = None, **implies: Any
-) -> tuple[Alias, ...]:
-    """Make aliases that only Keras uses, with its conventions; each with and without the `keras.` prefix."""
-    both = [name for spelling in spellings for name in (spelling, f"keras.{spelling}")]
-    return also(*both, remark=remark, called=called, **implies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,13 @@ from functools import cache
 from typing import Any, Final
 
 from lossrun.catalog.activations import ACTIVATIONS
+from lossrun.catalog.alias import Alias
 from lossrun.catalog.datasets import DATASETS, NOISES
-from lossrun.catalog.declaration import Alias, Component
+from lossrun.catalog.declaration import Component
+from lossrun.catalog.initializers import INITIALIZERS
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.metrics import METRICS
-from lossrun.catalog.models import INITIALIZERS, LAYERS, MODELS
+from lossrun.catalog.models import LAYERS, MODELS
 from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.catalog.schedules import SCHEDULES
 from lossrun.catalog.unsupported import MEANT, NONE_OF_OURS

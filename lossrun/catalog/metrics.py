@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection
 from typing import Final
 
+from lossrun.catalog.alias import also
 from lossrun.catalog.data_facts import TargetScale
-from lossrun.catalog.declaration import CLASS_TASKS, Loss, Metric, Prediction, Scale, Task, also
+from lossrun.catalog.declaration import CLASS_TASKS, Loss, Metric, Prediction, Scale, Task
 from lossrun.catalog.losses import LOSSES
 
 METRICS: Final[tuple[Metric, ...]] = (

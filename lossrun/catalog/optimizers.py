@@ -23,7 +23,8 @@ The module is one table of declarations, so it is longer than others.
 from functools import partial
 from typing import Final, Literal
 
-from lossrun.catalog.declaration import Optimizer, also, in_keras
+from lossrun.catalog.alias import also, in_keras
+from lossrun.catalog.declaration import Optimizer
 from lossrun.catalog.optimizer_parameters import (
     AMSGRAD,
     BETAS,

@@ -15,7 +15,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Final, Literal
 
-from lossrun.catalog.declaration import Schedule, also
+from lossrun.catalog.alias import also
+from lossrun.catalog.declaration import Schedule
 from lossrun.catalog.parameter import REQUIRED, Parameter
 
 WARMUP: Final = Parameter(

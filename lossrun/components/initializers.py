@@ -1,4 +1,6 @@
-"""The initializers: one function each, which fills the weights of a layer in place. Declared in `catalog/models.py`.
+"""The initializers: one function each, which fills the weights of a layer in place.
+
+They are declared in `catalog/initializers.py`.
 
 The weights of a dense layer have shape (outputs, inputs), those of a convolution (outputs, inputs, height, width). Fans
 include a convolution's window, as in Keras. The functions draw from torch's global generator.

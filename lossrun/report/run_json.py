@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lossrun.analysis.learning_curves import LearningCurve
 from lossrun.analysis.run_facts import RunFacts
+from lossrun.analysis.values.mean_curve import LearningCurve
 from lossrun.analysis.values.readings import Spread
 from lossrun.records.files import strict_json
 

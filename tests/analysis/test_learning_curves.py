@@ -3,7 +3,8 @@ from math import inf, isnan
 
 import pytest
 
-from lossrun.analysis.learning_curves import learning_curves, mean_curve
+from lossrun.analysis.learning_curves import learning_curves
+from lossrun.analysis.values.mean_curve import mean_curve
 from lossrun.errors import UsageError
 from lossrun.records import history, recorded
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lossrun.catalog.models import INITIALIZERS
+from lossrun.catalog.initializers import INITIALIZERS
 from lossrun.components.first_weights import initialise
 
 FAN_IN, FAN_OUT = 300, 200

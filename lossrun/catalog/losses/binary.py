@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from lossrun.catalog.declaration import Loss, also, in_keras
+from lossrun.catalog.alias import also, in_keras
+from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses.parameters import (
     ANY_FORM,
     CLASS_WEIGHTS,

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from lossrun.analysis.comparison.differences import letters
-from lossrun.analysis.learning_curves import LearningCurve, LearningCurves, Panel
+from lossrun.analysis.learning_curves import LearningCurves, Panel
+from lossrun.analysis.values.mean_curve import LearningCurve
 from lossrun.report.layout.console import is_bounded, note
 from lossrun.report.layout.glyphs import draws_unicode
 from lossrun.report.layout.text_table import print_line, print_pairs

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lossrun.analysis.learning_curves import LearningCurve, LearningCurves, Panel
+from lossrun.analysis.learning_curves import LearningCurves, Panel
+from lossrun.analysis.values.mean_curve import LearningCurve
 from lossrun.errors import UsageError
 from lossrun.nearby import about_folder, joined
 from lossrun.report.layout.files import save
