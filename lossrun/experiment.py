@@ -13,7 +13,7 @@ from lossrun.config.resolve import ignored_label, loss_declaration
 from lossrun.config.source import ConfigSource
 from lossrun.data import Data, known_facts
 from lossrun.data.samples.splits import Resample
-from lossrun.errors import DataError, memory_told
+from lossrun.errors import ConfigError, DataError, UsageError, memory_told
 from lossrun.lint.check import LintWarning, check, check_splits
 from lossrun.lint.size import too_large
 
@@ -70,6 +70,10 @@ def load_experiment(
             return _with_data(reading, data_dir, trains, loaded)
     except DataError as error:
         raise _placed(error, reading.source) from error
+    except UsageError as error:
+        if isinstance(error, ConfigError) or not reading.config.dataset.is_plugin:
+            raise
+        raise ConfigError([reading.source.problem(("dataset", "name"), str(error)).text]) from error
 
 
 def _placed(error: DataError, source: ConfigSource) -> DataError:

@@ -52,7 +52,7 @@ def read(path: Path, overrides: Sequence[Override] = ()) -> SourcedConfig:
         errors = "replace" if len(content) > MAX_BYTES + len(BOM_UTF8) else "strict"  # the cut may split a character
         text = content.decode("utf-8-sig", errors).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"]) from None
+        raise ConfigError([f"{path}{_place(error)}: not UTF-8 at byte {error.start}; save it as UTF-8"]) from None
     except FileNotFoundError as error:
         raise ConfigError([_absent(path, error)]) from None
     except OSError as error:
@@ -72,7 +72,7 @@ def read_standard_input(overrides: Sequence[Override] = ()) -> SourcedConfig:
         # A large text is cut, perhaps within a character.
         if len(data) > MAX_BYTES:
             raise ConfigError([f"{name}: larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"]) from None
-        raise ConfigError([f"{name}: not UTF-8 at byte {error.start}; expected UTF-8"]) from None
+        raise ConfigError([f"{name}{_place(error)}: not UTF-8 at byte {error.start}; expected UTF-8"]) from None
     except OSError as error:
         raise ConfigError([f"{name}: cannot be read: {error.strerror}"]) from None
     raw, source = parse(text, name)
@@ -88,6 +88,13 @@ def from_mapping(
         ConfigError: With every mistake in it.
     """
     return _reading(raw, ConfigSource(name), directory, overrides)
+
+
+def _place(error: UnicodeDecodeError) -> str:
+    """Return line and column of the first byte that is no text."""
+    before = bytes(error.object[: error.start]).decode("utf-8-sig", "replace")
+    lines = before.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return f":{len(lines)}:{len(lines[-1]) + 1}"
 
 
 def _absent(path: Path, error: FileNotFoundError) -> str:

@@ -31,11 +31,9 @@ def candidates(directory: Path) -> list[Path]:
     """
     try:
         return newest_first(directory.iterdir())
-    except FileNotFoundError:
-        if not directory.is_symlink():
-            return []
-        raise CheckpointError(f"{directory}: a link that leads nowhere; expected a folder") from None
     except OSError as error:
+        if not os.path.lexists(directory):
+            return []
         raise CheckpointError(f"{directory}: cannot be read ({error.strerror or error}); expected a folder") from error
 
 

@@ -45,7 +45,7 @@ def test_check_and_script(lossrun: Run, monkeypatch: pytest.MonkeyPatch) -> None
     ("data", "said"),
     [
         (b"", "standard input: empty"),
-        (b"loss: \xff", "standard input: not UTF-8 at byte 6"),
+        (b"loss: \xff", "standard input:1:7: not UTF-8 at byte 6"),
         (b"a" * 300_000, "standard input: larger than 256 KiB"),
         (b"\xc3\xa9" * 200_000, "standard input: larger than 256 KiB"),
         (b"epoch: 3", "standard input:1:1: epoch: there is no such key; did you mean epochs?"),

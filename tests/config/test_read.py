@@ -201,7 +201,8 @@ def test_line_ends_and_a_byte_order_mark_do_not_matter(tmp_path: Path, shortest:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"name: \xff", "not UTF-8 at byte 6; save it as UTF-8"),
+        (b"name: \xff", ":1:7: not UTF-8 at byte 6; save it as UTF-8"),
+        (b"a: 1\r\nb: \xff", ":2:4: not UTF-8 at byte 9"),
         ("name: a".encode("utf-16"), "not UTF-8 at byte 0"),
         (None, f"cannot be read: {os.strerror(errno.EISDIR)}"),
     ],

@@ -108,7 +108,8 @@ TEXT_CASES: dict[str, bytes] = {
     "an HTML page": b"<!DOCTYPE html><html><body>404</body></html>\n",
     "a pickle": b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94.",
 }
-PLACELESS = ()
+# They are about a file as a whole.
+PLACELESS = ("empty", "a comment", "a list", "a word", "a number", "long", "an HTML page")
 OVERRIDES = (
     *("x", "=3", "learning_rate", "learning_rate=[", "learning_rate=x", "loss.delta.x=3", "..=3", ".=1", "a.=1"),
     *("model.hidden[0]=3", "epochs=1e99", f"dataset.samples={HUGE}", "=", "a b=3"),

@@ -41,6 +41,7 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     folder: Path
+    asked = 0  # how often
     sent = 0
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -51,6 +52,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
+        self.server.asked += 1
         way, _, name = self.path.strip("/").partition("/")
         content = (self.server.folder / name).read_bytes()
         with suppress(OSError):
@@ -270,8 +272,12 @@ def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
         for number in range(count_of(STOPS, share)):
             attempt.begin()
             way = ("drip", "drip_headers", "silent", "slow")[number % 4]
+            server.asked = 0
             started = forked.start(FETCH, attempt.folder, **attempt.options((way,)))
-            time.sleep(draw.uniform(0.2, 0.9))
+            give_up = time.monotonic() + SECONDS
+            while not server.asked and time.monotonic() < give_up:
+                time.sleep(0.01)
+            time.sleep(draw.uniform(0, 0.5))
             yield Outcome(f"Ctrl-C {number}, {way}", stopped(attempt, started))
 
 

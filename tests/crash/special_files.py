@@ -126,7 +126,8 @@ def problem(command: Sequence[str], said: Said, place: Path, tried: Path, undama
     if command == ("ls",) and (said.code or "second" not in said.out):
         return f"exit {said.code} without the other runs: {said.err[-300:]}"
     # A cell of a sweep that is no folder is one that has not begun.
-    told = (place.name, "1 of 3 cells", "2 of 3 cells", "2/3") if place.parts[-2].endswith("swept") else (place.name,)
+    of_sweep = ("damaged", "1 of 3 cells", "2 of 3 cells", "2/3")
+    told = (place.name, *(of_sweep if place.parts[1].endswith("swept") else ()))
     if any(word in said.words for word in told) or alike(said) == alike(undamaged):
         return ""
     return f"exit {said.code} without a word about {place.name}: {said.words[-300:]}"

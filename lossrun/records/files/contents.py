@@ -19,10 +19,10 @@ def content(path: Path, most: int = READABLE) -> bytes:
 
 
 def content_if_there(path: Path, most: int = LARGE) -> bytes:
-    """Return the content of a file, nothing if there is no such file; otherwise as `content`."""
+    """Return the content of a file, nothing if there is no such file or folder; otherwise as `content`."""
     try:
         return read_regular(path, most)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return b""
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from error
