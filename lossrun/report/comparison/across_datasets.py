@@ -44,7 +44,7 @@ def print_across_datasets(found: AcrossDatasets, console: Console) -> None:
 
 _BASIS: Final = (
     "p-values are of Wilcoxon's signed ranks over datasets (Demsar 2006), two-sided, corrected for the number of "
-    "methods (Holm); they speak of other datasets like these"
+    "methods (Holm); they are about other datasets like these"
 )
 
 

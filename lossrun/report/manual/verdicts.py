@@ -14,7 +14,7 @@ from lossrun.shell import command
 
 SECTIONS: Final = (
     ("verdicts-basics", "What a verdict says"),
-    ("verdicts-population", "What the interval speaks of"),
+    ("verdicts-population", "What the interval is about"),
     ("verdicts-splits", "Splits and folds"),
     ("verdicts-datasets", "Over several datasets"),
     ("verdicts-scripts", "Verdicts as exit codes"),
@@ -67,7 +67,7 @@ def _population() -> list[Markup]:
             f"Student's over the items, each averaged over the seeds first; {LEAST_ITEMS} items can decide",
         ),
     ]
-    heads = ("speaks of", "when", "half-width")
+    heads = ("is about", "when", "half-width")
     return [
         *_paragraphs(
             "Two models may differ because of the seeds that they were trained with, and because of the items that "
@@ -104,9 +104,9 @@ def _splits() -> list[Markup]:
             "the variance over splits times `1/J + n_test/n_train`, with J splits and J - 1 degrees of freedom (Nadeau "
             "and Bengio 2003). It never falls below n_test/n_train: a difference below about one deviation of a split "
             "is not settled by more splits of the same data, and lossrun says that more data are needed.",
-            "With test data drawn from the same source, the interval speaks of new data from this source, assuming "
+            "With test data drawn from the same source, the interval is about new data from this source, assuming "
             "that chance in the test items outweighs chance in the training set. With a test set that all splits "
-            "share, it speaks of these held-out data and these splits' training sets. How often, in per cent, a 95 % "
+            "share, it is about these held-out data and these splits' training sets. How often, in per cent, a 95 % "
             "interval contains the true difference over 2,000 datasets of 60 samples:",
         ),
         table(heads, rows),
