@@ -275,5 +275,8 @@ def test_jobs_are_auto_or_a_number(sweep_yaml: Path, lossrun: Run) -> None:
         refused = lossrun("sweep", str(sweep_yaml), f"--jobs={wrong}", "--dry-run")
         assert refused.code == 2
         assert "auto" in refused.err
+    assert lossrun("train", str(sweep_yaml), "--set", "sweep=null", "--quiet").code == 0
+    refused = lossrun("resume", "last", "--jobs", "1")
+    assert (refused.code, "--jobs is about the cells of a sweep" in refused.err) == (2, True)
     for right in ("auto", "3"):
         assert lossrun("sweep", str(sweep_yaml), "--jobs", right, "--dry-run").code == 0
