@@ -210,19 +210,20 @@ def method(result: SweepResult) -> str:
     keys = ", ".join(dict.fromkeys(key for pair in tuning.pairs for trial in pair.trials for key in trial.values))
     metric = bare(tuning.metric).replace("_", " ")
     number, plural = max(tried), "s" if max(tried) != 1 else ""
+    halving = ""
     over = f"{max(seeds)} seed{'s' if max(seeds) != 1 else ''}"
     if any(trial.left_behind for pair in tuning.pairs for trial in pair.trials):
-        over += ", by successive halving"
+        halving = ", by successive halving"
     compared = ", which are compared" if comparisons else ""
     against = "; each is compared with A, which had the best score in tuning" if _several(comparisons) else ""
     if tuning.repeats > 1:
         return (
             f"each pair was tuned {tuning.repeats} times, each time over {number} value{plural} of {keys} on {over} of "
-            f"its own, by validation {metric}; the best value of each time was then trained on one other seed; all "
-            f"{tuning.repeats} seeds of each pair are compared, so that the comparison includes the tuning{against}"
+            f"its own{halving}, by validation {metric}; the best value of each time was then trained on one other "
+            f"seed; all {tuning.repeats} seeds of each pair are compared, so that the comparison includes the tuning{against}"
         )
     return (
-        f"each pair was tuned over {number} value{plural} of {keys} on {over}, by validation {metric}; "
+        f"each pair was tuned over {number} value{plural} of {keys} on {over}{halving}, by validation {metric}; "
         f"the best value of each was then trained on {fresh} other seed{'s' if fresh != 1 else ''}{compared}{against}"
     )
 

@@ -37,7 +37,7 @@ _FIXED: Final = {
 
 
 def read_space(reading: SourcedConfig, over: Sequence[str] = ()) -> Space:
-    """What the config's sweep block, and the `--over` options on top of it, say.
+    """Return what the config's sweep block says, with the `--over` options in place of its keys.
 
     Raises ConfigError with every mistake, at its place.
     """
@@ -168,7 +168,7 @@ class _Reader:
         return Alternatives(key, tuple(value), origins)
 
     def _may_be_own(self, kind: str) -> bool:
-        """Whether a component of the kind is the user's own, which may have any parameter."""
+        """Return whether a component of this kind may be the user's own, which can have any parameter."""
         given = self.block.get(kind)
         every = [*(given if isinstance(given, list) else []), getattr(self.config, kind, None)]
         names = [one.get("name") if isinstance(one, Mapping) else getattr(one, "name", one) for one in every]
@@ -300,7 +300,7 @@ def _is_number(value: Any, *, whole: bool) -> bool:
 
 
 def _is_one_value(declared: KeyPath, values: Sequence[Value]) -> bool:
-    """Whether a list is one value of a key that takes lists, and none of its items is a value by itself."""
+    """Return whether a list is one value of a key that takes lists, and no item is a value of the key itself."""
     keys = [variant.key for variant in declared.variants if isinstance(variant.key, Parameter)]
     one = any(key.takes_lists and not leaves.check(key, list(values))[2] for key in keys)
     return one and not any(item is None or not leaves.check(key, item)[2] for key in keys for item in values)

@@ -66,7 +66,7 @@ def received(sweep: Path, stack: Sequence[PlannedCell], carried: Carried) -> dic
         if ending_of(run) is not None:
             continue  # by an earlier try of the same task
         if run.exists():
-            shutil.rmtree(run)  # begun by another process, which could not know that the task goes on here
+            shutil.rmtree(run)  # an unfinished run of an earlier try
 
         def build(hidden: Sequence[Path], files: Mapping[PurePosixPath, bytes] = files) -> None:
             (new,) = hidden

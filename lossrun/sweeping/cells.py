@@ -35,7 +35,7 @@ class Cell:
 
 
 def cells_of(reading: SourcedConfig, space: Space) -> list[Cell]:
-    """The config of every combination, in the order of the block.
+    """Return the cell of every combination, in the order of the block.
 
     Raises ConfigError for a combination that is no valid config, at the place of the value that makes it so, and for
     two combinations that are the same config.
@@ -89,7 +89,7 @@ def config_with(reading: SourcedConfig, changes: Combination) -> Config:
 
 
 def _placed(before: ConfigSource, changed: ConfigSource, path: Path, origin: Path) -> ConfigSource:
-    """The source of a changed config in which the value at `path` stands where it is written in the sweep block."""
+    """Return the source of a changed config, with the value at `path` placed where the sweep block has it."""
 
     def copied(places: Mapping[Path, Any], written: Mapping[Path, Any]) -> dict[Path, Any]:
         inside = {path + at[len(origin) :]: place for at, place in written.items() if at[: len(origin)] == origin}
@@ -107,7 +107,7 @@ def _placed(before: ConfigSource, changed: ConfigSource, path: Path, origin: Pat
 
 
 def pairs_of(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """The cells of each pair, pairs in the order in which they first occur."""
+    """Return the cells of each pair, with the pairs in the order in which they first occur."""
     found: dict[str, list[Cell]] = {}
     for cell in cells:
         found.setdefault(json.dumps(dict(cell.pair), sort_keys=True, default=str), []).append(cell)
@@ -119,7 +119,7 @@ def with_seeds(config: Config, seeds: Sequence[int]) -> Config:
 
 
 def tuning_seeds(cells: Sequence[Cell], count: int) -> tuple[int, ...]:
-    """Seeds for tuning that no final run uses."""
+    """Return seeds for tuning that no final run uses."""
     final = {seed for cell in cells for seed in cell.config.seeds}
     first = max(final) + 1
     if first + count > MOST_SEEDS:

@@ -23,7 +23,7 @@ from lossrun.sweeping.sampling import Sampling, sampled_cells
 from lossrun.sweeping.shards import Shard, running_shard, waiting_for
 from lossrun.sweeping.worker import Ended
 
-# What has to be said before and while cells run: the cell and how it ended; None as a phase begins.
+# Called as each cell ends, and as each phase begins with its number of cells.
 Told = Callable[[PlannedCell, Ended], None]
 Begins = Callable[[str, int], None]
 
@@ -39,15 +39,15 @@ def run_sweep(
     told: Told = lambda cell, ended: None,
     begins: Begins = lambda phase, cells: None,
 ) -> dict[str, Ended]:
-    """Run what is left of a sweep; how each cell ended, by its directory.
+    """Run the unfinished cells of a sweep, and return how each cell ended, by its directory.
 
     `data_dir`: the folder of the datasets; None for the one that the sweep was started with. `jobs`: worker processes,
     one thread each; None for one per core. `begins(phase, cells)` is called before the cells of a phase are run.
     `shard`: the share of the cells to run here, where several processes run one sweep; the final runs begin once no
     process has anything left to tune. `cluster`: where the cells are trained instead; `jobs` then limits its tasks.
 
-    Raises LockedError where another process runs the sweep, StoppedError after a signal, RunError where the data or the
-    disk were not to be had, and DivergedError where no tuning run has a score.
+    Raises LockedError if another process runs the sweep, StoppedError after a signal, RunError if the data cannot be
+    read or the disk refuses, and DivergedError if no tuning run has a score.
     """
     if shard is not None:
         with running_shard(sweep.path, shard):
@@ -121,7 +121,7 @@ def _extended(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
 
 
 def missing(sweep: SweepDirectory) -> list[PlannedCell]:
-    """The cells planned so far that have not ended."""
+    """Return the cells planned so far that have not ended."""
     failed = failures(sweep)
     return [cell for cell in read_plan(sweep) if cell.directory not in failed and not recorded_ending(sweep, cell)]
 
@@ -144,7 +144,7 @@ def _cells(
 
 
 def _planned(sweep: SweepDirectory) -> tuple[list[PlannedCell], list[PlannedCell]]:
-    """The tuning cells and the final ones, as far as they are planned."""
+    """Return the tuning cells and the final cells planned so far."""
     plan = read_plan(sweep)
     return [cell for cell in plan if cell.phase == "tune"], [cell for cell in plan if cell.phase == "final"]
 
@@ -156,7 +156,7 @@ def _run_phase(cells: Cells, phase: str, planned: Sequence[PlannedCell], begins:
 
 
 def _chosen(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
-    """Plan the final runs by what tuning has found. Raises DivergedError where it has found nothing."""
+    """Plan the final runs by the results of tuning. Raises DivergedError if no tuning run has a score."""
     found = tuning_of(sweep)
     assert found is not None
     final = cells.with_stacks(final_cells(found.pairs, read_events(sweep)[0]["seeds"]))
@@ -173,8 +173,10 @@ def _chosen(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
 
 
 def _refuse_blocked(cells: Cells) -> None:
-    """Raises RunError where the data or the disk were not to be had: what that cell would have found is not known, so
-    nothing is chosen without it."""
+    """Raise RunError if the data could not be read or the disk refused.
+
+    The result of such a cell is unknown, so nothing is chosen without it.
+    """
     blocked = [ended.problem for ended in cells.endings.values() if ended.ending == "blocked"]
     if blocked:
         raise RunError(f"{blocked[0]}; once that is fixed, this continues the sweep:\n  {cells.how_to_continue}")
@@ -189,5 +191,5 @@ def _finish(sweep: SweepDirectory, cells: Cells) -> None:
 
 
 def _failures(cells: Cells) -> dict[str, str]:
-    """{cell that failed by itself: the last line of what it said}."""
+    """Return {cell that failed: the last line of its message}."""
     return {name: last_line(ended.problem) for name, ended in cells.endings.items() if ended.ending == "failed"}

@@ -38,7 +38,7 @@ def over_options(texts: Iterable[str]) -> dict[str, tuple[str, Any]]:
 
 
 def over_option(text: str) -> tuple[str, Any]:
-    """The key and the sweep block's value of `--over KEY=V,V`, `KEY=log:LOW:HIGH:POINTS` or `KEY=lin:...`.
+    """Return the key and the value for the sweep block of `--over KEY=V,V`, `KEY=log:LOW:HIGH:POINTS` or `KEY=lin:...`.
 
     Raises ConfigError for anything else.
     """
@@ -57,12 +57,12 @@ def over_option(text: str) -> tuple[str, Any]:
 
 
 def _split(values: str) -> list[str]:
-    """The parts between commas that stand in no bracket and in no quotes."""
+    """Split at commas outside of brackets and quotes."""
     parts, depth, quote = [""], 0, ""
     for char in values:
         if quote:
             quote = "" if char == quote else quote
-        elif char in "\"'" and (parts[-1].rstrip() or ",")[-1] in "[{:,":  # an apostrophe within a word is none
+        elif char in "\"'" and (parts[-1].rstrip() or ",")[-1] in "[{:,":  # not an apostrophe
             quote = char
         else:
             depth += (char in "[{(") - (char in "]})")

@@ -32,7 +32,8 @@ def planned(cell: Cell, phase: Phase, number: int, seeds: Sequence[int]) -> Plan
 def _line(
     phase: Phase, number: int, pair: Mapping[str, Any], changes: Mapping[str, Any], config: Mapping[str, Any]
 ) -> PlannedCell:
-    name = "-".join([phase, f"{number:04d}", *map(word, changes.values())])
+    # A directory's name has no plus sign, and 1e+20 must not become 1e-20.
+    name = "-".join([phase, f"{number:04d}", *map(word, changes.values())]).replace("e+", "e")
     return PlannedCell(names.slug(name), phase, dict(pair), dict(changes), config)
 
 

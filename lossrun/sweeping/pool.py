@@ -106,7 +106,7 @@ class Workers(Protocol):
 
 
 class LocalWorkers:
-    """Processes of this machine, each a pool of its own: a process that is killed takes no other with it."""
+    """Processes of this machine. Each is a pool of its own, so that killing one does not end the others."""
 
     queues = False
 
@@ -118,9 +118,9 @@ class LocalWorkers:
     def submit(
         self, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
     ) -> Future[dict[str, Ended]]:
-        """As `Workers` says, in a process that has nothing to do, or in a new one.
+        """Train a stack in an idle process, or in a new one.
 
-        The result raises BrokenProcessPool where the process was killed.
+        The result raises BrokenProcessPool if the process was killed.
         """
         for pool in [pool for pool, newest in self._newest.items() if newest.done()]:
             try:
@@ -142,7 +142,7 @@ class LocalWorkers:
 
 @contextmanager
 def local_workers(_jobs: int) -> Iterator[LocalWorkers]:
-    """Processes that begin as they are needed."""
+    """Give workers whose processes start when they are needed."""
     with ExitStack() as opened:
         yield LocalWorkers(opened)
 

@@ -1,4 +1,4 @@
-"""The values of a range: evenly spaced ones, or draws; in numbers that a person can read, each different."""
+"""The values of a range: evenly spaced or drawn, each a different one, with few digits."""
 
 import math
 import random
@@ -15,7 +15,7 @@ LEAST_DIGITS: Final = 3
 _MOST_DIGITS: Final = 17  # enough for any double
 _OFF_GRID: Final = 0.1  # how far rounding may move an evenly spaced value, in gaps between two of them
 _OFF_DRAW: Final = 0.001  # the same for a drawn one, in widths of the range
-_REDRAWS: Final = 1_000  # of one value, while all that come are known already
+_REDRAWS: Final = 1_000  # of one combination, while only known ones come
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def draws(spans: Sequence[Span], count: int, seed: int) -> Iterator[dict[str, Nu
 
 
 def unseen(spans: Sequence[Span], values: Sequence[float], seen: set[tuple[Number, ...]]) -> dict[str, Number] | None:
-    """Round drawn values to as few digits as make them a new combination, and add it to `seen`; None if none does."""
+    """Round drawn values to the fewest digits that make a new combination, and add it to `seen`; None if none does."""
     for digits in range(LEAST_DIGITS, _MOST_DIGITS + 1):
         found = tuple(span.settled(value, digits) for span, value in zip(spans, values, strict=True))
         if found not in seen:

@@ -24,7 +24,7 @@ from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.carrying import Carried, received, trained_elsewhere
 from lossrun.sweeping.worker import Ended, train_stack
 
-# A stack whose node or process was lost so often is taken to be the cause.
+# After so many losses of a node or a process, its stack is taken to be the cause.
 MOST_RETRIES: Final = 10
 # Tasks that are handed to Ray at once; it runs as many of them as it has resources for.
 MOST_TASKS: Final = 1000
@@ -127,7 +127,7 @@ def connect(address: str, cpus: float = 1, gpus: float = 0) -> Cluster:
 
 
 def _refuse_silence(address: str) -> None:
-    """Raises UsageError where no head answers at HOST:PORT: Ray would try for minutes."""
+    """Raise UsageError if no head answers at HOST:PORT: Ray itself would try for minutes."""
     host, colon, port = address.rpartition(":")
     if address in ("auto", "local") or "://" in address:
         if address == "local":
@@ -152,14 +152,14 @@ def _refuse_silence(address: str) -> None:
 
 
 def _refuse_too_much(there: dict[str, float], address: str, cpus: float, gpus: float) -> None:
-    """Raises UsageError for what the whole cluster has not: the tasks would wait for ever."""
+    """Raise UsageError for more than the whole cluster has: the tasks would wait for ever."""
     for option, kind, wanted in (("--cpus", "CPU", cpus), ("--gpus", "GPU", gpus)):
         if wanted > there.get(kind, 0):
             raise UsageError(f"{option} {wanted:g}: the cluster at {address} has {there.get(kind, 0):g} {kind}s now")
 
 
 def train_on_node(threads: int, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> Carried:
-    """What a task does on its node: how each cell ended, with the runs themselves where the sweep is not seen."""
+    """Train a stack on a node; return how each cell ended, with the runs where the node does not see the sweep."""
     import torch
 
     torch.set_num_threads(threads)
@@ -171,7 +171,7 @@ def train_on_node(threads: int, sweep: Path, stack: Sequence[PlannedCell], confi
 def _tell(
     told: "Future[dict[str, Ended]]", sweep: Path, stack: Sequence[PlannedCell], future: "Future[Carried]"
 ) -> None:
-    """Hand on how a task ended; what Ray raises is an ending, too."""
+    """Pass on how a task ended. An error of Ray is an ending too."""
     from ray.exceptions import RayError, TaskCancelledError
 
     try:

@@ -1,4 +1,4 @@
-"""Running the cells of a sweep in worker processes, and going on after any of them, or all of it, was killed."""
+"""Run the cells of a sweep in worker processes, and continue after any process was killed."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +20,8 @@ from lossrun.sweeping.stacks import by_stack, with_stacks
 from lossrun.sweeping.worker import Ended
 from lossrun.training.process.stopping import Request, Requests, listening
 
-# A cell whose worker was killed so often is taken to be the cause. Of a stack it may be any cell, so before that its
-# cells are trained one by one.
+# After so many kills, the cell that was training is taken to be the cause. In a stack, it may be any of the cells, so
+# these are trained one by one first.
 MOST_KILLS: Final = 3
 MOST_KILLS_OF_A_STACK: Final = 2
 CHECKED_EVERY: Final = 0.1  # seconds between looks at what was asked from outside
@@ -34,8 +34,8 @@ class Cells:
     Attributes:
         workers: Gives, for a number of jobs, what the stacks are handed to.
         options: What `lossrun resume` needs to continue there.
-        fail_fast: Whether the first failure ends all. A cell that could not be run because the data or the disk were
-            not to be had always does: the next ones would meet the same.
+        fail_fast: Whether the first failure ends the sweep. A cell whose data could not be read, or whose files could
+            not be written, always does: the next cells would fail in the same way.
         endings: How each cell ended, by its directory.
         has_run: Whether there was anything left to run.
         writing: Gives the lock under which the sweep's ledger is written, where this process does not hold it anyway.
@@ -123,7 +123,7 @@ class Cells:
             raise self._stopped(asked())
 
     def _after_a_kill(self, stack: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
-        """What is left to run of a stack whose worker was killed, in stacks."""
+        """Return what is left to run of a stack whose worker was killed, as a list of stacks."""
         names = tuple(cell.directory for cell in stack)
         kills = self._kills[names] = self._kills.get(names, 0) + 1
         if len(stack) > 1:
@@ -135,7 +135,7 @@ class Cells:
         return []
 
     def _divided(self, stack: Sequence[PlannedCell], why: str) -> list[list[PlannedCell]]:
-        """Write down that the cells of a stack are trained alone from now on, from their beginning; these cells."""
+        """Record that the cells of a stack are trained alone, from their beginning, and return those that are left."""
         with self.writing():
             sweep_directory.divide(self.sweep, stack[0].stack, why)
         left = [replace(cell, stack="") for cell in stack if cell.directory not in self.endings]
@@ -162,7 +162,7 @@ class Cells:
 
 
 def recorded_ending(sweep: SweepDirectory, cell: PlannedCell) -> Ended | None:
-    """How a cell has ended; None where there is something left to train."""
+    """Return how a cell has ended; None if it has not."""
     return worker.ending_of(sweep.run(cell))
 
 

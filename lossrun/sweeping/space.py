@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from lossrun.config.source import Path
 from lossrun.sweeping.ranges import Span, draws
 
-FIRST_DRAWS: Final = 10  # values that are drawn at random before a sampler has enough to go by, as Optuna has it
+FIRST_DRAWS: Final = 10  # random draws before a sampler proposes any, Optuna's own default
 
 Value: TypeAlias = Any
 
@@ -71,9 +71,9 @@ class Space:
         return (*ranges, *(span.key for span in self.spans))
 
     def combinations(self) -> Iterator[dict[str, tuple[Value, Path]]]:
-        """Every combination of values, each value with its place in the config, in the order of the block."""
+        """Yield every combination of values, each value with its place in the config, in the order of the block."""
         grid = [[(one.key, pair) for pair in zip(one.values, one.origins, strict=True)] for one in self.alternatives]
-        # The same draws for every pair: nobody gets luckier ones.
+        # All pairs get the same draws, so that no pair is luckier than another.
         drawn = list(draws(self.spans, self.first_draws, self.seed)) if self.spans else [{}]
         origins = {span.key: span.origin for span in self.spans}
         for chosen in product(*grid):

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from lossrun.experiment import Experiment
     from lossrun.training.session import Session
 
-# "failed": by itself, and it would fail again. "blocked": the data or the disk were not to be had, so that nothing is
-# known about the cell. "apart": its stack failed, and nobody knows which of its cells is the cause.
+# "failed": by itself, and it would fail again. "blocked": the data could not be read or the disk refused, so the result
+# is unknown. "apart": its stack failed, and which of the cells is the cause is unknown.
 Ending: TypeAlias = Literal["finished", "diverged", "stopped", "failed", "blocked", "apart"]
 LOCK_CHECKED_EVERY: Final = 0.2  # seconds
 # Imported once, by the process that workers are forked from.
@@ -59,7 +59,7 @@ def begin_worker() -> None:
 
 
 def _end_with(parent: BaseProcess) -> None:
-    """Stop, with the state saved, once the process that hands out the cells is gone: nobody else would."""
+    """Save the state and stop once the process that hands out the cells is gone."""
     parent.join()
     _orphaned.set()
     os.kill(os.getpid(), signal.SIGTERM)
@@ -70,9 +70,9 @@ _orphaned: Final = threading.Event()
 
 
 def train_stack(sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> dict[str, Ended]:
-    """Train the cells of one stack, going on from what is on the disk of them; how each ended, by its directory.
+    """Train the cells of one stack, from their newest saved state; return how each ended, by its directory.
 
-    It may be called again after any end of a worker, also while that one still saves its state.
+    It may be called again however a worker ended, even while the old worker still saves its state.
     """
     try:
         while True:
@@ -89,7 +89,7 @@ def train_stack(sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, dat
 
 
 def ending_of(run: Path) -> Ended | None:
-    """How a cell has ended by its ledger; None where there is something left to train."""
+    """Return how a cell has ended, by its ledger; None if it has not."""
     if not is_run(run):
         return None
     events = [event["event"] for event in ledger.read(RunDirectory(run).ledger_path)]
@@ -119,7 +119,7 @@ def _trained_together(sweep: Path, cells: Sequence[PlannedCell], config_dir: Pat
             endings |= {name: ending_of(sweep / name) or over for name in experiments}
         for cell in cells:
             if cell.directory not in endings:
-                # What has not ended with its stack was resumed by itself meanwhile.
+                # It did not end with its stack, because somebody has resumed it alone.
                 ended = ending_of(sweep / cell.directory) or _trained_alone(sweep, cell, config_dir, data_dir)
                 endings[cell.directory] = ended
         if all(ending_of(sweep / name) for name in experiments):
@@ -130,7 +130,7 @@ def _trained_together(sweep: Path, cells: Sequence[PlannedCell], config_dir: Pat
 def _experiments(
     cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path
 ) -> tuple[dict[str, "Experiment"], dict[str, Ended]]:
-    """The experiments of a stack by their directories, and how those cells ended that have none."""
+    """Return the experiments of a stack by their directories, and how the cells without an experiment ended."""
     from lossrun.config.read import from_mapping
     from lossrun.experiment import load_experiment
 
@@ -151,7 +151,7 @@ _loaded: Final[dict[str, "Experiment"]] = {}
 
 
 def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"]) -> None:
-    """Raises what ends all of its cells."""
+    """Train a stack, or resume it. An error that it raises ends all of its cells."""
     from lossrun.records import recorded
     from lossrun.training.starting.prepare import prepare_stack
     from lossrun.training.starting.stacks import begin_stack, has_left, is_begun, resume_stack
@@ -204,7 +204,7 @@ def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: P
 
 
 def _ended_by(error: Exception) -> Ended:
-    """How a cell ended, by what ended it."""
+    """Return how a cell ended, by the error that ended it."""
     if isinstance(error, DivergedError):
         return Ended("diverged")
     if isinstance(error, StoppedError):

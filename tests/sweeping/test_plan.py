@@ -73,6 +73,14 @@ def test_a_metric_that_cannot_choose_is_refused(
         plan_sweep(with_block(block, **base), [], tmp_path, tmp_path)
 
 
+def test_directories_tell_large_numbers_from_small_ones(
+    with_block: Callable[..., SourcedConfig], tmp_path: Path
+) -> None:
+    reading = with_block({"learning_rate": [1e20, 1e-20], "tune": False}, lint="warn")
+    names = [cell.directory for cell in plan_sweep(reading, [], tmp_path, tmp_path).cells]
+    assert names == ["final-0001-1e20", "final-0002-1e-20"]
+
+
 @pytest.mark.parametrize(
     "block",
     [

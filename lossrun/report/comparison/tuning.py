@@ -130,13 +130,12 @@ def _rounds_table(tuning: TuningResult, sign: str) -> TextTable | None:
     most = max(courses, key=len)
     if len(most) < 2:
         return None
-    columns = [
-        Column(
-            f"{point.effort:,} epochs:\n{point.values} for {point.epochs}",
-            tuple(_found(one, number, sign) for one in courses),
-        )
-        for number, point in enumerate(most)
-    ]
+    columns = []
+    for number, point in enumerate(most):
+        alike = {(one[number].effort, one[number].values) for one in courses if number < len(one)}
+        # With repeated tuning, repetitions may keep different values, and then pairs differ in what they train.
+        spent = f"{point.effort:,} epochs:\n{point.values} for" if len(alike) == 1 else f"round {number + 1}:\nfor"
+        columns.append(Column(f"{spent} {point.epochs}", tuple(_found(one, number, sign) for one in courses)))
     title = f"Tuning course: the best {tuning.metric} of each round of halving, by the epochs spent so far"
     told = (
         f"epochs of all values and tuning seeds of a pair; 9 for 3: 9 values, 3 epochs each; {sign}: over the tuning "
