@@ -326,8 +326,12 @@ def epochs_to(target: float, trial: Trial, goal: Goal) -> int | None:
 
 
 def _is_on_edge(key: str, chosen: Trial, trials: Sequence[Trial]) -> bool:
+    """Return whether values beyond those tried may be better: not where one inside the range is as good."""
     numbers = sorted({trial.values[key] for trial in trials if isinstance(trial.values[key], int | float)})
-    return len(numbers) > 2 and chosen.values[key] in (numbers[0], numbers[-1])
+    edges = numbers[:1] + numbers[-1:]
+    best = chosen.score.mean if chosen.score else math.nan
+    tied = any(trial.score and trial.score.mean == best and trial.values[key] not in edges for trial in trials)
+    return len(numbers) > 2 and chosen.values[key] in edges and not tied
 
 
 def _working_decades(chosen: Trial, trials: Sequence[Trial], goal: Goal) -> float | None:

@@ -220,7 +220,8 @@ def method(result: SweepResult) -> str:
         return (
             f"each pair was tuned {tuning.repeats} times, each time over {number} value{plural} of {keys} on {over} of "
             f"its own{halving}, by validation {metric}; the best value of each time was then trained on one other "
-            f"seed; all {tuning.repeats} seeds of each pair are compared, so that the comparison includes the tuning{against}"
+            f"seed; all {tuning.repeats} seeds of each pair are compared, so that the comparison includes the tuning"
+            f"{against}"
         )
     return (
         f"each pair was tuned over {number} value{plural} of {keys} on {over}{halving}, by validation {metric}; "

@@ -43,7 +43,7 @@ def further_cells(extension: Extension, tuning: TuningResult, planned: Sequence[
     tried = sorted({cell.changes[key] for cell in planned})
     if len(tried) - extension.points >= extension.times:
         return []
-    bests = [pair.chosen.values[key] for pair in tuning.pairs if pair.chosen is not None]
+    bests = [pair.chosen.values[key] for pair in tuning.pairs if pair.chosen is not None and key in pair.on_edge]
     edges = [(edge, up) for edge, up in ((tried[0], False), (tried[-1], True)) if edge in bests]
     room = extension.points + extension.times - len(tried)
     epochs = max(trial.cell.config["epochs"] for pair in tuning.pairs for trial in pair.every or pair.trials)

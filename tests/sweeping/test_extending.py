@@ -34,6 +34,7 @@ def added(folder: Path, tuned: dict[Any, list[float]], times: int = 3, points: i
         ((1, 2, 3), (2, 1, 2), [0.001]),
         ((2, 1, 2), (2, 1, 2), []),
         ((3, 2, 1), (1, 2, 3), [0.001, 1.0]),
+        ((1, 1, 2), (2, 1, 1), []),  # a value inside the range is as good
     ],
 )
 def test_every_pair_gets_the_value_beyond_the_edge_of_any(
