@@ -218,6 +218,10 @@ def process_start(pid: int) -> int | None:
     return int(stat.rpartition(")")[2].split()[19])
 
 
+def in_words(holder: Owner | None) -> str:
+    """Say which process holds a lock, for messages."""
+    return f"process {holder.pid} on {holder.host}, since {holder.since}" if holder else "another process"
+
+
 def _held_by(run: Path, holder: Owner | None) -> str:
-    who = f"process {holder.pid} on {holder.host}, since {holder.since}" if holder else "another process"
-    return f"{run.name} is being written by {who}; wait for it to end, or stop it first"
+    return f"{run.name} is being written by {in_words(holder)}; wait for it to end, or stop it first"

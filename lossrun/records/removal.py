@@ -197,8 +197,7 @@ def _status_or_damaged(run: Path) -> Status | Literal["damaged"]:
 
 
 def _writer(run: Path, state: str) -> str:
-    holder = lock.owner(run)
-    who = f"process {holder.pid} on {holder.host}, since {holder.since}" if holder else "another process"
+    who = lock.in_words(lock.owner(run))
     if state == "running":
         return f"it is being written by {who}; wait for it to end, or stop it first"
     return f"it may still be being written by {who}; remove it on that host"
