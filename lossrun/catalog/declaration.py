@@ -181,18 +181,23 @@ class Metric(Component):
         goal: Whether lower or higher is better.
         units: As in `Loss`.
         of_probabilities: Whether it needs probabilities; margins and outputs trained towards 0 and 1 have none.
-        of_ranks: Whether it sorts the samples once for each class.
+        of_decisions: Whether its function takes decisions, true or false for each class, instead of predictions.
+        of_ranks: Whether its function takes scores that only their order matters of. It sorts the samples once for
+            each class.
         by_class: Whether it is also reported for each class.
         of_several: Its name if there are several classes; "" if that is the same.
+        without_items: Why it has no interval over new test items; "" if it has one.
     """
 
     kind: str = "metric"
     goal: Literal["min", "max"]
     units: str = ""
     of_probabilities: bool = False
+    of_decisions: bool = False
     of_ranks: bool = False
     by_class: bool = False
     of_several: str = ""
+    without_items: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         aliases=also("acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"),
         tasks=CLASS_TASKS,
         goal="max",
+        of_decisions=True,
     ),
     Metric(
         name="macro_f1",
@@ -22,6 +23,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         aliases=also("f1_macro"),
         tasks=("multiclass", "multilabel"),
         goal="max",
+        of_decisions=True,
     ),
     Metric(
         name="f1",
@@ -31,6 +33,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         aliases=also("f1_score", "F1Score", "BinaryF1Score", "f_measure", "f1_binary"),
         tasks=("binary",),
         goal="max",
+        of_decisions=True,
         by_class=True,
         of_several="macro_f1",
     ),
@@ -42,6 +45,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         aliases=also("precision_score", "macro_precision", "BinaryPrecision", "MulticlassPrecision", "ppv"),
         tasks=CLASS_TASKS,
         goal="max",
+        of_decisions=True,
         by_class=True,
     ),
     Metric(
@@ -52,6 +56,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         aliases=also("recall_score", "macro_recall", "sensitivity", "tpr", "BinaryRecall", "MulticlassRecall"),
         tasks=CLASS_TASKS,
         goal="max",
+        of_decisions=True,
         by_class=True,
     ),
     Metric(
@@ -110,6 +115,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         when="To see whether 80 % means 80 %. It does not judge the decisions: predicting the base rate for every "
         "sample scores 0. With few samples it is above 0 by chance.",
         source="Guo et al. (2017), On Calibration of Modern Neural Networks, arXiv:1706.04599",
+        without_items="by chance it is the larger the fewer items there are",
         aliases=also("ece", "calibration_error", "BinaryCalibrationError", "MulticlassCalibrationError"),
         tasks=CLASS_TASKS,
         goal="min",

@@ -1,11 +1,16 @@
-"""Write and read predictions.npz: the predictions of each seed's best weights for held-out samples."""
+"""Write and read predictions.npz: the predictions of each seed's best weights for held-out samples.
+
+For test data it also holds the share of each sample in each metric, from which `compare` estimates how a difference
+varies over test items.
+"""
 
 import io
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +25,9 @@ LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 _LARGEST: Final = 2 * LIMIT_BYTES  # the file, and what is in it
 _OUTPUTS: Final = "outputs_seed"
+_SHARES: Final = "shares_"
+_EACH: Final = 8  # bytes of a number, at most
+_OTHERS: Final = 2  # numbers of a sample besides targets and outputs: its id and its weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,7 @@ class RecordedPredictions:
         part: "validation" or "test".
         total: The samples of the part; the first N of these were kept.
         weights: How much each sample counts in the metrics, (N,), 0 for an ignored class; None if all count the same.
+        shares: {metric: {seed: the share of each sample in it, (N,), with a mean of 0}}; only what was kept.
     """
 
     ids: np.ndarray
@@ -41,6 +50,13 @@ class RecordedPredictions:
     part: str
     total: int
     weights: np.ndarray | None = None
+    shares: Mapping[str, Mapping[int, np.ndarray]] = field(default_factory=dict)
+
+
+def most_shares(samples: int, seeds: int, outputs: int) -> int:
+    """Return for how many metrics the shares fit into the file, next to `outputs` numbers for each sample and seed."""
+    spare = LIMIT_BYTES - _EACH * samples * (seeds * outputs + _OTHERS + outputs)
+    return max(0, spare // (4 * samples * seeds)) if samples and seeds else 0
 
 
 def content(
@@ -50,12 +66,16 @@ def content(
     outputs: Mapping[int, np.ndarray],
     part: str,
     weights: np.ndarray | None = None,
+    shares: Mapping[str, Mapping[int, np.ndarray]] = MappingProxyType({}),
     limit_bytes: int = LIMIT_BYTES,
 ) -> tuple[bytes, str]:
     """Return the content of the file, and its digest, which `read` checks.
 
     If the predictions need more than `limit_bytes`, only the first samples are kept; the file records how many there
     were.
+
+    Args:
+        shares: {metric: {seed: (N,)}}; each metric has those of the same seeds as `outputs`.
 
     Raises:
         ValueError: If the lengths differ.
@@ -64,6 +84,8 @@ def content(
     arrays = {f"{_OUTPUTS}{seed}": array for seed, array in outputs.items()} | {"ids": ids, "targets": targets}
     if weights is not None:
         arrays["weights"] = weights
+    for metric, of_seeds in shares.items():
+        arrays[f"{_SHARES}{metric}"] = np.stack([of_seeds[seed] for seed in outputs], axis=1)
     if any(len(array) != total for array in arrays.values()):
         raise ValueError("ids, targets, weights and outputs must have the same length")
     row_bytes = sum(array.nbytes // total for array in arrays.values()) if total else 0
@@ -104,8 +126,13 @@ def read(path: Path, digest: str | None = None) -> RecordedPredictions:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             outputs = {int(key.removeprefix(_OUTPUTS)): archive[key] for key in archive if key.startswith(_OUTPUTS)}
             part, total = str(archive["part"]), int(archive["total"])
+            shares = {
+                key.removeprefix(_SHARES): dict(zip(outputs, archive[key].T, strict=True))
+                for key in archive
+                if key.startswith(_SHARES)
+            }
             weights = archive.get("weights")
-            return RecordedPredictions(archive["ids"], archive["targets"], outputs, part, total, weights)
+            return RecordedPredictions(archive["ids"], archive["targets"], outputs, part, total, weights, shares)
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RunError(
             f"cannot read {path}: {error}; restore it from a copy, or score the run again: "

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.catalog import DataFacts, Task
-from lossrun.catalog.metrics import off_scale
-from lossrun.components.metrics import PreparedTargets, compute_metrics, predictions, prepared_targets
+from lossrun.catalog.metrics import PRIMARY_METRICS, off_scale
+from lossrun.components.metrics import PreparedTargets, compute_metrics, predictions, prepared_targets, scored_output
 from lossrun.components.metrics.classes import ClassTargets
+from lossrun.components.metrics.item_shares import item_shares, shares_of
 from lossrun.components.metrics.per_class import class_scores
 from lossrun.config import Config
 from lossrun.config.resolve import output_size, outputs_read_as, watched_names
@@ -40,6 +41,7 @@ class OutputSpec:
         output: The activation of the last layer.
         reads_as: What the loss takes the outputs for, such as probabilities or a mean.
         left_out: Losses that are no metrics of these targets.
+        watched: The metrics that the config names.
     """
 
     task: Task
@@ -47,6 +49,7 @@ class OutputSpec:
     output: Any
     reads_as: Any
     left_out: frozenset[str] = frozenset()
+    watched: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,14 @@ class Evaluation:
         metrics: Every metric by its plain name.
         predictions: In original units.
         classes: What `class_scores` gives for each of several classes or labels; {} otherwise.
+        shares: The share of each sample in the metrics, {name: (N,)}, float32; only those that were asked for.
     """
 
     loss: float
     metrics: dict[str, float]
     predictions: Tensor
     classes: dict[str, list[float]] = field(default_factory=dict)
+    shares: dict[str, Tensor] = field(default_factory=dict)
 
 
 def evaluation_batch(device: torch.device) -> int:
@@ -73,15 +78,24 @@ def evaluation_batch(device: torch.device) -> int:
 
 def output_spec_of(config: Config, facts: DataFacts) -> OutputSpec:
     """How the outputs of the configured model are read. `config` is resolved."""
-    left_out = off_scale(facts.target_scale, watched_names(config))
-    return OutputSpec(facts.task, output_size(config, facts), *outputs_read_as(config, facts), left_out)
+    watched = watched_names(config)
+    left_out = off_scale(facts.target_scale, watched)
+    return OutputSpec(facts.task, output_size(config, facts), *outputs_read_as(config, facts), left_out, watched)
 
 
 @torch.no_grad()
-def evaluate(replica: Replica, samples: Samples, spec: OutputSpec, *, by_class: bool = False) -> Evaluation:
-    """Score one seed's weights on a part of the data, dropout off, batch norm at its running statistics."""
+def evaluate(
+    replica: Replica, samples: Samples, spec: OutputSpec, *, by_class: bool = False, most_shares: int = 0
+) -> Evaluation:
+    """Score one seed's weights on a part of the data, dropout off, batch norm at its running statistics.
+
+    Args:
+        by_class: Whether to give the metrics of each class.
+        most_shares: For how many metrics at most to give the shares of the samples. The task's primary metrics come
+            first, then those that the config watches, the others, and the objective.
+    """
     targets = _prepared(samples, spec, replica)
-    preactivations, scores = _score(LoneSeed(replica), samples, targets, spec)
+    outputs, preactivations, scores = _score(LoneSeed(replica), samples, targets, spec)
     loss, *values = torch.stack(list(scores.values())).tolist()
     predicted = predictions(preactivations, task=spec.task, output=spec.output, reads_as=spec.reads_as)
     if spec.task == "regression":
@@ -91,6 +105,7 @@ def evaluate(replica: Replica, samples: Samples, spec: OutputSpec, *, by_class: 
         dict(zip(list(scores)[1:], values, strict=True)),
         predicted,
         _by_class(preactivations, targets, spec) if by_class else {},
+        _shares(replica, outputs, preactivations, samples, targets, spec, list(scores), most_shares),
     )
 
 
@@ -99,6 +114,38 @@ def _by_class(preactivations: Tensor, targets: PreparedTargets, spec: OutputSpec
         return {}
     found = class_scores(spec.task, preactivations, targets, output=spec.output, reads_as=spec.reads_as)
     return {name: values.tolist() for name, values in found.items()}
+
+
+def _shares(
+    replica: Replica,
+    outputs: Tensor,
+    preactivations: Tensor,
+    samples: Samples,
+    targets: PreparedTargets,
+    spec: OutputSpec,
+    names: Sequence[str],
+    most: int,
+) -> dict[str, Tensor]:
+    """Return the share of each sample in the first `most` metrics and in the objective, `loss`."""
+    if not most:
+        return {}
+    primary = PRIMARY_METRICS[spec.task]
+    ordered = sorted(names, key=lambda name: (name not in primary, name not in spec.watched, name == "loss"))[:most]
+    task, reads_as = spec.task, spec.reads_as
+    raw = preactivations.to(targets.values.device).double()
+    found = item_shares(
+        [name for name in ordered if name != "loss"],
+        raw,
+        targets,
+        task=task,
+        output=scored_output(task, spec.output, reads_as),
+        reads_as=reads_as,
+    )
+    if "loss" in ordered:
+        counts = torch.ones_like(outputs[:, 0]) if samples.weights is None else samples.weights.to(outputs.dtype)
+        with evaluating(replica.objective):
+            found |= shares_of({"loss": lambda each: replica.objective(outputs, samples.targets, each)}, counts)
+    return {name: shares.float() for name, shares in found.items()}
 
 
 class Scorer:
@@ -140,7 +187,7 @@ class Scorer:
     @torch.no_grad()
     def _table(self) -> Tensor:
         """Loss and metrics of the computed seeds, (columns, *axis), in double precision."""
-        _, scores = _score(self.group, self.samples, self.targets, self.spec)
+        _, _, scores = _score(self.group, self.samples, self.targets, self.spec)
         self.names = list(scores)
         return torch.stack(list(scores.values()))
 
@@ -179,8 +226,8 @@ def weights_that_count(replica: Replica, samples: Samples) -> Tensor | None:
 
 def _score(
     group: SeedGroup, samples: Samples, targets: PreparedTargets, spec: OutputSpec
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Pre-activations, (*axis, N, K), and by name the objective (`loss`) and the metrics, each of shape `axis`."""
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Outputs and pre-activations, (*axis, N, K), and {name: value of shape `axis`}: the objective, then metrics."""
     size = max(evaluation_batch(samples.inputs.device) // max((1, *group.axis)), 32)
     with evaluating(group.network, *(replica.objective for replica in group.replicas)):
         forwards = [group.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, size)]
@@ -194,7 +241,7 @@ def _score(
         reads_as=spec.reads_as,
         left_out=spec.left_out,
     )
-    return preactivations, {"loss": loss, **scores}
+    return outputs, preactivations, {"loss": loss, **scores}
 
 
 @contextmanager

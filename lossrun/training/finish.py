@@ -1,7 +1,7 @@
 """The end of a run: scores on the test data at the best and at the last weights, predictions and best weights kept."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,12 +73,24 @@ def finish(session: Session, answer: Callable[[], None]) -> list[RunFinished]:
     return [ending.finished for ending in endings if ending.finished is not None]
 
 
-def _scored(
-    session: Session, member: MemberRun, answer: Callable[[], None]
-) -> tuple[dict[str, dict[str, Any]], dict[int, np.ndarray]]:
-    """What the ledger says of each seed, and the outputs at its best epoch for the held-out data."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept of each seed at its best epoch, for the held-out data.
+
+    Attributes:
+        outputs: {seed: outputs (N, K)}.
+        shares: {metric: {seed: the share of each sample, (N,)}}; {} without test data that all seeds share.
+    """
+
+    outputs: dict[int, np.ndarray] = field(default_factory=dict)
+    shares: dict[str, dict[int, np.ndarray]] = field(default_factory=dict)
+
+
+def _scored(session: Session, member: MemberRun, answer: Callable[[], None]) -> tuple[dict[str, dict[str, Any]], _Kept]:
+    """What the ledger says of each seed, and what is kept at its best epoch."""
     facts: dict[str, dict[str, Any]] = {}
-    outputs: dict[int, np.ndarray] = {}
+    kept = _Kept()
+    most = _most_shares(session, member)
     for replica in member.replicas:
         answer()
         best = replica.best
@@ -100,25 +112,33 @@ def _scored(
                     load_weights(replica, best_arrays(replica))
                 if held_out is not None:
                     few = session.output_spec.outputs <= MOST_CLASSES
-                    at_best = evaluate(replica, held_out, session.output_spec, by_class=few)
+                    at_best = evaluate(replica, held_out, session.output_spec, by_class=few, most_shares=most)
         finally:
             load_weights(replica, last)
         if at_best is not None:
-            outputs[replica.seed] = at_best.predictions.cpu().numpy()
+            kept.outputs[replica.seed] = at_best.predictions.cpu().numpy()
+            for name, shares in at_best.shares.items():
+                kept.shares.setdefault(name, {})[replica.seed] = shares.cpu().numpy()
             if held_out is replica.parts.test:
                 fact["test_at_best"] = _columns(at_best)
             if at_best.classes:
                 part = "test" if held_out is replica.parts.test else "validation"
                 fact["classes_at_best"] = {"part": part, **at_best.classes}
         facts[str(replica.seed)] = fact
-    return facts, outputs
+    return facts, kept
 
 
-def _finished(
-    session: Session, member: MemberRun, facts: Mapping[str, Mapping[str, Any]], outputs: Mapping[int, np.ndarray]
-) -> Ending:
+def _most_shares(session: Session, member: MemberRun) -> int:
+    """For how many metrics the shares of the test samples are kept; 0 where seeds have test samples of their own."""
+    parts = member.replicas[0].parts
+    if parts.test is None or any(replica.parts is not parts for replica in member.replicas):
+        return 0
+    return predictions.most_shares(len(parts.test.ids), len(member.replicas), session.output_spec.outputs)
+
+
+def _finished(session: Session, member: MemberRun, facts: Mapping[str, Mapping[str, Any]], kept: _Kept) -> Ending:
     assert member.end is not None
-    predicted, best = _predictions(session, member, outputs), _best_weights(member)
+    predicted, best = _predictions(session, member, kept), _best_weights(member)
     finished = RunFinished(member.end.epoch - 1, member.end.step, facts, member.seconds)
     event = {
         **asdict(finished),
@@ -161,7 +181,7 @@ def _best(replica: Replica) -> dict[str, Any]:
     return {"seed": replica.seed, "epoch": best.epoch, "step": best.step, best.metric: best.value}
 
 
-def _predictions(session: Session, member: MemberRun, outputs: Mapping[int, np.ndarray]) -> tuple[bytes, str] | None:
+def _predictions(session: Session, member: MemberRun, kept: _Kept) -> tuple[bytes, str] | None:
     """The predictions on the held-out data, as a file's content and its digest; None without held-out data.
 
     A row is one sample, so where each seed has a split of its own only the first seed's predictions are kept.
@@ -177,9 +197,10 @@ def _predictions(session: Session, member: MemberRun, outputs: Mapping[int, np.n
     return predictions.content(
         ids=samples.ids.numpy(),
         targets=targets.cpu().numpy(),
-        outputs={seed: array for seed, array in outputs.items() if seed in shared},
+        outputs={seed: array for seed, array in kept.outputs.items() if seed in shared},
         part="test" if parts.test is not None else "validation",
         weights=None if counts is None else counts.double().cpu().numpy(),
+        shares=kept.shares,
     )
 
 

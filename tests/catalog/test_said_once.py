@@ -25,7 +25,6 @@ SHARED = "the metrics that share a formula, each under its name; any other loss 
 WRITTEN = "PyTorch's and Keras' own classes for it; any other loss brings its function"
 ALLOWED = {
     "analysis/values/constant_answers.py": "what one answer to all samples scores, a closed form for each metric",
-    "analysis/values/item_values.py": "the value of a single item, a closed form for each metric",
     "components/initializers.py": "what torch calls the activation that a formula is made for",
     "components/losses/curves.py": "which curves to draw side by side; any other loss is drawn by its tasks",
     "components/metrics/classes.py": SHARED,

@@ -1,22 +1,25 @@
-"""Estimate how the difference of two runs varies over test items, from the predictions that they kept."""
+"""Estimate how the difference of two runs varies over test items, from the shares of the items that they kept.
+
+The share of an item is what it adds to a metric, in a series whose first term is enough (the infinitesimal jackknife,
+`components/metrics/item_shares.py`): the variance of a metric is the variance of the shares / their number.
+"""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from lossrun.analysis.values import metric_names, readings
+from lossrun.analysis.values import metric_names
 from lossrun.analysis.values.groups import RunGroup
 from lossrun.analysis.values.statistics import Variation
+from lossrun.catalog.declaration import Metric
 from lossrun.records.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     import numpy as np
 
     from lossrun.records.predictions import RecordedPredictions
-
-_AGREES: Final = 1e-3  # relative; between a metric of kept predictions (float32) and the recorded one
 
 
 class _NoItemsError(Exception):
@@ -30,8 +33,20 @@ OverItems: TypeAlias = Callable[[str, int, int, Mapping[int, float], Mapping[int
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
+    """What a run kept of its test items.
+
+    Attributes:
+        counting: Which of them count in the metrics, bool (N,).
+    """
+
     found: "RecordedPredictions"
-    weights: "np.ndarray"
+    counting: "np.ndarray"
+
+    @property
+    def counted(self) -> "np.ndarray":
+        """The ids of the items that count."""
+        ids: np.ndarray = self.found.ids[self.counting]
+        return ids
 
 
 def over_items(groups: Sequence[RunGroup], letters: Sequence[str]) -> OverItems:
@@ -54,12 +69,14 @@ def over_items(groups: Sequence[RunGroup], letters: Sequence[str]) -> OverItems:
         assert not isinstance(one, str)
         assert not isinstance(other, str)
         seeds = [seed for seed in ours if math.isfinite(ours[seed]) and math.isfinite(theirs.get(seed, math.nan))]
+        if not seeds:
+            return "no shared seed has a finite value in both runs"
         try:
-            mine = _mean_shares(name, groups[run], letters[run], one, ours, seeds)
-            its = _mean_shares(name, groups[reference], letters[reference], other, theirs, seeds)
+            its = _mean_shares(name, letters[reference], other, seeds)
+            mine = _mean_shares(name, letters[run], one, seeds)
         except _NoItemsError as why:
             return str(why)
-        if one.found.ids.tolist() != other.found.ids.tolist():
+        if one.counted.tolist() != other.counted.tolist():
             return f"the predictions of {letters[run]} and {letters[reference]} are of different items"
         # Items are averaged over seeds first: seeds and items are never pooled.
         differences = mine - its
@@ -84,37 +101,23 @@ def _read(group: RunGroup, letter: str) -> _Kept:
         raise _NoItemsError(f"{letter} kept predictions of its {found.part} data only")
     if len(found.ids) < found.total:
         raise _NoItemsError(f"{letter} kept the predictions of only {len(found.ids)} of {found.total} test items")
-    weights = np.ones(len(found.ids)) if found.weights is None else np.asarray(found.weights, np.float64)
-    counting = np.flatnonzero(weights)
-    if not len(counting):
+    counting = np.ones(len(found.ids), bool) if found.weights is None else np.asarray(found.weights) != 0
+    if not counting.any():
         raise _NoItemsError(f"{letter} has no test item that counts")
-    outputs = {seed: one[counting] for seed, one in found.outputs.items()}
-    found = replace(found, ids=found.ids[counting], targets=found.targets[counting], outputs=outputs)
-    return _Kept(found, weights[counting] / weights[counting].mean())
+    return _Kept(found, counting)
 
 
-def _mean_shares(
-    name: str, group: RunGroup, letter: str, kept: _Kept, recorded: Mapping[int, float], seeds: Sequence[int]
-) -> "np.ndarray":
-    """Return the share of each item in the metric, mean over the seeds, (N,)."""
+def _mean_shares(name: str, letter: str, kept: _Kept, seeds: Sequence[int]) -> "np.ndarray":
+    """Return the share of each item that counts in the metric, mean over the seeds, (N,)."""
     import numpy as np
 
-    from lossrun.analysis.values.item_values import ScoredItems, item_shares
-
-    task, metric = readings.task(group.run), metric_names.bare(name)
-    if absent := [seed for seed in seeds if seed not in kept.found.outputs]:
+    metric, declared = metric_names.bare(name), metric_names.declaration(name)
+    if isinstance(declared, Metric) and declared.without_items:
+        raise _NoItemsError(f"{metric} has no such interval, because {declared.without_items}")
+    shares = kept.found.shares.get(metric)
+    if shares is None:
+        raise _NoItemsError(f"{letter} kept no shares of the test items in {metric}: train it again to keep them")
+    if absent := [seed for seed in seeds if seed not in shares]:
         raise _NoItemsError(f"{letter} kept no predictions of seed {absent[0]}")
-    assert task is not None
-    total = np.zeros(len(kept.found.ids))
-    for seed in seeds:
-        outputs = np.asarray(kept.found.outputs[seed], np.float64)
-        items = ScoredItems(group.run.config, task, outputs, np.asarray(kept.found.targets), kept.weights)
-        shares = item_shares(metric, items) if outputs.ndim == 2 else None
-        if shares is None:
-            raise _NoItemsError(f"{metric} is not a mean over items")
-        # A metric computed in another way would say something else about items than about seeds.
-        if not math.isclose(float(shares.mean()), recorded[seed], rel_tol=_AGREES, abs_tol=1e-9):
-            raise _NoItemsError(f"the kept predictions of {letter} do not give its recorded {name} for seed {seed}")
-        total += shares
-    mean: np.ndarray = total / len(seeds)
+    mean: np.ndarray = np.stack([shares[seed][kept.counting] for seed in seeds]).mean(axis=0, dtype=np.float64)
     return mean

@@ -32,7 +32,12 @@ def kept_predictions(members: Sequence[RecordedRun]) -> tuple[RecordedPrediction
         if found is None:
             found = read
         elif np.array_equal(read.ids, found.ids) and read.part == found.part:
-            found = replace(found, outputs={**found.outputs, **read.outputs})
+            shares = {
+                metric: {**each, **read.shares[metric]}
+                for metric, each in found.shares.items()
+                if metric in read.shares
+            }
+            found = replace(found, outputs={**found.outputs, **read.outputs}, shares=shares)
         else:
             problems.append(f"the predictions of {run.name} are for different samples and are left out")
     return found, problems

@@ -22,7 +22,8 @@ from lossrun.catalog import Task
 from lossrun.catalog.declaration import Prediction
 from lossrun.catalog.metrics import is_metric, metric_names
 from lossrun.components.metrics.classes import ClassTargets, class_targets, exclusive_metrics, label_metrics
-from lossrun.components.metrics.plain_losses import plain_losses, plain_metric
+from lossrun.components.metrics.plain_losses import plain_losses
+from lossrun.components.metrics.plain_metrics import plain_metric
 from lossrun.components.metrics.regression import RegressionTargets, means, regression_metrics, regression_targets
 from lossrun.components.metrics.sample_means import over_samples
 from lossrun.components.network import Output, activated

@@ -277,7 +277,8 @@ def decisions(hits: Tensor, guessed: Tensor, counts: Tensor) -> Decisions:
     """
 
     def share(part: Tensor, whole: Tensor) -> Tensor:
-        return torch.where(whole > 0, part.double() / whole.double(), 0.0)
+        whole = whole.double()  # where it is 0, so is the part
+        return part.double() / whole.masked_fill(whole == 0, 1.0)
 
     return Decisions(share(2 * hits, guessed + counts), share(hits, guessed), share(hits, counts))
 

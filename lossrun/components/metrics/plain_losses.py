@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lossrun.catalog import Task, get
 from lossrun.catalog.declaration import Loss, Prediction
-from lossrun.components.lookup import function_of, loss_function
+from lossrun.components.lookup import loss_function
 from lossrun.components.losses.arguments import EPSILON
 from lossrun.components.metrics.classes import ClassTargets
 from lossrun.components.metrics.regression import RegressionTargets, means
@@ -87,32 +87,8 @@ def _odds(logits: Tensor) -> Tensor:
     return odds.scatter(1, likeliest, top - others)
 
 
-def plain_metric(
-    name: str,
-    preactivations: Tensor,
-    targets: RegressionTargets | ClassTargets,
-    *,
-    task: Task,
-    output: Output,
-    reads_as: Prediction | None,
-) -> Tensor:
-    """Return a metric that is not a loss, (...), by the function of its name in `scores.py`.
-
-    The arguments are those of `plain_losses`.
-    """
-    score = function_of("metric", name)
-    models = preactivations.flatten(0, -3) if preactivations.ndim > 2 else preactivations.unsqueeze(0)
-    if isinstance(targets, RegressionTargets):
-        truths = targets.originals.mT
-        predicted = [_predicted(raw, targets, output, reads_as) for raw in models]
-    else:
-        truths = targets.labels[0] if task == "multiclass" else targets.values.mT
-        predicted = [activated(raw, output) for raw in models]
-    return torch.stack([score(each, truths, targets.weights) for each in predicted]).reshape(preactivations.shape[:-2])
-
-
-def _predicted(raw: Tensor, targets: RegressionTargets, output: Output, reads_as: Prediction | None) -> Tensor:
-    """Return the predictions (N, K) in original units."""
+def predicted_numbers(raw: Tensor, targets: RegressionTargets, output: Output, reads_as: Prediction | None) -> Tensor:
+    """Return the predictions (N, K) of one model in original units."""
     predicted = means(raw.mT, output, reads_as)
     if targets.scale is not None and targets.shift is not None:
         predicted = torch.addcmul(targets.shift, predicted, targets.scale)
@@ -127,7 +103,7 @@ def _of_numbers(
         logits = "logits" in declared.accepts
         given = raw if logits else activated(raw, "sigmoid")
         return loss(given, targets.values.mT, **_told(declared, "logits" if logits else "probabilities"))
-    outputs = _predicted(raw, targets, output, reads_as)
+    outputs = predicted_numbers(raw, targets, output, reads_as)
     if declared.prediction == "mean_and_log_variance":
         log_variances = raw[:, raw.shape[1] // 2 :].mT
         if targets.scale is not None:

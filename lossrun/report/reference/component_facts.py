@@ -120,6 +120,8 @@ def _metric(metric: Metric) -> Iterator[Fact]:
     judged = [task for task, names in PRIMARY_METRICS.items() if metric.name in names]
     if judged:
         yield fact("verdicts", f"`compare` uses it for its verdict on {' and '.join(judged)} runs")
+    if metric.without_items:
+        yield fact("intervals", f"over seeds or splits, but not over new test items: {metric.without_items}")
 
 
 def _dataset(dataset: DatasetDeclaration) -> Iterator[Fact]:

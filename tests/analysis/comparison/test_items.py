@@ -15,6 +15,14 @@ ITEMS, SEEDS = 60, 6
 TARGETS = np.random.default_rng(0).normal(size=(ITEMS, 1))
 
 
+# What each item adds to a metric of errors (N,), by the delta method.
+SHARES = {
+    "mae": lambda errors: np.abs(errors) - np.abs(errors).mean(),
+    "rmse": lambda errors: (np.square(errors) - np.square(errors).mean()) / (2 * np.sqrt(np.square(errors).mean())),
+    "r2": lambda errors: -(np.square(errors) - np.square(errors).mean()) / TARGETS.var(),
+}
+
+
 def errors(number, seeds=SEEDS, items=ITEMS):
     """Of run A (number 0) and B (number 1), (seeds, items, 1)."""
     draw = np.random.default_rng(number + 1)
@@ -25,7 +33,7 @@ def errors(number, seeds=SEEDS, items=ITEMS):
 def pair(make_run):
     """Two runs that kept their predictions of the test data, and recorded rmse and mae of these."""
 
-    def made(*, kept=(True, True), change=lambda arrays: arrays, shift=0, seeds=SEEDS, part="test"):
+    def made(*, kept=(True, True), shares=("rmse", "mae", "r2"), shift=0, seeds=SEEDS, part="test"):
         runs = []
         for number in range(2):
             found = errors(number, seeds)
@@ -44,10 +52,14 @@ def pair(make_run):
             }
             ledger.append(run.path / "ledger.jsonl", "finished", epoch=4, seeds=ends, seconds=2.0)
             if kept[number]:
-                outputs = {seed: change(TARGETS + one) for seed, one in enumerate(found)}
-                its_ids = np.arange(ITEMS) + shift * number
-                where = run.path / "predictions.npz"
-                predictions.save(where, ids=its_ids, targets=TARGETS, outputs=outputs, part=part)
+                predictions.save(
+                    run.path / "predictions.npz",
+                    ids=np.arange(ITEMS) + shift * number,
+                    targets=TARGETS,
+                    outputs={seed: TARGETS + one for seed, one in enumerate(found)},
+                    part=part,
+                    shares={metric: dict(enumerate(SHARES[metric](one[..., 0]) for one in found)) for metric in shares},
+                )
             runs.append(recorded.load(run.path))
         return runs
 
@@ -110,9 +122,8 @@ def test_one_seed_decides_over_items(pair):
         ({"kept": (True, False)}, "mae", "has no predictions.npz"),
         ({"kept": (False, True)}, "mae", "has no predictions.npz"),
         ({"shift": 1}, "mae", "are of different items"),
-        ({"change": lambda outputs: outputs + 1.0}, "mae", "do not give its recorded test_mae for seed 0"),
         ({"part": "validation"}, "mae", "kept predictions of its validation data only"),
-        ({}, "r2", "r2 is not a mean over items"),
+        ({"shares": ("rmse", "mae")}, "r2", "A kept no shares of the test items in r2"),
     ],
 )
 def test_what_is_missing_is_said_once_and_seeds_remain(pair, options, metric, told):

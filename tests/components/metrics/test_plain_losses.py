@@ -12,7 +12,8 @@ from lossrun.catalog.declaration import Loss, Metric
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.metrics import METRICS
 from lossrun.components.metrics import compute_metrics, prepared_targets, scored_output, scores
-from lossrun.components.metrics.plain_losses import plain_losses, plain_metric
+from lossrun.components.metrics.plain_losses import plain_losses
+from lossrun.components.metrics.plain_metrics import plain_metric
 from tests.components.metrics.test_metrics import SAMPLES, drawn, outputs_of, targets_of
 
 WAYS = [
@@ -98,7 +99,7 @@ def test_a_metric_of_a_shared_formula_is_its_function(task, output, reads_as, we
 def test_a_newly_declared_metric_is_computed_by_its_function(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scorer has no line about it: a declaration and a function in `scores.py` are enough."""
 
-    def max_error(predicted: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    def max_error(predicted: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         return (predicted - targets).abs().max()
 
     declared = Metric(name="max_error", meaning="largest error", tasks=("regression",), goal="min")
