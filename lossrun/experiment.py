@@ -147,15 +147,17 @@ def resample(config: Config, seed: int) -> Resample | None:
     """Return which of several splits or folds a seed has; None if the config has neither."""
     if not config.resampling:
         return None
-    index = config.split_of(seed)
-    first = config.seeds[index * (len(config.seeds) // config.resampling)]
-    return Resample("splits" if config.splits else "folds", index, config.resampling, first)
+    which = config.which_splits[config.split_of(seed)]
+    if isinstance(which, int):
+        return Resample("splits", 0, config.resampling, which)
+    number, _, count = which.partition("/")
+    return Resample("folds", int(number) - 1, int(count), 0)
 
 
 def _known_facts(config: Config) -> DataFacts | None:
     parameters = dict(config.dataset.parameters)
     if config.folds:
-        parameters["test"] = 1 / config.folds
+        parameters["test"] = 1 / (config.folds_in_all or 1)
     return known_facts(config.dataset.name, parameters, ignored_label(config.loss))
 
 

@@ -26,6 +26,7 @@ from lossrun.analysis.values import readings
 from lossrun.analysis.values.groups import grouped
 from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import Spread
+from lossrun.analysis.values.splits import resampled_by, splits
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, divided, read_plan
@@ -111,7 +112,13 @@ def result_of(sweep: SweepDirectory) -> SweepResult:
 
 
 def _held_out(run: RecordedRun) -> str:
-    """What tells the run's validation and test data from others."""
+    """What tells the run's validation and test data from others.
+
+    The runs of a pair that was tuned on each of several splits have some of these each: the dataset tells them apart.
+    """
+    if (found := splits(run)).own:
+        dataset = {key: value for key, value in run.config["dataset"].items() if key != "corrupt"}
+        return str([dataset, found.total])
     digests = run.environment.get("data") or {}
     return str([digests.get(part) for part in ("validation", "test")])
 
@@ -180,13 +187,14 @@ def _tuned_words(cell: PlannedCell) -> str:
 
 
 def _choices_words(pair: PairTuning) -> str:
-    """`learning_rate 0.1 on 4 of 6 seeds, 0.01 on 2`."""
+    """`learning_rate 0.1 on 4 of 6 seeds, 0.01 on 2`; with splits, `on 4 of 6 splits`."""
     made = [choice for choice in pair.choices if choice is not None]
     counts = Counter(", ".join(f"{key} {word(value)}" for key, value in one.values.items()) for one in made)
     texts = [f"{text} on {count}" for text, count in counts.most_common()]
     first, *others = texts or [""]
     key = next(iter(made[0].values)) if made and len(made[0].values) == 1 else ""
-    return ", ".join([f"{first} of {len(made)} seeds", *(text.removeprefix(f"{key} ") for text in others)])
+    each = resampled_by(pair.trials[0].cell.config) or "seeds"
+    return ", ".join([f"{first} of {len(made)} {each}", *(text.removeprefix(f"{key} ") for text in others)])
 
 
 def _scores(run: RecordedRun) -> dict[str, Spread]:

@@ -134,7 +134,7 @@ def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
     for key, every in pairs.items():
         trials = _longest(every, rounds[-1]) if rounds else every
         if final:
-            choices = _recorded_choices(trials, final.get(key, []), repeats)
+            choices = _recorded_choices(trials, final.get(key, []), repeats, len(facts["seeds"]))
         else:
             choices = choices_of(trials, direction, repetitions(every, repeats))
         scored.append(replace(_tuned(trials, direction, choices), every=tuple(every)))
@@ -203,13 +203,19 @@ def judged(trials: Sequence[Trial], seeds: Sequence[int], repeats: int) -> list[
     ]
 
 
-def _recorded_choices(trials: Sequence[Trial], final: Sequence[PlannedCell], repeats: int) -> list[Trial | None]:
-    """What was chosen for good: the final runs of the pair say it."""
+def _recorded_choices(
+    trials: Sequence[Trial], final: Sequence[PlannedCell], repeats: int, seeds: int
+) -> list[Trial | None]:
+    """What was chosen for good: the final runs of the pair say it.
+
+    Args:
+        seeds: The number of final seeds; each repetition of tuning has as many of them.
+    """
     by_seed = {seed: cell.changes for cell in final for seed in cell.config["seeds"]}
     chosen = [
         next((trial for trial in trials if trial.cell.changes == by_seed[seed]), None) for seed in sorted(by_seed)
     ]
-    return (chosen if repeats > 1 else chosen[:1]) or [None]
+    return (chosen[:: max(1, seeds // repeats)] if repeats > 1 else chosen[:1]) or [None]
 
 
 def failures(sweep: SweepDirectory) -> dict[str, str]:

@@ -95,8 +95,8 @@ class Config:
     shuffle: bool
     drop_last: bool
     seeds: tuple[int, ...]
-    splits: int | None
-    folds: int | None
+    splits: int | tuple[int, ...] | None
+    folds: int | tuple[str, ...] | None
     checkpoint: Checkpointing
     early_stopping: EarlyStopping | None
     best: Best
@@ -116,7 +116,30 @@ class Config:
     @property
     def resampling(self) -> int | None:
         """The number of splits or folds; None without these keys."""
-        return self.splits or self.folds
+        given = self.splits or self.folds
+        return len(given) if isinstance(given, tuple) else given
+
+    @property
+    def folds_in_all(self) -> int | None:
+        """Into how many folds the data are divided, whether all of them are used or not; None without `folds`."""
+        return int(self.folds[0].partition("/")[2]) if isinstance(self.folds, tuple) else self.folds
+
+    @property
+    def which_splits(self) -> tuple[int, ...] | tuple[str, ...]:
+        """What names each split whatever the seeds: the seed that draws it, or the fold that it tests, such as 1/5."""
+        assert self.resampling is not None
+        if isinstance(self.splits, tuple):
+            return self.splits
+        if isinstance(self.folds, tuple):
+            return self.folds
+        if self.folds:
+            return tuple(f"{number}/{self.folds}" for number in range(1, self.folds + 1))
+        return self.seeds[:: len(self.seeds) // self.resampling]
+
+    @property
+    def resampled_by(self) -> Literal["splits", "folds", ""]:
+        """The key that asks for several splits; "" for one."""
+        return "splits" if self.splits else "folds" if self.folds else ""
 
     def split_of(self, seed: int) -> int:
         """Return the number of a seed's split, from 0: the seeds are dealt to the splits in order."""

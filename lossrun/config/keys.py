@@ -38,19 +38,25 @@ KEYS: Final[tuple[Key, ...]] = (
     ),
     Parameter(
         "splits",
-        int | None,
+        int | list[int] | None,
         None,
         "how many random splits of the data to draw, each with its own seeds (then seeds is the total, a multiple of "
-        "this); the intervals of compare then hold for new splits too",
-        at_least=2,
+        "this); the intervals of compare then hold for new splits too. The first seed of each split draws it; a list "
+        "gives the seeds that draw them",
+        at_least=0,
+        form="an integer at least 2, a list of seeds that draw the splits, or null",
+        example=10,
     ),
     Parameter(
         "folds",
-        int | None,
+        int | list[str] | None,
         None,
         "how many folds to divide the data into; each is the test data of one split, with its own seeds (then seeds is "
-        "the total, a multiple of this)",
+        "the total, a multiple of this). A list uses some of them: [1/5, 4/5]",
         at_least=2,
+        pattern=r"[1-9][0-9]*/[1-9][0-9]*",
+        form="an integer at least 2, a list of folds such as 1/5, or null",
+        example=5,
     ),
     KeyGroup(
         "checkpoint",

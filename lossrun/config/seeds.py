@@ -45,7 +45,8 @@ def seeds_of(raw: Mapping[str, Any], values: Mapping[str, Any], refuse: Refuse) 
 
 def _resampling(values: Mapping[str, Any], refuse: Refuse) -> tuple[str, int]:
     """Return `splits` or `folds` with its number; 1 if there is neither, or a mistake in it."""
-    given = [(name, values[name]) for name in ("splits", "folds") if isinstance(values.get(name), int)]
+    named = ((name, values.get(name)) for name in ("splits", "folds"))
+    given = [(name, _count(name, value, refuse)) for name, value in named if isinstance(value, int | list)]
     if len(given) == 2:
         refuse(("folds",), "splits already says how the data are divided; keep one of the two", at_key=True)
     if not given:
@@ -63,6 +64,21 @@ def _resampling(values: Mapping[str, Any], refuse: Refuse) -> tuple[str, int]:
         if name == "folds" and test not in (0, usual):
             refuse(("dataset", "test"), f"{leaves.shown(test)}, but each fold is the test data; leave it out")
     return given[0]
+
+
+def _count(name: str, given: int | list[int] | list[str], refuse: Refuse) -> int:
+    """Return how many splits or folds there are; 1 after a mistake."""
+    if isinstance(given, int):
+        if given < 2:
+            refuse((name,), f"{given}; expected an integer at least 2, or a list")
+        return max(given, 1)
+    if not given or len(set(given)) != len(given):
+        refuse((name,), f"{leaves.shown(given)}; expected at least one, each only once")
+    elif name == "folds":
+        parts = [tuple(map(int, str(fold).split("/"))) for fold in given]
+        if len({count for _, count in parts}) > 1 or any(number > count or count < 2 for number, count in parts):
+            refuse((name,), f"{leaves.shown(given)}; expected folds of one division, such as [1/5, 4/5]")
+    return max(len(given), 1)
 
 
 def _refuse_uneven(seeds: int, groups: tuple[str, int], refuse: Refuse) -> None:

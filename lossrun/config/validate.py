@@ -266,6 +266,7 @@ def _config(values: Mapping[str, Any], seeds: tuple[int, ...]) -> Config:
         "checkpoint": lambda group: Checkpointing(**group),
         "best": lambda group: Best(**group),
         "early_stopping": lambda group: EarlyStopping(**group) if group else None,
+        **dict.fromkeys(("splits", "folds"), lambda given: tuple(given) if isinstance(given, list) else given),
     }
     built = {name: make.get(name, lambda value: value)(value) for name, value in values.items() if name != "seed"}
     return Config(**{**built, "seeds": seeds})

@@ -72,9 +72,11 @@ def _split(config: Config, known: DataFacts) -> str:
     seed = config.dataset["split_seed"]
     drawn_by = "the run's seed" if seed == "seed" else f"seed {seed}"
     if config.splits:
-        drawn_by = f"the first seed of each of {config.splits} splits"
+        own = f"seeds {', '.join(map(str, config.splits))}" if isinstance(config.splits, tuple) else ""
+        drawn_by = own or f"the first seed of each of {config.splits} splits"
     if config.folds:
-        return f"{config.folds} folds of a division by seed {seed}"
+        some = f"folds {', '.join(config.folds)}" if isinstance(config.folds, tuple) else f"{config.folds} folds"
+        return f"{some} of a division by seed {seed}"
     if given := _given_split(config.dataset.parameters.get("split"), drawn_by):
         return given
     parts: list[str] = []

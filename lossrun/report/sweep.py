@@ -13,6 +13,7 @@ from lossrun.analysis.sensitivity import heat_map
 from lossrun.analysis.sweep_result import Board, SweepResult
 from lossrun.analysis.sweeps import TuningResult, words
 from lossrun.analysis.values.metric_names import bare
+from lossrun.analysis.values.splits import resampled_by
 from lossrun.records.sweep_directory import Cost, PlannedCell
 from lossrun.report.comparison.leaderboard import MANY, print_leaderboard
 from lossrun.report.comparison.tuning import curve_table, heat_table, tuning_notes, tuning_table
@@ -216,6 +217,14 @@ def method(result: SweepResult) -> str:
         halving = ", by successive halving"
     compared = ", which are compared" if comparisons else ""
     against = "; each is compared with A, which had the best score in tuning" if _several(comparisons) else ""
+    if splits := resampled_by(result.final[0].config):
+        each = fresh // tuning.repeats
+        return (
+            f"each pair was tuned on each of {tuning.repeats} {splits} by itself, over {number} value{plural} of "
+            f"{keys} on {over} by the validation {metric} of that {splits[:-1]}; the best value was then trained on "
+            f"it with {each} other seed{'s' if each != 1 else ''}, so no value has seen the samples that it is tested "
+            f"on, and the comparison includes the tuning{against}"
+        )
     if tuning.repeats > 1:
         return (
             f"each pair was tuned {tuning.repeats} times, each time over {number} value{plural} of {keys} on {over} of "

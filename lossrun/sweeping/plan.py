@@ -8,7 +8,7 @@ from typing import Any, Final
 from lossrun.analysis.sweeps import PairTuning, word, words
 from lossrun.analysis.values.metric_names import meant
 from lossrun.catalog.metrics import PRIMARY_METRICS
-from lossrun.config import SourcedConfig
+from lossrun.config import Config, SourcedConfig
 from lossrun.errors import ConfigError, UsageError
 from lossrun.experiment import Experiment, load_experiment
 from lossrun.lint.rule import Case
@@ -22,6 +22,7 @@ from lossrun.sweeping.space import Space
 from lossrun.sweeping.stacks import with_stacks
 
 MOST_ROUNDS: Final = 3  # of halving
+_LISTED: Final = ("splits", "folds")  # a tuning run lists those that its repetitions are about
 
 
 def planned(cell: Cell, phase: Phase, number: int, seeds: Sequence[int]) -> PlannedCell:
@@ -47,20 +48,24 @@ def tuning_line(
 def final_cells(pairs: Sequence[PairTuning], seeds: Sequence[int]) -> list[PlannedCell]:
     """The runs of each pair with the values that it got, on seeds that tuning has not seen.
 
-    Usually one run for each pair. Where tuning was repeated, each seed gets the values of its own tuning, and there is
-    a run for each of the different values.
+    Usually one run for each pair. Where tuning was repeated, each repetition has its share of the seeds, which get the
+    values that it chose, and there is a run for each of the different values. With splits or folds, each repetition is
+    one of them.
     """
     found: list[PlannedCell] = []
     for pair in pairs:
         of: dict[str, list[int]] = {}
         trials = {trial.cell.directory: trial for trial in pair.trials}
-        choices = pair.choices if len(pair.choices) > 1 else pair.choices * len(seeds)
-        for seed, choice in zip(seeds, choices, strict=True):
+        for number, choice in enumerate(pair.choices):
             if choice is not None:
-                of.setdefault(choice.cell.directory, []).append(seed)
-        for directory, its in of.items():
+                of.setdefault(choice.cell.directory, []).append(number)
+        each = len(seeds) // len(pair.choices)
+        for directory, numbers in of.items():
             cell = trials[directory].cell
-            found.append(_line("final", len(found) + 1, cell.pair, cell.changes, {**cell.config, "seeds": its}))
+            its = [seed for number in numbers for seed in seeds[number * each : (number + 1) * each]]
+            kept = {key: [cell.config[key][number] for number in numbers] for key in _LISTED if cell.config.get(key)}
+            config = {**cell.config, "seeds": its, **kept}
+            found.append(_line("final", len(found) + 1, cell.pair, cell.changes, config))
     return found
 
 
@@ -144,13 +149,7 @@ def plan_sweep(
 
     Raises ConfigError and DataError, with every mistake, before anything is written.
     """
-    space = read_space(reading, over)
-    if space.tuning is not None and reading.config.resampling:
-        key = "splits" if reading.config.splits else "folds"
-        raise UsageError(
-            f"{key}: {reading.config.resampling}, but a sweep that tunes would choose on samples that other {key} test "
-            f"on; leave {key} out, or set sweep.tune: false and compare every cell"
-        )
+    space = _of_each_split(read_space(reading, over), reading.config)
     cells = cells_of(reading, space)
     meanwhile()
     metric = _checked(reading, space, cells, data_dir)
@@ -173,12 +172,37 @@ def plan_sweep(
     return Planned(name, config, first, facts, space.tuning is not None)
 
 
+def _of_each_split(space: Space, config: Config) -> Space:
+    """Return the space with a tuning for each split or fold.
+
+    The samples that one split tests, others train on and validate by. So values that all splits choose together have
+    seen the test samples of each; values that a split chooses by its own validation data have not.
+
+    Raises UsageError for what chooses by all splits together.
+    """
+    key, count = config.resampled_by, config.resampling
+    if space.tuning is None or not count:
+        return space
+    together = {
+        "extend": bool(space.extend),
+        "sampler": space.sampling is not None,
+        "halving": space.halving is not None,
+        "tune.repeats": space.tuning.repeats not in (1, count),
+    }
+    if found := next((name for name, given in together.items() if given), ""):
+        raise UsageError(
+            f"sweep.{found}: with {key}: {count} each of them is tuned by its own validation data, because the others "
+            f"train and validate on samples that it tests; leave out sweep.{found}"
+        )
+    return replace(space, tuning=replace(space.tuning, repeats=count))
+
+
 def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_dir: Path) -> str | None:
     """Check the first cell of each pair against its data; the metric that tunes, None for a plain grid."""
     problems: dict[str, None] = {}
     metrics: dict[str, None] = {}
     repeats, seeds = space.tuning.repeats if space.tuning else 1, len(reading.config.seeds)
-    if repeats not in (1, seeds):
+    if repeats not in (1, seeds, reading.config.resampling):
         text = f"each of {repeats} tunings is for one final seed, and there {'is' if seeds == 1 else 'are'} {seeds}"
         problems[reading.source.problem(("sweep", "tune", "repeats"), f"{text}; set seeds: {repeats}").text] = None
     for pair in pairs_of(cells):

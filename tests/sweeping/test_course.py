@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from lossrun.analysis.sweep_result import SweepResult, result_of
+from lossrun.analysis.values.splits import splits
 from lossrun.config import SourcedConfig, from_mapping
-from lossrun.errors import ConfigError, DivergedError, RunError
+from lossrun.errors import ConfigError, DivergedError, RunError, UsageError
 from lossrun.records import ledger
 from lossrun.records.recorded import load
 from lossrun.records.sweep_directory import SweepDirectory, create, read_plan
+from lossrun.report.sweep import method
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.plan import plan_sweep
 from tests.sweeping.conftest import BASE
@@ -262,6 +264,53 @@ def test_with_repeats_every_final_seed_gets_the_value_of_its_own_tuning(
     assert {run.label for run in result.comparison.runs} == {"loss=mse", "loss=mae"}
     assert result.tuning is not None
     assert [len(pair.choices) for pair in result.tuning.pairs] == [3, 3]
+
+
+@pytest.mark.parametrize("way", ["splits", "folds"])
+def test_with_splits_each_split_gets_the_value_of_its_own_validation_data(
+    with_block: Callable[..., SourcedConfig], tmp_path: Path, way: str
+) -> None:
+    """Final runs test on the splits that chose their value, with seeds that the tuning has not used."""
+    sweep = made(with_block({**TUNED, "tune": {"seeds": 1}}, **{way: 3}, seeds=6), tmp_path / "runs")
+    run_sweep(sweep, data_dir=tmp_path, jobs=2)
+    plan, result = read_plan(sweep), result_of(sweep)
+    tuning = [load(sweep.run(cell)) for cell in plan if cell.phase == "tune"]
+    assert {run.seeds for run in tuning} == {(6, 7, 8)}
+    parts = ("train", "validation", "test")
+    tuned_on = {seed - 6: [splits(tuning[0]).digests[part][seed] for part in parts] for seed in (6, 7, 8)}
+    finals = [(cell, load(sweep.run(cell))) for cell in plan if cell.phase == "final"]
+    for loss in ("mse", "mae"):
+        scores = {
+            cell.changes["learning_rate"]: _best_rows(load(sweep.run(cell)))
+            for cell in plan
+            if cell.phase == "tune" and cell.pair["loss"] == loss
+        }
+        chosen = {seed: cell for cell, run in finals if cell.pair["loss"] == loss for seed in run.seeds}
+        for split in range(3):
+            best = min(scores, key=lambda rate: scores[rate][6 + split]["val_rmse"])
+            assert [chosen[seed].changes["learning_rate"] for seed in (2 * split, 2 * split + 1)] == [best] * 2
+    for _, run in finals:
+        for seed in run.seeds:
+            assert [splits(run).digests[part][seed] for part in parts] == tuned_on[seed // 2]
+    assert len(result.boards) == 1
+    assert result.comparison is not None
+    assert [(run.seeds, run.retuned) for run in result.comparison.runs] == [(tuple(range(6)), True)] * 2
+    assert {run.label for run in result.comparison.runs} == {"loss=mse", "loss=mae"}
+    found = result.comparison.verdicts[0].difference
+    assert found is not None
+    assert (found.over, found.count) == ("splits", 3)
+    assert f"tuned on each of 3 {way} by itself" in method(result)
+
+
+RANGE = {"learning_rate": {"log_range": [1e-3, 1e-1], "points": 3}}
+
+
+@pytest.mark.parametrize("keys", [{**RANGE, "extend": True}, {"halving": {"factor": 3}}, {"tune": {"repeats": 2}}])
+def test_what_chooses_by_all_splits_together_is_refused(
+    with_block: Callable[..., SourcedConfig], tmp_path: Path, keys: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError, match="each of them is tuned by its own validation data"):
+        made(with_block({**TUNED, **keys}, splits=3), tmp_path / "runs")
 
 
 def test_repeats_need_as_many_final_seeds(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """Combine runs that differ only in their seeds into one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lossrun.analysis.values import readings
-from lossrun.analysis.values.splits import PARTS, splits
+from lossrun.analysis.values.splits import PARTS, resampled_by, splits
 from lossrun.records.files.rows import Rows
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
@@ -89,9 +89,14 @@ def _have_same_data(run: RecordedRun, other: RecordedRun) -> bool:
 
 
 def experiment_of(run: RecordedRun) -> dict[str, Any]:
-    """Return the config without what names a run or its seeds."""
+    """Return the config without what names a run, its seeds, or which of the splits it has."""
     # A key that an older version did not have is one that is not set.
-    return {key: value for key, value in run.config.items() if key not in _FREE and value is not None}
+    found = {key: value for key, value in run.config.items() if key not in _FREE and value is not None}
+    if found.get("splits"):
+        found["splits"] = True
+    if isinstance(folds := found.get("folds"), list):
+        found["folds"] = int(folds[0].partition("/")[2])
+    return found
 
 
 def _united(members: Sequence[RecordedRun]) -> RecordedRun:
@@ -107,7 +112,7 @@ def _united(members: Sequence[RecordedRun]) -> RecordedRun:
     return replace(
         members[0],
         environment={**members[0].environment, **_joined(members)},
-        config={**members[0].config, "seeds": [seed for member in members for seed in member.seeds]},
+        config={**members[0].config, **_joined_seeds(members)},
         history=History(
             Rows(row for member in members for row in member.history.rows),
             any(member.history.torn for member in members),
@@ -117,12 +122,34 @@ def _united(members: Sequence[RecordedRun]) -> RecordedRun:
     )
 
 
+def _joined_seeds(members: Sequence[RecordedRun]) -> dict[str, Any]:
+    """Return the seeds of all members, and if they list their splits or folds, those of all members too.
+
+    Such lists are sorted by seed: which member has which split is of no importance.
+    """
+    key = resampled_by(members[0].config)
+    if not key or not all(isinstance(member.config[key], list) for member in members):
+        return {"seeds": [seed for member in members for seed in member.seeds]}
+    found = []
+    for member in members:
+        which = member.config[key]
+        each = len(member.seeds) // len(which)
+        found += [(member.seeds[number * each : (number + 1) * each], one) for number, one in enumerate(which)]
+    return {"seeds": [seed for seeds, _ in sorted(found) for seed in seeds], key: [one for _, one in sorted(found)]}
+
+
 def _joined(members: Sequence[RecordedRun]) -> dict[str, Any]:
     """Return the digests and sizes of all seeds' parts as one run would record them; {} if the seeds share them."""
     each = [splits(member) for member in members]
     if not each[0].own:
         return {}
+    seeds = _joined_seeds(members)["seeds"]
+
+    def listed(of_members: Sequence[Mapping[int, Any]]) -> list[Any]:
+        by_seed = {seed: value for one in of_members for seed, value in one.items()}
+        return [by_seed[seed] for seed in seeds if seed in by_seed]
+
     return {
-        "data": {part: "+".join(str(d) for one in each for d in one.digests.get(part, {}).values()) for part in PARTS},
-        "samples": {part: [n for one in each for n in one.sizes.get(part, {}).values()] for part in PARTS},
+        "data": {part: "+".join(map(str, listed([one.digests.get(part, {}) for one in each]))) for part in PARTS},
+        "samples": {part: listed([one.sizes.get(part, {}) for one in each]) for part in PARTS},
     }

@@ -8,7 +8,7 @@ training samples, they shared one split.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from lossrun.analysis.values.statistics import Resampled
 from lossrun.records.recorded import RecordedRun
@@ -53,7 +53,8 @@ def splits(run: RecordedRun) -> Splits:
     digests = {part: _of_seeds(str(recorded[part]).split("+"), seeds) for part in PARTS if recorded.get(part)}
     shortened = {part: {seed: digest[:DIGITS] for seed, digest in found.items()} for part, found in digests.items()}
     trained_on = shortened.get("train", {})
-    given = len(seeds) > 1 and len(trained_on) == len(seeds) and len(set(trained_on.values())) == 1
+    several = len(seeds) > 1 and not _lists_one(run.config)
+    given = several and len(trained_on) == len(seeds) and len(set(trained_on.values())) == 1
     sizes = run.environment.get("samples") or _shares(dataset)
     return Splits(
         own=resamples(run.config) and not given,
@@ -67,8 +68,19 @@ def splits(run: RecordedRun) -> Splits:
 
 
 def resamples(config: Mapping[str, Any]) -> bool:
-    """Return whether a run with this config has several splits of its data."""
-    return bool(config["dataset"].get("split_seed") == "seed" or config.get("splits") or config.get("folds"))
+    """Return whether a run with this config has splits of its data that its seeds do not share."""
+    return bool(config["dataset"].get("split_seed") == "seed" or resampled_by(config))
+
+
+def resampled_by(config: Mapping[str, Any]) -> Literal["splits", "folds", ""]:
+    """Return the key of the config that asks for several splits; "" if neither does."""
+    return "splits" if config.get("splits") else "folds" if config.get("folds") else ""
+
+
+def _lists_one(config: Mapping[str, Any]) -> bool:
+    """Return whether a run has a single one of several splits or folds, as a run of a sweep may."""
+    key = resampled_by(config)
+    return bool(key and isinstance(config[key], list) and len(config[key]) == 1)
 
 
 def resampled(ours: Splits, theirs: Splits, column: str, seeds: Collection[int]) -> Resampled | None:

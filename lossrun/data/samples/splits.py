@@ -19,7 +19,8 @@ class Resample:
 
     Attributes:
         way: "splits": each is drawn by a seed of its own; "folds": each tests on another part of one division.
-        index: Which of them, from 0.
+        index: Which of the folds, from 0; not used by splits.
+        count: How many there are.
         seed: Draws this split; not used by folds.
     """
 

@@ -146,7 +146,7 @@ def _value(key: Key) -> Any:
     assert isinstance(key, Parameter)
     if isinstance(key.default, int | float | list) and not isinstance(key.default, bool) and key.default not in ([], 0):
         return key.default
-    return _of_type(key.type, key)
+    return _of_type(key.type, key) if key.example is None else key.example
 
 
 def _of_type(annotation: Any, key: Parameter) -> Any:
