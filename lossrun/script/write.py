@@ -18,8 +18,6 @@ def write(experiment: ScriptInput, framework: str) -> str:
     writers = {"pytorch": pytorch.script, "keras": keras.script}
     if framework not in writers:
         raise UsageError(f"--as {framework}: there is no such framework; expected one of {', '.join(FRAMEWORKS)}")
-    if experiment.config.folds:
-        raise UsageError("script writes a run on one split, and folds are several; use --set folds=null")
     return writers[framework](experiment)
 
 

@@ -38,6 +38,21 @@ HOLD_OUT_PLAIN: Final = '''def hold_out(y, size, stream):
     mask[np.random.default_rng([SPLIT_SEED, stream]).permutation(len(y))[:size]] = True
     return mask'''
 
+FOLD_OF: Final = '''def fold_of(y):
+    """The fold of each sample, from 0; as many of each class in every fold."""
+    rng = np.random.default_rng([SPLIT_SEED, {stream}])
+    members = [rng.permutation(np.flatnonzero(y == label)) for label in np.unique(y)]
+    folds = np.empty(len(y), int)
+    folds[np.concatenate(members)] = np.arange(len(y)) % FOLDS
+    return folds'''
+
+FOLD_OF_PLAIN: Final = '''def fold_of(y):
+    """The fold of each sample, from 0."""
+    rng = np.random.default_rng([SPLIT_SEED, {stream}])
+    folds = np.empty(len(y), int)
+    folds[rng.permutation(len(y))] = np.arange(len(y)) % FOLDS
+    return folds'''
+
 HOLD_OUT_GROUPS: Final = '''def hold_out_groups(groups, size, stream):
     """A mask of the samples to hold out: whole groups, about `size` samples in all."""
     rng = np.random.default_rng([SPLIT_SEED, stream])
@@ -82,12 +97,14 @@ def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -
     own_test, own_validation = ("test" in given or "test" in named), ("val" in given or "val" in named)
     surplus = experiment.data.surplus
     total = facts.train + surplus + (0 if own_validation else facts.validation) + (0 if own_test else facts.test)
-    sizes = drawn_sizes(
-        {key: dataset[key] for key in ("test", "validation")}, total, own_test=own_test, own_validation=own_validation
-    )
+    asked, folds = {key: dataset[key] for key in ("test", "validation")}, experiment.config.folds_in_all
+    if folds:
+        asked["test"] = -(-total // folds)  # sized for the largest fold
+    sizes = drawn_sizes(asked, total, own_test=own_test, own_validation=own_validation)
     lines: Lines = []
     cuts = [(short, f"np.isin(part, {literal(words)})") for short, words in named.items()]
     functions: list[str] = []
+    by_class = facts.task in ("binary", "multiclass")
     for short, size in zip(("test", "val"), sizes, strict=True):
         if not size:
             continue
@@ -99,9 +116,17 @@ def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -
             cuts.append((short, f"hold_out_groups(groups, {size}, stream={int(PURPOSES[short])})"))
             source = inspect.getsource(choose_groups).strip()
             functions = [source.replace("MOST_SUMS", f"{MOST_SUMS:_}"), HOLD_OUT_GROUPS]
+        elif folds and short == "test":
+            cuts.append((short, "fold_of(y) == FOLD"))
         else:
-            cuts.append((short, f"hold_out(y, {size}, stream={int(PURPOSES[short])})"))
-            functions = [HOLD_OUT if facts.task in ("binary", "multiclass") else HOLD_OUT_PLAIN]
+            # What a smaller fold tests less on, it validates more on: all folds train on as many.
+            wanted = f"{sum(sizes)} - len(y_test)" if folds else size
+            cuts.append((short, f"hold_out(y, {wanted}, stream={int(PURPOSES[short])})"))
+            functions = [HOLD_OUT if by_class else HOLD_OUT_PLAIN]
+    if folds:
+        functions = [(FOLD_OF if by_class else FOLD_OF_PLAIN).format(stream=int(DataStream.FOLDS)), *functions]
+        first = experiment.config.which_splits[0]
+        section.constants += [f"FOLDS = {folds}", f"FOLD = {int(str(first).partition('/')[0]) - 1}  # tested, from 0"]
     for place, (short, mask) in enumerate(cuts):
         lines += [f"held = {mask}", f"x_{short}, y_{short}, x, y = x[held], y[held], x[~held], y[~held]"]
         if experiment.data.train.weights is not None:
@@ -117,8 +142,9 @@ def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -
             lines.append("w = w[~held]")
         functions.append(HOLD_OUT if facts.task in ("binary", "multiclass") else HOLD_OUT_PLAIN)
     if functions and way != "order":
-        by_seed = dataset["split_seed"] == "seed" or experiment.config.splits
-        seed = "SEED" if by_seed else dataset["split_seed"]
+        seed = "SEED" if dataset["split_seed"] == "seed" else dataset["split_seed"]
+        if splits := experiment.config.splits:
+            seed = splits[0] if isinstance(splits, tuple) else "SEED"
         section.constants.append(f"SPLIT_SEED = {seed}")
     section.functions += functions
     return lines

@@ -104,6 +104,19 @@ def test_a_script_leaves_out_what_other_splits_lack(pair: Make, tmp_path: Path, 
 
 
 @BOTH
+@pytest.mark.parametrize(
+    ("task", "loss", "folds"),
+    [("regression", "mse", 5), ("multiclass", "cross_entropy", ["3/3", "1/3"]), ("binary", "hinge", ["2/5"])],
+)
+def test_a_script_has_the_fold_of_the_first_seed(pair: Make, framework: str, task: str, loss: str, folds: Any) -> None:
+    """Of 23 samples: the folds differ in size."""
+    kind = "linear" if task == "regression" else "blobs"
+    name = "synthetic_regression" if task == "regression" else "synthetic_classification"
+    classes = {} if task == "regression" else {"classes": 3 if task == "multiclass" else 2}
+    check(pair, framework, {"name": name, "kind": kind, "samples": 23, "validation": 4, **classes}, loss, folds=folds)
+
+
+@BOTH
 def test_a_script_reads_another_dialect_as_lossrun_does(pair: Make, tmp_path: Path, framework: str) -> None:
     rows = [f"{i},5;{1 + i}.000,25;{'?' if i % 4 == 0 else i};{'NA' if i % 3 else 'up'}" for i in range(12)]
     (tmp_path / "t.csv").write_text("\n".join(rows))
