@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from lossrun.arguments import (
+    Grouped,
     Labels,
     ListFormat,
     RunName,
@@ -168,6 +169,10 @@ def plot(
             show_default="log if the values span two decades",
         ),
     ] = None,
+    by: Annotated[
+        Optional[Grouped],  # noqa: UP045
+        typer.Option(help="Plot the mean ranks of methods over several datasets instead.", show_default=False),
+    ] = None,
     output: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
@@ -179,7 +184,8 @@ def plot(
     """Plot learning curves: the mean over seeds, and the range from the lowest to the highest seed.
 
     Runs are named by what differs between them. Different losses never share an axis. For a sweep, this plots the
-    tuning scores against the tuned value.
+    tuning scores against the tuned value. With `--by dataset` it plots mean ranks and their critical difference, as
+    `compare --by dataset` computes them.
     """
     from lossrun.analysis.learning_curves import learning_curves
     from lossrun.errors import UsageError
@@ -187,6 +193,11 @@ def plot(
 
     if not runs and not tag:
         raise UsageError(f"plot needs a run, a pattern such as 'mnist-*', or --tag TAG; {how_to_list(runs_dir)}")
+    if by is not None:
+        if x is not XAxis.epoch or log is not None or len(metric or ()) > 1:
+            raise UsageError("--by dataset: ranks have no --x, no --log, and one --metric; leave out the rest")
+        _plot_ranks(runs, runs_dir, tag, metric, label, output)
+        return
     alone, is_sweep = meant_alone(runs, tag, runs_dir)
     if alone is not None:
         if is_sweep:
@@ -213,4 +224,34 @@ def plot(
     save_figure(curves, output)
     for sentence in curves.notes:
         note(stderr(), sentence)
+    note(stderr(), f"{output} written")
+
+
+def _plot_ranks(
+    runs: list[str] | None,
+    runs_dir: Path,
+    tag: list[str] | None,
+    metric: list[str] | None,
+    label: list[str] | None,
+    output: Path | None,
+) -> None:
+    """Plot the mean ranks of methods over datasets."""
+    from lossrun.analysis.comparison.across_datasets import compare_across_datasets
+    from lossrun.report.layout.console import note, stderr, stdout
+
+    if output is not None:
+        from lossrun.report.plots.figure import check_output
+
+        check_output(output)
+    specs: dict[str, Path] = {}
+    loaded = loaded_runs(runs, runs_dir, tag, specs, tell_edits=True)
+    found = compare_across_datasets(loaded, metric[0] if metric else None, label=label or (), specs=specs)
+    if output is None:
+        from lossrun.report.comparison.across_datasets import print_ranks
+
+        print_ranks(found, stdout())
+        return
+    from lossrun.report.plots.ranks_figure import save_ranks
+
+    save_ranks(found, output)
     note(stderr(), f"{output} written")

@@ -1,4 +1,4 @@
-"""Compare the same methods on several datasets: wins, ranks, and signed ranks over the datasets."""
+"""Compare the same methods on several datasets: wins, ranks, signed ranks, and Friedman's test over the datasets."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from lossrun.analysis.comparison.labels import labels, named_by_user
 from lossrun.analysis.comparison.metrics import ComparedMetric
 from lossrun.analysis.comparison.moments import Moment
 from lossrun.analysis.given_runs import check_different
+from lossrun.analysis.values.friedman import Friedman, friedman
 from lossrun.analysis.values.groups import experiment_of, grouped
 from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.signed_ranks import SignedRanks, ranked, signed_ranks
@@ -56,6 +57,7 @@ class AcrossDatasets:
         ranks: For each dataset, each method's rank; 1 is the best.
         mean_ranks: Each method's mean rank over the datasets.
         against: Every other method against the first.
+        together: Friedman's test of all methods; None for two, which the signed ranks compare.
         comparisons: The comparison on each dataset.
     """
 
@@ -68,6 +70,7 @@ class AcrossDatasets:
     mean_ranks: tuple[float, ...]
     against: tuple[AgainstFirst, ...]
     comparisons: tuple[ComparedRuns, ...]
+    together: Friedman | None = None
 
     def records(self) -> list[dict[str, Any]]:
         """Return one dict for each dataset and method: dataset, method, metric, value, rank."""
@@ -149,6 +152,7 @@ def compare_across_datasets(
         mean_ranks=tuple(sum(column) / len(column) for column in zip(*ranks, strict=True)),
         against=_against(values, goal),
         comparisons=tuple(comparisons),
+        together=friedman(ranks, LEVEL) if len(methods) > 2 else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Compute quantiles of the chi-square distribution, in plain Python, because SciPy takes long to import.
+"""Compute quantiles and p-values of the chi-square distribution, in plain Python: SciPy takes long to import.
 
 The distribution function is a regularized incomplete gamma function,
 
@@ -41,3 +41,20 @@ def _distribution(x: float, degrees: int) -> float:
         term *= y / place
         total += term
     return math.exp(a * math.log(y) - y - math.lgamma(a + 1)) * total
+
+
+def chi_square_tail(x: float, degrees: int) -> float:
+    """Return P(X >= x), for x of 0 or above.
+
+    It follows from that of two degrees of freedom fewer, Q(a + 1, y) = Q(a, y) + y^a e^(-y) / Gamma(a + 1) with
+    a = n/2 and y = x/2 (DLMF 8.8.6), down to one or two degrees, which have closed forms. All terms are positive, so no
+    digits are lost where the probability is small.
+    """
+    y = x / 2
+    if y == 0:
+        return 1.0
+    a, found = (1.0, math.exp(-y)) if degrees % 2 == 0 else (0.5, math.erfc(math.sqrt(y)))
+    while a < degrees / 2:
+        found += math.exp(a * math.log(y) - y - math.lgamma(a + 1))
+        a += 1
+    return min(1.0, found)

@@ -1,12 +1,15 @@
-"""Show methods compared over datasets: the means, wins and signed ranks, and a picture of the mean ranks."""
+"""Show methods compared over datasets: means, wins, signed ranks, and the mean ranks with the critical difference."""
 
+from collections.abc import Sequence
+from string import ascii_lowercase
 from typing import Final
 
 from rich.console import Console
 
 from lossrun.analysis.comparison.across_datasets import AcrossDatasets, AgainstFirst
 from lossrun.analysis.comparison.differences import letters
-from lossrun.analysis.values.statistics import LEAST_FOR_VERDICT
+from lossrun.analysis.values.friedman import Friedman
+from lossrun.analysis.values.statistics import LEAST_FOR_VERDICT, LEVEL
 from lossrun.records.files import strict_json
 from lossrun.report.comparison.compare_tables import BETTER, MARK
 from lossrun.report.comparison.formats import plain_data, written_blocks
@@ -27,24 +30,40 @@ _CLAIMS: Final = {
 
 
 def print_across_datasets(found: AcrossDatasets, console: Console) -> None:
-    """Print the tables and sentences; columns are headed by letters where labels do not fit."""
-    table = values_table(found)
-    if is_bounded(console) and table.width > console.width:
-        table = values_table(found, labels=False)
-        print_pairs(console, list(zip(_letters(found), found.methods, strict=True)))
-        print_line(console, "")
-    print_table(console, table)
+    """Print the tables and sentences; methods are named by letters alone where labels do not fit."""
+    ranks = ranks_table(found, unicode=draws_unicode(console))
+    named = _fit(console, values_table(found), ranks)
+    _print_names(found, console, named=named)
+    print_table(console, values_table(found, labels=named))
     print_line(console, "")
-    print_table(console, ranks_table(found, unicode=draws_unicode(console)))
+    print_table(console, ranks if named else ranks_table(found, unicode=draws_unicode(console), labels=False))
     print_line(console, "")
     for sentence in sentences(found):
         print_line(console, sentence)
     note(console, _BASIS)
 
 
+def print_ranks(found: AcrossDatasets, console: Console) -> None:
+    """Print the picture of the mean ranks alone."""
+    named = _fit(console, ranks_table(found, unicode=draws_unicode(console)))
+    _print_names(found, console, named=named)
+    print_table(console, ranks_table(found, unicode=draws_unicode(console), labels=named))
+
+
+def _fit(console: Console, *tables: TextTable) -> bool:
+    return not is_bounded(console) or max(table.width for table in tables) <= console.width
+
+
+def _print_names(found: AcrossDatasets, console: Console, *, named: bool) -> None:
+    """Say what the letters mean, unless the tables name the methods."""
+    if not named:
+        print_pairs(console, list(zip(_letters(found), found.methods, strict=True)))
+        print_line(console, "")
+
+
 _BASIS: Final = (
-    "p-values are of Wilcoxon's signed ranks over datasets (Demsar 2006), two-sided, corrected for the number of "
-    "methods (Holm); they are about other datasets like these"
+    "verdicts rest on Wilcoxon's signed ranks over datasets (Demsar 2006), two-sided, with p-values corrected for the "
+    "number of methods (Holm); they are about other datasets like these, of which each counts once"
 )
 
 
@@ -72,10 +91,13 @@ def values_table(found: AcrossDatasets, *, labels: bool = True) -> TextTable:
     return TextTable(title, Column("dataset", found.datasets, right=False), tuple(columns), "* best mean")
 
 
-def ranks_table(found: AcrossDatasets, *, unicode: bool = True) -> TextTable:
-    """Make a picture of the mean ranks as a table: a scale from 1, the best, to the number of methods."""
-    line, dot = ("─", "●") if unicode else ("-", "o")
-    count = len(found.methods)
+def ranks_table(found: AcrossDatasets, *, unicode: bool = True, labels: bool = True) -> TextTable:
+    """Make a picture of the mean ranks as a table: a scale from 1, the best, to the number of methods.
+
+    With more than two methods it shows the critical difference, and letters for the methods that are not told apart.
+    """
+    line, dot, ends = ("─", "●", "├┤") if unicode else ("-", "o", "||")
+    count, together = len(found.methods), found.together
 
     def place(rank: float) -> int:
         return round((rank - 1) / (count - 1) * (_WIDE - 1))
@@ -87,23 +109,59 @@ def ranks_table(found: AcrossDatasets, *, unicode: bool = True) -> TextTable:
         if not "".join(scale[max(0, start - 1) : start + len(text)]).strip():
             scale[start : start + len(text)] = text
     order = sorted(range(count), key=found.mean_ranks.__getitem__)
-    rows = tuple(
-        line * place(found.mean_ranks[method]) + dot + " " * (_WIDE - 1 - place(found.mean_ranks[method]))
-        for method in order
-    )
+    letters = _letters(found)
+    names = [f"{letters[method]}: {found.methods[method]}" if labels else letters[method] for method in order]
+    ranks = [format_number(found.mean_ranks[method], 3) for method in order]
+    rows = [(line * place(found.mean_ranks[method]) + dot).ljust(_WIDE) for method in order]
+    alike = _group_letters(together, order) if together else []
+    if together:
+        length = place(1 + together.critical_difference) + 1
+        bar = ends[0] + line * (length - 2) + ends[1] if length <= _WIDE else "longer than this scale"
+        names, ranks = [*names, _CRITICAL], [*ranks, format_number(together.critical_difference, 3)]
+        rows, alike = [*rows, bar.ljust(_WIDE)], [*alike, ""]
+    columns = [Column("mean rank", tuple(ranks)), Column("".join(scale), tuple(rows), right=False)]
+    if together:
+        columns.insert(1, Column("alike", tuple(alike), right=False))
     return TextTable(
         f"Mean ranks over {len(found.datasets)} datasets; 1 is the best",
-        Column("method", tuple(f"{_letters(found)[method]}: {found.methods[method]}" for method in order), right=False),
-        (
-            Column("mean rank", tuple(format_number(found.mean_ranks[method], 3) for method in order)),
-            Column("".join(scale), rows, right=False),
-        ),
+        Column("method", tuple(names), right=False),
+        tuple(columns),
+        _ALIKE if together else "",
     )
+
+
+_CRITICAL: Final = "critical difference"
+_ALIKE: Final = "methods with a letter in common are not told apart by their mean ranks (Nemenyi, 95 %)"
+
+
+def _group_letters(together: Friedman, order: Sequence[int]) -> list[str]:
+    """Return the letters of the groups that each method is in, such as `ab`, in the order of the methods given."""
+    alone = sorted(set(order).difference(*together.alike))
+    groups = sorted([*together.alike, *((one,) for one in alone)], key=lambda group: min(map(order.index, group)))
+    lettered = list(zip(ascii_lowercase, groups, strict=False))
+    return ["".join(letter for letter, group in lettered if method in group) for method in order]
 
 
 def sentences(found: AcrossDatasets) -> list[str]:
-    """Say for each method whether it is better than the first, and how sure that is."""
-    return [_sentence(found, one) for one in found.against]
+    """Say for each method whether it is better than the first, and how sure that is; then Friedman's test of all."""
+    return [*(_sentence(found, one) for one in found.against), *_of_all(found)]
+
+
+def _of_all(found: AcrossDatasets) -> list[str]:
+    if (together := found.together) is None:
+        return []
+    few = len(found.datasets) < LEAST_FOR_VERDICT
+    differ = together.p_value <= LEVEL and not few
+    claim = "differ" if differ else "show no clear difference"
+    facts = (
+        f"chi-square {format_number(together.statistic)} with {together.degrees} degrees of freedom",
+        f"p = {format_p_value(together.p_value)}".replace("= <", "< "),
+    )
+    limit = f"; fewer than {LEAST_FOR_VERDICT} datasets cannot decide" if few else ""
+    return [
+        f"the mean ranks of all {len(found.methods)} methods {claim} over these datasets by {found.metric} (Friedman's "
+        f"test: {', '.join(facts)}){limit}"
+    ]
 
 
 def _sentence(found: AcrossDatasets, one: AgainstFirst) -> str:

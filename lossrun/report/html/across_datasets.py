@@ -15,6 +15,7 @@ from lossrun.report.layout.numbers import format_number
 
 _WIDE: Final = 440  # units of the drawing
 _LEFT, _RIGHT, _TOP, _ROW = 34, 424, 10, 32
+_STEP: Final = 12  # between the lines below the methods
 
 
 def save_page(found: AcrossDatasets, path: Path) -> None:
@@ -66,14 +67,39 @@ def ranks_figure(found: AcrossDatasets) -> Markup:
         bar = element("line", told, x1=at, x2=at, y1=y - 12, y2=y + 12, class_="mean")
         label = element("text", letter, x=4, y=y + 5, class_="end")
         rows.append(element("g", label, *dots, bar, class_=style(method)))
-    foot = _TOP + _ROW * count + 14
+    foot = _TOP + _ROW * count
+    if together := found.together:
+        rows += [_group(found, group, x, foot + _STEP * place) for place, group in enumerate(together.alike)]
+        foot += _STEP * len(together.alike)
+        rows.append(_critical(found, x, foot + _STEP))
+        foot += 2 * _STEP
+    foot += 14
     ticks = [
         element("text", str(rank), x=short(x.place(rank)), y=foot, text_anchor="middle") for rank in range(1, count + 1)
     ]
     text = f"{found.metric}: ranks on each dataset (dots) and mean rank (line); 1 is the best"
     drawing = element("svg", *rows, *ticks, viewBox=f"0 0 {_WIDE} {foot + 8}", role="img", aria_label=text)
     legend = [f"{letter}: {name}" for letter, name in zip(letters(count), found.methods, strict=True)]
+    if together:
+        legend.append("grey lines join methods that are not told apart by their mean ranks (Nemenyi, 95 %)")
     return element("figure", element("h3", text), drawing, element("p", "; ".join(legend)), class_="dots")
+
+
+def _group(found: AcrossDatasets, group: tuple[int, ...], x: Axis, y: int) -> Markup:
+    """Draw a line over the mean ranks of methods that are not told apart."""
+    ends = [x.place(found.mean_ranks[method]) for method in (group[0], group[-1])]
+    told = element("title", f"not told apart: {', '.join(found.methods[method] for method in group)}")
+    return element("line", told, x1=short(ends[0]), x2=short(ends[1]), y1=y, y2=y, class_="group")
+
+
+def _critical(found: AcrossDatasets, x: Axis, y: int) -> Markup:
+    """Draw the critical difference from rank 1 on, with its name."""
+    assert found.together is not None
+    critical = found.together.critical_difference
+    left, right = x.place(1), min(x.place(1 + critical), _RIGHT)
+    label = f"critical difference {format_number(critical, 3)}"
+    text = element("text", label, x=short(left), y=y - 5, text_anchor="start")
+    return element("g", text, element("line", x1=short(left), x2=short(right), y1=y, y2=y, class_="group"))
 
 
 def _values(found: AcrossDatasets) -> Markup:

@@ -78,15 +78,20 @@ def test_five_datasets_cannot_decide(make_runs):
 def test_the_picture_places_mean_ranks_on_a_scale(make_runs):
     found = compare_across_datasets(make_runs(), "val_rmse")
     table = ranks_table(found)
-    scale, rows = table.columns[1].header, table.columns[1].cells
+    scale, (*rows, critical) = table.columns[-1].header, table.columns[-1].cells
     assert [scale.index(rank) for rank in "123"] == [0, 20, 40]
     assert table.key.cells[0] == "B: lr=0.2"
     for row, rank in zip(rows, sorted(found.mean_ranks), strict=True):
         assert row.index("●") == round((rank - 1) * 20)
-    assert all(set(row) <= set("-o ") for row in ranks_table(found, unicode=False).columns[1].cells)
+    # Three methods on seven datasets: 2.343 sqrt(3 4 / (6 7)) = 1.2524 ranks (Demsar 2006), 20 characters each.
+    assert found.together.critical_difference == pytest.approx(1.2524, abs=1e-3)
+    assert critical.strip() == "├" + "─" * 24 + "┤"
+    assert table.columns[1].cells == ("a", "b", "b", "")
+    assert all(set(row) <= set("-o| ") for row in ranks_table(found, unicode=False).columns[-1].cells)
     page = to_html(found)
     assert page.count("<circle") == 3 * DATASETS
     assert "mean rank: 1.00" in page
+    assert page.count('class="group"') == 2  # one group of methods, and the critical difference
 
 
 def test_every_format_has_the_values(make_runs):
