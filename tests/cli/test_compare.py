@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
+from lossrun.report.manual.verdicts import CI_EXAMPLE
 from tests.conftest import write_run
 
 RUNS = (("mse", "mse"), ("mae", "mae"))
@@ -110,7 +112,10 @@ def test_a_requirement_is_an_exit_code_with_a_sentence(trained, lossrun):
         result.err.split()
     )
     assert "identical by test_rmse" in result.out  # the comparison itself is printed all the same
-    assert lossrun("compare", "mse", "again", "--require", "not-worse", "--margin", "0.01").code == 0
+    not_worse = ("compare", "mse", "again", "--require", "not-worse", "--margin", "0.01")
+    assert lossrun(*not_worse, "--over", "seeds").code == 0
+    result = lossrun(*not_worse)
+    assert (result.code, "20 test items are too few for more than a suggestion" in result.err) == (8, True)
     for options, told in (
         (("--require", "not-worse"), "needs --margin NUMBER"),
         (("--require", "better", "--plan", "0.1"), "leave out one of the two"),
@@ -148,3 +153,46 @@ def test_methods_are_compared_over_datasets(lossrun, tmp_path):
     assert len(read["values"]) == 6
     result = lossrun("compare", "m*", "--by", "dataset", "--plan", "1")
     assert (result.code, "--plan is about runs on one dataset" in " ".join(result.err.split())) == (2, True)
+
+
+def test_the_ci_job_of_the_manual_passes_and_fails_as_it_says(lossrun, tmp_path):
+    """Its steps are run as they stand there."""
+    steps = [shlex.split(line.partition("run: ")[2]) for line in CI_EXAMPLE.splitlines() if "run: " in line]
+    assert [step[:2] for step in steps] == [["lossrun", "train"], ["lossrun", "train"], ["lossrun", "compare"]]
+    keys = "dataset: {name: synthetic_regression, samples: 200}\nmodel: linear\nloss: mse\noptimizer: sgd\nepochs: 2\n"
+
+    def job(rate: float) -> list[int]:
+        (tmp_path / "baseline.yaml").write_text(f"{keys}learning_rate: 0.01\n")
+        (tmp_path / "candidate.yaml").write_text(f"{keys}learning_rate: {rate}\n")
+        return [lossrun(*step[1:]).code for step in steps]
+
+    assert job(0.01) == [0, 0, 0]
+    assert job(1e-5) == [0, 0, 7]
+    assert job(0.0101) == [0, 0, 0]  # better
+
+
+def test_ranks_are_plotted_on_the_terminal_and_into_files(lossrun, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for dataset in range(6):
+        for method, mean in enumerate((1.0, 0.9, 0.8)):
+            value = mean + 0.01 * dataset * method
+            write_run(
+                tmp_path / "runs",
+                f"m{method}-{dataset}",
+                rows=lambda epoch, _, value=value: {"val_loss": 1 / epoch, "val_rmse": value},
+                config={
+                    "learning_rate": 0.1 * (method + 1),
+                    "dataset": {"name": "synthetic_regression", "kind": "linear", "samples": 100 + dataset},
+                },
+            )
+    by = ("plot", "m*", "--by", "dataset", "--metric", "val_rmse")
+    shown = lossrun(*by).out
+    assert "critical difference" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    result = lossrun(*by, "-o", "ranks.svg")
+    assert result.code == 0, result.err
+    drawn = (tmp_path / "ranks.svg").read_text()
+    assert all(f'id="{name}"' in drawn for name in ("method0", "method2", "critical-difference"))
+    assert lossrun(*by, "--log").code == 2
+    text = " ".join(lossrun("compare", *by[1:]).out.split())
+    assert "the mean ranks of all 3 methods differ over these datasets by val_rmse (Friedman's test: chi-square" in text

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from lossrun.analysis.comparison.verdicts import Verdict
 from lossrun.analysis.values.groups import RunGroup
 from lossrun.analysis.values.planning import Needed, deviation_limit, needed
+from lossrun.analysis.values.splits import resampled_by
 from lossrun.analysis.values.statistics import LEAST_FOR_INTERVAL, LEVEL
 from lossrun.errors import UsageError
 from lossrun.records.run_directory import RunDirectory
@@ -30,7 +31,8 @@ class Plan:
         needed: How many seeds or splits are needed if the deviation is as large as its limit: enough for four in five
             pilots.
         guess: How many are needed if the deviation is exactly that of the pilot.
-        commands: The commands that train as many fresh seeds of both runs; empty if the number is unknown.
+        commands: The commands that train fresh seeds of both runs: as many as the largest plan asks for, because all
+            runs are compared on the seeds of the first. Empty if its own number is unknown.
         seconds: The time to train both runs with one seed, or with one split, at the pilot's pace; None if it was not
             recorded.
     """
@@ -54,21 +56,37 @@ def plans(verdicts: Sequence[Verdict], groups: Sequence[RunGroup], size: float) 
     """Return a plan for each run against the first, by the first deciding metric.
 
     Raises:
-        UsageError: If the size is not above 0, or the pilot has no deviation.
+        UsageError: If the size is not above 0, or the pilot has no deviation, or is a selection of its seeds.
     """
     if not (math.isfinite(size) and size > 0):
         raise UsageError(f"plan {size}: expected a difference above 0, in the units of the deciding metric")
     if not verdicts:
         raise UsageError("no plan: these runs have no verdict; the comparison without --plan says why")
-    return tuple(_plan(verdict, groups, size) for verdict in verdicts if verdict.metric == verdicts[0].metric)
+    found = [_plan(verdict, groups, size) for verdict in verdicts if verdict.metric == verdicts[0].metric]
+    most = max((plan.needed.count or 0 for plan in found), default=0)
+    fresh = max(seed for group in groups for seed in group.run.seeds) + 1
+    return tuple(
+        replace(plan, commands=tuple(_command(groups[place], fresh, most) for place in (plan.reference, plan.run)))
+        if plan.needed.count is not None
+        else plan
+        for plan in found
+    )
 
 
 def _plan(verdict: Verdict, groups: Sequence[RunGroup], size: float) -> Plan:
     difference = verdict.difference
     if difference is None or difference.interval is None or difference.deviation is None:
         few = difference is not None and difference.count < LEAST_FOR_INTERVAL
-        least = f"a pilot needs at least {LEAST_FOR_INTERVAL} shared seeds, and {ADVISED} are advised"
+        what = difference.over if difference is not None and difference.over == "splits" else "shared seeds"
+        least = f"a pilot needs at least {LEAST_FOR_INTERVAL} {what}, and {ADVISED} are advised"
         raise UsageError(f"no plan: {least if few else '; '.join(verdict.because)}")
+    if verdict.incomplete:
+        raise UsageError(f"no plan: {'; '.join(verdict.because)}, so the pilot's other seeds are a selection")
+    if not difference.deviation:
+        raise UsageError(
+            f"no plan: the difference is the same on all {difference.count} {difference.over} of the pilot, so it says "
+            "nothing about how differences vary"
+        )
     level = LEVEL / max(verdict.comparisons, 1)
     limit = deviation_limit(difference.deviation, difference.count)
     ratio = difference.ratio or 0.0
@@ -89,22 +107,25 @@ def _plan(verdict: Verdict, groups: Sequence[RunGroup], size: float) -> Plan:
         needed=found,
         guess=needed(size, difference.deviation, level, ratio, difference.items),
         seconds=sum(known) * len(difference.per_seed) / difference.count if len(known) == len(paces) else None,
-        commands=_commands(both, found),
+        commands=(),
     )
 
 
-def _commands(groups: Sequence[RunGroup], needed: Needed) -> tuple[str, ...]:
-    if needed.count is None:
-        return ()
-    fresh = max(seed for group in groups for seed in group.run.seeds) + 1
-    splits, folds = (groups[0].run.config.get(key) for key in ("splits", "folds"))
-    if folds:
-        return ()  # other seeds would have the same folds
-    set_ = [f"seed={fresh}", f"seeds={needed.count}"]
-    if splits:
-        each = len(groups[0].members[0].seeds) // splits
-        set_ = [f"seed={fresh}", f"splits={needed.count}", f"seeds={needed.count * each}"]
-    return tuple(command("train", RunDirectory(group.run.path).config_path, set_=set_) for group in groups)
+def _command(group: RunGroup, fresh: int, count: int) -> str:
+    """Return the command that trains a run with `count` fresh seeds, from the seed `fresh` on, or on as many splits.
+
+    Other seeds would have the same folds. So after a pilot on folds, as many splits with test data of the same size are
+    drawn at random.
+    """
+    config, set_ = group.run.config, [f"seed={fresh}", f"seeds={count}"]
+    if key := resampled_by(config):
+        given = group.members[0].config[key]
+        each = len(group.members[0].seeds) // (len(given) if isinstance(given, list) else given)
+        set_ = [f"seed={fresh}", f"splits={count}", f"seeds={count * each}"]
+        if key == "folds":
+            folds = int(given[0].partition("/")[2]) if isinstance(given, list) else given
+            set_ += ["folds=null", f"dataset.test={1 / folds:.3g}"]
+    return command("train", RunDirectory(group.run.path).config_path, set_=set_)
 
 
 def _pace(group: RunGroup) -> float | None:

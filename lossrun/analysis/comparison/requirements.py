@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.verdicts import Verdict
 from lossrun.analysis.values.metric_names import sign
-from lossrun.analysis.values.statistics import LEAST_FOR_VERDICT, LEVEL
+from lossrun.analysis.values.statistics import LEVEL
 from lossrun.errors import UsageError
 
 Requirement: TypeAlias = Literal["better", "not-worse"]
@@ -55,12 +55,12 @@ def _is_not_worse(verdict: Verdict, margin: float) -> Answer:
     difference = verdict.difference
     if verdict.word == "better":
         return "yes"
-    if verdict.incomplete:
-        return "the other" if verdict.word == "worse" else "cannot tell"
-    if difference is None or difference.count < LEAST_FOR_VERDICT:
+    # Where seeds were lost, the others are a selection, and only a firm verdict holds in spite of that.
+    if difference is None or not difference.decides or (verdict.incomplete and verdict.word != "worse"):
         return "cannot tell"
     half = difference.half_width(LEVEL / max(verdict.comparisons, 1))
+    assert half is not None
     gain = difference.mean * sign(verdict.goal)
-    if half is not None and gain - half > -margin:
-        return "yes"
-    return "the other" if half is not None and gain + half < -margin else "cannot tell"
+    if gain + half < -margin:
+        return "the other"
+    return "yes" if gain - half > -margin and not verdict.incomplete else "cannot tell"

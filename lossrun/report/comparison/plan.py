@@ -47,6 +47,10 @@ def plan_sentences(comparison: ComparedRuns) -> list[str]:
         sentences.append(f"more data: {why}")
     if any(plan.seconds is not None for plan in found):
         sentences.append("time: of both runs together, at the pilot's pace; more seeds at once take less for each")
+    if len({plan.needed.count for plan in found if plan.commands}) > 1:
+        sentences.append(
+            f"the commands train all runs on the largest number of {over}, because every run is compared with the first"
+        )
     if first.pilot < ADVISED:
         sentences.append(f"a pilot of {ADVISED} {over} or more is advised: this one has {first.pilot}")
     return [
@@ -56,9 +60,8 @@ def plan_sentences(comparison: ComparedRuns) -> list[str]:
 
 
 def plan_commands(comparison: ComparedRuns) -> list[str]:
-    """Return the commands that train the fresh seeds, if all runs need the same number of them."""
-    commands = [plan.commands for plan in comparison.plans]
-    return list(commands[0]) if len(commands) == 1 else []
+    """Return the commands that train the fresh seeds, each once."""
+    return list(dict.fromkeys(command for plan in comparison.plans for command in plan.commands))
 
 
 def _count(needed: Needed) -> str:

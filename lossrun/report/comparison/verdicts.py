@@ -253,20 +253,25 @@ def facts(comparison: ComparedRuns, verdict: Verdict) -> list[str]:
     found = [
         f"{run.letter} - {other.letter} = {format_difference(difference.mean)}",
         f"95 % interval {_interval(difference)}",
-        _won(difference, run.letter, other.letter),
+        _won(verdict, difference, run.letter, other.letter),
     ]
     if verdict.corrected_p_value is not None:
         found.append(f"p = {format_p_value(verdict.corrected_p_value)}".replace("= <", "< "))
     return found
 
 
-def _won(difference: PairedDifference, run: str, other: str) -> str:
-    """Say who wins: `B is better on 4 of 6 seeds, identical on 1`."""
+def _won(verdict: Verdict, difference: PairedDifference, run: str, other: str) -> str:
+    """Say who wins: `B is better on 4 of 6 seeds, identical on 1`, and how likely that is on a new seed.
+
+    Where seeds diverged the others are a selection, and an interval over items alone is not about new seeds.
+    """
     count, ties = difference.count, difference.ties
     won = round(difference.wins * count - ties / 2)
     better, most = (other, count - ties - won) if 2 * won < count - ties else (run, won)
     told = f"{better} is better on {most} of {count} {difference.over}" + (f", identical on {ties}" if ties else "")
     chance = difference.beats if better == run else difference.beaten
+    if verdict.incomplete or not difference.over_seeds:
+        chance = None
     return f"{told} (chance on a new seed: {100 * chance[0]:.0f} to {100 * chance[1]:.0f} %)" if chance else told
 
 

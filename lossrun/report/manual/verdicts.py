@@ -6,6 +6,7 @@ from typing import Final
 from lossrun.analysis.comparison.plans import ADVISED
 from lossrun.analysis.values.planning import CONFIDENCE, POWER
 from lossrun.analysis.values.statistics import LEAST_FOR_INTERVAL, LEAST_FOR_VERDICT, LEAST_ITEMS, LEVEL
+from lossrun.catalog.metrics import METRICS
 from lossrun.errors import OtherBetterError, UndecidedError
 from lossrun.report.html.markup import Markup, element
 from lossrun.report.manual.prose import prose
@@ -21,7 +22,7 @@ SECTIONS: Final = (
     ("verdicts-plan", "How many seeds are needed"),
 )
 
-_CI: Final = "\n- run: ".join(
+CI_EXAMPLE: Final = "\n- run: ".join(
     (
         "# .github/workflows/model.yml, the last steps of a job",
         command("train", "baseline.yaml", "--quiet", set_=["seeds=10"], options={"--name": "baseline"}),
@@ -77,20 +78,32 @@ def _population() -> list[Markup]:
         ),
         table(heads, ([prose(cell) for cell in row] for row in rows)),
         *_paragraphs(
-            "Items and seeds are never pooled: the same item under six seeds is not six items. A metric that is no "
-            "function of means over items, such as auc, has an interval over seeds only, and the sentence says so. "
-            "rmse and F1 are linearized (the delta method).",
+            "Items and seeds are never pooled: the same item under six seeds is not six items. A run keeps what each "
+            "test item adds to every loss and metric, and the variance of that over the items is the metric's (the "
+            "infinitesimal jackknife: Jaeckel 1972, Efron 1982; for rmse and F1 it is the delta method, for auc the "
+            f"variance of DeLong and others 1988). {_without_items()}",
             "The chance that a run beats the other on a new seed is Clopper and Pearson's interval for the share of "
             "seeds that it wins; ties count against it.",
         ),
     ]
 
 
+def _without_items() -> str:
+    """Say which metrics have no interval over new test items, and why."""
+    return " ".join(
+        f"{metric.name} has no such interval, because {metric.without_items}; the sentence says so."
+        for metric in METRICS
+        if metric.without_items
+    )
+
+
 def _splits() -> list[Markup]:
     rows = [
-        ("a fit against none", "87, 85, 76", "95, 96, 96"),
+        ("a fit against none", "88, 85, 76", "95, 96, 96"),
         ("the same, with noise over seeds", "90, 87, 81", "97, 97, 98"),
-        ("two equal learners with noise over seeds", "95, 95, 95", "98, 99, 99"),
+        ("two equal learners with noise over seeds", "95, 95, 95", "98, 99, 100"),
+        ("two ridges, whose splits depend on each other less than assumed", "93, 92, 89", "98, 98, 99"),
+        ("a fit of one weak input, whose gain is skewed over datasets", "79, 77, 67", "91, 90, 88"),
         ("two ridges; a few outliers among the training samples dominate", "53, 47, 37", "65, 64, 59"),
     ]
     heads = ("difference of two learners", "Student's: 5, 6, 10 splits", "corrected: 5, 6, 10 splits")
@@ -104,26 +117,36 @@ def _splits() -> list[Markup]:
             "the variance over splits times `1/J + n_test/n_train`, with J splits and J - 1 degrees of freedom (Nadeau "
             "and Bengio 2003). It never falls below n_test/n_train: a difference below about one deviation of a split "
             "is not settled by more splits of the same data, and lossrun says that more data are needed.",
+            "A sweep that tunes does so on each split by itself: the value that does best on the split's validation "
+            "data is trained again on the same split with other seeds. One value for all splits would have been chosen "
+            "on samples that some of them test.",
             "With test data drawn from the same source, the interval is about new data from this source, assuming "
             "that chance in the test items outweighs chance in the training set. With a test set that all splits "
             "share, it is about these held-out data and these splits' training sets. How often, in per cent, a 95 % "
-            "interval contains the true difference over 2,000 datasets of 60 samples:",
+            "interval contains the true difference over 2,000 datasets of 60 samples (100 with one input):",
         ),
         table(heads, rows),
         *_paragraphs(
-            "The last line is the limit of the method. If a few outliers decide, all splits share them, and no "
-            "interval from one dataset describes others."
+            "The last three lines are the limits of the method, and no interval from one dataset is without them. How "
+            "much splits depend on each other cannot be told from one dataset (Bengio and Grandvalet 2004), so it is "
+            "assumed: where they depend less, intervals are wider than they need to be. Where the difference is "
+            "skewed over datasets, intervals are too narrow. And if a few outliers decide, all splits share them."
         ),
     ]
 
 
 def _datasets() -> list[Markup]:
+    plotted = command("plot", "sweep-*", options={"--by": "dataset", "--output": "ranks.pdf"})
     return _paragraphs(
         f"`{command('compare', 'sweep-*', options={'--by': 'dataset'})}` compares methods that were trained on several "
         "datasets: runs are one method if their configs differ only in the dataset and the seeds, or if they have the "
         "same name. Differences on different datasets differ in size, so their order counts: Wilcoxon's signed ranks "
         f"of the means over seeds, for each method against the first (Demsar 2006). {LEAST_FOR_VERDICT} datasets or "
-        "more can decide. The picture shows each method's mean rank; 1 is the best."
+        "more can decide.",
+        "With more than two methods, Friedman's test says whether their mean ranks differ at all. The picture shows "
+        "each method's mean rank; 1 is the best. Two mean ranks that are further apart than the critical difference "
+        "differ at 5 %, over all pairs of methods (Nemenyi's test). It depends on which methods are ranked, so the "
+        f"verdicts rest on the signed ranks alone. `{plotted}` writes the picture into a file.",
     )
 
 
@@ -137,7 +160,7 @@ def _scripts() -> list[Markup]:
             "too few seeds, seeds that diverged, or a difference too small for their number.",
             "In a CI job, any exit code but 0 fails the step:",
         ),
-        element("pre", element("code", _CI.rstrip()), tabindex="0"),
+        element("pre", element("code", CI_EXAMPLE.rstrip()), tabindex="0"),
     ]
 
 
@@ -148,7 +171,8 @@ def _plan() -> list[Markup]:
         f"with a chance of {100 * POWER:.0f} %, and what they cost in time.",
         "The deviation of a few seeds is often too small: of plans that take it for the true one, only about two in "
         f"five reach that chance. So the plan uses its upper confidence limit of {100 * CONFIDENCE:.0f} %, and four "
-        "in five do. The best guess next to it uses the deviation as it is.",
+        "in five do. The best guess next to it uses the deviation as it is. The commands that train the fresh seeds "
+        "are printed below.",
         "The pilot's seeds must not enter the verdict, and neither must seeds that were added because there was no "
         "verdict yet: stopping as soon as there is one is wrong about one time in four.",
     )
