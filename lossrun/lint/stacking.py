@@ -31,8 +31,6 @@ def why_not_stacked(config: Config, facts: DataFacts, *, own_rates: bool, on_gpu
         return f"{config.optimizer.name} looks at whole weight matrices"
     if own_rates and not optimizer.linear_in_rate:
         return f"each seed has a learning rate of its own, and {config.optimizer.name} is not linear in it"
-    if config.dataset.parameters.get("split_seed") == "seed":
-        return "each seed has a split of its own"
     rows = layers(config, facts)
     if config.precision == "bf16" and any(row.type == "batch_norm" for row in rows):
         return "torch batches no batch norm in bfloat16"

@@ -72,7 +72,7 @@ class RecordedStep(SeedGroupStep):
         record = self.records.get(stop - start)
         if record is None:
             record = self.records[stop - start] = self._recorded(rows, stop - start)
-        samples = group.replicas[0].parts.train
+        samples = group.train
         torch.index_select(samples.inputs, 0, rows, out=record.inputs)
         torch.index_select(samples.targets, 0, rows, out=record.targets)
         if samples.weights is not None and record.weights is not None:
@@ -94,7 +94,7 @@ class RecordedStep(SeedGroupStep):
         return norm
 
     def _recorded(self, rows: Tensor, batch_size: int) -> BatchRecord:
-        group, samples = self.group, self.group.replicas[0].parts.train
+        group, samples = self.group, self.group.train
         inputs, targets, weights = gather(group, samples, rows)
 
         def forward_and_backward() -> tuple[Tensor, tuple[Tensor, ...]]:

@@ -29,6 +29,7 @@ class SeedGroup(Protocol):
         optimizer: One for all of them.
         update: Takes one step of the optimizer, by the gradients of the weights.
         own_rates: Whether each seed has a learning rate of its own.
+        train: The training samples; of seeds with different splits one split after the other.
     """
 
     replicas: Sequence[Replica]
@@ -41,6 +42,7 @@ class SeedGroup(Protocol):
     optimizer: torch.optim.Optimizer
     update: Callable[[], object]
     own_rates: bool
+    train: Samples
 
     def set_rates(self, rates: Sequence[float]) -> None:
         """Take in the learning rate of the next update, for each of `replicas`."""
@@ -101,6 +103,7 @@ class LoneSeed:
         self.active: Sequence[Replica] = self.replicas
         self.computed: Sequence[Replica] = self.replicas
         self.network = replica.network
+        self.train = replica.parts.train
         self.weights: Sequence[Tensor] = replica.weights
         self.buffers: Sequence[Tensor] = [*replica.network.buffers(), *replica.objective.buffers()]
         self.optimizer = replica.optimizer

@@ -10,6 +10,7 @@ from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 
 from lossrun.components.network import Network, activated
+from lossrun.steps.pooled_samples import pooled
 from lossrun.steps.replica import Replica
 from lossrun.steps.stack_update import MakeOptimizer, OneRate, OwnRates, StackUpdate
 
@@ -28,7 +29,7 @@ class SeedStack:
     """
 
     def __init__(self, replicas: Sequence[Replica], make_optimizer: MakeOptimizer, *, own_rates: bool = False) -> None:
-        """`replicas` share their data, and their models are lossrun's own. `own_rates`: see `OwnRates`."""
+        """`replicas` share their data or may be pooled; their models are lossrun's own. `own_rates`: see `OwnRates`."""
         self.replicas = replicas
         self.make_optimizer = make_optimizer
         self.own_rates = own_rates
@@ -36,6 +37,7 @@ class SeedStack:
         self.computed: Sequence[Replica] = ()
         self.axis: tuple[int, ...] = (0,)
         self.network = replicas[0].network
+        self.train, self.starts = pooled(replicas)
         self.weights: Sequence[Tensor] = ()
         self.buffers: Sequence[Tensor] = ()
         self.best: dict[str, Tensor] = {}
@@ -56,7 +58,7 @@ class SeedStack:
             self.computed, self.axis = computed, (len(computed),)
             self._stack(computed)
         if active:
-            self.orders = torch.stack([replica.order for replica in computed])
+            self.orders = torch.stack([replica.order + self.starts[replica] for replica in computed])
             if changed:
                 # Once here, because an index that is a list would be copied to the device in every step, and waited
                 # for.

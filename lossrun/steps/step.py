@@ -97,7 +97,7 @@ class EagerStep(SeedGroupStep):
         # optimizer.zero_grad(), because its profiler hooks take 15 us a step.
         for weight in group.weights:
             weight.grad = None
-        samples = group.replicas[0].parts.train
+        samples = group.train
         inputs, targets, weights = gather(group, samples, group.rows(start, stop))
         losses = group.losses(samples.scaled(inputs), targets, weights)
         minimised(group, losses, stop - start).backward()  # type: ignore[no-untyped-call]

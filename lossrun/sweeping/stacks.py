@@ -67,7 +67,8 @@ def _most_seeds(cell: PlannedCell, config_dir: Path, data_dir: Path) -> int:
     there = sys.platform.startswith("linux") and may_have_a_gpu()  # elsewhere nobody knows without torch
     on_gpu = config.device == "cuda" or (config.device == "auto" and there)
     # The cells of a stack are trained on the same data, and several splits are several.
-    if config.resampling or why_not_stacked(config, experiment.facts, own_rates=True, on_gpu=on_gpu):
+    own_splits = config.resampling or config.dataset.parameters.get("split_seed") == "seed"
+    if own_splits or why_not_stacked(config, experiment.facts, own_rates=True, on_gpu=on_gpu):
         return 1
     weights = sum(row.parameters for row in layers(config, experiment.facts))
     return MOST_SEEDS if on_gpu else min(MOST_SEEDS, max(1, MOST_WEIGHTS // weights))

@@ -21,6 +21,7 @@ from lossrun.replay.cuda_graph import Captured
 from lossrun.replay.products import faster_product
 from lossrun.replay.recorded_step import RecordedStep
 from lossrun.replay.recording import Decompose, Recording
+from lossrun.steps.pooled_samples import may_be_pooled
 from lossrun.steps.recorder import Recorder
 from lossrun.steps.replica import Replica
 from lossrun.steps.seed_group import LoneSeed, SeedGroup
@@ -47,12 +48,14 @@ class Grouping:
         why_one_by_one: Why several seeds are not stacked; empty where they are, or where there is only one seed.
         recorder: None for eager steps.
         own_rates: Whether each seed of a stack has a learning rate and a weight decay of its own.
+        limited: Whether more seeds would be stacked if there were more memory.
     """
 
     sizes: tuple[int, ...]
     why_one_by_one: str
     recorder: Recorder | None
     own_rates: bool = False
+    limited: bool = False
 
 
 def choose_grouping(
@@ -90,12 +93,16 @@ def choose_grouping(
     room = memory.available(place.device) // memory.of_one_seed(replicas[0], config, facts, batch_size)
     if room < 2:
         return Grouping((1,) * len(replicas), "memory for one at a time", recorder)
-    sizes = [size for count in _of_each_split(replicas) for size in even_sizes(count, room)]
-    return Grouping(tuple(sizes), "", recorder, own_rates)
+    together = _together(replicas)
+    sizes = [size for count in together for size in even_sizes(count, room)]
+    return Grouping(tuple(sizes), "", recorder, own_rates, limited=max(together) > room)
 
 
-def _of_each_split(replicas: Sequence[Replica]) -> list[int]:
-    """The numbers of consecutive replicas that are trained on the same data."""
+def _together(replicas: Sequence[Replica]) -> list[int]:
+    """The numbers of consecutive replicas that may be computed as one: all, or those that are trained on the same
+    data."""
+    if may_be_pooled(replicas):
+        return [len(replicas)]
     return [len(list(same)) for _, same in groupby(replicas, lambda replica: id(replica.parts))]
 
 
@@ -203,6 +210,6 @@ def _why_not_stacked(
     if place.share:
         return "several processes share each batch"
     reason = why_not_stacked(config, facts, own_rates=own_rates, on_gpu=place.device.type == "cuda")
-    if not reason and max(_of_each_split(replicas)) == 1:
-        return "each seed has a split of its own"
+    if not reason and max(_together(replicas)) == 1:
+        return "each seed has its own split, and these cannot be computed as one"
     return reason

@@ -91,7 +91,8 @@ class Session:
     Attributes:
         members: The runs that are trained.
         replicas: The seeds of all members, member by member.
-        scorers: One for each seed group; none without validation data.
+        scorers: One for each seed group, or for each seed of a group with several splits; none without validation
+            data.
         hashes: Of the training, validation and test data.
         stack: The folder of the stack's checkpoints; None for a run by itself, which has them in its own directory.
         processes: How many processes compute each batch.
@@ -155,7 +156,7 @@ class Session:
         elif reason:
             seeds = f" (seed by seed: {reason})"
         elif len(sizes) > 1:
-            why = "those of a split" if self.config.resampling else "more would not fit into memory"
+            why = "more would not fit into memory" if self.grouping.limited else "those of a split"
             seeds = f" ({len(self.replicas)} seeds, {max(sizes)} at a time: {why})"
         elif sizes[0] > 1:
             seeds = f" ({sizes[0]} seeds at once)"
@@ -234,8 +235,8 @@ class Session:
             return {
                 places[id(replica)]: {f"val_{name}": value for name, value in scores.items()}
                 for scorer in self.scorers
-                if scorer.group.active
-                for replica, scores in zip(scorer.group.active, scorer(), strict=True)
+                if (active := [replica for replica in scorer.group.computed if not replica.frozen])
+                for replica, scores in zip(active, scorer(), strict=True)
             }
 
     def remaining_batches(self) -> Iterator[tuple[int, int]]:

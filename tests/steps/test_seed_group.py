@@ -14,6 +14,7 @@ from lossrun.experiment import load_experiment
 from lossrun.lint.stacking import MOST_WEIGHTS
 from lossrun.records import ledger, recorded
 from lossrun.records.run_directory import RunDirectory
+from lossrun.steps import pooled_samples
 from lossrun.steps.replica import Replica
 from lossrun.training import grouping
 from lossrun.training.loop import train
@@ -24,6 +25,7 @@ from tests.training.conftest import MOONS, SPIRALS, Laboratory, assert_same_bits
 from tests.training.conftest import REGRESSION as LONE
 
 REGRESSION = {**LONE, "seeds": 3}
+OWN_SPLITS = {**LONE["dataset"], "split_seed": "seed", "standardize": {"inputs": True, "targets": True}}
 
 
 def planned(laboratory: Laboratory, config: dict[str, Any]) -> tuple[tuple[int, ...], str]:
@@ -69,6 +71,8 @@ def trained(laboratory: Laboratory, config: dict[str, Any], steps: int) -> list[
         {"dataset": SPIRALS, "loss": "mse", "model": {"name": "mlp", "output": "softmax"}},
         {"dataset": MOONS, "loss": {"name": "bce", "class_weights": [1, 3]}, "optimizer": "adam"},
         {"batch_size": "full", "epochs": 30, "precision": "float64"},
+        {"dataset": OWN_SPLITS, "optimizer": "adam"},
+        {"dataset": {**SPIRALS, "split_seed": "seed"}, "loss": "cross_entropy"},
     ],
     ids=str,
 )
@@ -91,6 +95,7 @@ def test_the_first_20_steps_are_those_of_the_lone_runs(laboratory: Laboratory, c
         {"model": {"name": "mlp", "batch_norm": True}, "optimizer": {"name": "sgd", "momentum": 0.9}},
         # Early stopping empties the stack seed by seed.
         {"optimizer": "adam", "learning_rate": 0.2, "epochs": 30, "early_stopping": 2, "seeds": 4},
+        {"dataset": OWN_SPLITS, "learning_rate": 0.2, "optimizer": "adam", "epochs": 30, "early_stopping": 2},
     ],
     ids=str,
 )
@@ -128,7 +133,6 @@ def test_a_frozen_seed_leaves_the_stack(laboratory: Laboratory) -> None:
             {"schedule": "reduce_on_plateau", "optimizer": "adamax"},
             "each seed has a learning rate of its own, and adamax is not linear in it",
         ),
-        ({"dataset": {**REGRESSION["dataset"], "split_seed": "seed"}}, "each seed has a split of its own"),
         ({"model": {"name": "mlp", "hidden": [200, 200]}}, "41,401 weights keep the cores busy"),
     ],
     ids=str,
@@ -138,14 +142,24 @@ def test_where_it_cannot_be_it_says_why(laboratory: Laboratory, changes: dict[st
     assert MOST_WEIGHTS < 41_401
 
 
+def test_splits_that_would_take_too_much_memory_together_are_trained_one_by_one(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pooled_samples, "LARGEST_POOL", 0)
+    why = "each seed has its own split, and these cannot be computed as one"
+    assert planned(laboratory, {**REGRESSION, "dataset": OWN_SPLITS}) == ((1, 1, 1), why)
+    assert planned(laboratory, {**REGRESSION, "splits": 2, "seeds": 4}) == ((2, 2), "")
+
+
 def test_one_seed_is_not_stacked(laboratory: Laboratory) -> None:
     assert planned(laboratory, {**REGRESSION, "seeds": 1}) == ((1,), "")
 
 
-def test_the_history_agrees_with_the_lone_runs(laboratory: Laboratory) -> None:
-    together = laboratory.start(REGRESSION)
+@pytest.mark.parametrize("changes", [{}, {"dataset": OWN_SPLITS}], ids=["one_split", "own_splits"])
+def test_the_history_agrees_with_the_lone_runs(laboratory: Laboratory, changes: dict[str, Any]) -> None:
+    together = laboratory.start({**REGRESSION, **changes})
     for seed in range(3):
-        alone = rows(laboratory.start({**REGRESSION, "seeds": [seed]}))
+        alone = rows(laboratory.start({**REGRESSION, **changes, "seeds": [seed]}))
         for one, other in zip((row for row in rows(together) if row["seed"] == seed), alone, strict=True):
             for name in ("train_loss", "val_loss", "grad_norm", "val_mae"):
                 assert one[name] == pytest.approx(other[name], rel=1e-4)

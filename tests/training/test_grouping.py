@@ -105,7 +105,6 @@ def test_parts_are_even_and_as_few_as_possible(count: int, most: int) -> None:
         ({"optimizer": "own:sgd"}, "optimizer of your own"),
         ({"dataset": IMAGES, "loss": "cross_entropy", "model": CNN}, "convolutions keep the cores busy"),
         ({"schedule": "reduce_on_plateau", "optimizer": "adamax"}, "adamax is not linear in it"),
-        ({"dataset": {**THREE["dataset"], "split_seed": "seed"}}, "each seed has a split of its own"),
         ({"step": "eager"}, "step: eager"),
     ],
     ids=str,

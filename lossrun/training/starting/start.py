@@ -20,7 +20,9 @@ from lossrun.records.history import Written
 from lossrun.records.lock import writing
 from lossrun.records.provenance import prepared as form
 from lossrun.records.run_directory import RunDirectory
-from lossrun.steps.evaluate import Scorer, output_spec_of
+from lossrun.steps.evaluate import OutputSpec, Scorer, output_spec_of
+from lossrun.steps.recorder import Recorder
+from lossrun.steps.seed_group import LoneSeed, SeedGroup
 from lossrun.training import build
 from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.process.isolation import isolated
@@ -96,11 +98,7 @@ def session_of(
     facts, config = prepared.experiment.facts, prepared.config
     replicas, device = prepared.replicas, prepared.place.device
     spec = output_spec_of(config, facts)
-    scorers = [
-        Scorer(group, validation, spec, prepared.grouping.recorder)
-        for group in prepared.groups
-        if (validation := group.replicas[0].parts.validation) is not None
-    ]
+    scorers = [scorer for group in prepared.groups for scorer in _scorers(group, spec, prepared.grouping.recorder)]
     members: list[MemberRun] = []
     for experiment, run, run_id in zip(prepared.experiments, runs, run_ids, strict=True):
         first = sum(len(member.replicas) for member in members)
@@ -162,3 +160,16 @@ def copy_own_files(prepared: Prepared, run: RunDirectory) -> None:
         if not copy.is_file() or copy.read_bytes() != content:
             durable.make_directory(copy.parent)
             durable.replace(copy, content)
+
+
+def _scorers(group: SeedGroup, spec: OutputSpec, recorder: Recorder | None) -> list[Scorer]:
+    """What scores a group on its validation data: seed by seed where each seed has its own.
+
+    Such a seed is not recorded, because its weights move when others leave the stack.
+    """
+    if (validation := group.replicas[0].parts.validation) is None:
+        return []
+    if all(replica.parts is group.replicas[0].parts for replica in group.replicas):
+        return [Scorer(group, validation, spec, recorder)]
+    each = [(replica, replica.parts.validation) for replica in group.replicas]
+    return [Scorer(LoneSeed(replica), own, spec, None) for replica, own in each if own is not None]
