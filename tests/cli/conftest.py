@@ -45,7 +45,11 @@ def lossrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 COMMANDS = """
 import json, os, sys
 from lossrun.cli import main
+apart = sys.argv[2:] == ["apart"]
 for arguments in json.loads(sys.argv[1]):
+    if apart and (child := os.fork()):
+        os.waitpid(child, 0)
+        continue
     sys.argv = ["lossrun", *arguments]
     code = 0
     try:
@@ -60,6 +64,8 @@ for arguments in json.loads(sys.argv[1]):
     report = json.dumps({"code": code, "modules": sorted(sys.modules)}).encode()
     for stream, end in ((1, b""), (2, report)):
         os.write(stream, b"\\0" + end + b"\\0")
+    if apart:
+        os._exit(0)
 """
 
 
@@ -75,12 +81,18 @@ class Done:
 
 
 def in_another_process(
-    commands: Sequence[Sequence[str]], folder: Path, environment: Mapping[str, str] | None = None
+    commands: Sequence[Sequence[str]],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    apart: bool = False,
 ) -> list[Done]:
     """The commands one after the other in one new process that starts in that folder, for tests of what belongs to a
     process: its encodings, its environment, its imports, another copy of the package. To start one for each would
-    import torch for each. A command is the arguments of lossrun, or `pytest` and its arguments."""
-    program = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
+    import torch for each. A command is the arguments of lossrun, or `pytest` and its arguments.
+
+    `apart`: each command in a fork of the process, which has imported the command line and nothing else."""
+    program = [sys.executable, "-c", COMMANDS, json.dumps(commands), *(["apart"] if apart else [])]
     result = subprocess.run(
         program, cwd=folder, env=os.environ if environment is None else environment, capture_output=True, check=False
     )

@@ -1,5 +1,6 @@
 """Commands of lossrun in processes of their own, forked from one that has imported everything."""
 
+import atexit
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -148,10 +150,15 @@ class Forks:
 
 @contextmanager
 def forks(kind: str = "torch") -> Iterator[Forks]:
-    """Start a server of forks, and end it. `kind`: `torch`, or `light` without it."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = Forks(Path(folder), kind)
-        try:
-            yield server
-        finally:
-            server.close()
+    """Lend the server of forks to an attack. `kind`: `torch`, or `light` without it."""
+    yield _server(kind)
+
+
+@cache
+def _server(kind: str) -> Forks:
+    """It serves all attacks of this process, because to import torch takes longer than many of them."""
+    folder = tempfile.TemporaryDirectory()
+    server = Forks(Path(folder.name), kind)
+    atexit.register(folder.cleanup)
+    atexit.register(server.close)
+    return server

@@ -30,7 +30,7 @@ class Row:
 
 ROWS = (
     Row("stops", "stopped after every step of the reference run, with one seed and with three: the same bits", 0),
-    Row("chains", "chains of 2 to 10 resumes, with changes on the way: the same bits", 0.03),
+    Row("chains", "chains of 2 to 10 resumes, with changes on the way: the same bits", 0.02),
     Row("kills", "SIGKILL at random times until the run is done: the same bits, one interval lost at most", 0.01),
     Row("disk", "SIGKILL, a torn write, ENOSPC and EIO at every file operation of train, resume, sweep, gc", 0.006),
     Row("power", "power lost after every file operation of train and resume, by a strict model of POSIX", 0.02),
@@ -40,9 +40,9 @@ ROWS = (
         "the newest checkpoint damaged or another's: the one before is used, and that is said",
         0.05,
     ),
-    Row("other-files", "a bit flipped or a digit changed in any other file: its readers say so, and ls goes on", 0.01),
+    Row("other-files", "a bit flipped or a digit changed in any other file: its readers say so, and ls goes on", 0.005),
     Row("special-files", "a folder, a pipe, a link in the place of any file: its readers say so, and ls goes on", 0.02),
-    Row("combinations", "every optimizer with every schedule, model and precision, resumed: the same bits", 0.006),
+    Row("combinations", "every optimizer with every schedule, model and precision, resumed: the same bits", 0.003),
     Row("own-components", "the user's own components with state in hidden places: the same bits, or refused", 0.2),
     Row("races", "two resumes at once, many trains in a second, comparing meanwhile: the records are true", 0.015),
     Row("malicious", "files and names made to do harm: nothing in them runs, all are refused or harmless", 0.004),
