@@ -19,6 +19,7 @@ from lossrun.steps.randomness import Purpose, generator_state, seed_torch, set_g
 from lossrun.steps.replica import Replica
 from lossrun.steps.replica_state import facts, restore_replica, tensors
 from lossrun.steps.samples import Samples
+from lossrun.torch_internals import bare_step
 from lossrun.training.preflight import attributes
 from lossrun.training.preflight.trying import spread
 
@@ -95,7 +96,8 @@ def _step(replica: Replica, batch: Samples) -> None:
         outputs = replica.network(batch.scaled(batch.inputs))
     loss = replica.objective(outputs.to(batch.dtype), batch.targets)
     loss.backward()
-    replica.optimizer.step()
+    update = replica.optimizer.step if replica.own_optimizer else bare_step(replica.optimizer)
+    update()
     for weight in replica.weights:
         weight.grad = None
     with torch.no_grad(), evaluating(replica.network, replica.objective), replica.arithmetic():
