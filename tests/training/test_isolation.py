@@ -11,7 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,23 @@ def generators() -> Iterator[None]:
 
 
 B = torch.backends
-ODD: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+World = Callable[[], AbstractContextManager[Any]]
+
+
+def together(*worlds: World) -> World:
+    """Settings of which none hides another."""
+
+    @contextmanager
+    def all_of_them() -> Iterator[None]:
+        with ExitStack() as stack:
+            for world in worlds:
+                stack.enter_context(world())
+            yield
+
+    return all_of_them
+
+
+ODD: dict[str, World] = {
     "generators": generators,
     "default dtype": setting(torch.set_default_dtype, torch.float64, torch.float32),
     "default device": setting(torch.set_default_device, "meta", None),
@@ -138,26 +154,32 @@ ODD: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "inference mode": torch.inference_mode,
     "autocast": lambda: torch.autocast("cpu", torch.float16),
     "autocast off": lambda: torch.autocast("cpu", enabled=False),
-    "autocast dtype": setting(lambda dtype: torch.set_autocast_dtype("cpu", dtype), torch.float16, torch.bfloat16),
-    "autocast cache": setting(torch.set_autocast_cache_enabled, False, True),
     "deterministic": setting(torch.use_deterministic_algorithms, True, False),
-    "anomaly": setting(torch.autograd.set_detect_anomaly, True, False),
-    "flush denormal": setting(torch.set_flush_denormal, True, False),
     "matmul precision": setting(torch.set_float32_matmul_precision, "medium", "highest"),
-    "mkldnn matmul": attribute(B.mkldnn.matmul, "fp32_precision", "bf16"),
-    "mkldnn conv": attribute(B.mkldnn.conv, "fp32_precision", "bf16"),
     "fp32 precision": attribute(B, "fp32_precision", "tf32"),
-    "mkldnn off": attribute(B.mkldnn, "enabled", False),
-    "mkldnn deterministic": attribute(B.mkldnn, "deterministic", True),
-    "cudnn off": attribute(B.cudnn, "enabled", False),
-    "cudnn benchmark": attribute(B.cudnn, "benchmark", True),
-    "cudnn deterministic": attribute(B.cudnn, "deterministic", True),
-    "fast path": setting(B.mha.set_fastpath_enabled, False, True),
-    "flash attention": setting(B.cuda.enable_flash_sdp, False, True),
-    "swapped parameters": setting(torch.__future__.set_swap_module_params_on_conversion, True, False),
-    "overwritten parameters": setting(torch.__future__.set_overwrite_module_params_on_conversion, True, False),
-    "numpy errors": lambda: np.errstate(all="raise"),
-    "collector": lambda: put_back(lambda on: gc.enable() if on else gc.disable(), False, True),
+    "roundings": together(
+        setting(lambda dtype: torch.set_autocast_dtype("cpu", dtype), torch.float16, torch.bfloat16),
+        setting(torch.set_flush_denormal, True, False),
+        setting(torch.autograd.set_detect_anomaly, True, False),
+        attribute(B.mkldnn.matmul, "fp32_precision", "bf16"),
+        attribute(B.mkldnn.conv, "fp32_precision", "bf16"),
+    ),
+    "backends": together(
+        attribute(B.mkldnn, "enabled", False),
+        attribute(B.mkldnn, "deterministic", True),
+        attribute(B.cudnn, "enabled", False),
+        attribute(B.cudnn, "benchmark", True),
+        attribute(B.cudnn, "deterministic", True),
+        setting(B.mha.set_fastpath_enabled, False, True),
+        setting(B.cuda.enable_flash_sdp, False, True),
+    ),
+    "habits": together(
+        setting(torch.set_autocast_cache_enabled, False, True),
+        setting(torch.__future__.set_swap_module_params_on_conversion, True, False),
+        setting(torch.__future__.set_overwrite_module_params_on_conversion, True, False),
+        lambda: np.errstate(all="raise"),
+        lambda: put_back(lambda on: gc.enable() if on else gc.disable(), False, True),
+    ),
     "nothing": nullcontext,
 }
 
@@ -209,11 +231,19 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], RunDirect
         "import json, sys, lossrun\n"
         "for name, config in json.load(sys.stdin).items():\n"
         "    lossrun.train(config, runs_dir=name, overrides=['lint=warn'])\n"
+        "open('modules', 'w').write(' '.join(sys.modules))\n"
     )
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program], input=json.dumps(CONFIGS), cwd=place, text=True, check=True
     )
     return lambda name: RunDirectory(next((place / name).iterdir()))
+
+
+def test_no_run_imports_torchs_compiler(clean: Callable[[str], RunDirectory]) -> None:
+    """It takes seconds, and changes the warnings and the environment of the process."""
+    modules = (clean("own").path.parents[1] / "modules").read_text().split()
+    assert "torch" in modules
+    assert "torch._dynamo" not in modules
 
 
 @pytest.mark.filterwarnings("ignore")
