@@ -18,15 +18,16 @@ def test_there_is_an_example_of_each_kind() -> None:
         assert len(commands(name)) >= 2
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_the_example_works_as_it_stands(name: str, tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+def test_the_examples_work_as_they_stand(tmp_path: Path) -> None:
+    """All in one copy, each command in a process of its own."""
     folder = tmp_path / "lossrun"
-    copy_with([name], folder)
+    copy_with(list(EXAMPLES), folder)
     # Tests that need the real MNIST are not what is tried here: without CI they are skipped.
     environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "100"}
     environment.pop("CI", None)
-    asked = [shlex.split(command) for command in commands(name)]
+    asked = [shlex.split(command) for name in EXAMPLES for command in commands(name)]
     options = ["-n", "0", "-p", "no:cacheprovider"]
     asked = [[*words, *options] if words[0] == "pytest" else words[1:] for words in asked]
-    for done in in_another_process(asked, folder, environment):
+    for done in in_another_process(asked, folder, environment, apart=["torch"]):
         assert done.code == 0, (done.arguments, done.out.decode(), done.err.decode())

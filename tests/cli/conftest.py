@@ -45,7 +45,9 @@ def lossrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 COMMANDS = """
 import json, os, sys
 from lossrun.cli import main
-apart = sys.argv[2:] == ["apart"]
+apart = len(sys.argv) > 2
+for module in sys.argv[3:]:
+    __import__(module)
 for arguments in json.loads(sys.argv[1]):
     if apart and (child := os.fork()):
         os.waitpid(child, 0)
@@ -84,15 +86,15 @@ def in_another_process(
     commands: Sequence[Sequence[str]],
     folder: Path,
     environment: Mapping[str, str] | None = None,
-    *,
-    apart: bool = False,
+    apart: Sequence[str] | None = None,
 ) -> list[Done]:
     """The commands one after the other in one new process that starts in that folder, for tests of what belongs to a
     process: its encodings, its environment, its imports, another copy of the package. To start one for each would
     import torch for each. A command is the arguments of lossrun, or `pytest` and its arguments.
 
-    `apart`: each command in a fork of the process, which has imported the command line and nothing else."""
-    program = [sys.executable, "-c", COMMANDS, json.dumps(commands), *(["apart"] if apart else [])]
+    `apart`: each command in a fork of the process, which has imported the command line and these modules."""
+    forked = [] if apart is None else ["apart", *apart]
+    program = [sys.executable, "-c", COMMANDS, json.dumps(commands), *forked]
     result = subprocess.run(
         program, cwd=folder, env=os.environ if environment is None else environment, capture_output=True, check=False
     )

@@ -40,33 +40,38 @@ def forget(run: RunDirectory, *keys: str) -> None:
         checkpoints.save(run.checkpoints, facts["step"], Checkpoint(one.tensors, facts), keep=99)
 
 
-@pytest.mark.parametrize("stop_at", [IN_EPOCH_3, AT_THE_END_OF_EPOCH_3])
-@pytest.mark.parametrize("old", [False, True], ids=["", "old checkpoint"])
+# What is overridden, the last epoch, and what is said.
+CRITERIA: list[tuple[list[str], int, str]] = [
+    (["early_stopping.patience=5"], 6, ""),
+    (["early_stopping=null", "early_stopping.patience=3"], 4, ""),
+    (["early_stopping.metric=val_loss"], 4, ""),
+    (["early_stopping={metric: val_mae, patience: 4}"], 7, "val_mae"),
+    (["early_stopping.metric=val_r2"], 6, "val_r2 (higher is better)"),
+    (["early_stopping.mode=min", "early_stopping.metric=val_r2", "lint=warn"], 6, "val_r2 (lower is better)"),
+    (
+        ["early_stopping.mode=max", "lint=warn"],
+        6,
+        "val_loss (higher is better) and no longer val_loss (lower is better)",
+    ),
+    (["early_stopping.min_delta=0.5"], 6, "val_loss (lower is better, min_delta 0.5) and no longer val_loss (lower"),
+]
+# The same criterion and another one, with each checkpoint at each place; the other overrides with one of them each.
+ANYWHERE: list[tuple[list[str], int, str]] = [
+    ([], 4, ""),
+    (["early_stopping.metric=val_mae"], 6, "val_mae (lower is better) and no longer val_loss (lower is better)"),
+]
+PLACES = [(stop_at, old) for stop_at in (IN_EPOCH_3, AT_THE_END_OF_EPOCH_3) for old in (False, True)]
+
+
 @pytest.mark.parametrize(
-    ("overrides", "ends", "told"),
+    ("overrides", "ends", "told", "stop_at", "old"),
     [
-        ([], 4, ""),
-        (["early_stopping.patience=5"], 6, ""),
-        (["early_stopping=null", "early_stopping.patience=3"], 4, ""),
-        (["early_stopping.metric=val_loss"], 4, ""),
-        (["early_stopping.metric=val_mae"], 6, "val_mae (lower is better) and no longer val_loss (lower is better)"),
-        (["early_stopping={metric: val_mae, patience: 4}"], 7, "val_mae"),
-        (["early_stopping.metric=val_r2"], 6, "val_r2 (higher is better)"),
-        (["early_stopping.mode=min", "early_stopping.metric=val_r2", "lint=warn"], 6, "val_r2 (lower is better)"),
-        (
-            ["early_stopping.mode=max", "lint=warn"],
-            6,
-            "val_loss (higher is better) and no longer val_loss (lower is better)",
-        ),
-        (
-            ["early_stopping.min_delta=0.5"],
-            6,
-            "val_loss (lower is better, min_delta 0.5) and no longer val_loss (lower",
-        ),
+        *((*criterion, *place) for criterion in ANYWHERE for place in PLACES),
+        *((*criterion, *PLACES[number % len(PLACES)]) for number, criterion in enumerate(CRITERIA)),
     ],
 )
 def test_early_stopping_counts_for_its_own_metric(
-    laboratory: Laboratory, overrides: list[str], ends: int, told: str, old: bool, stop_at: int
+    laboratory: Laboratory, overrides: list[str], ends: int, told: str, stop_at: int, old: bool
 ) -> None:
     run = laboratory.start({**STILL, "early_stopping": VAL_LOSS}, stop_at=stop_at)
     if old:

@@ -145,8 +145,9 @@ def _launches(folder: Path) -> list[Launch]:
     launch("error in a follower", OWN_RUN, AT_CALL="23", IN_PROCESS="1", DO="raise")
     launch("drifts", {**OWN_RUN, "model": "own:drifting"})
     launch("interrupted", OWN_RUN, AT_CALL="23", DO="SIGINT")
-    launch("follower killed", OWN_RUN, AT_CALL="23", IN_PROCESS="1", DO="SIGKILL")
-    launch("leader killed", OWN_RUN, AT_CALL="23", DO="SIGKILL")
+    for who, rank in (("follower", "1"), ("leader", "0")):
+        launch(f"{who} killed", OWN_RUN, AT_CALL="23", IN_PROCESS=rank, DO="SIGKILL")
+        launch(f"goes on after the {who}", None, "--quiet", runs=f"{who} killed")
     return made
 
 
@@ -257,11 +258,9 @@ def test_a_process_that_is_killed(ended: dict[str, Ended], folder: Path, who: st
     assert end.codes[1 - alive] == -signal.SIGKILL
     assert end.errs[alive].count("process of this run ended without a message") == 1
     assert who == "leader" or "is saved; go on with" in end.errs[alive]
-    run = run_of(folder, f"{who} killed")
-    name = f"goes on after the {who}"
-    result = launched([Launch(name, folder, ["resume", str(run.path), "--quiet"])])[name]
-    assert result.codes == [0, 0], result.errs
-    assert_same_numbers(run, run_of(folder, "never stopped"))
+    resumed = ended[f"goes on after the {who}"]
+    assert resumed.codes == [0, 0], resumed.errs
+    assert_same_numbers(run_of(folder, f"{who} killed"), run_of(folder, "never stopped"))
 
 
 def test_torchrun_itself_trains_the_same_run(folder: Path, ended: dict[str, Ended]) -> None:
