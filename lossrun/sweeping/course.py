@@ -137,9 +137,10 @@ def _cells(
 ) -> Cells:
     facts = read_events(sweep)[0]
     folder = data_dir or recorded_data_folder(facts, sweep.path, default_data_dir())
+    options = {"--jobs": None if jobs is None else str(jobs)}
     if cluster is not None:
-        return Cells(sweep, jobs or MOST_TASKS, folder, told, fail_fast, cluster.workers, cluster.options)
-    options = {} if jobs is None else {"--jobs": str(jobs)}
+        again = {**cluster.options, **options}
+        return Cells(sweep, jobs or MOST_TASKS, folder, told, fail_fast, cluster.workers, again)
     return Cells(sweep, min(jobs or cores(), MOST_JOBS), folder, told, fail_fast, options=options)
 
 

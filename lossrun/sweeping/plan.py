@@ -151,6 +151,13 @@ def plan_sweep(
     """
     space = _of_each_split(read_space(reading, over), reading.config)
     cells = cells_of(reading, space)
+    divided = next((one.config for one in cells if one.config.resampling != reading.config.resampling), None)
+    if space.tuning is not None and divided is not None:
+        key = divided.resampled_by or reading.config.resampled_by
+        raise UsageError(
+            f"{key}: each split or fold is tuned by its own validation data, so pairs with different ones cannot be "
+            f"compared; set {key} outside the sweep block, or set sweep.tune: false"
+        )
     meanwhile()
     metric = _checked(reading, space, cells, data_dir)
     tuning = space.tuning

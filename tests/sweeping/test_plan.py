@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lossrun.config import SourcedConfig, from_mapping
-from lossrun.errors import ConfigError
+from lossrun.errors import ConfigError, UsageError
 from lossrun.sweeping.plan import plan_sweep
 
 RATES = {"learning_rate": [0.01, 0.1]}
@@ -71,6 +71,14 @@ def test_a_metric_that_cannot_choose_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         plan_sweep(with_block(block, **base), [], tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("block", [{"folds": [2, 3]}, {"splits": [2, None]}], ids=str)
+def test_splits_are_no_alternatives_where_each_is_tuned_by_itself(
+    with_block: Callable[..., SourcedConfig], tmp_path: Path, block: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError, match="outside the sweep block"):
+        plan_sweep(with_block({**RATES, **block}, seeds=6), [], tmp_path, tmp_path)
 
 
 def test_directories_tell_large_numbers_from_small_ones(
