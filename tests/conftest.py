@@ -105,6 +105,8 @@ SLOW = (
     "cli/test_misspelt.py",
     "cli/test_own_code.py",
     "cli/test_plot.py",
+    "cli/test_printed_commands.py",
+    "cli/test_signals.py",
     "cli/test_surroundings.py",
     "cli/test_sweep.py",
     "cli/test_text_options.py",
@@ -124,7 +126,9 @@ SLOW = (
     "health/test_floors.py",
     "inference/test_exporting.py",
     "inference/test_moved.py",
+    "inference/test_predicting.py",
     "inference/test_scoring.py",
+    "inference/test_verifying.py",
     "lint/test_cures.py",
     "replay/test_recorded_step.py",
     "replay/test_recording.py",
@@ -156,6 +160,17 @@ SLOW = (
     "training/test_sample_weights.py",
     "training/test_size.py",
     "training/test_stopping.py",
+)
+# Those with tests of five seconds and more, which come first: the last test to end is then a short one.
+LONG = (
+    "crash",
+    "sweeping/test_ray.py",
+    "test_adding.py",
+    "test_contributing.py",
+    "test_docs.py",
+    "test_wheel.py",
+    "training/test_processes.py",
+    "training/test_size.py",
 )
 MNIST = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
 DOWNLOAD_SECONDS = 120  # the four files are 11 MB together
@@ -246,7 +261,16 @@ def _holds_mnist(data_dir: Path) -> bool:
 
 @cache
 def _is_slow(path: Path) -> bool:
-    return any(path.is_relative_to(Path(__file__).parent / name) for name in SLOW)
+    return _is_in(path, SLOW)
+
+
+@cache
+def _is_long(path: Path) -> bool:
+    return _is_in(path, LONG)
+
+
+def _is_in(path: Path, names: tuple[str, ...]) -> bool:
+    return any(path.is_relative_to(Path(__file__).parent / name) for name in names)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -259,6 +283,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_slow(item.path):
             item.add_marker(pytest.mark.slow)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: (not _is_long(item.path), not _is_slow(item.path)))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

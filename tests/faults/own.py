@@ -95,6 +95,14 @@ FEW: Final = _inline(
 MANY: Final = _inline(UNIT, CLASSES, "binary", validation=0.4, test=0)
 TANH: Final[dict[str, Any]] = {"name": "mlp", "hidden": [16, 16], "activation": "tanh"}
 
+# Much like another case: only the runner trains them.
+ALIKE: Final = {
+    "columns far apart",
+    "inputs far from 0",
+    "classes called 1 and 2",
+    "sigmoids over exclusive classes",
+    "a rate far too small",
+}
 OWN: Final[tuple[Fault, ...]] = (
     # The data.
     _fault(
