@@ -283,6 +283,25 @@ def test_a_stack_of_one_has_the_bits_of_a_run_by_itself(
             np.testing.assert_array_equal(tensor, other[key], err_msg=key)
 
 
+def test_a_diverged_member_is_resumed_from_its_last_healthy_epoch(tmp_path: Path) -> None:
+    """The second of two members diverges in its third epoch of six steps; the row of that epoch is cut off."""
+    members = {"usual": {"seeds": [1]}, "late": {"learning_rate": 0.6, "seeds": [3]}}
+    stack = Stack(tmp_path / "stack", SGD, members)
+    stack.go_on()
+    run = stack.run("late")
+    before = rows(run)
+    assert recorded.load(run.path).status == "diverged"
+    with suppress(DivergedError):  # two epochs at such a rate may be too much to recover from
+        Laboratory(stack.folder).resume(run, "learning_rate=0.001")
+    after = rows(run)
+    assert [row["epoch"] for row in before] == [1, 2, 3]
+    assert [row["epoch"] for row in after[:3]] == [1, 2, 3]
+    assert after[:2] == before[:2]
+    assert (before[2]["learning_rate"], after[2]["learning_rate"]) == (0.6, 0.001)
+    assert [event["step"] for event in ledger.read(run.ledger_path) if event["event"] == "resumed"] == [12]
+    assert recorded.load(run.path).verified
+
+
 def test_it_is_saved_at_most_once_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that runs 0.4 s a step: 35 steps take 14 s."""
     stack = Stack(tmp_path / "stack", SGD)
