@@ -35,8 +35,8 @@ SPIRALS = {"name": "synthetic_classification", "kind": "spirals", "samples": 150
 MOONS = {"name": "synthetic_classification", "kind": "moons", "samples": 120}
 
 
-class KilledError(Exception):
-    """Stands for SIGKILL."""
+class KilledError(BaseException):
+    """Stands for SIGKILL: not an `Exception`, which training takes for a mistake in the code that raises it."""
 
 
 class Laboratory:
