@@ -83,6 +83,7 @@ class DataFacts:
         held_out_counts: The same as `class_counts` for "validation" and "test", for the parts that have samples.
         counted: For each part, the number of samples whose weight is not 0.
         inputs: The scale of the training inputs; None if nobody has looked at them yet.
+        unvaried: The parts of a regression in which a target column holds only one value.
         exclusive: Whether each multilabel sample has exactly one label.
         repeated: For each held-out part, the number of samples that are training samples too, if there are too many
             for chance.
@@ -107,8 +108,13 @@ class DataFacts:
     held_out_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     counted: Mapping[str, int] = field(default_factory=dict, compare=False)
     inputs: InputScale | None = field(default=None, compare=False)
+    unvaried: tuple[str, ...] = field(default=(), compare=False)
     exclusive: bool = field(default=False, compare=False)
     repeated: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    def label_of(self, place: int) -> str:
+        """Return the label of a class as in the data; its index if classes have no names."""
+        return self.classes[place] if place < len(self.classes) else str(place)
 
     def class_of(self, label: str | float) -> int | None:
         """Return the index of the class with this label, written as in the data; None if no class has it.

@@ -119,12 +119,13 @@ def class_weights(loss: Choice, facts: DataFacts) -> list[float] | Literal["bala
     return listed
 
 
-def balanced_weights(counts: Sequence[float], ignored: int | None = None) -> list[float]:
+def balanced_weights(counts: Sequence[float], ignored: int | None, facts: DataFacts) -> list[float]:
     """Return samples / (classes * samples of the class) for each class; 0 for the ignored one.
 
     Args:
         counts: The training samples of each class (binary: of class 0 and class 1; multilabel: of each label), or the
             sums of their weights.
+        ignored: The index of the class that is ignored.
 
     Raises:
         UsageError: For a class without a sample.
@@ -133,8 +134,8 @@ def balanced_weights(counts: Sequence[float], ignored: int | None = None) -> lis
     empty = next((place for place, count in counted.items() if count <= 0), None)
     if empty is not None:
         raise UsageError(
-            f"loss.class_weights: balanced: class {empty} has no training samples, so its weight would be infinite; "
-            "list the weights, or keep samples of every class in the training data"
+            f"loss.class_weights: balanced: class {facts.label_of(empty)} has no training samples, so its weight would "
+            "be infinite; list the weights, or keep samples of every class in the training data"
         )
     total = sum(counted.values())
     return [total / (len(counted) * counted[place]) if place in counted else 0.0 for place in range(len(counts))]

@@ -94,6 +94,9 @@ def load(
         notes += scaling.constant_notes(train.inputs, source.columns, standardized=standardize["inputs"])
     if source.task == "regression" and (train.targets == train.targets[0]).all():
         notes.append(f"all training targets are {_row(train.targets[0])}: there is nothing to learn")
+    for part_name, part in parts.items() if regression else ():
+        if part_name != "train" and len(part.counted) and (part.counted == part.counted[0]).all():
+            notes.append(f"all {part_name} targets are {_row(part.counted[0])}, so r2 is NaN there")
     target_scaling = scaling.fit(train.targets) if standardize["targets"] else Scaling.identity()
     if precision != "float64":
         notes += scaling.coarse_notes(

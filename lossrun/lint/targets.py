@@ -33,15 +33,17 @@ def target_range(case: Case) -> Iterator[Violation]:
             f"set dataset.standardize: {{targets: false}}, or {other}",
             ("dataset.standardize.targets=false",),
         )
-    elif facts.target_range:
-        low, high = facts.target_range
-        if (least is not None and low < least) or (most is not None and high > most):
+        return
+    # The loss is computed on held-out data too, where it may choose the best epoch.
+    for part, reach in (("", facts.target_range), ("held-out ", facts.held_out_range)):
+        if reach and ((least is not None and reach[0] < least) or (most is not None and reach[1] > most)):
             yield Violation(
                 ("loss",),
-                f"{declared.name} needs {wanted}, but the targets range from {low:g} to {high:g}",
+                f"{declared.name} needs {wanted}, but the {part}targets range from {reach[0]:g} to {reach[1]:g}",
                 other,
                 cure,
             )
+            return
 
 
 def _instead(case: Case) -> tuple[str, tuple[str, ...]]:
@@ -65,13 +67,16 @@ def zero_target(case: Case) -> Iterator[Violation]:
             "set dataset.standardize: {targets: false}, or use mse, mae, or huber",
             ("dataset.standardize.targets=false",),
         )
-    elif facts.least_magnitude is not None and facts.least_magnitude <= float(case.config.loss["eps"]):
-        yield Violation(
-            ("loss",),
-            f"{declared.name} divides by the targets, and one is {facts.least_magnitude:g}: it outweighs all others",
-            "use mae, or msle if no target is negative",
-            ("loss=mae",),
-        )
+        return
+    for part, least in (("targets", facts.least_magnitude), ("held-out targets", facts.held_out_magnitude)):
+        if least is not None and least <= float(case.config.loss["eps"]):
+            yield Violation(
+                ("loss",),
+                f"{declared.name} divides by the {part}, and one is {least:g}: it outweighs all others",
+                "use mae, or msle if no target is negative",
+                ("loss=mae",),
+            )
+            return
 
 
 def targets_across_zero(case: Case) -> Iterator[Violation]:

@@ -50,6 +50,8 @@ def _hint(asked: str, known: list[str], part: str = "") -> str:
 def _never_a_number(metric: str, case: Case) -> str:
     """Say why a metric of the validation samples that count is always NaN, or ""."""
     facts, ignored = case.facts, ignored_class(case.config.loss, case.facts)
+    if metric == "val_r2" and "validation" in facts.unvaried:
+        return "the validation targets are all the same" + (" in one column" if facts.target_size > 1 else "")
     counts = [0 if place == ignored else n for place, n in enumerate(facts.held_out_counts.get("validation", ()))]
     if not counts or not facts.validation:
         return ""

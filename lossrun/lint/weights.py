@@ -149,10 +149,10 @@ def weights_cancel(case: Case) -> Iterator[Violation]:
         )
 
 
-def _class(case: Case, number: int) -> str:
-    if case.facts.task == "binary":
-        return f"class {number}"
-    return f"{'label' if case.facts.task == 'multilabel' else 'class'} {number} (counted from 0)"
+def _class(case: Case, place: int) -> str:
+    what = "label" if case.facts.task == "multilabel" else "class"
+    is_index = not case.facts.classes and case.facts.task != "binary"
+    return f"{what} {case.facts.label_of(place)}" + " (counted from 0)" * is_index
 
 
 def _many(count: int, what: str) -> str:

@@ -215,6 +215,8 @@ def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplac
     convention = parameters.pop("weight_convention", "pytorch")
     parameters.pop("class_weights", None)
     weights, ignored = class_weights(loss, facts), ignored_class(loss, facts)
+    if weights == "balanced":
+        weights = balanced_weights(_class_counts(train, facts), ignored, facts)
     pos_weight = parameters.pop("pos_weight", None)
     if "ignore_index" in parameters:
         parameters["ignore_index"] = ignored
@@ -224,7 +226,7 @@ def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplac
         outputs_per_sample=facts.target_size if declared.averages_outputs else 1,
         weights_of="outputs" if declared.averages_outputs else "classes",
         weight_convention=convention,
-        class_weights=balanced_weights(_class_counts(train, facts), ignored) if weights == "balanced" else weights,
+        class_weights=weights,
         pos_weight=pos_weight,
         ignore_index=ignored,
     )

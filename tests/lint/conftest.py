@@ -1,7 +1,9 @@
 """Configs linted against stated facts, without loading data."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +29,11 @@ def facts() -> Callable[..., DataFacts]:
         target_range: tuple[float, float] | None = None,
         least_magnitude: float | None = None,
         class_counts: tuple[int, ...] | None = None,
+        **others: Any,
     ) -> DataFacts:
         size = size or {"regression": 1, "binary": 1, "multiclass": 10, "multilabel": 5}[task]
-        return DataFacts(task, input_shape, size, train, validation, 10, target_range, least_magnitude, class_counts)
+        known = DataFacts(task, input_shape, size, train, validation, 10, target_range, least_magnitude, class_counts)
+        return replace(known, **others)
 
     return facts
 

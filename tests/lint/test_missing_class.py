@@ -112,6 +112,10 @@ def test_classes_have_their_names(tmp_path):
         ("val_f1", [0] * 9 + [1] * 3, "binary", 1, None),
         ("val_auc", [0] * 6 + [1] * 4 + [2] * 2, "multiclass", 1, "all validation samples are of one class"),
         ("val_average_precision", [0] * 6 + [1] * 4 + [2] * 2, "multiclass", 1, None),
+        ("val_r2", [i / 7 for i in range(12)], "regression", 1, "the validation targets are all the same"),
+        ("val_r2", [[i / 7, 0.5] for i in range(12)], "regression", 4, "targets are all the same in one column"),
+        ("val_r2", [i / 7 for i in range(12)], "regression", 4, None),
+        ("val_rmse", [i / 7 for i in range(12)], "regression", 1, None),
     ],
 )
 @pytest.mark.parametrize("key", ["best", "early_stopping", "schedule"])
@@ -122,7 +126,7 @@ def test_what_would_be_nan_in_every_epoch_cannot_be_watched(metric, targets, tas
         "schedule": {"schedule": {"name": "reduce_on_plateau", "metric": metric}},
     }[key]
     dataset = {"name": "inline", "inputs": list(range(12)), "targets": targets, "task": task, "test": 0}
-    loss = "binary_cross_entropy" if task == "binary" else "cross_entropy"
+    loss = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "mse"}[task]
     reading = from_mapping({**REST, "dataset": {**dataset, "validation": held_out}, "loss": loss, **watched}, tmp_path)
     if told is None:
         load_experiment(reading, tmp_path)

@@ -74,6 +74,19 @@ FIRES: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
         "needs targets in [0, 1], but the targets range from 0 to 2", "use mse, mae, or huber",
     ),
     (
+        "target_range", "loss: msle", ("regression", {"target_range": (0.0, 2.0), "held_out_range": (-1.5, 2.0)}),
+        "1:7: loss", "targets of at least 0, but the held-out targets range from -1.5 to 2", "use mse, mae, or huber",
+    ),
+    (
+        "zero_target", "loss: mape", ("regression", {"least_magnitude": 1.0, "held_out_magnitude": 0.0}), "1:7: loss",
+        "divides by the held-out targets, and one is 0: it outweighs", "use mae",
+    ),
+    (
+        "class_weights", "loss: {name: focal, class_weights: balanced}",
+        ("multiclass", {"size": 3, "class_counts": (5, 0, 4), "classes": ("red", "green", "blue"), "numbered": False}),
+        "1:36: loss.class_weights", "class green has no training samples", "list the weights",
+    ),
+    (
         "class_weights", "loss: {name: cross_entropy, class_weights: [1, 2]}", ("multiclass", {}),
         "1:44: loss.class_weights", "2 weights for 10 classes", "give 10 weights, in the order of the classes",
     ),

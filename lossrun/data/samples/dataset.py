@@ -197,9 +197,15 @@ class Data:
             held_out_counts={name: each for name, each in counts.items() if name != "train"},
             counted={name: len(targets) for name, targets in counted.items()},
             inputs=self.input_scale,
+            unvaried=tuple(name for name, targets in counted.items() if regression and _is_unvaried(targets)),
             exclusive=self.task == "multilabel" and bool((self.train.targets.sum(axis=1) == 1).all()),
             repeated=self.repeated,
         )
+
+
+def _is_unvaried(targets: np.ndarray) -> bool:
+    """Return whether a column of targets, (N, K), holds only one value."""
+    return bool((targets == targets[:1]).all(axis=0).any())
 
 
 def summary_of(weights: np.ndarray) -> tuple[float, float, float]:

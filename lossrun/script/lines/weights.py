@@ -99,7 +99,7 @@ def options(experiment: ScriptInput) -> Options:
     weights = class_weights(loss, facts)
     if weights == "balanced":
         counts, _ = class_amounts(experiment.data.train, facts.task, facts.target_size)
-        weights = [float(f"{weight:.7g}") for weight in balanced_weights(counts, ignored)]
+        weights = [float(f"{weight:.7g}") for weight in balanced_weights(counts, ignored, experiment.facts)]
     declared = loss_declaration(loss)
     assert declared is not None
     return Options(declared, parameters, facts.task, facts.target_size, weights, has_sample_weights(experiment))

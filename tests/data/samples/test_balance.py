@@ -43,6 +43,10 @@ def test_constant_columns_and_targets_are_noted(loaded: Callable[..., Data], tmp
         "every input is constant in the training part, so nothing distinguishes the samples",
         "all training targets are 2.5: there is nothing to learn",
     )
+    held_out = loaded("inline", inputs=[1, 2, 3, 4], targets=[1.5, 2.5, 3.5, 4.5], validation=1)
+    (note,) = held_out.notes
+    assert held_out.validation is not None
+    assert note == f"all validation targets are {held_out.validation.targets[0, 0]:g}, so r2 is NaN there"
     (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"7,{i},{i / 2}\n" for i in range(20)))
     plain, scaled = (
         loaded("csv", path="t.csv", target="y", standardize={"inputs": on, "targets": False}) for on in (0, 1)
