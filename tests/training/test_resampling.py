@@ -76,6 +76,14 @@ def test_all_splits_train_on_as_many_samples_and_each_sample_counts(kind: str, t
         assert ("so that all splits train on as many" in " ".join(one.notes)) == bool(left_out[seed])
 
 
+def test_a_fold_alone_has_the_data_that_it_has_among_all() -> None:
+    dataset = {**BASE["dataset"], "validation": 0}
+    of_all = data_of(folds=7, seeds=7, dataset=dataset)
+    for fold in range(7):
+        alone = data_of(folds=[f"{fold + 1}/7"], dataset=dataset)
+        assert next(iter(alone.values())).hashes == of_all[fold].hashes
+
+
 def test_splits_differ_and_are_drawn_by_their_first_seed() -> None:
     data = data_of(splits=3, seeds=6)
     assert len({one.hashes["test"] for one in data.values()}) == 3

@@ -43,7 +43,8 @@ def divide(
     if resample and resample.way == "folds":
         folds = fold_of(whole.targets[for_training], resample.count, source.task, seed)
         in_fold = folds == resample.index
-        # Sized for the largest fold; what a smaller one tests less on, it validates more on: all train on as many.
+        # Sized for the largest fold; what a smaller one tests less on, it validates more on, or leaves out: all folds
+        # train on as many, whichever of them a run has.
         largest = int(np.bincount(folds).max())
         asked = {**parameters, "test": largest}
     test_size, validation_size = drawn_sizes(
@@ -54,7 +55,10 @@ def divide(
     )
     if len(in_fold):
         test_size, spare = int(in_fold.sum()), test_size - int(in_fold.sum())
-        validation_size += spare if validation_size else 0
+        if validation_size:
+            validation_size += spare
+        else:
+            most = min(len(folds) - largest, len(folds) if most is None else most)
     # Draw all parts first, so that no sample is copied twice.
     if len(in_fold):
         drawn = np.zeros(len(whole), bool)
