@@ -94,6 +94,8 @@ def test_seeds_and_items_alone_are_asked_for(pair):
     assert [part.over for part in seeds.parts] == ["seeds"]
     assert [part.over for part in items.parts] == ["items"]
     assert both.half_width(0.05) == pytest.approx(math.hypot(seeds.half_width(0.05), items.half_width(0.05)))
+    told = [sentences(compare(runs, "mae", over=over))[0] for over in (None, "items")]
+    assert ["(chance on a new seed: " in text for text in told] == [True, False]
     assert "over seeds, on this split and these held-out data" in basis(compare(runs, "mae", over="seeds"))[0]
     assert "new test items, for these trained models" in basis(compare(runs, "mae", over="items"))[0]
 

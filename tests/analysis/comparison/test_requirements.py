@@ -58,6 +58,13 @@ def test_a_run_that_diverged_is_not_called_not_worse(pair):
     assert answer(comparison, "not-worse") == "cannot tell"
 
 
+@pytest.mark.parametrize(("gain", "expected"), [(-0.0048, "cannot tell"), (-0.02, "the other")])
+def test_a_run_that_diverged_and_is_worse_is_not_said_to_be_so_by_the_margin(pair, gain, expected):
+    comparison = pair((*shifted(gain), gain), margin=0.005, diverged=6)
+    assert comparison.verdicts[0].word == "worse"
+    assert answer(comparison, "not-worse") == expected
+
+
 def test_identical_runs_are_not_worse_and_not_better(pair):
     comparison = pair((0.0,) * 6, margin=0.005)
     assert answer(comparison, "not-worse") == "yes"
