@@ -44,7 +44,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "this); the intervals of compare then hold for new splits too. The first seed of each split draws it; a list "
         "gives the seeds that draw them",
         at_least=0,
-        form="an integer at least 2, a list of seeds that draw the splits, or null",
+        form="an integer of at least 2, a list of seeds that draw the splits, or null",
         example=10,
     ),
     Parameter(
@@ -55,7 +55,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "the total, a multiple of this). A list uses some of them: [1/5, 4/5]",
         at_least=2,
         pattern=r"[1-9][0-9]*/[1-9][0-9]*",
-        form="an integer at least 2, a list of folds such as 1/5, or null",
+        form="an integer of at least 2, a list of folds such as 1/5, or null",
         example=5,
     ),
     KeyGroup(

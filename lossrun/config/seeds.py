@@ -70,7 +70,7 @@ def _count(name: str, given: int | list[int] | list[str], refuse: Refuse) -> int
     """Return how many splits or folds there are; 1 after a mistake."""
     if isinstance(given, int):
         if given < 2:
-            refuse((name,), f"{given}; expected an integer at least 2, or a list")
+            refuse((name,), f"{given}; expected an integer of at least 2, or a list")
         return max(given, 1)
     if not given or len(set(given)) != len(given):
         refuse((name,), f"{leaves.shown(given)}; expected at least one, each only once")
