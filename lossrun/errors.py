@@ -23,7 +23,7 @@ text on stderr and an exit code.
 
 import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar, Final
 
@@ -156,16 +156,18 @@ def ran_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def memory_told(doing: str, fix: str, kind: type[LossrunError] = OutOfMemoryError) -> Iterator[None]:
+def memory_told(
+    doing: str, fix: str | Callable[[], str], kind: type[LossrunError] = OutOfMemoryError
+) -> Iterator[None]:
     """Turn an error about too little memory in the block into one message.
 
     Args:
         doing: What the block does: "to read the data".
-        fix: What to do about it.
+        fix: What to do about it, or what says it, asked only when needed.
     """
     try:
         yield
     except (MemoryError, RuntimeError, OSError) as error:
         if isinstance(error, LossrunError) or not ran_out_of_memory(error):
             raise
-        raise kind(f"not enough memory {doing}; {fix}") from error
+        raise kind(f"not enough memory {doing}; {fix if isinstance(fix, str) else fix()}") from error

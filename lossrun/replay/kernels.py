@@ -1,8 +1,8 @@
 """A recorded call as something to call again, which writes where it wrote the first time."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final, TypeAlias
 
 import torch
@@ -16,31 +16,33 @@ Kernel: TypeAlias = Callable[[], object]
 Decomposition: TypeAlias = Callable[[], Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Call:
-    """One kernel call, as it was made."""
+    """One kernel call, as it was made. Its tensors are asked for many times while a recording is compiled."""
 
     op: Operator
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     result: Any
 
-    @property
-    def read(self) -> Iterator[Tensor]:
+    @cached_property
+    def read(self) -> tuple[Tensor, ...]:
         """Every tensor among the arguments, including those that are written."""
-        return tensors_in((self.args, dict(self.kwargs)))
+        return tuple(tensors_in((self.args, dict(self.kwargs))))
 
-    @property
-    def written(self) -> Iterator[Tensor]:
+    @cached_property
+    def written(self) -> tuple[Tensor, ...]:
         """Arguments changed in place."""
-        for position, argument in enumerate(schema(self.op).arguments):
-            if argument.alias_info is not None and argument.alias_info.is_write:
-                given = self.args[position] if position < len(self.args) else self.kwargs.get(argument.name)
-                yield from tensors_in(given)
+        changed = [
+            self.args[position] if position < len(self.args) else self.kwargs.get(argument.name)
+            for position, argument in enumerate(schema(self.op).arguments)
+            if argument.alias_info is not None and argument.alias_info.is_write
+        ]
+        return tuple(tensors_in(changed))
 
-    @property
-    def results(self) -> Iterator[Tensor]:
-        return tensors_in(self.result)
+    @cached_property
+    def results(self) -> tuple[Tensor, ...]:
+        return tuple(tensors_in(self.result))
 
 
 _aten: Final = torch.ops.aten

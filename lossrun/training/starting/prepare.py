@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -83,7 +84,7 @@ def prepare_stack(
 
     Raises UsageError for what cannot be built or does not fit.
     """
-    less = how_to_need_less(experiments[0].config, experiments[0].facts)
+    less = partial(how_to_need_less, experiments[0].config, experiments[0].facts)
     with memory_told("to build the model and try a batch", less, UsageError):
         return _prepared(experiments, environment or {}, resumable, processes)
 

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,10 @@ def begin_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequenc
     each = zip(prepared.experiments, directories, ids, strict=True)
     files = {directory: _first_files(experiment, {"id": one, **facts}) for experiment, directory, one in each}
     with ExitStack() as held_locks:
-        with memory_told("to begin the runs", how_to_need_less(prepared.config, prepared.experiment.facts)), isolated():
+        with (
+            memory_told("to begin the runs", partial(how_to_need_less, prepared.config, prepared.experiment.facts)),
+            isolated(),
+        ):
             run_directory.create_together(sweep, files)
             for directory in directories:
                 held_locks.enter_context(writing(sweep / directory))

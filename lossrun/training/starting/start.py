@@ -6,6 +6,7 @@ Then `loop.py` trains. `resume.py` is the other way to start.
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from shutil import disk_usage, rmtree
 
@@ -56,7 +57,10 @@ def begin(prepared: Prepared, runs_dir: Path, directory: str | None = None) -> I
         checkpoints.save(run.checkpoints, 0, capture(session), prepared.config.checkpoint.keep)
         sessions.append(session)
 
-    with memory_told("to begin the run", how_to_need_less(prepared.config, prepared.experiment.facts)), isolated():
+    with (
+        memory_told("to begin the run", partial(how_to_need_less, prepared.config, prepared.experiment.facts)),
+        isolated(),
+    ):
         run = run_directory.create(
             runs_dir,
             directory or prepared.config.run_name,
