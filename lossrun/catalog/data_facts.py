@@ -87,6 +87,7 @@ class DataFacts:
         exclusive: Whether each multilabel sample has exactly one label.
         repeated: For each held-out part, the number of samples that are training samples too, if there are too many
             for chance.
+        sorted_classes: Whether the training samples come class by class.
     """
 
     task: Task
@@ -111,6 +112,7 @@ class DataFacts:
     unvaried: tuple[str, ...] = field(default=(), compare=False)
     exclusive: bool = field(default=False, compare=False)
     repeated: Mapping[str, int] = field(default_factory=dict, compare=False)
+    sorted_classes: bool = field(default=False, compare=False)
 
     def label_of(self, place: int) -> str:
         """Return the label of a class as in the data; its index if classes have no names."""

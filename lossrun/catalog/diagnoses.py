@@ -199,6 +199,16 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             of_the_end=True,
         ),
         Diagnosis(
+            "too_small",
+            "the model is too small to learn more",
+            "a layer has so few units that what the layers below know does not fit through it, or there are too few "
+            "layers for the shape of the function",
+            "use more units or layers",
+            formula="more than half of a constant output's loss at the end, where a larger model gets to four fifths "
+            "of that loss in 100 steps",
+            of_the_end=True,
+        ),
+        Diagnosis(
             "overfitting",
             "the model gets worse on validation data while it gets better on training data",
             "it has memorized training samples: there are too few for its size",

@@ -1,63 +1,45 @@
 """Why a run has the trouble that it has, and the settings that cure it.
 
 The evidence is weighed in order: what the linter found before the run; the gradient with respect to the outputs; the
-layers; the loss; the scale of the targets; and at last the learning rate, for which rates are tried.
+layers; the loss; the scale of the targets; and at last the learning rate and the model. `alternatives.py` has the
+settings that are tried before they are advised.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from math import inf, isfinite, prod, sqrt
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any, Final
 
-from lossrun.catalog import DataFacts, get
-from lossrun.catalog.declaration import Loss, Optimizer
+from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import USUAL_LOSSES
-from lossrun.config import Config
 from lossrun.config.resolve import loss_declaration
+from lossrun.health.alternatives import (
+    GOOD_RATE,
+    RATE,
+    Advice,
+    Circumstances,
+    Settings,
+    further,
+    larger_model,
+    long_enough,
+    scales,
+    smaller_rate,
+)
 from lossrun.health.layers import Layers
 
-# Shares of a learning rate that diverged, and multiples of one that went nowhere, that are tried instead.
-SMALLER: Final = (1 / 2, 1 / 5, 1 / 10, 1 / 30, 1 / 100, 1 / 300, 1 / 1000)
-OTHERS: Final = (3.0, 10.0, 30.0, 100.0, 1 / 10, 1 / 100)
-# How much lower the loss must be with another rate to advise it.
-BETTER: Final = 0.95
+__all__ = ["Advice", "Circumstances", "Settings", "advise"]
+
 # Targets at least this many standard deviations, or numbers, away from 0 are far for outputs that begin near 0.
 FAR: Final = 3.0
 LARGE: Final = 10.0
-# A scheduled rate so many times above the configured one was raised by the schedule.
+# A scheduled rate so many times above the configured one was raised by the schedule, or lowered.
 RAISED: Final = 1.5
-GOOD_RATE: Final = 0.01
-RATE: Final = "learning_rate="
-# Settings of initializations that ignore the number of inputs of a layer.
+LOWERED: Final = 0.1
 # A best epoch in this part of the run came early.
 EARLY: Final = 0.7
+# Settings of initializations that ignore the number of inputs of a layer.
 OF_ANY_SIZE: Final = ("std", "value")
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What is known about a run besides its losses.
-
-    Attributes:
-        config: The resolved config.
-        lint: {rule: the settings that it advised}, of the broken rules that explain why a run does not learn.
-        constant: The loss of the best constant output.
-        try_rates: Tries learning rates from the first weights and returns the loss of each after some steps, infinity
-            for a rate that does not train; {} where nothing can be tried.
-    """
-
-    config: Config
-    facts: DataFacts
-    lint: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    constant: float = inf
-    try_rates: Callable[[Sequence[float]], Mapping[float, float]] = lambda rates: {}
-
-
-class Advice(NamedTuple):
-    """Why, in a sentence without a full stop, and the cure as settings for --set; () where no setting cures it."""
-
-    why: str
-    cure: tuple[str, ...]
+# Of one class this share of the samples, and the others are rare.
+RARE: Final = 0.8
 
 
 def advise(
@@ -75,21 +57,31 @@ def advise(
     if name in ("overfitting", "overconfident"):
         return Advice("", _end_earlier(name, known, since))
     if name in _MISTAKES and not known.lint:
-        return Advice("", _MISTAKES[name](known))
+        return long_enough(Advice("", (*_MISTAKES[name](known), *_far_targets(known))), known)
+    diverged = name in ("dead", "exploded", "non_finite")
     # Rates are better tried than guessed.
     if any(not setting.startswith(RATE) for cure in known.lint.values() for setting in cure):
         settings = dict.fromkeys(setting for cure in known.lint.values() for setting in cure)
         reason = f"the linter said why before the run began: {', '.join(known.lint)}"
-        return Advice(reason, _last_of_each_key(settings))
-    diverged = name in ("dead", "exploded", "non_finite")
-    found = _raised_by_schedule(known, row) if diverged else None
-    found = found or (_of_layers(name, known, layers) if layers and name not in ("exploded", "non_finite") else None)
+        return long_enough(Advice(reason, _last_of_each_key([*settings, *_far_targets(known)])), known)
+    if found := _by_schedule(known, row, diverged=diverged):
+        return found
+    found = _of_layers(name, known, layers) if layers and name not in ("exploded", "non_finite") else None
     if diverged:
-        return found or _smaller_rate(known)
-    return found or _of_loss(known) or _of_targets(known) or _other_rate(name, known)
+        return found or smaller_rate(known)
+    if name == "too_small":
+        return larger_model(known, row["train_loss"])
+    if name == "oscillation":
+        return smaller_rate(known)
+    if name == "one_answer" and (rare := _of_rare_classes(known)):
+        return long_enough(rare, known)
+    if name == "dead_units" and found:
+        return found
+    found = found or _of_loss(known) or _of_targets(known)
+    return long_enough(found, known) if found else further(name, known)
 
 
-def _last_of_each_key(settings: Mapping[str, None]) -> tuple[str, ...]:
+def _last_of_each_key(settings: list[str]) -> tuple[str, ...]:
     return tuple({setting.partition("=")[0]: setting for setting in settings}.values())
 
 
@@ -119,11 +111,15 @@ def _end_earlier(name: str, known: Circumstances, since: int) -> tuple[str, ...]
     return (f"early_stopping={max(2, since // 2)}",)
 
 
-def _raised_by_schedule(known: Circumstances, row: Mapping[str, Any]) -> Advice | None:
+def _by_schedule(known: Circumstances, row: Mapping[str, Any], *, diverged: bool) -> Advice | None:
     rate, configured = row["learning_rate"], known.config.learning_rate
-    if rate <= RAISED * configured:
+    if diverged and rate > RAISED * configured:
+        what = "raised"
+    elif not diverged and isfinite(rate) and rate < LOWERED * configured and row["epoch"] < known.config.epochs:
+        what = "lowered"
+    else:
         return None
-    return Advice(f"the schedule had raised the learning rate from {configured:g} to {rate:g}", ("schedule=constant",))
+    return Advice(f"the schedule had {what} the learning rate from {configured:g} to {rate:g}", ("schedule=constant",))
 
 
 def _of_layers(name: str, known: Circumstances, layers: Layers) -> Advice | None:
@@ -132,7 +128,7 @@ def _of_layers(name: str, known: Circumstances, layers: Layers) -> Advice | None
     any_size = any(key in init for key in OF_ANY_SIZE)
     if layers.at_outputs == 0 and known.facts.task != "regression":
         output = known.config.model["output"]
-        return _smaller_rate(known, f"the {output} of every output is saturated, so no gradient enters the network")
+        return smaller_rate(known, f"the {output} of every output is saturated, so no gradient enters the network")
     if name == "vanishing_gradient":
         return Advice("", ("model.activation=relu", "model.init=he_normal"))
     if name == "saturated_units" and any_size:
@@ -141,7 +137,7 @@ def _of_layers(name: str, known: Circumstances, layers: Layers) -> Advice | None
             ("model.init=glorot_uniform",),
         )
     if name == "dead_units":
-        return _smaller_rate(known, "the first updates moved them to where they have no slope") or Advice(
+        return smaller_rate(known, "the first updates moved them to where they have no slope") or Advice(
             "", ("model.activation=leaky_relu",)
         )
     return None
@@ -153,7 +149,7 @@ def _of_loss(known: Circumstances) -> Advice | None:
         return None
     usual = USUAL_LOSSES[task]
     cure = [f"loss={usual}", "model.output=logits"]
-    if _scales(known):
+    if scales(known):
         cure += ["optimizer=adam", f"learning_rate={GOOD_RATE:g}"]
     return Advice(
         f"{declared.name} on classes has the smallest gradient where an output is most wrong; {usual} has the largest",
@@ -161,85 +157,39 @@ def _of_loss(known: Circumstances) -> Advice | None:
     )
 
 
+def _of_rare_classes(known: Circumstances) -> Advice | None:
+    counts = known.facts.class_counts
+    if not counts or "class_weights" not in known.config.loss.parameters or not all(counts):
+        return None
+    if known.config.loss["class_weights"] or max(counts) < RARE * sum(counts):
+        return None
+    share = 100 * max(counts) / sum(counts)
+    return Advice(f"{share:.3g} % of the training samples are of one class", ("loss.class_weights=balanced",))
+
+
 def _of_targets(known: Circumstances) -> Advice | None:
-    scale, standardize = known.facts.target_scale, known.config.dataset.parameters.get("standardize")
-    if scale is None or standardize is None or standardize["targets"] or known.config.model["output"] != "none":
+    scale, settings = known.facts.target_scale, _far_targets(known)
+    if scale is None or not settings:
         return None
-    declared = loss_declaration(known.config.loss)
-    if declared is None or declared.targets_at_least is not None or declared.targets_at_most is not None:
-        return None
-    if scale.mean > LARGE or scale.mean > FAR * scale.spreads[1] or scale.spreads[1] > LARGE:
-        return Advice(
-            f"targets of {scale.low:g} to {scale.high:g} are far from the outputs of a new network, which are near 0",
-            (
-                "dataset.standardize.inputs=true",
-                "dataset.standardize.targets=true",
-                *(setting for cure in known.lint.values() for setting in cure),
-            ),
-        )
-    return None
-
-
-def another_rate_got_further(known: Circumstances, loss: float) -> bool:
-    """Whether a larger rate got below the final loss of the run within the few steps that it was tried for."""
-    rate = known.config.learning_rate
-    losses = known.try_rates([rounded(rate * times) for times in OTHERS if times > 1])
-    return min(losses.values(), default=inf) < BETTER * loss
-
-
-def _usual(known: Circumstances) -> list[float]:
-    """The middle of the optimizer's usual learning rates, if it is known."""
-    declared = None if known.config.optimizer.is_plugin else get("optimizer", known.config.optimizer.name)
-    return [rounded(sqrt(prod(declared.usual_rates)))] if isinstance(declared, Optimizer) else []
-
-
-def _scales(known: Circumstances) -> bool:
-    declared = None if known.config.optimizer.is_plugin else get("optimizer", known.config.optimizer.name)
-    return isinstance(declared, Optimizer) and declared.scales_with_gradient
-
-
-def _smaller_rate(known: Circumstances, why: str = "") -> Advice | None:
-    rate = known.config.learning_rate
-    smaller = [*(rounded(rate * share) for share in SMALLER), *(usual for usual in _usual(known) if usual < rate)]
-    losses = known.try_rates(smaller)
-    trained = {tried: loss for tried, loss in losses.items() if isfinite(loss)}
-    init = dict(known.config.model.parameters.get("init") or {})
-    begins_dead = any(key in init for key in OF_ANY_SIZE) and min(trained.values(), default=inf) > known.constant
-    if begins_dead:
-        return Advice("the network is dead from its first weights on, whatever the rate", ("model.init=torch",))
-    if not trained:
-        return None
-    best = min(trained, key=lambda tried: trained[tried])
-    reason = why or f"the learning rate of {rate:g} is too large"
-    return Advice(f"{reason}; {best:g} trained when it was tried", (f"learning_rate={best:g}",))
-
-
-def _other_rate(name: str, known: Circumstances) -> Advice | None:
-    """A rate that gets further from the first weights, or more epochs."""
-    rate, epochs = known.config.learning_rate, known.config.epochs
-    losses = dict(known.try_rates([rounded(rate), *(rounded(rate * times) for times in OTHERS), *_usual(known)]))
-    if not losses:
-        return None
-    best = min(losses, key=lambda tried: losses[tried])
-    now = losses[rounded(rate)]
-    if isfinite(losses[best]) and losses[best] < BETTER * (now if isfinite(now) else inf) and best != rounded(rate):
-        small = "small" if best > rate else "large"
-        return Advice(
-            f"the learning rate of {rate:g} is too {small}; {best:g} got further when it was tried",
-            (f"learning_rate={best:g}",),
-        )
-    if name in ("unfinished", "above_constant"):
-        return Advice(
-            f"no other learning rate got further than {rate:g} when it was tried, so the run is too short",
-            (f"epochs={10 * epochs}",),
-        )
     return Advice(
-        "no learning rate from a hundredth to a hundred times this one got further when it was tried, so the inputs "
-        "may not tell the targets apart, or the model is too small",
-        (),
+        f"targets of {scale.low:g} to {scale.high:g} are far from the outputs of a new network, which are near 0",
+        (*settings, *(setting for cure in known.lint.values() for setting in cure)),
     )
 
 
-def rounded(rate: float) -> float:
-    """A learning rate to one digit."""
-    return float(f"{rate:.0e}")
+def _far_targets(known: Circumstances) -> tuple[str, ...]:
+    """The settings that standardize targets far from 0; () where they are near, or must not be standardized."""
+    scale, standardize = known.facts.target_scale, known.config.dataset.parameters.get("standardize")
+    cured = [setting for cure in known.lint.values() for setting in cure]
+    # The linter may have said that the outputs must not be squashed.
+    unbounded = known.config.model["output"] == "none" or "model.output=none" in cured
+    if scale is None or standardize is None or standardize["targets"] or not unbounded:
+        return ()
+    declared = loss_declaration(known.config.loss)
+    if declared is None or declared.targets_at_least is not None or declared.targets_at_most is not None:
+        return ()
+    if any(setting.startswith(("dataset.task", "dataset.standardize.targets")) for setting in cured):
+        return ()
+    if scale.mean > LARGE or scale.mean > FAR * scale.spreads[1] or scale.spreads[1] > LARGE:
+        return "dataset.standardize.inputs=true", "dataset.standardize.targets=true"
+    return ()

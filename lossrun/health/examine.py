@@ -13,7 +13,8 @@ from math import inf, isclose, isfinite, nan
 from typing import Any, Final
 
 from lossrun.catalog.diagnoses import DIAGNOSES
-from lossrun.health.advice import Circumstances, advise, another_rate_got_further
+from lossrun.health.advice import Circumstances, advise
+from lossrun.health.alternatives import another_rate_got_further, larger_model
 from lossrun.health.ending import LITTLE, POOR, how_it_ended
 from lossrun.health.finding import Finding
 from lossrun.health.floors import Floors
@@ -190,6 +191,9 @@ def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> 
     little = seen.window.is_full(tuple(health.losses)) and seen.row["train_loss"] > LITTLE * seen.floors.constant > 0
     if not found[0] and little and seen.known and another_rate_got_further(seen.known, seen.row["train_loss"]):
         return "unfinished", seen.floors.constant
+    # Whether anything is said has to be known first: of most runs that learned little, nothing can be.
+    if not found[0] and seen.known and _is_poor(seen) and larger_model(seen.known, seen.row["train_loss"]):
+        return "too_small", seen.floors.constant
     return found
 
 

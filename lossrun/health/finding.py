@@ -18,6 +18,7 @@ _COSTS: Final = {
             "one_answer",
             "unfinished",
             "oscillation",
+            "too_small",
             "dead_units",
             "saturated_units",
             "vanishing_gradient",

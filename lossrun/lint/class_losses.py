@@ -3,9 +3,19 @@
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+
+from lossrun.catalog.data_facts import as_number
 from lossrun.catalog.losses import USUAL_LOSSES
+from lossrun.lint.budget import FEW_SAMPLES
 from lossrun.lint.models import HIGH
 from lossrun.lint.rule import Case, Example, Rule, Violation
+
+# Whole numbers are taken for amounts from so many on, if there are fewer samples than this of each, and if the counts
+# of neighbours are correlated.
+MANY_CLASSES: Final = 25
+ENOUGH: Final = 20
+ALIKE: Final = 0.5
 
 
 def unbounded_outputs(case: Case) -> Iterator[Violation]:
@@ -44,7 +54,68 @@ def exclusive_labels(case: Case) -> Iterator[Violation]:
         )
 
 
+def softmax_of_questions(case: Case) -> Iterator[Violation]:
+    """Find a loss that takes each class as a question of its own, on outputs that a softmax makes compete."""
+    declared, facts = case.loss, case.facts
+    if declared and facts.task == "multiclass" and declared.sigmoid and case.output in ("softmax", "log_softmax"):
+        yield Violation(
+            ("loss",),
+            f"{declared.name} takes each of {facts.target_size} outputs as a yes or no of its own, but a softmax makes "
+            "them add up to 1",
+            "set loss: cross_entropy with model.output: logits",
+            ("loss=cross_entropy", "model.output=logits"),
+        )
+
+
+def classes_as_numbers(case: Case) -> Iterator[Violation]:
+    """Find two classes that are trained as numbers."""
+    scale, facts = case.facts.target_scale, case.facts
+    if facts.task != "regression" or facts.target_size != 1 or scale is None or case.output != "none":
+        return
+    if scale.whole and (scale.low, scale.high) == (0, 1) and facts.train >= FEW_SAMPLES and case.loss:
+        settable = "task" in case.config.dataset.parameters
+        yield Violation(
+            ("dataset",),
+            "all targets are 0 or 1, so they are two classes; as numbers, outputs beyond 1 cost as much as wrong ones",
+            "set dataset.task: binary with loss: binary_cross_entropy and model.output: logits"
+            if settable
+            else "return them as a binary task",
+            ("dataset.task=binary", "loss=binary_cross_entropy", "model.output=logits") if settable else (),
+        )
+
+
+def numbers_as_classes(case: Case) -> Iterator[Violation]:
+    """Find amounts that are trained as classes: many whole numbers with few samples each."""
+    facts = case.facts
+    counts = np.array(facts.class_counts or (), float)
+    if facts.task != "multiclass" or len(counts) < MANY_CLASSES or facts.train >= ENOUGH * len(counts):
+        return
+    # Of amounts, neighbours are about equally frequent. Names in any order have no neighbours.
+    if counts.min() == counts.max() or np.corrcoef(counts[1:], counts[:-1])[0, 1] < ALIKE:
+        return
+    if any(as_number(name) is None for name in facts.classes):
+        return
+    settable = "task" in case.config.dataset.parameters and case.takes_standardize
+    standardize = ("dataset.standardize.inputs=true", "dataset.standardize.targets=true")
+    yield Violation(
+        ("dataset",),
+        f"{facts.target_size} numbers are taken for classes, with {facts.train / facts.target_size:.2g} samples each "
+        "on average: for a model of classes, 41 is as far from 42 as from 7",
+        "if they are amounts, set dataset.task: regression, dataset.standardize: {inputs: true, targets: true}, "
+        "loss: mse and model.output: none",
+        ("dataset.task=regression", *standardize, "loss=mse", "model.output=none") if settable else (),
+    )
+
+
 _BLOBS: Final = "dataset: synthetic_classification\n"
+_TENS: Final = [", ".join(str(start + number) for number in range(12)) for start in (0, 12, 24)]
+_COUNTED: Final = f"[{(',' + chr(10) + '    ').join(_TENS)}]"
+_BITS: Final = f"[{(',' + chr(10) + '    ').join(['0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 0, 1'] * 3)}]"
+_AMOUNTS: Final = (
+    "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,\n    8, 9, 10, 11, 12, 12, 13, 13, 14, 14, 15, 15,\n"
+    "    16, 16, 17, 17, 18, 19, 20, 21, 22, 23, 24, 25]"
+)
+_MANY: Final = f"dataset:\n  name: inline\n  inputs: {_COUNTED}\n"
 _ROWS: Final = (
     "dataset:\n  name: inline\n  inputs: [1, 2, 3, 4, 5, 6]\n"
     "  targets: [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]]\n"
@@ -73,6 +144,40 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
         example=Example(
             f"{_ROWS}  task: multilabel\nloss: binary_cross_entropy",
             f"{_ROWS}  task: multiclass\nloss: cross_entropy",
+        ),
+    ),
+    "softmax_of_questions": Rule(
+        check=softmax_of_questions,
+        severity="warn",
+        meaning="A loss of separate questions gets outputs that do not add up to 1.",
+        why="Binary cross-entropy asks of each class whether it is the right one, and a softmax has answered already: "
+        "to raise one probability it lowers the others. Cross-entropy is the loss of a softmax, and it converges "
+        "faster.",
+        example=Example(
+            f"{_BLOBS}model: {{name: mlp, output: softmax}}\nloss: binary_cross_entropy",
+            f"{_BLOBS}model: {{name: mlp, output: softmax}}\nloss: cross_entropy",
+        ),
+    ),
+    "classes_as_numbers": Rule(
+        check=classes_as_numbers,
+        severity="warn",
+        meaning="Targets that are only 0 and 1 are two classes.",
+        why="Squared errors punish an output of 2 for a 1 as much as an output of 0, so right answers pull on the "
+        "weights as hard as wrong ones. There is no accuracy either.",
+        example=Example(
+            f"{_MANY}  targets: {_BITS}\n  task: regression\nloss: mse",
+            f"{_MANY}  targets: {_BITS}\n  task: binary\nloss: binary_cross_entropy",
+        ),
+    ),
+    "numbers_as_classes": Rule(
+        check=numbers_as_classes,
+        severity="warn",
+        meaning="Amounts are numbers, not classes.",
+        why="Each class has to be learned from its own few samples, and a prediction that is off by one costs as much "
+        "as any other.",
+        example=Example(
+            f"{_MANY}  targets: {_AMOUNTS}\n  task: multiclass\nloss: cross_entropy",
+            f"{_MANY}  targets: {_AMOUNTS}\n  task: regression\nloss: mse",
         ),
     ),
 }

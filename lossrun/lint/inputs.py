@@ -15,10 +15,12 @@ LARGE_PIXEL: Final = 20.0
 ORDINARY: Final = 10.0
 # The most powers of ten that a column may span before standardizing leaves most of its values equal.
 SPAN: Final = 1e4
+# Inputs below this are all the same to the first weights.
+TINY: Final = 0.02
 
 
 def unscaled_inputs(case: Case) -> Iterator[Violation]:
-    """Find large inputs, columns of very different sizes, and columns far from 0 for their width."""
+    """Find large or tiny inputs, columns of very different sizes, and columns far from 0 for their width."""
     scale, standardize = case.facts.inputs, case.config.dataset.parameters.get("standardize")
     if scale is None or (standardize and standardize["inputs"]):
         return
@@ -32,6 +34,8 @@ def unscaled_inputs(case: Case) -> Iterator[Violation]:
 
 
 def _reasons(scale: InputScale, *, images: bool) -> Iterator[str]:
+    if 0 < scale.largest < TINY:
+        yield f"range from {scale.low:.4g} to {scale.high:.4g}, so small that all samples look the same to the model"
     if scale.largest > (LARGE_PIXEL if images else LARGE):
         yield f"range from {scale.low:.4g} to {scale.high:.4g}"
     if scale.largest > ORDINARY and scale.widest > FAR_APART * scale.narrowest:
@@ -57,6 +61,41 @@ def _how_to_scale(case: Case) -> tuple[str, tuple[str, ...]]:
     if case.facts.task == "regression":
         return "set dataset.standardize: {inputs: true}", ("dataset.standardize.inputs=true",)
     return "set dataset.standardize: true", ("dataset.standardize=true",)
+
+
+def nothing_varies(case: Case) -> Iterator[Violation]:
+    """Find data in which all training samples have the same inputs, or the same target."""
+    facts, scale = case.facts, case.facts.inputs
+    if facts.train == 1:
+        return
+    if scale is not None and scale.widest == 0:
+        yield Violation(
+            ("dataset",),
+            f"all {facts.train} training samples have the same inputs, so nothing tells their targets apart",
+            "check the columns of the inputs",
+        )
+    low, high = facts.target_range if facts.target_range and facts.task == "regression" else (0.0, 1.0)
+    classes = facts.class_counts if facts.task in ("binary", "multiclass") else None
+    if low == high or (classes is not None and sum(count > 0 for count in classes) == 1):
+        what = f"target, {low:g}" if low == high else "class"
+        yield Violation(
+            ("dataset",),
+            f"all {facts.train} training samples have the same {what}, so there is nothing to learn",
+            "check the column of the targets",
+        )
+
+
+def sorted_classes(case: Case) -> Iterator[Violation]:
+    """Find samples sorted by class that are not shuffled."""
+    facts = case.facts
+    if facts.sorted_classes and not case.config.shuffle and case.batch_size < facts.train:
+        yield Violation(
+            ("shuffle",),
+            "the training samples are sorted by class, so without shuffling each batch holds one class, and the model "
+            "forgets the others",
+            "set shuffle: true",
+            ("shuffle=true",),
+        )
 
 
 def repeated_samples(case: Case) -> Iterator[Violation]:
@@ -88,10 +127,34 @@ INPUT_RULES: Final[dict[str, Rule]] = {
         meaning="Inputs are small numbers around 0, in columns of similar size.",
         why="The first weights and the usual learning rates are made for inputs of about 1. With inputs in the "
         "hundreds the first step overshoots, outputs saturate and relu units die. A column of 70 to 75 looks like a "
-        "constant, and a narrow column next to a wide one has no influence.",
+        "constant, and so do inputs of thousandths; a narrow column next to a wide one has no influence.",
         example=Example(
             f"{_TABLE}  task: binary\nloss: binary_cross_entropy",
             f"{_TABLE}  task: binary\n  standardize: true\nloss: binary_cross_entropy",
+        ),
+    ),
+    "nothing_varies": Rule(
+        check=nothing_varies,
+        severity="warn",
+        meaning="The inputs differ from sample to sample, and so do the targets.",
+        why="With the same inputs for every sample, the best that a model can do is to predict a constant. With the "
+        "same target, it can do nothing else. Often a column was read wrongly.",
+        example=Example(
+            "dataset: {name: inline, inputs: [3, 3, 3, 3], targets: [1.5, 2.5, 0.5, 1.0]}\nloss: mse",
+            "dataset: {name: inline, inputs: [1, 2, 3, 4], targets: [1.5, 2.5, 0.5, 1.0]}\nloss: mse",
+        ),
+    ),
+    "sorted_classes": Rule(
+        check=sorted_classes,
+        explains=True,
+        severity="warn",
+        meaning="Samples that are sorted by class are shuffled.",
+        why="Each step then follows the gradient of one class, and undoes what the model has learned of the others.",
+        example=Example(
+            f"dataset:\n  name: inline\n  inputs: {_ROWS}]\n  targets: [0, 0, 0, 0, 1, 1, 1, 1]\n  task: binary\n"
+            "loss: binary_cross_entropy\nbatch_size: 2\nshuffle: false",
+            f"dataset:\n  name: inline\n  inputs: {_ROWS}]\n  targets: [0, 0, 0, 0, 1, 1, 1, 1]\n  task: binary\n"
+            "loss: binary_cross_entropy\nbatch_size: 2\nshuffle: true",
         ),
     ),
     "repeated_samples": Rule(

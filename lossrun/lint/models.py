@@ -39,6 +39,12 @@ def fitting_layers(case: Case) -> list[Layer]:
         return []
 
 
+def has_hidden_layers(case: Case) -> bool:
+    """Return whether several layers have weights; of a model of the user's own it is taken for granted."""
+    weighing = [row for row in fitting_layers(case) if row.parameters and row.type != "batch_norm"]
+    return case.config.model.is_plugin or len(weighing) > 1
+
+
 def model_shape(case: Case) -> Iterator[Violation]:
     """Find layers that do not fit the inputs or each other."""
     try:

@@ -8,6 +8,7 @@ from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
 from lossrun.catalog.losses.reductions import adds_up_samples, factor
 from lossrun.config.source import Path
+from lossrun.lint.models import has_hidden_layers
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
 # The highest usual rates are for losses that saturate and have small gradients. With a sum over the batch, such rates
@@ -17,8 +18,8 @@ LARGE_SUM: Final = 1 / 5
 LARGE_SUM_OF_ERRORS: Final = 1 / 25
 LARGE_SAMPLE_SUM: Final = 4
 HIGH_MOMENTUM: Final = 0.98
-# The default of adamw. L2 penalties for adam are at most a tenth of it.
-DECAY_OF_WEIGHTS: Final = 1e-2
+# A single layer takes larger steps: nothing multiplies them.
+SINGLE_LAYER: Final = 10.0
 
 
 def _terms(case: Case) -> tuple[int, int]:
@@ -67,6 +68,8 @@ def unusual_rate(case: Case) -> Iterator[Violation]:
     if case.optimizer is None:
         return
     low, high = case.optimizer.usual_rates
+    if case.optimizer.bounded_steps and not has_hidden_layers(case):
+        high *= SINGLE_LAYER
     # For a summed loss, either the rate itself or the rate for the mean may be usual.
     least, most = sorted((case.config.learning_rate, rate_under_the_mean(case)))
     if most < low or least > high:
@@ -100,24 +103,6 @@ def momentum_rate(case: Case) -> Iterator[Violation]:
             f"{case.config.learning_rate:g} acts like {acts_like:.3g}",
             "set optimizer.momentum: 0.9, or a smaller learning_rate",
             ("optimizer.momentum=0.9",),
-        )
-
-
-def coupled_decay(case: Case) -> Iterator[Violation]:
-    """Find a large weight decay that the optimizer adds to the gradient."""
-    parameters = case.config.optimizer.parameters
-    if case.optimizer is None or parameters.get("decoupled_weight_decay") is not False:
-        return
-    decay = parameters["weight_decay"]
-    if decay >= DECAY_OF_WEIGHTS:
-        other = f", or optimizer: {case.optimizer.decoupled}" if case.optimizer.decoupled else ""
-        yield Violation(
-            ("optimizer", "weight_decay"),
-            f"{case.optimizer.name} adds the decay of {decay:g} to the gradient and then divides by the gradient's "
-            "size, "
-            "so it does not decay the weights as intended",
-            f"set optimizer.decoupled_weight_decay: true{other}, or weight_decay: 1e-4 for an L2 penalty",
-            ("optimizer.decoupled_weight_decay=true",),
         )
 
 
@@ -205,17 +190,6 @@ RATE_RULES: Final[dict[str, Rule]] = {
         example=Example(
             f"{_BLOBS}optimizer: {{name: sgd, momentum: 0.99}}\nlearning_rate: 0.1",
             f"{_BLOBS}optimizer: {{name: sgd, momentum: 0.9}}\nlearning_rate: 0.1",
-        ),
-    ),
-    "coupled_decay": Rule(
-        check=coupled_decay,
-        severity="warn",
-        meaning="A weight decay as large as adamw's is applied to the weights.",
-        why="Plain Adam adds it to the gradient and then divides by the gradient's size. Weights with large gradients "
-        "hardly decay, and weights with small gradients decay too fast (Loshchilov and Hutter 2019).",
-        example=Example(
-            f"{_BLOBS}optimizer: {{name: adam, weight_decay: 0.01}}\nlearning_rate: 0.001",
-            f"{_BLOBS}optimizer: {{name: adamw, weight_decay: 0.01}}\nlearning_rate: 0.001",
         ),
     ),
     "nesterov": Rule(

@@ -9,6 +9,7 @@ from typing import Final
 from lossrun.lint.budget import BUDGET_RULES
 from lossrun.lint.class_losses import CLASS_LOSS_RULES
 from lossrun.lint.course import COURSE_RULES
+from lossrun.lint.decay import DECAY_RULES
 from lossrun.lint.inputs import INPUT_RULES
 from lossrun.lint.models import MODEL_RULES
 from lossrun.lint.outputs import OUTPUT_RULES
@@ -28,6 +29,7 @@ RULES: Final[dict[str, Rule]] = {
     **WEIGHT_RULES,
     **WATCHING_RULES,
     **RATE_RULES,
+    **DECAY_RULES,
     **COURSE_RULES,
     **BUDGET_RULES,
     **MODEL_RULES,

@@ -9,6 +9,10 @@ from lossrun.lint.rule import Case, Example, Rule, Violation
 # |target| above which a network with outputs near 0 is too far off, for a likelihood and for other losses.
 FAR_FOR_A_LIKELIHOOD: Final = 100.0
 FAR: Final = 1e4
+# Targets below this are smaller than the outputs of a network that has learned nothing.
+TINY: Final = 0.01
+# The most whole numbers that are taken for classes, where the loss is one of probabilities.
+MOST_CLASSES: Final = 20
 SHOWN: Final = 5  # names of classes in a message
 
 
@@ -49,9 +53,14 @@ def target_range(case: Case) -> Iterator[Violation]:
 def _instead(case: Case) -> tuple[str, tuple[str, ...]]:
     """Return what to do about targets that the loss does not allow: in words, and as settings."""
     scale, loss = case.facts.target_scale, case.loss
-    two = scale is not None and scale.whole and scale.high - scale.low == 1 and case.facts.target_size == 1
-    if two and scale and loss and "binary" in loss.tasks and "task" in case.config.dataset.parameters:
-        return f"set dataset.task: binary: {scale.low:g} and {scale.high:g} are two classes", ("dataset.task=binary",)
+    if scale and scale.whole and case.facts.target_size == 1 and "task" in case.config.dataset.parameters:
+        classes = f"{scale.low:g} and {scale.high:g} are two classes"
+        if scale.high - scale.low == 1 and loss and "binary" in loss.tasks:
+            return f"set dataset.task: binary: {classes}", ("dataset.task=binary",)
+        # A loss of probabilities was meant for classes.
+        if loss and "binary" in loss.tasks and 0 <= scale.low <= 1 and scale.high - scale.low < MOST_CLASSES:
+            fix = "if the targets are classes, set dataset.task: multiclass, loss: cross_entropy, model.output: logits"
+            return fix, ("dataset.task=multiclass", "loss=cross_entropy", "model.output=logits")
     return "use mse, mae, or huber", ("loss=mse",)
 
 
@@ -108,18 +117,21 @@ def few_targets(case: Case) -> Iterator[Violation]:
 
 
 def unscaled_targets(case: Case) -> Iterator[Violation]:
-    """Find large targets that are not standardized."""
+    """Find large or tiny targets that are not standardized."""
     declared, reach = case.loss, case.facts.target_range
     if declared is None or case.facts.task != "regression" or reach is None or case.targets_are_standardized:
         return
     likelihood = declared.prediction == "mean_and_log_variance"
     # Losses of logarithms, ratios, or directions work with large targets.
     sensitive = declared.prediction == "mean" and declared.targets_at_least is None and not declared.divides_by_target
+    sensitive = sensitive and declared.averages_outputs
     largest = max(abs(end) for end in reach)
-    if (likelihood and largest > FAR_FOR_A_LIKELIHOOD) or (sensitive and declared.averages_outputs and largest > FAR):
+    tiny = 0 < largest < TINY and reach[0] < reach[1] and case.output == "none" and case.takes_standardize
+    if (likelihood and largest > FAR_FOR_A_LIKELIHOOD) or (sensitive and (largest > FAR or tiny)):
+        first = "of about 0.1, whose errors are far larger" if tiny else "near 0"
         yield Violation(
             ("dataset", "standardize"),
-            f"targets range from {reach[0]:g} to {reach[1]:g}, but a network starts with outputs near 0",
+            f"targets range from {reach[0]:g} to {reach[1]:g}, but a network starts with outputs {first}",
             "set dataset.standardize: {inputs: true, targets: true}; metrics stay in original units",
             ("dataset.standardize.inputs=true", "dataset.standardize.targets=true"),
         )
@@ -221,9 +233,10 @@ TARGET_RULES: Final[dict[str, Rule]] = {
         check=unscaled_targets,
         explains=True,
         severity="warn",
-        meaning="Large targets are standardized.",
-        why="Outputs start near 0. With targets in the ten thousands, squared errors are in the hundred millions: sgd "
-        "diverges, and Adam needs thousands of steps to get there.",
+        meaning="Large and tiny targets are standardized.",
+        why="Outputs start near 0, but not within thousandths of it. With targets in the ten "
+        "thousands, squared errors are in the hundred millions: sgd diverges, and Adam needs thousands of steps to get "
+        "there.",
         example=Example(
             f"{_GROWING}[90500.0, 130250.0, 210000.0, 450900.0]}}\nloss: mse",
             "dataset:\n  name: inline\n  inputs: [1, 2, 3, 4]\n  targets: [90500.0, 130250.0, 210000.0, 450900.0]\n"

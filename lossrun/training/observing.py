@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from lossrun.config import Config
-from lossrun.health.advice import Circumstances
+from lossrun.health.advice import Circumstances, Settings
 from lossrun.health.examine import SeedEpoch, is_finite
 from lossrun.health.floors import Floors, floors
 from lossrun.health.output_checks import StackOutputs
@@ -18,7 +18,7 @@ from lossrun.steps.replica import Replica
 from lossrun.steps.seed_stack import SeedStack
 from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.session import MemberRun, Position, Session
-from lossrun.training.short_training import RateTrial
+from lossrun.training.trial import SettingsTrial
 
 
 class ReadSums(NamedTuple):
@@ -82,14 +82,14 @@ class KnownFloors:
 
     Attributes:
         notes: Sentences about floors that cannot be computed, until `take_notes` takes them.
-        rates: The losses of the learning rates that have been tried.
+        tried: {(learning rate of the run, settings): the loss}, of the settings that have been tried.
     """
 
     config: Config
     spec: OutputSpec
     by_parts: dict[int, Floors | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    rates: dict[float, float] = field(default_factory=dict)
+    tried: dict[tuple[float, Settings], float] = field(default_factory=dict)
 
     def of(self, replica: Replica) -> Floors | None:
         """The floors of the seed's training data; None where a user's own loss fails on them."""
@@ -98,17 +98,22 @@ class KnownFloors:
             self.by_parts[key] = self._computed(replica)
         return self.by_parts[key]
 
-    def rate_trial(
+    def trial(
         self, session: Session, member: MemberRun, replica: Replica
-    ) -> Callable[[Sequence[float]], dict[float, float]]:
-        """Return a function that tries learning rates for a seed. No rate is tried for a second seed."""
+    ) -> Callable[[Sequence[Settings]], dict[Settings, float]]:
+        """Return a function that tries settings for a seed. No settings are tried for a second seed."""
 
-        def tried(rates: Sequence[float]) -> dict[float, float]:
-            new = [rate for rate in dict.fromkeys(rates) if rate not in self.rates]
-            self.rates |= RateTrial(session, member, replica)(new)
-            return {rate: self.rates[rate] for rate in rates if rate in self.rates}
+        def try_out(several: Sequence[Settings]) -> dict[Settings, float]:
+            def key(settings: Settings) -> tuple[float, Settings]:
+                return member.config.learning_rate, settings
 
-        return tried
+            new = [settings for settings in dict.fromkeys(several) if key(settings) not in self.tried]
+            self.tried |= {
+                key(settings): loss for settings, loss in SettingsTrial(session, member, replica)(new).items()
+            }
+            return {settings: self.tried[key(settings)] for settings in several if key(settings) in self.tried}
+
+        return try_out
 
     def take_notes(self) -> list[str]:
         notes, self.notes = self.notes, []
@@ -157,7 +162,7 @@ def seed_epoch(
     # A user's loss with weights of its own may have learned NaN; then the floors come from another seed.
     known_floors = floors_known.of(replica) if finite else None
     constant = known_floors.constant if known_floors else inf
-    trial = floors_known.rate_trial(session, member, replica)
+    trial = floors_known.trial(session, member, replica)
     return SeedEpoch(
         row=row,
         first_loss=epoch.sums.first_losses[place],

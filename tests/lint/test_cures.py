@@ -26,6 +26,7 @@ ONLY_THE_USER_KNOWS = {
     "contradiction",
     "missing_class",
     "nothing_counts",
+    "nothing_varies",
     "repeated_samples",
     "watched_metric",
 }

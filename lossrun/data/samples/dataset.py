@@ -200,12 +200,20 @@ class Data:
             unvaried=tuple(name for name, targets in counted.items() if regression and _is_unvaried(targets)),
             exclusive=self.task == "multilabel" and bool((self.train.targets.sum(axis=1) == 1).all()),
             repeated=self.repeated,
+            sorted_classes=self.task in ("binary", "multiclass") and comes_class_by_class(self.train.targets),
         )
 
 
 def _is_unvaried(targets: np.ndarray) -> bool:
     """Return whether a column of targets, (N, K), holds only one value."""
     return bool((targets == targets[:1]).all(axis=0).any())
+
+
+def comes_class_by_class(targets: np.ndarray) -> bool:
+    """Return whether all samples of a class follow each other, for several classes of several samples each."""
+    labels = targets.ravel()
+    changes = int(np.count_nonzero(labels[1:] != labels[:-1]))
+    return 0 < changes < len(labels) // 2 and changes == len(np.unique(labels)) - 1
 
 
 def summary_of(weights: np.ndarray) -> tuple[float, float, float]:

@@ -1,0 +1,126 @@
+"""Settings tried from the first weights of a seed, so that advice to change them is advice that trains."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from lossrun.config import Config, from_mapping, resolve
+from lossrun.config.overrides import key_of
+from lossrun.errors import ConfigError
+from lossrun.health.advice import Settings
+from lossrun.health.floors import floors
+from lossrun.steps.evaluate import output_spec_of
+from lossrun.steps.randomness import undisturbed
+from lossrun.steps.replica import Replica
+from lossrun.steps.samples import Parts
+from lossrun.steps.seed_group import LoneSeed
+from lossrun.steps.step import EagerStep
+from lossrun.training import build
+from lossrun.training.epoch_sums import EpochSums
+from lossrun.training.session import MemberRun, Position, Session
+from lossrun.training.short_training import train_briefly
+
+# Updates that settings are tried for, at most. A rate that is too high shows it in the first dozens.
+STEPS: Final = 100
+# How far above its lowest value the loss may end; further above, the settings only seemed to work.
+BOUNCED: Final = 1.5
+# Numbers of the inputs that are standardized to try what that does.
+MOST_NUMBERS: Final = 1 << 24
+# What the data of a trial may differ in.
+STANDARDIZE: Final = "dataset.standardize"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsTrial:
+    """Tries settings for one seed of a run. The run itself and its random numbers stay as they are."""
+
+    session: Session
+    member: MemberRun
+    replica: Replica
+
+    def __call__(self, several: Sequence[Settings]) -> dict[Settings, float]:
+        """Return {settings: the loss after some steps from the first weights}, for settings that can be tried.
+
+        The loss is a share of the best constant output's loss, so that different losses and scales of targets can be
+        compared; infinity where the settings do not train. A component of the user's own is not tried, because its code
+        may do more than train.
+        """
+        config = self.member.config
+        if config.model.is_plugin or config.loss.is_plugin or config.optimizer.is_plugin:
+            return {}
+        with undisturbed(self.session.device), torch.enable_grad():
+            tried = {settings: self._share(settings) for settings in several}
+        return {settings: share for settings, share in tried.items() if share is not None}
+
+    def _share(self, settings: Settings) -> float | None:
+        facts = self.session.facts
+        keys = [key_of(setting) for setting in settings]
+        if any(key.startswith("dataset") and not key.startswith(STANDARDIZE) for key in keys):
+            return None
+        try:
+            config = resolve(from_mapping(self.member.config.to_mapping(), Path(), settings).config, facts)
+        except ConfigError:
+            return None
+        parts = self._parts(config)
+        if parts is None:
+            return None
+        session = self._from_first_weights(config, parts)
+        constant = floors(session.replicas[0], session.output_spec, config).constant
+        loss = self._loss(session, config)
+        # 1 at the constant's loss, and 0 at a loss of 0, also where losses may be below 0.
+        return 1 + (loss - constant) / abs(constant) if constant and isfinite(constant) else loss
+
+    def _parts(self, config: Config) -> Parts | None:
+        """The data as the settings standardize them; None where there are too many."""
+        parts, train = self.replica.parts, self.replica.parts.train
+        before, now = (one.dataset.parameters.get("standardize") or {} for one in (self.member.config, config))
+        if before == now:
+            return parts
+        if train.inputs.numel() > MOST_NUMBERS or any(before.get(key) and not now.get(key) for key in before):
+            return None
+        if now.get("inputs") and not before.get("inputs"):
+            inputs = train.scaled(train.inputs)
+            train = replace(train, inputs=_standardized(inputs, images=inputs.ndim > 2), scale=None)
+        if now.get("targets") and not before.get("targets") and self.session.facts.task == "regression":
+            train = replace(train, targets=_standardized(train.targets, images=False))
+        return replace(parts, train=train)
+
+    def _from_first_weights(self, config: Config, parts: Parts) -> Session:
+        """A session of this seed alone, on the same samples."""
+        run, member = self.session, self.member
+        place = build.Workplace(run.device, parts.train.dtype, Path())
+        fresh = build.replica(config, run.facts, self.replica.seed, parts, place)
+        group = LoneSeed(fresh)
+        return replace(
+            run,
+            members=[replace(member, config=config, replicas=[fresh], first=0)],
+            output_spec=output_spec_of(config, run.facts),
+            replicas=[fresh],
+            groups=[group],
+            step=EagerStep(group),
+            scorers=[],
+            sums=EpochSums.zero(config.steps_per_epoch(run.facts.train), 1, run.device),
+            position=Position(),
+        )
+
+    def _loss(self, session: Session, config: Config) -> float:
+        steps, rate = min(STEPS, config.epochs * session.steps_per_epoch), config.learning_rate
+        each = [losses.detach().clone() for losses in train_briefly(session, steps, lambda _: [rate])]
+        values = torch.cat(each).double().cpu()
+        last = max(steps // 10, 1)
+        end = float(values[-last:].mean())
+        lowest = min(float(values[start : start + last].mean()) for start in range(0, steps - last + 1, last))
+        return end if isfinite(end) and end - lowest <= (BOUNCED - 1) * abs(lowest) else inf
+
+
+def _standardized(values: Tensor, *, images: bool) -> Tensor:
+    """Values of mean 0 and standard deviation 1 in each column, or over all pixels."""
+    axes = tuple(range(values.ndim)) if images else (0,)
+    wide = values.double()
+    std = wide.std(dim=axes, keepdim=True, unbiased=False)
+    return ((wide - wide.mean(dim=axes, keepdim=True)) / std.where(std > 0, torch.ones_like(std))).to(values.dtype)

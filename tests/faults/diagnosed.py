@@ -1,0 +1,81 @@
+"""A case for each diagnosis that the thirty faults do not show, to be healthy with the cure that is printed."""
+
+from typing import Any, Final
+
+import numpy as np
+
+from tests.faults.own import ADAM, BINARY, CURVE, HELD, MULTI, NET
+
+_RANDOM: Final = np.random.default_rng(11)
+_POINTS: Final = _RANDOM.normal(size=(400, 2)).round(4)
+# Seven samples in a hundred are a yes, in two opposite corners that no line tells apart from the rest.
+_RARE: Final[dict[str, Any]] = {
+    "name": "inline",
+    "inputs": _POINTS.tolist(),
+    "targets": (_POINTS[:, 0] * _POINTS[:, 1] > 1.3).astype(int).tolist(),
+    "task": "binary",
+    **HELD,
+}
+_CELSIUS: Final = [-40.5 + 1.5 * place for place in range(60)]
+_SMALL_WEIGHTS: Final[dict[str, Any]] = {"name": "mlp", "hidden": [16], "init": {"name": "normal", "std": 0.01}}
+
+
+def _blobs(classes: int) -> dict[str, Any]:
+    return {"name": "synthetic_classification", "kind": "blobs", "samples": 300, "classes": classes}
+
+
+def _sgd(rate: float, epochs: int, **more: Any) -> dict[str, Any]:
+    return {"optimizer": "sgd", "learning_rate": rate, "epochs": epochs, **more}
+
+
+# By the diagnosis.
+DIAGNOSED: Final[dict[str, dict[str, Any]]] = {
+    "chance": {"dataset": _blobs(3), "model": _SMALL_WEIGHTS, "loss": "cross_entropy", **_sgd(1e-4, 8)},
+    "constant": {
+        "dataset": {**CURVE, "standardize": {"inputs": True, "targets": True}},
+        "model": _SMALL_WEIGHTS,
+        "loss": "mse",
+        **_sgd(1e-3, 10),
+    },
+    # Degrees Celsius as degrees Fahrenheit: adam's steps are too small for the way.
+    "above_constant": {
+        "dataset": {"name": "inline", "inputs": _CELSIUS, "targets": [1.8 * one + 32 for one in _CELSIUS]},
+        "model": "linear",
+        "loss": "mse",
+        "optimizer": "adam",
+        "learning_rate": 0.001,
+        "epochs": 50,
+    },
+    "exploded": {"dataset": CURVE, "model": "linear", "loss": "mae", **_sgd(100.0, 10)},
+    "dead_units": {"dataset": BINARY, "model": NET, "loss": "binary_cross_entropy", **_sgd(5.0, 15)},
+    # With steps of one size the weights jump from one side of the minimum to the other.
+    "oscillation": {"dataset": CURVE, "model": "linear", "loss": "mae", **_sgd(2.2, 60, batch_size="full")},
+    "one_answer": {"dataset": _RARE, "model": "linear", "loss": "binary_cross_entropy", **ADAM},
+    "too_small": {
+        "dataset": _blobs(6),
+        "model": {"name": "mlp", "hidden": [16, 1], "activation": "leaky_relu"},
+        "loss": "cross_entropy",
+        **ADAM,
+    },
+    "vanishing_gradient": {
+        "dataset": MULTI,
+        "model": {"name": "mlp", "hidden": [16] * 6, "activation": "sigmoid"},
+        "loss": "cross_entropy",
+        **_sgd(0.1, 20),
+    },
+}
+# Diagnoses that some of the thirty faults get, by the name of the fault.
+OF_OURS: Final[dict[str, str]] = {
+    "non_finite": "sgd that diverges",
+    "dead": "all weights 0",
+    "stuck": "targets in the ten thousands",
+    "double_softmax": "softmax twice",
+    "double_sigmoid": "sigmoid twice",
+    "squashed": "sigmoid over any number",
+    "single_softmax": "softmax over one output",
+    "clipped": "logits taken for probabilities",
+    "impossible": "cross-entropy of numbers",
+    "saturated_units": "large first weights",
+    "unfinished": "too few steps",
+    "overfitting": "noise learned by heart",
+}
