@@ -120,7 +120,8 @@ def _ranked(word: str, names: Sequence[str], ignore: Sequence[str]) -> list[str]
 
 
 def _counted(count: int, kind: str, where: str = "here", *, joined: bool = True) -> str:
-    many = f"{count or 'no'} {kind}{'' if count == 1 else 's'} {where}".rstrip()
+    kinds = kind if count == 1 else "s or ".join(kind.split(" or ")) + "s"
+    many = f"{count or 'no'} {kinds} {where}".rstrip()
     return f"; {many}" if joined else f" {many}"
 
 

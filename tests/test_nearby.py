@@ -63,6 +63,10 @@ def test_numbers_and_nouns_agree(tmp_path: Path) -> None:
     assert nearest_first("a", ["a1"], "run", "there", count=7) == ("; did you mean a1? 7 runs there, nearest first: a1")
 
 
+def test_nouns_joined_by_or_both_take_the_plural() -> None:
+    assert "; 2 runs or sweeps there: " in nearest_first("xyzzy", ["mse", "mae"], "run or sweep", "there")
+
+
 def test_a_name_with_control_characters_is_shown_without_them(tmp_path: Path) -> None:
     (tmp_path / "a\x1b[31m.yaml").touch()
     assert "\x1b" not in nearby(tmp_path / "a.yaml", YAML, "YAML file")
