@@ -103,7 +103,41 @@ BARE_STEP: Final = Internal(
     "updates without hooks, a profiler's mark and the compiler around it, 15 us a step",
     "optimizer.step is called",
 )
+_KEPT_OUT: Final = "keeps the caller's {} out of a run, where they would change its numbers"
+_LET_IN: Final = "they act on a run too"
+HOOKS_OF_MODULES: Final = Internal(
+    "torch.nn.modules.module._global_forward_hooks", _KEPT_OUT.format("hooks for every module"), _LET_IN
+)
+HOOKS_OF_OPTIMIZERS: Final = Internal(
+    "torch.optim.optimizer._global_optimizer_pre_hooks", _KEPT_OUT.format("hooks for every optimizer"), _LET_IN
+)
+HOOKS_OF_TENSORS: Final = Internal(
+    "torch._C._autograd._top_saved_tensors_default_hooks",
+    _KEPT_OUT.format("hooks for tensors that autograd saves"),
+    _LET_IN,
+)
+FUNCTION_MODES: Final = Internal(
+    "torch.overrides._pop_mode_temporarily", _KEPT_OUT.format("modes that see calls of torch"), _LET_IN
+)
+FUNCTION_MODE: Final = Internal(
+    "torch.overrides._get_current_function_mode", _KEPT_OUT.format("modes that see calls of torch"), _LET_IN
+)
+DISPATCH_MODES: Final = Internal(
+    "torch.utils._python_dispatch._disable_current_modes", _KEPT_OUT.format("modes that see calls of kernels"), _LET_IN
+)
+DISPATCH_MODE_NOW: Final = Internal(
+    "torch.utils._python_dispatch._get_current_dispatch_mode",
+    _KEPT_OUT.format("modes that see calls of kernels"),
+    _LET_IN,
+)
 INTERNALS: Final = (
+    HOOKS_OF_MODULES,
+    HOOKS_OF_OPTIMIZERS,
+    HOOKS_OF_TENSORS,
+    FUNCTION_MODES,
+    FUNCTION_MODE,
+    DISPATCH_MODES,
+    DISPATCH_MODE_NOW,
     DISPATCH_MODE,
     SCHEMA,
     BELOW_AUTOGRAD,

@@ -76,6 +76,7 @@ def test_what_cannot_be_text_is_refused_in_one_message(folder: Path) -> None:
         ["train", "config.yaml", "--name", CAFE],
         ["train", "config.yaml", "--set", f"dataset.path={CAFE}.csv"],
         ["train", "config.yaml", "--set", f"{CAFE}=3"],
+        ["train", "config.yaml", "--tag", CAFE],
     ]
     for done in ran(folder, commands, HOME=str(folder)):
         assert (done.arguments, done.code, b"Traceback" in done.err) == (done.arguments, 2, False)

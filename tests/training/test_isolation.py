@@ -19,6 +19,9 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 
 import lossrun
 from lossrun.config import from_mapping
@@ -128,6 +131,46 @@ def generators() -> Iterator[None]:
     yield
 
 
+def scaled(result: Any, *_: Any) -> Any:
+    return result * 1.5 if isinstance(result, torch.Tensor) and result.is_floating_point() else result
+
+
+@contextmanager
+def hooks() -> Iterator[None]:
+    """Hooks for everything, each of which would change the numbers of a run, or fail."""
+    modules = nn.modules.module
+    handles = [
+        modules.register_module_forward_hook(lambda module, given, result: scaled(result)),
+        modules.register_module_forward_pre_hook(lambda module, given: tuple(map(scaled, given))),
+        modules.register_module_full_backward_hook(lambda module, into, out: tuple(map(scaled, into))),
+        modules.register_module_parameter_registration_hook(lambda module, name, weight: nn.Parameter(weight * 1.5)),
+        register_optimizer_step_post_hook(lambda *given: 1 / 0),
+    ]
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(scaled, scaled):
+            yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class Calls(TorchFunctionMode):
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return scaled(function(*args, **(kwargs or {})))
+
+
+class Kernels(TorchDispatchMode):
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return scaled(function(*args, **(kwargs or {})))
+
+
+@contextmanager
+def modes() -> Iterator[None]:
+    with Calls(), Kernels():
+        yield
+
+
+REGISTER = (nn.modules.module.register_module_forward_hook, register_optimizer_step_post_hook)
 B = torch.backends
 World = Callable[[], AbstractContextManager[Any]]
 
@@ -180,6 +223,8 @@ ODD: dict[str, World] = {
         lambda: np.errstate(all="raise"),
         lambda: put_back(lambda on: gc.enable() if on else gc.disable(), False, True),
     ),
+    "hooks": hooks,
+    "modes": modes,
     "nothing": nullcontext,
 }
 
@@ -207,6 +252,14 @@ def state() -> dict[str, Any]:
         "cudnn": (B.cudnn.deterministic, B.mha.get_fastpath_enabled(), B.cuda.flash_sdp_enabled()),
         "future": torch.__future__.get_swap_module_params_on_conversion(),
         "overwrite": torch.__future__.get_overwrite_module_params_on_conversion(),
+        "hooks": [
+            (name, list(registry.items()))
+            for module in (sys.modules[register.__module__] for register in REGISTER)
+            for name, registry in vars(module).items()
+            if name.startswith("_global_") and isinstance(registry, dict)
+        ],
+        "function modes": list(map(id, _get_current_function_mode_stack())),
+        "kernel modes": list(map(id, _get_current_dispatch_mode_stack())),
         "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
         "numpy errors": np.geterr(),
         "filters": list(warnings.filters),

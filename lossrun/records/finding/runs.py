@@ -205,7 +205,7 @@ def has_tags(path: Path, tags: Sequence[str]) -> bool:
 
 def _is_written_in(run: RunDirectory, tag: str) -> bool:
     """Return whether the text of `tag` is in the run's files at all, which is much faster to check."""
-    plain = tag.encode()
+    plain = tag.encode(errors="surrogatepass")  # a tag from the command line may be no text
     if not re.fullmatch(rb"[\w.-]+", plain):
         return True  # may be written with escapes
     return any(plain in content_if_there(path) for path in (run.config_path, run.ledger_path))

@@ -22,6 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lossrun.training.process.hooks_and_modes import keep_out
+
 Parameters = ParamSpec("Parameters")
 Event = TypeVar("Event")
 
@@ -186,6 +188,8 @@ def _settings() -> list[_Setting]:
         _attribute(cudnn, "deterministic", True),
         _attribute(cuda.matmul, "allow_fp16_reduced_precision_reduction", True),
         _attribute(cuda.matmul, "allow_bf16_reduced_precision_reduction", True),
+        _attribute(cuda.matmul, "allow_fp16_accumulation", False),
+        _attribute(backends.opt_einsum, "enabled", backends.opt_einsum.is_available()),
     ]
     for device, dtype in (("cpu", torch.bfloat16), ("cuda", torch.float16)):
         found += [
@@ -197,6 +201,7 @@ def _settings() -> list[_Setting]:
 
 def _fresh_settings(undo: ExitStack) -> None:
     """Set everything as in a fresh process; `undo` restores what was different."""
+    keep_out(undo)
     if torch.is_inference_mode_enabled():
         undo.enter_context(torch.inference_mode(False))
     for setting in _SETTINGS:

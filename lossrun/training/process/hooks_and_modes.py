@@ -1,0 +1,56 @@
+"""The caller's hooks and modes, which torch applies to every module, optimizer and call, are kept out of runs.
+
+A debugger's forward hook for all modules, say, or a mode that counts operations, would change the numbers of a run or
+see its inside. Hooks that belong to one module or tensor stay with it.
+"""
+
+import sys
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+
+from lossrun.torch_internals import (
+    DISPATCH_MODE_NOW,
+    DISPATCH_MODES,
+    FUNCTION_MODE,
+    FUNCTION_MODES,
+    HOOKS_OF_MODULES,
+    HOOKS_OF_OPTIMIZERS,
+    HOOKS_OF_TENSORS,
+    Internal,
+    find,
+)
+
+
+def keep_out(undo: ExitStack) -> None:
+    """Let no hook and no mode of the caller act; `undo` puts them back."""
+    for internal in (HOOKS_OF_MODULES, HOOKS_OF_OPTIMIZERS):
+        if find(internal) is not None:
+            _empty_registries(internal, undo)
+    if (saved := find(HOOKS_OF_TENSORS)) and saved(False) is not None:
+        undo.enter_context(torch.autograd.graph.saved_tensors_hooks(_same, _same))
+    if (current := find(FUNCTION_MODE)) and (pop := find(FUNCTION_MODES)):
+        while current() is not None:
+            undo.enter_context(pop())
+    if (current := find(DISPATCH_MODE_NOW)) and (disable := find(DISPATCH_MODES)) and current() is not None:
+        undo.enter_context(disable())
+
+
+def _empty_registries(internal: Internal, undo: ExitStack) -> None:
+    """Empty all registries of hooks in the module of torch that has this one."""
+    module = sys.modules[internal.name.rpartition(".")[0]]
+    for name, registry in vars(module).items():
+        if name.startswith("_global_") and isinstance(registry, dict) and registry:
+            undo.callback(_fill, registry, dict(registry))
+            registry.clear()
+
+
+def _fill(registry: dict[Any, Any], hooks: dict[Any, Any]) -> None:
+    """Put the hooks back, and forget others that were registered meanwhile."""
+    registry.clear()
+    registry.update(hooks)
+
+
+def _same(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor
