@@ -16,6 +16,7 @@ from lossrun.data.samples.splits import Resample
 from lossrun.errors import ConfigError, DataError, UsageError, memory_told
 from lossrun.lint.check import LintWarning, check, check_splits
 from lossrun.lint.size import too_large
+from lossrun.plugins.calling import current_folder_kept
 
 # A data error begins with a key of the config if that key is wrong: dataset.inputs[1][0].
 _KEY: Final = re.compile(r"(?:dataset(?:\.\w+|\[\d+\])*|splits|folds)(?=: )")
@@ -52,6 +53,7 @@ class Experiment:
         return next(iter(self.data.values())).notes if self.data else ()
 
 
+@current_folder_kept()
 def load_experiment(
     reading: SourcedConfig, data_dir: Path, *, trains: bool = True, loaded: Experiment | None = None
 ) -> Experiment:

@@ -1,8 +1,9 @@
 """Call a user's code, and report what it raises as an error of that code, with the line in the user's file."""
 
+import os
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,24 @@ def own_code_told(doing: str) -> Iterator[None]:
         if failure := failure_of_own_code(error):
             raise UsageError(f"{failure}, called {doing}; fix it there") from error
         raise
+
+
+@contextmanager
+def current_folder_kept() -> Iterator[None]:
+    """Return to the current folder afterwards: a user's code may go elsewhere, and relative paths would move with it.
+
+    Otherwise a run would be made in a folder that nobody looks into.
+    """
+    try:
+        before = Path.cwd()
+    except OSError:  # it was removed
+        yield
+        return
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.chdir(before)
 
 
 def failure_of_own_code(error: BaseException) -> str:

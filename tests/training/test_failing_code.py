@@ -19,8 +19,9 @@ import sys
 
 import torch
 
+import lossrun
+
 FAILING = ""
-CALLS = 0
 
 
 class UnspeakableError(Exception):
@@ -33,9 +34,8 @@ def deeper():
 
 
 def fail(where):
-    global CALLS
-    CALLS += 1
-    if not FAILING.startswith(where) or CALLS < 40:
+    sys.calls += 1
+    if not FAILING.startswith(where) or sys.calls < 40:
         return
     kind = FAILING.partition(" ")[2]
     if kind == "exit":
@@ -53,6 +53,14 @@ def fail(where):
     assert not kind, "never mind"
 
 
+def data():
+    # As people write it: go where the files are.
+    os.chdir("files")
+    with open("values.txt") as file:
+        values = [[float(line), 1.0] for line in file]
+    return lossrun.Dataset(train=(values, [[5 - x] for x, _ in values]), task="regression")
+
+
 def loss(outputs, targets):
     fail("loss")
     return (outputs - targets).square().mean(1)
@@ -65,7 +73,7 @@ class Model(torch.nn.Module):
 
     def forward(self, x):
         fail("model")
-        flat = FAILING == "shape" and CALLS > 40 and self.training
+        flat = FAILING == "shape" and sys.calls > 40 and self.training
         return self.last(x)[:, 0] if flat else self.last(x)
 
 
@@ -103,14 +111,17 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The module. Set `FAILING` to let it fail from its 40th call on."""
     (tmp_path / "own_failing.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
+    # What changes in a module itself would be found by the trial before a run.
+    monkeypatch.setattr(sys, "calls", 0, raising=False)
     load_plugin("own_failing:loss", tmp_path)
     yield sys.modules["own_failing"]
     del sys.modules["own_failing"]
 
 
 @pytest.mark.parametrize("failing", FAILURES)
-def test_in_training(own: Any, failing: str) -> None:
-    own.FAILING, own.CALLS = failing, 0
+def test_in_training(own: Any, failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    own.FAILING = failing
+    monkeypatch.setattr(sys, "calls", 0)
     with pytest.raises(
         UsageError, match=rf"^your own code raised {FAILURES[failing]} \(\S+own_failing.py:\d+\)"
     ) as raised:
@@ -123,19 +134,30 @@ def test_in_training(own: Any, failing: str) -> None:
     assert lossrun.resume(path).status == "finished"
 
 
-def test_outputs_of_another_shape_than_in_the_first_batch(own: Any) -> None:
-    own.FAILING, own.CALLS = "shape", 0
+def test_outputs_of_another_shape_than_in_the_first_batch(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    own.FAILING = "shape"
+    monkeypatch.setattr(sys, "calls", 0)
     told = r"^model: own_failing:Model: outputs of shape \(8,\) .*the state of step \d+ is saved"
     with pytest.raises(UsageError, match=told):
         lossrun.train({**CONFIG, "loss": "mse"}, runs_dir="runs")
 
 
-def test_with_a_finished_run(own: Any, tmp_path: Path) -> None:
+def test_with_a_finished_run(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     own.FAILING = ""
     run = lossrun.train({**CONFIG, "epochs": 1}, runs_dir="runs")
-    own.FAILING, own.CALLS = "model exit", 100
+    own.FAILING = "model exit"
+    monkeypatch.setattr(sys, "calls", 100)
     line = r"^your own code raised SystemExit \(\S+own_failing.py:\d+\)"
     with pytest.raises(UsageError, match=f"{line}, called to evaluate the run; fix it there"):
         lossrun.evaluate(run)
     with pytest.raises(UsageError, match=f"{line}, called to predict; fix it there"):
         lossrun.predict(run, np.ones((3, 2), np.float32))
+
+
+def test_code_that_goes_to_another_folder_does_not_take_the_run_with_it(own: Any, tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "values.txt").write_text("\n".join(str(i % 7 / 7) for i in range(60)))
+    run = lossrun.train({**CONFIG, "dataset": "own_failing:data", "epochs": 1}, runs_dir="runs")
+    assert (tmp_path / "runs" / run.name).is_dir()
+    assert Path.cwd() == tmp_path
+    assert lossrun.resume(run, overrides="epochs=2").status == "finished"

@@ -12,6 +12,7 @@ from lossrun.config import Config
 from lossrun.errors import UsageError, memory_told
 from lossrun.experiment import Experiment
 from lossrun.lint.size import how_to_need_less
+from lossrun.plugins.calling import current_folder_kept
 from lossrun.processes.exchange import Processes
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts
@@ -68,6 +69,7 @@ def prepare(experiment: Experiment, resumable: Resumable | None = None, processe
     return prepare_stack([experiment], resumable.environment if resumable else None, resumable, processes)
 
 
+@current_folder_kept()
 @isolated()
 def prepare_stack(
     experiments: Sequence[Experiment],
