@@ -41,7 +41,9 @@ ROWS = (
         0.05,
     ),
     Row("other-files", "a bit flipped or a digit changed in any other file: its readers say so, and ls goes on", 0.005),
-    Row("special-files", "a folder, a pipe, a link in the place of any file: its readers say so, and ls goes on", 0.02),
+    Row(
+        "special-files", "a folder, a pipe, a link in the place of any file: its readers say so, and ls goes on", 0.008
+    ),
     Row("combinations", "every optimizer with every schedule, model and precision, resumed: the same bits", 0.003),
     Row("own-components", "the user's own components with state in hidden places: the same bits, or refused", 0.2),
     Row("races", "two resumes at once, many trains in a second, comparing meanwhile: the records are true", 0.015),
