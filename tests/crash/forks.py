@@ -65,7 +65,9 @@ class Started:
             os.killpg(self.pid, signal.SIGKILL)  # processes that it started
         report = self._files["report"]
         torch = json.loads(report.read_text())["torch"] if report.exists() else None
-        out, err = (self._files[name].read_bytes().decode(errors="replace") for name in ("out", "err"))
+        # Neither is there if it was killed before it could make them.
+        texts = {name: path.read_bytes() if path.exists() else b"" for name, path in self._files.items()}
+        out, err = (texts[name].decode(errors="replace") for name in ("out", "err"))
         for path in self._files.values():
             path.unlink(missing_ok=True)
         return Done(facts["code"], out, err, facts["seconds"], facts["memory"], torch)

@@ -8,8 +8,10 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import NoReturn
+from unittest import mock
 
 from lossrun.records import checkpoints
 from tests.crash import inline_pool
@@ -80,9 +82,10 @@ KINDS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
-    with inline_pool.installed():
-        yield from attacked(folder, share, seed)
+def attack(_: Path, share: float, seed: int) -> Iterator[Outcome]:
+    # Not in the folder that was given: others than its owner may not enter those of pytest.
+    with inline_pool.installed(), TemporaryDirectory() as place:
+        yield from attacked(Path(place), share, seed)
 
 
 def attacked(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
@@ -166,7 +169,7 @@ def limited(command: Sequence[str], folder: Path, *, as_nobody: bool = False) ->
     before = signal.signal(signal.SIGALRM, ended)
     signal.alarm(SECONDS)
     try:
-        with without_root(as_nobody):
+        with mock.patch.dict(os.environ, {"LOSSRUN_DATA_DIR": str(folder)}), without_root(as_nobody):
             return run(command, folder)
     finally:
         signal.alarm(0)
