@@ -118,9 +118,10 @@ def attacked(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
 
 def problem(command: Sequence[str], said: Said, place: Path, tried: Path, undamaged: Said) -> str:
     """Return what is wrong with how a command took it; "" if it said so, or did what it does without that file."""
-    if found := problem_of(said):
+    a_cell_failed = command == ("resume", "swept") and said.code == 1 and "Traceback" not in said.err
+    if not a_cell_failed and (found := problem_of(said)):
         return found
-    if said.code not in (0, 4, undamaged.code):
+    if said.code not in (0, 4, undamaged.code) and not a_cell_failed:
         return f"exit {said.code}: {said.err[-300:]}"
     if changed := [name for name in ("file", "folder/file") if (tried / "outside" / name).read_text() != "ours\n"]:
         return f"it wrote to {changed[0]}, where a link leads"
