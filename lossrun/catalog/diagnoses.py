@@ -31,7 +31,7 @@ class Diagnosis:
     of_the_end: bool = False
 
 
-_SMALLER: Final = "go on from the last good checkpoint with a smaller learning rate"
+_SMALLER: Final = "continue from the last good checkpoint with a smaller learning rate"
 
 DIAGNOSES: Final[dict[str, Diagnosis]] = {
     diagnosis.name: diagnosis

@@ -178,9 +178,7 @@ class Processes:
                 time.sleep(CHECKED_EVERY)
         others = f"one of the {self.count - 1} other processes" if self.count > 2 else "the other process"
         # Only the leader knows where to resume.
-        further = (
-            "" if self.leads else f"; its newest checkpoint is the state to go on from:\n  {command('resume', 'RUN')}"
-        )
+        further = "" if self.leads else f"; to continue from its newest checkpoint:\n  {command('resume', 'RUN')}"
         raise LostProcessError(
             f"{others if self.leads else 'the first process'} of this run ended without a message: it was killed, or "
             f"its machine was lost{further}"

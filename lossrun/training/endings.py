@@ -23,7 +23,7 @@ def stopped(error: type[StoppedError], reason: str, session: Session) -> Stopped
     step, epoch = session.position.step, min(session.position.epoch, session.config.epochs)
     last = "" if session.training else ", the last one, before the end was scored"
     return error(
-        f"{reason} in epoch {epoch} after step {step}{last}; state saved; go on with\n"
+        f"{reason} in epoch {epoch} after step {step}{last}; state saved; continue with\n"
         f"  {run_command('resume', session.members[0].run.path)}"
     )
 
@@ -31,7 +31,7 @@ def stopped(error: type[StoppedError], reason: str, session: Session) -> Stopped
 def interrupted(session: Session) -> StoppedError:
     """Make the error for a second Ctrl-C, which does not wait for the state to be saved."""
     return StoppedError(
-        f"interrupted twice, after step {session.position.step}; {_saved(session)}; go on with\n"
+        f"interrupted twice, after step {session.position.step}; {_saved(session)}; continue with\n"
         f"  {run_command('resume', session.run.path)}"
     )
 
@@ -40,7 +40,7 @@ def out_of_memory(session: Session) -> OutOfMemoryError:
     """Make the error for a lack of memory."""
     return OutOfMemoryError(
         f"not enough memory after step {session.position.step}; {how_to_need_less(session.config, session.facts)} in a "
-        f"new run, or end other programs; {_saved(session)}, to go on where there is more memory:\n"
+        f"new run, or close other programs; {_saved(session)}; to continue where there is more memory:\n"
         f"  {run_command('resume', session.members[0].run.path)}"
     )
 
@@ -48,7 +48,7 @@ def out_of_memory(session: Session) -> OutOfMemoryError:
 def own_code_failed(failure: str, session: Session) -> UsageError:
     """The end by an error in the user's own code. `failure`: what it raised, and where."""
     return UsageError(
-        f"{failure}, after step {session.position.step}; {_saved(session)}; fix the code, and go on with\n"
+        f"{failure}, after step {session.position.step}; {_saved(session)}; fix the code, and continue with\n"
         f"  {run_command('resume', session.members[0].run.path)}"
     )
 
@@ -56,7 +56,7 @@ def own_code_failed(failure: str, session: Session) -> UsageError:
 def lost_process(error: LostProcessError, session: Session) -> LostProcessError:
     """Make the error for the loss of another process that computed a part of each batch."""
     return LostProcessError(
-        f"after step {session.position.step}, {error}; {_saved(session)}; go on with any number of processes:\n"
+        f"after step {session.position.step}, {error}; {_saved(session)}; continue with any number of processes:\n"
         f"  {run_command('resume', session.run.path)}"
     )
 
@@ -86,7 +86,7 @@ def diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
         + (
             f"To fix it, {first.remedy}."
             if any(not setting.startswith((RATE, SCHEDULE)) for setting in first.cure)
-            else f"To go on from {where} with {what}:\n  {run_command('resume', session.run.path, set_=settings)}"
+            else f"To continue from {where} with {what}:\n  {run_command('resume', session.run.path, set_=settings)}"
         )
     )
 

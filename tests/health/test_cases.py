@@ -240,7 +240,7 @@ def test_the_checkpoint_that_is_said_to_be_kept_is_there(laboratory):
     session, _, diverged = trained(laboratory, {**CRASH, "checkpoint": {"every": "50 epochs"}})
     steps = [checkpoints.metadata(path)["step"] for path in checkpoints.candidates(session.run.checkpoints)]
     where = f"step {max(steps)}, the last good checkpoint," if max(steps) else "the beginning"
-    assert f"To go on from {where} with a constant learning rate" in str(diverged)
+    assert f"To continue from {where} with a constant learning rate" in str(diverged)
     assert "--set schedule=constant" in str(diverged)
 
 

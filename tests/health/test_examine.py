@@ -196,7 +196,7 @@ def test_not_a_number_names_the_step(laboratory, tmp_path):
     session, _, diverged = trained(laboratory, config)
     assert "diverged in epoch 2 at step 12 (seed 0): the loss is no longer a finite number" in str(diverged)
     assert "[non_finite]" in str(diverged)
-    assert "To go on from step 10, the last good checkpoint, with half the learning rate" in str(diverged)
+    assert "To continue from step 10, the last good checkpoint, with half the learning rate" in str(diverged)
     assert f"lossrun resume {session.run.path} --set learning_rate=0.005" in str(diverged)
     event = ledger.read(session.run.ledger_path)[-1]
     assert (event["event"], event["step"], event["diagnosis"]) == ("diverged", 12, "non_finite")

@@ -236,7 +236,7 @@ def test_a_run_goes_on_in_another_number_of_processes(ended: dict[str, Ended], f
         ("error in the leader", 1, "ArithmeticError: out of numbers"),
         ("error in a follower", 1, "RuntimeError: process 1 of 2: Traceback"),
         ("drifts", 2, "the 2 processes have different weights, such as seen"),
-        ("interrupted", 130, "state saved; go on with"),
+        ("interrupted", 130, "state saved; continue with"),
     ],
 )
 def test_all_leave_with_one_message_and_its_code(ended: dict[str, Ended], name: str, code: int, text: str) -> None:
@@ -257,7 +257,7 @@ def test_a_process_that_is_killed(ended: dict[str, Ended], folder: Path, who: st
     assert end.codes[alive] == 4
     assert end.codes[1 - alive] == -signal.SIGKILL
     assert end.errs[alive].count("process of this run ended without a message") == 1
-    assert who == "leader" or "is saved; go on with" in end.errs[alive]
+    assert who == "leader" or "is saved; continue with" in end.errs[alive]
     resumed = ended[f"goes on after the {who}"]
     assert resumed.codes == [0, 0], resumed.errs
     assert_same_numbers(run_of(folder, f"{who} killed"), run_of(folder, "never stopped"))

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.components.schedules import PlateauState
@@ -27,11 +27,9 @@ from lossrun.training.starting import kept_losses
 from lossrun.training.starting.prepare import Prepared
 from lossrun.training.starting.resumable import Resumable
 from lossrun.training.starting.run_facts import environment_of
-from lossrun.training.starting.stacks import cut_out_of_stack
+from lossrun.training.starting.stacks import MORE_MEMORY, cut_out_of_stack
 from lossrun.training.starting.start import copy_own_files, session_of
 from lossrun.training.state import keep_as_best, restore
-
-_ELSEWHERE: Final = "end other programs, or go on where there is more"
 
 
 @contextmanager
@@ -47,7 +45,7 @@ def resume_at(
     if text := cut_out_of_stack(run):
         note(text)
     with ExitStack() as apart:
-        apart.enter_context(memory_told("to go on with the run", _ELSEWHERE))
+        apart.enter_context(memory_told("to resume the run", MORE_MEMORY))
         apart.enter_context(isolated())
         history.restore_line_ends(run.history_path)
         session = session_of(prepared, [run], [resumable.belonging.run_id])

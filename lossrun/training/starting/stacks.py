@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lossrun.errors import CheckpointError, memory_told
 from lossrun.experiment import Experiment
@@ -36,6 +36,8 @@ from lossrun.training.starting.prepare import Prepared
 from lossrun.training.starting.run_facts import environment_of
 from lossrun.training.starting.start import session_of
 from lossrun.training.state import cut_out, restore
+
+MORE_MEMORY: Final = "close other programs, or resume on a machine with more memory"
 
 
 @contextmanager
@@ -124,7 +126,7 @@ def resume_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequen
     with ExitStack() as held_locks:
         for directory in directories:
             held_locks.enter_context(writing(sweep / directory))
-        with memory_told("to go on with the runs", "end other programs, or go on where there is more"), isolated():
+        with memory_told("to resume the runs", MORE_MEMORY), isolated():
             runs = [recorded.load(sweep / directory) for directory in directories]
             session = session_of(
                 prepared,
