@@ -68,7 +68,14 @@ def _one_epoch(session: Session, seen: list[tuple[torch.Tensor, ...]]) -> None:
         {"optimizer": {"name": "adagrad", "lr_decay": 0.1}, "precision": "float64"},
         {"optimizer": "adam", "schedule": "reduce_on_plateau"},
         {"model": {"name": "mlp", "hidden": [8, 6], "batch_norm": True, "dropout": 0.3}, "batch_size": 20},
-        {"model": {"name": "mlp", "hidden": [8], "dropout": 0.5}, "seeds": 2, "optimizer": "rmsprop", "batch_size": 7},
+        # Stacked seeds have no eager counterpart; these are trained one by one, because their rates may differ.
+        {
+            "model": {"name": "mlp", "hidden": [8], "dropout": 0.5},
+            "seeds": 2,
+            "optimizer": "adamax",
+            "schedule": "reduce_on_plateau",
+            "batch_size": 7,
+        },
         {"model": {"name": "mlp", "hidden": [8, 8, 8], "activation": "gelu"}, "batch_size": "full", "epochs": 9},
         {"dataset": SPIRALS, "loss": {"name": "cross_entropy", "label_smoothing": 0.1, "class_weights": "balanced"}},
         {"dataset": SPIRALS, "loss": "mse", "model": {"name": "mlp", "output": "softmax", "activation": "elu"}},
@@ -82,9 +89,6 @@ def _one_epoch(session: Session, seen: list[tuple[torch.Tensor, ...]]) -> None:
 def test_every_step_has_the_bits_of_the_eager_one(laboratory: Laboratory, changes: dict[str, Any]) -> None:
     """None of these matrices is large enough for a kernel of its own, so the very same kernels run."""
     config = {**REGRESSION, **changes}
-    # Stacked seeds have no eager counterpart; seed by seed they do.
-    if "seeds" in config:
-        config["dataset"] = {**config["dataset"], "split_seed": "seed"}
     recorded = steps_of(laboratory, config, "recorded")
     eager = steps_of(laboratory, {**config, "step": "eager"}, "eager")
     assert len(recorded) == len(eager) >= 9

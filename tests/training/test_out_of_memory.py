@@ -122,7 +122,7 @@ def test_errors_of_ours_and_others_pass() -> None:
 @pytest.mark.parametrize(
     ("full", "code", "what"),
     [
-        ("import", 2, "own_full:data: importing own_full ran out of memory"),
+        ("import", 2, "c.yaml:1:13: dataset.name: own_full:data: importing own_full ran out of memory"),
         ("data", 3, "dataset own_full:data ran out of memory"),
         ("build", 2, "model: own_full:Model ran out of memory when it was built"),
         ("optimizer", 2, "optimizer: own_full:Descent ran out of memory when it was built"),
@@ -145,7 +145,7 @@ def test_before_a_run_begins(
     found, err = command(name, "c.yaml", full=full)
     assert found == code, err
     assert f"error: {what} (" in err
-    assert re.search(r"\(\S+own_full\.py:\d+\); (make|use) .* (smaller|fewer columns)\n$", err)
+    assert re.search(r"\(\S+own_full\.py:\d+\); (make|use) .* (smaller|fewer columns)\n(    .*\n)*$", err)
     assert "Traceback" not in err
     assert "alloc" not in err.lower()
     assert not list((tmp_path / "runs").glob("*"))
