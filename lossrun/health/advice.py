@@ -63,7 +63,8 @@ def advise(
     if any(not setting.startswith(RATE) for cure in known.lint.values() for setting in cure):
         settings = dict.fromkeys(setting for cure in known.lint.values() for setting in cure)
         reason = f"the linter said why before the run began: {', '.join(known.lint)}"
-        return long_enough(Advice(reason, _last_of_each_key([*settings, *_far_targets(known)])), known)
+        cure = _last_of_each_key([*settings, *_far_targets(known)])
+        return long_enough(Advice(reason, cure), known, diverged=diverged)
     if found := _by_schedule(known, row, diverged=diverged):
         return found
     found = _of_layers(name, known, layers) if layers and name not in ("exploded", "non_finite") else None

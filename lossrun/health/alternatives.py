@@ -88,10 +88,13 @@ def smaller_rate(known: Circumstances, why: str = "") -> Advice | None:
     return Advice(f"{reason}; {best:g} trained when it was tried", (f"{RATE}{best:g}",))
 
 
-def long_enough(advice: Advice, known: Circumstances) -> Advice:
-    """Add to a cure what it needs to get away from a constant: another rate, a larger model, or more epochs."""
+def long_enough(advice: Advice, known: Circumstances, *, diverged: bool = False) -> Advice:
+    """Add to a cure what it needs to get away from a constant: another rate, a larger model, or more epochs.
+
+    `diverged`: whether the run had; then a cure that trains is enough.
+    """
     cure = advice.cure
-    if not (share := known.try_out([cure]).get(cure)) or share < LEARNED:
+    if not (share := known.try_out([cure]).get(cure)) or share < LEARNED or (diverged and isfinite(share)):
         return advice
     given = [setting for setting in cure if setting.startswith(RATE)]
     rate = float(given[0].removeprefix(RATE)) if given else known.config.learning_rate

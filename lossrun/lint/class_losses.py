@@ -57,7 +57,9 @@ def exclusive_labels(case: Case) -> Iterator[Violation]:
 def softmax_of_questions(case: Case) -> Iterator[Violation]:
     """Find a loss that takes each class as a question of its own, on outputs that a softmax makes compete."""
     declared, facts = case.loss, case.facts
-    if declared and facts.task == "multiclass" and declared.sigmoid and case.output in ("softmax", "log_softmax"):
+    # Where the loss takes logits, the softmax is one activation too many, which double_activation reports.
+    takes_them = case.config.loss.parameters.get("inputs") == "probabilities"
+    if declared and facts.task == "multiclass" and declared.sigmoid and takes_them and case.output == "softmax":
         yield Violation(
             ("loss",),
             f"{declared.name} takes each of {facts.target_size} outputs as a yes or no of its own, but a softmax makes "

@@ -20,6 +20,7 @@ SOFTMAX = ("cross_entropy", "focal", "kl_divergence", "generalized_cross_entropy
 MARGINS = ("multi_margin", "categorical_hinge")
 TWICE, MISSING, SHAPE, MARGIN = "double_activation", "missing_activation", "output_shape", "margin_on_probabilities"
 NEEDLESS = "needless_log_softmax"
+QUESTIONS = "softmax_of_questions"
 
 # Task, losses, `inputs` as told, and the rules that speak for each of OUTPUTS.
 TABLE: list[tuple[Task, tuple[str, ...], str, tuple[set[str], set[str], set[str], set[str]]]] = [
@@ -29,10 +30,10 @@ TABLE: list[tuple[Task, tuple[str, ...], str, tuple[set[str], set[str], set[str]
     ("multiclass", SOFTMAX, "log_probabilities", ({MISSING}, {MISSING, SHAPE}, {MISSING}, set())),
     ("multiclass", MARGINS, "", (set(), {MARGIN}, {MARGIN}, {MARGIN})),
     ("multiclass", ("mse", "mae"), "", (set(), set(), set(), {MISSING})),
-    # One yes or no for each class: a softmax is an unusual way to get probabilities, but they are probabilities.
-    ("multiclass", ("binary_cross_entropy",), "auto", (set(), set(), set(), set())),
+    # One yes or no for each class: the probabilities of a softmax are of another question.
+    ("multiclass", ("binary_cross_entropy",), "auto", (set(), set(), {QUESTIONS}, set())),
     ("multiclass", ("binary_cross_entropy",), "logits", (set(), {TWICE}, {TWICE}, {TWICE})),
-    ("multiclass", ("binary_cross_entropy",), "probabilities", ({MISSING}, set(), set(), {MISSING})),
+    ("multiclass", ("binary_cross_entropy",), "probabilities", ({MISSING}, set(), {QUESTIONS}, {MISSING})),
     ("binary", ("binary_cross_entropy", "binary_focal"), "auto", (set(), set(), {SHAPE}, {SHAPE})),
     ("binary", ("binary_cross_entropy", "binary_focal"), "logits", (set(), {TWICE}, {TWICE, SHAPE}, {TWICE, SHAPE})),
     (
