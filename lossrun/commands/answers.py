@@ -1,11 +1,14 @@
 """Commands that answer a wrong value of an option with what they expect, and with the nearest choice."""
 
+import sys
 from collections.abc import Callable
 from enum import Enum
 from inspect import signature
 from typing import Any, Final
 
 from lossrun.commands.words import Command, kind_of
+from lossrun.errors import UsageError
+from lossrun.processes.taking_part import is_silent
 
 _NUMBERS: Final[dict[Any, tuple[Callable[[str], float], str]]] = {
     int: (int, "a whole number"),
@@ -19,7 +22,13 @@ class AnsweringCommand(Command):
         declared = {name: one.annotation for name, one in signature(self.callback or self.main).parameters.items()}
         for param in self.get_params(ctx):
             param.process_value = _answering(param.process_value, declared.get(param.name or ""))  # type: ignore[method-assign,assignment]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as problem:
+            # typer does not export the class of this error.
+            if getattr(problem, "exit_code", None) == UsageError.exit_code and is_silent():
+                sys.exit(UsageError.exit_code)
+            raise
 
 
 def _answering(usual: Callable[[Any, Any], Any], annotation: Any) -> Callable[[Any, Any], Any]:

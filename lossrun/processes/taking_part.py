@@ -48,6 +48,11 @@ def taking_part() -> Iterator[None]:
             _current.pop()
 
 
+def is_silent() -> bool:
+    """Whether a launcher has started this process as one of several and as another than the first, which prints."""
+    return _several() and os.environ["RANK"] != "0"
+
+
 def require_one_process(what: str, instead: str) -> None:
     """Raises UsageError where a launcher has started several processes for something that they would do several times.
 

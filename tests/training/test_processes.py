@@ -140,6 +140,7 @@ def _launches(folder: Path) -> list[Launch]:
     launch("wrong in one process", {**OWN_RUN, "model": "own:chatty"}, AT_CALL="1", IN_PROCESS="1", DO="raise")
     launch("small batch", {**REGRESSION, "batch_size": 2}, processes=3)
     launch("no room for runs", REGRESSION, runs="/proc/nowhere")
+    launch("no folder for runs", REGRESSION, runs="own.py")
     launch("diverges", {**REGRESSION, "learning_rate": 1e9})
     launch("error in the leader", OWN_RUN, AT_CALL="18", DO="raise")
     launch("error in a follower", OWN_RUN, AT_CALL="23", IN_PROCESS="1", DO="raise")
@@ -232,9 +233,10 @@ def test_a_run_goes_on_in_another_number_of_processes(ended: dict[str, Ended], f
         ("wrong in one process", 2, "process 1 of 2: loss: own:squared"),
         ("small batch", 2, "3 processes cannot share 2 samples"),
         ("no room for runs", 4, "0 B are free there"),
+        ("no folder for runs", 2, "own.py is not"),
         ("diverges", 6, "diverged in epoch 1"),
         ("error in the leader", 2, "your own code raised ArithmeticError: out of numbers"),
-        ("error in a follower", 1, "RuntimeError: process 1 of 2: Traceback"),
+        ("error in a follower", 2, "process 1 of 2: your own code raised ArithmeticError: out of numbers"),
         ("drifts", 2, "the 2 processes have different weights, such as seen"),
         ("interrupted", 130, "state saved; continue with"),
     ],

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from lossrun.errors import UsageError
+from lossrun.plugins.calling import own_code_told
 from lossrun.processes.exchange import Processes
 from lossrun.records.checkpoints import from_bytes, to_bytes
 from lossrun.records.run_directory import RunDirectory
@@ -83,7 +84,8 @@ def follow(session: Session, processes: Processes) -> None:
                 _refuse_drift(session, processes)
                 session.begin_epoch()
             else:
-                session.step(int(first), int(second), values)
+                with own_code_told("in a step"):
+                    session.step(int(first), int(second), values)
 
 
 def _refuse_drift(session: Session, processes: Processes) -> None:
