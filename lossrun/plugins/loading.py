@@ -255,6 +255,9 @@ def _top(module_name: str) -> str:
     return module_name.partition(".")[0]
 
 
-def _origin(spec: ModuleSpec | None) -> str | list[str] | None:
-    """Return the file of a module, or the folders of a package without `__init__.py`."""
-    return (spec.origin or list(spec.submodule_search_locations or ())) if spec else None
+def _origin(spec: ModuleSpec | None) -> str | None:
+    """Return the file of a module, or the folder of a package without `__init__.py`.
+
+    Such a package may have several folders; what is in the first one hides what the others have.
+    """
+    return (spec.origin or next(iter(spec.submodule_search_locations or ()), None)) if spec else None

@@ -36,6 +36,18 @@ def test_two_folders_may_use_one_name(tmp_path: Path) -> None:
     assert [load_plugin("plugin_namesake:value", tmp_path / folder) for folder in "aba"] == ["a", "b", "a"]
 
 
+def test_a_package_in_use_that_goes_on_in_another_folder_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package without `__init__.py` consists of all folders of its name on the path; the first one comes first."""
+    for folder in ("first", "second"):
+        write(tmp_path / folder / "plugin_spread" / f"{folder}_half.py", f"value = {folder!r}")
+        monkeypatch.syspath_prepend(tmp_path / folder)
+    import plugin_spread.first_half  # type: ignore[import-not-found]  # noqa: F401
+
+    assert load_plugin("plugin_spread.second_half:value", tmp_path / "second") == "second"
+
+
 def test_an_installed_module_is_not_replaced(tmp_path: Path) -> None:
     for name in ("json", "numpy"):
         before = __import__(name)
