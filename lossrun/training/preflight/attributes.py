@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from lossrun.plugins.loading import loaded_sources
 from lossrun.steps.replica import Replica
+from lossrun.torch_internals import without_compiler
 
 MOST_VALUES: Final = 20_000  # of all that is read; a component with more keeps data, not state
 _MOST_NUMBERS: Final = 2**20  # of an array, evenly spread
@@ -30,7 +31,7 @@ _PLAIN: Final = (bool, int, float, complex, str, bytes, type(None), range, slice
 @cache
 def _of_torch() -> frozenset[str]:
     """Return what torch keeps in every module and optimizer. Weights and persistent buffers are in the checkpoint."""
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))])
+    optimizer = without_compiler(torch.optim.SGD)([nn.Parameter(torch.zeros(1))])
     return frozenset((*vars(nn.Module()), *vars(optimizer))) - {"param_groups", "state"}
 
 
