@@ -172,7 +172,7 @@ def _verdict(parameter: Parameter, value: Any) -> str:
         return "is a boolean"
     if isinstance(value, str) and parameter.pattern:
         return "is not allowed"
-    if isinstance(value, int | float) and parameter.pattern:
+    if isinstance(value, int | float) and parameter.pattern and not _takes_integers(parameter.type):
         return "is a number"
     if isinstance(value, float) and not isfinite(value):
         return "is not a finite number"

@@ -1,9 +1,8 @@
 """Check losses of classes that train, but badly: what they make of outputs and labels."""
 
 from collections.abc import Iterator
+from statistics import correlation
 from typing import Final
-
-import numpy as np
 
 from lossrun.catalog.data_facts import as_number
 from lossrun.catalog.losses import USUAL_LOSSES
@@ -89,11 +88,11 @@ def classes_as_numbers(case: Case) -> Iterator[Violation]:
 def numbers_as_classes(case: Case) -> Iterator[Violation]:
     """Find amounts that are trained as classes: many whole numbers with few samples each."""
     facts = case.facts
-    counts = np.array(facts.class_counts or (), float)
+    counts = facts.class_counts or ()
     if facts.task != "multiclass" or len(counts) < MANY_CLASSES or facts.train >= ENOUGH * len(counts):
         return
     # Of amounts, neighbours are about equally frequent. Names in any order have no neighbours.
-    if counts.min() == counts.max() or np.corrcoef(counts[1:], counts[:-1])[0, 1] < ALIKE:
+    if len(set(counts[1:])) == 1 or len(set(counts[:-1])) == 1 or correlation(counts[1:], counts[:-1]) < ALIKE:
         return
     if any(as_number(name) is None for name in facts.classes):
         return

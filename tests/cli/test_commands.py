@@ -178,7 +178,7 @@ def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
         (("train", "config.yaml", "--set", "compare_on=accuracy"), 2, "compared_metric"),
         (("train", "config.yaml", "--set", "best=val_binary_cross_entropy"), 2, "cannot be used"),
         (("train", "config.yaml", "--set", "learning_rate=1e9", "--set", "optimizer=sgd"), 6, "diverged in epoch"),
-        (("train", "config.yaml", "--runs-dir", "config.yaml"), 4, "config.yaml"),
+        (("train", "config.yaml", "--runs-dir", "config.yaml"), 2, "config.yaml"),
         (("resume", "nothing"), 4, "no run nothing"),
         (("show", "last"), 4, "last"),
         (("compare", "last"), 2, "at least two"),

@@ -186,7 +186,7 @@ def test_archives_that_do_not_say_which_array(laboratory: Laboratory) -> None:
     with pytest.raises(DataError, match=r"new.npz: expected an array inputs; there is a, b"):
         predict(run.path, laboratory.folder / "new.npz")
     (laboratory.folder / "new.npz").write_bytes(b"nonsense")
-    with pytest.raises(DataError, match=r"new.npz: no numpy archive"):
+    with pytest.raises(DataError, match=r"new.npz: not a numpy archive"):
         predict(run.path, laboratory.folder / "new.npz")
 
 
