@@ -9,6 +9,7 @@ import torch
 
 from lossrun.config import Config
 from lossrun.health.advice import Circumstances, Settings
+from lossrun.health.alternatives import RATE
 from lossrun.health.examine import SeedEpoch, is_finite
 from lossrun.health.floors import Floors, floors
 from lossrun.health.output_checks import StackOutputs
@@ -82,14 +83,15 @@ class KnownFloors:
 
     Attributes:
         notes: Sentences about floors that cannot be computed, until `take_notes` takes them.
-        tried: {(learning rate of the run, settings): the loss}, of the settings that have been tried.
+        tried: {(learning rate, weight decay, settings): the loss}, of the settings that have been tried. The members
+            of a stack differ in these two; the rate is None where the settings have one of their own.
     """
 
     config: Config
     spec: OutputSpec
     by_parts: dict[int, Floors | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    tried: dict[tuple[float, Settings], float] = field(default_factory=dict)
+    tried: dict[tuple[float | None, float | None, Settings], float] = field(default_factory=dict)
 
     def of(self, replica: Replica) -> Floors | None:
         """The floors of the seed's training data; None where a user's own loss fails on them."""
@@ -101,11 +103,13 @@ class KnownFloors:
     def trial(
         self, session: Session, member: MemberRun, replica: Replica
     ) -> Callable[[Sequence[Settings]], dict[Settings, float]]:
-        """Return a function that tries settings for a seed. No settings are tried for a second seed."""
+        """Return a function that tries settings for a seed. No settings are tried for a second seed or member."""
 
         def try_out(several: Sequence[Settings]) -> dict[Settings, float]:
-            def key(settings: Settings) -> tuple[float, Settings]:
-                return member.config.learning_rate, settings
+            def key(settings: Settings) -> tuple[float | None, float | None, Settings]:
+                own_rate = any(setting.startswith(RATE) for setting in settings)
+                decay = member.config.optimizer.parameters.get("weight_decay")
+                return None if own_rate else member.config.learning_rate, decay, settings
 
             new = [settings for settings in dict.fromkeys(several) if key(settings) not in self.tried]
             self.tried |= {
