@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from lossrun.data.sources.array_sizes import check_sizes
+from lossrun.array_sizes import check_sizes
 
 
 def archive(shape: tuple[int, ...], numbers: int) -> zipfile.ZipFile:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossrun.data.sources.array_sizes import check_sizes
+from lossrun.array_sizes import check_sizes
 from lossrun.errors import RunError
 from lossrun.files import read_regular
 from lossrun.records.files import digests, durable

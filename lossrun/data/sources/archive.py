@@ -11,13 +11,13 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
+from lossrun.array_sizes import check_sizes
 from lossrun.catalog.declaration import Task
 from lossrun.data.samples.dataset import Part, Scaling, SplitColumn, UnsplitData
 from lossrun.data.samples.sample_weights import as_weights
 from lossrun.data.samples.scaling import lost_notes
 from lossrun.data.samples.targets import encode
 from lossrun.data.sources.array_names import ArrayNames, chosen_arrays, unread_note, weights_as_inputs_note
-from lossrun.data.sources.array_sizes import check_sizes
 from lossrun.data.sources.separate_parts import part_files
 from lossrun.data.tables.columns import check_names
 from lossrun.data.tables.inputs import as_inputs, indexed, significant_bits
