@@ -1,7 +1,9 @@
 """Compute Clopper and Pearson's interval of a probability, in plain Python, because SciPy takes long to import."""
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
+
+from lossrun.analysis.values.inverse import inverse
 
 
 @lru_cache(maxsize=4096)  # a comparison needs many of the same values
@@ -20,13 +22,7 @@ def _lower(successes: int, trials: int, level: float) -> float:
     """Return the probability p for which `successes` or more have a chance of level / 2."""
     if successes == 0:
         return 0.0
-    low, high = 0.0, 1.0
-    while low < (middle := (low + high) / 2) < high:
-        if _at_least(successes, trials, middle) < level / 2:
-            low = middle
-        else:
-            high = middle
-    return high
+    return inverse(partial(_at_least, successes, trials), level / 2, 0.0, 1.0)
 
 
 def _at_least(successes: int, trials: int, p: float) -> float:

@@ -12,6 +12,8 @@ import math
 from functools import lru_cache
 from typing import Final
 
+from lossrun.analysis.values.inverse import inverse
+
 _EPSILON: Final = 2.0**-53
 
 
@@ -22,13 +24,8 @@ def chi_square_quantile(p: float, degrees: int) -> float:
     Args:
         p: Above 0, and at most 1/2.
     """
-    low, high = 0.0, float(degrees)  # the median is below the mean, which is `degrees`
-    while low < (middle := (low + high) / 2) < high:
-        if _distribution(middle, degrees) < p:
-            low = middle
-        else:
-            high = middle
-    return high
+    # The median is below the mean, which is `degrees`.
+    return inverse(lambda x: _distribution(x, degrees), p, 0.0, float(degrees))
 
 
 def _distribution(x: float, degrees: int) -> float:

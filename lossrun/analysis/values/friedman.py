@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from lossrun.analysis.values.chi_square import chi_square_tail
+from lossrun.analysis.values.inverse import inverse
 
 _REACH: Final = 8.5  # standard deviations; the density beyond is below 1e-16
 _PANELS: Final = 400  # of Simpson's rule, which then is exact to 1e-13 for so smooth a function
@@ -80,13 +81,7 @@ def range_quantile(p: float, count: int) -> float:
 
     It is the studentized range with infinitely many degrees of freedom.
     """
-    low, high = 0.0, 2 * _REACH
-    while low < (middle := (low + high) / 2) < high and high - low > 1e-13:
-        if _range_distribution(middle, count) < p:
-            low = middle
-        else:
-            high = middle
-    return high
+    return inverse(lambda q: _range_distribution(q, count), p, 0.0, 2 * _REACH)
 
 
 def _range_distribution(q: float, count: int) -> float:
