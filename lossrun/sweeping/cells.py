@@ -11,7 +11,7 @@ from lossrun.config.overrides import Change, apply
 from lossrun.config.source import ConfigSource, Path
 from lossrun.config.validate import validate
 from lossrun.errors import ConfigError
-from lossrun.sweeping.space import Space, Value
+from lossrun.sweeping.search_space.space import Space, Value
 
 MOST_SEEDS: Final = 2**63  # there are no others in files
 Combination: TypeAlias = Mapping[str, tuple[Value, Path]]

@@ -10,7 +10,7 @@ from lossrun.config.read import from_mapping
 from lossrun.errors import ConfigError
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.plan import tuning_line
-from lossrun.sweeping.ranges import beyond
+from lossrun.sweeping.search_space.ranges import beyond
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from lossrun.lint.watching import columns, why_not_watched
 from lossrun.records import names
 from lossrun.records.provenance.whereabouts import starting_points
 from lossrun.records.sweep_directory import Phase, PlannedCell
-from lossrun.sweeping.block import read_space
 from lossrun.sweeping.cells import Cell, cells_of, pairs_of, tuning_seeds, with_seeds
-from lossrun.sweeping.space import Space
+from lossrun.sweeping.search_space.block import read_space
+from lossrun.sweeping.search_space.space import Space
 from lossrun.sweeping.stacks import with_stacks
 
 MOST_ROUNDS: Final = 3  # of halving

@@ -14,7 +14,7 @@ from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.extending import config_with_value
 from lossrun.sweeping.plan import tuning_line
-from lossrun.sweeping.ranges import Span, unseen
+from lossrun.sweeping.search_space.ranges import Span, unseen
 
 AT_A_TIME: Final = 5  # values that are trained side by side afterwards
 _ASKED: Final = 10  # times that the sampler is asked for one value, where it proposes integers that are known already

@@ -5,8 +5,8 @@ import pytest
 
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
-from lossrun.sweeping.block import read_space
 from lossrun.sweeping.cells import cells_of, pairs_of, tuning_seeds
+from lossrun.sweeping.search_space.block import read_space
 
 
 def test_each_cell_is_the_base_config_with_its_changes(with_block: Callable[..., SourcedConfig]) -> None:

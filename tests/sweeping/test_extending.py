@@ -10,9 +10,9 @@ from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
 from lossrun.records import ledger
 from lossrun.records.sweep_directory import read_plan
-from lossrun.sweeping.block import read_space
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.extending import Extension, further_cells
+from lossrun.sweeping.search_space.block import read_space
 from tests.sweeping.test_course import made
 from tests.written_sweeps import written_sweep
 

@@ -12,10 +12,10 @@ from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
 from lossrun.records import ledger
 from lossrun.records.sweep_directory import PlannedCell, read_plan
-from lossrun.sweeping.block import read_space
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.sampling import AT_A_TIME, Sampling, sampled_cells
-from lossrun.sweeping.space import FIRST_DRAWS
+from lossrun.sweeping.search_space.block import read_space
+from lossrun.sweeping.search_space.space import FIRST_DRAWS
 from tests.sweeping.conftest import killed
 from tests.sweeping.test_course import losses, made
 
@@ -97,6 +97,6 @@ def test_a_sampler_that_cannot_draw_is_refused(
 def test_without_optuna_the_package_is_named(
     with_block: Callable[..., SourcedConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lossrun.sweeping.block.find_spec", lambda name: None)
+    monkeypatch.setattr("lossrun.sweeping.search_space.block.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"lossrun\[optuna\]"):
         read_space(with_block({"learning_rate": SPAN, "samples": 20, "sampler": "tpe"}), [])

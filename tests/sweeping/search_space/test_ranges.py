@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from lossrun.sweeping.ranges import Span, beyond, draws, spaced
+from lossrun.sweeping.search_space.ranges import Span, beyond, draws, spaced
 
 RANGES = [
     (1e-4, 1.0, True),

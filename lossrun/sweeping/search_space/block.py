@@ -14,9 +14,9 @@ from lossrun.config.keys import SWEEP_OPTIONS
 from lossrun.config.source import Path
 from lossrun.errors import ConfigError
 from lossrun.shell import command
-from lossrun.sweeping.over_option import over_options
-from lossrun.sweeping.ranges import Span, log_ratio, spaced
-from lossrun.sweeping.space import Alternatives, Space, Tuning, Value
+from lossrun.sweeping.search_space.over_option import over_options
+from lossrun.sweeping.search_space.ranges import Span, log_ratio, spaced
+from lossrun.sweeping.search_space.space import Alternatives, Space, Tuning, Value
 
 MOST_CELLS: Final = 10_000
 MOST_POINTS: Final = 1_000

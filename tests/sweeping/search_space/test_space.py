@@ -5,8 +5,8 @@ import pytest
 
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
-from lossrun.sweeping.block import MOST_CELLS, read_space
-from lossrun.sweeping.over_option import over_option
+from lossrun.sweeping.search_space.block import MOST_CELLS, read_space
+from lossrun.sweeping.search_space.over_option import over_option
 
 RATES = {"log_range": [1e-4, 1], "points": 5}
 

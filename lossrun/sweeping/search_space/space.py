@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any, Final, TypeAlias
 
 from lossrun.config.source import Path
-from lossrun.sweeping.ranges import Span, draws
+from lossrun.sweeping.search_space.ranges import Span, draws
 
 FIRST_DRAWS: Final = 10  # random draws before a sampler proposes any, Optuna's own default
 

@@ -1,0 +1,1 @@
+"""What a sweep is to try: its block and `--over`, read into alternatives and ranges."""
