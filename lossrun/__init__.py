@@ -15,6 +15,8 @@ from lossrun.version import __version__
 
 if TYPE_CHECKING:
     from lossrun.api import (
+        Comparison,
+        DatasetComparison,
         Run,
         Sweep,
         compare,
@@ -53,9 +55,11 @@ if TYPE_CHECKING:
 __all__ = [
     "AbsentDataError",
     "CheckpointError",
+    "Comparison",
     "ConfigError",
     "DataError",
     "Dataset",
+    "DatasetComparison",
     "DivergedError",
     "HungUpError",
     "LockedError",
@@ -85,50 +89,15 @@ __all__ = [
     "verify",
 ]
 
-_NAMES = {
-    "lossrun.api": (
-        "Run",
-        "Sweep",
-        "compare",
-        "evaluate",
-        "export",
-        "find_lr",
-        "load",
-        "load_sweep",
-        "predict",
-        "resume",
-        "sweep",
-        "train",
-        "verify",
-    ),
-    "lossrun.components.losses.public": ("loss",),
-    "lossrun.data": ("Dataset",),
-    "lossrun.errors": (
-        "AbsentDataError",
-        "CheckpointError",
-        "ConfigError",
-        "DataError",
-        "DivergedError",
-        "HungUpError",
-        "LockedError",
-        "LossrunError",
-        "LostProcessError",
-        "OtherBetterError",
-        "OutOfMemoryError",
-        "RunError",
-        "StoppedError",
-        "TerminatedError",
-        "UndecidedError",
-        "UsageError",
-    ),
-}
-_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+# Where the names are that are neither errors nor in `lossrun.api`.
+_HOMES = {"Dataset": "lossrun.data", "loss": "lossrun.components.losses.public"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'lossrun' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    home = "lossrun.errors" if name.endswith("Error") else _HOMES.get(name, "lossrun.api")
+    return getattr(import_module(home), name)
 
 
 def __dir__() -> list[str]:

@@ -5,7 +5,7 @@ Nothing is printed: errors are raised, and the command line's warnings and notes
 
 from lossrun.api.given import ConfigLike, Overrides, RunLike
 from lossrun.api.models import evaluate, export, predict, verify
-from lossrun.api.results import Comparison, Run, RunHistory, Sweep
+from lossrun.api.results import Comparison, DatasetComparison, Run, RunHistory, Sweep
 from lossrun.api.runs import compare, load
 from lossrun.api.sweeping import find_lr, load_sweep, sweep
 from lossrun.api.training import resume, train
@@ -13,6 +13,7 @@ from lossrun.api.training import resume, train
 __all__ = [
     "Comparison",
     "ConfigLike",
+    "DatasetComparison",
     "Overrides",
     "Run",
     "RunHistory",

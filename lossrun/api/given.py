@@ -46,7 +46,12 @@ def path_of(run: RunLike, runs_dir: str | PathLike[str]) -> Path:
 
 
 def data_folder(given: str | PathLike[str] | None) -> Path:
-    return expanded(given) if given is not None else default_data_dir()
+    return optional(given) or default_data_dir()
+
+
+def optional(given: str | PathLike[str] | None) -> Path | None:
+    """Return the folder of the datasets; None for the one that a run last used."""
+    return None if given is None else expanded(given)
 
 
 def expanded(given: str | PathLike[str]) -> Path:

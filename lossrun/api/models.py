@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossrun.api.given import RunLike, expanded, path_of
+from lossrun.api.given import RunLike, optional, path_of
 
 if TYPE_CHECKING:
     from lossrun.inference.predicting import Predictions
@@ -26,7 +26,7 @@ def evaluate(
     """Score a run again. Nothing is written.
 
     Args:
-        split: "train", "validation", or "test"; by default test, if there is one.
+        split: "train", "validation", or "test"; by default test, or validation if there is no test data.
         checkpoint: "best", "last", or a step.
         per_sample: Whether to return `rows` too, one for each sample and seed.
         data_dir: The folder of the datasets; by default the one that the run last used.
@@ -35,13 +35,14 @@ def evaluate(
         The scores: `seeds` has the loss and every metric by name for each seed.
 
     Raises:
-        DataError: If the data are no longer the same.
+        UsageError: If the run has no such part or checkpoint.
+        RunError: If there is no such run, or its files are damaged.
+        DataError: If the data are missing or no longer the same.
     """
     from lossrun.inference.scoring import score
 
-    where = expanded(data_dir) if data_dir is not None else None
     path = path_of(run, runs_dir)
-    return score(path, split=split, checkpoint=str(checkpoint), data_dir=where, per_sample=per_sample)
+    return score(path, split=split, checkpoint=str(checkpoint), data_dir=optional(data_dir), per_sample=per_sample)
 
 
 def predict(
@@ -66,14 +67,14 @@ def predict(
         The predictions: `arrays` and `columns`, in original units, with classes by name.
 
     Raises:
-        DataError: For samples that do not fit the training data.
+        RunError: If there is no such run, or its files are damaged.
+        DataError: If the samples do not fit the training data.
     """
     from lossrun.inference.predicting import predict as predicted
 
-    where = expanded(data_dir) if data_dir is not None else None
     given = Path(inputs) if isinstance(inputs, str | PathLike) else inputs
     path = path_of(run, runs_dir)
-    return predicted(path, given, checkpoint=str(checkpoint), seed=seed, data_dir=where, header=header)
+    return predicted(path, given, checkpoint=str(checkpoint), seed=seed, data_dir=optional(data_dir), header=header)
 
 
 def export(
@@ -98,9 +99,8 @@ def export(
     """
     from lossrun.inference.exporting import export as exported
 
-    where = expanded(data_dir) if data_dir is not None else None
     path = path_of(run, runs_dir)
-    written = exported(path, Path(folder), formats, checkpoint=str(checkpoint), seed=seed, data_dir=where)
+    written = exported(path, Path(folder), formats, checkpoint=str(checkpoint), seed=seed, data_dir=optional(data_dir))
     for text in written.notes:
         warnings.warn(text, stacklevel=2)
     return list(written.files)
@@ -128,4 +128,4 @@ def verify(
     """
     from lossrun.inference.verifying import verified
 
-    return verified(path_of(run, runs_dir), whole=whole, data_dir=expanded(data_dir) if data_dir is not None else None)
+    return verified(path_of(run, runs_dir), whole=whole, data_dir=optional(data_dir))

@@ -1,10 +1,11 @@
 """What the functions return: runs, comparisons and sweeps with methods for a notebook."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lossrun.analysis.comparison.across_datasets import AcrossDatasets
 from lossrun.analysis.comparison.compare import ComparedRuns
@@ -17,6 +18,8 @@ from lossrun.records.sweep_directory import SweepDirectory
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ class RunHistory(History):
         frame = _pandas().DataFrame
         columns = {name: self.rows.column(name) for name in self.rows.names}
         return frame({name: [math.nan if v is None else v for v in column] for name, column in columns.items()})
+
+
+def with_methods(kind: Callable[..., Result], found: Any, **more: Any) -> Result:
+    """Return what was found as the class that adds methods to its own."""
+    return kind(**{field.name: getattr(found, field.name) for field in fields(found)} | more)
 
 
 def _pandas() -> Any:
@@ -88,12 +96,9 @@ class Comparison(ComparedRuns):
 
     def __str__(self) -> str:
         from lossrun.report.comparison.compare import print_comparison
-        from lossrun.report.layout.console import in_memory
+        from lossrun.report.layout.console import printed
 
-        console = in_memory()
-        print_comparison(self, console, curves=False)
-        text: str = console.file.getvalue()  # type: ignore[attr-defined]
-        return text.rstrip()
+        return printed(lambda console: print_comparison(self, console, curves=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +107,9 @@ class DatasetComparison(AcrossDatasets):
 
     def __str__(self) -> str:
         from lossrun.report.comparison.across_datasets import print_across_datasets
-        from lossrun.report.layout.console import in_memory
+        from lossrun.report.layout.console import printed
 
-        console = in_memory()
-        print_across_datasets(self, console)
-        text: str = console.file.getvalue()  # type: ignore[attr-defined]
-        return text.rstrip()
+        return printed(lambda console: print_across_datasets(self, console))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +136,7 @@ class Sweep(SweepResult):
         return _pandas().DataFrame(self.records())
 
     def __str__(self) -> str:
-        from lossrun.report.layout.console import in_memory
+        from lossrun.report.layout.console import printed
         from lossrun.report.sweep import print_sweep
 
-        console = in_memory()
-        print_sweep(console, self)
-        text: str = console.file.getvalue()  # type: ignore[attr-defined]
-        return text.rstrip()
+        return printed(lambda console: print_sweep(console, self))

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from typing import overload
@@ -12,7 +11,7 @@ from lossrun.analysis.comparison.across_datasets import By, compare_across_datas
 from lossrun.analysis.comparison.moments import Moment
 from lossrun.analysis.comparison.verdicts import Over
 from lossrun.api.given import RunLike, expanded, path_of
-from lossrun.api.results import Comparison, DatasetComparison, Run, RunHistory
+from lossrun.api.results import Comparison, DatasetComparison, Run, RunHistory, with_methods
 from lossrun.errors import RunError
 from lossrun.records import recorded
 from lossrun.records.finding.runs import find_all, is_pattern
@@ -32,8 +31,7 @@ def load(run: RunLike, *, runs_dir: str | PathLike[str] = "runs") -> Run:
     found = run if isinstance(run, RecordedRun) else recorded.load(path_of(run, runs_dir))
     if isinstance(found, Run):
         return found
-    values = {field.name: getattr(found, field.name) for field in fields(found)}
-    return Run(**values | {"history": RunHistory(found.history.rows, found.history.torn)})
+    return with_methods(Run, found, history=with_methods(RunHistory, found.history))
 
 
 @overload
@@ -100,9 +98,9 @@ def compare(
         warnings.warn(f"left out: {problem}", stacklevel=2)
     if by is not None:
         across = compare_across_datasets(loaded, metric, at=at, label=labels)
-        return DatasetComparison(**{field.name: getattr(across, field.name) for field in fields(across)})
+        return with_methods(DatasetComparison, across)
     found = comparing.compare(loaded, metric, at=at, margin=margin, target=target, plan=plan, over=over, label=labels)
-    return Comparison(**{field.name: getattr(found, field.name) for field in fields(found)})
+    return with_methods(Comparison, found)
 
 
 def _loaded(runs: Sequence[RunLike], runs_dir: Path) -> tuple[list[RecordedRun], list[RunError]]:

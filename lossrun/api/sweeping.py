@@ -1,12 +1,11 @@
 """Train many runs from Python, and search for a learning rate."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from os import PathLike
 from typing import TYPE_CHECKING
 
 from lossrun.api.given import ConfigLike, Overrides, config_of, data_folder, expanded
-from lossrun.api.results import Sweep
+from lossrun.api.results import Sweep, with_methods
 from lossrun.records.sweep_directory import SweepDirectory
 
 if TYPE_CHECKING:
@@ -105,5 +104,4 @@ def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "ru
     from lossrun.records.finding.sweeps import find_sweep
 
     found = find_sweep(str(path), expanded(runs_dir))
-    result = result_of(SweepDirectory(found))
-    return Sweep(**{field.name: getattr(result, field.name) for field in fields(result)}, path=found)
+    return with_methods(Sweep, result_of(SweepDirectory(found)), path=found)

@@ -7,7 +7,17 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lossrun.api.given import ConfigLike, Overrides, RunLike, changes_of, config_of, data_folder, expanded, path_of
+from lossrun.api.given import (
+    ConfigLike,
+    Overrides,
+    RunLike,
+    changes_of,
+    config_of,
+    data_folder,
+    expanded,
+    optional,
+    path_of,
+)
 from lossrun.api.results import Run
 from lossrun.api.runs import load
 from lossrun.config import SourcedConfig
@@ -36,7 +46,10 @@ def train(
         data_dir: The folder of the datasets.
 
     Raises:
-        LossrunError: One of its kinds. Ctrl-C raises KeyboardInterrupt; the last checkpoint stays.
+        ConfigError: If the config has mistakes; all of them at once.
+        DataError: If the data are missing or do not fit.
+        DivergedError: If training diverged.
+        LossrunError: For anything else that lossrun knows. Ctrl-C raises KeyboardInterrupt; the last checkpoint stays.
     """
     require_one_process(
         "lossrun.train trains in one process", f"`torchrun -m {command('train', 'CONFIG')}` trains in several"
@@ -72,6 +85,9 @@ def resume(
         run: A run, as for `load`.
         overrides: Changes of the config, as in `train`.
         data_dir: The folder of the datasets; by default the one that the run last used.
+
+    Raises:
+        LossrunError: One of its kinds, as in `train`; CheckpointError if no checkpoint can be trusted.
     """
     require_one_process(
         "lossrun.resume trains in one process", f"`torchrun -m {command('resume', 'RUN')}` trains in several"
@@ -86,7 +102,7 @@ def resume(
     def note(text: str) -> None:
         warnings.warn(text, stacklevel=2)
 
-    where = expanded(data_dir) if data_dir is not None else None
+    where = optional(data_dir)
     with resuming(path_of(run, runs_dir), changes_of(overrides), where) as resumable:
         if not resumable.finished or resumable.changes:
             default = resumable.data_dir(default_data_dir())

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TextIO
 
 from rich.cells import cell_len
@@ -68,14 +68,12 @@ def is_bounded(console: Console) -> bool:
     return console.is_terminal or console.width < _PIPE_WIDTH
 
 
-def in_memory() -> Console:
-    """Return a console without colours that keeps its text in `file`.
-
-    It is as wide as the terminal, or 100 columns.
-    """
-    width, height = shutil.get_terminal_size((100, 24))
+def printed(draw: Callable[[Console], object]) -> str:
+    """Return what `draw` prints, without colours, as wide as the terminal, or 100 columns."""
+    text, (width, height) = io.StringIO(), shutil.get_terminal_size((100, 24))
     # If both are given, rich does not ask the environment or the real terminal.
-    return _Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
+    draw(_Console(file=text, width=width, height=height, force_terminal=True, color_system=None))
+    return text.getvalue().rstrip()
 
 
 def abandon_stdout() -> None:

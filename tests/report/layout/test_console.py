@@ -68,9 +68,8 @@ def test_in_a_notebook_text_goes_where_it_was_sent(notebook, monkeypatch):
         note(console_of(), "here [bold]")
         assert out.written == "note: here [bold]\n"
     monkeypatch.setenv("COLUMNS", "30")
-    console = streams.in_memory()
-    note(console, "as wide as the terminal and no wider")
-    assert console.file.getvalue() == "note: as wide as the terminal\nand no wider\n"
+    text = streams.printed(lambda console: note(console, "as wide as the terminal and no wider"))
+    assert text == "note: as wide as the terminal\nand no wider"
     assert notebook == []
 
 
@@ -78,10 +77,9 @@ def test_in_a_notebook_text_goes_where_it_was_sent(notebook, monkeypatch):
 def test_text_in_memory_depends_on_no_terminal(variable, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv(*variable.split("="))
-    console = streams.in_memory()
-    warning(console, " ".join(["word"] * 30))
+    text = streams.printed(lambda console: warning(console, " ".join(["word"] * 30)))
     lines = ["warning: " + " ".join(["word"] * 22), " ".join(["word"] * 8)]
-    assert console.file.getvalue().splitlines() == lines
+    assert text.splitlines() == lines
 
 
 def test_an_ascii_stream_takes_any_text(monkeypatch):
