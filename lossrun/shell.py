@@ -59,9 +59,9 @@ def run_word(run: Path) -> str | Path:
     return run.name if by_name else run
 
 
-def option_set(key: str, value: str) -> str:
-    """Write `--set KEY=VALUE`, quoted."""
-    return join(["--set", f"{key}={value}"])
+def set_options(*settings: str) -> str:
+    """Write `--set KEY=VALUE` for each setting, quoted."""
+    return " ".join(join(["--set", setting]) for setting in settings)
 
 
 def join(words: Sequence[str | Path]) -> str:

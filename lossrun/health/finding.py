@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from math import isfinite, nan
-from shlex import quote as quoted
 from typing import Any, Final
 
 from lossrun.catalog.diagnoses import DIAGNOSES, Diagnosis
+from lossrun.shell import set_options
 
 # What a message calls the floor where the floor is nothing to aim for.
 _COSTS: Final = {
@@ -87,7 +87,7 @@ class Finding:
         """What to do: the settings that cure this run, or what cures most runs."""
         if not self.cure:
             return self.diagnosis.remedy
-        return "train again with " + " ".join(f"--set {quoted(setting)}" for setting in self.cure)
+        return f"train again with {set_options(*self.cure)}"
 
     def facts(self) -> dict[str, Any]:
         """The finding as plain values, for the ledger."""

@@ -1,7 +1,6 @@
 """Say what to keep in mind about one run before trusting its numbers."""
 
 from collections.abc import Mapping, Sequence
-from shlex import quote
 from typing import Any, Final
 
 from lossrun.analysis.comparison.differences import yaml_text
@@ -10,7 +9,7 @@ from lossrun.analysis.values.constant_answers import constant_remark
 from lossrun.analysis.values.shared_seeds import listed
 from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.records.recorded import RecordedRun
-from lossrun.shell import run_command
+from lossrun.shell import run_command, set_options
 
 # Keys that may change in a run without changing its training; more epochs: see `extended`.
 _NO_MATTER: Final = {"epochs", "checkpoint", "tags", "name", "lint", "device"}
@@ -103,7 +102,7 @@ def _diagnoses(events: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _cure(event: Mapping[str, Any]) -> str:
     """Write the settings that were advised; older versions advised none."""
-    settings = " ".join(f"--set {quote(str(setting))}" for setting in event.get("cure", ()))
+    settings = set_options(*map(str, event.get("cure", ())))
     return f"; to fix it, train again with {settings}" if settings else ""
 
 

@@ -15,7 +15,7 @@ from lossrun.lint.rules import RULES
 from lossrun.report.reference.article import ArticleExample, Fact, Piece, Reference, fact, listed
 from lossrun.report.reference.examples import values_without_default
 from lossrun.report.reference.listing import PLURALS
-from lossrun.shell import command, option_set
+from lossrun.shell import command, set_options
 
 # Values for the examples, if the declaration has no telling default.
 _VALUES: Final[Mapping[str, Any]] = {
@@ -111,7 +111,7 @@ def key_example(subject: KeyPath) -> ArticleExample:
         text = {"name": value, **needed}
     line = f"{parts[0]}: {yaml_text(text)}"
     several = isinstance(value, Mapping | list) or any(_is_many(".".join(parts[:d])) for d in range(1, len(parts)))
-    return ArticleExample("in a config", (line,), "" if several else option_set(subject.path, yaml_text(value)))
+    return ArticleExample("in a config", (line,), "" if several else set_options(f"{subject.path}={yaml_text(value)}"))
 
 
 def keys_like_it(subject: KeyPath) -> tuple[Reference, ...]:

@@ -13,7 +13,7 @@ from lossrun.script.lines.embedded import embedded
 from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.shares import Share, Steps, warmup_steps
 from lossrun.script.lines.text import Section, call, keywords, let
-from lossrun.shell import option_set
+from lossrun.shell import set_options
 
 POSITION: Final = "lossrun.components.schedules.position"
 
@@ -45,7 +45,7 @@ def formula(experiment: ScriptInput, module: str) -> list[str]:
     if waits_for_results(schedule.name):
         raise UsageError(
             f"schedule: a script cannot have {schedule.name} with warmup_epochs; remove one of the two, for example "
-            f"with {option_set('schedule.warmup_epochs', '0')}"
+            f"with {set_options('schedule.warmup_epochs=0')}"
         )
     lines: list[str] = []
     warmup = warmup_steps(experiment)

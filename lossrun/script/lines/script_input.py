@@ -17,7 +17,7 @@ from lossrun.data.sources.arrays import own_arguments
 from lossrun.errors import UsageError
 from lossrun.experiment import Experiment
 from lossrun.plugins.loading import load_plugin
-from lossrun.shell import option_set
+from lossrun.shell import set_options
 
 FRAMEWORKS: Final = ("pytorch", "keras")
 TITLES: Final = {"pytorch": "PyTorch", "keras": "Keras"}
@@ -131,7 +131,7 @@ class ScriptInput:
         if metric not in known:
             raise UsageError(
                 f"{key}: a script does not compute {metric}, only {', '.join(known)}{why}; use one of these "
-                f"({option_set(key, known[-1])})"
+                f"({set_options(f'{key}={known[-1]}')})"
             )
         return metric
 

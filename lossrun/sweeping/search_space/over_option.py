@@ -7,7 +7,7 @@ from typing import Any, Final
 from lossrun.config.keys import SWEEP_OPTIONS
 from lossrun.config.reader import parse_value
 from lossrun.errors import ConfigError
-from lossrun.shell import option_set
+from lossrun.shell import set_options
 
 _SPAN: Final = re.compile(r"(log|lin):([^:]+):([^:]+)(?::([^:]+))?")
 
@@ -26,7 +26,7 @@ def over_options(texts: Iterable[str]) -> dict[str, tuple[str, Any]]:
             problems += error.problems
             continue
         if key in SWEEP_OPTIONS and key != "seed":
-            how = option_set(f"sweep.{key}", text.partition("=")[2].strip())
+            how = set_options(f"sweep.{key}={text.partition('=')[2].strip()}")
             problems.append(f"--over {text}: {key} says how the sweep is run, and is no key to vary; write {how}")
         elif key in found:
             problems.append(f"--over {text}: {key} is given twice; write all of its values in one option")

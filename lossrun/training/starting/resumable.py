@@ -22,7 +22,7 @@ from lossrun.records.provenance.whereabouts import Place
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import status
-from lossrun.shell import option_set
+from lossrun.shell import set_options
 
 # What may change between the parts of one run. Anything else makes it another experiment.
 CHANGEABLE: Final = (
@@ -183,5 +183,5 @@ def _refuse_new_state(changes: Mapping[str, list[Any]], optimizer: str) -> None:
         if new and not old:
             raise UsageError(
                 f"{key} cannot become {new} in an existing run: {optimizer} has kept nothing for it in the steps done "
-                f"so far; start a new run with {option_set(key, str(new).lower())}"
+                f"so far; start a new run with {set_options(f'{key}={str(new).lower()}')}"
             )

@@ -17,7 +17,7 @@ from lossrun.records import best_weights, checkpoints, history, ledger
 from lossrun.records.best_weights import in_old_files, recorded_best
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.history import Written
-from lossrun.shell import option_set, run_command
+from lossrun.shell import run_command, set_options
 from lossrun.training import build
 from lossrun.training.criteria import criteria_of, renew
 from lossrun.training.process import environment
@@ -140,7 +140,7 @@ def _nothing_to_train(session: Session, given: Sequence[str]) -> str:
 def _ends_within_an_epoch(session: Session) -> str:
     """Why a run cannot end in the middle of an epoch: its weights would be compared with those of whole epochs."""
     asked, begun = session.config.epochs, session.position.epoch
-    enough = option_set("epochs", str(begun))
+    enough = set_options(f"epochs={begun}")
     return (
         f"epochs={asked}, but epoch {begun} has begun: the newest checkpoint is of step {session.position.step}, "
         f"{session.step_in_epoch} steps into it; a run ends with a whole epoch: {enough} or more"
