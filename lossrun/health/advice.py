@@ -17,7 +17,6 @@ from lossrun.health.alternatives import (
     RATE,
     Advice,
     Circumstances,
-    Settings,
     further,
     larger_model,
     long_enough,
@@ -25,8 +24,6 @@ from lossrun.health.alternatives import (
     smaller_rate,
 )
 from lossrun.health.layers import Layers
-
-__all__ = ["Advice", "Circumstances", "Settings", "advise"]
 
 # Targets at least this many standard deviations, or numbers, away from 0 are far for outputs that begin near 0.
 FAR: Final = 3.0

@@ -59,8 +59,13 @@ class Circumstances:
         return self.config.steps_per_epoch(self.facts.train)
 
     def share(self, loss: float) -> float:
-        """A loss of the run as a share of the best constant's."""
-        return 1 + (loss - self.constant) / abs(self.constant) if self.constant and isfinite(self.constant) else loss
+        """Return a loss of the run as a share of the best constant's."""
+        return share_of(self.constant, loss)
+
+
+def share_of(constant: float, loss: float) -> float:
+    """Return a loss as a share of the best constant's, also where losses may be below 0."""
+    return 1 + (loss - constant) / abs(constant) if constant and isfinite(constant) else loss
 
 
 class Advice(NamedTuple):

@@ -13,8 +13,8 @@ from math import inf, isclose, isfinite, nan
 from typing import Any, Final
 
 from lossrun.catalog.diagnoses import DIAGNOSES
-from lossrun.health.advice import Circumstances, advise
-from lossrun.health.alternatives import another_rate_got_further, larger_model
+from lossrun.health.advice import advise
+from lossrun.health.alternatives import Circumstances, another_rate_got_further, larger_model
 from lossrun.health.ending import LITTLE, POOR, how_it_ended
 from lossrun.health.finding import Finding
 from lossrun.health.floors import Floors

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from lossrun.config import Config
-from lossrun.health.advice import Circumstances, Settings
-from lossrun.health.alternatives import RATE
+from lossrun.health.alternatives import RATE, Circumstances, Settings
 from lossrun.health.examine import SeedEpoch, is_finite
 from lossrun.health.floors import Floors, floors
 from lossrun.health.output_checks import StackOutputs
@@ -41,7 +40,7 @@ class ReadSums(NamedTuple):
 
 
 def read_sums(sums: EpochSums) -> ReadSums:
-    """Read the sums of all seeds at once, because each spec waits for the device."""
+    """Read the sums of all seeds at once, because reading waits for the device."""
     each = (sums.mean(), sums.first(), sums.recent(), sums.gradient_norm, sums.first_gradient_norm)
     read: tuple[list[float], list[float], list[float], list[float], list[float]] = tuple(torch.stack(each).tolist())
     return ReadSums(*read, sums.rates.tolist())

@@ -12,7 +12,7 @@ from torch import Tensor
 from lossrun.config import Config, from_mapping, resolve
 from lossrun.config.overrides import key_of
 from lossrun.errors import ConfigError
-from lossrun.health.advice import Settings
+from lossrun.health.alternatives import Settings, share_of
 from lossrun.health.floors import floors
 from lossrun.steps.evaluate import output_spec_of
 from lossrun.steps.randomness import undisturbed
@@ -71,9 +71,7 @@ class SettingsTrial:
             return None
         session = self._from_first_weights(config, parts)
         constant = floors(session.replicas[0], session.output_spec, config).constant
-        loss = self._loss(session, config)
-        # 1 at the constant's loss, and 0 at a loss of 0, also where losses may be below 0.
-        return 1 + (loss - constant) / abs(constant) if constant and isfinite(constant) else loss
+        return share_of(constant, self._loss(session, config))
 
     def _parts(self, config: Config) -> Parts | None:
         """The data as the settings standardize them; None where there are too many."""

@@ -120,13 +120,12 @@ def session_of(
         scorers,
         device,
         hashes(prepared.experiment.data),
-        EpochSums.zero(0, len(replicas), device),
+        EpochSums.zero(config.steps_per_epoch(facts.train), len(replicas), device),
         build.plateau(config.schedule),
         stack,
         processes=prepared.processes.count if prepared.processes else 1,
     )
     session.stream.threads = prepared.threads
-    session.sums = EpochSums.zero(session.steps_per_epoch, len(replicas), device)
     if prepared.processes and prepared.processes.leads:
         session.step = LeadingStep(prepared.step, session, prepared.processes)
     return session
