@@ -40,3 +40,10 @@ def activated(preactivations: Tensor, output: Output) -> Tensor:
     if output == "log_softmax":
         return torch.log_softmax(preactivations, dim=-1)
     raise ValueError(f"unknown output activation {output!r}; expected none, sigmoid, softmax or log_softmax")
+
+
+def before_activation(outputs: Tensor, output: Output) -> Tensor:
+    """Return pre-activations that give these outputs; for a softmax, logits up to a constant."""
+    if output == "softmax":
+        return outputs.log()
+    return outputs.logit() if output == "sigmoid" else outputs

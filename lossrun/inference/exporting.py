@@ -11,7 +11,7 @@ from lossrun.errors import RunError, UsageError, memory_told
 from lossrun.inference import architecture
 from lossrun.inference.program import PredictionModule, exported, to_onnx, to_torch
 from lossrun.inference.tensorboard import write_history
-from lossrun.inference.trained import BEST, find_trained, model
+from lossrun.inference.trained import BEST, find_trained, first_of_several, model
 from lossrun.plugins.calling import own_code_told
 from lossrun.records import recorded
 from lossrun.records.files import durable
@@ -88,10 +88,8 @@ def _model_files(
 ) -> tuple[dict[str, bytes], list[str]]:
     trained = find_trained(path, data_dir, with_samples=False)
     chosen = model(trained, checkpoint, seed)
-    data, seeds, name = trained.data(chosen.replica.seed), trained.config.seeds, trained.config.model.name
-    notes = list(trained.notes)
-    if seed is None and len(seeds) > 1:
-        notes.append(f"the model of seed {seeds[0]}, the first of {len(seeds)}; --seed chooses another")
+    data, name = trained.data(chosen.replica.seed), trained.config.model.name
+    notes = [*trained.notes, *first_of_several(trained, seed)]
     if chosen.replica.mixed:
         notes.append("trained in bfloat16 and exported in float32: the last digits of its predictions differ")
     program = PredictionModule(

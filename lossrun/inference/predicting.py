@@ -12,7 +12,7 @@ from lossrun.data import Part
 from lossrun.errors import memory_told
 from lossrun.inference.new_inputs import new_inputs, read_new_inputs
 from lossrun.inference.scoring import decisions, gives_probabilities, labels_of, names_of, prediction_columns
-from lossrun.inference.trained import BEST, Trained, find_trained, forward, model
+from lossrun.inference.trained import BEST, find_trained, first_of_several, forward, model
 from lossrun.plugins.calling import own_code_told
 from lossrun.training import build
 from lossrun.training.process.isolation import isolated
@@ -84,7 +84,7 @@ def predict(
     spec, parts, names = trained.output_spec, asked.replica.parts, names_of(trained)
     predicted = predictions(preactivations, task=spec.task, output=spec.output, reads_as=spec.reads_as)
     if spec.task == "regression":
-        arrays = {"prediction": (predicted.double() * parts.target_std + parts.target_mean).cpu().numpy()}
+        arrays = {"prediction": parts.in_original_units(predicted).cpu().numpy()}
     else:
         arrays = {
             "prediction": decisions(preactivations, spec).cpu().numpy(),
@@ -97,15 +97,8 @@ def predict(
         asked.epoch,
         prediction_columns(preactivations, parts, spec, names),
         arrays,
-        (*trained.notes, *_one_of_several(trained, seed)),
+        (*trained.notes, *first_of_several(trained, seed)),
     )
-
-
-def _one_of_several(trained: Trained, seed: int | None) -> list[str]:
-    seeds = trained.config.seeds
-    if seed is not None or len(seeds) == 1:
-        return []
-    return [f"the model of seed {seeds[0]}, the first of {len(seeds)}; --seed chooses another"]
 
 
 def _zeros(samples: int, columns: int) -> np.ndarray:

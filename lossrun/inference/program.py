@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.components.metrics import predictions
-from lossrun.components.network import Network
+from lossrun.components.network import Network, before_activation
 from lossrun.data import Data
 from lossrun.errors import UsageError, ran_out_of_memory
 from lossrun.steps.evaluate import OutputSpec
@@ -57,10 +57,7 @@ class PredictionModule(nn.Module):
         """As in `Replica.forward`; for a user's model they are computed from its outputs."""
         if isinstance(self.network, Network):
             return self.network.preactivations(inputs)
-        outputs: Tensor = self.network(inputs)
-        if self.output == "softmax":
-            return outputs.log()
-        return outputs.logit() if self.output == "sigmoid" else outputs
+        return before_activation(self.network(inputs), self.output)
 
     def example(self, input_shape: tuple[int, ...]) -> Tensor:
         """Return two samples of the right shape and type."""

@@ -169,8 +169,7 @@ def target_columns(targets: Tensor, parts: Parts, spec: OutputSpec, names: Seque
         names: See `names_of`.
     """
     if spec.task == "regression":
-        originals = targets.double() * parts.target_std + parts.target_mean
-        return _numbered("target", originals, names)
+        return _numbered("target", parts.in_original_units(targets), names)
     labels = labels_of(spec, names)
     if spec.task == "multilabel":
         return {f"target_{label}": targets[:, k].long().tolist() for k, label in enumerate(labels)}
@@ -186,7 +185,7 @@ def prediction_columns(
     """
     predicted = predictions(preactivations, task=spec.task, output=spec.output, reads_as=spec.reads_as)
     if spec.task == "regression":
-        return _numbered("prediction", predicted.double() * parts.target_std + parts.target_mean, names)
+        return _numbered("prediction", parts.in_original_units(predicted), names)
     labels = labels_of(spec, names)
     word = "p" if gives_probabilities(spec) else "output"
     decided = decisions(preactivations, spec)

@@ -143,6 +143,14 @@ def model(trained: Trained, checkpoint: str = BEST, seed: int | None = None) -> 
     return next(models(trained, checkpoint, [seeds[0] if seed is None else seed]))
 
 
+def first_of_several(trained: Trained, seed: int | None) -> list[str]:
+    """Return a note if no seed was asked for and the run has several."""
+    seeds = trained.config.seeds
+    if seed is not None or len(seeds) == 1:
+        return []
+    return [f"the model of seed {seeds[0]}, the first of {len(seeds)}; --seed chooses another"]
+
+
 def models(
     trained: Trained, checkpoint: str, seeds: Sequence[int], missing: Callable[[str], None] | None = None
 ) -> Iterator[TrainedModel]:

@@ -108,8 +108,7 @@ def in_old_files(run: RunDirectory, expected: Mapping[int, tuple[int, int]]) -> 
         if actual != (seed, epoch, step):
             raise CheckpointError(
                 f"{path.name}: it has the weights of seed {actual[0]} after epoch {actual[1]}, step {actual[2]}, but "
-                "the "
-                f"best of seed {seed} is epoch {epoch}, step {step}; use the last saved state: --checkpoint last"
+                f"the best of seed {seed} is epoch {epoch}, step {step}; use the last saved state: --checkpoint last"
             )
         found[seed] = BestWeights(file.tensors, epoch, step)
     return found

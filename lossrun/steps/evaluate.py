@@ -99,7 +99,7 @@ def evaluate(
     loss, *values = torch.stack(list(scores.values())).tolist()
     predicted = predictions(preactivations, task=spec.task, output=spec.output, reads_as=spec.reads_as)
     if spec.task == "regression":
-        predicted = predicted.double() * replica.parts.target_std + replica.parts.target_mean
+        predicted = replica.parts.in_original_units(predicted)
     return Evaluation(
         loss,
         dict(zip(list(scores)[1:], values, strict=True)),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.components.losses.reductions import Objective
-from lossrun.components.network import Network, activated
+from lossrun.components.network import Network, Output, activated, before_activation
 from lossrun.components.schedules import PlateauState
 from lossrun.steps.remembered import BestSoFar, Health
 from lossrun.steps.samples import Parts
@@ -54,7 +54,7 @@ class Replica:
     weights: list[nn.Parameter]
     parts: Parts
     best: BestSoFar
-    output: str = "none"
+    output: Output = "none"
     stopping: BestSoFar | None = None
     plateau: PlateauState | None = None
     stopped_epoch: int | None = None
@@ -86,9 +86,7 @@ class Replica:
         result = result.to(inputs.dtype)
         if isinstance(network, Network):
             return activated(result, network.output), result
-        if self.output == "softmax":
-            return result, result.log()
-        return result, result.logit() if self.output == "sigmoid" else result
+        return result, before_activation(result, self.output)
 
     @property
     def frozen(self) -> bool:

@@ -40,10 +40,14 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The data of one seed. `target_mean` and `target_std` turn scaled targets back into original units."""
+    """The data of one seed. `target_mean` and `target_std` are what the targets of a regression were scaled by."""
 
     train: Samples
     validation: Samples | None
     test: Samples | None
     target_mean: Tensor
     target_std: Tensor
+
+    def in_original_units(self, values: Tensor) -> Tensor:
+        """Return targets or predictions of a regression, (N, K), in original units and double precision."""
+        return values.double() * self.target_std + self.target_mean

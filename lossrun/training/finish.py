@@ -192,7 +192,7 @@ def _predictions(session: Session, member: MemberRun, kept: _Kept) -> tuple[byte
         return None
     targets, counts = samples.targets, weights_that_count(member.replicas[0], samples)
     if session.facts.task == "regression":
-        targets = targets.double() * parts.target_std + parts.target_mean
+        targets = parts.in_original_units(targets)
     shared = {replica.seed for replica in member.replicas if replica.parts is parts}
     return predictions.content(
         ids=samples.ids.numpy(),
