@@ -26,8 +26,8 @@ from lossrun.records.run_directory import RunDirectory, create, file_contents
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# On a busy machine an example may take any time, and that says nothing about the code. Under CI the examples are the same
-# every time: what turns red there is what the last change did. New examples are found by whoever runs the tests.
+# On a busy machine an example may take any time, and that says nothing about the code. Under CI the examples are the
+# same every time: what turns red there is what the last change did. New examples are found by whoever runs the tests.
 settings.register_profile("patient", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("patient")
 
