@@ -21,12 +21,13 @@ from functools import lru_cache
 from typing import Final
 
 from lossrun.analysis.sweeps import PairTuning
+from lossrun.analysis.values.binomial import lower_limit
+from lossrun.analysis.values.evidence import LEVEL
 from lossrun.analysis.values.metric_names import Goal, sign
-from lossrun.analysis.values.statistics import LEVEL
 
 LEAST: Final = 3  # values tried, for a curve
 MOST_EXACT: Final = 40  # values; for more, the wider band of Dvoretzky, Kiefer, Wolfowitz and Massart is used
-_STEPS: Final = 40  # of a bisection
+_STEPS: Final = 20  # of a bisection
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def cdf_band(count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
             tuple(min(1.0, (rank - 1) / count + half) for rank in range(1, count + 1)),
         )
     small, large = LEVEL / count, LEVEL  # Bonferroni's level is too small, that of a single limit too large
-    for _ in range(_STEPS // 2):
+    for _ in range(_STEPS):
         level = (small + large) / 2
         lows = _limits(count, level)
         if _coverage(lows, _mirrored(lows)) >= 1 - LEVEL:
@@ -97,26 +98,8 @@ def _mirrored(lows: Sequence[float]) -> tuple[float, ...]:
 
 
 def _limits(count: int, level: float) -> tuple[float, ...]:
-    """The quantile at level / 2 of Beta(i, count + 1 - i) for each i."""
-    found: list[float] = []
-    for rank in range(1, count + 1):
-        low, high = found[-1] if found else 0.0, 1.0
-        for _ in range(_STEPS):
-            middle = (low + high) / 2
-            if _at_least(rank, count, middle) > level / 2:
-                high = middle
-            else:
-                low = middle
-        found.append(low)
-    return tuple(found)
-
-
-def _at_least(successes: int, trials: int, share: float) -> float:
-    """The probability of so many successes or more: the distribution function of Beta(successes, ...) at `share`."""
-    return sum(
-        math.comb(trials, number) * share**number * (1 - share) ** (trials - number)
-        for number in range(successes, trials + 1)
-    )
+    """Return the quantile at level / 2 of Beta(i, count + 1 - i) for each i."""
+    return tuple(lower_limit(rank, count, level / 2) for rank in range(1, count + 1))
 
 
 def _coverage(lows: Sequence[float], highs: Sequence[float]) -> float:

@@ -1,9 +1,12 @@
-"""Compute Clopper and Pearson's interval of a probability, in plain Python, because SciPy takes long to import."""
+"""Compute Clopper and Pearson's limits of a probability, in plain Python, because SciPy takes long to import."""
 
 import math
 from functools import lru_cache, partial
+from typing import Final
 
 from lossrun.analysis.values.inverse import inverse
+
+_EPSILON: Final = 2.0**-53
 
 
 @lru_cache(maxsize=4096)  # a comparison needs many of the same values
@@ -15,21 +18,30 @@ def clopper_pearson(successes: int, trials: int, level: float) -> tuple[float, f
     Source: Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
     1934.
     """
-    return _lower(successes, trials, level), 1 - _lower(trials - successes, trials, level)
+    low, high = (lower_limit(count, trials, level / 2) for count in (successes, trials - successes))
+    return low, 1 - high
 
 
-def _lower(successes: int, trials: int, level: float) -> float:
-    """Return the probability p for which `successes` or more have a chance of level / 2."""
-    if successes == 0:
-        return 0.0
-    return inverse(partial(_at_least, successes, trials), level / 2, 0.0, 1.0)
+def lower_limit(successes: int, trials: int, chance: float) -> float:
+    """Return the probability for which `successes` or more of the trials have this chance, at most 1/2.
+
+    It is the quantile of Beta(successes, trials + 1 - successes) at `chance`; 0 for no success.
+    """
+    # With the probability successes / trials, the median is `successes`: as many or more have a chance of 1/2 or more.
+    return inverse(partial(_at_least, successes, trials), chance, 0.0, successes / trials) if successes else 0.0
 
 
 def _at_least(successes: int, trials: int, p: float) -> float:
-    """Return the chance of so many successes or more, for a probability p between 0 and 1."""
-    log_odds, log_none = math.log(p) - math.log1p(-p), trials * math.log1p(-p)
-    log_all = math.lgamma(trials + 1)
-    return math.fsum(
-        math.exp(log_all - math.lgamma(count + 1) - math.lgamma(trials - count + 1) + count * log_odds + log_none)
-        for count in range(successes, trials + 1)
-    )
+    """Return the chance of so many successes or more, for a probability p up to successes / trials.
+
+    Each term of the sum is below the one before, so it ends where terms no longer count.
+    """
+    chances = math.lgamma(trials + 1) - math.lgamma(successes + 1) - math.lgamma(trials - successes + 1)
+    odds = p / (1 - p)
+    total = term = math.exp(chances + successes * math.log(p) + (trials - successes) * math.log1p(-p))
+    for count in range(successes, trials):
+        term *= (trials - count) / (count + 1) * odds
+        total += term
+        if term <= _EPSILON * total:
+            break
+    return total
