@@ -93,7 +93,7 @@ def state_of(step: int, **changes: Any) -> dict[str, Any]:
 SLOW = (
     "analysis/comparison/test_verdicts.py",
     "analysis/values/test_seeds_and_items.py",
-    "analysis/values/test_split_coverage.py",
+    "analysis/values/test_coverage.py",
     "browser",
     "cli/test_check_refuses.py",
     "cli/test_commands.py",
