@@ -37,7 +37,7 @@ COMMANDS: Final = [
     ("--help", 0, (*NOT_ABOUT_RUNS, *FILES, "lossrun.catalog", "lossrun.analysis")),
     ("--version", 0, (*NOT_ABOUT_RUNS, *FILES, "lossrun.catalog", "lossrun.analysis", "rich")),
     ("train --help", 0, (*NOT_ABOUT_RUNS, *FILES, "lossrun.catalog", "lossrun.analysis")),
-    ("ls", 0, (*NOT_ABOUT_RUNS, "lossrun.analysis.comparison.compare", "lossrun.analysis.values.statistics")),
+    ("ls", 0, (*NOT_ABOUT_RUNS, "lossrun.analysis.comparison.compare", "lossrun.analysis.values.paired_differences")),
     ("ls --format json", 0, NOT_ABOUT_RUNS),
     ("ls --format csv --sort val_rmse --where val_rmse<9", 0, (*NEVER, *DATA)),
     ("show last", 0, NOT_ABOUT_RUNS),

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from lossrun.analysis.values import metric_names
 from lossrun.analysis.values.groups import RunGroup
-from lossrun.analysis.values.statistics import Variation
+from lossrun.analysis.values.paired_differences import ROUNDING
+from lossrun.analysis.values.variation import Variation
 from lossrun.catalog.declaration import Metric
 from lossrun.records.run_directory import RunDirectory
 
@@ -72,19 +73,44 @@ def over_items(groups: Sequence[RunGroup], letters: Sequence[str]) -> OverItems:
         if not seeds:
             return "no shared seed has a finite value in both runs"
         try:
-            its = _mean_shares(name, letters[reference], other, seeds)
-            mine = _mean_shares(name, letters[run], one, seeds)
+            its = _shares(name, letters[reference], other, seeds)
+            mine = _shares(name, letters[run], one, seeds)
         except _NoItemsError as why:
             return str(why)
         if one.counted.tolist() != other.counted.tolist():
             return f"the predictions of {letters[run]} and {letters[reference]} are of different items"
-        # Items are averaged over seeds first: seeds and items are never pooled.
-        differences = mine - its
-        count = len(differences)
-        error = float(differences.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
-        return Variation("items", count, error) if math.isfinite(error) else "there are too few test items"
+        largest = max(abs(values[seed]) for seed in seeds for values in (ours, theirs))
+        return variation_of(mine - its, ROUNDING * largest)
 
     return variation
+
+
+def variation_of(differences: "np.ndarray", rounding: float = 0.0) -> Variation | str:
+    """Return how the mean of differences (S, N) varies over the N items, or why that is unknown.
+
+    Items are averaged over seeds first: seeds and items are never pooled. What is left of an item's variance with any
+    number of seeds is its variance without the share of chance, that of an item under a seed / S (two-way analysis of
+    variance).
+
+    Args:
+        rounding: A deviation up to this counts as 0.
+    """
+    seeds, count = differences.shape
+    if count < 2:
+        return "there are too few test items"
+    means = differences.mean(axis=0)
+    variance = float(means.var(ddof=1))
+    if not math.isfinite(variance):
+        return "what some items add is too large to be squared"
+    if math.sqrt(variance) <= rounding:
+        return Variation("items", count, 0.0, seeds, 0.0)
+    floor = None
+    if seeds > 1:
+        chance = differences - means
+        chance -= chance.mean(axis=1, keepdims=True)
+        lasting = variance - float((chance * chance).sum()) / ((seeds - 1) * (count - 1)) / seeds
+        floor = math.sqrt(max(0.0, lasting) / count)
+    return Variation("items", count, math.sqrt(variance / count), seeds, floor)
 
 
 def _read(group: RunGroup, letter: str) -> _Kept:
@@ -107,8 +133,8 @@ def _read(group: RunGroup, letter: str) -> _Kept:
     return _Kept(found, counting)
 
 
-def _mean_shares(name: str, letter: str, kept: _Kept, seeds: Sequence[int]) -> "np.ndarray":
-    """Return the share of each item that counts in the metric, mean over the seeds, (N,)."""
+def _shares(name: str, letter: str, kept: _Kept, seeds: Sequence[int]) -> "np.ndarray":
+    """Return the share of each item that counts in the metric, for each seed, (S, N)."""
     import numpy as np
 
     metric, declared = metric_names.bare(name), metric_names.declaration(name)
@@ -119,5 +145,7 @@ def _mean_shares(name: str, letter: str, kept: _Kept, seeds: Sequence[int]) -> "
         raise _NoItemsError(f"{letter} kept no shares of the test items in {metric}: train it again to keep them")
     if absent := [seed for seed in seeds if seed not in shares]:
         raise _NoItemsError(f"{letter} kept no predictions of seed {absent[0]}")
-    mean: np.ndarray = np.stack([shares[seed][kept.counting] for seed in seeds]).mean(axis=0, dtype=np.float64)
-    return mean
+    # A share is N times what an item adds, where N are all items; the variance is over those that count.
+    found: np.ndarray = np.stack([shares[seed][kept.counting] for seed in seeds]).astype(np.float64)
+    found *= kept.counting.mean()
+    return found

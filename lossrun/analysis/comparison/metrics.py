@@ -8,8 +8,8 @@ from typing import Final
 from lossrun.analysis.comparison.moments import Moments
 from lossrun.analysis.values import metric_names, readings
 from lossrun.analysis.values.metric_names import Goal, sign
+from lossrun.analysis.values.paired_differences import difference
 from lossrun.analysis.values.readings import Spread
-from lossrun.analysis.values.statistics import difference
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.metrics import METRICS, PRIMARY_METRICS
 from lossrun.errors import UsageError

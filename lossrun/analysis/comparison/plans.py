@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from lossrun.analysis.comparison.verdicts import Verdict
+from lossrun.analysis.values.evidence import LEAST_FOR_INTERVAL, LEVEL
 from lossrun.analysis.values.groups import RunGroup
 from lossrun.analysis.values.planning import Needed, deviation_limit, needed
 from lossrun.analysis.values.splits import resampled_by
-from lossrun.analysis.values.statistics import LEAST_FOR_INTERVAL, LEVEL
 from lossrun.errors import UsageError
 from lossrun.records.run_directory import RunDirectory
 from lossrun.shell import command

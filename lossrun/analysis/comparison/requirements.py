@@ -4,8 +4,8 @@ from typing import Literal, TypeAlias
 
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.verdicts import Verdict
+from lossrun.analysis.values.evidence import LEVEL
 from lossrun.analysis.values.metric_names import sign
-from lossrun.analysis.values.statistics import LEVEL
 from lossrun.errors import UsageError
 
 Requirement: TypeAlias = Literal["better", "not-worse"]

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lossrun.analysis.values import metric_names, readings
-from lossrun.analysis.values.statistics import difference
+from lossrun.analysis.values.paired_differences import difference
 from lossrun.catalog import Task
 from lossrun.catalog.metrics import METRICS, PRIMARY_METRICS
 from lossrun.records.recorded import RecordedRun

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from lossrun.analysis.values.chi_square import chi_square_quantile
-from lossrun.analysis.values.statistics import LEAST_FOR_VERDICT, Variation
+from lossrun.analysis.values.evidence import LEAST_FOR_VERDICT
+from lossrun.analysis.values.variation import Variation, half_width
 
 POWER: Final = 0.8  # the chance that a fresh comparison finds the difference
 CONFIDENCE: Final = 0.8  # the share of pilots whose plans have at least this power
@@ -69,7 +70,8 @@ def seeds_to_settle(
 
     Args:
         ratio: n_test / n_train of splits; 0 on one split.
-        items: How the mean varies over test items, if the verdict is over them too; more seeds do not change it.
+        items: How the mean varies over test items, if the verdict is over them too; with more seeds, each item's mean
+            over the seeds varies less.
 
     Returns:
         The number; None if it is above MOST_SEEDS.
@@ -79,7 +81,7 @@ def seeds_to_settle(
 
     def enough(count: int) -> bool:
         seeds = Variation("seeds", count, deviation * math.sqrt(1 / count + ratio))
-        return _detectable([seeds, items] if items else [seeds], level) <= abs(mean)
+        return _detectable([seeds, items.with_seeds(count)] if items else [seeds], level) <= abs(mean)
 
     low, high = LEAST_FOR_VERDICT, MOST_SEEDS
     if not enough(high):
@@ -94,20 +96,18 @@ def needs_more_data(mean: float, deviation: float, level: float, ratio: float, i
     """Return whether no number of seeds or splits can find such a difference.
 
     All splits share samples, so the variance of the mean stays above deviation^2 times `ratio`, however many there are.
-    All seeds share the test items, so it stays above that over items.
+    All seeds share the test items, so it stays above what items differ by on the average over all seeds.
     """
     if not ratio and items is None:
         return False
     splits = Variation("splits", _ENDLESS, deviation * math.sqrt(ratio))
-    return _detectable([splits, items] if items else [splits], level) > abs(mean)
+    return _detectable([splits, items.with_seeds(math.inf)] if items else [splits], level) > abs(mean)
 
 
 def _detectable(parts: Sequence[Variation], level: float) -> float:
     """Return the least difference that is found with probability POWER."""
     both_sides = 2 * (1 - POWER)
-    return math.hypot(*(part.half_width(level) for part in parts)) + math.hypot(
-        *(part.half_width(both_sides) for part in parts)
-    )
+    return half_width(parts, level) + half_width(parts, both_sides)
 
 
 def deviation_limit(deviation: float, count: int) -> float:

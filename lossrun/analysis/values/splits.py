@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from lossrun.analysis.values.statistics import Resampled
+from lossrun.analysis.values.paired_differences import Resampled
 from lossrun.records.recorded import RecordedRun
 
 PARTS: Final = ("train", "validation", "test")

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from lossrun.analysis.comparison.across_datasets import AcrossDatasets, AgainstFirst
 from lossrun.analysis.comparison.differences import letters
+from lossrun.analysis.values.evidence import LEAST_FOR_VERDICT, LEVEL
 from lossrun.analysis.values.friedman import Friedman
-from lossrun.analysis.values.statistics import LEAST_FOR_VERDICT, LEVEL
 from lossrun.records.files import strict_json
 from lossrun.report.comparison.compare_tables import BETTER, MARK
 from lossrun.report.comparison.formats import plain_data, written_blocks

@@ -2,8 +2,8 @@
 
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.plans import ADVISED, Plan
+from lossrun.analysis.values.evidence import LEVEL
 from lossrun.analysis.values.planning import CONFIDENCE, MOST_SEEDS, POWER, Needed
-from lossrun.analysis.values.statistics import LEVEL
 from lossrun.report.layout.numbers import format_number, format_seconds
 from lossrun.report.layout.text_table import Column, TextTable
 

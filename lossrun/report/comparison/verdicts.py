@@ -5,9 +5,10 @@ from typing import Final
 
 from lossrun.analysis.comparison.compare import ComparedRun, ComparedRuns
 from lossrun.analysis.comparison.verdicts import Verdict
+from lossrun.analysis.values.evidence import LEVEL
+from lossrun.analysis.values.paired_differences import PairedDifference
 from lossrun.analysis.values.planning import MOST_SEEDS
 from lossrun.analysis.values.readings import spread
-from lossrun.analysis.values.statistics import LEVEL, PairedDifference
 from lossrun.report.comparison.compare_tables import moment
 from lossrun.report.layout.numbers import format_difference, format_number
 from lossrun.report.layout.text_table import Column, TextTable

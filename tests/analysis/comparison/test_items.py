@@ -23,6 +23,15 @@ SHARES = {
 }
 
 
+def share_of(metric, errors, weights):
+    """Of items with these weights, each 0 or 1: one that does not count has no share, and the others a larger one."""
+    if weights is None:
+        return SHARES[metric](errors)
+    found = np.zeros_like(errors)
+    found[weights > 0] = SHARES[metric](errors[weights > 0]) * len(weights) / weights.sum()
+    return found
+
+
 def errors(number, seeds=SEEDS, items=ITEMS):
     """Of run A (number 0) and B (number 1), (seeds, items, 1)."""
     draw = np.random.default_rng(number + 1)
@@ -33,7 +42,7 @@ def errors(number, seeds=SEEDS, items=ITEMS):
 def pair(make_run):
     """Two runs that kept their predictions of the test data, and recorded rmse and mae of these."""
 
-    def made(*, kept=(True, True), shares=("rmse", "mae", "r2"), shift=0, seeds=SEEDS, part="test"):
+    def made(*, kept=(True, True), shares=("rmse", "mae", "r2"), shift=0, seeds=SEEDS, part="test", weights=None):
         runs = []
         for number in range(2):
             found = errors(number, seeds)
@@ -58,7 +67,11 @@ def pair(make_run):
                     targets=TARGETS,
                     outputs={seed: TARGETS + one for seed, one in enumerate(found)},
                     part=part,
-                    shares={metric: dict(enumerate(SHARES[metric](one[..., 0]) for one in found)) for metric in shares},
+                    weights=weights,
+                    shares={
+                        metric: dict(enumerate(share_of(metric, one[..., 0], weights) for one in found))
+                        for metric in shares
+                    },
                 )
             runs.append(recorded.load(run.path))
         return runs
@@ -110,6 +123,15 @@ def test_rmse_varies_over_items_as_its_jackknife_says(pair):
     each = np.array(left_out)[:, 1] - np.array(left_out)[:, 0]
     jackknife = math.sqrt((ITEMS - 1) ** 2 / ITEMS * each.var(ddof=1))
     assert found.items.standard_error == pytest.approx(jackknife, rel=0.03)
+
+
+def test_items_that_do_not_count_are_left_out(pair):
+    """An ignored class: its items have the weight 0, and the interval is that of the other items."""
+    counting = np.arange(ITEMS) >= ITEMS // 3
+    found = verdict(pair(weights=counting.astype(float))).difference.items
+    table = (np.abs(errors(1))[..., 0] - np.abs(errors(0))[..., 0])[:, counting].mean(axis=0)
+    assert found.count == counting.sum()
+    assert found.standard_error == pytest.approx(table.std(ddof=1) / math.sqrt(counting.sum()), rel=1e-6)
 
 
 def test_one_seed_decides_over_items(pair):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from lossrun.analysis.values.statistics import Variation
+from lossrun.analysis.values.variation import Variation
 from lossrun.components.metrics import prepared_targets
 from lossrun.components.metrics.item_shares import shares_of
 from lossrun.components.metrics.plain_losses import plain_losses

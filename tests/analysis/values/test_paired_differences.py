@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lossrun.analysis.values.statistics import (
-    Resampled,
-    holm,
-    paired_difference,
-    within_margin,
-)
+from lossrun.analysis.values.evidence import holm
+from lossrun.analysis.values.paired_differences import Resampled, paired_difference, within_margin
 
 A = dict(enumerate([0.910, 0.925, 0.893, 0.911, 0.902, 0.917, 0.898]))
 B = dict(enumerate([0.921, 0.933, 0.899, 0.908, 0.915, 0.925, 0.911]))
@@ -66,10 +62,24 @@ def test_a_difference_that_is_rounding_has_no_small_p_value():
     assert paired_difference(other, other, "max").p_value == 1
 
 
-def test_differences_too_large_to_be_squared_have_no_interval_and_are_no_error():
-    found = paired_difference({0: 1e300, 1: 1e307, 2: 1.0}, {0: -1e300, 1: 1.0, 2: 2.0}, "min")
-    assert found.interval is None
-    assert found.p_value is None
+def test_what_float32_rounds_differently_on_each_seed_is_one_difference():
+    """Seeds that only change the order of sums: three values of 1 and of 0.5, each within a few float32 roundings."""
+    run, other = {0: 1.0, 1: 1.0 + 2e-8, 2: 1.0 - 6e-8}, {0: 0.5, 1: 0.5, 2: 0.5 + 3e-8}
+    found = paired_difference(run, other, "min")
+    assert (found.deviation, found.p_value) == (0, 2 / 2**3)
+    # A large value on one seed does not make the others equal: each has its own rounding.
+    found = paired_difference({0: 1e9, 1: 1.0, 2: 1.1}, {0: 1e9, 1: 0.5, 2: 0.55}, "min")
+    assert found.deviation == pytest.approx(np.std([0, 0.5, 0.55], ddof=1))
+
+
+@pytest.mark.parametrize("splits", ["012345", "001122"])
+def test_differences_too_large_to_be_squared_have_no_interval_and_are_no_error(splits):
+    run = {0: 1e300, 1: 1e307, 2: 1.0, 3: 1.0, 4: 1.0, 5: 1.0}
+    other = {0: -1e300, 1: 1.0, 2: 2.0, 3: 2.0, 4: 2.0, 5: 2.0}
+    for resampled in (None, Resampled(dict(enumerate(splits)), 0.25)):
+        found = paired_difference(run, other, "min", resampled)
+        assert found.interval is None
+        assert found.p_value is None
 
 
 def test_holm_is_stepwise_and_never_decreasing():

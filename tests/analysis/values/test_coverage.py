@@ -1,17 +1,22 @@
-"""How often intervals over splits contain the truth, over 2,000 datasets each: two standard errors are 0.9 points.
+"""How often intervals contain the truth, by simulation, and that the docs state what is found.
 
-The learners are least squares with a ridge, in closed form, so all datasets and splits are fitted at once. The truth is
-the mean difference over many more datasets from the same source.
+Over splits there are 2,000 datasets each: two standard errors are 0.9 points. The learners are least squares with a
+ridge, in closed form, so all datasets and splits are fitted at once. The truth is the mean difference over many more
+datasets from the same source.
 """
 
 import math
+import re
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from lossrun.analysis.values.statistics import Resampled, Variation, paired_difference
+from lossrun.analysis.values import paired_differences
+from lossrun.analysis.values.paired_differences import Resampled, paired_difference
+from lossrun.analysis.values.variation import Variation
+from lossrun.report.manual.verdicts import verdict_sections
 
 DATASETS = 2000
 RATIO = 1 / 4  # a fifth of the samples are test data
@@ -159,3 +164,58 @@ def test_crossing_seeds_with_splits_covers_less_than_nesting_them():
     ]
     assert covers[0] >= 0.94
     assert covers[1] < 0.5
+
+
+SAMPLES = 20_000
+SEEDS = (3, 5, 6, 10)
+
+
+def stated(start):
+    """The numbers of the row of a table that starts with these words, in the docstring of the paired differences."""
+    (row,) = (line for line in (paired_differences.__doc__ or "").splitlines() if line.startswith(f"| {start}"))
+    return [float(number) for number in re.findall(r"\d+\.\d", row.split("|", 2)[2])]
+
+
+def lognormal_above_its_mean(draw, size, sigma):
+    return draw.lognormal(0, sigma, size) - math.exp(sigma**2 / 2)
+
+
+DIFFERENCES = {
+    "normal": lambda draw, size: draw.normal(size=size),
+    "of two equal lognormals": lambda draw, size: draw.lognormal(size=size) - draw.lognormal(size=size),
+    "Student's t of 3 degrees": lambda draw, size: draw.standard_t(3, size),
+    "lognormal, sigma 0.5": lambda draw, size: lognormal_above_its_mean(draw, size, 0.5),
+    "lognormal, sigma 1": lambda draw, size: lognormal_above_its_mean(draw, size, 1.0),
+}
+
+
+@pytest.mark.parametrize("shape", DIFFERENCES)
+def test_intervals_over_seeds_cover_as_the_first_table_says(shape):
+    draw = np.random.default_rng(1)
+    for seeds, expected in zip(SEEDS, stated(shape), strict=True):
+        values = DIFFERENCES[shape](draw, (SAMPLES, seeds))
+        half_widths = values.std(axis=1, ddof=1) * Variation("seeds", seeds, seeds**-0.5).half_width(0.05)
+        covered = (np.abs(values.mean(axis=1)) <= half_widths).mean()
+        # Two simulations of this size: three standard errors of their difference.
+        assert abs(100 * covered - expected) <= 300 * math.sqrt(2 * covered * (1 - covered) / SAMPLES)
+
+
+ROWS = {
+    "least squares against no fit": "a_fit_and_none",
+    "the same, with noise over seeds": "a_fit_and_none_with_noise",
+    "two equal learners with noise over seeds": "equal_learners_with_noise",
+    "ridge 0.1 against 60": "two_ridges",
+    "least squares with 1 input, 100 samples": "a_fit_of_one_input",
+    "ridges; one training target in twenty far off": "dominant_outliers",
+}
+
+
+def test_intervals_over_splits_cover_as_the_second_table_and_the_manual_say():
+    rows = {words: stated(words) for words in ROWS}
+    for words, source in ROWS.items():
+        found = [100 * coverage(source, splits, ratio) for ratio in (0.0, RATIO) for splits in (5, 6, 10)]
+        assert rows[words] == pytest.approx(found, abs=0.1)
+    manual = "".join(map(str, verdict_sections()))
+    for plain, corrected in ((row[:3], row[3:]) for row in rows.values()):
+        for cell in (plain, corrected):
+            assert ", ".join(f"{number:.0f}" for number in cell) in manual
