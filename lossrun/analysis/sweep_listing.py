@@ -34,7 +34,7 @@ class ListedSweep:
 
 
 def listed_sweeps(runs_dir: Path) -> list[ListedSweep]:
-    """Every sweep directly under `runs_dir`, oldest first."""
+    """Return every sweep directly under `runs_dir`, oldest first."""
     return [listed_sweep(SweepDirectory(path)) for path in all_sweeps(runs_dir)]
 
 
@@ -50,7 +50,7 @@ def listed_sweep(sweep: SweepDirectory) -> ListedSweep:
 
 
 def _status(sweep: SweepDirectory, events: Sequence[Mapping[str, Any]]) -> SweepStatus:
-    """The status, from the sweep's own ledger and lock, and the locks of its shards: each process holds its own."""
+    """Return the status, from the sweep's ledger and lock and the locks of its shards: each process holds its own."""
     whole = status(sweep.path, events)
     if whole in ("running", "finished"):
         return "running" if whole == "running" else "finished"

@@ -112,7 +112,7 @@ def result_of(sweep: SweepDirectory) -> SweepResult:
 
 
 def _held_out(run: RecordedRun) -> str:
-    """What tells the run's validation and test data from others.
+    """Return what tells the run's validation and test data from others.
 
     The runs of a pair that was tuned on each of several splits have some of these each: the dataset tells them apart.
     """

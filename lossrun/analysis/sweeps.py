@@ -206,7 +206,7 @@ def judged(trials: Sequence[Trial], seeds: Sequence[int], repeats: int) -> list[
 def _recorded_choices(
     trials: Sequence[Trial], final: Sequence[PlannedCell], repeats: int, seeds: int
 ) -> list[Trial | None]:
-    """What was chosen for good: the final runs of the pair say it.
+    """Return what was chosen for good: the final runs of the pair say it.
 
     Args:
         seeds: The number of final seeds; each repetition of tuning has as many of them.
@@ -229,7 +229,7 @@ def failures(sweep: SweepDirectory) -> dict[str, str]:
 
 
 def has_ended(sweep: SweepDirectory, cell: PlannedCell) -> bool:
-    """Whether there is nothing left to train of a cell."""
+    """Return whether there is nothing left to train of a cell."""
     run = loaded(sweep, cell)
     return run is not None and run.status in ("finished", "diverged")
 

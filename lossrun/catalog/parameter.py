@@ -142,12 +142,12 @@ Key: TypeAlias = Parameter | Nested | KeyGroup
 
 
 def with_article(kind: str) -> str:
-    """`an optimizer`, `a loss`."""
+    """Write a word with its article: `an optimizer`, `a loss`."""
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _options(annotation: Any) -> set[Any]:
-    """The types that a value may have, None aside."""
+    """Return the types that a value may have, None aside."""
     options = get_args(annotation) if get_origin(annotation) in (UnionType, Union) else (annotation,)
     return {option for option in options if option is not type(None)}
 

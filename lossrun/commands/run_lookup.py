@@ -26,7 +26,7 @@ def found_run(run: str, runs_dir: Path) -> Path:
 
 
 def found_run_or_sweep(spec: str, runs_dir: Path) -> tuple[Path, bool]:
-    """The directory that the argument means, and whether it is a sweep; says which where it left room for doubt."""
+    """Return the directory that the argument means and whether it is a sweep; print which if it was not clear."""
     from lossrun.records.finding.sweeps import find_run_or_sweep
     from lossrun.records.sweep_directory import is_sweep
     from lossrun.report.layout.console import note, stderr
@@ -39,7 +39,7 @@ def found_run_or_sweep(spec: str, runs_dir: Path) -> tuple[Path, bool]:
 
 
 def meant_alone(runs: Sequence[str] | None, tags: Sequence[str] | None, runs_dir: Path) -> tuple[Path | None, bool]:
-    """The run or sweep that a lone argument means, and whether it is a sweep; None for patterns, tags and several.
+    """Return the run or sweep that a lone argument means, and whether it is a sweep; None for patterns, tags, several.
 
     Raises RunError for an argument that means nothing, if there are sweeps that it may have been meant for; otherwise
     it is None, and whoever looks for the run says what is wrong.
@@ -59,7 +59,7 @@ def meant_alone(runs: Sequence[str] | None, tags: Sequence[str] | None, runs_dir
 
 
 def _refuse_sweep(run: str, runs_dir: Path) -> None:
-    """Raises UsageError for a sweep where a run is needed, with a run of it."""
+    """Raise UsageError for a sweep where a run is needed, with a run of it."""
     from lossrun.errors import UsageError
     from lossrun.records.sweep_directory import SweepDirectory, read_plan
     from lossrun.shell import run_command
@@ -73,7 +73,7 @@ def _refuse_sweep(run: str, runs_dir: Path) -> None:
 
 
 def _sweep_meant(spec: str, runs_dir: Path) -> Path | None:
-    """The sweep that the argument means if it means no run. `last` is the newest run where a run is needed."""
+    """Return the sweep that the argument means if it means no run. `last` is the newest run where a run is needed."""
     from lossrun.errors import RunError
     from lossrun.records.finding.runs import find, is_pattern, steps_back
     from lossrun.records.finding.sweeps import beginning_with, named_sweep

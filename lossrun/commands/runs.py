@@ -106,7 +106,7 @@ def ls(
 
 
 def _sweep_to_list(spec: str, runs_dir: Path) -> "SweepDirectory":
-    """The sweep that the argument means; `last` is the newest one. Raises UsageError for a run."""
+    """Return the sweep that the argument means; `last` is the newest one. Raises UsageError for a run."""
     from lossrun.errors import UsageError
     from lossrun.records.finding.runs import find, steps_back
     from lossrun.records.finding.sweeps import find_sweep

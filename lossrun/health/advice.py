@@ -102,7 +102,7 @@ _MISTAKES: Final[Mapping[str, Callable[[Circumstances], tuple[str, ...]]]] = {
 
 
 def _end_earlier(name: str, known: Circumstances, since: int) -> tuple[str, ...]:
-    """The settings that end a run soon after its best epoch, or that keep probabilities away from 0 and 1."""
+    """Return the settings that end a run soon after its best epoch, or that keep probabilities away from 0 and 1."""
     smoothing = known.config.loss.parameters.get("label_smoothing")
     if name == "overconfident" and smoothing == 0 and since > EARLY * known.config.epochs:
         return ("loss.label_smoothing=0.1",)
@@ -121,7 +121,7 @@ def _by_schedule(known: Circumstances, row: Mapping[str, Any], *, diverged: bool
 
 
 def _of_layers(name: str, known: Circumstances, layers: Layers) -> Advice | None:
-    """What the gradient says, from the outputs down."""
+    """Return what the gradient says, from the outputs down."""
     init = dict(known.config.model.parameters.get("init") or {})
     any_size = any(key in init for key in OF_ANY_SIZE)
     if layers.at_outputs == 0 and known.facts.task != "regression":
@@ -176,7 +176,7 @@ def _of_targets(known: Circumstances) -> Advice | None:
 
 
 def _far_targets(known: Circumstances) -> tuple[str, ...]:
-    """The settings that standardize targets far from 0; () where they are near, or must not be standardized."""
+    """Return the settings that standardize targets far from 0; () where they are near, or must not be standardized."""
     scale, standardize = known.facts.target_scale, known.config.dataset.parameters.get("standardize")
     cured = [setting for cure in known.lint.values() for setting in cure]
     # The linter may have said that the outputs must not be squashed.

@@ -151,7 +151,7 @@ def further(name: str, known: Circumstances) -> Advice | None:
 
 
 def another_rate_got_further(known: Circumstances, loss: float) -> bool:
-    """Whether a larger rate got below the final loss of the run within the few steps that it was tried for."""
+    """Return whether a larger rate got below the final loss of the run within the few steps that it was tried for."""
     rates = [rounded(known.config.learning_rate * times) for times in OTHERS if times > 1]
     return min(_with_rates(known, rates).values(), default=inf) < BETTER * known.share(loss)
 
@@ -179,7 +179,7 @@ def _furthest(known: Circumstances, models: Sequence[tuple[Settings, str]], belo
 
 
 def _models(known: Circumstances) -> list[tuple[Settings, str]]:
-    """Models to try instead of the configured one, a larger one first, each with what to call it."""
+    """Return models to try instead of the configured one, a larger one first, each with what to call it."""
     parameters: Mapping[str, Any] = known.config.model.parameters
     hidden = parameters.get("hidden") or []
     found: list[tuple[Settings, str]] = []
@@ -194,7 +194,7 @@ def _models(known: Circumstances) -> list[tuple[Settings, str]]:
 
 
 def _faster(known: Circumstances, models: Sequence[tuple[Settings, str]]) -> list[tuple[Settings, str]]:
-    """The same models with larger steps."""
+    """Return the same models with larger steps."""
     if scales(known):
         faster: Settings = (ADAM, f"{RATE}{GOOD_RATE:g}")
         what = ADAM.removeprefix(OPTIMIZER)
@@ -223,23 +223,23 @@ def _optimizer(name: str) -> Optimizer | None:
 
 
 def _usual_range(name: str) -> tuple[float, float]:
-    """The usual learning rates of an optimizer of this name."""
+    """Return the usual learning rates of an optimizer of this name."""
     declared = _optimizer(name)
     return declared.usual_rates if declared else (0.0, inf)
 
 
 def _middle(known: Circumstances) -> list[float]:
-    """The middle of the optimizer's usual learning rates, if it is known."""
+    """Return the middle of the optimizer's usual learning rates, if it is known."""
     declared = _optimizer(known.config.optimizer.name)
     return [rounded(sqrt(prod(declared.usual_rates)))] if declared else []
 
 
 def scales(known: Circumstances) -> bool:
-    """Whether the optimizer's steps are as large as the gradient."""
+    """Return whether the optimizer's steps are as large as the gradient."""
     declared = _optimizer(known.config.optimizer.name)
     return declared is not None and declared.scales_with_gradient
 
 
 def rounded(rate: float) -> float:
-    """A learning rate to one digit."""
+    """Return a learning rate to one digit."""
     return float(f"{rate:.0e}")

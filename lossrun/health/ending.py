@@ -69,7 +69,7 @@ def how_it_ended(
 
 
 def oscillates(losses: tuple[float, ...]) -> bool:
-    """Whether the loss goes up and down by more than a tenth, again and again."""
+    """Return whether the loss goes up and down by more than a tenth, again and again."""
     if len(losses) < MANY:
         return False
     steps = [abs(other - one) for one, other in pairwise(losses)]
@@ -78,7 +78,7 @@ def oscillates(losses: tuple[float, ...]) -> bool:
 
 
 def overfits(row: dict[str, float], health: Health, constant: float) -> bool:
-    """Whether val_loss has risen far above its best, which came early."""
+    """Return whether val_loss has risen far above its best, which came early."""
     if "val_loss" not in row or not health.least_epoch:
         return False
     rose = row["val_loss"] - health.least_validation

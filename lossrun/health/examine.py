@@ -78,7 +78,7 @@ class SeedEpoch:
 
 
 def is_finite(row: Mapping[str, Any]) -> bool:
-    """Whether the losses of a history row are finite numbers."""
+    """Return whether the losses of a history row are finite numbers."""
     return all(isfinite(row[column]) for column in ("train_loss", "val_loss") if column in row)
 
 
@@ -137,7 +137,7 @@ def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health
 
 
 def _suspected(seen: SeedEpoch, health: Health, look: OutputChecks) -> str:
-    """The kind of divergence that a finite loss looks like at the end of the epoch; "" for none."""
+    """Return the kind of divergence that a finite loss looks like at the end of the epoch; "" for none."""
     constant = seen.floors.constant if seen.floors else nan
     # A loss below that of the best constant proves that the outputs depend on the inputs.
     beaten = seen.recent_loss < constant - NEAR * abs(constant)
@@ -153,12 +153,12 @@ def _exploded(loss: float, health: Health, floors: Floors | None) -> bool:
 
 
 def _bad_by_design(floors: Floors | None) -> bool:
-    """Whether a known mistake explains that the outputs are alike, or the loss high."""
+    """Return whether a known mistake explains that the outputs are alike, or the loss high."""
     return floors is not None and floors.mistake in ("single_softmax", "squashed", "clipped", "impossible")
 
 
 def _confirmed(suspected: str, seen: SeedEpoch, before: Health, health: Health) -> bool:
-    """Whether a suspicion is certain enough to be named."""
+    """Return whether a suspicion is certain enough to be named."""
     # A dead network cannot recover; a loss that has exploded may come down again.
     lasting = suspected == "dead" or seen.recent_loss >= before.recent or health.suspicious >= PATIENCE
     again = health.suspicious > 1
@@ -166,7 +166,7 @@ def _confirmed(suspected: str, seen: SeedEpoch, before: Health, health: Health) 
 
 
 def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> tuple[str, float]:
-    """The diagnosis of a seed that has not diverged, and the floor that revealed it; "" and NaN for none."""
+    """Return the diagnosis of a seed that has not diverged, and the floor that revealed it; "" and NaN for none."""
     if seen.row["train_loss"] < seen.least_loss:
         return "impossible", seen.least_loss
     if seen.floors is None:
@@ -202,7 +202,7 @@ def _is_poor(seen: SeedEpoch) -> bool:
 
 
 def _of_layers(layers: Layers) -> str:
-    """The diagnosis of layers in trouble; "" for none."""
+    """Return the diagnosis of layers in trouble; "" for none."""
     gradients = list(layers.gradients.values())
     if max(layers.dead.values(), default=0.0) >= MOST_UNITS:
         return "dead_units"
@@ -231,7 +231,7 @@ def _mistake(seen: SeedEpoch, floors: Floors, look: OutputChecks) -> tuple[str, 
 
 
 def _plateau(seen: SeedEpoch, floors: Floors, health: Health, look: OutputChecks) -> tuple[str, float]:
-    """The name and the value of the floor that the loss has come to rest on; "" and NaN for none."""
+    """Return the name and the value of the floor that the loss has come to rest on; "" and NaN for none."""
     losses, loss = tuple(health.losses), seen.row["train_loss"]
     told_apart = not isclose(floors.smoothing, floors.chance, rel_tol=NEAR)
     # Label smoothing allows no lower loss than this.

@@ -90,7 +90,7 @@ class Finding:
         return f"train again with {set_options(*self.cure)}"
 
     def facts(self) -> dict[str, Any]:
-        """The finding as plain values, for the ledger."""
+        """Return the finding as plain values, for the ledger."""
         return {
             "seed": self.seed,
             "epoch": self.epoch,

@@ -42,7 +42,7 @@ class StackOutputs:
         self._outputs = None
 
     def of(self, replica: Replica) -> Tensor:
-        """The outputs of one seed that the stack computes."""
+        """Return the outputs of one seed that the stack computes."""
         if self._outputs is None:
             with undisturbed(self._inputs.device):
                 self._outputs = self._computed()
@@ -77,7 +77,7 @@ class OutputChecks:
     stack: StackOutputs | None = None
 
     def outputs_are_alike(self) -> bool:
-        """Whether the model gives the same output for every sample, up to rounding."""
+        """Return whether the model gives the same output for every sample, up to rounding."""
         inputs, _, _ = looked_at(self.replica)
         if len(inputs) < 2 or bool((inputs == inputs[:1]).all()):
             return False
@@ -86,7 +86,7 @@ class OutputChecks:
         return bool(spread <= 4 * torch.finfo(values.dtype).eps * float(values.abs().max()))
 
     def nothing_reaches_inputs(self) -> bool:
-        """Whether the first matrix of the model has a gradient of exactly 0.
+        """Return whether the first matrix of the model has a gradient of exactly 0.
 
         A network that is merely slow to start has a tiny gradient instead, and optimizers that follow the sign of the
         gradient get it going.
@@ -103,7 +103,7 @@ class OutputChecks:
         return gradient is None or not bool(gradient.any())
 
     def outputs_carry_information(self) -> bool:
-        """Whether the outputs follow their targets more closely than chance explains.
+        """Return whether the outputs follow their targets more closely than chance explains.
 
         Classes: the guesses are right more often than always guessing the most frequent class. Other tasks: the ranks
         of some output column correlate with those of its target. Ranks, because a few far outliers would outweigh all
@@ -128,7 +128,7 @@ class OutputChecks:
         return bool(float(correlations.max()) > STANDARD_ERRORS / samples**0.5)
 
     def hidden_activation(self) -> str:
-        """The mistake of a user's own model that gives probabilities where the loss expects logits; "" for none.
+        """Return the mistake of a user's own model that gives probabilities where the loss expects logits; "" for none.
 
         Rows that add up to 1 leave no doubt. Values in [0, 1] may be logits that happen to lie there for now.
         """
@@ -140,13 +140,13 @@ class OutputChecks:
         return "double_sigmoid"
 
     def loss(self) -> float:
-        """The objective on those samples, dropout off."""
+        """Return the objective on those samples, dropout off."""
         _, targets, weights = looked_at(self.replica)
         with torch.no_grad():
             return float(deepcopy(self.replica.objective)(self._outputs(), targets, weights))
 
     def one_answer_scores_as_well(self) -> bool:
-        """Whether the decisions are right no more often than the same answer for every sample."""
+        """Return whether the decisions are right no more often than the same answer for every sample."""
         _, targets, _ = looked_at(self.replica)
         outputs = self._outputs()
         if self.spec.task == "multiclass":
@@ -161,7 +161,7 @@ class OutputChecks:
         return bool(right <= torch.maximum(yes, len(targets) - yes).sum())
 
     def confidence(self) -> float:
-        """The mean probability of what the model decides for, on validation samples; NaN without any."""
+        """Return the mean probability of what the model decides for, on validation samples; NaN without any."""
         validation, spec = self.replica.parts.validation, self.spec
         if validation is None or spec.reads_as != "probabilities":
             return torch.nan
@@ -175,7 +175,7 @@ class OutputChecks:
         return float(torch.maximum(yes, 1 - yes).mean())
 
     def _outputs(self) -> Tensor:
-        """The outputs for those samples, dropout off."""
+        """Return the outputs for those samples, dropout off."""
         # Not those of a stack in half precision, in which outputs that are merely close to each other look alike.
         if self.stack is not None and not self.replica.mixed:
             return self.stack.of(self.replica)
@@ -186,7 +186,7 @@ class OutputChecks:
 
 
 def looked_at(replica: Replica) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The samples that are looked at: inputs as the model takes them, targets, and weights where samples have them."""
+    """Return the samples to look at: inputs as the model takes them, targets, and weights where samples have them."""
     train = replica.parts.train
     apart = -(-len(train) // LOOKED_AT)
     weights = None if train.weights is None else train.weights[::apart]
@@ -194,7 +194,7 @@ def looked_at(replica: Replica) -> tuple[Tensor, Tensor, Tensor | None]:
 
 
 def ranks(values: Tensor) -> Tensor:
-    """The ranks in each column of (N, K), from 1; equal values share the mean of their ranks."""
+    """Return the ranks in each column of (N, K), from 1; equal values share the mean of their ranks."""
     columns = []
     for column in values.unbind(1):
         _, place, counts = torch.unique(column, return_inverse=True, return_counts=True)

@@ -36,12 +36,12 @@ class Window:
 
 
 def falls_steadily(losses: tuple[float, ...]) -> bool:
-    """Whether the loss fell from each epoch to the next."""
+    """Return whether the loss fell from each epoch to the next."""
     return all(one > other for one, other in pairwise(losses))
 
 
 def is_escaping(losses: tuple[float, ...], faster: float) -> bool:
-    """Whether the loss leaves a plateau: it falls from epoch to epoch, `faster` times as much in the last quarter.
+    """Return whether the loss leaves a plateau: it falls in each epoch, `faster` times as much in the last quarter.
 
     Networks of sigmoids stay on a plateau until their units differ enough, and get away ever faster.
     """

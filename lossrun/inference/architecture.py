@@ -22,7 +22,7 @@ ONNX: Final = "model.onnx"
 
 
 def prefix(program: PredictionModule) -> str:
-    """The prefix of the names of weights in lossrun's own models, which an export leaves out."""
+    """Return the prefix of the names of weights in lossrun's own models, which an export leaves out."""
     return "body." if isinstance(program.network, Network) else ""
 
 

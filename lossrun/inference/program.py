@@ -54,7 +54,7 @@ class PredictionModule(nn.Module):
         return values
 
     def _preactivations(self, inputs: Tensor) -> Tensor:
-        """As in `Replica.forward`; for a user's model they are computed from its outputs."""
+        """Return pre-activations, as `Replica.forward` does: a user's model gives outputs only."""
         if isinstance(self.network, Network):
             return self.network.preactivations(inputs)
         return before_activation(self.network(inputs), self.output)

@@ -63,7 +63,7 @@ class Trained:
         return output_spec_of(self.config, self.facts)
 
     def data(self, seed: int) -> Data:
-        """The seed's data; without samples if `find_trained` was told so."""
+        """Return the seed's data; without samples if `find_trained` was told so."""
         return self.experiment.data[seed]
 
     def prepared(self, seed: int) -> RecordedPreparation:
@@ -132,7 +132,7 @@ def _without_samples(run: RecordedRun, known: Mapping[int, RecordedPreparation])
 
 
 def model(trained: Trained, checkpoint: str = BEST, seed: int | None = None) -> TrainedModel:
-    """One seed's model; the first seed's if none is asked for.
+    """Return one seed's model; the first seed's if none is asked for.
 
     Raises what `models` raises, and UsageError for a seed that the run was not trained with.
     """

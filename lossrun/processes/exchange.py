@@ -116,7 +116,7 @@ class Processes:
             dist.all_reduce(tensor)
 
     def spread(self, values: "Tensor") -> "Tensor":
-        """The largest difference between two processes in each of the values."""
+        """Return the largest difference between two processes in each of the values."""
         import torch
         import torch.distributed as dist
 
@@ -196,12 +196,12 @@ class Processes:
                 raise kinds.get(said["code"], RunError)(text)
 
     def _raise_left(self) -> None:
-        """Raises LeaderLeftError if it has."""
+        """Raise LeaderLeftError if it has."""
         if self.store.check(["left"]):
             raise LeaderLeftError(int(self.store.get("left")))
 
     def leave(self, code: int) -> None:
-        """The leader's end: tell the others, and close all connections."""
+        """End as the leader: tell the others, and close all connections."""
         # torchrun ends the other processes as soon as one has failed; there may still be something to print.
         _ignore_signals()
         with suppress(*_store_is_gone()):
@@ -215,7 +215,7 @@ class Processes:
                     time.sleep(CHECKED_EVERY)
 
     def report(self, error: BaseException) -> None:
-        """A follower's problem: say what is wrong, and wait for the leader to print it."""
+        """End as a follower with a problem: say what is wrong, and wait for the leader to print it."""
         code = getattr(error, "exit_code", 1)
         text = "\n".join(error.problems) if isinstance(error, LossrunError) else traceback.format_exc()
         with suppress(*_store_is_gone()):
@@ -228,13 +228,13 @@ class Processes:
                 time.sleep(CHECKED_EVERY)
 
     def follow_out(self) -> None:
-        """A follower's end, once the leader has left."""
+        """End as a follower, once the leader has left."""
         with suppress(*_store_is_gone()):
             self.store.add("gone", 1)
         self._close()
 
     def tells_of_the_leader(self) -> bool:
-        """Whether this follower is the one to say that the leader is gone."""
+        """Return whether this follower is the one to say that the leader is gone."""
         try:
             return bool(self.store.add("told", 1) == 1)
         except _store_is_gone():  # the store went with the leader
@@ -249,7 +249,7 @@ class Processes:
 
 
 def _ignore_signals() -> None:
-    """From now on this process ends in order, and by itself."""
+    """Let this process end in order, and by itself, from now on."""
     if threading.current_thread() is threading.main_thread():
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"):
             if hasattr(signal, name):
@@ -257,12 +257,12 @@ def _ignore_signals() -> None:
 
 
 def _store_is_gone() -> tuple[type[Exception], ...]:
-    """What torch raises where the store cannot be reached."""
+    """Return what torch raises where the store cannot be reached."""
     from torch.distributed import DistNetworkError, DistStoreError
 
     return DistNetworkError, DistStoreError
 
 
 def _keeps_store() -> bool:
-    """Whether the launcher keeps the store, so that it outlives every process."""
+    """Return whether the launcher keeps the store, so that it outlives every process."""
     return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"

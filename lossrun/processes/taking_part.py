@@ -20,12 +20,12 @@ _current: list[Processes] = []
 
 
 def current() -> Processes | None:
-    """The processes of the run that this one takes part in; None where it trains alone."""
+    """Return the processes of the run that this one takes part in; None where it trains alone."""
     return _current[-1] if _current else None
 
 
 def is_leader() -> bool:
-    """Whether this process writes its run: it trains alone, or leads the others."""
+    """Return whether this process writes its run: it trains alone, or leads the others."""
     return not _current or _current[-1].leads
 
 
@@ -49,12 +49,12 @@ def taking_part() -> Iterator[None]:
 
 
 def is_silent() -> bool:
-    """Whether a launcher has started this process as one of several and as another than the first, which prints."""
+    """Return whether a launcher has started this process as one of several, and not as the first, which prints."""
     return _several() and os.environ["RANK"] != "0"
 
 
 def require_one_process(what: str, instead: str) -> None:
-    """Raises UsageError where a launcher has started several processes for something that they would do several times.
+    """Raise UsageError where a launcher has started several processes for something that they would do several times.
 
     `what` does work for one process; `instead` is what to do.
     """
@@ -63,7 +63,7 @@ def require_one_process(what: str, instead: str) -> None:
 
 
 def _several() -> bool:
-    """Whether a launcher has started this process as one of several."""
+    """Return whether a launcher has started this process as one of several."""
     return all(name in os.environ for name in VARIABLES) and os.environ["WORLD_SIZE"] != "1"
 
 

@@ -34,7 +34,7 @@ _DENSE: Final = (nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.Dropout, *ACTIVATIONS
 
 
 def suits(network: nn.Module, batch_size: int) -> bool:
-    """Whether every layer keeps the order, and there is something to gain.
+    """Return whether every layer keeps the order, and there is something to gain.
 
     If some layer of images needs torch's own kernels, turning the images to them and back costs what the order gains.
     """
@@ -187,16 +187,16 @@ class Innermost:
 
 
 def _turned(images: Tensor, dtype: torch.dtype) -> Tensor:
-    """A copy of images (N, C, H, W) that lies in memory as (C, H, W, N)."""
+    """Return a copy of images (N, C, H, W) that lies in memory as (C, H, W, N)."""
     result = torch.empty((*images.shape[1:], len(images)), dtype=dtype, device=images.device)
     return result.copy_(images.permute(1, 2, 3, 0)).permute(3, 0, 1, 2)
 
 
 def _across(matrix: Tensor) -> Tensor:
-    """(N, K) -> (K, N), contiguous."""
+    """Return (N, K) as (K, N), contiguous."""
     return matrix.t() if _is_turned(matrix) else matrix.t().clone(memory_format=torch.contiguous_format)
 
 
 def _is_turned(tensor: Tensor) -> bool:
-    """Whether it is a matrix (N, K) that lies in memory as (K, N)."""
+    """Return whether it is a matrix (N, K) that lies in memory as (K, N)."""
     return tensor.ndim == 2 and tensor.stride() == (1, len(tensor)) and min(tensor.shape) > 1

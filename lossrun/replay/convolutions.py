@@ -31,7 +31,7 @@ LARGEST_WINDOWS: Final = 2**25
 
 
 def has_few_channels(layer: nn.Conv2d) -> bool:
-    """Whether a layer has so few channels that products are faster than torch's kernels."""
+    """Return whether a layer has so few channels that products are faster than torch's kernels."""
     first = layer.in_channels <= _FIRST_LAYER
     if layer.in_channels > MOST_CHANNELS or (first and layer.out_channels % _FILTERS_AT_A_TIME == 0):
         return False
@@ -101,7 +101,7 @@ def _pays(
 
 
 def _key(images: Tensor, weight: Tensor, padding: list[int]) -> Any:
-    """Identifies windows: these pixels, for this layer."""
+    """Identify windows: these pixels, for this layer."""
     memory = storage(images), images.storage_offset(), images.shape, images.stride()
     return *memory, storage(weight), weight.storage_offset(), tuple(padding)
 
@@ -116,11 +116,11 @@ class _Margin:
         self.shape = (self.height + 2 * self.top, channels, self.width + 2 * self.left, samples)
 
     def of_zeros(self, images: Tensor) -> Tensor | None:
-        """Memory for `around`; None without a margin. Made before the recording, so that the zeros are written once."""
+        """Return memory for `around`, made before the recording so that zeros are written once; None if not needed."""
         return images.new_zeros(self.shape) if self.top or self.left else None
 
     def around(self, images: Tensor, zeros: Tensor | None) -> Tensor:
-        """(N, C, H, W) -> (H + margin, C, W + margin, N)."""
+        """Return (N, C, H, W) as (H + margin, C, W + margin, N)."""
         images = _samples_last(images)
         if zeros is None:
             return images
@@ -137,7 +137,7 @@ def _weight_gradient(gradient: Tensor, windows: Tensor, weight: Tensor) -> Tenso
 
 
 def _image_gradient(gradient: Tensor, weight: Tensor, margin: _Margin) -> Tensor:
-    """The gradient of each pixel: of all windows that it is in, added up over their rows, then their columns."""
+    """Return the gradient of each pixel: of all windows that it is in, added up over their rows, then their columns."""
     filters, channels, height, width = weight.shape
     by_row = _matrix(weight).view(filters, height, channels * width).permute(1, 2, 0)
     rows = len(gradient)
@@ -158,7 +158,7 @@ def _image_gradient(gradient: Tensor, weight: Tensor, margin: _Margin) -> Tensor
 
 
 def _windows(padded: Tensor, weight: Tensor) -> Tensor:
-    """(H, C, W, N) -> (rows of windows, weights of a filter, windows in a row x N), the weights as in `_matrix`.
+    """Return (H, C, W, N) as (rows of windows, weights of a filter, windows in a row x N), the weights as in `_matrix`.
 
     Only the columns of the windows are copied. Their rows are rows of the images, so that the matrices overlap.
     """
@@ -170,12 +170,12 @@ def _windows(padded: Tensor, weight: Tensor) -> Tensor:
 
 
 def _matrix(weight: Tensor) -> Tensor:
-    """(filters, C, height, width) -> (filters, height x C x width)."""
+    """Return (filters, C, height, width) as (filters, height x C x width)."""
     return _copied(weight.transpose(1, 2)).view(len(weight), -1)
 
 
 def _samples_last(images: Tensor) -> Tensor:
-    """(N, C, H, W) -> (H, C, W, N), contiguous except for the first two axes; a copy if the images lie otherwise."""
+    """Return (N, C, H, W) as (H, C, W, N), contiguous except for the first two axes; a copy if they are not."""
     across = images.permute(2, 1, 3, 0)
     if across.stride(3) == 1 and across.stride(2) == across.shape[3]:
         return across
@@ -185,7 +185,7 @@ def _samples_last(images: Tensor) -> Tensor:
 
 
 def _as_images(across: Tensor) -> Tensor:
-    """(H, C, W, N) -> (N, C, H, W)."""
+    """Return (H, C, W, N) as (N, C, H, W)."""
     return across.permute(3, 1, 0, 2)
 
 

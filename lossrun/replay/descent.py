@@ -50,7 +50,7 @@ class Descent:
 
 
 def descends(group: SeedGroup) -> bool:
-    """Whether a lone seed on the CPU is updated by weight - rate * gradient and nothing else.
+    """Return whether a lone seed on the CPU is updated by weight - rate * gradient and nothing else.
 
     A user's own optimizer may leave weights out or have hooks, so it does not count.
     """
@@ -83,7 +83,7 @@ def may_be_deferred(weights: Sequence[Tensor]) -> Chooses:
 
 
 def descents(calls: Sequence[Call], weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> dict[int, Descent]:
-    """The deferred products that are gradients, by their weight's position."""
+    """Return the deferred products that are gradients, by their weight's position."""
     products = {call.result.data_ptr(): call for call in calls}
     found: dict[int, Descent] = {}
     for position, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):

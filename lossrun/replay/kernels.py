@@ -114,7 +114,7 @@ _overloads: Final[dict[Operator, tuple[Operator, list[str]] | None]] = {}
 
 
 def _out_overload(op: Operator) -> tuple[Operator, list[str]] | None:
-    """The overload that takes the same arguments and tensors to write into, and the names of those tensors."""
+    """Return the overload that takes the same arguments and tensors to write into, and the names of those tensors."""
     if op not in _overloads:
         _overloads[op] = None
         wanted = [(argument.name, str(argument.type)) for argument in schema(op).arguments]

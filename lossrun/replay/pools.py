@@ -28,7 +28,7 @@ def _average(images: Tensor, window: list[int], *how: Any) -> Decomposition | No
 def average_backward(
     gradient: Tensor, images: Tensor, window: list[int], *how: Any, rectified: bool = False
 ) -> Decomposition | None:
-    """The gradient of the images. `rectified`: also do what relu's backward pass does, if `images` are its results."""
+    """Return the gradient of the images. `rectified`: they are results of relu, whose backward pass is done as well."""
     if not _tiles(images, window, *how):
         return None
     return partial(_spread_where_positive if rectified else _spread, gradient, images, window[0])
@@ -43,7 +43,7 @@ def _tiles(
     count_include_pad: bool = True,
     divisor: int | None = None,
 ) -> bool:
-    """Whether square windows cover every pixel exactly once; then `ceil_mode` and `count_include_pad` do nothing."""
+    """Return whether square windows cover each pixel once; then `ceil_mode` and `count_include_pad` do nothing."""
     del ceil_mode, count_include_pad
     side = window[0]
     square = all(value == side for value in (*window, *(stride or ())))

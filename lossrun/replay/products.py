@@ -36,7 +36,7 @@ def faster_product(call: Call) -> Kernel | None:
 
 
 def _large(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> Kernel | None:
-    """A faster kernel for large float32 products on the CPU."""
+    """Return a faster kernel for large float32 products on the CPU."""
     rows, columns = len(left), right.shape[1]
     elongated = max(rows, columns) >= ELONGATED * min(rows, columns)
     linear = one_dnn_linear()
@@ -51,7 +51,7 @@ def _large(bias: Tensor | None, left: Tensor, right: Tensor, result: Tensor) -> 
 
 @cache
 def one_dnn_is_faster() -> bool:
-    """Whether oneDNN multiplies large matrices faster than MKL, which torch uses for them.
+    """Return whether oneDNN multiplies large matrices faster than MKL, which torch uses for them.
 
     It does on AMD processors whose units are 512 bits wide, of which MKL uses half. 784 x 300 weights and a batch of
     128 take 190 us instead of 360 on Zen 5. On Zen 4, whose units are half as wide, they take 340 us either way, and
@@ -62,7 +62,7 @@ def one_dnn_is_faster() -> bool:
 
 
 def _amd_family() -> int:
-    """The family number of an AMD processor, as Linux reports it; 0 for others."""
+    """Return the family number of an AMD processor, as Linux reports it; 0 for others."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -72,7 +72,7 @@ def _amd_family() -> int:
 
 
 def is_large(left: Tensor, right: Tensor, least: int = LEAST_MULTIPLICATIONS) -> bool:
-    """Whether a product is in float32, on the CPU, and has at least so many multiplications."""
+    """Return whether a product is in float32, on the CPU, and has at least so many multiplications."""
     return (
         left.device.type == "cpu"
         and left.dtype == right.dtype == torch.float32
@@ -81,7 +81,7 @@ def is_large(left: Tensor, right: Tensor, least: int = LEAST_MULTIPLICATIONS) ->
 
 
 def _of_stacks(left: Tensor, right: Tensor, result: Tensor) -> Kernel | None:
-    """A faster kernel for products of stacked networks with a single output; None for others.
+    """Return a faster kernel for products of stacked networks with a single output; None for others.
 
     For 64 networks, 32 x 1 by 1 x 20 takes 7 us elementwise instead of 16, and 20 x 32 by 32 x 1 takes 7 us as a row
     times a matrix instead of 25.

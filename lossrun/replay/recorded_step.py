@@ -166,7 +166,7 @@ class RecordedStep(SeedGroupStep):
             record.update = self.recorder.once(self.group.update)
 
     def _reads_the_rate_where_it_lies(self, optimizer: torch.optim.Optimizer) -> bool:
-        """Whether the optimizer can read the rate from the tensor, without rounding it.
+        """Return whether the optimizer can read the rate from the tensor, without rounding it.
 
         On a GPU the tensor is float32, which would round the rate of a run in float64.
         """
@@ -175,7 +175,7 @@ class RecordedStep(SeedGroupStep):
 
 
 def _laid_out(gradient: Tensor, weight: Tensor) -> Tensor:
-    """The gradient in the memory order of its weight, as `backward()` leaves it.
+    """Return the gradient in the memory order of its weight, as `backward()` leaves it.
 
     Fused optimizers go through both side by side, without looking at strides.
     """

@@ -121,7 +121,7 @@ _NOT_REPLAYABLE: Final = (
 
 
 def _cannot_be_replayed(op: Operator, args: tuple[Any, ...]) -> bool:
-    """Whether a replay would get the call wrong.
+    """Return whether a replay would get the call wrong.
 
     It would where a value is read back to Python, where the shape of the result depends on values, and where the call
     changes what a tensor is without writing to its memory.
@@ -148,7 +148,7 @@ def _compile(
     homes = _shared_memory(needed, unfilled, kept, pool)
 
     def placed(tensor: Tensor) -> Tensor:
-        """The same view of the memory where the tensor lives from now on, without its autograd history."""
+        """Return the same view of the memory where the tensor lives from now on, without its autograd history."""
         home = homes.get(storage(tensor))
         if home is None:
             return tensor.detach()
@@ -168,7 +168,7 @@ def _compile(
 
 
 def _last_words(calls: Sequence[Call], outputs: Any) -> list[Call]:
-    """The calls that could also be made after all others.
+    """Return the calls that could also be made after all others.
 
     Each of their results is an output as it is, no other call touches it, and nothing that they read is written later.
     """
@@ -193,7 +193,7 @@ def _layout(tensor: Tensor) -> tuple[Any, ...]:
 
 
 def _refuse_written_literals(calls: Sequence[Call]) -> None:
-    """Raises NotReplayableError for a tensor that the function makes of numbers and then changes.
+    """Raise NotReplayableError for a tensor that the function makes of numbers and then changes.
 
     A replay would not make it again, so it would begin with the changed numbers.
     """
@@ -204,7 +204,7 @@ def _refuse_written_literals(calls: Sequence[Call]) -> None:
 
 
 def _is_view(call: Call) -> bool:
-    """Whether all results lie in the memory of an argument, and the call writes nothing."""
+    """Return whether all results lie in the memory of an argument, and the call writes nothing."""
     results = [storage(tensor) for tensor in call.results]
     return bool(results) and not schema(call.op).is_mutable and {*map(storage, call.read)}.issuperset(results)
 

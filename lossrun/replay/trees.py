@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def leaves(tree: Any) -> Iterator[Any]:
-    """Everything in the tree that is no tuple, list or dict, from left to right."""
+    """Return everything in the tree that is no tuple, list or dict, from left to right."""
     if type(tree) in (list, tuple) or _has_fields(tree):
         for part in tree:
             yield from leaves(part)
@@ -19,12 +19,12 @@ def leaves(tree: Any) -> Iterator[Any]:
 
 
 def tensors_in(tree: Any) -> Iterator[Tensor]:
-    """Every tensor in the tree, from left to right."""
+    """Return every tensor in the tree, from left to right."""
     return (leaf for leaf in leaves(tree) if isinstance(leaf, Tensor))
 
 
 def with_tensors(tree: Any, function: Callable[[Tensor], Tensor]) -> Any:
-    """The same tree with `function` of each tensor in its place."""
+    """Return the same tree with `function` of each tensor in its place."""
     if isinstance(tree, Tensor):
         return function(tree)
     if type(tree) in (list, tuple):
@@ -39,5 +39,5 @@ def with_tensors(tree: Any, function: Callable[[Tensor], Tensor]) -> Any:
 
 
 def _has_fields(tree: Any) -> bool:
-    """Whether it is a named tuple, or one of those that torch's functions return, as `torch.sort` does."""
+    """Return whether it is a named tuple, or one of those that torch's functions return, as `torch.sort` does."""
     return isinstance(tree, tuple) and (hasattr(tree, "_fields") or type(tree).__module__ == "torch.return_types")

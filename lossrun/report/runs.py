@@ -168,7 +168,7 @@ def _record(row: RunRow) -> dict[str, Any]:
 
 
 def _filled(pieces: Sequence[str], width: int) -> Iterator[str]:
-    """The pieces with semicolons between, on as few lines as hold them whole."""
+    """Yield the pieces with semicolons between, on as few lines as hold them whole."""
     line = ""
     for piece in pieces:
         if line and cell_len(f"{line}; {piece}") > width:
@@ -180,7 +180,7 @@ def _filled(pieces: Sequence[str], width: int) -> Iterator[str]:
 
 
 def format_age(seconds: float) -> str:
-    """A length of time in its largest unit: 12 s, 3 min, 5 h, 20 d."""
+    """Return a length of time in its largest unit: 12 s, 3 min, 5 h, 20 d."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds // size:.0f} {unit}"

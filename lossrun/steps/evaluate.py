@@ -72,12 +72,12 @@ class Evaluation:
 
 
 def evaluation_batch(device: torch.device) -> int:
-    """How many samples go through one forward pass, of all seeds together."""
+    """Return how many samples go through one forward pass, of all seeds together."""
     return GPU_EVALUATION_BATCH if device.type == "cuda" else EVALUATION_BATCH
 
 
 def output_spec_of(config: Config, facts: DataFacts) -> OutputSpec:
-    """How the outputs of the configured model are read. `config` is resolved."""
+    """Return how the outputs of the configured model are read. `config` is resolved."""
     watched = watched_names(config)
     left_out = off_scale(facts.target_scale, watched)
     return OutputSpec(facts.task, output_size(config, facts), *outputs_read_as(config, facts), left_out, watched)
@@ -163,7 +163,7 @@ class Scorer:
         self._of: Sequence[Replica] = ()
 
     def __call__(self) -> list[dict[str, float]]:
-        """For each active seed its `loss`, the configured objective, and the metrics by their names."""
+        """Return for each active seed its `loss`, the configured objective, and the metrics by their names."""
         table = self._table() if self.recorder is None else self._replayed(self.recorder)
         columns = table.reshape(len(self.names), -1).t().tolist()
         return [
@@ -186,7 +186,7 @@ class Scorer:
 
     @torch.no_grad()
     def _table(self) -> Tensor:
-        """Loss and metrics of the computed seeds, (columns, *axis), in double precision."""
+        """Return loss and metrics of the computed seeds, (columns, *axis), in double precision."""
         _, _, scores = _score(self.group, self.samples, self.targets, self.spec)
         self.names = list(scores)
         return torch.stack(list(scores.values()))
@@ -227,7 +227,7 @@ def weights_that_count(replica: Replica, samples: Samples) -> Tensor | None:
 def _score(
     group: SeedGroup, samples: Samples, targets: PreparedTargets, spec: OutputSpec
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Outputs and pre-activations, (*axis, N, K), and {name: value of shape `axis`}: the objective, then metrics."""
+    """Return outputs and pre-activations, (*axis, N, K), and the scores by name, shape `axis`: `loss`, then metrics."""
     size = max(evaluation_batch(samples.inputs.device) // max((1, *group.axis)), 32)
     with evaluating(group.network, *(replica.objective for replica in group.replicas)):
         forwards = [group.forward(samples.scaled(batch)) for batch in torch.split(samples.inputs, size)]

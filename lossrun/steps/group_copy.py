@@ -42,7 +42,7 @@ class GroupCopy:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """In the block, the group and each of its seeds are in the copied state."""
+        """Put the group and each of its seeds into the copied state for the block."""
         group = self._group
         present = [tensor.clone() for tensor in self._live]
         state = dict(group.optimizer.state)
@@ -71,7 +71,7 @@ def _publish(group: SeedGroup) -> None:
 
 
 def _memory(group: SeedGroup) -> list[Tensor]:
-    """The tensors that every step changes in place."""
+    """Return the tensors that every step changes in place."""
     best = list(group.best.values()) if isinstance(group, SeedStack) else []
     return [*(weight.detach() for weight in group.weights), *group.buffers, *best]
 

@@ -36,7 +36,7 @@ def seed_torch(seed: int, purpose: Purpose, epoch: int = 0, device: torch.device
 
 
 def order(seed: int, epoch: int, samples: int, shuffle: bool) -> Tensor:
-    """The training samples' indices in the order in which this epoch takes them, int64, on the CPU."""
+    """Return the training samples' indices in the order in which this epoch takes them, int64, on the CPU."""
     if not shuffle:
         return torch.arange(samples)
     generator = np.random.Generator(np.random.PCG64(_sequence(seed, Purpose.ORDER, epoch)))
@@ -44,7 +44,7 @@ def order(seed: int, epoch: int, samples: int, shuffle: bool) -> Tensor:
 
 
 def generator_state(device: torch.device) -> Tensor:
-    """The state of the generator that dropout on `device` draws from, uint8."""
+    """Return the state of the generator that dropout on `device` draws from, uint8."""
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 

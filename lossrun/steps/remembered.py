@@ -19,7 +19,7 @@ class BestSoFar:
     bad_epochs: int = 0
 
     def improves(self, value: float) -> bool:
-        """Whether this value is better than the best so far; NaN never is."""
+        """Return whether this value is better than the best so far; NaN never is."""
         gain = self.value - value if self.mode == "min" else value - self.value
         return not math.isnan(value) and (self.epoch == 0 or gain > self.min_delta)
 
@@ -57,5 +57,5 @@ class Health:
     least_epoch: int = 0
 
     def facts(self) -> dict[str, Any]:
-        """Plain values for a checkpoint; `Health(**facts)` is the way back."""
+        """Return plain values for a checkpoint; `Health(**facts)` is the way back."""
         return {**asdict(self), "losses": list(self.losses), "named": list(self.named)}

@@ -70,13 +70,13 @@ class Replica:
     counted: Tensor | None = None
 
     def arithmetic(self) -> AbstractContextManager[object]:
-        """The context to run the model in."""
+        """Return the context to run the model in."""
         if not self.mixed:
             return nullcontext()
         return torch.autocast(self.weights[0].device.type, torch.bfloat16)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs and pre-activations, (N, K).
+        """Return outputs and pre-activations, (N, K).
 
         A user's model gives outputs only; pre-activations are computed back from its probabilities.
         """

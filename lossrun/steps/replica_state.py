@@ -109,7 +109,7 @@ def restore_replica(
 
 
 def check_like(name: str, tensor: Tensor, like: Tensor) -> None:
-    """Raises CheckpointError unless the tensor has the type and the shape of the other one."""
+    """Raise CheckpointError unless the tensor has the type and the shape of the other one."""
     if (tensor.dtype, tensor.shape) != (like.dtype, like.shape):
         raise CheckpointError(
             f"{name} is {tensor.dtype} of shape {list(tensor.shape)}; expected {like.dtype} of shape {list(like.shape)}"

@@ -61,11 +61,11 @@ class SeedGroup(Protocol):
         ...
 
     def rows(self, start: int, stop: int) -> Tensor:
-        """The training samples at `[start, stop)` of each computed seed's order, one seed after the other, flat."""
+        """Return the rows of the samples at `[start, stop)` of each computed seed's order, seed by seed, flat."""
         ...
 
     def losses(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-        """The mean loss of a training batch, shape `axis`.
+        """Return the mean loss of a training batch, shape `axis`.
 
         Args:
             inputs: (*axis, N, ...).
@@ -79,15 +79,15 @@ class SeedGroup(Protocol):
         ...
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs and pre-activations, (*axis, N, K); every seed gets the same inputs, (N, ...)."""
+        """Return outputs and pre-activations, (*axis, N, K); every seed gets the same inputs, (N, ...)."""
         ...
 
     def mean_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-        """The configured objective of outputs (*axis, N, K), shape `axis`; targets and weights are the same for all."""
+        """Return the objective of outputs (*axis, N, K), shape `axis`; all seeds share targets and weights."""
         ...
 
     def for_all(self, values: Tensor) -> Tensor:
-        """Values of shape `axis` as one for each of `replicas`, (seeds,); 0 for a frozen one."""
+        """Return values of shape `axis` as one for each of `replicas`, (seeds,); 0 for a frozen one."""
         ...
 
 
@@ -150,7 +150,7 @@ class LoneSeed:
 
 
 def gather(group: SeedGroup, samples: Samples, rows: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Raw inputs, targets and, where samples have them, weights of these rows, with the group's leading axis."""
+    """Return raw inputs, targets and, where samples have them, weights of these rows, with the group's leading axis."""
     size = (*group.axis, -1)
     inputs, targets = samples.inputs.index_select(0, rows), samples.targets.index_select(0, rows)
     weights = None if samples.weights is None else samples.weights.index_select(0, rows).view(size)
@@ -158,7 +158,7 @@ def gather(group: SeedGroup, samples: Samples, rows: Tensor) -> tuple[Tensor, Te
 
 
 def minimised(group: SeedGroup, losses: Tensor, batch_size: int) -> Tensor:
-    """The number to minimise. Its gradient holds that of each seed, as no seed's loss depends on another's weights.
+    """Return the number to minimise. Its gradient holds that of each seed: no loss depends on another seed's weights.
 
     `losses`: means over the batch, shape `axis`; a reduction such as a sum multiplies them by a factor.
     """
@@ -169,7 +169,7 @@ def minimised(group: SeedGroup, losses: Tensor, batch_size: int) -> Tensor:
 
 
 def gradient_norm(group: SeedGroup) -> Tensor:
-    """Euclidean norm of the gradient over all weights of each seed, shape `axis`."""
+    """Return the Euclidean norm of the gradient over all weights of each seed, shape `axis`."""
     gradients = [weight.grad for weight in group.weights if weight.grad is not None]
     if not gradients:
         return torch.zeros(group.axis, device=group.weights[0].device)

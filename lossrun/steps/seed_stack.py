@@ -207,7 +207,7 @@ class _LinearInTwo(TorchFunctionMode):
 
 
 def still_computed(replicas: Sequence[Replica]) -> list[Replica]:
-    """The replicas that a stack computes. They follow from the epochs at which seeds were frozen.
+    """Return the replicas that a stack computes. They follow from the epochs at which seeds were frozen.
 
     Frozen seeds leave the stack together, whenever they are at least half of it. So a run that is resumed computes the
     same replicas as the run that was never stopped, and with them the same bits.
@@ -221,7 +221,7 @@ def still_computed(replicas: Sequence[Replica]) -> list[Replica]:
 
 
 def _stacked(values: Sequence[Any], lead: Any) -> Any:
-    """One tensor with a leading seed axis. A count of steps stays a single number: the one of `lead`."""
+    """Return one tensor with a leading seed axis. A count of steps stays a single number: the one of `lead`."""
     return lead.clone() if lead.ndim == 0 else torch.stack(list(values))
 
 

@@ -33,7 +33,7 @@ def share_layers(network: nn.Module, share: Share) -> None:
 
 
 def has_batch_norm(network: nn.Module) -> bool:
-    """Whether a training step needs statistics of the whole batch."""
+    """Return whether a training step needs statistics of the whole batch."""
     return any(isinstance(layer, _NORMS) for layer in network.modules())
 
 
@@ -123,5 +123,5 @@ def _summed(values: Tensor, share: Share) -> Tensor:
 
 
 def _along(channels: Tensor, like: Tensor) -> Tensor:
-    """Values of each channel, (C,), in a shape that multiplies (N, C, ...)."""
+    """Return values of each channel, (C,), in a shape that multiplies (N, C, ...)."""
     return channels.view(1, -1, *[1] * (like.ndim - 2))

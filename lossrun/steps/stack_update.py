@@ -88,7 +88,7 @@ class OwnRates:
 
 
 def _along(values: Tensor, weight: Tensor) -> Tensor:
-    """A value for each replica, in a shape that meets the stacked weight's replica axis."""
+    """Return a value for each replica, in a shape that meets the stacked weight's replica axis."""
     return values.view(-1, *[1] * (weight.ndim - 1))
 
 

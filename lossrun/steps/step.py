@@ -59,7 +59,7 @@ class Step(Protocol):
         ...
 
     def gradient_norm(self) -> Tensor:
-        """Euclidean norm of the last step's gradient over all weights of each seed, (seeds,); 0 for a frozen seed."""
+        """Return the norm of the last step's gradient over all weights of each seed, (seeds,); 0 for a frozen seed."""
         ...
 
 

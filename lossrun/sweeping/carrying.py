@@ -80,7 +80,7 @@ def received(sweep: Path, stack: Sequence[PlannedCell], carried: Carried) -> dic
 
 
 def _contents(archive: bytes, directories: set[str]) -> dict[str, dict[PurePosixPath, bytes]]:
-    """The files of each run, by their paths in it."""
+    """Return the files of each run, by their paths in it."""
     found: dict[str, dict[PurePosixPath, bytes]] = {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
         for member in opened:

@@ -115,7 +115,7 @@ def pairs_of(cells: Sequence[Cell]) -> list[list[Cell]]:
 
 
 def with_seeds(config: Config, seeds: Sequence[int]) -> Config:
-    """The config with other seeds, on the same splits or folds."""
+    """Return the config with other seeds, on the same splits or folds."""
     if (key := config.resampled_by) and tuple(seeds) != config.seeds:
         config = replace(config, **{key: config.which_splits})  # type: ignore[arg-type]
     return replace(config, seeds=tuple(seeds))

@@ -69,7 +69,7 @@ def config_with_value(config: Mapping[str, Any], path: Sequence[str], value: Any
 
 
 def _is_valid(config: Mapping[str, Any]) -> bool:
-    """Whether the value is within the bounds of its key."""
+    """Return whether the value is within the bounds of its key."""
     try:
         from_mapping(config, Path())
     except ConfigError:

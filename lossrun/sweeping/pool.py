@@ -25,7 +25,7 @@ MOST_JOBS: Final = 64
 
 
 def cores() -> int:
-    """How many processors this process may use."""
+    """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -75,7 +75,7 @@ class WorkerPool(ProcessPoolExecutor):
 
 @contextmanager
 def worker_pool(workers: int) -> Iterator[WorkerPool]:
-    """Processes that share what one of them has imported, where the system can fork."""
+    """Return processes that share what one of them has imported, where the system can fork."""
     prepare_workers()
     way = "spawn" if sys.platform == "win32" else "forkserver"
     pool = WorkerPool(workers, get_context(way), initializer=worker.begin_worker)

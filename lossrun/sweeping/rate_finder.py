@@ -99,7 +99,7 @@ class _Trying:
         self.done = 0
 
     def __call__(self, rates: Sequence[float], steps: int) -> list[float | None]:
-        """Raises StoppedError, or its kind for the signal, and OutOfMemoryError where a worker was killed."""
+        """Raise StoppedError, or its kind for the signal, and OutOfMemoryError where a worker was killed."""
         waiting = [self.pool.submit(_score, *self.of, rate, steps) for rate in rates]
         left = set(waiting)
         try:
@@ -119,7 +119,7 @@ class _Trying:
 
 
 def _score(config: str, config_dir: Path, data_dir: Path, rate: float, steps: int) -> float | None:
-    """In a worker: the mean score over the seeds; None if one diverged."""
+    """Return the mean score over the seeds; None if one diverged. Called in a worker."""
     from lossrun.training.starting.short import best_scores
 
     experiment = _loaded(config, config_dir, data_dir)

@@ -167,5 +167,5 @@ def recorded_ending(sweep: SweepDirectory, cell: PlannedCell) -> Ended | None:
 
 
 def last_line(problem: str) -> str:
-    """What an ending says in a word: the last line, such as that of a traceback, without commands to paste."""
+    """Return what an ending says in a word: the last line, such as that of a traceback, without commands to paste."""
     return next((line for line in reversed(problem.splitlines()) if line.strip() and line[0] != " "), "")

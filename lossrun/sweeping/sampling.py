@@ -51,7 +51,7 @@ def sampled_cells(sampling: Sampling, tuning: TuningResult, planned: Sequence[Pl
 
 
 def _proposed(sampling: Sampling, pair: PairTuning, goal: Goal, number: int, count: int) -> list[dict[str, float]]:
-    """What the sampler proposes for a pair, having seen its trials in the order of the plan."""
+    """Return what the sampler proposes for a pair, having seen its trials in the order of the plan."""
     import optuna
 
     spans = [Span(key, *facts) for key, facts in sampling.spans.items()]
@@ -92,7 +92,7 @@ def _proposed(sampling: Sampling, pair: PairTuning, goal: Goal, number: int, cou
 
 
 def _errors(trials: Sequence[Trial], goal: Goal) -> list[float]:
-    """The scores, the lower the better; one that diverged is worse than all."""
+    """Return the scores, the lower the better; one that diverged is worse than all."""
     scores = [None if trial.score is None else -sign(goal) * trial.score.mean for trial in trials]
     known = [score for score in scores if score is not None] or [0.0]
     lost = max(known) + _WORSE * (max(known) - min(known) or 1.0)

@@ -52,7 +52,7 @@ def _alike(cells: Iterable[PlannedCell]) -> list[list[PlannedCell]]:
 
 
 def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What is the same for all cells of a stack."""
+    """Return what is the same for all cells of a stack."""
     fixed = {key: value for key, value in config.items() if key not in _FREE}
     optimizer = fixed.get("optimizer")
     if isinstance(optimizer, Mapping):
@@ -61,7 +61,7 @@ def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _most_seeds(cell: PlannedCell, config_dir: Path, data_dir: Path) -> int:
-    """How many seeds of cells like this one a stack may have; 1 where they may not be stacked."""
+    """Return how many seeds of cells like this one a stack may have; 1 where they may not be stacked."""
     experiment = load_experiment(from_mapping({**cell.config, "lint": "warn"}, config_dir), data_dir)
     config = experiment.config
     there = sys.platform.startswith("linux") and may_have_a_gpu()  # elsewhere nobody knows without torch
@@ -75,7 +75,7 @@ def _most_seeds(cell: PlannedCell, config_dir: Path, data_dir: Path) -> int:
 
 
 def _divided(cells: Sequence[PlannedCell], seeds: int) -> list[list[PlannedCell]]:
-    """Cells in as few stacks of so many seeds as possible, with about the same number of cells in each."""
+    """Return cells in as few stacks of so many seeds as possible, with about the same number of cells in each."""
     most = max(1, seeds // max(len(_seeds(cell)) for cell in cells))
     left = iter(cells)
     return [list(islice(left, size)) for size in even_sizes(len(cells), most)]

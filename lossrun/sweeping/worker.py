@@ -99,7 +99,7 @@ def ending_of(run: Path) -> Ended | None:
 
 
 def _trained_together(sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> dict[str, Ended]:
-    """Raises LockedError where another process trains the stack or one of its cells."""
+    """Raise LockedError where another process trains the stack or one of its cells."""
     from lossrun.training.starting.stacks import held, is_begun
 
     with held(sweep, cells[0].stack):
@@ -170,7 +170,7 @@ def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"]
 
 
 def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: Path) -> Ended:
-    """Raises LockedError where another process trains the cell."""
+    """Raise LockedError where another process trains the cell."""
     from lossrun.config.read import from_mapping
     from lossrun.experiment import load_experiment
     from lossrun.training.starting.prepare import prepare

@@ -48,7 +48,7 @@ class Workplace:
 
 
 def workplace(config: Config, config_dir: Path, processes: Processes | None = None) -> Workplace:
-    """Where the config says to train. Raises UsageError for a device or a precision that is not available.
+    """Return where the config says to train. Raises UsageError for a device or a precision that is not available.
 
     `processes`: those that train together, each on a GPU of its own.
     """
@@ -86,14 +86,14 @@ def _gpu_of(processes: Processes) -> torch.device:
 
 
 def _has_bfloat16(device: str) -> bool:
-    """Whether the device can compute in bfloat16. In torch every CPU can, though not always faster than in float32."""
+    """Return whether the device can compute in bfloat16. Every CPU can, though not always faster than in float32."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device == "cpu"
 
 
 def parts(data: Data, place: Workplace) -> Parts:
-    """The data as tensors on the device, scaled as the config says."""
+    """Return the data as tensors on the device, scaled as the config says."""
 
     scaling = data.input_scaling
     # Numbers are rounded only once, after scaling.
@@ -163,7 +163,7 @@ def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, plac
 
 
 def best_and_stopping(config: Config) -> tuple[BestSoFar, BestSoFar | None]:
-    """The best values of a seed before its first epoch: for choosing the best epoch, and for early stopping.
+    """Return the best values of a seed before its first epoch: for choosing the best epoch, and for early stopping.
 
     The second is None without early stopping. `config` is resolved.
     """
@@ -173,7 +173,7 @@ def best_and_stopping(config: Config) -> tuple[BestSoFar, BestSoFar | None]:
 
 
 def plateau(schedule: Choice) -> Plateau | None:
-    """The rule of `reduce_on_plateau`; None for other schedules."""
+    """Return the rule of `reduce_on_plateau`; None for other schedules."""
     if not waits_for_results(schedule.name):
         return None
     declared = {field.name: schedule[field.name] for field in fields(Plateau)}
@@ -192,7 +192,7 @@ def _network(model: Choice, input_shape: tuple[int, ...], outputs: int, place: W
 
 
 def _check_numbers(kind: str, choice: Choice, module: nn.Module) -> None:
-    """Raises UsageError for weights on the meta device, which have a shape and no numbers."""
+    """Raise UsageError for weights on the meta device, which have a shape and no numbers."""
     empty = [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
     if empty:
         raise UsageError(
@@ -233,7 +233,7 @@ def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplac
 
 
 def _class_counts(train: Samples, facts: DataFacts) -> list[float]:
-    """The number of training samples in each class, or the sum of their weights; corrupted labels count as they are.
+    """Return how many training samples each class has, or the sum of their weights; corrupted labels count as they are.
 
     Binary: class 0 and class 1. Multilabel: the positive cells of each label.
     """
@@ -250,7 +250,7 @@ def _class_counts(train: Samples, facts: DataFacts) -> list[float]:
 
 
 def optimizer(config: Config, learnable: Sequence[Tensor], place: Workplace) -> torch.optim.Optimizer:
-    """The configured optimizer over these weights. Raises UsageError for a user's own that cannot be built."""
+    """Return the configured optimizer over these weights. Raises UsageError for a user's own that cannot be built."""
     choice = config.optimizer
     if not choice.is_plugin:
         return build_optimizer(choice.name, learnable, config.learning_rate, **choice.parameters)

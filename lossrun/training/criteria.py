@@ -26,7 +26,7 @@ Criteria: TypeAlias = Mapping[str, Mapping[str, Any] | None]
 
 
 def criteria(config: Config) -> dict[str, dict[str, Any] | None]:
-    """The criteria of a resolved config, as plain values for a checkpoint."""
+    """Return the criteria of a resolved config, as plain values for a checkpoint."""
     early, schedule = config.early_stopping, config.schedule
     return {
         "best": {"metric": config.best.metric, "mode": config.best.mode},
@@ -36,7 +36,7 @@ def criteria(config: Config) -> dict[str, dict[str, Any] | None]:
 
 
 def criteria_of(metadata: Mapping[str, Any], before: Config, facts: DataFacts) -> Criteria:
-    """The criteria of a checkpoint; if it has none, as in older versions, those of `before`, the config so far."""
+    """Return the criteria of a checkpoint; older versions have none, so those of `before`, the config so far."""
     found: Criteria = metadata.get("criteria") or criteria(resolve(before, facts))
     return found
 

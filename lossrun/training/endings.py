@@ -46,7 +46,7 @@ def out_of_memory(session: Session) -> OutOfMemoryError:
 
 
 def own_code_failed(failure: str, session: Session) -> UsageError:
-    """The end by an error in the user's own code. `failure`: what it raised, and where."""
+    """Make the error for an exception in the user's own code. `failure`: what it raised, and where."""
     return UsageError(
         f"{failure}, after step {session.position.step}; {_saved(session)}; fix the code, and continue with\n"
         f"  {run_command('resume', session.members[0].run.path)}"
@@ -92,7 +92,7 @@ def diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
 
 
 def _lower_rate(session: Session, cure: Sequence[str], *, from_the_beginning: bool) -> tuple[float, str]:
-    """A learning rate to try instead, and what to call it.
+    """Return a learning rate to try instead, and what to call it.
 
     The rate that trained when it was tried; otherwise half the rate; or the middle of the optimizer's usual rates, if
     half the rate is still beyond these, or if the run starts again anyway.

@@ -45,7 +45,7 @@ class EpochSums:
         self.samples.append(samples)
 
     def mean(self) -> Tensor:
-        """The mean loss of a sample so far, (seeds,).
+        """Return the mean loss of a sample so far, (seeds,).
 
         The sum of all losses divided by what they count for; the mean of the steps' means would be another number.
         """
@@ -56,7 +56,7 @@ class EpochSums:
         return samples @ self.losses[: len(samples)] / samples.sum()
 
     def recent(self) -> Tensor:
-        """The loss of each seed in the last tenth of the steps so far, (seeds,).
+        """Return the loss of each seed in the last tenth of the steps so far, (seeds,).
 
         In all of the steps, if no sample of the last tenth counts.
         """
@@ -69,13 +69,13 @@ class EpochSums:
         return torch.where(counted[first:].ne(0).any(dim=0), late, _weighted_mean(losses, counted))
 
     def first(self) -> Tensor:
-        """The loss of each seed in the first step in which any sample counts, (seeds,)."""
+        """Return the loss of each seed in the first step in which any sample counts, (seeds,)."""
         if self.counted is None:
             return self.losses[0]
         return self.losses.gather(0, self.counted.ne(0).byte().argmax(dim=0, keepdim=True))[0]
 
     def first_bad(self, seed: int) -> int | None:
-        """The step, from 1, in which the loss of the seed at this position was first NaN or infinite, if in any."""
+        """Return the first step, from 1, in which the loss of the seed at this place was NaN or infinite, if in any."""
         bad = (~self.losses[: len(self.samples), seed].isfinite()).nonzero()
         return int(bad[0]) + 1 if len(bad) else None
 
@@ -86,5 +86,5 @@ class EpochSums:
 
 
 def _weighted_mean(losses: Tensor, counted: Tensor) -> Tensor:
-    """The weighted mean over the first axis; 0 where nothing counts."""
+    """Return the weighted mean over the first axis; 0 where nothing counts."""
     return (losses * counted).sum(dim=0) / counted.sum(dim=0).clamp(min=torch.finfo(torch.float64).tiny)

@@ -87,7 +87,7 @@ class _Kept:
 
 
 def _scored(session: Session, member: MemberRun, answer: Callable[[], None]) -> tuple[dict[str, dict[str, Any]], _Kept]:
-    """What the ledger says of each seed, and what is kept at its best epoch."""
+    """Return what the ledger says of each seed, and what is kept at its best epoch."""
     facts: dict[str, dict[str, Any]] = {}
     kept = _Kept()
     most = _most_shares(session, member)
@@ -129,7 +129,7 @@ def _scored(session: Session, member: MemberRun, answer: Callable[[], None]) -> 
 
 
 def _most_shares(session: Session, member: MemberRun) -> int:
-    """For how many metrics the shares of the test samples are kept; 0 where seeds have test samples of their own."""
+    """Return for how many metrics to keep the shares of test samples; 0 where each seed has test samples of its own."""
     parts = member.replicas[0].parts
     if parts.test is None or any(replica.parts is not parts for replica in member.replicas):
         return 0
@@ -156,7 +156,7 @@ def _diverged(member: MemberRun) -> Ending:
 
 
 def _waiting(member: MemberRun) -> list[tuple[str, Mapping[str, Any]]]:
-    """The events that waited for the end. The last one says that a diverged run has ended."""
+    """Return the events that waited for the end. The last one says that a diverged run has ended."""
     mark = {"history": member.history.mark.facts()}
     return sorted(
         ((event, {**facts, **mark}) for event, facts in member.waiting_events), key=lambda each: each[0] == "diverged"
@@ -164,7 +164,7 @@ def _waiting(member: MemberRun) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _best_weights(member: MemberRun) -> tuple[Path, bytes] | None:
-    """The file of the best weights of every seed that has any; None where no seed has."""
+    """Return the file of the best weights of every seed that has any; None where no seed has."""
     with_best = [replica for replica in member.replicas if replica.best.epoch]
     if not with_best:
         return None
@@ -182,7 +182,7 @@ def _best(replica: Replica) -> dict[str, Any]:
 
 
 def _predictions(session: Session, member: MemberRun, kept: _Kept) -> tuple[bytes, str] | None:
-    """The predictions on the held-out data, as a file's content and its digest; None without held-out data.
+    """Return the predictions on the held-out data, as a file's content and its digest; None without held-out data.
 
     A row is one sample, so where each seed has a split of its own only the first seed's predictions are kept.
     """

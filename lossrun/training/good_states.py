@@ -72,7 +72,7 @@ def keep_good_states(session: Session) -> None:
 
 
 def put_aside(session: Session) -> None:
-    """After an epoch, keep the state before it for each member for which it looked bad, unless an earlier one did."""
+    """Keep the state before an epoch that looked bad for a member, unless an earlier one did."""
     if session.stack is None:
         return
     for member in session.members:

@@ -99,15 +99,14 @@ def choose_grouping(
 
 
 def _together(replicas: Sequence[Replica]) -> list[int]:
-    """The numbers of consecutive replicas that may be computed as one: all, or those that are trained on the same
-    data."""
+    """Return how many consecutive replicas may be computed as one: all, or those that share their data."""
     if may_be_pooled(replicas):
         return [len(replicas)]
     return [len(list(same)) for _, same in groupby(replicas, lambda replica: id(replica.parts))]
 
 
 def have_own_rates(configs: Sequence[Config]) -> bool:
-    """Whether seeds of these runs may take the same step at different learning rates or weight decays."""
+    """Return whether seeds of these runs may take the same step at different learning rates or weight decays."""
     if waits_for_results(configs[0].schedule.name):
         return True
     return len({(each.learning_rate, each.optimizer.parameters.get("weight_decay")) for each in configs}) > 1
@@ -134,7 +133,7 @@ def seed_groups(
 
 
 def may_be_side_by_side(grouping: Grouping, config: Config, place: build.Workplace, *, own_randomness: bool) -> bool:
-    """Whether seeds that are not stacked may be trained at the same time: nothing that they change is shared."""
+    """Return whether seeds that are not stacked may be trained at the same time: nothing that they change is shared."""
     choices = (config.model, config.loss, config.optimizer)
     ours = not own_randomness and not any(choice.is_plugin for choice in choices)
     apart = grouping.recorder is not None and grouping.recorder.apart is not None
@@ -162,7 +161,7 @@ def training_step(grouping: Grouping, groups: Sequence[SeedGroup], *, own_random
 def _recorder(
     config: Config, facts: DataFacts, replicas: Sequence[Replica], place: build.Workplace, batch_size: int
 ) -> Recorder | None:
-    """How steps are recorded; None where they are not."""
+    """Return how steps are recorded; None where they are not."""
     if config.step == "eager" or place.device.type not in ("cpu", "cuda"):
         return None
     if place.share and (why := _why_not_recorded_in_parts(config, replicas)):
@@ -197,7 +196,7 @@ def _recorder(
 
 
 def _why_not_recorded_in_parts(config: Config, replicas: Sequence[Replica]) -> str:
-    """Why steps whose batches several processes share cannot be recorded; empty where they can."""
+    """Return why steps whose batches several processes share cannot be recorded; empty where they can."""
     if config.model.is_plugin or config.loss.is_plugin:
         return "a model or a loss of your own"
     return "batch norm" if has_batch_norm(replicas[0].network) else ""
@@ -206,7 +205,7 @@ def _why_not_recorded_in_parts(config: Config, replicas: Sequence[Replica]) -> s
 def _why_not_stacked(
     config: Config, facts: DataFacts, replicas: Sequence[Replica], place: build.Workplace, *, own_rates: bool
 ) -> str:
-    """Why these seeds must be trained one after the other; empty where they may be stacked."""
+    """Return why these seeds must be trained one after the other; empty where they may be stacked."""
     if place.share:
         return "several processes share each batch"
     reason = why_not_stacked(config, facts, own_rates=own_rates, on_gpu=place.device.type == "cuda")

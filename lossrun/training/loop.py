@@ -45,7 +45,7 @@ Loop: TypeAlias = Callable[[Session, Asked], Iterator[Event]]
 
 
 def saying_how_to_resume(function: Loop) -> Loop:
-    """When memory or another process is lost, or the user's code fails, name the checkpoint to resume from."""
+    """Name the checkpoint to resume from when memory or another process is lost, or the user's code fails."""
 
     @wraps(function)
     def wrapped(session: Session, asked: Asked) -> Iterator[Event]:
@@ -224,7 +224,7 @@ def _unless_stopped(session: Session, asked: Asked, work: Callable[[], T]) -> T:
 
 
 def _ends_by_divergence(member: MemberRun) -> bool:
-    """Whether the run ends now that a seed has diverged."""
+    """Return whether the run ends now that a seed has diverged."""
     if member.config.on_divergence == "stop":
         return True
     return all(replica.diverged_epoch is not None for replica in member.replicas)

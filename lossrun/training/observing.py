@@ -139,7 +139,7 @@ class KnownFloors:
 
 
 def stack_outputs(session: Session) -> dict[int, StackOutputs]:
-    """For each stacked seed, by its place in the session, what computes its outputs after an epoch."""
+    """Return, for each stacked seed by its place, what computes its outputs after an epoch."""
     stacks = {
         id(replica): stack
         for group in session.groups

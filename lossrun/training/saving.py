@@ -50,7 +50,7 @@ def write_rows(session: Session) -> None:
 
 
 def due_within_epoch(session: Session) -> bool:
-    """Whether to save after a step that is not the last of its epoch."""
+    """Return whether to save after a step that is not the last of its epoch."""
     if session.stack is not None:
         return is_due(session)
     every = session.config.checkpoint.every_steps
@@ -103,13 +103,13 @@ def record(session: Session, member: MemberRun, findings: Sequence[Finding]) -> 
 
 
 def is_due(session: Session) -> bool:
-    """Whether it is time to save a stack."""
+    """Return whether it is time to save a stack."""
     when, took = session.saved
     return time.perf_counter() - when >= max(SAVED_EVERY, LEAST_OF_A_SAVE * took)
 
 
 def _checkpoint_due(session: Session) -> bool:
-    """Whether the config asks for a checkpoint after an epoch: as often as it says, and always at the end."""
+    """Return whether the config asks for a checkpoint after an epoch: as often as it says, and always at the end."""
     wanted, position = session.config.checkpoint, session.position
     if not session.training:
         return True

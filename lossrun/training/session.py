@@ -207,7 +207,7 @@ class Session:
         self.step.begin_epoch()
 
     def _counted(self) -> Tensor | None:
-        """What `EpochSums.counted` holds. It is known before the epoch, so the steps need not add it up."""
+        """Return what `EpochSums.counted` holds. It is known before the epoch, so the steps need not add it up."""
         size, steps = self.batch_size, self.steps_per_epoch
         columns = []
         for replica in self.replicas:
@@ -229,7 +229,7 @@ class Session:
                 member.end, member.seconds = replace(self.position), self.seconds
 
     def validate(self) -> dict[int, dict[str, float]]:
-        """The validation columns of each seed that still trains, by its place; empty without validation data."""
+        """Return the validation columns of each seed that still trains, by its place; empty without validation data."""
         places = {id(replica): place for place, replica in enumerate(self.replicas)}
         with interruptible():
             return {
@@ -240,13 +240,13 @@ class Session:
             }
 
     def remaining_batches(self) -> Iterator[tuple[int, int]]:
-        """Where each batch that is still to come starts and stops in the epoch's order."""
+        """Yield where each batch that is still to come starts and stops in the epoch's order."""
         size = self.batch_size
         for number in range(self.step_in_epoch, self.steps_per_epoch):
             yield number * size, min((number + 1) * size, self.facts.train)
 
     def rates(self, step: int) -> list[float]:
-        """The learning rate of the update that follows `step` others, for each seed; a plateau may have reduced it."""
+        """Return each seed's learning rate at the update that follows `step` others; a plateau may have reduced it."""
         known: dict[float, float] = {}
         found: list[float] = []
         for member in self.members:
@@ -261,7 +261,7 @@ class Session:
 
 
 def scheduled_rate(config: Config, step: int, steps_per_epoch: int) -> float:
-    """The learning rate of the schedule at the update that follows `step` others."""
+    """Return the learning rate of the schedule at the update that follows `step` others."""
     if config.schedule.name == "constant" and not config.schedule.parameters["warmup_epochs"]:
         return config.learning_rate  # takes a fifth of the time, before every step
     return rate(

@@ -23,7 +23,7 @@ _EPOCH: Final = "epoch."
 
 
 def capture(session: Session) -> Checkpoint:
-    """The state between two steps, once `session.step.publish()` has been called.
+    """Return the state between two steps, once `session.step.publish()` has been called.
 
     With several seeds every tensor gains a leading axis, seed by seed.
     """
@@ -57,7 +57,7 @@ def capture(session: Session) -> Checkpoint:
 
 
 def _of_member(member: MemberRun) -> dict[str, Any]:
-    """What a checkpoint says of one run besides the state of its seeds."""
+    """Return what a checkpoint says of one run besides the state of its seeds."""
     return {
         "good_step": member.good_step,
         "criteria": criteria(member.config),
@@ -79,7 +79,7 @@ def _in_a_stack(member: MemberRun) -> dict[str, Any]:
 
 
 def cut_out(checkpoint: Checkpoint, directory: str) -> Checkpoint:
-    """One run's own checkpoint, out of that of its stack. Raises CheckpointError if it is no member."""
+    """Return one run's own checkpoint, out of that of its stack. Raises CheckpointError if it is no member."""
     facts = {
         name: value
         for name, value in checkpoint.metadata.items()
@@ -168,7 +168,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
 
 
 def _needed(session: Session, facts: Mapping[str, Any]) -> list[str]:
-    """The names that every seed's state must have, besides those of the model and the loss."""
+    """Return the names that every seed's state must have, besides those of the model and the loss."""
     found = []
     if facts["step"] and facts["device"] == session.device.type:
         found.append(RNG)
@@ -201,7 +201,7 @@ def _of_seed(name: str, array: np.ndarray, index: int, seeds: int) -> np.ndarray
 
 
 def _best_by_place(session: Session, checkpoint: Checkpoint) -> list[BestWeights | None]:
-    """The best weights of each seed of the session, for which there are any. Members of a stack may share seeds."""
+    """Return the best weights of each seed, if it has any, by its place: members of a stack may share seeds."""
     own = [checkpoint]
     if session.stack is not None:
         own = [cut_out(checkpoint, member.run.name) for member in session.members]
@@ -210,7 +210,7 @@ def _best_by_place(session: Session, checkpoint: Checkpoint) -> list[BestWeights
 
 
 def weights(replica: Replica) -> dict[str, np.ndarray]:
-    """The model's weights and buffers alone."""
+    """Return the model's weights and buffers alone."""
     return {name: _array(tensor) for name, tensor in replica.network.state_dict().items()}
 
 
@@ -219,7 +219,7 @@ def load_weights(replica: Replica, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def best_arrays(replica: Replica) -> dict[str, np.ndarray]:
-    """The weights after the best epoch, in the form of `weights`."""
+    """Return the weights after the best epoch, in the form of `weights`."""
     return {name: _array(tensor) for name, tensor in replica.best_weights.items()}
 
 
@@ -235,7 +235,7 @@ def keep_as_best(replica: Replica, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _where_best_weights_are(session: Session) -> str | None:
-    """The prefix of the best weights in a checkpoint; None if there are no best weights yet.
+    """Return the prefix of the best weights in a checkpoint; None if there are no best weights yet.
 
     If the present weights are the best ones for every seed, they are not written twice: the prefix is the model's own.
     """

@@ -160,7 +160,7 @@ class Data:
     repeated: Mapping[str, int] = field(default_factory=dict)
 
     def _names_of_columns(self) -> tuple[str, ...]:
-        """Of several target columns that are a class or a label each, what the file calls them."""
+        """Return what the file calls several target columns that are a class or a label each."""
         columns = self.layout.targets if self.task in ("multiclass", "multilabel") else ()
         return columns if len(columns) == self.target_size > 1 else ()
 

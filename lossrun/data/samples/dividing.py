@@ -96,7 +96,7 @@ def divide(
 
 
 def _check_resampling(source: UnsplitData, resample: Resample, *, has_test: bool) -> None:
-    """Raises DataError where there is nothing to draw the test data of several splits from."""
+    """Raise DataError where there is nothing to draw the test data of several splits from."""
     way, by = resample.way, source.given.by if source.given else ""
     if has_test:
         other = "0 to divide" if way == "folds" else "a share to draw test data from"

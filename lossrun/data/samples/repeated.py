@@ -29,14 +29,14 @@ def repeated_samples(train: Part, held_out: Mapping[str, Part]) -> dict[str, int
 
 
 def _digests(part: Part) -> list[int]:
-    """A number for each sample. Equal samples have the same."""
+    """Return a number for each sample. Equal samples have the same."""
     inputs = np.ascontiguousarray(part.inputs).reshape(len(part), -1)
     targets = np.ascontiguousarray(part.targets).reshape(len(part), -1)
     return [hash((row.tobytes(), target.tobytes())) for row, target in zip(inputs, targets, strict=True)]
 
 
 def _hardly_repeat_by_chance(inputs: np.ndarray) -> bool:
-    """Whether the values of the columns allow far more different rows than there are."""
+    """Return whether the values of the columns allow far more different rows than there are."""
     if inputs.ndim > 2:
         return True
     possible, rich, wanted = 1.0, 0, POSSIBLE * len(inputs)

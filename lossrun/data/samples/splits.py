@@ -57,7 +57,7 @@ def part_size(asked: int | float, samples: int, key: str, left_by: str = "") -> 
 def drawn_sizes(
     asked: Mapping[str, Any], samples: int, *, own_test: bool, own_validation: bool = False
 ) -> tuple[int, int]:
-    """How many samples to draw for test and then, from what remains, for validation; none for a part of its own.
+    """Return how many samples to draw for test and then, from what remains, for validation; none for a part of its own.
 
     Raises DataError for `test: official` where there is no such part.
     """
@@ -102,7 +102,7 @@ def held_out(source: UnsplitData, rows: np.ndarray, size: int, seed: int, purpos
 
 
 def fold_of(targets: np.ndarray, folds: int, task: Task, seed: int) -> np.ndarray:
-    """The fold of each sample, int (N,), from 0: sizes differ by at most one, and so do those of each class."""
+    """Return the fold of each sample, int (N,), from 0: sizes differ by at most one, and so do those of each class."""
     if folds > len(targets):
         raise DataError(f"folds: {folds}, but there are only {len(targets)} samples to divide; use a smaller number")
     rng = generator(seed, DataStream.FOLDS)

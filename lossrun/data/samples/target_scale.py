@@ -8,7 +8,7 @@ from lossrun.catalog.data_facts import TargetScale
 
 
 def target_scale(parts: Sequence[np.ndarray]) -> TargetScale:
-    """Of the targets (N, K) of all parts together, in original units. There is at least one sample."""
+    """Measure the targets (N, K) of all parts together, in original units. There is at least one sample."""
     targets = np.concatenate([np.asarray(part, np.float64) for part in parts])
     sizes = np.abs(targets)
     spreads = targets.std(axis=0)

@@ -167,7 +167,7 @@ def _lock(file: BinaryIO) -> bool:
 
 
 def _innermost(error: BaseException) -> str:
-    """The reason at the bottom of the HTTP library's wrappings, which repeat the address three times."""
+    """Return the reason at the bottom of the HTTP library's wrappings, which repeat the address three times."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return harmless(" ".join(str(error).split())[:300]) or type(error).__name__

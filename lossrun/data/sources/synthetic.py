@@ -15,7 +15,7 @@ BLOCK: Final = 16_384  # samples
 
 
 def synthetic_regression(parameters: Mapping[str, Any]) -> UnsplitData:
-    """A known function plus noise; inputs (N, features), targets (N, 1). b, w, u, v: standard normal, from the seed.
+    """Make a known function plus noise: inputs (N, features), targets (N, 1). b, w, u, v: standard normal, by the seed.
 
     linear:     y = b + sum_j w_j x_j,                               x_j standard normal
     polynomial: y = b + sum_j (w_j x_j + u_j x_j^2 + v_j x_j^3),     x_j uniform on (-1, 1)

@@ -56,7 +56,7 @@ class _Chapter:
 
 
 def to_html(commands: Sequence[CommandEntry], curves: Curves) -> str:
-    """The page."""
+    """Return the page."""
     chapters = list(_chapters(commands, curves))
     return document(
         "lossrun.report.manual",

@@ -107,7 +107,7 @@ def _parameter(row: ParameterRow, kind: str) -> list[Markup]:
 
 
 def _layers(drawn: Sequence[ModelLayers], level: int) -> Iterator[Markup]:
-    """A table of layers for each setting that the reference shows."""
+    """Yield a table of layers for each setting that the reference shows."""
     for one in drawn:
         yield element(f"h{level}", f"{one.title[:1].upper()}{one.title[1:]}")
         yield table(HEADS, layer_rows(one.layers), "layers")

@@ -57,7 +57,7 @@ def check_first_batch(replica: Replica, config: Config, facts: DataFacts) -> Non
 
 
 def own_layers(replica: Replica, config: Config) -> list[Layer]:
-    """The summary rows of a user's own model, seen on one small batch; none for lossrun's models.
+    """Return the summary rows of a user's own model, seen on one small batch; none for lossrun's models.
 
     The catalogue describes those. Afterwards everything is as before.
     """
@@ -69,7 +69,7 @@ def own_layers(replica: Replica, config: Config) -> list[Layer]:
 
 
 def check_counted(replica: Replica, config: Config) -> None:
-    """Raises UsageError where no sample of a part counts, so that there is nothing to learn or to choose by."""
+    """Raise UsageError where no sample of a part counts, so that there is nothing to learn or to choose by."""
     parts = {name: getattr(replica.parts, name) for name in ("train", "validation", "test")}
     for name, samples in parts.items():
         weights = None if samples is None else weights_that_count(replica, samples)
@@ -122,6 +122,6 @@ def check_recording(group: SeedGroup, recorder: Recorder, config: Config) -> Non
 
 
 def _watched_columns(config: Config) -> Sequence[str]:
-    """The columns that best, early stopping and the schedule of a resolved config watch."""
+    """Return the columns that best, early stopping and the schedule of a resolved config watch."""
     watched = [config.best.metric, *([config.early_stopping.metric] if config.early_stopping else [])]
     return [*watched, *([config.schedule["metric"]] if "metric" in config.schedule.parameters else [])]

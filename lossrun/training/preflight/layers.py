@@ -11,7 +11,7 @@ from lossrun.catalog.declaration import Layer
 
 
 def layers_of(network: nn.Module, inputs: Tensor) -> list[Layer]:
-    """One row for each module with parameters of its own, or without modules inside it, in the order of registration.
+    """Return a row for each module with parameters of its own or without modules inside it, in order of registration.
 
     A parameter that several modules share is counted in the first. The shape is that of the module's output for
     `inputs`, a batch; () if the module is not called or gives different shapes. The network is called once, as it is:
@@ -47,7 +47,7 @@ def _is_row(module: nn.Module) -> bool:
 
 @contextmanager
 def _watched(modules: Any) -> Iterator[dict[int, set[tuple[int, ...]]]]:
-    """The shapes that each module gives while it is called, without the batch axis, by the module's id."""
+    """Collect the shapes that each module gives while it is called, without the batch axis, by the module's id."""
     shapes: dict[int, set[tuple[int, ...]]] = {}
     handles = []
 

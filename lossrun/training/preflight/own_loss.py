@@ -15,7 +15,7 @@ from lossrun.training.preflight.trying import called, first_not_finite
 
 
 def check_loss(choice: Choice, loss: Callable[..., Any], outputs: Tensor, batch: Samples) -> None:
-    """Raises UsageError for a loss that changes what it is given, is not finite, or has no gradient."""
+    """Raise UsageError for a loss that changes what it is given, is not finite, or has no gradient."""
     leaf, targets = outputs.clone().requires_grad_(), batch.targets.clone()
     given = leaf.clone()
     losses = sample_losses(choice, loss, given, targets)

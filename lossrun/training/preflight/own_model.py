@@ -14,7 +14,7 @@ from lossrun.training.preflight.trying import called, first_not_finite
 
 
 def check_sizes_known(kind: str, choice: Choice, module: nn.Module) -> None:
-    """Raises UsageError for layers whose size only their first batch decides."""
+    """Raise UsageError for layers whose size only their first batch decides."""
     lazy = [key for key, weight in module.named_parameters() if is_lazy(weight)]
     if lazy:
         raise UsageError(
@@ -24,7 +24,7 @@ def check_sizes_known(kind: str, choice: Choice, module: nn.Module) -> None:
 
 
 def model_outputs(choice: Choice, replica: Replica, batch: Samples, size: int, on: str) -> Tensor:
-    """The outputs of the model, (N, size). Raises UsageError where they cannot be trained on."""
+    """Return the outputs of the model, (N, size). Raises UsageError where they cannot be trained on."""
     inputs = batch.scaled(batch.inputs).clone()
     given = inputs.clone()
     expected = (len(batch), size)
@@ -58,7 +58,7 @@ def model_outputs(choice: Choice, replica: Replica, batch: Samples, size: int, o
 
 
 def check_gradients(choice: Choice, weights: Sequence[Tensor]) -> None:
-    """Raises UsageError where the gradients of all weights are 0, or those of some are sparse or not finite."""
+    """Raise UsageError where the gradients of all weights are 0, or those of some are sparse or not finite."""
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     if any(gradient.layout != torch.strided for gradient in gradients):
         raise UsageError(

@@ -14,7 +14,7 @@ from lossrun.training.preflight.trying import called
 
 
 def check_groups(choice: Choice, optimizer: torch.optim.Optimizer, weights: Sequence[Tensor], rate: float) -> None:
-    """Raises UsageError where the optimizer holds other weights than the model's, or has rates of its own."""
+    """Raise UsageError where the optimizer holds other weights than the model's, or has rates of its own."""
     ours = {id(weight) for weight in weights}
     if not any(id(weight) in ours for group in optimizer.param_groups for weight in group["params"]):
         raise UsageError(

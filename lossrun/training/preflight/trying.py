@@ -18,7 +18,7 @@ from lossrun.steps.samples import Samples
 def called(
     kind: str, choice: Choice, function: Callable[..., Any], *arguments: Tensor, on: str = "a first batch"
 ) -> Any:
-    """What `function` gives, which is a component or calls one.
+    """Return what `function` gives, which is a component or calls one.
 
     Raises UsageError for whatever a user's own component raises, with the line of the user's file; of lossrun's own
     components for a ValueError, by which they refuse targets out of their range. Anything else they raise is a fault.
@@ -33,7 +33,7 @@ def called(
 
 
 def spread(train: Samples, count: int, unlike: int = 0) -> Samples:
-    """Copies of `count` samples, taken evenly from all of them because data may be sorted.
+    """Return copies of `count` samples, taken evenly from all of them because data may be sorted.
 
     One sample less if `count` equals `unlike`, the size of another axis, so that the axes cannot be confused.
     """
@@ -45,7 +45,7 @@ def spread(train: Samples, count: int, unlike: int = 0) -> Samples:
 
 @contextmanager
 def undone(replica: Replica) -> Iterator[None]:
-    """Afterwards weights, buffers and torch's generator are as before; no gradients, the model in training mode."""
+    """Put weights, buffers and torch's generator back afterwards; leave no gradients and the model in training mode."""
     tensors = [
         (module, name, tensor.detach().clone())
         for module in (replica.network, replica.objective)
@@ -65,7 +65,7 @@ def undone(replica: Replica) -> Iterator[None]:
 
 
 def first_not_finite(values: Tensor, batch: Samples) -> str:
-    """`nan for row 7 of the data` for the first value that is NaN or infinite; empty if none is."""
+    """Name the first value that is NaN or infinite, as in `nan for row 7 of the data`; "" if all are finite."""
     wrong = ~torch.isfinite(values)
     if not wrong.any():
         return ""

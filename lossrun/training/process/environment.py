@@ -35,7 +35,7 @@ EXACT: Final = (
 
 
 def environment(device: torch.device, reading: SourcedConfig, threads: int) -> dict[str, Any]:
-    """Versions, hardware and origin, in plain values."""
+    """Return versions, hardware and origin, in plain values."""
     return {
         "lossrun": __version__,
         "torch": torch.__version__,
@@ -67,7 +67,7 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, list[Any]]
 
 
 def _code(config: Config) -> dict[str, dict[str, str | None]] | None:
-    """The user's own code: {component's module: {it, or a module imported from its folder: beginning of its SHA-256}}.
+    """Return {component's module: {it, or a module imported from its folder: beginning of its SHA-256}}, of own code.
 
     None where every component is lossrun's.
     """
@@ -77,7 +77,7 @@ def _code(config: Config) -> dict[str, dict[str, str | None]] | None:
 
 
 def _changed_code(before: Any, now: Any) -> list[str]:
-    """The modules whose source has changed, with their digests before and now; nothing if none has."""
+    """Return the modules whose source has changed, with their digests before and now; nothing if none has."""
     olds: dict[str, str] = {}
     news: dict[str, str] = {}
     for component in now or ():
@@ -92,7 +92,7 @@ def _changed_code(before: Any, now: Any) -> list[str]:
 
 
 def _git_commit(directory: Path) -> str | None:
-    """The commit of the user's code, with + if files differ from it; None outside a repository."""
+    """Return the commit of the user's code, with + if files differ from it; None outside a repository."""
     if not any((parent / ".git").exists() for parent in (directory, *directory.parents)):
         return None
     command = ["git", "-C", os.fspath(directory), "describe", "--always", "--abbrev=40", "--dirty=+"]

@@ -64,7 +64,7 @@ _streams: list[Stream] = []
 
 
 def _begin_anew() -> None:
-    """In a process that was forked while another thread held the lock, nobody would ever release it."""
+    """Begin anew in a forked process: if another thread held the lock, nobody would ever release it."""
     global _lock
     _lock = threading.RLock()
     _streams.clear()
@@ -253,7 +253,7 @@ def _fresh_precision(undo: ExitStack) -> None:
 
 
 def _allows_tf32(cudnn: Any) -> bool:
-    """What the older setting says, which torch refuses to read where it disagrees with the newer ones."""
+    """Return what the older setting says, which torch refuses to read where it disagrees with the newer ones."""
     try:
         return bool(cudnn.allow_tf32)
     except RuntimeError:  # torch's refusal
@@ -277,7 +277,7 @@ def _set_anomaly(value: tuple[bool, bool]) -> None:
 
 
 def _flushes_denormals() -> bool:
-    """Whether denormal numbers become 0. torch has no way to ask, so a product is computed."""
+    """Return whether denormal numbers become 0. torch has no way to ask, so a product is computed."""
     return _TINY * _ONE == 0
 
 

@@ -23,7 +23,7 @@ COPIES_OF_PREDICTIONS: Final = 6
 
 
 def available(device: torch.device) -> int:
-    """Bytes that training may take: a share of the device's free memory, for the CPU within a container's limit."""
+    """Return how many bytes training may take: a share of the device's memory that is free, or of a container's."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
     else:
@@ -32,7 +32,7 @@ def available(device: torch.device) -> int:
 
 
 def of_one_seed(replica: Replica, config: Config, facts: DataFacts, batch_size: int) -> int:
-    """Estimated bytes of weights, optimizer state, a training step and an evaluation, for lossrun's own models."""
+    """Estimate the bytes of weights, optimizer state, a step and an evaluation, for lossrun's own models."""
     itemsize = replica.weights[0].element_size()
     weights = sum(weight.numel() for weight in replica.weights) * COPIES_OF_WEIGHTS
     validation, test = replica.parts.validation, replica.parts.test
@@ -45,11 +45,11 @@ def of_one_seed(replica: Replica, config: Config, facts: DataFacts, batch_size: 
 
 
 def of_a_step(config: Config, facts: DataFacts, batch_size: int, itemsize: int) -> int:
-    """Estimated bytes of a batch and of its forward and backward pass, for lossrun's own models."""
+    """Estimate the bytes of a batch and of its forward and backward pass, for lossrun's own models."""
     outputs = sum(_outputs(config, facts)) * COPIES_OF_OUTPUTS
     return batch_size * (torch.Size(facts.input_shape).numel() + outputs) * itemsize
 
 
 def _outputs(config: Config, facts: DataFacts) -> list[int]:
-    """How many numbers each layer gives for a sample."""
+    """Return how many numbers each layer gives for a sample."""
     return [torch.Size(layer.output_shape).numel() for layer in layers(config, facts)]

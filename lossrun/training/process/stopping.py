@@ -114,7 +114,7 @@ def listening(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[Reque
 
 
 def _undecided(number: signal.Signals) -> signal.Handlers | Callable[..., object] | None:
-    """The handler that a signal has where nobody else has changed it, Python's own for Ctrl-C; else None."""
+    """Return the handler that a signal has where nobody else has changed it, Python's own for Ctrl-C; else None."""
     if threading.current_thread() is not threading.main_thread():
         return None
     handler = signal.getsignal(number)

@@ -89,7 +89,7 @@ def follow(session: Session, processes: Processes) -> None:
 
 
 def _refuse_drift(session: Session, processes: Processes) -> None:
-    """Raises UsageError in every process where their weights or buffers are no longer the same."""
+    """Raise UsageError in every process where their weights or buffers are no longer the same."""
     modules = [module for replica in session.replicas for module in (replica.network, replica.objective)]
     named = [pair for module in modules for pair in module.state_dict().items()]
     norms = torch.stack([tensor.double().norm() for _, tensor in named]).cpu()

@@ -115,7 +115,7 @@ def _take_up_old_best_weights(session: Session, found: Checkpoint, note: Callabl
 
 
 def _taken_along(events: Sequence[Mapping[str, Any]], step: int) -> list[str]:
-    """Sentences about earlier changes that were made after the step at which the run continues."""
+    """Return sentences about earlier changes that were made after the step at which the run continues."""
     return [
         f"{key}: {yaml_text(new)} holds from step {step} on; it had been {yaml_text(old)} until step {event['step']}, "
         "whose checkpoints are lost"
@@ -138,7 +138,7 @@ def _nothing_to_train(session: Session, given: Sequence[str]) -> str:
 
 
 def _ends_within_an_epoch(session: Session) -> str:
-    """Why a run cannot end in the middle of an epoch: its weights would be compared with those of whole epochs."""
+    """Say that a run cannot end within an epoch: its weights would be compared with those of whole epochs."""
     asked, begun = session.config.epochs, session.position.epoch
     enough = set_options(f"epochs={begun}")
     return (
@@ -148,7 +148,7 @@ def _ends_within_an_epoch(session: Session) -> str:
 
 
 def _rates_by(config: Config, session: Session, checkpoint: Checkpoint) -> list[float]:
-    """The learning rate of the next step by the config so far, for each seed."""
+    """Return the learning rate of the next step by the config so far, for each seed."""
     scheduled = scheduled_rate(config, session.position.step, session.steps_per_epoch)
     rule, reductions = build.plateau(config.schedule), checkpoint.tensors.get("schedule.reduction")
     if rule is None or reductions is None:
@@ -158,7 +158,7 @@ def _rates_by(config: Config, session: Session, checkpoint: Checkpoint) -> list[
 
 
 def _jump(before: Sequence[float], session: Session) -> str:
-    """What to say if the changes move the learning rate of the next step; "" if they do not."""
+    """Return what to say if the changes move the learning rate of the next step; "" if they do not."""
     step = session.position.step
     for old, new in zip(before, session.rates(step), strict=True):
         if old != new:

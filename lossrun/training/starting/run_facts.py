@@ -15,7 +15,7 @@ MOST_CLASSES: Final = 1000  # more classes than these are not counted in run.jso
 
 
 def environment_of(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
-    """What run.json and the ledger keep of the machine, the versions and the data."""
+    """Return what run.json and the ledger keep of the machine, the versions and the data."""
     return {
         **starting_points(runs_dir, prepared.experiment.reading.directory, prepared.experiment.data_dir),
         **environment.environment(prepared.place.device, prepared.experiment.reading, prepared.threads),
@@ -31,7 +31,7 @@ def environment_of(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
 
 
 def _class_counts(data: Mapping[int, Data]) -> dict[str, Any]:
-    """What the samples of each class, and all of them together, count for in the parts that are scored.
+    """Return what the samples of each class, and all of them together, count for in the parts that are scored.
 
     A list, one for each seed, if the seeds' splits differ. {} for regression and for very many classes.
     """
@@ -50,7 +50,7 @@ def _class_counts(data: Mapping[int, Data]) -> dict[str, Any]:
 
 
 def _sizes(data: Mapping[int, Data]) -> dict[str, int | list[int]]:
-    """The number of samples in each part; a list, one for each seed, if the seeds' splits differ in size."""
+    """Return the number of samples in each part; a list, one for each seed, if the seeds' splits differ in size."""
     found = {
         part: [len(samples) if (samples := getattr(one, part)) else 0 for one in data.values()]
         for part in ("train", "validation", "test")

@@ -72,7 +72,7 @@ def epoch_seconds(experiment: Experiment, at_most: float = 0.5) -> float:
 
 
 def _scores(session: Session, metric: str, train_losses: Sequence[float]) -> list[float]:
-    """The metric now, for each seed; the training loss is the mean since the last look."""
+    """Return the metric now, for each seed; the training loss is the mean since the last look."""
     if metric == "train_loss":
         return list(train_losses)
     validation = session.validate()

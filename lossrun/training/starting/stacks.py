@@ -50,7 +50,7 @@ def held(sweep: Path, name: str) -> Iterator[None]:
 
 
 def is_begun(sweep: Path, name: str) -> bool:
-    """Whether the stack has a checkpoint."""
+    """Return whether the stack has a checkpoint."""
     return bool(checkpoints.candidates(stack_directory(sweep, name)))
 
 
@@ -81,7 +81,7 @@ def begin_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequenc
 
 
 def _first_files(experiment: Experiment, environment: Mapping[str, Any]) -> dict[str, bytes]:
-    """The files of a run before its first step, each by its path in the run directory."""
+    """Return the files of a run before its first step, each by its path in the run directory."""
     config, preparation = experiment.config.to_mapping(), form.dumps(experiment.data)
     files = run_directory.file_contents(config, environment)
     facts = {"epochs": experiment.config.epochs, "preparation": digests.of_bytes(preparation)}
@@ -176,7 +176,7 @@ def _resumed(
 
 
 def has_left(run: RecordedRun) -> bool:
-    """Whether a member has ended or was resumed alone, so that its stack no longer writes it."""
+    """Return whether a member has ended or was resumed alone, so that its stack no longer writes it."""
     if run.ledger[-1]["event"] in ("finished", "diverged"):
         return True
     resumed = (event["environment"] for event in run.ledger if event["event"] == "resumed")
@@ -184,7 +184,7 @@ def has_left(run: RecordedRun) -> bool:
 
 
 def _problem(metadata: Mapping[str, Any], runs: Sequence[RecordedRun], directories: Sequence[str]) -> str:
-    """Why the checkpoint of a stack cannot be used; "" if it can."""
+    """Return why the checkpoint of a stack cannot be used; "" if it can."""
     if [member["directory"] for member in metadata["members"]] != list(directories):
         return "it has other members than the plan of the sweep"
     for run, member in zip(runs, metadata["members"], strict=True):

@@ -166,7 +166,7 @@ def copy_own_files(prepared: Prepared, run: RunDirectory) -> None:
 
 
 def _scorers(group: SeedGroup, spec: OutputSpec, recorder: Recorder | None) -> list[Scorer]:
-    """What scores a group on its validation data: seed by seed where each seed has its own.
+    """Return what scores a group on its validation data: seed by seed where each seed has its own.
 
     Such a seed is not recorded, because its weights move when others leave the stack.
     """
