@@ -6,8 +6,8 @@ from typing import Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Activation
-from lossrun.lint.models import fitting_layers
 from lossrun.lint.rule import Case, Example, Rule, Violation
+from lossrun.lint.size import layers
 
 # What a hidden unit or an input is typically, of at most 1.
 _HALF: Final = 0.5
@@ -49,7 +49,7 @@ def outputs_move(case: Case, moved: float) -> float | None:
     units with weights of about 1 / sqrt(n), so it grows by sqrt(n) and by the slope of the activation.
     """
     parameters = case.config.model.parameters
-    rows = fitting_layers(case)
+    rows = layers(case.config, case.facts)
     if not rows or any(row.type != "dense" for row in rows):
         return None
     widths = [prod(case.facts.input_shape), *(row.output_shape[0] for row in rows[:-1])]

@@ -5,10 +5,10 @@ from math import prod
 from typing import Final
 
 from lossrun.catalog import get
-from lossrun.catalog.declaration import Initializer, Layer, Model
+from lossrun.catalog.declaration import Initializer
 from lossrun.catalog.models import ACTIVATION
-from lossrun.config.resolve import output_size
 from lossrun.lint.rule import Case, Example, Rule, Violation
+from lossrun.lint.size import declared_layers, layers
 
 # A learning rate of plain descent above which units without bounds run away.
 HIGH: Final = 0.5
@@ -17,38 +17,16 @@ ALL_DROPPED: Final = 0.01
 FEW_LEFT: Final = 2.0
 
 
-def _layers(case: Case) -> list[Layer]:
-    """Return the rows of the model's summary; [] for a model of the user's own.
-
-    Raises:
-        ValueError: If the shapes do not fit.
-    """
-    model = case.config.model
-    if model.is_plugin:
-        return []
-    declared = get("model", model.name)
-    assert isinstance(declared, Model)
-    return declared.layers(dict(model.parameters), case.facts.input_shape, output_size(case.config, case.facts))
-
-
-def fitting_layers(case: Case) -> list[Layer]:
-    """Return the rows of the model's summary; [] if the shapes do not fit, which model_shape reports."""
-    try:
-        return _layers(case)
-    except ValueError:
-        return []
-
-
 def has_hidden_layers(case: Case) -> bool:
     """Return whether several layers have weights; of a model of the user's own it is taken for granted."""
-    weighing = [row for row in fitting_layers(case) if row.parameters and row.type != "batch_norm"]
+    weighing = [row for row in layers(case.config, case.facts) if row.parameters and row.type != "batch_norm"]
     return case.config.model.is_plugin or len(weighing) > 1
 
 
 def model_shape(case: Case) -> Iterator[Violation]:
     """Find layers that do not fit the inputs or each other."""
     try:
-        _layers(case)
+        declared_layers(case.config, case.facts)
     except ValueError as error:
         yield Violation(
             ("model",),
@@ -64,7 +42,9 @@ def lone_last_batch(case: Case) -> Iterator[Violation]:
     if case.config.drop_last and size > 1:
         return
     # Batch norm can average over the pixels of a single image, but not over a single number.
-    single = [row for row in fitting_layers(case) if row.type == "batch_norm" and prod(row.output_shape[1:]) == 1]
+    single = [
+        row for row in layers(case.config, case.facts) if row.type == "batch_norm" and prod(row.output_shape[1:]) == 1
+    ]
     if single and (samples % size or size) == 1:
         yield Violation(
             ("batch_size",),
@@ -103,7 +83,7 @@ def never_seen(case: Case) -> Iterator[Violation]:
 def same_weights(case: Case) -> Iterator[Violation]:
     """Find hidden layers in which all units stay the same."""
     init = case.config.model.parameters.get("init")
-    hidden = [row for row in fitting_layers(case)[:-1] if row.parameters and row.type != "batch_norm"]
+    hidden = [row for row in layers(case.config, case.facts)[:-1] if row.parameters and row.type != "batch_norm"]
     declared = get("initializer", init["name"]) if init else None
     alike = isinstance(declared, Initializer) and not declared.varies
     if alike and hidden and not case.config.model.parameters.get("dropout"):
@@ -136,7 +116,7 @@ def linear_hidden(case: Case) -> Iterator[Violation]:
 def strong_dropout(case: Case) -> Iterator[Violation]:
     """Find dropout that often leaves a layer no unit, or hardly any."""
     dropout = case.config.model.parameters.get("dropout", 0.0)
-    units = [row.output_shape[0] for row in fitting_layers(case)[:-1] if row.type == "dense"]
+    units = [row.output_shape[0] for row in layers(case.config, case.facts)[:-1] if row.type == "dense"]
     if not dropout or not units:
         return
     least = min(units)

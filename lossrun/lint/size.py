@@ -87,15 +87,24 @@ def size_of(config: Config, facts: DataFacts) -> Size:
 
 
 def layers(config: Config, facts: DataFacts) -> list[Layer]:
-    """Return the rows of the model's summary; [] if they are unknown."""
+    """Return the rows of the model's summary; [] if they are unknown, or do not fit, which `model_shape` reports."""
+    try:
+        return declared_layers(config, facts)
+    except ValueError:
+        return []
+
+
+def declared_layers(config: Config, facts: DataFacts) -> list[Layer]:
+    """Return the rows of the model's summary; [] for a model of the user's own.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
     if config.model.is_plugin:
         return []
     declared = get("model", config.model.name)
     assert isinstance(declared, Model)
-    try:
-        return declared.layers(dict(config.model.parameters), facts.input_shape, output_size(config, facts))
-    except ValueError:
-        return []
+    return declared.layers(dict(config.model.parameters), facts.input_shape, output_size(config, facts))
 
 
 def too_large(config: Config, facts: DataFacts) -> tuple[Path, str] | None:
