@@ -121,8 +121,7 @@ KEYS: Final[tuple[Key, ...]] = (
         Literal["auto", "eager", "recorded"],
         "auto",
         "how updates are computed; recorded: recorded once, then replayed; auto: recorded, except for models and "
-        "losses "
-        "of your own",
+        "losses of your own",
     ),
     Parameter(
         "device", Literal["auto", "cpu", "cuda", "mps"], "auto", "device to train on; auto: cuda if available, else cpu"

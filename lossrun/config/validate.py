@@ -190,8 +190,7 @@ class _Checker:
         if of_keras and isinstance(component, Optimizer) and decays_through_gradient(component, {**taken, **given}):
             self.notes.append(
                 f"{dotted(path)}.weight_decay: Keras subtracts the decay from the weights; here {component.name} adds "
-                "it "
-                "to the gradient, as PyTorch does; for Keras' decay use adamw or keras.Adam"
+                "it to the gradient, as PyTorch does; for Keras' decay use adamw or keras.Adam"
             )
         averages = isinstance(component, Loss) and component.averages_outputs
         if of_keras and averages and given.get("reduction") == "sum":

@@ -84,8 +84,7 @@ def stopped_before_reduced(case: Case) -> Iterator[Violation]:
         yield Violation(
             ("early_stopping", "patience"),
             f"early stopping ends the run after {_epochs(early.patience)} without improvement of {early.metric}, "
-            "before "
-            f"{schedule.name} lowers the learning rate, after {_epochs(schedule['patience'] + 1)}",
+            f"before {schedule.name} lowers the learning rate, after {_epochs(schedule['patience'] + 1)}",
             f"set early_stopping.patience to about twice the patience of the schedule: {2 * schedule['patience'] + 2}",
             (f"early_stopping.patience={2 * schedule['patience'] + 2}",),
         )

@@ -26,8 +26,7 @@ def coupled_decay(case: Case) -> Iterator[Violation]:
         yield Violation(
             ("optimizer", "weight_decay"),
             f"{case.optimizer.name} adds the decay of {decay:g} to the gradient and then divides by the gradient's "
-            "size, "
-            "so it does not decay the weights as intended",
+            "size, so it does not decay the weights as intended",
             f"set optimizer.decoupled_weight_decay: true{other}, or weight_decay: 1e-4 for an L2 penalty",
             ("optimizer.decoupled_weight_decay=true",),
         )

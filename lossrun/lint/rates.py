@@ -99,8 +99,7 @@ def momentum_rate(case: Case) -> Iterator[Violation]:
         yield Violation(
             ("optimizer", "momentum"),
             f"with momentum {momentum:g}, steps in the same direction grow to {1 / (1 - momentum):.3g} times their "
-            "size: "
-            f"{case.config.learning_rate:g} acts like {acts_like:.3g}",
+            f"size: {case.config.learning_rate:g} acts like {acts_like:.3g}",
             "set optimizer.momentum: 0.9, or a smaller learning_rate",
             ("optimizer.momentum=0.9",),
         )
@@ -173,8 +172,7 @@ RATE_RULES: Final[dict[str, Rule]] = {
         severity="warn",
         meaning="The learning rate is in the usual range for the optimizer.",
         why="Usual rates depend on the optimizer: 0.1 is usual for sgd, but diverges with adam; 0.001 is usual for "
-        "adam, "
-        "but changes nothing with adadelta.",
+        "adam, but changes nothing with adadelta.",
         example=Example(
             f"{_BLOBS}optimizer: adam\nlearning_rate: 0.5",
             f"{_BLOBS}optimizer: adam\nlearning_rate: 0.001",
@@ -218,8 +216,7 @@ RATE_RULES: Final[dict[str, Rule]] = {
         severity="warn",
         meaning="An optimizer for the gradient of all samples has batch_size: full.",
         why="rprop makes a step longer while the sign of the gradient stays the same. From batch to batch signs "
-        "change by "
-        "chance, and the steps shrink to 0.",
+        "change by chance, and the steps shrink to 0.",
         example=Example(
             f"{_LINE}loss: mse\noptimizer: rprop\nlearning_rate: 0.01\nbatch_size: 32",
             f"{_LINE}loss: mse\noptimizer: rprop\nlearning_rate: 0.01\nbatch_size: full",

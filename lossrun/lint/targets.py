@@ -97,8 +97,7 @@ def targets_across_zero(case: Case) -> Iterator[Violation]:
         yield Violation(
             ("loss",),
             f"{declared.name} divides by the targets, which range from {reach[0]:g} to {reach[1]:g}: the targets "
-            "nearest "
-            "to 0 outweigh the others",
+            "nearest to 0 outweigh the others",
             "use mae or huber",
             ("loss=mae",),
         )

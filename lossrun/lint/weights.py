@@ -167,8 +167,7 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
         runnable=False,
         meaning="There is one weight for each class.",
         why="A weight without a class, or a class without a weight, is a mistake. The balanced weight of a class "
-        "without "
-        "samples would be infinite.",
+        "without samples would be infinite.",
         example=Example(
             "dataset: {name: synthetic_classification, classes: 3}\nloss: {name: cross_entropy, class_weights: [1, 5]}",
             "dataset: {name: synthetic_classification, classes: 3}\n"
@@ -200,8 +199,7 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
         severity="warn",
         meaning="A batch's weighted loss is divided by the weights of several samples.",
         why="PyTorch's weighted mean divides by the sum of the weights in the batch. In a batch of one sample the "
-        "weight "
-        "cancels: every step is the step of an unweighted loss.",
+        "weight cancels: every step is the step of an unweighted loss.",
         example=Example(
             f"{_FEW}\nbatch_size: 1\nloss: {{name: cross_entropy, class_weights: [1, 50]}}",
             f"{_FEW}\nbatch_size: 3\nloss: {{name: cross_entropy, class_weights: [1, 50]}}",
