@@ -82,7 +82,7 @@ def coarse_notes(
     return tuple(found)
 
 
-def lost_notes(array: np.ndarray, bits: int | None, *, what: str, columns: tuple[str, ...] = ()) -> tuple[str, ...]:
+def lost_notes(array: np.ndarray, bits: int | None, *, what: str) -> tuple[str, ...]:
     """Return notes about columns that came with too few significant bits for numbers far from 0.
 
     Their steps may have made different numbers equal before they were read.
@@ -91,7 +91,6 @@ def lost_notes(array: np.ndarray, bits: int | None, *, what: str, columns: tuple
         array: Inputs or targets, (N, ...). More than two dimensions count as one column.
         bits: The significant bits of the type; None for double precision or whole numbers.
         what: "inputs" or "targets".
-        columns: The names of the columns.
     """
     if bits is None or not len(array):
         return ()
@@ -102,7 +101,7 @@ def lost_notes(array: np.ndarray, bits: int | None, *, what: str, columns: tuple
     found: list[str] = []
     for place in np.flatnonzero(_in_steps(table[:most].astype(np.float64), bits) | _in_steps(spread, bits)):
         low, high = float(table[:, place].min()), float(table[:, place].max())
-        name = f"{what[:-1]} column {columns[place] if columns else place}" if table.shape[1] > 1 else what
+        name = f"{what[:-1]} column {place}" if table.shape[1] > 1 else what
         apart = f"are {_step(np.array([low, high]), bits):g} apart there"
         found.append(
             f"{name}, from {low:.12g} to {high:.12g}: came with {bits} significant bits, which {apart}, so smaller "

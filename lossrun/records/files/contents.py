@@ -18,10 +18,10 @@ def content(path: Path, most: int = READABLE) -> bytes:
         raise RunError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from error
 
 
-def content_if_there(path: Path, most: int = LARGE) -> bytes:
+def content_if_there(path: Path) -> bytes:
     """Return the content of a file, nothing if there is no such file or folder; otherwise as `content`."""
     try:
-        return read_regular(path, most)
+        return read_regular(path, LARGE)
     except (FileNotFoundError, NotADirectoryError):
         return b""
     except OSError as error:

@@ -23,9 +23,9 @@ def format_count(count: float) -> str:
     return str(count) if isinstance(count, int) else format_number(count)
 
 
-def format_difference(value: float, digits: int = 4) -> str:
+def format_difference(value: float) -> str:
     """Write a number with its sign, plus included."""
-    return f"+{format_number(value, digits)}" if value > 0 else format_number(value, digits)
+    return f"+{format_number(value)}" if value > 0 else format_number(value)
 
 
 def format_spread(spread: Spread | None, plus_minus: str, digits: int = 4) -> str:

@@ -84,10 +84,10 @@ def keywords(values: Mapping[str, Any]) -> list[str]:
     return [f"{name}={literal(value)}" for name, value in values.items()]
 
 
-def let(left: str, expression: str, level: int = 1) -> str:
+def let(left: str, expression: str) -> str:
     """Return `left = expression`, with the expression in brackets on separate lines if it is too long."""
     flat = f"{left} = {expression}"
-    if 4 * level + len(flat) <= WIDTH:
+    if 4 + len(flat) <= WIDTH:
         return flat
     inner = expression[1:-1] if expression.startswith("(") and expression.endswith(")") else expression
     return f"{left} = (\n    {inner}\n)"
@@ -99,9 +99,9 @@ def comment(text: str, level: int = 0) -> list[str]:
     return [f"{space}# {line}" for line in wrap(text, WIDTH - 2 - len(space), break_on_hyphens=False)]
 
 
-def docstring(text: str, level: int = 1) -> list[str]:
-    """Return the lines of a docstring, indented."""
-    space = "    " * level
+def docstring(text: str) -> list[str]:
+    """Return the lines of a docstring, indented once."""
+    space = "    "
     if len(space) + len(text) + 6 <= WIDTH:
         return [f'{space}"""{text}"""']
     lines = wrap(text, WIDTH - 8 - len(space), break_on_hyphens=False)
