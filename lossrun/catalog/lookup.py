@@ -69,8 +69,8 @@ def find(kind: str, spelling: str) -> LookupResult | None:
     names = _spellings(kind)
     match = _FRAMEWORK.fullmatch(spelling)
     if not match:
-        return names.get(_folded(spelling))
-    rest = _folded(match["rest"])
+        return names.get(folded(spelling))
+    rest = folded(match["rest"])
     # tf.keras.losses.X and tf.initializers.X are Keras; tf.train.X and tf.random.X are TensorFlow's own.
     of_keras = "keras." in spelling.lower() or "initializers." in spelling.lower()
     framework = "keras" if of_keras else match["framework"].lower()
@@ -91,23 +91,23 @@ def why_not(kind: str, spelling: str) -> str | None:
 
     Case, underscores and a framework's prefix do not matter.
     """
-    return _reasons(kind).get(_folded(spelling.rpartition(".")[2]))
+    return _reasons(kind).get(folded(spelling.rpartition(".")[2]))
 
 
 def nearest(word: str, candidates: list[str]) -> str | None:
     """Return the candidate of which `word` is a misspelling, or None. Case, underscores and dashes do not matter."""
-    folded = {_folded(candidate): candidate for candidate in reversed(candidates)}
-    close = _closest(_folded(word), list(folded))
-    return folded[close] if close else None
+    spellings = {folded(candidate): candidate for candidate in reversed(candidates)}
+    close = _closest(folded(word), list(spellings))
+    return spellings[close] if close else None
 
 
 def nearest_name(kind: str, spelling: str) -> str | None:
     """Return the canonical name that an informal word usually means, or that has the spelling nearest to `spelling`."""
-    if meant := _meant(kind).get(_folded(spelling)):
+    if meant := _meant(kind).get(folded(spelling)):
         return meant
     spellings = _spellings(kind)
     match = _FRAMEWORK.fullmatch(spelling)
-    close = _closest(_folded(match["rest"] if match else spelling), list(spellings))
+    close = _closest(folded(match["rest"] if match else spelling), list(spellings))
     return spellings[close].component.name if close else None
 
 
@@ -120,12 +120,12 @@ def _closest(word: str, candidates: list[str]) -> str | None:
 
 @cache
 def _reasons(kind: str) -> dict[str, str]:
-    return {_folded(name): reason for name, reason in NONE_OF_OURS.get(kind, {}).items()}
+    return {folded(name): reason for name, reason in NONE_OF_OURS.get(kind, {}).items()}
 
 
 @cache
 def _meant(kind: str) -> dict[str, str]:
-    return {_folded(word): name for word, name in MEANT.get(kind, {}).items()}
+    return {folded(word): name for word, name in MEANT.get(kind, {}).items()}
 
 
 @cache
@@ -134,10 +134,10 @@ def _spellings(kind: str) -> dict[str, LookupResult]:
     for component in COMPONENTS[kind]:
         for alias in component.aliases:
             framework, _, rest = alias.spelling.rpartition(".")
-            key = f"{framework}.{_folded(rest)}" if framework else _folded(rest)
+            key = f"{framework}.{folded(rest)}" if framework else folded(rest)
             table[key] = _found(component, alias)
     # Canonical names last: no alias may hide one.
-    table.update({_folded(component.name): LookupResult(component, {}) for component in COMPONENTS[kind]})
+    table.update({folded(component.name): LookupResult(component, {}) for component in COMPONENTS[kind]})
     return table
 
 
@@ -150,18 +150,18 @@ def _namesake(kind: str, spelling: str) -> LookupResult | None:
         return written[spelling]
     if re.sub(r"[\s\-]", "_", spelling).lower() in {component.name for component in COMPONENTS[kind]}:
         return None
-    return next((found for name, found in written.items() if _folded(name) == _folded(spelling)), None)
+    return next((found for name, found in written.items() if folded(name) == folded(spelling)), None)
 
 
 @cache
 def _namesakes(kind: str) -> dict[str, LookupResult]:
     """Return those names of frameworks, as the frameworks write them, with their components."""
-    ours = {_folded(component.name): component.name for component in COMPONENTS[kind]}
+    ours = {folded(component.name): component.name for component in COMPONENTS[kind]}
     return {
         alias.spelling: _found(component, alias)
         for component in COMPONENTS[kind]
         for alias in component.aliases
-        if alias.spelling != ours.get(_folded(alias.spelling), alias.spelling)
+        if alias.spelling != ours.get(folded(alias.spelling), alias.spelling)
     }
 
 
@@ -169,5 +169,6 @@ def _found(component: Component, alias: Alias) -> LookupResult:
     return LookupResult(component, alias.implies, alias.remark, alias.called)
 
 
-def _folded(spelling: str) -> str:
+def folded(spelling: str) -> str:
+    """Return a spelling without what does not matter: case, blanks, underscores and dashes."""
     return re.sub(r"[\s_\-]", "", spelling).lower()

@@ -33,7 +33,7 @@ def runs_table(comparison: ComparedRuns, *, labels: bool = True, directories: bo
         Column("status", tuple(run.status for run in runs), right=False),
         Column("epochs", tuple(f"{run.epochs_done}/{run.epochs_asked}" for run in runs)),
         Column("seeds", tuple(map(_seeds, runs))),
-        Column("best epoch", tuple(_epochs(run.best_epochs.values()) for run in runs)),
+        Column("best epoch", tuple(epoch_range(run.best_epochs.values()) for run in runs)),
     ]
     if labels and any(not run.called_by_name for run in runs):
         columns.insert(0, Column("label", tuple(run.label for run in runs), right=False))
@@ -173,7 +173,8 @@ def _value(curve: Curve, epoch: int, index: int) -> Spread | None:
     return row[index] if row else None
 
 
-def _epochs(epochs: Iterable[int]) -> str:
+def epoch_range(epochs: Iterable[int]) -> str:
+    """Write epochs: `7`, or `3-9` for the first and the last of several; "-" for none."""
     distinct = sorted(set(epochs))
     if not distinct:
         return "-"

@@ -1,6 +1,6 @@
 """Make the page's tables: the runs, the matrix of runs and metrics, differences, and times to a target."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from lossrun.analysis.comparison.compare import ComparedRun, ComparedRuns
@@ -9,7 +9,7 @@ from lossrun.analysis.comparison.targets import Target
 from lossrun.analysis.report_data import ReportData
 from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.shared_seeds import listed
-from lossrun.report.comparison.compare_tables import seconds_cells
+from lossrun.report.comparison.compare_tables import epoch_range, seconds_cells
 from lossrun.report.html.figures import of_seeds, style, swatch
 from lossrun.report.html.markup import Markup, element
 from lossrun.report.layout.numbers import format_number, format_spread
@@ -36,7 +36,7 @@ def runs_table(data: ReportData) -> Markup:
             element("td", run.status),
             element("td", f"{run.epochs_done}/{run.epochs_asked}", class_="number"),
             element("td", f"{len(run.seeds)}{diverged}", class_="number"),
-            element("td", _epochs(run.best_epochs.values()), class_="number"),
+            element("td", epoch_range(run.best_epochs.values()), class_="number"),
             element("td", run.best_metric),
             element("td", *names),
         ]
@@ -164,10 +164,3 @@ def _table(heads: Sequence[str], rows: Sequence[Markup], kind: str) -> Markup:
     head = element("tr", *(element("th", text, scope="col") for text in heads))
     table = element("table", element("thead", head), element("tbody", *rows), class_=kind)
     return element("div", table, class_="scroll", tabindex="0")
-
-
-def _epochs(epochs: Iterable[int]) -> str:
-    distinct = sorted(set(epochs))
-    if not distinct:
-        return "-"
-    return str(distinct[0]) if len(distinct) == 1 else f"{distinct[0]}-{distinct[-1]}"

@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeAlias
 from lossrun.report.html.axes import Axis
 from lossrun.report.html.figures import short, swatch
 from lossrun.report.html.markup import Markup, element
-from lossrun.report.layout.numbers import format_number
+from lossrun.report.reference.pictures import picture_number
 
 # (name, xs, values)
 Curve: TypeAlias = tuple[str, Sequence[float], Sequence[float]]
@@ -17,7 +17,6 @@ _HIGH: Final = 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 430, 8, 206
 _DASHES: Final = 4  # further curves repeat the last one
 _LEAST: Final = 0.15  # units; points nearer to the line between their neighbours are left out
-_ROUNDING: Final = 1e-15
 
 
 class Picture(Protocol):
@@ -138,7 +137,10 @@ def _values(picture: Picture) -> Markup:
     head = [picture.axis.split()[0], "loss", "slope"]
     rows = [
         element(
-            "tr", element("th", f"{x:g}", scope="row"), element("td", _number(value)), element("td", _number(slope))
+            "tr",
+            element("th", f"{x:g}", scope="row"),
+            element("td", picture_number(value)),
+            element("td", picture_number(slope)),
         )
         for x, value, slope in picture.rows
     ]
@@ -148,8 +150,3 @@ def _values(picture: Picture) -> Markup:
         element("tbody", *rows),
         class_="numbers",
     )
-
-
-def _number(value: float) -> str:
-    # The rounded sine of 180 degrees is no slope, and -0 is 0.
-    return format_number(0.0 if abs(value) < _ROUNDING else value)

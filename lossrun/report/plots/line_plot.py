@@ -86,7 +86,8 @@ def line_plot(
     for row in range(height):
         label = labels.get(height - 1 - row, "")
         head = Text(f"{label:>{margin - 2}} {tick_edge if label else edge}")
-        lines.append(_stripped(Text.assemble(head, *(canvas.get((column, row), " ") for column in range(columns)))))
+        lines.append(Text.assemble(head, *(canvas.get((column, row), " ") for column in range(columns))))
+        lines[-1].rstrip()
     rule, below = _x_axis(x_span, columns, unicode=unicode, log=log_x)
     lines += [Text(" " * (margin - 1) + corner + rule), Text((" " * margin + below).rstrip())]
     if x_label:
@@ -278,8 +279,3 @@ def _legend(names: Sequence[str], margin: int, width: int, *, unicode: bool, per
 
 def _colour(number: int) -> str:
     return _COLOURS[number % len(_COLOURS)]
-
-
-def _stripped(line: Text) -> Text:
-    line.rstrip()
-    return line

@@ -40,8 +40,8 @@ def print_loss(
     """
     key = Column(axis.split()[0], tuple(f"{x:g}" for x, _, _ in rows))
     columns = (
-        Column("loss", tuple(_number(value) for _, value, _ in rows)),
-        Column("slope", tuple(_number(slope) for _, _, slope in rows)),
+        Column("loss", tuple(picture_number(value) for _, value, _ in rows)),
+        Column("slope", tuple(picture_number(slope) for _, _, slope in rows)),
     )
     print_table(console, TextTable(f"{name}, over the {axis}", key, columns, note=_NOTE))
     console.print()
@@ -64,6 +64,6 @@ def _draw(console: Console, curves: Sequence[Series], limits: tuple[float, float
     console.print(Text())
 
 
-def _number(value: float) -> str:
-    # The rounded sine of 180 degrees is no slope, and -0 is 0.
+def picture_number(value: float) -> str:
+    """Write a value or a slope of a curve. The rounded sine of 180 degrees is no slope, and -0 is 0."""
     return format_number(0.0 if abs(value) < _ROUNDING else value)

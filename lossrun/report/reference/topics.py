@@ -1,13 +1,12 @@
 """Find what a name means to `lossrun explain`: a component, a lint rule, a diagnosis or a key of the config."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lossrun.catalog.declaration import Component
 from lossrun.catalog.diagnoses import DIAGNOSES, Diagnosis
-from lossrun.catalog.lookup import COMPONENTS, find, nearest, why_not
+from lossrun.catalog.lookup import COMPONENTS, find, folded, nearest, why_not
 from lossrun.catalog.parameter import with_article
 from lossrun.config.key_paths import KeyPath, file_keys
 from lossrun.config.keys import ANSWERS, KEYS
@@ -50,7 +49,7 @@ def topics(spelling: str, kind: str | None = None) -> list[Topic]:
     every = _named(spelling)
     found = [topic for topic in every if wanted in (None, topic.kind)]
     if found:
-        return sorted(found, key=lambda topic: _folded(topic.name) != _folded(spelling))
+        return sorted(found, key=lambda topic: folded(topic.name) != folded(spelling))
     if every:
         kinds = " and ".join(with_article(topic.kind) for topic in every)
         raise UsageError(f"there is no {wanted} called {spelling}; it is {kinds}: leave out --kind")
@@ -68,7 +67,7 @@ def _named(spelling: str) -> list[Topic]:
         Topic(kind, name, subject, spelling)
         for kind, subjects in named
         for name, subject in subjects.items()
-        if _folded(name) == _folded(spelling)
+        if folded(name) == folded(spelling)
     ]
     return [*found, *(Topic("key", key.path, key, spelling) for key in _keys(spelling, others=bool(found)))]
 
@@ -79,12 +78,12 @@ def _keys(spelling: str, *, others: bool) -> list[KeyPath]:
     The last step is left out if the name means something else (`others`).
     """
     every = file_keys()
-    folded = _folded(spelling)
-    if exactly := [key for path, key in every.items() if _folded(path) == folded]:
+    asked = folded(spelling)
+    if exactly := [key for path, key in every.items() if folded(path) == asked]:
         return exactly
-    if also := [key for key in every.values() if any(_folded(one) == folded for one in key.spellings)]:
+    if also := [key for key in every.values() if any(folded(one) == asked for one in key.spellings)]:
         return also
-    ending = [key for path, key in every.items() if _folded(path.rpartition(".")[2]) == folded]
+    ending = [key for path, key in every.items() if folded(path.rpartition(".")[2]) == asked]
     return [] if others else ending
 
 
@@ -125,7 +124,3 @@ def _singular(kind: str) -> str:
     """Return the singular of a kind, because `lossrun list` uses the plural."""
     plurals = {PLURALS.get(each, each + "s"): each for each in KINDS} | {"diagnoses": "diagnosis"}
     return plurals.get(kind, kind)
-
-
-def _folded(spelling: str) -> str:
-    return re.sub(r"[\s_\-]", "", spelling).lower()
