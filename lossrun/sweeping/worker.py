@@ -3,6 +3,7 @@
 torch is imported inside the functions: the process that hands out the cells names them, and needs no torch itself.
 """
 
+import gc
 import os
 import signal
 import threading
@@ -51,6 +52,7 @@ def begin_worker() -> None:
     """
     import torch
 
+    gc.freeze()  # the collector would walk through all of torch in each worker, and so copy its memory
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
@@ -218,8 +220,10 @@ def _ended_by(error: Exception) -> Ended:
 
 def _train(session: "Session") -> None:
     from lossrun.training.loop import train
+    from lossrun.training.process.isolation import isolated
     from lossrun.training.process.stopping import listening
 
-    with listening() as asked:
+    # Nobody looks at the events, so torch's state need not be restored for each of them.
+    with listening() as asked, isolated(session.stream):
         for _ in train(session, asked):
             pass

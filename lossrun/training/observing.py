@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from lossrun.config import Config
-from lossrun.health.alternatives import RATE, Circumstances, Settings
+from lossrun.health.alternatives import Circumstances, Settings
 from lossrun.health.examine import SeedEpoch, is_finite
 from lossrun.health.floors import Floors, floors
 from lossrun.health.output_checks import StackOutputs
@@ -17,7 +17,7 @@ from lossrun.steps.evaluate import OutputSpec
 from lossrun.steps.replica import Replica
 from lossrun.steps.seed_stack import SeedStack
 from lossrun.training.epoch_sums import EpochSums
-from lossrun.training.session import MemberRun, Position, Session
+from lossrun.training.session import Position, Session
 from lossrun.training.trial import SettingsTrial
 
 
@@ -82,15 +82,14 @@ class KnownFloors:
 
     Attributes:
         notes: Sentences about floors that cannot be computed, until `take_notes` takes them.
-        tried: {(learning rate, weight decay, settings): the loss}, of the settings that have been tried. The members
-            of a stack differ in these two; the rate is None where the settings have one of their own.
+        tried: {settings: the loss}, of the settings that have been tried.
     """
 
     config: Config
     spec: OutputSpec
     by_parts: dict[int, Floors | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    tried: dict[tuple[float | None, float | None, Settings], float] = field(default_factory=dict)
+    tried: dict[Settings, float] = field(default_factory=dict)
 
     def of(self, replica: Replica) -> Floors | None:
         """The floors of the seed's training data; None where a user's own loss fails on them."""
@@ -99,22 +98,18 @@ class KnownFloors:
             self.by_parts[key] = self._computed(replica)
         return self.by_parts[key]
 
-    def trial(
-        self, session: Session, member: MemberRun, replica: Replica
-    ) -> Callable[[Sequence[Settings]], dict[Settings, float]]:
-        """Return a function that tries settings for a seed. No settings are tried for a second seed or member."""
+    def trial(self, session: Session, replica: Replica) -> Callable[[Sequence[Settings]], Mapping[Settings, float]]:
+        """Return a function that tries settings for a seed. No settings are tried for a second seed.
+
+        In a stack nothing is tried: many values of a sweep do poorly, and the sweep itself tries others.
+        """
 
         def try_out(several: Sequence[Settings]) -> dict[Settings, float]:
-            def key(settings: Settings) -> tuple[float | None, float | None, Settings]:
-                own_rate = any(setting.startswith(RATE) for setting in settings)
-                decay = member.config.optimizer.parameters.get("weight_decay")
-                return None if own_rate else member.config.learning_rate, decay, settings
-
-            new = [settings for settings in dict.fromkeys(several) if key(settings) not in self.tried]
-            self.tried |= {
-                key(settings): loss for settings, loss in SettingsTrial(session, member, replica)(new).items()
-            }
-            return {settings: self.tried[key(settings)] for settings in several if key(settings) in self.tried}
+            if session.stack is not None:
+                return {}
+            new = [settings for settings in dict.fromkeys(several) if settings not in self.tried]
+            self.tried |= SettingsTrial(session, replica)(new)
+            return {settings: self.tried[settings] for settings in several if settings in self.tried}
 
         return try_out
 
@@ -165,7 +160,7 @@ def seed_epoch(
     # A user's loss with weights of its own may have learned NaN; then the floors come from another seed.
     known_floors = floors_known.of(replica) if finite else None
     constant = known_floors.constant if known_floors else inf
-    trial = floors_known.trial(session, member, replica)
+    trial = floors_known.trial(session, replica)
     return SeedEpoch(
         row=row,
         first_loss=epoch.sums.first_losses[place],

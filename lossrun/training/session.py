@@ -247,11 +247,12 @@ class Session:
 
     def rates(self, step: int) -> list[float]:
         """Return each seed's learning rate at the update that follows `step` others; a plateau may have reduced it."""
+        steps_per_epoch = self.steps_per_epoch
         known: dict[float, float] = {}
         found: list[float] = []
         for member in self.members:
             if (rate := known.get(member.config.learning_rate)) is None:
-                rate = scheduled_rate(member.config, step, self.steps_per_epoch)
+                rate = scheduled_rate(member.config, step, steps_per_epoch)
                 known[member.config.learning_rate] = rate
             found += [rate] * len(member.replicas)
         if self.plateau is None:

@@ -22,7 +22,7 @@ from lossrun.steps.seed_group import LoneSeed
 from lossrun.steps.step import EagerStep
 from lossrun.training import build
 from lossrun.training.epoch_sums import EpochSums
-from lossrun.training.session import MemberRun, Position, Session
+from lossrun.training.session import Position, Session
 from lossrun.training.short_training import train_briefly
 
 # Updates that settings are tried for, at most. A rate that is too high shows it in the first dozens.
@@ -37,10 +37,9 @@ STANDARDIZE: Final = "dataset.standardize"
 
 @dataclass(frozen=True, slots=True)
 class SettingsTrial:
-    """Tries settings for one seed of a run. The run itself and its random numbers stay as they are."""
+    """Tries settings for one seed of a lone run. The run itself and its random numbers stay as they are."""
 
     session: Session
-    member: MemberRun
     replica: Replica
 
     def __call__(self, several: Sequence[Settings]) -> dict[Settings, float]:
@@ -50,7 +49,7 @@ class SettingsTrial:
         compared; infinity where the settings do not train. A component of the user's own is not tried, because its code
         may do more than train.
         """
-        config = self.member.config
+        config = self.session.config
         if config.model.is_plugin or config.loss.is_plugin or config.optimizer.is_plugin:
             return {}
         with undisturbed(self.session.device), torch.enable_grad():
@@ -63,7 +62,7 @@ class SettingsTrial:
         if any(key.startswith("dataset") and not key.startswith(STANDARDIZE) for key in keys):
             return None
         try:
-            config = resolve(from_mapping(self.member.config.to_mapping(), Path(), settings).config, facts)
+            config = resolve(from_mapping(self.session.config.to_mapping(), Path(), settings).config, facts)
         except ConfigError:
             return None
         parts = self._parts(config)
@@ -76,7 +75,7 @@ class SettingsTrial:
     def _parts(self, config: Config) -> Parts | None:
         """The data as the settings standardize them; None where there are too many."""
         parts, train = self.replica.parts, self.replica.parts.train
-        before, now = (one.dataset.parameters.get("standardize") or {} for one in (self.member.config, config))
+        before, now = (one.dataset.parameters.get("standardize") or {} for one in (self.session.config, config))
         if before == now:
             return parts
         if train.inputs.numel() > MOST_NUMBERS or any(before.get(key) and not now.get(key) for key in before):
@@ -90,13 +89,13 @@ class SettingsTrial:
 
     def _from_first_weights(self, config: Config, parts: Parts) -> Session:
         """A session of this seed alone, on the same samples."""
-        run, member = self.session, self.member
+        run = self.session
         place = build.Workplace(run.device, parts.train.dtype, Path())
         fresh = build.replica(config, run.facts, self.replica.seed, parts, place)
         group = LoneSeed(fresh)
         return replace(
             run,
-            members=[replace(member, config=config, replicas=[fresh], first=0)],
+            members=[replace(run.lone, config=config, replicas=[fresh])],
             output_spec=output_spec_of(config, run.facts),
             replicas=[fresh],
             groups=[group],
