@@ -16,7 +16,6 @@ from lossrun.analysis.sweeps import (
     by_data,
     data_words,
     failures,
-    has_ended,
     loaded,
     tuning_of,
     word,
@@ -102,13 +101,16 @@ def result_of(sweep: SweepDirectory) -> SweepResult:
     """Return everything that the sweep has found so far. Raises RunError for a damaged plan or ledger."""
     plan = read_plan(sweep)
     tuning, failed = tuning_of(sweep), failures(sweep)
-    runs = [(cell, run) for cell in plan if cell.phase == "final" and (run := loaded(sweep, cell)) is not None]
-    ended = [(cell, run) for cell, run in runs if run.status in ("finished", "diverged")]
+    over, ended = set(failed), list[tuple[PlannedCell, RecordedRun]]()
+    for cell in plan:
+        if (run := loaded(sweep, cell)) and run.status in ("finished", "diverged"):
+            over.add(cell.directory)
+            if cell.phase == "final":
+                ended.append((cell, run))
     order = list(dict.fromkeys(_held_out(run) for _, run in ended))
     by_data = groupby(sorted(ended, key=lambda pair: order.index(_held_out(pair[1]))), lambda pair: _held_out(pair[1]))
-    left = sum(cell.directory not in failed and not has_ended(sweep, cell) for cell in plan)
     boards = tuple(_board(list(members), tuning) for _, members in by_data)
-    return SweepResult(sweep.name, tuning, boards, left, len(plan), failed, divided(sweep))
+    return SweepResult(sweep.name, tuning, boards, len(plan) - len(over), len(plan), failed, divided(sweep))
 
 
 def _held_out(run: RecordedRun) -> str:
