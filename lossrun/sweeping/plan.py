@@ -21,6 +21,7 @@ from lossrun.sweeping.search_space.block import read_space
 from lossrun.sweeping.search_space.space import Space
 from lossrun.sweeping.stacks import with_stacks
 
+MOST_TRAININGS: Final = 100_000  # seeds of all cells
 MOST_ROUNDS: Final = 3  # of halving
 _LISTED: Final = ("splits", "folds")  # a tuning run lists those that its repetitions are about
 
@@ -150,6 +151,9 @@ def plan_sweep(
     Raises ConfigError and DataError, with every mistake, before anything is written.
     """
     space = _of_each_split(read_space(reading, over), reading.config)
+    if (trainings := space.trainings(len(reading.config.seeds))) > MOST_TRAININGS:
+        text = f"{space.size:,} cells with all their seeds are {trainings:,} trainings; at most {MOST_TRAININGS:,}"
+        raise ConfigError([f"{reading.source.name}: sweep: {text}: give fewer alternatives or fewer seeds"])
     cells = cells_of(reading, space)
     divided = next((one.config for one in cells if one.config.resampling != reading.config.resampling), None)
     if space.tuning is not None and divided is not None:

@@ -104,3 +104,19 @@ def test_the_config_that_a_sweep_keeps_makes_the_same_sweep_again(
     planned = plan_sweep(with_block(block), ["loss=mae,mse"], tmp_path, tmp_path)
     again = plan_sweep(from_mapping(planned.config, tmp_path), [], tmp_path, tmp_path)
     assert again == planned
+
+
+@pytest.mark.parametrize(
+    ("block", "seeds", "trainings"),
+    [
+        ({"batch_size": list(range(1, 1_001)), "tune": False}, 1_000, 1_000 * 1_000),
+        # The tuning seeds of each cell and repetition, and the final seeds of each pair.
+        ({**RATES, "loss": ["mse", "mae"], "tune": {"seeds": 1_000, "repeats": 50}}, 50, 4 * 1_000 * 50 + 2 * 50),
+        ({**RATES, "batch_size": list(range(1, 51))}, 2_000, 50 * 2 * 2 + 50 * 2_000),
+    ],
+)
+def test_too_many_trainings_are_refused_before_any_cell_is_made(
+    with_block: Callable[..., SourcedConfig], tmp_path: Path, block: dict[str, Any], seeds: int, trainings: int
+) -> None:
+    with pytest.raises(ConfigError, match=f"are {trainings:,} trainings; at most 100,000"):
+        plan_sweep(with_block(block, seeds=seeds), [], tmp_path, tmp_path)

@@ -96,3 +96,10 @@ class Space:
     @property
     def size(self) -> int:
         return math.prod(len(one.values) for one in self.alternatives) * ((self.samples or 0) if self.spans else 1)
+
+    def trainings(self, seeds: int) -> int:
+        """How many seeds of all cells are trained, where a config has so many."""
+        if self.tuning is None:
+            return self.size * seeds
+        pairs = math.prod(len(one.values) for one in self.alternatives if one.key not in self.tuned)
+        return self.size * self.tuning.seeds * self.tuning.repeats + pairs * seeds
