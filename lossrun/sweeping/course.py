@@ -7,12 +7,11 @@ from typing import Any
 
 from lossrun.analysis.sweeps import failures, tuning_of
 from lossrun.data import default_data_dir
-from lossrun.errors import DivergedError, RunError
+from lossrun.errors import RunError
 from lossrun.records import ledger, sweep_directory
 from lossrun.records.lock import writing
 from lossrun.records.provenance.whereabouts import recorded_data_folder
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events, read_plan
-from lossrun.shell import run_command
 from lossrun.sweeping.extending import Extension, further_cells
 from lossrun.sweeping.halving import Halving, halved_cells
 from lossrun.sweeping.plan import final_cells
@@ -46,8 +45,10 @@ def run_sweep(
     `shard`: the share of the cells to run here, where several processes run one sweep; the final runs begin once no
     process has anything left to tune. `cluster`: where the cells are trained instead; `jobs` then limits its tasks.
 
-    Raises LockedError if another process runs the sweep, StoppedError after a signal, RunError if the data cannot be
-    read or the disk refuses, and DivergedError if no tuning run has a score.
+    Where no tuning run has a score, there are no final runs.
+
+    Raises LockedError if another process runs the sweep, StoppedError after a signal, and RunError if the data cannot
+    be read or the disk refuses.
     """
     if shard is not None:
         with running_shard(sweep.path, shard):
@@ -75,6 +76,7 @@ def run_sweep(
 def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins) -> None:
     """Run a share of the tuning, then, if no share has anything left to tune, a share of the final runs."""
     tuning, final = _planned(sweep)
+    ready = False
     if not final:
         _run_phase(cells, "tune", shard.of(tuning), begins)
         with waiting_for(sweep.path):
@@ -88,7 +90,7 @@ def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins
         if grown:
             _run_shard(sweep, cells, shard, begins)
             return
-    if final and not cells.is_over:
+    if (final or ready) and not cells.is_over:
         _run_phase(cells, "final", shard.of(final), begins)
         with waiting_for(sweep.path):
             if not missing(sweep) and read_events(sweep)[-1]["event"] != "finished":
@@ -157,19 +159,13 @@ def _run_phase(cells: Cells, phase: str, planned: Sequence[PlannedCell], begins:
 
 
 def _chosen(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
-    """Plan the final runs by the results of tuning. Raises DivergedError if no tuning run has a score."""
+    """Plan the final runs by the results of tuning: none if no tuning run has a score."""
     found = tuning_of(sweep)
     assert found is not None
     final = cells.with_stacks(final_cells(found.pairs, read_events(sweep)[0]["seeds"]))
     chosen = [{"pair": dict(cell.pair), "changes": dict(cell.changes)} for cell in final]
-    if not final:
-        first = found.pairs[0].trials[0].cell
-        _finish(sweep, cells)
-        raise DivergedError(
-            f"{sweep.path}: no tuning run ended with a finite {found.metric}; "
-            f"`{run_command('show', sweep.run(first))}` shows the first of them"
-        )
-    sweep_directory.extend_plan(sweep, final, "tuned", metric=found.metric, chosen=chosen, failed=_failures(cells))
+    if final:
+        sweep_directory.extend_plan(sweep, final, "tuned", metric=found.metric, chosen=chosen, failed=_failures(cells))
     return final
 
 

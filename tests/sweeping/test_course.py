@@ -15,13 +15,15 @@ import pytest
 from lossrun.analysis.sweep_result import SweepResult, result_of
 from lossrun.analysis.values.splits import splits
 from lossrun.config import SourcedConfig, from_mapping
-from lossrun.errors import ConfigError, DivergedError, RunError, UsageError
+from lossrun.errors import ConfigError, RunError, UsageError
 from lossrun.records import ledger
 from lossrun.records.recorded import load
 from lossrun.records.sweep_directory import SweepDirectory, create, read_plan
+from lossrun.report.comparison.tuning import tuning_notes
 from lossrun.report.sweep import method
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.plan import plan_sweep
+from lossrun.sweeping.shards import Shard
 from tests.sweeping.conftest import BASE
 
 TUNED = {"loss": ["mse", "mae"], "learning_rate": [1e-3, 1e-2, 1e-1], "tune": {"seeds": 2}}
@@ -187,15 +189,22 @@ def test_a_sweep_that_has_moved_finds_its_data(tmp_path: Path) -> None:
     assert len(result_of(moved).final) == 2
 
 
-def test_a_sweep_without_any_score_ends_as_diverged(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> None:
+@pytest.mark.parametrize("shard", [None, Shard(1, 1)])
+def test_a_sweep_without_any_score_ends_without_final_runs(
+    with_block: Callable[..., SourcedConfig], tmp_path: Path, shard: Shard | None
+) -> None:
     sweep = made(with_block({"learning_rate": [1e30, 1e31]}, lint="warn"), tmp_path / "runs")
     for _ in range(2):
-        with pytest.raises(DivergedError, match="no tuning run ended with a finite val_rmse"):
-            run_sweep(sweep, data_dir=tmp_path, jobs=2)
-    assert [event["event"] for event in ledger.read(sweep.ledger_path)][-1] == "finished"
+        endings = run_sweep(sweep, data_dir=tmp_path, jobs=2, shard=shard)
+        assert [ended.ending for ended in endings.values()] == ["diverged"] * 2
+    assert [event["event"] for event in ledger.read(sweep.ledger_path)] == ["started", "finished"]
     result = result_of(sweep)
+    assert result.final == ()
     assert result.tuning is not None
     assert [(trial.diverged, trial.score) for trial in result.tuning.pairs[0].trials] == [(True, None)] * 2
+    assert any("try a learning_rate below 1e+30" in note for note in tuning_notes(result.tuning))
+    # A lone run would try smaller rates before it advises one; the cells of a sweep are not worth the time.
+    assert not any("cure" in event for cell in read_plan(sweep) for event in load(sweep.run(cell)).ledger)
 
 
 def test_what_was_chosen_stays_chosen(finished: tuple[SweepDirectory, SweepResult], tmp_path: Path) -> None:

@@ -188,9 +188,23 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
     if (saved := saved_share(tuning)) >= 0.005:
         texts.append(f"values that diverged, died or were stopped early saved {saved:.0%} of the epochs of tuning")
     lost = [_pair_name(pair) for pair in tuning.pairs if pair.chosen is None and all(one.ended for one in pair.trials)]
-    if lost:
+    if len(lost) == len(tuning.pairs):
+        texts.append(f"no tuning run ended with a finite {tuning.metric}, so nothing is compared{_what_to_try(tuning)}")
+    elif lost:
         texts.append(
             f"no run of {', '.join(lost)} ended with a finite score, so "
             f"{'it is' if len(lost) == 1 else 'they are'} not in the leaderboard"
         )
     return texts
+
+
+def _what_to_try(tuning: TuningResult) -> str:
+    """What may help where every value was lost, by what was tried; "" where none diverged."""
+    trials = [trial for pair in tuning.pairs for trial in pair.trials]
+    if not any(trial.diverged for trial in trials):
+        return ""
+    rates = [trial.cell.config["learning_rate"] for trial in trials]
+    return (
+        f"; try a learning_rate below {min(rates):g}, the smallest one so far, or look for another cause, such as "
+        "inputs or targets that are not standardized"
+    )
