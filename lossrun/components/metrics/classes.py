@@ -10,6 +10,7 @@ from torch import Tensor
 from lossrun.catalog import Task
 from lossrun.catalog.declaration import Prediction
 from lossrun.catalog.metrics import MOST_RANKED
+from lossrun.components.metrics.decisions import decisions
 from lossrun.components.metrics.declared import plain
 from lossrun.components.metrics.exact_softmax import softmax, softplus
 from lossrun.components.metrics.ranks import macro, ranked
@@ -256,31 +257,6 @@ def _categorical_hinge(of_right: Tensor, rival: Tensor, weights: Tensor | None) 
 def _multi_margin(outputs: Tensor, of_right: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
     """Return the multi-class margin, for outputs (..., K, N) up to a constant per sample. Overwrites `outputs`."""
     return mean(outputs.sub_(of_right - MARGIN).clamp_(min=0).scatter_(-2, labels, 0.0), weights)
-
-
-@dataclass(frozen=True, slots=True)
-class Decisions:
-    """The metrics of each class, (..., K); a division by 0 gives 0, as scikit-learn's zero_division=0."""
-
-    f1: Tensor
-    precision: Tensor
-    recall: Tensor
-
-
-def decisions(hits: Tensor, guessed: Tensor, counts: Tensor) -> Decisions:
-    """Return F1, precision and recall of each class.
-
-    Args:
-        hits: (..., K), the samples that are rightly predicted as the class.
-        guessed: (..., K), all samples that are predicted as the class.
-        counts: (..., K), all samples that belong to the class.
-    """
-
-    def share(part: Tensor, whole: Tensor) -> Tensor:
-        whole = whole.double()  # where it is 0, so is the part
-        return part.double() / whole.masked_fill(whole == 0, 1.0)
-
-    return Decisions(share(2 * hits, guessed + counts), share(hits, guessed), share(hits, counts))
 
 
 def _of_ranks(scores: Tensor, targets: ClassTargets) -> dict[str, Tensor]:

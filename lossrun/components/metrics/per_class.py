@@ -5,7 +5,8 @@ from torch import Tensor
 
 from lossrun.catalog import Task
 from lossrun.components.metrics import ReadsAs, scored_output
-from lossrun.components.metrics.classes import ClassTargets, decisions
+from lossrun.components.metrics.classes import ClassTargets
+from lossrun.components.metrics.decisions import decisions
 from lossrun.components.metrics.exact_softmax import softmax
 from lossrun.components.metrics.ranks import ranked
 from lossrun.components.network import Output

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from lossrun.components.metrics.classes import BINS, Decisions, decisions
+from lossrun.components.metrics.classes import BINS
+from lossrun.components.metrics.decisions import Decisions, decisions
 from lossrun.components.metrics.ranks import ranked
 from lossrun.components.metrics.sample_means import over_samples
 
