@@ -1,33 +1,24 @@
 """Read the dataset `npz`: arrays in a numpy archive. Nothing is ever unpickled."""
 
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-from zipfile import BadZipFile, ZipFile
+from typing import Any
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 
-from lossrun.array_sizes import check_sizes
 from lossrun.catalog.declaration import Task
 from lossrun.data.samples.dataset import Part, Scaling, SplitColumn, UnsplitData
 from lossrun.data.samples.sample_weights import as_weights
 from lossrun.data.samples.scaling import lost_notes
 from lossrun.data.samples.targets import encode
 from lossrun.data.sources.array_names import ArrayNames, chosen_arrays, unread_note, weights_as_inputs_note
+from lossrun.data.sources.npz_file import opened, read_arrays
 from lossrun.data.sources.separate_parts import part_files
 from lossrun.data.tables.columns import check_names
 from lossrun.data.tables.inputs import as_inputs, indexed, significant_bits
 from lossrun.data.tables.table_inputs import Layout
 from lossrun.errors import DataError
-from lossrun.files import open_regular
-from lossrun.nearby import about, joined
-
-# Errors of numpy and zipfile for objects, damage, encryption and unknown compression.
-UNREADABLE: Final = (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +126,7 @@ def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block
     """Return the arrays of every part that the files hold."""
     files = part_files(parameters, config_dir)
     path, split = files["train"], parameters["split"] or {}
-    with _opened(path) as archive:
+    with opened(path) as archive:
         names = chosen_arrays(archive.files, parameters, str(path))
         if split and len(names) > 1:
             held_out = ", ".join(one.inputs[0] for part, one in names.items() if part != "train")
@@ -143,22 +134,20 @@ def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block
                 f"dataset.split: {path} holds {held_out}, a split of its own; remove dataset.split, or name the arrays "
                 "with target and inputs"
             )
-        _check_sizes(path, archive, [name for one in names.values() for name in one.all])
+        arrays = read_arrays(path, archive, dict.fromkeys(name for one in names.values() for name in one.all))
         blocks = {
-            part: _Block(path, one, {name: _read_array(path, archive, name) for name in one.all}, tuple(archive.files))
+            part: _Block(path, one, {name: arrays[name] for name in one.all}, tuple(archive.files))
             for part, one in names.items()
         }
     train = names["train"]
     for part in ("validation", "test"):
         if part in files:
             other = files[part]
-            with _opened(other, f"split.{part}") as archive:
+            with opened(other, f"split.{part}") as archive:
                 for key, wanted in (("target", train.targets), ("inputs", train.inputs), ("weight", train.weights)):
                     check_names(wanted, archive.files, key, str(other))
                 same = ArrayNames(train.inputs, train.targets, weights=train.weights)
-                _check_sizes(other, archive, same.all)
-                arrays = {name: _read_array(other, archive, name) for name in same.all}
-                blocks[part] = _Block(other, same, arrays, tuple(archive.files))
+                blocks[part] = _Block(other, same, read_arrays(other, archive, same.all), tuple(archive.files))
     return blocks
 
 
@@ -221,66 +210,6 @@ def _without_value(values: np.ndarray) -> np.ndarray:
     }
     test = tests.get(values.dtype.kind)
     return test(values) if test else np.zeros(len(values), bool)
-
-
-@contextmanager
-def _opened(path: Path, key: str = "path") -> Iterator[NpzFile]:
-    try:
-        # Opened here, because np.load leaves the file open if it gets the path of a damaged archive.
-        stream = open_regular(path)
-    except OSError as error:
-        raise DataError(
-            joined(
-                f"dataset.{key}: {path} cannot be read: {error.strerror}{about(path, error, ('.npz',), 'npz file')}",
-                "the path is relative to the config",
-            )
-        ) from error
-    with stream:
-        try:
-            archive = np.load(stream, allow_pickle=False)
-        except UNREADABLE as error:
-            raise DataError(f"{path}: not a numpy archive, or damaged; expected what numpy.savez writes") from error
-        if not isinstance(archive, NpzFile):
-            raise DataError(f"{path}: a single array (.npy); expected an archive, as numpy.savez writes it")
-        with archive:
-            yield archive
-
-
-def _check_sizes(path: Path, archive: NpzFile, names: Iterable[str]) -> None:
-    for name in names:
-        try:
-            check_sizes(zip_of(archive), [member_of(archive, name)])
-        except UNREADABLE as error:
-            raise DataError(_unreadable(path, name)) from error
-
-
-def member_of(archive: NpzFile, name: str) -> str:
-    """Return the name of the file in an archive that holds an array."""
-    return name if name in zip_of(archive).namelist() else f"{name}.npy"
-
-
-def zip_of(archive: NpzFile) -> ZipFile:
-    """Return the file below an archive that is open."""
-    assert archive.zip is not None
-    return archive.zip
-
-
-def _read_array(path: Path, archive: NpzFile, name: str) -> np.ndarray:
-    try:
-        array = archive[name]
-    except UNREADABLE as error:
-        raise DataError(_unreadable(path, name)) from error
-    # np.load returns the bytes of a member that is not in numpy's format.
-    if not isinstance(array, np.ndarray):
-        raise DataError(_unreadable(path, name))
-    return array
-
-
-def _unreadable(path: Path, name: str) -> str:
-    return (
-        f"{path}: {name} is not an array, holds Python objects or is damaged; expected numbers or words. "
-        "Save it again, or leave it out by naming the arrays to read: inputs: [...]"
-    )
 
 
 def _joined(path: Path, arrays: Mapping[str, np.ndarray], names: list[str]) -> np.ndarray:
