@@ -18,6 +18,14 @@ READABLE: Final = 1 << 26
 LARGE: Final = 1 << 38
 
 
+def named_path(text: str | os.PathLike[str]) -> Path:
+    """Return the path that somebody names. `~` at its beginning is the home directory, also where no shell has read it.
+
+    As in a shell, it stays where there is no home directory, and so does `~name` if there is no such user.
+    """
+    return Path(os.path.expanduser(text))  # noqa: PTH111  # Path.expanduser raises RuntimeError instead
+
+
 def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading bytes.
 

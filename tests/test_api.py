@@ -6,14 +6,18 @@ import math
 import sys
 import typing
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import lossrun
 from lossrun import api
+from lossrun.cli import main
 from lossrun.errors import RunError, UsageError
 from lossrun.records import history
+from lossrun.report.layout.rows import rows_to_csv
 from tests.conftest import write_run
 
 CONFIG = {
@@ -47,6 +51,8 @@ def runs_dir(tmp_path: Path) -> Path:
 def test_a_trained_run_has_its_history_as_records(tmp_path) -> None:
     run = lossrun.train(CONFIG, runs_dir=tmp_path / "runs")
     assert isinstance(run, api.Run)
+    rmse = [end["test_at_best"]["test_rmse"] for end in run.finished["seeds"].values()]
+    assert f"test_rmse {sum(rmse) / 2:.4g} ± " in repr(run)
     lines = (run.path / "history.jsonl").read_text().splitlines()
     assert list(run.history.rows) == [json.loads(line) for line in lines]
     assert [(row["epoch"], row["seed"]) for row in run.history.rows] == [(e, s) for e in (1, 2, 3) for s in (0, 1)]
@@ -114,6 +120,49 @@ def test_a_comparison_prints_as_the_command_does(runs_dir) -> None:
         assert words in text
     assert "--curves" not in text
     assert "\x1b" not in text
+
+
+def test_every_result_shows_itself_as_the_command_prints_it(tmp_path, monkeypatch, capsys) -> None:
+    """By `print`, and as the value of a notebook's cell, which shows `repr`: a page at most, however much there is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    run = lossrun.train(CONFIG)
+    lossrun.train(CONFIG, overrides="loss=mae")
+    commands = {
+        ("evaluate", "last~1"): lossrun.evaluate(run, per_sample=True),
+        ("verify", "last~1"): lossrun.verify(run),
+        ("compare", "last~1", "last"): lossrun.compare(run, "last"),
+    }
+    for command, result in commands.items():
+        monkeypatch.setattr(sys, "argv", ["lossrun", *command])
+        with suppress(SystemExit):
+            main()
+        # The command adds a hint about its own options to a comparison.
+        printed = capsys.readouterr().out.replace("note: --curves shows the losses epoch by epoch\n", "")
+        assert printed.rstrip() == repr(result) == str(result), command
+    few, many = (lossrun.predict(run, np.zeros((count, 3))) for count in (2, 5000))
+    assert repr(few).splitlines()[1:] == rows_to_csv(few.rows()).splitlines()
+    assert len(repr(many).splitlines()) == 13
+    assert "5,000 rows" in repr(many)
+    assert repr(run.history).startswith("<History of 6 rows: epoch, step, seed, ")
+
+
+def test_what_verify_finds_is_shown_too(tmp_path) -> None:
+    run = lossrun.train(CONFIG, runs_dir=tmp_path)
+    weights = next((run.path / "checkpoints").glob("best-*"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    found = lossrun.verify(run)
+    assert found.problems
+    assert repr(found).endswith("\n".join(found.problems))
+
+
+def test_a_sweep_gives_its_final_runs_and_a_search_its_curves(tmp_path) -> None:
+    sweep = lossrun.sweep(CONFIG, over="loss=mse,mae", overrides="epochs=1", runs_dir=tmp_path, jobs=1)
+    assert [type(run) for run in sweep.final] == [api.Run, api.Run]
+    assert len(sweep.final[0].history.to_pandas()) == 2
+    assert "Leaderboard" in repr(sweep) == str(sweep)
+    found = lossrun.find_lr(CONFIG, overrides="epochs=4", steps=9, jobs=1)
+    assert f"suggestion: learning_rate {found.suggestion:g}" in repr(found) == str(found)
 
 
 def test_a_comparison_is_text_in_a_notebook_too(runs_dir, monkeypatch) -> None:

@@ -26,7 +26,6 @@ from lossrun.analysis.values.groups import grouped
 from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.splits import resampled_by, splits
-from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, divided, read_plan
 
@@ -151,7 +150,7 @@ def _board(members: Sequence[tuple[PlannedCell, RecordedRun]], tuning: TuningRes
         comparison = replace(found, runs=tuple(runs))
     configs = {run.path: run.config for _, run in members}
     about = data_words(members[0][0].pair)
-    return Board(tuple(ordered), tuple(labels), comparison, _scores(groups[0].run), about, configs)
+    return Board(tuple(ordered), tuple(labels), comparison, readings.primary_scores(groups[0].run), about, configs)
 
 
 def _as_one(runs: Sequence[RecordedRun], cells: Mapping[Path, PlannedCell]) -> list[RecordedRun]:
@@ -197,14 +196,6 @@ def _choices_words(pair: PairTuning) -> str:
     key = next(iter(made[0].values)) if made and len(made[0].values) == 1 else ""
     each = resampled_by(pair.trials[0].cell.config) or "seeds"
     return ", ".join([f"{first} of {len(made)} {each}", *(text.removeprefix(f"{key} ") for text in others)])
-
-
-def _scores(run: RecordedRun) -> dict[str, Spread]:
-    task = readings.task(run)
-    tested = readings.test_rows(run, "test_at_best")
-    part, rows = ("test", tested) if tested else ("val", readings.best_rows(run))
-    names = [f"{part}_{name}" for name in (PRIMARY_METRICS[task] if task else ())]
-    return {name: value for name in names if (value := readings.column(rows, name))}
 
 
 def sweep_records(sweep: SweepDirectory) -> list[dict[str, Any]]:

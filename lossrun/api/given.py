@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from lossrun.config import Change, Override, SourcedConfig, from_mapping, plain, read
 from lossrun.data import default_data_dir
 from lossrun.errors import UsageError
+from lossrun.files import named_path
 from lossrun.records.finding.runs import find
 from lossrun.records.recorded import RecordedRun
 
@@ -41,8 +42,13 @@ def changes_of(overrides: Overrides) -> list[Override]:
 def path_of(run: RunLike, runs_dir: str | PathLike[str]) -> Path:
     if isinstance(run, RecordedRun):
         return run.path
-    spec = str(run)
-    return find(str(expanded(spec)) if spec.startswith("~") else spec, expanded(runs_dir))
+    return find(words_of(run), expanded(runs_dir))
+
+
+def words_of(run: str | PathLike[str]) -> str:
+    """Return the words that name a run or a sweep, with `~` as in a path."""
+    text = str(run)
+    return str(expanded(text)) if text.startswith("~/") else text
 
 
 def data_folder(given: str | PathLike[str] | None) -> Path:
@@ -56,7 +62,7 @@ def optional(given: str | PathLike[str] | None) -> Path | None:
 
 def expanded(given: str | PathLike[str]) -> Path:
     """Return the path; `~` at its beginning is the home directory."""
-    try:
-        return Path(given).expanduser()
-    except RuntimeError:
-        raise UsageError(f"{given}: there is no home directory; write the whole path") from None
+    path = named_path(given)
+    if path.parts[:1] == ("~",):
+        raise UsageError(f"{given}: there is no home directory; write the whole path")
+    return path

@@ -6,12 +6,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossrun.api.given import RunLike, optional, path_of
+from lossrun.api.given import RunLike, expanded, optional, path_of
+from lossrun.api.results import Verified, with_methods
 
 if TYPE_CHECKING:
     from lossrun.inference.predicting import Predictions
     from lossrun.inference.scoring import Scores, Split
-    from lossrun.inference.verifying import Verification
 
 
 def evaluate(
@@ -72,7 +72,7 @@ def predict(
     """
     from lossrun.inference.predicting import predict as predicted
 
-    given = Path(inputs) if isinstance(inputs, str | PathLike) else inputs
+    given = expanded(inputs) if isinstance(inputs, str | PathLike) else inputs
     path = path_of(run, runs_dir)
     return predicted(path, given, checkpoint=str(checkpoint), seed=seed, data_dir=optional(data_dir), header=header)
 
@@ -100,7 +100,9 @@ def export(
     from lossrun.inference.exporting import export as exported
 
     path = path_of(run, runs_dir)
-    written = exported(path, Path(folder), formats, checkpoint=str(checkpoint), seed=seed, data_dir=optional(data_dir))
+    written = exported(
+        path, expanded(folder), formats, checkpoint=str(checkpoint), seed=seed, data_dir=optional(data_dir)
+    )
     for text in written.notes:
         warnings.warn(text, stacklevel=2)
     return list(written.files)
@@ -112,7 +114,7 @@ def verify(
     whole: bool = False,
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
-) -> "Verification":
+) -> Verified:
     """Check that a run is what it says it is, as `lossrun verify` does. The run itself does not change.
 
     Args:
@@ -128,4 +130,4 @@ def verify(
     """
     from lossrun.inference.verifying import verified
 
-    return verified(path_of(run, runs_dir), whole=whole, data_dir=optional(data_dir))
+    return with_methods(Verified, verified(path_of(run, runs_dir), whole=whole, data_dir=optional(data_dir)))

@@ -1,4 +1,7 @@
-"""What the functions return: runs, comparisons and sweeps with methods for a notebook."""
+"""What the functions return, with methods for a notebook.
+
+A result shows itself as the command prints it, by `print` and as the value of a cell; a run is shown in one line.
+"""
 
 import math
 from collections.abc import Callable
@@ -10,7 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lossrun.analysis.comparison.across_datasets import AcrossDatasets
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.requirements import Answer, Requirement, answer
+from lossrun.analysis.rate_search import RateSearch
 from lossrun.analysis.sweep_result import SweepResult, sweep_records
+from lossrun.analysis.values.readings import epochs_done, primary_scores
+from lossrun.analysis.verification import Verification
 from lossrun.errors import UsageError
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
@@ -31,6 +37,9 @@ class RunHistory(History):
             train_loss, val_loss, val_<name> ..., learning_rate, grad_norm, seconds (wall time of the epoch), and
             train_seconds. The numbers are those in the file, bit for bit; `list(rows)` gives plain lists and dicts.
     """
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self.rows)} rows: {', '.join(self.rows.names)}>"
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return a DataFrame with a row for each record and a column for each key, with the same numbers bit for bit.
@@ -77,14 +86,24 @@ class Run(RecordedRun):
     history: RunHistory
 
     def __repr__(self) -> str:
-        epochs, seeds = max(self.history.rows.column("epoch"), default=0), len(self.seeds)
+        from lossrun.report.layout.numbers import format_spread
+
+        epochs, seeds = epochs_done(self), len(self.seeds)
         many = f"{epochs} epoch{'' if epochs == 1 else 's'}, {seeds} seed{'' if seeds == 1 else 's'}"
-        return f"<Run {str(self.path)!r}: {self.status}, {many}>"
+        scores = [f"{name} {format_spread(value, '±')}" for name, value in primary_scores(self).items()]
+        return f"<Run {str(self.path)!r}: {', '.join([self.status, many, *scores])}>"
+
+
+def as_run(found: RecordedRun) -> Run:
+    """Return a run with the methods for a notebook."""
+    if isinstance(found, Run):
+        return found
+    return with_methods(Run, found, history=with_methods(RunHistory, found.history))
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison(ComparedRuns):
-    """The result of `compare`. `print` shows what the command shows."""
+    """The result of `compare`."""
 
     def answer(self, requirement: Requirement) -> Answer:
         """Say whether the second of two runs is "better" than the first, or "not-worse" by more than the margin.
@@ -94,7 +113,7 @@ class Comparison(ComparedRuns):
         """
         return answer(self, requirement)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         from lossrun.report.comparison.compare import print_comparison
         from lossrun.report.layout.console import printed
 
@@ -103,9 +122,9 @@ class Comparison(ComparedRuns):
 
 @dataclass(frozen=True, slots=True)
 class DatasetComparison(AcrossDatasets):
-    """The result of `compare(..., by="dataset")`. `print` shows what the command shows."""
+    """The result of `compare(..., by="dataset")`."""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         from lossrun.report.comparison.across_datasets import print_across_datasets
         from lossrun.report.layout.console import printed
 
@@ -118,10 +137,15 @@ class Sweep(SweepResult):
 
     Attributes:
         tuning: How each pair was tuned.
-        final: The final runs, best first, with their `labels` and their `comparison`.
+        final: The final runs, the one that did best in tuning first, with their `labels` and their `comparison`.
     """
 
     path: Path
+
+    @property
+    def final(self) -> tuple[Run, ...]:
+        """All final runs that have ended, board by board."""
+        return tuple(as_run(run) for board in self.boards for run in board.runs)
 
     def records(self) -> list[dict[str, Any]]:
         """Return one dict for each cell and seed: cell, phase, seed, changes, and the metrics at the best epoch."""
@@ -135,8 +159,30 @@ class Sweep(SweepResult):
         """
         return _pandas().DataFrame(self.records())
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         from lossrun.report.layout.console import printed
         from lossrun.report.sweep import print_sweep
 
         return printed(lambda console: print_sweep(console, self))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRate(RateSearch):
+    """The result of `find_lr`."""
+
+    def __repr__(self) -> str:
+        from lossrun.report.layout.console import printed
+        from lossrun.report.rate_search import print_search
+
+        return printed(lambda console: print_search(console, self))
+
+
+@dataclass(frozen=True, slots=True)
+class Verified(Verification):
+    """The result of `verify`."""
+
+    def __repr__(self) -> str:
+        from lossrun.report.layout.console import printed
+        from lossrun.report.verification import print_verification
+
+        return "\n".join([printed(lambda console: print_verification(console, self)), *self.problems])

@@ -10,8 +10,8 @@ from lossrun.analysis.comparison import compare as comparing
 from lossrun.analysis.comparison.across_datasets import By, compare_across_datasets
 from lossrun.analysis.comparison.moments import Moment
 from lossrun.analysis.comparison.verdicts import Over
-from lossrun.api.given import RunLike, expanded, path_of
-from lossrun.api.results import Comparison, DatasetComparison, Run, RunHistory, with_methods
+from lossrun.api.given import RunLike, expanded, path_of, words_of
+from lossrun.api.results import Comparison, DatasetComparison, Run, as_run, with_methods
 from lossrun.errors import RunError
 from lossrun.records import recorded
 from lossrun.records.finding.runs import find_all, is_pattern
@@ -28,10 +28,7 @@ def load(run: RunLike, *, runs_dir: str | PathLike[str] = "runs") -> Run:
     Raises:
         RunError: If there is no such run, or its files are damaged.
     """
-    found = run if isinstance(run, RecordedRun) else recorded.load(path_of(run, runs_dir))
-    if isinstance(found, Run):
-        return found
-    return with_methods(Run, found, history=with_methods(RunHistory, found.history))
+    return as_run(run if isinstance(run, RecordedRun) else recorded.load(path_of(run, runs_dir)))
 
 
 @overload
@@ -111,7 +108,7 @@ def _loaded(runs: Sequence[RunLike], runs_dir: Path) -> tuple[list[RecordedRun],
         there = {one.path.resolve() for one in loaded}
         found: list[RunLike]
         if isinstance(run, str) and is_pattern(run):
-            found = [path for path in find_all([run], runs_dir) if path.resolve() not in there]
+            found = [path for path in find_all([words_of(run)], runs_dir) if path.resolve() not in there]
         else:
             found = [run if isinstance(run, RecordedRun) else path_of(run, runs_dir)]
         for one in found:

@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
 
-from lossrun.api.given import ConfigLike, Overrides, config_of, data_folder, expanded
-from lossrun.api.results import Sweep, with_methods
+from lossrun.api.given import ConfigLike, Overrides, config_of, data_folder, expanded, words_of
+from lossrun.api.results import FoundRate, Sweep, with_methods
 from lossrun.records.sweep_directory import SweepDirectory
-
-if TYPE_CHECKING:
-    from lossrun.analysis.rate_search import RateSearch
 
 
 def sweep(
@@ -70,7 +66,7 @@ def find_lr(
     steps: int | None = None,
     data_dir: str | PathLike[str] | None = None,
     jobs: int | None = None,
-) -> "RateSearch":
+) -> FoundRate:
     """Suggest a learning rate, from short trainings at many rates. Nothing is written.
 
     Args:
@@ -88,7 +84,9 @@ def find_lr(
     """
     from lossrun.sweeping.rate_finder import find_rate
 
-    return find_rate(config_of(config, overrides), data_folder(data_dir), steps=steps, jobs=jobs)
+    return with_methods(
+        FoundRate, find_rate(config_of(config, overrides), data_folder(data_dir), steps=steps, jobs=jobs)
+    )
 
 
 def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "runs") -> Sweep:
@@ -103,5 +101,5 @@ def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "ru
     from lossrun.analysis.sweep_result import result_of
     from lossrun.records.finding.sweeps import find_sweep
 
-    found = find_sweep(str(path), expanded(runs_dir))
+    found = find_sweep(words_of(path), expanded(runs_dir))
     return with_methods(Sweep, result_of(SweepDirectory(found)), path=found)

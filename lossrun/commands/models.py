@@ -61,8 +61,7 @@ def evaluate(
     if format_ is ScoreFormat.json:
         typer.echo(scores_to_json(scores.facts(), scores.seeds), nl=False)
     else:
-        heading = f"{scores.run}: {scores.split}, {scores.samples} samples, weights at {scores.checkpoint}"
-        print_scores(stdout(), heading, scores.seeds, scores.epochs, scores.classes)
+        print_scores(stdout(), scores.heading, scores.seeds, scores.epochs, scores.classes)
     if per_sample is not None:
         save_csv(scores.rows, per_sample, "--per-sample")
         note(stderr(), f"{per_sample} written, {len(scores.rows)} rows")

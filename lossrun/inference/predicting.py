@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from lossrun.inference.trained import BEST, find_trained, first_of_several, forw
 from lossrun.plugins.calling import own_code_told
 from lossrun.training import build
 from lossrun.training.process.isolation import isolated
+
+_SHOWN: Final = 10  # rows where predictions are printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,13 @@ class Predictions:
     columns: Mapping[str, list[Any]]
     arrays: Mapping[str, np.ndarray]
     notes: tuple[str, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        from lossrun.report.layout.rows import rows_to_csv
+
+        shown = rows_to_csv(self.rows()[:_SHOWN]).rstrip()
+        more = f"\n... ({self._samples:,} rows)" if self._samples > _SHOWN else ""
+        return f"{self.run}: predictions of seed {self.seed}, weights of epoch {self.epoch}\n{shown}{more}"
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each sample, numbered from 0."""

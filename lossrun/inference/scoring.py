@@ -1,7 +1,7 @@
 """`lossrun evaluate`: score a run's models again, on any part of its data and with any weights that it has kept."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -46,7 +46,18 @@ class Scores:
     epochs: Mapping[int, int]
     notes: tuple[str, ...] = ()
     classes: ClassValues | None = None
-    rows: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    rows: Sequence[Mapping[str, Any]] = ()
+
+    def __repr__(self) -> str:
+        from lossrun.report.layout.console import printed
+        from lossrun.report.scores import print_scores
+
+        return printed(lambda console: print_scores(console, self.heading, self.seeds, self.epochs, self.classes))
+
+    @property
+    def heading(self) -> str:
+        """What was scored, in a line."""
+        return f"{self.run}: {self.split}, {self.samples} samples, weights at {self.checkpoint}"
 
     def facts(self) -> dict[str, Any]:
         """Return what was scored, as plain values."""

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from lossrun.analysis.values.metric_names import sign
 from lossrun.catalog import Task, get
 from lossrun.catalog.declaration import TASKS, DatasetDeclaration
+from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.records.files.rows import Row
 from lossrun.records.recorded import RecordedRun
 
@@ -155,6 +156,15 @@ def task(run: RecordedRun) -> Task | None:
     except KeyError:
         return None
     return declared.task if isinstance(declared, DatasetDeclaration) else None
+
+
+def primary_scores(run: RecordedRun) -> dict[str, Spread]:
+    """Return the task's primary metrics at the best epoch, on test data if there are scores of them."""
+    known = task(run)
+    tested = test_rows(run, "test_at_best")
+    part, rows = ("test", tested) if tested else ("val", best_rows(run))
+    names = [f"{part}_{name}" for name in (PRIMARY_METRICS[known] if known else ())]
+    return {name: value for name in names if (value := column(rows, name))}
 
 
 def epochs_done(run: RecordedRun) -> int:
