@@ -11,6 +11,7 @@ from typing import Annotated, Final, Optional
 
 import typer
 
+from lossrun.files import named_path
 from lossrun.packaged import packaged_configs
 from lossrun.shell import DEFAULT_RUNS
 
@@ -28,11 +29,29 @@ OneSeed = Annotated[
 ]
 
 
+def path(text: str | Path) -> Path:
+    """Return the file or folder that an argument names. `commands/words.py` calls this for every argument of type Path.
+
+    Refused are an empty name, as from an unset variable of the shell, and `~` without a home directory.
+    """
+    if not str(text):
+        raise typer.BadParameter("the name is empty; leave the option out, or write a name")
+    named = named_path(text)
+    if named.parts[:1] == ("~",):
+        raise typer.BadParameter(f"{text}: there is no home directory; write the whole path")
+    return named
+
+
+def run(text: str) -> str:
+    """Return the words that name a run, with `~` as in a path."""
+    return str(path(text)) if text.startswith("~/") else text
+
+
 def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return names of runs and `last`, newest first; after a digit, names of directories. The shell completes paths."""
     from lossrun.records.names import bare_name
 
-    folder = Path(ctx.params.get("runs_dir") or os.environ.get("LOSSRUN_RUNS_DIR") or DEFAULT_RUNS)
+    folder = named_path(ctx.params.get("runs_dir") or os.environ.get("LOSSRUN_RUNS_DIR") or DEFAULT_RUNS)
     if "/" in incomplete:
         return []
     # Names of directories begin with the time. Reading the files in them would take too long for a completion.
@@ -129,6 +148,7 @@ RunName = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
+        parser=run,
         help="A path, a name, the beginning of a name, last (the newest run) or last~1 (the one before).",
         show_default=False,
         autocompletion=complete_runs,
@@ -138,6 +158,7 @@ RunNames = Annotated[
     Optional[list[str]],  # noqa: UP045  # typer reads it at run time
     typer.Argument(
         metavar="RUN...",
+        parser=run,
         help="Paths, names, beginnings of names, last, last~1, or patterns in quotes such as 'mnist-*'.",
         show_default=False,
         autocompletion=complete_runs,
@@ -178,23 +199,16 @@ Overrides = Annotated[
 
 
 def folder(text: str | Path) -> Path:
-    """Return the folder that an option names; `~` is the home directory also where the shell leaves it as it is.
-
-    Refused are an empty name, as from an unset variable of the shell, and what cannot be a folder.
-    """
-    if not str(text):
-        raise typer.BadParameter("the name is empty; leave the option out, or name a folder")
+    """Return the folder that an option names. Refused is what cannot be a folder."""
+    named = path(text)
     try:
-        path = Path(text).expanduser()
-        if not stat.S_ISDIR(path.stat().st_mode):
+        if not stat.S_ISDIR(named.stat().st_mode):
             raise typer.BadParameter(f"{text} is not a folder; name one, or one that does not exist yet")
     except FileNotFoundError:  # it will be made
         pass
-    except RuntimeError:
-        raise typer.BadParameter(f"{text}: there is no home directory; write the whole path") from None
     except OSError as error:
         raise typer.BadParameter(f"{str(text)[:200]} cannot be used: {error.strerror}") from None
-    return path
+    return named
 
 
 RunsDir = Annotated[
@@ -213,6 +227,10 @@ DataDir = Annotated[
         help="The folder that holds the datasets. Downloads go there.",
         show_default="the platform's cache",
     ),
+]
+ResumeOrStart = Annotated[
+    bool,
+    typer.Option("--resume-or-start", help="Continue what the same command has begun; start it if there is nothing."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the run directory.")]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lossrun.arguments import ConfigFile, DataDir, NewName, NewTags, Overrides, RunsDir
+from lossrun.arguments import ConfigFile, DataDir, NewName, NewTags, Overrides, ResumeOrStart, RunsDir
 from lossrun.commands.run_lookup import folder_of_data, read_config, with_name_and_tags
 from lossrun.processes.taking_part import require_one_process
 from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
@@ -95,6 +95,7 @@ def sweep(
     cpus: Cpus = None,
     gpus: Gpus = None,
     fail_fast: FailFast = False,
+    resume_or_start: ResumeOrStart = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and train nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the directory of the sweep.")] = False,
 ) -> None:
@@ -103,6 +104,10 @@ def sweep(
     Combinations come from --over, or from the sweep key of the config. The values are chosen on seeds and validation
     data that the comparison does not use. Every cell is an ordinary run. `lossrun resume SWEEP` continues a sweep that
     was stopped, and `lossrun compare SWEEP` prints its result again.
+
+    A batch system that stops a job and starts the same command again needs --resume-or-start. The sweep's directory
+    then ends in a digest of what it trains instead of beginning with the time, and the same command finds it there; so
+    does each share of a sweep with --shard.
     """
     require_one_process("a sweep starts processes of its own", "start it once, without torchrun")
     share = shard_of(shard)
@@ -128,8 +133,8 @@ def sweep(
 
         print_cost(stdout(), estimated(planned, reading.directory, folder_of_data(data_dir), jobs))
         return
-    shared = share is not None
     cluster = cluster_of(ray, cpus, gpus, share)
+    shared = resume_or_start or share is not None
     made = create(runs_dir, planned.name, planned.config, planned.cells, planned.facts, shared=shared)
     run_on_screen(
         made, folder_of_data(data_dir), jobs=jobs, fail_fast=fail_fast, shard=share, cluster=cluster, quiet=quiet

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from lossrun.arguments import ConfigFile, DataDir, NewName, NewTags, Overrides, Quiet, RunName, RunsDir
+from lossrun.arguments import ConfigFile, DataDir, NewName, NewTags, Overrides, Quiet, ResumeOrStart, RunName, RunsDir
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import folder_of_data, found_run_or_sweep, read_config, with_name_and_tags
 from lossrun.commands.sweeping import Cpus, FailFast, Gpus, Jobs, RayOption, ShardOption
@@ -36,12 +36,7 @@ def train(
     tag: NewTags = None,
     data_dir: DataDir = None,
     tensorboard: TensorBoard = None,
-    resume_or_start: Annotated[
-        bool,
-        typer.Option(
-            "--resume-or-start", help="Continue the run that the same command has begun; start it if there is none."
-        ),
-    ] = False,
+    resume_or_start: ResumeOrStart = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the experiment that CONFIG describes, and write it to a new run directory.

@@ -60,6 +60,6 @@ def test_train_sweep_and_resume_take_the_same_options() -> None:
         {option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")}
         for name in ("train", "sweep", "resume")
     )
-    assert train - sweep == {"--tensorboard", "--resume-or-start"}
+    assert train - sweep == {"--tensorboard"}
     assert train - resume == {"--name", "--tag", "--resume-or-start"}
-    assert sweep - resume == {"--name", "--tag", "--over", "--dry-run"}
+    assert sweep - resume == {"--name", "--tag", "--resume-or-start", "--over", "--dry-run"}
