@@ -109,4 +109,4 @@ def _is_usual(option: str, folder: Path | None, usual: Path | None) -> bool:
     if folder is None:
         return True
     named = os.environ.get(_ENVIRONMENT[option])
-    return folder == (Path(named) if named else usual)
+    return folder == (Path(os.path.expanduser(named)) if named else usual)  # noqa: PTH111  # raises nothing

@@ -7,10 +7,13 @@ rest of `lossrun ls`. typer still converts arguments that are not text, and repo
 from collections.abc import Callable
 from enum import Enum
 from inspect import signature
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Final, get_args, get_origin
 
 from typer.core import TyperCommand, TyperGroup
+
+from lossrun.arguments import path
 
 _NOT_READY: Final = object()
 
@@ -77,4 +80,6 @@ def _kind_and_parser(annotation: Any) -> tuple[type | None, Callable[[Any], Any]
         annotation = inner[0]
     if not isinstance(annotation, type) or inner:
         return None, None
-    return annotation, parser or (annotation if issubclass(annotation, Enum) else None)
+    if parser is None:
+        parser = path if issubclass(annotation, Path) else annotation if issubclass(annotation, Enum) else None
+    return annotation, parser

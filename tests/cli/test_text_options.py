@@ -108,6 +108,64 @@ def test_a_tilde_is_the_home_directory_also_where_the_shell_leaves_it(
     assert not (tmp_path / "~").exists()
 
 
+# Options and arguments that name a file or a folder, in commands that are run in this order.
+NAMED = [
+    ["new", "--output=~/new.yaml"],
+    ["check", "~/c.yaml"],
+    ["script", "~/c.yaml", "--as", "pytorch", "--output=~/script.py"],
+    ["train", "~/c.yaml", "--runs-dir=~/runs", "--data-dir=~/data", "--name", "a"],
+    ["train", "c.yaml", "--set", "dataset.path=~/x.csv", "--runs-dir=~/runs", "--name", "b"],
+    ["resume", "~/runs/*-a", "--set", "epochs=2"],
+    ["show", "~/runs/*-a"],
+    ["ls", "--runs-dir=~/runs"],
+    ["evaluate", "~/runs/*-b", "--per-sample=~/scores.csv"],
+    ["predict", "~/runs/*-b", "--input=~/x.csv", "--output=~/predicted.csv"],
+    ["export", "~/runs/*-b", "--output=~/exported"],
+    ["compare", "~/runs/*-a", "~/runs/*-b", "--html=~/report.html"],
+    ["manual", "--output=~/manual.html"],
+    ["verify", "~/runs/*-b"],
+    ["rm", "~/runs/*-b", "--runs-dir=~/runs", "--yes"],
+]
+
+
+def test_a_tilde_is_the_home_directory_wherever_a_file_is_named(
+    lossrun: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    (home / "x.csv").write_text("a,b,y\n" + "".join(f"{n / 40},{n % 7},{n / 10}\n" for n in range(40)))
+    text = (
+        "dataset: {name: csv, path: PATH, target: y}\nmodel: {name: mlp, hidden: [2]}\nloss: mse\n"
+        "optimizer: adam\nlearning_rate: 0.01\nepochs: 1\n"
+    )
+    (home / "c.yaml").write_text(text.replace("PATH", "~/x.csv"))
+    (tmp_path / "c.yaml").write_text(text.replace("PATH", "elsewhere.csv"))
+    for command in NAMED:
+        done = lossrun(*command)
+        assert (command, done.code, done.err if done.code else "") == (command, 0, "")
+    written = {"new.yaml", "script.py", "scores.csv", "predicted.csv", "report.html", "manual.html"}
+    assert written <= {path.name for path in home.iterdir()}
+    assert len(list((home / "exported").iterdir())) == 3
+    assert len(list((home / "runs").iterdir())) == 1
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ("home", "c.yaml")] == []
+
+
+@pytest.mark.parametrize("option", ["--html", "--output", "--input", "--per-sample", "--tensorboard"])
+def test_a_file_needs_a_name_and_a_tilde_a_home(lossrun: Run, option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = {"--html": "compare", "--output": "plot", "--input": "predict", "--per-sample": "evaluate"}
+    monkeypatch.setattr("os.path.expanduser", str)  # as without a home directory
+    for text, told in {"": "the name is empty", "~/x.csv": "there is no home directory"}.items():
+        refused = lossrun(command.get(option, "train"), "a", f"{option}={text}")
+        assert (refused.code, told in " ".join(refused.err.replace("\u2502", " ").split())) == (2, True), refused.err
+
+
+def test_a_name_that_begins_with_a_tilde_is_a_name(lossrun: Run, tmp_path: Path) -> None:
+    """As in a shell, where no user is called so."""
+    (tmp_path / "~old.yaml").write_text(CONFIG.replace("epochs: 3", "epochs: 1"))
+    assert lossrun("check", "~old.yaml").code == 0
+
+
 CSV = {"dataset": {"name": "csv", "path": "x.csv", "target": "y"}, "model": "mlp", "loss": "mse", "optimizer": "adam",
        "learning_rate": 0.1}  # fmt: skip
 

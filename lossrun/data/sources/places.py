@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from lossrun.errors import UsageError
+from lossrun.files import named_path
 
 # A folder that cannot exist, for the cache of a user without a home directory.
 _NOWHERE: Final = Path(os.devnull)
@@ -15,10 +16,10 @@ def default_data_dir() -> Path:
     named = os.environ.get("LOSSRUN_DATA_DIR")
     if not named:
         return _user_cache()
-    try:
-        return Path(named).expanduser()
-    except RuntimeError:
-        raise UsageError(f"LOSSRUN_DATA_DIR={named}: there is no home directory; write the whole path") from None
+    path = named_path(named)
+    if path.parts[:1] == ("~",):
+        raise UsageError(f"LOSSRUN_DATA_DIR={named}: there is no home directory; write the whole path")
+    return path
 
 
 def is_nowhere(folder: Path) -> bool:

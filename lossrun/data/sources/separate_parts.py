@@ -10,7 +10,7 @@ import numpy as np
 
 from lossrun.data.samples.dataset import Part, UnsplitData
 from lossrun.errors import DataError
-from lossrun.files import open_regular
+from lossrun.files import named_path, open_regular
 
 HELD_OUT: Final = ("validation", "test")
 # What follows for the scores of a part that repeats this part.
@@ -28,7 +28,7 @@ def part_files(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, Pat
     """
     split = parameters["split"] or {}
     named = {"train": parameters["path"], "validation": split.get("validation"), "test": split.get("test")}
-    files = {part: config_dir / name for part, name in named.items() if name is not None}
+    files = {part: config_dir / named_path(name) for part, name in named.items() if name is not None}
     for part in [part for part in HELD_OUT if part in files]:
         if same := _sameness(files[part], files["train"]):
             raise DataError(

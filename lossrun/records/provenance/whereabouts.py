@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from lossrun.catalog.datasets import DATASETS
 from lossrun.errors import RunError
+from lossrun.files import named_path
 from lossrun.records.provenance.own_source import changed_files
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
@@ -82,10 +83,10 @@ def config_folder(config: Mapping[str, Any], facts: Mapping[str, Any], path: Pat
     recorded one where no place does.
     """
     folders, dataset = _possible_folders(facts, path), config["dataset"]
-    named = dataset.get("path") if dataset["name"] in _FILES else None
+    named = _file_of(dataset)
     modules = [name.partition(":")[0] for name in _own_names(config)]
     own = [module for module in modules if any(_has(folder, module) for folder in folders)]
-    complete = (f for f in folders if (not isinstance(named, str) or (f / named).is_file()) and _has_all(f, own))
+    complete = (f for f in folders if (named is None or (f / named).is_file()) and _has_all(f, own))
     return next(complete, folders[0])
 
 
@@ -127,19 +128,19 @@ def data_places(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool
     """
     code = code_place(run, goes_on=goes_on)
     dataset = run.config["dataset"]
-    named = dataset.get("path")
+    named = _file_of(dataset)
     if code.copied and ":" in dataset["name"]:
         # The code may read files next to it, which were not copied; the hash tells whether the data are the same.
         there = [folder for folder in _folders(run)[:2] if _has_all(folder, _own_modules(run))]
         return [*map(Place, there), code]
-    if dataset["name"] not in _FILES or not isinstance(named, str):
+    if named is None:
         return [code]
     own, found = bool(_own_names(run.config)), list(_files(run, named, data_dir))
     places = []
     for path in dict.fromkeys(found):
-        if not Path(named).is_absolute() and not own and path.parts[-len(Path(named).parts) :] == Path(named).parts:
+        if not named.is_absolute() and not own and path.parts[-len(named.parts) :] == named.parts:
             folder = path
-            for _ in Path(named).parts:
+            for _ in named.parts:
                 folder = folder.parent
             places.append(Place(folder))
         else:
@@ -150,9 +151,8 @@ def data_places(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool
 
 def where_data_are_not(run: RecordedRun, data_dir: Path | None = None) -> str:
     """Say where the dataset's file was searched if it is nowhere; "" if it was found."""
-    dataset = run.config["dataset"]
-    named = dataset.get("path")
-    if dataset["name"] not in _FILES or not isinstance(named, str) or any(_files(run, named, data_dir)):
+    named = _file_of(run.config["dataset"])
+    if named is None or any(_files(run, named, data_dir)):
         return ""
     folders = list(dict.fromkeys(map(str, (*([data_dir] if data_dir else []), *_folders(run)))))
     return (
@@ -168,11 +168,16 @@ def placed(config: Mapping[str, Any], place: Place) -> dict[str, Any]:
     return {**config, "dataset": {**config["dataset"], "path": str(place.path)}}
 
 
-def _files(run: RecordedRun, named: str, data_dir: Path | None) -> Iterator[Path]:
+def _file_of(dataset: Mapping[str, Any]) -> Path | None:
+    """Return the dataset's file as the config names it; None if the dataset is not a file."""
+    named = dataset.get("path") if dataset["name"] in _FILES else None
+    return named_path(named) if isinstance(named, str) else None
+
+
+def _files(run: RecordedRun, name: Path, data_dir: Path | None) -> Iterator[Path]:
     folders = _folders(run)
     remembered = environment(run).get("data_dir")
     others = [Path(remembered)] if remembered else []
-    name = Path(named)
     for folder in (*([data_dir.absolute()] if data_dir else []), *folders, *others):
         for path in (folder / name, folder / name.name):
             if path.is_file():

@@ -8,6 +8,7 @@ import numpy as np
 
 from lossrun.data.sources.array_names import chosen_arrays
 from lossrun.data.sources.csv_file import read_tables
+from lossrun.data.sources.separate_parts import part_files
 from lossrun.data.tables.cells import CellForm
 from lossrun.data.tables.columns import chosen_columns, weight_column
 from lossrun.data.tables.table import Table
@@ -166,16 +167,13 @@ def _targets(form: CellForm, names: Sequence[str], *, as_words: bool) -> str:
 
 def npz_reading(experiment: ScriptInput, channels_last: bool) -> tuple[Section, Lines]:
     parameters = experiment.config.dataset.parameters
-    split = parameters["split"] or {}
-    path = experiment.directory / parameters["path"]
-    paths = {"train": path}
+    paths = part_files(parameters, experiment.directory)
+    path = paths["train"]
     with np.load(path, allow_pickle=False) as archive:
         parts = chosen_arrays(archive.files, parameters, str(path))
         arrays = [archive[name] for name in (*parts["train"].inputs, *parts["train"].targets)]
     first = parts["train"]
-    for part in ("validation", "test"):
-        if split.get(part):
-            paths[part], parts[part] = experiment.directory / split[part], first
+    parts |= {part: first for part in paths if part != "train"}
     section = Section(constants=[assigned(PATHS[part], _absolute(one)) for part, one in paths.items()])
     lines: Lines = []
     several = (len(arrays[-1]), len(first.targets))

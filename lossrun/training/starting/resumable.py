@@ -12,6 +12,7 @@ from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.config import Config, Override, SourcedConfig, from_mapping
 from lossrun.config.overrides import key_of
 from lossrun.errors import DataError, UsageError
+from lossrun.files import named_path
 from lossrun.records import recorded
 from lossrun.records.files.edits import differences
 from lossrun.records.lock import writing
@@ -152,10 +153,13 @@ def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Overrid
     """
     name = str(RunDirectory(run.path).config_path)
     reading = from_mapping(whereabouts.placed(run.config, place), place.directory, overrides, name=name)
-    path = reading.config.dataset.parameters.get("path")
-    if path is None or (place.directory / path).is_file() or not Path(path).is_file():
+    named = reading.config.dataset.parameters.get("path")
+    if not isinstance(named, str):
         return reading
-    dataset = reading.config.dataset.replace(path=str(Path(path).resolve()))
+    path = named_path(named)
+    if (place.directory / path).is_file() or not path.is_file():
+        return reading
+    dataset = reading.config.dataset.replace(path=str(path.resolve()))
     return replace(reading, config=replace(reading.config, dataset=dataset))
 
 
