@@ -7,7 +7,7 @@ import os
 import stat
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, Optional
+from typing import Annotated, Final
 
 import typer
 
@@ -22,7 +22,7 @@ Weights = Annotated[
     ),
 ]
 OneSeed = Annotated[
-    Optional[int],  # noqa: UP045
+    int | None,
     typer.Option(
         "--seed", metavar="N", help="Which seed's model to use, if the run has several.", show_default="the first"
     ),
@@ -155,7 +155,7 @@ RunName = Annotated[
     ),
 ]
 RunNames = Annotated[
-    Optional[list[str]],  # noqa: UP045  # typer reads it at run time
+    list[str] | None,
     typer.Argument(
         metavar="RUN...",
         parser=run,
@@ -165,11 +165,11 @@ RunNames = Annotated[
     ),
 ]
 Tags = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option("--tag", metavar="TAG", help="Use only runs with this tag; may be repeated.", show_default=False),
 ]
 Labels = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option(
         "--label",
         metavar="[RUN=]TEXT",
@@ -179,16 +179,16 @@ Labels = Annotated[
     ),
 ]
 NewName = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option("--name", metavar="NAME", help="The name of the run.", show_default="dataset-model-loss-optimizer"),
 ]
 NewTags = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option("--tag", metavar="TAG", help="Add a tag to those in the config; may be repeated.", show_default=False),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")]
 Overrides = Annotated[
-    Optional[list[str]],  # noqa: UP045  # typer reads it at run time
+    list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
@@ -218,7 +218,7 @@ RunsDir = Annotated[
     ),
 ]
 DataDir = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(
         "--data-dir",
         envvar="LOSSRUN_DATA_DIR",

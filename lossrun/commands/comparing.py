@@ -1,7 +1,7 @@
 """Comparing runs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,7 +23,7 @@ def compare(
     tag: Tags = None,
     format_: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.table,
     metric: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             metavar="NAME",
             help="The metric that decides, such as rmse or val_rmse.",
@@ -34,7 +34,7 @@ def compare(
         str, typer.Option(metavar="best|last|EPOCH", help="The epoch at which the runs are compared.")
     ] = "best",
     margin: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             metavar="NUMBER",
             help="Call runs equivalent if their difference is certainly smaller than this.",
@@ -42,20 +42,20 @@ def compare(
         ),
     ] = None,
     over: Annotated[
-        Optional[Population],  # noqa: UP045
+        Population | None,
         typer.Option(
             help="Give intervals for new seeds on these test items, or for new test items and these trained models.",
             show_default="both, where predictions are kept",
         ),
     ] = None,
     by: Annotated[
-        Optional[Grouped],  # noqa: UP045
+        Grouped | None,
         typer.Option(
             help="Compare methods over several datasets: wins, mean ranks, and signed ranks.", show_default=False
         ),
     ] = None,
     require: Annotated[
-        Optional[RequiredVerdict],  # noqa: UP045
+        RequiredVerdict | None,
         typer.Option(
             help="Exit with 0 only if the second run is better than the first, or not worse by more than --margin. "
             "Exit codes: 7 if the first is better, 8 if these runs cannot tell.",
@@ -63,7 +63,7 @@ def compare(
         ),
     ] = None,
     plan: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             metavar="NUMBER",
             help="Take the runs as a pilot of 3 seeds or more, and say how many fresh seeds find a difference of this "
@@ -72,7 +72,7 @@ def compare(
         ),
     ] = None,
     target: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             metavar="NAME=VALUE",
             help="Also say how soon each run reaches a value, such as val_accuracy=0.97.",
@@ -91,7 +91,7 @@ def compare(
         bool, typer.Option("--only-table", help="Print only the tables of metrics, for a report.")
     ] = False,
     html: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             metavar="FILE",
             help="Also write a report with figures: one HTML file that works offline.",

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -94,7 +94,7 @@ def script(
     set_: Overrides = None,
     data_dir: DataDir = None,
     output: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="The file to write.", show_default="stdout"),
     ] = None,
 ) -> None:
@@ -138,7 +138,7 @@ def list_(
         ),
     ],
     task: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             metavar="TASK",
             help="List only what fits this task: regression, binary, multiclass or multilabel.",
@@ -190,7 +190,7 @@ def explain(
         ),
     ],
     kind: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             metavar="KIND",
             help="If the name means several things, explain only this one: loss, optimizer, rule, key and so on.",

@@ -1,7 +1,7 @@
 """Commands that use the trained model of a run."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -23,12 +23,12 @@ from lossrun.shell import DEFAULT_RUNS
 def evaluate(
     run: RunName,
     split: Annotated[
-        Optional[Split],  # noqa: UP045
+        Split | None,
         typer.Option(help="The part of the data to score.", show_default="test, or validation without test data"),
     ] = None,
     checkpoint: Weights = "best",
     per_sample: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             "--per-sample", metavar="FILE", help="Also write a CSV file with one row per sample.", show_default=False
         ),
@@ -76,7 +76,7 @@ def predict(
         ),
     ],
     output: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             "--output", "-o", metavar="FILE", help="The file to write, csv or npz.", show_default="csv to stdout"
         ),
@@ -84,7 +84,7 @@ def predict(
     checkpoint: Weights = "best",
     seed: OneSeed = None,
     header: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool | None,
         typer.Option(
             "--header/--no-header",
             help="Whether the first line of a table names its columns.",
@@ -128,7 +128,7 @@ def export(
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder to write to.", show_default=False)
     ],
     format_: Annotated[
-        Optional[list[ExportFormat]],  # noqa: UP045
+        list[ExportFormat] | None,
         typer.Option("--format", help="The format to write; may be repeated.", show_default="safetensors"),
     ] = None,
     checkpoint: Weights = "best",

@@ -1,7 +1,7 @@
 """Finding a learning rate."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ def find_lr(
     config: ConfigFile,
     set_: Overrides = None,
     steps: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(
             "--steps",
             metavar="N",
@@ -25,7 +25,7 @@ def find_lr(
         ),
     ] = None,
     output: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             "--output",
             "-o",

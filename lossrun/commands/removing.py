@@ -1,7 +1,7 @@
 """Commands that remove runs and free disk space."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,7 +33,7 @@ def rm(runs: RunNames = None, tag: Tags = None, yes: Yes = False, runs_dir: Runs
 
 def gc(
     older_than: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             metavar="LENGTH",
             help="Remove only what has not changed for this long: 30d, 12h, 90min.",

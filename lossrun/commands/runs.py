@@ -1,7 +1,7 @@
 """Commands that look at runs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 def ls(
     sweep: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Argument(metavar="SWEEP", help="A sweep, to list the runs in it.", autocompletion=complete_runs),
     ] = None,
     where: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             "--where",
             metavar="CONDITION",
@@ -41,7 +41,7 @@ def ls(
         ),
     ] = None,
     sort: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             metavar="KEY",
             help="Sort by a column, a key of the config, or a metric (best first).",
@@ -51,7 +51,7 @@ def ls(
     reverse: Annotated[bool, typer.Option("--reverse", help="Reverse the order.")] = False,
     tag: Tags = None,
     limit: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(
             "--limit",
             "-n",
@@ -152,7 +152,7 @@ def plot(
     runs: RunNames = None,
     tag: Tags = None,
     metric: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             metavar="NAME",
             help="What to draw: a column of the history, a metric, or loss for both losses; may be repeated.",
@@ -162,7 +162,7 @@ def plot(
     label: Labels = None,
     x: Annotated[XAxis, typer.Option("--x", help="The horizontal axis.")] = XAxis.epoch,
     log: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool | None,
         typer.Option(
             "--log/--no-log",
             help="Use a logarithmic or a linear vertical axis.",
@@ -170,11 +170,11 @@ def plot(
         ),
     ] = None,
     by: Annotated[
-        Optional[Grouped],  # noqa: UP045
+        Grouped | None,
         typer.Option(help="Plot the mean ranks of methods over several datasets instead.", show_default=False),
     ] = None,
     output: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             "--output", "-o", metavar="FILE", help="The file to write: png, svg or pdf.", show_default="the terminal"
         ),

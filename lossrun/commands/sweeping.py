@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,7 +29,7 @@ def worker_count(text: str) -> int | None:
 
 
 Jobs = Annotated[
-    Optional[int],  # noqa: UP045
+    int | None,
     typer.Option(
         "--jobs",
         "-j",
@@ -40,7 +40,7 @@ Jobs = Annotated[
     ),
 ]
 ShardOption = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--shard",
         metavar="I/N",
@@ -49,7 +49,7 @@ ShardOption = Annotated[
     ),
 ]
 RayOption = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--ray",
         metavar="ADDRESS",
@@ -59,13 +59,13 @@ RayOption = Annotated[
     ),
 ]
 Cpus = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option(
         "--cpus", min=0.01, metavar="N", help="With --ray: CPUs, and so threads, for each task.", show_default="1"
     ),
 ]
 Gpus = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option(
         "--gpus", min=0, metavar="N", help="With --ray: GPUs for each task; 0.25 shares one.", show_default="0"
     ),
@@ -76,7 +76,7 @@ FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first c
 def sweep(
     config: ConfigFile,
     over: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             "--over",
             metavar="KEY=...",

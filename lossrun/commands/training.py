@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lossrun.config import Override
 
 TensorBoard = Annotated[
-    Optional[Path],  # noqa: UP045  # typer reads it at run time
+    Path | None,
     typer.Option(
         "--tensorboard",
         metavar="DIR",
