@@ -103,7 +103,17 @@ def as_run(found: RecordedRun) -> Run:
 
 @dataclass(frozen=True, slots=True)
 class Comparison(ComparedRuns):
-    """The result of `compare`."""
+    """The result of `compare`.
+
+    Attributes:
+        runs: The runs, each with its `letter`, `label`, `seeds`, `best_epochs` and `remarks`.
+        metrics: The metrics: `name`, `goal`, whether it `decides`, and the values of each run in `measured`.
+        verdicts: Each run against the first, by each deciding metric: `word`, `difference`, `corrected_p_value`.
+        comparable: Whether the runs have the same task and held-out data; if not, `reasons` says why.
+        differences: The keys of the config that differ.
+        notes: What to keep in mind, as sentences; so are `warnings` and `refusals`.
+        plans: With `plan`, how many fresh seeds to train; then there are no verdicts.
+    """
 
     def answer(self, requirement: Requirement) -> Answer:
         """Say whether the second of two runs is "better" than the first, or "not-worse" by more than the margin.
@@ -122,7 +132,15 @@ class Comparison(ComparedRuns):
 
 @dataclass(frozen=True, slots=True)
 class DatasetComparison(AcrossDatasets):
-    """The result of `compare(..., by="dataset")`."""
+    """The result of `compare(..., by="dataset")`.
+
+    Attributes:
+        methods: What is compared, the baseline first; `datasets`: over what.
+        values: For each dataset, each method's mean over its seeds, by `metric`; `ranks`: its rank, 1 for the best.
+        mean_ranks: Each method's mean rank over the datasets.
+        against: Every other method against the baseline, by signed ranks.
+        comparisons: The comparison on each dataset.
+    """
 
     def __repr__(self) -> str:
         from lossrun.report.comparison.across_datasets import print_across_datasets

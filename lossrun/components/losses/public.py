@@ -30,7 +30,8 @@ def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
             `inputs: auto` the form described above. Weights may also be a tuple, an array or a tensor.
 
     Returns:
-        A function; `components/losses/` describes the shapes.
+        A function of outputs, (N, K), and targets: the same shape, or class indices, (N,), for a loss of exclusive
+        classes. Nothing is broadcast: other shapes are a ValueError.
 
     Raises:
         UsageError: For an unknown name or parameter, a value that the config would refuse, a reduction, or weights that
