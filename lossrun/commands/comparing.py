@@ -1,5 +1,6 @@
 """Comparing runs."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -135,19 +136,20 @@ def compare(
     if by is not None and (unused := [name for name, value in given.items() if value]):
         raise UsageError(f"--by dataset: {unused[0]} is about runs on one dataset; leave out one of the two")
     moment, specs, tuning = moment_of(at), dict[str, Path](), None
+    as_asked = partial(
+        compared, metric=metric, at=moment, margin=margin, target=target, over=over.value if over else None
+    )
     if sweep is not None:
         from lossrun.analysis.sweep_result import result_of
         from lossrun.records.sweep_directory import SweepDirectory
 
         result = result_of(SweepDirectory(sweep))
-        plain = format_ is Format.table and at == "best"
-        if plain and not any((per_seed, only_table, metric, target, margin, curves, require, plan, over, by)):
-            if html is not None and len(result.labels) < 2:
-                raise UsageError(_nothing_to_compare(sweep, result))
+        plain = format_ is Format.table and at == "best" and not (any(given.values()) or metric or by)
+        if len(result.labels) < 2 and (html is not None or not plain):
+            raise UsageError(_nothing_to_compare(sweep, result))
+        if plain:
             _show_sweep(result, html, everything=everything)
             return
-        if len(result.labels) < 2:
-            raise UsageError(_nothing_to_compare(sweep, result))
         if len(result.boards) > 1 and by is None:
             if format_ not in (Format.json, Format.csv) or any((require, plan, html, label)):
                 raise UsageError(
@@ -157,19 +159,8 @@ def compare(
                 )
             from lossrun.report.comparison.formats import written_by_dataset
 
-            parts = {
-                board.about: compared(
-                    board.runs,
-                    metric,
-                    at=moment,
-                    margin=margin,
-                    target=target,
-                    over=over.value if over else None,
-                    label=board.labels,
-                )
-                for board in result.boards
-                if len(board.labels) > 1
-            }
+            boards = [board for board in result.boards if len(board.labels) > 1]
+            parts = {board.about: as_asked(board.runs, label=board.labels) for board in boards}
             typer.echo(written_by_dataset(parts, format_.value, per_seed=per_seed), nl=False)
             return
         loaded, tuning = list(result.final), result.tuning
@@ -179,17 +170,7 @@ def compare(
     if by is not None:
         _across_datasets(loaded, format_, metric, at=moment, label=label or (), specs=specs, html=html)
         return
-    comparison = compared(
-        loaded,
-        metric,
-        at=moment,
-        margin=margin,
-        target=target,
-        plan=plan,
-        over=over.value if over else None,
-        label=label or (),
-        specs=specs,
-    )
+    comparison = as_asked(loaded, plan=plan, label=label or (), specs=specs)
     if require is not None:
         check_requirement(comparison, require.value)
     if html is not None:
