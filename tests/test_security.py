@@ -18,6 +18,7 @@ SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 MODULES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "jsonpickle", "marshal", "shelve"}
 CALLS = {
     *("eval", "exec", "compile", "__import__", "os.system", "os.popen", "torch.load", "torch.jit.load"),
+    "torch.export.load",
     *("torch.hub.load", "yaml.unsafe_load", "yaml.full_load", "yaml.load_all", "pandas.read_pickle", "runpy.run_path"),
 }
 SAFE_LOADERS = {"SafeLoader", "CSafeLoader"}
@@ -61,6 +62,7 @@ def test_nothing_in_the_source_runs_what_a_file_says() -> None:
         "eval(text)",
         "torch.load(path)",
         "torch.load(path, weights_only=True)",
+        "torch.export.load(path)",
         "np.load(path)",
         "np.load(path, allow_pickle=True)",
         "yaml.load(text)",
