@@ -1,6 +1,7 @@
 """Read what a user's own components keep outside of what a checkpoint holds: in attributes, closures and modules.
 
-The result is {where: what is there, in short}. It serves only to compare, so whatever cannot be read is left out.
+The result is {where: what is there, in short}. It serves only to compare, so whatever cannot be read is left out. So is
+what a class or a module names as no state of its own: `not_state = ("calls",)`.
 """
 
 import hashlib
@@ -84,18 +85,18 @@ class _Reader:
                 yield " (its position)", value.__reduce__()
         elif isinstance(value, type):
             if value.__module__ in self.own:
-                yield from _attributes({name: part for name, part in vars(value).items() if name != "__doc__"})
+                yield from _attributes({name: part for name, part in vars(value).items() if name != "__doc__"}, value)
         elif isinstance(value, nn.Module):
-            yield from _attributes(vars(value))
+            yield from _attributes(vars(value), value)
             kept = set(value.state_dict(keep_vars=True))
             yield from ((f".{name}", buffer) for name, buffer in value.named_buffers() if name not in kept)
             yield from ((f".{name}", module) for name, module in value.named_children())
         elif isinstance(value, torch.optim.Optimizer):
-            yield from _attributes(vars(value))
+            yield from _attributes(vars(value), value)
         elif type(value).__module__ in self.own or type(value).__module__.partition(".")[0] in ("torch", "types"):
-            yield from _attributes(getattr(value, "__dict__", {}))
+            yield from _attributes(getattr(value, "__dict__", {}), value)
             slots = (name for one in type(value).__mro__ for name in getattr(one, "__slots__", ()))
-            yield from _attributes({name: getattr(value, name) for name in slots if hasattr(value, name)})
+            yield from _attributes({name: getattr(value, name) for name in slots if hasattr(value, name)}, value)
 
 
 def of_components(replica: Replica, specs: Mapping[str, str]) -> dict[str, str]:
@@ -113,7 +114,7 @@ def of_components(replica: Replica, specs: Mapping[str, str]) -> dict[str, str]:
         optimizer = replica.optimizer
         attributes = {name: value for name, value in vars(optimizer).items() if name not in ("state", "param_groups")}
         reader.seen[id(optimizer)] = optimizer
-        for name, value in _attributes(attributes):
+        for name, value in _attributes(attributes, optimizer):
             reader.read(value, f"optimizer{name}")
         for place, group in enumerate(optimizer.param_groups):
             numbers = {name: value for name, value in group.items() if name not in ("params", "lr")}
@@ -129,8 +130,9 @@ def of_modules(specs: Mapping[str, str]) -> dict[str, str]:
     names = _own_modules(specs.values())
     reader = _Reader(names)
     for name in names:
-        for variable, value in vars(sys.modules[name]).items():
-            if not variable.startswith("__") and not isinstance(value, ModuleType):
+        module = sys.modules[name]
+        for variable, value in vars(module).items():
+            if not (variable.startswith("__") or variable in _not_state(module) or isinstance(value, ModuleType)):
                 reader.read(value, f"{name}.{variable}")
     return reader.found
 
@@ -139,8 +141,16 @@ def _own_modules(specs: Iterable[str]) -> list[str]:
     return [name for spec in specs for name in loaded_sources(spec) if name in sys.modules]
 
 
-def _attributes(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield from ((f".{name}", value) for name, value in dict(values).items() if name not in _of_torch())
+def _attributes(values: Mapping[str, Any], owner: object = None) -> Iterator[tuple[str, Any]]:
+    left_out = _of_torch() | _not_state(owner)
+    yield from ((f".{name}", value) for name, value in dict(values).items() if name not in left_out)
+
+
+def _not_state(owner: object) -> frozenset[str]:
+    """Return the names that a class or a module of the user's says to be no state."""
+    names = getattr(owner, "not_state", ())
+    names = (names,) if isinstance(names, str) else names if isinstance(names, tuple | list | set) else ()
+    return frozenset(name for name in names if isinstance(name, str))
 
 
 def _cells(function: FunctionType) -> Iterator[tuple[str, Any]]:

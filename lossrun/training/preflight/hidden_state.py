@@ -3,7 +3,8 @@
 Two steps in a row must give what one step, a stop and another step give: anything else could not be resumed exactly. An
 attribute that counts steps, a value in `param_groups`, a buffer that is not persistent, or a number at the top of the
 module is such state. It is refused even if it makes no difference yet, because it may be read later: after a warm-up,
-say. An attribute that each step writes anew, such as the last outputs, is no state.
+say. No trial can tell whether it ever will be, so only the user's word excludes it: `not_state` in `attributes.py`. An
+attribute that each step writes anew, such as the last outputs, is no state.
 """
 
 from collections.abc import Callable, Mapping
@@ -82,7 +83,9 @@ def check_hidden_state(built: Callable[[], Replica], config: Config) -> None:
 def _message(own: list[str], what: str) -> str:
     return (
         f"{' or '.join(own)} keeps state that a checkpoint does not hold, so the run could not be resumed exactly: "
-        f"{what}. Keep it as tensors or numbers in the optimizer's `state`, or in the module with `register_buffer`"
+        f"{what}. Keep it as tensors or numbers in the optimizer's `state`, or in the module with `register_buffer`. "
+        "If no result depends on it, as on a count that is only printed, name it in the class or file that has it: "
+        'not_state = ("NAME",)'
     )
 
 

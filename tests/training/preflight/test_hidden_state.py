@@ -118,3 +118,49 @@ def test_state_elsewhere_is_refused_by_name(laboratory: Laboratory, component: s
     with pytest.raises(UsageError, match=f"{component}:? keeping:.*{told}"):
         laboratory.start(with_own(laboratory, kind, component))
     assert not (laboratory.folder / "runs").exists()
+
+
+HARMLESS = """
+import torch
+from torch import nn
+
+SHAPES = {}
+not_state = ("SHAPES",)
+
+class Sgd(torch.optim.SGD):
+    not_state = "steps"
+    def __init__(self, params, lr):
+        super().__init__(params, lr)
+        self.steps = 0
+    def step(self, closure=None):
+        self.steps += 1
+        return super().step(closure)
+
+class Model(nn.Linear):
+    not_state = ("calls", "seen")
+    def __init__(self, input_shape, output_size):
+        super().__init__(input_shape[0], output_size)
+        self.calls, self.seen = 0, []
+    def forward(self, inputs):
+        self.calls += 1
+        self.seen.append(inputs.shape)
+        SHAPES[len(SHAPES)] = inputs.shape
+        return super().forward(inputs)
+"""
+
+
+def test_what_a_class_or_a_file_names_as_no_state_is_not_refused(laboratory: Laboratory) -> None:
+    (laboratory.folder / "harmless.py").write_text(HARMLESS)
+    config = {**CONFIG, "model": "harmless:Model", "optimizer": "harmless:Sgd"}
+    whole, stopped = laboratory.start(config), laboratory.start(config, stop_at=2)
+    laboratory.resume(stopped)
+    assert_same_bits(whole, stopped)
+
+
+@pytest.mark.parametrize("named", ["SHAPES", "steps", "calls", "seen"])
+def test_each_of_them_is_refused_unless_it_is_named(laboratory: Laboratory, named: str) -> None:
+    forgotten = f"forgotten_{named.lower()}"
+    (laboratory.folder / f"{forgotten}.py").write_text(HARMLESS.replace(f'"{named}"', '"another"'))
+    config = {**CONFIG, "model": f"{forgotten}:Model", "optimizer": f"{forgotten}:Sgd"}
+    with pytest.raises(UsageError, match=rf"\.{named}\b.*name it in the class or file that has it: not_state = "):
+        laboratory.start(config)
