@@ -4,6 +4,7 @@ import os
 import sys
 from contextlib import suppress
 from inspect import signature
+from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
 import typer
@@ -102,6 +103,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
     if version:
         typer.echo(__version__)
         raise typer.Exit
+    Path.cwd()  # raises if that folder is gone: there MKL ends the process, with words about a file of torch
 
 
 # In the order of `lossrun --help`.

@@ -1,6 +1,8 @@
 """Commands in surroundings that nobody tries at home: a folder whose name is no text, an ASCII terminal, no home."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -113,3 +115,25 @@ def test_without_a_home_directory(tmp_path: Path, home: dict[str, str]) -> None:
     assert (refused.code, b"Traceback" in refused.err) == (3, False)
     assert b"--data-dir" in refused.err
     assert not (tmp_path / "~").exists()
+
+
+GONE = "import os, sys; os.rmdir(os.getcwd()); from lossrun.cli import main; main()"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that is in use")
+@pytest.mark.parametrize(
+    "arguments",
+    [["train", "{}/config.yaml"], ["sweep", "{}/config.yaml", "--over", "learning_rate=0.1,0.2"], ["explain", "mse"]],
+)
+def test_a_current_folder_that_is_gone_is_told_before_torch_is_imported(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = [word.format(tmp_path) for word in arguments]
+    environment = {**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", GONE, *words], cwd=gone, env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 4
+    assert b"the current folder no longer exists" in done.stderr
+    assert b"Traceback" not in done.stderr
