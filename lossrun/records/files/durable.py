@@ -105,7 +105,7 @@ def append_all(additions: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REM
             with refusals_of_the_disk(path, remedy):
                 if opened:
                     _begin_writing_out(opened[-1][1])
-                refuse_other_than_files(path)
+                _make_ours(path)
                 file: BinaryIO = path.open("ab")
                 opened.append((path, file))
                 file.write(data)
@@ -163,7 +163,7 @@ def put(path: Path, data: bytes) -> None:
 def truncate(path: Path, length: int) -> None:
     """Cut `path` to its first `length` bytes, with fsync."""
     with refusals_of_the_disk(path):
-        refuse_other_than_files(path)
+        _make_ours(path)
         with path.open("r+b") as file:
             file.truncate(length)
             os.fsync(file.fileno())
@@ -183,6 +183,18 @@ def refuse_other_than_files(path: Path) -> None:
         mode = path.lstat().st_mode
         if not stat.S_ISREG(mode):
             raise OSError(None, f"{kind(mode)}; expected a file")
+
+
+def _make_ours(path: Path) -> None:
+    """Make sure that writing into `path` changes no other file: a copy by `cp -l` has the same file by another name.
+
+    Raises:
+        OSError: As `refuse_other_than_files`.
+    """
+    refuse_other_than_files(path)
+    with suppress(FileNotFoundError):
+        if path.lstat().st_nlink > 1:
+            replace(path, path.read_bytes())
 
 
 def make_directory(path: Path) -> None:
@@ -236,4 +248,6 @@ def refusals_of_the_disk(path: Path, remedy: str = RUN_REMEDY) -> Iterator[None]
     try:
         yield
     except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            remedy = "its folder was renamed or removed meanwhile"
         raise RunError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error

@@ -1,6 +1,6 @@
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,6 +36,27 @@ def test_a_failed_replace_keeps_the_old_file_and_removes_the_temporary_one(tmp_p
 def test_append_tells_the_length(tmp_path):
     assert durable.append(tmp_path / "file", b"abc") == 3
     assert durable.append(tmp_path / "file", b"de") == 5
+
+
+@pytest.mark.parametrize(
+    ("write", "content"),
+    [(lambda path: durable.append(path, b"de"), b"abcde"), (lambda path: durable.truncate(path, 1), b"a")],
+    ids=["append", "truncate"],
+)
+def test_a_copy_of_hard_links_keeps_what_it_has(
+    tmp_path: Path, write: Callable[[Path], object], content: bytes
+) -> None:
+    path, copy = tmp_path / "file", tmp_path / "copy"
+    path.write_bytes(b"abc")
+    os.link(path, copy)
+    write(path)
+    assert (path.read_bytes(), copy.read_bytes()) == (content, b"abc")
+    assert {one.name for one in tmp_path.iterdir()} == {"file", "copy"}
+
+
+def test_a_folder_that_is_gone_is_not_called_full(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="No such file or directory; its folder was renamed or removed meanwhile"):
+        durable.append(tmp_path / "gone" / "file", b"abc")
 
 
 def test_many_files_are_replaced_with_one_sync_of_each_directory(tmp_path, monkeypatch):
