@@ -31,6 +31,7 @@ class RecordedRun:
         warnings: What could not be read or was edited, one sentence each.
         edited: The warnings about edits. Edits have no effect: config and environment are as recorded.
         verified: Whether the run has digests to check its files against.
+        whole: Whether the run has finished and its history is known to be all that was written by then.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class RecordedRun:
     warnings: tuple[str, ...]
     edited: tuple[str, ...] = ()
     verified: bool = True
+    whole: bool = False
 
     @property
     def seeds(self) -> tuple[int, ...]:

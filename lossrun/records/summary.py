@@ -42,11 +42,11 @@ def _finished(path: Path) -> RecordedRun | None:
         return None  # somebody writes it, or died
     lines = with_unix_lines(read_regular(f"{folder}/ledger.jsonl", LARGE)).splitlines(keepends=True)
     ledger.check_digests(f"{folder}/ledger.jsonl", lines)
-    events = [strict_json.loads_plain(line) for line in lines]
+    *events, finished = [*map(strict_json.loads_plain, lines[:-1]), strict_json.loads(lines[-1])]
+    started = events[0]
     names = [event["event"] for event in events]
-    if names[0] != "started" or names[-1] != "finished" or not _EVENTS.issuperset(names):
+    if names[0] != "started" or finished["event"] != "finished" or not _EVENTS.issuperset(names):
         return None
-    started, finished = events[0], strict_json.restored(events[-1])
     if of_text(read_regular(f"{folder}/config.yaml")) != started["config_digest"]:
         return None
     if strict_json.loads_plain(read_regular(f"{folder}/run.json")) != started["environment"]:
@@ -55,7 +55,7 @@ def _finished(path: Path) -> RecordedRun | None:
     rows = _rows_of(read_regular(f"{folder}/history.jsonl", LARGE), epochs, mark) if epochs and mark else None
     if rows is None:
         return None
-    for event in events:
+    for event in (*events, finished):
         del event["digest"]
     return RecordedRun(
         path=path,
@@ -63,9 +63,10 @@ def _finished(path: Path) -> RecordedRun | None:
         config=started["config"],
         environment=started["environment"],
         history=History(rows),
-        ledger=(*events[:-1], finished),
+        ledger=(*events, finished),
         status="finished",
         warnings=(),
+        whole=True,
     )
 
 

@@ -89,7 +89,7 @@ def is_short(run: RecordedRun) -> bool:
 
 def lost_epochs(run: RecordedRun) -> dict[int, tuple[int, int]]:
     """Return {seed: (epochs left, epochs trained)} for the seeds that have lost some."""
-    if run.status != "finished" or run.finished is None:
+    if run.whole or run.status != "finished" or run.finished is None:
         return {}
     last = last_rows(run)
     ends = {
