@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -136,8 +137,9 @@ finally:
     heavy = "torch", "numpy", "lossrun.config", "safetensors", "scipy", "pandas"
     print([name for name in heavy if name in sys.modules], file=sys.stderr)
 """
-    result = subprocess.run(
-        [sys.executable, "-c", spy, "--tag", "lecture"], cwd=tmp_path, check=True, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", spy, "--tag", "lecture"]
+    # What Python knows of the environment: where something imports readline, that adds COLUMNS=80 behind its back.
+    environment = dict(os.environ)
+    result = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
     assert len(listed(result.stdout)) == 101
     assert result.stderr.splitlines()[-1] == "[]"
