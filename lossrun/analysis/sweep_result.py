@@ -183,12 +183,12 @@ def reference(chosen: Sequence[Trial | None], goal: Goal) -> int:
 
 
 def _tuned_words(cell: PlannedCell) -> str:
-    """`learning_rate 0.1`; "" in a plain grid."""
+    """Write what was tuned: `learning_rate 0.1`; "" in a plain grid."""
     return ", ".join(f"{key} {word(value)}" for key, value in cell.changes.items() if key not in cell.pair)
 
 
 def _choices_words(pair: PairTuning) -> str:
-    """`learning_rate 0.1 on 4 of 6 seeds, 0.01 on 2`; with splits, `on 4 of 6 splits`."""
+    """Write the choices: `learning_rate 0.1 on 4 of 6 seeds, 0.01 on 2`; with splits, `on 4 of 6 splits`."""
     made = [choice for choice in pair.choices if choice is not None]
     counts = Counter(", ".join(f"{key} {word(value)}" for key, value in one.values.items()) for one in made)
     texts = [f"{text} on {count}" for text, count in counts.most_common()]

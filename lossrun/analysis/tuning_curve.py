@@ -93,7 +93,7 @@ def cdf_band(count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def _mirrored(lows: Sequence[float]) -> tuple[float, ...]:
-    """The upper limits: the i-th smallest draw is as far from 0 as the i-th largest from 1."""
+    """Return the upper limits: the i-th smallest draw is as far from 0 as the i-th largest from 1."""
     return tuple(1 - low for low in reversed(lows))
 
 
@@ -103,7 +103,7 @@ def _limits(count: int, level: float) -> tuple[float, ...]:
 
 
 def _coverage(lows: Sequence[float], highs: Sequence[float]) -> float:
-    """The probability that each of the sorted uniform draws lies between its limits.
+    """Return the probability that each of the sorted uniform draws lies between its limits.
 
     Walk over all limits from 0 to 1 and keep the probability of each number of draws so far: just before a lower limit
     of the i-th draw there are at most i - 1, at an upper one at least i.

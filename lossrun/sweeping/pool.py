@@ -149,7 +149,7 @@ def local_workers(_jobs: int) -> Iterator[LocalWorkers]:
 
 @contextmanager
 def _without_main_script() -> Iterator[None]:
-    """Processes started in the block do not import the main script."""
+    """Keep processes that are started in the block from importing the main script."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -160,7 +160,7 @@ def _without_main_script() -> Iterator[None]:
 
 @contextmanager
 def _ignoring_interrupts() -> Iterator[None]:
-    """Processes started in the block ignore Ctrl-C, also while they are still importing."""
+    """Let processes that are started in the block ignore Ctrl-C, also while they are still importing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -45,7 +45,7 @@ class Ended(NamedTuple):
 
 
 def begin_worker() -> None:
-    """Called once per worker. Small models train fastest on one thread, and the workers share the cores.
+    """Prepare a worker, once. Small models train fastest on one thread, and the workers share the cores.
 
     Ctrl-C reaches every process of a terminal; the one that hands out the cells decides what it means. It stops its
     workers by SIGTERM, which they heed even if they have inherited that it is ignored.

@@ -61,7 +61,7 @@ class MeasuredEpoch:
     train_seconds: float
 
     def row(self, position: Position, place: int, seed: int, split: int | None = None) -> dict[str, Any]:
-        """The history row of one seed. `split`: the number of its split, where a run has several."""
+        """Return the history row of one seed. `split`: the number of its split, where a run has several."""
         return {
             "epoch": position.epoch,
             "step": position.step,
@@ -92,7 +92,7 @@ class KnownFloors:
     tried: dict[Settings, float] = field(default_factory=dict)
 
     def of(self, replica: Replica) -> Floors | None:
-        """The floors of the seed's training data; None where a user's own loss fails on them."""
+        """Return the floors of the seed's training data; None where a user's own loss fails on them."""
         key = id(replica.parts)  # seeds with the same data share them
         if key not in self.by_parts:
             self.by_parts[key] = self._computed(replica)
@@ -148,7 +148,7 @@ def stack_outputs(session: Session) -> dict[int, StackOutputs]:
 def seed_epoch(
     session: Session, floors_known: KnownFloors, epoch: MeasuredEpoch, place: int, row: Mapping[str, Any]
 ) -> SeedEpoch:
-    """What the epoch that has just ended showed of the seed at this place. `row`: its history row."""
+    """Return what the epoch that has just ended showed of the seed at this place. `row`: its history row."""
     sums, replica = session.sums, session.replicas[place]
     member = next(one for one in session.members if replica in one.replicas)
     config = member.config
@@ -177,7 +177,7 @@ def seed_epoch(
 
 
 def _is_last(session: Session, replica: Replica, row: Mapping[str, Any]) -> bool:
-    """Whether this was the seed's last epoch: the run's, or the one after which early stopping ends the seed."""
+    """Return whether this was the seed's last epoch: the run's, or the one after which early stopping ends the seed."""
     if session.position.epoch >= session.config.epochs:
         return True
     early, stopping = session.config.early_stopping, replica.stopping

@@ -73,7 +73,7 @@ class SettingsTrial:
         return share_of(constant, self._loss(session, config))
 
     def _parts(self, config: Config) -> Parts | None:
-        """The data as the settings standardize them; None where there are too many."""
+        """Return the data as the settings standardize them; None where there are too many."""
         parts, train = self.replica.parts, self.replica.parts.train
         before, now = (one.dataset.parameters.get("standardize") or {} for one in (self.session.config, config))
         if before == now:
@@ -88,7 +88,7 @@ class SettingsTrial:
         return replace(parts, train=train)
 
     def _from_first_weights(self, config: Config, parts: Parts) -> Session:
-        """A session of this seed alone, on the same samples."""
+        """Return a session of this seed alone, on the same samples."""
         run = self.session
         place = build.Workplace(run.device, parts.train.dtype, Path())
         fresh = build.replica(config, run.facts, self.replica.seed, parts, place)
@@ -116,7 +116,7 @@ class SettingsTrial:
 
 
 def _standardized(values: Tensor, *, images: bool) -> Tensor:
-    """Values of mean 0 and standard deviation 1 in each column, or over all pixels."""
+    """Return values of mean 0 and standard deviation 1 in each column, or over all pixels."""
     axes = tuple(range(values.ndim)) if images else (0,)
     wide = values.double()
     std = wide.std(dim=axes, keepdim=True, unbiased=False)

@@ -15,7 +15,7 @@ from lossrun.script.pytorch import not_in_torch
 
 
 def optimizer_section(experiment: ScriptInput) -> Section:
-    """`build_optimizer(model)`."""
+    """Return the function `build_optimizer(model)`."""
     optimizer = experiment.config.optimizer
     parameters = dict(optimizer.parameters)
     if optimizer.is_plugin:

@@ -98,7 +98,7 @@ class Space:
         return math.prod(len(one.values) for one in self.alternatives) * ((self.samples or 0) if self.spans else 1)
 
     def trainings(self, seeds: int) -> int:
-        """How many seeds of all cells are trained, where a config has so many."""
+        """Return how many seeds of all cells are trained, where a config has so many."""
         if self.tuning is None:
             return self.size * seeds
         pairs = math.prod(len(one.values) for one in self.alternatives if one.key not in self.tuned)

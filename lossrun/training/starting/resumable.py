@@ -67,7 +67,7 @@ class Resumable:
         return any(key.partition(".")[0] == "early_stopping" for key in self.changes)
 
     def data_dir(self, default: Path) -> Path:
-        """The folder that the run last found its data in, if it is still there, or moved along with the run."""
+        """Return the folder that the run last found its data in, if it is still there, or moved along with the run."""
         return whereabouts.data_folder(self.recorded, default)
 
 
@@ -138,7 +138,7 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
 
 
 def _place(run: RecordedRun, data_dir: Path | None) -> Place:
-    """Where the run's data are. Among several files of that name, the one that the run was trained on."""
+    """Return where the run's data are. Among several files of that name, the one that the run was trained on."""
     places = whereabouts.data_places(run, data_dir, goes_on=True)
     if len(places) > 1:
         with suppress(DataError, UsageError):  # what is wrong with the likeliest file is reported when it is read
@@ -147,7 +147,7 @@ def _place(run: RecordedRun, data_dir: Path | None) -> Place:
 
 
 def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Override]) -> SourcedConfig:
-    """The config with the overrides, and with its data file where it is now.
+    """Return the config with the overrides, and with its data file where it is now.
 
     A path among the overrides may be relative to the current folder.
     """
@@ -164,7 +164,7 @@ def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Overrid
 
 
 def _directions(config: Mapping[str, Any], overrides: Sequence[Override]) -> list[str]:
-    """Overrides that let a new metric say whether lower or higher is better.
+    """Return overrides that let a new metric say whether lower or higher is better.
 
     The recorded config has the direction of the old metric.
     """
@@ -177,7 +177,7 @@ def _directions(config: Mapping[str, Any], overrides: Sequence[Override]) -> lis
 
 
 def _refuse_new_state(changes: Mapping[str, list[Any]], optimizer: str) -> None:
-    """Raises UsageError for optimizer parameters whose state was not kept in the steps done so far."""
+    """Raise UsageError for optimizer parameters whose state was not kept in the steps done so far."""
     declared = next((one for one in OPTIMIZERS if one.name == optimizer), None)
     if declared is None or declared.keeps_late:
         return
