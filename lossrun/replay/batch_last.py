@@ -52,7 +52,7 @@ def suits(network: nn.Module, batch_size: int) -> bool:
     )
 
 
-class Innermost:
+class BatchLast:
     """Computes the operators of one recording in this order, for networks of one architecture that it suits."""
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:

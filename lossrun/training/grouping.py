@@ -16,7 +16,7 @@ from lossrun.config import Config
 from lossrun.errors import UsageError
 from lossrun.lint.stacking import even_sizes, why_not_stacked
 from lossrun.replay import pools
-from lossrun.replay.batch_last import Innermost, suits
+from lossrun.replay.batch_last import BatchLast, suits
 from lossrun.replay.cuda_graph import Captured
 from lossrun.replay.products import faster_product
 from lossrun.replay.recorded_step import RecordedStep
@@ -184,7 +184,7 @@ def _recorder(
     turned = not config.model.is_plugin and not config.loss.is_plugin and suits(networks[0], batch_size)
 
     def decompose() -> Decompose:
-        return Innermost(networks).decomposed if turned else pools.decomposed
+        return BatchLast(networks).decomposed if turned else pools.decomposed
 
     def recorder() -> Recorder:
         exact = partial(Recording, pool=[])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lossrun.components.models import cnn, linear, mlp
 from lossrun.components.network import Network
-from lossrun.replay.batch_last import FEWEST_SAMPLES, MOST_SAMPLES, Innermost, suits
+from lossrun.replay.batch_last import FEWEST_SAMPLES, MOST_SAMPLES, BatchLast, suits
 from lossrun.replay.recording import Recording
 
 INIT: dict[str, Any] = {"name": "torch"}
@@ -73,7 +73,7 @@ def test_outputs_and_gradients_are_torchs(make: Callable[[], Network], loss: Cal
         return outputs, *torch.autograd.grad(loss(outputs), list(network.parameters()))
 
     torch.manual_seed(1)
-    recording = Recording(lambda: computed(network), decompose=lambda: Innermost([network]).decomposed)
+    recording = Recording(lambda: computed(network), decompose=lambda: BatchLast([network]).decomposed)
     torch.manual_seed(1)
     computed(reference)  # batch norm's statistics move
     inputs.copy_(pixels(1))
