@@ -1,6 +1,6 @@
 """Load a dataset, by its name and parameters, as numbers to train on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,36 +84,22 @@ def load(
         _check_finite("train", train, ())
     notes += class_notes(parts, source.task, source.target_size, source.classes)
     standardize = parameters["standardize"]
-    if standardize["targets"] and source.task != "regression":
+    if standardize["targets"] and not regression:
         raise DataError(
             f"dataset.standardize: the targets of a {source.task} task are classes, and only regression targets can be "
             "standardized; set it to false for targets"
         )
-    input_scaling = scaling.fit(train.inputs) if standardize["inputs"] else source.input_scaling
+    input_scaling = scaling.fit(train.inputs) if standardize["inputs"] else source.input_scaling or Scaling.identity()
+    target_scaling = scaling.fit(train.targets) if standardize["targets"] else Scaling.identity()
     if train.inputs.ndim == 2:
         notes += scaling.constant_notes(train.inputs, source.columns, standardized=standardize["inputs"])
-    if source.task == "regression" and (train.targets == train.targets[0]).all():
-        notes.append(f"all training targets are {_row(train.targets[0])}: there is nothing to learn")
-    for part_name, part in parts.items() if regression else ():
-        if part_name != "train" and len(part.counted) and (part.counted == part.counted[0]).all():
-            notes.append(f"all {part_name} targets are {_row(part.counted[0])}, so r2 is NaN there")
-    target_scaling = scaling.fit(train.targets) if standardize["targets"] else Scaling.identity()
-    if precision != "float64":
-        notes += scaling.coarse_notes(
-            train.inputs,
-            input_scaling or Scaling.identity(),
-            source.columns,
-            what="inputs",
-            standardized=standardize["inputs"],
-        )
-        if source.task == "regression":
-            notes += scaling.coarse_notes(
-                train.targets,
-                target_scaling,
-                source.layout.targets,
-                what="targets",
-                standardized=standardize["targets"],
-            )
+    if regression:
+        notes += _constant_targets(parts)
+    scaled = {"inputs": (train.inputs, input_scaling, source.columns)}
+    if regression:
+        scaled["targets"] = (train.targets, target_scaling, source.layout.targets)
+    for what, each in scaled.items() if precision != "float64" else ():
+        notes += scaling.coarse_notes(*each, what=what, standardized=standardize[what])
     return Data(
         name=name,
         task=source.task,
@@ -123,7 +109,7 @@ def load(
         input_shape=train.inputs.shape[1:],
         target_size=source.target_size,
         classes=source.classes,
-        input_scaling=input_scaling or Scaling.identity(),
+        input_scaling=input_scaling,
         target_scaling=target_scaling,
         hashes={part_name: part_digest(part) for part_name, part in parts.items()},
         notes=tuple(notes),
@@ -138,7 +124,7 @@ def load(
         numbered=source.numbered,
         void=void,
         surplus=surplus,
-        input_scale=input_scale(train.inputs, input_scaling or Scaling.identity(), source.columns),
+        input_scale=input_scale(train.inputs, input_scaling, source.columns),
         repeated=repeated_samples(train, {name: part for name, part in parts.items() if name != "train"}),
     )
 
@@ -164,6 +150,15 @@ def without_void(source: UnsplitData) -> tuple[UnsplitData, int]:
             )
     validation, test = left.get("validation"), left.get("test")
     return replace(source, train=left["train"], validation=validation, test=test, given=given), count
+
+
+def _constant_targets(parts: Mapping[str, Part]) -> Iterator[str]:
+    """Yield a note for each part of a regression whose targets are all the same."""
+    for name, part in parts.items():
+        targets = part.targets if name == "train" else part.counted
+        if len(targets) and (targets == targets[0]).all():
+            meaning = ": there is nothing to learn" if name == "train" else ", so r2 is NaN there"
+            yield f"all {'training' if name == 'train' else name} targets are {_row(targets[0])}{meaning}"
 
 
 def _void_notes(count: int, ignored: str | float | None) -> list[str]:
