@@ -64,7 +64,7 @@ def plans(verdicts: Sequence[Verdict], groups: Sequence[RunGroup], size: float) 
         raise UsageError("no plan: these runs have no verdict; the comparison without --plan says why")
     found = [_plan(verdict, groups, size) for verdict in verdicts if verdict.metric == verdicts[0].metric]
     most = max((plan.needed.count or 0 for plan in found), default=0)
-    fresh = max(seed for group in groups for seed in group.run.seeds) + 1
+    fresh = max(seed for group in groups for member in group.members for seed in member.seeds) + 1
     return tuple(
         replace(plan, commands=tuple(_command(groups[place], fresh, most) for place in (plan.reference, plan.run)))
         if plan.needed.count is not None
@@ -129,7 +129,8 @@ def _command(group: RunGroup, fresh: int, count: int) -> str:
 
 
 def _pace(group: RunGroup) -> float | None:
-    """Return the wall time of a run divided by its seeds."""
+    """Return the wall time of a run divided by its seeds, those that the other run does not have included."""
     seconds = [(member.finished or {}).get("seconds") for member in group.members]
     known = [one for one in seconds if one is not None]
-    return sum(known) / len(group.run.seeds) if len(known) == len(seconds) else None
+    seeds = sum(len(member.seeds) for member in group.members)
+    return sum(known) / seeds if len(known) == len(seconds) else None

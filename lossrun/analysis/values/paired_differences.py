@@ -55,6 +55,7 @@ from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.variation import Variation, half_width, p_value
 
 ROUNDING: Final = 1e-6  # relative; the effect of different kernels, or another order of sums, in float32
+_SUM_ROUNDING: Final = 1e-12  # relative; the effect of adding up differences in float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +179,12 @@ def paired_difference(
     in_groups = [[per_seed[seed] for seed in group] for group in groups]
     values = [sum(group) / len(group) for group in in_groups]
     count, mean = len(values), sum(values) / len(values)
+    sizes = [max(abs(one[seed]) for seed in group for one in (run, other)) for group in groups]
+    if abs(mean) <= _SUM_ROUNDING * max(sizes):
+        mean = 0.0
     deviation = None
     if count > 1:
-        rounding = [ROUNDING * max(abs(one[seed]) for seed in group for one in (run, other)) for group in groups]
-        constant = all(abs(value - mean) <= error for value, error in zip(values, rounding, strict=True))
+        constant = all(abs(value - mean) <= ROUNDING * size for value, size in zip(values, sizes, strict=True))
         deviation = 0.0 if constant else _deviation(values)
     ties = values.count(0.0)
     better = sum(value * sign(goal) > 0 for value in values)

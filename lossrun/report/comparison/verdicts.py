@@ -1,14 +1,15 @@
 """Say which run is better and how sure that is, in sentences, or in a table for many runs."""
 
+import math
 from collections.abc import Callable
 from typing import Final
 
 from lossrun.analysis.comparison.compare import ComparedRun, ComparedRuns
 from lossrun.analysis.comparison.verdicts import Verdict
-from lossrun.analysis.values.evidence import LEVEL
 from lossrun.analysis.values.paired_differences import PairedDifference
 from lossrun.analysis.values.planning import MOST_SEEDS
 from lossrun.analysis.values.readings import spread
+from lossrun.report.comparison.basis import basis, half_widths
 from lossrun.report.comparison.compare_tables import moment
 from lossrun.report.layout.numbers import format_difference, format_number
 from lossrun.report.layout.text_table import Column, TextTable
@@ -23,9 +24,8 @@ _CLAIMS: Final = {
     "equivalent": "{other} and {run} are equivalent by {metric}, to within {margin}",
     "no clear difference": "no clear difference between {other} and {run} by {metric}",
 }
-_VALUES: Final = {"seeds": "seeds", "splits": "splits", "items": "test items"}
 _TUNED: Final = "as tuned by this sweep"
-_IDENTICAL: Final = "{other} and {run} are identical by {metric} on all {count} {over}"
+_IDENTICAL: Final = "{other} and {run} are identical by {metric} on {every}"
 
 _COUNTED: Final = {
     "better": "{runs} {verb} better",
@@ -50,92 +50,6 @@ def sentences(comparison: ComparedRuns) -> list[str]:
 def _told(comparison: ComparedRuns, verdict: Verdict) -> list[str]:
     """Return the verdict in a sentence, with what its interval is made of beneath."""
     return [_sentence(comparison, verdict), *(f"- {text}" for text in half_widths(verdict))]
-
-
-def basis(comparison: ComparedRuns) -> list[str]:
-    """Say what the intervals are over and what the p-values are corrected for; empty without intervals."""
-    if not any(verdict.difference and verdict.difference.interval for verdict in comparison.verdicts):
-        return []
-    comparisons = comparison.verdicts[0].comparisons
-    found = populations(comparison)
-    if split := _resampled(comparison):
-        factor = f"1/{split.count} + {format_number(split.ratio or 0, 2)}"
-        found.append(
-            "the training samples of the splits overlap, so the variance of the mean is the variance over the splits "
-            f"times 1/J + n_test/n_train, here {factor} (Nadeau and Bengio 2003)"
-        )
-    if comparisons > 1:
-        found.append(f"p-values are corrected for {comparisons} comparisons (Holm)")
-    if len(comparison.runs) > 2:
-        found.append(f"every run is compared with {comparison.runs[0].letter}, the first")
-    if any(verdict.seeds for verdict in comparison.verdicts):
-        found.append(
-            f"the number of {_over(comparison)} needed is for a fresh comparison: adding some and stopping as soon as "
-            "there is a verdict is wrong about one time in four"
-        )
-    return found
-
-
-def populations(comparison: ComparedRuns) -> list[str]:
-    """Say what the intervals speak about, with the metrics where they differ in that."""
-    about: dict[str, list[str]] = {}
-    for verdict in comparison.verdicts:
-        if (difference := verdict.difference) and difference.interval:
-            about.setdefault(_population(verdict, difference), []).append(verdict.metric)
-    if len(about) == 1:
-        return [f"95 % intervals are for the mean difference over {population}" for population in about]
-    return [
-        f"95 % intervals of {' and '.join(dict.fromkeys(metrics))} are for the mean difference over {population}"
-        for population, metrics in about.items()
-    ]
-
-
-def _population(verdict: Verdict, difference: PairedDifference) -> str:
-    """Return what the mean difference is a mean over, and on which data."""
-    if difference.over == "splits":
-        if difference.same_held_out:
-            return "splits of the training data: these held-out data, these splits' training sets"
-        return (
-            "splits: new data from the same source, assuming that chance in the test items outweighs chance in the "
-            "training set"
-        )
-    if not difference.over_seeds:
-        seeds = len(difference.per_seed)
-        averaged = f", averaged over their {seeds} seeds" if seeds > 1 else ""
-        return f"new test items, for these trained models{averaged}"
-    if difference.items:
-        return (
-            "new seeds and new test items, on this training set: the half-width is the root of the summed squares of "
-            "the two below each verdict"
-        )
-    without = f" (not over new test items: {verdict.without_items})" if verdict.without_items else ""
-    return f"seeds, on this split and these held-out data{without}"
-
-
-def half_widths(verdict: Verdict) -> list[str]:
-    """Return what the interval is made of, if that is more than one part."""
-    difference = verdict.difference
-    if difference is None:
-        return []
-    if difference.split_deviation is not None and difference.seed_deviation is not None:
-        split, seed = map(format_number, (difference.split_deviation, difference.seed_deviation))
-        return [f"standard deviation of the difference: split {split}, seed {seed}"]
-    if len(difference.parts) < 2:
-        return []
-    each = [
-        f"{format_number(part.half_width(LEVEL))} over {part.count} {_VALUES[part.over]}" for part in difference.parts
-    ]
-    return [f"half-width: {', '.join(each)}"]
-
-
-def _resampled(comparison: ComparedRuns) -> PairedDifference | None:
-    """Return a difference over splits instead of seeds, if there is one."""
-    found = (verdict.difference for verdict in comparison.verdicts)
-    return next((difference for difference in found if difference and difference.over == "splits"), None)
-
-
-def _over(comparison: ComparedRuns) -> str:
-    return next((one.over for verdict in comparison.verdicts if (one := verdict.difference)), "seeds")
 
 
 def verdicts_table(comparison: ComparedRuns) -> TextTable | None:
@@ -191,17 +105,26 @@ def _sentence(comparison: ComparedRuns, verdict: Verdict) -> str:
 def claim(comparison: ComparedRuns, verdict: Verdict) -> str:
     """Write the verdict itself: `B (lr=0.1) is better than A by test_rmse`."""
     difference = verdict.difference
-    identical = difference is not None and difference.interval is not None and difference.ties == difference.count
-    written = (_IDENTICAL if identical and verdict.word != "equivalent" else _CLAIMS[verdict.word]).format(
+    identical = difference is not None and _is_zero(difference) and verdict.word != "equivalent"
+    written = (_IDENTICAL if identical else _CLAIMS[verdict.word]).format(
         run=called(comparison.runs[verdict.run]),
         other=called(comparison.runs[verdict.reference]),
         metric=verdict.metric,
         margin=None if comparison.margin is None else format_number(comparison.margin),
-        count=difference.count if difference else 0,
-        over=difference.over if difference else "seeds",
+        every=_every(difference) if difference else "",
     )
     first, tuned, second = written.partition(_TUNED)
     return first + tuned + second.replace(_TUNED, "as tuned by it")
+
+
+def _is_zero(difference: PairedDifference) -> bool:
+    """Whether the runs are identical on every seed, and the interval has no width."""
+    return difference.ties == difference.count and difference.interval == (0.0, 0.0)
+
+
+def _every(difference: PairedDifference) -> str:
+    """`all 6 seeds`, or `the one seed`."""
+    return f"all {difference.count} {difference.over}" if difference.count > 1 else f"the one {difference.over[:-1]}"
 
 
 def limits(verdict: Verdict) -> list[str]:
@@ -226,6 +149,8 @@ def _more_data(verdict: Verdict) -> str:
 def _needed(verdict: Verdict) -> str:
     if verdict.needs_more_data:
         return "more data"
+    if verdict.hopeless:
+        return f"over {MOST_SEEDS}"
     if verdict.seeds is None or verdict.difference is None:
         return "-"
     return f"{_round(verdict.seeds)} {verdict.difference.over}"
@@ -248,9 +173,8 @@ def facts(comparison: ComparedRuns, verdict: Verdict) -> list[str]:
                 found.append(f"{format_number(shared.mean)} for {comparison.runs[index].letter}{of}")
         return found
     other = comparison.runs[verdict.reference]
-    count = difference.count
-    if difference.ties == count:
-        return [] if verdict.word != "equivalent" else [f"identical on all {count} {difference.over}"]
+    if _is_zero(difference):
+        return [] if verdict.word != "equivalent" else [f"identical on {_every(difference)}"]
     found = [
         f"{run.letter} - {other.letter} = {format_difference(difference.mean)}",
         f"95 % interval {_interval(difference)}",
@@ -267,13 +191,20 @@ def _won(verdict: Verdict, difference: PairedDifference, run: str, other: str) -
     Where seeds diverged the others are a selection, and an interval over items alone is not about new seeds.
     """
     count, ties = difference.count, difference.ties
+    if ties == count:
+        return f"identical on {_every(difference)}"
     won = round(difference.wins * count - ties / 2)
     better, most = (other, count - ties - won) if 2 * won < count - ties else (run, won)
-    told = f"{better} is better on {most} of {count} {difference.over}" + (f", identical on {ties}" if ties else "")
+    over = difference.over if count > 1 else difference.over[:-1]
+    told = f"{better} is better on {most} of {count} {over}" + (f", identical on {ties}" if ties else "")
     chance = difference.beats if better == run else difference.beaten
     if verdict.incomplete or not difference.over_seeds:
         chance = None
-    return f"{told} (chance on a new seed: {100 * chance[0]:.0f} to {100 * chance[1]:.0f} %)" if chance else told
+    if not chance:
+        return told
+    # Rounded outwards: an interval that begins below 50 % must not seem to begin there.
+    low, high = math.floor(100 * chance[0]), math.ceil(100 * chance[1])
+    return f"{told} (chance on a new seed: {low} to {high} %)"
 
 
 def _interval(difference: PairedDifference) -> str:

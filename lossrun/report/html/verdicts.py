@@ -6,7 +6,8 @@ from typing import Final
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.verdicts import Verdict
 from lossrun.analysis.report_data import ReportData
-from lossrun.report.comparison.verdicts import basis, called, claim, facts, half_widths, limits
+from lossrun.report.comparison.basis import basis, half_widths
+from lossrun.report.comparison.verdicts import called, claim, facts, limits
 from lossrun.report.html.dots import intervals_figure, seeds_figure
 from lossrun.report.html.figures import style
 from lossrun.report.html.markup import Markup, element

@@ -9,7 +9,8 @@ from scipy import stats
 from lossrun.analysis.comparison.compare import compare
 from lossrun.errors import UsageError
 from lossrun.records import ledger, predictions, recorded
-from lossrun.report.comparison.verdicts import basis, sentences
+from lossrun.report.comparison.basis import basis
+from lossrun.report.comparison.verdicts import sentences
 
 ITEMS, SEEDS = 60, 6
 TARGETS = np.random.default_rng(0).normal(size=(ITEMS, 1))
@@ -173,3 +174,41 @@ def test_more_seeds_do_not_help_where_items_are_what_is_missing(pair):
     assert compare(runs, "mae", plan=2.0).plans[0].needed.count == 6
     with pytest.raises(UsageError, match="leave out one"):
         compare(runs, "mae", plan=0.01, over="items")
+
+
+def test_runs_with_and_without_predictions_are_told_apart(pair, make_run):
+    """Of three runs the last kept no predictions: the sentences say which interval is about what."""
+    runs = pair()
+    scores = {seed: {"test_rmse": 1.0, "test_mae": 0.5 + 0.1 * (seed % 3), "test_r2": 0.0} for seed in range(SEEDS)}
+    ends = {str(seed): {"test_at_best": one, "test_at_last": one} for seed, one in scores.items()}
+    rows = lambda epoch, _: {"val_loss": 1 / epoch}  # noqa: E731
+    third = make_run("third", rows=rows, config={"seeds": list(range(SEEDS)), "learning_rate": 0.7}, finish=False)
+    ledger.append(third.path / "ledger.jsonl", "finished", epoch=4, seeds=ends, seconds=2.0)
+    said = basis(compare([*runs, recorded.load(third.path)], "mae"))
+    assert said[0].startswith(
+        "95 % intervals of test_mae for B are for the mean difference over new seeds and new test"
+    )
+    assert said[1].startswith("95 % intervals of test_mae for C are for the mean difference over seeds, on this split")
+
+
+def test_items_that_differ_keep_the_interval_where_all_seeds_are_equal(make_run):
+    """Two runs, each right on 40 of 50 items, not on the same ones: no difference, and a wide interval."""
+    runs = []
+    for number, right in enumerate((np.arange(50) < 40, np.arange(50) >= 10)):
+        config = {"seeds": list(range(SEEDS)), "learning_rate": 0.1 * (number + 1)}
+        run = make_run(str(number), rows=lambda epoch, _: {"val_loss": 1 / epoch}, config=config, finish=False)
+        ends = {str(seed): {f"test_at_{when}": {"test_mae": 0.8} for when in ("best", "last")} for seed in range(SEEDS)}
+        ledger.append(run.path / "ledger.jsonl", "finished", epoch=4, seeds=ends, seconds=2.0)
+        predictions.save(
+            run.path / "predictions.npz",
+            ids=np.arange(50),
+            targets=np.zeros((50, 1)),
+            outputs=dict.fromkeys(range(SEEDS), np.zeros((50, 1))),
+            part="test",
+            shares={"mae": dict.fromkeys(range(SEEDS), right - 0.8)},
+        )
+        runs.append(recorded.load(run.path))
+    said = sentences(compare(runs, "mae"))[0]
+    assert said.startswith("no clear difference between A")
+    # 20 of 50 items differ, by 1 either way: deviation 0.6389, and t(0.975) of 49 degrees is 2.0096.
+    assert "B - A = 0.000, 95 % interval -0.1816 to +0.1816, identical on all 6 seeds, p = 1.0" in said

@@ -45,6 +45,17 @@ def test_the_commands_train_seeds_that_the_pilot_has_not_used(pilot):
     assert all(command.endswith(f"--set seed=5 --set seeds={plan.needed.count}") for command in plan.commands)
 
 
+def test_seeds_that_only_one_run_has_are_not_fresh_and_have_their_share_of_its_time(make_run):
+    rows = lambda epoch, seed: {"val_loss": 1 / epoch, "val_rmse": 1.0 + 0.1 * (seed % 3)}  # noqa: E731
+    more = {"val_loss": 1.0, "val_rmse": 1.0}
+    first = make_run("a", rows=rows, config={"seeds": list(range(10))})
+    second = make_run("b", rows=lambda epoch, seed: more, config={"seeds": list(range(5)), "learning_rate": 0.2})
+    (plan,) = compare([first, second], "val_rmse", plan=0.1).plans
+    # Each run took 2 seconds: 10 seeds for the first, 5 for the second.
+    assert plan.seconds == pytest.approx(2 / 10 + 2 / 5)
+    assert all("--set seed=10 " in command for command in plan.commands)
+
+
 def test_several_runs_get_as_many_fresh_seeds_each_and_one_command(pilot):
     """Of three runs the third differs twice as much from the first, and needs the most seeds."""
     comparison = pilot(runs=3)

@@ -62,6 +62,12 @@ def test_a_difference_that_is_rounding_has_no_small_p_value():
     assert paired_difference(other, other, "max").p_value == 1
 
 
+def test_differences_that_cancel_have_the_mean_0():
+    run, other = dict(enumerate([0.93, 0.91, 0.95, 0.89])), dict(enumerate([0.92, 0.92, 0.91, 0.93]))
+    assert sum(run[seed] - other[seed] for seed in run) != 0  # but for rounding it is
+    assert paired_difference(run, other, "max").mean == 0
+
+
 def test_what_float32_rounds_differently_on_each_seed_is_one_difference():
     """Seeds that only change the order of sums: three values of 1 and of 0.5, each within a few float32 roundings."""
     run, other = {0: 1.0, 1: 1.0 + 2e-8, 2: 1.0 - 6e-8}, {0: 0.5, 1: 0.5, 2: 0.5 + 3e-8}

@@ -9,9 +9,10 @@ from scipy import stats
 
 from lossrun.analysis.comparison.compare import compare
 from lossrun.analysis.values.splits import splits
+from lossrun.report.comparison.basis import basis
 from lossrun.report.comparison.compare import blocks
 from lossrun.report.comparison.formats import to_json
-from lossrun.report.comparison.verdicts import basis, sentences, verdicts_table
+from lossrun.report.comparison.verdicts import sentences, verdicts_table
 
 WORSE = (1.00, 1.10, 0.95, 1.05, 1.02, 0.98, 1.01, 1.04)
 BETTER = (0.50, 0.58, 0.47, 0.56, 0.50, 0.49, 0.55, 0.52)

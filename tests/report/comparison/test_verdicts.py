@@ -2,7 +2,8 @@ import pytest
 
 from lossrun.analysis.comparison.compare import compare
 from lossrun.records import ledger, recorded
-from lossrun.report.comparison.verdicts import basis, format_p_value, sentences, verdicts_table
+from lossrun.report.comparison.basis import basis
+from lossrun.report.comparison.verdicts import format_p_value, sentences, verdicts_table
 
 WORSE = (1.00, 1.10, 0.95, 1.05, 1.02, 0.98)
 BETTER = (0.50, 0.58, 0.47, 0.56, 0.50, 0.49)
@@ -129,3 +130,35 @@ def test_equal_seeds_are_called_equal(pair):
     assert sentences(pair(WORSE, WORSE))[0] == ("A (lr=0.1) and B (lr=0.2) are identical by val_rmse on all 6 seeds")
     said = sentences(pair(WORSE, (*WORSE[:2], *BETTER[2:])))[0]
     assert "B is better on 4 of 6 seeds, identical on 2" in said
+
+
+def test_the_chance_on_a_new_seed_is_rounded_outwards(pair):
+    """13 wins of 17 by Clopper and Pearson: 50.1 to 93.2 %; 15 of 21: 47.8 to 88.7 %; 21 of 29: 52.8 to 87.3 %."""
+    told = {}
+    for won, count in ((13, 17), (15, 21), (21, 29)):
+        values = [1.0 - 0.01 * (-1 if seed < won else 1) + 0.001 * seed for seed in range(count)]
+        said = sentences(pair([1.0 + 0.001 * seed for seed in range(count)], values))[0]
+        told[won] = said.partition("chance on a new seed: ")[2].partition(" %")[0]
+    assert told == {13: "50 to 94", 15: "47 to 89", 21: "52 to 88"}
+
+
+def test_runs_with_different_numbers_of_splits_have_different_factors(make_run):
+    """Of the splits of A, B has eight and C six: two factors, and both are said."""
+    splits = {"dataset": {"name": "synthetic_regression", "test": 0.2, "validation": 0.1, "split_seed": "seed"}}
+    runs = []
+    for number, count in enumerate((8, 8, 6)):
+        seeds = range(count)
+        data = {part: "+".join(f"{part[0]}{seed}".ljust(16, "0") for seed in seeds) for part in ("train", "validation")}
+        runs.append(
+            make_run(
+                str(number),
+                rows=lambda epoch, seed, number=number: {
+                    "val_loss": 1 / epoch,
+                    "val_rmse": 1.0 + 0.1 * number + 0.01 * (seed * (number + 2) % 5),
+                },
+                config={"seeds": list(seeds), "learning_rate": 0.1 * (number + 1), **splits},
+                environment={"data": data, "samples": {"train": 72, "validation": 8, "test": 20}},
+            )
+        )
+    said = basis(compare(runs, "val_rmse"))
+    assert "here 1/8 + 0.11 or 1/6 + 0.11 (Nadeau and Bengio 2003)" in said[1]

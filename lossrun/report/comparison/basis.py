@@ -1,0 +1,102 @@
+"""Say what the intervals of a comparison are over, and what its p-values are corrected for."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from lossrun.analysis.comparison.compare import ComparedRuns
+from lossrun.analysis.comparison.verdicts import Verdict
+from lossrun.analysis.values.evidence import LEVEL
+from lossrun.analysis.values.paired_differences import PairedDifference
+from lossrun.report.layout.numbers import format_number
+
+_VALUES: Final = {"seeds": "seeds", "splits": "splits", "items": "test items"}
+
+
+def basis(comparison: ComparedRuns) -> list[str]:
+    """Say what the intervals are over and what the p-values are corrected for; empty without intervals."""
+    judged = [(one, one.difference) for one in comparison.verdicts if one.difference and one.difference.interval]
+    if not judged:
+        return []
+    comparisons = comparison.verdicts[0].comparisons
+    found = _populations(comparison, judged)
+    factors = [
+        f"1/{difference.count} + {format_number(difference.ratio or 0, 2)}"
+        for _, difference in judged
+        if difference.over == "splits"
+    ]
+    if factors:
+        found.append(
+            "the training samples of the splits overlap, so the variance of the mean is the variance over the splits "
+            f"times 1/J + n_test/n_train, here {' or '.join(dict.fromkeys(factors))} (Nadeau and Bengio 2003)"
+        )
+    if comparisons > 1:
+        found.append(f"p-values are corrected for {comparisons} comparisons (Holm)")
+    if len(comparison.runs) > 2:
+        found.append(f"every run is compared with {comparison.runs[0].letter}, the first")
+    if any(verdict.seeds for verdict in comparison.verdicts):
+        found.append(
+            f"the number of {judged[0][1].over} needed is for a fresh comparison: adding some and stopping as soon as "
+            "there is a verdict is wrong about one time in four"
+        )
+    return found
+
+
+def _populations(comparison: ComparedRuns, judged: Sequence[tuple[Verdict, PairedDifference]]) -> list[str]:
+    """Say what the intervals speak about, with the metrics and runs where they differ in that."""
+    about: dict[str, list[Verdict]] = {}
+    for verdict, difference in judged:
+        about.setdefault(_population(verdict, difference), []).append(verdict)
+    if len(about) == 1:
+        return [f"95 % intervals are for the mean difference over {population}" for population in about]
+    found = []
+    for population, some in about.items():
+        letters: dict[str, list[str]] = {}
+        for verdict in some:
+            letters.setdefault(verdict.metric, []).append(comparison.runs[verdict.run].letter)
+        every = {metric: sum(verdict.metric == metric for verdict, _ in judged) for metric in letters}
+        which = [
+            metric if len(runs) == every[metric] else f"{metric} for {', '.join(runs)}"
+            for metric, runs in letters.items()
+        ]
+        found.append(f"95 % intervals of {' and '.join(which)} are for the mean difference over {population}")
+    return found
+
+
+def _population(verdict: Verdict, difference: PairedDifference) -> str:
+    """Return what the mean difference is a mean over, and on which data."""
+    if difference.over == "splits":
+        if difference.same_held_out:
+            return "splits of the training data: these held-out data, these splits' training sets"
+        return (
+            "splits: new data from the same source, assuming that chance in the test items outweighs chance in the "
+            "training set"
+        )
+    if not difference.over_seeds:
+        seeds = len(difference.per_seed)
+        averaged = f", averaged over their {seeds} seeds" if seeds > 1 else ""
+        return f"new test items, for these trained models{averaged}"
+    if difference.items:
+        return (
+            "new seeds and new test items, on this training set: the half-width is the root of the summed squares of "
+            "that over seeds and that over test items"
+        )
+    if verdict.metric.startswith("train_"):
+        return "seeds, on these training data"
+    without = f" (not over new test items: {verdict.without_items})" if verdict.without_items else ""
+    return f"seeds, on this split and these held-out data{without}"
+
+
+def half_widths(verdict: Verdict) -> list[str]:
+    """Return what the interval is made of, if that is more than one part."""
+    difference = verdict.difference
+    if difference is None:
+        return []
+    if difference.split_deviation is not None and difference.seed_deviation is not None:
+        split, seed = map(format_number, (difference.split_deviation, difference.seed_deviation))
+        return [f"standard deviation of the difference: split {split}, seed {seed}"]
+    if len(difference.parts) < 2:
+        return []
+    each = [
+        f"{format_number(part.half_width(LEVEL))} over {part.count} {_VALUES[part.over]}" for part in difference.parts
+    ]
+    return [f"half-width: {', '.join(each)}"]
