@@ -187,6 +187,7 @@ class Metric(Component):
         by_class: Whether it is also reported for each class.
         of_several: Its name if there are several classes; "" if that is the same.
         without_items: Why it has no interval over new test items; "" if it has one.
+        at_most: Its largest possible value, if 0 is its smallest; None for any other range.
     """
 
     kind: str = "metric"
@@ -198,6 +199,7 @@ class Metric(Component):
     by_class: bool = False
     of_several: str = ""
     without_items: str = ""
+    at_most: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

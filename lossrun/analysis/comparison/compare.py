@@ -20,6 +20,7 @@ from lossrun.analysis.given_runs import check_at_least_two, check_different
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.curves import CurveRows, EpochIndex
 from lossrun.analysis.values.groups import RunGroup, diverged_elsewhere, grouped
+from lossrun.analysis.values.metric_names import bare, largest
 from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.shared_seeds import left_out_notes, on_shared_seeds, without_epoch
 from lossrun.analysis.values.splits import splits
@@ -186,6 +187,7 @@ def compare(
         Curve(name, same and not reasons, CurveRows(name, indices))
         for name, same in {**ranked, **dict.fromkeys(primary, True)}.items()
     ]
+    _check_sizes([y.name for y in found if y.decides], margin, plan)
     deciders = [Decider(y.name, y.goal, y.measured.values) for y in found if y.decides and y.goal]
     sides = []
     for run, group, why in zip(compared, whole, pending, strict=True):
@@ -237,6 +239,15 @@ def _check(
     if isinstance(at, int) and not any(at in run.history.rows.column("epoch") for run in runs):
         longest = max(map(readings.epochs_done, runs))
         raise UsageError(f"no run has an epoch {at}; expected best, last or an epoch from 1 to {longest}")
+
+
+def _check_sizes(deciding: Sequence[str], margin: float | None, plan: float | None) -> None:
+    """Refuse per cent where shares are meant: with a margin of 1, all accuracies would be equivalent."""
+    for name in deciding:
+        for what, size in (("margin", margin), ("plan", plan)):
+            if size is not None and size >= (most := largest(name)):
+                between = f"{bare(name)} lies between 0 and {most:g}, so no difference is larger"
+                raise UsageError(f"{what} {size:g}: {between}; 1 % is 0.01")
 
 
 def _compared(group: RunGroup, shared: RunGroup, letter: str, label: str, rows: Moments) -> ComparedRun:

@@ -25,7 +25,8 @@ class Plan:
         size: The difference to find, in the units of the metric.
         level: The chance of a false verdict in the fresh comparison, corrected for the number of comparisons.
         over: What the pilot's values are: "seeds", or the means of "splits".
-        pilot: How many of them there are.
+        items: Whether the verdict of the fresh comparison is over new test items too.
+        pilot: How many of these values there are.
         deviation: The standard deviation of the pilot's differences.
         limit: The upper confidence limit of the deviation.
         needed: How many seeds or splits are needed if the deviation is as large as its limit: enough for four in five
@@ -43,6 +44,7 @@ class Plan:
     size: float
     level: float
     over: Literal["seeds", "splits"]
+    items: bool
     pilot: int
     deviation: float
     limit: float
@@ -101,6 +103,7 @@ def _plan(verdict: Verdict, groups: Sequence[RunGroup], size: float) -> Plan:
         size=size,
         level=level,
         over=difference.over,
+        items=difference.items is not None,
         pilot=difference.count,
         deviation=difference.deviation,
         limit=limit,

@@ -78,6 +78,8 @@ def reaching(groups: Sequence[RunGroup], text: str, ranked: Mapping[str, bool]) 
         raise UsageError(
             f"target {text}: expected a metric that every run recorded in its history: {', '.join(shared)}"
         )
+    if value > (most := metric_names.largest(column)):
+        raise UsageError(f"target {text}: {metric_names.bare(column)} lies between 0 and {most:g}; 97 % is 0.97")
     epochs = min(map(readings.epochs_done, runs))
     return Target(column, goal, value, epochs, tuple(_reaching(group, column, goal, value, epochs) for group in groups))
 

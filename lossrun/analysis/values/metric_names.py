@@ -1,5 +1,6 @@
 """Name metrics and columns of the history, and say which way each of them is better."""
 
+import math
 from collections.abc import Collection
 from typing import Literal, TypeAlias
 
@@ -50,3 +51,10 @@ def meant(asked: str, columns: Collection[str], part: str) -> str:
     name = declared.name if declared else bare(asked)
     of_several = OF_SEVERAL.get(name, name)
     return part + (of_several if part + name not in columns and part + of_several in columns else name)
+
+
+def largest(name: str) -> float:
+    """Return the largest possible value of a metric whose smallest is 0; infinity for a metric of another range."""
+    declared = declaration(name)
+    most = declared.at_most if isinstance(declared, Metric) else None
+    return math.inf if most is None else most

@@ -46,10 +46,12 @@ def _populations(comparison: ComparedRuns, judged: Sequence[tuple[Verdict, Paire
     about: dict[str, list[Verdict]] = {}
     for verdict, difference in judged:
         about.setdefault(_population(verdict, difference), []).append(verdict)
-    if len(about) == 1:
-        return [f"95 % intervals are for the mean difference over {population}" for population in about]
     found = []
     for population, some in about.items():
+        why = "; ".join(dict.fromkeys(filter(None, (verdict.without_items for verdict in some))))
+        over = f"for the mean difference over {population}" + (f" (not over new test items: {why})" if why else "")
+        if len(about) == 1:
+            return [f"95 % intervals are {over}"]
         letters: dict[str, list[str]] = {}
         for verdict in some:
             letters.setdefault(verdict.metric, []).append(comparison.runs[verdict.run].letter)
@@ -58,7 +60,7 @@ def _populations(comparison: ComparedRuns, judged: Sequence[tuple[Verdict, Paire
             metric if len(runs) == every[metric] else f"{metric} for {', '.join(runs)}"
             for metric, runs in letters.items()
         ]
-        found.append(f"95 % intervals of {' and '.join(which)} are for the mean difference over {population}")
+        found.append(f"95 % intervals of {' and '.join(which)} are {over}")
     return found
 
 
@@ -82,8 +84,7 @@ def _population(verdict: Verdict, difference: PairedDifference) -> str:
         )
     if verdict.metric.startswith("train_"):
         return "seeds, on these training data"
-    without = f" (not over new test items: {verdict.without_items})" if verdict.without_items else ""
-    return f"seeds, on this split and these held-out data{without}"
+    return "seeds, on this split and these held-out data"
 
 
 def half_widths(verdict: Verdict) -> list[str]:

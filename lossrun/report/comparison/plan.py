@@ -31,11 +31,15 @@ def plan_sentences(comparison: ComparedRuns) -> list[str]:
     found = comparison.plans
     first = found[0]
     over = first.over
+    about = over
+    if any(plan.items for plan in found):
+        some = "" if all(plan.items for plan in found) else ", where predictions were kept"
+        about = f"new seeds and new test items{some}"
     corrected = f", corrected for {LEVEL / first.level:.0f} comparisons" if first.level < LEVEL else ""
     sentences = [
         f"{over} needed: with so many, a fresh comparison finds a true difference of this size with a chance of "
-        f"{100 * POWER:.0f} % (95 % interval{corrected}), if the deviation is not above its upper limit: that holds "
-        "for four pilots in five",
+        f"{100 * POWER:.0f} % (95 % interval over {about}{corrected}), if the deviation is not above its upper limit: "
+        "that holds for four pilots in five",
         "best guess: what is needed if the deviation is exactly the pilot's, which is often too small",
     ]
     if any(plan.needed.more_data or plan.guess.more_data for plan in found):

@@ -3,7 +3,7 @@
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.requirements import Requirement, answer
 from lossrun.errors import OtherBetterError, UndecidedError
-from lossrun.report.comparison.verdicts import called, limits
+from lossrun.report.comparison.verdicts import called, facts, limits
 from lossrun.report.layout.numbers import format_number
 
 
@@ -26,6 +26,8 @@ def enforce(comparison: ComparedRuns, requirement: Requirement) -> None:
     if found == "the other":
         raise OtherBetterError(f"--require {requirement}: no, {first} is better than {second}{by}{margin}")
     asked = f"{second} is better than {first}" if requirement == "better" else f"{second} is not worse than {first}"
-    why = [*comparison.reasons, *dict.fromkeys(text for verdict in comparison.verdicts for text in limits(verdict))]
+    measured = [", ".join(facts(comparison, one)[:2]) for one in comparison.verdicts if one.difference]
+    limited = [text for verdict in comparison.verdicts for text in limits(verdict)]
+    why = [*comparison.reasons, *dict.fromkeys(filter(None, (*measured, *limited)))]
     because = f": {'; '.join(why)}" if why else ""
     raise UndecidedError(f"--require {requirement}: cannot tell whether {asked}{by}{margin}{because}")

@@ -117,6 +117,8 @@ def _schedule(schedule: Schedule) -> Iterator[Fact]:
 def _metric(metric: Metric) -> Iterator[Fact]:
     yield fact("tasks", ", ".join(metric.tasks))
     yield fact("better", "lower" if metric.goal == "min" else "higher")
+    if metric.at_most is not None:
+        yield fact("values", f"0 to {metric.at_most:g}")
     judged = [task for task, names in PRIMARY_METRICS.items() if metric.name in names]
     if judged:
         yield fact("verdicts", f"`compare` uses it for its verdict on {' and '.join(judged)} runs")

@@ -4,6 +4,7 @@ import math
 import pytest
 
 from lossrun.analysis.comparison.compare import compare
+from lossrun.catalog.metrics import METRICS
 from lossrun.errors import UsageError
 from lossrun.records import ledger, recorded
 from lossrun.shell import run_command
@@ -342,6 +343,20 @@ def test_runs_that_are_not_comparable_get_no_verdict(make_run):
 def test_a_margin_is_a_number_above_zero(make_run, margin):
     with pytest.raises(UsageError, match="above 0"):
         compare([make_run(name, rows=falling(1.0)) for name in "ab"], margin=margin)
+
+
+@pytest.mark.parametrize(("name", "most"), [(one.name, one.at_most) for one in METRICS if one.at_most])
+def test_per_cent_where_shares_are_meant_are_refused(make_run, name, most):
+    """With a margin of 1 all accuracies would be equivalent, and no run would ever reach a target of 97."""
+    rows = lambda epoch, seed: {"val_loss": 1 / epoch, f"val_{name}": 0.1 * seed}  # noqa: E731
+    runs = [
+        make_run(letter, rows=rows, config={"seeds": [0, 1, 2], "learning_rate": rate}, environment={"task": "binary"})
+        for letter, rate in (("a", 0.1), ("b", 0.2))
+    ]
+    for options in ({"margin": most}, {"plan": 2 * most}, {"target": f"val_{name}=97"}):
+        with pytest.raises(UsageError, match=f"{name} lies between 0 and {most}"):
+            compare(runs, f"val_{name}", **options)
+    assert compare(runs, f"val_{name}", margin=most / 2, target=f"val_{name}={most}").verdicts
 
 
 def by_seed(values):
