@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lossrun.analysis.sweep_result import result_of
+from lossrun.analysis.sweeps.result import result_of
 from lossrun.config import read
 from lossrun.experiment import load_experiment
 from lossrun.records import history

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lossrun.analysis.sensitivity import Sensitivity, SensitivityLine
+from lossrun.analysis.sweeps.sensitivity import Sensitivity, SensitivityLine
 from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.readings import Spread
 

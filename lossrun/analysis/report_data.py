@@ -11,7 +11,7 @@ import numpy as np
 from lossrun.analysis.comparison.compare import ComparedRuns, Curve
 from lossrun.analysis.held_out import HeldOut, held_out
 from lossrun.analysis.held_out_data import HeldOutData
-from lossrun.analysis.sweeps import TuningResult
+from lossrun.analysis.sweeps.tuning import TuningResult
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.class_values import ClassValues, class_values
 from lossrun.analysis.values.curves import CurveRows, EpochIndex

@@ -14,7 +14,7 @@ from lossrun.analysis.comparison.across_datasets import AcrossDatasets
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.requirements import Answer, Requirement, answer
 from lossrun.analysis.rate_search import RateSearch
-from lossrun.analysis.sweep_result import SweepResult, sweep_records
+from lossrun.analysis.sweeps.result import SweepResult, sweep_records
 from lossrun.analysis.values.readings import epochs_done, primary_scores
 from lossrun.analysis.verification import Verification
 from lossrun.errors import UsageError

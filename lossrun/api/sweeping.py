@@ -98,7 +98,7 @@ def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "ru
     Raises:
         RunError: If there is no such sweep, or its files are damaged.
     """
-    from lossrun.analysis.sweep_result import result_of
+    from lossrun.analysis.sweeps.result import result_of
     from lossrun.records.finding.sweeps import find_sweep
 
     found = find_sweep(words_of(path), expanded(runs_dir))

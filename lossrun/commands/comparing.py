@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lossrun.analysis.comparison.compare import ComparedRuns
     from lossrun.analysis.comparison.moments import Moment
-    from lossrun.analysis.sweep_result import SweepResult
+    from lossrun.analysis.sweeps.result import SweepResult
     from lossrun.records.recorded import RecordedRun
 
 
@@ -140,7 +140,7 @@ def compare(
         compared, metric=metric, at=moment, margin=margin, target=target, over=over.value if over else None
     )
     if sweep is not None:
-        from lossrun.analysis.sweep_result import result_of
+        from lossrun.analysis.sweeps.result import result_of
         from lossrun.records.sweep_directory import SweepDirectory
 
         result = result_of(SweepDirectory(sweep))

@@ -70,7 +70,7 @@ def ls(
     """
     from lossrun.analysis.runs import Listing, listing
     from lossrun.analysis.selection import chosen, condition, ordered
-    from lossrun.analysis.sweep_listing import listed_sweep, listed_sweeps
+    from lossrun.analysis.sweeps.listing import listed_sweep, listed_sweeps
     from lossrun.records.finding.runs import has_tags
     from lossrun.records.run_directory import all_runs
     from lossrun.records.sweep_directory import begun_runs

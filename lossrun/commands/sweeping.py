@@ -205,7 +205,7 @@ def run_on_screen(
     quiet: bool = False,
 ) -> None:
     """Run what is left of a sweep, and print what it has found. Exits with 1 if a cell failed."""
-    from lossrun.analysis.sweep_result import result_of
+    from lossrun.analysis.sweeps.result import result_of
     from lossrun.report.layout.console import note, stderr, stdout
     from lossrun.report.sweep import cells_progress, print_sweep
     from lossrun.sweeping.course import missing, run_sweep
@@ -249,8 +249,8 @@ def plot_sweep(path: Path, output: Path | None) -> None:
 
     Raises UsageError for a sweep without such a curve, and for a file where there are several datasets.
     """
-    from lossrun.analysis.sensitivity import heat_map, sensitivity
-    from lossrun.analysis.sweep_result import result_of
+    from lossrun.analysis.sweeps.result import result_of
+    from lossrun.analysis.sweeps.sensitivity import heat_map, sensitivity
     from lossrun.errors import UsageError
     from lossrun.records.sweep_directory import SweepDirectory
     from lossrun.report.layout.console import note, stderr, stdout

@@ -12,7 +12,7 @@ from rich.console import Console
 from lossrun.analysis.comparison.differences import component_text
 from lossrun.analysis.runs import Listing, RunRow
 from lossrun.analysis.selection import value as value_of
-from lossrun.analysis.sweep_listing import ListedSweep
+from lossrun.analysis.sweeps.listing import ListedSweep
 from lossrun.analysis.values import readings
 from lossrun.records.files import strict_json
 from lossrun.report.layout.console import is_bounded, plus_minus, warning

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lossrun.analysis.comparison.compare import ComparedRuns
-from lossrun.analysis.sensitivity import heat_map
-from lossrun.analysis.sweep_result import Board, SweepResult
-from lossrun.analysis.sweeps import TuningResult, words
+from lossrun.analysis.sweeps.result import Board, SweepResult
+from lossrun.analysis.sweeps.sensitivity import heat_map
+from lossrun.analysis.sweeps.tuning import TuningResult
+from lossrun.analysis.sweeps.words import words
 from lossrun.analysis.values.metric_names import bare
 from lossrun.analysis.values.splits import resampled_by
 from lossrun.records.sweep_directory import Cost, PlannedCell

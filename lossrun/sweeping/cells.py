@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from lossrun.analysis.sweeps import word, words
+from lossrun.analysis.sweeps.words import word, words
 from lossrun.config import Config, SourcedConfig
 from lossrun.config.overrides import Change, apply
 from lossrun.config.source import ConfigSource, Path

@@ -5,7 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lossrun.analysis.sweeps import failures, tuning_of
+from lossrun.analysis.sweeps.cells import failures
+from lossrun.analysis.sweeps.tuning import tuning_of
 from lossrun.data import default_data_dir
 from lossrun.errors import RunError
 from lossrun.records import ledger, sweep_directory

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lossrun.analysis.sweeps import TuningResult
+from lossrun.analysis.sweeps.tuning import TuningResult
 from lossrun.config.read import from_mapping
 from lossrun.errors import ConfigError
 from lossrun.records.sweep_directory import PlannedCell

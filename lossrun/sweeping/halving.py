@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lossrun.analysis.sweeps import Trial, TuningResult, judged, repetitions
+from lossrun.analysis.sweeps.trials import Trial, judged, repetitions
+from lossrun.analysis.sweeps.tuning import TuningResult
 from lossrun.analysis.values.metric_names import sign
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.plan import tuning_line

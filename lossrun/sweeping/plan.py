@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from lossrun.analysis.sweeps import PairTuning, word, words
+from lossrun.analysis.sweeps.tuning import PairTuning
+from lossrun.analysis.sweeps.words import word, words
 from lossrun.analysis.values.metric_names import meant
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.config import Config, SourcedConfig

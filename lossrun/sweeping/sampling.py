@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult
+from lossrun.analysis.sweeps.trials import Trial
+from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult
 from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.extending import config_with_value

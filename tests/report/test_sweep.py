@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lossrun.analysis.sweep_result import SweepResult, result_of
+from lossrun.analysis.sweeps.result import SweepResult, result_of
 from lossrun.report.sweep import print_sweep
 from tests.written_sweeps import written_sweep
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lossrun.analysis.sweep_result import SweepResult, result_of
+from lossrun.analysis.sweeps.result import SweepResult, result_of
 from lossrun.analysis.values.splits import splits
 from lossrun.config import SourcedConfig, from_mapping
 from lossrun.errors import ConfigError, RunError, UsageError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lossrun.analysis.sweep_result import result_of
+from lossrun.analysis.sweeps.result import result_of
 from lossrun.config import SourcedConfig
 from lossrun.records import ledger
 from lossrun.records.recorded import load

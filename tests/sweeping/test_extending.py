@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from lossrun.analysis.sweep_result import result_of
-from lossrun.analysis.sweeps import tuning_of
+from lossrun.analysis.sweeps.result import result_of
+from lossrun.analysis.sweeps.tuning import tuning_of
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
 from lossrun.records import ledger

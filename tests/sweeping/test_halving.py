@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from lossrun.analysis.sweep_result import result_of
-from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, saved_share, tuning_of
+from lossrun.analysis.sweeps.result import result_of
+from lossrun.analysis.sweeps.trials import Trial
+from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, saved_share, tuning_of
 from lossrun.config import SourcedConfig, from_mapping
 from lossrun.errors import ConfigError
 from lossrun.records import ledger

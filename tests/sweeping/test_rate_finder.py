@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lossrun.analysis.rate_search import RateSearch
-from lossrun.analysis.sweeps import tuning_of
+from lossrun.analysis.sweeps.tuning import tuning_of
 from lossrun.analysis.values.readings import Spread
 from lossrun.config import read
 from lossrun.config.overrides import Change

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult
+from lossrun.analysis.sweeps.trials import Trial
+from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult
 from lossrun.analysis.values.readings import spread
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lossrun.analysis.sweep_result import result_of
+from lossrun.analysis.sweeps.result import result_of
 from lossrun.config import SourcedConfig
 from lossrun.errors import UsageError
 from lossrun.records import ledger

@@ -31,7 +31,7 @@ def plan_sentences(comparison: ComparedRuns) -> list[str]:
     found = comparison.plans
     first = found[0]
     over = first.over
-    about = over
+    about: str = over
     if any(plan.items for plan in found):
         some = "" if all(plan.items for plan in found) else ", where predictions were kept"
         about = f"new seeds and new test items{some}"

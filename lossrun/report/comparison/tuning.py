@@ -4,10 +4,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from lossrun.analysis.sensitivity import HeatMap
-from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, epochs_to, saved_share, target_of, words
-from lossrun.analysis.tuning_course import CoursePoint, by_rounds, by_tries
-from lossrun.analysis.tuning_curve import LEAST, TuningPoint, tuning_curve
+from lossrun.analysis.sweeps.sensitivity import HeatMap
+from lossrun.analysis.sweeps.trials import Trial
+from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, epochs_to, saved_share, target_of
+from lossrun.analysis.sweeps.tuning_course import CoursePoint, by_rounds, by_tries
+from lossrun.analysis.sweeps.tuning_curve import LEAST, TuningPoint, tuning_curve
+from lossrun.analysis.sweeps.words import words
 from lossrun.report.comparison.compare_tables import BETTER, marked_cells
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable

@@ -3,8 +3,8 @@
 import math
 from typing import Final
 
-from lossrun.analysis.sensitivity import HeatMap, Sensitivity, SensitivityLine, heat_map, sensitivity
-from lossrun.analysis.sweeps import TuningResult
+from lossrun.analysis.sweeps.sensitivity import HeatMap, Sensitivity, SensitivityLine, heat_map, sensitivity
+from lossrun.analysis.sweeps.tuning import TuningResult
 from lossrun.report.comparison.tuning import curve_table, tuning_notes, tuning_table
 from lossrun.report.html.axes import Axis, opened
 from lossrun.report.html.figures import short, squeezed, style, swatch

@@ -5,7 +5,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lossrun.analysis.sensitivity import HeatMap, Sensitivity
+from lossrun.analysis.sweeps.sensitivity import HeatMap, Sensitivity
 from lossrun.report.layout.numbers import format_number
 from lossrun.report.plots.figure import line_look, write_figure
 from lossrun.report.plots.sensitivity_plot import is_log, means

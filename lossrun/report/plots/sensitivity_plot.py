@@ -6,8 +6,8 @@ from typing import Final
 
 from rich.console import Console
 
-from lossrun.analysis.sensitivity import Sensitivity, sensitivity
-from lossrun.analysis.sweeps import TuningResult
+from lossrun.analysis.sweeps.sensitivity import Sensitivity, sensitivity
+from lossrun.analysis.sweeps.tuning import TuningResult
 from lossrun.analysis.values.readings import Spread
 from lossrun.report.layout.console import is_bounded
 from lossrun.report.layout.glyphs import draws_unicode

@@ -3,45 +3,17 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any
 
+from lossrun.analysis.sweeps.cells import failures, loaded
+from lossrun.analysis.sweeps.trials import Trial, choices_of, repetitions
+from lossrun.analysis.sweeps.tuned_range import WORKING, is_on_edge, working_decades
+from lossrun.analysis.sweeps.words import data_words
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.metric_names import Goal, goal, sign
-from lossrun.analysis.values.readings import Spread, spread
-from lossrun.errors import RunError
-from lossrun.records import recorded
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events, read_plan
-
-# A tuned value works where the error it leads to is at most so many times the best one's.
-WORKING: Final = 1.1
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One tuning run.
-
-    Attributes:
-        score: The tuning metric at each seed's best epoch; None if a seed diverged, the run failed, or it has not
-            ended.
-        by_seed: The same for each seed that has one, also if others diverged.
-        course: The tuning metric after each epoch, the mean over the seeds that have a value.
-        epochs: How many epochs it was trained, all seeds together.
-        left_behind: Whether halving stopped it: it has no score, because it was trained for fewer epochs than others.
-        diverged: Whether a seed diverged.
-        ended: Whether there is nothing left to train.
-    """
-
-    cell: PlannedCell
-    values: Mapping[str, Any]
-    score: Spread | None
-    diverged: bool
-    ended: bool
-    by_seed: Mapping[int, float] = field(default_factory=dict)
-    course: tuple[float, ...] = ()
-    epochs: int = 0
-    left_behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +60,6 @@ class TuningResult:
     repeats: int = 1
     adaptive: bool = False
     rounds: tuple[int, ...] = ()
-
-
-def words(changes: Mapping[str, Any]) -> str:
-    """Write what a cell changes: `loss=mse optimizer=sgd`."""
-    return " ".join(f"{key}={word(value)}" for key, value in changes.items())
-
-
-def word(value: Any) -> str:
-    """Write a value of a config as a short text."""
-    if isinstance(value, Mapping):
-        name = value.get("name")
-        others = ",".join(f"{key}={word(one)}" for key, one in value.items() if key != "name")
-        return f"{name}({others})" if name and others else str(name or f"({others})")
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(word, value)) + "]"
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "none"}[value]
-    # All the digits that anybody writes: two alternatives never look the same.
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
@@ -175,34 +128,6 @@ def saved_share(tuning: TuningResult) -> float:
     return max(0.0, 1 - spent / planned) if planned else 0.0
 
 
-def choices_of(trials: Sequence[Trial], goal: Goal, repetitions: Sequence[Sequence[int]]) -> list[Trial | None]:
-    """Return the best trial of each repetition of tuning, each on its own seeds."""
-    found = []
-    for seeds in repetitions:
-        best = best_trial(judged(trials, seeds, len(repetitions)), goal)
-        found.append(next((one for one in trials if best is not None and one.cell is best.cell), None))
-    return found
-
-
-def repetitions(trials: Sequence[Trial], repeats: int) -> list[list[int]]:
-    """Return the tuning seeds of each repetition: a share of those of the pair's first run, in their order."""
-    seeds = list(trials[0].cell.config["seeds"])
-    size = len(seeds) // repeats
-    return [seeds[first : first + size] for first in range(0, repeats * size, size)]
-
-
-def judged(trials: Sequence[Trial], seeds: Sequence[int], repeats: int) -> list[Trial]:
-    """Return the trials of one repetition, each with its score on the repetition's own seeds, if it has one on all."""
-    if repeats == 1:
-        return list(trials)
-    own = set(seeds)
-    return [
-        replace(one, score=spread({seed: one.by_seed[seed] for seed in seeds}) if own <= one.by_seed.keys() else None)
-        for one in trials
-        if own <= set(one.cell.config["seeds"])
-    ]
-
-
 def _recorded_choices(
     trials: Sequence[Trial], final: Sequence[PlannedCell], repeats: int, seeds: int
 ) -> list[Trial | None]:
@@ -218,34 +143,8 @@ def _recorded_choices(
     return (chosen[:: max(1, seeds // repeats)] if repeats > 1 else chosen[:1]) or [None]
 
 
-def failures(sweep: SweepDirectory) -> dict[str, str]:
-    """{cell that failed by itself: why}, of those that have not ended since."""
-    found = {name: why for event in read_events(sweep) for name, why in event.get("failed", {}).items()}
-    return {
-        cell.directory: found[cell.directory]
-        for cell in read_plan(sweep)
-        if cell.directory in found and not has_ended(sweep, cell)
-    }
-
-
-def has_ended(sweep: SweepDirectory, cell: PlannedCell) -> bool:
-    """Return whether there is nothing left to train of a cell."""
-    run = loaded(sweep, cell)
-    return run is not None and run.status in ("finished", "diverged")
-
-
 def _key(pair: Mapping[str, Any]) -> str:
     return json.dumps(dict(pair), sort_keys=True)
-
-
-def loaded(sweep: SweepDirectory, cell: PlannedCell) -> RecordedRun | None:
-    """Return the cell's run; None if it has not begun or cannot be read."""
-    if not sweep.is_begun(cell):
-        return None
-    try:
-        return recorded.load(sweep.run(cell))
-    except RunError:
-        return None
 
 
 def _trial(cell: PlannedCell, run: RecordedRun | None, metric: str, *, failed: bool) -> Trial:
@@ -275,25 +174,15 @@ def validation_samples(run: RecordedRun) -> set[int]:
     return set() if count is None else set(count) if isinstance(count, list) else {count}
 
 
-def best_trial(trials: Sequence[Trial], goal: Goal) -> Trial | None:
-    """Return the trial with the best score; None if no trial has a score.
-
-    Of equal scores it is the first one, so that the choice does not depend on which run ended first.
-    """
-    scored = [trial for trial in trials if trial.score is not None]
-    upward = sign(goal)
-    return max(scored, key=lambda trial: upward * (trial.score.mean if trial.score else math.nan), default=None)
-
-
 def _tuned(trials: Sequence[Trial], goal: Goal, choices: Sequence[Trial | None]) -> PairTuning:
     made = [choice for choice in choices if choice is not None]
     chosen = max(made, key=made.count, default=None)
     edges: tuple[str, ...] = ()
     decades = None
     if chosen is not None:
-        edges = tuple(key for key in chosen.values if _is_on_edge(key, chosen, trials))
+        edges = tuple(key for key in chosen.values if is_on_edge(key, chosen, trials))
         if len(chosen.values) == 1 and not any(trial.left_behind for trial in trials):
-            decades = _working_decades(chosen, trials, goal)
+            decades = working_decades(chosen, trials, goal)
     return PairTuning(trials[0].cell.pair, tuple(trials), chosen, edges, decades, tuple(choices))
 
 
@@ -306,11 +195,6 @@ def by_data(tuning: TuningResult) -> dict[str, TuningResult]:
     for pair in tuning.pairs:
         parts.setdefault(data_words(pair.pair), []).append(pair)
     return {about: replace(tuning, pairs=tuple(pairs)) for about, pairs in parts.items()}
-
-
-def data_words(pair: Mapping[str, Any]) -> str:
-    """Write which data a pair has: `dataset=moons`; "" where the dataset is no alternative."""
-    return words({key: value for key, value in pair.items() if key.partition(".")[0] == "dataset"})
 
 
 def target_of(tuning: TuningResult) -> float | None:
@@ -329,32 +213,3 @@ def epochs_to(target: float, trial: Trial, goal: Goal) -> int | None:
     upward = sign(goal)
     reached = (epoch for epoch, value in enumerate(trial.course, 1) if upward * value >= upward * target)
     return next(reached, None)
-
-
-def _is_on_edge(key: str, chosen: Trial, trials: Sequence[Trial]) -> bool:
-    """Return whether values beyond those tried may be better: not where one inside the range is as good."""
-    numbers = sorted({trial.values[key] for trial in trials if isinstance(trial.values[key], int | float)})
-    edges = numbers[:1] + numbers[-1:]
-    best = chosen.score.mean if chosen.score else math.nan
-    tied = any(trial.score and trial.score.mean == best and trial.values[key] not in edges for trial in trials)
-    return len(numbers) > 2 and chosen.values[key] in edges and not tied
-
-
-def _working_decades(chosen: Trial, trials: Sequence[Trial], goal: Goal) -> float | None:
-    (key,) = chosen.values
-    if not all(isinstance(trial.values[key], int | float) and trial.values[key] > 0 for trial in trials):
-        return None
-
-    def error(trial: Trial) -> float:
-        if trial.score is None:
-            return math.inf
-        return trial.score.mean if goal == "min" else 1 - trial.score.mean
-
-    ascending = sorted(trials, key=lambda trial: trial.values[key])
-    place, bound = ascending.index(chosen), WORKING * error(chosen)
-    low = high = place
-    while low > 0 and error(ascending[low - 1]) <= bound:
-        low -= 1
-    while high < len(ascending) - 1 and error(ascending[high + 1]) <= bound:
-        high += 1
-    return math.log10(ascending[high].values[key] / ascending[low].values[key])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lossrun.analysis.comparison.verdicts import Decider, Side, verdicts
-from lossrun.analysis.sweep_result import reference
-from lossrun.analysis.sweeps import Trial, choices_of, repetitions
+from lossrun.analysis.sweeps.result import reference
+from lossrun.analysis.sweeps.trials import Trial, choices_of, repetitions
 from lossrun.analysis.values.readings import spread
 from lossrun.records.sweep_directory import PlannedCell
 

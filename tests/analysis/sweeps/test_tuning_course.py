@@ -2,8 +2,9 @@
 
 import pytest
 
-from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult
-from lossrun.analysis.tuning_course import by_rounds, by_tries
+from lossrun.analysis.sweeps.trials import Trial
+from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult
+from lossrun.analysis.sweeps.tuning_course import by_rounds, by_tries
 from lossrun.analysis.values.readings import spread
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.report.comparison.tuning import curve_table

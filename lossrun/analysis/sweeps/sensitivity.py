@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lossrun.analysis.sweeps import PairTuning, TuningResult, word, words
+from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult
+from lossrun.analysis.sweeps.words import word, words
 from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import Spread
 

@@ -9,7 +9,8 @@ and how much the scores differ between the tuning seeds.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lossrun.analysis.sweeps import PairTuning, Trial, best_trial
+from lossrun.analysis.sweeps.trials import Trial, best_trial
+from lossrun.analysis.sweeps.tuning import PairTuning
 from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import Spread
 

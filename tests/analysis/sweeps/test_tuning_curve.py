@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from lossrun.analysis.sweeps import PairTuning, Trial
-from lossrun.analysis.tuning_curve import cdf_band, tuning_curve
+from lossrun.analysis.sweeps.trials import Trial
+from lossrun.analysis.sweeps.tuning import PairTuning
+from lossrun.analysis.sweeps.tuning_curve import cdf_band, tuning_curve
 from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import spread
 from lossrun.records.sweep_directory import PlannedCell

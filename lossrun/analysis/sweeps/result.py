@@ -8,19 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lossrun.analysis.comparison.compare import ComparedRuns, compare
-from lossrun.analysis.sweeps import (
-    PairTuning,
-    Trial,
-    TuningResult,
-    best_trial,
-    by_data,
-    data_words,
-    failures,
-    loaded,
-    tuning_of,
-    word,
-    words,
-)
+from lossrun.analysis.sweeps.cells import failures, loaded
+from lossrun.analysis.sweeps.trials import Trial, best_trial
+from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, by_data, tuning_of
+from lossrun.analysis.sweeps.words import data_words, word, words
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.groups import grouped
 from lossrun.analysis.values.metric_names import Goal

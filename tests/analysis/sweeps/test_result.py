@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lossrun.analysis.comparison.verdicts import Decider, Side, verdicts
-from lossrun.analysis.sweep_result import reference, result_of
-from lossrun.analysis.sweeps import Trial, best_trial, choices_of, repetitions
+from lossrun.analysis.sweeps.result import reference, result_of
+from lossrun.analysis.sweeps.trials import Trial, best_trial, choices_of, repetitions
 from lossrun.analysis.values.readings import Spread, spread
 from lossrun.records.sweep_directory import PlannedCell
 from tests.written_sweeps import written_sweep

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from lossrun.analysis.sensitivity import heat_map, sensitivity
-from lossrun.analysis.sweeps import PairTuning, Trial, TuningResult, by_data, epochs_to, target_of
+from lossrun.analysis.sweeps.sensitivity import heat_map, sensitivity
+from lossrun.analysis.sweeps.trials import Trial
+from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, by_data, epochs_to, target_of
 from lossrun.analysis.values.readings import spread
 from lossrun.records.sweep_directory import PlannedCell
 

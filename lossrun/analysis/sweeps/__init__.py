@@ -1,0 +1,1 @@
+"""What a sweep has found: how each pair was tuned, and its final runs compared."""

@@ -1,0 +1,74 @@
+"""The runs that tune a pair, and which of them is best."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lossrun.analysis.values.metric_names import Goal, sign
+from lossrun.analysis.values.readings import Spread, spread
+from lossrun.records.sweep_directory import PlannedCell
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One tuning run.
+
+    Attributes:
+        score: The tuning metric at each seed's best epoch; None if a seed diverged, the run failed, or it has not
+            ended.
+        by_seed: The same for each seed that has one, also if others diverged.
+        course: The tuning metric after each epoch, the mean over the seeds that have a value.
+        epochs: How many epochs it was trained, all seeds together.
+        left_behind: Whether halving stopped it: it has no score, because it was trained for fewer epochs than others.
+        diverged: Whether a seed diverged.
+        ended: Whether there is nothing left to train.
+    """
+
+    cell: PlannedCell
+    values: Mapping[str, Any]
+    score: Spread | None
+    diverged: bool
+    ended: bool
+    by_seed: Mapping[int, float] = field(default_factory=dict)
+    course: tuple[float, ...] = ()
+    epochs: int = 0
+    left_behind: bool = False
+
+
+def best_trial(trials: Sequence[Trial], goal: Goal) -> Trial | None:
+    """Return the trial with the best score; None if no trial has a score.
+
+    Of equal scores it is the first one, so that the choice does not depend on which run ended first.
+    """
+    scored = [trial for trial in trials if trial.score is not None]
+    upward = sign(goal)
+    return max(scored, key=lambda trial: upward * (trial.score.mean if trial.score else math.nan), default=None)
+
+
+def choices_of(trials: Sequence[Trial], goal: Goal, repetitions: Sequence[Sequence[int]]) -> list[Trial | None]:
+    """Return the best trial of each repetition of tuning, each on its own seeds."""
+    found = []
+    for seeds in repetitions:
+        best = best_trial(judged(trials, seeds, len(repetitions)), goal)
+        found.append(next((one for one in trials if best is not None and one.cell is best.cell), None))
+    return found
+
+
+def repetitions(trials: Sequence[Trial], repeats: int) -> list[list[int]]:
+    """Return the tuning seeds of each repetition: a share of those of the pair's first run, in their order."""
+    seeds = list(trials[0].cell.config["seeds"])
+    size = len(seeds) // repeats
+    return [seeds[first : first + size] for first in range(0, repeats * size, size)]
+
+
+def judged(trials: Sequence[Trial], seeds: Sequence[int], repeats: int) -> list[Trial]:
+    """Return the trials of one repetition, each with its score on the repetition's own seeds, if it has one on all."""
+    if repeats == 1:
+        return list(trials)
+    own = set(seeds)
+    return [
+        replace(one, score=spread({seed: one.by_seed[seed] for seed in seeds}) if own <= one.by_seed.keys() else None)
+        for one in trials
+        if own <= set(one.cell.config["seeds"])
+    ]
