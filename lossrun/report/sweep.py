@@ -1,7 +1,6 @@
 """Print a sweep: its plan, its progress, and what it has found."""
 
-import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lossrun.analysis.comparison.compare import ComparedRuns
+from lossrun.analysis.comparison.differences import letters
 from lossrun.analysis.sweeps.result import Board, SweepResult
 from lossrun.analysis.sweeps.sensitivity import heat_map
 from lossrun.analysis.sweeps.tuning import TuningResult
@@ -173,12 +173,12 @@ def _letters(result: SweepResult) -> list[str]:
     """Return each pair's letter in the leaderboard: there is no room for more in the legend of many curves."""
     assert result.tuning is not None
     (board,) = result.boards
-    letters = dict(zip(board.labels, string.ascii_uppercase, strict=False))
+    places = dict(zip(board.labels, letters(len(board.labels)), strict=True))
     if result.tuning.repeats > 1:
         chosen = [words(pair.pair) for pair in result.tuning.pairs]
     else:
         chosen = [words(pair.chosen.cell.changes) if pair.chosen else "" for pair in result.tuning.pairs]
-    return [letters.get(label, "?") for label in chosen]
+    return [places.get(label, "?") for label in chosen]
 
 
 def _print_board(console: Console, board: Board, sign: str, *, everything: bool) -> None:
@@ -205,15 +205,14 @@ def method(result: SweepResult) -> str:
     if result.tuning is None or not result.final:
         return ""
     tuning = result.tuning
-    tried = {len(pair.trials) for pair in tuning.pairs}
-    seeds = {len(trial.cell.config["seeds"]) // tuning.repeats for pair in tuning.pairs for trial in pair.every}
+    values = _counted({len(pair.trials) for pair in tuning.pairs}, "value")
+    trained = {len(trial.cell.config["seeds"]) // tuning.repeats for pair in tuning.pairs for trial in pair.every}
+    over = _counted(trained, "seed")
     comparisons = [board.comparison for board in result.boards if board.comparison is not None]
     fresh = len(comparisons[0].runs[0].seeds) if comparisons else len(result.final[0].seeds)
     keys = ", ".join(dict.fromkeys(key for pair in tuning.pairs for trial in pair.trials for key in trial.values))
     metric = bare(tuning.metric).replace("_", " ")
-    number, plural = max(tried), "s" if max(tried) != 1 else ""
     halving = ""
-    over = f"{max(seeds)} seed{'s' if max(seeds) != 1 else ''}"
     if any(trial.left_behind for pair in tuning.pairs for trial in pair.trials):
         halving = ", by successive halving"
     compared = ", which are compared" if comparisons else ""
@@ -221,22 +220,28 @@ def method(result: SweepResult) -> str:
     if splits := resampled_by(result.final[0].config):
         each = fresh // tuning.repeats
         return (
-            f"each pair was tuned on each of {tuning.repeats} {splits} by itself, over {number} value{plural} of "
+            f"each pair was tuned on each of {tuning.repeats} {splits} by itself, over {values} of "
             f"{keys} on {over} by the validation {metric} of that {splits[:-1]}; the best value was then trained on "
-            f"it with {each} other seed{'s' if each != 1 else ''}, so no value has seen the samples that it is tested "
-            f"on, and the comparison includes the tuning{against}"
+            f"it with {each} other seed{'s' if each != 1 else ''}, so no value was chosen by the samples that it is "
+            f"tested on, and the comparison includes the tuning{against}"
         )
     if tuning.repeats > 1:
         return (
-            f"each pair was tuned {tuning.repeats} times, each time over {number} value{plural} of {keys} on {over} of "
+            f"each pair was tuned {tuning.repeats} times, each time over {values} of {keys} on {over} of "
             f"its own{halving}, by validation {metric}; the best value of each time was then trained on one other "
             f"seed; all {tuning.repeats} seeds of each pair are compared, so that the comparison includes the tuning"
             f"{against}"
         )
     return (
-        f"each pair was tuned over {number} value{plural} of {keys} on {over}{halving}, by validation {metric}; "
+        f"each pair was tuned over {values} of {keys} on {over}{halving}, by validation {metric}; "
         f"the best value of each was then trained on {fresh} other seed{'s' if fresh != 1 else ''}{compared}{against}"
     )
+
+
+def _counted(counts: Set[int], noun: str) -> str:
+    """Write how many there are for each pair: `7 values`, or `7 to 9 values` where pairs differ."""
+    low, high = min(counts), max(counts)
+    return f"{f'{low} to ' if low < high else ''}{high} {noun}{'s' if high != 1 else ''}"
 
 
 def _several(comparisons: Sequence[ComparedRuns]) -> bool:

@@ -88,6 +88,22 @@ def test_a_verdict_is_about_the_runs_as_they_were_tuned(tmp_path: Path) -> None:
     ) in text
 
 
+def test_the_method_says_where_pairs_tried_different_numbers_of_values(tmp_path: Path) -> None:
+    """A range that grows where the best lies on its edge does so for one pair and not for another."""
+    tuned = {(("mse",), rate): [1.0] for rate in RATES} | {(("mae",), rate): [1.0] for rate in RATES[1:]}
+    text = " ".join(shown(result_of(written_sweep(tmp_path, tuned, {("mse",): [1.0], ("mae",): [2.0]})), width=1000))
+    assert "each pair was tuned over 3 to 4 values of learning_rate on 1 seed, by validation rmse" in text
+
+
+def test_more_pairs_than_letters_all_have_a_name(tmp_path: Path) -> None:
+    names = [f"own:{number}" for number in range(28)]
+    tuned = {((name,), rate): [1.0 + place] for place, name in enumerate(names) for rate in RATES}
+    final = {(name,): [1.0 + place, 1.1 + place] for place, name in enumerate(names)}
+    lines = shown(result_of(written_sweep(tmp_path, tuned, final)), width=200)
+    assert any(line.split()[:2] == ["B2", "loss=own:27"] for line in lines)
+    assert not any(" ? " in line for line in lines)
+
+
 def test_a_single_final_run_shows_its_scores(tmp_path: Path) -> None:
     result = result_of(written_sweep(tmp_path, {(("mse",), rate): [1.0] for rate in RATES}, {("mse",): [0.5, 0.7]}))
     lines = shown(result, width=1000)

@@ -21,6 +21,11 @@ def is_on_edge(key: str, chosen: Trial, trials: Sequence[Trial]) -> bool:
 
 
 def working_decades(chosen: Trial, trials: Sequence[Trial], goal: Goal) -> float | None:
+    """Return the width of the range of values around the best one that work, as a power of ten.
+
+    The error is the score, or 1 - score of a metric that is better high. None if the best value has no score, if its
+    error is below 0, because a ratio of errors then means nothing, or if not all values are numbers above 0.
+    """
     (key,) = chosen.values
     if not all(isinstance(trial.values[key], int | float) and trial.values[key] > 0 for trial in trials):
         return None
@@ -30,11 +35,13 @@ def working_decades(chosen: Trial, trials: Sequence[Trial], goal: Goal) -> float
             return math.inf
         return trial.score.mean if goal == "min" else 1 - trial.score.mean
 
+    best = error(chosen)
+    if not 0 <= best < math.inf:
+        return None
     ascending = sorted(trials, key=lambda trial: trial.values[key])
-    place, bound = ascending.index(chosen), WORKING * error(chosen)
-    low = high = place
-    while low > 0 and error(ascending[low - 1]) <= bound:
+    low = high = ascending.index(chosen)
+    while low > 0 and error(ascending[low - 1]) <= WORKING * best:
         low -= 1
-    while high < len(ascending) - 1 and error(ascending[high + 1]) <= bound:
+    while high < len(ascending) - 1 and error(ascending[high + 1]) <= WORKING * best:
         high += 1
     return math.log10(ascending[high].values[key] / ascending[low].values[key])

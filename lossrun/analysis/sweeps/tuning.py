@@ -161,11 +161,17 @@ def _trial(cell: PlannedCell, run: RecordedRun | None, metric: str, *, failed: b
 
 
 def _course(run: RecordedRun, metric: str) -> tuple[float, ...]:
-    values: dict[int, list[float]] = {}
+    """Return the mean over the seeds after each epoch; a seed that has stopped keeps its last value."""
+    by_epoch: dict[int, dict[int, float]] = {}
     for row in run.history.rows:
         if math.isfinite(value := float(row.get(metric, math.nan))):
-            values.setdefault(row["epoch"], []).append(value)
-    return tuple(sum(values[epoch]) / len(values[epoch]) for epoch in sorted(values))
+            by_epoch.setdefault(row["epoch"], {})[row["seed"]] = value
+    means: list[float] = []
+    latest: dict[int, float] = {}
+    for epoch in range(1, max(by_epoch, default=0) + 1):
+        latest |= by_epoch.get(epoch, {})
+        means.append(sum(latest.values()) / len(latest) if latest else math.nan)
+    return tuple(means)
 
 
 def validation_samples(run: RecordedRun) -> set[int]:
@@ -198,8 +204,10 @@ def by_data(tuning: TuningResult) -> dict[str, TuningResult]:
 
 
 def target_of(tuning: TuningResult) -> float | None:
-    """Return a score that every pair with a score has reached: that of the worst one, with an error `WORKING` times as
-    large. How soon each pair reaches it can be compared."""
+    """Return a score that every pair with a score has reached, so that it can be compared how soon each one does.
+
+    It is the score of the worst pair, with an error `WORKING` times as large.
+    """
     scores = [pair.chosen.score.mean for pair in tuning.pairs if pair.chosen and pair.chosen.score]
     if not scores:
         return None

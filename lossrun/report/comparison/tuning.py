@@ -14,7 +14,7 @@ from lossrun.report.comparison.compare_tables import BETTER, marked_cells
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable
 
-FEW_SAMPLES: Final = 1_000  # validation data below this leave much of the choice to chance
+FEW_SAMPLES: Final = 1_000  # validation samples; with fewer, it is chance above all that chooses between good values
 
 
 def heat_table(found: HeatMap, sign: str) -> TextTable:
@@ -71,7 +71,7 @@ def _speed(tuning: TuningResult) -> list[Column]:
     if target is None or len(tuning.pairs) == 1:
         return []
     epochs = [epochs_to(target, pair.chosen, tuning.goal) if pair.chosen else None for pair in tuning.pairs]
-    return [Column(f"epochs to\n{format_number(target, 2)}", tuple("-" if one is None else str(one) for one in epochs))]
+    return [Column(f"epochs to\n{format_number(target)}", tuple("-" if one is None else str(one) for one in epochs))]
 
 
 # Tuning runs without a score, and why.
@@ -185,7 +185,7 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
     if some and tuning.validation is not None and tuning.validation < FEW_SAMPLES and tuning.repeats == 1:
         texts.append(
             f"{tuning.validation} validation samples chose these values; another tuning may choose otherwise, and the "
-            f"verdicts are about these ones (from {FEW_SAMPLES:,} samples on, chance matters little)"
+            "verdicts are about these ones"
         )
     if (saved := saved_share(tuning)) >= 0.005:
         texts.append(f"values that diverged, died or were stopped early saved {saved:.0%} of the epochs of tuning")

@@ -8,8 +8,11 @@ import pytest
 from lossrun.analysis.comparison.verdicts import Decider, Side, verdicts
 from lossrun.analysis.sweeps.result import reference, result_of
 from lossrun.analysis.sweeps.trials import Trial, best_trial, choices_of, repetitions
+from lossrun.analysis.sweeps.tuning import tuning_of
 from lossrun.analysis.values.readings import Spread, spread
-from lossrun.records.sweep_directory import PlannedCell
+from lossrun.records import history
+from lossrun.records.run_directory import RunDirectory
+from lossrun.records.sweep_directory import PlannedCell, read_plan
 from tests.written_sweeps import written_sweep
 
 RATES = (0.01, 0.1, 1.0)
@@ -42,6 +45,17 @@ def test_a_score_that_is_not_finite_is_never_chosen(tmp_path: Path, value: float
     (pair,) = result.tuning.pairs
     assert pair.chosen is not None
     assert pair.chosen.values == {"learning_rate": 0.1}
+
+
+def test_a_seed_that_stopped_early_keeps_its_last_value_in_the_course(tmp_path: Path) -> None:
+    """Else the mean would be over the seeds that are left, and could reach a target that the run has not."""
+    sweep = written_sweep(tmp_path, {(("mse",), 0.1): [4.0, 2.0]}, {})
+    (cell,) = read_plan(sweep)
+    facts = {"step": 6, "seed": 100, "train_loss": 1.0, "val_loss": 1.0, "learning_rate": 0.1, "seconds": 0.5}
+    history.append(RunDirectory(sweep.run(cell)).history_path, [{"epoch": 2, **facts, "val_rmse": 1.0}])
+    tuning = tuning_of(sweep)
+    assert tuning is not None
+    assert tuning.pairs[0].trials[0].course == (3.0, 1.5)
 
 
 SEEDS = 6
