@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
-    """Validate a value; an integer given for a float becomes a float.
+    """Validate a value; an integer given for a float becomes a float, unless that would round it.
 
     Returns:
         The value, or None if it is wrong; the path within the value to the wrong part; and the message, "" if it is
@@ -32,7 +32,7 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
     if isinstance(value, str):
         value = parameter.spellings.get(value, value)
     try:
-        return adapter(parameter).validate_python(value), (), ""
+        return _unrounded(value, adapter(parameter).validate_python(value)), (), ""
     except ValidationError as error:
         at, wrong = _innermost(error, value)
         if not at and (reason := parameter.refused.get(str(wrong).lower())):
@@ -42,6 +42,13 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
         hint = next(filter(None, hints), "") or _in_a_list(parameter, value)
         expected = parameter.expected_item if at else parameter.expected
         return None, at, joined(f"{shown(wrong)} {verdict}", f"expected {expected}{hint}")
+
+
+def _unrounded(given: Any, validated: Any) -> Any:
+    """Put back the integers that became other numbers as floats, because those who use them have to know."""
+    if isinstance(given, list) and isinstance(validated, list):
+        return [_unrounded(*pair) for pair in zip(given, validated, strict=True)]
+    return given if type(given) is int and type(validated) is float and given != validated else validated
 
 
 def _as_a_truth_value(parameter: Parameter, value: Any) -> str:

@@ -2,14 +2,20 @@
 from: x and x + b train alike."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lossrun.data import Data
+from lossrun.config import from_mapping
+from lossrun.data import Data, Dataset
 from lossrun.data.samples.scaling import lost_notes
+from lossrun.data.sources.arrays import from_dataset
+from lossrun.data.tables.inputs import as_array, as_inputs
+from lossrun.errors import DataError
+from lossrun.experiment import load_experiment
 
 N = 60
 # Quarters and eighths, so that adding a whole number up to 2**49 rounds nothing.
@@ -114,15 +120,70 @@ def test_an_outlier_can_take_the_differences_even_of_standardized_numbers(
     assert [note for note in notes if "input column 0" in note and "logarithm" in note]
 
 
-def test_numbers_that_no_float_tells_apart_are_refused(loaded: Callable[..., Data], tmp_path: Path) -> None:
-    large = 2**53 + np.arange(6)
-    np.savez(tmp_path / "t.npz", x=large, y=np.arange(6) / 4)
-    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{a},{a % 7 / 2}\n" for a in large.tolist()))
-    for name, path in (("npz", "t.npz"), ("csv", "t.csv")):
-        with pytest.raises(Exception, match=r"9007199254740993 .* are the same\s+number to 53 bits"):
-            loaded(name, path=path, target="y", validation=0, test=0)
-    with pytest.raises(Exception, match="to 53 bits"):
-        loaded("inline", inputs=large.tolist(), targets=[i / 4 for i in range(6)])
+# Numbers that differ, and whether float64, with 53 bits, has enough of them to distinguish all.
+LARGE: dict[str, tuple[list[Any], bool]] = {
+    "neighbours of 2**53": ([2**53 + i for i in range(6)], False),
+    "even neighbours of 2**53": ([2**53 + 2 * i for i in range(6)], True),
+    "among fractions": ([2**53, 2**53 + 1, 0.5, 1.5, 2.5, 3.5], False),
+    "below 0": ([-(2**60) - i for i in range(6)], False),
+    "beyond int64": ([2**64 + i for i in range(6)], False),
+    "alone": ([2**53 + 1, 1, 2, 3, 4, 5], True),
+}
+
+
+@pytest.mark.parametrize("what", ["inputs", "targets"])
+@pytest.mark.parametrize(
+    ("case", "way"),
+    [
+        (case, way)
+        for case in LARGE
+        for way in ("csv", "npz", "inline", "own", "predict")
+        if way != "npz" or case not in ("among fractions", "beyond int64")  # numpy has no such type
+    ],
+)
+def test_different_numbers_that_float64_makes_equal_are_refused(tmp_path: Path, case: str, way: str, what: str) -> None:
+    numbers, distinct = LARGE[case]
+    y = [i / 7 for i in range(len(numbers))]
+    pair = (numbers, y) if what == "inputs" else (y, numbers)
+    config_: dict[str, Any] = {"name": way, "task": "regression", "validation": 0}
+    if way == "csv":
+        (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{a},{b}\n" for a, b in zip(*pair, strict=True)))
+        config_ |= {"path": "t.csv", "target": "y", "test": 0}
+    elif way == "npz":
+        np.savez(tmp_path / "t.npz", x=np.array(pair[0]), y=np.array(pair[1]))
+        config_ |= {"path": "t.npz", "target": "y", "test": 0}
+    elif way == "inline":
+        config_ |= {"inputs": pair[0], "targets": pair[1]}
+
+    def read() -> object:
+        if way == "predict":
+            return as_inputs(as_array(numbers, "inputs"), "inputs")
+        if way == "own":
+            return from_dataset(Dataset(train=pair, task="regression"), "own")
+        rest = {"model": "linear", "loss": "mse", "optimizer": "adam", "learning_rate": 1e-3}
+        return load_experiment(from_mapping({"dataset": config_, **rest}, tmp_path), tmp_path)
+
+    with nullcontext() if distinct else pytest.raises(DataError, match=r"are the same\s+number to 53 bits"):
+        read()
+
+
+def test_digits_beyond_float64_are_lost_quietly_unless_they_are_all_that_differs(
+    loaded: Callable[..., Data], tmp_path: Path
+) -> None:
+    wide = [f"{i}.{'3' * 20}" for i in range(40)] + [f"7.{'3' * 19}4"]
+    stamps = [f"1700000000.{i:09d}" for i in range(40)]
+    for cells, lost in ((wide, False), (stamps, True)):
+        (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{cell},{i / 7}\n" for i, cell in enumerate(cells)))
+        with pytest.raises(DataError, match="to 53 bits") if lost else nullcontext():
+            loaded("csv", path="t.csv", target="y")
+
+
+def test_labels_that_float64_makes_equal_stay_different_classes(loaded: Callable[..., Data], tmp_path: Path) -> None:
+    ids = [2**53 + i % 3 for i in range(30)]
+    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{i},{label}\n" for i, label in enumerate(ids)))
+    data = loaded("csv", path="t.csv", target="y", task="multiclass")
+    assert data.classes == tuple(str(2**53 + i) for i in range(3))
+    assert not data.notes
 
 
 def test_a_mean_fills_in_double_precision(loaded: Callable[..., Data], tmp_path: Path) -> None:

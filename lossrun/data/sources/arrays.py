@@ -31,7 +31,10 @@ def read_inline(parameters: Mapping[str, Any], ignored: str | float | None = Non
             the task. The message begins with the place in the config.
     """
     at_inputs, at_targets = (f"dataset.{what}" for what in WHAT)
-    points, values = as_array(parameters["inputs"], at_inputs), as_array(parameters["targets"], at_targets)
+    points, values = (
+        as_array(parameters[what], where, _config_place(where))
+        for what, where in zip(WHAT, (at_inputs, at_targets), strict=True)
+    )
     _check_rows(points, values, at_targets if len(points) else at_inputs)
     inputs = as_inputs(points, at_inputs, _config_place(at_inputs))
     encoded = encode(values, parameters["task"], at_targets, cell=_config_place(at_targets), ignored=ignored)

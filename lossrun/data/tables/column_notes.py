@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from lossrun.data.tables.cells import as_plain_number
+from lossrun.data.tables.inputs import EXACT_IN_DOUBLE
 from lossrun.data.tables.table import Table
 
 SHOWN: Final = 3  # pairs of words in a note
@@ -54,4 +55,4 @@ def _meaning(word: str) -> str:
     plain = " ".join(unicodedata.normalize("NFKC", word).casefold().split())
     # 007 is a code, and another one than 7.
     number = None if plain[:1] == "0" and plain.isdecimal() else as_plain_number(plain)
-    return plain if number is None or number != number else repr(number)
+    return plain if number is None or not abs(number) < EXACT_IN_DOUBLE else repr(number)

@@ -9,15 +9,19 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from lossrun.data.tables.cells import PLAIN
+from lossrun.data.tables.cells import PLAIN, shown
 from lossrun.data.tables.disguises import disguised
 from lossrun.errors import DataError
 
 # Numbers beyond float32 cannot be trained on.
 GREATEST: Final = float(np.finfo(np.float32).max)
+_EXPECTED: Final = "expected a finite number of at most 3.4e38"
+SAME_IN_DOUBLE: Final = "are the same number to 53 bits, the precision of float64"
 _NUMBERS: Final = "biuf"
 _EXACT_IN_SINGLE: Final = 2**24
-_EXACT_IN_DOUBLE: Final = 2**53
+EXACT_IN_DOUBLE: Final = 2**53
+# The share of different fractions that may become equal in float64: the last digits are seldom more than rounding.
+_LOST: Final = 0.1
 _SIGNIFICANT: Final = {"float32": 24, "float16": 11, "half": 11, "bfloat16": 8}
 _BLOCK: Final = 1 << 20  # numbers processed at a time
 CHANNELS: Final = (1, 3)
@@ -36,12 +40,13 @@ def significant_bits(value: Any) -> int | None:
     return _SIGNIFICANT.get(str(getattr(dtype, "name", dtype)).removeprefix("torch."))
 
 
-def as_array(value: Any, where: str) -> np.ndarray:
+def as_array(value: Any, where: str, cell: Cell | None = None) -> np.ndarray:
     """Return an array of numbers or words from lists, arrays or tensors.
 
     Raises:
-        DataError: For ragged or masked arrays, and for other values.
+        DataError: For ragged or masked arrays, and for other values, by their `cell`.
     """
+    called = cell or indexed(where)
     try:
         # A tensor that needs gradients or is on another device must be converted, without importing torch.
         detach = getattr(value, "detach", None)
@@ -57,18 +62,21 @@ def as_array(value: Any, where: str) -> np.ndarray:
         ) from error
     if np.ma.is_masked(value):
         index = tuple(np.argwhere(np.ma.getmaskarray(value))[0].tolist())
-        raise DataError(f"{indexed(where)(index)}: this value is masked; leave such rows out, or fill them")
-    return _plain(array, where) if array.dtype == object and array.ndim else array
+        raise DataError(f"{called(index)}: this value is masked; leave such rows out, or fill them")
+    if array.dtype == np.float64 and not hasattr(value, "dtype") and (np.abs(array) >= EXACT_IN_DOUBLE).any():
+        # In a list of whole numbers and fractions, numpy rounds the whole numbers.
+        array = np.asarray(value, object)
+    return _plain(array, called) if array.dtype == object and array.ndim else array
 
 
-def _plain(array: np.ndarray, where: str) -> np.ndarray:
+def _plain(array: np.ndarray, cell: Cell) -> np.ndarray:
     """Convert Python objects, as in tables of pandas, to numbers or words. Raises DataError for other objects."""
     wanted = (str,) if array.size and isinstance(array.flat[0], str) else (int, float, np.integer, np.floating)
     for place, value in enumerate(array.flat):
         if not isinstance(value, wanted):
             index = tuple(int(i) for i in np.unravel_index(place, array.shape))
             kind = "word" if str in wanted else "number"
-            raise DataError(f"{indexed(where)(index)}: {value!r} is not a {kind}; expected only numbers, or only words")
+            raise DataError(f"{cell(index)}: {value!r} is not a {kind}; expected only numbers, or only words")
     if str in wanted:
         return array.astype(str)
     if all(isinstance(value, int | np.integer) for value in array.flat):
@@ -77,7 +85,13 @@ def _plain(array: np.ndarray, where: str) -> np.ndarray:
                 return array.astype(whole)
             except OverflowError:
                 continue
-    return array.astype(np.float64)
+    too_large = [place for place, value in enumerate(array.flat) if not -GREATEST <= value <= GREATEST]
+    if too_large and not isinstance(value := array.flat[too_large[0]], float | np.floating):
+        index = tuple(int(i) for i in np.unravel_index(too_large[0], array.shape))
+        raise DataError(f"{cell(index)}: {shown(str(value))}; {_EXPECTED}")
+    numbers: np.ndarray = array.astype(np.float64)
+    _check_differences(array, numbers, cell)
+    return numbers
 
 
 def as_inputs(array: np.ndarray, where: str, cell: Cell | None = None) -> np.ndarray:
@@ -108,8 +122,8 @@ def as_numbers(array: np.ndarray, cell: Cell) -> np.ndarray:
     """Return float32 if it holds every number exactly, otherwise float64.
 
     Raises:
-        DataError: For the first number that is not finite or beyond float32, and for whole numbers beyond 2**53 that
-            become equal.
+        DataError: For the first number that is not finite or beyond float32, and for different numbers that become
+            equal in float64.
     """
     if array.dtype.kind in "biu" and (array.dtype.itemsize < 4 or not array.size):
         return array.astype(np.float32)
@@ -117,8 +131,8 @@ def as_numbers(array: np.ndarray, cell: Cell) -> np.ndarray:
         numbers = array.astype(np.float32, copy=False)
     else:
         numbers = array.astype(np.float64, copy=False)
-        if array.dtype.kind in "iu":
-            _check_large(array, numbers, cell)
+        if array.dtype.itemsize > 8 or (array.dtype.kind in "iu" and (np.abs(numbers) >= EXACT_IN_DOUBLE).any()):
+            _check_differences(array, numbers, cell)
     _check_finite(numbers, cell)
     return narrowed(numbers)
 
@@ -144,26 +158,39 @@ def _check_finite(numbers: np.ndarray, cell: Cell) -> None:
             finite = np.abs(block) <= GREATEST
         if not finite.all():
             row, *rest = np.argwhere(~finite)[0].tolist()
-            raise DataError(
-                f"{cell((start + row, *rest))}: {block[row, *rest]:g}; expected a finite number of at most 3.4e38"
-            )
+            raise DataError(f"{cell((start + row, *rest))}: {block[row, *rest]:g}; {_EXPECTED}")
 
 
-def _check_large(whole: np.ndarray, numbers: np.ndarray, cell: Cell) -> None:
-    """Raise DataError if different whole numbers of a column are equal in float64."""
-    if not (np.abs(numbers) >= _EXACT_IN_DOUBLE).any():
-        return
-    table = whole.reshape(len(whole), -1)
+def _check_differences(exact: np.ndarray, numbers: np.ndarray, cell: Cell) -> None:
+    """Raise DataError if different numbers of a column, as they were given, are equal in float64."""
+    table, rounded = (array.reshape(len(array), -1) for array in (exact, numbers))
     for column in range(table.shape[1]):
-        different, first = np.unique(table[:, column], return_index=True)
-        same = np.flatnonzero(np.diff(different.astype(np.float64)) == 0)
-        if len(same):
-            row, other = int(first[same[0] + 1]), int(first[same[0]])
-            index = tuple(int(i) for i in np.unravel_index(row * table.shape[1] + column, whole.shape))
+        if found := equal_in_double(table[:, column], rounded[:, column]):
+            row, other = found
+            index = tuple(int(i) for i in np.unravel_index(row * table.shape[1] + column, exact.shape))
             raise DataError(
-                f"{cell(index)}: {table[row, column]} and {table[other, column]} (row {other}) are the same number to "
-                "53 bits, the precision of float64; subtract what the column has in common"
+                f"{cell(index)}: {table[row, column]!s} and {table[other, column]!s} (row {other}) {SAME_IN_DOUBLE}; "
+                "subtract what the column has in common"
             )
+
+
+def equal_in_double(exact: np.ndarray, numbers: np.ndarray) -> tuple[int, int] | None:
+    """Return the places of two numbers that differ as given but are equal in float64; None if no difference is lost.
+
+    Of numbers below 2**53, a tenth may become equal to another.
+
+    Args:
+        exact: The numbers as given, (N,): anything that can be ordered.
+        numbers: The same as float64.
+    """
+    order = np.argsort(exact, kind="stable")
+    different = exact[order[1:]] != exact[order[:-1]]
+    same = np.flatnonzero(different & (numbers[order[1:]] == numbers[order[:-1]]))
+    large = same[np.abs(numbers[order[same]]) >= EXACT_IN_DOUBLE]
+    if not len(large) and len(same) <= _LOST * (1 + different.sum()):
+        return None
+    first = large[0] if len(large) else same[0]
+    return int(order[first + 1]), int(order[first])
 
 
 def _no_numbers(array: np.ndarray, where: str, cell: Cell) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -10,11 +11,11 @@ import numpy as np
 
 from lossrun.data.tables.cells import PLAIN, CellForm, is_placeholder, shown
 from lossrun.data.tables.disguises import DisguisedColumn, disguise, disguised, fix_in_csv
-from lossrun.data.tables.inputs import GREATEST
+from lossrun.data.tables.inputs import EXACT_IN_DOUBLE, GREATEST, SAME_IN_DOUBLE, equal_in_double
 from lossrun.errors import DataError
 
-# Larger integers are rounded when they become floating-point numbers.
-_EXACT: Final = 2**53
+# Numbers of so many characters have at most 15 digits, and different ones are different in float64.
+_EXACT: Final = 15
 # A column with so few different cells may hold categories, if some are words.
 MOST_CATEGORIES: Final = 10
 
@@ -26,12 +27,14 @@ class Table:
     Attributes:
         lines: The line of the file where each row ends.
         form: How numbers are written.
+        declares_delimiter: Whether a line such as `sep=;` comes first.
     """
 
     path: Path
     columns: dict[str, list[str]]
     lines: list[int]
     form: CellForm = PLAIN
+    declares_delimiter: bool = False
     _read: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -52,8 +55,8 @@ class Table:
             may_be_classes: Whether it is a target without a task, for the message.
 
         Raises:
-            DataError: For any other cell, for numbers beyond float32, and for whole numbers that are equal in float64,
-                with line and column.
+            DataError: For any other cell, for numbers beyond float32, and for different numbers that are equal in
+                float64, with line and column.
         """
         numbers, words = self._numbers(name)
         cells = self.columns[name]
@@ -65,7 +68,7 @@ class Table:
         if beyond.any():
             row = int(beyond.argmax())
             raise DataError(f"{self.place(row, name)}: {shown(cells[row])}; expected a finite number of at most 3.4e38")
-        self._check_whole_numbers(name, numbers, magnitudes)
+        self._check_differences(name, numbers)
         return numbers
 
     def words(self, name: str) -> list[str]:
@@ -97,8 +100,11 @@ class Table:
         return not placeholders and all(counts[cells[row]] > 1 for row in np.flatnonzero(words).tolist())
 
     def has_words(self, name: str) -> bool:
-        """Return whether a cell is not a number, or is a code."""
-        return bool(self._numbers(name)[1].any()) or self.code(name) is not None
+        """Return whether a cell is not a number, is a code, or is a whole number that float64 would round."""
+        numbers, words = self._numbers(name)
+        magnitudes = np.abs(numbers)
+        rounded = (magnitudes >= EXACT_IN_DOUBLE) & (magnitudes <= GREATEST)
+        return bool(words.any() or rounded.any()) or self.code(name) is not None
 
     def code(self, name: str) -> str | None:
         """Return the first cell that is a code such as 01234, which differs from 1234; None if there is none."""
@@ -143,23 +149,22 @@ class Table:
             self._read[name] = numbers, words
         return self._read[name]
 
-    def _check_whole_numbers(self, name: str, numbers: np.ndarray, magnitudes: np.ndarray) -> None:
-        """Raise DataError for whole numbers that differ in the file but are equal in float64."""
-        large = np.flatnonzero(magnitudes >= _EXACT)
+    def _check_differences(self, name: str, numbers: np.ndarray) -> None:
+        """Raise DataError for numbers that differ in the file but are equal in float64."""
         cells = self.columns[name]
-        written: dict[float, tuple[int, int]] = {}
-        for row in large.tolist():
-            try:
-                whole = int(self.form.plain(cells[row]) or "")
-            except ValueError:
-                continue
-            first, at = written.setdefault(float(numbers[row]), (whole, row))
-            if first != whole:
-                raise DataError(
-                    f"{self.place(row, name)}: {cells[row]} and {cells[at]} (line {self.lines[at]}) are the same "
-                    "number to 53 bits, the precision of float64; subtract what the column has in common, or, if these "
-                    f"are ids, leave the column out: drop: [{name}]"
-                )
+        long = np.fromiter(map(len, cells), int, len(cells)) > _EXACT
+        written: dict[float, str] = {}
+        # Decimals are slow, and the same number is rarely written in two ways.
+        if all(written.setdefault(numbers[row], cells[row]) == cells[row] for row in np.flatnonzero(long).tolist()):
+            return
+        rows = np.flatnonzero(~np.isnan(numbers)).tolist()
+        exact = np.array([Decimal(self.form.plain(cells[row]) or "") for row in rows], object)
+        if found := equal_in_double(exact, numbers[rows]):
+            row, other = (rows[place] for place in found)
+            raise DataError(
+                f"{self.place(row, name)}: {cells[row]} and {cells[other]} (line {self.lines[other]}) {SAME_IN_DOUBLE};"
+                f" subtract what the column has in common, or, if these are ids, leave the column out: drop: [{name}]"
+            )
 
 
 def _in_yaml(cell: str) -> str:
