@@ -143,7 +143,7 @@ def test_weights_of_files_and_functions(pair: Make, tmp_path: Path, kind: str, f
     labels = [-1 if place % 5 == 0 else label for place, label in enumerate(TARGETS["multiclass"])]
     loss = {"name": "cross_entropy", "ignore_index": -1}
     lines = [f"{a},{w},{b},{c},{y}" for (a, b, c), w, y in zip(INPUTS, WEIGHTS, labels, strict=True)]
-    (tmp_path / "d.csv").write_text("a,w,b,c,y\n" + "\n".join(lines) + "\n")
+    (tmp_path / "d.csv").write_text("sep=,\na,w,b,c,y\n" + "\n".join(lines) + "\n")
     np.savez(tmp_path / "d.npz", x=np.array(INPUTS), y=np.array(labels), w=np.array(WEIGHTS))
     (tmp_path / "mine.py").write_text(
         "import lossrun, numpy as np\n"

@@ -1,6 +1,7 @@
 """Read text tables strictly: one header line, rows of the same length, every error with its line."""
 
 import csv
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ def read_table(
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise DataError(f"dataset.delimiter: {delimiter!r}; expected one character, such as , or ; or '\\t'")
     rows, lines = _rows(path, delimiter, key)
+    if declares := bool(rows) and _is_declaration(path, rows[0], delimiter, key):
+        del rows[0], lines[0]
     if header and len(rows) < 2:
         raise DataError(
             f"{path}: {'there is a header but no row' if rows else 'the file is empty'}; expected a header line and "
@@ -74,7 +77,7 @@ def read_table(
             raise DataError(f"{path}:{line}: {_cells(len(row))}, but {what} {len(names)}; expected as many{fix}")
     columns = {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
     check_first_row(path, first_line, columns, form, key, header=header)
-    return Table(path, columns, lines, form)
+    return Table(path, columns, lines, form, declares_delimiter=declares)
 
 
 def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[int]]:
@@ -91,7 +94,7 @@ def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[i
                 start = 0
                 try:
                     for row in reader:
-                        # An empty line, or a line of blanks.
+                        # Not an empty line, or a line of blanks.
                         if row and (len(row) > 1 or row[0].strip()):
                             rows.append([cell.strip() for cell in row])
                             lines.append(reader.line_num)
@@ -103,6 +106,19 @@ def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[i
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
     return rows, lines
+
+
+def _is_declaration(path: Path, row: list[str], delimiter: str, key: str) -> bool:
+    """Return whether the first row only says what stands between cells: `sep=;`, as Excel reads and writes it.
+
+    Raises:
+        DataError: If that is not the delimiter.
+    """
+    match = re.fullmatch("sep=(.)", delimiter.join(row), re.IGNORECASE)
+    if match and match[1] != delimiter:
+        fix = "delete the line" if key == "input" else f"set dataset.delimiter: {match[1]!r}"
+        raise DataError(f"{path}:1: {match[0]!r} says that cells end with {match[1]!r}, not with {delimiter!r}; {fix}")
+    return match is not None
 
 
 def _unreadable(path: Path, key: str, error: OSError) -> str:

@@ -84,6 +84,8 @@ def _table(
         f"    rows = [[cell.strip() for cell in row] for row in {reader}]",
         "rows = [row for row in rows if any(row) or len(row) > 1]",
     ]
+    if any(one.declares_delimiter for one in tables.values()):
+        lines += ['if rows[0][0].lower().startswith("sep="):  # names the delimiter', "    del rows[0]"]
     if parameters["header"]:
         lines.append("table = dict(zip(rows[0], np.array(rows[1:]).T))")
     else:

@@ -47,6 +47,18 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str | bytes, complain
         read_table(table_of(tmp_path, text), ",")
 
 
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;"])
+@pytest.mark.parametrize("header", [True, False])
+def test_a_first_line_may_say_what_stands_between_cells(tmp_path: Path, first: str, header: bool) -> None:
+    """As Excel reads it, and some programs write it."""
+    path = table_of(tmp_path, f"{first}\r\n" + "a;b\r\n" * header + "1;2\r\n")
+    table = read_table(path, ";", header=header)
+    assert list(table.columns.values()) == [["1"], ["2"]]
+    assert table.lines == [2 + header]
+    with pytest.raises(DataError, match=r"(?i)table.csv:1: 'sep=;' .* set dataset.delimiter: ';'"):
+        read_table(path, ",", header=header)
+
+
 def test_names_are_no_row_of_data(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"table.csv:1: .* names of columns \(a, species\), but header is false"):
         read_table(table_of(tmp_path, "a,species\n4.9,setosa\n6.1,virginica\n"), ",", header=False)
