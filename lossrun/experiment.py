@@ -17,9 +17,12 @@ from lossrun.errors import ConfigError, DataError, UsageError, memory_told
 from lossrun.lint.check import LintWarning, check, check_splits
 from lossrun.lint.size import too_large
 from lossrun.plugins.calling import current_folder_kept
+from lossrun.plugins.loading import files_left_behind
 
 # A data error begins with a key of the config if that key is wrong: dataset.inputs[1][0].
 _KEY: Final = re.compile(r"(?:dataset(?:\.\w+|\[\d+\])*|splits|folds)(?=: )")
+
+FILES_LISTED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,24 @@ class Experiment:
         return tuple(warning.text for warning in self.lint)
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """Notes about the config, and about files that the user's own code names."""
+        left = files_left_behind(self.config, self.reading.directory)
+        if not left:
+            return tuple(self.reading.notes)
+        named = f"{', '.join(left[:FILES_LISTED])}{', ...' * (len(left) > FILES_LISTED)}"
+        told = f"your own code names {named}; the run keeps copies of code alone, so these must stay where they are"
+        return (*self.reading.notes, told)
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        """Notes about the data; names, shapes, and sizes are the same for all seeds."""
+        """Notes about the data, which are not what the config asks for; those of the first seed stand for all."""
         return next(iter(self.data.values())).notes if self.data else ()
+
+    @property
+    def done(self) -> tuple[str, ...]:
+        """What was done to the data because the config asks for it."""
+        return next(iter(self.data.values())).done if self.data else ()
 
 
 @current_folder_kept()

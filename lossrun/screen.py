@@ -15,8 +15,6 @@ from lossrun.catalog.declaration import Layer
 from lossrun.catalog.schedules import moves
 from lossrun.config.config import Best
 from lossrun.experiment import Experiment
-from lossrun.health.finding import Finding
-from lossrun.plugins.loading import files_left_behind
 from lossrun.records import history, ledger, recorded
 from lossrun.report import training as report
 from lossrun.report.facts import facts
@@ -33,7 +31,6 @@ from lossrun.training.session import Session
 
 # A run is still improving if each of this many last epochs was better than the one before.
 STEADY: Final = 3
-FILES_LISTED: Final = 5
 
 
 def train_on_screen(
@@ -88,7 +85,7 @@ def train_on_screen(
                     recent.append(event)
                     write_events(event.rows)
                     shown(partial(table.add, event.epoch, event.rows, event.best_seeds))
-                    for text in _sentences(event.findings, len(config.seeds)):
+                    for text in event.sentences(len(config.seeds)):
                         shown(partial(warning, screen, text))
                         warned.append(text)
                     for text in event.notes:
@@ -149,27 +146,16 @@ def _event_files(session: Session, folder: Path | None) -> Iterator[Callable[[Se
         yield lambda rows: guarded(lambda: files.add(rows))
 
 
-def _sentences(findings: Sequence[Finding], seeds: int) -> list[str]:
-    """Write a sentence for each diagnosis, with the numbers of the first seed that has it."""
-    texts = []
-    for name in dict.fromkeys(finding.name for finding in findings):
-        same = [finding for finding in findings if finding.name == name]
-        whose = f", seed {', '.join(str(finding.seed) for finding in same)}" if seeds > 1 else ""
-        texts.append(f"epoch {same[0].epoch}{whose}: {same[0].text}")
-    return texts
-
-
 def _beginning(session: Session, experiment: Experiment, own_layers: Sequence[Layer]) -> None:
     """Show what will be done, with notes and warnings."""
     config, err = experiment.config, stderr()
     machine = {"device": session.where, "run": str(session.run.path)}
-    known = facts(config, experiment.facts, experiment.notes, own_layers, experiment.reading.source.written)
+    known = facts(
+        config, experiment.facts, (*experiment.done, *experiment.notes), own_layers, experiment.reading.source.written
+    )
     report.banner(err, {**known, **machine}, summary_rows(config, experiment.facts, own_layers))
-    for text in experiment.reading.notes:
+    for text in experiment.remarks:
         note(err, text)
-    if left := files_left_behind(config, experiment.reading.directory):
-        named = f"{', '.join(left[:FILES_LISTED])}{', ...' * (len(left) > FILES_LISTED)}"
-        note(err, f"your own code names {named}; the run keeps copies of code alone, so these must stay where they are")
     for text in experiment.warnings:
         warning(err, text)
     if more := where_to_read(experiment.warnings):

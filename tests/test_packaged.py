@@ -79,6 +79,7 @@ def test_paths_in_a_packaged_config_start_from_the_current_folder(
     assert read(packaged_configs()["table"]).directory == FOLDER / "templates"
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # the run is short
 def test_python_takes_a_name_too_and_a_file_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run = lossrun.train("quickstart", overrides=["epochs=1"])

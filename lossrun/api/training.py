@@ -22,7 +22,7 @@ from lossrun.api.results import Run
 from lossrun.api.runs import load
 from lossrun.config import SourcedConfig
 from lossrun.data import default_data_dir
-from lossrun.experiment import load_experiment
+from lossrun.experiment import Experiment, load_experiment
 from lossrun.processes.taking_part import require_one_process
 from lossrun.shell import command
 
@@ -38,6 +38,8 @@ def train(
     data_dir: str | PathLike[str] | None = None,
 ) -> Run:
     """Train a config and return the finished run, as `load` reads it.
+
+    What the command line notes and warns of, about the config, its data and the epochs, is a UserWarning.
 
     Args:
         config: A config file, the name of a packaged config, or a mapping.
@@ -57,7 +59,7 @@ def train(
     reading = config_of(config, overrides)
     with _apart(reading):
         experiment = load_experiment(reading, data_folder(data_dir))
-    for text in experiment.warnings:
+    for text in _told(experiment):
         warnings.warn(text, stacklevel=2)
 
     # torch takes a second to import, so mistakes in the config are reported first.
@@ -78,8 +80,8 @@ def resume(
 ) -> Run:
     """Continue a run from its newest checkpoint that can be trusted.
 
-    A finished run without changes is returned as it is. What the command line notes (a skipped checkpoint, a changed
-    environment, a jump of the learning rate) is a UserWarning.
+    A finished run without changes is returned as it is. What the command line notes and warns of, such as a skipped
+    checkpoint or a jump of the learning rate, is a UserWarning.
 
     Args:
         run: A run, as for `load`.
@@ -108,7 +110,7 @@ def resume(
             default = resumable.data_dir(default_data_dir())
             with _apart(resumable.reading):
                 experiment = load_experiment(resumable.reading, where or default)
-            for text in (*resumable.notes, *experiment.warnings):
+            for text in (*resumable.notes, *_told(experiment)):
                 warnings.warn(text, stacklevel=2)
             with resume_at(prepare(experiment, resumable), resumable, skipped, note) as session:
                 _run(session)
@@ -121,8 +123,14 @@ def _run(session: "Session") -> None:
     from lossrun.training.loop import train as run_loop
 
     for event in run_loop(session, lambda: None):
-        for text in event.notes if isinstance(event, EpochRecord) else ():
-            warnings.warn(text, stacklevel=3)
+        if isinstance(event, EpochRecord):
+            for text in (*event.sentences(len(session.config.seeds)), *event.notes):
+                warnings.warn(text, stacklevel=3)
+
+
+def _told(experiment: Experiment) -> tuple[str, ...]:
+    """What the screen tells about the config and its data before the first epoch."""
+    return (*experiment.remarks, *experiment.notes, *experiment.warnings)
 
 
 def _apart(reading: SourcedConfig) -> AbstractContextManager[object]:

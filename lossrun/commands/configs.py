@@ -67,7 +67,9 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     typer.echo(config_file.dumps(experiment.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
     console = stderr()
     console.print()
-    known = facts(experiment.config, experiment.facts, experiment.notes, own_layers, reading.source.written)
+    known = facts(
+        experiment.config, experiment.facts, (*experiment.done, *experiment.notes), own_layers, reading.source.written
+    )
     if not experiment.config.model.is_plugin:
         known["size"] = str(size_of(experiment.config, experiment.facts))
     banner(console, known, layers(experiment.config, experiment.facts, own_layers))

@@ -67,7 +67,8 @@ def load(
         source, parameters, split_seed, resample, is_own=":" in name, is_official=official, most=most
     )
     notes += [*drawn, *_void_notes(void, ignored)]
-    notes += weight_notes(parts, source.weighted_by, standardized=any(parameters["standardize"].values()))
+    weighed = weight_notes(parts, source.weighted_by, standardized=any(parameters["standardize"].values()))
+    done = [*source.done, *weighed]
     means: np.ndarray | None = None
     if source.fill_missing:
         parts, means, filled = _fill_missing(parts, source.columns)
@@ -78,9 +79,9 @@ def load(
     scale = target_scale([part.targets for part in parts.values()]) if regression else None
     train = parts["train"]
     if parameters["corrupt"]:
-        targets, done = corrupt(train.targets, source.task, source.target_size, parameters["corrupt"])
+        targets, corrupted = corrupt(train.targets, source.task, source.target_size, parameters["corrupt"])
         train = parts["train"] = replace(train, targets=targets)
-        notes += done
+        done += corrupted
         _check_finite("train", train, ())
     notes += class_notes(parts, source.task, source.target_size, source.classes)
     standardize = parameters["standardize"]
@@ -126,6 +127,7 @@ def load(
         surplus=surplus,
         input_scale=input_scale(train.inputs, input_scaling, source.columns),
         repeated=repeated_samples(train, {name: part for name, part in parts.items() if name != "train"}),
+        done=tuple(done),
     )
 
 

@@ -33,6 +33,15 @@ class EpochRecord:
     findings: Sequence[Finding] = ()
     notes: Sequence[str] = ()
 
+    def sentences(self, seeds: int) -> list[str]:
+        """Return a sentence for each diagnosis, with the numbers of the first of the run's seeds that has it."""
+        texts = []
+        for name in dict.fromkeys(finding.name for finding in self.findings):
+            same = [finding for finding in self.findings if finding.name == name]
+            whose = f", seed {', '.join(str(finding.seed) for finding in same)}" if seeds > 1 else ""
+            texts.append(f"epoch {same[0].epoch}{whose}: {same[0].text}")
+        return texts
+
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:

@@ -229,6 +229,29 @@ def test_the_python_interface_is_the_same_run(config: Path, tmp_path: Path, monk
     assert lossrun.compare(longer, same).comparable
 
 
+def test_what_the_screen_says_of_a_run_is_a_warning_in_python(lossrun: Run, tmp_path: Path) -> None:
+    """Of its config, its data, the rules and its epochs: one of each, in the words of the screen."""
+    import lossrun as in_python
+
+    rows = "".join(f"{'' if i == 5 else 100 * i},{'ab'[i % 2]},{100 + i / 7}\n" for i in range(60))
+    (tmp_path / "t.csv").write_text("x,c,y\n" + rows)
+    (tmp_path / "config.yaml").write_text(
+        "dataset: {name: csv, path: t.csv, target: y, missing: drop, encode: one_hot}\nmodel: mlp\n"
+        "loss: mse\noptimizer: keras.Adam\nlearning_rate: 1e-6\nepochs: 3\n"
+    )
+    screen = "".join(lossrun("train", "config.yaml").err.split())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        in_python.train("config.yaml")
+    told = [str(one.message) for one in caught]
+    assert [text for text in told if "".join(text.split()) not in screen] == []
+    for kind in ("optimizer: keras.Adam is", "1 row with empty cells dropped", "[unscaled_inputs]", "epoch 3: "):
+        assert any(kind in text for text in told), kind
+    assert {one.filename for one in caught} == {__file__}
+    assert "columncone-hotencodedas2inputs" in screen
+    assert not any("one-hot" in text for text in told)
+
+
 def test_the_data_folder_of_a_run_is_remembered(
     lossrun: Run, config: Path, tmp_path: Path, mnist_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

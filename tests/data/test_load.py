@@ -40,7 +40,7 @@ def test_corruption_touches_training_targets_alone(loaded: Callable[..., Data]) 
     assert {name for name in clean.hashes if clean.hashes[name] != noisy.hashes[name]} == {"train"}
     assert np.array_equal(clean.train.inputs, noisy.train.inputs)
     assert (clean.train.targets != noisy.train.targets).sum() == round(0.5 * len(clean.train))
-    assert noisy.notes == ("50.0 % of the training labels replaced",)
+    assert noisy.done == ("50.0 % of the training labels replaced",)
 
 
 def test_too_few_samples_for_outliers_are_told_apart_from_constant_targets(loaded: Callable[..., Data]) -> None:

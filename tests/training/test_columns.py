@@ -9,6 +9,9 @@ import pytest
 
 import lossrun
 
+# Findings of runs as short as these.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
 PLAIN: dict[str, Any] = {
     "model": {"name": "mlp", "hidden": [4]},
     "optimizer": "adam",

@@ -142,6 +142,7 @@ def test_outputs_of_another_shape_than_in_the_first_batch(own: Any, monkeypatch:
         lossrun.train({**CONFIG, "loss": "mse"}, runs_dir="runs")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # the run is short
 def test_with_a_finished_run(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     own.FAILING = ""
     run = lossrun.train({**CONFIG, "epochs": 1}, runs_dir="runs")
@@ -154,6 +155,7 @@ def test_with_a_finished_run(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         lossrun.predict(run, np.ones((3, 2), np.float32))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # the run is short
 def test_code_that_goes_to_another_folder_does_not_take_the_run_with_it(own: Any, tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "values.txt").write_text("\n".join(str(i % 7 / 7) for i in range(60)))

@@ -11,6 +11,9 @@ from lossrun.config import from_mapping
 from lossrun.errors import DataError
 from lossrun.experiment import load_experiment
 
+# Findings of runs as short as these.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
 BASE: dict[str, Any] = {
     "dataset": {"name": "synthetic_regression", "samples": 60},
     "model": "linear",

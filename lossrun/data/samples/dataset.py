@@ -121,7 +121,8 @@ class Data:
         classes: The names of the classes; () if not known.
         input_scaling, target_scaling: Fitted on the training part, or fixed (pixels are divided by 255).
         hashes: {part: SHA-256 (hex) of dtype, shape and bytes of its inputs and targets as used, after corruption}.
-        notes: Facts to print, such as "3 rows with empty cells dropped".
+        notes: What the config does not say, such as "3 rows with empty cells dropped".
+        done: What was done because the config asks for it, such as "10 % of the training labels replaced".
         layout: Where the inputs are in a file.
         means: float64, (D,), the numbers that replaced missing ones; None if no number may be missing.
         guessed_from: A word among the targets, if the config does not say that words are classes.
@@ -158,6 +159,7 @@ class Data:
     surplus: int = 0
     input_scale: InputScale | None = None
     repeated: Mapping[str, int] = field(default_factory=dict)
+    done: tuple[str, ...] = ()
 
     def _names_of_columns(self) -> tuple[str, ...]:
         """Return what the file calls several target columns that are a class or a label each."""
@@ -272,6 +274,7 @@ class UnsplitData:
         numbered: As in `Data`.
         weighted_by: What the weights of the samples are called; "" without weights.
         fill_missing: Whether NaN among the inputs means a missing number, to be replaced by the training mean.
+        done: As in `Data`.
     """
 
     task: Task
@@ -289,3 +292,4 @@ class UnsplitData:
     weighted_by: str = ""
     fill_missing: bool = False
     notes: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()

@@ -58,11 +58,12 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         keeps[part], dropped = _complete_rows(one, inputs, targets, words, parameters["missing"])
         notes += dropped if part == "train" else [f"{part}: {note}" for note in dropped]
     columns: list[InputColumn] = []
+    done: list[str] = []
     for name in inputs:
         categories = _categories(table, name, keeps["train"]) if name in words else None
         columns.append(InputColumn(name, categories))
         if categories is not None:
-            notes.append(f"column {name} one-hot encoded as {len(categories)} inputs")
+            done.append(f"column {name} one-hot encoded as {len(categories)} inputs")
             notes += written_alike(categories, f"words in column {name}")
     layout = Layout(
         tuple(columns),
@@ -94,6 +95,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         given=given,
         fill_missing=parameters["missing"] == "mean",
         notes=notes,
+        done=tuple(done),
     )
 
 

@@ -29,12 +29,12 @@ def test_a_weight_stays_with_its_sample(tmp_path):
         assert part.weights.tolist() == part.inputs[:, 0].tolist()
         assert part.weights.dtype == np.float64
     assert data.facts.weights == (data.train.weights.min(), data.train.weights.max(), data.train.weights.sum())
-    assert data.notes[0] == "weights: dataset.weights, 0 to 11, sum 66"
+    assert data.done[0] == "weights: dataset.weights, 0 to 11, sum 66"
 
 
 def test_standardizing_says_that_it_does_not_look_at_them(tmp_path):
     data = inline(tmp_path, standardize={"inputs": True, "targets": False})
-    assert data.notes[0].endswith("standardize ignores them")
+    assert data.done[0].endswith("standardize ignores them")
     assert data.input_scaling.mean.tolist() == [5.5, 1.0]
 
 
@@ -111,7 +111,7 @@ def test_a_column_of_a_table_is_no_input(tmp_path, weight):
     assert data.input_shape == (1,)
     for part in (data.train, data.validation):
         assert part.weights.tolist() == (part.inputs[:, 0] + 1).tolist()
-    assert data.notes[0] == "weights: column w, 1 to 12, sum 78"
+    assert data.done[0] == "weights: column w, 1 to 12, sum 78"
 
 
 @pytest.mark.parametrize(

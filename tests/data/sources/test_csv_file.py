@@ -39,7 +39,7 @@ def test_words_become_inputs_of_their_own(read: Callable[..., UnsplitData]) -> N
     source = read(HOUSES, target="price", inputs=["colour", "size"], encode="one_hot")
     assert source.columns == ("colour=blue", "colour=red", "size")
     assert source.train.inputs.tolist() == [[0, 1, 50], [1, 0, 60], [0, 1, 70]]
-    assert source.notes == ("column colour one-hot encoded as 2 inputs",)
+    assert source.done == ("column colour one-hot encoded as 2 inputs",)
 
 
 def test_words_as_target_are_classes(read: Callable[..., UnsplitData]) -> None:
