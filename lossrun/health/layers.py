@@ -12,7 +12,7 @@ from lossrun.steps.evaluate import evaluating
 from lossrun.steps.randomness import undisturbed
 from lossrun.steps.replica import Replica
 
-LOOKED_AT: Final = 512  # samples, taken evenly from all of them
+LOOKED_AT: Final = 512  # samples
 # Beyond these a sigmoid or a tanh has a slope of less than a twentieth of its greatest one.
 SIGMOID_ENDS: Final = (0.0125, 0.9875)
 TANH_END: Final = 0.975
@@ -38,10 +38,8 @@ class Layers:
 
 def look_at_layers(replica: Replica) -> Layers:
     """Pass some training samples through the network and back. Nothing about the replica changes."""
-    train = replica.parts.train
-    apart = -(-len(train) // LOOKED_AT)
-    inputs, targets = train.scaled(train.inputs[::apart]), train.targets[::apart]
-    weights = None if train.weights is None else train.weights[::apart]
+    few = replica.parts.train.thinned(LOOKED_AT)
+    inputs = few.scaled(few.inputs)
     dead: dict[str, float] = {}
     saturated: dict[str, float] = {}
 
@@ -70,7 +68,7 @@ def look_at_layers(replica: Replica) -> Layers:
     try:
         with torch.enable_grad(), undisturbed(inputs.device), evaluating(network):
             outputs, _ = replace(replica, mixed=False).forward(inputs)
-            loss = deepcopy(replica.objective)(outputs, targets, weights)
+            loss = deepcopy(replica.objective)(outputs, few.targets, few.weights)
             found = torch.autograd.grad(loss, [outputs, *matrices.values()], allow_unused=True)
     finally:
         for hook in hooks:

@@ -19,7 +19,7 @@ from lossrun.steps.recorder import Recorder, Replayable
 from lossrun.steps.replica import Replica
 from lossrun.steps.seed_group import SeedGroup
 
-LOOKED_AT: Final = 4096  # samples, taken evenly from all of them
+LOOKED_AT: Final = 4096  # samples
 STANDARD_ERRORS: Final = 3.0
 
 
@@ -165,8 +165,8 @@ class OutputChecks:
         validation, spec = self.replica.parts.validation, self.spec
         if validation is None or spec.reads_as != "probabilities":
             return torch.nan
-        apart = -(-len(validation) // LOOKED_AT)
-        inputs = validation.scaled(validation.inputs[::apart])
+        few = validation.thinned(LOOKED_AT)
+        inputs = few.scaled(few.inputs)
         with torch.no_grad(), undisturbed(inputs.device), evaluating(self.replica.network):
             values = replace(self.replica, mixed=False).forward(inputs)[1].double()
         if spec.task == "multiclass" and spec.output != "sigmoid":
@@ -187,10 +187,8 @@ class OutputChecks:
 
 def looked_at(replica: Replica) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return the samples to look at: inputs as the model takes them, targets, and weights where samples have them."""
-    train = replica.parts.train
-    apart = -(-len(train) // LOOKED_AT)
-    weights = None if train.weights is None else train.weights[::apart]
-    return train.scaled(train.inputs[::apart]), train.targets[::apart], weights
+    few = replica.parts.train.thinned(LOOKED_AT)
+    return few.scaled(few.inputs), few.targets, few.weights
 
 
 def ranks(values: Tensor) -> Tensor:

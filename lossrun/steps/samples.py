@@ -1,6 +1,6 @@
 """The data of a seed, as tensors on the device."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -28,6 +28,14 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def thinned(self, most: int) -> "Samples":
+        """Return at most so many samples, taken evenly from all of them because data may be sorted."""
+        every = slice(None, None, -(-len(self) // most))
+        weights = None if self.weights is None else self.weights[every]
+        return replace(
+            self, inputs=self.inputs[every], targets=self.targets[every], ids=self.ids[every], weights=weights
+        )
 
     def scaled(self, inputs: Tensor) -> Tensor:
         """Turn rows of `inputs` into what the model takes."""
