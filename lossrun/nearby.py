@@ -31,7 +31,7 @@ def nearest_first(
     word: str,
     names: Sequence[str],
     kind: str,
-    where: str = "",
+    where: str,
     *,
     ignore: Sequence[str] = (),
     count: int | None = None,

@@ -38,8 +38,8 @@ def train_on_screen(
     experiment: Experiment,
     *,
     quiet: bool,
-    layers: Sequence[Layer] = (),
-    tensorboard: Path | None = None,
+    layers: Sequence[Layer],
+    tensorboard: Path | None,
 ) -> None:
     """Train to the end, showing what will be done, a row for each epoch, a progress bar, and the result.
 

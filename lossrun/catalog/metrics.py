@@ -226,7 +226,7 @@ def is_metric(name: str) -> bool:
     return any(metric.name == name for metric in METRICS)
 
 
-def task_metrics(task: Task, targets: int = 1) -> list[Loss | Metric]:
+def task_metrics(task: Task, targets: int) -> list[Loss | Metric]:
     """Return every metric that a run of the task may be scored by: losses, then the others.
 
     Args:

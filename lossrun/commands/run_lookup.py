@@ -115,7 +115,7 @@ def loaded_runs(
     runs: list[str] | None,
     runs_dir: Path,
     tags: list[str] | None,
-    specs: dict[str, Path] | None = None,
+    specs: dict[str, Path] | None,
     *,
     at_least: int = 1,
     tell_edits: bool = False,

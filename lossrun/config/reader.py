@@ -89,7 +89,7 @@ def parse_value(text: str, name: str, *, plain: Callable[[str], Any] | None = No
         raise ConfigError([f"{name}: {first.partition(': ')[2]}"]) from None
 
 
-def parse_text(text: str, name: str, *, lists: bool = False, plain: Callable[[str], Any] = str) -> Any:
+def parse_text(text: str, name: str, *, lists: bool, plain: Callable[[str], Any]) -> Any:
     """Read the value of a key that holds text from the command line: the text exactly as written.
 
     A text in quotes is read as YAML; so is a list if `lists` are allowed, with its items as written. `null`, `~`, and

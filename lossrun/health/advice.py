@@ -39,9 +39,7 @@ OF_ANY_SIZE: Final = ("std", "value")
 RARE: Final = 0.8
 
 
-def advise(
-    name: str, known: Circumstances, layers: Layers | None, row: Mapping[str, Any], since: int = 0
-) -> Advice | None:
+def advise(name: str, known: Circumstances, layers: Layers | None, row: Mapping[str, Any], since: int) -> Advice | None:
     """Return the advice for a diagnosis; None where there is nothing to add to what the catalogue says of it.
 
     Args:

@@ -80,7 +80,7 @@ class TrainedModel:
     step: int
 
 
-def find_trained(path: Path, data_dir: Path | None = None, *, with_samples: bool = True) -> Trained:
+def find_trained(path: Path, data_dir: Path | None, *, with_samples: bool = True) -> Trained:
     """Read a run and its data.
 
     Args:

@@ -100,9 +100,7 @@ def _given_split(split: Mapping[str, object] | None, drawn_by: str) -> str:
     return ", ".join(f"{part} from {path}" for part, path in chosen.items())
 
 
-def model_line(
-    config: Config, known: DataFacts, own_layers: Sequence[Layer] = (), written: Container[Path] = ()
-) -> str:
+def model_line(config: Config, known: DataFacts, own_layers: Sequence[Layer], written: Container[Path]) -> str:
     output = config.model["output"]
     if output == "none":
         output = "raw values" if known.task == "regression" else "logits"
@@ -116,7 +114,7 @@ def model_line(
     return f"{config.model.name}{count}{''.join(switched)}, output: {output}"
 
 
-def loss_line(config: Config, known: DataFacts, written: Container[Path] = ()) -> str:
+def loss_line(config: Config, known: DataFacts, written: Container[Path]) -> str:
     parameters = config.loss.parameters
     form = parameters.get("inputs")
     declared = loss_declaration(config.loss)
@@ -147,7 +145,7 @@ def _has_scaled_targets(config: Config) -> bool:
     return bool(isinstance(standardize, Mapping) and standardize["targets"])
 
 
-def optimizer_line(config: Config, known: DataFacts, written: Container[Path] = ()) -> str:
+def optimizer_line(config: Config, known: DataFacts, written: Container[Path]) -> str:
     shown = _shown("optimizer", config.optimizer, written)
     text = f"{config.optimizer.name}" + (f" ({shown})" if shown else "")
     schedule = f", {config.schedule.name}" if moves(config.schedule.name) else ""

@@ -24,7 +24,7 @@ def print_scores(
     heading: str,
     seeds: Mapping[int, Mapping[str, float]],
     epochs: Mapping[int, int],
-    classes: ClassValues | None = None,
+    classes: ClassValues | None,
 ) -> None:
     """Print a line for each metric, the primary ones first, and a line for each of several classes.
 

@@ -63,9 +63,9 @@ def choose_grouping(
     facts: DataFacts,
     replicas: Sequence[Replica],
     place: build.Workplace,
-    recorded: Sequence[int] | None = None,
+    recorded: Sequence[int] | None,
     *,
-    stops_anew: bool = False,
+    stops_anew: bool,
 ) -> Grouping:
     """Choose the seed groups and the kind of step.
 
@@ -140,7 +140,7 @@ def may_be_side_by_side(grouping: Grouping, config: Config, place: build.Workpla
     return ours and apart and len(grouping.sizes) > 1 and max(grouping.sizes) == 1 and not place.share
 
 
-def training_step(grouping: Grouping, groups: Sequence[SeedGroup], *, own_randomness: bool, at_once: int = 1) -> Step:
+def training_step(grouping: Grouping, groups: Sequence[SeedGroup], *, own_randomness: bool, at_once: int) -> Step:
     """Build the step that trains these groups.
 
     Args:

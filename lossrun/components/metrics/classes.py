@@ -51,7 +51,7 @@ class ClassTargets:
     weights: Tensor | None = None
 
 
-def class_targets(targets: Tensor, outputs: int, weights: Tensor | None = None) -> ClassTargets:
+def class_targets(targets: Tensor, outputs: int, weights: Tensor | None) -> ClassTargets:
     """See `metrics.prepared_targets`."""
     if targets.ndim == 1:
         labels = targets.long().unsqueeze(0)

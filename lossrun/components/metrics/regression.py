@@ -56,7 +56,7 @@ def regression_targets(
     mean: float | Tensor,
     std: float | Tensor,
     deciding: Sequence[Tensor],
-    weights: Tensor | None = None,
+    weights: Tensor | None,
 ) -> RegressionTargets:
     """See `metrics.prepared_targets`."""
     values = targets.mT.to(torch.float64, memory_format=torch.contiguous_format)

@@ -11,7 +11,7 @@ def mean(values: Tensor, weights: Tensor | None = None) -> Tensor:
     return over_samples(values, weights).mean(dim=-1)
 
 
-def over_samples(values: Tensor, weights: Tensor | None = None) -> Tensor:
+def over_samples(values: Tensor, weights: Tensor | None) -> Tensor:
     """Return the mean over the last axis, the samples. weights: (N,)."""
     return values.mean(dim=-1) if weights is None else (values * weights).sum(dim=-1) / weights.sum()
 

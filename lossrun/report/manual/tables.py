@@ -14,7 +14,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], class_: str | No
     return marked_table(heads, ((cells, {}) for cells in rows), class_)
 
 
-def marked_table(heads: Sequence[str], rows: Iterable[Row], class_: str | None = None) -> Markup:
+def marked_table(heads: Sequence[str], rows: Iterable[Row], class_: str | None) -> Markup:
     """Return a table whose rows have attributes, such as an id for links and words for the search."""
     head = element("tr", *(element("th", name, scope="col") for name in heads))
     body = [

@@ -21,7 +21,7 @@ _HEIGHT: Final = 9
 _DECADES: Final = 2  # of the scores, from which on their axis is logarithmic
 
 
-def print_sensitivity(console: Console, tuning: TuningResult, *, names: Sequence[str] | None = None) -> None:
+def print_sensitivity(console: Console, tuning: TuningResult, *, names: Sequence[str] | None) -> None:
     """Print the picture; nothing where the tuned values do not make a curve.
 
     Args:

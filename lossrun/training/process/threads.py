@@ -22,9 +22,7 @@ MOST_ON_ONE_THREAD: Final = 2**21
 LEAST_ROUNDS: Final = 3
 
 
-def threads_of(
-    config: Config, facts: DataFacts, seeds_at_once: int, recorded: int | None = None, *, seeds_apart: int = 1
-) -> int:
+def threads_of(config: Config, facts: DataFacts, seeds_at_once: int, recorded: int | None, *, seeds_apart: int) -> int:
     """Return the number of threads that compute each step.
 
     Args:

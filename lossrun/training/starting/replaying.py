@@ -52,7 +52,7 @@ class _ReachedError(Exception):
     """The target was reached, and compared."""
 
 
-def replayed(run: RecordedRun, *, whole: bool = False, data_dir: Path | None = None) -> Iterator[Check]:
+def replayed(run: RecordedRun, *, whole: bool, data_dir: Path | None) -> Iterator[Check]:
     """Yield a check for each stretch that is trained again.
 
     Args:
