@@ -74,7 +74,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the model is no better than the same value for every sample",
             "the loss is that of the best constant output: the learning rate is far too small or far too large, or the "
             "inputs do not predict the targets",
-            "try a learning rate ten times larger, then ten times smaller; standardize inputs of large numbers",
+            "try a learning rate ten times larger, then ten times smaller; standardize large inputs",
             formula="for a tenth of the run, and at least 3 epochs, at the variance of the targets for mse, their mean "
             "absolute deviation from the median for mae",
         ),
@@ -195,7 +195,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the run is too short for its learning rate",
             "train for more epochs, or with a larger learning rate",
             formula="down by more than a tenth in the last tenth of the run, to no less than 85 per cent of a constant "
-            "output's loss; or nearly that loss, where a larger rate gets further in 100 steps than the whole run",
+            "output's loss; or nearly that loss, where a larger rate gets lower in 100 steps than the whole run",
             of_the_end=True,
         ),
         Diagnosis(

@@ -76,7 +76,7 @@ class Advice(NamedTuple):
 
 
 def smaller_rate(known: Circumstances, why: str = "") -> Advice | None:
-    """Return the smaller learning rate that got furthest when it was tried; one of the usual ones if any trains."""
+    """Return the smaller learning rate with the lowest loss when it was tried; one of the usual ones if any trains."""
     rate, usual = known.config.learning_rate, _usual_range(known.config.optimizer.name)
     smaller = [*(rounded(rate * share) for share in SMALLER), *(one for one in _middle(known) if one < rate)]
     losses = _with_rates(known, smaller)
@@ -123,7 +123,7 @@ def long_enough(advice: Advice, known: Circumstances, *, diverged: bool = False)
 
 
 def further(name: str, known: Circumstances) -> Advice | None:
-    """Return what gets further from the first weights: another learning rate, another model, or more epochs."""
+    """Return what reaches a lower loss from the first weights: another learning rate, another model, more epochs."""
     rate, epochs = known.config.learning_rate, known.config.epochs
     most = max(rate, _usual_range(known.config.optimizer.name)[1])
     others = [one for times in OTHERS if (one := rounded(rate * times)) <= most]
@@ -140,12 +140,12 @@ def further(name: str, known: Circumstances) -> Advice | None:
         return _other_rate(rate, best)
     if name in ("unfinished", "above_constant"):
         return Advice(
-            f"no other learning rate got further than {rate:g} when it was tried, so the run is too short",
+            f"no other learning rate reached a lower loss than {rate:g} when it was tried, so the run is too short",
             (f"epochs={10 * epochs}",),
         )
     return Advice(
-        "no learning rate from a hundredth to a hundred times this one, and no larger model, got further when it was "
-        "tried, so the inputs may not tell the targets apart",
+        "no learning rate from a hundredth to a hundred times this one, and no larger model, reached a lower loss "
+        "when it was tried, so the inputs may say nothing about the targets",
         (),
     )
 
@@ -175,7 +175,7 @@ def _furthest(known: Circumstances, models: Sequence[tuple[Settings, str]], belo
     best = min(tried, key=lambda settings: tried[settings], default=())
     if not best or not tried[best] < below:
         return None
-    return Advice(f"{several[best]} got further when it was tried", best)
+    return Advice(f"{several[best]} reached a lower loss when it was tried", best)
 
 
 def _models(known: Circumstances) -> list[tuple[Settings, str]]:
@@ -208,7 +208,8 @@ def _faster(known: Circumstances, models: Sequence[tuple[Settings, str]]) -> lis
 def _other_rate(rate: float, best: float) -> Advice:
     small = "small" if best > rate else "large"
     return Advice(
-        f"the learning rate of {rate:g} is too {small}; {best:g} got further when it was tried", (f"{RATE}{best:g}",)
+        f"the learning rate of {rate:g} is too {small}; {best:g} reached a lower loss when it was tried",
+        (f"{RATE}{best:g}",),
     )
 
 

@@ -293,7 +293,7 @@ def check_rows(path: Path, rows: Rows) -> None:
             shape = or_none(number()) if least is None else or_none(whole(least, LARGEST))
             problem = next(filter(None, (shape(value, name) for value in column)), "")
         elif least is not None and not (isinstance(column, array) and column.typecode == "q" and min(column) >= least):
-            problem = f"{name} holds other values than integers from {least} on"
+            problem = f"{name} has values that are not integers from {least} on"
         else:
             problem = ""
         if problem:

@@ -85,7 +85,7 @@ def choose_grouping(
     why_one_by_one = _why_not_stacked(config, facts, replicas, place, own_rates=own_rates) if len(replicas) > 1 else ""
     if not why_one_by_one and len(replicas) > 1 and stops_anew:
         # A stack has one count of steps, by which adam and similar optimizers correct their averages.
-        why_one_by_one = "seeds that had stopped go on from different steps"
+        why_one_by_one = "seeds that had stopped continue from different steps"
     if why_one_by_one or len(replicas) == 1:
         return Grouping((1,) * len(replicas), why_one_by_one, recorder)
     if recorded is not None and sum(recorded) == len(replicas):

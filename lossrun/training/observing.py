@@ -128,7 +128,7 @@ class KnownFloors:
             if None not in self.by_parts.values():  # said once, not for each seed's split
                 self.notes.append(
                     f"loss: {self.config.loss.name} fails on outputs that are the same for every sample "
-                    f"({type(error).__name__}: {error}), so plateaus and doubled activations are not looked for"
+                    f"({type(error).__name__}: {error}), so plateaus and doubled activations cannot be found"
                 )
             return None
 

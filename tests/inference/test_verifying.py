@@ -111,7 +111,7 @@ def test_what_differs_on_this_machine_is_named(run: RunDirectory, monkeypatch: p
     monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "ABACUS")
     (problem,) = verified(run.path).problems
     assert problem.startswith("steps 9 to 12: model.body.output.bias differs")
-    assert "because of what differs here: cpu_capability " in problem
+    assert "because this differs here: cpu_capability " in problem
     assert problem.endswith("-> ABACUS")
 
 

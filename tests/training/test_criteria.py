@@ -237,7 +237,7 @@ def test_a_change_is_taken_along_to_an_older_checkpoint(laboratory: Laboratory) 
     notes: list[str] = []
     laboratory.resume(run, "tags=[x]", note=notes.append)
     assert [note for note in notes if note.startswith("learning_rate: ")] == [
-        "learning_rate: 2e-30 holds from step 2 on; it had been 1e-30 until step 4, whose checkpoints are lost"
+        "learning_rate: 2e-30 applies from step 2 on; it was 1e-30 until step 4, whose checkpoints are lost"
     ]
     told = [text for text in remarks(recorded.load(run.path)) if text.startswith("learning_rate")]
     assert told == ["learning_rate: 1e-30 until step 2, then 2e-30"]

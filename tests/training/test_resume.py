@@ -192,7 +192,7 @@ def test_changes_that_leave_nothing_to_train_are_refused_and_not_recorded(labora
     with pytest.raises(UsageError, match=r"leave nothing to train(.|\n)*--set epochs=8"):
         laboratory.resume(run, "learning_rate=0.1")
     early = laboratory.start({**EVERYTHING, "epochs": 40, "early_stopping": 1, "learning_rate": 0.3})
-    with pytest.raises(UsageError, match=r"To let it go on:\n.*--set early_stopping=null"):
+    with pytest.raises(UsageError, match=r"To continue it:\n.*--set early_stopping=null"):
         laboratory.resume(early, "epochs=50")
     assert run.ledger_path.read_bytes() == before
     laboratory.resume(early, "early_stopping=null", stop_at=newest(early).metadata["step"] + 3)

@@ -38,6 +38,6 @@ class NoPairs(TorchFunctionMode):
         needing = {one.requires_grad for one in operands if one.shape == (n, 1)}
         if n > 1 and any({one.requires_grad} != needing for one in operands if one.shape == (n,) and needing):
             raise ValueError(
-                f"shapes ({n}, 1) and ({n},) meet and pair every sample with every other one, ({n}, {n}); expected one "
-                "shape for both: squeeze both or neither"
+                f"shapes ({n}, 1) and ({n},) are broadcast to ({n}, {n}), which compares every sample with every other "
+                "one; expected one shape for both: squeeze both or neither"
             )

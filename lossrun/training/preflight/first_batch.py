@@ -43,8 +43,8 @@ def check_first_batch(replica: Replica, config: Config, facts: DataFacts) -> Non
             weight.grad = None
     if not torch.isfinite(loss):
         raise UsageError(
-            f"loss: {config.loss.name} is {loss.item():g} before the first step; expected a finite number. Look at the "
-            "targets' range, and at standardize: true for inputs of large numbers"
+            f"loss: {config.loss.name} is {loss.item():g} before the first step; expected a finite number. Check the "
+            "range of the targets, and set standardize: true if inputs are large"
         )
     measured = evaluate(replica, few, output_spec_of(config, facts)).metrics
     for column in _watched_columns(config):

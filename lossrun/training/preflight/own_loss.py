@@ -27,21 +27,21 @@ def check_loss(choice: Choice, loss: Callable[..., Any], outputs: Tensor, batch:
             )
     if row := first_not_finite(losses, batch):
         raise UsageError(
-            f"loss: {choice.name} is {row}, before the first step; expected finite numbers. Look at logarithms, roots "
-            "and divisions, and at the range of the targets"
+            f"loss: {choice.name} is {row}, before the first step; expected finite numbers. Check logarithms, roots "
+            "and divisions, and the range of the targets"
         )
     gradient = None
     if losses.requires_grad:
         (gradient,) = called("loss", choice, lambda: torch.autograd.grad(losses.sum(), leaf, allow_unused=True))
     if gradient is None:
         raise UsageError(
-            f"loss: {choice.name} cannot be differentiated by the outputs; expected none of .detach(), .data, .item(), "
-            "comparisons and numpy between outputs and loss"
+            f"loss: {choice.name} has no gradient with respect to the outputs; do not use .detach(), .data, .item(), "
+            "comparisons or numpy between outputs and loss"
         )
     if row := first_not_finite(gradient, batch):
         raise UsageError(
             f"loss: {choice.name} has a gradient of {row}, before the first step; expected finite ones. A root has "
-            "an infinite one at 0: add a small number under the root"
+            "an infinite slope at 0: add a small number under the root"
         )
     if not gradient.any():
         raise UsageError(

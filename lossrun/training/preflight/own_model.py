@@ -18,8 +18,8 @@ def check_sizes_known(kind: str, choice: Choice, module: nn.Module) -> None:
     lazy = [key for key, weight in module.named_parameters() if is_lazy(weight)]
     if lazy:
         raise UsageError(
-            f"{kind}: {choice.name} leaves the size of {lazy[0]} to its first batch, after the weights were drawn from "
-            "the seed; expected layers with sizes, such as nn.Linear(input_shape[0], 32)"
+            f"{kind}: {choice.name} gives {lazy[0]} its size only on its first batch, after the weights were drawn "
+            "from the seed; use layers with sizes, such as nn.Linear(input_shape[0], 32)"
         )
 
 
@@ -41,8 +41,8 @@ def model_outputs(choice: Choice, replica: Replica, batch: Samples, size: int, o
         raise UsageError(f"model: {choice.name} gives outputs of type {outputs.dtype}; expected real numbers")
     if not outputs.requires_grad:
         raise UsageError(
-            f"model: {choice.name} gives outputs that no gradient leads through; expected none of .detach(), .data, "
-            ".item(), torch.no_grad() and numpy between weights and outputs"
+            f"model: {choice.name} gives outputs without a gradient; do not use .detach(), .data, .item(), "
+            "torch.no_grad() or numpy between weights and outputs"
         )
     if not torch.equal(given, inputs) and torch.isfinite(inputs).all():
         raise UsageError(
@@ -51,8 +51,8 @@ def model_outputs(choice: Choice, replica: Replica, batch: Samples, size: int, o
         )
     if row := first_not_finite(outputs, batch):
         raise UsageError(
-            f"model: {choice.name} gives {row}, before the first step; expected finite outputs. Look at its first "
-            "weights, and at standardize: true for inputs of large numbers"
+            f"model: {choice.name} gives {row}, before the first step; expected finite outputs. Check its first "
+            "weights, and set standardize: true if inputs are large"
         )
     return outputs.to(inputs.dtype)
 
@@ -67,7 +67,7 @@ def check_gradients(choice: Choice, weights: Sequence[Tensor]) -> None:
     if not all(torch.isfinite(gradient).all() for gradient in gradients):
         raise UsageError(
             f"model: {choice.name} has weights with a gradient that is not finite, before the first step; expected "
-            "finite ones. Look at roots, logarithms and divisions within the model"
+            "finite ones. Check roots, logarithms and divisions within the model"
         )
     if not any(gradient.any() for gradient in gradients):
         raise UsageError(

@@ -18,7 +18,7 @@ def check_groups(choice: Choice, optimizer: torch.optim.Optimizer, weights: Sequ
     ours = {id(weight) for weight in weights}
     if not any(id(weight) in ours for group in optimizer.param_groups for weight in group["params"]):
         raise UsageError(
-            f"optimizer: {choice.name} holds none of the model's weights; expected it to be given `params`"
+            f"optimizer: {choice.name} has none of the model's weights; pass its first argument, `params`, on"
         )
     for group in optimizer.param_groups:
         own = group.get("lr")

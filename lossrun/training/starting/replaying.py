@@ -101,7 +101,7 @@ class _Replay:
             self.problems.append("the training ended before the recorded checkpoint")
         if self.problems and self.changes:
             changed = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in self.changes.items())
-            self.problems.append(f"which may be because of what differs here: {changed}")
+            self.problems.append(f"possibly because this differs here: {changed}")
         if self.problems and parts[-1].environment.get("stack"):
             self.problems.append("it was trained in a stack with other cells, whose last bits differ from a run alone")
         return Check(what, "; ".join(self.problems), "trained again, equal bit for bit")

@@ -115,7 +115,7 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
     _refuse_new_state(changes, after.config.optimizer.name)
     done = max(recorded_run.history.rows.column("epoch"), default=0)
     if after.config.epochs < done:
-        raise UsageError(f"epochs={after.config.epochs}, but {done} epochs are done; a run can only go on, not back")
+        raise UsageError(f"epochs={after.config.epochs}, but {done} epochs are done; a run cannot become shorter")
     notes = []
     if "dataset.path" in changes:
         notes.append(f"the data are read from {after.config.dataset['path']}")

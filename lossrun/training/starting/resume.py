@@ -117,7 +117,7 @@ def _take_up_old_best_weights(session: Session, found: Checkpoint, note: Callabl
 def _taken_along(events: Sequence[Mapping[str, Any]], step: int) -> list[str]:
     """Return sentences about earlier changes that were made after the step at which the run continues."""
     return [
-        f"{key}: {yaml_text(new)} holds from step {step} on; it had been {yaml_text(old)} until step {event['step']}, "
+        f"{key}: {yaml_text(new)} applies from step {step} on; it was {yaml_text(old)} until step {event['step']}, "
         "whose checkpoints are lost"
         for event in events
         if event["event"] == "resumed" and (event.get("step") or 0) > step
@@ -132,7 +132,7 @@ def _nothing_to_train(session: Session, given: Sequence[str]) -> str:
     message = f"{session.run.name} is finished, and these changes leave nothing to train, so they were not recorded. "
     if done < session.config.epochs:
         lets = run_command("resume", run, set_=[*given, "early_stopping=null"])
-        return f"{message}Early stopping ended it after epoch {done}. To let it go on:\n  {lets}"
+        return f"{message}Early stopping ended it after epoch {done}. To continue it:\n  {lets}"
     further = run_command("resume", run, set_=[*given, f"epochs={2 * done}"])
     return f"{message}All of its {done} epochs are done. To train further:\n  {further}"
 

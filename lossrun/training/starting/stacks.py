@@ -186,7 +186,7 @@ def has_left(run: RecordedRun) -> bool:
 def _problem(metadata: Mapping[str, Any], runs: Sequence[RecordedRun], directories: Sequence[str]) -> str:
     """Return why the checkpoint of a stack cannot be used; "" if it can."""
     if [member["directory"] for member in metadata["members"]] != list(directories):
-        return "it has other members than the plan of the sweep"
+        return "its members are not those of the sweep's plan"
     for run, member in zip(runs, metadata["members"], strict=True):
         if has_left(run):
             continue
