@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from lossrun.data.tables.cells import as_plain_number
+from lossrun.data.tables.cells import as_plain_number, shown
 from lossrun.data.tables.inputs import EXACT_IN_DOUBLE
 from lossrun.data.tables.table import Table
 
@@ -22,9 +22,10 @@ def input_notes(table: Table, names: Iterable[str]) -> Iterator[str]:
         if table.is_words(name):
             continue
         if code := table.code(name):
+            number = code.lstrip("0") or "0"
             yield (
-                f"column {name}: {code} is read as the number {int(code)}; if such cells are codes, leave the column "
-                f"out: drop: [{name}]"
+                f"column {name}: {shown(code)} is read as the number {shown(number)}; if such cells are codes, leave "
+                f"the column out: drop: [{name}]"
             )
         if _UNNAMED.fullmatch(name) and _numbers_rows(table.columns[name]):
             yield f"column {name} numbers the rows and is one of the inputs; leave it out: drop: ['{name}']"

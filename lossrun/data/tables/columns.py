@@ -30,12 +30,17 @@ def check_names(names: Sequence[str], known: Sequence[str], key: str, where: str
     for name in names:
         if name not in known:
             near = nearest(name, list(known))
-            hint = f"did you mean {near}?" if near else f"there are: {', '.join(known)}"
+            hint = f"did you mean {_told(near)}?" if near else f"there are: {', '.join(map(_told, known))}"
             if not near and any(PLAIN.number(column) is not None for column in known):
                 hint += "; if the first line is a row of data, say so: header: false"
             raise DataError(f"dataset.{key}: {where} has no {name!r}; {hint}")
         if names.count(name) > 1:
             raise DataError(f"dataset.{key}: {name!r} is named twice; name it once")
+
+
+def _told(name: str) -> str:
+    """Return a name for a message, in quotes if a space of another kind or quotes of its own could be overlooked."""
+    return name if name.isprintable() and name[:1] not in "\"'" else repr(name)
 
 
 def chosen_columns(

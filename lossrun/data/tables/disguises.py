@@ -173,7 +173,7 @@ _BETWEEN: Final = f"(?:{SPACE}|[,.'’_])"
 # The forms that the keys can name, the most likely first.
 _FORMS: Final = ((".", ""), (".", ","), (".", " "), (".", "'"), (".", "_"), (",", ""))
 # Characters that nobody sees: marks of the direction of writing, spaces of width 0, a byte order mark.
-_UNSEEN: Final = "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
+UNSEEN: Final = "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
 _QUOTES: Final = "[\"'‘’‚“”„«»`´]"
 
 _DATE: Final = Disguise("dates", "replace them by numbers, such as the year or the days since the first date")
@@ -243,7 +243,7 @@ _PATTERNS: Final[tuple[tuple[str, Disguise], ...]] = (
     (rf"{AMOUNT}{MULTIPLE}?-?{UNIT}|[0-9]+' ?[0-9]{{1,2}}(?:\"|'')", _UNIT),
     (rf"\({SPACE}?(?:{DIGITS}){SPACE}?\)|(?:{DIGITS}){SPACE}?-", _ACCOUNTING),
     (rf"=?(?:{_QUOTES}{SPACE}?{AMOUNT}{_QUOTES}?)", _QUOTED),
-    (rf"{_UNSEEN}*{AMOUNT}{_UNSEEN}+|{_UNSEEN}+{AMOUNT}", _WITH_UNSEEN),
+    (rf"{UNSEEN}*{AMOUNT}{UNSEEN}+|{UNSEEN}+{AMOUNT}", _WITH_UNSEEN),
     (rf"[-+]?[0-9]+(?:\.[0-9]*)?(?:[dD][-+]?[0-9]+|{SPACE}?[x×*]{SPACE}?10(?:\^|\*\*)?[-+−]?[0-9⁰¹²³⁴-⁹⁻]+)", _POWERS),
     (rf"[\u2212\u2013]{SPACE}?(?:{DIGITS})|[-+] (?:{DIGITS})", _MINUS),
     (rf"{SIGN}(?:[0-9]+{SPACE}?)?[¼-¾⅐-⅞]", _VULGAR),

@@ -127,7 +127,9 @@ class Table:
     def _not_a_number(self, name: str, row: int, may_be_classes: bool) -> str:
         cell = self.columns[name][row]
         what = f"{shown(cell)!r} is not a number, although most of the column is"
-        if is_placeholder(cell):
+        if cell == name:
+            fix = "; the line repeats the names of the columns: delete it"
+        elif is_placeholder(cell):
             fix = f"; if it stands for a missing value, add missing_values: [{_in_yaml(cell)}]"
         elif found := disguise(cell):
             how = fix_in_csv(found, self.number_cells(self.columns), self.form)
@@ -161,9 +163,9 @@ class Table:
         exact = np.array([Decimal(self.form.plain(cells[row]) or "") for row in rows], object)
         if found := equal_in_double(exact, numbers[rows]):
             row, other = (rows[place] for place in found)
+            both = f"{shown(cells[row])} and {shown(cells[other])} (line {self.lines[other]})"
             raise DataError(
-                f"{self.place(row, name)}: {cells[row]} and {cells[other]} (line {self.lines[other]}) {SAME_IN_DOUBLE};"
-                f" subtract what the column has in common, or, if these are ids, leave the column out: drop: [{name}]"
+                f"{self.place(row, name)}: {both} {SAME_IN_DOUBLE}; subtract what the column has in common, or, if these are ids, leave the column out: drop: [{name}]"
             )
 
 

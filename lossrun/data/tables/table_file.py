@@ -10,7 +10,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final, Protocol
 
-from lossrun.data.tables.cells import PLAIN, CellForm
+from lossrun.data.tables.cells import PLAIN, CellForm, shown
 from lossrun.data.tables.table import Table
 from lossrun.data.tables.table_header import check_first_row, check_header
 from lossrun.errors import DataError
@@ -21,7 +21,18 @@ TABLES: Final = (".csv", ".tsv", ".txt")  # endings of tables
 
 # Other signs between cells.
 _DELIMITERS: Final = (";", "\t", "|", ",")
-_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+# How other files begin, what they are, and what to do.
+_OTHER_FILES: Final = {
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+    b"PK\x03\x04": "a spreadsheet (.xlsx, .ods) or another zip archive; save the table as CSV",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet (.xls); save the table as CSV",
+    b"\x1f\x8b": "compressed with gzip; unpack it first",
+    b"PAR1": "a Parquet file; save the table as CSV, as pandas does: to_csv(..., index=False)",
+    b"version https://git-lfs": "a pointer of Git LFS; get the file itself: git lfs pull",
+    b"<!DOCTYPE": "a web page; download the file itself",
+    b"<html": "a web page; download the file itself",
+}
 # The limit of the csv module is valid for the whole process.
 _LIMIT = threading.Lock()
 
@@ -71,13 +82,26 @@ def read_table(
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(names):
             what = "the header has" if header else f"the first row (line {lines[0]}) has"
-            fix = ""
-            if len(row) > len(names) and delimiter in (form.decimal, form.thousands):
-                fix = f'; put cells that hold the delimiter in quotes, such as "1{delimiter}500"'
+            fix = _fix_of_row(row, len(names), delimiter, form)
             raise DataError(f"{path}:{line}: {_cells(len(row))}, but {what} {len(names)}; expected as many{fix}")
     columns = {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
     check_first_row(path, first_line, columns, form, key, header=header)
     return Table(path, columns, lines, form, declares_delimiter=declares)
+
+
+def _fix_of_row(row: list[str], expected: int, delimiter: str, form: CellForm) -> str:
+    """Return what to do about a row with another number of cells; "" if its cells do not show it."""
+    if row[0][:1] in ("#", "%"):
+        return "; if this line is a comment, delete it"
+    if len(row) < expected:
+        return ""
+    if not any(row[expected:]):
+        return f"; delete the {delimiter!r} at the end of the line"
+    if any(cell[:1] == '"' for cell in row):
+        return "; leave out the blank before a quote, or it does not begin a cell in quotes"
+    if delimiter in (form.decimal, form.thousands):
+        return f'; put cells that hold the delimiter in quotes, such as "1{delimiter}500"'
+    return ""
 
 
 def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[int]]:
@@ -86,8 +110,9 @@ def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[i
     lines: list[int] = []
     try:
         with open_regular(path) as file, _cells_of_any_length():
-            if file.peek(2)[:2] in _UTF16:
-                raise DataError(f"{path}: UTF-16 text; save it as UTF-8")
+            beginning = file.peek(64)
+            if other := next((told for first, told in _OTHER_FILES.items() if beginning.startswith(first)), ""):
+                raise DataError(f"{path}: {other}")
             # utf-8-sig, because spreadsheets write a byte order mark first.
             with TextIOWrapper(file, encoding="utf-8-sig", newline="") as stream:
                 reader = csv.reader(_text_lines(stream, path), delimiter=delimiter, strict=True)
@@ -104,7 +129,7 @@ def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[i
     except OSError as error:
         raise DataError(_unreadable(path, key, error)) from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
+        raise DataError(_not_unicode(path)) from error
     return rows, lines
 
 
@@ -134,6 +159,18 @@ def _text_lines(stream: TextIOWrapper, path: Path) -> Iterator[str]:
         if "\0" in line:
             raise DataError(f"{path}:{number}: there is a NUL byte, so this is not text; save the table as UTF-8 text")
         yield line
+
+
+def _not_unicode(path: Path) -> str:
+    """Name the first line that is not UTF-8; the decoder only knows the place in the block that it read."""
+    with open_regular(path) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                told = shown(line[max(0, error.start - 20) : error.start + 20].decode("cp1252", "replace").strip())
+                return f"{path}:{number}: not UTF-8 text, perhaps Windows-1252 or Latin-1: {told!r}; save it as UTF-8"
+    return f"{path}: not UTF-8 text; save it as UTF-8"
 
 
 class _Reader(Protocol):

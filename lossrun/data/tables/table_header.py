@@ -1,10 +1,12 @@
 """Check whether the first line of a table holds the names of its columns."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lossrun.data.tables.cells import CellForm, is_placeholder, shown
+from lossrun.data.tables.disguises import UNSEEN
 from lossrun.errors import DataError
 
 
@@ -15,7 +17,7 @@ def without_header(key: str) -> str:
 
 def check_header(path: Path, line: int, names: list[str], form: CellForm, key: str) -> None:
     """Raise DataError if names of columns are numbers, empty or repeated."""
-    if all(form.number(name) is not None for name in names):
+    if all(name and form.number(name) is not None for name in names):
         if names == [str(number) for number in range(len(names))]:
             raise DataError(
                 f"{path}:{line}: the first line numbers the columns from 0, as pandas does for columns without "
@@ -29,8 +31,15 @@ def check_header(path: Path, line: int, names: list[str], form: CellForm, key: s
         )
     if "" in names:
         place = names.index("") + 1
-        numbered = ", or, if it numbers the rows, write the file without it: to_csv(..., index=False)" * (place == 1)
-        raise DataError(f"{path}:{line}: column {place} has no name; give it one{numbered}")
+        more = ", or, if it numbers the rows, write the file without it: to_csv(..., index=False)" * (place == 1)
+        more = more or ", or, if every line ends with a delimiter, delete these" * (place == len(names))
+        raise DataError(f"{path}:{line}: column {place} has no name; give it one{more}")
+    # Within a name, such a character may belong to the language.
+    if unseen := next((name for name in names if re.search(rf"\A{UNSEEN}|{UNSEEN}\Z", name)), ""):
+        raise DataError(
+            f"{path}:{line}: the column {unseen!a} has a character that nobody sees at the beginning or end of its "
+            "name; delete it"
+        )
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise DataError(

@@ -1,9 +1,11 @@
 import csv
+import gzip
 from pathlib import Path
 
 import pytest
 
 from lossrun.data.tables.cells import CellForm
+from lossrun.data.tables.columns import check_names
 from lossrun.data.tables.table_file import read_table
 from lossrun.errors import DataError
 
@@ -32,14 +34,20 @@ def test_a_tab_may_be_written_out(tmp_path: Path, delimiter: str) -> None:
         ("a,b\n", "there is a header but no row"),
         ("a,b\n1,2\n1,2,3\n", r"table.csv:3: 3 cells, but the header has 2"),
         ("a,b,a\n1,2,3\n", "'a' names the columns 1 and 3"),
-        ("a,\n1,2\n", "column 2 has no name"),
+        ("a,b,\n1,2,\n", "column 3 has no name.* if every line ends with a delimiter, delete these"),
+        (" , \n1,2\n", "column 1 has no name"),
+        ("\ufeff\ufeffa,b\n1,2\n", r"table.csv:1: the column '\\ufeffa' has a character that nobody sees"),
         (",a\n0,2\n", r"column 1 has no name.*index=False"),
         ("1,2\n3,4\n", "only numbers"),
         ("0,1,2\n3,4,5\n", r"numbers the columns from 0.*x0,x1"),
         ("5.1,3.5,setosa\n4.9,3,setosa\n6.1,2,virginica\n", r"table.csv:1: .* a row of data \(5.1, 3.5, setosa\)"),
         ("a;b\n1;2\n", "there is only one column, 'a;b'"),
         ('a,b\n"1"x,2\n', r"table.csv:2: "),
-        (b"a,b\n\xff,2\n", "not UTF-8 text"),
+        ("a,b\n1,2\né,4\n".encode("latin-1"), r"table.csv:3: not UTF-8 text.* 'é,4'"),
+        (b"a,b\n" + b"1,2\n" * 9999 + b"\xe9,2\n", r"table.csv:10001: not UTF-8 text"),  # not in the first block
+        (b"PK\x03\x04" + bytes(99), r"a spreadsheet \(.xlsx, .ods\).*; save the table as CSV"),
+        (gzip.compress(b"a,b\n1,2\n"), "compressed with gzip; unpack it first"),
+        ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, text: str | bytes, complaint: str) -> None:
@@ -96,7 +104,9 @@ def test_a_table_is_read_in_every_dialect(tmp_path: Path, text: str, columns: di
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16 text; save it as UTF-8"),
         ('a,b\n1,2\n"3,4\n5,6\n7,8\n', r"table.csv:3: a quote \(\"\) opened in this row is not closed before line 5"),
         ('a,b\n1,2\n"3,4\n5,6\n7,"8\n', r"table.csv:3: a quote \(\"\) opened in this row is not closed before line 5"),
-        ("a,b\n1,2\n3,4,\n", r"table.csv:3: 3 cells, but the header has 2"),
+        ("a,b\n1,2\n3,4,\n", r"table.csv:3: 3 cells, but the header has 2.* delete the ',' at the end of the line"),
+        ("a,b\n1,2\n# end\n", r"table.csv:3: 1 cell, but the header has 2.* a comment"),
+        ('a,b\n1, "2, 3"\n', r"table.csv:2: 3 cells, but the header has 2.* blank before a quote"),
         ("a,b\n1,2\n3\n", r"table.csv:3: 1 cell, but the header has 2"),
     ],
 )
@@ -189,3 +199,16 @@ def test_words_that_are_numbers_with_decimal_commas(tmp_path: Path, cells: list[
     table = read_table(table_of(tmp_path, "a;b\n" + "".join(f"{cell};1\n" for cell in cells)), ";")
     asked = table.disguised("a")
     assert (asked.cell if asked else None) == found
+
+
+def test_a_header_that_comes_again_is_named(tmp_path: Path) -> None:
+    """As where files were written one after the other."""
+    table = read_table(table_of(tmp_path, "a,b\n1,2\n3,4\na,b\n5,6\n"), ",")
+    with pytest.raises(DataError, match=r"table.csv:4: column a: .* repeats the names of the columns: delete it"):
+        table.numbers("a")
+
+
+@pytest.mark.parametrize(("known", "told"), [("a\xa0b", r"'a\\xa0b'"), ("'a b'", "\"'a b'\"")])
+def test_a_name_that_looks_like_another_is_shown_as_it_is(known: str, told: str) -> None:
+    with pytest.raises(DataError, match=f"did you mean {told}|there are: {told}"):
+        check_names(["a b"], [known], "target", "the table")
