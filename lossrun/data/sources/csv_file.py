@@ -13,7 +13,7 @@ from lossrun.data.samples.sample_weights import EXPECTED, as_weights
 from lossrun.data.samples.targets import Encoded, are_nearly_all_different, encode
 from lossrun.data.sources.separate_parts import part_files
 from lossrun.data.tables.cells import CellForm
-from lossrun.data.tables.column_notes import input_notes, written_alike
+from lossrun.data.tables.column_notes import input_notes, missing_words, written_alike
 from lossrun.data.tables.columns import chosen_columns, weight_column
 from lossrun.data.tables.disguise_questions import ask_about_disguises
 from lossrun.data.tables.inputs import narrowed
@@ -51,7 +51,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
             f"{table.path}: there are words in the column{'s' * (len(words) > 1)} {', '.join(words)}; expected "
             f"numbers. Leave them out:\n    drop: [{drop}]\nor make each word an input of its own:\n    encode: one_hot"
         )
-    notes += input_notes(table, inputs)
+    notes += [*input_notes(table, inputs), *missing_words(table, [*inputs, *targets])]
     keeps: dict[str, np.ndarray] = {}
     for part, one in tables.items():
         _check_columns(one, table, [*inputs, *targets, *weighting])
@@ -251,7 +251,7 @@ def _raw_targets(
         what = f"the target column {worded[0]} of {table.path} holds words"
         if task == "regression":
             raise DataError(f"dataset.task: {what}; a regression needs numbers")
-        raise DataError(f"dataset.target: {what}; several targets must be numbers")
+        raise DataError(f"dataset.target: {what}; several targets must be numbers (labels: 0 and 1)")
     return np.stack([table.numbers(name, may_be_classes=may_be_classes)[keep] for name in targets], axis=1)
 
 

@@ -139,6 +139,13 @@ def shown(cell: str) -> str:
     return cell if len(cell) <= LONGEST else f"{cell[: LONGEST - 3]}..."
 
 
+def means_missing(word: str) -> bool:
+    """Return whether a word can hardly be a category; None, missing and unknown can."""
+    plain = word.lower()
+    known = plain in MISSING and plain not in ("", "none")
+    return known or (plain in PLACEHOLDERS and not any(character.isalpha() for character in plain))
+
+
 def is_placeholder(cell: str) -> bool:
     """Return whether a cell that is no number usually means a missing value."""
     return cell.lower() in PLACEHOLDERS

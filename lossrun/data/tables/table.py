@@ -165,7 +165,8 @@ class Table:
             row, other = (rows[place] for place in found)
             both = f"{shown(cells[row])} and {shown(cells[other])} (line {self.lines[other]})"
             raise DataError(
-                f"{self.place(row, name)}: {both} {SAME_IN_DOUBLE}; subtract what the column has in common, or, if these are ids, leave the column out: drop: [{name}]"
+                f"{self.place(row, name)}: {both} {SAME_IN_DOUBLE}; subtract what the column has in common, or, if "
+                f"these are ids, leave the column out: drop: [{name}]"
             )
 
 

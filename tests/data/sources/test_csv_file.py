@@ -282,3 +282,23 @@ def test_a_key_is_offered_where_it_reads_every_column(read: Callable[..., Unspli
         with pytest.raises(DataError, match="decimal commas") as asked:
             read(table, target="price", delimiter=";", task="regression")
         assert ("add decimal: ','" in str(asked.value)) == offered
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [("NA", True), ("nan", True), ("?", True), ("-", True), ("None", False), ("unknown", False), ("Nauru", False)],
+)
+@pytest.mark.parametrize("column", ["kind", "price"])
+def test_a_word_that_may_mean_a_missing_value_is_told(
+    read: Callable[..., UnsplitData], word: str, told: bool, column: str
+) -> None:
+    """It stays a category, as in Namibia, until the config says that it means a missing value."""
+    rows = [("a", "low", 1), ("b", "high", 2), (word, "low", 3), ("a", "high", 4)] * 5
+    names = "kind,price,x" if column == "kind" else "price,kind,x"
+    text = f"{names}\n" + "".join(f"{first},{second},{number}\n" for first, second, number in rows)
+    plain = read(text, target="price", encode="one_hot")
+    note = f'column {column}: "{word}" is read as any other word; if missing values are meant, add missing_values: '
+    assert [one for one in plain.notes if "missing" in one] == ([f'{note}["{word}"]'] if told else [])
+    without = read(text, target="price", encode="one_hot", missing_values=[word], missing="drop")
+    assert without.notes == ("5 rows with empty cells dropped",)
+    assert len(without.train) == len(plain.train) - 5
