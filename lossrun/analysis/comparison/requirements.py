@@ -37,14 +37,19 @@ def answer(comparison: ComparedRuns, requirement: Requirement) -> Answer:
         UsageError: For more than two runs, or `not-worse` without a margin.
     """
     check_requirement(comparison, requirement)
-    margin = comparison.margin or 0.0
-    found = [
-        _is_better(verdict) if requirement == "better" else _is_not_worse(verdict, margin)
-        for verdict in comparison.verdicts
-    ]
+    found = [one for _, one in answers(comparison, requirement)]
     if "the other" in found:
         return "the other"
     return "yes" if found and set(found) == {"yes"} else "cannot tell"
+
+
+def answers(comparison: ComparedRuns, requirement: Requirement) -> list[tuple[Verdict, Answer]]:
+    """Return each verdict with its answer."""
+    margin = comparison.margin or 0.0
+    return [
+        (verdict, _is_better(verdict) if requirement == "better" else _is_not_worse(verdict, margin))
+        for verdict in comparison.verdicts
+    ]
 
 
 def _is_better(verdict: Verdict) -> Answer:

@@ -180,8 +180,8 @@ def _verdict(
     settled_by: Needed | None = None
     # If diverged or lost seeds prevent a verdict, more seeds do not help.
     undecided = word not in ("better", "worse", "equivalent") and not incomplete
-    if undecided and difference is not None and corrected is not None and difference.deviation:
-        settled_by = _settled_by(difference, difference.deviation, level, margin)
+    if undecided and difference is not None and corrected is not None:
+        settled_by = _settled_by(difference, level, margin)
     return Verdict(
         metric=decider.name,
         goal=decider.goal,
@@ -200,8 +200,14 @@ def _verdict(
     )
 
 
-def _settled_by(difference: PairedDifference, deviation: float, level: float, margin: float | None) -> Needed:
-    """Return how many seeds or splits show the difference, or that it is within the margin, whichever are fewer."""
+def _settled_by(difference: PairedDifference, level: float, margin: float | None) -> Needed | None:
+    """Return how many seeds or splits show the difference, or that it is within the margin, whichever are fewer.
+
+    None if neither seeds nor items vary, or if items alone vary and there is no difference to show.
+    """
+    deviation = difference.deviation or 0.0
+    if not deviation and not (difference.mean and difference.items):
+        return None
     if not difference.over_seeds:
         return Needed(None, True)
     ratio, items = difference.ratio or 0.0, difference.items
@@ -257,8 +263,11 @@ def _limits(name: str, run: Side, reference: Side, difference: PairedDifference 
         overlap = "the training samples of different splits overlap, so there is no interval for a training metric"
         unknown = "the sizes of the splits were not recorded, so there is no interval: train again to record them"
         return [*found, overlap if name.startswith("train_") else unknown]
+    if not difference.parts:
+        return [*found, "the differences are too large to be squared, so there is no interval"]
     if difference.deviation == 0 and difference.mean:
-        found.append("the difference is the same on every seed, so the seeds seem to have no effect")
+        over = difference.over
+        found.append(f"the difference is the same on every {over[:-1]}, so the {over} seem to have no effect")
     if count < LEAST_FOR_VERDICT:
         what = "splits" if difference.over == "splits" else "shared seeds"
         return [*found, f"fewer than {LEAST_FOR_VERDICT} {what} can only suggest a winner"]

@@ -1,7 +1,7 @@
 """Turn the answer to `compare --require` into an exit code with a sentence."""
 
 from lossrun.analysis.comparison.compare import ComparedRuns
-from lossrun.analysis.comparison.requirements import Requirement, answer
+from lossrun.analysis.comparison.requirements import Requirement, answer, answers
 from lossrun.errors import OtherBetterError, UndecidedError
 from lossrun.report.comparison.verdicts import called, facts, limits
 from lossrun.report.layout.numbers import format_number
@@ -18,7 +18,8 @@ def enforce(comparison: ComparedRuns, requirement: Requirement) -> None:
     if found == "yes":
         return
     first, second = map(called, comparison.runs)
-    metrics = " and ".join(dict.fromkeys(verdict.metric for verdict in comparison.verdicts))
+    about = [verdict for verdict, one in answers(comparison, requirement) if one == found]
+    metrics = " and ".join(dict.fromkeys(verdict.metric for verdict in about))
     by = f" by {metrics}" if metrics else ""
     margin = (
         f" by more than {format_number(comparison.margin)}" if comparison.margin and requirement != "better" else ""
@@ -26,8 +27,10 @@ def enforce(comparison: ComparedRuns, requirement: Requirement) -> None:
     if found == "the other":
         raise OtherBetterError(f"--require {requirement}: no, {first} is better than {second}{by}{margin}")
     asked = f"{second} is better than {first}" if requirement == "better" else f"{second} is not worse than {first}"
-    measured = [", ".join(facts(comparison, one)[:2]) for one in comparison.verdicts if one.difference]
-    limited = [text for verdict in comparison.verdicts for text in limits(verdict)]
+    measured = [", ".join(facts(comparison, verdict)[:2]) for verdict in about if verdict.difference]
+    if comparison.margin is not None and any(verdict.word == "equivalent" for verdict in about):
+        measured.append(f"equivalent to within {format_number(comparison.margin)}")
+    limited = [text for verdict in about for text in limits(verdict)]
     why = [*comparison.reasons, *dict.fromkeys(filter(None, (*measured, *limited)))]
     because = f": {'; '.join(why)}" if why else ""
     raise UndecidedError(f"--require {requirement}: cannot tell whether {asked}{by}{margin}{because}")

@@ -4,8 +4,9 @@ import pytest
 
 from lossrun.analysis.comparison.compare import compare
 from lossrun.analysis.comparison.requirements import answer
-from lossrun.errors import UsageError
+from lossrun.errors import OtherBetterError, UndecidedError, UsageError
 from lossrun.records import ledger, recorded
+from lossrun.report.comparison.requirement import enforce
 
 # Mean 0, deviation 0.001: of six, the 95 % interval is 2.571 * 0.001 / sqrt(6) = 0.00105 to either side.
 SIX = (0.0012, -0.0005, -0.0011, 0.0008, -0.0009, 0.0005)
@@ -76,3 +77,22 @@ def test_what_cannot_be_answered_is_refused(pair):
         answer(pair(SIX, runs=3), "better")
     with pytest.raises(UsageError, match="--require not-worse needs --margin"):
         answer(pair(SIX), "not-worse")
+
+
+def test_the_exit_names_only_the_metrics_that_say_so(make_run):
+    """Of two metrics one is clearly worse and the other is equal: only the first is named."""
+    runs = []
+    for number in range(2):
+        scores = {
+            seed: {"test_rmse": 1.0 + number * (0.5 + SIX[seed]), "test_mae": 1.0 + 0.1 * (seed % 2)}
+            for seed in range(6)
+        }
+        ends = {str(seed): {"test_at_best": one, "test_at_last": one} for seed, one in scores.items()}
+        config = {"seeds": list(range(6)), "learning_rate": 0.1 * (number + 1)}
+        run = make_run(str(number), rows=lambda epoch, seed: {"val_loss": 1 / epoch}, config=config, finish=False)
+        ledger.append(run.path / "ledger.jsonl", "finished", epoch=4, seeds=ends, seconds=2.0)
+        runs.append(recorded.load(run.path))
+    with pytest.raises(OtherBetterError, match=r"A \(lr=0.1\) is better than B \(lr=0.2\) by test_rmse$"):
+        enforce(compare(runs), "better")
+    with pytest.raises(UndecidedError, match=r"A \(lr=0.2\) by test_mae: identical on all 6 seeds"):
+        enforce(compare(runs[::-1], margin=0.1), "better")

@@ -115,6 +115,12 @@ def test_a_difference_that_seeds_do_not_change_is_told():
     assert judged([1.0] * 6, [0.5] * 6).word == "better"
 
 
+def test_values_that_cannot_be_squared_have_no_interval_and_it_is_said():
+    verdict = judged([1e308] * 5 + [-1e308], [-1e308] * 6)
+    assert verdict.word == "no clear difference"
+    assert verdict.because == ("the differences are too large to be squared, so there is no interval",)
+
+
 def test_a_run_that_is_not_finished_is_not_subtracted():
     verdict = judged(WORSE, BETTER, sides=[side(), side("B", pending="is not finished (2 of 4 epochs)")])
     assert (verdict.word, verdict.difference) == ("no clear difference", None)
