@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from lossrun.analysis.sweeps.sensitivity import Sensitivity, SensitivityLine
+from lossrun.analysis.sweeps.tuned_range import as_error, working_range
 from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.readings import Spread
 
-# A rate works where the error it leads to is at most so many times the best one's.
-WORKING: Final = 1.1
 # The share of the longest trainings that the rounds before the last one take.
 SHARES: Final = (1 / 9, 1 / 3, 1)
 # From one rate to the next one in each round.
@@ -142,17 +141,10 @@ def _widened(train: Train, tries: list[RateTry], steps: int, factor: float, goal
 def working(tries: Sequence[RateTry], goal: Goal) -> tuple[float, float] | None:
     """Return the smallest and the largest rate, with no gap between them, that work about as well as the best one."""
     best = _best(tries, goal)
-    if best is None or best.score is None:
+    if best is None:
         return None
-    # A score that can be negative, such as a log-likelihood, is no error to take a share of.
-    error = 1 - best.score if goal == "max" else best.score
-    bound = error + (WORKING - 1) * abs(error)
-    works = [one.score is not None and (1 - one.score if goal == "max" else one.score) <= bound for one in tries]
-    low = high = tries.index(best)
-    while low > 0 and works[low - 1]:
-        low -= 1
-    while high < len(tries) - 1 and works[high + 1]:
-        high += 1
+    errors = [math.inf if one.score is None else as_error(one.score, goal) for one in tries]
+    low, high = working_range(errors, tries.index(best))
     return tries[low].rate, tries[high].rate
 
 

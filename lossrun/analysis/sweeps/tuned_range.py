@@ -11,6 +11,27 @@ from lossrun.analysis.values.metric_names import Goal
 WORKING: Final = 1.1
 
 
+def as_error(score: float, goal: Goal) -> float:
+    """Return a score as an error, which is better low: 1 - score of a metric that is better high. It undoes itself."""
+    return score if goal == "min" else 1 - score
+
+
+def bound(error: float) -> float:
+    """Return the largest error that works as well as this one; one below 0 is no ratio, so its size counts."""
+    return error + (WORKING - 1) * abs(error)
+
+
+def working_range(errors: Sequence[float], best: int) -> tuple[int, int]:
+    """Return the places of the first and the last error around the best one, with none between that does not work."""
+    works = [error <= bound(errors[best]) for error in errors]
+    low = high = best
+    while low > 0 and works[low - 1]:
+        low -= 1
+    while high < len(errors) - 1 and works[high + 1]:
+        high += 1
+    return low, high
+
+
 def is_on_edge(key: str, chosen: Trial, trials: Sequence[Trial]) -> bool:
     """Return whether values beyond those tried may be better: not where one inside the range is as good."""
     numbers = sorted({trial.values[key] for trial in trials if isinstance(trial.values[key], int | float)})
@@ -30,18 +51,10 @@ def working_decades(chosen: Trial, trials: Sequence[Trial], goal: Goal) -> float
     if not all(isinstance(trial.values[key], int | float) and trial.values[key] > 0 for trial in trials):
         return None
 
-    def error(trial: Trial) -> float:
-        if trial.score is None:
-            return math.inf
-        return trial.score.mean if goal == "min" else 1 - trial.score.mean
-
-    best = error(chosen)
-    if not 0 <= best < math.inf:
-        return None
     ascending = sorted(trials, key=lambda trial: trial.values[key])
-    low = high = ascending.index(chosen)
-    while low > 0 and error(ascending[low - 1]) <= WORKING * best:
-        low -= 1
-    while high < len(ascending) - 1 and error(ascending[high + 1]) <= WORKING * best:
-        high += 1
+    errors = [as_error(trial.score.mean, goal) if trial.score else math.inf for trial in ascending]
+    best = ascending.index(chosen)
+    if not 0 <= errors[best] < math.inf:
+        return None
+    low, high = working_range(errors, best)
     return math.log10(ascending[high].values[key] / ascending[low].values[key])

@@ -8,7 +8,7 @@ from typing import Any
 
 from lossrun.analysis.sweeps.cells import failures, loaded
 from lossrun.analysis.sweeps.trials import Trial, choices_of, repetitions
-from lossrun.analysis.sweeps.tuned_range import WORKING, is_on_edge, working_decades
+from lossrun.analysis.sweeps.tuned_range import as_error, bound, is_on_edge, working_decades
 from lossrun.analysis.sweeps.words import data_words
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.metric_names import Goal, goal, sign
@@ -209,11 +209,8 @@ def target_of(tuning: TuningResult) -> float | None:
     It is the score of the worst pair, with an error `WORKING` times as large.
     """
     scores = [pair.chosen.score.mean for pair in tuning.pairs if pair.chosen and pair.chosen.score]
-    if not scores:
-        return None
-    if tuning.goal == "max":
-        return 1 - WORKING * (1 - min(scores))
-    return max(scores) + (WORKING - 1) * abs(max(scores))
+    worst = max((as_error(score, tuning.goal) for score in scores), default=None)
+    return None if worst is None else as_error(bound(worst), tuning.goal)
 
 
 def epochs_to(target: float, trial: Trial, goal: Goal) -> int | None:
