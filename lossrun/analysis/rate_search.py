@@ -23,10 +23,10 @@ from lossrun.analysis.values.readings import Spread
 SHARES: Final = (1 / 9, 1 / 3, 1)
 # From one rate to the next one in each round.
 FACTORS: Final = (10**0.5, 10**0.5, 10**0.25)
-# Where the later rounds look, in such factors around the middle of what worked in the round before: more below than
-# above, because the best rate falls as training gets longer.
+# Where each round looks: powers of its factor, times the middle of what worked in the round before. There are more
+# below the middle than above, because the best rate falls as training gets longer.
 AROUND: Final = (range(0), range(-3, 2), range(-2, 2))
-MOST_BEYOND: Final = 4  # rates that a round adds where those that work reach its smallest or its largest one
+MOST_BEYOND: Final = 4  # rates that a round adds where its smallest or its largest one works
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class RateSearch:
     Attributes:
         metric: A column of the history, by which rates are judged.
         run_steps: The steps of the whole run.
-        seeds: That each rate was tried with.
+        seeds: The seeds that each rate was tried with.
     """
 
     metric: str
@@ -126,7 +126,7 @@ def _tried(train: Train, rates: Sequence[float], steps: int) -> list[RateTry]:
 
 
 def _widened(train: Train, tries: list[RateTry], steps: int, factor: float, goal: Goal) -> list[RateTry]:
-    """Try further rates while those that work reach the smallest or the largest one tried, or none has a score."""
+    """Try further rates while the smallest or the largest one tried works, or while no rate has a score."""
     for _ in range(MOST_BEYOND):
         works = working(tries, goal)
         if works is None or works[0] == tries[0].rate:
@@ -151,8 +151,8 @@ def working(tries: Sequence[RateTry], goal: Goal) -> tuple[float, float] | None:
 def search_curves(found: RateSearch) -> Sensitivity:
     """Return the score against the rate, one line for each round.
 
-    A score that is worse than that of the smallest rate, which hardly trains at all, has no point: it says no more than
-    "too large", and would flatten the rest.
+    The smallest rate hardly trains at all. A score that is worse than its score has no point: it only says that the
+    rate is too large, and would flatten the rest of the curve.
     """
     lines = []
     for number, one in enumerate(found.rounds):

@@ -93,7 +93,7 @@ def _differences(prefix: str, values: Sequence[Mapping[str, Any]]) -> list[Diffe
     for key in dict.fromkeys(key for value in values for key in value):
         items = [value.get(key, _ABSENT) for value in values]
         path = f"{prefix}{key}"
-        # A key that an older version did not have is one that is not set.
+        # A key that an older version did not have counts as not set.
         if all(item == items[0] for item in items) or all(item is None or item is _ABSENT for item in items):
             continue
         if all(isinstance(item, Mapping) and item.get("name") == items[0].get("name") for item in items):

@@ -26,7 +26,8 @@ class Board:
     """Final runs that were measured on the same data.
 
     The first run, which the others are compared with, is the one that did best in tuning; in a plain grid, the first of
-    the plan. It must not be chosen by the values that are compared: the best of several equal runs is always ahead.
+    the plan. It must not be chosen by the values that are compared, because the best of several equal runs is always
+    ahead.
 
     Attributes:
         runs: The final runs. Where tuning was repeated, all runs of a pair have the config of the one with the most

@@ -1,4 +1,4 @@
-"""How much a sweep's score depends on the tuned value, and on the two keys that make its pairs."""
+"""How much the scores of a sweep depend on the tuned value, and on the two keys that make its pairs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

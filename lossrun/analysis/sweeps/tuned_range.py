@@ -1,4 +1,4 @@
-"""How wide the range of a tuned value is in which it works, and whether a better value may lie beyond those tried."""
+"""How wide the range is in which a tuned value works, and whether the best value lies on the edge of those tried."""
 
 import math
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ def as_error(score: float, goal: Goal) -> float:
 
 
 def bound(error: float) -> float:
-    """Return the largest error that works as well as this one; one below 0 is no ratio, so its size counts."""
+    """Return the largest error that works about as well as this one. Below 0, a share of its size is added."""
     return error + (WORKING - 1) * abs(error)
 
 
 def working_range(errors: Sequence[float], best: int) -> tuple[int, int]:
-    """Return the places of the first and the last error around the best one, with none between that does not work."""
+    """Return the first and the last place of the errors around the best one that all work."""
     works = [error <= bound(errors[best]) for error in errors]
     low = high = best
     while low > 0 and works[low - 1]:
@@ -33,7 +33,7 @@ def working_range(errors: Sequence[float], best: int) -> tuple[int, int]:
 
 
 def is_on_edge(key: str, chosen: Trial, trials: Sequence[Trial]) -> bool:
-    """Return whether values beyond those tried may be better: not where one inside the range is as good."""
+    """Return whether the best value is the smallest or the largest one tried, and no value inside is as good."""
     numbers = sorted({trial.values[key] for trial in trials if isinstance(trial.values[key], int | float)})
     edges = numbers[:1] + numbers[-1:]
     best = chosen.score.mean if chosen.score else math.nan

@@ -26,8 +26,8 @@ class PairTuning:
         choices: What each repetition of tuning chose, in the order of the final seeds; usually there is one repetition.
         every: All tuning runs, also those of earlier rounds, where halving trained the best values again for longer.
         on_edge: The tuned keys whose best value is the smallest or the largest one tried.
-        decades: The width of the range of values around the best that work (`WORKING`); None with more than one tuned
-            key.
+        decades: The width of the range of values around the best one that work (`tuned_range.py`); None if that has
+            no meaning, as with more than one tuned key.
     """
 
     pair: Mapping[str, Any]
@@ -48,7 +48,7 @@ class TuningResult:
         is_over: Whether the values are chosen for good.
         validation: The number of validation samples, the smallest where runs have different ones; None if not known.
         repeats: How many times each pair was tuned, each time with seeds of its own.
-        adaptive: Whether values were drawn where earlier ones did well, so that they are no independent draws.
+        adaptive: Whether values were drawn where earlier ones did well, so that the draws depend on each other.
         rounds: The epochs of each round of halving, the shortest first; () without halving.
     """
 
@@ -204,9 +204,9 @@ def by_data(tuning: TuningResult) -> dict[str, TuningResult]:
 
 
 def target_of(tuning: TuningResult) -> float | None:
-    """Return a score that every pair with a score has reached, so that it can be compared how soon each one does.
+    """Return a score that every pair with a score has reached: the speeds of reaching it can be compared.
 
-    It is the score of the worst pair, with an error `WORKING` times as large.
+    It is a score that works about as well as that of the worst pair.
     """
     scores = [pair.chosen.score.mean for pair in tuning.pairs if pair.chosen and pair.chosen.score]
     worst = max((as_error(score, tuning.goal) for score in scores), default=None)

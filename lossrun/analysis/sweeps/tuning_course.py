@@ -1,9 +1,9 @@
-"""What tuning had found after so much effort, where its values are no independent draws.
+"""What tuning had found after so much effort, where its draws depend on each other.
 
-TPE draws values where earlier ones did well, and halving trains the best ones again for longer. So the tuning curve
-(`tuning_curve.py`), which says what other draws would have reached, has no meaning there, and neither has its band:
-the sampler makes a single course, and with another seed it would make another one. What can be said is what was found,
-and how much the scores differ between the tuning seeds.
+TPE draws values where earlier ones did well, and halving trains the best ones again for longer. The tuning curve
+(`tuning_curve.py`) says what other draws would have reached, so it has no meaning there, and neither has its band. The
+sampler makes a single course, and with another seed it would make another one. So only this is reported: what was
+found, and how much the scores differ between the tuning seeds.
 """
 
 from collections.abc import Sequence
@@ -45,9 +45,8 @@ def by_tries(pair: PairTuning, goal: Goal) -> tuple[CoursePoint, ...]:
 def by_rounds(pair: PairTuning, goal: Goal, rounds: Sequence[int]) -> tuple[CoursePoint, ...]:
     """Return a point for each of the `rounds` of halving, which are given by their lengths in epochs.
 
-    The effort is what was planned up to the end of the round.
-
-    A score is that of the round's own trainings, which are longer than those of the round before.
+    The effort is what was planned up to the end of the round. The score is that of the round's own trainings, which are
+    longer than those of the round before.
     """
     points: list[CoursePoint] = []
     spent = 0

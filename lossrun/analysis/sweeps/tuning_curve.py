@@ -7,8 +7,8 @@ the scores lies in a band whose limits at the i-th of n sorted scores are quanti
 tails, adjusted so that all hold together with 95 % (Aldor-Noiman and others, "The Power to See", 2013). Monotone
 transformations of the band are bands of the curve.
 
-The values of a grid are no independent draws, but evenly spaced ones, whose scores represent their distribution at
-least as well. So for a grid the band is too wide rather than too narrow.
+The values of a grid are evenly spaced, not independent draws. Their scores represent the distribution at least as well
+as draws do, so for a grid the band is too wide rather than too narrow.
 
 The reference implementation is the package opda, which the tests run. It is not used here because it imports
 scipy.stats and scipy.optimize, which takes longer than the rest of a comparison.
@@ -32,7 +32,10 @@ _STEPS: Final = 20  # of a bisection
 
 @dataclass(frozen=True, slots=True)
 class TuningPoint:
-    """The best of `tries` draws: the median, and its band. An infinite limit means that the draws do not bound it."""
+    """The best of `tries` draws: its median, and the band of this median.
+
+    A limit is infinite where so few draws do not bound the median.
+    """
 
     tries: int
     median: float
@@ -41,7 +44,10 @@ class TuningPoint:
 
 
 def tuning_curve(pair: PairTuning, goal: Goal) -> tuple[TuningPoint, ...]:
-    """Return a point for each number of tries; empty for fewer than `LEAST` values. One that diverged is the worst."""
+    """Return a point for each number of tries; empty for fewer than `LEAST` values.
+
+    A value that diverged or failed is worse than all others.
+    """
     ended = [trial for trial in pair.trials if trial.ended]
     if len(ended) < LEAST:
         return ()
@@ -58,7 +64,7 @@ def tuning_curve(pair: PairTuning, goal: Goal) -> tuple[TuningPoint, ...]:
 
 
 def _quantile(values: Sequence[float], share: float) -> tuple[float, float, float]:
-    """The smallest value that the upper band, the empirical, and the lower band of the distribution function allow."""
+    """Return where the distribution function reaches `share`: by its upper limit, by the draws, by its lower limit."""
     lows, highs = cdf_band(len(values))
     count = len(values)
     estimates = [rank / count for rank in range(1, count + 1)]
@@ -72,8 +78,10 @@ def _quantile(values: Sequence[float], share: float) -> tuple[float, float, floa
 
 @lru_cache
 def cdf_band(count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the lower and the upper limit of a continuous distribution function at each of `count` sorted draws, which
-    hold for all of them together with a probability of 1 - LEVEL."""
+    """Return the lower and the upper limits of a continuous distribution function at each of `count` sorted draws.
+
+    With a probability of 1 - LEVEL all of them hold together.
+    """
     if count > MOST_EXACT:
         half = math.sqrt(math.log(2 / LEVEL) / (2 * count))
         return (
@@ -93,7 +101,7 @@ def cdf_band(count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def _mirrored(lows: Sequence[float]) -> tuple[float, ...]:
-    """Return the upper limits: the i-th smallest draw is as far from 0 as the i-th largest from 1."""
+    """Return the upper limits: the i-th smallest draw is as far from 0 as the i-th largest is from 1."""
     return tuple(1 - low for low in reversed(lows))
 
 
@@ -105,8 +113,8 @@ def _limits(count: int, level: float) -> tuple[float, ...]:
 def _coverage(lows: Sequence[float], highs: Sequence[float]) -> float:
     """Return the probability that each of the sorted uniform draws lies between its limits.
 
-    Walk over all limits from 0 to 1 and keep the probability of each number of draws so far: just before a lower limit
-    of the i-th draw there are at most i - 1, at an upper one at least i.
+    Walk over all limits from 0 to 1, and keep the probability of each number of draws so far. Just before the lower
+    limit of the i-th draw there are at most i - 1 draws, and at its upper limit at least i.
     """
     count = len(lows)
     bounds = sorted(

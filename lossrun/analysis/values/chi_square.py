@@ -19,7 +19,7 @@ _EPSILON: Final = 2.0**-53
 
 @lru_cache(maxsize=256)
 def chi_square_quantile(p: float, degrees: int) -> float:
-    """Return the x with P(X <= x) == p, for `degrees` degrees of freedom.
+    """Return the x for which P(X <= x) is p, for `degrees` degrees of freedom.
 
     Args:
         p: Above 0, and at most 1/2.

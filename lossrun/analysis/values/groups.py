@@ -90,7 +90,7 @@ def _have_same_data(run: RecordedRun, other: RecordedRun) -> bool:
 
 def experiment_of(run: RecordedRun) -> dict[str, Any]:
     """Return the config without what names a run, its seeds, or which of the splits it has."""
-    # A key that an older version did not have is one that is not set.
+    # A key that an older version did not have counts as not set.
     found = {key: value for key, value in run.config.items() if key not in _FREE and value is not None}
     if found.get("splits"):
         found["splits"] = True

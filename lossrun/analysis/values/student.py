@@ -26,7 +26,7 @@ def two_sided_p(t: float, degrees: float) -> float:
 
 @lru_cache(maxsize=4096)  # a comparison needs many of the same values
 def critical_t(p: float, degrees: float) -> float:
-    """Return the t >= 0 with `two_sided_p(t, degrees) == p`.
+    """Return the t from 0 on for which `two_sided_p(t, degrees)` is p.
 
     Half of p is in each tail: a 95 % interval needs p = 0.05, and so does a one-sided test at 2.5 %.
 

@@ -50,7 +50,7 @@ def plan_sentences(comparison: ComparedRuns) -> list[str]:
         )
         sentences.append(f"more data: {why}")
     if any(plan.seconds is not None for plan in found):
-        sentences.append("time: of both runs together, at the pilot's pace; more seeds at once take less for each")
+        sentences.append("time: of both runs together, at the pilot's pace; seeds that train at once take less each")
     if len({plan.needed.count for plan in found if plan.commands}) > 1:
         sentences.append(
             f"the commands train all runs on the largest number of {over}, because every run is compared with the first"

@@ -38,8 +38,11 @@ def heat_table(found: HeatMap, sign: str) -> TextTable:
 
 
 def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
-    """Make a row for each pair: its best values and their score, how many were tried, the range that works, and how
-    soon the best one reaches what every pair has reached."""
+    """Make a row for each pair.
+
+    It shows the best values and their score, how many were tried, the range that works, and how soon the best values
+    reach a score that every pair has reached.
+    """
     pairs = tuning.pairs
     columns = [
         Column("best", tuple(map(_best_words, pairs)), right=False),
@@ -94,10 +97,10 @@ def _pair_name(pair: PairTuning) -> str:
 
 
 def curve_table(tuning: TuningResult, sign: str) -> TextTable | None:
-    """Make a table of what can be expected from so much tuning; None for few values.
+    """Make a table of the score to expect after so much tuning; None for few values.
 
-    For values of a grid and for random draws, that is the tuning curve with its band. For draws that depend on each
-    other and for rounds of halving, it is what was found.
+    For values of a grid and for random draws, it is the tuning curve with its band. For draws that depend on each other
+    and for rounds of halving, it is what was found.
     """
     if tuning.rounds:
         return _rounds_table(tuning, sign)
@@ -155,7 +158,7 @@ def _by_pair(title: str, tuning: TuningResult, columns: Sequence[Column], told: 
 
 
 def _powers(most: int) -> list[int]:
-    """1, 2, 4 ... and the last one."""
+    """Return 1, 2, 4, and so on, and the last number."""
     return sorted({*(2**power for power in range(most.bit_length())), most} - {0})
 
 
