@@ -154,8 +154,8 @@ def _primary(
     found = tuple(column for column in columns if metric_names.bare(column) == name and column.startswith(part))
     if not found and metric:
         known = ", ".join(dict.fromkeys(map(metric_names.bare, columns))) or "no metric"
-        because = f"; {'; '.join(refusals)}" if name == "loss" and refusals else ""
-        raise UsageError(f"--metric {metric}: not all runs have this metric{because}; they share: {known}")
+        why = "; ".join(refusals) if name == "loss" and refusals else "not all runs have this metric"
+        raise UsageError(f"--metric {metric}: {why}; they share: {known}")
     return found
 
 

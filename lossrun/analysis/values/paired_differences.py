@@ -42,6 +42,10 @@ lower, so their interval is wider than it needs to be: with the true correlation
 not tell the correlation (Bengio and Grandvalet, "No unbiased estimator of the variance of k-fold cross-validation",
 2004). What a single weak input gains is skewed over datasets, with the same effect as skewed differences over seeds in
 the first table. And if a few outliers among the training samples decide, all splits share them.
+
+If the splits share their held-out samples, as with an official test set, only training samples are drawn. Then the
+interval is about such draws from these training samples, and not about other data. For that, Student's interval is
+right as it is. No interval from one set of training samples tells how the difference varies over other sets.
 """
 
 import math
@@ -64,7 +68,7 @@ class Resampled:
 
     Attributes:
         split_of: {seed: what distinguishes its split from the others}.
-        ratio: Held-out samples / training samples; None if unknown.
+        ratio: Held-out samples / training samples; 0 if the held-out samples are the same, None if unknown.
         same_held_out: Whether all seeds were measured on the same samples, and only training and validation samples
             were drawn.
     """
@@ -92,8 +96,8 @@ class PairedDifference:
         beats: The 95 % interval (Clopper and Pearson) of the probability that the run beats the other on a new seed,
             where a tie counts against it. None for splits, which are not independent.
         beaten: The same for the other run beating it.
-        ratio: n_test / n_train of splits, which enlarges the variance; 0 on one split. None if unknown; then there is
-            no interval.
+        ratio: n_test / n_train of splits, which enlarges the variance; 0 on one split, and where all splits share the
+            held-out samples. None if unknown; then there is no interval.
         same_held_out: See Resampled.
         split_deviation: How far splits differ beyond what their seeds do: the standard deviation over splits without
             the share of the seeds (one-way analysis of variance). None unless all splits have two seeds or more.

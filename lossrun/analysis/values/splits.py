@@ -99,11 +99,14 @@ def resampled(ours: Splits, theirs: Splits, column: str, seeds: Collection[int])
     held_out = {**theirs.digests.get(part, {}), **ours.digests.get(part, {})}
     ratios = [_ratio(side.sizes, part, seeds) for side in (ours, theirs)]
     known = [ratio for ratio in ratios if ratio is not None]
+    same_held_out = len(seeds) > 1 and len({held_out.get(seed, seed) for seed in seeds}) == 1
     return Resampled(
         # Without digests each seed counts as a split, because the config asked for that.
         split_of={seed: trained_on.get(seed, str(seed)) for seed in seeds},
-        ratio=max(known) if len(known) == 2 else None,
-        same_held_out=len(seeds) > 1 and len({held_out.get(seed, seed) for seed in seeds}) == 1,
+        # With held-out samples that all splits share, these are draws from the same training samples. Their mean over
+        # such draws varies as that of independent values, and how large the held-out part is says nothing about it.
+        ratio=0.0 if same_held_out else max(known) if len(known) == 2 else None,
+        same_held_out=same_held_out,
     )
 
 

@@ -22,7 +22,7 @@ def basis(comparison: ComparedRuns) -> list[str]:
     factors = [
         f"1/{difference.count} + {format_number(difference.ratio or 0, 2)}"
         for _, difference in judged
-        if difference.over == "splits"
+        if difference.over == "splits" and not difference.same_held_out
     ]
     if factors:
         found.append(
@@ -68,7 +68,7 @@ def _population(verdict: Verdict, difference: PairedDifference) -> str:
     """Return what the mean difference is a mean over, and on which data."""
     if difference.over == "splits":
         if difference.same_held_out:
-            return "splits of the training data: these held-out data, these splits' training sets"
+            return "splits of these training data: these held-out data, these splits' training sets, no other data"
         return (
             "splits: new data from the same source, assuming that chance in the test items outweighs chance in the "
             "training set"

@@ -49,7 +49,7 @@ def plan_sentences(comparison: ComparedRuns) -> list[str]:
             else "all seeds share the test items, so no number of seeds is enough; --over seeds plans for these items"
         )
         sentences.append(f"more data: {why}")
-    if any(plan.seconds is not None for plan in found):
+    if any(_time(plan, count) != "-" for plan in found for count in (plan.needed, plan.guess)):
         sentences.append("time: of both runs together, at the pilot's pace; seeds that train at once take less each")
     if len({plan.needed.count for plan in found if plan.commands}) > 1:
         sentences.append(

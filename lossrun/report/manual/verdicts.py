@@ -122,8 +122,7 @@ def _splits() -> list[Markup]:
             "data is trained again on the same split with other seeds. One value for all splits would have been chosen "
             "on samples that some of them test.",
             "With test data drawn from the same source, the interval is about new data from this source, assuming "
-            "that chance in the test items outweighs chance in the training set. With a test set that all splits "
-            "share, it is about these held-out data and these splits' training sets. How often, in per cent, a 95 % "
+            "that chance in the test items outweighs chance in the training set. How often, in per cent, a 95 % "
             "interval contains the true difference over 2,000 datasets of 60 samples (100 with one input):",
         ),
         table(heads, rows),
@@ -131,7 +130,10 @@ def _splits() -> list[Markup]:
             "The last three lines are the limits of the method, and no interval from one dataset is without them. How "
             "much splits depend on each other cannot be told from one dataset (Bengio and Grandvalet 2004), so it is "
             "assumed: where they depend less, intervals are wider than they need to be. Where the difference is "
-            "skewed over datasets, intervals are too narrow. And if a few outliers decide, all splits share them."
+            "skewed over datasets, intervals are too narrow. And if a few outliers decide, all splits share them.",
+            "With a test set that all splits share, such as an official one, the splits only draw training samples. "
+            "Then the interval is Student's, without the correction. It is about these held-out data and these splits' "
+            "training sets, and says nothing about other training data.",
         ),
     ]
 

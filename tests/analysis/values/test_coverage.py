@@ -151,6 +151,33 @@ def test_a_comparison_has_these_intervals():
         assert found.half_width(0.05) == pytest.approx(part.half_width(0.05) * row.std(ddof=1))
 
 
+@pytest.mark.parametrize("test", [20, 200])
+def test_splits_with_the_same_held_out_samples_are_draws_from_the_training_samples(test):
+    """300 sets of 60 training samples, nine in ten drawn for each of ten splits; the truth is the mean over 100 more.
+
+    Two standard errors are 2.5 points, and the truth's own error takes about one. With the correction for splits that
+    draw their test data, the interval would be wider the more test data there are.
+    """
+    draw, sets, splits = np.random.default_rng(8), 300, 110
+    x = draw.normal(size=(sets, 60 + test, 5))
+    y = 0.2 * x.sum(axis=-1) + draw.normal(size=(sets, 60 + test))
+    order = np.argsort(draw.random((sets, splits, 60)), axis=-1)[..., :54]
+    rows = np.arange(sets)[:, None, None]
+    scores = []
+    for ridge in (0.1, 60.0):
+        weights = fitted(draw, x[rows, order], y[rows, order], ridge, 0.05)
+        errors = y[:, None, 60:] - np.einsum("dni,dsi->dsn", x[:, 60:], weights)
+        scores.append(np.sqrt(np.square(errors).mean(axis=-1)))
+    values = scores[0] - scores[1]
+    first, true = values[:, :10], values[:, 10:].mean(axis=1)
+    covered = {}
+    for ratio in (0.0, test / 54):
+        half_widths = Variation("splits", 10, math.sqrt(1 / 10 + ratio)).half_width(0.05) * first.std(axis=1, ddof=1)
+        covered[ratio] = (np.abs(first.mean(axis=1) - true) <= half_widths).mean()
+    assert 0.92 <= covered[0.0] <= 0.97
+    assert covered[test / 54] >= 0.99
+
+
 def test_crossing_seeds_with_splits_covers_less_than_nesting_them():
     """Why each split has new seeds: with the same two seeds on every split, seeds are averaged over far too few."""
     draw, splits, per_split, deviation = np.random.default_rng(7), 10, 2, 1.0

@@ -93,8 +93,15 @@ def test_no_sentence_speaks_of_this_split_where_there_are_several(made):
 def test_with_an_official_test_set_only_the_training_data_are_drawn(made):
     data = [digests(range(8), whole=("validation",)) for _ in range(2)]
     a, b = made("a", WORSE, data=data[0]), made("b", BETTER, rate=0.2, data=data[1])
-    said = basis(compare([a, b], "val_rmse"))[0]
-    assert "these held-out data, these splits' training sets" in said
+    comparison = compare([a, b], "val_rmse")
+    said = basis(comparison)
+    assert "these held-out data, these splits' training sets, no other data" in said[0]
+    # The splits are draws from the same samples: Student's interval, whatever the size of the held-out part.
+    difference = comparison.verdicts[0].difference
+    half = half_width([y - x for x, y in zip(WORSE, BETTER, strict=True)], 0)
+    assert (difference.over, difference.ratio) == ("splits", 0.0)
+    assert difference.half_width(0.05) == pytest.approx(half)
+    assert not any("Nadeau" in text for text in said)
 
 
 def test_p_value_equivalence_and_seeds_to_settle_go_by_the_same_variance(made):
