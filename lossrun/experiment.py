@@ -182,7 +182,7 @@ def _known_facts(config: Config) -> DataFacts | None:
 
 
 def _same_data(reading: SourcedConfig, data_dir: Path, loaded: Experiment) -> bool:
-    """Whether both are trained on the same arrays."""
+    """Return whether both are trained on the same arrays."""
 
     def origin(one: SourcedConfig, folder: Path) -> tuple[object, ...]:
         config = one.config

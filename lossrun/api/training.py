@@ -129,7 +129,7 @@ def _run(session: "Session") -> None:
 
 
 def _told(experiment: Experiment) -> tuple[str, ...]:
-    """What the screen tells about the config and its data before the first epoch."""
+    """Return what the screen tells about the config and its data before the first epoch."""
     return (*experiment.remarks, *experiment.notes, *experiment.warnings)
 
 

@@ -52,13 +52,13 @@ def _unrounded(given: Any, validated: Any) -> Any:
 
 
 def _as_a_truth_value(parameter: Parameter, value: Any) -> str:
-    """How to write a word that means true or false elsewhere, in YAML 1.1 for one."""
+    """Return how to write a word that means true or false elsewhere, in YAML 1.1 for one."""
     meant = _TRUTHS.get(str(value).lower())
     return "" if meant is None or not _takes(parameter, meant) else f"; write {shown(meant)}"
 
 
 def _completed(parameter: Parameter, value: Any) -> str:
-    """How to write a text that lacks its ending, as 200 does where steps or epochs are meant, or a blank."""
+    """Return how to write a text that lacks its ending, as 200 does where steps or epochs are meant, or a blank."""
     text = re.sub(r"(?<=[0-9])\s*(?=[a-z])", " ", str(value).strip().lower())
     right = [one for one in (text, *(f"{text}{ending}" for ending in parameter.endings)) if _takes(parameter, one)]
     return f"; write {' or '.join(right)}" if parameter.endings and right else ""

@@ -28,7 +28,7 @@ _LISTED: Final = ("splits", "folds")  # a tuning run lists those that its repeti
 
 
 def planned(cell: Cell, phase: Phase, number: int, seeds: Sequence[int]) -> PlannedCell:
-    """The line of a cell in the plan."""
+    """Return the line of a cell in the plan."""
     return _line(phase, number, cell.pair, cell.changes, with_seeds(cell.config, seeds).to_mapping())
 
 
@@ -43,12 +43,12 @@ def _line(
 def tuning_line(
     number: int, pair: Mapping[str, Any], changes: Mapping[str, Any], config: Mapping[str, Any]
 ) -> PlannedCell:
-    """The line of a tuning run that is added later, with the seeds that its config has."""
+    """Return the line of a tuning run that is added later, with the seeds that its config has."""
     return _line("tune", number, pair, changes, config)
 
 
 def final_cells(pairs: Sequence[PairTuning], seeds: Sequence[int]) -> list[PlannedCell]:
-    """The runs of each pair with the values that it got, on seeds that tuning has not seen.
+    """Return the runs of each pair with the values that it got, on seeds that tuning has not seen.
 
     Usually one run for each pair. Where tuning was repeated, each repetition has its share of the seeds, which get the
     values that it chose, and there is a run for each of the different values. With splits or folds, each repetition is
@@ -72,7 +72,7 @@ def final_cells(pairs: Sequence[PairTuning], seeds: Sequence[int]) -> list[Plann
 
 
 def first_cells(cells: Sequence[Cell], space: Space) -> list[PlannedCell]:
-    """What is run first: the tuning runs, or in a plain grid everything."""
+    """Return what is run first: the tuning runs, or in a plain grid everything."""
     if space.tuning is None:
         return [planned(cell, "final", number, cell.config.seeds) for number, cell in enumerate(cells, 1)]
     seeds = tuning_seeds(cells, space.tuning.seeds * space.tuning.repeats)
@@ -244,7 +244,7 @@ def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_d
 
 
 def tuning_metric(space: Space, experiment: Experiment) -> tuple[str, str]:
-    """The metric that tunes an experiment, and why it cannot; "" where it can."""
+    """Return the metric that tunes an experiment, and why it cannot; "" where it can."""
     assert space.tuning is not None
     facts, config, asked = experiment.facts, experiment.config, space.tuning.metric
     known = columns(facts, config)

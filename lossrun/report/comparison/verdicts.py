@@ -118,7 +118,7 @@ def claim(comparison: ComparedRuns, verdict: Verdict) -> str:
 
 
 def _is_zero(difference: PairedDifference) -> bool:
-    """Whether the runs are identical on every seed, and the interval has no width."""
+    """Return whether the runs are identical on every seed, and the interval has no width."""
     return difference.ties == difference.count and difference.interval == (0.0, 0.0)
 
 
