@@ -341,6 +341,15 @@ def write_run(
     return run
 
 
+def save_best(folder: Path, tensors: Mapping[str, Any], facts: Mapping[str, Any]) -> Path:
+    """Write a file of best weights, as the end of a run does."""
+    from lossrun.records import checkpoints  # imports numpy, which few tests need
+
+    path, data = checkpoints.best_file(folder, tensors, facts)
+    path.write_bytes(data)
+    return path
+
+
 def made_elsewhere(run: RunDirectory, **facts: Any) -> None:
     """Have the run say that it was made in another environment: `facts` differ from the real one."""
     (started, *events), found = ledger.read(run.ledger_path), strict_json.loads(run.run_json.read_bytes()) | facts

@@ -8,7 +8,7 @@ listed under `bfloat16` in the metadata.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,9 +87,9 @@ def file_of(directory: Path, step: int, checkpoint: Checkpoint) -> tuple[Path, b
     return directory / f"step-{step:08d}-{_digest(data)}.safetensors", data
 
 
-def remove_others(directory: Path, but: Collection[str]) -> None:
-    """Remove every checkpoint except those with these names."""
-    for path in candidates(directory):
+def remove(paths: Iterable[Path], but: Collection[str]) -> None:
+    """Remove these files except the ones with such names. What cannot be removed stays."""
+    for path in paths:
         if path.name not in but:
             with suppress(OSError):
                 path.unlink()
@@ -111,28 +111,10 @@ def remove_after(directory: Path, step: int) -> None:
                     path.unlink(missing_ok=True)
 
 
-def save_best(directory: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Path:
-    """Write a file with only weights, `best-<first 16 hex digits of its SHA-256>.safetensors`.
-
-    It is on the disk when this returns. Files of earlier ends of the run stay until `remove_best` removes them.
-    """
-    path, data = best_file(directory, tensors, metadata)
-    durable.replace(path, data)
-    return path
-
-
 def best_file(directory: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> tuple[Path, bytes]:
-    """Return the path and the content of a file with only weights."""
+    """Return the path and the content of a file with only weights, `best-<first 16 hex digits>.safetensors`."""
     data = to_bytes(Checkpoint(dict(tensors), dict(metadata)))
     return directory / f"best-{_digest(data)}.safetensors", data
-
-
-def remove_best(directory: Path, but: str) -> None:
-    """Remove the files of best weights except the one named `but`."""
-    for path in best_files(directory):
-        if path.name != but:
-            with suppress(OSError):
-                path.unlink()
 
 
 def load_newest(

@@ -67,9 +67,9 @@ def finish(session: Session, answer: Callable[[], None]) -> list[RunFinished]:
         folder = ending.member.run.checkpoints
         names = {path.name for path, _ in ending.files}
         if ending.finished is not None:
-            checkpoints.remove_best(folder, but=next((name for name in names if name.startswith("best-")), ""))
+            checkpoints.remove(checkpoints.best_files(folder), but=names)
         if session.stack is not None:
-            checkpoints.remove_others(folder, but=names)
+            checkpoints.remove(checkpoints.candidates(folder), but=names)
     return [ending.finished for ending in endings if ending.finished is not None]
 
 

@@ -7,7 +7,7 @@ from lossrun.analysis.checkpoint_listing import best_weights, saved_files
 from lossrun.records import checkpoints, ledger, recorded
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.run_directory import RunDirectory
-from tests.conftest import state_of
+from tests.conftest import save_best, state_of
 
 
 def rows(epoch, seed):
@@ -29,10 +29,10 @@ def run(make_run):
 
 def finish(files: RunDirectory, weights: Mapping[str, np.ndarray]) -> None:
     facts = {"best": [{"seed": 0, "epoch": 1, "step": 3}]}
-    name = checkpoints.save_best(files.checkpoints, weights, facts).name
+    name = save_best(files.checkpoints, weights, facts).name
     seeds = {"0": {"best_epoch": 1, "best_step": 3}, "1": {"best_epoch": None, "best_step": None}}
     ledger.append(files.ledger_path, "finished", epoch=4, seeds=seeds, best_weights=name)
-    checkpoints.remove_best(files.checkpoints, but=name)
+    checkpoints.remove(checkpoints.best_files(files.checkpoints), but=[name])
 
 
 def test_saved_files_are_described_by_their_headers(run):

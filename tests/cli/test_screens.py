@@ -17,6 +17,7 @@ from lossrun.records.run_directory import RunDirectory
 from lossrun.report.comparison.compare import print_comparison
 from lossrun.report.run_facts import print_facts
 from lossrun.report.runs import print_listing
+from tests.conftest import save_best
 
 CROSS_ENTROPY = {"name": "cross_entropy", "inputs": "logits", "label_smoothing": 0.1, "reduction": "mean"}
 HUBER = {"name": "huber", "delta": 1.0, "reduction": "mean"}
@@ -64,7 +65,7 @@ def many(make_run):
         if (count := len(run.seeds)) > 1:
             weights = {name: np.stack([array] * count) for name, array in weights.items()}
         best = [{"seed": seed, "epoch": 4, "step": 9} for seed in run.seeds]
-        checkpoints.save_best(files.checkpoints, weights, {"best": best})
+        save_best(files.checkpoints, weights, {"best": best})
     return made
 
 

@@ -12,7 +12,7 @@ from lossrun.errors import CheckpointError, RunError
 from lossrun.records import checkpoint_headers, checkpoints
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.files import durable
-from tests.conftest import state_of
+from tests.conftest import save_best, state_of
 
 BEST = {"best": [{"seed": 0, "epoch": 1, "step": 1}]}
 METADATA = state_of(469, seconds=float("inf"))
@@ -134,7 +134,7 @@ def test_the_newest_are_kept_and_never_fewer_than_two(tmp_path, keep, kept):
 
 
 def test_best_weights_and_other_files_are_not_pruned(tmp_path):
-    weights = checkpoints.save_best(tmp_path, {"w": np.zeros(2)}, BEST)
+    weights = save_best(tmp_path, {"w": np.zeros(2)}, BEST)
     for step in range(1, 5):
         save(tmp_path, step, checkpoint(step), keep=2)
     read = checkpoints.read(weights)
@@ -143,17 +143,17 @@ def test_best_weights_and_other_files_are_not_pruned(tmp_path):
 
 
 def test_best_weights_of_an_earlier_end_go_when_the_new_ones_are_recorded(tmp_path):
-    old, new = (checkpoints.save_best(tmp_path, {"w": np.full(2, value)}, BEST) for value in (0.0, 1.0))
+    old, new = (save_best(tmp_path, {"w": np.full(2, value)}, BEST) for value in (0.0, 1.0))
     (tmp_path / "best-of-mine.safetensors").write_bytes(b"")
     assert checkpoints.best_files(tmp_path) == sorted([old, new])
-    checkpoints.remove_best(tmp_path, but=new.name)
+    checkpoints.remove(checkpoints.best_files(tmp_path), but=[new.name])
     assert checkpoints.best_files(tmp_path) == [new]
     assert (tmp_path / "best-of-mine.safetensors").exists()
 
 
 @given(st.data())
 def test_one_changed_bit_in_best_weights_is_found(tmp_path_factory, data):
-    path = checkpoints.save_best(tmp_path_factory.mktemp("best"), {"w": np.arange(4.0)}, BEST)
+    path = save_best(tmp_path_factory.mktemp("best"), {"w": np.arange(4.0)}, BEST)
     content = bytearray(path.read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(content)

@@ -11,7 +11,7 @@ from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.leftovers import superfluous
 from lossrun.records.removal import remove, whole_runs
 from lossrun.records.run_directory import RunDirectory
-from tests.conftest import state_of
+from tests.conftest import save_best, state_of
 
 LATER = datetime.now(UTC) + timedelta(hours=2)  # old enough for whatever the tests make
 STEPS = (0, 3, 6, 9)
@@ -35,7 +35,7 @@ def make(make_run):
         best = None
         if steps:
             facts = {"best": [{"seed": 0, "epoch": 1, "step": 3}]}
-            best = checkpoints.save_best(files.checkpoints, {"w": np.zeros(3)}, facts).name
+            best = save_best(files.checkpoints, {"w": np.zeros(3)}, facts).name
         if finish:
             seeds = {"0": {"best_epoch": 1, "best_step": 3}}
             ledger.append(files.ledger_path, "finished", epoch=4, seeds=seeds, seconds=2.0, best_weights=best)
