@@ -122,6 +122,7 @@ def test_a_comparison_prints_as_the_command_does(runs_dir) -> None:
     assert "\x1b" not in text
 
 
+@pytest.mark.filterwarnings("ignore:epoch 3, seed")  # three epochs are too few for mae
 def test_every_result_shows_itself_as_the_command_prints_it(tmp_path, monkeypatch, capsys) -> None:
     """By `print`, and as the value of a notebook's cell, which shows `repr`: a page at most, however much there is."""
     monkeypatch.chdir(tmp_path)
