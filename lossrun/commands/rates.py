@@ -48,7 +48,7 @@ def find_lr(
     It costs about as much as 7 runs of 2 seeds. For a run of more than 2000 steps it costs less and is less certain,
     because the best rate of a short training is sometimes too large for a long one.
     """
-    reading = read_config(config, set_ or [])
+    reading = read_config(config, set_ or [], quiet=quiet)
     if output is not None:
         from lossrun.report.plots.figure import check_output
 

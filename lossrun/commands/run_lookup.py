@@ -25,7 +25,7 @@ def found_run(run: str, runs_dir: Path) -> Path:
     return path
 
 
-def found_run_or_sweep(spec: str, runs_dir: Path) -> tuple[Path, bool]:
+def found_run_or_sweep(spec: str, runs_dir: Path, *, quiet: bool = False) -> tuple[Path, bool]:
     """Return the directory that the argument means and whether it is a sweep; print which if it was not clear."""
     from lossrun.records.finding.sweeps import find_run_or_sweep
     from lossrun.records.sweep_directory import is_sweep
@@ -33,7 +33,7 @@ def found_run_or_sweep(spec: str, runs_dir: Path) -> tuple[Path, bool]:
 
     path = find_run_or_sweep(spec, runs_dir)
     sweep = is_sweep(path)
-    if path.name != Path(spec).name:
+    if path.name != Path(spec).name and not quiet:
         note(stderr(), f"{spec} is {'the sweep ' if sweep else ''}{path.name}")
     return path, sweep
 
@@ -137,15 +137,15 @@ def loaded_runs(
     return loaded
 
 
-def read_config(config: Path, overrides: Sequence["Override"]) -> "SourcedConfig":
+def read_config(config: Path, overrides: Sequence["Override"], *, quiet: bool = False) -> "SourcedConfig":
     """Read the config in a file, the packaged config of that name, or for `-` the config on standard input.
 
-    It prints a note if the config is a packaged one, or if it waits for somebody to type a config.
+    It prints a note if the config is a packaged one (not if `quiet`), or if it waits for somebody to type a config.
     """
     from lossrun.config import read, read_standard_input
 
     if config != STDIN:
-        if packaged_config(config):
+        if packaged_config(config) and not quiet:
             from lossrun.report.layout.console import note, stderr
 
             copies = f"`{command('new', str(config))}` writes a copy to edit"

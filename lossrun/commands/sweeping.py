@@ -111,7 +111,7 @@ def sweep(
     """
     require_one_process("a sweep starts processes of its own", "start it once, without torchrun")
     share = shard_of(shard)
-    reading = read_config(config, with_name_and_tags(set_, name, tag))
+    reading = read_config(config, with_name_and_tags(set_, name, tag), quiet=quiet)
     # Data need numpy: a mistake in the file is told before that is imported.
     from lossrun.records.sweep_directory import create
     from lossrun.report.layout.console import stdout

@@ -50,7 +50,7 @@ def train(
     `torchrun --nproc-per-node=2 -m lossrun train CONFIG` trains one run in two processes, which share each batch: the
     same run as in one process, up to rounding.
     """
-    reading = read_config(config, with_name_and_tags(set_, name, tag))
+    reading = read_config(config, with_name_and_tags(set_, name, tag), quiet=quiet)
     if reading.sweep is not None:
         from lossrun.errors import UsageError
 
@@ -106,7 +106,7 @@ def resume(
     of the optimizer. A warning names what makes the result inexact: another version of lossrun or torch, or another
     device, kind of CPU or number of threads or processes. Like `train` it can be started by `torchrun`.
     """
-    path, is_sweep = found_run_or_sweep(run, runs_dir)
+    path, is_sweep = found_run_or_sweep(run, runs_dir, quiet=quiet)
     if is_sweep:
         from lossrun.commands.sweeping import cluster_of, resume_sweep, shard_of
 

@@ -80,6 +80,10 @@ def test_quiet_prints_the_run_directory_alone(lossrun: Run, config: Path) -> Non
     (line,) = result.out.splitlines()
     assert Path(line, "history.jsonl").is_file()
     assert Path(line).parent == Path("elsewhere")
+    # Nor does it say what a name was taken to mean: a config that comes with lossrun, the newest run.
+    packaged = ("tiny-net", "--set", "epochs=1", "--quiet")
+    for command in (("train", *packaged), ("resume", "last", "--set", "epochs=2", "--quiet")):
+        assert lossrun(*command).err == "", command
 
 
 def test_a_cosine_run_extended_says_that_it_differs(lossrun: Run, config: Path) -> None:

@@ -16,7 +16,7 @@ SAID = "note: quickstart is a config that comes with lossrun, not a file here; `
 OPTIONS = {
     "train": ("--set", "epochs=1"),
     "sweep": ("--over", "loss=mse,mae", "--dry-run"),
-    "find_lr": ("--set", "epochs=1", "--set", "dataset.samples=60", "--quiet"),
+    "find_lr": ("--set", "epochs=1", "--set", "dataset.samples=60"),
     "check": (),
     "script": ("--as", "pytorch"),
 }
