@@ -191,7 +191,8 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
             "verdicts are about these ones"
         )
     if (saved := saved_share(tuning)) >= 0.005:
-        texts.append(f"values that diverged, died or were stopped early saved {saved:.0%} of the epochs of tuning")
+        share = f"{100 * saved:.0f} %"
+        texts.append(f"values that diverged, died or were stopped early saved {share} of the epochs of tuning")
     lost = [_pair_name(pair) for pair in tuning.pairs if pair.chosen is None and all(one.ended for one in pair.trials)]
     if len(lost) == len(tuning.pairs):
         texts.append(f"no tuning run ended with a finite {tuning.metric}, so nothing is compared{_what_to_try(tuning)}")

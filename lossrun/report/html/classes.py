@@ -25,7 +25,8 @@ def classes_section(data: ReportData) -> list[Markup]:
         title = element("h3", swatch(style(index)), f" {run.letter} ", element("small", run.label))
         body = element("table", element("thead", head), element("tbody", *rows))
         note = element("p", f"{report.by_class.part} data at the best epochs", class_="note")
-        panels.append(element("div", title, element("div", body, class_="scroll", tabindex="0"), note))
+        # On paper such a table needs the whole width.
+        panels.append(element("div", title, element("div", body, class_="scroll", tabindex="0"), note, class_="many"))
     if not panels:
         return []
     text = "How well each class is recognized. A dash means that a class has no samples to rank."

@@ -1,6 +1,7 @@
 """Write HTML and SVG in which text is always escaped: only `Markup` counts as markup."""
 
 import json
+import re
 import struct
 import zlib
 from base64 import b64encode
@@ -37,6 +38,12 @@ def element(name: str, *content: str | None, **attributes: Any) -> Markup:
 def joined(content: Iterable[str | None]) -> Markup:
     """Join the pieces, and escape those that are plain text."""
     return Markup("".join(one if isinstance(one, Markup) else escape(one) for one in content if one))
+
+
+def with_code(sentence: str) -> Markup:
+    """Return a sentence in which what is between backticks is code."""
+    parts = re.split(r"`([^`]+)`", sentence)
+    return joined(element("code", part) if place % 2 else part for place, part in enumerate(parts))
 
 
 def json_block(value: Any, **attributes: Any) -> Markup:

@@ -10,7 +10,7 @@ from lossrun.report.comparison.basis import basis, half_widths
 from lossrun.report.comparison.verdicts import called, claim, facts, limits
 from lossrun.report.html.dots import intervals_figure, seeds_figure
 from lossrun.report.html.figures import style
-from lossrun.report.html.markup import Markup, element
+from lossrun.report.html.markup import Markup, element, with_code
 from lossrun.report.layout.numbers import format_spread
 
 _SIGNS: Final = {
@@ -45,14 +45,18 @@ def verdicts_section(data: ReportData) -> list[Markup | None]:
         parts.append(element("div", *figures, class_="panels"))
     if comparison.verdicts:
         drawn = _DRAWN.format(own=" on one of the splits" if comparison.own_splits else "")
-        parts.append(element("p", " ".join([drawn, *map(_sentence, basis(comparison))]), class_="note"))
+        parts.append(element("p", with_code(" ".join([drawn, *map(_sentence, basis(comparison))])), class_="note"))
     parts.append(notes((*comparison.refusals, *comparison.notes), "hint"))
     parts.append(notes(comparison.warnings, "warning"))
     return parts
 
 
 def _verdict(verdict: Verdict, comparison: ComparedRuns) -> Markup:
-    texts = ("; ".join(found) for found in (facts(comparison, verdict), half_widths(verdict), limits(verdict)) if found)
+    texts = (
+        with_code("; ".join(found))
+        for found in (facts(comparison, verdict), half_widths(verdict), limits(verdict))
+        if found
+    )
     named = verdict.reference if verdict.word.endswith("worse") else verdict.run
     return element(
         "li",
@@ -70,7 +74,8 @@ def notes(sentences: Sequence[str], kind: str) -> Markup | None:
     Args:
         kind: "hint" or "warning".
     """
-    return element("ul", *(element("li", one) for one in sentences), class_=f"notes {kind}") if sentences else None
+    items = [element("li", with_code(one)) for one in sentences]
+    return element("ul", *items, class_=f"notes {kind}") if items else None
 
 
 def _sentence(text: str) -> str:
