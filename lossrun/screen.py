@@ -19,7 +19,7 @@ from lossrun.records import history, ledger, recorded
 from lossrun.report import training as report
 from lossrun.report.facts import facts
 from lossrun.report.facts import layers as summary_rows
-from lossrun.report.layout.console import abandon_stdout, note, stderr, stdout, warning
+from lossrun.report.layout.console import abandon_unwritable, note, stderr, stdout, warning
 from lossrun.report.reference.names_in_brackets import where_to_read
 from lossrun.shell import run_command
 from lossrun.training.endings import interrupted
@@ -59,7 +59,7 @@ def train_on_screen(
                 draw()
             except OSError:
                 screen_is_there = False
-                abandon_stdout()
+                abandon_unwritable()
 
     warned: list[str] = []
     table = report.EpochTable(

@@ -106,10 +106,10 @@ def _downloaded(name: str, file_name: str, folder: Path) -> Path:
     if not failures:
         return folder / file_name
     raise AbsentDataError(
-        f"{name}: {file_name} is not in {folder} (gzipped or not){elsewhere} and could not be downloaded:\n"
+        f"{name}: {file_name} is not in {folder} (gzipped or not) and could not be downloaded:\n"
         + "".join(f"  {failure}\n" for failure in failures)
         + f"Put {', '.join((*TRAIN, *TEST))} there, or name the folder above {name}/ with --data-dir or "
-        "LOSSRUN_DATA_DIR."
+        f"LOSSRUN_DATA_DIR{elsewhere}"
     )
 
 

@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -76,26 +76,17 @@ def printed(draw: Callable[[Console], object]) -> str:
     return text.getvalue().rstrip()
 
 
-def abandon_stdout() -> None:
-    """Discard what is still to be written to stdout, because its reader is gone or the disk is full.
-
-    Otherwise the interpreter would try again at exit, and report an error.
-    """
-    _abandon(sys.stdout)
-
-
 def abandon_unwritable() -> None:
-    """Discard the output of stdout and stderr if they can no longer be written."""
+    """Discard what is still to be written to stdout or stderr, if its reader is gone or the disk is full.
+
+    Otherwise the interpreter would try again at exit, and report an error or exit with 120.
+    """
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None: closed by the parent process
             try:
                 stream.flush()
             except OSError:
-                _abandon(stream)
-
-
-def _abandon(stream: TextIO) -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def is_unicode(console: Console) -> bool:
