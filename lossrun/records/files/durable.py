@@ -248,6 +248,6 @@ def refusals_of_the_disk(path: Path, remedy: str = RUN_REMEDY) -> Iterator[None]
     try:
         yield
     except OSError as error:
-        if isinstance(error, FileNotFoundError):
+        if isinstance(error, FileNotFoundError) and remedy == RUN_REMEDY:
             remedy = "its folder was renamed or removed meanwhile"
         raise RunError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
