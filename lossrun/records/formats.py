@@ -43,11 +43,12 @@ CONFIG: Final = record(
         "optimizer": _CHOICE,
         "learning_rate": number(),
         "epochs": _COUNT,
-        "best": record({"metric": text}, {"mode": one_of("min", "max", "auto")}),
+        "best": record({"metric": text, "mode": one_of("min", "max", "auto")}),
     },
     {
         "name": or_none(text),
         "tags": or_none(list_of(text)),
+        "compare_on": or_none(text),
         "seed": _COUNT,
         "seeds": or_none(lambda value, key: (list_of(_COUNT) if isinstance(value, list) else _COUNT)(value, key)),
         "schedule": _CHOICE,
@@ -137,11 +138,10 @@ EVENTS: Final[Mapping[str, Shape]] = {
     "diverged": _FINDING,
     "stopped": record({}, {"reason": text, "epoch": _EPOCH, "step": _COUNT}),
     "finished": record(
-        {},
+        {"seeds": each(_SEED, _NUMERAL)},
         {
             "epoch": _COUNT,
             "step": _COUNT,
-            "seeds": each(_SEED, _NUMERAL),
             "seconds": _SECONDS,
             "predictions": or_none(text),
             "best_weights": or_none(text),

@@ -9,7 +9,7 @@ from typing import Any
 
 from lossrun.errors import RunError
 from lossrun.files import LARGE, read_regular
-from lossrun.records import ledger, recorded
+from lossrun.records import formats, ledger, recorded
 from lossrun.records.files import strict_json
 from lossrun.records.files.digests import Marked, PrefixDigest, of_text, with_unix_lines
 from lossrun.records.files.rows import Rows
@@ -47,6 +47,7 @@ def _finished(path: Path) -> RecordedRun | None:
     names = [event["event"] for event in events]
     if names[0] != "started" or finished["event"] != "finished" or not _EVENTS.issuperset(names):
         return None
+    formats.check_events(path, (*events, finished))  # digests tell of damage, and not of who wrote it
     if of_text(read_regular(f"{folder}/config.yaml")) != started["config_digest"]:
         return None
     if strict_json.loads_plain(read_regular(f"{folder}/run.json")) != started["environment"]:
@@ -55,6 +56,7 @@ def _finished(path: Path) -> RecordedRun | None:
     rows = _rows_of(read_regular(f"{folder}/history.jsonl", LARGE), epochs, mark) if epochs and mark else None
     if rows is None:
         return None
+    formats.check_rows(path, rows)
     for event in (*events, finished):
         del event["digest"]
     return RecordedRun(
@@ -98,4 +100,5 @@ def _rows_of(content: bytes, epochs: set[int], mark: PrefixDigest) -> Rows | Non
             end = content.index(b"\n", at) + 1
             lines.append(content[at:end])
             at = end
-    return Rows.of_few(sorted(map(strict_json.loads_plain, dict.fromkeys(lines)), key=itemgetter("epoch")))
+    rows = sorted(map(strict_json.loads_plain, dict.fromkeys(lines)), key=itemgetter("epoch"))
+    return Rows.of_few(rows) if all("seed" in row for row in rows) else None

@@ -50,7 +50,7 @@ def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
         for name in DAMAGES:
             line = next((line for line in said.splitlines() if f"-{name}" in line), "")
             yield Outcome(f"{name} is listed", "" if line else "it is not there")
-        for arguments in (("show", "last"), ("ls", "--format", "json"), ("ls", "--format", "csv"), ("gc", "--dry-run")):
+        for arguments in (("show", "last"), ("ls", "--format", "json"), ("ls", "--format", "csv"), ("gc", "--yes")):
             yield Outcome(" ".join(arguments), light.run(arguments, place).problem(0, 2, 4))
 
 

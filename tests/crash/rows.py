@@ -41,6 +41,7 @@ ROWS = (
         0.05,
     ),
     Row("other-files", "a bit flipped or a digit changed in any other file: its readers say so, and ls goes on", 0.005),
+    Row("forged", "a fact of another type, with digests in order: readers say so, and ls goes on", 0.003),
     Row(
         "special-files", "a folder, a pipe, a link in the place of any file: its readers say so, and ls goes on", 0.008
     ),

@@ -172,7 +172,7 @@ def test_a_note_that_cannot_be_removed_does_not_keep_the_run_locked(tmp_path, mo
     def broken(_path: Path, missing_ok: bool = False) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    ledger.append(tmp_path / "ledger.jsonl", "finished")
+    ledger.append(tmp_path / "ledger.jsonl", "finished", seeds={})
     monkeypatch.setattr(Path, "unlink", broken)
     with lock.writing(tmp_path):
         assert status(tmp_path) == "running"
