@@ -43,7 +43,7 @@ def main() -> None:
         # `lossrun ls | head` ends quietly, by this error and not by a signal, because Python ignores SIGPIPE before our
         # code runs. So we cannot know whether the program that started us had ignored it.
         _leave(READER_GONE)
-    except (MemoryError, RuntimeError, OSError) as problem:
+    except (MemoryError, RuntimeError, ImportError, OSError) as problem:
         if ran_out_of_memory(problem):
             _leave(
                 OutOfMemoryError.exit_code,

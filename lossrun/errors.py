@@ -143,7 +143,8 @@ def exit_codes() -> dict[int, str]:
 # Messages of torch and its libraries about too little memory; torch has no error class for this on the CPU.
 _NO_MEMORY: Final = re.compile(
     r"can.?t allocate memory|cannot allocate|not enough memory|out of memory|enforce fail at alloc|bad_?alloc"
-    r"|storage size calculation overflowed|could not create a memory|failed to allocate|ALLOC_FAILED",
+    r"|storage size calculation overflowed|could not create a memory|failed to allocate|ALLOC_FAILED"
+    r"|failed to map segment",  # of a library of torch, on import
     re.IGNORECASE,
 )
 
@@ -152,7 +153,8 @@ def ran_out_of_memory(error: BaseException) -> bool:
     """Return whether Python, numpy, torch, or the system could not allocate memory."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and bool(_NO_MEMORY.search(str(error))))
+    told = isinstance(error, RuntimeError | ImportError) and _NO_MEMORY.search(str(error))
+    return isinstance(error, MemoryError) or bool(told)
 
 
 @contextmanager

@@ -107,6 +107,9 @@ def test_what_counts_as_running_out() -> None:
     with pytest.raises(RuntimeError) as failed:
         torch.ones(2) @ torch.ones(3)
     assert not ran_out_of_memory(failed.value)
+    # What glibc says where `ulimit -v` leaves no room for a library, and where there is no such library.
+    assert ran_out_of_memory(ImportError("libtorch_cpu.so: failed to map segment from shared object"))
+    assert not ran_out_of_memory(ImportError("libtorch_cpu.so: cannot open shared object file"))
 
 
 def test_errors_of_ours_and_others_pass() -> None:
