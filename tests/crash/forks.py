@@ -63,11 +63,10 @@ class Started:
         facts = self._server.asked({"wait": self.pid})
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)  # processes that it started
-        report = self._files["report"]
-        torch = json.loads(report.read_text())["torch"] if report.exists() else None
-        # Neither is there if it was killed before it could make them.
+        # None of them is there, or whole, if it was killed before it could write them.
         texts = {name: path.read_bytes() if path.exists() else b"" for name, path in self._files.items()}
         out, err = (texts[name].decode(errors="replace") for name in ("out", "err"))
+        torch = json.loads(texts["report"])["torch"] if texts["report"].endswith(b"}") else None
         for path in self._files.values():
             path.unlink(missing_ok=True)
         return Done(facts["code"], out, err, facts["seconds"], facts["memory"], torch)
