@@ -109,6 +109,16 @@ def test_each_repetition_keeps_the_best_on_its_own_seeds() -> None:
     ]
 
 
+def test_values_that_were_asked_for_shorter_trainings_have_saved_nothing() -> None:
+    """By hand: 2 seeds of 5 and of 20 epochs. Only the second value's 30 epochs after it diverged are saved."""
+    trials = []
+    for epochs, trained in ((5, 10), (20, 10)):
+        cell = PlannedCell(f"tune-{epochs}", "tune", {}, {"epochs": epochs}, {"epochs": epochs, "seeds": [7, 8]})
+        trials.append(Trial(cell, cell.changes, None, diverged=epochs == 20, ended=True, epochs=trained))
+    pair = PairTuning({}, tuple(trials), None, (), None, every=tuple(trials))
+    assert saved_share(TuningResult("val_rmse", "min", True, (pair,))) == pytest.approx(30 / 50)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

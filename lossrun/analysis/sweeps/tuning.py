@@ -119,12 +119,13 @@ def _longest(every: Sequence[Trial], epochs: int) -> list[Trial]:
 def saved_share(tuning: TuningResult) -> float:
     """Return which share of the epochs of tuning was saved, by values that diverged, died, or were stopped early."""
     planned = spent = 0
-    for pair in tuning.pairs:
-        whole = max(trial.cell.config.get("epochs", 0) for trial in pair.every)
-        planned += whole * len(pair.every[0].cell.config["seeds"]) * len(pair.trials)
-        for trial in pair.every:
-            asked = trial.cell.config.get("epochs", 0) * len(trial.cell.config["seeds"])
-            spent += trial.epochs if trial.diverged else asked
+    for trial in (trial for pair in tuning.pairs for trial in pair.every):
+        epochs, seeds = trial.cell.config.get("epochs", 0), len(trial.cell.config["seeds"])
+        spent += trial.epochs if trial.diverged else epochs * seeds
+        if not tuning.rounds:
+            planned += epochs * seeds
+        elif epochs == tuning.rounds[0]:  # without halving, each value would have been trained in full
+            planned += tuning.rounds[-1] * seeds
     return max(0.0, 1 - spent / planned) if planned else 0.0
 
 
