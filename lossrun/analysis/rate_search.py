@@ -19,6 +19,9 @@ from lossrun.analysis.sweeps.tuned_range import as_error, working_range
 from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.readings import Spread
 
+# How far from the best rate the suggestion may be, as a factor. The best one of a flat range is best by chance, and the
+# middle of a range that falls to one side is not as good as can be.
+MOST_AWAY: Final = 2.0
 # The share of the longest trainings that the rounds before the last one take.
 SHARES: Final = (1 / 9, 1 / 3, 1)
 # From one rate to the next one in each round.
@@ -73,8 +76,12 @@ class RateSearch:
 
     @property
     def suggestion(self) -> float | None:
-        """The middle of the rates that work about as well as the best one; None if all diverged."""
-        return None if self.working is None else readable(math.sqrt(self.working[0] * self.working[1]), 2)
+        """The middle of the rates that work about as well as the best one, or the rate `MOST_AWAY` from the best one if
+        the middle is further; None if all diverged."""
+        if self.best is None or self.working is None:
+            return None
+        middle, best = math.sqrt(self.working[0] * self.working[1]), self.best.rate
+        return readable(min(max(middle, best / MOST_AWAY), best * MOST_AWAY), 2)
 
     @property
     def is_whole(self) -> bool:
@@ -126,13 +133,18 @@ def _tried(train: Train, rates: Sequence[float], steps: int) -> list[RateTry]:
 
 
 def _widened(train: Train, tries: list[RateTry], steps: int, factor: float, goal: Goal) -> list[RateTry]:
-    """Try further rates while the smallest or the largest one tried works, or while no rate has a score."""
+    """Try further rates while the smallest or the largest one tried works, or while no rate has a score.
+
+    Where both work, the better end is widened first.
+    """
     for _ in range(MOST_BEYOND):
         works = working(tries, goal)
-        if works is None or works[0] == tries[0].rate:
-            tries = [*_tried(train, [tries[0].rate / factor], steps), *tries]
-        elif works[1] == tries[-1].rate:
+        at_low = works is None or works[0] == tries[0].rate
+        at_high = works is not None and works[1] == tries[-1].rate
+        if at_high and not (at_low and _best([tries[0], tries[-1]], goal) is tries[0]):
             tries = [*tries, *_tried(train, [tries[-1].rate * factor], steps)]
+        elif at_low:
+            tries = [*_tried(train, [tries[0].rate / factor], steps), *tries]
         else:
             break
     return tries

@@ -1,12 +1,13 @@
 """Print a search for a learning rate: its progress, its curves, and the suggestion with its reason."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from lossrun.analysis.rate_search import RateSearch, search_curves
+from lossrun.analysis.rate_search import RateSearch, readable, search_curves
 from lossrun.report.layout.console import note
 from lossrun.report.layout.numbers import format_number
 from lossrun.report.layout.text_table import print_line
@@ -47,7 +48,8 @@ def reasons(found: RateSearch) -> list[str]:
     why = f"after {length}, {best.rate:.3g} has the best {found.metric}, {format_number(best.score)}"
     low, high = working
     if low < high:
-        near = f"from {low:.3g} to {high:.3g} it is within 10 % of that, and {found.suggestion:g} is the middle"
+        where = "is" if found.suggestion == readable(math.sqrt(low * high), 2) else "lies towards"
+        near = f"from {low:.3g} to {high:.3g} it is within 10 % of that, and {found.suggestion:g} {where} the middle"
         texts = [f"{why}; {near}"]
     else:
         texts = [f"{why}; the rates next to it are more than 10 % worse"]

@@ -48,6 +48,14 @@ def test_the_middle_of_what_works_is_suggested() -> None:
     assert 0.003 * 2 < found.suggestion < 0.1 / 2
 
 
+def test_the_suggestion_stays_near_the_best_where_what_works_falls_to_one_side() -> None:
+    """From 0.001 on a little better with each rate, up to 0.1."""
+    found = searched(lambda rate, _: 1.09 - 0.045 * math.log10(rate / 0.001) if 0.001 <= rate <= 0.11 else 3.0)
+    assert found.working is not None
+    assert math.sqrt(found.working[0] * found.working[1]) < 0.1 / 4
+    assert found.suggestion == pytest.approx(0.1 / 2)
+
+
 def test_a_negative_score_has_a_range_that_works_too() -> None:
     tries = [RateTry(0.01, -1.0), RateTry(0.1, -1.95), RateTry(1.0, -2.0), RateTry(10.0, None)]
     assert working(tries, "min") == (0.1, 1.0)

@@ -17,7 +17,7 @@ from lossrun.training.short_training import train_briefly
 from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.start import session_of
 
-LOOKS: Final = 5  # how often a short training is scored; the best score counts, like the best epoch of a run
+LOOKS: Final = 5  # how often a short training is scored at least
 
 
 @own_code_told("in a short training")
@@ -25,7 +25,8 @@ LOOKS: Final = 5  # how often a short training is scored; the best score counts,
 def best_scores(experiment: Experiment, steps: int) -> list[float]:
     """Train every seed from its first weights, and return its best value of the metric that chooses the best epoch.
 
-    A schedule is squeezed: it goes through its whole course in `steps` updates. Early stopping and
+    Like a run, it is scored after every epoch, and a training of a few epochs more often: large rates often do best
+    early. A schedule is squeezed: it goes through its whole course in `steps` updates. Early stopping and
     `reduce_on_plateau` do nothing.
 
     Returns:
@@ -37,6 +38,7 @@ def best_scores(experiment: Experiment, steps: int) -> list[float]:
     upward = 1 if session.config.best.mode == "max" else -1
     stretch = session.config.epochs * session.steps_per_epoch / steps
     looks = {math.ceil(steps * look / LOOKS) for look in range(1, LOOKS + 1)}
+    looks.update(range(session.steps_per_epoch, steps, session.steps_per_epoch))
     best = [-math.inf] * len(session.replicas)
     losses, since = torch.zeros(len(session.replicas), dtype=torch.float64, device=session.device), 0
     for each in train_briefly(session, steps, lambda step: session.rates(int(step * stretch))):
