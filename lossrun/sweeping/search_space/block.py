@@ -13,7 +13,7 @@ from lossrun.config.key_paths import KeyPath, key_paths
 from lossrun.config.keys import SWEEP_OPTIONS
 from lossrun.config.source import Path
 from lossrun.errors import ConfigError
-from lossrun.shell import command
+from lossrun.shell import command, quoted
 from lossrun.sweeping.search_space.over_option import over_options
 from lossrun.sweeping.search_space.ranges import Span, log_ratio, spaced
 from lossrun.sweeping.search_space.space import Alternatives, Space, Tuning, Value
@@ -153,12 +153,13 @@ class _Reader:
             self.refuse(key, "the list is empty; expected at least one alternative")
             return None
         if declared is not None and _is_one_value(declared, value):
-            listed = ", ".join(str(one) for one in value)
-            self.refuse(
-                key,
-                f"a value of {key} is itself a list: write [[{listed}]] for one alternative, or "
-                f"[{', '.join(f'[{one}]' for one in value)}] for {len(value)}",
-            )
+            one, several = f"[{','.join(map(str, value))}]", ",".join(f"[{one}]" for one in value)
+            if key in self.options:
+                ways = [f"--over {quoted(f'{key}={way}')}" for way in (one, several)]
+            else:
+                ways = [f"[{way}]".replace(",", ", ") for way in (one, several)]
+            text = f"write {ways[0]} for one alternative, or {ways[1]} for {len(value)}"
+            self.refuse(key, f"a value of {key} is itself a list: {text}")
             return None
         places = () if key in self.options else tuple(("sweep", key, number) for number in range(len(value)))
         origins: tuple[Path, ...] = places or ((),) * len(value)

@@ -25,9 +25,11 @@ def over_options(texts: Iterable[str]) -> dict[str, tuple[str, Any]]:
         except ConfigError as error:
             problems += error.problems
             continue
-        if key in SWEEP_OPTIONS and key != "seed":
-            how = set_options(f"sweep.{key}={text.partition('=')[2].strip()}")
-            problems.append(f"--over {text}: {key} says how the sweep is run, and is no key to vary; write {how}")
+        inside = key.removeprefix("sweep.")
+        option = inside.partition(".")[0]
+        if option in SWEEP_OPTIONS and key != "seed":
+            how = set_options(f"sweep.{inside}={text.partition('=')[2].strip()}")
+            problems.append(f"--over {text}: {option} says how the sweep is run, and is no key to vary; write {how}")
         elif key in found:
             problems.append(f"--over {text}: {key} is given twice; write all of its values in one option")
         else:

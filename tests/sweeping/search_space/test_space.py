@@ -155,3 +155,20 @@ def test_a_config_without_alternatives_has_nothing_to_sweep_over(with_block: Cal
     for block in (None, {}, {"tune": False}):
         with pytest.raises(ConfigError, match="sweep"):
             read_space(with_block(block))
+
+
+@pytest.mark.parametrize(
+    ("over", "way"),
+    [
+        ("tune=false", "--set sweep.tune=false"),
+        ("sweep.tune=false", "--set sweep.tune=false"),
+        ("tune.seeds=3", "--set sweep.tune.seeds=3"),
+        ("model.hidden=4,8", "--over 'model.hidden=[4,8]' for one alternative, or --over 'model.hidden=[4],[8]' for 2"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_told_with_one_that_can(
+    with_block: Callable[..., SourcedConfig], over: str, way: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_space(with_block({"loss": ["mse", "mae"]}), [over])
+    assert str(refused.value).endswith(f"write {way}")
