@@ -161,6 +161,7 @@ def test_a_sweep_gives_its_final_runs_and_a_search_its_curves(tmp_path) -> None:
     sweep = lossrun.sweep(CONFIG, over="loss=mse,mae", overrides="epochs=1", runs_dir=tmp_path, jobs=1)
     assert [type(run) for run in sweep.final] == [api.Run, api.Run]
     assert len(sweep.final[0].history.to_pandas()) == 2
+    assert isinstance(sweep.comparison, lossrun.Comparison)
     assert "Leaderboard" in repr(sweep) == str(sweep)
     found = lossrun.find_lr(CONFIG, overrides="epochs=4", steps=9, jobs=1)
     assert f"suggestion: learning_rate {found.suggestion:g}" in repr(found) == str(found)

@@ -165,6 +165,12 @@ class Sweep(SweepResult):
         """All final runs that have ended, board by board."""
         return tuple(as_run(run) for board in self.boards for run in board.runs)
 
+    @property
+    def comparison(self) -> Comparison | None:
+        """The final runs compared; None for fewer than two, and where they do not share their held-out data."""
+        found = self.boards[0].comparison if len(self.boards) == 1 else None
+        return None if found is None else with_methods(Comparison, found)
+
     def records(self) -> list[dict[str, Any]]:
         """Return one dict for each cell and seed: cell, phase, seed, changes, and the metrics at the best epoch."""
         return sweep_records(SweepDirectory(self.path))
