@@ -16,6 +16,7 @@ class Diagnosis:
         why: What causes it.
         remedy: What to do, in the imperative.
         formula: The value of the loss that reveals it; "" for none.
+        called: What a message calls that value.
         diverged: Whether the run ends with it.
         harmless: Whether nothing is wrong after all.
         of_the_end: Whether it is about how a run ended, so that a run that is trained further has not had it.
@@ -26,6 +27,7 @@ class Diagnosis:
     why: str
     remedy: str
     formula: str = ""
+    called: str = "a constant costs"
     diverged: bool = False
     harmless: bool = False
     of_the_end: bool = False
@@ -68,6 +70,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "try a learning rate ten times larger, then ten times smaller; check the scale of the inputs, and init",
             formula="for a tenth of the run, and at least 3 epochs, at ln K for K equally frequent classes: 0.6931 for "
             "two, 2.3026 for ten; otherwise at the entropy of the class frequencies",
+            called="guessing costs",
         ),
         Diagnosis(
             "constant",
@@ -95,6 +98,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "cost much, and the gradient is weak",
             "set model.output: logits, or loss.from_logits: false",
             formula="ln(1 + (K - 1) / e): 1.4612 for ten classes",
+            called="floor",
         ),
         Diagnosis(
             "double_sigmoid",
@@ -102,6 +106,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the second sigmoid turns 0 into 0.5 and 1 into 0.73, so the model cannot express a confident no",
             "set model.output: logits, or loss.from_logits: false",
             formula="0.3133 for each yes, 0.6931 for each no: 0.5032 if both have the same frequency",
+            called="floor",
         ),
         Diagnosis(
             "smoothing",
@@ -110,6 +115,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "compare on val_cross_entropy (or the metric of your task), which is not smoothed",
             formula="the entropy of the smoothed label: 0.5003 for 0.1 and ten classes",
             harmless=True,
+            called="floor",
         ),
         Diagnosis(
             "squashed",
@@ -117,6 +123,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "a sigmoid or softmax gives values in [0, 1], and some targets lie outside",
             "set model.output: none, or scale the targets to [0, 1]",
             formula="the loss of perfect outputs that are cut off at 0 and 1",
+            called="floor",
         ),
         Diagnosis(
             "single_softmax",
@@ -124,6 +131,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "a softmax over one output divides it by itself, so nothing can be learned",
             "set model.output: none in a regression, otherwise sigmoid or logits",
             formula="the loss of always answering yes",
+            called="floor",
         ),
         Diagnosis(
             "clipped",
@@ -131,6 +139,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "outputs outside [0, 1] are clipped and have no gradient, so training cannot use those samples",
             "set loss.from_logits: true (better), or model.output: softmax or sigmoid",
             formula="up to -ln 1e-7 = 16.1 for each sample that is clipped on the wrong side",
+            called="floor",
         ),
         Diagnosis(
             "impossible",
@@ -139,6 +148,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "some targets lie outside [0, 1]",
             "set loss.from_logits: true or leave out loss.inputs; check the targets",
             formula="below 0",
+            called="floor",
         ),
         Diagnosis(
             "vanishing_gradient",

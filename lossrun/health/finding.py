@@ -2,30 +2,10 @@
 
 from dataclasses import dataclass
 from math import isfinite, nan
-from typing import Any, Final
+from typing import Any
 
 from lossrun.catalog.diagnoses import DIAGNOSES, Diagnosis
 from lossrun.shell import set_options
-
-# What a message calls the floor where the floor is nothing to aim for.
-_COSTS: Final = {
-    "chance": "guessing costs",
-    **dict.fromkeys(
-        (
-            "constant",
-            "stuck",
-            "above_constant",
-            "one_answer",
-            "unfinished",
-            "oscillation",
-            "too_small",
-            "dead_units",
-            "saturated_units",
-            "vanishing_gradient",
-        ),
-        "a constant costs",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +58,7 @@ class Finding:
         if self.name == "overfitting":
             seen += f", val_loss {self.floor:.4g} at best in epoch {self.since} and {self.validation:.4g} now"
         elif isfinite(self.floor):
-            seen += f", {_COSTS.get(self.name, 'floor')} {self.floor:.4g}"
+            seen += f", {diagnosis.called} {self.floor:.4g}"
         remedy = diagnosis.remedy if diagnosis.harmless else f"to fix it, {self.remedy}"
         return f"{diagnosis.meaning} ({seen}): {self.why or diagnosis.why}; {remedy} [{self.name}]"
 
