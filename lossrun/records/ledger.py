@@ -18,6 +18,7 @@ from lossrun.errors import RunError
 from lossrun.records import formats
 from lossrun.records.files import durable, json_lines, strict_json
 from lossrun.records.files.digests import DAMAGED, DIGITS, Beginning, of_text, with_unix_lines
+from lossrun.records.files.shapes import Shape
 
 _SEAL: Final = b', "digest": "%s"}'
 _SEAL_LENGTH: Final = len(_SEAL) - len("%s") + DIGITS
@@ -57,16 +58,19 @@ def started(
     return "started", {**facts, **own}
 
 
-def read(path: Path) -> tuple[dict[str, Any], ...]:
+def read(path: Path, shapes: Mapping[str, Shape] = formats.EVENTS) -> tuple[dict[str, Any], ...]:
     """Return all events, oldest first, without an incomplete last line.
+
+    Args:
+        shapes: What each event holds; a sweep has events of its own.
 
     Raises:
         RunError: For a damaged line before it, or a line that is not an event.
     """
-    return read_all(path)[0]
+    return read_all(path, shapes)[0]
 
 
-def read_all(path: Path) -> tuple[tuple[dict[str, Any], ...], bool]:
+def read_all(path: Path, shapes: Mapping[str, Shape] = formats.EVENTS) -> tuple[tuple[dict[str, Any], ...], bool]:
     """Return all events as `read` does, and whether an incomplete last line was left out."""
     raw: list[bytes] = []
     found: list[dict[str, Any]] = []
@@ -78,7 +82,7 @@ def read_all(path: Path) -> tuple[tuple[dict[str, Any], ...], bool]:
         if not isinstance(event.get("event"), str) or not isinstance(event.get("time"), str):
             raise RunError(f"{path}, line {number}: not an event of a run; the file is damaged: restore it from a copy")
     check_digests(path, lines[: len(found)])
-    formats.check_events(path, found)
+    formats.check_events(path, found, shapes)
     for event in found:
         event.pop("digest", None)
     return tuple(found), torn

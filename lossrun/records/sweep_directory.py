@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from lossrun.errors import RunError
 from lossrun.files import LARGE
-from lossrun.records import formats, ledger, names, sweep_formats
+from lossrun.records import ledger, names, sweep_formats
 from lossrun.records.files import config_file, digests, durable, json_lines, new_directories
 from lossrun.records.files.contents import content
 from lossrun.records.files.digests import DAMAGED
@@ -185,8 +185,7 @@ def read_events(sweep: SweepDirectory) -> tuple[dict[str, Any], ...]:
     Raises:
         RunError: If a line is damaged, or not what a sweep writes.
     """
-    events = ledger.read(sweep.ledger_path)
-    formats.check_events(sweep.ledger_path, events, sweep_formats.EVENTS)
+    events = ledger.read(sweep.ledger_path, sweep_formats.EVENTS)
     if not events or events[0]["event"] != "started":
         raise RunError(f"{sweep.ledger_path} is missing or has lost its beginning; restore it from a copy")
     return events

@@ -16,9 +16,8 @@ from lossrun.analysis.sweeps.result import SweepResult, result_of
 from lossrun.analysis.values.splits import splits
 from lossrun.config import SourcedConfig, from_mapping
 from lossrun.errors import ConfigError, RunError, UsageError
-from lossrun.records import ledger
 from lossrun.records.recorded import load
-from lossrun.records.sweep_directory import SweepDirectory, create, read_plan
+from lossrun.records.sweep_directory import SweepDirectory, create, read_events, read_plan
 from lossrun.report.comparison.tuning import tuning_notes
 from lossrun.report.sweep import method
 from lossrun.sweeping.course import run_sweep
@@ -197,7 +196,7 @@ def test_a_sweep_without_any_score_ends_without_final_runs(
     for _ in range(2):
         endings = run_sweep(sweep, data_dir=tmp_path, jobs=2, shard=shard)
         assert [ended.ending for ended in endings.values()] == ["diverged"] * 2
-    assert [event["event"] for event in ledger.read(sweep.ledger_path)] == ["started", "finished"]
+    assert [event["event"] for event in read_events(sweep)] == ["started", "finished"]
     result = result_of(sweep)
     assert result.final == ()
     assert result.tuning is not None
@@ -241,7 +240,7 @@ def test_a_killed_sweep_ends_as_if_it_had_never_been_killed(
     process.wait()
     run_sweep(sweep, data_dir=tmp_path, jobs=2)
     assert losses(sweep) == losses(finished[0])
-    assert [event["event"] for event in ledger.read(sweep.ledger_path)][-1] == "finished"
+    assert [event["event"] for event in read_events(sweep)][-1] == "finished"
 
 
 def test_with_repeats_every_final_seed_gets_the_value_of_its_own_tuning(

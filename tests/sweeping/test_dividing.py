@@ -12,9 +12,8 @@ import pytest
 
 from lossrun.analysis.sweeps.result import result_of
 from lossrun.config import SourcedConfig
-from lossrun.records import ledger
 from lossrun.records.recorded import load
-from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, divided, read_plan
+from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, divided, read_events, read_plan
 from lossrun.sweeping.course import missing
 from lossrun.sweeping.run import Cells
 from lossrun.sweeping.worker import Ended, train_stack
@@ -75,7 +74,7 @@ def test_a_cell_that_kills_its_worker_fails_alone(with_block: Callable[..., Sour
     endings = {cell.changes["learning_rate"]: cells.endings[cell.directory].ending for cell in read_plan(sweep)}
     assert endings == {0.001: "finished", 0.01: "failed", 0.1: "finished"}
     assert divided(sweep) == {stack: "its worker process was killed 2 times"}
-    assert [event["event"] for event in ledger.read(sweep.ledger_path)] == ["started", "divided"]
+    assert [event["event"] for event in read_events(sweep)] == ["started", "divided"]
     for cell in read_plan(sweep):
         if cell.changes["learning_rate"] != GUILTY:
             assert "stack" not in load(sweep.run(cell)).environment

@@ -8,8 +8,7 @@ from lossrun.analysis.sweeps.result import result_of
 from lossrun.analysis.sweeps.tuning import tuning_of
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
-from lossrun.records import ledger
-from lossrun.records.sweep_directory import read_plan
+from lossrun.records.sweep_directory import read_events, read_plan
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.extending import Extension, further_cells
 from lossrun.sweeping.search_space.block import read_space
@@ -65,7 +64,7 @@ def test_a_sweep_grows_its_range_and_says_so(with_block: Callable[..., SourcedCo
     assert result.tuning is not None
     tried = [sorted(trial.values["learning_rate"] for trial in pair.trials) for pair in result.tuning.pairs]
     assert tried == [[1e-6, 1e-5, 1e-4, 1e-3, 1e-2]] * 2
-    events = ledger.read(sweep.ledger_path)
+    events = read_events(sweep)
     assert [event["event"] for event in events] == ["started", "extended", "extended", "tuned", "finished"]
     assert [event["values"] for event in events if event["event"] == "extended"] == [[1e-3], [1e-2]]
     before = read_plan(sweep)

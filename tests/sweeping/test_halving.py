@@ -11,9 +11,8 @@ from lossrun.analysis.sweeps.trials import Trial
 from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, saved_share, tuning_of
 from lossrun.config import SourcedConfig, from_mapping
 from lossrun.errors import ConfigError
-from lossrun.records import ledger
 from lossrun.records.recorded import load
-from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_plan
+from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events, read_plan
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.halving import Halving, halved_cells
 from lossrun.sweeping.plan import halving_epochs
@@ -63,7 +62,7 @@ def test_the_best_third_of_each_pair_goes_on(swept: SweepDirectory) -> None:
     final = [cell for cell in plan if cell.phase == "final"]
     assert [cell.changes for cell in final] == [cell.changes for cell in rounds[9]]
     assert {cell.config["epochs"] for cell in final} == {9}
-    events = [event["event"] for event in ledger.read(swept.ledger_path)]
+    events = [event["event"] for event in read_events(swept)]
     assert events == ["started", "halved", "halved", "tuned", "finished"]
 
 
@@ -72,7 +71,7 @@ def test_a_kill_between_two_rounds_changes_nothing(swept: SweepDirectory, tmp_pa
     reading = from_mapping({**BASE, "epochs": 9, "lint": "warn", "sweep": BLOCK}, tmp_path)
     sweep = made(reading, tmp_path)
     killed(sweep, tmp_path, 19)
-    assert [event["event"] for event in ledger.read(sweep.ledger_path)] == ["started", "halved"]
+    assert [event["event"] for event in read_events(sweep)] == ["started", "halved"]
     run_sweep(sweep, data_dir=tmp_path, jobs=1)
     assert read_plan(sweep) == read_plan(swept)
     assert losses(sweep) == losses(swept)

@@ -11,8 +11,7 @@ from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult
 from lossrun.analysis.values.readings import spread
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
-from lossrun.records import ledger
-from lossrun.records.sweep_directory import PlannedCell, read_plan
+from lossrun.records.sweep_directory import PlannedCell, read_events, read_plan
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.sampling import AT_A_TIME, Sampling, sampled_cells
 from lossrun.sweeping.search_space.block import read_space
@@ -72,7 +71,7 @@ def test_a_sweep_draws_as_many_values_for_each_pair_and_the_same_ones_after_a_ki
         assert len(read_plan(sweep)) == 2 * FIRST_DRAWS
         if sweep is stopped:
             killed(sweep, tmp_path, 2 * FIRST_DRAWS + 1)  # when the first of what was proposed has ended
-            assert [event["event"] for event in ledger.read(sweep.ledger_path)] == ["started", "sampled"]
+            assert [event["event"] for event in read_events(sweep)] == ["started", "sampled"]
         run_sweep(sweep, data_dir=tmp_path, jobs=1)
     tuning = [cell for cell in read_plan(whole) if cell.phase == "tune"]
     assert [sum(cell.pair["loss"] == loss for cell in tuning) for loss in ("mse", "mae")] == [11, 11]

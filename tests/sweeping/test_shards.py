@@ -8,8 +8,7 @@ import pytest
 from lossrun.analysis.sweeps.result import result_of
 from lossrun.config import SourcedConfig
 from lossrun.errors import UsageError
-from lossrun.records import ledger
-from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, create, read_plan
+from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, create, read_events, read_plan
 from lossrun.sweeping.course import missing, run_sweep
 from lossrun.sweeping.plan import plan_sweep
 from lossrun.sweeping.shards import Shard, parse_shard
@@ -51,7 +50,7 @@ def test_shares_together_find_what_one_process_finds(with_block: Callable[..., S
     assert len(missing(sweep)) == 1
     run_sweep(sweep, data_dir=tmp_path, jobs=2, shard=Shard(1, 2))
     assert missing(sweep) == []
-    assert [event["event"] for event in ledger.read(sweep.ledger_path)] == ["started", "tuned", "finished"]
+    assert [event["event"] for event in read_events(sweep)] == ["started", "tuned", "finished"]
     assert result_of(sweep).unfinished == 0
 
     alone = shared(reading, tmp_path / "other")
