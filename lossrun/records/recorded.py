@@ -67,8 +67,12 @@ class RecordedRun:
 
     @property
     def finished(self) -> dict[str, Any] | None:
-        """The last `finished` event, with the best epochs and test metrics of each seed; None before the end."""
-        return next((event for event in reversed(self.ledger) if event["event"] == "finished"), None)
+        """The event `finished`, with the best epochs and test metrics of each seed.
+
+        None before the end, and as soon as the run is resumed: then its files belong to that end no longer.
+        """
+        last = next((event for event in reversed(self.ledger) if event["event"] in ("finished", "resumed")), None)
+        return last if last and last["event"] == "finished" else None
 
     def refuse_edits(self) -> None:
         """Check that neither config.yaml nor run.json was edited.

@@ -59,7 +59,9 @@ def test_the_usual_metric_is_the_primary_metric_unless_the_configs_say_otherwise
     assert [panel.name for panel in learning_curves([make_run(rows=rows)]).panels] == ["val_rmse"]
     asked = make_run("asked", rows=rows, config={"compare_on": "L1Loss"})
     assert [panel.name for panel in learning_curves([asked]).panels] == ["val_mae"]
-    bare = make_run("bare", rows=lambda epoch, seed: {"train_loss": 1.0}, config={"best": {"metric": "train_loss"}})
+    bare = make_run(
+        "bare", rows=lambda epoch, seed: {"train_loss": 1.0}, config={"best": {"metric": "train_loss", "mode": "min"}}
+    )
     assert [panel.name for panel in learning_curves([bare]).panels] == ["train_loss"]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from lossrun.errors import RunError
 from lossrun.inference.verifying import verified
-from lossrun.records import checkpoints
+from lossrun.records import checkpoints, recorded
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.run_directory import RunDirectory
 from tests.training.conftest import MOONS, Laboratory
@@ -71,6 +71,17 @@ def test_a_chain_of_stops_and_changes_is_trained_again_as_it_was(laboratory: Lab
     found = verified(run.path, whole=True)
     assert found.problems == ()
     assert "steps 5 to 6" in [check.what for check in found.checks]
+
+
+@pytest.mark.parametrize("stop_at", [13, 16])
+def test_a_run_that_was_trained_further_and_stopped_is_held_against_no_earlier_end(
+    laboratory: Laboratory, run: RunDirectory, stop_at: int
+) -> None:
+    laboratory.resume(run, "epochs=6", stop_at=stop_at)
+    found = verified(run.path)
+    assert found.problems == ()
+    assert recorded.load(run.path).finished is None
+    assert "best epochs" not in [check.what for check in found.checks]
 
 
 def test_one_bit_of_a_weight_with_a_digest_of_its_own_is_noticed(run: RunDirectory) -> None:

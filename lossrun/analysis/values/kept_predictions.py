@@ -21,11 +21,11 @@ def kept_predictions(members: Sequence[RecordedRun]) -> tuple[RecordedPrediction
     problems = []
     for run in members:
         path = RunDirectory(run.path).predictions_path
-        if not path.is_file():
+        if run.finished is None or not path.is_file():
             problems.append(f"{run.name} has no predictions.npz; a run with held-out data writes it at the end")
             continue
         try:
-            read = predictions.read(path, (run.finished or {}).get("predictions"))
+            read = predictions.read(path, run.finished.get("predictions"))
         except RunError as error:
             problems.append(str(error))
             continue

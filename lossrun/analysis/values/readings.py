@@ -73,12 +73,11 @@ def last_rows(run: RecordedRun) -> dict[int, Row]:
 
 
 def test_rows(run: RecordedRun, when: Literal["test_at_best", "test_at_last"]) -> dict[int, Row]:
-    """Return the test metrics of each seed, from the last `finished` event.
+    """Return the test metrics of each seed, from the event `finished`.
 
     Empty before the run ends, if the run was resumed since, or if its history has lost the epochs that they belong to.
     """
-    end = next((event for event in reversed(run.ledger) if event["event"] in ("finished", "resumed")), None)
-    seeds = end["seeds"] if end and end["event"] == "finished" and not is_short(run) else {}
+    seeds = run.finished["seeds"] if run.finished and not is_short(run) else {}
     return {int(seed): facts[when] for seed, facts in seeds.items() if facts.get(when)}
 
 
