@@ -34,7 +34,7 @@ class BatchRecord:
         descents: The weights that plain gradient descent updates without writing their gradients, by position.
         update: The update of the other weights; None until torch's optimizer has made its state, or if its update
             cannot be recorded.
-        updates: How many updates were made so far.
+        updates: How many updates were made without a record of them.
     """
 
     inputs: Tensor
@@ -145,22 +145,22 @@ class RecordedStep(SeedGroupStep):
         # An update that is not recorded reads the same tensor, so that a resumed run rounds the rate in the same way.
         for parameters in optimizer.param_groups:
             parameters["lr"] = self.rate if recordable else rate
-        record.updates += 1
-        if record.updates == 1 or not recordable:
-            group.update()
-        else:
-            # In its first update torch's optimizer also makes its state, so the second one is recorded.
-            record.update = self.recorder.once(group.update)
+        self._update_without_record(record, recordable=recordable)
         for parameters in optimizer.param_groups:
             parameters["lr"] = rate
 
     def _update_at_own_rates(self, record: BatchRecord, rates: Sequence[float]) -> None:
-        """The rates lie in tensors that the record reads, whatever the optimizer."""
+        """Update with rates that lie in tensors, which the record reads whatever the optimizer."""
         self.group.set_rates(rates)
-        record.updates += 1
         if record.update is not None:
             record.update.replay()
-        elif record.updates == 1:
+        else:
+            self._update_without_record(record, recordable=True)
+
+    def _update_without_record(self, record: BatchRecord, *, recordable: bool) -> None:
+        """Update, and record the second update: in the first, torch's optimizer also makes its state."""
+        record.updates += 1
+        if record.updates == 1 or not recordable:
             self.group.update()
         else:
             record.update = self.recorder.once(self.group.update)

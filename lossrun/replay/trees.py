@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def leaves(tree: Any) -> Iterator[Any]:
-    """Return everything in the tree that is no tuple, list or dict, from left to right."""
+    """Yield everything in the tree that is no tuple, list or dict, from left to right."""
     if type(tree) in (list, tuple) or _has_fields(tree):
         for part in tree:
             yield from leaves(part)
