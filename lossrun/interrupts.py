@@ -11,9 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final, TypeAlias
-
-Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
+from typing import Any, Final
 
 _STOPS: Final = {
     "SIGINT": (130, "interrupted"),

@@ -18,7 +18,6 @@ GREATEST: Final = float(np.finfo(np.float32).max)
 _EXPECTED: Final = "expected a finite number of at most 3.4e38"
 SAME_IN_DOUBLE: Final = "are the same number to 53 bits, the precision of float64"
 _NUMBERS: Final = "biuf"
-_EXACT_IN_SINGLE: Final = 2**24
 EXACT_IN_DOUBLE: Final = 2**53
 # The share of different fractions that may become equal in float64: the last digits are seldom more than rounding.
 _LOST: Final = 0.1
