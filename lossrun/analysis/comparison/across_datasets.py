@@ -218,6 +218,14 @@ def _ranks(values: Sequence[float], goal: Goal) -> tuple[float, ...]:
     return tuple(ranked([-sign(goal) * value for value in rounded]))
 
 
+def least_datasets(methods: int) -> int:
+    """Return how many datasets a verdict needs at least: one method wins on all of them, and Holm corrects for all.
+
+    The least p-value of signed ranks on n datasets is 2^(1 - n).
+    """
+    return max(LEAST_FOR_VERDICT, 1 + math.ceil(math.log2((methods - 1) / LEVEL)))
+
+
 def _against(values: Sequence[Sequence[float]], goal: Goal) -> tuple[AgainstFirst, ...]:
     gains = [[sign(goal) * difference(row[method], row[0]) for row in values] for method in range(1, len(values[0]))]
     each = [signed_ranks(gain) for gain in gains]

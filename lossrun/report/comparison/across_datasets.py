@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.console import Console
 
-from lossrun.analysis.comparison.across_datasets import AcrossDatasets, AgainstFirst
+from lossrun.analysis.comparison.across_datasets import AcrossDatasets, AgainstFirst, least_datasets
 from lossrun.analysis.comparison.differences import letters
 from lossrun.analysis.values.evidence import LEAST_FOR_VERDICT, LEVEL
 from lossrun.analysis.values.friedman import Friedman
@@ -174,7 +174,9 @@ def _sentence(found: AcrossDatasets, one: AgainstFirst) -> str:
         f"signed ranks {one.ranks.positive:g} for {letter} and {one.ranks.negative:g} for {first}",
         f"p = {format_p_value(one.corrected_p_value)}".replace("= <", "< "),
     ]
-    few = f"; fewer than {LEAST_FOR_VERDICT} datasets cannot decide" if len(found.datasets) < LEAST_FOR_VERDICT else ""
+    least = least_datasets(len(found.methods))
+    among = f" among {len(found.methods)} methods" if least > LEAST_FOR_VERDICT else ""
+    few = f"; fewer than {least} datasets cannot decide{among}" if len(found.datasets) < least else ""
     return f"{claim} by {found.metric}: {', '.join(facts)}{few}"
 
 

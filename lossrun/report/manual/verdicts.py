@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from lossrun.analysis.comparison.across_datasets import least_datasets
 from lossrun.analysis.comparison.plans import ADVISED
 from lossrun.analysis.values.evidence import LEAST_FOR_INTERVAL, LEAST_FOR_VERDICT, LEAST_ITEMS, LEVEL
 from lossrun.analysis.values.planning import CONFIDENCE, POWER
@@ -145,7 +146,8 @@ def _datasets() -> list[Markup]:
         "datasets: runs are one method if their configs differ only in the dataset and the seeds, or if they have the "
         "same name. Differences on different datasets differ in size, so their order counts: Wilcoxon's signed ranks "
         f"of the means over seeds, for each method against the first (Demsar 2006). {LEAST_FOR_VERDICT} datasets or "
-        "more can decide.",
+        f"more can decide between two methods, and {least_datasets(4)} or more among three or four, since p-values are "
+        "corrected for their number.",
         "With more than two methods, Friedman's test says whether their mean ranks differ at all. The picture shows "
         "each method's mean rank; 1 is the best. Two mean ranks that are further apart than the critical difference "
         "differ at 5 %, over all pairs of methods (Nemenyi's test). It depends on which methods are ranked, so the "

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lossrun.analysis.comparison.across_datasets import compare_across_datasets
+from lossrun.analysis.comparison.across_datasets import compare_across_datasets, least_datasets
 from lossrun.errors import UsageError
 from lossrun.report.comparison.across_datasets import ranks_table, sentences, values_table, written
 from lossrun.report.html.across_datasets import to_html
@@ -73,6 +73,16 @@ def test_five_datasets_cannot_decide(make_runs):
     found = compare_across_datasets(make_runs(datasets=5, methods=2), "val_rmse")
     assert found.against[0].word == "no clear difference"
     assert sentences(found)[0].endswith("fewer than 6 datasets cannot decide")
+
+
+def test_more_methods_need_more_datasets(make_runs):
+    """A method that wins on all 6 of them has p = 2^-5, and twice that with a third method. With 7 it is 2^-5 again."""
+    found = compare_across_datasets(make_runs(datasets=6), "val_rmse")
+    assert found.against[0].wins == 6
+    assert found.against[0].corrected_p_value == 2 / 32
+    assert sentences(found)[0].endswith("fewer than 7 datasets cannot decide among 3 methods")
+    assert "cannot decide" not in sentences(compare_across_datasets(make_runs(datasets=6, methods=2), "val_rmse"))[0]
+    assert [least_datasets(count) for count in (2, 3, 4, 7, 30)] == [6, 7, 7, 8, 11]
 
 
 def test_the_picture_places_mean_ranks_on_a_scale(make_runs):
