@@ -79,8 +79,8 @@ def _population(verdict: Verdict, difference: PairedDifference) -> str:
         return f"new test items, for these trained models{averaged}"
     if difference.items:
         return (
-            "new seeds and new test items, on this training set: the half-width is the root of the summed squares of "
-            "that over seeds and that over test items"
+            "new seeds and new test items, on these training and validation data: the half-width is the root of the "
+            "summed squares of that over seeds and that over test items"
         )
     if verdict.metric.startswith("train_"):
         return "seeds, on these training data"
