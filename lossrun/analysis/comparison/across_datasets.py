@@ -115,7 +115,9 @@ def compare_across_datasets(
     tables = _methods(list(by_dataset.values()))
     first = list(tables[0].values())
     if len(first) < 2:
-        raise UsageError("by dataset: these runs are one method on several datasets; give the runs of another, too")
+        raise UsageError(
+            "by dataset: these runs are one method on several datasets; give the runs of another method, too"
+        )
     datasets = _dataset_names([next(iter(table.values()))[0] for table in tables])
     comparisons = []
     for name, table in zip(datasets, tables, strict=True):
@@ -169,7 +171,7 @@ def _methods(datasets: Sequence[Sequence[RecordedRun]]) -> list[dict[str, list[R
     counts = " and ".join(str(len(table)) for table in by_config[:2])
     raise UsageError(
         f"by dataset: the datasets do not have the same methods ({counts} on the first two); train every method on "
-        "every dataset, with the same config but for the dataset, or give its runs the same --name"
+        "every dataset, with the same config except for the dataset, or give its runs the same --name"
     )
 
 

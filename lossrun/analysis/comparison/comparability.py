@@ -52,8 +52,9 @@ def reasons(runs: Sequence[RecordedRun], names: Sequence[str]) -> tuple[str, ...
     parts = [part for part in ("validation", "test") if not _same(known, part)]
     if parts and all(one.own for one in known):
         found.append(
-            f"the splits differ: seeds of the same number have other {_together(parts)} data, so the values were not "
-            "measured on the same samples; train all runs with the same splits, folds, seeds and dataset.split_seed"
+            f"the splits differ: the same seed has different {_together(parts)} data in different runs, so the values "
+            "were not measured on the same samples; train all runs with the same splits, folds, seeds and "
+            "dataset.split_seed"
         )
     else:
         for part in parts:

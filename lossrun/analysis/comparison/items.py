@@ -142,7 +142,7 @@ def _shares(name: str, letter: str, kept: _Kept, seeds: Sequence[int]) -> "np.nd
         raise _NoItemsError(f"{metric} has no such interval, because {declared.without_items}")
     shares = kept.found.shares.get(metric)
     if shares is None:
-        raise _NoItemsError(f"{letter} kept no shares of the test items in {metric}: train it again to keep them")
+        raise _NoItemsError(f"{letter} did not record what each test item adds to {metric}: train it again for that")
     if absent := [seed for seed in seeds if seed not in shares]:
         raise _NoItemsError(f"{letter} kept no predictions of seed {absent[0]}")
     # A share is N times what an item adds, where N are all items; the variance is over those that count.

@@ -83,7 +83,7 @@ def _plan(verdict: Verdict, groups: Sequence[RunGroup], size: float) -> Plan:
         least = f"a pilot needs at least {LEAST_FOR_INTERVAL} {what}, and {ADVISED} are advised"
         raise UsageError(f"no plan: {least if few else '; '.join(verdict.because)}")
     if verdict.incomplete:
-        raise UsageError(f"no plan: {verdict.because[0]}; the pilot's other seeds are a selection by their results")
+        raise UsageError(f"no plan: {verdict.because[0]}; the other seeds of the pilot were selected by their results")
     if not difference.deviation:
         raise UsageError(
             f"no plan: the difference is the same on all {difference.count} {difference.over} of the pilot, so it says "

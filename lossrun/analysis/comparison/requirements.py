@@ -16,8 +16,7 @@ def check_requirement(comparison: ComparedRuns, requirement: Requirement) -> Non
     """Raise UsageError for a requirement that this comparison cannot answer."""
     if len(comparison.runs) != 2:
         raise UsageError(
-            f"--require {requirement} is about 2 runs, the first being the baseline, and this compares "
-            f"{len(comparison.runs)}"
+            f"--require {requirement} compares 2 runs, the baseline first, and {len(comparison.runs)} were given"
         )
     if requirement == "not-worse" and comparison.margin is None:
         raise UsageError(

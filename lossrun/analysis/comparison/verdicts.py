@@ -276,4 +276,4 @@ def _limits(name: str, run: Side, reference: Side, difference: PairedDifference 
 
 def _few_items(difference: PairedDifference) -> str:
     count = difference.items.count if difference.items else 0
-    return f"{count} test items are too few for more than a suggestion: {LEAST_ITEMS} or more can decide"
+    return f"{count} test items can only suggest a winner: {LEAST_ITEMS} or more can decide"

@@ -188,7 +188,7 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
     if some and tuning.validation is not None and tuning.validation < FEW_SAMPLES and tuning.repeats == 1:
         texts.append(
             f"{tuning.validation} validation samples chose these values; another tuning may choose otherwise, and the "
-            "verdicts are about these ones"
+            "verdicts are about these values"
         )
     if (saved := saved_share(tuning)) >= 0.005:
         share = f"{100 * saved:.0f} %"

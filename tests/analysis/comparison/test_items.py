@@ -148,7 +148,7 @@ def test_one_seed_decides_over_items(pair):
         ({"kept": (False, True)}, "mae", "has no predictions.npz"),
         ({"shift": 1}, "mae", "are of different items"),
         ({"part": "validation"}, "mae", "kept predictions of its validation data only"),
-        ({"shares": ("rmse", "mae")}, "r2", "A kept no shares of the test items in r2"),
+        ({"shares": ("rmse", "mae")}, "r2", "A did not record what each test item adds to r2"),
     ],
 )
 def test_what_is_missing_is_said_once_and_seeds_remain(pair, options, metric, told):

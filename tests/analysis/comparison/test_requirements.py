@@ -73,7 +73,7 @@ def test_identical_runs_are_not_worse_and_not_better(pair):
 
 
 def test_what_cannot_be_answered_is_refused(pair):
-    with pytest.raises(UsageError, match="is about 2 runs"):
+    with pytest.raises(UsageError, match="compares 2 runs, the baseline first, and 3 were given"):
         answer(pair(SIX, runs=3), "better")
     with pytest.raises(UsageError, match="--require not-worse needs --margin"):
         answer(pair(SIX), "not-worse")
