@@ -24,7 +24,7 @@ from lossrun.analysis.values.readings import Spread
 MOST_AWAY: Final = 2.0
 # The share of the longest trainings that the rounds before the last one take.
 SHARES: Final = (1 / 9, 1 / 3, 1)
-# From one rate to the next one in each round.
+# The factor from one rate to the next, in each round.
 FACTORS: Final = (10**0.5, 10**0.5, 10**0.25)
 # Where each round looks: powers of its factor, times the middle of what worked in the round before. There are more
 # below the middle than above, because the best rate falls as training gets longer.

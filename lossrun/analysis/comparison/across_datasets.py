@@ -221,9 +221,10 @@ def _ranks(values: Sequence[float], goal: Goal) -> tuple[float, ...]:
 
 
 def least_datasets(methods: int) -> int:
-    """Return how many datasets a verdict needs at least: one method wins on all of them, and Holm corrects for all.
+    """Return the least number of datasets with which a verdict is possible.
 
-    The least p-value of signed ranks on n datasets is 2^(1 - n).
+    A method that wins on all of n datasets has the p-value 2^(1 - n), which Holm's correction multiplies by the number
+    of comparisons.
     """
     return max(LEAST_FOR_VERDICT, 1 + math.ceil(math.log2((methods - 1) / LEVEL)))
 

@@ -88,9 +88,9 @@ def over_items(groups: Sequence[RunGroup], letters: Sequence[str]) -> OverItems:
 def variation_of(differences: "np.ndarray", rounding: float = 0.0) -> Variation | str:
     """Return how the mean of differences (S, N) varies over the N items, or why that is unknown.
 
-    Items are averaged over seeds first: seeds and items are never pooled. What is left of an item's variance with any
-    number of seeds is its variance without the share of chance, that of an item under a seed / S (two-way analysis of
-    variance).
+    Items are averaged over seeds first: seeds and items are never pooled. With more seeds, what chance adds to an item
+    under a single seed averages out, and the variance between items is left. It is estimated by the variance of the
+    items' means, minus the variance of the residuals / S (two-way analysis of variance).
 
     Args:
         rounding: A deviation up to this counts as 0.

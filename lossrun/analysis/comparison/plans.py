@@ -132,7 +132,7 @@ def _command(group: RunGroup, fresh: int, count: int) -> str:
 
 
 def _pace(group: RunGroup) -> float | None:
-    """Return the wall time of a run divided by its seeds, those that the other run does not have included."""
+    """Return the wall time of a run for each of its seeds, including those that the other run does not have."""
     seconds = [(member.finished or {}).get("seconds") for member in group.members]
     known = [one for one in seconds if one is not None]
     seeds = sum(len(member.seeds) for member in group.members)

@@ -13,7 +13,7 @@ _EPSILON: Final = 2.0**-53
 def clopper_pearson(successes: int, trials: int, level: float) -> tuple[float, float]:
     """Return the interval that contains the probability of a success with a chance of at least 1 - level.
 
-    Its ends are the probabilities for which so many successes, or so few, have a chance of level / 2.
+    At its lower end, so many successes or more have a chance of level / 2; at its upper end, so many or fewer.
 
     Source: Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
     1934.

@@ -77,7 +77,7 @@ def _alike(mean_ranks: Sequence[float], critical: float) -> tuple[tuple[int, ...
 
 @lru_cache(maxsize=64)
 def range_quantile(p: float, count: int) -> float:
-    """Return the q that the range of `count` independent standard normal values is below with probability p.
+    """Return the q for which P(range <= q) is p, for the range of `count` independent standard normal values.
 
     It is the studentized range with infinitely many degrees of freedom.
     """

@@ -96,7 +96,7 @@ def needs_more_data(mean: float, deviation: float, level: float, ratio: float, i
     """Return whether no number of seeds or splits can find such a difference.
 
     All splits share samples, so the variance of the mean stays above deviation^2 times `ratio`, however many there are.
-    All seeds share the test items, so it stays above what items differ by on the average over all seeds.
+    All seeds share the test items, so it stays above the variance that items have if each is averaged over all seeds.
     """
     if not ratio and items is None:
         return False

@@ -30,7 +30,7 @@ def signed_ranks(differences: Sequence[float]) -> SignedRanks:
     positive = sum(rank for rank, value in zip(twice, differences, strict=True) if value > 0)
     signed = [rank for rank, value in zip(twice, differences, strict=True) if value]
     least = min(positive, sum(signed) - positive)
-    # ways[s]: how many of all choices of signs give positive differences a sum of ranks of s / 2
+    # ways[s]: the number of choices of signs for which the ranks of the positive differences add up to s / 2
     ways = [1] + [0] * sum(signed)
     for rank in signed:
         for total in range(len(ways) - 1, rank - 1, -1):

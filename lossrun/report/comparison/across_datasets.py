@@ -1,7 +1,6 @@
 """Show methods compared over datasets: means, wins, signed ranks, and the mean ranks with the critical difference."""
 
 from collections.abc import Sequence
-from string import ascii_lowercase
 from typing import Final
 
 from rich.console import Console
@@ -138,7 +137,7 @@ def _group_letters(together: Friedman, order: Sequence[int]) -> list[str]:
     """Return the letters of the groups that each method is in, such as `ab`, in the order of the methods given."""
     alone = sorted(set(order).difference(*together.alike))
     groups = sorted([*together.alike, *((one,) for one in alone)], key=lambda group: min(map(order.index, group)))
-    lettered = list(zip(ascii_lowercase, groups, strict=False))
+    lettered = list(zip(map(str.lower, letters(len(groups))), groups, strict=True))
     return ["".join(letter for letter, group in lettered if method in group) for method in order]
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from lossrun.analysis.comparison.compare import ComparedRun, ComparedRuns
 from lossrun.analysis.comparison.verdicts import Verdict
+from lossrun.analysis.values.evidence import LEVEL
 from lossrun.analysis.values.paired_differences import PairedDifference
 from lossrun.analysis.values.planning import MOST_SEEDS
 from lossrun.analysis.values.readings import spread
@@ -75,8 +76,13 @@ def verdicts_table(comparison: ComparedRuns) -> TextTable | None:
 
 
 def format_p_value(value: float) -> str:
-    """Write a p-value with two digits, and no smaller than anybody needs."""
-    return "<0.0001" if value < 0.0001 else format_number(value, 2)
+    """Write a p-value with two digits, and with more where two would hide on which side of the level it is."""
+    if value < 0.0001:
+        return "<0.0001"
+    digits = 2
+    while (float(text := format_number(value, digits)) <= LEVEL) != (value <= LEVEL):
+        digits += 1
+    return text
 
 
 def summary(comparison: ComparedRuns) -> list[str]:

@@ -120,9 +120,20 @@ def test_a_few_verdicts_are_no_table(pair):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(1.0, "1.0"), (0.0312, "0.031"), (0.00049, "0.00049"), (1e-5, "<0.0001"), (0.0, "<0.0001")]
+    ("value", "text"),
+    [
+        (1.0, "1.0"),
+        (0.0312, "0.031"),
+        (0.00049, "0.00049"),
+        (1e-5, "<0.0001"),
+        (0.0, "<0.0001"),
+        (0.0498, "0.050"),
+        (0.05, "0.050"),
+        (0.0504, "0.0504"),
+        (0.05001, "0.05001"),
+    ],
 )
-def test_p_values_have_two_digits_and_an_end(value, text):
+def test_p_values_have_two_digits_unless_these_hide_the_side_of_the_level(value, text):
     assert format_p_value(value) == text
 
 
