@@ -27,6 +27,8 @@ MOST_TARGETS: Final = 20_000
 QUANTILES: Final = 101
 # Numbers that torch.quantile takes at a time.
 MOST_NUMBERS: Final = 16_000_000
+# Outputs of constants whose losses are computed at a time.
+MOST_OUTPUTS: Final = 1_000_000
 # A logit whose sigmoid is 0 or 1 to the last digit.
 SURE: Final = 30.0
 
@@ -64,12 +66,21 @@ def floors(replica: Replica, spec: OutputSpec, config: Config) -> Floors:
     weights = None if samples.weights is None else samples.weights[::apart]
     rows = _rows(targets, spec).to(samples.dtype)
 
-    def cost(outputs: Tensor) -> float:
+    def mean_loss(outputs: Tensor) -> Tensor:
         value: Tensor = objective(outputs.expand(len(targets), -1), targets, weights)
-        return float(value)
+        return value
 
-    def least(outputs: Iterator[Tensor]) -> float:
-        return min((value for each in outputs if isfinite(value := cost(each))), default=torch.nan)
+    def cost(outputs: Tensor) -> float:
+        return float(mean_loss(outputs))
+
+    def least(constants: list[Tensor]) -> float:
+        if config.loss.is_plugin:  # which may take no more than it takes in training
+            costs = [cost(outputs) for outputs in constants]
+        else:
+            some = max(MOST_OUTPUTS // (len(targets) * constants[0].shape[1]), 1)
+            blocks = torch.split(torch.stack(constants), some)
+            costs = [value for block in blocks for value in torch.vmap(mean_loss)(block).tolist()]
+        return min(filter(isfinite, costs), default=torch.nan)
 
     classes = spec.task != "regression"
     constants = _constants_of_classes if classes else _constants
@@ -78,7 +89,7 @@ def floors(replica: Replica, spec: OutputSpec, config: Config) -> Floors:
     known = [each.double() for each in counts if each is not None and bool(each.any())] or [
         torch.ones(len(rows)).to(rows)
     ]
-    constant = least(candidate for each in known for candidate in constants(rows, each, spec, last))
+    constant = least([candidate for each in known for candidate in constants(rows, each, spec, last)])
     chance = cost(activated(torch.zeros_like(rows[:1]), last)) if classes else torch.nan
     mistake, best, doubled = _mistake(config, spec, rows), -inf, torch.nan
     if _takes_logits(config):
