@@ -4,6 +4,7 @@ lowest            every direct dependency at its lower bound, as constraints for
 fast              requirements of the tests that are not slow
 torch-free        requirements of the tests of the torch-free rooms
 torch-free-tests  the files of these tests
+ray               requirements of the test that runs a cluster
 """
 
 import re
@@ -56,5 +57,11 @@ def torch_free_tests() -> list[str]:
     return [str(path.relative_to(ROOT)) for path in files if not NEEDS_TORCH.search(path.read_text(encoding="utf-8"))]
 
 
-LISTS = {"lowest": lowest, "fast": fast, "torch-free": torch_free, "torch-free-tests": torch_free_tests}
+LISTS = {
+    "lowest": lowest,
+    "fast": fast,
+    "torch-free": torch_free,
+    "torch-free-tests": torch_free_tests,
+    "ray": lambda: EXTRAS["ray"],
+}
 print("\n".join(LISTS[sys.argv[1]]()))
