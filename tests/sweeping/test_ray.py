@@ -1,4 +1,4 @@
-"""A sweep on a real Ray cluster of three nodes, all on the loopback of this machine, one of which is killed."""
+"""A sweep on a real Ray cluster of two nodes, both on the loopback of this machine, one of which is killed."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from lossrun.sweeping.course import run_sweep
 from tests.sweeping.conftest import BASE
 from tests.sweeping.test_course import losses, made
 
-# Takes as long as it is told to, so that there is time to kill a node.
+# Takes long until it is told otherwise, so that there is time to kill a node.
 OWN = """
 import os, ray, time
 
@@ -31,7 +31,8 @@ def squared(outputs, targets):
     if ray.is_initialized():
         with open(os.environ["ASKED"], "a") as file:
             print(ray.get_runtime_context().get_assigned_resources()["GPU"], file=file)
-    time.sleep(float(os.environ.get("STEP_TAKES", "0")))
+        if not os.path.exists(os.environ["KILLED"]):
+            time.sleep(0.1)
     return (outputs - targets).square().mean(dim=1)
 """
 CONFIG = {**BASE, "loss": "own:squared", "epochs": 12, "checkpoint": "1 epoch"}
@@ -41,17 +42,18 @@ LOOPBACK = """
 import ray._private.services as services
 services.get_node_ip_address = lambda *_, **__: "127.0.0.1"
 """
-# A head without a CPU, and two nodes with one each, and a GPU, as far as Ray knows. Each line that is read kills one.
+# Two nodes with a CPU each, and a GPU, as far as Ray knows. A line that is read kills the one that is not the head.
 CLUSTER = f"""
 import sys
 {LOOPBACK}
 from ray.cluster_utils import Cluster
-there = dict(node_ip_address="127.0.0.1", object_store_memory=80 * 2**20)
-cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=0, include_dashboard=False, **there))
-nodes = [cluster.add_node(num_cpus=1, num_gpus=1, **there) for _ in range(2)]
+there = dict(node_ip_address="127.0.0.1", object_store_memory=80 * 2**20, num_cpus=1, num_gpus=1)
+cluster = Cluster(initialize_head=True, head_node_args=dict(include_dashboard=False, **there))
+node = cluster.add_node(**there)
 print(cluster.address, flush=True)
 for _ in sys.stdin:
-    cluster.remove_node(nodes.pop(), allow_graceful=False)
+    cluster.remove_node(node, allow_graceful=False)
+    print("killed", flush=True)
 cluster.shutdown()
 """
 SETTINGS = {
@@ -71,7 +73,7 @@ def environment(unavailable: Callable[[str], NoReturn]) -> Iterator[dict[str, st
         unavailable('Ray is not installed: pip install "lossrun[ray]"')
     # Sockets of Ray have short paths only.
     folder = tempfile.mkdtemp(prefix="ray-")
-    yield {**os.environ, **SETTINGS, "RAY_TMPDIR": folder, "STEP_TAKES": "0.1"}
+    yield {**os.environ, **SETTINGS, "RAY_TMPDIR": folder}
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -84,13 +86,14 @@ def cluster(environment: dict[str, str]) -> Iterator[tuple[str, Callable[[], Non
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        into = process.stdin
+        into, out = process.stdin, process.stdout
 
         def kill() -> None:
             into.write("kill\n")
             into.flush()
+            assert out.readline() == "killed\n"
 
-        yield process.stdout.readline().strip(), kill
+        yield out.readline().strip(), kill
         into.close()
 
 
@@ -114,7 +117,8 @@ def epochs_done(runs: Path) -> list[int]:
 
 def test_no_cell_is_lost_with_a_node(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(OWN)
-    environment["ASKED"] = str(tmp_path / "asked.txt")
+    asked, killed = tmp_path / "asked.txt", tmp_path / "killed"
+    environment |= {"ASKED": str(asked), "KILLED": str(killed)}
     (tmp_path / "c.yaml").write_text(json.dumps(CONFIG))
 
     # As long as there is no cluster: one message, and nothing is begun.
@@ -130,6 +134,7 @@ def test_no_cell_is_lost_with_a_node(environment: dict[str, str], tmp_path: Path
         while process.poll() is None and sum(count >= 2 for count in epochs_done(tmp_path / "runs")) < 2:
             time.sleep(0.05)
         kill_a_node()  # while both are in the middle of a cell
+        killed.touch()
         out, err = process.communicate()
     assert process.returncode == 0, err
     (path,) = (tmp_path / "runs").glob("2*")
@@ -140,7 +145,7 @@ def test_no_cell_is_lost_with_a_node(environment: dict[str, str], tmp_path: Path
     resumed = [event["step"] for event in events if event["event"] == "resumed"]
     assert resumed, "no cell was in progress on the node that was killed"
     assert min(resumed) > 0
-    assert set((tmp_path / "asked.txt").read_text().split()) == {"0.5"}
+    assert set(asked.read_text().split()) == {"0.5"}
     here = made(from_mapping(dict[str, Any](CONFIG), tmp_path), tmp_path / "here")
     run_sweep(here, data_dir=tmp_path, jobs=1)
     assert losses(sweep) == losses(here)
