@@ -14,6 +14,8 @@ from lossrun.errors import DataError, LossrunError, RunError
 from lossrun.records import recorded
 from tests.data.sources.test_images import idx
 
+pytestmark = pytest.mark.usefixtures("no_settings_are_tried")
+
 CSV: dict[str, Any] = {"name": "csv", "path": "data/t.csv", "target": "price"}
 NPZ: dict[str, Any] = {"name": "npz", "path": "data/a.npz", "target": "y", "task": "regression"}
 TABLE = "size,colour,price\n" + "".join(

@@ -24,6 +24,8 @@ from lossrun.training.starting.start import begin
 from tests.training.conftest import MOONS, SPIRALS, Laboratory, assert_same_bits, newest, rows
 from tests.training.conftest import REGRESSION as LONE
 
+pytestmark = pytest.mark.usefixtures("no_settings_are_tried")
+
 REGRESSION = {**LONE, "seeds": 3}
 OWN_SPLITS = {**LONE["dataset"], "split_seed": "seed", "standardize": {"inputs": True, "targets": True}}
 
@@ -205,8 +207,11 @@ def assert_close(some: list[dict[str, Any]], others: list[dict[str, Any]], toler
 def test_resume_at_every_step_is_bit_equal(laboratory: Laboratory, changes: dict[str, Any]) -> None:
     config = {**REGRESSION, "epochs": 2, "batch_size": 32, "checkpoint": "2 steps", **changes}
     whole = laboratory.start(config)
-    for steps in range(newest(whole).metadata["step"] + 1):
-        stopped = laboratory.start(config, stop_at=steps)
+    for first in range(3):
+        stopped = laboratory.start(config, stop_at=first)
+        for steps in range(first + 3, newest(whole).metadata["step"] + 1, 3):
+            assert newest(stopped).metadata["step"] == steps - 3
+            laboratory.resume(stopped, stop_at=steps)
         laboratory.resume(stopped)
         assert_same_bits(whole, stopped)
 

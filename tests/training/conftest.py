@@ -21,6 +21,7 @@ from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.resumable import resuming
 from lossrun.training.starting.resume import resume_at
 from lossrun.training.starting.start import begin
+from lossrun.training.trial import SettingsTrial
 
 REGRESSION: dict[str, Any] = {
     "dataset": {"name": "synthetic_regression", "samples": 120, "features": 4},
@@ -83,6 +84,12 @@ class Laboratory:
 @pytest.fixture
 def laboratory(tmp_path: Path) -> Laboratory:
     return Laboratory(tmp_path)
+
+
+@pytest.fixture
+def no_settings_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For runs that are to stand still or to end early: nothing is trained to find out what they are told."""
+    monkeypatch.setattr(SettingsTrial, "__call__", lambda trial, several: {})
 
 
 def newest(run: RunDirectory) -> checkpoints.Checkpoint:

@@ -16,6 +16,8 @@ from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.start import begin
 from tests.training.conftest import Laboratory, assert_same_bits, newest, rows
 
+pytestmark = pytest.mark.usefixtures("no_settings_are_tried")
+
 # A 10-8-1 network on 64 training samples: 2 epochs of 4 steps.
 SMALL: dict[str, Any] = {
     "dataset": {"name": "synthetic_regression", "samples": 64, "features": 10, "validation": 0, "test": 0},

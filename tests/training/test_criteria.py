@@ -17,6 +17,8 @@ from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.run_directory import RunDirectory
 from tests.training.conftest import MOONS, REGRESSION, Laboratory, assert_same_bits, newest, rows
 
+pytestmark = pytest.mark.usefixtures("no_settings_are_tried")
+
 STILL = {**REGRESSION, "learning_rate": 1e-30, "epochs": 30}
 VAL_LOSS = {"metric": "val_loss", "patience": 3}
 # The second: the epoch's last step is done, and its results are still to come.

@@ -15,6 +15,7 @@ from lossrun.config import from_mapping
 from lossrun.errors import DivergedError
 from lossrun.experiment import load_experiment
 from lossrun.steps.evaluate import evaluate
+from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
 from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.start import begin
@@ -48,7 +49,7 @@ def still(task: str, loss: Any, **changes: Any) -> dict[str, Any]:
         "loss": loss,
         "optimizer": "sgd",
         "learning_rate": STILL,
-        "epochs": 1,
+        "epochs": 2,
         "batch_size": 4,
         "best": {"metric": "train_loss"},
         "checkpoint": {"every": "1 epoch"},
@@ -58,13 +59,14 @@ def still(task: str, loss: Any, **changes: Any) -> dict[str, Any]:
 
 
 def both(laboratory: Laboratory, config: dict[str, Any]) -> list[tuple[float, float]]:
-    """train_loss, and the loss of the training part scored afterwards, of each seed."""
+    """train_loss, and the loss of the training part scored afterwards, of each seed.
+
+    After one of two epochs, before it is asked what is wrong with a run that stands still."""
     examined = load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         # A first epoch that stands still may look like an explosion: some untrained outputs are far off.
         with suppress(DivergedError):
-            for _ in train(session, lambda: None):
-                pass
+            next(event for event in train(session, lambda: None) if isinstance(event, EpochRecord))
         scored = [evaluate(r, r.parts.train, session.output_spec).loss for r in session.replicas]
     recorded = {row["seed"]: row["train_loss"] for row in rows(session.run)}
     return [(recorded[r.seed], loss) for r, loss in zip(session.replicas, scored, strict=True)]

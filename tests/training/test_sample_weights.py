@@ -23,6 +23,8 @@ from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.start import begin
 from tests.training.conftest import Laboratory, rows
 
+pytestmark = pytest.mark.usefixtures("no_settings_are_tried")
+
 N = 37
 GENERATOR = np.random.default_rng(5)
 INPUTS = GENERATOR.normal(size=(N, 3)).round(3)
