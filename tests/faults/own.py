@@ -100,7 +100,6 @@ ALIKE: Final = {
     "columns far apart",
     "inputs far from 0",
     "classes called 1 and 2",
-    "sigmoids over exclusive classes",
     "a rate far too small",
 }
 OWN: Final[tuple[Fault, ...]] = (
