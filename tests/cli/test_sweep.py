@@ -4,12 +4,14 @@ import csv
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from lossrun.records.lock import writing
 from tests.cli.conftest import Run
+from tests.crash import in_process
 
 CONFIG = """\
 dataset: {name: synthetic_regression, samples: 60, features: 3}
@@ -120,10 +122,19 @@ def test_a_damaged_plan_is_refused_and_listed_as_such(lossrun: Run, tmp_path: Pa
     assert "damaged" in lossrun("ls").out
 
 
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a config and a sweep of it."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "c.yaml").write_text(CONFIG)
+    command = ["sweep", "c.yaml", "--over", "loss=mse,mae", "--set", "name=Größe ☃", "--quiet"]
+    assert in_process.run(command, folder).code == 0
+    return folder
+
+
 @pytest.fixture
-def swept(lossrun: Run, tmp_path: Path) -> Path:
-    (tmp_path / "c.yaml").write_text(CONFIG)
-    assert lossrun("sweep", "c.yaml", "--over", "loss=mse,mae", "--set", "name=Größe ☃", "--quiet").code == 0
+def swept(made_once: Path, lossrun: Run, tmp_path: Path) -> Path:
+    shutil.copytree(made_once, tmp_path, dirs_exist_ok=True)
     (directory,) = (tmp_path / "runs").iterdir()
     return directory
 
