@@ -150,6 +150,7 @@ SLOW = (
     "training/test_criteria.py",
     "training/test_disk.py",
     "training/test_epoch_loss.py",
+    "training/test_failing_code.py",
     "training/test_grouping.py",
     "training/test_isolation.py",
     "training/test_loop.py",

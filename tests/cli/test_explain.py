@@ -53,6 +53,7 @@ def test_unknown_names_and_kinds_end_with_2(lossrun: Run) -> None:
     assert lossrun("explain", "momentum", "--kind", "optimizer").code == 0
 
 
+@pytest.mark.slow
 def test_an_ascii_terminal_without_colour_is_enough(tmp_path: Path) -> None:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("LC_", "PYTHON", "LANG"))},

@@ -105,6 +105,7 @@ def test_a_loss_that_stays_far_above_the_best_constants_is_stuck(laboratory):
     assert diverged is None
 
 
+@pytest.mark.usefixtures("no_settings_are_tried")
 @pytest.mark.parametrize(
     ("dataset", "loss", "expected"),
     [
@@ -150,6 +151,7 @@ def test_a_hidden_activation_of_ones_own_model_is_found(laboratory, tmp_path, ta
 # --- healthy runs are left alone (so are those of the shipped configs: tests/test_configs.py)
 
 
+@pytest.mark.usefixtures("no_settings_are_tried")
 def test_a_deep_sigmoid_network_on_its_first_plateau_is_not_dead(laboratory):
     """Its outputs hardly depend on the inputs for many epochs, but they do, and it gets away in the end."""
     model = {"name": "mlp", "hidden": [20, 20, 20], "activation": "sigmoid"}
@@ -159,6 +161,7 @@ def test_a_deep_sigmoid_network_on_its_first_plateau_is_not_dead(laboratory):
     assert "dead" not in names(findings)
 
 
+@pytest.mark.usefixtures("no_settings_are_tried")
 def test_large_targets_are_no_explosion(laboratory):
     """A mean of 1000 over a spread of 1: the first loss is a million times what a constant would cost."""
     dataset = {

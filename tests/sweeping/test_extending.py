@@ -55,6 +55,7 @@ def test_the_range_grows_no_further_than_it_may(tmp_path: Path) -> None:
     assert added(tmp_path / "may not", tuned, times=1) == []
 
 
+@pytest.mark.slow
 def test_a_sweep_grows_its_range_and_says_so(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> None:
     """With so few steps the largest rate is always the best until the runs diverge."""
     block = {"loss": ["mse", "mae"], "learning_rate": {"log_range": [1e-6, 1e-4], "points": 3}, "extend": 2}

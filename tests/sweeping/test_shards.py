@@ -37,6 +37,7 @@ def test_a_share_that_there_is_not_is_refused(text: str) -> None:
     assert parse_shard("2/3") == Shard(2, 3)
 
 
+@pytest.mark.slow
 def test_shares_together_find_what_one_process_finds(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> None:
     """Both start the same sweep; the final runs wait for all of the tuning."""
     reading = with_block(TUNED, seeds=3)

@@ -70,7 +70,7 @@ def measured(generator: np.random.Generator, seeds: range, loss: float, shared: 
     return found
 
 
-@pytest.mark.parametrize("configs", [2, 9])
+@pytest.mark.parametrize("configs", [2, pytest.param(9, marks=pytest.mark.slow)])
 def test_equal_configs_rarely_get_a_verdict(configs: int) -> None:
     """The same best rate and the same loss for all: of any verdicts, at most LEVEL, 5 %, may claim a difference.
 

@@ -24,7 +24,9 @@ def test_attributes_are_escaped_and_may_be_left_out():
 
 @given(
     st.recursive(
-        st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+        st.none() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=10,
     )
 )
 def test_data_come_back_and_never_leave_their_block(value):
