@@ -122,7 +122,7 @@ class Data:
         input_scaling, target_scaling: Fitted on the training part, or fixed (pixels are divided by 255).
         hashes: {part: SHA-256 (hex) of dtype, shape and bytes of its inputs and targets as used, after corruption}.
         notes: What the config does not say, such as "3 rows with empty cells dropped".
-        done: What was done because the config asks for it, such as "10 % of the training labels replaced".
+        done: What was done because the config or the file says so, such as "10 % of the training labels replaced".
         layout: Where the inputs are in a file.
         means: float64, (D,), the numbers that replaced missing ones; None if no number may be missing.
         guessed_from: A word among the targets, if the config does not say that words are classes.

@@ -83,21 +83,21 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         layout=Layout(arrays=train.names.inputs, targets=train.names.targets),
         given=_split_array(parameters, train) if train.names.splits else None,
         notes=(
-            *_notes(blocks),
             *_unread_notes(blocks, named=parameters["inputs"] is not None),
             *_lost(train, encoded.task),
         ),
+        done=_held_out(blocks),
     )
 
 
-def _notes(blocks: Mapping[str, _Block]) -> list[str]:
-    """Return a note for each held-out part that the archive has."""
+def _held_out(blocks: Mapping[str, _Block]) -> tuple[str, ...]:
+    """Return a line for each held-out part that the archive has."""
     train = blocks["train"]
-    return [
+    return tuple(
         f"{part}: {', '.join(block.names.all)} of {block.path.name}"
         for part, block in blocks.items()
         if part != "train" and block.path == train.path
-    ]
+    )
 
 
 def _unread_notes(blocks: Mapping[str, _Block], *, named: bool) -> list[str]:
