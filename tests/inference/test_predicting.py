@@ -76,7 +76,9 @@ def test_a_table_that_does_not_fit_is_told_by_its_place(laboratory: Laboratory, 
     def refused(lines: list[str], header: str = "rooms,city,area") -> str:
         with pytest.raises(DataError) as error:
             predict(priced.path, write(folder / "new.csv", lines, header))
-        return str(error.value)
+        told = str(error.value)
+        assert not [key for key in ("missing_values", "dataset.", "drop:", "decimal:") if key in told], told
+        return told
 
     assert "new.csv: no column area; the model needs rooms, city, area; did you mean its aera?" in refused(
         ["3,Oslo,5"], "rooms,city,aera"
@@ -86,6 +88,12 @@ def test_a_table_that_does_not_fit_is_told_by_its_place(laboratory: Laboratory, 
     )
     assert "new.csv:2: column city: '' did not occur" in refused(["3,,5", "3,Oslo,5"])
     assert "new.csv:2: column area: 'big' is not a number" in refused(["3,Oslo,big"])
+    assert "new.csv:2: column area: '5%' is not a number; write only the number" in refused(["3,Oslo,5%"])
+    assert "new.csv:2: column area: '1,500.5' is not a number; write" in refused(['3,Oslo,"1,500.5"'])
+    assert "new.csv:2: column area: '?' is not a number; write a number" in refused(["3,Oslo,?"])
+    large = ["3,Oslo,9007199254740992", "3,Oslo,9007199254740993"]
+    assert "subtract what the column has in common" in refused(large)
+    assert "expected ',' between cells, as in the training table" in refused(["3;Oslo;5"], "rooms;city;area")
     assert "new.csv:2: column area: 1e99; expected a finite number" in refused(["3,Oslo,1e99"])
     with pytest.raises(DataError, match="there is no such file"):
         predict(priced.path, folder / "nothing.csv")

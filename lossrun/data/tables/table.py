@@ -28,6 +28,7 @@ class Table:
         lines: The line of the file where each row ends.
         form: How numbers are written.
         declares_delimiter: Whether a line such as `sep=;` comes first.
+        is_new: Whether it holds samples to predict, so that no key of a config can change how it is read.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class Table:
     lines: list[int]
     form: CellForm = PLAIN
     declares_delimiter: bool = False
+    is_new: bool = False
     _read: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -126,16 +128,18 @@ class Table:
 
     def _not_a_number(self, name: str, row: int, may_be_classes: bool) -> str:
         cell = self.columns[name][row]
-        what = f"{shown(cell)!r} is not a number, although most of the column is"
+        what = f"{shown(cell)!r} is not a number" + ", although most of the column is" * (not self.is_new)
+        found = disguise(cell)
         if cell == name:
             fix = "; the line repeats the names of the columns: delete it"
-        elif is_placeholder(cell):
-            fix = f"; if it stands for a missing value, add missing_values: [{_in_yaml(cell)}]"
-        elif found := disguise(cell):
+        elif self.is_new:
+            fix = f"; {found.fix}" if found else "; write a number, as in the training data"
+        elif found and not is_placeholder(cell):
             how = fix_in_csv(found, self.number_cells(self.columns), self.form)
             fix = f" (it looks like {found.looks_like}); {how}"
         else:
-            fix = f"; correct the cell, or, if it stands for a missing value, add missing_values: [{_in_yaml(cell)}]"
+            correct = "" if is_placeholder(cell) else "correct the cell, or, "
+            fix = f"; {correct}if it stands for a missing value, add missing_values: [{_in_yaml(cell)}]"
         return what + fix + (" (or, if the column holds classes, add task: multiclass)" if may_be_classes else "")
 
     def _numbers(self, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -164,10 +168,9 @@ class Table:
         if found := equal_in_double(exact, numbers[rows]):
             row, other = (rows[place] for place in found)
             both = f"{shown(cells[row])} and {shown(cells[other])} (line {self.lines[other]})"
-            raise DataError(
-                f"{self.place(row, name)}: {both} {SAME_IN_DOUBLE}; subtract what the column has in common, or, if "
-                f"these are ids, leave the column out: drop: [{name}]"
-            )
+            told = f"{self.place(row, name)}: {both} {SAME_IN_DOUBLE}; subtract what the column has in common"
+            or_drop = f", or, if these are ids, leave the column out: drop: [{name}]" * (not self.is_new)
+            raise DataError(told + or_drop)
 
 
 def _in_yaml(cell: str) -> str:

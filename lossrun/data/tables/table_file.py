@@ -76,7 +76,7 @@ def read_table(
         names = [f"x{number}" for number in range(1, len(rows[0]) + 1)]
     first, first_line = names if header else rows[0], lines[0]
     if len(first) == 1 and not (may_be_one_column and not any(sign in first[0] for sign in _DELIMITERS)):
-        raise DataError(_one_column(path, first_line, first[0], delimiter))
+        raise DataError(_one_column(path, first_line, first[0], delimiter, key))
     if header:
         del lines[0]
     for line, row in zip(lines, rows, strict=True):
@@ -86,7 +86,7 @@ def read_table(
             raise DataError(f"{path}:{line}: {_cells(len(row))}, but {what} {len(names)}; expected as many{fix}")
     columns = {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
     check_first_row(path, first_line, columns, form, key, header=header)
-    return Table(path, columns, lines, form, declares_delimiter=declares)
+    return Table(path, columns, lines, form, declares_delimiter=declares, is_new=key == "input")
 
 
 def _fix_of_row(row: list[str], expected: int, delimiter: str, form: CellForm) -> str:
@@ -204,7 +204,8 @@ def _cells(count: int) -> str:
     return f"{count} cell{'' if count == 1 else 's'}"
 
 
-def _one_column(path: Path, line: int, first: str, delimiter: str) -> str:
+def _one_column(path: Path, line: int, first: str, delimiter: str, key: str) -> str:
     other = max(_DELIMITERS, key=first.count)
     hint = f"did you mean dataset.delimiter: {other!r}?" if other in first else f"is {delimiter!r} right?"
+    hint = f"expected {delimiter!r} between cells, as in the training table" if key == "input" else hint
     return f"{path}:{line}: there is only one column, {first!r}; {hint}"
