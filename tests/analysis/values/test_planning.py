@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from lossrun.analysis.values.planning import deviation_limit, needed, needs_more_data, seeds_to_settle
+from lossrun.analysis.values.variation import Variation
 
 
 @pytest.mark.parametrize(("effect", "level"), [(1.0, 0.05), (0.5, 0.05), (0.5, 0.025), (2.5, 0.05)])
@@ -35,6 +36,18 @@ def test_more_splits_do_not_settle_what_lies_below_their_common_variance():
     assert seeds_to_settle(1.39, 1.0, 0.05, 0.25) is None
     assert seeds_to_settle(1.0, 1.0, 0.05) < seeds_to_settle(1.0, 1.0, 0.05, 0.02) < 20
     assert needs_more_data(0.0, 1.0, 0.05, 0.25)
+
+
+def test_more_seeds_help_where_chance_under_single_seeds_makes_the_items_vary():
+    # Over items of three seeds the error is 0.5, of which a floor of 0.5, 0.2 or 0 is left. 2.802 floors can be found.
+    items = [Variation("items", 10_000, 0.5, seeds=3, floor=floor) for floor in (0.5, 0.2, 0.0)]
+    found = [needed(1.0, 0.5, 0.05, 0.0, one) for one in items]
+    assert [one.more_data for one in found] == [True, False, False]
+    assert found[1].count > found[2].count >= 6
+    # The items of 30 seeds: a tenth of the variance above the floor.
+    assert items[1].with_seeds(30).standard_error == pytest.approx(math.sqrt(0.04 + 0.21 / 10))
+    # One seed does not tell the floor, so the error stays.
+    assert needed(1.0, 0.5, 0.05, 0.0, Variation("items", 10_000, 0.5)).more_data
 
 
 @pytest.mark.parametrize("count", [3, 5, 12])
