@@ -32,7 +32,7 @@ def runs_table(comparison: ComparedRuns, *, labels: bool = True, directories: bo
     columns = [
         Column("status", tuple(run.status for run in runs), right=False),
         Column("epochs", tuple(f"{run.epochs_done}/{run.epochs_asked}" for run in runs)),
-        Column("seeds", tuple(map(_seeds, runs))),
+        Column("seeds", tuple(map(seeds_cell, runs))),
         Column("best epoch", tuple(epoch_range(run.best_epochs.values()) for run in runs)),
     ]
     if labels and any(not run.called_by_name for run in runs):
@@ -181,7 +181,8 @@ def epoch_range(epochs: Iterable[int]) -> str:
     return str(distinct[0]) if len(distinct) == 1 else f"{distinct[0]}-{distinct[-1]}"
 
 
-def _seeds(run: ComparedRun) -> str:
+def seeds_cell(run: ComparedRun) -> str:
+    """Write how many seeds a run has, and how many of them are left out or diverged: `6 (1 diverged)`."""
     parts = [
         f"{len(seeds)} {what}" for what, seeds in (("left out", run.left_out), ("diverged", run.diverged)) if seeds
     ]

@@ -8,6 +8,7 @@ from lossrun.analysis.comparison.compare import compare
 from lossrun.records import ledger, recorded
 from lossrun.report.comparison.compare import print_comparison
 from lossrun.report.comparison.compare_tables import pick
+from lossrun.report.comparison.leaderboard import leaderboard
 
 HUBER = {"name": "huber", "delta": 1.0, "reduction": "mean"}
 
@@ -54,6 +55,18 @@ def test_curves_are_shown_when_asked_for_and_else_it_is_said_how(two):
     assert "Epoch by epoch" not in file.getvalue()
     assert "Epoch by epoch" in shown(two)
     assert "--curves" not in shown(two)
+
+
+def test_a_leaderboard_says_which_means_are_over_the_seeds_that_are_left(make_run):
+    """A run may lead because its other seeds diverged."""
+    runs = [
+        make_run(f"houses-{n}", rows=falling(1.0 + n / 10), config={"seeds": [0, 1, 2], "learning_rate": 0.1 + n / 10})
+        for n in range(5)
+    ]
+    ledger.append(runs[0].path / "ledger.jsonl", "diverged", seed=2, step=1)
+    runs[0] = recorded.load(runs[0].path)
+    table = leaderboard(compare(runs, "val_rmse", at=2), "±")
+    assert table.columns[-1].cells == ("3 (1 diverged)", "3", "3", "3", "3")
 
 
 @pytest.mark.parametrize("runs", [2, 5])
