@@ -58,7 +58,9 @@ def softmax_of_questions(case: Case) -> Iterator[Violation]:
     declared, facts = case.loss, case.facts
     # Where the loss takes logits, the softmax is one activation too many, which double_activation reports.
     takes_them = case.config.loss.parameters.get("inputs") == "probabilities"
-    if declared and facts.task == "multiclass" and declared.sigmoid and takes_them and case.output == "softmax":
+    # Of two classes the two questions are one, and the loss is the cross-entropy.
+    several = facts.task == "multiclass" and facts.target_size > 2
+    if declared and several and declared.sigmoid and takes_them and case.output == "softmax":
         yield Violation(
             ("loss",),
             f"{declared.name} takes each of {facts.target_size} outputs as a yes or no of its own, but a softmax makes "

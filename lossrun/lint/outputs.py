@@ -146,26 +146,33 @@ def output_shape(case: Case) -> Iterator[Violation]:
         yield Violation(
             ("model", "output"),
             f"a softmax lets only one of {size} labels be true, but here several can be true at once",
-            *_for_labels(declared),
+            *_for_labels(case),
         )
     if facts.task == "multiclass" and output == "sigmoid" and declared and _has_softmax(declared):
         yield Violation(
             ("model", "output"),
             f"{size} exclusive classes need one softmax; {size} sigmoids do not add up to 1",
             "set model.output: logits (better) or softmax",
-            _LOGITS,
+            _activated(case, "softmax"),
         )
     if facts.task == "regression" and output in _SQUASHED:
         yield from _squashed_numbers(case)
 
 
-def _for_labels(declared: Loss | None) -> tuple[str, tuple[str, ...]]:
+def _activated(case: Case, activation: str) -> tuple[str, ...]:
+    """Return the settings of a last layer whose outputs the loss takes."""
+    # The spelling of the loss may say that it takes probabilities.
+    return (f"model.output={activation}",) if case.config.loss.parameters.get("inputs") == "probabilities" else _LOGITS
+
+
+def _for_labels(case: Case) -> tuple[str, tuple[str, ...]]:
     """Return how to fix a softmax over labels: in words, and as settings."""
+    declared = case.loss
     # A loss of numbers compares logits with 0 and 1, so its own output would be a sigmoid.
     if declared and declared.prediction == "mean":
         fix = "set model.output: logits with loss: binary_cross_entropy (better), or model.output: sigmoid"
         return fix, (*_LOGITS, "loss=binary_cross_entropy")
-    return "set model.output: logits (better) or sigmoid", _LOGITS
+    return "set model.output: logits (better) or sigmoid", _activated(case, "sigmoid")
 
 
 def _squashed_numbers(case: Case) -> Iterator[Violation]:

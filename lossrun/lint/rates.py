@@ -8,6 +8,7 @@ from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
 from lossrun.catalog.losses.reductions import adds_up_samples, factor
 from lossrun.config.source import Path
+from lossrun.lint.budget import outputs_move
 from lossrun.lint.models import has_hidden_layers
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
@@ -20,6 +21,8 @@ LARGE_SAMPLE_SUM: Final = 4
 HIGH_MOMENTUM: Final = 0.98
 # A single layer takes larger steps: nothing multiplies them.
 SINGLE_LAYER: Final = 10.0
+# How far one step may move the outputs.
+FAR_IN_A_STEP: Final = 5.0
 
 
 def _terms(case: Case) -> tuple[int, int]:
@@ -72,8 +75,11 @@ def unusual_rate(case: Case) -> Iterator[Violation]:
         high *= SINGLE_LAYER
     # For a summed loss, either the rate itself or the rate for the mean may be usual.
     least, most = sorted((case.config.learning_rate, rate_under_the_mean(case)))
-    if most < low or least > high:
-        usual = f"{sqrt(low * high):.0e}"
+    # A rate that is high elsewhere is not high where a step hardly moves the outputs.
+    moved = outputs_move(case, case.config.learning_rate) if case.optimizer.bounded_steps else None
+    if most < low or (least > high and (moved is None or moved > FAR_IN_A_STEP)):
+        # Steps of one size that are too large need not be far smaller to be small enough.
+        usual = f"{high / 10 if case.optimizer.bounded_steps and most > high else sqrt(low * high):.0e}"
         yield Violation(
             ("learning_rate",),
             f"{case.config.learning_rate:g} is far {'below' if most < low else 'above'} the usual range for "

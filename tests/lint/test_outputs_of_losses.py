@@ -4,13 +4,16 @@ The losses of a row differ in their formulas and agree in what they take. What h
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from lossrun.catalog import DataFacts, Task
 from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import LOSSES
+from lossrun.config import from_mapping
 from lossrun.errors import ConfigError
+from lossrun.lint.check import violations
 
 Lint = Callable[..., list[str]]
 Facts = Callable[..., DataFacts]
@@ -71,6 +74,22 @@ def test_the_rules_that_speak(
             lines = f"loss: {{name: {loss}{told}}}\nmodel: {{name: mlp, output: {output}}}\nlint: warn"
             warnings = lint(lines, facts(task))
             assert {warning.splitlines()[0].split("[")[-1].rstrip("]") for warning in warnings} == rules, lines
+
+
+def test_a_softmax_of_two_classes_answers_both_questions(lint: Lint, facts: Facts) -> None:
+    """-ln p for the right class and -ln(1 - q) for the other one are the same number, as q = 1 - p."""
+    lines = "loss: binary_cross_entropy\nmodel: {name: mlp, output: softmax}"
+    assert lint(lines, facts("multiclass", 2)) == []
+    assert QUESTIONS in lint(lines, facts("multiclass", 3))[0]
+
+
+def test_the_cure_of_probabilities_suits_a_loss_that_is_told_to_take_them(facts: Facts) -> None:
+    for task, activation, loss in (("multiclass", "softmax", "cross_entropy"), ("multilabel", "sigmoid", "bce")):
+        wrong = "sigmoid" if activation == "softmax" else "softmax"
+        raw = {"loss": {"name": loss, "from_logits": False}, "model": {"name": "mlp", "output": wrong}}
+        reading = from_mapping({**raw, "dataset": "own:data", "optimizer": "sgd", "learning_rate": 0.1}, Path())
+        (found,) = violations(reading, facts(task))[SHAPE]
+        assert found.cure == (f"model.output={activation}",)
 
 
 def test_no_class_loss_is_forgotten() -> None:

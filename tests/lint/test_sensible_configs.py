@@ -332,6 +332,14 @@ SENSIBLE = {
         learning_rate: 2e-3
     """,
     # Regression.
+    "two inputs, large steps": f"""
+        {MOONS}
+        model: {{name: mlp, hidden: [8], activation: tanh, output: sigmoid}}
+        loss: binary_crossentropy
+        optimizer: keras.Adam
+        learning_rate: 0.05
+        epochs: 50
+    """,
     "least squares by full descent": f"""
         {LINE}
         model: linear
