@@ -68,8 +68,8 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the loss is no better than always predicting the class frequencies: the learning rate is far too small or "
             "far too large, or the inputs do not predict the targets",
             "try a learning rate ten times larger, then ten times smaller; check the scale of the inputs, and init",
-            formula="for a tenth of the run, and at least 3 epochs, at ln K for K equally frequent classes: 0.6931 for "
-            "two, 2.3026 for ten; otherwise at the entropy of the class frequencies",
+            formula="for a tenth of the run, at least 3 epochs, after 500 steps or at the end, at ln K for K equally "
+            "frequent classes: 0.6931 for two, 2.3026 for ten; otherwise at the entropy of the class frequencies",
             called="guessing costs",
         ),
         Diagnosis(
@@ -78,8 +78,8 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the loss is that of the best constant output: the learning rate is far too small or far too large, or the "
             "inputs do not predict the targets",
             "try a learning rate ten times larger, then ten times smaller; standardize large inputs",
-            formula="for a tenth of the run, and at least 3 epochs, at the variance of the targets for mse, their mean "
-            "absolute deviation from the median for mae",
+            formula="for a tenth of the run, at least 3 epochs, after 500 steps or at the end, at the variance of the "
+            "targets for mse, their mean absolute deviation from the median for mae",
         ),
         Diagnosis(
             "stuck",
@@ -88,8 +88,8 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "before; targets of large numbers are far away",
             "try a learning rate ten times larger, then ten times smaller; standardize inputs and, in a regression, "
             "targets of large numbers: dataset.standardize: {inputs: true, targets: true}",
-            formula="above the loss of a constant output, and the same to 0.2 per cent for a tenth of the run, and at "
-            "least 3 epochs",
+            formula="above the loss of a constant output, and the same to 0.2 per cent for a tenth of the run, at "
+            "least 3 epochs, after 500 steps or at the end",
         ),
         Diagnosis(
             "double_softmax",
@@ -205,7 +205,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the run is too short for its learning rate",
             "train for more epochs, or with a larger learning rate",
             formula="down by more than a tenth in the last tenth of the run, to no less than 85 per cent of a constant "
-            "output's loss; or nearly that loss, where a larger rate gets lower in 100 steps than the whole run",
+            "output's loss; or above 70 per cent of it, where larger steps get lower within 100 than the whole run",
             of_the_end=True,
         ),
         Diagnosis(

@@ -9,20 +9,10 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, Final
 
-from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import USUAL_LOSSES
 from lossrun.config.resolve import loss_declaration
-from lossrun.health.alternatives import (
-    GOOD_RATE,
-    RATE,
-    Advice,
-    Circumstances,
-    further,
-    larger_model,
-    long_enough,
-    scales,
-    smaller_rate,
-)
+from lossrun.health.alternatives import further, larger_model, long_enough, of_loss, smaller_rate
+from lossrun.health.circumstances import RATE, Advice, Circumstances, last_of_each_key
 from lossrun.health.layers import Layers
 
 # Targets at least this many standard deviations, or numbers, away from 0 are far for outputs that begin near 0.
@@ -58,13 +48,15 @@ def advise(name: str, known: Circumstances, layers: Layers | None, row: Mapping[
     if any(not setting.startswith(RATE) for cure in known.lint.values() for setting in cure):
         settings = dict.fromkeys(setting for cure in known.lint.values() for setting in cure)
         reason = f"the linter said why before the run began: {', '.join(known.lint)}"
-        cure = _last_of_each_key([*settings, *_far_targets(known)])
+        cure = last_of_each_key([*settings, *_far_targets(known)])
         return long_enough(Advice(reason, cure), known, diverged=diverged)
     if found := _by_schedule(known, row, diverged=diverged):
         return found
     found = _of_layers(name, known, layers) if layers and name not in ("exploded", "non_finite") else None
     if diverged:
-        return found or smaller_rate(known)
+        found = found or smaller_rate(known)
+        by_rate = found is None or any(setting.startswith(RATE) for setting in found.cure)
+        return found if found is None or by_rate else long_enough(found, known, diverged=True)
     if name == "too_small":
         return larger_model(known, row["train_loss"])
     if name == "oscillation":
@@ -74,11 +66,7 @@ def advise(name: str, known: Circumstances, layers: Layers | None, row: Mapping[
     if name == "dead_units" and found:
         return found
     found = found or _of_loss(known) or _of_targets(known)
-    return long_enough(found, known) if found else further(name, known)
-
-
-def _last_of_each_key(settings: list[str]) -> tuple[str, ...]:
-    return tuple({setting.partition("=")[0]: setting for setting in settings}.values())
+    return long_enough(found, known) if found else further(name, known, row["train_loss"])
 
 
 def _hidden_softmax(known: Circumstances) -> tuple[str, ...]:
@@ -101,6 +89,10 @@ _MISTAKES: Final[Mapping[str, Callable[[Circumstances], tuple[str, ...]]]] = {
 
 def _end_earlier(name: str, known: Circumstances, since: int) -> tuple[str, ...]:
     """Return the settings that end a run soon after its best epoch, or that keep probabilities away from 0 and 1."""
+    declared = loss_declaration(known.config.loss)
+    # However long it is trained, such a loss is least at probabilities of 0 and 1.
+    if name == "overconfident" and declared is not None and not declared.proper:
+        return f"loss={USUAL_LOSSES[known.facts.task]}", "model.output=logits"
     smoothing = known.config.loss.parameters.get("label_smoothing")
     if name == "overconfident" and smoothing == 0 and since > EARLY * known.config.epochs:
         return ("loss.label_smoothing=0.1",)
@@ -140,16 +132,11 @@ def _of_layers(name: str, known: Circumstances, layers: Layers) -> Advice | None
 
 
 def _of_loss(known: Circumstances) -> Advice | None:
-    declared, task = loss_declaration(known.config.loss), known.facts.task
-    if not isinstance(declared, Loss) or task == "regression" or declared.prediction != "mean":
+    if not (cure := of_loss(known)):
         return None
-    usual = USUAL_LOSSES[task]
-    cure = [f"loss={usual}", "model.output=logits"]
-    if scales(known):
-        cure += ["optimizer=adam", f"learning_rate={GOOD_RATE:g}"]
+    name, usual = known.config.loss.name, USUAL_LOSSES[known.facts.task]
     return Advice(
-        f"{declared.name} on classes has the smallest gradient where an output is most wrong; {usual} has the largest",
-        tuple(cure),
+        f"{name} on classes has the smallest gradient where an output is most wrong; {usual} has the largest", cure
     )
 
 

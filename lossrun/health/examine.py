@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.health.advice import advise
-from lossrun.health.alternatives import Circumstances, another_rate_got_further, larger_model
+from lossrun.health.alternatives import larger_model, more_was_possible
+from lossrun.health.circumstances import GOOD_WAY, Circumstances, bounded_steps
 from lossrun.health.ending import LITTLE, POOR, how_it_ended
 from lossrun.health.finding import Finding
 from lossrun.health.floors import Floors
@@ -35,9 +36,13 @@ FLAT: Final = 0.01
 NEAR: Final = 0.02
 # Share of the way from chance down to a mistake's floor that must be covered before the mistake is named.
 COVERED: Final = 0.75
+# Steps before which a plateau may be the one that models begin on.
+ENOUGH_STEPS: Final = 500
 # How much faster a loss that hardly moves must fall to be leaving a plateau, and one that moves a little more.
 FASTER: Final = 1.05
 STEADY: Final = 0.9
+# Above this share of the best constant's loss a run that could have got much further has hardly begun.
+HARDLY: Final = 0.7
 # Share of a layer's units that must be dead or saturated, and of the last layer's gradient that must reach the first.
 MOST_UNITS: Final = 0.7
 VANISHED: Final = 1e-3
@@ -188,12 +193,13 @@ def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> 
     # Early stopping found that more epochs would not help, and has ended the overfitting.
     if seen.row["epoch"] < seen.window.planned:
         return ("", nan) if found[0] in _CURED_BY_STOPPING else found
-    little = seen.window.is_full(tuple(health.losses)) and seen.row["train_loss"] > LITTLE * seen.floors.constant > 0
-    if not found[0] and little and seen.known and another_rate_got_further(seen.known, seen.row["train_loss"]):
-        return "unfinished", seen.floors.constant
     # Whether anything is said has to be known first: of most runs that learned little, nothing can be.
-    if not found[0] and seen.known and _is_poor(seen) and larger_model(seen.known, seen.row["train_loss"]):
-        return "too_small", seen.floors.constant
+    if not found[0] and seen.known and _is_poor(seen):
+        little = seen.row["train_loss"] > HARDLY * seen.floors.constant and seen.window.is_full(tuple(health.losses))
+        if little and more_was_possible(seen.known, seen.row["train_loss"]):
+            return "unfinished", seen.floors.constant
+        if larger_model(seen.known, seen.row["train_loss"]):
+            return "too_small", seen.floors.constant
     return found
 
 
@@ -230,6 +236,14 @@ def _mistake(seen: SeedEpoch, floors: Floors, look: OutputChecks) -> tuple[str, 
     return None
 
 
+def _had_time(seen: SeedEpoch) -> bool:
+    """Return whether the steps so far take most models off the plateau on which they begin."""
+    steps, known = seen.row["step"], seen.known
+    # The weights of adam and similar optimizers move by about the learning rate in each step.
+    arrived = not known or not bounded_steps(known) or known.config.learning_rate * steps >= GOOD_WAY
+    return steps >= ENOUGH_STEPS and arrived
+
+
 def _plateau(seen: SeedEpoch, floors: Floors, health: Health, look: OutputChecks) -> tuple[str, float]:
     """Return the name and the value of the floor that the loss has come to rest on; "" and NaN for none."""
     losses, loss = tuple(health.losses), seen.row["train_loss"]
@@ -237,7 +251,7 @@ def _plateau(seen: SeedEpoch, floors: Floors, health: Health, look: OutputChecks
     # Label smoothing allows no lower loss than this.
     if isfinite(floors.smoothing) and told_apart and loss <= floors.smoothing * (1 + NEAR):
         return "smoothing", floors.smoothing
-    if floors.mistake or not (seen.window.is_full(losses) or (seen.is_last and len(losses) > 1)):
+    if floors.mistake or not ((seen.window.is_full(losses) and _had_time(seen)) or (seen.is_last and len(losses) > 1)):
         return "", nan
     name = "chance" if isfinite(floors.chance) else "constant"
     moved, size = max(losses) - min(losses), abs(loss)

@@ -163,7 +163,7 @@ class OutputChecks:
     def confidence(self) -> float:
         """Return the mean probability of what the model decides for, on validation samples; NaN without any."""
         validation, spec = self.replica.parts.validation, self.spec
-        if validation is None or spec.reads_as != "probabilities":
+        if validation is None or (spec.reads_as != "probabilities" and spec.output == "none"):
             return torch.nan
         few = validation.thinned(LOOKED_AT)
         inputs = few.scaled(few.inputs)

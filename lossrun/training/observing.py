@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from lossrun.config import Config
-from lossrun.health.alternatives import Circumstances, Settings
+from lossrun.health.circumstances import Circumstances, Settings
 from lossrun.health.examine import SeedEpoch, is_finite
 from lossrun.health.floors import Floors, floors
 from lossrun.health.output_checks import StackOutputs
@@ -104,14 +104,7 @@ class KnownFloors:
         In a stack nothing is tried: many values of a sweep do poorly, and the sweep itself tries others.
         """
 
-        def try_out(several: Sequence[Settings]) -> dict[Settings, float]:
-            if session.stack is not None:
-                return {}
-            new = [settings for settings in dict.fromkeys(several) if settings not in self.tried]
-            self.tried |= SettingsTrial(session, replica)(new)
-            return {settings: self.tried[settings] for settings in several if settings in self.tried}
-
-        return try_out
+        return (lambda several: {}) if session.stack is not None else SettingsTrial(session, replica, self.tried)
 
     def take_notes(self) -> list[str]:
         notes, self.notes = self.notes, []

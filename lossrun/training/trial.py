@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import inf, isfinite
+from math import inf, isfinite, prod
 from pathlib import Path
 from typing import Final
 
 import torch
 from torch import Tensor
 
+from lossrun.catalog import DataFacts
 from lossrun.config import Config, from_mapping, resolve
 from lossrun.config.overrides import key_of
 from lossrun.errors import ConfigError
-from lossrun.health.alternatives import Settings, share_of
+from lossrun.health.circumstances import Settings, share_of
 from lossrun.health.floors import floors
+from lossrun.lint.size import layers
 from lossrun.steps.evaluate import output_spec_of
 from lossrun.steps.randomness import undisturbed
 from lossrun.steps.replica import Replica
@@ -27,6 +29,15 @@ from lossrun.training.short_training import train_briefly
 
 # Updates that settings are tried for, at most. A rate that is too high shows it in the first dozens.
 STEPS: Final = 100
+# What all trials for one diagnosis may cost: as many updates as the run has, or so many that they take some seconds. A
+# small network is slow for its calls, a large one for its multiplications.
+MOST_STEPS: Final = 2000
+MOST_MULTIPLICATIONS: Final = 1e11
+# Forward, and twice as much backward.
+PASSES: Final = 3
+# Where that is little, each of so many trials gets fewer updates, but not fewer than these.
+TRIALS: Final = 8
+LEAST_STEPS: Final = 25
 # How far above its lowest value the loss may end; further above, the settings only seemed to work.
 BOUNCED: Final = 1.5
 # Numbers of the inputs that are standardized to try what that does.
@@ -35,26 +46,36 @@ MOST_NUMBERS: Final = 1 << 24
 STANDARDIZE: Final = "dataset.standardize"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SettingsTrial:
-    """Tries settings for one seed of a lone run. The run itself and its random numbers stay as they are."""
+    """Tries settings for one seed of a lone run. The run itself and its random numbers stay as they are.
+
+    Attributes:
+        tried: {settings: the loss} of what has been tried for any seed, which is not tried again.
+        spent: The updates for this seed, also those that another seed has made: what a seed is told does not depend on
+            the others, nor on where a run was resumed.
+    """
 
     session: Session
     replica: Replica
+    tried: dict[Settings, float]
+    spent: int = 0
 
     def __call__(self, several: Sequence[Settings]) -> dict[Settings, float]:
         """Return {settings: the loss after some steps from the first weights}, for settings that can be tried.
 
         The loss is a share of the best constant output's loss, so that different losses and scales of targets can be
         compared; infinity where the settings do not train. A component of the user's own is not tried, because its code
-        may do more than train.
+        may do more than train. Nor are settings for which no time is left.
         """
         config = self.session.config
         if config.model.is_plugin or config.loss.is_plugin or config.optimizer.is_plugin:
             return {}
         with undisturbed(self.session.device), torch.enable_grad():
-            tried = {settings: self._share(settings) for settings in several}
-        return {settings: share for settings, share in tried.items() if share is not None}
+            shares = {settings: self._share(settings) for settings in several}
+        found = {settings: share for settings, share in shares.items() if share is not None}
+        self.tried |= found
+        return found
 
     def _share(self, settings: Settings) -> float | None:
         facts = self.session.facts
@@ -65,12 +86,17 @@ class SettingsTrial:
             config = resolve(from_mapping(self.session.config.to_mapping(), Path(), settings).config, facts)
         except ConfigError:
             return None
-        parts = self._parts(config)
-        if parts is None:
+        steps = self._steps(config)
+        if self.spent + steps > _most_steps(self.session.config, facts):
+            return None
+        self.spent += steps
+        if settings in self.tried:
+            return self.tried[settings]
+        if (parts := self._parts(config)) is None:
             return None
         session = self._from_first_weights(config, parts)
         constant = floors(session.replicas[0], session.output_spec, config).constant
-        return share_of(constant, self._loss(session, config))
+        return share_of(constant, self._loss(session, steps, config.learning_rate))
 
     def _parts(self, config: Config) -> Parts | None:
         """Return the data as the settings standardize them; None where there are too many."""
@@ -105,14 +131,28 @@ class SettingsTrial:
             position=Position(),
         )
 
-    def _loss(self, session: Session, config: Config) -> float:
-        steps, rate = min(STEPS, config.epochs * session.steps_per_epoch), config.learning_rate
+    def _steps(self, config: Config) -> int:
+        """Return the number of updates of one trial."""
+        facts = self.session.facts
+        share = max(LEAST_STEPS, _most_steps(self.session.config, facts) // TRIALS)
+        return min(STEPS, share, config.epochs * config.steps_per_epoch(facts.train))
+
+    def _loss(self, session: Session, steps: int, rate: float) -> float:
         each = [losses.detach().clone() for losses in train_briefly(session, steps, lambda _: [rate])]
         values = torch.cat(each).double().cpu()
         last = max(steps // 10, 1)
         end = float(values[-last:].mean())
         lowest = min(float(values[start : start + last].mean()) for start in range(0, steps - last + 1, last))
         return end if isfinite(end) and end - lowest <= (BOUNCED - 1) * abs(lowest) else inf
+
+
+def _most_steps(config: Config, facts: DataFacts) -> int:
+    """Return how many updates all trials together may make."""
+    size = facts.train if config.batch_size == "full" else config.batch_size
+    # Each weight of a convolution counts for each place of its output.
+    weights = sum(row.parameters * prod(row.output_shape[1:]) for row in layers(config, facts))
+    affordable = int(MOST_MULTIPLICATIONS / (PASSES * max(weights, 1) * min(size, facts.train)))
+    return max(config.epochs * config.steps_per_epoch(facts.train), min(affordable, MOST_STEPS))
 
 
 def _standardized(values: Tensor, *, images: bool) -> Tensor:

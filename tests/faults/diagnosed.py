@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from tests.faults.own import ADAM, BINARY, CURVE, HELD, MULTI, NET
+from tests.faults.own import ADAM, BINARY, CURVE, HELD, MULTI, NET, OFFSET
 
 _RANDOM: Final = np.random.default_rng(11)
 _POINTS: Final = _RANDOM.normal(size=(400, 2)).round(4)
@@ -15,6 +15,17 @@ _RARE: Final[dict[str, Any]] = {
     "targets": (_POINTS[:, 0] * _POINTS[:, 1] > 1.3).astype(int).tolist(),
     "task": "binary",
     **HELD,
+}
+# Two classes on either side of a line, with one label in five wrong: nobody is right more than eight times in ten.
+_MORE: Final = _RANDOM.normal(size=(600, 2)).round(4)
+_WRONG: Final = (_RANDOM.random(600) < 0.2) != (_MORE.sum(axis=1) > 0)
+_NOISY: Final[dict[str, Any]] = {
+    "name": "inline",
+    "inputs": _MORE.tolist(),
+    "targets": _WRONG.astype(int).tolist(),
+    "task": "binary",
+    "validation": 0.5,
+    "test": 0,
 }
 _CELSIUS: Final = [-40.5 + 1.5 * place for place in range(60)]
 _SMALL_WEIGHTS: Final[dict[str, Any]] = {"name": "mlp", "hidden": [16], "init": {"name": "normal", "std": 0.01}}
@@ -37,6 +48,7 @@ DIAGNOSED: Final[dict[str, dict[str, Any]]] = {
         "loss": "mse",
         **_sgd(1e-3, 10),
     },
+    "stuck": {"dataset": OFFSET, "model": NET, "loss": "mse", "optimizer": "adam", "learning_rate": 1e-5, "epochs": 10},
     # Degrees Celsius as degrees Fahrenheit: adam's steps are too small for the way.
     "above_constant": {
         "dataset": {"name": "inline", "inputs": _CELSIUS, "targets": [1.8 * one + 32 for one in _CELSIUS]},
@@ -57,6 +69,15 @@ DIAGNOSED: Final[dict[str, dict[str, Any]]] = {
         "loss": "cross_entropy",
         **ADAM,
     },
+    # The absolute error is least at probabilities of 0 and 1, whatever the odds.
+    "overconfident": {
+        "dataset": _NOISY,
+        "model": {"name": "mlp", "hidden": [16]},
+        "loss": "mae",
+        "optimizer": "adam",
+        "learning_rate": 0.03,
+        "epochs": 60,
+    },
     "vanishing_gradient": {
         "dataset": MULTI,
         "model": {"name": "mlp", "hidden": [16] * 6, "activation": "sigmoid"},
@@ -68,7 +89,6 @@ DIAGNOSED: Final[dict[str, dict[str, Any]]] = {
 OF_OURS: Final[dict[str, str]] = {
     "non_finite": "sgd that diverges",
     "dead": "all weights 0",
-    "stuck": "targets in the ten thousands",
     "double_softmax": "softmax twice",
     "double_sigmoid": "sigmoid twice",
     "squashed": "sigmoid over any number",

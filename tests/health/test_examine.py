@@ -99,7 +99,7 @@ def test_a_loss_that_stays_far_above_the_best_constants_is_stuck(laboratory):
     config = {"dataset": dataset, "loss": "mse", "model": "linear", "optimizer": "sgd", "learning_rate": 1e-9}
     _, findings, diverged = trained(laboratory, config)
     assert names(findings) == ["stuck"]
-    assert findings[0].epoch == 3
+    assert findings[0].epoch == 12
     assert findings[0].floor == pytest.approx(1 / 12, rel=0.05)
     assert "targets of 1000 to 1001 are far from the outputs of a new network" in findings[0].text
     assert diverged is None
@@ -126,7 +126,8 @@ def test_a_rate_far_too_small_is_named(laboratory, dataset, loss, expected):
     config = {"dataset": dataset, "loss": loss, "model": model, "optimizer": "sgd", "learning_rate": 1e-7, "epochs": 4}
     _, findings, diverged = trained(laboratory, config)
     assert names(findings) == [expected]
-    assert findings[0].epoch == 3
+    # At the end: so few steps leave most models on the plateau on which they begin.
+    assert findings[0].epoch == 4
     assert diverged is None
 
 

@@ -1,0 +1,97 @@
+"""What is known of a run besides its losses, and what advice is.
+
+A loss is a share of the best constant output's loss: 1 is nothing learned, and 0 is a loss of 0.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf, isfinite, prod, sqrt
+from typing import Final, NamedTuple, TypeAlias
+
+from lossrun.catalog import DataFacts, get
+from lossrun.catalog.declaration import Optimizer
+from lossrun.config import Config
+
+Settings: TypeAlias = tuple[str, ...]
+
+RATE: Final = "learning_rate="
+# What brings most models to their end: steps of the learning rate that add up to 5.
+GOOD_WAY: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known about a run besides its losses.
+
+    Attributes:
+        config: The resolved config.
+        lint: {rule: the settings that it advised}, of the broken rules that explain why a run does not learn.
+        constant: The loss of the best constant output.
+        try_out: Tries settings from the first weights and returns the loss of each after some steps; infinity where
+            they do not train. Settings that cannot be tried are left out.
+    """
+
+    config: Config
+    facts: DataFacts
+    lint: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    constant: float = inf
+    try_out: Callable[[Sequence[Settings]], Mapping[Settings, float]] = lambda several: {}
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.config.steps_per_epoch(self.facts.train)
+
+    def share(self, loss: float) -> float:
+        """Return a loss of the run as a share of the best constant's."""
+        return share_of(self.constant, loss)
+
+
+def share_of(constant: float, loss: float) -> float:
+    """Return a loss as a share of the best constant's, also where losses may be below 0."""
+    return 1 + (loss - constant) / abs(constant) if constant and isfinite(constant) else loss
+
+
+class Advice(NamedTuple):
+    """Why, in a sentence without a full stop, and the cure as settings for --set; () where no setting cures it."""
+
+    why: str
+    cure: Settings
+
+
+def last_of_each_key(settings: Sequence[str]) -> Settings:
+    """Return the settings that hold where several have one key."""
+    return tuple({setting.partition("=")[0]: setting for setting in settings}.values())
+
+
+def optimizer_of(name: str) -> Optimizer | None:
+    declared = None if ":" in name else get("optimizer", name)
+    return declared if isinstance(declared, Optimizer) else None
+
+
+def usual_range(name: str) -> tuple[float, float]:
+    """Return the usual learning rates of an optimizer of this name."""
+    declared = optimizer_of(name)
+    return declared.usual_rates if declared else (0.0, inf)
+
+
+def middle_rate(known: Circumstances) -> list[float]:
+    """Return the middle of the optimizer's usual learning rates, if it is known."""
+    declared = optimizer_of(known.config.optimizer.name)
+    return [rounded(sqrt(prod(declared.usual_rates)))] if declared else []
+
+
+def scales(known: Circumstances) -> bool:
+    """Return whether the optimizer's steps are as large as the gradient."""
+    declared = optimizer_of(known.config.optimizer.name)
+    return declared is not None and declared.scales_with_gradient
+
+
+def bounded_steps(known: Circumstances) -> bool:
+    """Return whether a step of the optimizer moves a weight by about the learning rate."""
+    declared = optimizer_of(known.config.optimizer.name)
+    return declared is not None and declared.bounded_steps
+
+
+def rounded(rate: float) -> float:
+    """Return a learning rate to one digit."""
+    return float(f"{rate:.0e}")
