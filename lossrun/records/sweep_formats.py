@@ -43,6 +43,7 @@ EVENTS: Final[Mapping[str, Shape]] = {
             "data_from_runs_dir": or_none(text),
             "repeats": whole(1),
             "extend": or_none(mapping),
+            "samples": or_none(whole(1)),
             "sampler": or_none(mapping),
             "halving": or_none(record({"factor": whole(2), "epochs": list_of(whole(1))})),
         },

@@ -206,11 +206,13 @@ def method(result: SweepResult) -> str:
         return ""
     tuning = result.tuning
     values = _counted({len(pair.trials) for pair in tuning.pairs}, "value")
-    trained = {len(trial.cell.config["seeds"]) // tuning.repeats for pair in tuning.pairs for trial in pair.every}
-    over = _counted(trained, "seed")
+    # In the first round of halving all repetitions try each value, later only those that keep it.
+    over = _counted({len(pair.every[0].cell.config["seeds"]) // tuning.repeats for pair in tuning.pairs}, "seed")
     comparisons = [board.comparison for board in result.boards if board.comparison is not None]
     fresh = len(comparisons[0].runs[0].seeds) if comparisons else len(result.final[0].seeds)
     keys = ", ".join(dict.fromkeys(key for pair in tuning.pairs for trial in pair.trials for key in trial.values))
+    if tuning.drawn:
+        keys += ", drawn by a tree-structured Parzen estimator," if tuning.adaptive else ", drawn at random,"
     metric = bare(tuning.metric).replace("_", " ")
     halving = ""
     if any(trial.left_behind for pair in tuning.pairs for trial in pair.trials):

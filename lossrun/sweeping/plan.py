@@ -176,6 +176,7 @@ def plan_sweep(
         "seeds": list(reading.config.seeds),
         "repeats": tuning.repeats if tuning else 1,
         "extend": space.extend,
+        "samples": space.samples,
         "sampler": space.sampling,
         "halving": halving,
     }

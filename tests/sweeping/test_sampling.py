@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from lossrun.analysis.sweeps.result import result_of
 from lossrun.analysis.sweeps.trials import Trial
 from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult
 from lossrun.analysis.values.readings import spread
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
 from lossrun.records.sweep_directory import PlannedCell, read_events, read_plan
+from lossrun.report.sweep import method
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.sampling import AT_A_TIME, Sampling, sampled_cells
 from lossrun.sweeping.search_space.block import read_space
@@ -77,6 +79,9 @@ def test_a_sweep_draws_as_many_values_for_each_pair_and_the_same_ones_after_a_ki
     assert [sum(cell.pair["loss"] == loss for cell in tuning) for loss in ("mse", "mae")] == [11, 11]
     assert read_plan(whole) == read_plan(stopped)
     assert losses(whole) == losses(stopped)
+    assert "over 11 values of learning_rate, drawn by a tree-structured Parzen estimator, on 1 seed, by" in method(
+        result_of(whole)
+    )
 
 
 @pytest.mark.parametrize(

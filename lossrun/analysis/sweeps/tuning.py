@@ -50,6 +50,7 @@ class TuningResult:
         repeats: How many times each pair was tuned, each time with seeds of its own.
         adaptive: Whether values were drawn where earlier ones did well, so that the draws depend on each other.
         rounds: The epochs of each round of halving, the shortest first; () without halving.
+        drawn: Whether values were drawn, and not given as a grid.
     """
 
     metric: str
@@ -60,6 +61,7 @@ class TuningResult:
     repeats: int = 1
     adaptive: bool = False
     rounds: tuple[int, ...] = ()
+    drawn: bool = False
 
 
 def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
@@ -100,6 +102,7 @@ def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
         repeats,
         bool(facts.get("sampler")),
         rounds,
+        facts.get("samples") is not None,
     )
 
 
