@@ -116,9 +116,8 @@ def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool, loaded: Exp
             _refuse_too_large(reading, known)
 
     def load(seed: int, most: int | None = None) -> Data:
-        own_split = dataset.parameters.get("split_seed") == "seed" or config.resampling
-        if loaded is not None and not own_split and _same_data(reading, data_dir, loaded):
-            return next(iter(loaded.data.values()))
+        if loaded is not None and _same_data(reading, data_dir, loaded):
+            return loaded.data[seed] if _has_own_splits(config) else next(iter(loaded.data.values()))
         return datasets.load(
             dataset.name,
             dataset.parameters,
@@ -186,9 +185,15 @@ def _same_data(reading: SourcedConfig, data_dir: Path, loaded: Experiment) -> bo
 
     def origin(one: SourcedConfig, folder: Path) -> tuple[object, ...]:
         config = one.config
-        return config.dataset, config.resampling, ignored_label(config.loss), config.precision, one.directory, folder
+        split = (config.seeds, config.splits, config.folds) if _has_own_splits(config) else ()
+        return config.dataset, split, ignored_label(config.loss), config.precision, one.directory, folder
 
     return origin(reading, data_dir) == origin(loaded.reading, loaded.data_dir)
+
+
+def _has_own_splits(config: Config) -> bool:
+    """Whether seeds may be trained on different splits of the data."""
+    return bool(config.resampling) or config.dataset.parameters.get("split_seed") == "seed"
 
 
 def _check_words(reading: SourcedConfig, data: Data) -> None:

@@ -54,6 +54,9 @@ def _alike(cells: Iterable[PlannedCell]) -> list[list[PlannedCell]]:
 def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is the same for all cells of a stack."""
     fixed = {key: value for key, value in config.items() if key not in _FREE}
+    if config.get("splits") or config.get("folds") or config["dataset"].get("split_seed") == "seed":
+        # Seeds have splits of their own, and the cells of a stack are trained on the same data.
+        fixed["seeds"] = config["seeds"]
     optimizer = fixed.get("optimizer")
     if isinstance(optimizer, Mapping):
         fixed["optimizer"] = {key: value for key, value in optimizer.items() if key != "weight_decay"}
@@ -66,9 +69,9 @@ def _most_seeds(cell: PlannedCell, config_dir: Path, data_dir: Path) -> int:
     config = experiment.config
     there = sys.platform.startswith("linux") and may_have_a_gpu()  # elsewhere nobody knows without torch
     on_gpu = config.device == "cuda" or (config.device == "auto" and there)
-    # The cells of a stack are trained on the same data, and several splits are several.
-    own_splits = config.resampling or config.dataset.parameters.get("split_seed") == "seed"
-    if own_splits or why_not_stacked(config, experiment.facts, own_rates=True, on_gpu=on_gpu):
+    # Class weights that follow from the data differ from split to split, and one computation has one loss.
+    own_losses = len(set(map(id, experiment.data.values()))) > 1 and config.loss.parameters.get("class_weights")
+    if own_losses or why_not_stacked(config, experiment.facts, own_rates=True, on_gpu=on_gpu):
         return 1
     weights = sum(row.parameters for row in layers(config, experiment.facts))
     return MOST_SEEDS if on_gpu else min(MOST_SEEDS, max(1, MOST_WEIGHTS // weights))

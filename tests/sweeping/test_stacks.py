@@ -50,7 +50,6 @@ def test_rates_are_stacked_where_the_optimizer_is_declared_linear(stacks: Plan, 
     [
         {"step": "eager"},
         {"model": {"name": "mlp", "hidden": [200, 200]}},
-        {"dataset": {"name": "synthetic_regression", "samples": 60, "features": 3, "split_seed": "seed"}},
     ],
     ids=str,
 )
@@ -81,3 +80,12 @@ def test_a_stack_is_not_too_large(stacks: Plan) -> None:
     assert sum(seeds) == 69
     assert max(seeds) <= MOST_SEEDS
     assert len(seeds) == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"splits": 3}, {"folds": 3}, {"dataset": {"name": "synthetic_regression", "split_seed": "seed"}}],
+    ids=str,
+)
+def test_cells_with_the_same_splits_are_one_stack(stacks: Plan, changes: dict[str, Any]) -> None:
+    assert [len(stack) for stack in stacks({"learning_rate": RATES}, **changes, seeds=3)] == [3]

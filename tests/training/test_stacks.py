@@ -114,6 +114,20 @@ def test_every_member_is_a_complete_run_and_nothing_else_is_left(whole: Stack) -
 
 def test_members_agree_with_lone_runs(whole: Stack, laboratory: Laboratory) -> None:
     """20 steps in three epochs: within 1e-5; later sums in another order drift apart."""
+    assert_agree(whole, laboratory)
+
+
+def test_members_with_splits_of_their_own_agree_too_and_resume_exactly(tmp_path: Path, laboratory: Laboratory) -> None:
+    members = {"slow": {"learning_rate": 1e-4, "splits": 2}, "usual": {"learning_rate": 0.01, "splits": 2}}
+    whole, stopped = (Stack(tmp_path / name, SGD, members) for name in ("whole", "stopped"))
+    stopped.go_on(stop_at=7)
+    for stack in (whole, stopped):
+        assert stack.go_on().grouping.sizes == (4,)
+    assert_same(whole, stopped)
+    assert_agree(whole, laboratory)
+
+
+def assert_agree(whole: Stack, laboratory: Laboratory) -> None:
     for name, experiment in whole.members.items():
         with suppress(DivergedError):
             laboratory.start(experiment.reading.config.to_mapping())
