@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lossrun.data.samples.given_split import SPELLINGS
-from lossrun.data.tables.columns import as_names, check_names, check_weights, split_by, weight_column
+from lossrun.data.tables.columns import (
+    as_names,
+    check_names,
+    check_no_target_among,
+    check_weights,
+    split_by,
+    weight_column,
+)
 from lossrun.errors import DataError
 
 # Names in a note.
@@ -69,9 +76,7 @@ def chosen_arrays(known: Sequence[str], parameters: Mapping[str, Any], where: st
     inputs = inputs or [name for name in known if name not in (*targets, *splits, *weights)]
     if not inputs:
         raise DataError(f"dataset.inputs: target uses every array of {where}; leave at least one for the inputs")
-    overlap = [name for name in inputs if name in targets]
-    if overlap:
-        raise DataError(f"dataset.inputs: {overlap[0]} is also the target; remove it from one of the two")
+    check_no_target_among(inputs, targets)
     check_weights(weights, inputs, targets)
     return {"train": ArrayNames(tuple(inputs), tuple(targets), tuple(splits), tuple(weights))}
 

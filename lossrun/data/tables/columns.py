@@ -59,9 +59,8 @@ def chosen_columns(
     splits = split_by(parameters, known, where)
     weights = weight_column(parameters, known, where)
     inputs = inputs or [name for name in known if name not in (*targets, *drop, *splits, *weights)]
+    check_no_target_among(inputs, targets)
     for name in inputs:
-        if name in targets:
-            raise DataError(f"dataset.inputs: {name} is also the target; remove it from one of the two")
         if name in drop:
             raise DataError(f"dataset.inputs: {name} is also in drop; remove it from one of the two")
     check_weights(weights, inputs, targets)
@@ -75,6 +74,16 @@ def chosen_columns(
             f"dataset.inputs: target and drop use every column of {where}; leave at least one for the inputs"
         )
     return targets, inputs, splits
+
+
+def check_no_target_among(inputs: Sequence[str], targets: Sequence[str]) -> None:
+    """Refuse a target among the inputs. An autoencoder, whose targets are its inputs, names all of them as both."""
+    both = [name for name in inputs if name in targets]
+    if both and set(inputs) != set(targets):
+        raise DataError(
+            f"dataset.inputs: {both[0]} is also the target; remove it from one of the two, or name the same ones in "
+            "both, for an autoencoder"
+        )
 
 
 def weight_column(parameters: Mapping[str, Any], known: Sequence[str], where: str) -> list[str]:

@@ -44,6 +44,13 @@ def test_several_targets_are_stacked(read: Callable[..., UnsplitData]) -> None:
     assert source.train.targets.tolist() == [[y, 2 * y] for y in Y]
 
 
+def test_an_autoencoder_has_its_inputs_as_targets(read: Callable[..., UnsplitData]) -> None:
+    values = np.array([[0.5, 1.5], [2.5, 3.5], [4.5, 5.5], [6.5, 7.5]])
+    source = read({"x": values}, inputs="x", target="x")
+    assert source.task == "regression"
+    assert source.train.inputs.tolist() == source.train.targets.tolist() == values.tolist()
+
+
 def test_words_are_classes(read: Callable[..., UnsplitData]) -> None:
     assert read({"x": np.ones((4, 2)), "y": np.array(["a", "b", "a", "c"])}).classes == ("a", "b", "c")
 

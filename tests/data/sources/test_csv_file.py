@@ -30,6 +30,11 @@ def test_numbers_are_inputs_and_fractions_a_regression(read: Callable[..., Unspl
     assert source.train.targets.tolist() == [[1.5], [2.5], [3.5]]
 
 
+def test_an_autoencoder_has_its_inputs_as_targets(read: Callable[..., UnsplitData]) -> None:
+    source = read("a,b\n0.5,1.5\n2.5,3.5\n", inputs=["a", "b"], target=["a", "b"])
+    assert source.train.inputs.tolist() == source.train.targets.tolist() == [[0.5, 1.5], [2.5, 3.5]]
+
+
 def test_columns_of_words_are_refused_with_the_line_to_paste(read: Callable[..., UnsplitData]) -> None:
     with pytest.raises(DataError, match=r"drop: \[id, colour, town\]\n.*\n.*encode: one_hot"):
         read(HOUSES, target="price", drop=["id"])
