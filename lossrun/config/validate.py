@@ -15,6 +15,7 @@ from lossrun.catalog.optimizer_parameters import decays_through_gradient
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter, with_article
 from lossrun.config import leaves
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
+from lossrun.config.key_paths import key_paths
 from lossrun.config.keys import ANSWERS, HABITS, KEYS
 from lossrun.config.python_calls import as_a_mapping, in_yaml
 from lossrun.config.seeds import seeds_of
@@ -239,7 +240,8 @@ class _Checker:
         # The habit does not help if the component does not have the key.
         if meant is None or (here == dotted(path) and path and leaf not in known):
             near = nearest(name, known)
-            meant = dotted((*path, near)) if near else None
+            elsewhere = _elsewhere(name.lower(), dotted(path))
+            meant = elsewhere if elsewhere and (not path or not near) else dotted((*path, near)) if near else None
         if meant:
             self.meant.add(meant)
             # For example, optimizer.learning_rate is the right word in the wrong place.
@@ -250,6 +252,16 @@ class _Checker:
         else:
             hint = "there is no parameter to set here"
         self.refuse((*path, name), f"there is no such key; {hint}", at_key=True)
+
+
+def _elsewhere(name: str, here: str) -> str | None:
+    """Return the key that has this name in another place than `here`, or is called so by others; None for several."""
+    habit = HABITS.get(name)
+    found = [path for path in key_paths() if path.rpartition(".")[2] == name] or ([habit] if habit else [])
+    depths = [path.count(".") for path in found]
+    if not found or depths.count(min(depths)) > 1 or here in {path.rpartition(".")[0] for path in found}:
+        return None
+    return found[depths.index(min(depths))]
 
 
 def _such_as(key: Key) -> str:

@@ -39,6 +39,8 @@ def test_a_habit_from_elsewhere_gives_one_message_with_our_key(
     }
     if habit in ("optimizer.etas", "optimizer.step_sizes"):
         names["optimizer"] = "rprop"
+    if meant == "model.layers":
+        names["model"] = "cnn"
     if meant in ("dataset.delimiter", "dataset.path", "dataset.target", "dataset.missing_values"):
         names["dataset"] = "csv, path: a.csv, target: y"
     named = f"name: {names[top]}, " if top in names else ""
@@ -79,6 +81,24 @@ def test_a_misspelt_key_is_answered_with_the_one_that_was_meant(problem: OneProb
 
 
 @pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("hidden: [3]", "did you mean model.hidden?"),
+        ("dropout: 0.5", "did you mean model.dropout?"),  # not drop_last, whose letters are nearer
+        ("delta: 2", "did you mean loss.delta?"),
+        ("standardize: true", "did you mean dataset.standardize?"),
+        ("label_noise: 0.1", "did you mean dataset.corrupt.label_noise?"),
+        ("dataset: {name: mnist, batch_size: 3}", "write batch_size on a separate line, next to dataset"),
+        ("optimizer: {name: sgd, scheduler: cosine}", "write schedule on a separate line, next to optimizer"),
+        ("dataset: {name: mnist, random_state: 3}", "write seed on a separate line, next to dataset"),
+        ("early_stopping: {delta: 2}", "did you mean early_stopping.min_delta?"),  # nearer than loss.delta
+    ],
+)
+def test_a_key_in_the_wrong_place_is_told_the_right_one(problem: OneProblem, line: str, hint: str) -> None:
+    assert problem(line, replaces=line.partition(" ")[0]).splitlines()[0].endswith(f"there is no such key; {hint}")
+
+
+@pytest.mark.parametrize(
     ("line", "meant"),
     [("device: gpu", "cuda"), ("device: cup", "cpu")],
 )
@@ -91,7 +111,8 @@ def test_a_key_without_a_counterpart_is_told_where_its_purpose_is_met(
     problem: OneProblem, key: str, answer: str
 ) -> None:
     top, _, below = key.partition(".")
-    line = f"{top}: {{name: sgd, {below}: 1}}" if below else f"{top}: 1"
+    named = {"optimizer": "name: sgd, ", "model": "name: mlp, ", "schedule": "name: cosine, ", "loss": "name: mse, "}
+    line = f"{top}: {{{named.get(top, '')}{below}: 1}}" if below else f"{top}: 1"
     assert f"{key}: there is no such key; {answer}" in problem(line, replaces=f"{top}:")
 
 
