@@ -33,7 +33,7 @@ def why_not_stacked(config: Config, facts: DataFacts, *, own_rates: bool, on_gpu
         return f"each seed has a learning rate of its own, and {config.optimizer.name} is not linear in it"
     rows = layers(config, facts)
     if config.precision == "bf16" and any(row.type == "batch_norm" for row in rows):
-        return "torch batches no batch norm in bfloat16"
+        return "torch cannot batch batch norm in bfloat16"
     if on_gpu:
         return ""
     if any(row.type == "conv" for row in rows):

@@ -7,10 +7,11 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.catalog import DataFacts, get
-from lossrun.catalog.declaration import Initializer, Model
+from lossrun.catalog.declaration import Initializer
 from lossrun.config import Config
-from lossrun.config.resolve import loss_declaration, output_size
+from lossrun.config.resolve import loss_declaration
 from lossrun.data import Data
+from lossrun.lint.size import declared_layers
 
 # Above this, the first loss may overflow in float32: a square does from 1.8e19 on.
 LARGE: Final = 1e6
@@ -91,10 +92,8 @@ def _growth(config: Config, facts: DataFacts) -> float:
     declared = get("initializer", init["name"]) if init else None
     if not init or not isinstance(declared, Initializer) or declared.by_size:
         return 1.0
-    model = get("model", config.model.name)
-    assert isinstance(model, Model)
     growth = 1.0
-    for row in model.layers(dict(config.model.parameters), facts.input_shape, output_size(config, facts)):
+    for row in declared_layers(config, facts):
         if row.parameters and row.type != "batch_norm":
             fan = row.parameters / row.output_shape[0]
             growth *= max(1.0, init.get("std", 0.0) * sqrt(fan) * 3, abs(init.get("value", 0.0)) * fan)

@@ -20,8 +20,7 @@ def watched_metric(case: Case) -> Iterator[Violation]:
 
 
 def why_not_watched(metric: str, case: Case) -> tuple[str, str] | None:
-    """Return why the runs of a resolved config have no such column, or nothing but NaN in it, and what to do about it;
-    None for a column that they have."""
+    """Return why runs of a resolved config lack such a column, or have only NaN in it, and what to do; None if not."""
     facts, config = case.facts, case.config
     known = columns(facts, config)
     if metric in known:

@@ -129,7 +129,7 @@ def test_a_frozen_seed_leaves_the_stack(laboratory: Laboratory) -> None:
         ({"step": "eager"}, "step: eager"),
         (
             {"model": {"name": "mlp", "batch_norm": True}, "precision": "bf16"},
-            "torch batches no batch norm in bfloat16",
+            "torch cannot batch batch norm in bfloat16",
         ),
         (
             {"schedule": "reduce_on_plateau", "optimizer": "adamax"},
