@@ -1,6 +1,6 @@
 """Read datasets that are arrays: written in the config, or returned by a user's own function."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, Final
 
@@ -135,10 +135,13 @@ def _task(dataset: Dataset, name: str) -> Task | None:
 def _class_names(dataset: Dataset, name: str) -> tuple[str, ...]:
     """Return the given names of the classes; () for None."""
     given: Any = () if dataset.classes is None else dataset.classes
-    # A word is a sequence of words too: its letters.
-    names = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
-    if names == [given] or not all(isinstance(one, str) for one in names):
-        raise DataError(f"{name}: classes {given!r}; expected a sequence of names, such as ('cat', 'dog')")
+    # A word is a sequence of words too, its letters; and what has no order cannot say which label a name belongs to.
+    is_sequence = isinstance(given, Iterable) and not isinstance(given, str | Set | Mapping)
+    names = list(given) if is_sequence else []
+    if not is_sequence or not all(isinstance(one, str) for one in names):
+        raise DataError(
+            f"{name}: classes {given!r}; expected a sequence of names in the labels' order, such as ('cat', 'dog')"
+        )
     return tuple(str(one) for one in names)
 
 

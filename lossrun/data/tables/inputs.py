@@ -59,13 +59,15 @@ def as_array(value: Any, where: str, cell: Cell | None = None) -> np.ndarray:
         raise DataError(
             f"{where}: cannot be converted to an array: {error}; expected equally long rows of numbers"
         ) from error
+    if array.dtype == object and not array.ndim:
+        raise DataError(f"{where}: {type(value).__name__}; expected rows of numbers: an array, a tensor or a list")
     if np.ma.is_masked(value):
         index = tuple(np.argwhere(np.ma.getmaskarray(value))[0].tolist())
         raise DataError(f"{called(index)}: this value is masked; leave such rows out, or fill them")
     if array.dtype == np.float64 and not hasattr(value, "dtype") and (np.abs(array) >= EXACT_IN_DOUBLE).any():
-        # In a list of whole numbers and fractions, numpy rounds the whole numbers.
-        array = np.asarray(value, object)
-    return _plain(array, called) if array.dtype == object and array.ndim else array
+        # Of whole numbers and fractions in a list or in a table of pandas, numpy and pandas round the whole numbers.
+        array = np.asarray(value.astype(object) if hasattr(value, "astype") else value, object)
+    return _plain(array, called) if array.dtype == object else array
 
 
 def _plain(array: np.ndarray, cell: Cell) -> np.ndarray:

@@ -160,6 +160,10 @@ def test_tensors_are_taken() -> None:
         (Dataset(train=(X, [0, 1]), classes="ab"), "classes 'ab'; expected a sequence of names"),  # type: ignore[arg-type]
         (Dataset(train=(X, [0, 1]), classes=2), "classes 2; expected"),  # type: ignore[arg-type]
         (Dataset(train=(X, [0, 1]), classes=(1, 2)), "expected a sequence of names"),  # type: ignore[arg-type]
+        # What has no order cannot say which label a name belongs to, and a dict may say another order than its own.
+        (Dataset(train=(X, [0, 1]), classes={"a", "b"}), "expected a sequence of names"),  # type: ignore[arg-type]
+        (Dataset(train=(X, [0, 1]), classes={"a": 1, "b": 0}), "expected a sequence of names"),  # type: ignore[arg-type]
+        (Dataset(train=(iter(X), [0, 1])), "inputs: [a-z_]*iterator; expected rows of numbers"),
         (Dataset(train=(X, [[0.5, 1]])), "transposed"),
         (Dataset(train=(["a"], [0.5])), "expected numbers"),
         (Dataset(train=([1.0], 0.5)), "no targets"),
