@@ -51,7 +51,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
             f"{table.path}: there are words in the column{'s' * (len(words) > 1)} {', '.join(words)}; expected "
             f"numbers. Leave them out:\n    drop: [{drop}]\nor make each word an input of its own:\n    encode: one_hot"
         )
-    notes += [*input_notes(table, inputs), *missing_words(table, [*inputs, *targets])]
+    notes += [*input_notes(table, inputs), *missing_words(table, dict.fromkeys([*inputs, *targets, *splits]))]
     keeps: dict[str, np.ndarray] = {}
     for part, one in tables.items():
         _check_columns(one, table, [*inputs, *targets, *weighting])

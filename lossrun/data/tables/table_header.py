@@ -32,7 +32,7 @@ def check_header(path: Path, line: int, names: list[str], form: CellForm, key: s
     if "" in names:
         place = names.index("") + 1
         more = ", or, if it numbers the rows, write the file without it: to_csv(..., index=False)" * (place == 1)
-        more = more or ", or, if every line ends with a delimiter, delete these" * (place == len(names))
+        more = more or ", or, if every line ends with a delimiter, delete these" * (not any(names[place:]))
         raise DataError(f"{path}:{line}: column {place} has no name; give it one{more}")
     # Within a name, such a character may belong to the language.
     if unseen := next((name for name in names if re.search(rf"\A{UNSEEN}|{UNSEEN}\Z", name)), ""):

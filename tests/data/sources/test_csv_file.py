@@ -9,6 +9,7 @@ from lossrun.data.samples.dataset import UnsplitData
 from lossrun.data.sources.csv_file import read_csv
 from lossrun.errors import DataError
 
+NO_SPLIT = dict.fromkeys(("column", "groups", "order", "validation", "test"))
 HOUSES = "id,size,colour,town,price\n1,50,red,Rome,1.5\n2,60,blue,Bern,2.5\n3,70,red,Oslo,3.5\n"
 
 
@@ -304,6 +305,10 @@ def test_a_word_that_may_mean_a_missing_value_is_told(
     plain = read(text, target="price", encode="one_hot")
     note = f'column {column}: "{word}" is read as any other word; if missing values are meant, add missing_values: '
     assert [one for one in plain.notes if "missing" in one] == ([f'{note}["{word}"]'] if told else [])
+    grouped = read(
+        text, target="x", inputs=["price"], encode="one_hot", task="regression", split={**NO_SPLIT, "groups": "kind"}
+    )
+    assert any("missing_values" in one for one in grouped.notes) == told
     without = read(text, target="price", encode="one_hot", missing_values=[word], missing="drop")
     assert without.notes == ("5 rows with empty cells dropped",)
     assert len(without.train) == len(plain.train) - 5

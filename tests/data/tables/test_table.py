@@ -35,6 +35,7 @@ def test_a_tab_may_be_written_out(tmp_path: Path, delimiter: str) -> None:
         ("a,b\n1,2\n1,2,3\n", r"table.csv:3: 3 cells, but the header has 2"),
         ("a,b,a\n1,2,3\n", "'a' names the columns 1 and 3"),
         ("a,b,\n1,2,\n", "column 3 has no name.* if every line ends with a delimiter, delete these"),
+        ("a,b,,\n1,2,,\n", "column 3 has no name.* if every line ends with a delimiter, delete these"),
         (" , \n1,2\n", "column 1 has no name"),
         ("\ufeff\ufeffa,b\n1,2\n", r"table.csv:1: the column '\\ufeffa' has a character that nobody sees"),
         (",a\n0,2\n", r"column 1 has no name.*index=False"),
