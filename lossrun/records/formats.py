@@ -138,10 +138,11 @@ EVENTS: Final[Mapping[str, Shape]] = {
     "diverged": _FINDING,
     "stopped": record({}, {"reason": text, "epoch": _EPOCH, "step": _COUNT}),
     "finished": record(
-        {"seeds": each(_SEED, _NUMERAL)},
+        {},
         {
             "epoch": _COUNT,
             "step": _COUNT,
+            "seeds": each(_SEED, _NUMERAL),
             "seconds": _SECONDS,
             "predictions": or_none(text),
             "best_weights": or_none(text),
@@ -292,6 +293,9 @@ def check_rows(path: Path, rows: Rows) -> None:
         if isinstance(column, list):
             shape = or_none(number()) if least is None else or_none(whole(least, LARGEST))
             problem = next(filter(None, (shape(value, name) for value in column)), "")
+            # A row may lack a key, but where it has one it has a value.
+            if sum(map(len, rows.places(name))) > len(column) - column.count(None):
+                problem = f"{name} is null"
         elif least is not None and not (isinstance(column, array) and column.typecode == "q" and min(column) >= least):
             problem = f"{name} has values that are not integers from {least} on"
         else:

@@ -95,7 +95,7 @@ def read(path: Path, marks: Iterable[PrefixDigest] = ()) -> History:
     """
     rows, content = Rows(), Marked(marks)
     torn = json_lines.read_plain(path, rows.extend, content.add)
-    for name in ("seed", "epoch"):
+    for name in ("seed", "epoch", "step"):
         if sum(map(len, rows.places(name))) < len(rows):
             number = next(number for number, row in enumerate(rows, 1) if name not in row)
             raise RunError(

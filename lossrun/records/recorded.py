@@ -165,6 +165,8 @@ def read_description(path: Path) -> Description:
             f"`{command('ls', runs_dir=path.parent)}` lists the runs"
         )
     events, torn = ledger.read_all(files.ledger_path)
+    if any(event["event"] == "finished" and "seeds" not in event for event in events):  # that of a sweep has none
+        raise RunError(f"{files.ledger_path}: finished: seeds is missing; {DAMAGED}")
     started: Mapping[str, Any] = events[0] if ledger.recorded_config(events) is not None else {}
     text, facts = content(files.config_path), content(files.run_json)
     edited: tuple[str, ...] = ()

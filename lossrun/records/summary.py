@@ -5,7 +5,7 @@ are listed in a second or two.
 import os
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lossrun.errors import RunError
 from lossrun.files import LARGE, read_regular
@@ -18,6 +18,7 @@ from lossrun.records.recorded import RecordedRun
 
 # What may stand in the ledger of a run that finished in one go.
 _EVENTS = frozenset({"started", "diagnosed", "finished"})
+_NUMBERS: Final = frozenset({int, float})
 # What is raised where a file is not as it was written.
 _UNEXPECTED = (OSError, RunError, ValueError, TypeError, LookupError, AttributeError)
 
@@ -42,7 +43,7 @@ def _finished(path: Path) -> RecordedRun | None:
         return None  # somebody writes it, or died
     lines = with_unix_lines(read_regular(f"{folder}/ledger.jsonl", LARGE)).splitlines(keepends=True)
     ledger.check_digests(f"{folder}/ledger.jsonl", lines)
-    *events, finished = [*map(strict_json.loads_plain, lines[:-1]), strict_json.loads(lines[-1])]
+    *events, finished = map(strict_json.loads_plain, lines)
     started = events[0]
     names = [event["event"] for event in events]
     if names[0] != "started" or finished["event"] != "finished" or not _EVENTS.issuperset(names):
@@ -56,7 +57,6 @@ def _finished(path: Path) -> RecordedRun | None:
     rows = _rows_of(read_regular(f"{folder}/history.jsonl", LARGE), epochs, mark) if epochs and mark else None
     if rows is None:
         return None
-    formats.check_rows(path, rows)
     for event in (*events, finished):
         del event["digest"]
     return RecordedRun(
@@ -101,4 +101,12 @@ def _rows_of(content: bytes, epochs: set[int], mark: PrefixDigest) -> Rows | Non
             lines.append(content[at:end])
             at = end
     rows = sorted(map(strict_json.loads_plain, dict.fromkeys(lines)), key=itemgetter("epoch"))
-    return Rows.of_few(rows) if all("seed" in row for row in rows) else None
+    return Rows.of_few(rows) if all(map(_is_plain, rows)) else None
+
+
+def _is_plain(row: dict[str, Any]) -> bool:
+    """Return whether a row has nothing but finite numbers, whole ones where they must be."""
+    return (
+        _NUMBERS.issuperset(map(type, row.values()))
+        and type(row["epoch"]) is type(row["step"]) is type(row["seed"]) is int
+    )

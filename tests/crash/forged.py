@@ -42,7 +42,7 @@ def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
     )
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     for case, forged_events, forged_rows in share_of(mutants(events, rows), share, seed):
-        write(evil, forged_events, forged_rows)
+        write(evil, forged_events, forged_rows, events[-1]["history"])
         problems = [f"{' '.join(command)}: {found}" for command in COMMANDS if (found := believed(command, folder))]
         yield Outcome(case, "; ".join(problems))
         restore(folder, before)
@@ -73,8 +73,8 @@ def mutants(events: list[Any], rows: list[Any]) -> Iterator[tuple[str, list[Any]
             yield f"{json.dumps(what)[:20]}, {'.'.join(map(str, place))}", both["events"], both["rows"]
 
 
-def write(run_path: Path, events: list[Any], rows: list[Any]) -> None:
-    """Write a run's small files so that all digests are right."""
+def write(run_path: Path, events: list[Any], rows: list[Any], mark: Any) -> None:
+    """Write a run's small files so that all digests are right; `mark`: the history's before."""
     content = Beginning()
     for row in rows:
         content.add(json.dumps(row).encode() + b"\n")
@@ -82,7 +82,7 @@ def write(run_path: Path, events: list[Any], rows: list[Any]) -> None:
     facts = [
         {name: value for name, value in event.items() if name not in ("event", "time", "digest")} for event in events
     ]
-    if "length" in facts[-1].get("history", {}):  # unless that is what is forged
+    if facts[-1].get("history") == mark:  # unless that is what is forged
         facts[-1]["history"] = content.mark().facts()
     named = [(event["event"], more) for event, more in zip(events, facts, strict=True)]
     (run_path / "ledger.jsonl").write_bytes(ledger.lines(named))

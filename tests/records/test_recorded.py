@@ -24,13 +24,13 @@ def extend(run: RunDirectory) -> None:
 
 
 def test_a_run_reads_back(run):
-    history.append(run.history_path, [{"epoch": 1, "seed": 3}])
+    history.append(run.history_path, [{"epoch": 1, "step": 2, "seed": 3}])
     ledger.append(run.ledger_path, "started")
     finish(run)
     loaded = recorded.load(run.path)
     assert loaded.name == run.name
     assert loaded.environment == {"threads": 2}
-    assert loaded.history.rows == ({"epoch": 1, "seed": 3},)
+    assert loaded.history.rows == ({"epoch": 1, "step": 2, "seed": 3},)
     assert loaded.status == "finished"
     assert loaded.finished["seeds"] == {}
     assert loaded.warnings == ()
@@ -60,10 +60,10 @@ def test_a_run_that_has_not_begun_reads_too(run):
 
 
 def test_torn_files_are_warned_of(run):
-    run.history_path.write_bytes(b'{"epoch": 1, "seed": 3}\n{"epo')
+    run.history_path.write_bytes(b'{"epoch": 1, "step": 2, "seed": 3}\n{"epo')
     run.ledger_path.write_bytes(b'{"event": "started", "time": "2026-11-21T01:45:00+00:00"}\n{"ev')
     loaded = recorded.load(run.path)
-    assert loaded.history.rows == ({"epoch": 1, "seed": 3},)
+    assert loaded.history.rows == ({"epoch": 1, "step": 2, "seed": 3},)
     assert [warning.split()[0] for warning in loaded.warnings] == ["history.jsonl", "ledger.jsonl"]
 
 

@@ -99,8 +99,10 @@ def each(shape: Shape, names: Shape = text) -> Shape:
     def problem(value: Any, key: str) -> str:
         if not isinstance(value, dict):
             return _not(value, key, "a mapping")
-        found = (names(name, f"a key of {key}") or shape(item, f"{key}.{name}") for name, item in value.items())
-        return next(filter(None, found), "")
+        for name, item in value.items():
+            if names(name, "") or shape(item, ""):  # a key is put into words only where something is wrong
+                return names(name, f"a key of {key}") or shape(item, f"{key}.{name}")
+        return ""
 
     return problem
 
@@ -117,8 +119,8 @@ def record(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None =
             if name not in value:
                 return f"{prefix}{name} is missing"
         for name, shape in every.items():
-            if name in value and (found := shape(value[name], f"{prefix}{name}")):
-                return found
+            if name in value and shape(value[name], ""):
+                return shape(value[name], f"{prefix}{name}")
         return ""
 
     return problem
